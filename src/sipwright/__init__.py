@@ -1,0 +1,1 @@
+"""Sipwright: a programmable SIP switch."""

@@ -1,0 +1,30 @@
+"""What editors and type checkers see of ``from sipwright import ...`` in a dialplan; there it is ``names.pyi``."""
+
+from sipwright.services.dialplan.names import Binding as Binding
+from sipwright.services.dialplan.names import Call as Call
+from sipwright.services.dialplan.names import DialResult as DialResult
+from sipwright.services.dialplan.names import HttpResponse as HttpResponse
+from sipwright.services.dialplan.names import LegResult as LegResult
+from sipwright.services.dialplan.names import LegSpec as LegSpec
+from sipwright.services.dialplan.names import Request as Request
+from sipwright.services.dialplan.names import bindings as bindings
+from sipwright.services.dialplan.names import call as call
+from sipwright.services.dialplan.names import callback as callback
+from sipwright.services.dialplan.names import dial as dial
+from sipwright.services.dialplan.names import e164 as e164
+from sipwright.services.dialplan.names import email as email
+from sipwright.services.dialplan.names import enum_lookup as enum_lookup
+from sipwright.services.dialplan.names import hangup_after as hangup_after
+from sipwright.services.dialplan.names import http_get as http_get
+from sipwright.services.dialplan.names import http_post as http_post
+from sipwright.services.dialplan.names import is_registered as is_registered
+from sipwright.services.dialplan.names import leg as leg
+from sipwright.services.dialplan.names import log as log
+from sipwright.services.dialplan.names import now as now
+from sipwright.services.dialplan.names import progress as progress
+from sipwright.services.dialplan.names import redirect as redirect
+from sipwright.services.dialplan.names import req as req
+from sipwright.services.dialplan.names import respond as respond
+from sipwright.services.dialplan.names import send_message as send_message
+from sipwright.services.dialplan.names import sleep as sleep
+from sipwright.services.dialplan.names import store as store

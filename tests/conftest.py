@@ -1,0 +1,72 @@
+"""What all tests share: the peers from Debian's packages, and the switch as a process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import pytest
+import structlog
+
+from interop.harness import RunningSwitch
+
+pytest_plugins = ["pytester"]
+
+PACKAGES = {
+    "sipp": "sip-tester",
+    "baresip": "baresip-core",
+    "kamailio": "kamailio",
+    "postgresql": "postgresql",
+}
+"""Who provides which peer."""
+
+_SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+_PROGRAMS = {"postgresql": "pg_ctlcluster"}
+
+StartSwitch = Callable[..., RunningSwitch]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose peer is missing, and name the package; where nothing may be skipped (CI) it fails."""
+    for marker in item.iter_markers("peer"):
+        for name in marker.args:
+            if shutil.which(_PROGRAMS.get(name, name), path=_SEARCHED) is None:
+                sentence = f"{name} is not installed (Debian package: {PACKAGES[name]})"
+                if os.environ.get("CI"):
+                    pytest.fail(sentence, pytrace=False)
+                pytest.skip(sentence)
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_log() -> None:
+    """Forget how a command that ran inside this process has configured the log."""
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="module")
+def start_switch() -> Iterator[StartSwitch]:
+    """Start a switch with a data folder of its own; it ends with the module, and its calls have to as well."""
+    switches: list[RunningSwitch] = []
+
+    def start(
+        accounts: Iterable[str | tuple[str, str, str]] = (),
+        dialplans: Mapping[str, str] | None = None,
+        providers: Mapping[str, str | tuple[str, str, str]] | None = None,
+        **settings: str,
+    ) -> RunningSwitch:
+        switch = RunningSwitch()
+        switches.append(switch)
+        switch.set_dialplans(dialplans or {})
+        switch.add_accounts(accounts)
+        for name, server in (providers or {}).items():
+            switch.add_provider(name, *([server] if isinstance(server, str) else server))
+        switch.start(**settings)
+        return switch
+
+    yield start
+    faults = []
+    for switch in switches:
+        faults += switch.new_faults()
+        switch.close()
+    assert faults == []
