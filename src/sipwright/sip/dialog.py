@@ -1,0 +1,272 @@
+"""Dialogs: what two user agents remember about each other (RFC 3261 §12).
+
+A dialog is plain data.  It builds the requests of one end and checks those of the other; `to_state` and
+`from_state` carry it from one process to the next.  Which dialog a message belongs to is for the stack
+to find out, by `Dialog.id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sipwright.sip.errors import ParseError
+from sipwright.sip.message import Message, Request, Response
+from sipwright.sip.uri import STAR, Uri
+
+# Requests whose Contact, and that of whose 2xx, is where the peer is to be found from now on
+# (RFC 3261 §12.2, RFC 3311 §5, RFC 6665 §4.4.1).
+_REFRESHES_TARGET = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+
+
+class Dialog:
+    """One end of a dialog.
+
+    Attributes:
+        call_id: The Call-ID.
+        local_tag: The tag that we gave.
+        remote_tag: The tag that the peer gave; empty if it gave none, as RFC 2543 allowed.
+        local_uri: Our name and address as From or To has it, without parameters.
+        remote_uri: The peer's.
+        local_cseq: The number of our last request.
+        remote_cseq: The number of the peer's last request, or None.
+        route_set: The values of the Route header, next hop first.
+        remote_target: The URI where the peer is to be found.
+        is_early: There was no final response yet.
+    """
+
+    __slots__ = (
+        "call_id",
+        "is_early",
+        "local_cseq",
+        "local_tag",
+        "local_uri",
+        "remote_cseq",
+        "remote_tag",
+        "remote_target",
+        "remote_uri",
+        "route_set",
+    )
+
+    def __init__(
+        self,
+        call_id: str,
+        local_tag: str,
+        remote_tag: str,
+        *,
+        local_uri: str,
+        remote_uri: str,
+        remote_target: str,
+        route_set: Iterable[str] = (),
+        local_cseq: int = 0,
+        remote_cseq: int | None = None,
+        is_early: bool = False,
+    ) -> None:
+        self.call_id = call_id
+        self.local_tag = local_tag
+        self.remote_tag = remote_tag
+        self.local_uri = local_uri
+        self.remote_uri = remote_uri
+        self.local_cseq = local_cseq
+        self.remote_cseq = remote_cseq
+        self.route_set = list(route_set)
+        self.remote_target = remote_target
+        self.is_early = is_early
+
+    @classmethod
+    def as_uas(cls, request: Request, local_tag: str, *, is_early: bool = True) -> Dialog:
+        """Make the dialog that our response with this To tag establishes (§12.1.1)."""
+        return cls(
+            request.call_id,
+            local_tag,
+            request.from_tag or "",
+            local_uri=_address(request.headers.get("To")),
+            remote_uri=_address(request.headers.get("From")),
+            # A Contact is mandatory.  Whoever leaves it out is most likely where its From says.
+            remote_target=_contact(request) or str(request.from_.uri),
+            route_set=request.headers.get_list("Record-Route"),
+            remote_cseq=request.cseq.number,
+            is_early=is_early,
+        )
+
+    @classmethod
+    def as_uac(cls, request: Request, response: Response) -> Dialog:
+        """Make the dialog that the peer's response to our request establishes (§12.1.2)."""
+        return cls(
+            request.call_id,
+            request.from_tag or "",
+            response.to_tag or "",
+            local_uri=_address(request.headers.get("From")),
+            remote_uri=_address(request.headers.get("To")),
+            # Some phones leave the Contact out of a 180; they can be reached where the request went.
+            remote_target=_contact(response) or request.uri_text,
+            route_set=response.headers.get_list("Record-Route")[::-1],
+            local_cseq=request.cseq.number,
+            is_early=response.status < 200,
+        )
+
+    @property
+    def id(self) -> tuple[str, str, str]:
+        """What its messages have in common: Call-ID, local tag and remote tag."""
+        return (self.call_id, self.local_tag, self.remote_tag)
+
+    def confirm(self, response: Response | None = None) -> None:
+        """Note a 2xx: one that we sent, or the peer's, whose route set and Contact then hold (§13.2.2.4)."""
+        self.is_early = False
+        if response is not None:
+            self.route_set = response.headers.get_list("Record-Route")[::-1]
+            self.refresh_target(response)
+
+    def make_request(
+        self,
+        method: str,
+        *,
+        via: str | None = None,
+        contact: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+        cseq: int | None = None,
+    ) -> Request:
+        """Build the next request to the peer (§12.2.1.1).
+
+        Args:
+            method: The method.
+            via: The top Via; without it the stack is to add one.
+            contact: Our Contact, which every target refresh request should have.
+            headers: More headers.
+            body: The body.
+            content_type: The type of the body.
+            cseq: The number of the INVITE for an ACK; any other request takes the next one.
+        """
+        if cseq is None:
+            self.local_cseq += 1
+            cseq = self.local_cseq
+        target, routes = self._way()
+        pairs = [] if via is None else [("Via", via)]
+        pairs.append(("Max-Forwards", "70"))
+        pairs += [("Route", route) for route in routes]
+        pairs += [
+            ("From", _tagged(self.local_uri, self.local_tag)),
+            ("To", _tagged(self.remote_uri, self.remote_tag)),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{cseq} {method}"),
+        ]
+        if contact is not None:
+            pairs.append(("Contact", contact))
+        pairs += headers
+        if content_type is not None:
+            pairs.append(("Content-Type", content_type))
+        return Request(method, target, pairs, body)
+
+    def next_hop(self) -> str:
+        """Give the URI that says where a request is to be sent: the first route, else the target (§8.1.2)."""
+        return _uri_in(self.route_set[0]) if self.route_set else self.remote_target
+
+    def accepts(self, request: Request) -> bool:
+        """Check and note the CSeq of a request of the peer; False means that 500 is the answer (§12.2.2).
+
+        ACK and CANCEL have the number of the request they belong to, so it says nothing about their order.
+        """
+        number, method = request.cseq
+        if method in ("ACK", "CANCEL"):
+            return True
+        if self.remote_cseq is not None and number < self.remote_cseq:
+            return False
+        self.remote_cseq = number
+        return True
+
+    def refresh_target(self, message: Message) -> None:
+        """Take over the Contact of a target refresh request or of the 2xx to one (§12.2.1.2, §12.2.2)."""
+        if message.cseq.method not in _REFRESHES_TARGET:
+            return
+        if isinstance(message, Response) and not message.is_success:
+            return
+        self.remote_target = _contact(message) or self.remote_target
+
+    def to_state(self) -> list[Any]:
+        """Give everything as a list that JSON can hold."""
+        return [
+            self.call_id,
+            self.local_tag,
+            self.remote_tag,
+            self.local_uri,
+            self.remote_uri,
+            self.local_cseq,
+            self.remote_cseq,
+            self.route_set,
+            self.remote_target,
+            self.is_early,
+        ]
+
+    @classmethod
+    def from_state(cls, state: list[Any]) -> Dialog:
+        """Make the dialog that `to_state` has described."""
+        call_id, local_tag, remote_tag, local_uri, remote_uri, local_cseq, remote_cseq, *rest = state
+        route_set, remote_target, is_early = rest
+        return cls(
+            call_id,
+            local_tag,
+            remote_tag,
+            local_uri=local_uri,
+            remote_uri=remote_uri,
+            local_cseq=local_cseq,
+            remote_cseq=remote_cseq,
+            route_set=route_set,
+            remote_target=remote_target,
+            is_early=is_early,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Dialog {'early ' if self.is_early else ''}{self.id}>"
+
+    def _way(self) -> tuple[str, list[str]]:
+        """Give the Request-URI and the routes: loose routing, or strict as in RFC 2543 (§12.2.1.1)."""
+        if not self.route_set:
+            return self.remote_target, []
+        try:
+            first = Uri.parse(_uri_in(self.route_set[0]))
+        except ParseError:
+            # Whoever wrote it may still know what it means.
+            return self.remote_target, self.route_set
+        if "lr" in first.params or not first.is_sip:
+            return self.remote_target, self.route_set
+        # What must not stand in a Request-URI (§19.1.1 table 1).
+        params = {name: value for name, value in first.params.items() if name != "method"}
+        target = str(first.replace(params=params, headers=""))
+        return target, [*self.route_set[1:], f"<{self.remote_target}>"]
+
+
+def _address(value: str | None) -> str:
+    """Give a From or To without its parameters, and otherwise byte for byte: old peers compare it."""
+    value = value or ""
+    quoted = 0
+    if value.startswith('"'):
+        quoted = 1
+        while quoted < len(value) and value[quoted] != '"':
+            quoted += 2 if value[quoted] == "\\" else 1
+    start = value.find("<", quoted)
+    if start < 0:
+        # Without angle brackets everything after ";" belongs to the header (§20).
+        return f"<{value.partition(';')[0].strip()}>"
+    return value[: value.find(">", start) + 1]
+
+
+def _tagged(address: str, tag: str) -> str:
+    return f"{address};tag={tag}" if tag else address
+
+
+def _uri_in(route: str) -> str:
+    """Give the URI in a value of the route set, which always has angle brackets (§20.30, §20.34)."""
+    return route[route.find("<") + 1 : route.rfind(">")] if "<" in route else route
+
+
+def _contact(message: Message) -> str | None:
+    try:
+        contacts = message.contacts
+    except ParseError:
+        if isinstance(message, Request):
+            raise
+        # A response cannot be refused, and what it answers has happened.
+        return None
+    return str(contacts[0].uri) if contacts and contacts[0].uri is not STAR else None

@@ -1,0 +1,296 @@
+"""Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760), both ends of it.
+
+Server: `challenge` with a nonce of a `NonceKeeper`, then `verify` the answer, and only when that holds
+`check` its nonce.  In this order only those who know a password can fill the table of used nonces, and
+`stale=true` is said only to a client whose password was right (RFC 7616 §3.3).  Client: `answer`.
+
+The header values themselves are parsed in `headers/auth.py`.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from enum import Enum
+
+from sipwright.sip.errors import ParseError
+from sipwright.sip.grammar import quote
+from sipwright.sip.headers.auth import Challenge, Credentials
+
+__all__ = [
+    "ALGORITHMS",
+    "NonceKeeper",
+    "UnsupportedQop",
+    "Verdict",
+    "answer",
+    "challenge",
+    "find_credentials",
+    "ha1",
+    "nonce_count",
+    "verify",
+]
+
+Hash = Callable[[str], str]
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _sha512_256(text: str) -> str:
+    return hashlib.new("sha512_256", text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+ALGORITHMS: dict[str, Hash] = {"MD5": _md5, "SHA-256": _sha256, "SHA-512-256": _sha512_256}
+"""The hash of each algorithm, by its name on the wire; the weakest first."""
+
+
+class UnsupportedQop(ValueError):
+    """The client answered with a quality of protection that was not offered, such as auth-int."""
+
+
+def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
+    """Return the hash that stands for a password, the only form in which one is stored."""
+    return ALGORITHMS[algorithm](f"{username}:{realm}:{password}")
+
+
+# --- the server -----------------------------------------------------------------------------------
+
+
+class Verdict(Enum):
+    """What a nonce is worth."""
+
+    OK = "ok"
+    STALE = "stale"
+    FORGED = "forged"
+    REPLAYED = "replayed"
+
+
+class NonceKeeper:
+    """Issues nonces that need no memory until they are used, and knows which were used.
+
+    A nonce is its time of issue and an HMAC of it, so every node and every later process with the same
+    secret accepts it.  A used one is remembered with its highest nonce-count, in two generations: when the
+    younger is full or a lifetime old, the older is forgotten.  Whatever was forgotten counts as stale, never
+    as unused: a replay cannot get in through a table that ran over.
+    """
+
+    _STAMP = 14  # hexadecimal digits of a time in microseconds
+    _LENGTH = 40
+
+    def __init__(self, secret: bytes, lifetime: float = 300.0, capacity: int = 100_000) -> None:
+        self._secret = secret
+        self._lifetime = int(lifetime * 1e6)
+        self._generation_size = max(1, capacity // 2)
+        self._last_issued = 0
+        self._young: dict[int, int] = {}
+        self._old: dict[int, int] = {}
+        self._young_since = self._young_newest = self._old_newest = 0
+        self._forgotten_until = 0
+
+    def __len__(self) -> int:
+        """Count the nonces that are remembered as used."""
+        return len(self._young) + len(self._old)
+
+    def issue(self, now_unix: float) -> str:
+        """Return a fresh nonce, different from all others that this keeper has issued."""
+        # Two phones challenged in the same microsecond must not share one nonce-count.
+        self._last_issued = max(int(now_unix * 1e6), self._last_issued + 1)
+        stamp = f"{self._last_issued:014x}"
+        return stamp + self._sign(stamp)
+
+    def check(self, nonce: str, nc: int | None, now_unix: float) -> Verdict:
+        """Judge the nonce of an answer whose digest was right, and remember that it was used.
+
+        Args:
+            nonce: As the client sent it.
+            nc: Its nonce-count, which must rise with each use; None if the client sent no qop (RFC 2069).
+                Such a nonce is good for one request, because nothing else would stop a replay.
+            now_unix: The time of day.
+        """
+        stamp = nonce[: self._STAMP]
+        if len(nonce) != self._LENGTH or not nonce.isascii():
+            return Verdict.FORGED
+        if not hmac.compare_digest(nonce[self._STAMP :], self._sign(stamp)):
+            return Verdict.FORGED
+        issued, now = int(stamp, 16), int(now_unix * 1e6)
+        # Also for a nonce from the future: another node's clock may be ahead, but not by a lifetime.
+        if abs(now - issued) > self._lifetime or issued <= self._forgotten_until:
+            return Verdict.STALE
+        used = self._young.get(issued) or self._old.get(issued, 0)
+        count = 1 if nc is None else nc
+        if count <= used:
+            return Verdict.REPLAYED
+        self._remember(issued, count, now)
+        return Verdict.OK
+
+    def _sign(self, stamp: str) -> str:
+        return hmac.digest(self._secret, stamp.encode(), "sha256").hex()[: self._LENGTH - self._STAMP]
+
+    def _remember(self, issued: int, count: int, now: int) -> None:
+        is_full = len(self._young) >= self._generation_size and issued not in self._young
+        if is_full or now - self._young_since > self._lifetime:
+            self._forgotten_until = max(self._forgotten_until, self._old_newest)
+            self._old, self._old_newest = self._young, self._young_newest
+            self._young, self._young_newest, self._young_since = {}, 0, now
+        self._young[issued] = count
+        if issued > self._young_newest:
+            self._young_newest = issued
+
+
+def challenge(
+    realm: str, nonce: str, algorithm: str = "MD5", *, stale: bool = False, opaque: str | None = None
+) -> str:
+    """Return the value of a WWW-Authenticate or Proxy-Authenticate header."""
+    value = f'Digest realm={quote(realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"'
+    if stale:
+        value += ", stale=true"
+    if opaque is not None:
+        value += f", opaque={quote(opaque)}"
+    return value
+
+
+def find_credentials(values: list[str], realm: str) -> Credentials | None:
+    """Return the digest credentials for a realm among the Authorization headers of a request, if any."""
+    for value in values:
+        try:
+            credentials = Credentials.parse(value)
+        except ParseError:
+            continue
+        if credentials.params.get("realm") == realm and credentials.scheme.lower() == "digest":
+            return credentials
+    return None
+
+
+def nonce_count(credentials: Credentials) -> int | None:
+    """Return the nonce-count of credentials: None without a qop, 0 (used by nobody) if it is not a count."""
+    if "qop" not in credentials.params:
+        return None
+    text = credentials.params.get("nc", "")
+    try:
+        return int(text, 16) if len(text) <= 8 else 0
+    except ValueError:
+        return 0
+
+
+def verify(
+    credentials: Credentials, method: str, uri_text: str | None, ha1_hex: str, algorithm: str = "MD5"
+) -> bool:
+    """Tell whether the digest in these credentials was made by someone who knows the password.
+
+    Args:
+        credentials: What the client sent.
+        method: The method of the request.
+        uri_text: The Request-URI if the digest must be for exactly this one; None if the caller judges
+            the uri parameter itself (RFC 8760 §2.6 (6): the two may rightly differ).
+        ha1_hex: The stored hash, of this algorithm.
+        algorithm: The one that was offered.  An answer that names another is refused; one that names none is
+            taken to follow the offer, which cannot weaken it, since the stored hash is of that algorithm.
+
+    Raises:
+        UnsupportedQop: It answers with another qop than auth, the only one that is offered.
+    """
+    params = credentials.params
+    named = params.get("algorithm")
+    if named is not None and named != algorithm and named.upper() != algorithm:
+        return False
+    nonce, uri, response = params.get("nonce"), params.get("uri"), params.get("response")
+    if nonce is None or uri is None or response is None:
+        return False
+    if uri_text is not None and uri != uri_text:
+        return False
+    hashed = ALGORITHMS[algorithm]
+    qop = params.get("qop")
+    if qop is None:
+        middle = nonce
+    elif qop.lower() == "auth":
+        nc, cnonce = params.get("nc"), params.get("cnonce")
+        if nc is None or cnonce is None:
+            return False
+        middle = f"{nonce}:{nc}:{cnonce}:{qop}"
+    else:
+        raise UnsupportedQop(f"qop {qop!a:.20} was not offered, use auth")
+    expected = hashed(f"{ha1_hex}:{middle}:{hashed(f'{method}:{uri}')}")
+    return response.isascii() and hmac.compare_digest(expected, response)
+
+
+# --- the client -----------------------------------------------------------------------------------
+
+
+def answer(
+    challenge_values: list[str],
+    method: str,
+    uri: str,
+    username: str,
+    ha1_for: Callable[[str, str], str | None],
+    cnonce: str,
+    nc: int = 1,
+) -> str | None:
+    """Return the Authorization value that answers the strongest of several challenges.
+
+    Args:
+        challenge_values: The WWW-Authenticate or Proxy-Authenticate values.  What cannot be understood among
+            them is passed over (RFC 8760 §2.4).
+        method: The method of the request that will carry the answer.
+        uri: Its Request-URI.
+        username: Whose credentials these are.
+        ha1_for: Gives the HA1 for a realm and an algorithm, or None if there is none for that pair.
+        cnonce: A random token of the client.
+        nc: How many requests this nonce has been used for, with this one.
+
+    Returns:
+        The header value, or None if no challenge can be answered.
+    """
+    offers = [offer for value in challenge_values if (offer := _understand(value)) is not None]
+    offers.sort(key=lambda offer: list(ALGORITHMS).index(offer[0]), reverse=True)
+    for algorithm, params in offers:
+        secret = ha1_for(params["realm"], algorithm)
+        if secret is not None:
+            return _respond(algorithm, params, method, uri, username, secret, cnonce, nc)
+    return None
+
+
+def _understand(value: str) -> tuple[str, dict[str, str]] | None:
+    try:
+        parsed = Challenge.parse(value)
+    except ParseError:
+        return None
+    params = parsed.params
+    algorithm = params.get("algorithm", "MD5").upper()
+    qops = [qop.strip().lower() for qop in params.get("qop", "auth").split(",")]
+    if parsed.scheme.lower() != "digest" or algorithm not in ALGORITHMS or "auth" not in qops:
+        return None
+    if "realm" not in params or "nonce" not in params:
+        return None
+    return algorithm, params
+
+
+def _respond(
+    algorithm: str,
+    params: dict[str, str],
+    method: str,
+    uri: str,
+    username: str,
+    secret: str,
+    cnonce: str,
+    nc: int,
+) -> str:
+    hashed = ALGORITHMS[algorithm]
+    realm, nonce = params["realm"], params["nonce"]
+    # A server of RFC 2069 offers no qop and would not expect one in the answer (RFC 7616 §3.4).
+    middle = f"{nonce}:{nc:08x}:{cnonce}:auth" if "qop" in params else nonce
+    response = hashed(f"{secret}:{middle}:{hashed(f'{method}:{uri}')}")
+    value = (
+        f"Digest username={quote(username)}, realm={quote(realm)}, nonce={quote(nonce)},"
+        f' uri={quote(uri)}, response="{response}"'
+    )
+    if "algorithm" in params:
+        value += f", algorithm={algorithm}"
+    if "qop" in params:
+        value += f", cnonce={quote(cnonce)}, qop=auth, nc={nc:08x}"
+    if "opaque" in params:
+        value += f", opaque={quote(params['opaque'])}"
+    return value

@@ -1,0 +1,62 @@
+"""What can be wrong with a message, and what a handler says when it refuses one.
+
+The fault decides the class: `ParseError` is the peer's, `Reject` is a decision of ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipwright.sip.message import Request
+
+_LONGEST_REASON = 120
+
+
+class ParseError(ValueError):
+    """A message, or one header of it, that breaks the grammar.
+
+    Attributes:
+        reason: One sentence naming the header and why; printable ASCII, so that it can be a reason phrase.
+        header: The header at fault, or None when it is the start line, the body or the framing.
+        respondable: Via, From, To, Call-ID and CSeq are good enough to answer the request.
+        request: What could be read of the request, when it is respondable.
+        status: The status to answer with.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        header: str | None = None,
+        *,
+        status: int = 400,
+        request: Request | None = None,
+    ) -> None:
+        # ASCII, because a reason phrase that needs an encoding is one that a log or a phone gets wrong.
+        printable = "".join(c if " " <= c <= "~" else "?" for c in reason[:_LONGEST_REASON])
+        super().__init__(printable)
+        self.reason = printable
+        self.header = header
+        self.status = status
+        self.request = request
+
+    @property
+    def respondable(self) -> bool:
+        """Tell whether a response to the faulty request can be built."""
+        return self.request is not None
+
+
+class FramingError(ParseError):
+    """A byte stream in which the end of the message cannot be found: the connection must be closed."""
+
+
+class Reject(Exception):
+    """Raised by a handler that refuses a request; the pipeline answers with its status."""
+
+    def __init__(
+        self, status: int, reason: str | None = None, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(f"{status} {reason}" if reason else str(status))
+        self.status = status
+        self.reason = reason
+        self.headers = headers

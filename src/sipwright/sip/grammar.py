@@ -1,0 +1,124 @@
+"""The pieces that many headers share (RFC 3261 §25.1): tokens, quoted strings, lists and parameters.
+
+Every pattern is linear in the length of its input: what repeats is possessive or cannot overlap what follows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from sipwright.sip.errors import ParseError
+
+TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
+IN_QUOTES = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
+QUOTED = f'"{IN_QUOTES}"'
+HOST = r"[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\]"
+
+URI_TEXT = r'[^\x00-\x20"<>\x7f]+'  # What can stand between the blanks of a request line.
+
+is_token = re.compile(TOKEN).fullmatch
+
+_PARAM = re.compile(
+    rf';[ \t]*({TOKEN})[ \t]*(?:=[ \t]*({QUOTED}|[^ \t";,<>=][^ \t";,<>]*)[ \t]*)?|(.+)', re.DOTALL
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_SPECIAL = re.compile(r'[,"<(]')
+_QUOTED_STRING = re.compile(QUOTED, re.DOTALL)
+_PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
+
+
+def forbid_breaks(text: str) -> None:
+    """Refuse what would let whoever chose the text write headers of their own."""
+    if "\n" in text or "\r" in text or "\0" in text:
+        raise ValueError(f"a line break in {text[:40]!r}")
+
+
+def quote(text: str) -> str:
+    """Write a quoted-string."""
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def unquote(text: str) -> str:
+    """Read a quoted-string; anything else comes back as it is."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    return unescape(text[1:-1])
+
+
+def unescape(text: str) -> str:
+    """Read what stands between the quotes of a quoted-string."""
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
+
+
+def parse_params(text: str, header: str) -> dict[str, str | None]:
+    """Read `;name=value;flag` into a dict; names in lower case, values as written, quotes included."""
+    params: dict[str, str | None] = {}
+    for name, value, garbage in _PARAM.findall(text):
+        if garbage:
+            raise ParseError(f"{header} has a parameter that cannot be read at {garbage[:20]!r}", header)
+        key = name.lower()
+        if key in params:
+            raise ParseError(f"{header} has the parameter {key} twice", header)
+        params[key] = value or None
+    return params
+
+
+def format_params(params: Mapping[str, str | None]) -> str:
+    """Write parameters; the values must be as `parse_params` gave them."""
+    return "".join([f";{name}" if value is None else f";{name}={value}" for name, value in params.items()])
+
+
+def read_number(text: str, limit: int) -> int | None:
+    """Read decimal digits; None for anything else and for a number above the limit."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0")
+    if len(digits) > 10:  # int() is quadratic in the number of digits.
+        return None
+    number = int(digits or "0")
+    return number if number <= limit else None
+
+
+def split_list(value: str) -> list[str]:
+    """Split a header value at its commas, but not inside quotes, angle brackets or comments.
+
+    Empty elements are kept: whether they may be there is for the header to say.
+    """
+    if "," not in value:
+        return [value.strip(" \t")]
+    parts: list[str] = []
+    start = position = 0
+    reads_comments = True
+    while special := _SPECIAL.search(value, position):
+        position = special.end()
+        character = special.group()
+        if character == ",":
+            parts.append(value[start : position - 1].strip(" \t"))
+            start = position
+        elif character == "<":
+            position = value.find(">", position) + 1 or len(value)
+        elif character == '"':
+            quoted = _QUOTED_STRING.match(value, position - 1)
+            position = quoted.end() if quoted else len(value)
+        elif reads_comments:
+            # A parenthesis may also stand in the user part of a URI, where nothing has to close it.
+            end = _end_of_comment(value, position)
+            reads_comments = end > 0
+            position = end or position
+    parts.append(value[start:].strip(" \t"))
+    return parts
+
+
+def _end_of_comment(value: str, position: int) -> int:
+    depth = 1
+    for match in _PARENTHESIS.finditer(value, position):
+        if match.group() == "(":
+            depth += 1
+        elif match.group() == ")":
+            depth -= 1
+            if not depth:
+                return match.end()
+    return 0

@@ -1,0 +1,89 @@
+"""Challenges and credentials: a scheme and parameters (RFC 3261 §20.7, §20.44, RFC 7616).
+
+What the values mean is in digest.py; here they are only read and written.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sipwright.sip.errors import ParseError
+from sipwright.sip.grammar import IN_QUOTES, TOKEN, quote, unescape
+
+_SCHEME = re.compile(rf"({TOKEN})[ \t]+")
+_AUTH_PARAM = re.compile(
+    rf'({TOKEN})[ \t]*=[ \t]*(?:"({IN_QUOTES})"|([^" \t,]+))[ \t]*(?:,[ \t]*|\Z)|(.+)', re.DOTALL
+)
+
+
+class _Auth:
+    """A scheme with parameters.
+
+    Attributes:
+        scheme: As it was written, such as `Digest`.
+        params: Names in lower case, values unquoted.
+    """
+
+    __slots__ = ("params", "scheme")
+
+    _HEADER = "The challenge"
+    _QUOTED = frozenset[str]()
+
+    def __init__(self, scheme: str, params: dict[str, str]) -> None:
+        self.scheme = scheme
+        self.params = params
+
+    @classmethod
+    def _read(cls, text: str) -> tuple[str, dict[str, str]]:
+        match = _SCHEME.match(text)
+        if match is None:
+            raise ParseError(f"{cls._HEADER} is not a scheme and parameters", cls._HEADER)
+        found = _AUTH_PARAM.findall(text, match.end())
+        if not found or found[-1][3]:
+            garbage = found[-1][3] if found else ""
+            raise ParseError(f"{cls._HEADER} cannot be read at {garbage[:20]!r}", cls._HEADER)
+        params = {name.lower(): plain or quoted for name, quoted, plain, _ in found}
+        if len(params) != len(found):
+            raise ParseError(f"{cls._HEADER} has a parameter twice", cls._HEADER)
+        if "\\" in text:
+            for name, quoted, plain, _ in found:
+                params[name.lower()] = plain or unescape(quoted)
+        return match[1], params
+
+    def __str__(self) -> str:
+        must_quote = self._QUOTED
+        params = ", ".join(
+            [f"{name}={quote(v) if name in must_quote else v}" for name, v in self.params.items()]
+        )
+        return f"{self.scheme} {params}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.scheme!r}, {self.params!r})"
+
+
+class Challenge(_Auth):
+    """A value of WWW-Authenticate or Proxy-Authenticate."""
+
+    __slots__ = ()
+
+    _HEADER = "The challenge"
+    _QUOTED = frozenset({"realm", "domain", "nonce", "opaque", "qop"})
+
+    @classmethod
+    def parse(cls, text: str) -> Challenge:
+        """Read one header value."""
+        return cls(*cls._read(text))
+
+
+class Credentials(_Auth):
+    """A value of Authorization or Proxy-Authorization."""
+
+    __slots__ = ()
+
+    _HEADER = "Authorization"
+    _QUOTED = frozenset({"username", "realm", "nonce", "uri", "response", "cnonce", "opaque"})
+
+    @classmethod
+    def parse(cls, text: str) -> Credentials:
+        """Read one header value."""
+        return cls(*cls._read(text))

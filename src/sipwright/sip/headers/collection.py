@@ -1,0 +1,196 @@
+"""The headers of one message: an ordered multimap over the lines as they came.
+
+A line stays one string until somebody asks for its value, and lines that nobody changed go out as
+they came in. Names are validated, values are left to the files next door.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sipwright.sip.errors import ParseError
+from sipwright.sip.grammar import forbid_breaks, split_list
+from sipwright.sip.headers.names import KEYS, key_of
+from sipwright.sip.headers.via import Via
+
+_FOLD = re.compile(r"\r?\n[ \t]+")
+
+
+class Headers:
+    """Header lines in order; names match in any case and in their compact form.
+
+    Attributes:
+        is_changed: Something was changed since the bytes of the message were last known.
+        parsed: Values that were already read, by the name of the message's property; a change clears it.
+    """
+
+    __slots__ = ("_index", "_lines", "has_length", "is_changed", "parsed")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        # Content-Length is worked out when the message is written, so it is not kept.
+        self._lines = lines = [
+            f"{name}: {value}"
+            for name, value in pairs
+            if (KEYS.get(name) or key_of(name)) != "content-length"
+        ]
+        forbid_breaks("".join(lines))
+        self._index: dict[str, list[str]] | None = None
+        self.parsed: dict[str, Any] = {}
+        self.is_changed = True
+        self.has_length = False
+
+    @classmethod
+    def from_lines(cls, lines: list[str], index: dict[str, list[str]] | None = None) -> Headers:
+        """Take over lines that are known to be well formed, with their index when it is known."""
+        self = cls.__new__(cls)
+        self._lines = lines
+        self._index = index
+        self.parsed = {}
+        self.is_changed = False
+        self.has_length = index is not None and "content-length" in index
+        return self
+
+    def lines(self) -> list[str]:
+        """Give the lines as they go over the wire, without line ends; for reading."""
+        return self._lines
+
+    def index(self) -> dict[str, list[str]]:
+        """Give the lines by the key of their name; for reading."""
+        index = self._index
+        if index is None:
+            index = self._index = index_lines(self._lines)
+        return index
+
+    def lines_of(self, key: str) -> list[str]:
+        """Give the lines of one header, named by its key; for reading."""
+        return (self._index or self.index()).get(key, _NONE)
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Give the value of the first line of that name."""
+        lines = (self._index or self.index()).get(KEYS.get(name) or key_of(name))
+        return value_of(lines[0]) if lines else default
+
+    def get_all(self, name: str) -> list[str]:
+        """Give the value of every line of that name."""
+        return [value_of(line) for line in self.lines_of(KEYS.get(name) or key_of(name))]
+
+    def get_list(self, name: str) -> list[str]:
+        """Give the elements of a header whose values are separated by commas; empty ones are left out."""
+        return [part for value in self.get_all(name) for part in split_list(value) if part]
+
+    def add(self, name: str, value: str) -> None:
+        """Append a line."""
+        self._put(len(self._lines), name, value)
+
+    def insert(self, name: str, value: str) -> None:
+        """Put a line before the first one of that name; at the very top when there is none."""
+        same = self.lines_of(key_of(name))
+        self._put(self._lines.index(same[0]) if same else 0, name, value)
+
+    def set(self, name: str, value: str) -> None:
+        """Replace all lines of that name by one, in the place of the first."""
+        key = key_of(name)
+        new = _line(name, value)
+        lines: list[str] = []
+        is_placed = False
+        for line in self._lines:
+            if _key(line) != key:
+                lines.append(line)
+            elif not is_placed:
+                lines.append(new)
+                is_placed = True
+        if not is_placed:
+            lines.append(new)
+        self._change(lines)
+
+    def set_first(self, name: str, value: str) -> None:
+        """Replace the first line of that name, which must be there, and leave the others."""
+        same = self.lines_of(key_of(name))
+        new = _line(name, value)
+        self._lines[self._lines.index(same[0])] = new
+        same[0] = new
+        self.parsed.clear()
+        self.is_changed = True
+
+    def replace_top_via(self, value: str, via: Via) -> None:
+        """Replace the first Via line, whose first value is `via` now; nothing else is to be read again."""
+        same = self.lines_of("via")
+        self._lines[self._lines.index(same[0])] = same[0] = _line("Via", value)
+        self.parsed.pop("vias", None)
+        self.parsed["top_via"] = via
+        self.is_changed = True
+
+    def remove(self, name: str) -> None:
+        """Remove all lines of that name."""
+        key = key_of(name)
+        self._change([line for line in self._lines if _key(line) != key])
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Give every line as name and value, the name as it was written."""
+        for line in self._lines:
+            yield line.partition(":")[0].rstrip(" \t"), value_of(line)
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self.lines_of(key_of(name)))
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self.items())!r})"
+
+    def _put(self, position: int, name: str, value: str) -> None:
+        """Put a line in, as the first or the last of its name."""
+        key = key_of(name)
+        line = _line(name, value)
+        same = self.index().setdefault(key, [])
+        same.insert(len(same) if position == len(self._lines) else 0, line)
+        self._lines.insert(position, line)
+        self.parsed.clear()
+        self.is_changed = True
+        self.has_length = self.has_length or key == "content-length"
+
+    def _change(self, lines: list[str]) -> None:
+        self._lines = lines
+        self._index = None
+        self.parsed.clear()
+        self.is_changed = True
+        self.has_length = any(_key(line) == "content-length" for line in lines)
+
+
+_NONE: list[str] = []
+
+
+def index_lines(lines: list[str]) -> dict[str, list[str]]:
+    """Group lines by their key; raises `ParseError` when a name is not a token or ends in no colon."""
+    index: dict[str, list[str]] = {}
+    known = KEYS.get
+    for line in lines:
+        name, colon, _ = line.partition(":")
+        key = known(name) or key_of(name)
+        if not colon:
+            raise ParseError(f"{name} has no colon", name)
+        if key in index:
+            index[key].append(line)
+        else:
+            index[key] = [line]
+    return index
+
+
+def value_of(line: str) -> str:
+    """Give the value of a header line, unfolded and stripped."""
+    value = line.partition(":")[2]
+    if "\n" in value:
+        value = _FOLD.sub(" ", value)
+    return value.strip(" \t")
+
+
+def _key(line: str) -> str:
+    return key_of(line.partition(":")[0])
+
+
+def _line(name: str, value: str) -> str:
+    forbid_breaks(value)
+    return f"{name}: {value}"

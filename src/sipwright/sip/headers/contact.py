@@ -1,0 +1,33 @@
+"""Contact: addresses with a preference and a lifetime, or the star (RFC 3261 §20.10, §10.2).
+
+Both numbers may stand in quotes, as RFC 2543 wrote them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sipwright.sip.headers.name_addr import NameAddr
+from sipwright.sip.headers.numbers import parse_seconds
+from sipwright.sip.uri import STAR
+
+
+def parse_contacts(values: Sequence[str]) -> list[NameAddr]:
+    """Read all Contact lines of a message; a star stands alone."""
+    if len(values) == 1 and values[0] == "*":
+        return [NameAddr(STAR)]
+    return NameAddr.parse_list(values, "Contact")
+
+
+def expires_of(contact: NameAddr) -> int | None:
+    """Give the `expires` parameter; None when absent or malformed, so that the default holds (§10.2.1.1)."""
+    return parse_seconds(contact.param("expires"))
+
+
+def q_of(contact: NameAddr) -> float:
+    """Give the preference from 0.0 to 1.0; an absent or malformed one counts as 1.0."""
+    try:
+        q = float(contact.param("q") or 1.0)
+    except ValueError:
+        return 1.0
+    return q if 0.0 <= q <= 1.0 else 1.0

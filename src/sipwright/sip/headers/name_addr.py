@@ -1,0 +1,113 @@
+"""The shape shared by From, To, Contact, Route and many more: a name, a URI and parameters.
+
+RFC 3261 §20.10 and §25.1 (name-addr, addr-spec). `Contact: *` is in contact.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from sipwright.sip.errors import ParseError
+from sipwright.sip.grammar import QUOTED, format_params, is_token, parse_params, quote, split_list, unquote
+from sipwright.sip.uri import STAR, Uri
+
+# An unquoted display name should be tokens only, but phones put anything there (RFC 4475 §3.1.2.15
+# lets us infer the quotes).
+_NAME_ADDR = re.compile(rf'(?:({QUOTED})[ \t]*|([^"<]*+))<([^<>]*+)>[ \t]*(.*)', re.DOTALL)
+
+
+class NameAddr:
+    """A display name, a URI and parameters; its attributes are for reading.
+
+    Attributes:
+        display_name: Unquoted; None when there is none.
+        params: Names in lower case, values as they were written, quotes included; None for a flag.
+    """
+
+    __slots__ = ("_text", "display_name", "params", "uri")
+
+    display_name: str | None
+    uri: Uri
+    params: Mapping[str, str | None]
+
+    def __init__(
+        self,
+        uri: Uri | str,
+        display_name: str | None = None,
+        params: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self.uri = Uri.parse(uri) if isinstance(uri, str) else uri
+        self.display_name = display_name
+        self.params = {} if params is None else dict(params)
+        self._text: str | None = None
+
+    @classmethod
+    def parse(cls, text: str, header: str = "The address") -> NameAddr:
+        """Read one address; `header` is the name to use in an error."""
+        text = text.strip(" \t")
+        self = cls.__new__(cls)
+        self._text = text
+        match = _NAME_ADDR.match(text)
+        if match is None:
+            # Without angle brackets everything after ";" belongs to the header, and "?" may not be there.
+            address, semicolon, params = text.partition(";")
+            if "?" in address or '"' in address or "," in address:
+                raise ParseError(f"{header} has a URI that needs angle brackets: {address[:40]}", header)
+            self.display_name = None
+            address = address.rstrip(" \t")
+            params = semicolon + params
+        else:
+            quoted, plain, address, params = match.groups()
+            self.display_name = unquote(quoted) if quoted else plain.rstrip(" \t") or None
+        try:
+            self.uri = Uri.parse(address)
+        except ParseError as error:
+            raise ParseError(error.reason.replace("The", f"{header}: the", 1), header) from None
+        if params[:5] == ";tag=" and is_token(params[5:]):
+            self.params = {"tag": params[5:]}
+        else:
+            self.params = parse_params(params, header) if params else {}
+        return self
+
+    @classmethod
+    def parse_list(cls, values: Iterable[str], header: str = "The address") -> list[NameAddr]:
+        """Read the values of a header that may hold several addresses."""
+        return [cls.parse(part, header) for value in values for part in split_list(value)]
+
+    @property
+    def tag(self) -> str | None:
+        """The tag parameter (RFC 3261 §19.3)."""
+        return self.params.get("tag")
+
+    def param(self, name: str) -> str | None:
+        """Give the value of a parameter, unquoted; None too for a flag."""
+        value = self.params.get(name)
+        return value if value is None else unquote(value)
+
+    def with_param(self, name: str, value: str | None) -> NameAddr:
+        """Make one with that parameter set; the value is written as given."""
+        return NameAddr(self.uri, self.display_name, {**self.params, name: value})
+
+    def without_params(self) -> NameAddr:
+        """Make one that has no header parameters, as for an address in another message."""
+        return NameAddr(self.uri, self.display_name)
+
+    def __str__(self) -> str:
+        if self._text is None:
+            if self.uri is STAR:
+                return "*"
+            name = "" if self.display_name is None else quote(self.display_name) + " "
+            self._text = f"{name}<{self.uri}>{format_params(self.params)}"
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"NameAddr({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, NameAddr):
+            return NotImplemented
+        return (self.display_name, self.uri, self.params) == (other.display_name, other.uri, other.params)
+
+    def __hash__(self) -> int:
+        return hash((self.display_name, self.uri))

@@ -1,0 +1,135 @@
+"""Via: the way back for responses (RFC 3261 §20.42, RFC 3581)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from sipwright.sip.errors import ParseError
+from sipwright.sip.grammar import HOST, TOKEN, format_params, parse_params
+
+# What nearly every phone writes: a branch and the wish for the port, in this order.
+_USUAL = re.compile(
+    rf"SIP/2\.0/([A-Z]++) ([a-z0-9._\-]++)(?::([0-9]{{1,4}}|[1-5][0-9]{{4}}))?;branch=({TOKEN})(;rport)?"
+)
+_PLAIN = re.compile(rf"(SIP/2\.0)/({TOKEN}) ({HOST})(?::([0-9]{{1,5}}))?(;.*)?")
+# Blanks may stand around every separator; they may be folded lines too.
+_ANY = re.compile(
+    rf"({TOKEN})[ \t]*/[ \t]*({TOKEN})[ \t]*/[ \t]*({TOKEN})[ \t]+({HOST})"
+    r"(?:[ \t]*:[ \t]*([0-9]{1,5}))?[ \t]*(;.*)?"
+)
+
+
+class Via:
+    """One hop of a request; its attributes are for reading.
+
+    Attributes:
+        protocol: `SIP/2.0`.
+        transport: In upper case.
+        host: The sent-by host in lower case, IPv6 without brackets.
+        params: Names in lower case, values as they were written; None for a flag.
+    """
+
+    __slots__ = ("_text", "host", "params", "port", "protocol", "transport")
+
+    protocol: str
+    transport: str
+    host: str
+    port: int | None
+    params: Mapping[str, str | None]
+
+    def __init__(
+        self,
+        transport: str,
+        host: str,
+        port: int | None = None,
+        params: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self.protocol = "SIP/2.0"
+        self.transport = transport.upper()
+        self.host = host.strip("[]").lower()
+        self.port = port
+        self.params = {} if params is None else dict(params)
+        self._text: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Via:
+        """Read one Via value."""
+        match = _USUAL.fullmatch(text)
+        if match is None:
+            return cls._parse_unusual(text)
+        self = cls.__new__(cls)
+        self._text = text
+        self.protocol = "SIP/2.0"
+        self.transport, self.host, port, branch, rport = match.groups()
+        self.port = None if port is None else int(port)
+        self.params = {"branch": branch} if rport is None else {"branch": branch, "rport": None}
+        return self
+
+    @classmethod
+    def _parse_unusual(cls, text: str) -> Via:
+        match = _PLAIN.fullmatch(text)
+        if match is not None:
+            protocol, transport, host, port, params = match.groups()
+        else:
+            match = _ANY.fullmatch(text)
+            if match is None:
+                raise ParseError("Via is not a protocol, a transport and an address", "Via")
+            name, version, transport, host, port, params = match.groups()
+            protocol = f"{name}/{version}".upper()
+        self = cls.__new__(cls)
+        self._text = text
+        self.protocol = protocol
+        self.transport = transport.upper()
+        self.host = (host[1:-1] if host[0] == "[" else host).lower()
+        self.port = None
+        if port:
+            self.port = int(port)
+            if self.port > 65535:
+                raise ParseError(f"Via has a port above 65535: {port}", "Via")
+        self.params = parse_params(params, "Via") if params else {}
+        return self
+
+    @property
+    def branch(self) -> str | None:
+        """The branch parameter."""
+        return self.params.get("branch")
+
+    @property
+    def received(self) -> str | None:
+        """The address the request came from; IPv6 without brackets, which RFC 5118 §4.5 allows both ways."""
+        received = self.params.get("received")
+        return received if received is None else received.strip("[]")
+
+    @property
+    def rport(self) -> int | None:
+        """The port the request came from, when it was filled in."""
+        rport = self.params.get("rport")
+        return int(rport) if rport is not None and rport.isascii() and rport.isdigit() else None
+
+    @property
+    def sent_by(self) -> str:
+        """Host and port as they are written in the header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+    def with_source(self, host: str, port: int) -> Via:
+        """Note where the request came from (RFC 3261 §18.2.1, RFC 3581 §4); self when nothing is to note."""
+        params = self.params
+        asks_port = "rport" in params
+        if not asks_port and host == self.host and "received" not in params:
+            return self
+        stamped = Via(self.transport, self.host, self.port, params)
+        stamped.protocol = self.protocol
+        stamped.params = {**params, "received": host}
+        if asks_port:
+            stamped.params["rport"] = str(port)
+        return stamped
+
+    def __str__(self) -> str:
+        if self._text is None:
+            self._text = f"{self.protocol}/{self.transport} {self.sent_by}{format_params(self.params)}"
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Via({str(self)!r})"

@@ -1,0 +1,314 @@
+"""Bytes to messages (RFC 3261 §7, §18.3): `parse` for a whole one, `StreamFramer` for a byte stream.
+
+`parse` tries the shape that nearly every message has. What does not fit is read again with care,
+which either succeeds or finds the sentence that says what is wrong.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+
+from sipwright.sip.errors import FramingError, ParseError
+from sipwright.sip.grammar import QUOTED, TOKEN, URI_TEXT, is_token
+from sipwright.sip.headers.collection import Headers, index_lines, value_of
+from sipwright.sip.headers.cseq import CSeq
+from sipwright.sip.headers.names import key_of
+from sipwright.sip.headers.numbers import parse_content_length
+from sipwright.sip.message import Request, Response
+
+__all__ = ["PING", "FramingError", "ParseError", "Ping", "StreamFramer", "parse"]
+
+_REQUEST_LINE = re.compile(rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0")
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
+_PLAIN_LENGTH = re.compile(r"[^:]*+:[ \t]*+([0-9]{1,9})")
+_CSEQ_LINE = re.compile(rf"[^:]*+:[ \t]*+([0-9]{{1,9}}) ({TOKEN})")
+# From and To with nothing but a tag behind the address; other shapes are read by NameAddr.
+_ADDRESS_LINE = re.compile(rf'[^:]*+:[ \t]*+(?:{QUOTED}[ \t]*+|[^"<]*+)<[^<>]++>(?:;tag=({TOKEN}))?')
+_VERSION = re.compile(r"(SIP)/([0-9]+\.[0-9]+)", re.IGNORECASE)
+
+
+def parse(data: bytes) -> Request | Response:
+    """Read one message; `ParseError` says what is wrong and whether it can be answered."""
+    end = data.find(b"\r\n\r\n")
+    head = str(data[:end], "utf-8", "surrogateescape")
+    lines = head.split("\r\n")
+    start_line = lines.pop(0)
+    if (
+        end < 0
+        or head.count("\n") != len(lines)
+        or head.count("\r") != len(lines)
+        or "\0" in head
+        or not (match := _REQUEST_LINE.fullmatch(start_line) or _STATUS_LINE.fullmatch(start_line))
+    ):
+        return _parse_with_care(data)
+    try:
+        headers = Headers.from_lines(lines, index_lines(lines))
+        message = _assemble(match, headers, data, end + 4)
+        _check(message)
+    except ParseError:
+        return _parse_with_care(data)
+    return message
+
+
+def _assemble(match: re.Match[str], headers: Headers, data: bytes, start: int) -> Request | Response:
+    """Put the parts together, with as much of the body as Content-Length says (§18.3)."""
+    if headers.has_length:
+        lengths = headers.lines_of("content-length")
+        usual = _PLAIN_LENGTH.fullmatch(lengths[0]) if len(lengths) == 1 else None
+        length = int(usual[1]) if usual else parse_content_length(headers.get_all("content-length"))
+        end = start + length
+        if end > len(data):
+            raise ParseError("Content-Length is larger than the body", "Content-Length")
+        data = data[:end]
+    first, second = match.groups()
+    if match.re is _REQUEST_LINE:
+        return Request.from_parts(first, second, headers, data[start:], data)
+    return Response.from_parts(int(first), second or "", headers, data[start:], data)
+
+
+def _check(message: Request | Response) -> None:
+    """Read what nobody can do without: the top Via, Call-ID, CSeq and the tags (§8.1.1)."""
+    index = message.headers.index()
+    try:
+        (call_id_line,), (cseq_line,) = index["call-id"], index["cseq"]
+        (from_line,), (to_line,) = index["from"], index["to"]
+        is_usual = len(index.get("max-forwards", "")) < 2
+    except (KeyError, ValueError):
+        is_usual = False
+    if not is_usual:
+        raise _missing_or_twice(index)
+    _ = message.top_via
+    parsed = message.headers.parsed
+    parsed["call_id"] = call_id = value_of(call_id_line)
+    if not call_id:
+        raise ParseError("Call-ID is empty", "Call-ID")
+    if usual := _CSEQ_LINE.fullmatch(cseq_line):
+        parsed["cseq"] = cseq = CSeq(int(usual[1]), usual[2])
+    else:
+        cseq = message.cseq
+    if isinstance(message, Request) and cseq.method != message.method:
+        raise ParseError(f"CSeq is for {cseq.method} and the request is {message.method}", "CSeq")
+    if usual := _ADDRESS_LINE.fullmatch(from_line):
+        parsed["from_tag"] = usual[1]
+    else:
+        _ = message.from_tag
+    if usual := _ADDRESS_LINE.fullmatch(to_line):
+        parsed["to_tag"] = usual[1]
+    else:
+        _ = message.to_tag
+
+
+def _missing_or_twice(index: dict[str, list[str]]) -> ParseError:
+    for name in ("From", "To", "Call-ID", "CSeq"):
+        count = len(index.get(name.lower(), ""))
+        if count != 1:
+            return ParseError(f"{name} is {'there twice' if count else 'missing'}", name)
+    return ParseError("Max-Forwards is there twice", "Max-Forwards")
+
+
+def _parse_with_care(data: bytes) -> Request | Response:
+    """Read a message that is folded, has LF-only line ends or is faulty."""
+    data = data.lstrip(b"\r\n")  # Empty lines before the start line are ignored (§7.5).
+    end = _end_of_head(data)
+    start_line, *lines = _logical_lines(data[:end] if end else data)
+    headers, problem = _usable_headers(lines)
+    try:
+        match = _match_start_line(start_line)
+        if not end:
+            raise ParseError("The headers do not end with an empty line")
+        if problem is not None:
+            raise problem
+        message = _assemble(match, headers, data, end)
+        _check(message)
+    except ParseError as error:
+        error.request = _answerable(start_line, headers)
+        raise
+    return message
+
+
+def _end_of_head(data: bytes | bytearray, start: int = 0) -> int:
+    """Give the offset behind the first empty line, whatever its line ends; 0 when there is none."""
+    crlf = data.find(b"\n\r\n", start)
+    lf = data.find(b"\n\n", start, None if crlf < 0 else crlf + 1)
+    if lf >= 0:
+        return lf + 2
+    return crlf + 3 if crlf >= 0 else 0
+
+
+def _logical_lines(head: bytes) -> list[str]:
+    """Split a head into lines; a folded one (§7.3.1) stays one line with its breaks inside."""
+    groups: list[list[str]] = []
+    text = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").rstrip("\n")
+    for line in text.split("\n"):
+        if groups and line[:1] in (" ", "\t"):
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    return ["\r\n".join(group) for group in groups]
+
+
+def _usable_headers(lines: list[str]) -> tuple[Headers, ParseError | None]:
+    """Keep the lines that can be read, and say what is wrong with the first that cannot."""
+    usable: list[str] = []
+    problem: ParseError | None = None
+    for line in lines:
+        name, colon, value = line.partition(":")
+        try:
+            key_of(name)
+            if not colon:
+                raise ParseError(f"{name} has no colon", name)
+            if "\0" in value or "\r" in value.replace("\r\n", ""):
+                raise ParseError(f"{name} has a NUL or a carriage return in its value", name)
+        except ParseError as error:
+            problem = problem or error
+        else:
+            usable.append(line)
+    return Headers.from_lines(usable, index_lines(usable)), problem
+
+
+def _match_start_line(line: str) -> re.Match[str]:
+    """Read the start line, or say what is wrong with it."""
+    method, _, rest = line.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    known_version = _VERSION.fullmatch(version)
+    if known_version and known_version[2] == "2.0":
+        # The version is the one part of a message that is not case-sensitive (§7.1).
+        line = f"{method} {uri} SIP/2.0"
+    match = _REQUEST_LINE.fullmatch(line) or _STATUS_LINE.fullmatch(line)
+    if match is not None and "\0" not in line and "\r" not in line:
+        return match
+    if not is_token(method) or not uri:
+        raise ParseError("The first line is neither a request line nor a status line")
+    if known_version is None:
+        raise ParseError("The request line does not end with a SIP version")
+    if known_version[2] != "2.0":
+        raise ParseError(f"The SIP version is {known_version[2][:20]} and not 2.0", status=505)
+    raise ParseError("The Request-URI has a character that cannot be in a URI")
+
+
+def _answerable(start_line: str, headers: Headers) -> Request | None:
+    """Give the request as far as it goes, if it can be answered at all."""
+    method, _, rest = start_line.partition(" ")
+    if not is_token(method):
+        return None
+    uri_text = rest.rpartition(" ")[0]
+    request = Request.from_parts(method, uri_text, headers, b"", None)
+    try:
+        _ = request.top_via
+    except ParseError:
+        return None
+    has_all = all(headers.get(name) for name in ("From", "To", "Call-ID", "CSeq"))
+    return request if has_all else None
+
+
+class Ping(enum.Enum):
+    """The keep-alive of a stream: CRLF CRLF, to be answered with CRLF (RFC 5626 §4.4.1)."""
+
+    PING = "ping"
+
+
+PING = Ping.PING
+
+_USUAL_LENGTH = re.compile(rb"\ncontent-length: *([0-9]{1,9})\r\n(?![ \t])")
+_LENGTH_LINE = re.compile(rb"\n((?:content-length|l)[ \t]*:(?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*)")
+
+
+class StreamFramer:
+    """Cuts a byte stream into messages, however the network has split it.
+
+    Attributes:
+        max_head: The longest start line and headers, with the empty line.
+        max_body: The longest body.
+    """
+
+    __slots__ = ("_awaits", "_buffer", "_has_crlf", "_scanned", "max_body", "max_head")
+
+    def __init__(self, max_head: int = 16_384, max_body: int = 262_144) -> None:
+        self.max_head = max_head
+        self.max_body = max_body
+        self._buffer = bytearray()
+        self._scanned = 0  # No head ends before this offset.
+        self._awaits = 0  # Length of the message at the front, once its head is complete.
+        self._has_crlf = False  # Half a ping, which may be a whole pong.
+
+    @property
+    def buffered(self) -> int:
+        """The number of bytes of a message that has begun and not ended."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes | Ping]:
+        """Take what came in and give the messages that are now complete.
+
+        Raises:
+            FramingError: The end of the first message cannot be found, so the connection must be closed.
+        """
+        frames: list[bytes | Ping] = []
+        buffer = self._buffer
+        buffer += data
+        while buffer:
+            if not self._awaits:
+                self._skip_keepalives(frames)
+                try:
+                    self._awaits = self._message_length()
+                except FramingError:
+                    if frames:
+                        break  # What came before is good; the next call raises again.
+                    raise
+            if not self._awaits or len(buffer) < self._awaits:
+                break
+            frames.append(bytes(buffer[: self._awaits]))
+            del buffer[: self._awaits]
+            self._awaits = self._scanned = 0
+        return frames
+
+    def _skip_keepalives(self, frames: list[bytes | Ping]) -> None:
+        buffer = self._buffer
+        position = 0
+        while not self._scanned and buffer[position : position + 2] == b"\r\n":
+            position += 2
+            if self._has_crlf:
+                frames.append(PING)
+            self._has_crlf = not self._has_crlf
+        del buffer[:position]
+        if buffer and buffer != b"\r":
+            self._has_crlf = False
+
+    def _message_length(self) -> int:
+        """Give the length of the message at the front, or 0 while its head is not complete."""
+        buffer = self._buffer
+        head_length = _end_of_head(buffer, self._scanned)
+        if not head_length:
+            if len(buffer) > self.max_head:
+                raise FramingError(f"The headers are longer than {self.max_head} bytes", status=513)
+            self._scanned = max(0, len(buffer) - 3)
+            return 0
+        if head_length > self.max_head:
+            raise FramingError(f"The headers are longer than {self.max_head} bytes", status=513)
+        head = bytes(buffer[:head_length])
+        body_length = _framed_length(head)
+        if body_length > self.max_body:
+            raise _framing_error(f"Content-Length is above {self.max_body}", head, 513)
+        return head_length + body_length
+
+
+def _framed_length(head: bytes) -> int:
+    """Read Content-Length, which a stream cannot do without (§18.3)."""
+    lower = head.lower()
+    if lower.count(b"\ncontent-length") == 1 and b"\nl" not in lower:
+        usual = _USUAL_LENGTH.search(lower)
+        if usual:
+            return int(usual[1])
+    values = [value_of(line.decode("utf-8", "surrogateescape")) for line in _LENGTH_LINE.findall(lower)]
+    if not values:
+        raise _framing_error("Content-Length is missing", head)
+    try:
+        return parse_content_length(values)
+    except ParseError as error:
+        raise _framing_error(error.reason, head) from None
+
+
+def _framing_error(reason: str, head: bytes, status: int = 400) -> FramingError:
+    start_line, *lines = _logical_lines(head)
+    request = _answerable(start_line, _usable_headers(lines)[0])
+    return FramingError(reason, "Content-Length", status=status, request=request)

@@ -1,0 +1,358 @@
+"""The table of live transactions: matching (RFC 3261 §17.1.3, §17.2.3, §9.2, §8.2.2.2) and time.
+
+Feeds messages and deadlines to the machines and does what they put into their outboxes.  It has no clock
+and no socket: `now` is an argument, and bytes go to the `send` that it was given.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+from sipwright.sip.message import Request, Response
+from sipwright.sip.parser import parse
+from sipwright.sip.transaction.base import (
+    ACCEPTED,
+    CALLING,
+    CANCEL,
+    PROCEEDING,
+    REQUEST,
+    TERMINATED,
+    TRANSPORT_ERROR,
+    Begin,
+    ClientTransaction,
+    ClientUser,
+    Deliver,
+    Flow,
+    Send,
+    ServerTransaction,
+    ServerUser,
+    Transaction,
+    event_of,
+)
+from sipwright.sip.transaction.client_invite import ClientInvite
+from sipwright.sip.transaction.client_non_invite import ClientNonInvite
+from sipwright.sip.transaction.reliable import ReliableResponse
+from sipwright.sip.transaction.server_invite import ServerInvite
+from sipwright.sip.transaction.server_non_invite import ServerNonInvite
+from sipwright.sip.transaction.timers import TimerQueue, TimerValues
+
+Key = tuple[Any, ...]
+
+_COOKIE = "z9hG4bK"
+# What a CANCEL may be about, likeliest first; an ACK and a CANCEL cannot be cancelled (§9.2).
+_CANCELLABLE = ("INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "OPTIONS", "PUBLISH", "REFER", "NOTIFY", "INFO")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSnapshot:
+    """What a console shows of the transaction layer.
+
+    Attributes:
+        transactions: How many there are of each kind in each state, as `("ServerInvite", "accepted")`.
+        timers: How many timers are armed.
+        absorbed: Requests and responses that belonged to a live transaction, so far.
+        transport_errors: Messages that could not be sent, so far.
+    """
+
+    transactions: Mapping[tuple[str, str], int]
+    timers: int
+    absorbed: int
+    transport_errors: int
+
+
+class TransactionLayer:
+    """Every live transaction of one stack.
+
+    Attributes:
+        timers: The queue that the clocks of all transactions wait in.
+        values: T1, T2 and T4.
+        durations: The length of every timer that a state starts, by whether the flow is reliable.
+    """
+
+    def __init__(self, send: Callable[[bytes, Flow], None], timers: TimerValues | None = None) -> None:
+        """Make an empty layer; an `OSError` raised by `send` is a transport error (§17.1.4, §17.2.4)."""
+        self.values = timers or TimerValues()
+        self.timers = TimerQueue()
+        self._send = send
+        self.durations = {kind: self.values.durations(kind) for kind in (False, True)}
+        self._clients: dict[Key, ClientTransaction] = {}
+        self._servers: dict[Key, ServerTransaction] = {}
+        self._merge_keys: dict[int, ServerTransaction] = {}
+        self._unsent: deque[ClientTransaction] = deque()
+        self._absorbed = 0
+        self._transport_errors = 0
+
+    # ---- messages that came in
+
+    def match(self, message: Request | Response, now: float, flow: Flow | None = None) -> bool:
+        """Feed a message to the transaction it belongs to; False when there is none that absorbs it.
+
+        A CANCEL that still has an effect is given to the TU of the INVITE, which accepts it when that is safe to
+        say; any other that matches is answered 200 here, over `flow` if it is given; one that matches nothing is
+        left for the TU to answer with 481 (§9.2). An ACK is absorbed unless it is for a 2xx.
+        """
+        tx: Transaction | None
+        if isinstance(message, Response):
+            tx = self._clients.get((message.top_via.branch, message.cseq.method))
+            event = event_of(message.status)
+        else:
+            event = message.method
+            if event == "ACK":
+                tx = self._acknowledged_by(message)
+            else:
+                tx = self._servers.get(server_key(message, event))
+                if tx is None and event == "CANCEL":
+                    return self._cancel(message, flow, now)
+                event = REQUEST
+        if tx is None:
+            return False
+        self._absorbed += 1
+        tx.handle(event, message, now)
+        if tx.outbox:
+            self.perform(tx, now)
+        return True
+
+    def is_merged(self, request: Request) -> bool:
+        """Tell whether a request without To tag is a copy of one that came by another path (§8.2.2.2)."""
+        if request.to_tag is not None or request.method == "CANCEL":
+            return False
+        return _merge_key(request) in self._merge_keys
+
+    def find_client(self, branch: str, method: str) -> ClientTransaction | None:
+        """Return the live client transaction with that branch, if it is still open."""
+        return self._clients.get((branch, method))
+
+    # ---- new transactions
+
+    def server(self, request: Request, flow: Flow, user: ServerUser | None, now: float) -> ServerTransaction:
+        """Begin a server transaction for a request that `match` knew nothing of."""
+        tx = self._add_server(request, flow, user)
+        tx.start(now)
+        return tx
+
+    def client(self, request: Request, flow: Flow, user: ClientUser | None, now: float) -> ClientTransaction:
+        """Begin a client transaction and send its request, whose top Via must have its branch already.
+
+        What comes of it reaches `user` only after this has returned; a transport error too, which waits
+        for `advance`.
+        """
+        tx = self._add_client(request, flow, user)
+        tx.start(now)
+        self.perform(tx, now)
+        return tx
+
+    def restore_server(
+        self,
+        request: Request,
+        flow: Flow,
+        user: ServerUser | None,
+        now: float,
+        last_response: bytes | None = None,
+    ) -> ServerTransaction:
+        """Bring back a server transaction of an earlier process in the state that `last_response` implies.
+
+        The response is sent once more, as it may have been stored and then not sent.
+        """
+        tx = self._add_server(request, flow, user)
+        tx.restore(last_response, now)
+        self.perform(tx, now)
+        return tx
+
+    def restore_client(
+        self, request: Request, flow: Flow, user: ClientUser | None, now: float, state: str = CALLING
+    ) -> ClientTransaction:
+        """Bring back a client transaction of an earlier process.
+
+        An INVITE in PROCEEDING waits for its final response; everything else is sent (once more).
+        """
+        if state not in (CALLING, PROCEEDING):
+            raise ValueError(f"a request that is {state} has nothing to be restored for")
+        tx = self._add_client(request, flow, user)
+        if isinstance(tx, ClientInvite):
+            tx.restore(state, now)
+        else:
+            tx.start(now)
+        self.perform(tx, now)
+        return tx
+
+    def repeat(
+        self, data: bytes, flow: Flow, on_timeout: Callable[[], None], now: float, limit: float | None = None
+    ) -> ReliableResponse:
+        """Repeat a response until it is acknowledged (§13.3.1.4); see `ReliableResponse`."""
+        return ReliableResponse(data, flow, self, on_timeout, now, self.values.t2 if limit is None else limit)
+
+    # ---- time
+
+    def next_deadline(self) -> float | None:
+        """Give the instant when `advance` is to be called; it may be early, and the past means at once."""
+        return 0.0 if self._unsent else self.timers.next_deadline()
+
+    def advance(self, now: float) -> None:
+        """Do what is due."""
+        self.timers.advance(now)
+        # Only those that are here now: a TU that tries the next address at once may fail once more.
+        for _ in range(len(self._unsent)):
+            tx = self._unsent.popleft()
+            tx.handle(TRANSPORT_ERROR, None, now)
+            self.perform(tx, now)
+
+    # ---- what the machines ask for
+
+    def perform(self, tx: Transaction, now: float) -> bool:
+        """Do what a machine has put into its outbox; False when something could not be sent."""
+        outbox = tx.outbox
+        # Emptied first, since a TU may feed the same machine again from within.
+        tx.outbox = ()
+        is_sent = True
+        try:
+            for effect in outbox:
+                if isinstance(effect, Send):
+                    is_sent = self.send(effect.data, tx.flow) and is_sent
+                elif isinstance(effect, Deliver):
+                    tx.deliver(effect.message)
+                elif isinstance(effect, Begin):
+                    self.client(effect.request, tx.flow, None, now)
+                else:
+                    self._forget(tx)
+        except BaseException:
+            # The TU has a bug.  That must not keep in the table what nothing will ever end.
+            if tx.state == TERMINATED:
+                self._forget(tx)
+            raise
+        if not is_sent and isinstance(tx, ClientTransaction):
+            self._unsent.append(tx)
+        return is_sent
+
+    def send(self, data: bytes, flow: Flow) -> bool:
+        """Put bytes on the wire; False when they could not be sent."""
+        try:
+            self._send(data, flow)
+        except OSError:
+            self._transport_errors += 1
+            return False
+        return True
+
+    # ---- looking at it
+
+    def snapshot(self) -> LayerSnapshot:
+        """Count what is there."""
+        live: Iterable[Transaction] = [*self._clients.values(), *self._servers.values()]
+        return LayerSnapshot(
+            transactions=Counter((type(tx).__name__, tx.state) for tx in live),
+            timers=len(self.timers),
+            absorbed=self._absorbed,
+            transport_errors=self._transport_errors,
+        )
+
+    def __len__(self) -> int:
+        return len(self._clients) + len(self._servers)
+
+    # ---- the tables
+
+    def _add_server(self, request: Request, flow: Flow, user: ServerUser | None) -> ServerTransaction:
+        method = request.method
+        key = server_key(request, method)
+        if key in self._servers:
+            raise ValueError(f"there is a transaction for this request already: {request}")
+        kind = ServerInvite if method == "INVITE" else ServerNonInvite
+        tx = self._servers[key] = kind(key, request, flow, user, self)
+        if request.to_tag is None:
+            tx.merge_key = merge_key = _merge_key(request)
+            # The first one stands for all: the later ones are only the 482s that its copies got.
+            self._merge_keys.setdefault(merge_key, tx)
+        return tx
+
+    def _add_client(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
+        method = request.method
+        branch = request.top_via.branch
+        key = (branch, method)
+        if branch is None or key in self._clients:
+            raise ValueError(f"the branch is missing or in use: {request}")
+        kind = ClientInvite if method == "INVITE" else ClientNonInvite
+        tx = self._clients[key] = kind(key, request, flow, user, self)
+        return tx
+
+    def _forget(self, tx: Transaction) -> None:
+        if isinstance(tx, ServerTransaction):
+            self._servers.pop(tx.key, None)
+            if tx.merge_key is not None and self._merge_keys.get(tx.merge_key) is tx:
+                del self._merge_keys[tx.merge_key]
+        else:
+            self._clients.pop(tx.key, None)
+        tx.release()
+
+    # ---- ACK and CANCEL, the two requests that belong to another's transaction
+
+    def _acknowledged_by(self, ack: Request) -> ServerTransaction | None:
+        """Find the INVITE whose final response this acknowledges; none if that was a 2xx (RFC 6026 §7.1)."""
+        tx = self._servers.get(server_key(ack, "INVITE"))
+        if tx is None and not _has_cookie(ack.top_via.branch):
+            # The To tag is part of an RFC 2543 key, and that of an INVITE outside of a dialog is empty.
+            tx = self._servers.get(_rfc_2543_key(ack, "INVITE", None))
+            if tx is not None and _local_tag(tx) != ack.to_tag:
+                return None
+        return None if tx is None or tx.state == ACCEPTED else tx
+
+    def _cancel(self, request: Request, flow: Flow | None, now: float) -> bool:
+        for method in _CANCELLABLE:
+            tx = self._servers.get(server_key(request, method))
+            if tx is not None:
+                break
+        else:
+            return False
+        self._absorbed += 1
+        answer = self.server(request, flow or tx.flow, None, now)
+        # §9.2 wants the tag that the INVITE is answered with.  If it has none yet, it is any that we can
+        # give again, which is all that a tag has to be.
+        tag = _local_tag(tx) or f"{crc32(repr(tx.key).encode()):08x}"
+        answer.local_tag = tag
+        if tx.user is not None and (tx.state, CANCEL) in tx.RULES:
+            tx.handle(CANCEL, answer, now)
+            self.perform(tx, now)
+        else:
+            answer.accept(now)
+        return True
+
+
+def server_key(request: Request, method: str) -> Key:
+    """Give what a request of that method is matched by (§17.2.3).
+
+    Branches are compared byte for byte: nobody is known to change their case on the way.
+    """
+    via = request.top_via
+    branch = via.params.get("branch")
+    if _has_cookie(branch):
+        return (branch, via.host, via.port, method)
+    return _rfc_2543_key(request, method, request.to_tag)
+
+
+def _rfc_2543_key(request: Request, method: str, to_tag: str | None) -> Key:
+    via = request.top_via
+    hop = (via.branch, via.host, via.port)
+    return (hop, method, request.uri_text, to_tag, request.from_tag, request.call_id, request.cseq.number)
+
+
+def _has_cookie(branch: str | None) -> bool:
+    # A branch that is nothing but the cookie is unique to nobody.
+    return branch is not None and branch.startswith(_COOKIE) and branch != _COOKIE
+
+
+def _merge_key(request: Request) -> int:
+    """Give what copies of a request have in common: a hash, as each transaction keeps one and 64 bits do."""
+    # Asked for twice on the way in, so it is kept with the other things that were read from the headers.
+    parsed = request.headers.parsed
+    key: int | None = parsed.get("merge_key")
+    if key is None:
+        key = parsed["merge_key"] = hash((request.from_tag, request.call_id, request.cseq))
+    return key
+
+
+def _local_tag(tx: ServerTransaction) -> str | None:
+    """Learn the To tag that a request was answered with; no response but the last is kept."""
+    if tx.local_tag is None and tx.last_response is not None:
+        tx.local_tag = parse(tx.last_response).to_tag
+    return tx.local_tag

@@ -1,0 +1,97 @@
+"""The INVITE server transaction (RFC 3261 §17.2.1 as RFC 6026 §8.5 to §8.7 have it).
+
+                                |INVITE
+                                |pass INV to TU
+             INVITE             V send 100 if TU is silent for 200 ms
+             send response+------------+
+                 +--------| Proceeding |--------+ 101-199 from TU
+                 +------->|            |<-------+ send response
+                          +------------+
+            300-699 from TU |        | 2xx from TU
+            send response   |        | send response
+              +-------------+        +-------------+
+              V                                    V
+         +-----------+ Timer G fires         +-----------+ INVITE
+      +->| Completed |-+ send response       | Accepted  |-+ -
+      +--|           |<+                     |           |<+ 2xx from TU
+         +-----------+                       +-----------+   send response
+    INVITE    |     | ACK                          |
+    send resp.|     V -                            | An ACK is not absorbed here:
+              |  +-----------+                     | the TU is to see it.
+      Timer H |  | Confirmed |                     |
+    inform TU |  +-----------+                     | Timer L fires
+              |     | Timer I fires                |
+              V     V                              V
+         +--------------------------------------------------+
+         |                    Terminated                    |
+         +--------------------------------------------------+
+
+A response that cannot be sent changes no state (RFC 6026 §8.8).  The TU repeats a 2xx (§13.3.1.4), for which
+reliable.py is there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sipwright.sip.transaction.base import (
+    ACCEPTED,
+    ACK,
+    CANCEL,
+    COMPLETED,
+    CONFIRMED,
+    FAILURE,
+    PROCEEDING,
+    PROVISIONAL,
+    REQUEST,
+    SUCCESS,
+    TERMINATED,
+    ServerTransaction,
+)
+from sipwright.sip.transaction.timers import Timer
+
+
+class ServerInvite(ServerTransaction):
+    """Answers an INVITE, and repeats what is no 2xx until it is acknowledged."""
+
+    __slots__ = ()
+
+    def _provide(self, response: Any, now: float) -> None:
+        self._send(response, now)
+        self.retransmit_at = None
+
+    def _repeat_or_try(self, _: Any, now: float) -> None:
+        if self.last_response is None:
+            self._send_trying(None, now)
+        else:
+            self._repeat(None, now)
+
+    def _send_trying(self, _: Any, now: float) -> None:
+        super()._send_trying(_, now)
+        self.retransmit_at = None
+
+    def _repeat_later(self, _: None, now: float) -> None:
+        self._repeat(None, now)
+        self._retransmit_after(min(2 * self.interval, self._driver.values.t2), now)
+
+    # The machine.  A (state, event) pair that is not listed is ignored.
+    # fmt: off
+    INITIAL = PROCEEDING
+    RULES = {
+        (PROCEEDING, REQUEST):      (PROCEEDING, _repeat_or_try),
+        (PROCEEDING, Timer.TRYING): (PROCEEDING, _send_trying),
+        (PROCEEDING, CANCEL):       (PROCEEDING, ServerTransaction._deliver),
+        (PROCEEDING, PROVISIONAL):  (PROCEEDING, _provide),
+        (PROCEEDING, SUCCESS):      (ACCEPTED,   ServerTransaction._send_final),
+        (PROCEEDING, FAILURE):      (COMPLETED,  ServerTransaction._send_final),
+        (COMPLETED,  REQUEST):      (COMPLETED,  ServerTransaction._repeat),
+        (COMPLETED,  Timer.G):      (COMPLETED,  _repeat_later),
+        (COMPLETED,  ACK):          (CONFIRMED,  ServerTransaction._deliver),
+        (COMPLETED,  Timer.H):      (TERMINATED, ServerTransaction._deliver),
+        (CONFIRMED,  Timer.I):      (TERMINATED, ServerTransaction._end),
+        (ACCEPTED,   SUCCESS):      (ACCEPTED,   ServerTransaction._send),
+        (ACCEPTED,   Timer.L):      (TERMINATED, ServerTransaction._end),
+    }
+    RETRANSMIT = {PROCEEDING: Timer.TRYING, COMPLETED: Timer.G}
+    LIFETIME   = {COMPLETED: Timer.H, CONFIRMED: Timer.I, ACCEPTED: Timer.L}
+    # fmt: on

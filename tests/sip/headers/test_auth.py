@@ -1,0 +1,92 @@
+"""Challenges and credentials as text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipwright.sip import Challenge, Credentials, ParseError
+
+
+def test_a_challenge():
+    challenge = Challenge.parse(
+        'Digest realm="a, \\"b\\"", qop="auth,auth-int", nonce="84f1", opaque="", stale=FALSE, algorithm=MD5'
+    )
+
+    assert challenge.scheme == "Digest"
+    assert challenge.params == {
+        "realm": 'a, "b"',
+        "qop": "auth,auth-int",
+        "nonce": "84f1",
+        "opaque": "",
+        "stale": "FALSE",
+        "algorithm": "MD5",
+    }
+
+
+def test_a_challenge_is_written_as_phones_expect_it():
+    """RFC 7616 §3.3: qop in quotes, algorithm and stale without."""
+    challenge = Challenge(
+        "Digest", {"realm": 'a "b"', "nonce": "1", "qop": "auth", "algorithm": "SHA-256", "stale": "true"}
+    )
+
+    text = 'Digest realm="a \\"b\\"", nonce="1", qop="auth", algorithm=SHA-256, stale=true'
+    assert str(challenge) == text
+
+
+def test_credentials():
+    """RFC 7616 §3.4: qop and nc without quotes; blanks anywhere, names in any case."""
+    credentials = Credentials.parse(
+        'Digest Username = "b\\\\ob" ,realm="r",uri="sip:a,b;x=y",qop=auth,nc=00000001, cnonce="c"'
+    )
+
+    assert credentials.params == {
+        "username": "b\\ob",
+        "realm": "r",
+        "uri": "sip:a,b;x=y",
+        "qop": "auth",
+        "nc": "00000001",
+        "cnonce": "c",
+    }
+    assert str(credentials) == (
+        'Digest username="b\\\\ob", realm="r", uri="sip:a,b;x=y", qop=auth, nc=00000001, cnonce="c"'
+    )
+    assert repr(Credentials("X", {"a": "1"})) == "Credentials('X', {'a': '1'})"
+
+
+def test_an_unknown_scheme_is_read_when_it_has_parameters():
+    assert Credentials.parse("NoOneKnows opaque-data=here").params == {"opaque-data": "here"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "Authorization is not a scheme and parameters"),
+        ("Digest", "Authorization is not a scheme and parameters"),
+        ("Digest ", "Authorization cannot be read at ''"),
+        ("Basic dXNlcjpwYXNz", "Authorization cannot be read at 'dXNlcjpwYXNz'"),
+        ('Digest username="a" realm="b"', 'Authorization cannot be read at \'username="a" realm="\''),
+        ('Digest username="a', "Authorization cannot be read at 'username=\"a'"),
+        ("Digest a=1, A=2", "Authorization has a parameter twice"),
+        ("Digest a=1,,b=2", "Authorization cannot be read at ',b=2'"),
+    ],
+)
+def test_what_is_wrong_with_credentials(text, reason):
+    with pytest.raises(ParseError) as caught:
+        Credentials.parse(text)
+
+    assert caught.value.reason == reason
+
+
+def test_an_error_in_a_challenge_says_so():
+    with pytest.raises(ParseError, match="The challenge is not a scheme"):
+        Challenge.parse("Digest")
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=20)
+
+
+@given(NAMES, NAMES)
+def test_any_user_and_realm_survive(username, realm):
+    params = {"username": username, "realm": realm, "nc": "00000001"}
+
+    assert Credentials.parse(str(Credentials("Digest", params))).params == params
