@@ -1,0 +1,20 @@
+"""SDP (RFC 8866), as much of it as a switch needs that never touches media."""
+
+from sipwright.sdp.address import is_private
+from sipwright.sdp.description import Media, connection_addresses, is_hold, is_sdp, media
+from sipwright.sdp.origin import bump_version, origin, with_origin
+from sipwright.sdp.rewrite import rewrite_body, rewrite_private
+
+__all__ = [
+    "Media",
+    "bump_version",
+    "connection_addresses",
+    "is_hold",
+    "is_private",
+    "is_sdp",
+    "media",
+    "origin",
+    "rewrite_body",
+    "rewrite_private",
+    "with_origin",
+]

@@ -1,0 +1,31 @@
+"""The o= line: who made a session description, and which version of it this is (RFC 8866 §5.2).
+
+An answer or a new offer to the same peer must keep the session id and raise the version by one when anything
+changed (RFC 3264 §8).  A switch that puts another description in front of a peer has to see to that.
+"""
+
+import re
+
+__all__ = ["bump_version", "origin", "with_origin"]
+
+_ORIGIN = re.compile(rb"(?:^|\n)o=[^ \r\n]+ (\d{1,20}) (\d{1,20}) IN ")
+
+
+def origin(body: bytes) -> tuple[int, int] | None:
+    """Return the session id and version of a description, or None if it has no proper o= line."""
+    match = _ORIGIN.search(body)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def with_origin(body: bytes, session_id: int, version: int) -> bytes:
+    """Return a description with this session id and version; the same object if it has no proper o= line."""
+    match = _ORIGIN.search(body)
+    if match is None:
+        return body
+    return b"%b%d %d%b" % (body[: match.start(1)], session_id, version, body[match.end(2) :])
+
+
+def bump_version(body: bytes) -> bytes:
+    """Return a description as the next version of itself; the same object if it has no proper o= line."""
+    now = origin(body)
+    return body if now is None else with_origin(body, now[0], now[1] + 1)
