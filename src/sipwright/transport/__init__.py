@@ -1,0 +1,38 @@
+"""Sockets: everything that touches a file descriptor, and the in-memory network that stands in for it."""
+
+from sipwright.transport.base import OnFlowClosed, OnFramingError, OnMessage, Transport
+from sipwright.transport.flow import Address, Flow, FlowKey, format_address, parse_address, parse_flow_key
+from sipwright.transport.memory import MemoryFlow, MemoryNetwork, MemoryTransport
+from sipwright.transport.resolver import ResolveError, Resolver, Target
+from sipwright.transport.route import Routes, is_ip_address
+from sipwright.transport.tap import Tap
+from sipwright.transport.tcp import TcpLimits, TcpTransport
+from sipwright.transport.tcp_flow import TcpFlow
+from sipwright.transport.udp import UdpFlow, UdpTransport
+
+__all__ = [
+    "Address",
+    "Flow",
+    "FlowKey",
+    "MemoryFlow",
+    "MemoryNetwork",
+    "MemoryTransport",
+    "OnFlowClosed",
+    "OnFramingError",
+    "OnMessage",
+    "ResolveError",
+    "Resolver",
+    "Routes",
+    "Tap",
+    "Target",
+    "TcpFlow",
+    "TcpLimits",
+    "TcpTransport",
+    "Transport",
+    "UdpFlow",
+    "UdpTransport",
+    "format_address",
+    "is_ip_address",
+    "parse_address",
+    "parse_flow_key",
+]

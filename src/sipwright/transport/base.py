@@ -1,0 +1,70 @@
+"""What every transport offers to the stack, whichever protocol it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sipwright.sip.errors import ParseError
+from sipwright.transport.flow import Address, Flow
+from sipwright.transport.tap import Tap
+
+OnMessage = Callable[[bytes, Flow], None]
+"""One whole SIP message has come in on a flow."""
+OnFlowClosed = Callable[[Flow, OSError | None], None]
+"""A connection is gone, or could not be opened (then with the error)."""
+OnFramingError = Callable[[ParseError, Flow], None]
+"""A stream cannot be followed any more; the transport closes it after this call."""
+
+
+class Transport(Protocol):
+    """A listening socket and the flows that run over it."""
+
+    protocol: str
+    is_reliable: bool
+    tap: Tap
+    on_message: OnMessage
+    on_stun: OnMessage
+    on_flow_closed: OnFlowClosed
+    on_framing_error: OnFramingError
+
+    @property
+    def local(self) -> Address:
+        """The bound address; the host may be a wildcard."""
+
+    async def start(self) -> None:
+        """Bind and listen. Raises OSError when the address cannot be had."""
+
+    async def close(self) -> None:
+        """Stop listening and close every flow."""
+
+    def reaches(self, host: str) -> bool:
+        """Claim that this socket can send to the IP address (the family fits)."""
+
+    def flow(self, remote: Address, local: Address | None = None) -> Flow:
+        """Return the flow to a peer; where it must be connected first it queues until then.
+
+        Raises:
+            OSError: Nothing leads there.
+        """
+
+    def find(self, remote: Address) -> Flow | None:
+        """Return the flow to a peer if one can be used at once."""
+
+    async def connect(self, remote: Address) -> Flow:
+        """Return an open flow to a peer. Raises OSError."""
+
+    def snapshot(self) -> object:
+        """Return a frozen dataclass of counters."""
+
+
+def ignore_message(data: bytes, flow: Flow) -> None:
+    """Drop a message: what transports call before somebody listens."""
+
+
+def ignore_closed(flow: Flow, error: OSError | None) -> None:
+    """Take no notice of a closed flow."""
+
+
+def ignore_framing_error(error: ParseError, flow: Flow) -> None:
+    """Take no notice of a broken stream."""

@@ -1,0 +1,119 @@
+"""Flows: who a message came from or goes to, and over what (RFC 3261 §18, RFC 5626 §3).
+
+A flow is one UDP address pair or one TCP connection. Everything above the transports holds flows, never
+sockets. `Flow.key` is the text under which a binding or a call remembers its flow over a restart.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+Address = tuple[str, int]
+"""Host and port. The host is an IP address as text, an IPv6 one without brackets."""
+
+
+class FlowKey(NamedTuple):
+    """The parts of `Flow.key`."""
+
+    protocol: str
+    local: Address
+    remote: Address
+
+
+class Flow:
+    """A path to one peer. Subclasses belong to a transport and know how to send."""
+
+    __slots__ = ("_key", "local", "protocol", "remote", "sent_by")
+
+    is_reliable = False
+
+    def __init__(self, protocol: str, local: Address, remote: Address) -> None:
+        self.protocol = protocol
+        self.local = local
+        """Our address as the peer may use it: for TCP the port that we listen on, also when we called."""
+        self.remote = remote
+        self.sent_by: str | None = None
+        """What our Via says on this flow; the stack fills it in and keeps it here."""
+        self._key: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The flow as text, like `udp/192.0.2.1:5060/198.51.100.7:40112`."""
+        if self._key is None:
+            self._key = f"{self.protocol}/{format_address(self.local)}/{format_address(self.remote)}"
+        return self._key
+
+    @property
+    def is_closed(self) -> bool:
+        """Nothing can be sent any more."""
+        raise NotImplementedError
+
+    @property
+    def is_open(self) -> bool:
+        """What is sent leaves at once; false too while a connection is being opened."""
+        return not self.is_closed
+
+    def send(self, data: bytes) -> None:
+        """Send one message now, or queue it where the socket is full.
+
+        Raises:
+            OSError: It cannot be sent.
+        """
+        raise NotImplementedError
+
+    def redirected(self, port: int) -> Flow:
+        """Return the flow to another port of the same peer; a connection has none but its own."""
+        return self
+
+    def add_alias(self, remote: Address) -> None:
+        """Let requests to `remote` use this connection too (RFC 5923); datagrams need no such thing."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.key}>"
+
+
+def format_address(address: Address) -> str:
+    """Write an address as `host:port`, with brackets around an IPv6 host."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_address(text: str, default_port: int = 5060) -> Address:
+    """Read `host`, `host:port`, `[v6]` or `[v6]:port`.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        port_text = rest[1:]
+        is_wrong = not bracket or (rest != "" and not rest.startswith(":"))
+    else:
+        host, colon, port_text = text.partition(":")
+        rest, is_wrong = colon, False
+    if is_wrong or not host or (rest and not (port_text.isascii() and port_text.isdigit())):
+        raise ValueError(f"not an address of the form host:port: {text!r}")
+    port = int(port_text) if rest else default_port
+    if port > 65_535:
+        raise ValueError(f"port out of range: {text!r}")
+    return host, port
+
+
+@lru_cache(maxsize=8_192)
+def parse_flow_key(key: str) -> FlowKey:
+    """Take `Flow.key` apart again.
+
+    Raises:
+        ValueError: The text was not made by `Flow.key`.
+    """
+    protocol, first, rest = key.partition("/")
+    local, second, remote = rest.partition("/")
+    if not (protocol and first and second):
+        raise ValueError(f"not a flow key: {key!r}")
+    return FlowKey(protocol, parse_address(local), parse_address(remote))
+
+
+def is_wildcard(host: str) -> bool:
+    """Claim that `host` means every address of this machine."""
+    return host in ("0.0.0.0", "::")

@@ -1,0 +1,234 @@
+"""One TCP connection as a flow: bytes to whole messages and back, pings answered, ends noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import TYPE_CHECKING, cast
+
+from sipwright.sip.errors import FramingError, ParseError
+from sipwright.sip.parser import PING, StreamFramer
+from sipwright.transport.flow import Address, Flow
+
+if TYPE_CHECKING:
+    from sipwright.transport.tcp import TcpTransport
+
+_TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
+_NOWHERE: Address = ("", 0)
+
+
+class TcpFlow(Flow, asyncio.Protocol):
+    """One connection, accepted or opened by us."""
+
+    __slots__ = (
+        "_buffered",
+        "_framer",
+        "_is_closed",
+        "_is_lost",
+        "_pending",
+        "_transport",
+        "_waiters",
+        "_writer",
+        "aliases",
+        "has_spoken",
+    )
+
+    is_reliable = True
+
+    def __init__(self, transport: TcpTransport, remote: Address | None, local: Address = _NOWHERE) -> None:
+        super().__init__("tcp", local, remote or _NOWHERE)
+        self._transport = transport
+        self._framer = StreamFramer(transport.limits.head, transport.limits.body)
+        self._writer: asyncio.Transport | None = None
+        self._pending: list[bytes] | None = None if remote is None else []
+        """What waits for the connection to open; None for an accepted one."""
+        self._waiters: list[asyncio.Future[None]] = []
+        self._is_closed = False
+        self._is_lost = False
+        self._buffered = 0
+        self.has_spoken = remote is not None
+        """It carried a message, or we opened it to send one: it may rest without being asked to leave."""
+        self.aliases: set[Address] = set()
+
+    @property
+    def is_closed(self) -> bool:
+        """The connection has ended, or could not be opened."""
+        return self._is_closed
+
+    @property
+    def is_open(self) -> bool:
+        """The connection stands; before, it is on its way, and after, it is closed."""
+        return self._writer is not None
+
+    def send(self, data: bytes) -> None:
+        """Write one message, or keep it until the connection is open.
+
+        Raises:
+            OSError: The connection has ended, or too much waits for it already.
+        """
+        transport = self._transport
+        writer = self._writer
+        if writer is None:
+            self._keep(data)
+        if transport.tap.listeners:
+            transport.tap.emit("out", self, data)
+        if writer is not None:
+            transport.sent += 1
+            writer.write(data)
+
+    def add_alias(self, remote: Address) -> None:
+        """Let requests to `remote` use this connection too."""
+        self._transport.alias(self, remote)
+
+    def close(self) -> None:
+        """Send what is written, then close; new messages are refused from now on."""
+        writer = self._writer
+        self._ended(None)
+        if writer is not None:
+            writer.close()
+
+    def abort(self) -> None:
+        """Close at once and lose what was not sent."""
+        writer = self._writer
+        self._ended(None)
+        if writer is not None:
+            writer.abort()
+
+    def fail(self, error: OSError) -> None:
+        """Take note that the connection could not be opened."""
+        self._ended(error)
+
+    async def wait_open(self) -> None:
+        """Wait until the connection stands.
+
+        Raises:
+            OSError: It could not be opened, or has ended.
+        """
+        while self._writer is None:
+            if self._is_closed:
+                raise ConnectionRefusedError(f"no connection for {self.key}")
+            await self._wait()
+
+    async def wait_lost(self) -> None:
+        """Wait until the socket itself is closed."""
+        while not self._is_lost:
+            await self._wait()
+
+    # --- asyncio.Protocol ------------------------------------------------------------------------------
+
+    def connection_made(self, writer: asyncio.BaseTransport) -> None:
+        """Enter the table and send what has waited."""
+        # uvloop's transports offer the same methods and share no class with asyncio's.
+        writer = cast(asyncio.Transport, writer)
+        transport = self._transport
+        _tune(writer, transport.limits.unsent, transport.limits.unacknowledged)
+        sockname, peername = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+        is_accepted = self._pending is None
+        if sockname and peername:
+            self.local = sockname[0], transport.local[1]
+            if is_accepted:
+                self.remote = peername[0], peername[1]
+        if self._is_closed or not (sockname and peername) or (is_accepted and not transport.admit(self)):
+            self._is_closed = True
+            writer.abort()
+            return
+        self._writer = writer
+        for data in self._pending or ():
+            transport.sent += 1
+            writer.write(data)
+        self._pending = []
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave the table."""
+        self._is_lost = True
+        self._ended(exc if isinstance(exc, OSError) else None)
+        self._wake()
+
+    def eof_received(self) -> None:
+        """Treat a peer that stops sending as one that closes."""
+        self._ended(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand up each whole message that these bytes end."""
+        if self._is_closed:
+            return
+        transport = self._transport
+        framer = self._framer
+        error: ParseError | None = None
+        try:
+            items = framer.feed(data)
+        except FramingError as caught:
+            items, error = [], caught
+        buffered = framer.buffered
+        grown, self._buffered = buffered - self._buffered, buffered
+        for item in items:
+            if item is not PING:
+                self.has_spoken = True
+                break
+        transport.progressed(self, bool(items), grown, buffered > 0)
+        for item in items:
+            if self._is_closed:
+                return
+            if isinstance(item, bytes):
+                transport.received += 1
+                if transport.tap.listeners:
+                    transport.tap.emit("in", self, item)
+                transport.on_message(item, self)
+            elif self._writer is not None:
+                transport.pings += 1
+                self._writer.write(b"\r\n")
+        if error is not None:
+            transport.framing_errors += 1
+            transport.on_framing_error(error, self)
+            self.close()
+
+    def pause_writing(self) -> None:
+        """Drop a peer that does not read what it is sent."""
+        self._transport.slow += 1
+        self.abort()
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    def _keep(self, data: bytes) -> None:
+        if self._is_closed or self._pending is None:
+            raise ConnectionError(f"{self.key} is closed")
+        if sum(map(len, self._pending)) + len(data) > self._transport.limits.unsent:
+            raise OSError(errno.ENOBUFS, f"too much waits for {self.key}")
+        self._pending.append(data)
+
+    def _ended(self, error: OSError | None) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._writer is None:
+            # It never stood, so no loss of it will be reported.
+            self._is_lost = True
+            self._wake()
+        self._writer = None
+        self._transport.forget(self, error, self._buffered)
+        self._buffered = 0
+
+    async def _wait(self) -> None:
+        waiter: asyncio.Future[None] = self._transport.loop.create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _tune(writer: asyncio.Transport, unsent: int, unacknowledged: float) -> None:
+    writer.set_write_buffer_limits(high=unsent)
+    sock = writer.get_extra_info("socket")
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(unacknowledged * 1000))
+    except OSError:
+        # The peer may have gone already, and not every system knows every option.
+        pass

@@ -1,0 +1,416 @@
+"""SIP over UDP on our own non-blocking socket (RFC 3261 §18, RFC 3581).
+
+The event loop's datagram endpoints cost several times as much and hide EAGAIN, so this reads the socket
+itself: one wake-up drains up to 64 datagrams, and each goes to its handler and back to the socket in one call
+stack. A socket that is bound to all addresses learns with IP_PKTINFO which one was asked, and answers from it
+(RFC 3581 §4: the same address and port that the request was received on).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+from collections import deque
+from dataclasses import dataclass
+
+from sipwright.transport.base import (
+    OnFlowClosed,
+    OnFramingError,
+    OnMessage,
+    ignore_closed,
+    ignore_framing_error,
+    ignore_message,
+)
+from sipwright.transport.flow import Address, Flow, is_wildcard
+from sipwright.transport.route import Routes, family_of
+from sipwright.transport.tap import Tap
+
+DATAGRAMS_PER_WAKE = 64
+LARGEST_DATAGRAM = 65_535
+FLOWS_PER_GENERATION = 16_384
+SOCKET_BUFFER = 4 << 20
+
+_IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
+_IP_MTU_DISCOVER, _IP_PMTUDISC_DONT = 10, 0
+_IPV6_MTU_DISCOVER = 23
+_WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
+_LOST = (errno.ECONNREFUSED, errno.ENOBUFS, errno.ENOMEM)
+
+_SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+_Ancillary = tuple[tuple[int, int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UdpSnapshot:
+    """The counters of one UDP socket."""
+
+    local: Address
+    received: int
+    sent: int
+    queued: int
+    dropped: int
+    keepalives: int
+    stun: int
+    errors: int
+    flows: int
+
+
+class UdpFlow(Flow):
+    """One pair of addresses."""
+
+    __slots__ = ("_ancillary", "_peer", "_transport")
+
+    def __init__(
+        self,
+        transport: UdpTransport,
+        local: Address,
+        remote: Address,
+        peer: _SocketAddress,
+        ancillary: _Ancillary | None,
+    ) -> None:
+        super().__init__("udp", local, remote)
+        self._transport = transport
+        self._peer = peer
+        self._ancillary = ancillary
+
+    @property
+    def is_closed(self) -> bool:
+        """The socket is closed."""
+        return self._transport.is_closed
+
+    def send(self, data: bytes) -> None:
+        """Send one datagram, or queue it while the socket is full.
+
+        Raises:
+            OSError: The network refuses it here and now: no route, too large, socket closed.
+        """
+        transport = self._transport
+        if transport.tap.listeners:
+            transport.tap.emit("out", self, data)
+        if transport.queue:
+            transport.enqueue(self, data)
+            return
+        try:
+            self.transmit(data)
+        except OSError as error:
+            transport.send_failed(self, data, error)
+
+    def redirected(self, port: int) -> UdpFlow:
+        """Return the flow to another port of the same peer."""
+        return self._transport.flow((self.remote[0], port), self.local)
+
+    def transmit(self, data: bytes) -> None:
+        """Hand one datagram to the kernel."""
+        transport = self._transport
+        if self._ancillary is None:
+            transport.sendto(data, self._peer)
+        else:
+            transport.sendmsg((data,), self._ancillary, 0, self._peer)
+        transport.sent += 1
+
+
+class UdpTransport:
+    """A bound UDP socket."""
+
+    protocol = "udp"
+    is_reliable = False
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        tap: Tap | None = None,
+        routes: Routes | None = None,
+        queue_messages: int = 8_192,
+        queue_bytes: int = 16 << 20,
+    ) -> None:
+        self.tap = tap or Tap()
+        self.on_message: OnMessage = ignore_message
+        self.on_stun: OnMessage = ignore_message
+        self.on_flow_closed: OnFlowClosed = ignore_closed
+        self.on_framing_error: OnFramingError = ignore_framing_error
+        self._address = (host, port)
+        self._is_wildcard = is_wildcard(host)
+        self._family = family_of(host)
+        self._routes = routes or Routes()
+        self._young: dict[object, UdpFlow] = {}
+        self._old: dict[object, UdpFlow] = {}
+        self._queue_messages = queue_messages
+        self._queue_bytes = queue_bytes
+        self._queued_bytes = 0
+        self.queue: deque[tuple[UdpFlow, bytes]] = deque()
+        self.is_closed = True
+        self.sent = 0
+        self._received = self._dropped = self._keepalives = self._stun = self._errors = 0
+
+    @property
+    def local(self) -> Address:
+        """The bound address; the host may be a wildcard."""
+        return self._address
+
+    async def start(self) -> None:
+        """Bind the socket and listen."""
+        self._loop = asyncio.get_running_loop()
+        self._socket = sock = _open_socket(self._family, self._address, self._is_wildcard)
+        self._address = sock.getsockname()[:2]
+        self.sendto, self.sendmsg = sock.sendto, sock.sendmsg
+        self.is_closed = False
+        self._loop.add_reader(sock.fileno(), self._drain_pktinfo if self._is_wildcard else self._drain)
+
+    async def close(self) -> None:
+        """Close the socket; what is still queued is lost, as datagrams may be."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._loop.remove_reader(self._socket.fileno())
+        if self.queue:
+            self._loop.remove_writer(self._socket.fileno())
+            self.queue.clear()
+        self._socket.close()
+
+    def reaches(self, host: str) -> bool:
+        """Claim that the IP address is of this socket's family."""
+        return family_of(host) == self._family
+
+    def flow(self, remote: Address, local: Address | None = None) -> UdpFlow:
+        """Return the flow to a peer, from `local` where the socket has several addresses.
+
+        Raises:
+            OSError: No route leads there.
+        """
+        peer = _socket_address(remote)
+        if not self._is_wildcard:
+            return self._flows_get(peer) or self._remember(peer, self._address, peer, None)
+        if local is None or not self._routes.is_own(local[0]):
+            local = (self._routes.local_host(remote[0]), self._address[1])
+        key = (local[0], peer)
+        return self._flows_get(key) or self._remember(key, local, peer, self._source(local[0]))
+
+    def find(self, remote: Address) -> UdpFlow | None:
+        """Return the flow to a peer, or None where no route leads."""
+        try:
+            return self.flow(remote)
+        except OSError:
+            return None
+
+    async def connect(self, remote: Address) -> UdpFlow:
+        """Return the flow to a peer; there is nothing to wait for."""
+        return self.flow(remote)
+
+    def snapshot(self) -> UdpSnapshot:
+        """Return the counters."""
+        return UdpSnapshot(
+            local=self._address,
+            received=self._received,
+            sent=self.sent,
+            queued=len(self.queue),
+            dropped=self._dropped,
+            keepalives=self._keepalives,
+            stun=self._stun,
+            errors=self._errors,
+            flows=len(self._young) + len(self._old),
+        )
+
+    # --- receiving ---------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        receive = self._socket.recvfrom
+        young = self._young
+        for _ in range(DATAGRAMS_PER_WAKE):
+            try:
+                data, peer = receive(LARGEST_DATAGRAM)
+            except OSError as error:
+                if self._is_empty(error):
+                    return
+                continue
+            flow = young.get(peer) or self._flows_get(peer)
+            if flow is None:
+                flow = self._remember(peer, self._address, peer, None)
+                young = self._young
+            self._received += 1
+            if data and data[0] > 31:
+                if self.tap.listeners:
+                    self.tap.emit("in", flow, data)
+                self.on_message(data, flow)
+            else:
+                self._receive_other(data, flow)
+            if self.is_closed:
+                return
+
+    def _drain_pktinfo(self) -> None:
+        receive = self._socket.recvmsg
+        for _ in range(DATAGRAMS_PER_WAKE):
+            try:
+                data, ancillary, _flags, peer = receive(LARGEST_DATAGRAM, 64)
+            except OSError as error:
+                if self._is_empty(error):
+                    return
+                continue
+            key = (ancillary[0][2], peer) if ancillary else peer
+            flow = self._young.get(key) or self._flows_get(key)
+            if flow is None:
+                try:
+                    flow = self._flow_from(ancillary, peer)
+                except OSError:
+                    # A forged source that no route leads back to.
+                    self._errors += 1
+                    continue
+                self._keep(key, flow)
+            self._received += 1
+            if data and data[0] > 31:
+                if self.tap.listeners:
+                    self.tap.emit("in", flow, data)
+                self.on_message(data, flow)
+            else:
+                self._receive_other(data, flow)
+            if self.is_closed:
+                return
+
+    def _is_empty(self, error: OSError) -> bool:
+        """Tell an empty socket from an ICMP error, which ends nothing (RFC 3261 §18.4)."""
+        if error.errno in _WOULD_BLOCK or self.is_closed:
+            return True
+        self._errors += 1
+        return False
+
+    def _receive_other(self, data: bytes, flow: UdpFlow) -> None:
+        """Sort out STUN (RFC 5764 §5.1.2: first byte 0 to 3) and the keep-alives of phones."""
+        if len(data) >= 20 and data[0] < 4:
+            self._stun += 1
+            self.on_stun(data, flow)
+            return
+        message = data.lstrip(b"\r\n")
+        if not message.strip(b"\0"):
+            self._keepalives += 1
+            return
+        if self.tap.listeners:
+            self.tap.emit("in", flow, message)
+        self.on_message(message, flow)
+
+    # --- flows: two generations, so that forgetting old ones costs nothing ---------------------------
+
+    def _flows_get(self, key: object) -> UdpFlow | None:
+        flow = self._young.get(key)
+        if flow is None:
+            flow = self._old.pop(key, None)
+            if flow is not None:
+                self._keep(key, flow)
+        return flow
+
+    def _remember(
+        self, key: object, local: Address, peer: _SocketAddress, ancillary: _Ancillary | None
+    ) -> UdpFlow:
+        flow = UdpFlow(self, local, _remote(peer), peer, ancillary)
+        self._keep(key, flow)
+        return flow
+
+    def _keep(self, key: object, flow: UdpFlow) -> None:
+        if len(self._young) >= FLOWS_PER_GENERATION:
+            self._old = self._young
+            self._young = {}
+        self._young[key] = flow
+
+    def _flow_from(self, ancillary: list[tuple[int, int, bytes]], peer: _SocketAddress) -> UdpFlow:
+        """Make the flow of a datagram whose packet information says which of our addresses was asked."""
+        for _level, kind, value in ancillary:
+            if kind == _IP_PKTINFO and self._family == socket.AF_INET:
+                return self.flow(_remote(peer), (socket.inet_ntoa(value[4:8]), self._address[1]))
+            if kind == socket.IPV6_PKTINFO and self._family == socket.AF_INET6:
+                host = socket.inet_ntop(socket.AF_INET6, value[:16])
+                return self.flow(_remote(peer), (host, self._address[1]))
+        return self.flow(_remote(peer))
+
+    def _source(self, host: str) -> _Ancillary:
+        """Build the control message that makes a datagram leave from `host`."""
+        if self._family == socket.AF_INET:
+            value = struct.pack("=I4s4s", 0, socket.inet_aton(host), bytes(4))
+            return ((socket.IPPROTO_IP, _IP_PKTINFO, value),)
+        value = struct.pack("=16sI", socket.inet_pton(socket.AF_INET6, host.partition("%")[0]), 0)
+        return ((socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, value),)
+
+    # --- sending -----------------------------------------------------------------------------------
+
+    def send_failed(self, flow: UdpFlow, data: bytes, error: OSError) -> None:
+        """Queue what the socket has no room for; raise what no waiting would mend."""
+        if error.errno in _WOULD_BLOCK and not self.is_closed:
+            self.enqueue(flow, data)
+        elif error.errno in _LOST and not self.is_closed:
+            # An ICMP error of an earlier datagram, or no memory: as good as lost on the way.
+            self._errors += 1
+        else:
+            raise error
+
+    def enqueue(self, flow: UdpFlow, data: bytes) -> None:
+        """Keep a datagram until the socket has room; beyond the limit the oldest one goes."""
+        if not self.queue:
+            self._loop.add_writer(self._socket.fileno(), self._flush)
+        self.queue.append((flow, data))
+        self._queued_bytes += len(data)
+        while len(self.queue) > self._queue_messages or self._queued_bytes > self._queue_bytes:
+            self._queued_bytes -= len(self.queue.popleft()[1])
+            self._dropped += 1
+
+    def _flush(self) -> None:
+        while self.queue:
+            flow, data = self.queue[0]
+            try:
+                flow.transmit(data)
+            except OSError as error:
+                if error.errno in _WOULD_BLOCK:
+                    return
+                self._errors += 1
+            self.queue.popleft()
+            self._queued_bytes -= len(data)
+        self._loop.remove_writer(self._socket.fileno())
+
+
+def _open_socket(family: socket.AddressFamily, address: Address, wants_pktinfo: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        if family == socket.AF_INET6:
+            # 0.0.0.0 and :: can then be listened on side by side.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
+        _allow_fragments(sock, family)
+        if wants_pktinfo and family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        elif wants_pktinfo:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        sock.bind(_socket_address(address))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _allow_fragments(sock: socket.socket, family: socket.AddressFamily) -> None:
+    """Let large responses be fragmented: path MTU discovery would lose the first one (Linux only)."""
+    try:
+        if family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
+        else:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IP_PMTUDISC_DONT)
+    except OSError:
+        pass
+
+
+def _remote(peer: _SocketAddress) -> Address:
+    """Keep the scope of a link-local peer in the host, where no key or binding can lose it."""
+    if len(peer) == 4 and peer[3] and "%" not in peer[0]:
+        return f"{peer[0]}%{peer[3]}", peer[1]
+    return peer[0], peer[1]
+
+
+def _socket_address(address: Address) -> _SocketAddress:
+    host, port = address
+    if ":" not in host:
+        return address
+    host, _, scope = host.partition("%")
+    if not scope:
+        return host, port, 0, 0
+    return host, port, 0, int(scope) if scope.isdigit() else socket.if_nametoindex(scope)

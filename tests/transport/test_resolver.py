@@ -1,0 +1,159 @@
+import asyncio
+
+import dns.asyncresolver
+import dns.message
+import dns.resolver
+import dns.rrset
+import pytest
+
+from sipwright.sip.uri import Uri
+from sipwright.transport import ResolveError, Resolver, Target, resolver
+from sipwright.transport.resolver import NameLookup
+
+
+class Names:
+    """Answers from a table and counts the questions."""
+
+    def __init__(self, **table):
+        self.table = table
+        self.asked = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def __call__(self, name):
+        self.asked.append(name)
+        await self.may_answer.wait()
+        return self.table.get(name.partition(".")[0], ([], 0.0))
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("uri", "target"),
+    [
+        ("sip:192.0.2.1", ("udp", "192.0.2.1", 5060)),
+        ("sip:a@192.0.2.1:5070;transport=UDP", ("udp", "192.0.2.1", 5070)),
+        ("sip:a@192.0.2.1;transport=tcp", ("tcp", "192.0.2.1", 5060)),
+        ("sip:a@[2001:db8::1]:5070", ("udp", "2001:db8::1", 5070)),
+        ("sip:a@example.org;maddr=192.0.2.9", ("udp", "192.0.2.9", 5060)),
+    ],
+)
+def test_an_ip_address_needs_no_lookup(uri, target):
+    assert Resolver(Names()).resolve_now(Uri.parse(uri)) == [Target(*target)]
+
+
+@pytest.mark.parametrize("uri", ["sips:192.0.2.1", "sip:192.0.2.1;transport=sctp", "tel:+1234", "urn:x:y"])
+def test_what_we_cannot_reach_is_an_error(uri):
+    with pytest.raises(ResolveError, match="cannot send"):
+        Resolver(Names()).resolve_now(Uri.parse(uri))
+
+
+async def test_a_name_is_looked_up_and_kept_as_long_as_its_record_says():
+    names, clock = Names(pbx=(["192.0.2.1", "2001:db8::1"], 60.0)), Clock()
+    uri = Uri.parse("sip:PBX.example.org:5070;transport=tcp")
+    where = Resolver(names, clock=clock)
+    expected = [Target("tcp", "192.0.2.1", 5070), Target("tcp", "2001:db8::1", 5070)]
+
+    assert where.resolve_now(uri) is None
+    assert await where.resolve(uri) == expected
+    clock.now = 59.0
+    assert where.resolve_now(uri) == expected
+    clock.now = 61.0
+    assert where.resolve_now(uri) is None
+    assert await where.resolve(uri) == expected
+    assert names.asked == ["pbx.example.org"] * 2
+
+
+async def test_a_name_that_is_not_there_is_remembered_for_a_moment():
+    names, clock = Names(), Clock()
+    where = Resolver(names, clock=clock)
+    uri = Uri.parse("sip:nowhere.example.org")
+    for _ in range(2):
+        with pytest.raises(ResolveError, match="no address"):
+            await where.resolve(uri)
+    assert len(names.asked) == 1
+
+    clock.now = 11.0
+    with pytest.raises(ResolveError):
+        await where.resolve(uri)
+    assert len(names.asked) == 2
+
+
+async def test_all_who_ask_at_once_share_one_lookup():
+    names = Names(pbx=(["192.0.2.1"], 60.0))
+    names.may_answer.clear()
+    where = Resolver(names)
+    uri = Uri.parse("sip:pbx.example.org")
+    first, second = (asyncio.ensure_future(where.resolve(uri)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    names.may_answer.set()
+
+    assert await second == [Target("udp", "192.0.2.1", 5060)]
+    assert (len(names.asked), first.cancelled(), where._running) == (1, True, {})
+
+
+async def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr(resolver, "CAPACITY", 2)
+    where = Resolver(Names(a=(["192.0.2.1"], 60.0)))
+    for number in range(5):
+        await where.resolve(Uri.parse(f"sip:a.{number}.example"))
+
+    assert len(where._known) <= 2
+
+
+async def test_the_hosts_file_comes_first(tmp_path):
+    hosts = tmp_path / "hosts"
+    hosts.write_text("# comment\n::1 PBX\n192.0.2.7 pbx other # more\nnonsense pbx\n\n")
+    lookup = NameLookup(hosts, dns.asyncresolver.Resolver(configure=False))
+
+    assert await lookup("Pbx.") == (["192.0.2.7", "::1"], 60.0)
+    assert await lookup("missing") == ([], 10.0)
+    assert await NameLookup(tmp_path / "none", lookup._resolver)("pbx") == ([], 10.0)
+
+
+class Records(dns.asyncresolver.Resolver):
+    """A DNS server in memory."""
+
+    def __init__(self, *lines):
+        super().__init__(configure=False)
+        self.records = [dns.rrset.from_text(*line.split(" ")) for line in lines]
+
+    async def resolve(self, name, kind, **options):
+        for record in self.records:
+            if str(record.name) == f"{name}." and record.rdtype == dns.rdatatype.from_text(kind):
+                query = dns.message.make_query(record.name, kind)
+                response = dns.message.make_response(query)
+                response.answer.append(record)
+                response = dns.message.from_wire(response.to_wire())
+                return dns.resolver.Answer(record.name, record.rdtype, record.rdclass, response)
+        raise dns.resolver.NXDOMAIN
+
+
+async def test_the_dns_gives_both_families_and_the_shorter_life(tmp_path):
+    records = Records(
+        "pbx.example.org. 300 IN A 192.0.2.1 192.0.2.2", "pbx.example.org. 30 IN AAAA 2001:db8::1"
+    )
+    lookup = NameLookup(tmp_path / "none", records)
+
+    addresses, ttl = await lookup("pbx.example.org")
+
+    assert sorted(addresses[:2]) == ["192.0.2.1", "192.0.2.2"]
+    assert (addresses[2:], ttl) == (["2001:db8::1"], 30.0)
+    assert await lookup("other.example.org") == ([], 10.0)
+
+
+def test_a_machine_without_dns_still_has_a_resolver(monkeypatch):
+    def fail(*_):
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.asyncresolver.Resolver, "read_resolv_conf", fail)
+
+    assert Resolver().resolve_now(Uri.parse("sip:192.0.2.1")) == [Target("udp", "192.0.2.1", 5060)]
