@@ -1,0 +1,25 @@
+"""The core brought to life: messages from sockets to handlers, requests to their targets, one clock."""
+
+from sipwright.stack.addresses import Addresses
+from sipwright.stack.client import Exchange, exchange
+from sipwright.stack.endpoint import OnStrayResponse, Stack, StackSnapshot
+from sipwright.stack.fallback import LARGEST_OVER_UDP
+from sipwright.stack.incoming import Incoming
+from sipwright.stack.pipeline import Pipeline, Step
+from sipwright.stack.returning import ReturningFlow
+from sipwright.stack.tokens import RandomTokens
+
+__all__ = [
+    "LARGEST_OVER_UDP",
+    "Addresses",
+    "Exchange",
+    "Incoming",
+    "OnStrayResponse",
+    "Pipeline",
+    "RandomTokens",
+    "ReturningFlow",
+    "Stack",
+    "StackSnapshot",
+    "Step",
+    "exchange",
+]

@@ -1,0 +1,71 @@
+"""What we call ourselves: the address in our Via and Contact, as the peer at the other end can use it.
+
+A flow knows its own local address, from the packet or from the routing table. A configured public address
+stands in for it towards peers outside the private networks, as behind a port forwarding.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from functools import lru_cache
+
+from sipwright.transport.base import Transport
+from sipwright.transport.flow import Flow, format_address, is_wildcard
+from sipwright.transport.route import Routes, is_ip_address
+
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+_NEAR = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"))
+)
+
+
+class Addresses:
+    """The addresses of one stack."""
+
+    def __init__(
+        self, transports: Sequence[Transport], public_address: str | None = None, routes: Routes | None = None
+    ) -> None:
+        self._transports = transports
+        self._public_address = public_address.strip("[]") if public_address else None
+        self._routes = routes or Routes()
+
+    def sent_by(self, flow: Flow) -> str:
+        """Return `host:port` for our Via on a flow."""
+        sent_by = flow.sent_by
+        if sent_by is None:
+            host, port = flow.local
+            public = self._public_address
+            if public is not None and (":" in public) == (":" in host) and not is_near(flow.remote[0]):
+                host = public
+            sent_by = flow.sent_by = format_address((host.partition("%")[0], port))
+        return sent_by
+
+    def is_own_host(self, host: str) -> bool:
+        """Claim that we listen on an IP address, on whatever port."""
+        for transport in self._transports:  # noqa: SIM110, a generator costs more than this
+            if self.is_own(host, transport.local[1]):
+                return True
+        return False
+
+    def is_own(self, host: str, port: int | None = None) -> bool:
+        """Claim that an IP address with a port (5060 when it is None) is where we listen."""
+        host, port = host.strip("[]").lower(), port or 5060
+        for transport in self._transports:
+            bound, bound_port = transport.local
+            if bound_port != port:
+                continue
+            if host in (bound, self._public_address):
+                return True
+            if is_wildcard(bound) and transport.reaches(host) and self._routes.is_own(host):
+                return True
+        return False
+
+
+@lru_cache(maxsize=4_096)
+def is_near(host: str) -> bool:
+    """Claim that an address is of this machine or of a private network, where no public address helps."""
+    if not is_ip_address(host):
+        return False
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return address.is_loopback or any(address in network for network in (*_NEAR, _SHARED))

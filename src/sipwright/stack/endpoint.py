@@ -1,0 +1,442 @@
+"""The stack: transports below, transactions in the middle, the pipeline above, and the clock for all.
+
+A message goes from the socket to its handler and back in one call stack. Time is one timer for all
+transactions. What cannot be read is answered 400 where RFC 3261 allows it, and costs one log line at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from sipwright.sip import transaction
+from sipwright.sip.errors import ParseError
+from sipwright.sip.message import Request, Response, make_response
+from sipwright.sip.parser import parse
+from sipwright.sip.transaction import (
+    CALLING,
+    ClientTransaction,
+    ClientUser,
+    LayerSnapshot,
+    ServerTransaction,
+    ServerUser,
+    TimerValues,
+    TransactionLayer,
+)
+from sipwright.sip.transaction.base import TRANSPORT_ERROR
+from sipwright.sip.uri import Uri
+from sipwright.stack.addresses import Addresses
+from sipwright.stack.incoming import Incoming
+from sipwright.stack.pipeline import Pipeline
+from sipwright.stack.returning import ReturningFlow
+from sipwright.stack.sending import Sending
+from sipwright.stack.source import return_address, stamp_source
+from sipwright.stack.throttle import Throttle
+from sipwright.stack.tokens import RandomTokens
+from sipwright.transport.base import Transport, ignore_closed
+from sipwright.transport.flow import Flow, parse_flow_key
+from sipwright.transport.resolver import Resolver, Target
+from sipwright.transport.tap import Tap
+
+BRANCH_COOKIE = "z9hG4bK"
+SHORTEST_TICK, LONGEST_TICK = 0.01, 0.1
+
+Send = Callable[[bytes, transaction.Flow], None]
+OnStrayResponse = Callable[[Response, Flow], None]
+
+
+class Timer(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None:
+        """Let it not come."""
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+@dataclass(frozen=True, slots=True)
+class StackSnapshot:
+    """What a console shows of a stack."""
+
+    requests: int
+    responses: int
+    malformed: int
+    stray_responses: int
+    failed: int
+    waiting: int
+    transactions: LayerSnapshot
+    transports: tuple[object, ...]
+
+
+class Stack:
+    """One SIP element."""
+
+    def __init__(
+        self,
+        transports: Sequence[Transport],
+        pipeline: Pipeline,
+        resolver: Resolver | None = None,
+        *,
+        public_address: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        call_later: CallLater | None = None,
+        random_token: Callable[[], str] | None = None,
+        timers: TimerValues | None = None,
+        logger: FilteringBoundLogger | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        self.transports = tuple(transports)
+        self.pipeline = pipeline
+        self.resolver = resolver or Resolver()
+        self.clock = clock
+        self.random_token = random_token or RandomTokens()
+        self.tap = tap or Tap()
+        # The core asks less of a flow than we do; it only ever gets ours.
+        self.layer = TransactionLayer(cast(Send, self._transmit), timers)
+        self.layer.timers.on_first = self._arm
+        self.on_stray_response: OnStrayResponse | None = None
+        """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
+        self.addresses = Addresses(self.transports, public_address)
+        self._call_later = call_later
+        self._sending = Sending(self.transports, self.addresses, clock, self.call_later)
+        self._log = logger or structlog.get_logger()
+        self._throttle = Throttle()
+        self._timer: Timer | None = None
+        self._held: list[tuple[bytes, Flow]] = []
+        self._requests = self._responses = self._malformed = self._strays = self._failed = 0
+        for transport in self.transports:
+            transport.tap = self.tap
+            transport.on_message = self.receive
+            transport.on_framing_error = self._refuse
+            transport.on_flow_closed = self._flow_closed
+
+    async def start(self, *, is_held: bool = False) -> None:
+        """Open the transports.
+
+        With `is_held` what comes in waits until `release`: an earlier process's calls are to be there first.
+
+        Raises:
+            OSError: An address cannot be had.
+        """
+        if is_held:
+            for transport in self.transports:
+                transport.on_message = self._hold
+        started: list[Transport] = []
+        try:
+            for transport in self.transports:
+                await transport.start()
+                started.append(transport)
+        except OSError:
+            for transport in started:
+                await transport.close()
+            raise
+
+    def release(self) -> None:
+        """Take what has come in since a `start` that was held, and from now on whatever comes."""
+        for transport in self.transports:
+            transport.on_message = self.receive
+        held, self._held = self._held, []
+        for data, flow in held:
+            self.receive(data, flow)
+
+    def _hold(self, data: bytes, flow: Flow) -> None:
+        self._held.append((data, flow))
+
+    async def close(self) -> None:
+        """Stop the handlers that wait, and close the transports; connections that end now tell nobody."""
+        for transport in self.transports:
+            transport.on_flow_closed = ignore_closed
+        await self.pipeline.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for transport in self.transports:
+            await transport.close()
+
+    def snapshot(self) -> StackSnapshot:
+        """Return the counters of this stack and of what is below it."""
+        return StackSnapshot(
+            requests=self._requests,
+            responses=self._responses,
+            malformed=self._malformed,
+            stray_responses=self._strays,
+            failed=self._failed + self.pipeline.failed,
+            waiting=self.pipeline.waiting,
+            transactions=self.layer.snapshot(),
+            transports=tuple(transport.snapshot() for transport in self.transports),
+        )
+
+    # --- receiving -----------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """Take one message from the wire to whoever handles it."""
+        try:
+            message = parse(data)
+            if isinstance(message, Request):
+                self._receive_request(message, flow, self.clock())
+            else:
+                self._receive_response(message, flow, self.clock())
+        except ParseError as error:
+            self._refuse(error, flow)
+        except Exception:
+            # The root of everything that a socket or a connection starts.
+            self._failed += 1
+            self._log.exception("message failed", source=flow.key)
+        if self._timer is None:
+            self._arm()
+
+    def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
+        self._requests += 1
+        reply_flow = stamp_source(request, flow)
+        layer = self.layer
+        if layer.match(request, now, reply_flow):
+            return
+        incoming = Incoming(self, request, flow, reply_flow, now)
+        method = request.method
+        if method == "ACK":
+            if request.to_tag == self.tag_for(request):
+                # It acknowledges a failure that we answered statelessly.
+                return
+        elif method == "CANCEL":
+            incoming.reply_statelessly(481)
+            return
+        elif layer.is_merged(request):
+            incoming.reply_statelessly(482, "Loop Detected")
+            return
+        self.pipeline(incoming)
+
+    def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
+        self._responses += 1
+        if self.layer.match(response, now, flow):
+            return
+        self._strays += 1
+        if self.on_stray_response is not None and self._is_sent_by_us(response, flow):
+            self.on_stray_response(response, flow)
+
+    def _is_sent_by_us(self, response: Response, flow: Flow) -> bool:
+        """RFC 3261 §18.1.2: a response to a Via that is not ours is silently discarded."""
+        via = response.top_via
+        return via.sent_by == self.addresses.sent_by(flow) or self.addresses.is_own(via.host, via.port)
+
+    def _refuse(self, error: ParseError, flow: Flow) -> None:
+        """Answer what cannot be read if it can be answered, and let the log know once in a while."""
+        self._malformed += 1
+        now = self.clock()
+        suppressed = self._throttle.admit(flow.remote[0], now)
+        if suppressed is not None:
+            self._log.warning(
+                "malformed message",
+                source=flow.key,
+                reason=error.reason,
+                header=error.header,
+                suppressed=suppressed,
+            )
+        request = error.request
+        if request is None or request.method == "ACK":
+            return
+        try:
+            reply_flow = stamp_source(request, flow)
+            tag = self.tag_for(request)
+            self.send_response(make_response(request, error.status, error.reason, to_tag=tag), reply_flow)
+        except ParseError:
+            # Not even the way back can be read.
+            pass
+
+    # --- sending -------------------------------------------------------------------------------------
+
+    def send_request(self, request: Request, to: Flow | Target, user: ClientUser | None) -> ClientTransaction:
+        """Send a request in a transaction of its own, whose responses go to `user`.
+
+        The request must have no Via of ours yet. Given a target, the flow is chosen here: TCP connects while
+        the transaction waits, and a large request to a UDP target tries TCP first (RFC 3261 §18.1.1).
+
+        Raises:
+            OSError: There is no way to the target at all.
+        """
+        flow = self._sending.put_via(request, to, self.new_branch())
+        return self.start_client(request, flow, user)
+
+    def start_client(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
+        """Send a request that has its Via already, over a flow that is known, in a transaction of its own."""
+        tx = self.layer.client(request, flow, user, self.clock())
+        if flow.is_reliable and not isinstance(flow, ReturningFlow):
+            self._sending.watch(tx, flow)
+        if self._timer is None:
+            self._arm()
+        return tx
+
+    def send_stateless(self, request: Request, to: Flow | Target) -> None:
+        """Send a request without a transaction: the ACK for a 2xx. Puts a Via on top if there is none.
+
+        Raises:
+            OSError: It cannot be sent.
+        """
+        flow = to if isinstance(to, Flow) else None
+        if "Via" not in request.headers:
+            flow = self._sending.put_via(request, to, self.new_branch())
+        (flow or self._sending.flow_to(to)).send(bytes(request))  # type: ignore[arg-type]
+
+    def send_response(self, response: Response, flow: Flow) -> None:
+        """Send a response without a transaction; one that cannot be sent is lost, as on a network."""
+        try:
+            self._transmit(bytes(response), flow)
+        except OSError:
+            pass
+
+    def flow_for(self, target: Target) -> Flow | None:
+        """Return the flow to a target if one can be used at once: over TCP, a known connection."""
+        return self._sending.find(target)
+
+    def flow_from_key(self, key: str) -> Flow | None:
+        """Return the flow that `Flow.key` described, perhaps in an earlier process; None when it is gone."""
+        return self._sending.from_key(key)
+
+    def returning_flow(self, key: str) -> ReturningFlow | None:
+        """Return a flow for a connection that is gone, which its peer may open again; None over UDP."""
+        try:
+            parts = parse_flow_key(key)
+        except ValueError:
+            return None
+        is_reliable = any(each.is_reliable for each in self.transports if each.protocol == parts.protocol)
+        return ReturningFlow(parts) if is_reliable else None
+
+    def larger_flow(self, target: Target, flow: Flow) -> Flow | None:
+        """Return the flow for a request that is too large for UDP, if the target may take TCP (RFC 3261 §18.1.1)."""
+        return self._sending.flow_for_large(target, flow)
+
+    def reach(self, uri: Uri, then: Callable[[Target | None, Flow | None], None]) -> None:
+        """Find the way to a URI (RFC 3263) and call `then` with it: at once where nothing must be looked up."""
+        try:
+            targets = self.resolver.resolve_now(uri)
+        except OSError:
+            then(None, None)
+            return
+        if targets is None:
+            self.pipeline.spawn(self._look_up(uri, then))
+        else:
+            then(*self._first_way(targets))
+
+    async def _look_up(self, uri: Uri, then: Callable[[Target | None, Flow | None], None]) -> None:
+        try:
+            targets = await self.resolver.resolve(uri)
+        except OSError:
+            targets = []
+        then(*self._first_way(targets))
+
+    def _first_way(self, targets: list[Target]) -> tuple[Target | None, Flow | None]:
+        for target in targets:
+            try:
+                return target, self._sending.flow_to(target)
+            except OSError:
+                continue
+        return None, None
+
+    async def connect(self, target: Target) -> Flow:
+        """Return an open flow to a target. Raises OSError."""
+        transport = self._sending.transport_for(target.protocol, target.host)
+        return await transport.connect((target.host, target.port))
+
+    def new_branch(self) -> str:
+        """Make a branch that nobody has used or can guess."""
+        return BRANCH_COOKIE + self.random_token()
+
+    def via_for(self, flow: Flow, branch: str) -> str:
+        """Return the Via value for a request of ours on a flow."""
+        return self._sending.via_for(flow, branch)
+
+    def local_contact(self, flow: Flow, user: str | None = None) -> str:
+        """Return the Contact value under which the peer of a flow reaches us; `user` is escaped already."""
+        sent_by = self.addresses.sent_by(flow)
+        address = f"{user}@{sent_by}" if user else sent_by
+        return f"<sip:{address}>" if flow.protocol == "udp" else f"<sip:{address};transport={flow.protocol}>"
+
+    def is_own_address(self, host: str, port: int | None = None) -> bool:
+        """Claim that an IP address with a port (5060 when it is None) is where this stack listens."""
+        return self.addresses.is_own(host, port)
+
+    def is_own_host(self, host: str) -> bool:
+        """Claim that an IP address is one that this stack listens on, on whatever port."""
+        return self.addresses.is_own_host(host)
+
+    def tag_for(self, request: Request) -> str:
+        """Return our To tag for a request, the same one every time (RFC 3261 §8.2.7)."""
+        via = request.top_via
+        # Keyed by the random hash seed of this process, so nobody outside can guess it.
+        number = hash((via.params.get("branch"), via.host, request.call_id))
+        return f"{number & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+
+    def _transmit(self, data: bytes, flow: Flow) -> None:
+        """Send for the transactions; a response whose connection has ended opens another one (§18.2.2)."""
+        try:
+            flow.send(data)
+        except OSError:
+            if not (flow.is_reliable and data.startswith(b"SIP/2.0 ")):
+                raise
+            response = parse(data)
+            address = return_address(response) if isinstance(response, Response) else None
+            if address is None:
+                raise
+            self._sending.flow_to(Target(flow.protocol, *address)).send(data)
+
+    def _flow_closed(self, flow: Flow, error: OSError | None) -> None:
+        now = self.clock()
+        for tx in self._sending.flow_closed(flow):
+            tx.handle(TRANSPORT_ERROR, None, now)
+            self.layer.perform(tx, now)
+
+    # --- after a restart -------------------------------------------------------------------------------
+
+    def restore_server(
+        self, request: Request, flow: Flow, user: ServerUser | None, last_response: bytes | None = None
+    ) -> ServerTransaction:
+        """Go on with a server transaction of an earlier process."""
+        tx = self.layer.restore_server(request, flow, user, self.clock(), last_response)
+        self._arm()
+        return tx
+
+    def restore_client(
+        self, request: Request, flow: Flow, user: ClientUser | None, state: str = CALLING
+    ) -> ClientTransaction:
+        """Go on with a client transaction of an earlier process."""
+        tx = self.layer.restore_client(request, flow, user, self.clock(), state)
+        if flow.is_reliable and not isinstance(flow, ReturningFlow):
+            self._sending.watch(tx, flow)
+        self._arm()
+        return tx
+
+    # --- time --------------------------------------------------------------------------------------------
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` after `delay` seconds of this stack's clock."""
+        if self._call_later is None:
+            self._call_later = asyncio.get_running_loop().call_later
+        return self._call_later(delay, callback)
+
+    def _arm(self) -> None:
+        """Sleep until the next deadline, but never long: shorter timers may start while the loop sleeps.
+
+        So nothing on the way of a message has to compare deadlines.
+        """
+        if self._timer is not None:
+            return
+        deadline = self.layer.next_deadline()
+        if deadline is not None:
+            delay = min(max(deadline - self.clock(), SHORTEST_TICK), LONGEST_TICK)
+            self._timer = self.call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        try:
+            self.layer.advance(self.clock())
+        except Exception:
+            # A handler failed on a timeout; the other transactions go on at the next tick.
+            self._failed += 1
+            self._log.exception("timer failed")
+        self._arm()

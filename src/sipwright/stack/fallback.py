@@ -1,0 +1,60 @@
+"""A large request to a UDP target: TCP first, and UDP where TCP is not taken (RFC 3261 §18.1.1)."""
+
+from __future__ import annotations
+
+from sipwright.transport.flow import Flow
+
+LARGEST_OVER_UDP = 1_300
+PATIENCE = 1.5
+"""A host that silently drops connection attempts is given this long, the time for one repeated SYN."""
+MEMORY = 600.0
+"""How long a target that did not take TCP is sent UDP at once."""
+
+
+class FallbackFlow(Flow):
+    """Sends over a TCP connection that is being opened, or over UDP once that has failed.
+
+    For the transaction it is unreliable from beginning to end, since it may become so; what the transaction
+    repeats is held back while TCP, which does that itself, is in use. The top Via of a request names its
+    transport, so it is rewritten on the way down.
+    """
+
+    __slots__ = ("_replacement", "_sent", "_tcp", "_udp", "has_fallen_back")
+
+    def __init__(self, tcp: Flow, udp: Flow, tcp_via: str, udp_via: str) -> None:
+        super().__init__(tcp.protocol, tcp.local, tcp.remote)
+        self._tcp = tcp
+        self._udp = udp
+        self._replacement = (tcp_via.encode(), udp_via.encode())
+        self._sent: list[bytes] = []
+        self.has_fallen_back = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Nothing can be sent either way."""
+        return self._udp.is_closed if self.has_fallen_back else self._tcp.is_closed
+
+    def send(self, data: bytes) -> None:
+        """Send over what is in use now."""
+        if self.has_fallen_back:
+            self._udp.send(data.replace(*self._replacement, 1))
+            return
+        if data in self._sent:
+            return
+        try:
+            self._tcp.send(data)
+        except OSError:
+            self.fall_back()
+            self.send(data)
+        else:
+            self._sent.append(data)
+
+    def fall_back(self) -> None:
+        """Give up TCP and send what was entrusted to it over UDP."""
+        if self.has_fallen_back:
+            return
+        self.has_fallen_back = True
+        self.protocol, self.local, self._key = self._udp.protocol, self._udp.local, None
+        sent, self._sent = self._sent, []
+        for data in sent:
+            self.send(data)

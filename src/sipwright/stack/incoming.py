@@ -1,0 +1,118 @@
+"""One request that has come in, as the steps of the pipeline see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sipwright.sip.message import Request, Response, make_response
+from sipwright.sip.transaction import ServerTransaction, ServerUser
+from sipwright.transport.flow import Address, Flow
+
+if TYPE_CHECKING:
+    from sipwright.stack.endpoint import Stack
+
+Pairs = Iterable[tuple[str, str]]
+
+
+class Incoming:
+    """A request, the flow that it came on, and the ways to answer it.
+
+    Attributes:
+        request: The request; its top Via says where it came from.
+        flow: The flow that it came on.
+        stack: The stack that received it.
+        now: When it came, as a monotonic instant.
+    """
+
+    __slots__ = ("_reply_flow", "_transaction", "flow", "now", "request", "stack")
+
+    def __init__(self, stack: Stack, request: Request, flow: Flow, reply_flow: Flow, now: float) -> None:
+        self.stack = stack
+        self.request = request
+        self.flow = flow
+        self.now = now
+        self._reply_flow = reply_flow
+        self._transaction: ServerTransaction | None = None
+
+    @property
+    def source(self) -> Address:
+        """The address that the request really came from."""
+        return self.flow.remote
+
+    @property
+    def transaction(self) -> ServerTransaction:
+        """The server transaction; it exists from the first time that somebody asks for it."""
+        return self._transaction or self.open()
+
+    @property
+    def has_transaction(self) -> bool:
+        """Somebody has asked for the transaction, so repeated requests are absorbed."""
+        return self._transaction is not None
+
+    def open(self, user: ServerUser | None = None) -> ServerTransaction:
+        """Create the server transaction, or give the existing one a user that hears of CANCEL and ACK."""
+        tx = self._transaction
+        if tx is None:
+            if self.request.method == "ACK":
+                raise TypeError("an ACK has no transaction and is never answered")
+            stack = self.stack
+            tx = self._transaction = stack.layer.server(self.request, self._reply_flow, user, self.now)
+            tx.local_tag = stack.tag_for(self.request)
+        elif user is not None:
+            tx.user = user
+        return tx
+
+    def respond(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Pairs = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+        to_tag: str | None = None,
+    ) -> Response:
+        """Answer through the transaction, and return what was sent.
+
+        Without `to_tag` the To tag is the same for every response to this request; a 100 has none.
+        """
+        tx = self._transaction or self.open()
+        if to_tag is not None:
+            tx.local_tag = to_tag
+        elif status > 100:
+            to_tag = tx.local_tag
+        response = make_response(
+            self.request,
+            status,
+            reason,
+            to_tag=to_tag,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
+        tx.respond(response, self.stack.clock())
+        return response
+
+    def reply_statelessly(self, status: int, reason: str | None = None, *, headers: Pairs = ()) -> None:
+        """Answer without keeping anything (RFC 3261 §8.2.7); the To tag is the same for a repeated request.
+
+        For final answers only, and for those that cost nothing to find again. An ACK is not answered.
+        """
+        if self.request.method == "ACK":
+            return
+        stack = self.stack
+        response = make_response(
+            self.request, status, reason, to_tag=stack.tag_for(self.request), headers=headers
+        )
+        stack.send_response(response, self._reply_flow)
+
+    def refuse(self, status: int, reason: str | None = None, *, headers: Pairs = ()) -> None:
+        """Answer with a failure through the transaction if there is one, statelessly if not."""
+        if self._transaction is None:
+            self.reply_statelessly(status, reason, headers=headers)
+        else:
+            self.respond(status, reason, headers=headers)
+
+    def __repr__(self) -> str:
+        return f"<Incoming {self.request} on {self.flow.key}>"

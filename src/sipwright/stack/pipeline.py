@@ -1,0 +1,107 @@
+"""The steps that a request is offered to, in order, until one takes it.
+
+This is also where whatever goes wrong in a handler ends: one request is lost, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from sipwright.sip.errors import ParseError, Reject
+from sipwright.stack.incoming import Incoming
+
+Step = Callable[[Incoming], bool | Coroutine[None, None, None]]
+"""Returns True when it took the request, False when not, or a coroutine that takes it and must wait."""
+
+
+class Pipeline:
+    """The steps, and the tasks of those that wait."""
+
+    def __init__(self, steps: Iterable[Step] = (), *, logger: FilteringBoundLogger | None = None) -> None:
+        self.steps = tuple(steps)
+        self._log = logger or structlog.get_logger()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failed = 0
+
+    def __call__(self, incoming: Incoming) -> None:
+        """Offer a request to each step; what nobody takes is answered 404."""
+        try:
+            for step in self.steps:
+                taken = step(incoming)
+                if taken is True:
+                    return
+                if taken is not False:
+                    self._spawn(incoming, taken)
+                    return
+            incoming.reply_statelessly(404)
+        except Exception as error:
+            self._fail(incoming, error)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests are in the hands of a task."""
+        return len(self._tasks)
+
+    async def close(self) -> None:
+        """Cancel what still waits."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run what must wait and belongs to no request; a failure is logged."""
+        task = asyncio.get_running_loop().create_task(self._run_alone(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())
+
+    async def _run_alone(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception:
+            self.failed += 1
+            self._log.exception("task failed")
+
+    def _spawn(self, incoming: Incoming, handler: Coroutine[None, None, None]) -> None:
+        if incoming.request.method != "ACK":
+            # From now on the transaction absorbs the request when it is repeated.
+            _ = incoming.transaction
+        task = asyncio.get_running_loop().create_task(self._run(incoming, handler))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # One that is cancelled before its first step has not begun to await the handler.
+        task.add_done_callback(lambda _: handler.close())
+
+    async def _run(self, incoming: Incoming, handler: Coroutine[None, None, None]) -> None:
+        try:
+            await handler
+        except Exception as error:
+            self._fail(incoming, error)
+
+    def _fail(self, incoming: Incoming, error: Exception) -> None:
+        try:
+            if isinstance(error, Reject):
+                incoming.refuse(error.status, error.reason, headers=error.headers)
+            elif isinstance(error, ParseError):
+                incoming.refuse(error.status, error.reason)
+            else:
+                self._log_failure(incoming, error)
+                incoming.refuse(500)
+        except Exception as second:
+            self._log_failure(incoming, second)
+
+    def _log_failure(self, incoming: Incoming, error: Exception) -> None:
+        self.failed += 1
+        request = incoming.request
+        self._log.error(
+            "request failed",
+            method=request.method,
+            call_id=request.headers.get("Call-ID"),
+            source=incoming.flow.key,
+            exc_info=error,
+        )

@@ -1,0 +1,61 @@
+"""The flow to a phone whose connection is gone, until the phone connects again.
+
+Nobody can connect to a phone behind a NAT. What is sent to it meanwhile waits here, and whoever holds this flow (a leg,
+a transaction that waits for an answer) goes on with the new connection without knowing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sipwright.transport.flow import Flow, FlowKey
+
+__all__ = ["ReturningFlow"]
+
+MOST_KEPT = 32
+"""Messages that wait for one phone; of more, the oldest are dropped, as on a network."""
+
+
+class ReturningFlow(Flow):
+    """Keeps what it is given until `resume` says over which connection the peer came back."""
+
+    __slots__ = ("_kept", "_successor", "since")
+
+    is_reliable = True
+
+    def __init__(self, key: FlowKey) -> None:
+        super().__init__(*key)
+        self._kept: deque[bytes] = deque(maxlen=MOST_KEPT)
+        self._successor: Flow | None = None
+        self.since = 0.0
+        """When its peer went away, for whoever gives up at some time."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Never: whoever went away may come back."""
+        return False
+
+    @property
+    def is_lost(self) -> bool:
+        """The peer has no connection at present."""
+        return self._successor is None or self._successor.is_closed
+
+    @property
+    def is_open(self) -> bool:
+        """The peer has come back."""
+        return not self.is_lost
+
+    def send(self, data: bytes) -> None:
+        """Send over the new connection, or keep it until there is one."""
+        successor = self._successor
+        if successor is None or successor.is_closed:
+            self._kept.append(data)
+        else:
+            successor.send(data)
+
+    def resume(self, flow: Flow) -> None:
+        """Go on over `flow`, beginning with what has waited."""
+        self._successor = flow
+        self.local, self.remote, self.sent_by, self._key = flow.local, flow.remote, flow.sent_by, None
+        while self._kept and not flow.is_closed:
+            flow.send(self._kept.popleft())

@@ -1,0 +1,168 @@
+"""Which flow a request takes, and what becomes of it when the connection does not last.
+
+The transport may turn out to be another than the target says: large requests to UDP targets go over TCP where
+that is taken (RFC 3261 §18.1.1). Connections that fail tell the transactions that wait on them (§17.1.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sipwright.sip.message import Request
+from sipwright.sip.transaction import TERMINATED, ClientTransaction
+from sipwright.stack.addresses import Addresses
+from sipwright.stack.fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
+from sipwright.transport.base import Transport
+from sipwright.transport.flow import Address, Flow, is_wildcard, parse_flow_key
+from sipwright.transport.resolver import Target
+
+REMEMBERED = 4_096
+
+
+class Sending:
+    """The outgoing side of a stack."""
+
+    def __init__(
+        self,
+        transports: Sequence[Transport],
+        addresses: Addresses,
+        clock: Callable[[], float],
+        call_later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        self._transports = transports
+        self._addresses = addresses
+        self._clock = clock
+        self._call_later = call_later
+        self._refuses_tcp: dict[Address, float] = {}
+        self._attempts: dict[Flow, list[FallbackFlow]] = {}
+        self._waiting: dict[Flow, list[ClientTransaction]] = {}
+
+    # --- finding flows -------------------------------------------------------------------------------
+
+    def flow_to(self, target: Target) -> Flow:
+        """Return a flow to a target; a connection that must be opened first queues what it is given.
+
+        Raises:
+            OSError: We do not listen on this protocol, or nothing leads there.
+        """
+        return self.transport_for(target.protocol, target.host).flow((target.host, target.port))
+
+    def find(self, target: Target) -> Flow | None:
+        """Return the flow to a target if one can be used at once."""
+        for transport in self._transports:
+            if transport.protocol == target.protocol and transport.reaches(target.host):
+                flow = transport.find((target.host, target.port))
+                if flow is not None:
+                    return flow
+        return None
+
+    def transport_for(self, protocol: str, host: str) -> Transport:
+        """Return the transport that reaches an IP address.
+
+        Raises:
+            OSError: There is none.
+        """
+        transport = self._choose(protocol, host)
+        if transport is None:
+            raise OSError(f"no {protocol} transport reaches {host}")
+        return transport
+
+    def from_key(self, key: str) -> Flow | None:
+        """Find the flow that has this key, or, over UDP, make it again."""
+        try:
+            protocol, local, remote = parse_flow_key(key)
+        except ValueError:
+            return None
+        for transport in self._transports:
+            host, port = transport.local
+            if transport.protocol != protocol or port != local[1]:
+                continue
+            if host != local[0] and not (is_wildcard(host) and transport.reaches(remote[0])):
+                continue
+            try:
+                return transport.find(remote) if transport.is_reliable else transport.flow(remote, local)
+            except OSError:
+                return None
+        return None
+
+    def _choose(self, protocol: str, host: str) -> Transport | None:
+        for transport in self._transports:
+            if transport.protocol == protocol and transport.reaches(host):
+                return transport
+        return None
+
+    # --- Via -------------------------------------------------------------------------------------------
+
+    def via_for(self, flow: Flow, branch: str) -> str:
+        """Return the Via for a request on a flow; rport asks for symmetric routing (RFC 3581 §3)."""
+        return f"{self._sent_protocol(flow)};branch={branch};rport"
+
+    def put_via(self, request: Request, to: Flow | Target, branch: str) -> Flow:
+        """Choose the flow of a request and put our Via on top.
+
+        Raises:
+            OSError: There is no way to the target.
+        """
+        flow = to if isinstance(to, Flow) else self.flow_to(to)
+        request.headers.insert("Via", self.via_for(flow, branch))
+        if isinstance(to, Target) and to.protocol == "udp" and len(bytes(request)) > LARGEST_OVER_UDP:
+            larger = self.flow_for_large(to, flow)
+            if larger is not None:
+                request.headers.set_first("Via", self.via_for(larger, branch))
+                return larger
+        return flow
+
+    def _sent_protocol(self, flow: Flow) -> str:
+        return f"SIP/2.0/{flow.protocol.upper()} {self._addresses.sent_by(flow)}"
+
+    def flow_for_large(self, target: Target, udp: Flow) -> Flow | None:
+        """Return a flow over TCP, which may fall back to `udp`; None where TCP is known not to be taken."""
+        remote = (target.host, target.port)
+        transport = self._choose("tcp", target.host)
+        if transport is None or self._refuses_tcp.get(remote, 0.0) > self._clock():
+            return None
+        try:
+            flow = transport.flow(remote)
+        except OSError:
+            return None
+        if flow.is_open:
+            return flow
+        fallback = FallbackFlow(flow, udp, self._sent_protocol(flow), self._sent_protocol(udp))
+        fallback.sent_by = flow.sent_by
+        self._attempts.setdefault(flow, []).append(fallback)
+        self._call_later(PATIENCE, lambda: self._give_up(flow))
+        return fallback
+
+    # --- connections that fail ---------------------------------------------------------------------------
+
+    def watch(self, tx: ClientTransaction, flow: Flow) -> None:
+        """Let a transaction on a connection hear of its end."""
+        waiting = self._waiting.setdefault(flow, [])
+        waiting.append(tx)
+        if len(waiting) & (len(waiting) - 1) == 0:
+            # At every power of two, so that a busy connection forgets what is done at little cost.
+            waiting[:] = [other for other in waiting if other.state != TERMINATED]
+
+    def flow_closed(self, flow: Flow) -> list[ClientTransaction]:
+        """Return the transactions that waited on a connection, after large requests went on by UDP."""
+        self._fall_back(flow)
+        return [tx for tx in self._waiting.pop(flow, ()) if tx.state != TERMINATED]
+
+    def _give_up(self, flow: Flow) -> None:
+        if flow.is_open:
+            self._attempts.pop(flow, None)
+        else:
+            self._fall_back(flow)
+
+    def _fall_back(self, flow: Flow) -> None:
+        attempts = self._attempts.pop(flow, ())
+        if attempts:
+            if len(self._refuses_tcp) >= REMEMBERED:
+                self._refuses_tcp.clear()
+            self._refuses_tcp[flow.remote] = self._clock() + MEMORY
+        for attempt in attempts:
+            try:
+                attempt.fall_back()
+            except OSError:
+                # The transaction's own retransmission meets the same error, and reports it.
+                pass

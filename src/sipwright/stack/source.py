@@ -1,0 +1,51 @@
+"""Where a request came from, written into its top Via, and the flow its responses take.
+
+RFC 3261 §18.2.1 and §18.2.2, RFC 3581 §4. A maddr parameter is not followed: whoever may choose where a
+response goes can aim it at others.
+"""
+
+from __future__ import annotations
+
+from sipwright.sip.headers import Via
+from sipwright.sip.message import Request, Response
+from sipwright.transport.flow import Address, Flow
+
+DEFAULT_PORT = 5060
+
+
+def stamp_source(request: Request, flow: Flow) -> Flow:
+    """Note the source in the top Via of a request and return the flow for its responses."""
+    via = request.top_via
+    host, port = flow.remote
+    host = host.partition("%")[0]
+    stamped = via.with_source(host, port)
+    if stamped is not via:
+        _replace_top_via(request, stamped, f";rport={port}", f";received={host}")
+    params = via.params
+    if flow.is_reliable:
+        if "alias" in params and via.host == host:
+            # Only for a port of the address that the connection really comes from.
+            flow.add_alias((flow.remote[0], via.port or DEFAULT_PORT))
+        return flow
+    if "rport" in params:
+        return flow
+    sent_by_port = via.port or DEFAULT_PORT
+    return flow if sent_by_port == port else flow.redirected(sent_by_port)
+
+
+def _replace_top_via(request: Request, stamped: Via, rport: str, received: str) -> None:
+    """Put the stamped Via in place; the shape that nearly all requests have is edited as text."""
+    headers = request.headers
+    line = headers.lines_of("via")[0]
+    head, asks_port, tail = line.partition(";rport")
+    if not asks_port or tail[:1] not in ("", ";") or "," in line or "received" in line or "\n" in line:
+        request.replace_top_via(stamped)
+    else:
+        headers.replace_top_via(f"{head.partition(':')[2].lstrip()}{rport}{tail}{received}", stamped)
+
+
+def return_address(response: Response) -> Address | None:
+    """Return where to open a connection for a response whose own has ended; None when nobody knows."""
+    via: Via = response.top_via
+    host = via.received or via.host
+    return (host, via.port or DEFAULT_PORT) if host else None

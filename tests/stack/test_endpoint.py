@@ -1,0 +1,445 @@
+import pytest
+
+from sipwright.sip.message import Request
+from sipwright.sip.parser import FramingError, StreamFramer, parse
+from sipwright.sip.transaction import PROCEEDING
+from sipwright.sip.uri import Uri
+from sipwright.stack import Pipeline, Stack
+from sipwright.transport import Resolver, Target, UdpTransport
+from sipwright.transport.loop import LoopTransport
+
+PEER = Target("udp", "192.0.2.2", 5062)
+
+
+def response_to(request, status=200, extra=""):
+    headers = request.headers
+    lines = "".join(f"Via: {value}\r\n" for value in headers.get_all("Via"))
+    return (
+        f"SIP/2.0 {status} x\r\n{lines}From: {headers.get('From')}\r\nTo: {headers.get('To')};tag=z\r\n"
+        f"Call-ID: {headers.get('Call-ID')}\r\nCSeq: {headers.get('CSeq')}\r\n{extra}Content-Length: 0\r\n\r\n"
+    )
+
+
+# --- receiving
+
+
+def test_a_request_without_rport_is_answered_at_the_port_of_its_via(element, new_peer, request_text):
+    """§18.2.2."""
+    element.handle = lambda incoming: bool(incoming.respond(200))
+    source, listener = new_peer("192.0.2.2", 40_000), new_peer("192.0.2.2", 5070)
+    source.send(request_text(via="SIP/2.0/UDP 192.0.2.2:5070;branch=z9hG4bK1"), element)
+
+    assert (source.statuses, listener.statuses) == ([], [200])
+
+
+def test_a_phone_behind_nat_is_answered_where_it_came_from(element, new_peer, request_text):
+    element.handle = lambda incoming: bool(incoming.respond(200))
+    phone = new_peer("10.0.0.2", 5060, behind=("203.0.113.5", 40_001))
+    phone.send(request_text(via="SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1;rport"), element)
+
+    via = phone.received[0].top_via
+    assert (via.received, via.rport) == ("203.0.113.5", 40_001)
+
+
+def test_a_cancel_that_matches_nothing_gets_481(element, peer, request_text):
+    """§9.2."""
+    peer.send(request_text("CANCEL"), element)
+
+    assert (peer.statuses, element.received) == ([481], [])
+
+
+def test_the_same_request_by_another_path_gets_482(element, peer, request_text):
+    """§8.2.2.2."""
+    element.handle = lambda incoming: bool(incoming.respond(180))
+    peer.send(request_text("INVITE"), element)
+    peer.send(request_text("INVITE", via="SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK2"), element)
+
+    assert peer.statuses == [180, 482]
+    assert len(element.received) == 1
+
+
+def test_an_ack_for_a_2xx_reaches_the_pipeline(element, peer, request_text):
+    peer.send(request_text("ACK", to="<sip:bob@192.0.2.1>;tag=dialog"), element)
+
+    assert [incoming.request.method for incoming in element.received] == ["ACK"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"nonsense", None),
+        (b"OPTIONS sip:a SIP/2.0\r\n\r\n", None),
+        (b"SIP/2.0 200 OK\r\n\r\n", None),
+        (b"SIP/2.0 200 OK\r\nVia: nonsense\r\n\r\n", None),
+        ("Max-Forwards: 70|Max-Forwards: 70\r\nMax-Forwards: 71", 400),
+        ("SIP/2.0\r\n|SIP/3.0\r\n", 505),
+        ("Content-Length: 0|Content-Length: 5", 400),
+        ("OPTIONS sip|ACK sip", None),
+        ("Via: SIP/2.0/UDP|Via: ;", None),
+    ],
+)
+def test_what_cannot_be_read_is_answered_if_that_is_possible(element, peer, request_text, data, status):
+    if isinstance(data, str):
+        data = request_text().replace(*data.split("|")).encode()
+    peer.send(data, element)
+
+    assert peer.statuses == ([] if status is None else [status])
+    assert element.log.events == ["malformed message"]
+    assert (element.received, len(element.stack.layer)) == ([], 0)
+    assert element.stack.snapshot().malformed == 1
+
+
+def test_a_source_of_nonsense_gets_one_log_line(element, peer):
+    for _ in range(100):
+        peer.send(b"nonsense", element)
+
+    assert element.log.events == ["malformed message"]
+    assert element.log.lines[0][1]["source"] == "udp/192.0.2.1:5060/192.0.2.2:5062"
+
+
+def test_a_stream_that_breaks_is_answered(element, peer, request_text):
+
+    with pytest.raises(FramingError) as caught:
+        StreamFramer().feed(request_text().replace("Content-Length: 0", "X: y").encode())
+    element.udp.on_framing_error(caught.value, element.udp.flow(("192.0.2.2", 5062)))
+    element.network.advance(1.0)
+
+    assert peer.statuses == [400]
+
+
+def test_a_bug_in_a_transaction_user_is_logged_and_no_more(element, peer, outgoing):
+    class Broken:
+        def on_response(self, tx, response):
+            raise KeyError("bug")
+
+    element.stack.send_request(outgoing(), PEER, Broken())
+    element.network.advance(0.02)
+    peer.send(response_to(peer.received[0]), element)
+
+    assert element.log.events == ["message failed"]
+    assert element.stack.snapshot().failed == 1
+
+
+def test_a_bug_on_a_timeout_does_not_stop_the_clock(element, outgoing, user):
+    class Broken:
+        def on_response(self, tx, response):
+            raise KeyError("bug")
+
+    element.stack.send_request(outgoing(call_id="1"), PEER, Broken())
+    element.stack.send_request(outgoing(call_id="2"), PEER, user)
+    element.network.advance(33.0)
+
+    assert element.log.events == ["timer failed"]
+    assert user.statuses == [(408, True)]
+
+
+# --- sending
+
+
+def test_a_request_gets_a_via_and_its_response_finds_the_user(element, peer, outgoing, user):
+    tx = element.stack.send_request(outgoing(), PEER, user)
+    element.network.advance(0.02)
+    via = peer.received[0].top_via
+    peer.send(response_to(peer.received[0]), element)
+
+    assert (via.transport, via.sent_by, "rport" in via.params) == ("UDP", "192.0.2.1:5060", True)
+    assert via.branch == tx.request.top_via.branch
+    assert via.branch.startswith("z9hG4bK")
+    assert user.statuses == [(200, False)]
+
+
+def test_a_request_is_repeated_until_it_times_out(element, peer, outgoing, user):
+    """§17.1.2.2; one timer of the loop drives it all, and rests when there is nothing to do."""
+    element.stack.send_request(outgoing(), PEER, user)
+    element.network.advance(40.0)
+
+    assert len(peer.received) == 11
+    assert user.statuses == [(408, True)]
+    assert len(element.stack.layer) == 0
+    assert element.stack._timer is None
+
+
+def test_a_flow_can_be_given_instead_of_a_target(element, peer, outgoing, user):
+    element.stack.send_request(outgoing(), element.udp.flow(peer.transport.local), user)
+    element.network.advance(0.02)
+
+    assert len(peer.received) == 1
+
+
+def test_nobody_listening_is_a_local_503(element, outgoing, user):
+    """§8.1.3.1."""
+    element.stack.send_request(outgoing(), Target("tcp", "192.0.2.9", 5060), user)
+    assert user.statuses == []
+    element.network.advance(1.0)
+
+    assert user.statuses == [(503, True)]
+    assert len(element.stack.layer) == 0
+
+
+def test_a_connection_that_breaks_is_a_local_503_for_all_who_wait_on_it(element, new_peer, outgoing, user):
+    """§17.1.4."""
+    new_peer("192.0.2.2", 5062, "tcp")
+    for number in range(10):
+        tx = element.stack.send_request(outgoing(call_id=str(number)), Target("tcp", *PEER[1:]), user)
+    element.network.advance(1.0)
+    element.tcp.cut(tx.flow)
+
+    assert user.statuses == [(503, True)] * 10
+    assert len(element.stack.layer) == 0
+
+
+def test_no_transport_for_a_target_is_an_error(element, outgoing, user):
+    with pytest.raises(OSError, match="no tls transport"):
+        element.stack.send_request(outgoing(), Target("tls", "192.0.2.2", 5061), user)
+
+
+def test_an_ack_is_sent_without_a_transaction(element, peer, outgoing):
+    element.stack.send_stateless(outgoing("ACK"), PEER)
+    with_via = outgoing("ACK")
+    with_via.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx")
+    element.stack.send_stateless(with_via, PEER)
+    element.stack.send_stateless(with_via, element.udp.flow(peer.transport.local))
+    element.network.advance(1.0)
+
+    assert [len(ack.vias) for ack in peer.received] == [1, 1, 1]
+    assert [ack.top_via.branch for ack in peer.received[1:]] == ["z9hG4bKx"] * 2
+    assert len(element.stack.layer) == 0
+
+
+def test_a_response_whose_connection_has_ended_opens_another(element, new_peer, request_text):
+    """§18.2.2: to the port in the sent-by."""
+    caller = new_peer("192.0.2.2", 40_000, "tcp")
+    listener = new_peer("192.0.2.2", 5070, "tcp")
+    caller.send(request_text(via="SIP/2.0/TCP 192.0.2.2:5070;branch=z9hG4bK1"), element)
+    incoming = element.received[0]
+    element.tcp.cut(incoming.flow)
+
+    incoming.respond(200)
+    element.network.advance(1.0)
+
+    assert (caller.statuses, listener.statuses) == ([], [200])
+
+
+def test_a_response_that_cannot_be_sent_is_lost_quietly(element, new_peer, request_text):
+    caller = new_peer("192.0.2.2", 40_000, "tcp")
+    caller.send(request_text(via="SIP/2.0/TCP 192.0.2.2:5070;branch=z9hG4bK1"), element)
+    incoming = element.received[0]
+    element.tcp.cut(incoming.flow)
+
+    incoming.reply_statelessly(403)
+    incoming.respond(200)
+
+    assert element.log.lines == []
+
+
+def test_a_stray_response_goes_to_its_hook_if_the_via_is_ours(element, peer, outgoing):
+    """§18.1.2 and §13.2.2.4."""
+    strays = []
+    request = outgoing("INVITE")
+    request.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKlate")
+    peer.send(response_to(request), element)
+    element.stack.on_stray_response = lambda response, flow: strays.append((response.status, flow.remote))
+    peer.send(response_to(request), element)
+    request.headers.set("Via", "SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKlate")
+    peer.send(response_to(request), element)
+
+    assert strays == [(200, ("192.0.2.2", 5062))]
+    assert element.stack.snapshot().stray_responses == 3
+
+
+# --- addresses and flows
+
+
+def test_the_contact_is_where_the_peer_reaches_us(element, new_element):
+    udp = element.udp.flow(("198.51.100.1", 5060))
+    tcp = element.tcp.flow(("198.51.100.1", 5060))
+    public = new_element("10.0.0.1", public_address="203.0.113.1")
+
+    assert element.stack.local_contact(udp, "alice") == "<sip:alice@192.0.2.1:5060>"
+    assert element.stack.local_contact(tcp) == "<sip:192.0.2.1:5060;transport=tcp>"
+    assert public.stack.local_contact(public.udp.flow(("198.51.100.1", 5060))) == "<sip:203.0.113.1:5060>"
+    assert element.stack.via_for(udp, "z9hG4bK7") == "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK7;rport"
+    assert element.stack.is_own_address("192.0.2.1")
+    assert not element.stack.is_own_address("192.0.2.1", 5070)
+    assert element.stack.is_own_host("192.0.2.1")
+
+
+async def test_a_flow_is_found_for_a_target_if_it_is_there(element, new_peer):
+    new_peer("192.0.2.2", 5062, "tcp")
+    target = Target("tcp", "192.0.2.2", 5062)
+
+    assert element.stack.flow_for(Target("udp", "192.0.2.2", 5062)).protocol == "udp"
+    assert element.stack.flow_for(target) is None
+    flow = await element.stack.connect(target)
+    assert element.stack.flow_for(target) is flow
+    assert element.stack.flow_for(Target("tls", "192.0.2.2", 5062)) is None
+
+
+class Names:
+    """The DNS: one name, and nothing else."""
+
+    async def __call__(self, name):
+        return (["192.0.2.2"], 60.0) if name == "pbx.example.org" else ([], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("uri", "key"),
+    [
+        ("sip:192.0.2.2:5062", "udp/192.0.2.1:5060/192.0.2.2:5062"),
+        ("sip:pbx.example.org", "udp/192.0.2.1:5060/192.0.2.2:5060"),
+        ("sip:nowhere.example.org", None),
+        ("sips:192.0.2.2", None),
+    ],
+)
+async def test_the_way_to_a_uri_is_found_at_once_or_after_a_lookup(element, uri, key):
+    element.stack.resolver = Resolver(Names())
+    found = []
+    for _ in range(2):
+        element.stack.reach(Uri.parse(uri), lambda target, flow: found.append(flow))
+        await element.network.run(1.0)
+
+    assert [flow and flow.key for flow in found] == [key, key]
+
+
+def test_a_target_without_a_transport_is_no_way(element):
+    element.stack._sending._transports = (element.tcp,)
+    found = []
+    element.stack.reach(Uri.parse("sip:192.0.2.2"), lambda target, flow: found.append((target, flow)))
+
+    assert found == [(None, None)]
+
+
+def test_a_request_with_its_via_starts_on_a_flow_that_is_known(element, new_peer, outgoing, user):
+    tcp = new_peer("192.0.2.2", 5062, "tcp")
+    flow = element.stack.larger_flow(PEER, element.udp.flow(PEER[1:]))
+    request = outgoing("INVITE")
+    request.headers.insert("Via", element.stack.via_for(flow, "z9hG4bKmine"))
+    element.stack.start_client(request, flow, user)
+    element.network.advance(0.1)
+    element.tcp.cut(flow)
+
+    assert [message.top_via.branch for message in tcp.received] == ["z9hG4bKmine"]
+    assert user.statuses == [(503, True)]
+
+
+def test_a_flow_is_made_again_from_its_key(element):
+    udp = element.udp.flow(("192.0.2.2", 5062))
+    tcp = element.tcp.flow(("192.0.2.2", 40_000))
+
+    assert element.stack.flow_from_key(udp.key) is udp
+    assert element.stack.flow_from_key(tcp.key) is tcp
+    element.tcp.cut(tcp)
+    assert element.stack.flow_from_key(tcp.key) is None
+    assert element.stack.flow_from_key("udp/192.0.2.9:5060/192.0.2.2:5062") is None
+    assert element.stack.flow_from_key("udp/192.0.2.1:5070/192.0.2.2:5062") is None
+    assert element.stack.flow_from_key("nonsense") is None
+
+
+def test_the_loop_is_found_by_its_key(network):
+    loop = LoopTransport(network.call_later)
+    stack = Stack([loop], Pipeline())
+    flow = loop.flow(("127.0.0.1", 0))
+
+    assert stack.flow_from_key(flow.key) is flow
+
+
+async def test_a_wildcard_socket_makes_a_flow_again_with_the_address_it_had():
+    transport = UdpTransport("0.0.0.0", 0)
+    stack = Stack([transport], Pipeline())
+    await transport.start()
+    port = transport.local[1]
+    flow = stack.flow_from_key(f"udp/127.0.0.3:{port}/127.0.0.1:5062")
+    elsewhere = stack.flow_from_key(f"udp/127.0.0.1:{port}/[::1]:5062")
+    await transport.close()
+
+    assert flow.local == ("127.0.0.3", port)
+    assert elsewhere is None
+
+
+# --- life
+
+
+def test_transactions_of_an_earlier_process_go_on(element, peer, outgoing, request_text, user):
+    request = parse(request_text("INVITE").encode())
+    flow = element.stack.flow_from_key("udp/192.0.2.1:5060/192.0.2.2:5062")
+    tx = element.stack.restore_server(request, flow, user, None)
+    sent = outgoing("INVITE")
+    sent.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKold")
+    element.stack.restore_client(sent, flow, user, PROCEEDING)
+    over_tcp = outgoing("BYE", call_id="tcp")
+    over_tcp.headers.insert("Via", "SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bKtcp")
+    tcp_flow = element.tcp.flow(("192.0.2.2", 9))
+    element.stack.restore_client(over_tcp, tcp_flow, user)
+    element.network.advance(0.15)
+
+    peer.send(request_text("CANCEL"), element)
+    peer.send(response_to(sent, 180), element)
+
+    assert (tx.state, user.heard) == ("proceeding", ["CANCEL"])
+    assert user.statuses == [(503, True), (180, False)]
+
+
+async def test_a_stack_that_cannot_have_one_address_gives_the_others_back():
+    first, second = UdpTransport("127.0.0.1", 0), UdpTransport("127.0.0.1", 0)
+    stack = Stack([first], Pipeline())
+    await stack.start()
+    second._address = first.local
+    third = UdpTransport("127.0.0.1", 0)
+
+    with pytest.raises(OSError, match="in use"):
+        await Stack([third, second], Pipeline()).start()
+
+    assert third.is_closed
+    await stack.close()
+
+
+async def test_closing_stops_the_clock(element, outgoing, user):
+    element.stack.send_request(outgoing(), PEER, user)
+    await element.stack.close()
+    element.network.advance(100.0)
+
+    assert user.statuses == []
+
+
+async def test_the_loop_is_the_clock_unless_another_is_given(outgoing, user):
+    transport = UdpTransport("127.0.0.1", 0)
+    stack = Stack([transport], Pipeline())
+    await stack.start()
+    stack.send_request(outgoing(), Target("udp", *transport.local), user)
+
+    assert stack._timer is not None
+    await stack.close()
+
+
+def test_the_snapshot_counts(element, peer, request_text):
+    element.handle = lambda incoming: bool(incoming.respond(200))
+    peer.send(request_text(), element)
+    snapshot = element.stack.snapshot()
+
+    assert (snapshot.requests, snapshot.responses) == (1, 0)
+    assert snapshot.transactions.transactions == {("ServerNonInvite", "completed"): 1}
+    assert [transport.received for transport in snapshot.transports] == [1, 0]
+
+
+def test_one_tap_hears_all_transports(element, peer, request_text):
+    heard = []
+    element.stack.tap.listen(lambda direction, at, flow, data: heard.append((direction, flow.protocol)))
+    element.handle = lambda incoming: bool(incoming.respond(200))
+    peer.send(request_text(), element)
+
+    assert heard == [("in", "udp"), ("out", "udp")]
+    assert isinstance(element.received[0].request, Request)
+
+
+def test_what_begins_in_silence_is_repeated_too(element, peer, outgoing, network):
+    """A CANCEL at the end of the ring time, on a switch where nothing else happens: its timers have to run."""
+    tx = element.stack.send_request(outgoing("INVITE"), PEER, None)
+    network.advance(0.1)
+    peer.send(response_to(peer.received[0], 180), element)
+    network.advance(100.0)
+    tx.cancel(network.now)
+    network.advance(40.0)
+
+    methods = [message.method for message in peer.received]
+    assert methods.count("CANCEL") > 5
+    assert len(element.stack.layer) == 0

@@ -1,0 +1,178 @@
+import asyncio
+
+import pytest
+
+from sipwright.sip.errors import Reject
+
+
+def test_steps_are_asked_in_order_until_one_takes_the_request(element, peer, request_text):
+    asked = []
+    element.stack.pipeline.steps = (
+        lambda incoming: asked.append(1) or False,
+        lambda incoming: asked.append(2) or bool(incoming.respond(200)),
+        lambda incoming: asked.append(3) or False,
+    )
+    peer.send(request_text(), element)
+
+    assert (asked, peer.statuses) == ([1, 2], [200])
+
+
+def test_what_nobody_takes_is_not_found(element, peer, request_text):
+    element.handle = lambda incoming: False
+    peer.send(request_text(), element)
+
+    assert peer.statuses == [404]
+    assert len(element.stack.layer) == 0
+
+
+def test_nobody_answers_an_ack(element, peer, request_text):
+    for handle in (lambda incoming: False, refuse):
+        element.handle = handle
+        peer.send(request_text("ACK"), element)
+
+    assert (len(element.received), peer.statuses) == (2, [])
+
+
+def refuse(incoming):
+    raise Reject(403, "Not you", headers=(("X-Why", "because"),))
+
+
+def test_a_rejection_is_the_answer(element, peer, request_text):
+    element.handle = refuse
+    peer.send(request_text(), element)
+
+    assert (peer.statuses, peer.received[0].reason) == ([403], "Not you")
+    assert peer.received[0].headers.get("X-Why") == "because"
+    assert element.log.lines == []
+
+
+def test_a_rejection_after_a_provisional_goes_through_the_transaction(element, peer, request_text):
+    def ring_and_refuse(incoming):
+        incoming.respond(180)
+        raise Reject(486)
+
+    element.handle = ring_and_refuse
+    peer.send(request_text("INVITE"), element)
+
+    assert peer.statuses == [180, 486]
+    assert peer.received[0].to_tag == peer.received[1].to_tag
+    assert len(element.stack.layer) == 1
+
+
+def test_a_header_that_a_step_cannot_read_is_a_bad_request(element, peer, request_text):
+    element.handle = lambda incoming: bool(incoming.request.contacts)
+    peer.send(request_text(extra="Contact: <sip:\r\n"), element)
+
+    assert peer.statuses == [400]
+    assert "Contact" in peer.received[0].reason
+
+
+def test_a_bug_costs_one_request_and_is_logged_with_its_call_id(element, peer, request_text):
+    def fail(incoming):
+        raise KeyError("bug")
+
+    element.handle = fail
+    peer.send(request_text(), element)
+    element.handle = lambda incoming: bool(incoming.respond(200))
+    peer.send(request_text(via="SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK2;rport", cseq=2), element)
+
+    assert peer.statuses == [500, 200]
+    assert element.log.events == ["request failed"]
+    assert element.log.lines[0][1]["call_id"] == "abc@192.0.2.2"
+    assert element.stack.snapshot().failed == 1
+
+
+def test_a_bug_after_the_final_answer_changes_nothing_for_the_peer(element, peer, request_text):
+    def fail(incoming):
+        incoming.respond(200)
+        raise KeyError("bug")
+
+    element.handle = fail
+    peer.send(request_text(), element)
+
+    assert (peer.statuses, element.log.events) == ([200], ["request failed"])
+
+
+def test_a_failure_while_failing_is_logged_too(element, peer, request_text):
+    def fail(incoming):
+        raise Reject(403, "a\r\nb")
+
+    element.handle = fail
+    peer.send(request_text(), element)
+
+    assert (peer.statuses, element.log.events) == ([], ["request failed"])
+
+
+async def test_a_step_that_waits_is_one_task_and_the_transaction_absorbs_repetitions(
+    element, peer, request_text
+):
+    may_answer = asyncio.Event()
+
+    async def answer_later(incoming):
+        await may_answer.wait()
+        incoming.respond(200)
+
+    element.handle = answer_later
+    for _ in range(3):
+        peer.send(request_text(), element)
+    assert element.stack.pipeline.waiting == 1
+    assert element.stack.snapshot().waiting == 1
+    may_answer.set()
+    await element.network.run(1.0)
+
+    assert (len(element.received), peer.statuses) == (1, [200])
+    assert element.stack.pipeline.waiting == 0
+
+
+@pytest.mark.parametrize(("error", "status"), [(Reject(480), 480), (KeyError("bug"), 500)])
+async def test_what_goes_wrong_in_a_task_ends_in_the_same_way(element, peer, request_text, error, status):
+    async def fail(incoming):
+        await asyncio.sleep(0)
+        raise error
+
+    element.handle = fail
+    peer.send(request_text(), element)
+    await element.network.run(1.0)
+
+    assert peer.statuses == [status]
+
+
+async def test_an_ack_can_be_handled_by_a_task(element, peer, request_text):
+    done = []
+
+    async def note(incoming):
+        done.append(incoming.has_transaction)
+
+    element.handle = note
+    peer.send(request_text("ACK"), element)
+    await element.network.run(1.0)
+
+    assert done == [False]
+
+
+async def test_work_that_belongs_to_no_request_is_a_task_too(element):
+    done = []
+
+    async def work():
+        await asyncio.sleep(0)
+        done.append(True)
+        raise KeyError("bug")
+
+    element.stack.pipeline.spawn(work())
+    assert element.stack.pipeline.waiting == 1
+    await element.network.run(1.0)
+
+    assert (done, element.log.events, element.stack.pipeline.failed) == ([True], ["task failed"], 1)
+
+
+async def test_closing_cancels_what_waits(element, peer, request_text):
+    async def wait_forever(incoming):
+        await asyncio.Event().wait()
+
+    element.handle = wait_forever
+    peer.send(request_text(), element)
+    element.stack.pipeline.spawn(asyncio.sleep(100.0))
+    await element.stack.close()
+
+    assert element.stack.pipeline.waiting == 0
+    assert element.log.lines == []

@@ -1,0 +1,67 @@
+import pytest
+
+from sipwright.stack import ReturningFlow
+from sipwright.stack.returning import MOST_KEPT
+from sipwright.transport.flow import Flow, parse_flow_key
+
+
+class Connection(Flow):
+    """A connection that writes down what it is given."""
+
+    is_reliable = True
+
+    def __init__(self, port):
+        super().__init__("tcp", ("10.0.0.1", 5060), ("30.0.0.1", port))
+        self.sent = []
+        self.is_open_still = True
+
+    @property
+    def is_closed(self):
+        return not self.is_open_still
+
+    def send(self, data):
+        self.sent.append(data)
+
+
+@pytest.fixture
+def flow():
+    return ReturningFlow(parse_flow_key("tcp/10.0.0.1:5060/30.0.0.1:40001"))
+
+
+def test_what_is_sent_waits_for_the_peer_and_goes_out_in_order(flow):
+    connection = Connection(40_002)
+    flow.send(b"one")
+    flow.send(b"two")
+
+    assert (flow.is_lost, flow.is_open, flow.is_closed, flow.key) == (
+        True,
+        False,
+        False,
+        "tcp/10.0.0.1:5060/30.0.0.1:40001",
+    )
+
+    flow.resume(connection)
+    flow.send(b"three")
+    assert connection.sent == [b"one", b"two", b"three"]
+    assert (flow.is_lost, flow.is_open, flow.key) == (False, True, connection.key)
+
+
+def test_a_peer_may_go_away_and_come_back_again(flow):
+    first, second = Connection(40_002), Connection(40_003)
+    flow.resume(first)
+    first.is_open_still = False
+    flow.send(b"late")
+
+    assert (flow.is_lost, first.sent) == (True, [])
+
+    flow.resume(second)
+    assert second.sent == [b"late"]
+
+
+def test_of_too_many_messages_the_oldest_are_dropped(flow):
+    connection = Connection(40_002)
+    for number in range(MOST_KEPT + 2):
+        flow.send(b"%d" % number)
+    flow.resume(connection)
+
+    assert connection.sent == [b"%d" % number for number in range(2, MOST_KEPT + 2)]
