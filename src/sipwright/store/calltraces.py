@@ -1,0 +1,164 @@
+"""Everything that the database has about one call: its row, its CDRs, its runs with their journals, its messages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from sipwright.store import messages, tables
+from sipwright.store.administration import Administration
+from sipwright.store.errors import NotFoundError, StoreError
+from sipwright.store.rows import restored
+from sipwright.store.traces import Effect
+
+__all__ = ["CallTrace", "RunTrace", "read_call"]
+
+_MOST_CANDIDATES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RunTrace:
+    """One run of a dialplan; ``source`` is None when that version is gone."""
+
+    id: str
+    dialplan: str | None
+    version: int | None
+    state: str
+    outcome: str | None
+    started_at: float
+    ended_at: float | None
+    source: str | None
+    journal: list[Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class CallTrace:
+    """One call; ``row`` is there while it lasts, ``legs`` (its CDRs) once it is over.
+
+    ``others`` are calls of this switch that have a leg in common with it.
+    """
+
+    id: str
+    row: dict[str, Any] | None
+    legs: list[dict[str, Any]]
+    runs: list[RunTrace]
+    messages: list[messages.Message]
+    others: list[str] = field(default_factory=list)
+
+    @property
+    def started_at(self) -> float:
+        """When the first trace of it was left."""
+        instants: list[float] = [leg["started_at"] for leg in self.legs] + [
+            run.started_at for run in self.runs
+        ]
+        instants += [message.at for message in self.messages[:1]]
+        if self.row is not None:
+            instants.append(self.row["started_at"])
+        return min(instants)
+
+
+async def read_call(store: Administration, name: str) -> CallTrace:
+    """Find a call by its id, by the beginning of it, or by the SIP Call-ID of one of its legs.
+
+    Raises:
+        NotFoundError: There is no such call.
+        StoreError: There are several.
+    """
+
+    def work(connection: Connection) -> CallTrace:
+        return _read(connection, _find(connection, name))
+
+    return await store.database.read(work)
+
+
+def _find(connection: Connection, name: str) -> str:
+    found: dict[str, None] = {}
+    columns = (tables.calls.c.id, tables.cdrs.c.call_id, tables.executions.c.call_id)
+    if name and any(connection.scalar(select(column).where(column == name).limit(1)) for column in columns):
+        return name
+    if name:
+        for column in columns:
+            query = select(column).where(column.startswith(name, autoescape=True)).distinct()
+            found.update(dict.fromkeys(map(str, connection.scalars(query.limit(_MOST_CANDIDATES + 1)))))
+        if not found:
+            found.update(dict.fromkeys(_by_sip_call_id(connection, name)))
+    if not found:
+        raise NotFoundError(
+            f"no call {name!r} is known; 'sipwright calls' and 'sipwright cdrs --json' have their ids"
+        )
+    if len(found) > 1:
+        raise StoreError(
+            f"{name!r} may be any of {', '.join(list(found)[:_MOST_CANDIDATES])}; write more of it"
+        )
+    return next(iter(found))
+
+
+def _by_sip_call_id(connection: Connection, name: str) -> list[str]:
+    ended = select(tables.cdrs.c.call_id).where(tables.cdrs.c.sip_call_id == name).distinct()
+    found = [str(call_id) for call_id in connection.scalars(ended)]
+    needle = json.dumps(name).encode()
+    lasting = select(tables.calls.c.id, tables.calls.c.document)
+    return found + [str(call_id) for call_id, document in connection.execute(lasting) if needle in document]
+
+
+def _read(connection: Connection, call_id: str) -> CallTrace:
+    calls, cdrs = tables.calls.c, tables.cdrs.c
+    columns = [column for column in calls if column.name != "document"]
+    row = connection.execute(select(*columns).where(calls.id == call_id)).mappings().first()
+    legs = connection.execute(select(*cdrs).where(cdrs.call_id == call_id).order_by(cdrs.leg)).mappings()
+    return CallTrace(
+        call_id,
+        None if row is None else dict(row),
+        [dict(leg) for leg in legs],
+        _runs(connection, call_id),
+        messages.read(connection, call_id),
+        _others(connection, call_id),
+    )
+
+
+def _others(connection: Connection, call_id: str) -> list[str]:
+    cdrs = tables.cdrs.c
+    ours = select(cdrs.sip_call_id).where(cdrs.call_id == call_id, cdrs.sip_call_id.is_not(None))
+    near = select(cdrs.started_at).where(cdrs.call_id == call_id).limit(1).scalar_subquery()
+    query = (
+        select(cdrs.call_id)
+        .where(cdrs.started_at.between(near - 600.0, near + 600.0))
+        .where(cdrs.sip_call_id.in_(ours), cdrs.call_id != call_id)
+        .distinct()
+    )
+    return [str(other) for other in connection.scalars(query)]
+
+
+def _runs(connection: Connection, call_id: str) -> list[RunTrace]:
+    runs, plans, versions = tables.executions.c, tables.dialplans.c, tables.dialplan_versions.c
+    same = (versions.dialplan_id == runs.dialplan_id) & (versions.version == runs.version)
+    query = (
+        select(
+            runs.id, plans.name, runs.version, runs.state, runs.outcome, runs.started_at, runs.ended_at,
+            versions.source,
+        )
+        .select_from(
+            tables.executions.outerjoin(tables.dialplans, plans.id == runs.dialplan_id).outerjoin(
+                tables.dialplan_versions, same
+            )
+        )
+        .where(runs.call_id == call_id)
+        .order_by(runs.started_at)
+    )  # fmt: skip
+    return [RunTrace(*row, _journal(connection, row[0])) for row in connection.execute(query)]
+
+
+def _journal(connection: Connection, execution_id: str) -> list[Effect]:
+    column = tables.journal.c
+    query = (
+        select(column.at, column.function, column.arguments, column.result)
+        .where(column.execution_id == execution_id)
+        .order_by(column.sequence)
+    )
+    return [
+        Effect(at, function, json.loads(arguments), None if result is None else json.loads(result))
+        for at, function, arguments, result in (restored(tuple(row)) for row in connection.execute(query))
+    ]

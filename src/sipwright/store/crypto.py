@@ -1,0 +1,158 @@
+"""Encrypted columns: AES-256-GCM under a key that lives in a file beside the database, never in it.
+
+A sealed value is one byte of key id, a 12-byte nonce and the ciphertext with its tag.  The place a value
+belongs to (``table:column:row``) is authenticated with it, so that nobody who can write to the database
+can move one account's secret to another.  Several keys may be in the file: the last one seals, all open.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from sipwright.store.errors import StoreError
+
+__all__ = ["KeyRing", "create_key_file", "forget_old_keys", "rotate_key_file"]
+
+_NONCE_BYTES = 12
+_HEADER = """\
+# The keys of Sipwright's encrypted columns. Keep a copy in a safe place: without this file the SIP
+# passwords in the database are lost. One key per line, "id base64"; the last one encrypts.
+"""
+
+
+class KeyRing:
+    """The keys that open what is in the database, and the one that seals what goes there."""
+
+    def __init__(self, keys: dict[int, bytes], path: Path | None = None) -> None:
+        self._path = path
+        self._changed_at = _changed_at(path)
+        self._ciphers: dict[int, AESGCM] = {}
+        self._use(keys)
+
+    def _use(self, keys: dict[int, bytes]) -> None:
+        if not keys:
+            raise StoreError("the key file holds no key; restore it from a copy")
+        # Keys that were in the file once stay: values in memory may be sealed with them.
+        self._ciphers |= {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self.current = list(keys)[-1]
+        self._prefix = bytes([self.current])
+        self._cipher = self._ciphers[self.current]
+
+    @classmethod
+    def load(cls, path: Path) -> KeyRing:
+        """Read a key file, and refuse one that every user of the machine can read."""
+        try:
+            mode = path.stat().st_mode
+            text = path.read_text(encoding="ascii")
+        except FileNotFoundError:
+            raise StoreError(f"there is no key file {path}; run 'sipwright init', or restore it") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"cannot read the key file {path}: {error}") from None
+        if mode & stat.S_IROTH:
+            raise StoreError(f"anybody can read the key file {path}; run 'chmod 600 {path}'")
+        return cls(_parse(text, path), path)
+
+    def seal(self, plain: bytes, place: str) -> bytes:
+        """Encrypt a value for one place in the database."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return self._prefix + nonce + self._cipher.encrypt(nonce, plain, place.encode())
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """Decrypt a value that was sealed for the same place."""
+        cipher = self._ciphers.get(sealed[0]) if sealed else None
+        if cipher is None and sealed:
+            self.follow_file()
+            cipher = self._ciphers.get(sealed[0])
+        if cipher is None:
+            raise StoreError(f"the key that encrypted {place} is not in the key file; restore it from a copy")
+        try:
+            return cipher.decrypt(sealed[1:13], sealed[13:], place.encode())
+        except InvalidTag:
+            raise StoreError(
+                f"{place} cannot be decrypted: another key file, or a changed database"
+            ) from None
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Tell whether a value is sealed with the newest key."""
+        return sealed[:1] == self._prefix
+
+    def follow_file(self) -> None:
+        """Take up keys that the command line has put into the file since this process started."""
+        changed_at = _changed_at(self._path)
+        if self._path is not None and changed_at not in (0, self._changed_at):
+            self._changed_at = changed_at
+            self._use(_parse(self._path.read_text(encoding="ascii"), self._path))
+
+
+def create_key_file(path: Path) -> None:
+    """Write a key file with one fresh key, readable by its owner only; never touch one that exists."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(_HEADER + _line(1))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def rotate_key_file(path: Path) -> int:
+    """Add a fresh key to the file, which seals from the next start on; give its id."""
+    keys = _parse(path.read_text(encoding="ascii"), path)
+    fresh = next((key_id for key_id in range(1, 256) if key_id not in keys), None)
+    if fresh is None:
+        raise StoreError(f"the key file {path} is full; remove keys that nothing is encrypted with any more")
+    _replace(path, path.read_text(encoding="ascii").rstrip("\n") + "\n" + _line(fresh))
+    return fresh
+
+
+def forget_old_keys(path: Path) -> int:
+    """Keep only the newest key, once everything has been sealed with it; give how many went."""
+    keys = _parse(path.read_text(encoding="ascii"), path)
+    newest = list(keys)[-1]
+    _replace(path, f"{_HEADER}{newest} {base64.b64encode(keys[newest]).decode()}\n")
+    return len(keys) - 1
+
+
+def _changed_at(path: Path | None) -> int:
+    try:
+        return path.stat().st_mtime_ns if path is not None else 0
+    except OSError:
+        return 0
+
+
+def _line(key_id: int) -> str:
+    return f"{key_id} {base64.b64encode(os.urandom(32)).decode()}\n"
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_name(path.name + ".new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _parse(text: str, path: Path) -> dict[int, bytes]:
+    keys: dict[int, bytes] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        try:
+            key_id, encoded = line.split()
+            key = base64.b64decode(encoded, validate=True)
+            if not 0 < int(key_id) < 256 or len(key) != 32 or int(key_id) in keys:
+                raise ValueError(line)
+        except (ValueError, binascii.Error):
+            raise StoreError(f"line {number} of the key file {path} is damaged; restore it") from None
+        keys[int(key_id)] = key
+    return keys

@@ -1,0 +1,187 @@
+"""A connection to SQLite or PostgreSQL behind two verbs, ``read`` and ``write``.
+
+Work is an ordinary function of a SQLAlchemy Core ``Connection``, run inside one transaction: on SQLite in
+a thread, on PostgreSQL in SQLAlchemy's greenlet over asyncpg, so that the same code serves both and never
+blocks the loop.  The hot writes of a running node do not come through here: see ``store/writer.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Table, create_engine, event, insert, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from sipwright.store.errors import StoreError
+
+if TYPE_CHECKING:
+    import asyncpg
+
+__all__ = ["Database", "PostgresDatabase", "SqliteDatabase", "insert_row", "open_database"]
+
+T = TypeVar("T")
+
+_BUSY_TIMEOUT_MS = 10_000
+_ATTEMPTS = 5
+# Serialization failure, deadlock, server shutting down, wrong server, and lost connections (08...).
+_TRANSIENT = ("40001", "40P01", "57P01", "25006", "08")
+
+
+class Database(Protocol):
+    """Where administration and start-up read and write."""
+
+    url: URL
+    dialect: str
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run queries in one transaction and give back what they found."""
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run statements in one transaction; it is repeated when the database asks for that."""
+
+    async def close(self) -> None:
+        """Give back every connection."""
+
+
+def open_database(url: str) -> Database:
+    """Choose the driver for a database URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError(f"{url!r} is not a database URL; write sqlite:///FILE or postgresql://...") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return SqliteDatabase(parsed)
+    if backend == "postgresql":
+        return PostgresDatabase(parsed)
+    raise StoreError(f"{backend}:// is not supported yet; use sqlite:///FILE or postgresql://USER@HOST/NAME")
+
+
+class SqliteDatabase:
+    """SQLite in WAL mode: readers never wait, and the one writer at a time is waited for."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: URL) -> None:
+        self.url = url.set(drivername="sqlite")
+        if not url.database or url.database == ":memory:":
+            raise StoreError("an in-memory database cannot be shared with the command line; name a file")
+        self.path = Path(url.database)
+        if not self.path.parent.is_dir():
+            raise StoreError(f"there is no folder {self.path.parent} for the database; run 'sipwright init'")
+        self._engine = create_engine(self.url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+        self._readers = self._engine.execution_options(sipwright_reads=True)
+        # The driver's own guessing of transactions is off; see _begin.
+        event.listen(self._engine, "connect", _prepare_connection)
+        event.listen(self._engine, "begin", _begin)
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run queries in a transaction of their own."""
+        return await self._run(self._readers, work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run statements in one transaction."""
+        return await self._run(self._engine, work)
+
+    async def close(self) -> None:
+        """Give back every connection."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
+        self._threads.shutdown()
+
+    async def _run(self, engine: Any, work: Callable[[Connection], T]) -> T:
+        def in_thread() -> T:
+            with engine.begin() as connection:
+                return work(connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
+        except DBAPIError as error:
+            raise StoreError(f"the database {self.path} does not work: {error.orig}") from error
+
+
+class PostgresDatabase:
+    """PostgreSQL through asyncpg."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: URL) -> None:
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        self.url = url.set(drivername="postgresql")
+        self.dsn = self.url.render_as_string(hide_password=False)
+        self._engine = create_async_engine(
+            url.set(drivername="postgresql+asyncpg", query={}),
+            async_creator=self.connect,
+            pool_size=3,
+            pool_pre_ping=True,
+        )
+
+    async def connect(self) -> asyncpg.Connection:
+        """Open one more connection, with the options of the URL (TLS, a socket folder, ...)."""
+        import asyncpg
+
+        return await asyncpg.connect(self.dsn, timeout=10)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run queries in a transaction of their own."""
+        return await self.write(work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run statements in one transaction."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self._engine.begin() as connection:
+                    return await connection.run_sync(work)
+            except DBAPIError as error:
+                state = getattr(error.orig, "sqlstate", None) or ""
+                if attempt == _ATTEMPTS or not state.startswith(_TRANSIENT):
+                    raise self._failure(error.orig) from error
+                await asyncio.sleep(0.05 * attempt)
+            except OSError as error:
+                raise self._failure(error) from error
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """Give back every connection."""
+        await self._engine.dispose()
+
+    def _failure(self, error: BaseException | None) -> StoreError:
+        return StoreError(f"the database {self.url.render_as_string()} does not work: {error}")
+
+
+def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> int:
+    """Insert a row and give the number that the database has given it."""
+    return int(connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one())
+
+
+def _prepare_connection(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    _switch_to_wal(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Switch a new file to WAL; for this one statement SQLite does not wait when another process does the same."""
+    for attempt in range(50):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == 49:
+                raise
+            time.sleep(0.02)
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that will write takes the lock first: upgrading one that has read can fail at once.
+    reads = connection.get_execution_options().get("sipwright_reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,118 @@
+"""What the directory hands out: users, domains, accounts, providers and dialplans, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sipwright.store.crypto import KeyRing
+
+__all__ = [
+    "HA1_COLUMNS",
+    "Account",
+    "Dialplan",
+    "Domain",
+    "Provider",
+    "User",
+    "account_place",
+    "provider_place",
+]
+
+# Digest algorithm, as on the wire -> the column that keeps its HA1.
+HA1_COLUMNS = {"MD5": "ha1_md5", "SHA-256": "ha1_sha256", "SHA-512-256": "ha1_sha512_256"}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who logs in and owns accounts, providers and dialplans."""
+
+    id: int
+    name: str
+    role: str
+    timezone: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A SIP domain that this switch serves."""
+
+    id: int
+    name: str
+    is_default: bool
+    digest_algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A SIP identity ``username@domain``.
+
+    ``algorithm`` is the one to challenge with: the account's own, or else its domain's.  Only the HA1 of that
+    algorithm is kept in memory, and it stays encrypted there until somebody asks for ``ha1``.
+    """
+
+    id: int
+    user_id: int
+    username: str
+    domain: str
+    out_plan: int | None
+    in_plan: int | None
+    algorithm: str
+    is_enabled: bool
+    _sealed_ha1: bytes = field(repr=False)
+    _keys: KeyRing = field(repr=False, compare=False)
+
+    @property
+    def aor(self) -> str:
+        """The address-of-record without its scheme."""
+        return f"{self.username}@{self.domain}"
+
+    @property
+    def ha1(self) -> dict[str, str]:
+        """H(username:realm:password) in hexadecimal, by algorithm; the realm is the account's domain."""
+        place = account_place(HA1_COLUMNS[self.algorithm], self.username, self.domain)
+        return {self.algorithm: self._keys.open(self._sealed_ha1, place).hex()}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A third-party SIP service or trunk that a user has credentials for."""
+
+    id: int
+    user_id: int
+    name: str
+    server: str
+    username: str
+    auth_username: str | None
+    register: bool
+    realm: str | None
+    from_template: str | None
+    outbound_proxy: str | None
+    is_enabled: bool
+    _sealed_password: bytes = field(repr=False)
+    _keys: KeyRing = field(repr=False, compare=False)
+
+    @property
+    def password(self) -> str:
+        """The password at the provider, decrypted now."""
+        return self._keys.open(self._sealed_password, provider_place(self.user_id, self.name)).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Dialplan:
+    """The live version of a user's script."""
+
+    id: int
+    user_id: int
+    name: str
+    version: int
+    source: str = field(repr=False)
+
+
+def account_place(column: str, username: str, domain: str) -> str:
+    """Name the place of an account's secret for the encryption."""
+    return f"accounts:{column}:{username}@{domain}"
+
+
+def provider_place(user_id: int, name: str) -> str:
+    """Name the place of a provider's password for the encryption."""
+    return f"providers:password:{user_id}/{name}"

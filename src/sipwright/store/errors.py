@@ -1,0 +1,19 @@
+"""What can go wrong in the store, each in one sentence that a person can act on."""
+
+from __future__ import annotations
+
+from sipwright.errors import UserError
+
+__all__ = ["AlreadyExistsError", "NotFoundError", "StoreError"]
+
+
+class StoreError(UserError):
+    """The store cannot do what it was asked to."""
+
+
+class NotFoundError(StoreError):
+    """Something named in a request does not exist."""
+
+
+class AlreadyExistsError(StoreError):
+    """A name that has to be unique is taken."""

@@ -1,0 +1,65 @@
+"""The schema's history, additive only, and bringing a database up to date with it.
+
+Alembic takes a quarter of a second to import, so a database that is at ``HEAD`` already never loads it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, inspect, text
+
+from sipwright.store.errors import StoreError
+
+__all__ = ["HEAD", "current_revision", "migrate", "require_head"]
+
+HEAD = "0003"
+# Any number will do, as long as every Sipwright takes the same one.
+_LOCK = 0x51B3
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Tell which revision a database is at; None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if revision is None else str(revision)
+
+
+def migrate(connection: Connection) -> bool:
+    """Bring a database up to date; True if there was something to do."""
+    if current_revision(connection) == HEAD:
+        return False
+    if connection.dialect.name == "postgresql":
+        # Nodes that start together take turns; the lock goes with the transaction.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+    revision = current_revision(connection)
+    if revision == HEAD:
+        return False
+    if revision is not None and revision > HEAD:
+        raise _newer(revision)
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "sipwright:store/migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return True
+
+
+def require_head(connection: Connection) -> None:
+    """Refuse a database that another version of Sipwright left behind."""
+    revision = current_revision(connection)
+    if revision is None:
+        raise StoreError("the database is empty; run 'sipwright init'")
+    if revision > HEAD:
+        raise _newer(revision)
+    if revision != HEAD:
+        raise StoreError(
+            f"the database is at revision {revision}; run 'sipwright init' to bring it to {HEAD}"
+        )
+
+
+def _newer(revision: str) -> StoreError:
+    return StoreError(
+        f"the database is at revision {revision}, newer than this Sipwright; install the newer one"
+    )

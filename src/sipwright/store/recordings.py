@@ -1,0 +1,76 @@
+"""The runs of one dialplan as they were recorded: the material for replaying them through another script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from sipwright.store import messages, tables
+from sipwright.store.administration import Administration
+from sipwright.store.rows import JournalRow, restored
+
+__all__ = ["RecordedRun", "read_recordings"]
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """One run that is over, with the journal and the CDRs of its call; ``source`` is what it ran."""
+
+    id: str
+    call_id: str | None
+    version: int | None
+    state: str
+    started_at: float
+    source: str | None
+    journal: list[JournalRow] = field(default_factory=list)
+    legs: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[messages.Message] = field(default_factory=list)
+
+
+async def read_recordings(
+    store: Administration, dialplan_id: int, since: float, most: int, *, with_messages: bool = False
+) -> list[RecordedRun]:
+    """Return the runs of a dialplan that began since then, the oldest first; of too many, the newest."""
+
+    def work(connection: Connection) -> list[RecordedRun]:
+        runs = _runs(connection, dialplan_id, since, most)
+        for start in range(0, len(runs), _AT_ONCE):
+            _complete(connection, runs[start : start + _AT_ONCE], with_messages=with_messages)
+        return runs
+
+    return await store.database.read(work)
+
+
+def _runs(connection: Connection, dialplan_id: int, since: float, most: int) -> list[RecordedRun]:
+    runs, versions = tables.executions.c, tables.dialplan_versions.c
+    same = (versions.dialplan_id == runs.dialplan_id) & (versions.version == runs.version)
+    query = (
+        select(runs.id, runs.call_id, runs.version, runs.state, runs.started_at, versions.source)
+        .select_from(tables.executions.outerjoin(tables.dialplan_versions, same))
+        .where(runs.dialplan_id == dialplan_id, runs.started_at >= since, runs.state.in_(("done", "failed")))
+        .order_by(runs.started_at.desc())
+        .limit(most)
+    )
+    return [RecordedRun(*row) for row in connection.execute(query)][::-1]
+
+
+def _complete(connection: Connection, runs: Sequence[RecordedRun], *, with_messages: bool) -> None:
+    by_id = {run.id: run for run in runs}
+    by_call = {run.call_id: run for run in runs if run.call_id is not None}
+    journal, cdrs = tables.journal.c, tables.cdrs.c
+    columns = [journal[name] for name in JournalRow._fields]
+    entries = select(*columns).where(journal.execution_id.in_(by_id)).order_by(journal.sequence)
+    for row in connection.execute(entries):
+        entry = JournalRow(*restored(tuple(row)))
+        by_id[entry.execution_id].journal.append(entry)
+    legs = select(*cdrs).where(cdrs.call_id.in_(by_call)).order_by(cdrs.leg)
+    for leg in connection.execute(legs).mappings():
+        by_call[leg["call_id"]].legs.append(dict(leg))
+    if with_messages:
+        for call_id, run in by_call.items():
+            run.messages.extend(messages.read(connection, call_id)[:1])

@@ -1,0 +1,42 @@
+"""What a node reads to go on with dialplan runs: their journals, and the versions that they run."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from sipwright.store import tables
+from sipwright.store.administration import Administration
+from sipwright.store.entities import Dialplan
+from sipwright.store.rows import JournalRow, restored, unfinished_executions
+
+__all__ = ["read_journals", "read_plan"]
+
+
+async def read_journals(store: Administration, node: str) -> dict[str, list[JournalRow]]:
+    """Return the journals of the runs of a node that are not over, by execution, in order."""
+    runs = select(tables.executions.c.id).where(unfinished_executions(node))
+    columns = [tables.journal.c[name] for name in JournalRow._fields]
+    query = (
+        select(*columns).where(tables.journal.c.execution_id.in_(runs)).order_by(tables.journal.c.sequence)
+    )
+
+    def work(connection: Connection) -> dict[str, list[JournalRow]]:
+        journals: dict[str, list[JournalRow]] = {}
+        for row in connection.execute(query):
+            entry = JournalRow(*restored(tuple(row)))
+            journals.setdefault(entry.execution_id, []).append(entry)
+        return journals
+
+    return await store.database.read(work)
+
+
+async def read_plan(store: Administration, dialplan_id: int | None, version: int | None) -> Dialplan | None:
+    """Return one version of a dialplan, which need not be the live one; None when it is gone."""
+    plans, versions = tables.dialplans.c, tables.dialplan_versions.c
+    query = (
+        select(plans.id, plans.user_id, plans.name, versions.version, versions.source)
+        .join_from(tables.dialplans, tables.dialplan_versions, plans.id == versions.dialplan_id)
+        .where(plans.id == dialplan_id, versions.version == version)
+    )
+    row = await store.database.read(lambda connection: connection.execute(query).first())
+    return None if row is None else Dialplan(*row)

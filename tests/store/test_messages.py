@@ -1,0 +1,59 @@
+"""What was said on the wire, in the database."""
+
+from __future__ import annotations
+
+from sipwright.store import Store
+from sipwright.store.messages import AT_ONCE, Message, forget_old, pack, read, unpack
+
+FLOW = "udp/192.0.2.1:5060/192.0.2.9:5060"
+
+
+def message(text: bytes, at: float = 1.0) -> Message:
+    return Message(at, "in", FLOW, text)
+
+
+def put(store: Store, call_id: str, at: float, data: bytes = b"x") -> None:
+    store.writer.put("messages", (call_id, at), (call_id, at, pack([message(data, at)])))
+
+
+def test_every_byte_comes_back():
+    said = [message(bytes(range(256)), 1.5), message(b"", 2.25)]
+
+    assert unpack(pack(said)) == said
+
+
+def test_what_could_be_used_to_guess_a_password_is_left_out():
+    said = b'INVITE sip:x SIP/2.0\r\nauthorization: Digest uri="x", RESPONSE = "' + b"0123456789abcdef" * 2
+    (kept,) = unpack(pack([message(said + b'", nc=1\r\n\r\n')]))
+
+    assert kept.data.endswith(b'RESPONSE = "...", nc=1\r\n\r\n')
+
+
+async def test_the_messages_of_a_call_are_read_in_order(store: Store):
+    put(store, "c1", 2.0, b"second")
+    put(store, "c1", 1.0, b"first")
+    put(store, "c2", 1.5, b"other")
+    await store.writer.drain()
+
+    found = await store.database.read(lambda connection: read(connection, "c1"))
+    assert [one.data for one in found] == [b"first", b"second"]
+
+
+async def test_what_is_old_is_forgotten(store: Store):
+    for at in range(AT_ONCE + 10):
+        put(store, f"c{at}", float(at))
+    await store.writer.drain()
+
+    assert await forget_old(store, AT_ONCE + 4.5, 10**9) == AT_ONCE + 5
+    assert await forget_old(store, AT_ONCE + 4.5, 10**9) == 0
+
+
+async def test_of_too_much_the_oldest_is_forgotten(store: Store):
+    assert await forget_old(store, 0.0, 100) == 0
+    for at in range(100):
+        put(store, f"c{at}", float(at))
+    await store.writer.drain()
+
+    gone = await forget_old(store, 0.0, 5_000)
+    assert 50 < gone < 100
+    assert await store.database.read(lambda connection: read(connection, "c99")) != []

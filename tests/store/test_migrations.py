@@ -1,0 +1,71 @@
+"""The schema's history leads to the tables, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from sipwright.store import Administration, Store, StoreError
+from sipwright.store.migrations import HEAD, current_revision
+from sipwright.store.tables import metadata
+
+
+def test_head_is_the_newest_revision():
+    config = Config()
+    config.set_main_option("script_location", "sipwright:store/migrations")
+
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+async def test_the_migrated_schema_is_that_of_the_tables(store: Store):
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        return [found for found in compare_metadata(context, metadata) if "remove_table" not in str(found[0])]
+
+    assert await store.database.read(differences) == []
+    assert await store.database.read(current_revision) == HEAD
+
+
+async def test_an_empty_database_is_refused_unless_it_may_be_migrated(url: str, key_file: Path):
+    with pytest.raises(StoreError, match="run 'sipwright init'"):
+        await Administration.open(url, key_file)
+
+
+@pytest.mark.parametrize(
+    ("revision", "message"), [("9999", "install the newer one"), ("0000", "to bring it to")]
+)
+async def test_a_database_of_another_version_is_refused(
+    url: str, key_file: Path, revision: str, message: str
+):
+    store = await Administration.open(url, key_file, migrate=True)
+    await store.database.write(
+        lambda c: c.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
+    )
+    await store.close()
+
+    with pytest.raises(StoreError, match=message):
+        await Administration.open(url, key_file)
+
+
+async def test_a_newer_database_is_never_migrated(url: str, key_file: Path):
+    store = await Administration.open(url, key_file, migrate=True)
+    await store.database.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    await store.close()
+
+    with pytest.raises(StoreError, match="newer than this Sipwright"):
+        await Administration.open(url, key_file, migrate=True)
+
+
+async def test_nodes_that_start_together_migrate_once(url: str, key_file: Path):
+    stores = await asyncio.gather(*(Administration.open(url, key_file, migrate=True) for _ in range(4)))
+
+    assert [await store.database.read(current_revision) for store in stores] == [HEAD] * 4
+    for store in stores:
+        await store.close()

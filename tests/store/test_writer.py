@@ -1,0 +1,422 @@
+"""Group commit, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from sipwright.sip.errors import Reject
+from sipwright.store import BindingRow, CallRow, CdrRow, ExecutionRow, JournalRow, Store, StoreBusy, Writer
+from sipwright.store.sqlite_checkpoint import Checkpointer
+from sipwright.store.sqlite_writer import SqliteCommitter
+from sipwright.store.writer import Batch
+
+
+def binding(
+    account_id: int, contact: str = "<sip:alice@192.0.2.1>", cseq: int = 1, **changes: Any
+) -> BindingRow:
+    row = BindingRow(
+        account_id,
+        contact,
+        1.0,
+        "udp/0.0.0.0:5060/192.0.2.1:5060",
+        None,
+        "call",
+        cseq,
+        2e9,
+        "UA",
+        None,
+        None,
+        1e9,
+    )
+    return row._replace(**changes)
+
+
+def call(call_id: str, node: str = "node1", document: bytes = b"{}") -> CallRow:
+    return CallRow(call_id, node, 1, 1, "out", "TALKING", "alice", "bob", 1e9, None, document)
+
+
+def cdr(call_id: str, leg: int, status: int | None = None) -> CdrRow:
+    return CdrRow(
+        call_id, leg, "out", None, None, "sip:a@x", "sip:b@x", "b@local", "main", 1,
+        1e9, None, None, None, status, None, None, None, None,
+    )  # fmt: skip
+
+
+class FakeCommitter:
+    """Holds batches until it is told to finish them."""
+
+    failing_since = None
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def start(self, on_done: Callable[[Batch], None]) -> None:
+        self._on_done = on_done
+
+    def submit(self, batch: Batch) -> None:
+        self.batches.append(batch)
+
+    def finish(self) -> None:
+        self._on_done(self.batches[-1])
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+async def iteration() -> None:
+    """Let the loop run what is due."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Run the loop until something holds that no event announces."""
+    deadline = time.monotonic() + 5.0
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0)
+
+
+# --- the writer itself ---
+
+
+async def test_the_first_write_is_flushed_at_once_with_all_of_its_iteration():
+    committer = FakeCommitter()
+    writer = Writer(committer, grouping=60.0)
+    writer.put("binding", (1, "a"), binding(1, "a"))
+    writer.put("call", "c", call("c"))
+    await iteration()
+
+    assert [batch.size for batch in committer.batches] == [2]
+
+
+async def test_later_writes_wait_for_the_grouping_and_for_the_batch_under_way():
+    committer = FakeCommitter()
+    writer = Writer(committer, grouping=0.001)
+    writer.put("binding", (1, "a"), binding(1, "a"))
+    await iteration()
+    writer.put("binding", (2, "b"), binding(2, "b"))
+    writer.put("binding", (3, "c"), binding(3, "c"))
+    await asyncio.sleep(0.003)
+    assert [batch.size for batch in committer.batches] == [1]
+    assert (writer.snapshot().waiting, writer.snapshot().under_way) == (2, 1)
+
+    committer.finish()
+    await until(lambda: len(committer.batches) == 2)
+    assert [batch.size for batch in committer.batches] == [1, 2]
+
+
+async def test_writes_about_one_key_coalesce_and_all_callbacks_run_in_order():
+    committer = FakeCommitter()
+    writer = Writer(committer)
+    told: list[int] = []
+    for cseq in (1, 2, 3):
+        writer.put("binding", (1, "a"), binding(1, "a", cseq), lambda cseq=cseq: told.append(cseq))
+    await iteration()
+    assert committer.batches[0].size == 1
+    assert committer.batches[0].rows["binding"][1, "a"].cseq == 3
+    assert told == []
+
+    committer.finish()
+    assert told == [1, 2, 3]
+
+
+async def test_a_callback_that_fails_does_not_stop_the_others():
+    committer = FakeCommitter()
+    writer = Writer(committer)
+    told: list[str] = []
+    writer.put("call", "a", call("a"), lambda: 1 / 0)
+    writer.put("call", "b", call("b"), lambda: told.append("b"))
+    await iteration()
+    with capture_logs() as logs:
+        committer.finish()
+
+    assert told == ["b"]
+    assert [entry["event"] for entry in logs] == ["a callback after a commit failed"]
+
+
+async def test_a_callback_may_put_more():
+    committer = FakeCommitter()
+    writer = Writer(committer, grouping=0.0)
+    writer.put("call", "a", call("a"), lambda: writer.put("call", "b", call("b")))
+    await iteration()
+    committer.finish()
+    await iteration()
+    assert list(committer.batches[1].rows["call"]) == ["b"]
+
+    committer.finish()
+    await asyncio.wait_for(writer.drain(), 1.0)
+
+
+async def test_a_full_queue_refuses_new_keys_but_not_news_of_known_ones():
+    writer = Writer(FakeCommitter(), capacity=2)
+    writer.put("call", "a", call("a"))
+    writer.put("call", "b", call("b"))
+
+    with pytest.raises(StoreBusy) as refused:
+        writer.put("call", "c", call("c"))
+    assert isinstance(refused.value, Reject)
+    assert refused.value.status == 503
+    writer.put("call", "a", None)
+
+
+async def test_closing_with_a_dead_database_gives_up_and_says_what_is_lost():
+    committer = FakeCommitter()
+    writer = Writer(committer)
+    writer.put("call", "a", call("a"))
+    with capture_logs() as logs:
+        await writer.close(patience=0.01)
+
+    assert committer.is_closed
+    assert [(entry["event"], entry["rows"]) for entry in logs] == [("rows lost at shutdown", 1)]
+
+
+# --- on the databases ---
+
+
+async def test_every_kind_is_written_replaced_and_deleted(store: Store):
+    account = await store.add_account("alice", "secret")
+    writer = store.writer
+    writer.put("binding", (account.id, "a"), binding(account.id, "a"))
+    writer.put("binding", (account.id, "b"), binding(account.id, "b", path='["sip:edge"]', q=None))
+    writer.put("call", "c1", call("c1"))
+    writer.put("call", "c2", call("c2", node="node2"))
+    writer.put("cdr", ("c1", 0), cdr("c1", 0))
+    execution = ExecutionRow("e1", "c1", 1, 1, account.id, 1, "waiting", b"\x00snap", 1e9, None, None)
+    writer.put("execution", "e1", execution)
+    writer.put("journal", ("e1", 1), JournalRow("e1", 1, 1e9, "dial", '["bob"]', None))
+    await writer.drain()
+    assert sorted(await store.load_bindings()) == [
+        binding(account.id, "a"),
+        binding(account.id, "b", path='["sip:edge"]', q=None),
+    ]
+    assert await store.load_calls("node1") == [call("c1")]
+    assert await store.load_executions("node1") == [execution]
+
+    writer.put("binding", (account.id, "a"), binding(account.id, "a", cseq=2))
+    writer.put("binding", (account.id, "b"), None)
+    writer.put("call", "c1", None)
+    writer.put("call", "c2", None)
+    writer.put("cdr", ("c1", 0), cdr("c1", 0, status=200))
+    writer.put("execution", "e1", execution._replace(state="done", snapshot=None))
+    writer.put("journal", ("e1", 1), None)
+    await writer.drain()
+    assert await store.load_bindings() == [binding(account.id, "a", cseq=2)]
+    assert await store.load_calls("node1") == []
+    assert await store.load_executions("node1") == []
+    assert [(row["call_id"], row["status"]) for row in await store.list_cdrs()] == [("c1", 200)]
+
+
+async def test_a_large_batch_is_one_commit(store: Store):
+    for number in range(1, 501):
+        store.writer.put("call", f"c{number}", call(f"c{number}"))
+        store.writer.put("cdr", (f"c{number}", 0), cdr(f"c{number}", 0))
+    await store.writer.drain()
+    for number in range(1, 500):
+        store.writer.put("call", f"c{number}", None)
+        store.writer.put("cdr", (f"c{number}", 0), None)
+    await store.writer.drain()
+
+    assert [row.id for row in await store.load_calls("node1")] == ["c500"]
+    assert len(await store.list_cdrs()) == 1
+    assert (store.writer.snapshot().rows, store.writer.snapshot().commits) == (1998, 2)
+
+
+async def test_callbacks_run_after_the_commit(store: Store):
+    seen: asyncio.Future[list[CallRow]] = asyncio.get_running_loop().create_future()
+
+    async def look() -> None:
+        seen.set_result(await store.load_calls("node1"))
+
+    tasks: list[asyncio.Task[None]] = []
+    store.writer.put("call", "c1", call("c1"), lambda: tasks.append(asyncio.ensure_future(look())))
+
+    assert await seen == [call("c1")]
+
+
+async def test_bytes_that_are_no_text_come_back_as_they_were(store: Store):
+    account = await store.add_account("alice", "secret")
+    contact = "<sip:\udcff\udc80caf\u00e9@192.0.2.1>"
+    row = binding(account.id, contact, user_agent="nul \x00 and \U0001f4de")
+    store.writer.put("binding", (account.id, contact), row)
+    await store.writer.drain()
+    assert await store.load_bindings() == [row]
+
+    store.writer.put("binding", (account.id, contact), None)
+    await store.writer.drain()
+    assert await store.load_bindings() == []
+
+
+async def test_a_row_that_the_database_refuses_costs_only_itself(store: Store):
+    told: list[str] = []
+    with capture_logs() as logs:
+        for name, row in (
+            ("a", call("a")),
+            ("short", call("short")[:4]),
+            ("huge", call("huge")._replace(user_id=2**70)),
+            ("null", call("null")._replace(document=None)),  # type: ignore[arg-type]
+            ("b", call("b")),
+        ):
+            store.writer.put("call", name, row, lambda name=name: told.append(name))
+        await store.writer.drain()
+
+    assert told == ["a", "b"]
+    assert [row.id for row in await store.load_calls("node1")] == ["a", "b"]
+    assert [entry["key"] for entry in logs] == ["short", "huge", "null"]
+    assert store.writer.snapshot().refused == 3
+
+
+async def test_a_fault_of_ours_costs_one_batch_and_not_the_writer(store: Store):
+    told: list[str] = []
+    with capture_logs() as logs:
+        store.writer.put("call", "a", 7, lambda: told.append("a"))  # type: ignore[arg-type]
+        await store.writer.drain()
+    store.writer.put("call", "b", call("b"), lambda: told.append("b"))
+    await store.writer.drain()
+
+    assert told == ["b"]
+    assert [entry["event"] for entry in logs] == ["batch refused"]
+
+
+async def test_bindings_without_an_account_are_swept_when_loading(store: Store):
+    store.writer.put("binding", (77, "a"), binding(77, "a"))
+    await store.writer.drain()
+
+    assert await store.load_bindings() == []
+
+
+# --- outages ---
+
+
+async def test_sqlite_writes_wait_while_another_process_holds_the_lock(
+    sqlite_url: str, key_file: Path, tmp_path: Path
+):
+    store = await Store.open(sqlite_url, key_file)
+    told: list[str] = []
+    other = sqlite3.connect(tmp_path / "sipwright.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for name in ("a", "b"):
+        store.writer.put("call", name, call(name), lambda name=name: told.append(name))
+        await iteration()
+    assert told == []
+    other.execute("COMMIT")
+    other.close()
+    await store.writer.drain()
+
+    assert told == ["a", "b"]
+    await store.close()
+
+
+async def test_a_sqlite_outage_is_logged_once_and_survived_in_order(tmp_path: Path):
+    path = tmp_path / "gone" / "sipwright.db"
+    committer = SqliteCommitter(path)
+    writer = Writer(committer)
+    told: list[str] = []
+    with capture_logs() as logs:
+        writer.put("call", "a", call("a"), lambda: told.append("a"))
+        await until(lambda: committer.failing_since is not None)
+        writer.put("call", "a", None, lambda: told.append("gone"))
+        assert writer.snapshot().failing_since is not None
+        path.parent.mkdir()
+        other = sqlite3.connect(path)
+        other.execute(f"CREATE TABLE calls ({','.join(CallRow._fields)}, PRIMARY KEY (id))")
+        other.commit()
+        await writer.drain()
+
+    assert told == ["a", "gone"]
+    assert [entry["event"] for entry in logs] == [
+        "database outage began; writes wait",
+        "database outage over",
+    ]
+    assert other.execute("SELECT count(*) FROM calls").fetchone() == (0,)
+    other.close()
+    await writer.close()
+
+
+async def test_a_sqlite_committer_stops_in_the_middle_of_an_outage(tmp_path: Path):
+    committer = SqliteCommitter(tmp_path / "gone" / "sipwright.db")
+    writer = Writer(committer)
+    writer.put("call", "a", call("a"))
+    await writer.close(patience=0.0)
+
+    assert writer.snapshot().under_way == 1
+
+
+@pytest.mark.peer("postgresql")
+async def test_a_lost_postgres_connection_is_replaced(postgres_url: str, key_file: Path):
+    store = await Store.open(postgres_url, key_file)
+    store.writer.put("call", "a", call("a"))
+    await store.writer.drain()
+    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    await store.database.write(lambda c: c.execute(text(kill + " AND datname = current_database()")))
+    with capture_logs() as logs:
+        store.writer.put("call", "b", call("b"))
+        await store.writer.drain()
+
+    assert [row.id for row in await store.load_calls("node1")] == ["a", "b"]
+    assert [entry["event"] for entry in logs] == [
+        "database outage began; writes wait",
+        "database outage over",
+    ]
+    await store.close()
+
+
+@pytest.mark.peer("postgresql")
+async def test_a_postgres_committer_stops_in_the_middle_of_an_outage():
+    from sipwright.store.postgres_writer import PostgresCommitter
+
+    async def refuse() -> Any:
+        raise ConnectionRefusedError("nobody there")
+
+    writer = Writer(PostgresCommitter(refuse))
+    writer.put("call", "a", call("a"))
+    await writer.close(patience=0.0)
+
+    assert writer.snapshot().under_way == 1
+
+
+# --- checkpoints ---
+
+
+def test_the_log_is_folded_back_while_commits_go_on(tmp_path: Path):
+    """The bulk by the checkpointer's thread, the rest by the writer, and then the log begins anew."""
+    path = tmp_path / "x.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("CREATE TABLE t (x)")
+    checkpointer = Checkpointer(path)
+    connection.execute("INSERT INTO t VALUES (1)")
+    checkpointer.committed(4_000, connection)
+    deadline = time.monotonic() + 5.0
+    while not checkpointer.has_folded and time.monotonic() < deadline:
+        connection.execute("SELECT * FROM t").fetchall()
+    connection.execute("INSERT INTO t VALUES (2)")
+    checkpointer.committed(1, connection)
+    _, frames, folded = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    before = Path(f"{path}-wal").stat().st_size
+    connection.execute("INSERT INTO t VALUES (3)")
+
+    assert frames == folded > 0
+    assert Path(f"{path}-wal").stat().st_size == before
+    checkpointer.close()
+    connection.close()
+
+
+def test_a_checkpoint_that_fails_is_left_to_the_writer_to_report(tmp_path: Path):
+    checkpointer = Checkpointer(tmp_path / "gone" / "x.db")
+    with sqlite3.connect(":memory:") as connection:
+        checkpointer.committed(4_000, connection)
+    checkpointer.close()
+    connection.close()
+
+    assert not checkpointer.has_folded
