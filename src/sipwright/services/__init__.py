@@ -1,0 +1,1 @@
+"""What the platform does: one package per service; none knows another."""

@@ -1,0 +1,139 @@
+"""Who sent this request?  Digest with one challenge per answer (RFC 3261 §22.2), for any method.
+
+From outside an unknown user and a wrong password look the same: both cost the same hashes and get the same
+401.  Nothing is remembered of a request that fails, so a flood of them costs no memory.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, Protocol, TypeVar
+
+from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
+from sipwright.sip.digest import (
+    ALGORITHMS,
+    NonceKeeper,
+    UnsupportedQop,
+    Verdict,
+    challenge,
+    find_credentials,
+    ha1,
+    nonce_count,
+    verify,
+)
+from sipwright.stack import Incoming
+
+__all__ = ["Account", "Authenticator", "Directory"]
+
+
+class Account(Protocol):
+    """What is needed of an account to authenticate and register it."""
+
+    @property
+    def id(self) -> int:
+        """The number that bindings are kept under."""
+
+    @property
+    def algorithm(self) -> str:
+        """The digest algorithm to challenge with: the account's own, or else its domain's."""
+
+    @property
+    def ha1(self) -> Mapping[str, str]:
+        """The stored hashes, that of `algorithm` among them."""
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the account may be used."""
+
+
+A = TypeVar("A", bound=Account)
+A_co = TypeVar("A_co", bound=Account, covariant=True)
+
+
+class Directory(Protocol[A_co]):
+    """The accounts and domains, in memory."""
+
+    def account(self, username: str, domain: str) -> A_co | None:
+        """Return the account of that name."""
+
+    def served_domain(self, host: str, port: int | None) -> str | None:
+        """Return the canonical name of a served domain, or of the default one for our own addresses."""
+
+    def digest_algorithm(self, domain: str) -> str:
+        """Return the algorithm of a served domain, for users who are not there."""
+
+
+# What stands in for the secret of a user who does not exist.  That a right answer to it can be made does not
+# matter: there is no account it would lead to.
+_NOBODY = {algorithm: ha1("", "", "", algorithm) for algorithm in ALGORITHMS}
+
+
+class Authenticator(Generic[A]):
+    """Challenges requests and judges the answers; the realm is the domain of the account."""
+
+    def __init__(
+        self, directory: Directory[A], nonces: NonceKeeper, *, unix_time: Callable[[], float] = time.time
+    ) -> None:
+        self._directory = directory
+        self._nonces = nonces
+        self._unix_time = unix_time
+
+    def authenticate(self, incoming: Incoming, domain: str) -> A | None:
+        """Return the account whose credentials a request carries; None when it was answered here.
+
+        Args:
+            incoming: The request.
+            domain: The canonical name of the domain that the sender claims to belong to.
+
+        Raises:
+            Reject: The account may not be used; only its owner learns that.
+        """
+        request = incoming.request
+        credentials = find_credentials(request.headers.get_all("Authorization"), domain)
+        if credentials is None:
+            self._challenge(incoming, domain, request.from_.uri.user or "", is_stale=False)
+            return None
+        username = credentials.params.get("username", "")
+        account = self._directory.account(username, domain)
+        try:
+            is_right = self._is_right(credentials, request, account, domain)
+        except UnsupportedQop as error:
+            incoming.reply_statelessly(400, f"Digest {error}")
+            return None
+        if not is_right:
+            self._challenge(incoming, domain, username, is_stale=False)
+            return None
+        nonce = credentials.params["nonce"]
+        if self._nonces.check(nonce, nonce_count(credentials), self._unix_time()) is not Verdict.OK:
+            # Whoever knows the password only has to answer again, without asking a person (RFC 7616 §3.3).
+            self._challenge(incoming, domain, username, is_stale=True)
+            return None
+        if account is not None and not account.is_enabled:
+            raise Reject(403, "Account Disabled")
+        return account
+
+    def _is_right(self, credentials: Credentials, request: Request, account: A | None, domain: str) -> bool:
+        if account is None:
+            algorithm = self._directory.digest_algorithm(domain)
+            secret = _NOBODY[algorithm]
+        else:
+            algorithm = account.algorithm
+            secret = account.ha1[algorithm]
+        is_right = verify(credentials, request.method, None, secret, algorithm)
+        return is_right and account is not None and self._is_for(credentials.params["uri"], request)
+
+    def _is_for(self, uri_text: str, request: Request) -> bool:
+        """Tell whether a digest was made for this request, or at least for us (RFC 8760 §2.6 (6))."""
+        if uri_text == request.uri_text:
+            return True
+        try:
+            uri = Uri.parse(uri_text)
+        except ParseError:
+            return False
+        return self._directory.served_domain(uri.host, uri.port) is not None
+
+    def _challenge(self, incoming: Incoming, domain: str, username: str, *, is_stale: bool) -> None:
+        account = self._directory.account(username, domain)
+        algorithm = self._directory.digest_algorithm(domain) if account is None else account.algorithm
+        nonce = self._nonces.issue(self._unix_time())
+        value = challenge(domain, nonce, algorithm, stale=is_stale)
+        incoming.reply_statelessly(401, headers=[("WWW-Authenticate", value)])

@@ -1,0 +1,130 @@
+"""Bindings, and the rules by which a REGISTER changes those of one account (RFC 3261 §10.3 steps 6 and 7).
+
+All of it is about one account and does not wait; where the bindings of all accounts are kept is in
+`location.py`, and where a REGISTER is answered in `registrar.py`.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sipwright.sip import NameAddr, Uri, uris_match
+
+__all__ = ["Binding", "Change", "OutOfOrder", "changed", "cleared"]
+
+
+class OutOfOrder(Exception):
+    """A REGISTER that a later one of the same phone has overtaken; nothing of it may be done."""
+
+
+class Binding(NamedTuple):
+    """Where one phone of an account can be reached.
+
+    Attributes:
+        expires_at: In whole seconds of the monotonic clock; it is good until that second is over.
+        cseq: The CSeq number that it was last registered with.
+        call_id: The Call-ID that it was last registered with.
+        source: The key of the flow that it was registered over.
+        path: The Path header values that it was registered with, separated by commas (RFC 3327).
+        contact: As the phone wrote it, without `expires`; always with angle brackets.
+    """
+
+    expires_at: int
+    cseq: int
+    call_id: str
+    source: str
+    path: str
+    contact: str
+
+    @property
+    def uri(self) -> str:
+        """The URI in the contact, as it was written."""
+        if self.contact[0] == "<":
+            return self.contact[1 : self.contact.index(">")]
+        return str(NameAddr.parse(self.contact).uri)
+
+    def has_expired(self, now: float) -> bool:
+        """Tell whether its time is over."""
+        return self.expires_at < int(now)
+
+
+class Change(NamedTuple):
+    """What one Contact of a REGISTER asks for, with the time that was granted; 0 asks for removal."""
+
+    uri: Uri
+    contact: str
+    granted: int
+    q: float = 1.0
+    instance: str | None = None
+    reg_id: int | None = None
+
+
+def changed(
+    bindings: list[Binding],
+    changes: Iterable[Change],
+    template: Binding,
+    limit: int,
+) -> tuple[list[Binding], list[tuple[Change, Binding]]]:
+    """Return the bindings after a REGISTER, the one that was refreshed longest ago first.
+
+    Args:
+        bindings: Those there are, in the same order.
+        changes: What the Contacts ask for.  The last one counts when several name the same address.
+        template: What all new bindings have in common; its `expires_at` is the present second.
+        limit: How many bindings there may be; beyond it the oldest go.
+
+    Returns:
+        All bindings, and of them those that this request made or refreshed, with what asked for them.
+
+    Raises:
+        OutOfOrder: One of them was made by this request or a later one of the same Call-ID.
+    """
+    kept = list(bindings)
+    fresh: list[tuple[Change, Binding]] = []
+    _, cseq, call_id, source, path, _ = template
+    for change in changes:
+        index = _find(kept, change) if kept else None
+        if index is not None:
+            _check_order(kept.pop(index), template)
+        if fresh:
+            fresh = [pair for pair in fresh if not uris_match(pair[0].uri, change.uri)]
+        if change.granted:
+            expires_at = template.expires_at + change.granted
+            fresh.append((change, Binding(expires_at, cseq, call_id, source, path, change.contact)))
+    fresh = fresh[-limit:]
+    kept += [binding for _, binding in fresh]
+    return kept[-limit:], fresh
+
+
+def cleared(bindings: list[Binding], template: Binding) -> list[Binding]:
+    """Return what is left after `Contact: *`, which is nothing.
+
+    Raises:
+        OutOfOrder: One of them was made by this request or a later one of the same Call-ID.
+    """
+    for binding in bindings:
+        _check_order(binding, template)
+    return []
+
+
+def _check_order(binding: Binding, request: Binding) -> None:
+    if binding.call_id == request.call_id and request.cseq <= binding.cseq:
+        raise OutOfOrder
+
+
+def _find(bindings: list[Binding], change: Change) -> int | None:
+    # Most phones refresh with the very words that they registered with.
+    for index, binding in enumerate(bindings):
+        if binding.contact == change.contact:
+            return index
+    for index, binding in enumerate(bindings):
+        if uris_match(Uri.parse(binding.uri), change.uri) or _is_same_flow(binding, change):
+            return index
+    return None
+
+
+def _is_same_flow(binding: Binding, change: Change) -> bool:
+    """Tell whether a phone comes back under another address over the flow of that number (RFC 5626 §6)."""
+    if change.instance is None or change.reg_id is None or "reg-id" not in binding.contact.lower():
+        return False
+    known = NameAddr.parse(binding.contact)
+    return known.param("+sip.instance") == change.instance and known.param("reg-id") == str(change.reg_id)

@@ -1,0 +1,108 @@
+"""What the Contacts of a REGISTER ask for, and for how long that is granted (RFC 3261 §10.3 step 7)."""
+
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from sipwright.services.registrar.bindings import Change
+from sipwright.sip import STAR, NameAddr, Reject, Request, Uri, expires_of, q_of
+from sipwright.stack import Incoming
+
+__all__ = ["Lifetimes", "clears_all", "read_changes"]
+
+_DEFAULT_EXPIRES = 3600
+
+
+class Lifetimes(NamedTuple):
+    """For how long bindings are granted, in seconds.
+
+    A NAT keeps a UDP mapping for a minute or three. Refreshes keep it open, and a phone that came back under
+    another port is found again soon.
+    """
+
+    shortest: int = 60
+    longest: int = 3600
+    behind_nat: int = 120
+
+
+_MOST_CONTACTS = 20
+_LONGEST_CONTACT = 1024
+
+
+def clears_all(request: Request) -> bool:
+    """Tell whether a REGISTER removes all bindings at once: `Contact: *` with `Expires: 0`.
+
+    Among other Contacts a star cannot be read, so here it is the only one.
+
+    Raises:
+        Reject: It has the star with another expiry (step 6).
+    """
+    if request.contacts[0].uri is not STAR:
+        return False
+    if request.expires != 0:
+        raise Reject(400, "Contact * Needs Expires 0")
+    return True
+
+
+def read_changes(incoming: Incoming, lifetimes: Lifetimes, *, has_path: bool) -> list[Change]:
+    """Return what the Contacts of a REGISTER ask for.
+
+    Args:
+        incoming: The REGISTER.
+        lifetimes: What may be granted.
+        has_path: It came through a proxy that stays between us and the phone, so where it came from says
+            nothing about a NAT.
+
+    Raises:
+        Reject: An expiry is too short, or there is too much of anything.
+    """
+    request = incoming.request
+    contacts = request.contacts
+    if len(contacts) > _MOST_CONTACTS:
+        raise Reject(400, "Too Many Contacts")
+    is_over_udp = not incoming.flow.is_reliable and not has_path
+    return [_change(contact, request, incoming, lifetimes, is_over_udp) for contact in contacts]
+
+
+def _change(
+    contact: NameAddr, request: Request, incoming: Incoming, lifetimes: Lifetimes, is_over_udp: bool
+) -> Change:
+    uri, params = contact.uri, contact.params
+    requested = expires_of(contact) if "expires" in params else request.expires
+    if requested is None:
+        requested = _DEFAULT_EXPIRES
+    shortest, longest, behind_nat = lifetimes
+    if 0 < requested < shortest:
+        raise Reject(423, headers=(("Min-Expires", str(shortest)),))
+    is_behind_nat = is_over_udp and requested > behind_nat and not _is_at(uri, incoming.flow.remote)
+    granted = min(requested, behind_nat if is_behind_nat else longest)
+    text = _text(contact)
+    if len(text) > _LONGEST_CONTACT:
+        raise Reject(400, "Contact Is Too Long")
+    if "+sip.instance" not in params:
+        return Change(uri, text, granted, q_of(contact) if "q" in params else 1.0)
+    instance, reg_id = contact.param("+sip.instance"), _number(contact.param("reg-id"))
+    return Change(uri, text, granted, q_of(contact), instance, reg_id)
+
+
+def _is_at(uri: Uri, address: tuple[str, int]) -> bool:
+    """Tell whether a Contact says where its REGISTER really came from."""
+    host, port = address
+    if (uri.port or (5061 if uri.scheme == "sips" else 5060)) != port:
+        return False
+    if uri.host == host:
+        return True
+    # The same IPv6 address can be written in many ways.
+    return ":" in host and ":" in uri.host and ip_address(uri.host) == ip_address(host)
+
+
+def _text(contact: NameAddr) -> str:
+    """Write a contact as it came, without its expiry."""
+    text = str(contact)
+    if "expires" not in contact.params and text[0] == "<":
+        return text
+    params = {name: value for name, value in contact.params.items() if name != "expires"}
+    return str(NameAddr(contact.uri, contact.display_name, params))
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 9 else None

@@ -1,0 +1,144 @@
+"""The location table: the bindings of every account, in memory (RFC 3261 §10.3).
+
+There may be hundreds of thousands, and most are only refreshed and never called.  So an account's bindings
+are one string, about 200 bytes for one phone, which the garbage collector has no reason to look into; they
+become `Binding` values when somebody asks.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sipwright.services.registrar.bindings import Binding
+from sipwright.sip import NameAddr, q_of
+from sipwright.sip.grammar import split_list
+
+__all__ = ["BindingTarget", "LocationTable"]
+
+_FIELDS = len(Binding._fields)
+
+
+class BindingTarget(NamedTuple):
+    """How to reach one phone.
+
+    Attributes:
+        uri: The Request-URI to use, which is what the phone gave as its Contact.
+        source: The key of the flow to send over: behind a NAT only that one leads to the phone.
+        path: The route set, of the proxies between us and the phone (RFC 3327 §5.4).
+        q: The preference that the phone gave, from 0.0 to 1.0.
+        instance: What names the device, if it gave that (RFC 5626 §4.1).
+    """
+
+    uri: str
+    source: str
+    path: list[str]
+    q: float
+    instance: str | None
+
+
+class LocationTable:
+    """Account id → bindings.  All instants are monotonic."""
+
+    _ROUND = 30  # calls of `expire` in which it gets round to every account
+
+    def __init__(self, capacity: int = 1_000_000) -> None:
+        self.capacity = capacity
+        self._entries: dict[int, str] = {}
+        self._unchecked: list[int] = []
+
+    def __len__(self) -> int:
+        """Count the accounts that have bindings."""
+        return len(self._entries)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another account."""
+        return len(self._entries) >= self.capacity
+
+    def __contains__(self, account_id: int) -> bool:
+        return account_id in self._entries
+
+    def bindings(self, account_id: int) -> list[Binding]:
+        """Return the bindings of an account, expired ones too, the one refreshed longest ago first."""
+        entry = self._entries.get(account_id)
+        return [] if entry is None else _unpack(entry)
+
+    def targets(self, account_id: int, now: float) -> list[BindingTarget]:
+        """Return how to reach the phones of an account, the preferred and then the latest first."""
+        bindings = reversed(self.bindings(account_id))
+        found = [_target(binding) for binding in bindings if not binding.has_expired(now)]
+        found.sort(key=lambda target: target.q, reverse=True)
+        return found
+
+    def put(self, account_id: int, bindings: list[Binding]) -> None:
+        """Make these the bindings of an account."""
+        if bindings:
+            self._entries[account_id] = _pack(bindings)
+        else:
+            self._entries.pop(account_id, None)
+
+    def accounts_between(self, first_id: int, last_id: int) -> list[int]:
+        """Return the accounts with bindings whose number is in a range, both ends included."""
+        if last_id - first_id < len(self._entries):
+            return [account_id for account_id in range(first_id, last_id + 1) if account_id in self._entries]
+        return [account_id for account_id in self._entries if first_id <= account_id <= last_id]
+
+    def load(self, rows: Iterable[Sequence[Any]], now: float, now_unix: float) -> None:
+        """Take over stored bindings at start, as rows of the table `bindings`, which hold times of day.
+
+        Those that have expired meanwhile are taken too, so that `expire` finds them and their rows go.
+        """
+        found: dict[int, list[tuple[float, Binding]]] = {}
+        for row in rows:
+            account_id, contact, _q, source, path, call_id, cseq, expires_at, *_, updated_at = row
+            second = int(now + expires_at - now_unix)
+            binding = Binding(second, cseq, call_id, source, path or "", contact)
+            found.setdefault(account_id, []).append((updated_at, binding))
+        for account_id, pairs in found.items():
+            self.put(account_id, [binding for _, binding in sorted(pairs)])
+
+    def expire(self, now: float) -> list[tuple[int, Binding]]:
+        """Forget what has expired in the next part of the table, and return it with its account.
+
+        To be called every second or so.  Nothing depends on its being on time, since no method gives an
+        expired binding; this only makes room.
+        """
+        if not self._unchecked:
+            self._unchecked = list(self._entries)
+        count = len(self._entries) // self._ROUND + 1
+        part, self._unchecked = self._unchecked[-count:], self._unchecked[:-count]
+        gone: list[tuple[int, Binding]] = []
+        for account_id in part:
+            entry = self._entries.get(account_id)
+            if entry is None or int(entry[: entry.index("\n")]) >= int(now):
+                continue
+            bindings = _unpack(entry)
+            gone += [(account_id, binding) for binding in bindings if binding.has_expired(now)]
+            self.put(account_id, [binding for binding in bindings if not binding.has_expired(now)])
+        return gone
+
+
+def _pack(bindings: list[Binding]) -> str:
+    """Write bindings as lines: the earliest expiry of all, then the fields of each."""
+    entry = str(min([binding.expires_at for binding in bindings]))
+    for expires_at, cseq, call_id, source, path, contact in bindings:
+        entry += f"\n{expires_at}\n{cseq}\n{call_id}\n{source}\n{path}\n{contact}"
+    if entry.count("\n") != len(bindings) * _FIELDS:
+        raise ValueError(f"a line break in a binding: {bindings!r:.200}")
+    return entry
+
+
+def _unpack(entry: str) -> list[Binding]:
+    lines = entry.split("\n")
+    return [
+        Binding(int(lines[at]), int(lines[at + 1]), *lines[at + 2 : at + _FIELDS])
+        for at in range(1, len(lines), _FIELDS)
+    ]
+
+
+def _target(binding: Binding) -> BindingTarget:
+    path = split_list(binding.path) if binding.path else []
+    if binding.contact.find(">") == len(binding.contact) - 1 and binding.contact[0] == "<":
+        return BindingTarget(binding.uri, binding.source, path, 1.0, None)
+    contact = NameAddr.parse(binding.contact)
+    uri, instance = str(contact.uri), contact.param("+sip.instance")
+    return BindingTarget(uri, binding.source, path, q_of(contact), instance)

@@ -1,0 +1,231 @@
+"""REGISTER, answered in full (RFC 3261 §10.3): whose it is, what it asks, stored, then 200.
+
+Who sent it is found out in `authentication.py`, what its Contacts ask for in `contacts.py`, and what becomes
+of the bindings in `bindings.py`; here the steps are put in order.
+"""
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import structlog
+
+from sipwright.services.registrar.authentication import Account, Authenticator, Directory
+from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared
+from sipwright.services.registrar.contacts import Lifetimes, clears_all, read_changes
+from sipwright.services.registrar.location import LocationTable
+from sipwright.sip import Reject, Request, format_date
+from sipwright.stack import Incoming
+
+__all__ = ["Registrar", "RegistrarSnapshot", "Writer"]
+
+log = structlog.get_logger(__name__)
+
+MOST_BINDINGS = 10
+# A row of the table `bindings`, with its columns in the order of `_row`.
+Row = tuple[Any, ...]
+
+_EXTENSIONS = frozenset({"path"})
+_LONGEST_PATH = 2048
+_LONGEST_CALL_ID = 512
+_LONGEST_USER_AGENT = 128
+
+
+class Writer(Protocol):
+    """Stores rows, many to a transaction."""
+
+    def put(
+        self,
+        kind: str,
+        key: Hashable,
+        row: Row | None,
+        on_commit: Callable[[], None] | None = None,
+    ) -> None:
+        """Store a row, or delete it; `on_commit` is called when that is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrarSnapshot:
+    """How the registrar is doing: what it holds now, and what it did since it started."""
+
+    accounts: int
+    accepted: int
+    expired: int
+
+
+class Registrar:
+    """The pipeline step for REGISTER, and the owner of the location table."""
+
+    def __init__(
+        self,
+        directory: Directory[Account],
+        writer: Writer,
+        authenticator: Authenticator[Any],
+        locations: LocationTable,
+        *,
+        unix_time: Callable[[], float] = time.time,
+        most_bindings: int = MOST_BINDINGS,
+        lifetimes: Lifetimes | None = None,
+    ) -> None:
+        self.locations = locations
+        self._directory = directory
+        self._writer = writer
+        self._authenticator = authenticator
+        self._unix_time = unix_time
+        self._most_bindings = most_bindings
+        self._lifetimes = lifetimes or Lifetimes()
+        self.on_registered: Callable[[int], None] = _nobody_asks
+        """Called with the account of a phone whose binding is new or fresh."""
+        self._accepted = self._expired = 0
+
+    def __call__(self, incoming: Incoming) -> bool:
+        """Answer a REGISTER; leave everything else."""
+        request = incoming.request
+        if request.method != "REGISTER":
+            return False
+        uri, to = request.request_uri, request.to.uri
+        served_domain = self._directory.served_domain
+        domain = served_domain(to.host, to.port)
+        if domain is None or served_domain(uri.host, uri.port) is None:
+            raise Reject(404, "Domain Not Served Here")
+        _refuse_unknown_extensions(request)
+        account = self._authenticator.authenticate(incoming, domain)
+        if account is None:
+            return True
+        # The nonce is used up now: repeated, this request would be challenged anew, so it has to be absorbed.
+        _ = incoming.transaction
+        owner = self._directory.account(to.user or "", domain)
+        if owner is None or owner.id != account.id:
+            raise Reject(403, "Address Is Not Yours")
+        self._register(incoming, account.id)
+        return True
+
+    def expire(self, now: float) -> None:
+        """Forget bindings whose time is over; to be called every second or so."""
+        for account_id, binding in self.locations.expire(now):
+            self._expired += 1
+            log.debug("binding expired", account_id=account_id, contact=binding.contact)
+            self._delete(account_id, binding)
+
+    def forget(self, account_id: int) -> None:
+        """Drop the bindings of an account that is no more."""
+        for binding in self.locations.bindings(account_id):
+            self._delete(account_id, binding)
+        self.locations.put(account_id, [])
+
+    def snapshot(self) -> RegistrarSnapshot:
+        """Tell how the registrar is doing."""
+        return RegistrarSnapshot(len(self.locations), self._accepted, self._expired)
+
+    def _delete(self, account_id: int, binding: Binding) -> None:
+        try:
+            self._writer.put("binding", (account_id, binding.contact), None)
+        except Reject:
+            # The database is away.  The row is found expired, or without its account, at the next start.
+            log.debug("binding not deleted", account_id=account_id, contact=binding.contact)
+
+    def _register(self, incoming: Incoming, account_id: int) -> None:
+        request, second = incoming.request, int(incoming.now)
+        known = self.locations.bindings(account_id)
+        bindings = [binding for binding in known if not binding.has_expired(second)]
+        if not request.contacts:
+            self._accept(incoming, bindings, "", self._unix_time())
+            return
+        template = _template(incoming, second)
+        fresh: list[tuple[Change, Binding]] = []
+        try:
+            if clears_all(request):
+                bindings = cleared(bindings, template)
+            else:
+                changes = read_changes(incoming, self._lifetimes, has_path=template.path != "")
+                bindings, fresh = changed(bindings, changes, template, self._most_bindings)
+        except OutOfOrder:
+            raise Reject(500, "CSeq Is Not Higher Than The Last One") from None
+        if bindings and account_id not in self.locations and self.locations.is_full:
+            raise Reject(503, "Too Many Bindings")
+        self._store(incoming, account_id, known, bindings, fresh)
+
+    def _store(
+        self,
+        incoming: Incoming,
+        account_id: int,
+        known: list[Binding],
+        bindings: list[Binding],
+        fresh: list[tuple[Change, Binding]],
+    ) -> None:
+        """Write what has changed, and say 200 when it is safe."""
+        now_unix = self._unix_time()
+        writes: list[tuple[str, Row | None]] = [
+            (pair[1].contact, _row(account_id, pair, incoming.request, now_unix)) for pair in fresh
+        ]
+        if known:
+            # Last, since the writer may be full after the first: too much is then stored, and not too little.
+            left = [binding.contact for binding in bindings]
+            writes += [(binding.contact, None) for binding in known if binding.contact not in left]
+        accept = partial(self._accept, incoming, bindings, fresh[0][1].path if fresh else "", now_unix)
+        if not writes:
+            accept()
+            return
+        contact, row = writes.pop()
+        for other, other_row in writes:
+            self._writer.put("binding", (account_id, other), other_row)
+        self._writer.put("binding", (account_id, contact), row, accept)
+        self.locations.put(account_id, bindings)
+        if fresh:
+            self.on_registered(account_id)
+
+    def _accept(self, incoming: Incoming, bindings: list[Binding], path: str, now_unix: float) -> None:
+        second = int(incoming.now)
+        headers = [
+            ("Contact", f"{binding.contact};expires={binding.expires_at - second}") for binding in bindings
+        ]
+        headers.append(("Date", format_date(now_unix)))
+        if path:
+            headers += ("Path", path), ("Supported", "path")
+        self._accepted += 1
+        incoming.respond(200, headers=headers)
+
+
+def _nobody_asks(account_id: int) -> None:
+    """Take no notice of a registration."""
+
+
+def _refuse_unknown_extensions(request: Request) -> None:
+    """Check Require (RFC 3261 §8.2.2.3)."""
+    if "Require" in request.headers:
+        unknown = [tag for tag in request.headers.get_list("Require") if tag.lower() not in _EXTENSIONS]
+        if unknown:
+            raise Reject(420, headers=(("Unsupported", ", ".join(unknown)),))
+
+
+def _template(incoming: Incoming, second: int) -> Binding:
+    """Return what all bindings that a REGISTER makes have in common."""
+    request = incoming.request
+    call_id, path = request.call_id, ", ".join(request.headers.get_list("Path"))
+    if len(path) > _LONGEST_PATH or len(call_id) > _LONGEST_CALL_ID:
+        raise Reject(400, "Path Or Call-ID Is Too Long")
+    return Binding(second, request.cseq.number, call_id, incoming.flow.key, path, "")
+
+
+def _row(account_id: int, pair: tuple[Change, Binding], request: Request, now_unix: float) -> Row:
+    (_, contact, granted, q, instance, reg_id), (_, cseq, call_id, source, path, _) = pair
+    user_agent = request.headers.get("User-Agent")
+    if user_agent is not None:
+        user_agent = user_agent[:_LONGEST_USER_AGENT]
+    expires_at = now_unix + granted
+    return (
+        account_id,
+        contact,
+        q,
+        source,
+        path or None,
+        call_id,
+        cseq,
+        expires_at,
+        user_agent,
+        instance,
+        reg_id,
+        now_unix,
+    )

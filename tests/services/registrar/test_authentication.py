@@ -1,0 +1,164 @@
+import pytest
+
+from sipwright.sip import Challenge, Reject
+
+
+def challenge_of(incoming):
+    assert incoming.response.status == 401
+    (value,) = incoming.response.headers.get_all("WWW-Authenticate")
+    return Challenge.parse(value).params
+
+
+def shape_of(incoming):
+    """What an outsider sees of a 401, apart from the nonce."""
+    params = challenge_of(incoming)
+    assert len(params.pop("nonce")) == 40
+    names = [name for name, _ in incoming.response.headers.items()]
+    return params, names, incoming.response.reason, incoming.has_transaction
+
+
+def test_a_register_without_credentials_is_challenged_without_keeping_state(world):
+    incoming = world.receive(world.text("Contact: <sip:alice@10.0.0.5:5062>"))
+
+    params = challenge_of(incoming)
+    assert params["realm"] == "example.org"
+    assert params["algorithm"] == "MD5"
+    assert params["qop"] == "auth"
+    assert "stale" not in params
+    assert not incoming.has_transaction
+
+
+def test_the_challenge_is_of_the_algorithm_of_the_account(world):
+    incoming = world.receive(world.text(aor="carol@strong.example"))
+
+    assert challenge_of(incoming)["algorithm"] == "SHA-256"
+    assert challenge_of(incoming)["realm"] == "strong.example"
+
+
+def test_an_account_can_register_with_sha_256(world):
+    credentials = world.authorization("carol", "strong.example", algorithm="SHA-256")
+    incoming = world.receive(world.text(f"Authorization: {credentials}", aor="carol@strong.example"))
+
+    assert incoming.response.status == 200
+
+
+def test_an_algorithm_that_was_not_offered_is_refused(world):
+    credentials = world.authorization("carol", "strong.example", algorithm="MD5")
+    incoming = world.receive(world.text(f"Authorization: {credentials}", aor="carol@strong.example"))
+
+    assert challenge_of(incoming)["algorithm"] == "SHA-256"
+
+
+@pytest.mark.parametrize(("domain", "algorithm"), [("example.org", "MD5"), ("strong.example", "SHA-256")])
+def test_an_unknown_user_and_a_wrong_password_look_the_same(world, domain, algorithm):
+    known = {"example.org": "alice", "strong.example": "carol"}[domain]
+    shapes = []
+    for user in (known, "mallory"):
+        wrong = world.authorization(user, domain, password="guess", algorithm=algorithm)
+        bare = world.receive(world.text(aor=f"{user}@{domain}"))
+        tried = world.receive(world.text(f"Authorization: {wrong}", aor=f"{user}@{domain}"))
+        shapes.append((shape_of(bare), shape_of(tried)))
+
+    assert shapes[0] == shapes[1]
+
+
+def test_nobody_gets_in_with_the_secret_that_stands_for_unknown_users(world):
+    from sipwright.services.registrar.authentication import _NOBODY
+    from sipwright.sip.digest import answer
+
+    nonce = world.nonces.issue(world.unix_time())
+    offer = f'Digest realm="example.org", nonce="{nonce}"'
+    value = answer([offer], "REGISTER", "sip:example.org", "mallory", lambda *_: _NOBODY["MD5"], "c")
+    incoming = world.receive(world.text(f"Authorization: {value}", aor="mallory@example.org"))
+
+    assert "stale" not in challenge_of(incoming)
+
+
+def test_an_old_nonce_with_the_right_password_is_stale(world):
+    nonce = world.nonces.issue(world.unix_time() - 301)
+    credentials = world.authorization(nonce=nonce)
+    incoming = world.receive(world.text(f"Authorization: {credentials}"))
+
+    assert challenge_of(incoming)["stale"] == "true"
+
+
+def test_an_old_nonce_with_a_wrong_password_is_only_wrong(world):
+    """RFC 7616 §3.3."""
+    nonce = world.nonces.issue(world.unix_time() - 301)
+    credentials = world.authorization(nonce=nonce, password="guess")
+
+    assert "stale" not in challenge_of(world.receive(world.text(f"Authorization: {credentials}")))
+
+
+def test_a_replayed_request_is_challenged(world):
+    text = world.text(f"Authorization: {world.authorization()}", "Contact: <sip:a@10.0.0.5>")
+
+    assert world.receive(text).response.status == 200
+    assert challenge_of(world.receive(text))["stale"] == "true"
+
+
+def test_a_phone_may_use_its_nonce_again_with_a_higher_count(world):
+    nonce = world.nonces.issue(world.unix_time())
+    statuses = [
+        world.receive(world.text(f"Authorization: {world.authorization(nonce=nonce, nc=nc)}")).response.status
+        for nc in (1, 2, 2, 3)
+    ]
+
+    assert statuses == [200, 200, 401, 200]
+
+
+def test_auth_int_is_refused_clearly(world):
+    credentials = world.authorization().replace("qop=auth", "qop=auth-int")
+    response = world.receive(world.text(f"Authorization: {credentials}")).response
+
+    assert (response.status, response.reason) == (400, "Digest qop 'auth-int' was not offered, use auth")
+
+
+def test_credentials_for_another_realm_do_not_count(world):
+    credentials = world.authorization(domain="elsewhere.example")
+
+    assert world.receive(world.text(f"Authorization: {credentials}")).response.status == 401
+
+
+@pytest.mark.parametrize(
+    ("uri", "status"),
+    [
+        ("sip:example.org", 200),
+        ("sip:example.org;transport=tcp", 200),
+        ("sip:192.0.2.1", 200),
+        ("sip:elsewhere.example", 401),
+        ("nonsense", 401),
+    ],
+)
+def test_the_digest_must_be_for_this_switch(world, uri, status):
+    """RFC 8760 §2.6 (6)."""
+    credentials = world.authorization(uri=uri)
+
+    assert world.receive(world.text(f"Authorization: {credentials}")).response.status == status
+
+
+def test_a_disabled_account_learns_it_only_with_its_password(world):
+    wrong = world.authorization("eve", password="guess")
+    right = world.authorization("eve")
+
+    assert world.receive(world.text(f"Authorization: {wrong}", aor="eve@example.org")).response.status == 401
+    response = world.receive(world.text(f"Authorization: {right}", aor="eve@example.org")).response
+    assert (response.status, response.reason) == (403, "Account Disabled")
+
+
+def test_any_method_can_be_authenticated(world):
+    credentials = world.authorization(method="INVITE", uri="sip:bob@example.org")
+    text = world.text(f"Authorization: {credentials}", method="INVITE", uri="sip:bob@example.org")
+    incoming = world.receive(text.replace("INVITE", "REGISTER", 1))
+    assert incoming.response.status == 401
+
+    incoming.request.method = "INVITE"
+    assert world.authenticator.authenticate(incoming, "example.org") == world.directory.accounts[0]
+
+
+def test_a_disabled_account_is_a_reject_for_every_step(world):
+    incoming = world.receive(world.text(aor="eve@example.org"))
+    incoming.request.headers.add("Authorization", world.authorization("eve"))
+
+    with pytest.raises(Reject, match="403"):
+        world.authenticator.authenticate(incoming, "example.org")

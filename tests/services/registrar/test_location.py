@@ -1,0 +1,146 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipwright.services.registrar import Binding, BindingTarget, LocationTable
+
+NOW = 1_000.5
+
+
+def binding(name="a", expires_at=2_000, **other):
+    return Binding(
+        expires_at, 1, "call", "udp/l/r", other.get("path", ""), other.get("contact", f"<sip:{name}@h>")
+    )
+
+
+def row(account_id, name, expires_at, updated_at=0.0, path=None):
+    contact = f"<sip:{name}@h>"
+    return (account_id, contact, 1.0, "udp/l/r", path, "call", 1, expires_at, None, None, None, updated_at)
+
+
+def test_targets_say_how_to_reach_each_phone():
+    table = LocationTable()
+    phone = '<sip:b@10.0.0.5;transport=UDP>;q=0.5;+sip.instance="<urn:uuid:1>"'
+    table.put(1, [binding("a", path="<sip:p1;lr>, <sip:p2;lr>"), binding(contact=phone)])
+
+    assert table.targets(1, NOW) == [
+        BindingTarget("sip:a@h", "udp/l/r", ["<sip:p1;lr>", "<sip:p2;lr>"], 1.0, None),
+        BindingTarget("sip:b@10.0.0.5;transport=UDP", "udp/l/r", [], 0.5, "<urn:uuid:1>"),
+    ]
+    assert table.targets(2, NOW) == []
+
+
+def test_of_equally_preferred_phones_the_latest_comes_first():
+    table = LocationTable()
+    table.put(1, [binding("old"), binding("new")])
+
+    assert [target.uri for target in table.targets(1, NOW)] == ["sip:new@h", "sip:old@h"]
+
+
+def test_nobody_is_sent_to_an_expired_binding():
+    table = LocationTable()
+    table.put(1, [binding("a", 999), binding("b", 1_000)])
+
+    assert [target.uri for target in table.targets(1, NOW)] == ["sip:b@h"]
+
+
+def test_an_account_without_bindings_takes_no_room():
+    table = LocationTable()
+    table.put(1, [binding()])
+    table.put(1, [])
+    table.put(2, [])
+
+    assert len(table) == 0
+    assert table.bindings(1) == []
+
+
+def test_the_table_has_a_limit():
+    table = LocationTable(capacity=1)
+    assert not table.is_full
+    table.put(1, [binding()])
+
+    assert table.is_full
+    assert 1 in table
+    assert 2 not in table
+
+
+def test_expired_bindings_are_found_account_by_account():
+    table = LocationTable()
+    for account_id in range(100):
+        table.put(account_id, [binding("a", 999), binding("b", 2_000)])
+    table.put(200, [binding("only", 999)])
+    rounds = [table.expire(NOW) for _ in range(40)]
+    gone = [one for part in rounds for one in part]
+
+    assert sorted(gone) == sorted(
+        [(n, binding("a", 999)) for n in range(100)] + [(200, binding("only", 999))]
+    )
+    assert max(map(len, rounds)) <= 4
+    assert 200 not in table
+    assert table.bindings(7) == [binding("b", 2_000)]
+
+
+def test_expire_copes_with_accounts_that_left_meanwhile():
+    table = LocationTable()
+    for account_id in range(40):
+        table.put(account_id, [binding("a", 999)])
+    table.expire(NOW)
+    for account_id in range(40):
+        table.put(account_id, [])
+
+    assert [table.expire(NOW) for _ in range(60)] == [[]] * 60
+
+
+def test_loaded_rows_are_the_same_bindings_again():
+    """Rows hold times of day, the table holds monotonic ones."""
+    table = LocationTable()
+    now_unix = 1_763_640_000.5
+    rows = [
+        row(1, "second", now_unix + 60, updated_at=2.0),
+        row(2, "other", now_unix + 60, path="<sip:p;lr>"),
+        row(1, "first", now_unix + 60, updated_at=1.0),
+    ]
+    table.load(rows, NOW, now_unix)
+
+    assert table.bindings(1) == [binding("first", 1_060), binding("second", 1_060)]
+    assert table.bindings(2) == [binding("other", 1_060, path="<sip:p;lr>")]
+
+
+def test_what_expired_while_we_were_away_is_loaded_to_be_expired():
+    table = LocationTable()
+    table.load([row(1, "a", 5_000.0)], NOW, 9_000.0)
+
+    assert table.targets(1, NOW) == []
+    assert [account_id for account_id, _ in table.expire(NOW)] == [1]
+
+
+def test_a_line_break_cannot_get_in():
+    table = LocationTable()
+
+    with pytest.raises(ValueError, match="line break"):
+        table.put(1, [binding(contact="<sip:a@h>\nevil")])
+    assert len(table) == 0
+
+
+TEXTS = st.text(st.characters(blacklist_characters="\n"))
+
+
+@given(
+    st.lists(
+        st.builds(Binding, st.integers(), st.integers(), TEXTS, TEXTS, TEXTS, TEXTS), min_size=1, max_size=10
+    )
+)
+def test_what_is_put_can_be_read(bindings):
+    table = LocationTable()
+    table.put(1, bindings)
+
+    assert table.bindings(1) == bindings
+
+
+@pytest.mark.parametrize(("first", "last", "found"), [(1, 2, [1, 2]), (2, 3, [2]), (0, 2**31, [1, 2, 9])])
+def test_accounts_with_bindings_are_found_by_their_range(first, last, found):
+    table = LocationTable()
+    for account_id in (1, 2, 9):
+        table.put(account_id, [binding()])
+
+    assert table.accounts_between(first, last) == found

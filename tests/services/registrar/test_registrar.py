@@ -1,0 +1,311 @@
+import pytest
+
+from sipwright.services.registrar import LocationTable, Registrar
+
+CONTACT = "Contact: <sip:alice@10.0.0.5:5062>"
+
+
+def test_other_methods_are_left_to_other_steps(world):
+    incoming = world.receive(world.text(CONTACT))
+    incoming.request.method = "INVITE"
+
+    assert world.registrar(incoming) is False
+
+
+def test_a_phone_registers(world):
+    incoming = world.register("Contact: <sip:alice@10.0.0.5:5062>;expires=3600", "User-Agent: Phone/1.0")
+    response = incoming.response
+
+    assert response.status == 200
+    assert response.headers.get_all("Contact") == ["<sip:alice@10.0.0.5:5062>;expires=120"]
+    assert response.headers.get("Date") == "Thu, 20 Nov 2025 12:00:00 GMT"
+    assert "Path" not in response.headers
+    assert "Record-Route" not in response.headers
+
+
+def test_the_binding_is_stored_whole(world):
+    world.register(
+        'Contact: <sip:alice@10.0.0.5:5062>;q=0.7;reg-id=1;+sip.instance="<urn:uuid:1>"',
+        f"User-Agent: {'x' * 200}",
+        "Path: <sip:p1.example;lr>",
+        "Path: <sip:p2.example;lr>",
+        call_id="abc@phone",
+        cseq=17,
+    )
+    (row,) = world.writer.rows.values()
+
+    assert row == (
+        1,
+        '<sip:alice@10.0.0.5:5062>;q=0.7;reg-id=1;+sip.instance="<urn:uuid:1>"',
+        0.7,
+        "udp/192.0.2.1:5060/203.0.113.9:40001",
+        "<sip:p1.example;lr>, <sip:p2.example;lr>",
+        "abc@phone",
+        17,
+        world.unix_time() + 3600,
+        "x" * 128,
+        "<urn:uuid:1>",
+        1,
+        world.unix_time(),
+    )
+
+
+def test_a_phone_behind_nat_is_reached_where_it_registered_from(world):
+    world.register(CONTACT)
+    (target,) = world.locations.targets(1, world.now)
+
+    assert target.uri == "sip:alice@10.0.0.5:5062"
+    assert target.source == "udp/192.0.2.1:5060/203.0.113.9:40001"
+
+
+def test_a_stored_binding_survives_a_restart(world):
+    world.register(CONTACT, "Path: <sip:p;lr>")
+    reborn = LocationTable()
+    reborn.load(world.writer.rows.values(), 77.0 + world.now, world.unix_time())
+
+    assert reborn.targets(1, 77.0 + world.now) == world.locations.targets(1, world.now)
+
+
+def test_the_200_leaves_only_after_the_commit(world):
+    world.writer.commits_at_once = False
+    incoming = world.register(CONTACT)
+
+    assert incoming.responses == []
+    assert incoming.has_transaction
+    world.writer.commit()
+    assert incoming.response.status == 200
+
+
+def test_several_contacts_are_answered_once_with_all(world):
+    world.writer.commits_at_once = False
+    incoming = world.register("Contact: <sip:a@10.0.0.5>, <sip:b@10.0.0.5>", "m: <sip:c@10.0.0.5>;expires=60")
+    world.writer.commit()
+
+    assert incoming.response.headers.get_all("Contact") == [
+        "<sip:a@10.0.0.5>;expires=120",
+        "<sip:b@10.0.0.5>;expires=120",
+        "<sip:c@10.0.0.5>;expires=60",
+    ]
+    assert world.stored() == ["<sip:a@10.0.0.5>", "<sip:b@10.0.0.5>", "<sip:c@10.0.0.5>"]
+
+
+def test_the_answer_lists_all_bindings_with_what_is_left_of_them(world):
+    world.register("Contact: <sip:a@10.0.0.5>")
+    world.now += 50
+    response = world.register("Contact: <sip:b@10.0.0.5>").response
+
+    assert response.headers.get_all("Contact") == [
+        "<sip:a@10.0.0.5>;expires=70",
+        "<sip:b@10.0.0.5>;expires=120",
+    ]
+
+
+def test_a_query_changes_nothing(world):
+    """§10.2.3."""
+    world.register(CONTACT)
+    rows = dict(world.writer.rows)
+    response = world.register().response
+
+    assert response.status == 200
+    assert response.headers.get_all("Contact") == ["<sip:alice@10.0.0.5:5062>;expires=120"]
+    assert world.writer.rows == rows
+
+
+def test_removal(world):
+    world.register("Contact: <sip:a@10.0.0.5>, <sip:b@10.0.0.5>")
+    response = world.register("Contact: <sip:a@10.0.0.5>;expires=0").response
+
+    assert response.headers.get_all("Contact") == ["<sip:b@10.0.0.5>;expires=120"]
+    assert world.contacts() == world.stored() == ["<sip:b@10.0.0.5>"]
+
+
+def test_removal_of_everything(world):
+    world.register("Contact: <sip:a@10.0.0.5>, <sip:b@10.0.0.5>")
+    world.writer.commits_at_once = False
+    incoming = world.register("Contact: *", "Expires: 0")
+
+    assert incoming.responses == []
+    world.writer.commit()
+    assert incoming.response.headers.get_all("Contact") == []
+    assert world.contacts() == world.stored() == []
+
+
+def test_removal_of_what_is_not_there(world):
+    response = world.register("Contact: <sip:a@10.0.0.5>;expires=0").response
+
+    assert (response.status, response.headers.get_all("Contact")) == (200, [])
+
+
+def test_a_refresh_that_writes_the_contact_anew_leaves_one_row(world):
+    world.register("Contact: <sip:a@10.0.0.5>;q=0.1")
+    world.register("Contact: <sip:a@10.0.0.5>;q=0.2")
+
+    assert world.contacts() == world.stored() == ["<sip:a@10.0.0.5>;q=0.2"]
+
+
+@pytest.mark.parametrize("headers", [[CONTACT], ["Contact: *", "Expires: 0"]])
+def test_an_overtaken_request_fails_and_changes_nothing(world, headers):
+    """§10.3 steps 6 and 7."""
+    world.register(CONTACT, cseq=5)
+    before = dict(world.writer.rows)
+    response = world.register(*headers, cseq=5).response
+
+    assert (response.status, response.reason) == (500, "CSeq Is Not Higher Than The Last One")
+    assert world.writer.rows == before
+    assert world.register(*headers, cseq=6).response.status == 200
+
+
+def test_an_expired_binding_holds_nobody_up(world):
+    world.register(CONTACT, cseq=5)
+    world.now += 121
+
+    assert world.register(CONTACT, cseq=1).response.status == 200
+
+
+def test_an_eleventh_binding_pushes_out_the_oldest(world):
+    for n in range(11):
+        world.register(f"Contact: <sip:{n}@10.0.0.5>")
+
+    assert world.contacts() == [f"<sip:{n}@10.0.0.5>" for n in range(1, 11)]
+    assert world.stored() == sorted(world.contacts())
+
+
+def test_path_is_kept_and_given_back(world):
+    """RFC 3327 §5.3."""
+    response = world.register(CONTACT, "Supported: path", "Path: <sip:p1;lr>,<sip:p2;lr>").response
+    (target,) = world.locations.targets(1, world.now)
+
+    assert response.headers.get_list("Path") == ["<sip:p1;lr>", "<sip:p2;lr>"]
+    assert response.headers.get("Supported") == "path"
+    assert target.path == ["<sip:p1;lr>", "<sip:p2;lr>"]
+
+
+@pytest.mark.parametrize(
+    ("require", "status", "unsupported"),
+    [("path", 200, None), ("Path, gruu, 100rel", 420, "gruu, 100rel")],
+)
+def test_required_extensions(world, require, status, unsupported):
+    """§10.3 step 2."""
+    response = world.register(CONTACT, f"Require: {require}").response
+
+    assert response.status == status
+    assert response.headers.get("Unsupported") == unsupported
+
+
+def test_only_the_owner_may_register_an_address(world):
+    """§10.3 step 4; an address that does not exist looks like somebody else's."""
+    for aor in ("bob@example.org", "mallory@example.org"):
+        credentials = f"Authorization: {world.authorization('alice')}"
+        incoming = world.receive(world.text(credentials, CONTACT, aor=aor))
+
+        assert (incoming.response.status, incoming.response.reason) == (403, "Address Is Not Yours")
+        assert incoming.has_transaction
+    assert world.writer.rows == {}
+
+
+@pytest.mark.parametrize(
+    ("aor", "uri"),
+    [("alice@elsewhere.example", "sip:example.org"), ("alice@example.org", "sip:elsewhere.example")],
+)
+def test_a_domain_that_is_not_served(world, aor, uri):
+    incoming = world.receive(world.text(CONTACT, aor=aor, uri=uri))
+
+    assert (incoming.response.status, incoming.response.reason) == (404, "Domain Not Served Here")
+    assert not incoming.has_transaction
+
+
+def test_the_address_of_the_switch_stands_for_its_domain(world):
+    credentials = world.authorization(uri="sip:192.0.2.1:5060")
+    text = world.text(
+        f"Authorization: {credentials}", CONTACT, aor="alice@192.0.2.1:5060", uri="sip:192.0.2.1:5060"
+    )
+
+    assert world.receive(text).response.status == 200
+    assert world.contacts() == ["<sip:alice@10.0.0.5:5062>"]
+
+
+def test_escapes_and_parameters_do_not_make_another_address(world):
+    """§10.3 step 5."""
+    text = world.text(f"Authorization: {world.authorization()}", CONTACT)
+    text = text.replace("To: <sip:alice@example.org>", "To: <sip:%61lice@EXAMPLE.org;user=phone>")
+
+    assert world.receive(text).response.status == 200
+
+
+def test_an_address_without_a_user_is_nobodys(world):
+    text = world.text(f"Authorization: {world.authorization()}").replace("To: <sip:alice@", "To: <sip:")
+
+    assert world.receive(text).response.status == 403
+
+
+@pytest.mark.parametrize(
+    "headers", [{"call_id": "x" * 513}, {"path": f"Path: <sip:{'p' * 2048};lr>"}], ids=["call-id", "path"]
+)
+def test_what_would_fill_the_memory_is_refused(world, headers):
+    extra = [headers.pop("path")] if "path" in headers else []
+    response = world.register(CONTACT, *extra, **headers).response
+
+    assert (response.status, response.reason) == (400, "Path Or Call-ID Is Too Long")
+
+
+def test_a_full_table_takes_known_accounts_only(world):
+    world.registrar = Registrar(
+        world.directory, world.writer, world.authenticator, LocationTable(1), unix_time=world.unix_time
+    )
+    statuses = [
+        world.register(*headers, aor=f"{user}@example.org").response.status
+        for user, *headers in [("alice", CONTACT), ("bob", CONTACT), ("bob",), ("alice", CONTACT)]
+    ]
+
+    assert statuses == [200, 503, 200, 200]
+
+
+def test_a_full_writer_leaves_everything_as_it_was(world):
+    world.register(CONTACT)
+    world.writer.is_full = True
+    response = world.register("Contact: <sip:new@10.0.0.5>").response
+
+    assert response.status == 503
+    assert world.contacts() == ["<sip:alice@10.0.0.5:5062>"]
+
+
+def test_expired_bindings_leave_the_table_and_the_database(world):
+    world.register("Contact: <sip:a@10.0.0.5>;expires=60, <sip:b@10.0.0.5>;expires=90")
+    world.now += 61
+    world.registrar.expire(world.now)
+
+    assert world.contacts() == world.stored() == ["<sip:b@10.0.0.5>"]
+    assert world.registrar.snapshot().expired == 1
+
+
+def test_a_refresh_removes_the_rows_of_expired_ones_too(world):
+    world.register("Contact: <sip:a@10.0.0.5>;expires=60")
+    world.now += 61
+    world.register("Contact: <sip:b@10.0.0.5>")
+
+    assert world.stored() == ["<sip:b@10.0.0.5>"]
+
+
+def test_expiry_goes_on_while_the_database_is_away(world):
+    world.register("Contact: <sip:a@10.0.0.5>;expires=60")
+    world.now += 61
+    world.writer.is_full = True
+    world.registrar.expire(world.now)
+
+    assert len(world.locations) == 0
+
+
+def test_a_removed_account_is_forgotten(world):
+    world.register(CONTACT)
+    world.registrar.forget(1)
+
+    assert world.contacts() == world.stored() == []
+
+
+def test_snapshot(world):
+    world.register(CONTACT)
+    world.register("Contact: <sip:b@10.0.0.5>", aor="bob@example.org")
+    world.receive(world.text(CONTACT))
+    snapshot = world.registrar.snapshot()
+
+    assert (snapshot.accounts, snapshot.accepted, snapshot.expired) == (2, 2, 0)
