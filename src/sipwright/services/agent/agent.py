@@ -1,0 +1,381 @@
+"""The agent: which registrations there are to be, which of them are this node's, and how they stand.
+
+It follows the providers and the rows of the database. Only the database is waited for, when a registration is taken up
+or another node may have to be relieved; the REGISTERs themselves are sent in `attempts.py`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from sipwright.sip import NameAddr, ParseError, Reject
+from sipwright.stack import Stack
+
+from .agenda import PACE
+from .attempts import Attempts
+from .provider import Account, Place, Provider
+from .records import Providers, Records, Row, StoredRegistration, Writer
+from .registration import Registration, State
+from .timing import GRACE, LEASE, lease_end
+
+__all__ = ["Agent", "AgentSnapshot"]
+
+log = structlog.get_logger(__name__)
+
+REVIEW_EVERY = 60.0
+TRY_DATABASE_EVERY = 10.0
+MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSnapshot:
+    """How many registrations there are by state, how many are asked for right now, and what has come of it."""
+
+    states: dict[str, int]
+    under_way: int
+    leaving: int
+    succeeded: int
+    failed: int
+
+
+class Agent:
+    """All registrations of this node."""
+
+    def __init__(
+        self, stack: Stack, providers: Providers, writer: Writer, records: Records, *, node: str,
+        wall_clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random, pace: float = PACE,
+    ) -> None:  # fmt: skip
+        self._stack = stack
+        self._providers = providers
+        self._writer = writer
+        self._records = records
+        self._node = node
+        self._wall_clock = wall_clock
+        self._registrations: dict[int, Registration] = {}
+        self._leaving: set[Registration] = set()
+        self._attempts = Attempts(stack, chance, pace, over=self._over, lapsed=self._lapsed)
+        self._stored: dict[int, StoredRegistration] = {}
+        self._unsettled: set[int] = set()
+        self._unusable: set[int] = set()
+        self._is_settling = self._is_failing = self._is_closed = False
+        self._review_timer: Any = None
+        self._succeeded = self._failed = 0
+
+    async def start(self) -> None:
+        """Take up what an earlier process left, and what nobody has registered yet."""
+        for row in await self._records.load(self._node):
+            self._stored[row.provider_id] = row
+        wanted = [provider.id for provider in self._providers.providers() if _is_wanted(provider)]
+        self._settle(self._stored.keys() | set(wanted))
+        self._review_timer = self._stack.call_later(REVIEW_EVERY, self._review)
+
+    def close(self) -> None:
+        """Stop; what is registered stays registered."""
+        self._is_closed = True
+        self._attempts.close()
+        if self._review_timer is not None:
+            self._review_timer.cancel()
+
+    def snapshot(self) -> AgentSnapshot:
+        """Return the numbers."""
+        states = dict.fromkeys(map(str, State), 0)
+        for registration in self._registrations.values():
+            states[registration.state] += 1
+        everything = (*self._registrations.values(), *self._leaving)
+        under_way = sum(registration.is_under_way for registration in everything)
+        return AgentSnapshot(states, under_way, len(self._leaving), self._succeeded, self._failed)
+
+    # --- what is wanted ------------------------------------------------------------------------------
+
+    def providers_changed(self, first_id: int, last_id: int) -> None:
+        """Follow a change of the providers in a range of numbers: they were added, changed or removed."""
+        self._unusable = {one for one in self._unusable if not first_id <= one <= last_id}
+        known = [provider_id for provider_id in self._registrations if first_id <= provider_id <= last_id]
+        for provider_id in known:
+            if self._wanted(provider_id) is None:
+                self._leave(self._registrations[provider_id])
+        if first_id == last_id:
+            found = [self._wanted(first_id)]
+        else:
+            everything = self._providers.providers()
+            found = [p for p in everything if first_id <= p.id <= last_id and _is_wanted(p)]
+        self._settle(provider.id for provider in found if provider is not None)
+
+    def accounts_changed(self, first_id: int, last_id: int) -> None:
+        """Follow a change of accounts: those that got calls may be gone, and those that were missed may be there."""
+        self._settle(
+            provider_id
+            for provider_id, registration in self._registrations.items()
+            if registration.account is None or first_id <= registration.account.id <= last_id
+        )
+
+    def domains_changed(self) -> None:
+        """Follow a change of domains: other accounts may be those that calls to our address find."""
+        self._settle(list(self._registrations))
+
+    def _wanted(self, provider_id: int) -> Provider | None:
+        provider = self._providers.provider_by_id(provider_id)
+        return provider if provider is not None and _is_wanted(provider) else None
+
+    # --- taking up -----------------------------------------------------------------------------------
+
+    def _settle(self, provider_ids: Iterable[int]) -> None:
+        """Decide about providers, as soon as the database has said what is needed for it."""
+        self._unsettled.update(provider_ids)
+        if self._unsettled and not self._is_settling and not self._is_closed:
+            self._is_settling = True
+            self._stack.pipeline.spawn(self._settle_all())
+
+    async def _settle_all(self) -> None:
+        while self._unsettled:
+            some = sorted(self._unsettled)[:MOST_AT_ONCE]
+            self._unsettled.difference_update(some)
+            try:
+                await self._settle_some(some)
+            except Exception as error:  # the root of a task: whatever fails now may work in a moment
+                self._database_failed(error)
+                self._unsettled.update(some)
+                self._stack.call_later(TRY_DATABASE_EVERY, self._settle_again)
+                return
+            self._is_failing = False
+        self._is_settling = False
+
+    def _settle_again(self) -> None:
+        self._is_settling = False
+        self._settle(())
+
+    def _database_failed(self, error: Exception) -> None:
+        if not self._is_failing:
+            log.error("registrations cannot be read; those that we have go on", error=str(error))
+        self._is_failing = True
+
+    async def _settle_some(self, provider_ids: list[int]) -> None:
+        unix_time = self._wall_clock()
+        rows = {row.provider_id: row for row in map(self._stored.get, provider_ids) if row is not None}
+        wanted = [provider_id for provider_id in provider_ids if self._wanted(provider_id) is not None]
+        missing = [p for p in wanted if not self._is_ours(p) and not _is_held(rows.get(p), unix_time)]
+        accounts = await self._records.accounts(wanted) if wanted else {}
+        if missing:
+            claimed = await self._records.claim(self._node, missing, unix_time, LEASE, GRACE)
+            rows = {p: row for p, row in rows.items() if p not in missing} | {
+                row.provider_id: row for row in claimed
+            }
+        for provider_id in provider_ids:
+            self._stored.pop(provider_id, None)
+            account = accounts.get(provider_id)
+            self._decide(provider_id, rows.get(provider_id), None if account is None else Account(*account))
+
+    def _is_ours(self, provider_id: int) -> bool:
+        registration = self._registrations.get(provider_id)
+        return registration is not None and registration.lease_until > self._stack.clock()
+
+    def _decide(self, provider_id: int, row: StoredRegistration | None, account: Account | None) -> None:
+        provider, registration = self._wanted(provider_id), self._registrations.get(provider_id)
+        if provider is None:
+            if registration is not None:
+                self._leave(registration)
+            elif row is not None:
+                self._take_back(row)
+        elif registration is None:
+            # One that is still being removed is taken up again afterwards.
+            if row is not None and not self._is_being_removed(provider_id):
+                self._take_up(provider, account, row)
+        elif row is None and not self._is_ours(provider_id):
+            self._yield(registration)
+        else:
+            if row is not None:
+                registration.claimed_at = self._stack.clock()
+                registration.lease_until = registration.claimed_at + LEASE
+            self._follow(registration, provider, account)
+
+    def _take_up(self, provider: Provider, account: Account | None, row: StoredRegistration | None) -> None:
+        registration = self._make(provider, account)
+        if registration is None:
+            return
+        now = self._stack.clock()
+        if row is not None:
+            registration.restore(row, now, self._wall_clock())
+            if registration.holds(now) and account is None:
+                registration.owns_row = False
+                self._leave(registration)
+                self._take_up(provider, account, None)
+                return
+            if registration.holds(now) and not self._reaches_us(registration):
+                registration.due = now
+        self._registrations[provider.id] = registration
+        if account is None:
+            self._strand(registration)
+        else:
+            self._attempts.plan(registration)
+            if row is None:
+                self._store(registration)
+
+    def _reaches_us(self, registration: Registration) -> bool:
+        """Claim that what the provider was told by an earlier process still leads to the right place."""
+        assert registration.contact is not None
+        uri = NameAddr.parse(registration.contact).uri
+        return uri.raw_user == registration.user and self._stack.is_own_address(uri.host, uri.port)
+
+    def _make(self, provider: Provider, account: Account | None) -> Registration | None:
+        try:
+            place = Place.of(provider)
+        except ParseError as error:
+            log.error("provider cannot be registered with", provider=provider.name, reason=error.reason)
+            row = (provider.id, self._node, str(State.FAILED), None, None, None, None, None, error.reason)
+            self._put(provider.id, (*row, self._wall_clock()))
+            self._unusable.add(provider.id)
+            return None
+        token = self._stack.random_token
+        return Registration(provider, place, account, token(), token(), self._stack.clock())
+
+    def _strand(self, registration: Registration) -> None:
+        """Wait for an account that can take the calls; none of them would reach anybody now."""
+        now = self._stack.clock()
+        registration.failed(None, "The owner has no enabled account in the default domain", now, 0.0)
+        registration.due = float("inf")
+        self._attempts.drop(registration)
+        self._store(registration)
+
+    def _follow(self, registration: Registration, provider: Provider, account: Account | None) -> None:
+        """Go on with a provider that may have changed."""
+        before, registration.provider = registration.provider, provider
+        has_moved = _place_of(provider) != _place_of(before)
+        if has_moved or (account is None and registration.account is not None):
+            registration.provider = before
+            registration.owns_row = False
+            self._leave(registration)
+            self._take_up(provider, account, None)
+        elif account is None:
+            return
+        elif provider != before or account != registration.account:
+            registration.account = account
+            registration.change(self._stack.clock())
+            self._attempts.plan(registration)
+        elif registration not in self._attempts:
+            self._attempts.plan(registration)
+
+    # --- giving up -----------------------------------------------------------------------------------
+
+    def _leave(self, registration: Registration) -> None:
+        """Let go of a registration: the provider is told, then its row goes (RFC 3261 §10.2.2)."""
+        registration.is_leaving = True
+        if self._registrations.get(registration.provider.id) is registration:
+            del self._registrations[registration.provider.id]
+        self._leaving.add(registration)
+        if registration.is_under_way:
+            return  # its answer comes first
+        if registration.holds(self._stack.clock()):
+            registration.due = self._stack.clock()
+            self._attempts.plan(registration)
+        else:
+            self._left(registration)
+
+    def _left(self, registration: Registration) -> None:
+        self._attempts.drop(registration)
+        if registration.owns_row:
+            self._put(registration.provider.id, None, partial(self._forget, registration))
+        else:
+            self._forget(registration)
+
+    def _forget(self, registration: Registration) -> None:
+        self._leaving.discard(registration)
+        if registration.owns_row and self._wanted(registration.provider.id) is not None:
+            self._settle((registration.provider.id,))
+
+    def _take_back(self, row: StoredRegistration) -> None:
+        """Remove what an earlier process registered, and nobody wants any more."""
+        provider = self._providers.provider_by_id(row.provider_id)
+        registration = None if provider is None else self._make(provider, None)
+        if registration is None:
+            self._put(row.provider_id, None)
+            return
+        registration.restore(row, self._stack.clock(), self._wall_clock())
+        self._leave(registration)
+
+    def _yield(self, registration: Registration, contact: str | None = None) -> None:
+        """Leave a registration to the node that has claimed it while we could not renew it."""
+        log.warning("registration is another node's now", provider=registration.provider.name)
+        registration.owns_row = False
+        if contact is not None and contact == registration.contact:
+            registration.contact = None
+        self._leave(registration)
+
+    def _is_being_removed(self, provider_id: int) -> bool:
+        return any(one.owns_row and one.provider.id == provider_id for one in self._leaving)
+
+    def _review(self) -> None:
+        """See from time to time which registrations of other nodes need a new one."""
+        if not self._is_closed:
+            self._review_timer = self._stack.call_later(REVIEW_EVERY, self._review)
+            self._stack.pipeline.spawn(self._look_at_others())
+
+    async def _look_at_others(self) -> None:
+        began_at, unix_time = self._stack.clock(), self._wall_clock()
+        try:
+            rows = await self._records.claimed_by_others(self._node)
+        except Exception as error:  # the root of a task: the next review may succeed
+            self._database_failed(error)
+            return
+        elsewhere = {row.provider_id: row for row in rows}
+        for provider_id, row in elsewhere.items():
+            registration = self._registrations.get(provider_id)
+            if registration is not None and registration.claimed_at < began_at:
+                self._yield(registration, row.contact)
+        wanted = {provider.id for provider in self._providers.providers() if _is_wanted(provider)}
+        self._settle(
+            provider_id
+            for provider_id in wanted - self._registrations.keys() - self._unusable
+            if provider_id not in elsewhere or not _is_held(elsewhere[provider_id], unix_time - GRACE)
+        )
+
+    # --- how attempts end ----------------------------------------------------------------------------
+
+    def _over(self, registration: Registration) -> None:
+        """Follow the end of an attempt: store what came of it, and plan the next one."""
+        if registration.is_leaving:
+            if registration.is_removing:
+                self._left(registration)
+            else:
+                self._leave(registration)
+            return
+        self._attempts.plan(registration)
+        if registration.failures:
+            self._failed += 1
+        else:
+            self._succeeded += 1
+        self._store(registration)
+
+    def _lapsed(self, registration: Registration) -> None:
+        """Ask whether it is another node's now; it is planned again when the database says that it is not."""
+        self._settle((registration.provider.id,))
+
+    def _store(self, registration: Registration) -> None:
+        row = registration.row(self._node, self._stack.clock(), self._wall_clock())
+        self._put(registration.provider.id, row)
+
+    def _put(self, provider_id: int, row: Row | None, on_commit: Callable[[], None] | None = None) -> None:
+        try:
+            self._writer.put("registration", provider_id, row, on_commit)
+        except Reject:
+            # The database has been away for long; the next attempt writes the row anew.
+            if on_commit is not None:
+                on_commit()
+
+
+def _is_wanted(provider: Provider) -> bool:
+    return provider.register and provider.is_enabled
+
+
+def _is_held(row: StoredRegistration | None, unix_time: float) -> bool:
+    return row is not None and lease_end(row.state, row.expires_at, row.updated_at) > unix_time
+
+
+def _place_of(provider: Provider) -> tuple[str, str]:
+    return provider.server, provider.username

@@ -1,0 +1,157 @@
+"""Attempts: each sends a REGISTER when its time has come, and takes the answers.
+
+One timer wakes them for whatever is due next; an attempt is a client transaction and no task. What is sent and what an
+answer means is decided in `registration.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+
+from sipwright.sip import Response
+from sipwright.sip.transaction import ClientTransaction
+from sipwright.stack import Stack
+from sipwright.transport import Flow, Target
+
+from .agenda import Agenda
+from .registration import Registration, State
+
+__all__ = ["Attempts"]
+
+log = structlog.get_logger(__name__)
+
+SHORTEST_SLEEP = 0.05
+
+Told = Callable[[Registration], None]
+
+
+class Attempts:
+    """Those that are planned, and those that are under way."""
+
+    def __init__(
+        self, stack: Stack, chance: Callable[[], float], pace: float, *, over: Told, lapsed: Told
+    ) -> None:
+        """`over` is called at the end of each attempt; `lapsed` in place of one that would come after the lease."""
+        self._stack = stack
+        self._chance = chance
+        self._over = over
+        self._lapsed = lapsed
+        self._agenda: Agenda[Registration] = Agenda(pace)
+        self._timer: Any = None
+        self._wakes_at = float("inf")
+        self._is_closed = False
+
+    def __contains__(self, registration: Registration) -> bool:
+        return registration in self._agenda
+
+    def plan(self, registration: Registration) -> None:
+        """Let the next attempt begin when it is due; one that is under way ends first."""
+        if not registration.is_under_way:
+            self._agenda.put(registration, registration.due)
+            self._arm()
+
+    def drop(self, registration: Registration) -> None:
+        """Let no attempt follow."""
+        self._agenda.drop(registration)
+
+    def close(self) -> None:
+        """Begin nothing any more."""
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self, shortest: float = 0.0) -> None:
+        due = self._agenda.next_at()
+        if due is None or self._is_closed or due >= self._wakes_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes_at = due
+        self._timer = self._stack.call_later(max(due - self._stack.clock(), shortest), self._wake)
+
+    def _wake(self) -> None:
+        self._timer, self._wakes_at = None, float("inf")
+        for registration in self._agenda.take(self._stack.clock()):
+            self._begin(registration)
+        self._arm(SHORTEST_SLEEP)
+
+    def _begin(self, registration: Registration) -> None:
+        if not registration.is_leaving and registration.lease_until <= self._stack.clock():
+            self._lapsed(registration)
+            return
+        registration.begin()
+        self._stack.reach(registration.place.next_hop, partial(self._reached, registration))
+
+    def _reached(self, registration: Registration, _target: Target | None, flow: Flow | None) -> None:
+        if flow is not None:
+            self._send(registration, flow)
+            return
+        host = registration.place.next_hop.host
+        self._fail(
+            registration, f"no way to {host}: its name has no address, or its transport is switched off"
+        )
+
+    def _send(self, registration: Registration, flow: Flow) -> None:
+        if self._is_closed:
+            return
+        contact = self._stack.local_contact(flow, registration.user)
+        request = registration.request(contact, self._stack.clock())
+        try:
+            self._stack.send_request(request, flow, _Attempt(self, registration, flow))
+        except OSError as error:
+            self._fail(registration, f"nothing can be sent to {flow.remote[0]}: {error}")
+
+    def _fail(self, registration: Registration, reason: str) -> None:
+        before = registration.state, registration.status
+        registration.failed(None, reason, self._stack.clock(), self._chance())
+        self._end(registration, before)
+
+    def answered(self, registration: Registration, flow: Flow, response: Response) -> None:
+        """Take the final response to a REGISTER."""
+        before = registration.state, registration.status
+        stack = self._stack
+        if registration.answered(response, stack.clock(), stack.random_token(), self._chance()):
+            self._send(registration, flow)
+        else:
+            self._end(registration, before)
+
+    def _end(self, registration: Registration, before: tuple[State, int | None]) -> None:
+        if not registration.is_leaving and (registration.state, registration.status) != before:
+            _log_news(registration)
+        self._over(registration)
+
+
+class _Attempt:
+    """The user of one client transaction."""
+
+    __slots__ = ("_attempts", "_flow", "_registration")
+
+    def __init__(self, attempts: Attempts, registration: Registration, flow: Flow) -> None:
+        self._attempts = attempts
+        self._registration = registration
+        self._flow = flow
+
+    def on_response(self, tx: ClientTransaction, response: Response) -> None:
+        """Pass a final response on."""
+        if response.is_final:
+            self._attempts.answered(self._registration, self._flow, response)
+
+
+def _log_news(registration: Registration) -> None:
+    place = registration.place
+    if registration.failures:
+        log.warning(
+            "registration failed", provider=registration.provider.name, aor=str(place.aor), status=registration.status,
+            reason=registration.reason, is_registered=registration.state == State.REGISTERED,
+        )  # fmt: skip
+    else:
+        log.info(
+            "registered",
+            provider=registration.provider.name,
+            aor=str(place.aor),
+            contact=registration.contact,
+        )

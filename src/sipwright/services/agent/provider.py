@@ -1,0 +1,105 @@
+"""What a provider's settings mean for a REGISTER: where it goes, and for which address-of-record."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from sipwright.sip import Uri
+
+__all__ = ["Account", "Place", "Provider", "contact_user"]
+
+
+class Provider(Protocol):
+    """What the agent needs to know of a provider."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def name(self) -> str:
+        """What dial strings call it."""
+
+    @property
+    def server(self) -> str:
+        """Its host, with a port where that is not 5060."""
+
+    @property
+    def username(self) -> str:
+        """Our name there."""
+
+    @property
+    def auth_username(self) -> str | None:
+        """Our name for its challenges, where that differs."""
+
+    @property
+    def password(self) -> str:
+        """Our password there."""
+
+    @property
+    def register(self) -> bool:
+        """We are to register there."""
+
+    @property
+    def realm(self) -> str | None:
+        """The only realm whose challenges are answered."""
+
+    @property
+    def outbound_proxy(self) -> str | None:
+        """Where requests to it are sent first."""
+
+    @property
+    def is_enabled(self) -> bool:
+        """It may be used."""
+
+
+class Account(NamedTuple):
+    """Who is to get the calls that come from a provider."""
+
+    id: int
+    username: str
+
+
+class Place(NamedTuple):
+    """Where a registration is made.
+
+    Attributes:
+        registrar: The Request-URI (RFC 3261 §10.2): the domain of the registrar, without a user.
+        aor: The address-of-record.
+        proxy: The outbound proxy, as a URI for the Route header.
+    """
+
+    registrar: Uri
+    aor: Uri
+    proxy: Uri | None
+
+    @classmethod
+    def of(cls, provider: Provider) -> Place:
+        """Read a provider's settings.
+
+        Raises:
+            ParseError: They do not make a URI.
+        """
+        registrar = Uri.parse(f"sip:{provider.server}")
+        # An address-of-record names a domain, so the port of the server is no part of it.
+        aor = Uri(user=provider.username, host=registrar.host)
+        proxy = provider.outbound_proxy
+        if not proxy:
+            return cls(registrar, aor, None)
+        hop = Uri.parse(proxy if proxy.startswith(("sip:", "sips:")) else f"sip:{proxy}")
+        return cls(registrar, aor, hop.replace(params={**hop.params, "lr": None}))
+
+    @property
+    def next_hop(self) -> Uri:
+        """The URI that says where the request is sent."""
+        return self.proxy or self.registrar
+
+
+def contact_user(provider: Provider, account: Account) -> str:
+    """Return the user part of our Contact, escaped.
+
+    Calls to `provider.account` find the account by what follows the dot. An account whose own name has a dot would not
+    be found so, and is named alone.
+    """
+    name = account.username if "." in account.username else f"{provider.name}.{account.username}"
+    return Uri(user=name, host="contact").raw_user or ""

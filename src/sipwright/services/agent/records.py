@@ -1,0 +1,97 @@
+"""What the agent asks of the rest of the node: the rows of the database, the providers in memory, the writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from .provider import Provider
+
+__all__ = ["Providers", "Records", "Row", "StoredRegistration", "Writer"]
+
+Row = tuple[Any, ...]
+
+
+class StoredRegistration(Protocol):
+    """A row of the table `registrations`; its times are unix seconds."""
+
+    @property
+    def provider_id(self) -> int:
+        """The provider."""
+
+    @property
+    def node(self) -> str | None:
+        """The node that has claimed it."""
+
+    @property
+    def state(self) -> str:
+        """How it stands."""
+
+    @property
+    def contact(self) -> str | None:
+        """What the provider has been told."""
+
+    @property
+    def call_id(self) -> str | None:
+        """The Call-ID of all its requests."""
+
+    @property
+    def cseq(self) -> int | None:
+        """The CSeq of the last one."""
+
+    @property
+    def expires_at(self) -> float | None:
+        """Until when the provider holds it."""
+
+    @property
+    def status(self) -> int | None:
+        """The last answer."""
+
+    @property
+    def reason(self) -> str | None:
+        """Its reason."""
+
+    @property
+    def updated_at(self) -> float:
+        """When the node wrote it."""
+
+
+class Records(Protocol):
+    """What is asked of the database."""
+
+    async def load(self, node: str) -> Sequence[StoredRegistration]:
+        """Return the rows that a node has claimed."""
+
+    async def claim(
+        self, node: str, provider_ids: Sequence[int], now: float, lease: float, grace: float
+    ) -> Sequence[StoredRegistration]:
+        """Claim what nobody has, or whose claim ended `grace` seconds ago; return which of the rows are ours now."""
+
+    async def claimed_by_others(self, node: str) -> Sequence[StoredRegistration]:
+        """Return the rows that other nodes have claimed."""
+
+    async def accounts(self, provider_ids: Sequence[int]) -> Mapping[int, tuple[int, str]]:
+        """Return who gets the calls from providers: the number and the name of an account of their owner."""
+
+
+class Providers(Protocol):
+    """The providers of all users, in memory."""
+
+    def provider_by_id(self, provider_id: int) -> Provider | None:
+        """Return a provider."""
+
+    def providers(self) -> Iterable[Provider]:
+        """Go through all of them."""
+
+
+class Writer(Protocol):
+    """Stores rows, many to a transaction."""
+
+    def put(
+        self,
+        kind: str,
+        key: Hashable,
+        row: Row | None,
+        on_commit: Callable[[], None] | None = None,
+    ) -> None:
+        """Store a row, or delete it; `on_commit` is called when that is safe."""

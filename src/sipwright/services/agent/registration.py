@@ -1,0 +1,341 @@
+"""One registration at a provider: which REGISTER is sent next, and what its answer means (RFC 3261 §10.2).
+
+                 +-----------------------------------------+
+                 |  401, 407: again, with an answer        |
+                 |  423: again, with a longer expiry       |
+                 v                                         |
+    due    +-------------+  2xx   +------------+           |
+   ------->| REGISTERING |------->| REGISTERED |--- due ---+
+           +-------------+        +------------+           |
+                 |  anything else, timeout, no way there   |
+                 v                                         |
+           +-------------+                                 |
+           |   FAILED    |------------ due ----------------+
+           +-------------+
+
+A renewal that fails leaves it REGISTERED for as long as the provider was told. Nothing here waits, sends or looks at a
+clock: `agent.py` does. Instants are monotonic; in the database they are unix time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from sipwright.errors import UserError
+from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, digest, expires_of, uris_match
+from sipwright.sip.headers.numbers import parse_seconds
+
+from .provider import Account, Place, Provider, contact_user
+from .timing import ASKED, LEASE, LONGEST, lease_end, renewal_after, retry_after
+
+__all__ = ["Registration", "State", "granted_expiry"]
+
+SKIPPED_CSEQS = 100
+"""How far the CSeq jumps after a restart: requests sent since the row was written last must have had lower ones."""
+
+_LONGEST_REASON = 120
+
+
+class State(StrEnum):
+    """How a registration stands, as it is stored and shown."""
+
+    REGISTERING = "registering"
+    REGISTERED = "registered"
+    FAILED = "failed"
+
+
+class Registration:
+    """What we hold at one provider, or try to.
+
+    Attributes:
+        place: Where; fixed, as is `call_id`. Another place is another registration.
+        contact: What the provider has been told, while it holds that; `expires_at` says until when.
+        lease_until: Until when no other node may take it from us.
+        due: When the next attempt is to begin.
+        is_leaving: It is not wanted any more, and to be removed at the provider.
+        owns_row: Its row is to go with it.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_asked_contact",
+        "_has_changed",
+        "_is_longer",
+        "_sent_at",
+        "_tag",
+        "account",
+        "asked",
+        "call_id",
+        "claimed_at",
+        "contact",
+        "cseq",
+        "due",
+        "expires_at",
+        "failures",
+        "is_leaving",
+        "is_removing",
+        "is_under_way",
+        "lease_until",
+        "owns_row",
+        "place",
+        "provider",
+        "reason",
+        "state",
+        "status",
+    )
+
+    def __init__(
+        self, provider: Provider, place: Place, account: Account | None, call_id: str, tag: str, now: float
+    ) -> None:
+        self.provider = provider
+        self.place = place
+        self.account = account
+        self.call_id = call_id
+        self.cseq = 0
+        self.contact: str | None = None
+        self.state = State.REGISTERING
+        self.expires_at: float | None = None
+        self.status: int | None = None
+        self.reason: str | None = None
+        self.asked = ASKED
+        self.failures = 0
+        self.claimed_at = self.due = now
+        self.lease_until = now + LEASE
+        self.is_under_way = self.is_leaving = self.is_removing = False
+        self.owns_row = True
+        self._tag = tag
+        self._asked_contact = ""
+        self._sent_at = now
+        self._is_longer = self._has_changed = False
+        self._answers: dict[str, str] = {}
+
+    def restore(self, row: Any, now: float, unix_time: float) -> None:
+        """Go on where a row of the table `registrations` says that an earlier process was.
+
+        A registration that holds is not renewed before it is due, and one that was refused is not tried again sooner
+        because we have been restarted.
+        """
+        if row.call_id is not None:
+            self.call_id = row.call_id
+            self.cseq = (row.cseq or 0) + SKIPPED_CSEQS
+        self.status, self.reason, self.contact = row.status, row.reason, row.contact
+        offset = now - unix_time
+        self.lease_until = offset + lease_end(row.state, row.expires_at, row.updated_at)
+        if row.state == State.REGISTERED and row.expires_at is not None and row.expires_at > unix_time:
+            self.state = State.REGISTERED
+            self.expires_at = offset + row.expires_at
+            if row.status == 200:
+                granted = max(row.expires_at - row.updated_at, 0.0)
+                self.due = max(self.expires_at - (granted - renewal_after(granted)), now)
+        elif row.state == State.FAILED:
+            self.state = State.FAILED
+            if row.status in (403, 404):
+                self.due = max(offset + row.updated_at + retry_after(1, row.status, None, 0.0), now)
+
+    def row(self, node: str, now: float, unix_time: float) -> tuple[Any, ...]:
+        """Return the row of the table `registrations`, with its columns in order."""
+        expires_at = None if self.expires_at is None else self.expires_at - now + unix_time
+        return (
+            self.provider.id, node, str(self.state), self.contact, self.call_id, self.cseq, expires_at,
+            self.status, self.reason, unix_time,
+        )  # fmt: skip
+
+    @property
+    def user(self) -> str:
+        """The user part of our Contact."""
+        return "" if self.account is None else contact_user(self.provider, self.account)
+
+    def holds(self, now: float) -> bool:
+        """Claim that the provider sends calls to our contact now."""
+        return self.contact is not None and self.expires_at is not None and self.expires_at > now
+
+    # --- requests ------------------------------------------------------------------------------------
+
+    def change(self, now: float) -> None:
+        """Let the next attempt begin now, or right after the one that is under way: what it depends on has changed."""
+        self.failures = 0
+        self.due = now
+        self._has_changed = self.is_under_way
+
+    def begin(self) -> None:
+        """Begin an attempt: each is challenged anew."""
+        self.is_under_way = True
+        self.is_removing = self.is_leaving
+        self._is_longer = False
+        self._answers = {}
+
+    def request(self, contact: str, now: float) -> Request:
+        """Return the next REGISTER, without a Via.
+
+        Args:
+            contact: Our address, as the provider can reach it; one that it knows from before is taken back.
+            now: The present instant.
+        """
+        self.cseq += 1
+        self._sent_at = now
+        place = self.place
+        headers = [("Max-Forwards", "70")]
+        if place.proxy is not None:
+            headers.append(("Route", f"<{place.proxy}>"))
+        headers += [
+            ("From", f"<{place.aor}>;tag={self._tag}"),
+            ("To", f"<{place.aor}>"),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.cseq} REGISTER"),
+        ]
+        if self.is_removing:
+            headers += [("Contact", self.contact or contact), ("Expires", "0")]
+        else:
+            self._asked_contact = contact
+            headers.append(("Contact", contact))
+            if self.contact != contact and self.contact is not None and self.holds(now):
+                headers.append(("Contact", f"{self.contact};expires=0"))
+            headers.append(("Expires", str(self.asked)))
+        headers += self._answers.items()
+        return Request("REGISTER", str(place.registrar), headers)
+
+    # --- answers -------------------------------------------------------------------------------------
+
+    def answered(self, response: Response, now: float, cnonce: str, chance: float) -> bool:
+        """Take a final response; True when another REGISTER is to follow at once, otherwise the attempt is over."""
+        if response.is_success:
+            self._succeeded(response, now, chance)
+            self._end(now)
+            return False
+        rule = None if response.local else self.RULES.get(response.status)
+        if rule is not None and rule(self, response, cnonce):
+            return True
+        reason = response.reason
+        if response.local:
+            reason = "No Answer" if response.status == 408 else "Cannot Be Reached"
+        elif response.status in (401, 407) and not self._has_answered(response):
+            reason = "Challenge Cannot Be Answered"
+        asked = parse_seconds(
+            (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
+        )
+        self.failed(response.status, reason, now, chance, asked)
+        return False
+
+    def failed(
+        self, status: int | None, reason: str, now: float, chance: float, asked: int | None = None
+    ) -> None:
+        """End an attempt without success; the next one is later each time."""
+        self.status, self.reason = status, reason[:_LONGEST_REASON]
+        self.failures += 1
+        self.due = now + retry_after(self.failures, status, asked, chance)
+        self._end(now)
+        if self.holds(now):
+            return
+        self.state = State.FAILED
+        self.contact = self.expires_at = None
+        self.lease_until = now + LEASE
+
+    def _succeeded(self, response: Response, now: float, chance: float) -> None:
+        if self.is_removing:
+            self.contact = self.expires_at = None
+            return
+        granted = granted_expiry(response, self._asked_contact, self.asked)
+        if granted == 0:
+            self.failed(response.status, "Accepted Without A Binding", now, chance)
+            return
+        self.state = State.REGISTERED
+        self.status, self.reason = 200, "OK"
+        self.failures = 0
+        self.contact = self._asked_contact
+        # The registrar may have counted from the first copy of the request.
+        self.expires_at = self.lease_until = self._sent_at + granted
+        self.due = max(self._sent_at + renewal_after(granted), now)
+
+    def _end(self, now: float) -> None:
+        self.is_under_way = False
+        if self._has_changed:
+            self._has_changed = False
+            self.due = now
+
+    def _authenticate(self, response: Response, cnonce: str) -> bool:
+        """Answer a challenge, once an attempt for the registrar and once for a proxy before it (RFC 3261 §22)."""
+        if self._has_answered(response):
+            return False
+        provider = self.provider
+        username = provider.auth_username or provider.username
+
+        def ha1_for(realm: str, algorithm: str) -> str | None:
+            if provider.realm and realm != provider.realm:
+                return None
+            return digest.ha1(username, realm, provider.password, algorithm)
+
+        asked, answered = _headers_of(response)
+        try:
+            value = digest.answer(
+                response.headers.get_all(asked),
+                "REGISTER",
+                str(self.place.registrar),
+                username,
+                ha1_for,
+                cnonce,
+            )
+        except UserError:
+            # The password cannot be decrypted; that is told where it is read.
+            return False
+        if value is None:
+            return False
+        self._answers[answered] = value
+        return True
+
+    def _ask_for_longer(self, response: Response, _cnonce: str) -> bool:
+        """Ask for what a registrar grants at least (RFC 3261 §10.2.8), from now on."""
+        shortest = parse_seconds(response.headers.get("Min-Expires"))
+        if self._is_longer or self.is_removing or shortest is None or not self.asked < shortest <= LONGEST:
+            return False
+        self.asked = shortest
+        self._is_longer = True
+        # A nonce that was used is used up, as far as we know.
+        self._answers = {}
+        return True
+
+    def _has_answered(self, response: Response) -> bool:
+        return _headers_of(response)[1] in self._answers
+
+    # What a status asks for; all others end the attempt.
+    # fmt: off
+    RULES: dict[int, Callable[[Registration, Response, str], bool]] = {
+        401: _authenticate,
+        407: _authenticate,
+        423: _ask_for_longer,
+    }
+    # fmt: on
+
+
+def granted_expiry(response: Response, contact: str, asked: int) -> int:
+    """Return for how long a 200 says that our contact is bound (RFC 3261 §10.2.4).
+
+    The registrar lists all contacts of the address-of-record. One behind a session border controller may write our
+    address differently, so a contact that only has our user part will do; then the Expires header, then what was asked.
+    """
+    try:
+        contacts = response.contacts
+    except ParseError:
+        contacts = []
+    own = NameAddr.parse(contact).uri
+    granted = response.expires
+    found = _own_contact(contacts, own)
+    if found is not None:
+        expires = expires_of(found)
+        granted = granted if expires is None else expires
+    return min(asked if granted is None else granted, LONGEST)
+
+
+def _own_contact(contacts: list[NameAddr], own: Uri) -> NameAddr | None:
+    for contact in contacts:
+        if uris_match(contact.uri, own):
+            return contact
+    alike = [contact for contact in contacts if contact.uri.user == own.user]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _headers_of(response: Response) -> tuple[str, str]:
+    if response.status == 401:
+        return "WWW-Authenticate", "Authorization"
+    return "Proxy-Authenticate", "Proxy-Authorization"
