@@ -1,0 +1,34 @@
+"""The switch: calls, from the INVITE to the CDR (a B2BUA that handles signalling only)."""
+
+from .call import Call, CallState, Identity
+from .choosing import Outcome, best, for_caller
+from .destinations import Destinations, DialLeg
+from .hunt import Hunt, LegResult
+from .leg import Leg
+from .router import Decision, LocalAccount, Router
+from .script import ScriptRun, ScriptRunner
+from .switch import Switch, SwitchSettings, SwitchSnapshot
+from .watching import CallWatcher
+
+__all__ = [
+    "Call",
+    "CallState",
+    "CallWatcher",
+    "Decision",
+    "Destinations",
+    "DialLeg",
+    "Hunt",
+    "Identity",
+    "Leg",
+    "LegResult",
+    "LocalAccount",
+    "Outcome",
+    "Router",
+    "ScriptRun",
+    "ScriptRunner",
+    "Switch",
+    "SwitchSettings",
+    "SwitchSnapshot",
+    "best",
+    "for_caller",
+]

@@ -1,0 +1,456 @@
+"""One call: a caller, the legs that are tried for it, and what holds the two ends together.
+
+A call is a state machine without tasks: requests, responses, timers and the script's wishes come in as method
+calls, and what a peer is told goes out through `when_stored`: first the new state is committed, then it is
+told. The parts: `hunt.py` tries legs until one answers, `crossing.py` carries requests over between the ends
+of an answered call, and `document.py` writes a call down so that another process can go on with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sipwright.sip import ParseError, Request, Response, make_response, reason_for
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerTransaction
+
+from . import media
+from .choosing import Outcome, for_caller
+from .crossing_headers import SOURCE_HEADER, crossing_headers
+from .durable import Durable
+from .leg import Callee, Caller, Leg, LegState
+from .probing import probe_ends
+from .records import call_row, cdr_row
+
+if TYPE_CHECKING:
+    from .crossing import Crossing
+    from .hunt import Hunt
+    from .script import ScriptRun
+    from .switch import Switch
+
+__all__ = ["Call", "CallState", "Identity"]
+
+
+CANCELLED = Outcome(487, "Request Terminated")
+ELSEWHERE = Outcome(487, "Call completed elsewhere")
+
+
+class CallState(StrEnum):
+    """`SETTING_UP` until an end answers, `TALKING` while both ends are joined, `ENDING` until both know it is over."""
+
+    SETTING_UP = "setting up"
+    TALKING = "talking"
+    ENDING = "ending"
+
+
+@dataclass(slots=True)
+class Identity:
+    """On whose behalf a call runs: the account in its domain, its user, and the dialplan with its version."""
+
+    direction: str
+    account_id: int
+    user_id: int
+    domain: str
+    dialplan_id: int | None = None
+    dialplan: str | None = None
+    version: int | None = None
+
+
+class Call(Durable):
+    """The state of one call; every public method is one event and ends by settling what changed."""
+
+    __slots__ = (
+        "_are_records_due",
+        "_has_row",
+        "answered_at",
+        "caller",
+        "crossings",
+        "dialled_user",
+        "early_leg",
+        "execution_id",
+        "from_text",
+        "hunt",
+        "identity",
+        "legs",
+        "limit",
+        "loops",
+        "max_forwards",
+        "peer",
+        "script",
+        "started_at",
+        "state",
+        "to_text",
+    )
+
+    def __init__(self, switch: Switch, call_id: str, identity: Identity, started_at: float) -> None:
+        super().__init__(switch, call_id)
+        self.identity = identity
+        self.started_at = started_at
+        self.answered_at: float | None = None
+        self.state = CallState.SETTING_UP
+        self.caller: Caller
+        self.legs: list[Callee] = []
+        self.peer: Callee | None = None
+        self.crossings: list[Crossing] = []
+        self.hunt: Hunt | None = None
+        self.script: ScriptRun | None = None
+        self.execution_id: str | None = None
+        self.early_leg: int | None = None
+        self.limit: float | None = None
+        self.max_forwards = 70
+        self.loops = 0
+        self.from_text = ""
+        self.to_text = ""
+        self.dialled_user = ""
+        self._are_records_due = False
+        self._has_row = False
+
+    def more(self) -> list[Any]:
+        """Return what the document of a special kind of call has beyond this one's."""
+        return []
+
+    def revived(self) -> None:
+        """Go on, in a new process, with what only a special kind of call has."""
+
+    def store(self) -> None:
+        """Put the call's row, and at its end its CDRs, into one transaction."""
+        switch = self.switch
+        if self._are_records_due:
+            for leg in (self.caller, *self.legs):
+                switch.writer.put("cdr", (self.id, leg.index), cdr_row(self, leg))
+        switch.writer.put("call", self.id, None if self._is_gone else call_row(self), self._stored)
+        self._are_records_due = False
+        self._has_row = True
+
+    # The caller's side before the answer.
+
+    def progress(self, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (), body: bytes = b"",
+                 content_type: str | None = None) -> None:  # fmt: skip
+        """Send the caller a provisional response."""
+        caller = self.caller
+        if self.state is not CallState.SETTING_UP or caller.invite is None or not caller.is_open:
+            return
+        caller.progress = status
+        if caller.rang_at is None:
+            caller.rang_at = self.switch.wall_clock()
+            caller.state = LegState.RINGING
+        response = self.reply(caller.invite, status, reason, headers, body, content_type)
+        caller.tell(response, self.switch.wall_clock())
+        self.changed()
+        self.when_stored(lambda: self._respond(response))
+
+    def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Give the caller a final response other than 2xx; whoever still rings is cancelled."""
+        caller = self.caller
+        if self.state is not CallState.SETTING_UP or caller.invite is None:
+            return
+        self.cancel_open_legs(CANCELLED)
+        self._end_setup(outcome, "switch")
+        self._refuse(self.reply(caller.invite, outcome.status, outcome.reason, headers, contact=False))
+
+    def nobody_answered(self, outcome: Outcome) -> None:
+        """Go on after a hunt without an answer: the script decides, or the caller hears the best response."""
+        hunt, self.hunt = self.hunt, None
+        if self.script is not None and hunt is not None:
+            self.changed()
+            self.script.nobody_answered(outcome, hunt.results())
+        else:
+            told = for_caller(outcome)
+            self.reject(told, told.headers)
+
+    def caller_cancelled(self, cancel: ServerTransaction | None) -> None:
+        """Stop everything: the caller gave up (RFC 3261 §9.2, §15)."""
+        if cancel is not None:
+            self.when_stored(lambda: cancel.accept(self.switch.clock()))
+        if self.state is CallState.SETTING_UP and self.caller.is_open:
+            self.cancel_open_legs(CANCELLED)
+            self._end_setup(CANCELLED, "caller")
+            assert self.caller.invite is not None
+            self._refuse(self.reply(self.caller.invite, 487, None, contact=False))
+        self.settle()
+
+    def _refuse(self, response: Response) -> None:
+        """Give the caller the final response; it stays stored for a caller who has heard of the call, till the ACK."""
+        caller = self.caller
+        if self._has_row:
+            caller.state = LegState.REFUSED
+            caller.tell(response, self.switch.wall_clock())
+        self.when_stored(lambda: self._respond(response))
+        self.forget_if_finished()
+
+    def refusal_arrived(self) -> None:
+        """Take the ACK to that response, or the end of the time in which it should have come."""
+        caller = self.caller
+        if caller.state is LegState.REFUSED:
+            caller.state, caller.told = LegState.ENDED, None
+            self.forget_if_finished()
+            self.settle()
+
+    def _respond(self, response: Response) -> None:
+        caller = self.caller
+        transaction = caller.transaction
+        if transaction is not None:
+            if caller.flow is not None and caller.flow.is_reliable:
+                transaction.flow = self.switch.returns.usable(caller, caller.flow)
+            transaction.respond(response, self.switch.clock())
+            if response.is_success:
+                self.repeat_until_acknowledged(self.caller, bytes(response))
+
+    def repeat_until_acknowledged(self, leg: Leg, success: bytes) -> None:
+        """Repeat a 2xx that `leg` was sent until its ACK comes (RFC 3261 §13.3.1.4)."""
+        if leg.flow is not None and leg.state is LegState.ANSWERED:
+            timed_out = partial(self.never_acknowledged, leg)
+            leg.repeater = self.switch.stack.layer.repeat(success, leg.flow, timed_out, self.switch.clock())
+
+    def _end_setup(self, outcome: Outcome, by: str) -> None:
+        now = self.switch.wall_clock()
+        self.state = CallState.ENDING
+        self.hunt = None
+        self.disarm_all()
+        self.caller.state = LegState.ENDED
+        self.caller.told = None
+        self.caller.end(outcome, now, by)
+        self._are_records_due = True
+        self.changed()
+        if self.script is not None:
+            self.script.caller_gone(outcome)
+
+    # The legs that are tried.
+
+    def callee_responded(self, leg: Callee, response: Response) -> None:
+        """Take a response to the INVITE of a leg that is tried."""
+        if response.is_success:
+            self._take_success(leg, response)
+        elif self.hunt is not None and leg.is_open:
+            self.hunt.responded(leg, response)
+        elif response.is_final and leg.state is LegState.CANCELLED:
+            leg.state = LegState.ENDED
+            self.changed()
+            self.forget_if_finished()
+        self.settle()
+
+    def _take_success(self, leg: Callee, response: Response) -> None:
+        if leg.state is LegState.ANSWERED or leg.state is LegState.HANGING_UP:
+            if leg.ack is not None and leg.flow is not None:  # our ACK was lost
+                leg.flow.send(leg.ack)
+        elif leg.is_open and self.state is CallState.SETTING_UP and self.hunt is not None:
+            try:
+                _ = response.record_route  # without which the answer could be neither acknowledged nor ended
+                leg.dialog = Dialog.as_uac(leg.invite, response) if leg.invite is not None else None
+            except ParseError as error:
+                self.hunt.failed(leg, Outcome(502, f"Bad Answer: {error.reason}"))
+            else:
+                self._join(leg, response)
+        else:
+            self._hang_up_late(leg, response)
+
+    def _join(self, leg: Callee, response: Response) -> None:
+        """The first answer: the two ends are joined, the others are told that it is over."""
+        now = self.switch.wall_clock()
+        caller = self.caller
+        assert caller.invite is not None
+        leg.state = caller.state = LegState.ANSWERED
+        leg.answered_at = caller.answered_at = self.answered_at = now
+        caller.dialog = Dialog.as_uas(caller.invite, caller.local_tag)
+        self.peer, self.hunt, self.state = leg, None, CallState.TALKING
+        self.disarm_all()
+        self.cancel_open_legs(ELSEWHERE)
+        self._limit_duration(leg)
+        if self.switch.settings.probe:
+            self.arm("probe", self.switch.settings.probe)
+        body = self.body_for(response, leg, caller)
+        content_type = response.headers.get("content-type")
+        final = self.reply(caller.invite, response.status, response.reason, crossing_headers(response), body,
+                           content_type, source=leg.source)  # fmt: skip
+        has_offer = bool(caller.invite.body)
+        self.changed()
+        if has_offer:
+            self.acknowledge(leg, b"", None)
+        self.when_stored(lambda: self._respond(final))
+        caller.tell(final, now)
+        if self.script is not None:
+            self.script.answered(leg.destination.target)
+
+    def _limit_duration(self, leg: Callee) -> None:
+        limits = [limit for limit in (leg.destination.limit, self.limit) if limit]
+        if limits:
+            self.arm("limit", min(limits))
+
+    def _hang_up_late(self, leg: Callee, response: Response) -> None:
+        """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
+        assert leg.invite is not None
+        leg.dialog = Dialog.as_uac(leg.invite, response)
+        leg.state = LegState.ANSWERED
+        self.changed()
+        self.acknowledge(leg, b"", None)
+        self.say_goodbye(leg, (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),))
+
+    def acknowledge(self, leg: Leg, body: bytes, content_type: str | None) -> None:
+        """Send the ACK to a 2xx, and keep it for the next copy of that 2xx (RFC 3261 §13.2.2.4)."""
+        dialog, flow = leg.dialog, leg.flow
+        if dialog is None or flow is None:
+            return
+        ack = dialog.make_request(
+            "ACK", via=self.switch.new_via(flow), contact=None, body=body, content_type=content_type,
+            cseq=leg.invite_cseq,
+        )  # fmt: skip
+        leg.ack = bytes(ack)
+        self.when_stored(lambda: self.switch.send_in_dialog(leg, bytes(ack)))
+
+    def acknowledge_failure(self, transaction: ClientInvite) -> None:
+        """Send the ACK to a final response other than 2xx."""
+        transaction.acknowledge(self.switch.clock())
+
+    def cancel_open_legs(self, outcome: Outcome) -> None:
+        """Cancel every leg that may still answer."""
+        for leg in self.legs:
+            if leg.is_open:
+                self.cancel_leg(leg, outcome)
+
+    def cancel_leg(self, leg: Callee, outcome: Outcome) -> None:
+        """Cancel one leg; its record says why (RFC 3326 tells the phone that it was answered elsewhere)."""
+        was_sent = leg.transaction is not None
+        leg.state = LegState.CANCELLED if was_sent else LegState.ENDED
+        leg.end(outcome, self.switch.wall_clock(), "switch")
+        self.disarm(f"delay {leg.index}")
+        self.changed()
+        if was_sent:
+            self.when_stored(lambda: self._send_cancel(leg))
+
+    def cancel_again(self, leg: Callee) -> None:
+        """Send the CANCEL that an earlier process may not have got round to."""
+        self.when_stored(lambda: self._send_cancel(leg))
+
+    def _send_cancel(self, leg: Callee) -> None:
+        # Told by its reason, as a stored outcome is not the same object: the next process says the same words.
+        is_elsewhere = leg.outcome is not None and leg.outcome.reason == ELSEWHERE.reason
+        headers = (("Reason", f'SIP;cause=200;text="{ELSEWHERE.reason}"'),) if is_elsewhere else ()
+        if isinstance(leg.transaction, ClientInvite) and leg.state is LegState.CANCELLED:
+            if leg.flow is not None and leg.flow.is_reliable:
+                leg.transaction.flow = self.switch.returns.usable(leg, leg.flow)
+            leg.transaction.cancel(self.switch.clock(), headers)
+
+    # The end.
+
+    def hang_up(self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200) -> None:
+        """End an answered call: BYE to both ends but `already`, which is the one that said it (RFC 3261 §15)."""
+        if self.state is not CallState.TALKING:
+            return
+        now = self.switch.wall_clock()
+        self.state = CallState.ENDING
+        self.disarm_all()
+        self.changed()
+        headers = () if reason is None else (("Reason", reason),)
+        for crossing in self.crossings:
+            crossing.give_up()
+        self.crossings.clear()
+        for leg in self.ends():
+            leg.end(Outcome(status, reason_for(status)), now, by)
+            if leg is already:
+                leg.state = LegState.ENDED
+            else:
+                self.say_goodbye(leg, headers)
+        self._are_records_due = True
+        self.forget_if_finished()
+        if self.script is not None:
+            self.script.call_ended(now - (self.answered_at or now))
+
+    def say_goodbye(self, leg: Leg, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Send BYE on one leg."""
+        dialog, flow = leg.dialog, leg.flow
+        if dialog is None or flow is None:
+            leg.state = LegState.ENDED
+            return
+        leg.state = LegState.HANGING_UP
+        bye = dialog.make_request("BYE", via=self.switch.new_via(flow), contact=None, headers=headers)
+        leg.asking = bytes(bye)
+        self.changed()
+        self.when_stored(lambda: self.switch.send_request_in_dialog(leg, bye, leg))
+
+    def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
+        """Take the response to our BYE; whatever it is, the leg is over (RFC 3261 §15.1.1)."""
+        if not response.is_final:
+            return
+        retry = self.switch.answer_challenge(leg, transaction.request, response)
+        if retry is not None and leg.dialog is not None and transaction.request.headers.get("authorization") is None \
+                and transaction.request.headers.get("proxy-authorization") is None:  # fmt: skip
+            self.say_goodbye(leg, (retry,))
+        else:
+            leg.state = LegState.ENDED
+            self.forget_if_finished()
+        self.settle()
+
+    def never_acknowledged(self, leg: Leg) -> None:
+        """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""
+        leg.told = None
+        self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408)
+        self.settle()
+
+    def timer(self, name: str) -> None:
+        """Take a timer of this call that has run out."""
+        self.timers.pop(name, None)
+        if name == "limit":
+            self.hang_up("switch", 'SIP;cause=200;text="Time limit reached"')
+        elif name == "probe":
+            probe_ends(self)
+        elif name == "crossing":
+            for crossing in self.crossings:
+                crossing.cancel()
+        elif self.hunt is not None:
+            self.hunt.timer(name)
+        self.settle()
+
+    def early_callee(self) -> Callee | None:
+        """Return the one leg that the caller talks to before the answer, if that can be told."""
+        ringing = [leg for leg in self.legs if leg.state is LegState.RINGING]
+        return ringing[0] if len(ringing) == 1 else None
+
+    def ends(self) -> tuple[Leg, ...]:
+        """Return the ends of the call as it stands: the caller, and whoever answered."""
+        return (self.caller,) if self.peer is None else (self.caller, self.peer)
+
+    def other(self, leg: Leg) -> Leg | None:
+        """Return the end that `leg` is joined with."""
+        return self.peer if leg is self.caller else self.caller
+
+    def forget_if_finished(self) -> None:
+        """Drop the call when every leg is over; its CDRs are committed with it."""
+        if (
+            self.state is CallState.ENDING
+            and self.caller.is_finished
+            and all(leg.is_finished for leg in self.legs)
+        ):
+            self._is_gone = True
+            self.changed()
+            self.when_stored(lambda: self.switch.forget(self))
+
+    # Messages.
+
+    def reply(
+        self, request: Request, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str | None = None, *, contact: bool = True, source: str | None = None,
+    ) -> Response:  # fmt: skip
+        """Build a response to the caller's INVITE."""
+        caller = self.caller
+        extra = list(headers)
+        if contact and caller.flow is not None:
+            extra.append(("Contact", self.switch.stack.local_contact(caller.flow)))
+        if source is not None and caller.flow is not None and self.switch.is_loop(caller.flow):
+            extra.append((SOURCE_HEADER, source))
+        return make_response(request, status, reason, to_tag=caller.local_tag, headers=extra, body=body,
+                             content_type=content_type if body else None)  # fmt: skip
+
+    def body_for(self, message: Request | Response, sender: Leg, receiver: Leg) -> bytes:
+        """Return the body as the other end is to see it: SYSTEM "Direct media"."""
+        callee = receiver if isinstance(receiver, Callee) else sender
+        if not message.body or (isinstance(callee, Callee) and not callee.destination.mangle):
+            return message.body
+        body, _replaced = media.rewrite(
+            message, sender.source, receiver.source, self.switch.settings.public_address
+        )
+        return body

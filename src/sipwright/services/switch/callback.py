@@ -1,0 +1,283 @@
+"""A call that the switch makes by itself: it calls `a`, then `b`, and joins them (RFC 3725 §4.4, flow IV).
+
+::
+
+    a                 switch                  b
+    |<-- INVITE, nothing to hear --|          |
+    |--- 200 --------------------->|          |
+    |<-- ACK ----------------------|-- INVITE, no offer -->|
+    |                              |<-- 200, offer --------|
+    |<-- re-INVITE, b's offer -----|          |
+    |--- 200, answer ------------->|          |
+    |<-- ACK ----------------------|-- ACK, a's answer --->|
+    |<================ media, without us ================>|
+
+Leg 0, the caller, is nobody here: it only carries the INVITE that both legs are made from. Everything else is a
+`Call`, so it is stored, limited, probed and ended like any other, and goes on after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sipwright.sip import NameAddr, Request, Response, Uri, parse
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.transaction import CALLING, ClientTransaction
+
+from .call import CANCELLED, ELSEWHERE, Call, CallState, Identity
+from .choosing import Outcome
+from .hunt import Hunt
+from .leg import Callee, Caller, Leg, LegState
+
+if TYPE_CHECKING:
+    from .switch import Switch
+
+__all__ = ["ThirdPartyCall"]
+
+DIRECTION = "callback"
+GLARE = 2.1
+"""Seconds after which a re-INVITE that crossed another one is sent again (RFC 3261 §14.1)."""
+
+# One inactive stream rather than none at all, as the flow has it: phones refuse an offer without a stream.
+SILENCE = (
+    b"v=0\r\no=sipwright 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
+    b"m=audio 9 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=inactive\r\n"
+)
+
+
+class ThirdPartyCall(Call):
+    """Two legs that the switch calls one after the other; `first` is `a` once it has answered.
+
+    While `a` is offered what `b` wants, `second` is `b` and `offer` that re-INVITE.
+    """
+
+    __slots__ = ("first", "offer", "ring", "second", "then")
+
+    def __init__(self, switch: Switch, call_id: str, identity: Identity, started_at: float) -> None:
+        super().__init__(switch, call_id, identity, started_at)
+        self.first: Callee | None = None
+        self.second: Callee | None = None
+        self.offer: bytes | None = None
+        self.then: list[list[str]] = []
+        self.ring = 60.0
+
+    @classmethod
+    def between(
+        cls, switch: Switch, identity: Identity, sender: str, a: list[list[str]], b: list[list[str]],
+        *, delay: float, ring: float,
+    ) -> ThirdPartyCall:  # fmt: skip
+        """Make a call between the groups `a` and `b` of two dial strings; it begins after `delay` seconds."""
+        now = switch.wall_clock()
+        call = cls(switch, switch.token(), identity, now)
+        call.caller = Caller(call, f"{call.id}.0", switch.token(), now)
+        call.from_text, call.to_text = sender, b[0][0]
+        call.then, call.ring = b, ring
+        call.caller.invite = _template(sender, SILENCE)
+        call.hunt = Hunt(call, a, ring)
+        call.changed()
+        call.arm("begin", delay)
+        return call
+
+    def more(self) -> list[Any]:
+        """Return what its document has beyond that of other calls."""
+        first = None if self.first is None else self.first.index
+        second = None if self.second is None else self.second.index
+        offer = None if self.offer is None else self.offer.decode("latin-1")
+        return [[first, second, offer, self.then, self.ring]]
+
+    def read_more(self, more: list[Any]) -> None:
+        """Read what `more` gave."""
+        first, second, offer, self.then, self.ring = more[0]
+        self.first = None if first is None else self.legs[first - 1]
+        self.second = None if second is None else self.legs[second - 1]
+        self.offer = None if offer is None else offer.encode("latin-1")
+
+    def revived(self) -> None:
+        """Repeat the re-INVITE that was under way: `a` takes it for a retransmission."""
+        first = self.first
+        if self.offer is not None and first is not None and first.flow is not None:
+            request = parse(self.offer)
+            assert isinstance(request, Request)
+            self.switch.stack.restore_client(request, first.flow, _Joining(self), CALLING)
+
+    # What happens.
+
+    def timer(self, name: str) -> None:
+        """Take a timer: the time to begin, or to send a re-INVITE again, or those that every call has."""
+        if name == "begin":
+            self.timers.pop(name, None)
+            if self.hunt is not None:
+                self.hunt.start()
+        elif name == "offer again":
+            self.timers.pop(name, None)
+            self._offer_again(())
+        else:
+            super().timer(name)
+            return
+        self.settle()
+
+    def progress(self, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (), body: bytes = b"",
+                 content_type: str | None = None) -> None:  # fmt: skip
+        """Tell nobody: there is no caller who waits."""
+
+    def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """End it: one of the two did not answer."""
+        self._give_up(outcome, "callee")
+
+    def hang_up(self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200) -> None:
+        """End it, joined or not; `already` is the end that said good-bye."""
+        if self.state is CallState.SETTING_UP:
+            self._give_up(CANCELLED, by, already)
+        elif self.state is CallState.TALKING:
+            self.caller.state = LegState.ENDED
+            self.caller.end(Outcome(status, "OK"), self.switch.wall_clock(), by)
+            super().hang_up(by, reason, already=already, status=status)
+
+    def ends(self) -> tuple[Leg, ...]:
+        """Return those of the two that have answered."""
+        return tuple(leg for leg in (self.first, self.peer) if leg is not None)
+
+    def other(self, leg: Leg) -> Leg | None:
+        """Return the end that `leg` is joined with."""
+        return self.peer if leg is self.first else self.first
+
+    def _join(self, leg: Callee, response: Response) -> None:
+        """Take the answer of `a`, and call `b`; or that of `b`, and let `a` hear of it."""
+        leg.state = LegState.ANSWERED
+        leg.answered_at = self.switch.wall_clock()
+        if leg.dialog is None:
+            assert leg.invite is not None
+            leg.dialog = Dialog.as_uac(leg.invite, response)
+        self.disarm_all()
+        self.cancel_open_legs(ELSEWHERE)
+        self.early_leg = None
+        self.changed()
+        if self.first is None:
+            self.first = leg
+            self.acknowledge(leg, b"", None)
+            self.caller.invite = _template(self.from_text, b"")
+            self.hunt = Hunt(self, self.then, self.ring)
+            self.hunt.start()
+        else:
+            self.second, self.hunt = leg, None
+            body = self.body_for(response, leg, self.first)
+            if body:
+                self._offer(body, response.headers.get("content-type"), ())
+            else:
+                self._give_up(Outcome(488, "Answer Without Offer"), "callee")
+
+    # Joining the two.
+
+    def _offer(self, body: bytes, content_type: str | None, headers: tuple[tuple[str, str], ...]) -> None:
+        first = self.first
+        assert first is not None
+        dialog, flow = first.dialog, first.flow
+        if dialog is None or flow is None:
+            self._give_up(Outcome(480, "First End Not Reached"), "switch")
+            return
+        contact = self.switch.stack.local_contact(flow)
+        request = dialog.make_request(
+            "INVITE", via=self.switch.new_via(flow), contact=contact, headers=headers, body=body,
+            content_type=content_type,
+        )  # fmt: skip
+        first.invite_cseq = dialog.local_cseq
+        self.offer = bytes(request)
+        self.changed()
+        self.when_stored(partial(self.switch.send_request_in_dialog, first, request, _Joining(self)))
+
+    def _offer_again(self, headers: tuple[tuple[str, str], ...]) -> None:
+        if self.offer is not None and self.state is CallState.SETTING_UP:
+            earlier = parse(self.offer)
+            self._offer(earlier.body, earlier.headers.get("content-type"), headers)
+
+    def offer_answered(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take what `a` says to the re-INVITE with the offer of `b`."""
+        first, second = self.first, self.second
+        if first is None or not response.is_final:
+            return
+        if response.is_success and (self.offer is None or second is None):
+            if first.ack is not None and first.flow is not None:
+                first.flow.send(first.ack)  # our ACK was lost, or the call ended meanwhile
+        elif response.is_success and second is not None and first.dialog is not None:
+            first.dialog.refresh_target(response)
+            self.acknowledge(first, b"", None)
+            body = self.body_for(response, first, second)
+            self.acknowledge(second, body, response.headers.get("content-type"))
+            self._talk(second)
+        elif self.offer is not None:
+            self._refused(transaction, response)
+        self.settle()
+
+    def _refused(self, transaction: ClientTransaction, response: Response) -> None:
+        first = self.first
+        assert first is not None
+        asked = transaction.request.headers
+        has_answered = "authorization" in asked or "proxy-authorization" in asked
+        answer = None if has_answered else self.switch.answer_challenge(first, transaction.request, response)
+        if answer is not None:
+            self._offer_again((answer,))
+        elif response.status == 491:
+            self.arm("offer again", GLARE)
+        else:
+            self._give_up(Outcome(response.status, response.reason), "callee")
+
+    def _talk(self, second: Callee) -> None:
+        now = self.switch.wall_clock()
+        caller = self.caller
+        self.peer, self.second, self.offer, self.state = second, None, None, CallState.TALKING
+        caller.state, caller.invite = LegState.ANSWERED, None
+        caller.answered_at = self.answered_at = now
+        self.disarm_all()
+        self._limit_duration(second)
+        if self.switch.settings.probe:
+            self.arm("probe", self.switch.settings.probe)
+        self.changed()
+
+    def _give_up(self, outcome: Outcome, by: str, already: Leg | None = None) -> None:
+        """End a call whose two ends were not joined yet."""
+        if self.state is not CallState.SETTING_UP:
+            return
+        now = self.switch.wall_clock()
+        self.cancel_open_legs(CANCELLED)
+        for leg in (self.first, self.second):
+            if leg is None or leg.state is not LegState.ANSWERED:
+                continue
+            leg.end(outcome, now, by)
+            if leg is already:
+                leg.state = LegState.ENDED
+                continue
+            if leg is self.second and leg.ack is None:
+                self.acknowledge(leg, b"", None)
+            self.say_goodbye(leg, (("Reason", f"SIP;cause={outcome.status}"),))
+        self.offer = None
+        self._end_setup(outcome, by)
+        self.forget_if_finished()
+
+
+class _Joining:
+    """The user of the re-INVITE."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: ThirdPartyCall) -> None:
+        self._call = call
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Hand it to the call."""
+        self._call.offer_answered(transaction, response)
+
+
+def _template(sender: str, body: bytes) -> Request:
+    """Return the INVITE that the legs are made from: From and body are taken from it."""
+    headers = [
+        ("Via", "SIP/2.0/UDP callback.invalid;branch=z9hG4bK0"),
+        ("From", str(NameAddr(Uri.parse(sender), None))),
+        ("To", "<sip:callback.invalid>"),
+        ("Call-ID", "0"),
+        ("CSeq", "1 INVITE"),
+    ]
+    if body:
+        headers.append(("Content-Type", "application/sdp"))
+    return Request("INVITE", "sip:callback.invalid", headers, body)

@@ -1,0 +1,48 @@
+"""Choosing the response that the caller hears when nobody answered (RFC 3261 §16.7 step 6)."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+__all__ = ["Outcome", "best", "for_caller"]
+
+
+class Outcome(NamedTuple):
+    """How one leg, or a whole `dial()`, ended; `headers` are what the caller can use of the response."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+NOBODY = Outcome(480, "Temporarily Unavailable")
+
+# Within a class the more telling one first: a busy phone says more than one that stayed silent.
+_TELLING = (486, 480, 484, 415, 420, 488, 404, 410, 403)
+
+
+def best(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the outcome to report: any 6xx, else the lowest class, within it the most telling."""
+    ranked = sorted(outcomes, key=_rank)
+    return ranked[0] if ranked else NOBODY
+
+
+def _rank(outcome: Outcome) -> tuple[int, int, int]:
+    klass = outcome.status // 100
+    telling = _TELLING.index(outcome.status) if outcome.status in _TELLING else len(_TELLING)
+    silent = outcome.status in (408, 487)
+    return (0 if klass == 6 else klass, telling + silent, outcome.status)
+
+
+def for_caller(outcome: Outcome) -> Outcome:
+    """Translate what must not be passed on as it is.
+
+    A challenge is meant for the switch, never for the caller; a 503 would make the caller avoid this switch
+    altogether (RFC 3261 §16.7 step 6); a redirect that was not followed means nothing to the caller.
+    """
+    if outcome.status in (401, 407):
+        return Outcome(502, "Provider Refused Our Credentials")
+    if outcome.status == 503:
+        return Outcome(500, "Gateway Unavailable")
+    if 300 <= outcome.status < 400 or outcome.status == 487:
+        return Outcome(480, "Temporarily Unavailable")
+    return outcome

@@ -1,0 +1,128 @@
+"""A call written down, so that another process can go on with it (`revival.py` reads it).
+
+The document is JSON: what the peers have been told and what they are still to be told, and nothing that can
+be derived. Message bytes stand in it as Latin-1 text, so that every byte survives.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .leg import Callee, Caller, Destination, Leg, LegState
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["FORMAT", "MEMORY", "write_document"]
+
+FORMAT = 2
+"""The version of the document; a node refuses to go on with a newer one than it knows."""
+
+MEMORY = 32.0
+"""For how many seconds a request is repeated that was not answered (64*T1, RFC 3261 §17)."""
+
+_encode_any = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
+
+_WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED)
+
+
+def write_document(call: Call) -> bytes:
+    """Return the whole state of a call."""
+    identity, hunt = call.identity, call.hunt
+    return _encode(
+        [
+            FORMAT,
+            call.state.value,
+            [
+                identity.direction,
+                identity.account_id,
+                identity.user_id,
+                identity.domain,
+                identity.dialplan_id,
+                identity.dialplan,
+                identity.version,
+            ],
+            [
+                call.started_at,
+                call.answered_at,
+                call.from_text,
+                call.to_text,
+                call.dialled_user,
+                call.max_forwards,
+                call.loops,
+                call.limit,
+            ],
+            {name: timer.deadline for name, timer in call.timers.items()},
+            _caller(call.caller),
+            [_callee(leg) for leg in call.legs],
+            [crossing.to_state() for crossing in call.crossings],
+            [
+                None if call.peer is None else call.peer.index,
+                call.early_leg,
+                None if hunt is None else [hunt.groups, hunt.ring, hunt.headers, hunt.first],
+                call.execution_id,
+                *call.more(),
+            ],
+        ]
+    )
+
+
+def _encode(parts: list[Any]) -> bytes:
+    try:
+        return orjson.dumps(parts)
+    except TypeError:  # bytes of the wire that are no UTF-8 stand in it as lone surrogates
+        return _encode_any(parts).encode("ascii")
+
+
+def _leg(leg: Leg, *, with_invite: bool) -> list[Any]:
+    return [
+        leg.state.value,
+        leg.sip_call_id,
+        leg.local_tag,
+        None if leg.flow is None else leg.flow.key,
+        leg.source,
+        leg.is_phone,
+        None if leg.dialog is None else leg.dialog.to_state(),
+        bytes(leg.invite).decode("latin-1") if with_invite and leg.invite is not None else None,
+        leg.invite_cseq,
+        None if leg.ack is None else leg.ack.decode("latin-1"),
+        leg.started_at,
+        leg.rang_at,
+        leg.answered_at,
+        leg.ended_at,
+        None if leg.outcome is None else tuple(leg.outcome),
+        leg.hung_up_by,
+        leg.instance,
+        None if leg.told is None else [leg.told.decode("latin-1"), leg.told_at],
+        None if leg.asking is None else leg.asking.decode("latin-1"),
+        None if leg.last_answer is None else _last_answer(leg, leg.last_answer),
+    ]
+
+
+def _last_answer(leg: Leg, answer: bytes) -> list[Any] | None:
+    """Return the answer while its peer may still ask for it."""
+    is_fresh = leg.call.switch.wall_clock() < leg.last_answer_at + MEMORY
+    return [answer.decode("latin-1"), leg.last_answer_at] if is_fresh else None
+
+
+def _caller(leg: Caller) -> list[Any]:
+    return [*_leg(leg, with_invite=leg.is_open or leg.state is LegState.REFUSED), leg.progress]
+
+
+def _callee(leg: Callee) -> list[Any]:
+    return [
+        *_leg(leg, with_invite=leg.state in _WITH_INVITE),
+        _destination(leg.destination),
+        leg.has_authenticated,
+    ]
+
+
+def _destination(to: Destination) -> list[Any]:
+    return [
+        to.target, to.uri, to.to, to.flow, to.route, to.account_id, to.provider, to.delay, to.limit, to.mangle,
+        to.from_name, to.from_user, to.from_host, to.headers, to.redirects,
+        to.transfer, to.redirect, to.redirect_to, to.instance,
+    ]  # fmt: skip

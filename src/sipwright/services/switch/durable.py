@@ -1,0 +1,124 @@
+"""Stored first, told second: what a call does with its changes, its messages and its timers.
+
+An event changes the state and notes what the peers are to be told; `settle` then commits the new state and tells
+them when it is safe. With nothing to commit they are told at once, but never out of order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from sipwright.sip import Reject
+
+if TYPE_CHECKING:
+    from .switch import Switch
+
+__all__ = ["Action", "Durable", "Handle", "Timer"]
+
+Action = Callable[[], object]
+
+RETRY = 1.0
+"""After how many seconds a state is written again that the full queue of a missing database did not take."""
+
+
+class Handle(Protocol):
+    """A timer that can be called off."""
+
+    def cancel(self) -> None:
+        """Call it off."""
+
+
+class Timer(NamedTuple):
+    """A timer of a call: when it runs out (Unix time, for the database) and the clock's handle."""
+
+    deadline: float
+    handle: Handle
+
+
+class Durable:
+    """Something whose state is one row, and who tells others only what is in it."""
+
+    __slots__ = ("_actions", "_has_changed", "_is_gone", "_unstored", "id", "switch", "timers")
+
+    def __init__(self, switch: Switch, name: str) -> None:
+        self.switch = switch
+        self.id = name
+        self.timers: dict[str, Timer] = {}
+        self._actions: list[Action] = []
+        self._unstored: deque[list[Action]] = deque()
+        self._has_changed = False
+        self._is_gone = False
+
+    def changed(self) -> None:
+        """Note that the state differs from the stored one."""
+        self._has_changed = True
+
+    def when_stored(self, action: Action) -> None:
+        """Do `action` once everything that has changed up to now is committed, in order."""
+        self._actions.append(action)
+
+    def settle(self) -> None:
+        """Commit what changed, then tell the peers; with nothing to commit, tell them at once.
+
+        While the database is away and its queue is full nobody is told anything: peers repeat themselves.
+        """
+        if self._has_changed:
+            try:
+                self.store()
+            except Reject:
+                self.arm("settle", RETRY)
+                return
+            self._has_changed = False
+            self._unstored.append(self._actions)
+            self._actions = []
+        elif self._unstored:
+            self._unstored[-1].extend(self._actions)
+            self._actions = []
+        else:
+            actions, self._actions = self._actions, []
+            for action in actions:
+                action()
+
+    @property
+    def is_stored_soon(self) -> bool:
+        """The last state is on its way to the database."""
+        return not self._has_changed
+
+    def store(self) -> None:
+        """Put every row that tells the state to the writer, the last of them with `_stored` on its commit.
+
+        Raises:
+            Reject: The writer cannot take any more.
+        """
+        raise NotImplementedError
+
+    def _stored(self) -> None:
+        for action in self._unstored.popleft():
+            action()
+
+    # Time.
+
+    def timer(self, name: str) -> Any:
+        """Take a timer that has run out."""
+        raise NotImplementedError
+
+    def arm(self, name: str, delay: float) -> None:
+        """Run `timer(name)` after `delay` seconds; arming again moves it."""
+        self.disarm(name)
+        handle = self.switch.call_later(delay, partial(self.timer, name))
+        self.timers[name] = Timer(self.switch.wall_clock() + delay, handle)
+
+    def disarm(self, name: str) -> None:
+        """Forget a timer, if it is armed."""
+        timer = self.timers.pop(name, None)
+        if timer is not None:
+            timer.handle.cancel()
+
+    def disarm_all(self) -> None:
+        """Forget every timer."""
+        for timer in self.timers.values():
+            timer.handle.cancel()
+        self.timers.clear()

@@ -1,0 +1,283 @@
+"""Trying legs until one answers: what one `dial()` does (SYSTEM.md, dial strings).
+
+A hunt has groups. The legs of a group ring at once; when all of a group failed, the next group is tried; the
+first 2xx wins. A leg may wait before it starts; when everyone else in its group has failed it starts at once.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from sipwright.sip import ParseError, Request, Response, Uri
+from sipwright.sip.dialog import Dialog
+from sipwright.stack import LARGEST_OVER_UDP
+from sipwright.transport import Flow, Target
+
+from .choosing import Outcome, best
+from .crossing_headers import crossing_headers, explaining_headers
+from .invitation import make_invitation
+from .leg import Callee, Destination, LegState
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["RING_TIME", "Hunt", "LegResult"]
+
+RING_TIME = 180.0
+"""Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
+
+MAX_REDIRECTS = 5
+"""How many times one leg is followed to another Contact (RFC 3261 §8.1.3.4)."""
+
+NO_ANSWER = Outcome(408, "No Answer")
+UNREACHABLE = Outcome(503, "Unreachable")
+
+
+class LegResult(NamedTuple):
+    """What a script is told about one leg; `duration` is how long it was tried, in seconds.
+
+    `redirect` is where the leg was sent instead, when following that was left to the script.
+    """
+
+    target: str
+    status: int
+    reason: str
+    duration: float
+    redirect: str = ""
+
+
+class Hunt:
+    """One `dial()` in progress."""
+
+    __slots__ = ("call", "first", "groups", "headers", "ring")
+
+    def __init__(
+        self, call: Call, groups: list[list[str]], ring: float, headers: list[tuple[str, str]] | None = None
+    ) -> None:
+        self.call = call
+        self.groups = groups
+        self.ring = ring
+        self.headers = headers or []
+        self.first = len(call.legs) + 1
+
+    def start(self, destinations: list[Destination] | None = None) -> None:
+        """Ring the first group: `destinations` when they are known already, else the first of `groups`."""
+        if destinations is not None:
+            self._ring(destinations)
+        else:
+            self._next_group()
+
+    def legs(self) -> list[Callee]:
+        """Return the legs that this hunt has tried so far."""
+        return self.call.legs[self.first - 1 :]
+
+    def results(self) -> list[LegResult]:
+        """Return what became of each leg."""
+        results = []
+        for leg in self.legs():
+            outcome = leg.outcome or NO_ANSWER
+            duration = (leg.ended_at or leg.started_at) - leg.started_at
+            destination = leg.destination
+            results.append(
+                LegResult(
+                    destination.target, outcome.status, outcome.reason, duration, destination.redirect_to
+                )
+            )
+        return results
+
+    # What happens.
+
+    def responded(self, leg: Callee, response: Response) -> None:
+        """Take a response other than 2xx of a leg that may still answer."""
+        status = response.status
+        if status == 100:
+            return
+        if response.is_provisional:
+            self._ringing(leg, response)
+        elif (status in (401, 407) and self._authenticate(leg, response)) or (
+            300 <= status < 400 and self._follow(leg, response)
+        ):
+            return
+        else:
+            self.failed(leg, Outcome(status, response.reason, explaining_headers(response)))
+
+    def timer(self, name: str) -> None:
+        """Take the ring time, or the delay of a leg."""
+        if name == "ring":
+            for leg in self.legs():
+                if leg.is_open:
+                    self.call.cancel_leg(leg, NO_ANSWER)
+            self._group_failed()
+        elif name.startswith("delay "):
+            leg = self.call.legs[int(name[6:]) - 1]
+            if leg.state is LegState.WAITING:
+                self.launch(leg)
+
+    # One group.
+
+    def _next_group(self) -> None:
+        while self.groups:
+            group = self.groups.pop(0)
+            destinations = [
+                found for text in group for found in self.call.switch.destinations(self.call, text)
+            ]
+            if destinations:
+                self._ring(destinations)
+                return
+        self._over()
+
+    def _ring(self, destinations: list[Destination]) -> None:
+        call = self.call
+        room = call.switch.settings.max_legs - len(call.legs)
+        call.changed()
+        call.arm("ring", self.ring)
+        legs = [self._add(destination) for destination in destinations[:room]]
+        for leg in legs:
+            leg.destination.headers = self.headers
+            if leg.destination.delay > 0:
+                leg.state = LegState.WAITING
+                call.arm(f"delay {leg.index}", leg.destination.delay)
+        for leg in legs:
+            if leg.state is LegState.CALLING and leg.is_open:
+                self.launch(leg)
+        self._start_waiting_if_alone()
+        if not legs:
+            self._group_failed()
+
+    def _add(self, destination: Destination) -> Callee:
+        call = self.call
+        index = len(call.legs) + 1
+        token = call.switch.token()
+        leg = Callee(call, index, token, f"{call.id}.{index}", call.switch.wall_clock(), destination)
+        leg.instance = destination.instance
+        call.legs.append(leg)
+        call.switch.remember(leg)
+        return leg
+
+    def failed(self, leg: Callee, outcome: Outcome) -> None:
+        """Note that a leg failed; the others of its group may still answer."""
+        leg.state = LegState.ENDED
+        leg.end(outcome, self.call.switch.wall_clock(), "callee")
+        self.call.changed()
+        if outcome.status >= 600:  # nobody else is to ring either (RFC 3261 §16.7 step 5)
+            self.call.cancel_open_legs(outcome)
+            self.groups.clear()
+        if any(other.is_open for other in self.legs()):
+            self._start_waiting_if_alone()
+        else:
+            self._group_failed()
+
+    def _start_waiting_if_alone(self) -> None:
+        legs = [leg for leg in self.legs() if leg.is_open]
+        if legs and all(leg.state is LegState.WAITING for leg in legs):
+            for leg in legs:
+                self.launch(leg)
+
+    def _group_failed(self) -> None:
+        self.call.disarm("ring")
+        if self.groups:
+            self._next_group()
+        else:
+            self._over()
+
+    def _over(self) -> None:
+        outcomes = [leg.outcome for leg in self.legs() if leg.outcome is not None]
+        self.call.nobody_answered(best(outcomes))
+
+    # One leg.
+
+    def launch(self, leg: Callee) -> None:
+        """Start a leg, now or when its delay is over."""
+        leg.state = LegState.CALLING
+        self.call.disarm(f"delay {leg.index}")
+        is_now = True
+
+        def reached(target: Target | None, flow: Flow | None) -> None:
+            self._reached(leg, target, flow)
+            if not is_now:  # after a look-up, it is an event of its own
+                self.call.settle()
+
+        self.call.switch.reach(leg.destination, reached)
+        is_now = False
+
+    def _reached(self, leg: Callee, target: Target | None, flow: Flow | None) -> None:
+        """Send the INVITE, now that the way to the peer is known."""
+        call = self.call
+        if call.hunt is not self or not leg.is_open:
+            return
+        if flow is None:
+            self.failed(leg, UNREACHABLE)
+            return
+        leg.flow = flow
+        leg.source = flow.remote[0]
+        leg.invite = make_invitation(call, leg)
+        if target is not None and target.protocol == "udp" and len(bytes(leg.invite)) > LARGEST_OVER_UDP:
+            leg.flow = call.switch.stack.larger_flow(target, flow) or flow
+            leg.invite = make_invitation(call, leg)
+        call.changed()
+        call.when_stored(partial(self._send, leg, leg.invite))
+
+    def _send(self, leg: Callee, invite: Request) -> None:
+        if leg.is_open and leg.flow is not None and leg.invite is invite:
+            leg.transaction = self.call.switch.send_invite(leg, invite)
+
+    def _ringing(self, leg: Callee, response: Response) -> None:
+        call = self.call
+        if leg.rang_at is None:
+            leg.rang_at = call.switch.wall_clock()
+            leg.state = LegState.RINGING
+            if response.to_tag is not None and leg.invite is not None:
+                leg.dialog = Dialog.as_uac(leg.invite, response)
+            call.changed()
+        has_media = bool(response.body)
+        if has_media:
+            if call.early_leg is not None and call.early_leg != leg.index:
+                return  # the caller already hears somebody
+            call.early_leg = leg.index
+        elif call.caller.progress == response.status or call.early_leg not in (None, leg.index):
+            return
+        body = call.body_for(response, leg, call.caller)
+        headers = list(crossing_headers(response))
+        call.progress(response.status, response.reason, headers, body, response.headers.get("content-type"))
+
+    def _authenticate(self, leg: Callee, response: Response) -> bool:
+        """Answer a provider's challenge, once, with the provider's credentials (RFC 3261 §22.2)."""
+        invite, flow = leg.invite, leg.flow
+        if leg.has_authenticated or invite is None or flow is None:
+            return False
+        answer = self.call.switch.answer_challenge(leg, invite, response)
+        if answer is None:
+            return False
+        leg.has_authenticated = True
+        leg.invite_cseq += 1
+        leg.invite = make_invitation(self.call, leg, (answer,))
+        self.call.changed()
+        self.call.when_stored(partial(self._send, leg, leg.invite))
+        return True
+
+    def _follow(self, leg: Callee, response: Response) -> bool:
+        """Try the Contact of a redirect in place of the leg (RFC 3261 §8.1.3.4)."""
+        call, old = self.call, leg.destination
+        try:
+            contacts = [contact.uri for contact in response.contacts if contact.uri.is_sip]
+        except ParseError:
+            return False
+        if not contacts or old.redirects >= MAX_REDIRECTS or len(call.legs) >= call.switch.settings.max_legs:
+            return False
+        if old.redirect != "follow":
+            old.redirect_to = str(contacts[0])
+            return False
+        leg.state = LegState.ENDED
+        leg.end(Outcome(response.status, response.reason), call.switch.wall_clock(), "callee")
+        for uri in contacts[:MAX_REDIRECTS]:
+            self.launch(self._add(self._redirected(old, uri)))
+        return True
+
+    @staticmethod
+    def _redirected(old: Destination, uri: Uri) -> Destination:
+        text = str(uri)
+        return Destination(
+            target=text, uri=text, to=text, limit=old.limit, mangle=old.mangle, from_name=old.from_name,
+            from_user=old.from_user, from_host=old.from_host, redirects=old.redirects + 1, transfer=old.transfer,
+        )  # fmt: skip

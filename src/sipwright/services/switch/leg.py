@@ -1,0 +1,225 @@
+"""One leg of a call: the dialog between the switch and one phone or provider.
+
+`Caller` is leg 0, `Callee` each leg that was tried. After the answer both sides are alike: what they share is
+`Leg`. A leg keeps the facts and speaks to its transactions; what to do next is decided in `call.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sipwright.sip import Request, Response
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
+from sipwright.transport import Flow
+
+from .choosing import Outcome
+
+if TYPE_CHECKING:
+    from .call import Call
+    from .crossing import Crossing
+
+__all__ = ["Callee", "Caller", "Destination", "Leg", "LegState"]
+
+
+class LegState(StrEnum):
+    """Where a leg stands.
+
+    `CANCELLED` still waits for the final response that its CANCEL causes, `REFUSED` for the ACK to ours.
+    """
+
+    WAITING = "waiting"
+    CALLING = "calling"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    CANCELLED = "cancelled"
+    HANGING_UP = "hanging up"
+    REFUSED = "refused"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Destination:
+    """What a leg is to reach, and how the caller is to look to whoever is reached.
+
+    `flow` is the socket that a registered phone is behind; without it `uri` is resolved. Times are seconds.
+    `transfer` is whether REFER crosses ("pass") or not ("refuse"), and `redirect` who follows a 3xx: the switch
+    ("follow") or the script, which then finds its Contact in `redirect_to`.
+    """
+
+    target: str
+    uri: str
+    to: str
+    flow: str | None = None
+    route: list[str] = field(default_factory=list)
+    account_id: int | None = None
+    provider: tuple[int, str] | None = None
+    delay: float = 0.0
+    limit: float | None = None
+    mangle: bool = True
+    from_name: str | None = None
+    from_user: str | None = None
+    from_host: str | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    redirects: int = 0
+    transfer: str = "pass"
+    redirect: str = "follow"
+    redirect_to: str = ""
+    instance: str | None = None
+
+
+class Leg:
+    """What both sides of a call have: a dialog, the way to the peer, and the facts for the CDR.
+
+    `source` is the address that the peer's messages really come from; a phone (`is_phone`) is only reached on the flow
+    that it opened itself; `instance` names the device (RFC 5626 §4.1). Instants are Unix times.
+
+    What the peer may not have heard yet: `told` is the last response to its INVITE until that is acknowledged,
+    `last_answer` the last final response to another request, `asking` our own request (BYE, OPTIONS) that is not
+    answered, `ack` our last ACK. All are kept as bytes, to be sent again as they were.
+    """
+
+    __slots__ = (
+        "ack",
+        "answered_at",
+        "asking",
+        "call",
+        "crossing",
+        "dialog",
+        "ended_at",
+        "flow",
+        "hung_up_by",
+        "index",
+        "instance",
+        "invite",
+        "invite_cseq",
+        "is_phone",
+        "last_answer",
+        "last_answer_at",
+        "local_tag",
+        "outcome",
+        "rang_at",
+        "repeater",
+        "sip_call_id",
+        "source",
+        "started_at",
+        "state",
+        "told",
+        "told_at",
+        "told_cseq",
+    )
+
+    def __init__(self, call: Call, index: int, sip_call_id: str, local_tag: str, started_at: float) -> None:
+        self.call = call
+        self.index = index
+        self.sip_call_id = sip_call_id
+        self.local_tag = local_tag
+        self.state = LegState.CALLING
+        self.flow: Flow | None = None
+        self.source = ""
+        self.dialog: Dialog | None = None
+        self.invite: Request | None = None
+        self.invite_cseq = 1
+        self.is_phone = False
+        self.instance: str | None = None
+        self.ack: bytes | None = None
+        self.told: bytes | None = None
+        self.told_cseq = 0
+        self.told_at = 0.0
+        self.asking: bytes | None = None
+        self.last_answer: bytes | None = None
+        self.last_answer_at = 0.0
+        self.crossing: Crossing | None = None
+        self.repeater: ReliableResponse | None = None
+        self.started_at = started_at
+        self.rang_at: float | None = None
+        self.answered_at: float | None = None
+        self.ended_at: float | None = None
+        self.outcome: Outcome | None = None
+        self.hung_up_by: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """The leg may still be answered."""
+        return self.state in (LegState.WAITING, LegState.CALLING, LegState.RINGING)
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing more is expected from the peer of this leg."""
+        return self.state is LegState.ENDED
+
+    def tell(self, response: Response, now: float) -> None:
+        """Note a response to the peer's INVITE that it may not have heard."""
+        self.told, self.told_cseq, self.told_at = bytes(response), response.cseq.number, now
+
+    def answer(self, response: Response, now: float) -> None:
+        """Note a final response to another request that the peer may not have heard."""
+        self.last_answer, self.last_answer_at = bytes(response), now
+
+    def end(self, outcome: Outcome, now: float, hung_up_by: str | None = None) -> None:
+        """Note how the leg ended, once; the transactions may still have work to do."""
+        if self.ended_at is None:
+            self.ended_at = now
+            self.outcome = outcome
+            self.hung_up_by = hung_up_by
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take a response to the BYE that this leg was sent (RFC 3261 §15.1.1)."""
+        self.call.farewell_answered(self, transaction, response)
+
+
+class Caller(Leg):
+    """Leg 0: its INVITE came in, and the switch answers it."""
+
+    __slots__ = ("progress", "transaction")
+
+    def __init__(self, call: Call, sip_call_id: str, local_tag: str, started_at: float) -> None:
+        super().__init__(call, 0, sip_call_id, local_tag, started_at)
+        self.transaction: ServerTransaction | None = None
+        self.progress = 0
+
+    def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
+        """Take the caller's CANCEL (RFC 3261 §9.2)."""
+        self.call.caller_cancelled(cancel)
+
+    def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
+        """Take the ACK to a final response other than 2xx."""
+        self.call.refusal_arrived()
+
+    def on_timeout(self, transaction: ServerTransaction) -> None:
+        """Stop waiting for that ACK."""
+        self.call.refusal_arrived()
+
+
+class Callee(Leg):
+    """A leg that is tried: the switch sent its INVITE."""
+
+    __slots__ = ("destination", "has_authenticated", "transaction")
+
+    def __init__(
+        self,
+        call: Call,
+        index: int,
+        sip_call_id: str,
+        local_tag: str,
+        started_at: float,
+        destination: Destination,
+    ) -> None:
+        super().__init__(call, index, sip_call_id, local_tag, started_at)
+        self.destination = destination
+        self.is_phone = destination.flow is not None
+        self.transaction: ClientTransaction | None = None
+        self.has_authenticated = False
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take a response to the INVITE, or to the BYE."""
+        if transaction is self.transaction:
+            if response.status >= 300 and isinstance(transaction, ClientInvite):
+                # Until the ACK the peer repeats itself, so it comes when what it said is stored.
+                self.call.when_stored(partial(self.call.acknowledge_failure, transaction))
+            self.call.callee_responded(self, response)
+        else:
+            super().on_response(transaction, response)

@@ -1,0 +1,190 @@
+"""MESSAGE outside a dialog: a text for an account goes to all of its phones (RFC 3428)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sipwright.sip import NameAddr, Reject, Request, Response, make_response
+from sipwright.sip.transaction import ClientTransaction, ServerTransaction
+from sipwright.stack import Incoming
+from sipwright.transport import Flow, Target
+
+from .call import Identity
+from .choosing import Outcome, best, for_caller
+from .crossing_headers import crossing_headers
+from .destinations import MOST_LOOPS
+from .leg import Destination
+
+if TYPE_CHECKING:
+    from .switch import Switch
+
+__all__ = ["deliver_message", "send_text"]
+
+
+def deliver_message(switch: Switch, incoming: Incoming) -> None:
+    """Deliver a MESSAGE to the phones of a local account; nobody else is sent one.
+
+    Raises:
+        Reject: 403, 404 or 480 when there is nobody to deliver it to, 483 and 484 as for a call.
+    """
+    request = incoming.request
+    if request.max_forwards == 0:
+        raise Reject(483)
+    decision = switch.router.decide(incoming, is_internal=False)
+    if decision is None:
+        return
+    account = decision.account
+    if decision.direction == "out":
+        domain = switch.router.accounts.served_domain(decision.dialled.host, decision.dialled.port)
+        found = switch.router.find(decision.dialled.user or "", domain) if domain is not None else None
+        if found is None:
+            raise Reject(404)
+        account = found
+    phones = switch.finder.phones(account)
+    if not phones:
+        raise Reject(480, "Not Registered")
+    Delivery(switch, incoming, len(phones)).send(phones)
+
+
+@dataclass(frozen=True, slots=True)
+class Texter:
+    """On whose behalf a script sends a text: what the finder of destinations needs to know of a call."""
+
+    identity: Identity
+    dialled_user: str = ""
+    loops: int = MOST_LOOPS
+
+
+def send_text(
+    switch: Switch, identity: Identity, sender: str, legs: list[str], text: str, then: Callable[[bool], None]
+) -> None:
+    """Send a text of a script to every phone that the legs of a dial string lead to.
+
+    Args:
+        switch: Who sends it.
+        identity: On whose behalf.
+        sender: The URI in From.
+        legs: What is dialled.
+        text: The message.
+        then: Is told once whether somebody took it.
+    """
+    texter = Texter(identity)
+    destinations = [found for leg in legs for found in switch.finder.of_text(texter, leg)]
+    if destinations:
+        Text(switch, sender, text.encode(), len(destinations), then).send(destinations)
+    else:
+        then(False)
+
+
+class Text:
+    """One text of a script on its way to several phones; one 2xx is enough."""
+
+    __slots__ = ("_body", "_sender", "_switch", "_then", "_waiting")
+
+    def __init__(
+        self, switch: Switch, sender: str, body: bytes, count: int, then: Callable[[bool], None]
+    ) -> None:
+        self._switch = switch
+        self._sender = sender
+        self._body = body
+        self._waiting = count
+        self._then: Callable[[bool], None] | None = then
+
+    def send(self, destinations: list[Destination]) -> None:
+        """Send it to all of them at once."""
+        for destination in destinations:
+            self._switch.reach(destination, partial(self._reached, destination))
+
+    def _reached(self, destination: Destination, target: Target | None, flow: Flow | None) -> None:
+        if flow is None:
+            self._count(False)
+            return
+        switch = self._switch
+        headers = [
+            ("Via", switch.new_via(flow)),
+            *(("Route", route) for route in destination.route),
+            ("Max-Forwards", "70"),
+            ("From", f"<{self._sender}>;tag={switch.token()}"),
+            ("To", f"<{destination.to}>"),
+            ("Call-ID", switch.token()),
+            ("CSeq", "1 MESSAGE"),
+            ("Content-Type", "text/plain;charset=UTF-8"),
+        ]
+        switch.start(Request("MESSAGE", destination.uri, headers, self._body), flow, self)
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take the response of one phone."""
+        if response.is_final:
+            self._count(response.is_success)
+
+    def _count(self, was_taken: bool) -> None:
+        self._waiting -= 1
+        if self._then is not None and (was_taken or self._waiting == 0):
+            then, self._then = self._then, None
+            then(was_taken)
+
+
+class Delivery:
+    """One MESSAGE on its way to several phones; the first 2xx is the answer."""
+
+    __slots__ = ("_is_answered", "_outcomes", "_request", "_switch", "_transaction", "_waiting")
+
+    def __init__(self, switch: Switch, incoming: Incoming, count: int) -> None:
+        self._switch = switch
+        self._request: Request = incoming.request
+        self._transaction: ServerTransaction = incoming.open(self)
+        self._waiting = count
+        self._is_answered = False
+        self._outcomes: list[Outcome] = []
+
+    def send(self, phones: list[Destination]) -> None:
+        """Send it to every phone at once."""
+        for phone in phones:
+            flow = self._switch.stack.flow_from_key(phone.flow) if phone.flow is not None else None
+            if flow is None:
+                self._count(Outcome(480, "Unreachable"))
+                continue
+            request, sender = self._request, self._request.from_
+            headers = [
+                ("Via", self._switch.new_via(flow)),
+                *(("Route", route) for route in phone.route),
+                ("Max-Forwards", str((request.max_forwards or 71) - 1)),
+                ("From", f"{NameAddr(sender.uri, sender.display_name)};tag={self._switch.token()}"),
+                ("To", f"<{phone.to}>"),
+                ("Call-ID", self._switch.token()),
+                ("CSeq", "1 MESSAGE"),
+                *crossing_headers(request, trusted=False),
+            ]
+            content_type = request.headers.get("content-type")
+            if content_type is not None:
+                headers.append(("Content-Type", content_type))
+            self._switch.start(Request("MESSAGE", phone.uri, headers, request.body), flow, self)
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take the response of one phone."""
+        if response.is_final:
+            self._count(Outcome(response.status, response.reason))
+
+    def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
+        """Answer it, which is all: a CANCEL has no effect on a MESSAGE (RFC 3261 §9.1)."""
+        cancel.accept(self._switch.clock())
+
+    def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
+        """Ignore it: a MESSAGE has no ACK."""
+
+    def on_timeout(self, transaction: ServerTransaction) -> None:
+        """Ignore it: there is no 2xx to repeat."""
+
+    def _count(self, outcome: Outcome) -> None:
+        self._waiting -= 1
+        is_answer = outcome.status < 300
+        self._outcomes.append(outcome)
+        if not self._is_answered and (is_answer or self._waiting == 0):
+            self._is_answered = True
+            final = outcome if is_answer else for_caller(best(self._outcomes))
+            tag = self._transaction.local_tag
+            response = make_response(self._request, final.status, final.reason, to_tag=tag)
+            self._transaction.respond(response, self._switch.clock())

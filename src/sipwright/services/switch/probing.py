@@ -1,0 +1,70 @@
+"""Asking the ends of a talking call whether they are still there.
+
+No media runs through the switch, so a phone that lost its power is never noticed by itself, and after a restart some
+of the calls in the database may have ended without us. An OPTIONS inside the dialog tells: a peer that does not know
+the call answers 481, one that is gone does not answer at all (RFC 3261 §12.2.1.2 says that either ends the dialog).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sipwright.sip import Response
+from sipwright.sip.transaction import ClientTransaction
+from sipwright.stack import ReturningFlow
+
+from .leg import Leg, LegState
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["AFTER_REVIVAL", "probe_ends"]
+
+LONGEST_WAY_BACK = 300.0
+"""How long a phone may take to connect again before it is taken for gone, in seconds."""
+
+AFTER_REVIVAL = 60
+"""Within how many seconds the calls of an earlier process are probed, spread evenly."""
+
+
+def probe_ends(call: Call) -> None:
+    """Send OPTIONS to both ends, unless they are busy changing the call, which tells as much."""
+    switch = call.switch
+    patience = switch.settings.probe
+    for leg in call.ends():
+        dialog, flow = leg.dialog, leg.flow
+        if leg.state is not LegState.ANSWERED or leg.crossing is not None or dialog is None or flow is None:
+            continue
+        if (
+            isinstance(flow, ReturningFlow)
+            and flow.is_lost
+            and switch.wall_clock() < flow.since + LONGEST_WAY_BACK
+        ):
+            patience = AFTER_REVIVAL
+            continue
+        options = dialog.make_request("OPTIONS", via=switch.new_via(flow))
+        leg.asking = bytes(options)
+        call.changed()
+        call.when_stored(partial(switch.send_request_in_dialog, leg, options, Probe(call, leg)))
+    call.arm("probe", patience)
+
+
+class Probe:
+    """One question to one end."""
+
+    __slots__ = ("_call", "_leg")
+
+    def __init__(self, call: Call, leg: Leg) -> None:
+        self._call = call
+        self._leg = leg
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Hang up when the end is gone; any other answer means that it is there."""
+        if response.is_final:
+            self._leg.asking = None
+        if response.status in (408, 481):
+            self._leg.state = LegState.ENDED
+            reason = f'SIP;cause={response.status};text="No longer there"'
+            self._call.hang_up("switch", reason, already=self._leg, status=response.status)
+            self._call.settle()

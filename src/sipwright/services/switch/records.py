@@ -1,0 +1,58 @@
+"""What the database is told of a call: its row while it lasts, and a CDR for each leg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .document import write_document
+from .leg import Callee, Leg
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["call_row", "cdr_row"]
+
+
+def call_row(call: Call) -> tuple[Any, ...]:
+    """Return the row of `calls` (in the order of its columns)."""
+    identity = call.identity
+    return (
+        call.id,
+        call.switch.node,
+        identity.user_id,
+        identity.account_id,
+        identity.direction,
+        call.state.value,
+        call.from_text,
+        call.to_text,
+        call.started_at,
+        call.answered_at,
+        write_document(call),
+    )
+
+
+def cdr_row(call: Call, leg: Leg) -> tuple[Any, ...]:
+    """Return the row of `cdrs` (in the order of its columns)."""
+    identity, outcome = call.identity, leg.outcome
+    destination = leg.destination if isinstance(leg, Callee) else None
+    return (
+        call.id,
+        leg.index,
+        identity.direction,
+        identity.account_id,
+        identity.user_id,
+        call.from_text,
+        call.to_text,
+        destination.target if destination is not None else None,
+        identity.dialplan,
+        identity.version,
+        leg.started_at,
+        leg.rang_at,
+        leg.answered_at,
+        leg.ended_at,
+        outcome.status if outcome is not None else None,
+        outcome.reason if outcome is not None else None,
+        leg.hung_up_by,
+        leg.sip_call_id,
+        call.execution_id,
+    )

@@ -1,0 +1,244 @@
+"""Going on with the calls of a process that is no more: from `document.py`'s text back to live calls."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sipwright.sip import Message, Request, parse
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
+from sipwright.stack import ReturningFlow
+
+from .call import Call, CallState, Identity
+from .callback import ThirdPartyCall
+from .choosing import Outcome
+from .crossing import Crossing
+from .document import FORMAT, MEMORY
+from .durable import Timer
+from .hunt import Hunt
+from .leg import Callee, Caller, Destination, Leg, LegState
+from .probing import AFTER_REVIVAL, Probe
+
+if TYPE_CHECKING:
+    from .switch import Switch
+
+__all__ = ["Revived", "read_document", "revive"]
+
+GRACE = 2.0
+"""How long a phone rings at least after a restart: the time after which an answer is repeated (RFC 3261 §13.3.1.4)."""
+
+_OF_TRANSACTION = frozenset({"via", "from", "to", "call-id", "cseq"})
+
+
+class Revived(NamedTuple):
+    """A call as it stood, and its timers by name (Unix times)."""
+
+    call: Call
+    deadlines: dict[str, float]
+
+
+def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
+    """Make a call again from what was written; `revive` then sets it going.
+
+    Raises:
+        ValueError: The document is of a newer format, or not one at all.
+    """
+    parts = json.loads(document)
+    if not isinstance(parts, list) or not parts or parts[0] != FORMAT:
+        raise ValueError(f"call {call_id} was written in a format that this version does not know")
+    _, state, identity, facts, deadlines, caller, legs, crossings, rest = parts
+    peer, early_leg, hunt, execution_id, *more = rest
+    kind = ThirdPartyCall if more else Call
+    call = kind(switch, call_id, Identity(*identity), facts[0])
+    _, answered_at, from_text, to_text, dialled_user, max_forwards, call.loops, limit = facts
+    call.state = CallState(state)
+    call.answered_at, call.from_text, call.to_text = answered_at, from_text, to_text
+    call.dialled_user, call.max_forwards, call.limit = dialled_user, max_forwards, limit
+    call.caller = _read_caller(call, caller)
+    call.legs = [_read_callee(call, index, leg) for index, leg in enumerate(legs, 1)]
+    call.crossings = [Crossing.from_state(call, crossing) for crossing in crossings]
+    call.early_leg, call.execution_id = early_leg, execution_id
+    if isinstance(call, ThirdPartyCall):
+        call.read_more(more)
+    call.peer = None if peer is None else call.legs[peer - 1]
+    if hunt is not None:
+        groups, ring, headers, first = hunt
+        call.hunt = Hunt(call, groups, ring, [(name, value) for name, value in headers])
+        call.hunt.first = first
+    # They are in the document again from the first time that it is written, even before anything goes on.
+    call.timers = {name: Timer(deadline, _NOT_YET) for name, deadline in deadlines.items()}
+    return Revived(call, deadlines)
+
+
+class _NotYet:
+    """The handle of a timer that is still to be started."""
+
+    def cancel(self) -> None:
+        """Do nothing: nothing was started."""
+
+
+_NOT_YET = _NotYet()
+
+
+def revive(revived: Revived) -> None:
+    """Set a call going where it stood: open transactions, repeated responses, timers.
+
+    What may have been stored and never sent is sent once more: a peer that has it already takes it for a
+    retransmission.
+    """
+    call = revived.call
+    _revive_timers(call, revived.deadlines)
+    _revive_caller(call)
+    for leg in call.legs:
+        _revive_callee(call, leg)
+    for each in (call.caller, *call.legs):
+        _revive_dialog(call, each)
+    crossings, call.crossings = call.crossings, []
+    for crossing in crossings:
+        crossing.resume()
+    for each in (call.caller, *call.legs):
+        if each.asking is not None:
+            _ask_again(call, each, each.asking)
+    call.revived()
+    if call.state is CallState.SETTING_UP and call.hunt is None and call.script is None and not call.more():
+        call.reject(Outcome(500, "Dialplan Lost"))
+    # Last, since a phone that is back already has the call stored: by now all of it is there again.
+    for each in (call.caller, *call.legs):
+        call.switch.returns.expect(each)
+    call.settle()
+
+
+def _revive_timers(call: Call, deadlines: dict[str, float]) -> None:
+    now = call.switch.wall_clock()
+    for name, deadline in deadlines.items():
+        if name not in call.timers:
+            continue  # what it was for has happened meanwhile
+        # Whoever answered while nobody listened is given the time to say so again.
+        earliest = now + GRACE if name == "ring" else now
+        call.arm(name, max(deadline, earliest) - now)
+    if call.state is CallState.TALKING and call.switch.settings.probe:
+        call.arm("probe", 1.0 + zlib.crc32(call.id.encode()) % AFTER_REVIVAL)
+
+
+def _revive_caller(call: Call) -> None:
+    """Go on with the transaction of the caller's INVITE."""
+    caller, stack = call.caller, call.switch.stack
+    if caller.flow is None:
+        return
+    if caller.is_open and caller.invite is not None:
+        caller.transaction = stack.restore_server(caller.invite, caller.flow, caller, caller.told)
+    elif caller.state is LegState.REFUSED and caller.told is not None:
+        caller.transaction = stack.restore_server(_answered(caller.told), caller.flow, caller, caller.told)
+    if caller.transaction is not None:
+        caller.transaction.local_tag = caller.local_tag
+
+
+def _revive_callee(call: Call, leg: Callee) -> None:
+    """Go on with the transaction of our INVITE to a leg."""
+    stack = call.switch.stack
+    if leg.state not in (LegState.CALLING, LegState.RINGING, LegState.CANCELLED):
+        return
+    if leg.flow is None or leg.invite is None:
+        if leg.state is LegState.CALLING and call.hunt is not None:
+            call.hunt.launch(leg)  # its address was still being looked up
+        elif not leg.is_open:
+            leg.state = LegState.ENDED
+        return
+    has_rung = leg.state is not LegState.CALLING and leg.rang_at is not None
+    is_away = isinstance(leg.flow, ReturningFlow)
+    transaction = stack.restore_client(
+        leg.invite, leg.flow, leg, PROCEEDING if has_rung or is_away else CALLING
+    )
+    if isinstance(transaction, ClientInvite):
+        transaction.holds_ack = True
+    leg.transaction = transaction
+    if leg.state is LegState.CANCELLED:
+        call.cancel_again(leg)
+    elif is_away:
+        leg.flow.send(transaction.wire)  # once it is back; what it has said meanwhile it then says again
+
+
+def _revive_dialog(call: Call, leg: Leg) -> None:
+    """Say again, inside the dialog, what the peer may not have heard."""
+    switch, flow = call.switch, leg.flow
+    if flow is None:
+        return
+    now = switch.wall_clock()
+    if leg.last_answer is not None and now < leg.last_answer_at + MEMORY:
+        switch.stack.restore_server(_answered(leg.last_answer), flow, None, leg.last_answer)
+    if leg.told is not None and leg.state is LegState.ANSWERED:
+        switch.stack.restore_server(_answered(leg.told), flow, None, leg.told)
+        if now < leg.told_at + MEMORY:
+            call.repeat_until_acknowledged(leg, leg.told)
+        else:
+            leg.told = None  # the peer has long forgotten that it asked, so that no ACK means nothing
+    if leg.ack is not None and leg.state is LegState.ANSWERED and call.caller.told is not None:
+        switch.send_in_dialog(leg, leg.ack)
+    if leg.asking is None and leg.state is LegState.HANGING_UP:
+        call.say_goodbye(leg)
+
+
+def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:
+    request = parse(asking)
+    if not isinstance(request, Request):
+        return
+    if leg.state is LegState.HANGING_UP:
+        call.switch.send_request_in_dialog(leg, request, leg)
+    elif leg.state is LegState.ANSWERED and leg.dialog and leg.dialog.local_cseq == request.cseq.number:
+        # With a higher number in use it was answered, or has lost its turn (RFC 3261 §12.2.2).
+        call.switch.send_request_in_dialog(leg, request, Probe(call, leg))
+
+
+def _answered(response: bytes) -> Request:
+    """Return as much of the request as its transaction needs that has got this response."""
+    message = parse(response)
+    headers = [(name, value) for name, value in message.headers.items() if name.lower() in _OF_TRANSACTION]
+    return Request(message.cseq.method, "sip:answered.invalid", headers)
+
+
+def _read_caller(call: Call, parts: list[Any]) -> Caller:
+    *common, progress = parts
+    invite = None if common[7] is None else parse(common[7].encode("latin-1"))
+    leg = Caller(call, common[1], common[2], common[10])
+    leg.progress = progress
+    _read_leg(leg, common, invite)
+    return leg
+
+
+def _read_callee(call: Call, index: int, parts: list[Any]) -> Callee:
+    *common, destination, has_authenticated = parts
+    invite = None if common[7] is None else parse(common[7].encode("latin-1"))
+    leg = Callee(call, index, common[1], common[2], common[10], _read_destination(destination))
+    leg.has_authenticated = has_authenticated
+    _read_leg(leg, common, invite)
+    return leg
+
+
+def _read_leg(leg: Leg, parts: list[Any], invite: Message | None) -> None:
+    state, _, _, flow, leg.source, leg.is_phone, dialog, _, leg.invite_cseq, ack, _, *times = parts
+    leg.state = LegState(state)
+    stack = leg.call.switch.stack
+    leg.flow = None if flow is None else stack.flow_from_key(flow) or stack.returning_flow(flow)
+    leg.dialog = None if dialog is None else Dialog.from_state(dialog)
+    leg.invite = invite if isinstance(invite, Request) else None
+    leg.ack = None if ack is None else ack.encode("latin-1")
+    leg.rang_at, leg.answered_at, leg.ended_at, outcome, leg.hung_up_by, leg.instance, *unheard = times
+    leg.outcome = None if outcome is None else Outcome(*outcome)
+    told, asking, last_answer = unheard
+    if told is not None:
+        leg.told, leg.told_at = told[0].encode("latin-1"), told[1]
+        leg.told_cseq = parse(leg.told).cseq.number
+    leg.asking = None if asking is None else asking.encode("latin-1")
+    if last_answer is not None:
+        leg.last_answer, leg.last_answer_at = last_answer[0].encode("latin-1"), last_answer[1]
+
+
+def _read_destination(parts: list[Any]) -> Destination:
+    destination = Destination(*parts)
+    destination.headers = [(name, value) for name, value in destination.headers]
+    if destination.provider is not None:
+        user_id, name = destination.provider
+        destination.provider = (user_id, name)
+    return destination

@@ -1,0 +1,43 @@
+"""What the switch needs of a dialplan's run, and what the run may ask of a call.
+
+The sandbox lives in another service; the two are joined in `app.py`. A run that waits holds nothing but its
+stored snapshot, so a call tells it what happened and it comes back with its next wish whenever it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from .choosing import Outcome
+from .hunt import LegResult
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["ScriptRun", "ScriptRunner"]
+
+
+class ScriptRun(Protocol):
+    """One run of a dialplan, as the call sees it."""
+
+    execution_id: str
+
+    def nobody_answered(self, outcome: Outcome, legs: Sequence[LegResult]) -> None:
+        """`dial()` returns: the script goes on."""
+
+    def answered(self, target: str) -> None:
+        """The two ends are joined; unless the script waits for the end, it is over."""
+
+    def call_ended(self, duration: float) -> None:
+        """An answered call is over after `duration` seconds."""
+
+    def caller_gone(self, outcome: Outcome) -> None:
+        """The caller gave up or was answered finally: the script is over."""
+
+
+class ScriptRunner(Protocol):
+    """Starts dialplans for calls."""
+
+    def start(self, call: Call, dialplan_id: int) -> ScriptRun | None:
+        """Start the live version of a dialplan for a call; `None` when there is no such dialplan."""

@@ -1,0 +1,500 @@
+"""The switch: the table of calls, and the pipeline step that every request which is not for the registrar ends at.
+
+A new INVITE becomes a `Call`; a request with a To tag finds its leg by that tag, which is ours and cannot be
+guessed. What a call needs of the world around it (flows, credentials, timers, the database) it asks of the
+switch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from sipwright.sdp import is_private
+from sipwright.sip import ParseError, Reject, Request, Response, Uri, digest
+from sipwright.sip.transaction import ClientInvite, ClientTransaction, ClientUser
+from sipwright.stack import Incoming, Stack
+from sipwright.transport import Flow, Target
+
+from .call import Call, Identity
+from .callback import ThirdPartyCall
+from .choosing import Outcome
+from .crossing import take_ack, take_request
+from .crossing_headers import SOURCE_HEADER, unknown_extensions
+from .destinations import Destinations
+from .durable import Handle
+from .hunt import RING_TIME, Hunt
+from .leg import Callee, Caller, Destination, Leg
+from .message import deliver_message, send_text
+from .returns import Returns
+from .revival import Revived, read_document, revive
+from .router import Decision, Router
+from .script import ScriptRunner
+from .watching import CallWatcher
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+__all__ = ["ALLOW", "Switch", "SwitchSettings", "SwitchSnapshot"]
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER, PRACK"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchSettings:
+    """What can be set: `public_address` for phones beside the switch, legs per call, calls at once.
+
+    `ring` is Timer C and `probe` how often the ends of a talking call are asked whether they are there, in seconds.
+    """
+
+    public_address: str | None = None
+    max_legs: int = 40
+    max_calls: int = 100_000
+    ring: float = RING_TIME
+    probe: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchSnapshot:
+    """How many calls there are, by state, and how many legs."""
+
+    calls: dict[str, int]
+    legs: int
+
+
+class StoredCall(Protocol):
+    """A row of the table `calls`."""
+
+    @property
+    def id(self) -> str:
+        """The call."""
+
+    @property
+    def document(self) -> bytes:
+        """Its state."""
+
+
+class Writer(Protocol):
+    """Group commit: `on_commit` runs once the row is in the database."""
+
+    def put(
+        self,
+        kind: str,
+        key: Hashable,
+        row: tuple[Any, ...] | None,
+        on_commit: Callable[[], None] | None = None,
+    ) -> None:
+        """Write a row, or delete it (`None`)."""
+
+
+class Switch:
+    """All calls of this node."""
+
+    allow = ALLOW
+
+    def __init__(
+        self, stack: Stack, router: Router, destinations: Destinations, writer: Writer, settings: SwitchSettings, *,
+        node: str, clock: Callable[[], float], wall_clock: Callable[[], float],
+        call_later: Callable[..., Handle], token: Callable[[], str], scripts: ScriptRunner | None = None,
+    ) -> None:  # fmt: skip
+        self.stack = stack
+        self.router = router
+        self.finder = destinations
+        self.writer = writer
+        self.settings = settings
+        self.node = node
+        self.clock = clock
+        self.wall_clock = wall_clock
+        self.call_later = call_later
+        self.token = token
+        self.scripts = scripts
+        self.watcher: CallWatcher | None = None
+        self.calls: dict[str, Call] = {}
+        self._legs: dict[str, Leg] = {}
+        self._active: Counter[int] = Counter()
+        self._revived: list[Revived] = []
+        self.returns = Returns(self, destinations.locations)
+
+    # The pipeline step.
+
+    def __call__(self, incoming: Incoming) -> bool:
+        """Take what belongs to calls: everything inside a dialog, and INVITE, ACK, CANCEL, BYE, MESSAGE outside."""
+        request = incoming.request
+        to_tag = request.to_tag
+        method = request.method
+        if to_tag is not None:
+            self._in_dialog(incoming, to_tag)
+        elif method == "INVITE":
+            self._invite(incoming)
+        elif method == "MESSAGE":
+            deliver_message(self, incoming)
+        elif method in ("BYE", "CANCEL", "INFO", "UPDATE", "PRACK", "NOTIFY", "REFER"):
+            incoming.reply_statelessly(481)
+        else:
+            return method == "ACK"
+        return True
+
+    def _in_dialog(self, incoming: Incoming, to_tag: str) -> None:
+        request = incoming.request
+        leg = self._legs.get(to_tag)
+        if leg is None or not self._is_of(leg, request):
+            if request.method != "ACK":
+                incoming.reply_statelessly(481)
+        elif request.method == "ACK":
+            take_ack(leg.call, leg, request)
+        else:
+            take_request(leg.call, leg, incoming)
+
+    @staticmethod
+    def _is_of(leg: Leg, request: Request) -> bool:
+        """Claim that all three parts of the dialog ID match (RFC 3261 §12.2.2), never just one."""
+        if leg.sip_call_id != request.call_id:
+            return False
+        if leg.dialog is not None:
+            return leg.dialog.remote_tag == request.from_tag
+        return leg.invite is not None and isinstance(leg, Caller) and leg.invite.from_tag == request.from_tag
+
+    def _invite(self, incoming: Incoming) -> None:
+        request = incoming.request
+        self._check(request)
+        decision = self.router.decide(incoming, is_internal=self.is_loop(incoming.flow))
+        if decision is None:
+            return
+        if len(self.calls) >= self.settings.max_calls:
+            raise Reject(503, "Too Many Calls", (("Retry-After", "10"),))
+        call = self._new_call(incoming, decision)
+        if self.watcher is not None:
+            self.watcher.call_begins(call, is_scripted=decision.dialplan_id is not None)
+        if decision.dialplan_id is not None and self.scripts is not None:
+            call.script = self.scripts.start(call, decision.dialplan_id)
+            if call.script is None:
+                call.reject(Outcome(500, "Dialplan Not Found"))
+            else:
+                call.execution_id = call.script.execution_id
+                call.changed()  # a run is never without its call, whatever it waits for
+        else:
+            self._call_without_script(call, decision)
+        call.settle()
+        if not call.is_stored_soon:
+            self.forget(call)
+            raise Reject(503, "Storage Unavailable", (("Retry-After", "10"),))
+
+    def _check(self, request: Request) -> None:
+        """Raise Reject for what RFC 3261 §8.2.2 and §16.3 forbid."""
+        max_forwards = request.max_forwards
+        if max_forwards is not None and max_forwards <= 0:
+            raise Reject(483)
+        unknown = unknown_extensions(request)
+        if unknown:
+            raise Reject(420, None, (("Unsupported", ", ".join(unknown)),))
+        if self._is_looped(request):
+            raise Reject(482)
+        if not request.contacts:
+            raise Reject(400, "INVITE Without Contact")
+        _ = request.record_route  # read now, because when the call is answered it is too late for a 400
+
+    def _is_looped(self, request: Request) -> bool:
+        """Claim that a request is one of ours, still open, that came back unchanged (RFC 3261 §16.3 step 4)."""
+        for via in request.vias:
+            if via.branch is not None and self.stack.is_own_address(via.host, via.port):
+                own = self.stack.layer.find_client(via.branch, request.method)
+                if own is not None and own.request.uri_text == request.uri_text:
+                    return True
+        return False
+
+    def _new_call(self, incoming: Incoming, decision: Decision) -> Call:
+        request = incoming.request
+        now = self.wall_clock()
+        account = decision.account
+        call = Call(
+            self, self.token(), Identity(decision.direction, account.id, account.user_id, account.domain), now
+        )
+        caller = call.caller = Caller(call, request.call_id, f"{call.id}.0", now)
+        caller.invite = request
+        caller.flow = incoming.flow
+        caller.source = incoming.flow.remote[0]
+        if self.is_loop(incoming.flow):
+            source, _, loops = (request.headers.get(SOURCE_HEADER) or "").partition(";loops=")
+            caller.source, call.loops = source or caller.source, int(loops or 0)
+        caller.is_phone = decision.direction == "out"
+        if incoming.flow.is_reliable:
+            caller.instance = request.contacts[0].param("+sip.instance")
+        caller.transaction = incoming.open(caller)
+        caller.transaction.local_tag = caller.local_tag
+        call.from_text = str(request.from_.uri)
+        call.to_text = request.uri_text
+        call.dialled_user = decision.dialled.user or ""
+        call.max_forwards = (request.max_forwards or 70) - 1 if request.max_forwards is not None else 70
+        self.calls[call.id] = call
+        self._active[account.user_id] += 1
+        self.remember(caller)
+        return call
+
+    def _call_without_script(self, call: Call, decision: Decision) -> None:
+        """Ring the phones of a local account (SYSTEM.md, "How a call is decided")."""
+        account = decision.account
+        if decision.direction == "out":
+            dialled = decision.dialled
+            domain = self.router.accounts.served_domain(dialled.host, dialled.port)
+            found = self.router.find(dialled.user or "", domain) if domain is not None else None
+            if found is None:
+                call.reject(Outcome(404, "Not Found"))
+                return
+            destinations = self.finder.of_account(call, found)
+        else:
+            destinations = self.finder.phones(account)
+        if destinations:
+            call.hunt = Hunt(call, [], self.settings.ring)
+            call.hunt.start(destinations)
+        else:
+            call.reject(Outcome(480, "Not Registered"))
+
+    # What calls ask for.
+
+    def remember(self, leg: Leg) -> None:
+        """Let requests find a leg by its tag."""
+        self._legs[leg.local_tag] = leg
+        if self.watcher is not None:
+            self.watcher.leg_begins(leg)
+
+    def forget(self, call: Call) -> None:
+        """Drop a call that is over."""
+        if self.calls.pop(call.id, None) is None:
+            return
+        if self.watcher is not None:
+            self.watcher.call_ends(call)
+        call.disarm_all()
+        for leg in (call.caller, *call.legs):
+            self._legs.pop(leg.local_tag, None)
+        user_id = call.identity.user_id
+        self._active[user_id] -= 1
+        if not self._active[user_id]:
+            del self._active[user_id]
+
+    def call_back(
+        self,
+        identity: Identity,
+        sender: str,
+        a: list[list[str]],
+        b: list[list[str]],
+        *,
+        delay: float,
+        ring: float,
+    ) -> str:
+        """Call `a`, then `b`, and join them; returns the id of that call, which is in the database with what else
+        is written in this turn of the event loop.
+
+        Raises:
+            Reject: There are too many calls.
+        """
+        if len(self.calls) >= self.settings.max_calls:
+            raise Reject(503, "Too Many Calls")
+        call = ThirdPartyCall.between(self, identity, sender, a, b, delay=delay, ring=ring)
+        self.calls[call.id] = call
+        self._active[identity.user_id] += 1
+        self.remember(call.caller)
+        if self.watcher is not None:
+            self.watcher.call_begins(call, is_scripted=True)
+        call.settle()
+        return call.id
+
+    def send_text(
+        self, identity: Identity, sender: str, legs: list[str], text: str, then: Callable[[bool], None]
+    ) -> None:
+        """Send a text to every phone that `legs` lead to; `then` is told whether somebody took it."""
+        send_text(self, identity, sender, legs, text, then)
+
+    def active_calls(self, user_id: int) -> int:
+        """Return how many calls of a user are in progress."""
+        return self._active[user_id]
+
+    def destinations(self, call: Call, text: str) -> list[Destination]:
+        """Return what one leg of a dial string rings."""
+        return self.finder.of_text(call, text)
+
+    def reach(self, destination: Destination, then: Callable[[Target | None, Flow | None], None]) -> None:
+        """Find the way to a destination; `then` gets `None` when there is none."""
+        if destination.flow is not None:
+            flow = self.stack.flow_from_key(destination.flow)
+            if flow is None:
+                self.returns.await_phone(destination, then)
+            else:
+                then(None, flow)
+        else:
+            hop = destination.route[0].strip("<>") if destination.route else destination.uri
+            self._resolve(hop, then)
+
+    def _resolve(self, hop: str, then: Callable[[Target | None, Flow | None], None]) -> None:
+        try:
+            uri = Uri.parse(hop)
+        except ParseError:
+            then(None, None)
+            return
+        self.stack.reach(uri, then)
+
+    def send_invite(self, leg: Callee, invite: Request) -> ClientTransaction:
+        """Start the INVITE transaction of a leg."""
+        assert leg.flow is not None
+        transaction = self.start(invite, leg.flow, leg)
+        if isinstance(transaction, ClientInvite):
+            transaction.holds_ack = True
+        return transaction
+
+    def send_request_in_dialog(self, leg: Leg, request: Request, user: Any) -> ClientTransaction | None:
+        """Send a request inside a dialog, to where the dialog leads now."""
+        return self._on_way(leg, lambda flow: self.start(request, flow, user))
+
+    def send_in_dialog(self, leg: Leg, data: bytes) -> None:
+        """Send an ACK, which has no transaction."""
+        self._on_way(leg, partial(_send, data))
+
+    def _on_way(self, leg: Leg, send: Callable[[Flow], T]) -> T | None:
+        """Use the flow of a phone; to anyone else, what the dialog's next hop says (RFC 3261 §12.2.1.1)."""
+        flow, dialog = leg.flow, leg.dialog
+        if flow is None or dialog is None:
+            return None
+        if leg.is_phone or flow.is_reliable:
+            return send(self.returns.usable(leg, flow) if flow.is_reliable else flow)
+        try:
+            uri = Uri.parse(dialog.next_hop())
+        except ParseError:
+            return send(flow)
+        host, port = flow.remote
+        if (uri.host == host and (uri.port or 5060) == port) or (
+            is_private(uri.host) and not is_private(host)
+        ):
+            return send(flow)
+        self._resolve(str(uri), lambda _target, found: _discard(send(found or flow)))
+        return None
+
+    def answer_challenge(self, leg: Leg, request: Request, response: Response) -> tuple[str, str] | None:
+        """Return the header that answers a provider's challenge with that provider's credentials.
+
+        Nobody but a provider gets an answer, and only for its own leg (RFC 3261 §22).
+        """
+        if (
+            response.status not in (401, 407)
+            or not isinstance(leg, Callee)
+            or leg.destination.provider is None
+        ):
+            return None
+        provider = self.router.accounts.provider(*leg.destination.provider)
+        if provider is None:
+            return None
+        asked, answered = ("www-authenticate", "Authorization") if response.status == 401 else (
+            "proxy-authenticate", "Proxy-Authorization")  # fmt: skip
+        username = provider.auth_username or provider.username
+
+        def ha1_for(realm: str, algorithm: str) -> str:
+            return digest.ha1(username, realm, provider.password, algorithm)
+
+        value = digest.answer(
+            response.headers.get_all(asked), request.method, request.uri_text, username, ha1_for, self.token()
+        )
+        return None if value is None else (answered, value)
+
+    def start(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
+        """Send a request that has its Via already, in a transaction of its own."""
+        return self.stack.start_client(request, flow, user)
+
+    def new_via(self, flow: Flow) -> str:
+        """Return a Via for a new request on a flow."""
+        return self.stack.via_for(flow, self.stack.new_branch())
+
+    def revive(self, rows: Iterable[StoredCall]) -> dict[str, Call]:
+        """Go on with the calls of an earlier process; returns those whose script waits, by execution id.
+
+        The scripts must be attached before time goes on. A call that cannot be read is left in the database and logged.
+        """
+        revived = []
+        for row in rows:
+            try:
+                revived.append(read_document(self, row.id, row.document))
+            except (ValueError, TypeError, IndexError, KeyError) as error:
+                log.error("call lost", call=row.id, error=str(error))
+        waiting = {}
+        for one in revived:
+            call = one.call
+            self.calls[call.id] = call
+            self._active[call.identity.user_id] += 1
+            for leg in (call.caller, *call.legs):
+                self.remember(leg)
+            if self.watcher is not None:
+                self.watcher.call_begins(call, is_scripted=call.identity.dialplan_id is not None)
+            if call.execution_id is not None:
+                waiting[call.execution_id] = call
+        self._revived = revived
+        return waiting
+
+    def resume(self) -> None:
+        """Set the revived calls going; the transports must be open."""
+        self.returns.began()
+        revived, self._revived = self._revived, []
+        for one in revived:
+            try:
+                revive(one)
+            except Exception:  # one call must not cost the others
+                log.exception("call not revived", call=one.call.id)
+
+    def stray_response(self, response: Response, flow: Flow) -> None:
+        """Acknowledge what comes again after its transaction has ended, perhaps with an earlier process.
+
+        A 2xx gets the ACK of its leg (RFC 3261 §13.2.2.4). Any other final response gets one like that of its
+        transaction (§17.1.1.3), so that its sender stops.
+        """
+        if not response.is_final or response.cseq.method != "INVITE" or response.from_tag is None:
+            return
+        if not response.is_success:
+            ack = _ack_for(response)
+            if ack is not None:
+                _send(bytes(ack), flow)
+            return
+        leg = self._legs.get(response.from_tag)
+        if leg is None or leg.sip_call_id != response.call_id:
+            return
+        if leg.ack is not None and response.cseq.number == leg.invite_cseq:
+            _send(leg.ack, leg.flow or flow)
+
+    def is_loop(self, flow: Flow) -> bool:
+        """Claim that a flow joins two calls of this switch."""
+        return flow.protocol == "loop"
+
+    def snapshot(self) -> SwitchSnapshot:
+        """Return the numbers that the faces show."""
+        return SwitchSnapshot(
+            dict(Counter(call.state.value for call in self.calls.values())), len(self._legs)
+        )
+
+
+def _ack_for(response: Response) -> Request | None:
+    """Build the ACK to a failure from that alone: it is matched by its branch, whatever its Request-URI (§17.2.3)."""
+    headers = response.headers
+    pairs = [
+        ("Via", str(response.top_via)),
+        ("Max-Forwards", "70"),
+        ("From", headers.get("From") or ""),
+        ("To", headers.get("To") or ""),
+        ("Call-ID", response.call_id),
+        ("CSeq", f"{response.cseq.number} ACK"),
+    ]
+    try:
+        return Request("ACK", str(response.to.uri), pairs)
+    except ValueError:  # nobody could read it, so its sender has to give up by himself
+        return None
+
+
+def _discard(value: object) -> None:
+    """Take a value that nobody wants."""
+
+
+def _send(data: bytes, flow: Flow) -> None:
+    try:
+        flow.send(data)
+    except OSError:
+        pass  # as lost as a datagram on the way; the peer asks again by repeating its 2xx

@@ -1,0 +1,318 @@
+"""A switch on a network in memory: virtual time, phones that say what a test tells them, a database that is a dict.
+
+The writer commits when `commit` is called, or at once while `is_eager`: so a test can look at what was told before.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+
+from sipwright.services.switch import Destinations, DialLeg, Router, Switch, SwitchSettings
+from sipwright.sip import Reject, Request, Response, parse
+from sipwright.stack import Pipeline, Stack
+from sipwright.transport import MemoryNetwork, Resolver
+from sipwright.transport.loop import LoopTransport
+
+SDP = "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+
+@dataclass
+class Account:
+    id: int
+    username: str
+    user_id: int = 1
+    domain: str = "example.org"
+    out_plan: int | None = None
+    in_plan: int | None = None
+    is_enabled: bool = True
+
+
+@dataclass
+class Provider:
+    name: str
+    server: str
+    user_id: int = 1
+    username: str = "me"
+    auth_username: str | None = None
+    password: str = "pw"
+    from_template: str | None = None
+    outbound_proxy: str | None = None
+    is_enabled: bool = True
+
+
+@dataclass
+class Binding:
+    uri: str
+    source: str
+    path: list[str] = field(default_factory=list)
+    instance: str | None = None
+
+
+class Accounts:
+    """The directory, and the authenticator that believes everybody."""
+
+    def __init__(self):
+        self.accounts = {}
+        self.providers = {}
+        self.bindings = {}
+
+    def served_domain(self, host, port):
+        return "example.org" if host in ("example.org", "10.0.0.1") else None
+
+    def account(self, username, domain):
+        return self.accounts.get(username)
+
+    def provider(self, user_id, name):
+        return self.providers.get(name)
+
+    def authenticate(self, incoming, domain):
+        return self.accounts.get(incoming.request.from_.uri.user)
+
+    def targets(self, account_id, now):
+        return self.bindings.get(account_id, [])
+
+
+class Database:
+    """Rows by kind and key, committed all at once."""
+
+    def __init__(self):
+        self.rows = {"call": {}, "cdr": {}}
+        self.is_eager = True
+        self.is_full = False
+        self._waiting = []
+
+    def put(self, kind, key, row, on_commit=None):
+        if self.is_full:
+            raise Reject(503)
+        self._waiting.append((kind, key, row, on_commit))
+
+    def commit(self):
+        waiting, self._waiting = self._waiting, []
+        for kind, key, row, _ in waiting:
+            if row is None:
+                self.rows[kind].pop(key, None)
+            else:
+                self.rows[kind][key] = row
+        for *_, on_commit in waiting:
+            if on_commit is not None:
+                on_commit()
+        return bool(waiting)
+
+
+class Phone:
+    """An address that keeps what it hears and says what it is told."""
+
+    def __init__(self, bench, name, host, port=5060, protocol="udp"):
+        self.bench = bench
+        self.name = name
+        self.address = f"{host}:{port}"
+        self.host = host
+        self.transport = bench.network.transport(host, port, protocol)
+        self.transport.on_message = lambda data, flow: self.heard.append(parse(data))
+        self.flow = self.transport.flow(("10.0.0.1", 5060))
+        self.heard = []
+        self.cseq = itertools.count(1)
+
+    def send(self, message):
+        self.flow.send(bytes(message))
+        self.bench.run(0.05)
+
+    def clear(self):
+        self.heard.clear()
+
+    def request(self, method, uri, *, to=None, call_id="call-1", cseq=None, tag="caller", branch=None, body=None,
+                headers=()):  # fmt: skip
+        number = next(self.cseq) if cseq is None else cseq
+        branch = branch or f"z9hG4bK-{self.name}-{method}-{number}-{call_id}"
+        lines = [
+            ("Via", f"SIP/2.0/UDP {self.address};branch={branch};rport"),
+            ("Max-Forwards", "70"),
+            ("From", f"<sip:{self.name}@{self.domain}>;tag={tag}"),
+            ("To", to or f"<{uri}>"),
+            ("Call-ID", call_id),
+            ("CSeq", f"{number} {method if method != 'ACK' else 'ACK'}"),
+            ("Contact", f"<sip:{self.name}@{self.address}>"),
+            *headers,
+        ]
+        if body is not None:
+            lines.append(("Content-Type", "application/sdp"))
+        return Request(method, uri, lines, (body or "").encode())
+
+    domain = "elsewhere.net"
+
+    def invite(self, uri="sip:bob@example.org", **options):
+        options.setdefault("body", SDP.format(self.host))
+        request = self.request("INVITE", uri, **options)
+        self.send(request)
+        return request
+
+    def answer(self, request, status, *, tag=None, body=None, headers=()):
+        lines = [(name, value) for name, value in request.headers.items()
+                 if name.lower() in ("via", "from", "call-id", "cseq", "record-route")]  # fmt: skip
+        to = request.headers.get("To")
+        lines.append(("To", to if ";tag=" in to or status == 100 else f"{to};tag={tag or self.name}"))
+        lines.append(("Contact", f"<sip:{self.name}@{self.address}>"))
+        lines += headers
+        if body is not None:
+            lines.append(("Content-Type", "application/sdp"))
+        self.send(Response(status, None, lines, (body or "").encode()))
+
+    def in_dialog(self, method, message, **options):
+        """Make a request inside the dialog that `message` (a 2xx heard, or an INVITE heard) belongs to."""
+        target = str(message.contacts[0].uri)
+        if isinstance(message, Response):
+            to = message.headers.get("To")
+            return self.request(
+                method, target, to=to, call_id=message.call_id, tag=message.from_tag, **options
+            )
+        request = self.request(
+            method, target, to=message.headers.get("From"), call_id=message.call_id, **options
+        )
+        request.headers.set("From", f"{message.headers.get('To')};tag={self.name}")
+        return request
+
+    def ack(self, response, **options):
+        self.send(self.in_dialog("ACK", response, cseq=response.cseq.number,
+                                 branch=f"z9hG4bK-ack-{response.cseq.number}", **options))  # fmt: skip
+
+    def statuses(self, method="INVITE"):
+        return [m.status for m in self.heard if isinstance(m, Response) and m.cseq.method == method]
+
+    def methods(self):
+        return [m.method for m in self.heard if isinstance(m, Request)]
+
+    def last(self, what):
+        """Return the last request of a method, or the last response of a status, that was heard."""
+        for message in reversed(self.heard):
+            if isinstance(message, Request) and message.method == what:
+                return message
+            if isinstance(message, Response) and message.status == what:
+                return message
+        raise AssertionError(f"{self.name} heard no {what}: {[str(m) for m in self.heard]}")
+
+
+class Bench:
+    """The switch, and everything around it."""
+
+    def __init__(self, **settings):
+        self.network = MemoryNetwork(delay=0.001)
+        self.accounts = Accounts()
+        self.database = Database()
+        self.settings = SwitchSettings(**settings)
+        self.counter = itertools.count(1)
+        self.failures = []
+        self.start()
+
+    def start(self):
+        network = self.network
+        transports = [
+            network.transport("10.0.0.1", 5060),
+            LoopTransport(lambda callback, *arguments: network.call_later(0.0, lambda: callback(*arguments))),
+            network.transport("10.0.0.1", 5060, "tcp"),
+        ]
+        self.pipeline = Pipeline()
+        self.stack = Stack(
+            transports, self.pipeline, Resolver(clock=network.clock), clock=network.clock,
+            call_later=network.call_later, random_token=lambda: f"{next(self.counter):016x}",
+        )  # fmt: skip
+        router = Router(self.accounts, self.accounts)
+        finder = Destinations(self.accounts, self.accounts, router.find, network.clock, read_leg)
+        self.switch = Switch(
+            self.stack, router, finder, self.database, self.settings, node="n1", clock=network.clock,
+            wall_clock=network.clock, call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
+        )  # fmt: skip
+        self.stack.on_stray_response = self.switch.stray_response
+        self.pipeline.steps = (self.switch,)
+
+    def restart(self):
+        """Kill the process, and start another one on the same database."""
+        for transport in self.stack.transports:
+            transport.on_message = lambda data, flow: None
+        for transport in (self.stack.transports[0], self.stack.transports[2]):
+            self.network.detach(transport)
+        self.network._events.clear()
+        rows = [Row(key, row[-1]) for key, row in self.database.rows["call"].items()]
+        self.start()
+        self.switch.revive(rows)
+        self.switch.resume()
+        self.run(0.05)
+
+    def run(self, seconds):
+        end = self.network.now + seconds
+        while self.network.now < end:
+            self.network.advance(min(0.005, end - self.network.now))
+            while self.database.is_eager and self.database.commit():
+                pass
+
+    def phone(self, name, host, **options):
+        return Phone(self, name, host, **options)
+
+    def account(self, name, *phones, **options):
+        """Make an account whose phones are registered."""
+        account = Account(len(self.accounts.accounts) + 1, name, **options)
+        self.accounts.accounts[name] = account
+        self.accounts.bindings[account.id] = [
+            Binding(f"sip:{phone.name}@{phone.address}", f"udp/10.0.0.1:5060/{phone.address}")
+            for phone in phones
+        ]
+        return account
+
+    def cdrs(self):
+        """Return (leg, status, hung up by) of every CDR, in order."""
+        return [(row[1], row[14], row[16]) for _, row in sorted(self.database.rows["cdr"].items())]
+
+    def is_empty(self):
+        """Nothing of any call is left anywhere."""
+        self.run(200)
+        return (len(self.switch.calls), len(self.switch._legs), len(self.stack.layer),
+                len(self.database.rows["call"])) == (0, 0, 0, 0)  # fmt: skip
+
+
+@dataclass
+class Row:
+    id: str
+    document: bytes
+
+
+def read_leg(text):
+    """Read `user@host`, optionally with `;delay=2` and the like behind it."""
+    target, *options = text.split(";")
+    user, _, host = target.rpartition("@")
+    host, _, port = host.partition(":")
+    values = {key: value for key, _, value in (option.partition("=") for option in options)}
+    return DialLeg(
+        target, user, host, int(port) if port else None, delay=float(values.get("delay", 0)),
+        mangle=values.get("mangle") != "false", limit=float(values["limit"]) if "limit" in values else None,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+@pytest.fixture
+def alice(bench):
+    return bench.phone("alice", "20.0.0.1")
+
+
+@pytest.fixture
+def bob(bench):
+    phone = bench.phone("bob", "30.0.0.1")
+    bench.account("bob", phone)
+    return phone
+
+
+@pytest.fixture
+def talking(bench, alice, bob):
+    """A call from alice to bob that is answered: the 2xx that alice heard, and the INVITE that bob heard."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    return ok, invite

@@ -1,0 +1,170 @@
+"""Calls that the switch makes by itself: a, then b, joined without any media of ours (RFC 3725, flow IV)."""
+
+import pytest
+
+from sipwright.services.switch import Identity
+from sipwright.sip import Request
+
+from .conftest import SDP
+
+
+@pytest.fixture
+def begin(bench):
+    def begin(a="alice@local", b="bob@local", **options):
+        identity = Identity("callback", 1, 1, "example.org")
+        options = {"delay": 0.0, "ring": 60.0, **options}
+        bench.switch.call_back(identity, "sip:alice@example.org", [[a]], [[b]], **options)
+        bench.run(0.05)
+
+    return begin
+
+
+@pytest.fixture
+def phones(bench, alice, bob):
+    bench.account("alice", alice)
+    return alice, bob
+
+
+def join(bench, a, b):
+    """Answer on both ends; returns what a and b heard of the other."""
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    b.answer(b.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    offer = a.last("INVITE")
+    a.answer(offer, 200, body=SDP.format("20.0.0.1"))
+    return offer, b.last("ACK")
+
+
+def test_both_answer_and_hear_each_other(bench, begin, phones):
+    a, b = phones
+    begin()
+    offer, ack = join(bench, a, b)
+
+    assert b.last("INVITE").body == b""
+    assert b"30.0.0.1" in offer.body
+    assert b"20.0.0.1" in ack.body
+    assert a.methods() == ["INVITE", "ACK", "INVITE", "ACK"]
+    assert b.methods() == ["INVITE", "ACK"]
+
+
+def test_either_end_hangs_up(bench, begin, phones):
+    a, b = phones
+    begin()
+    join(bench, a, b)
+    a.send(a.in_dialog("BYE", a.heard[0]))
+    b.answer(b.last("BYE"), 200)
+
+    assert bench.cdrs()[1:] == [(1, 200, "callee"), (2, 200, "callee")]
+    assert bench.is_empty()
+
+
+def test_b_does_not_answer_and_a_is_told_good_bye(bench, begin, phones):
+    a, b = phones
+    begin()
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    b.answer(b.last("INVITE"), 486)
+    a.answer(a.last("BYE"), 200)
+
+    assert a.last("BYE").headers.get("reason") == "SIP;cause=486"
+    assert bench.is_empty()
+
+
+def test_a_does_not_answer_and_b_is_never_called(bench, begin, phones):
+    a, b = phones
+    begin()
+    a.answer(a.last("INVITE"), 603)
+
+    assert b.heard == []
+    assert bench.is_empty()
+
+
+def test_a_hangs_up_while_b_rings(bench, begin, phones):
+    a, b = phones
+    begin()
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    b.answer(b.last("INVITE"), 180)
+    a.send(a.in_dialog("BYE", a.heard[0]))
+    b.answer(b.last("CANCEL"), 200)
+    b.answer(b.last("INVITE"), 487)
+
+    assert a.statuses("BYE") == [200]
+    assert bench.is_empty()
+
+
+def test_a_ring_time_that_is_over_ends_it(bench, begin, phones):
+    a, _ = phones
+    begin(ring=5.0)
+    a.answer(a.last("INVITE"), 180)
+    bench.run(6)
+    a.answer(a.last("CANCEL"), 200)
+    a.answer(a.last("INVITE"), 487)
+
+    assert bench.is_empty()
+
+
+def test_it_begins_after_its_delay_whatever_happens_in_between(bench, begin, phones):
+    a, _ = phones
+    begin(delay=10.0)
+    bench.run(3)
+    bench.restart()
+    bench.run(6)
+    before = list(a.heard)
+    bench.run(1.3)
+
+    assert before == []
+    assert a.methods() == ["INVITE"]
+
+
+def invites(phone):
+    return [message for message in phone.heard if isinstance(message, Request) and message.method == "INVITE"]
+
+
+def test_it_goes_on_after_a_restart_while_b_rings(bench, begin, phones):
+    a, b = phones
+    begin()
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    b.answer(b.last("INVITE"), 180)
+    bench.restart()
+    b.answer(b.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+
+    assert b"20.0.0.1" in b.last("ACK").body
+    assert len({message.top_via.branch for message in invites(b)}) == 1
+
+
+def test_a_restart_in_the_middle_of_joining_repeats_the_same_request(bench, begin, phones):
+    a, b = phones
+    begin()
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    b.answer(b.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    offered = a.last("INVITE")
+    bench.restart()
+    bench.run(1)
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+
+    assert (a.last("INVITE").top_via.branch, a.last("INVITE").cseq) == (offered.top_via.branch, offered.cseq)
+    assert b"20.0.0.1" in b.last("ACK").body
+    assert [call.state.value for call in bench.switch.calls.values()] == ["talking"]
+
+
+def test_a_collision_is_tried_again(bench, begin, phones):
+    a, b = phones
+    begin()
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    b.answer(b.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    a.answer(a.last("INVITE"), 491)
+    bench.run(3)
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+
+    assert b"20.0.0.1" in b.last("ACK").body
+
+
+def test_an_answer_without_offer_ends_it(bench, begin, phones):
+    a, b = phones
+    begin()
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    b.answer(b.last("INVITE"), 200)
+    a.answer(a.last("BYE"), 200)
+    b.answer(b.last("BYE"), 200)
+
+    assert b.methods() == ["INVITE", "ACK", "BYE"]
+    assert bench.is_empty()

@@ -1,0 +1,210 @@
+"""Requests inside an answered call: they cross to the other end, and their answers come back."""
+
+import pytest
+from tests.services.switch.conftest import SDP
+
+HOLD = SDP.format("20.0.0.1") + "a=sendonly\r\n"
+
+
+def reinvite(phone, message, **options):
+    request = phone.in_dialog("INVITE", message, **options)
+    phone.send(request)
+    return request
+
+
+def test_hold_crosses_with_the_other_legs_cseq_and_tags(bench, alice, bob, talking):
+    ok, first = talking
+    reinvite(alice, ok, body=HOLD)
+    hold = bob.last("INVITE")
+    bob.answer(hold, 200, body=SDP.format("30.0.0.1"))
+    answer = alice.last(200)
+    alice.ack(answer)
+
+    assert (hold.cseq.number, hold.call_id, hold.from_tag) == (2, first.call_id, first.from_tag)
+    assert b"a=sendonly" in hold.body
+    assert answer.cseq.number == 2
+    assert bob.methods() == ["INVITE", "ACK", "INVITE", "ACK"]
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_the_callee_may_change_the_call_too(bench, alice, bob, talking):
+    _, first = talking
+    reinvite(bob, first, body=SDP.format("30.0.0.1"), cseq=70)
+    at_alice = alice.last("INVITE")
+    alice.answer(at_alice, 200, body=SDP.format("20.0.0.1"))
+    bob.ack(bob.last(200))
+
+    assert bob.statuses() == [200]
+    assert alice.methods() == ["INVITE", "ACK"]
+
+
+def test_an_offer_in_the_200_is_answered_in_the_ack(bench, alice, bob, talking):
+    """RFC 3264 §4 by way of RFC 3261 §13.2.1: a re-INVITE without SDP asks the other end for an offer."""
+    ok, _ = talking
+    bob.clear()
+    reinvite(alice, ok)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    assert bob.methods() == ["INVITE"]
+
+    alice.ack(alice.last(200), body=SDP.format("20.0.0.1"))
+    assert bob.methods() == ["INVITE", "ACK"]
+    assert bob.last("ACK").body == SDP.format("20.0.0.1").encode()
+
+
+def test_a_call_without_sdp_is_set_up_by_an_offer_in_the_200(bench, alice, bob):
+    alice.invite(body=None)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    assert bob.methods() == ["INVITE"]
+
+    alice.ack(alice.last(200), body=SDP.format("20.0.0.1"))
+    assert bob.last("ACK").body == SDP.format("20.0.0.1").encode()
+
+
+def test_glare_is_answered_491(bench, alice, bob, talking):
+    """§14.1: both ends change the call at once; the second one waits."""
+    ok, first = talking
+    reinvite(alice, ok, body=HOLD)
+    reinvite(bob, first, body=HOLD, cseq=70)
+
+    assert bob.statuses() == [491]
+
+
+def test_a_second_invite_of_the_same_end_is_answered_500(bench, alice, bob, talking):
+    ok, _ = talking
+    reinvite(alice, ok, body=HOLD)
+    reinvite(alice, ok, body=HOLD)
+
+    assert alice.last(500).headers.get("Retry-After") is not None
+
+
+def test_after_a_refused_change_the_call_goes_on(bench, alice, bob, talking):
+    ok, first = talking
+    reinvite(alice, ok, body=HOLD)
+    bob.answer(bob.last("INVITE"), 488)
+    assert alice.statuses()[-1] == 488
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+    reinvite(bob, first, body=HOLD, cseq=70)
+    assert "INVITE" in alice.methods()
+
+
+@pytest.mark.parametrize("status", [408, 481])
+def test_an_end_that_does_not_know_the_call_any_more_ends_it(bench, alice, bob, talking, status):
+    """§12.2.1.2: 408 and 481 to a request inside a dialog mean that the dialog is gone."""
+    ok, _ = talking
+    reinvite(alice, ok, body=HOLD)
+    bob.answer(bob.last("INVITE"), status)
+
+    assert "BYE" in alice.methods()
+    assert "BYE" in bob.methods()
+
+
+def test_a_cancelled_change_is_cancelled_on_the_other_leg(bench, alice, bob, talking):
+    ok, _ = talking
+    change = reinvite(alice, ok, body=HOLD)
+    bob.answer(bob.last("INVITE"), 180)
+    cancel = alice.in_dialog("CANCEL", ok, cseq=change.cseq.number, branch=change.top_via.branch)
+    alice.send(cancel)
+    bob.answer(bob.last("CANCEL"), 200)
+    bob.answer(bob.last("INVITE"), 487)
+
+    assert alice.statuses("CANCEL") == [200]
+    assert alice.statuses()[-1] == 487
+
+
+@pytest.mark.parametrize("method", ["INFO", "UPDATE", "MESSAGE", "NOTIFY", "OPTIONS", "REFER"])
+def test_other_requests_cross_in_both_directions(bench, alice, bob, talking, method):
+    ok, first = talking
+    alice.send(alice.in_dialog(method, ok, headers=(("X-Test", "over"),)))
+    crossed = bob.last(method)
+    bob.answer(crossed, 202)
+    bob.send(bob.in_dialog(method, first, cseq=70))
+    alice.answer(alice.last(method), 200)
+
+    assert crossed.headers.get("X-Test") == "over"
+    assert (alice.statuses(method), bob.statuses(method)) == ([202], [200])
+
+
+def test_an_unknown_method_is_answered_405_with_allow(bench, alice, bob, talking):
+    ok, _ = talking
+    alice.send(alice.in_dialog("DANCE", ok))
+
+    assert "INVITE" in alice.last(405).headers.get("Allow")
+
+
+def test_a_lower_cseq_is_answered_500(bench, alice, bob, talking):
+    ok, _ = talking
+    alice.send(alice.in_dialog("INFO", ok, cseq=0))
+
+    assert alice.statuses("INFO") == [500]
+
+
+@pytest.mark.parametrize("change", ["call_id", "tag", "to"])
+def test_a_dialog_is_found_by_all_three_of_its_parts_only(bench, alice, bob, talking, change):
+    """The old service matched a single tag: whoever guessed it could end the calls of others."""
+    ok, _ = talking
+    options = {"call_id": ok.call_id, "tag": ok.from_tag, "to": ok.headers.get("To")}
+    options[change] = "<sip:bob@example.org>;tag=wrong" if change == "to" else "wrong"
+    alice.send(alice.request("BYE", str(ok.contacts[0].uri), **options))
+
+    assert alice.statuses("BYE") == [481]
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_a_repeated_200_is_acknowledged_again(bench, alice, bob, talking):
+    """§13.2.2.4: our ACK was lost, so the phone asks once more, even after the transaction has ended."""
+    _, first = talking
+    bench.run(60)
+    bob.clear()
+    bob.answer(first, 200, body=SDP.format("30.0.0.1"))
+
+    assert bob.methods() == ["ACK"]
+
+
+def test_both_ends_hanging_up_at_once_end_the_call_once(bench, alice, bob, talking):
+    ok, first = talking
+    alice.flow.send(bytes(alice.in_dialog("BYE", ok)))
+    bob.flow.send(bytes(bob.in_dialog("BYE", first, cseq=70)))
+    bench.run(0.1)
+
+    assert (alice.statuses("BYE"), bob.statuses("BYE")) == ([200], [200])
+    assert bench.is_empty()
+
+
+def test_a_change_that_is_still_open_when_the_call_ends_is_answered_487(bench, alice, bob, talking):
+    """§15.1.2: otherwise both its transactions would wait for ever for an answer that nobody will give."""
+    ok, first = talking
+    reinvite(alice, ok, body=HOLD)
+    bob.answer(bob.last("INVITE"), 100)
+    bob.send(bob.in_dialog("BYE", first, cseq=70))
+    bench.run(200)
+
+    assert 487 in alice.statuses()
+    assert "CANCEL" in bob.methods()
+    assert len(bench.stack.layer) == 0
+
+
+def test_a_change_that_nobody_answers_is_cancelled_when_a_call_would_be(bench, alice, bob, talking):
+    """Otherwise neither end could ever change the call again."""
+    ok, _ = talking
+    reinvite(alice, ok, body=HOLD)
+    bob.answer(bob.last("INVITE"), 100)
+    bench.run(179)
+    before = bob.methods()
+    bench.run(40)
+
+    assert "CANCEL" not in before
+    assert "CANCEL" in bob.methods()
+    assert alice.statuses()[-1] == 487
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_a_change_with_a_contact_that_cannot_be_read_is_answered_400(bench, alice, bob, talking):
+    ok, _ = talking
+    request = alice.in_dialog("INVITE", ok, body=HOLD)
+    alice.flow.send(bytes(request).replace(b"Contact: <sip:alice@", b"Contact: <sip:alice@@@"))
+    bench.run(0.1)
+
+    assert alice.statuses()[-1] == 400
+    assert bob.methods() == ["INVITE", "ACK"]
+    assert bench.switch.snapshot().calls == {"talking": 1}

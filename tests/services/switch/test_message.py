@@ -1,0 +1,35 @@
+"""MESSAGE outside a dialog (RFC 3428)."""
+
+import pytest
+
+
+def text(phone, uri="sip:bob@example.org"):
+    request = phone.request("MESSAGE", uri, headers=(("Content-Type", "text/plain"),))
+    request.body = b"hello"
+    phone.send(request)
+
+
+def test_a_message_reaches_every_phone_and_the_first_200_is_the_answer(bench, alice):
+    desk, mobile = bench.phone("desk", "30.0.0.2"), bench.phone("mobile", "30.0.0.3")
+    bench.account("bob", desk, mobile)
+    text(alice)
+    assert (desk.last("MESSAGE").body, mobile.last("MESSAGE").body) == (b"hello", b"hello")
+
+    desk.answer(desk.last("MESSAGE"), 486)
+    mobile.answer(mobile.last("MESSAGE"), 200)
+    assert alice.statuses("MESSAGE") == [200]
+
+
+def test_when_no_phone_takes_it_the_best_refusal_is_reported(bench, alice, bob):
+    text(alice)
+    bob.answer(bob.last("MESSAGE"), 415)
+
+    assert alice.statuses("MESSAGE") == [415]
+
+
+@pytest.mark.parametrize(("uri", "status"), [("sip:nobody@example.org", 404), ("sip:carol@example.org", 480)])
+def test_a_message_to_nobody_is_refused(bench, alice, uri, status):
+    bench.account("carol")
+    text(alice, uri)
+
+    assert alice.statuses("MESSAGE") == [status]

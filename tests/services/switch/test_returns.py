@@ -1,0 +1,143 @@
+"""Phones whose connection ended, with the process or by itself, are found again for their calls."""
+
+import pytest
+from tests.services.switch.conftest import SDP, Binding
+
+CONTACT = "sip:carol@10.9.9.9:5060;transport=tcp"
+DEVICE = "<urn:uuid:1>"
+
+
+class Carol:
+    """A phone on TCP behind a NAT: it has another port with each connection."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.account = bench.account("carol")
+        self.ports = iter(range(40_001, 40_100))
+
+    def connect(self, *, instance=None, contact=CONTACT):
+        """Open a connection and register over it."""
+        phone = self.bench.phone("carol", "40.0.0.1", port=next(self.ports), protocol="tcp")
+        phone.send(phone.request("OPTIONS", "sip:example.org", call_id=phone.address))
+        phone.clear()
+        self.bench.accounts.bindings[self.account.id] = [
+            Binding(contact, f"tcp/10.0.0.1:5060/{phone.address}", instance=instance)
+        ]
+        self.bench.switch.returns.registered(self.account.id)
+        self.bench.run(0.1)
+        return phone
+
+
+@pytest.fixture
+def carol(bench):
+    return Carol(bench)
+
+
+def talk(alice, phone):
+    alice.invite("sip:carol@example.org")
+    phone.answer(phone.last("INVITE"), 180)
+    phone.answer(phone.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    return ok
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {}),
+        ({"instance": DEVICE}, {"instance": DEVICE, "contact": "sip:carol@10.9.9.9:6060;transport=tcp"}),
+        ({}, {"contact": "sip:carol@10.9.9.9:6060;transport=tcp"}),
+    ],
+    ids=["by its Contact", "by its instance", "by its address, if no other can be meant"],
+)
+def test_what_a_phone_was_to_be_told_waits_for_it(bench, alice, carol, before, after):
+    ok = talk(alice, carol.connect(**before))
+    bench.restart()
+    alice.send(alice.in_dialog("BYE", ok))
+    phone = carol.connect(**after)
+
+    assert phone.methods() == ["BYE"]
+
+    phone.answer(phone.last("BYE"), 200)
+    assert bench.is_empty()
+
+
+def test_another_device_of_the_account_is_not_taken_for_it(bench, alice, carol):
+    ok = talk(alice, carol.connect(instance=DEVICE))
+    bench.restart()
+    alice.send(alice.in_dialog("BYE", ok))
+
+    assert carol.connect(instance="<urn:uuid:2>").methods() == []
+    assert carol.connect(instance=DEVICE).methods() == ["BYE"]
+
+
+def test_a_phone_that_rings_is_asked_again_and_its_answer_is_heard(bench, alice, carol):
+    phone = carol.connect()
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    phone.answer(invite, 180)
+    bench.restart()
+    phone = carol.connect()
+
+    assert bytes(phone.last("INVITE")) == bytes(invite)
+
+    phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+    assert alice.statuses()[-1] == 200
+    assert phone.methods() == ["INVITE", "ACK"]
+
+
+def test_a_cancel_waits_for_the_phone_too(bench, alice, carol):
+    phone = carol.connect()
+    invite = alice.invite("sip:carol@example.org")
+    phone.answer(phone.last("INVITE"), 180)
+    bench.restart()
+    alice.send(alice.request("CANCEL", invite.uri_text, cseq=1, branch=invite.top_via.branch))
+    phone = carol.connect()
+
+    assert phone.methods()[-1] == "CANCEL"
+    assert alice.statuses()[-1] == 487
+
+
+def test_a_request_inside_the_dialog_shows_where_the_phone_is(bench, alice, carol):
+    phone = carol.connect()
+    talk(alice, phone)
+    invite = phone.last("INVITE")
+    bench.restart()
+    phone = bench.phone("carol", "40.0.0.1", port=40_050, protocol="tcp")
+    phone.send(phone.in_dialog("INVITE", invite, cseq=7, body=SDP.format("0.0.0.0")))
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+
+    assert phone.statuses()[-1] == 200
+
+
+def test_a_connection_that_breaks_without_a_restart_is_waited_for_too(bench, alice, carol):
+    phone = carol.connect()
+    ok = talk(alice, phone)
+    tcp = bench.stack.transports[2]
+    tcp.cut(next(iter(tcp.flows.values())))
+    alice.send(alice.in_dialog("BYE", ok))
+
+    assert phone.methods()[-1] == "ACK"
+    assert carol.connect().methods() == ["BYE"]
+
+
+def test_right_after_a_start_a_new_call_waits_for_a_phone_that_should_be_there(bench, alice, carol):
+    carol.connect()
+    bench.restart()
+    alice.invite("sip:carol@example.org")
+    bench.run(2)
+    assert alice.statuses() == [100]
+
+    phone = carol.connect()
+    bench.run(1)
+    assert phone.methods() == ["INVITE"]
+
+
+def test_it_does_not_wait_for_ever(bench, alice, carol):
+    carol.connect()
+    bench.restart()
+    alice.invite("sip:carol@example.org")
+    bench.run(20)
+
+    assert alice.statuses()[-1] == 500

@@ -1,0 +1,289 @@
+"""A process dies and another one goes on: no call is lost, and no phone is rung twice."""
+
+from tests.services.switch.conftest import SDP
+
+
+def test_a_ringing_call_is_answered_by_the_next_process(bench, alice, bob):
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    bench.restart()
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    alice.ack(alice.last(200))
+
+    assert bob.methods() == ["INVITE", "ACK"]
+    assert alice.statuses()[-1] == 200
+
+    alice.send(alice.in_dialog("BYE", alice.last(200)))
+    bob.answer(bob.last("BYE"), 200)
+    assert bench.cdrs() == [(0, 200, "caller"), (1, 200, "caller")]
+    assert bench.is_empty()
+
+
+def test_a_cancel_after_the_restart_reaches_the_phone(bench, alice, bob):
+    invite = alice.invite()
+    ringing = bob.last("INVITE")
+    bob.answer(ringing, 180)
+    bench.restart()
+    alice.send(alice.request("CANCEL", invite.uri_text, cseq=1, branch=invite.top_via.branch))
+
+    assert bob.methods() == ["INVITE", "CANCEL"]
+    assert alice.statuses()[-1] == 487
+
+
+def test_ring_times_run_on(bench, alice, bob):
+    alice.invite()
+    bob.answer(bob.last("INVITE"), 180)
+    bench.run(100)
+    bench.restart()
+    bench.run(79)
+    assert alice.statuses()[-1] == 180
+
+    bench.run(2)
+    assert alice.statuses()[-1] == 408
+    assert bob.methods()[-1] == "CANCEL"
+
+
+def test_an_answered_call_is_held_and_hung_up_with_the_right_cseq(bench, alice, bob, talking):
+    ok, first = talking
+    alice.send(alice.in_dialog("INFO", ok))
+    bob.answer(bob.last("INFO"), 200)
+    bench.restart()
+    alice.send(alice.in_dialog("INVITE", ok, body=SDP.format("20.0.0.1")))
+    hold = bob.last("INVITE")
+    bob.answer(hold, 200, body=SDP.format("30.0.0.1"))
+    alice.ack(alice.last(200))
+    bob.send(bob.in_dialog("BYE", first, cseq=70))
+    alice.answer(alice.last("BYE"), 200)
+
+    assert hold.cseq.number == 3
+    assert bob.statuses("BYE") == [200]
+    assert bench.is_empty()
+
+
+def test_a_200_that_was_stored_but_not_sent_is_sent_after_the_restart(bench, alice, bob):
+    alice.invite()
+    invite = bob.last("INVITE")
+    bench.database.is_eager = False
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    for kind, key, row, _ in bench.database._waiting:
+        bench.database.rows[kind][key] = row
+    bench.database._waiting.clear()
+    bench.database.is_eager = True
+    assert alice.statuses() == []
+
+    bench.restart()
+    assert alice.statuses() == [200]
+    assert bob.methods()[-1] == "ACK"
+
+
+def test_a_goodbye_that_was_stored_but_not_sent_is_said_after_the_restart(bench, alice, bob, talking):
+    ok, _ = talking
+    bench.database.is_eager = False
+    alice.send(alice.in_dialog("BYE", ok))
+    for kind, key, row, _ in bench.database._waiting:
+        bench.database.rows[kind][key] = row
+    bench.database._waiting.clear()
+    bench.database.is_eager = True
+    assert "BYE" not in bob.methods()
+
+    bench.restart()
+    bob.answer(bob.last("BYE"), 200)
+    assert bench.is_empty()
+
+
+def test_a_call_of_a_format_nobody_knows_is_left_alone(bench, alice, bob, talking):
+    bench.database.rows["call"]["other"] = ("other", b"[99]")
+    bench.restart()
+
+    assert bench.switch.snapshot().calls == {"talking": 1}
+    assert "other" in bench.database.rows["call"]
+
+
+def test_bytes_that_are_no_utf_8_survive_the_restart(bench, alice, bob):
+    """Phones write names in whatever their menu was set to; the document keeps every byte."""
+    invite = alice.request("INVITE", "sip:bob@example.org", body=SDP.format("20.0.0.1"))
+    invite.headers.set("Subject", "caf\udce9")
+    invite.headers.set("From", '"caf\udce9" <sip:caf\udce9@elsewhere.net>;tag=caller')
+    alice.send(invite)
+    ringing = bob.last("INVITE")
+    bob.answer(ringing, 180)
+    bench.restart()
+    bob.answer(ringing, 200, body=SDP.format("30.0.0.1"))
+
+    assert alice.last(200).headers.get("From") == invite.headers.get("From")
+
+
+def _stored_but_not_told(bench, act):
+    """Let a process end after the commit of what `act` causes, before anybody is told."""
+    bench.database.is_eager = False
+    act()
+    for kind, key, row, _ in bench.database._waiting:
+        if row is None:
+            bench.database.rows[kind].pop(key, None)
+        else:
+            bench.database.rows[kind][key] = row
+    bench.database._waiting.clear()
+    bench.database.is_eager = True
+    bench.restart()
+
+
+def test_a_refusal_that_was_stored_but_not_told_reaches_the_caller(bench, alice, bob):
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    _stored_but_not_told(bench, lambda: bob.answer(invite, 486))
+
+    assert alice.statuses()[-1] == 486
+
+    bob.answer(invite, 486)
+    assert bob.methods() == ["INVITE", "ACK"]
+    alice.send(alice.request("ACK", "sip:bob@example.org", to=alice.last(486).headers.get("To"), cseq=1,
+                             branch=alice.last(486).top_via.branch))  # fmt: skip
+    bench.run(0.1)
+    assert bench.database.rows["call"] == {}
+    assert bench.is_empty()
+
+
+def test_a_refusal_is_acknowledged_only_when_it_is_stored(bench, alice, bob):
+    """The phone repeats it to the next process if this one ends before."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    bench.database.is_eager = False
+    bob.answer(invite, 486)
+    assert bob.methods() == ["INVITE"]
+
+    bench.database._waiting.clear()
+    bench.database.is_eager = True
+    bench.restart()
+    bob.answer(invite, 486)
+    assert bob.methods() == ["INVITE", "ACK"]
+    assert alice.statuses()[-1] == 486
+
+
+def test_a_hold_that_was_stored_but_not_sent_reaches_the_other_end_once(bench, alice, bob, talking):
+    ok, _ = talking
+    hold = alice.in_dialog("INVITE", ok, body=SDP.format("0.0.0.0"))
+    _stored_but_not_told(bench, lambda: alice.send(hold))
+    alice.send(hold)
+    first = bob.last("INVITE")
+    bench.restart()
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    alice.ack(alice.last(200))
+    bench.run(5)
+
+    assert {bytes(m) for m in bob.heard if getattr(m, "method", "") == "INVITE" and m.to_tag} == {
+        bytes(first)
+    }
+    assert alice.last(200).cseq.number == hold.cseq.number
+    assert bob.methods()[-1] == "ACK"
+
+
+def test_an_info_that_was_answered_is_not_carried_over_again(bench, alice, bob, talking):
+    ok, _ = talking
+    info = alice.in_dialog("INFO", ok)
+    alice.send(info)
+    _stored_but_not_told(bench, lambda: bob.answer(bob.last("INFO"), 200))
+    alice.clear()
+    alice.send(info)
+
+    assert alice.statuses("INFO")[-1] == 200
+    assert bob.methods().count("INFO") == 1
+
+
+def test_a_goodbye_that_was_sent_is_repeated_as_it_was(bench, alice, bob, talking):
+    ok, _ = talking
+    alice.send(alice.in_dialog("BYE", ok))
+    first = bob.last("BYE")
+    bench.restart()
+
+    assert bytes(bob.last("BYE")) == bytes(first)
+
+    bob.answer(first, 200)
+    assert bench.is_empty()
+
+
+def test_a_stale_200_that_nobody_acknowledges_does_not_end_the_call(bench, alice, bob):
+    """The phone has acknowledged it, the process ended before that was stored, and the next one comes late."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    bench.database.is_eager = False
+    alice.ack(alice.last(200))
+    bench.database._waiting.clear()
+    bench.network.now += 300
+    bench.database.is_eager = True
+    bench.restart()
+    bench.run(40)
+
+    assert "BYE" not in bob.methods()
+
+
+def test_a_phone_has_a_moment_to_repeat_its_answer_before_its_ring_time_ends(bench, alice, bob):
+    alice.invite()
+    bob.answer(bob.last("INVITE"), 180)
+    bench.network.now += 181
+    bench.restart()
+    bench.run(1)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+
+    assert alice.statuses()[-1] == 200
+    assert bob.methods() == ["INVITE", "ACK"]
+
+
+def test_a_leg_whose_address_was_being_looked_up_rings_by_itself(bench, alice, bob, monkeypatch):
+    """The look-up ends long after the event that began it."""
+    pending = []
+    reach = bench.switch.reach
+    monkeypatch.setattr(bench.switch, "reach", lambda *asked: pending.append(asked))
+    alice.invite()
+    reach(*pending.pop())
+    bench.run(0.1)
+
+    assert bob.methods() == ["INVITE"]
+
+
+def test_a_cancel_is_repeated_as_it_was(bench, alice, bob):
+    """A branch and a CSeq number never stand for two different requests (RFC 3261 §17.1.3)."""
+    carol = bench.phone("carol", "40.0.0.1")
+    bench.account("both", bob, carol)
+    alice.invite("sip:both@example.org")
+    for phone in (bob, carol):
+        phone.answer(phone.last("INVITE"), 180)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    bench.restart()
+    cancels = {bytes(message) for message in bob.heard if getattr(message, "method", "") == "CANCEL"}
+
+    assert len(cancels) == 1
+    assert b"Call completed elsewhere" in cancels.pop()
+
+
+def test_a_refused_caller_on_a_connection_is_connected_to_again(bench, bob):
+    """A trunk that was about to hear a refusal when the process ended."""
+    trunk = bench.phone("trunk", "50.0.0.1", protocol="tcp")
+    request = trunk.request("INVITE", "sip:bob@example.org", body=SDP.format("50.0.0.1"))
+    request.headers.set("Contact", f"<sip:trunk@{trunk.address};transport=tcp>")
+    request.headers.set("Via", f"SIP/2.0/TCP {trunk.address};branch=z9hG4bK-trunk")
+    trunk.send(request)
+    bob.answer(bob.last("INVITE"), 180)
+    _stored_but_not_told(bench, lambda: bob.answer(bob.last("INVITE"), 486))
+
+    assert trunk.statuses()[-1] == 486
+
+
+def test_nothing_is_forgotten_when_one_process_ends_soon_after_the_other(bench, bob):
+    """A trunk is connected to again at once, which stores the call; the ring time must be in what is stored."""
+    trunk = bench.phone("trunk", "50.0.0.1", protocol="tcp")
+    request = trunk.request("INVITE", "sip:bob@example.org", body=SDP.format("50.0.0.1"))
+    request.headers.set("Contact", f"<sip:trunk@{trunk.address};transport=tcp>")
+    request.headers.set("Via", f"SIP/2.0/TCP {trunk.address};branch=z9hG4bK-trunk")
+    trunk.send(request)
+    bob.answer(bob.last("INVITE"), 180)
+    for _ in range(3):
+        bench.run(30)
+        bench.restart()
+    bench.run(100)
+
+    assert trunk.statuses()[-1] == 408
+    assert bob.methods()[-1] == "CANCEL"
