@@ -1,0 +1,89 @@
+"""Dialplans: runs users' scripts in a sandbox and turns what they ask for into orders for the switch.
+
+``Executions.run`` starts one, ``Sandbox`` computes, ``ScriptHost`` is what the switch implements. Journal and
+snapshots make a run durable; ``check_script`` looks at a script before it is saved. Nothing here knows calls,
+messages or tables.
+"""
+
+from .check import Problem, check_script
+from .dialstring import (
+    DialStringError,
+    Groups,
+    Leg,
+    LegOptions,
+    Target,
+    ToProvider,
+    ToUri,
+    ToUser,
+    escape_user,
+    expand,
+    format_dial_string,
+    parse_dial_string,
+    parse_target,
+    substitute,
+)
+from .execution import Ending, Execution, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
+from .executions import EffectError, Effects, Executions, ExecutionsSnapshot
+from .journal import Entry, RowWriter
+from .limits import Limits, UserLimits
+from .orders import Ask, Dial, HangUpAfter, LogLine, Respond, Sleep
+from .rules import Rule, RulesError, compile_rules, read_rules
+from .sandbox import Sandbox, SandboxSnapshot
+from .steps import Failed, Kind
+from .values import Binding, Call, DialResult, HttpResponse, Inputs, LegResult, LegSpec, Request
+
+__all__ = [
+    "Ask",
+    "Binding",
+    "Call",
+    "Dial",
+    "DialResult",
+    "DialStringError",
+    "EffectError",
+    "Effects",
+    "Ending",
+    "Entry",
+    "Execution",
+    "ExecutionRow",
+    "Executions",
+    "ExecutionsSnapshot",
+    "Failed",
+    "Groups",
+    "HangUpAfter",
+    "HttpResponse",
+    "Inputs",
+    "Kind",
+    "Leg",
+    "LegOptions",
+    "LegOutcome",
+    "LegResult",
+    "LegSpec",
+    "Limits",
+    "LogLine",
+    "Outcome",
+    "Plan",
+    "Problem",
+    "Request",
+    "Respond",
+    "RowWriter",
+    "Rule",
+    "RulesError",
+    "Sandbox",
+    "SandboxSnapshot",
+    "ScriptHost",
+    "Sleep",
+    "Target",
+    "ToProvider",
+    "ToUri",
+    "ToUser",
+    "UserLimits",
+    "check_script",
+    "compile_rules",
+    "escape_user",
+    "expand",
+    "format_dial_string",
+    "parse_dial_string",
+    "parse_target",
+    "read_rules",
+    "substitute",
+]

@@ -1,0 +1,130 @@
+"""Checking what a script passes to our functions: wrong values become errors that name the argument."""
+
+from __future__ import annotations
+
+import json
+import re
+import reprlib
+from datetime import date, time, timedelta
+from typing import Any, NoReturn
+
+from pydantic_monty import MontyClassProxy
+
+__all__ = [
+    "headers",
+    "json_text",
+    "number",
+    "one_line",
+    "optional_text",
+    "seconds",
+    "shown",
+    "text",
+    "truth",
+    "wrong",
+]
+
+_FORBIDDEN_HEADERS = frozenset(
+    {
+        "via", "from", "to", "contact", "cseq", "call-id", "max-forwards", "content-length", "content-type", "route",
+        "record-route", "require", "authorization", "proxy-authorization", "proxy-authenticate", "www-authenticate",
+        "v", "f", "t", "m", "i", "l", "c",
+    }
+)  # fmt: skip
+_SHORT = (int, float, date, time, timedelta, type(None), BaseException)
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlist = _BRIEF.maxtuple = _BRIEF.maxset = _BRIEF.maxdict = 50
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 500
+_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,64}")
+_ONE_LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
+
+
+def one_line(value: str, most: int) -> str:
+    """Make text fit for a header or a log line."""
+    value = _ONE_LINE.sub(" ", value[: 4 * most]).strip()
+    return value if len(value) <= most else value[: most - 3] + "..."
+
+
+def shown(value: object) -> str:
+    """Show a value of a script in at most 1000 characters, without computing long over it."""
+    if isinstance(value, str):
+        return value[:1000]
+    try:
+        if isinstance(value, MontyClassProxy):  # what a script's own class looks like from here
+            return f"{value.name}({_BRIEF.repr(value.attributes)})"[:1000]
+        return (str(value) if isinstance(value, _SHORT) else _BRIEF.repr(value))[:1000]
+    except (ValueError, RecursionError):
+        return f"<{type(value).__name__}>"
+
+
+def wrong(name: str, value: object, expected: str) -> NoReturn:
+    """Say that an argument is of the wrong type."""
+    raise TypeError(f"{name} must be {expected}, not {type(value).__name__}")
+
+
+def text(name: str, value: object, most: int | None = None) -> str:
+    """Take a text."""
+    if not isinstance(value, str):
+        wrong(name, value, "a text")
+    if most is not None and len(value) > most:
+        raise ValueError(f"{name} is longer than {most} characters")
+    return value
+
+
+def optional_text(name: str, value: object) -> str | None:
+    """Take a text for a header, or None."""
+    return None if value is None else one_line(text(name, value), 256)
+
+
+def truth(name: str, value: object) -> bool:
+    """Take True or False."""
+    if not isinstance(value, bool):
+        wrong(name, value, "True or False")
+    return value
+
+
+def seconds(name: str, value: object, most: float) -> float | None:
+    """Take a duration, or None."""
+    if value is None:
+        return None
+    if not 0 < (wanted := number(name, value)) <= most:
+        raise ValueError(f"{name} must be more than 0 and at most {most:g} seconds")
+    return wanted
+
+
+def number(name: str, value: object) -> float:
+    """Take a number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        wrong(name, value, "a number of seconds")
+    if value != value:
+        raise ValueError(f"{name} must be a number")
+    return float(min(value, 1e9))
+
+
+def headers(values: object, *, contact: bool = False) -> tuple[tuple[str, str], ...]:
+    """Take headers for a SIP message; those that the switch writes itself are refused."""
+    if values is None:
+        return ()
+    if not isinstance(values, dict):
+        wrong("headers", values, "a dict")
+    if len(values) > 32:
+        raise ValueError("more than 32 headers")
+    checked = []
+    for name, value in values.items():
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ValueError(f"{shown(name)[:40]!r} is not the name of a header")
+        is_redirect = contact and name.lower() == "contact"
+        if name.lower() in _FORBIDDEN_HEADERS and not is_redirect:
+            raise ValueError(f"the header {name} is written by the switch")
+        checked.append((name, one_line(text(f"the header {name}", value), 1000)))
+    return tuple(checked)
+
+
+def json_text(name: str, value: Any, most: int) -> str:
+    """Write a value of a script as JSON."""
+    try:
+        written = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError(f"{name} must be made of texts, numbers, lists and dicts") from None
+    if len(written) > most:
+        raise ValueError(f"{name} is longer than {most} characters")
+    return written

@@ -1,0 +1,379 @@
+"""One run of a dialplan: it is told what became of the call, and asks its host for the next effect.
+
+::
+
+            start           an order, and its snapshot
+    RUNNING ------> sandbox ---------------------------> WAITING
+       ^                 |                                  |
+       |                 | the end, a failure               | nobody answered, the call ended, slept enough
+       +-----------------|----------------------------------+
+                         v                                  | answered, caller gone
+                        OVER <------------------------------+
+
+Stored first, told second: rows go to the writer before the host hears of an effect, in the same turn of the
+event loop, so that they and the host's own rows are one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sipwright.sip import ParseError
+
+from .host import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
+from .journal import Entry, Journal
+from .orders import ONCE, REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from .sandbox import Job
+from .script import script
+from .steps import Failed, Finished, Kind, Note, Step, Waiting
+from .values import DialResult, Inputs, LegResult, Raised, clean, read_answer
+
+if TYPE_CHECKING:
+    from .executions import Executions
+
+__all__ = ["Ending", "Execution", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
+
+
+class State(Enum):
+    """Where a run is."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    OVER = "over"
+
+
+class Execution:
+    """One run. The switch holds it and tells it what happens; ``Executions`` makes it."""
+
+    __slots__ = (
+        "_executions",
+        "_host",
+        "_inputs",
+        "_journal",
+        "_last",
+        "_plan",
+        "_reruns",
+        "_row",
+        "_timer",
+        "_waits_for_end",
+        "execution_id",
+        "state",
+    )
+
+    def __init__(
+        self,
+        executions: Executions,
+        plan: Plan,
+        host: ScriptHost,
+        row: ExecutionRow,
+        entries: list[Entry] | None = None,
+    ) -> None:
+        self._executions = executions
+        self._plan = plan
+        self._host = host
+        self._row = row
+        self.execution_id = row.id
+        self._journal = Journal(row.id, executions.writer, entries)
+        self._last: DialResult | None = None
+        self._timer: Any = None
+        self._waits_for_end = self._reruns = False
+        self._inputs: Inputs | None = None
+        self.state = State.RUNNING
+
+    @property
+    def user_id(self) -> int:
+        """The owner of the plan."""
+        return self._plan.user_id
+
+    # What the host tells.
+
+    def nobody_answered(self, outcome: Outcome, legs: Sequence[LegOutcome]) -> None:
+        """``dial()`` returns: the script goes on."""
+        pending = self._journal.pending
+        if self.state is not State.WAITING or pending is None or pending.function != "dial":
+            return
+        results = [
+            LegResult(
+                clean(leg.target), leg.status, clean(leg.reason), round(leg.duration, 3), clean(leg.redirect)
+            )
+            for leg in legs
+        ]
+        duration = max((leg.duration for leg in results), default=0.0)
+        redirect = next((leg.redirect for leg in results if leg.redirect), "")
+        result = DialResult(False, outcome.status, clean(outcome.reason), results, duration, redirect)
+        if not (redirect and self._reruns and self._run_again(result)):
+            self._go_on(result)
+
+    def answered(self, target: str) -> None:
+        """The two ends are joined; the script is over, unless it waits for the end of the call."""
+        if self.state is not State.WAITING or self._waits_for_end:
+            return
+        self._journal.end({"answered": True, "target": clean(target)})
+        self._end("done", f"answered by {clean(target)}")
+
+    def call_ended(self, duration: float) -> None:
+        """An answered call is over: ``dial(..., wait=True)`` returns."""
+        if self.state is State.WAITING and self._waits_for_end:
+            self._go_on(DialResult(True, 200, "OK", [], round(duration, 3)))
+
+    def caller_gone(self, outcome: Outcome) -> None:
+        """The caller gave up, or was answered finally by somebody else: the script is over."""
+        if self.state is not State.OVER:
+            self._journal.end({"answered": False, "status": outcome.status, "reason": clean(outcome.reason)})
+            self._end("done", f"caller gone: {outcome.status} {clean(outcome.reason)}")
+
+    # Setting out, and going on.
+
+    def start(self, inputs: Inputs) -> None:
+        """Run the script from its first line."""
+        text = script(self._plan.name, self._plan.source)
+        self._set_out(text.needed(inputs), self._row.started_at)
+
+    def refuse(self, failed: Failed) -> None:
+        """End a run that its owner's budget does not allow; the host hears of it later."""
+        self._save("running", None)
+        self._executions.call_later(0.0, self.took, failed)
+
+    def _set_out(self, inputs: Inputs, now: float) -> None:
+        text = script(self._plan.name, self._plan.source)
+        self._journal.add("start", now, inputs.to_json())
+        self._save("running", None)
+        if text.may_rerun and not inputs.request.redirected:
+            self._inputs = inputs
+        self._submit(Job(text, self._plan.user_id, self.took, inputs=inputs))
+
+    def _run_again(self, result: DialResult) -> bool:
+        """Let the script decide about a redirect from its first line, once; False when it cannot."""
+        if self._inputs is None:
+            return False
+        try:
+            inputs = self._inputs.redirected_to(result.redirect)
+        except ParseError:
+            return False
+        self._inputs = None
+        self._journal.end(result.to_json())
+        self._last = result
+        self._disarm()
+        self.state = State.RUNNING
+        self._set_out(inputs, self._executions.clock())
+        return True
+
+    def resume(self, entries: list[Entry]) -> None:
+        """Go on in a new process: wait for what was asked for, or take the answer that is there already."""
+        results = [entry.result for entry in entries if entry.function == "dial" and entry.result is not None]
+        if results:
+            self._last = DialResult.from_json(json.loads(results[-1]))
+        pending = self._journal.pending
+        if self._row.snapshot is None or pending is None:
+            self._start_again(entries)
+            return
+        arguments = json.loads(pending.arguments)
+        self.state = State.WAITING
+        self._waits_for_end = bool(arguments.get("wait"))
+        if arguments.get("reruns"):
+            self._reruns = True
+            started = _inputs_in(entries)
+            self._inputs = None if started is None or started.request.redirected else started
+        if pending.result is not None:
+            self._journal.pending = None
+            self._continue(read_answer(pending.function, json.loads(pending.result)))
+        elif pending.function == "sleep":
+            self._sleep(pending.at + arguments["seconds"] - self._executions.clock())
+        elif pending.function != "dial":
+            self._ask_again(pending.function, arguments)
+
+    def _ask_again(self, function: str, arguments: dict[str, Any]) -> None:
+        """Look once more; what may have been done already, by a process that is no more, is not done twice."""
+        arguments.pop("line", None)
+        if function in REPEATABLE or function in ONCE:
+            self._perform(Ask(function, arguments))
+        else:
+            text = "interrupted: the switch was restarted in the middle; nobody knows whether it was done"
+            self._executions.call_later(
+                0.0, self._replied, {"error": ["RuntimeError", f"{function}(): {text}"]}
+            )
+
+    def _start_again(self, entries: list[Entry]) -> None:
+        """Run a script from its first line that had no effect yet."""
+        inputs = _inputs_in(entries)
+        if inputs is None:
+            self.took(Failed(Kind.SNAPSHOT, "the run was lost before it did anything"))
+            return
+        text = script(self._plan.name, self._plan.source)
+        if text.may_rerun and not inputs.request.redirected:
+            self._inputs = inputs
+        self._submit(Job(text, self._plan.user_id, self.took, inputs=inputs))
+
+    def _go_on(self, result: DialResult | None) -> None:
+        self._journal.end(True if result is None else result.to_json())
+        self._continue(result)
+
+    def _continue(self, answer: DialResult | Raised | Any) -> None:
+        self._disarm()
+        self.state = State.RUNNING
+        self._waits_for_end = self._reruns = False
+        if isinstance(answer, DialResult):
+            self._last = answer
+        plan, snapshot = self._plan, self._row.snapshot
+        assert snapshot is not None
+        text = script(plan.name, plan.source)
+        self._submit(Job(text, plan.user_id, self.took, snapshot=snapshot, answer=answer))
+
+    def _submit(self, job: Job) -> None:
+        self._executions.sandbox.submit(job)
+
+    # What the sandbox found.
+
+    def took(self, step: Step) -> None:
+        """Take the next step of the script."""
+        if self.state is State.OVER:
+            return
+        try:
+            self._take_notes(step.notes)
+            match step:
+                case Waiting():
+                    self._wait(step)
+                case Finished():
+                    self._finish(step)
+                case Failed():
+                    self._fail(step)
+        except Exception as error:
+            self._executions.log.exception(
+                "execution lost", execution=self.execution_id, call_id=self._row.call_id
+            )
+            self.state = State.OVER
+            self._executions.forget(self)
+            self._host.finish(Ending(500, None, (), f"internal error: {type(error).__name__}"))
+
+    def _take_notes(self, notes: list[Note]) -> None:
+        now = self._executions.clock()
+        lines: list[LogLine] = []
+        for note in notes:
+            if isinstance(note, LogLine):
+                lines.append(note)
+                continue
+            self._write_log(lines, now)
+            lines = []
+            match note:
+                case Respond():
+                    self._journal.add("respond", now, note.to_json())
+                    self._host.respond(note)
+                case HangUpAfter():
+                    self._journal.add("hangup", now, note.to_json())
+                    self._host.hang_up_after(note.seconds)
+                case Noted():
+                    self._journal.add(note.function, now, note.arguments, note.shown)
+        self._write_log(lines, now)
+
+    def _write_log(self, lines: list[LogLine], now: float) -> None:
+        if lines:
+            self._journal.add("log", now, [[line.line, line.text] for line in lines])
+            self._executions.script_logged(self._row, self._plan, lines)
+
+    def _wait(self, step: Waiting) -> None:
+        order = step.order
+        now = self._executions.clock()
+        function = "dial" if isinstance(order, Dial) else order.function
+        self._journal.begin(function, now, {"line": step.line, **order.to_json()})
+        self.state = State.WAITING
+        match order:
+            case Sleep():
+                self._save("waiting", step.snapshot)
+                self._sleep(order.seconds)
+            case Dial():
+                self._save("waiting", step.snapshot)
+                self._waits_for_end, self._reruns = order.wait, order.reruns
+                if len(order.groups) * order.ring > order.patience:
+                    self._timer = self._executions.call_later(order.patience, self._too_long)
+                self._host.dial(order)
+            case Ask() if order.function in REPEATABLE:
+                self._save("waiting", step.snapshot)
+                self._perform(order)
+            case Ask():
+                self._save("waiting", step.snapshot, partial(self._perform, order))
+
+    def _perform(self, order: Ask) -> None:
+        """Have it done; for what leaves a mark outside, the journal is in the database by now."""
+        pending = self._journal.pending
+        if self.state is State.WAITING and pending is not None:
+            self._executions.perform(order, self._row, pending.sequence, self._replied)
+
+    def _replied(self, reply: dict[str, Any]) -> None:
+        """Take the answer to an ``Ask``, as the journal keeps it."""
+        pending = self._journal.pending
+        if self.state is State.WAITING and pending is not None:
+            self._journal.end(reply)
+            self._continue(read_answer(pending.function, reply))
+
+    def _finish(self, step: Finished) -> None:
+        response, last = step.response, self._last
+        if response is not None:
+            now = self._executions.clock()
+            self._journal.add("respond", now, {"line": step.line, **response.to_json()})
+            said = f"{response.status} {response.reason or ''}".rstrip()
+            ending = Ending(
+                response.status, response.reason, response.headers, f"line {step.line} answered {said}"
+            )
+        elif last is not None and not last.answered:
+            sentence = f"nobody answered: {last.status} {last.reason}"
+            ending = Ending(last.status, last.reason, (), sentence, is_relayed=True)
+        else:
+            ending = Ending(480, None, (), "the script came to its end")
+        self._end("done", ending.sentence)
+        self._host.finish(ending)
+
+    def _fail(self, failed: Failed) -> None:
+        now = self._executions.clock()
+        result = {"message": failed.message, "traceback": failed.traceback}
+        self._journal.add("failed", now, {"line": failed.line, "kind": failed.kind}, result)
+        self._executions.script_failed(self._row, self._plan, failed)
+        self._end("failed", failed.message)
+        status = 503 if failed.kind is Kind.OVERLOAD else 500
+        sentence = f"dialplan {self._plan.name}: {failed.message}".replace("\\", "/").replace('"', "'")
+        reason = (("Reason", f'SIP;cause={status};text="{sentence}"'),)
+        self._host.finish(Ending(status, None, reason, failed.message, failed))
+
+    # Time.
+
+    def _sleep(self, seconds: float) -> None:
+        self._timer = self._executions.call_later(max(seconds, 0.0), self._slept)
+
+    def _slept(self) -> None:
+        self._timer = None
+        if self.state is State.WAITING:
+            self._go_on(None)
+
+    def _too_long(self) -> None:
+        self._timer = None
+        if self.state is State.WAITING:
+            total = self._executions.sandbox.limits.total_seconds
+            self._journal.end({"answered": False, "status": 408, "reason": "Time Is Up"})
+            self.took(Failed(Kind.BUDGET, f"the run took longer than {total:g} s"))
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # Rows.
+
+    def _end(self, state: str, sentence: str) -> None:
+        self._disarm()
+        self.state = State.OVER
+        self._row = self._row._replace(ended_at=self._executions.clock(), outcome=sentence)
+        self._save(state, None)
+        self._executions.forget(self)
+
+    def _save(self, state: str, snapshot: bytes | None, on_commit: Callable[[], None] | None = None) -> None:
+        self._row = self._row._replace(state=state, snapshot=snapshot)
+        self._executions.writer.put("execution", self._row.id, self._row, on_commit)
+
+
+def _inputs_in(entries: list[Entry]) -> Inputs | None:
+    """Return what the run last started from."""
+    started = next((entry for entry in reversed(entries) if entry.function == "start"), None)
+    return None if started is None else Inputs.from_json(json.loads(started.arguments))

@@ -1,0 +1,247 @@
+"""All runs of dialplans on this node: starts them for the switch, brings them back after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from .execution import Execution, ExecutionRow, Plan, ScriptHost, State
+from .journal import Entry, RowWriter
+from .limits import UserLimits
+from .orders import Ask, LogLine
+from .sandbox import Sandbox, SandboxSnapshot
+from .steps import Failed, Kind
+from .values import Inputs
+
+__all__ = ["EffectError", "Effects", "Executions", "ExecutionsSnapshot"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionsSnapshot:
+    """How many runs there are, and how many there were."""
+
+    running: int
+    waiting: int
+    started: int
+    failed: int
+    sandbox: SandboxSnapshot
+
+
+class EffectError(Exception):
+    """An effect failed; the script hears of it as one of its built-in exceptions."""
+
+    def __init__(self, exception: str, message: str) -> None:
+        super().__init__(message)
+        self.exception = exception
+
+
+class Effects(Protocol):
+    """Does what scripts ask of the world outside their calls."""
+
+    async def perform(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        """Do it and return its value, which is JSON; `row` and `sequence` name its entry in the journal.
+
+        Raises:
+            EffectError: It failed.
+        """
+
+
+class Executions:
+    """Makes executions and keeps the live ones."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        writer: RowWriter,
+        *,
+        clock: Callable[[], float] = time.time,
+        call_later: Callable[..., Any] | None = None,
+        token: Callable[[], str] = lambda: os.urandom(10).hex(),
+        effects: Effects | None = None,
+        user_limits: UserLimits | None = None,
+        node: str | None = None,
+    ) -> None:
+        """Join a sandbox and a writer.
+
+        Args:
+            sandbox: Where scripts compute.
+            writer: Where the rows go.
+            clock: Unix time, since it is stored.
+            call_later: As of the event loop.
+            token: Makes the keys of new executions.
+            effects: Does what scripts ask of the world outside.
+            user_limits: What the runs of one user may use together.
+            node: Who runs them, for the database.
+        """
+        self.sandbox = sandbox
+        self.writer = writer
+        self.clock = clock
+        self.call_later = call_later or asyncio.get_running_loop().call_later
+        self.log = log
+        self.effects = effects
+        self._token = token
+        self._user_limits = user_limits or UserLimits()
+        self._node = node
+        self._running: Counter[int] = Counter()
+        self._minute = 0
+        self._in_minute: Counter[int] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._live: dict[str, Execution] = {}
+        self._started = self._failed = 0
+
+    def run(
+        self,
+        plan: Plan,
+        inputs: Inputs,
+        host: ScriptHost,
+        *,
+        call_id: str | None = None,
+        account_id: int | None = None,
+    ) -> Execution:
+        """Start a dialplan; the host hears of its wishes later, never before this returns."""
+        row = ExecutionRow(
+            id=self._token(),
+            call_id=call_id,
+            dialplan_id=plan.id,
+            version=plan.version,
+            account_id=account_id,
+            user_id=plan.user_id,
+            state="running",
+            snapshot=None,
+            started_at=self.clock(),
+            ended_at=None,
+            outcome=None,
+            node=self._node,
+        )
+        execution = Execution(self, plan, host, row)
+        refusal = self._refusal(plan.user_id)
+        if refusal is None:
+            execution.start(inputs)
+        else:
+            execution.refuse(Failed(Kind.OVERLOAD, refusal))
+        self._started += 1
+        self._add(execution, plan.user_id)
+        return execution
+
+    def _refusal(self, user_id: int) -> str | None:
+        """Say why a user may not start another run now, if so."""
+        limits = self._user_limits
+        minute = int(self.clock() // 60)
+        if minute != self._minute:
+            self._minute = minute
+            self._in_minute.clear()
+        self._in_minute[user_id] += 1
+        if self._in_minute[user_id] > limits.runs_per_minute:
+            return f"more than {limits.runs_per_minute} dialplans of this user within a minute"
+        if self._running[user_id] >= limits.runs:
+            return f"{limits.runs} dialplans of this user run already"
+        return None
+
+    def _add(self, execution: Execution, user_id: int) -> None:
+        self._live[execution.execution_id] = execution
+        self._running[user_id] += 1
+
+    def restore(
+        self, row: Iterable[Any], entries: Iterable[Iterable[Any]], plan: Plan, host: ScriptHost
+    ) -> Execution:
+        """Bring back a run that another process left.
+
+        When its ``dial()`` has its result already, or its sleep is over, it goes on by itself. Else it waits,
+        and the host, whose call is where it was, tells it how the dialling ended.
+
+        Args:
+            row: The row of the execution.
+            entries: The rows of its journal, in order.
+            plan: The version that it runs.
+            host: The call, as it was brought back.
+        """
+        known = [Entry(*entry) for entry in entries]
+        execution = Execution(self, plan, host, ExecutionRow(*row), known)
+        self._add(execution, plan.user_id)
+        execution.resume(known)
+        return execution
+
+    def get(self, execution_id: str) -> Execution | None:
+        """Return a live run."""
+        return self._live.get(execution_id)
+
+    def snapshot(self) -> ExecutionsSnapshot:
+        """Count the runs."""
+        waiting = sum(execution.state is State.WAITING for execution in self._live.values())
+        return ExecutionsSnapshot(
+            len(self._live) - waiting, waiting, self._started, self._failed, self.sandbox.snapshot()
+        )
+
+    # For executions.
+
+    def forget(self, execution: Execution) -> None:
+        """Drop a run that is over."""
+        if self._live.pop(execution.execution_id, None) is not None:
+            user_id = execution.user_id
+            self._running[user_id] -= 1
+            if not self._running[user_id]:
+                del self._running[user_id]
+
+    def perform(
+        self, ask: Ask, row: ExecutionRow, sequence: int, then: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Have something done, and hand its answer to `then` in the same turn in which it comes."""
+        task = asyncio.ensure_future(self._perform(ask, row, sequence, then))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _perform(
+        self, ask: Ask, row: ExecutionRow, sequence: int, then: Callable[[dict[str, Any]], None]
+    ) -> None:
+        try:
+            if self.effects is None:
+                raise EffectError("OSError", f"{ask.function}() is not available here")
+            reply: dict[str, Any] = {"value": await self.effects.perform(ask, row, sequence)}
+        except EffectError as error:
+            reply = {"error": [error.exception, str(error)]}
+        except Exception as error:  # the root of a task
+            log.exception("effect failed", function=ask.function, execution=row.id, call_id=row.call_id)
+            reply = {"error": ["RuntimeError", f"{ask.function}(): internal error: {type(error).__name__}"]}
+        try:
+            then(reply)
+        except (RecursionError, ValueError):
+            then({"error": ["ValueError", f"{ask.function}(): the answer is nested too deeply"]})
+
+    async def close(self) -> None:
+        """Give up what is being done; the journal knows that it had begun."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def script_logged(self, row: ExecutionRow, plan: Plan, lines: list[LogLine]) -> None:
+        """Show the owner what the script said."""
+        log.info(
+            "dialplan says",
+            lines=[line.text for line in lines],
+            dialplan=plan.name,
+            user_id=row.user_id,
+            call_id=row.call_id,
+        )
+
+    def script_failed(self, row: ExecutionRow, plan: Plan, failed: Failed) -> None:
+        """Show the owner why the script failed."""
+        self._failed += 1
+        log.warning(
+            "dialplan failed",
+            why=failed.message,
+            kind=failed.kind.value,
+            traceback=failed.traceback,
+            dialplan=plan.name,
+            version=plan.version,
+            user_id=row.user_id,
+            call_id=row.call_id,
+        )

@@ -1,0 +1,85 @@
+"""Explaining in one sentence why a script failed, from what the interpreter or its worker says."""
+
+from __future__ import annotations
+
+from pydantic_monty import MontyCrashedError, MontyRuntimeError, MontySyntaxError
+
+from .arguments import one_line
+from .limits import Limits
+from .script import Script
+from .steps import Failed, Kind, Note
+
+__all__ = ["explain"]
+
+MAX_MESSAGE = 120
+MAX_TRACEBACK = 4000
+_UNSUPPORTED = "NotImplementedError: The monty syntax parser does not yet support"
+
+
+def explain(
+    error: MontyCrashedError | MontyRuntimeError | MontySyntaxError,
+    limits: Limits,
+    script: Script,
+    last_line: int | None,
+    notes: list[Note],
+) -> Failed:
+    """Say what went wrong.
+
+    Args:
+        error: What the interpreter raised.
+        limits: The budgets, to name the one that was hit.
+        script: What ran.
+        last_line: Where the script last called one of our functions; an endless loop leaves no better trace.
+        notes: What the script did before.
+    """
+    if isinstance(error, MontyCrashedError):
+        if error.timed_out:
+            return _failed(Kind.TIME, _too_slow(limits, last_line), last_line, notes)
+        return _failed(Kind.CRASHED, "the script crashed its interpreter", last_line, notes)
+    line = next(
+        (frame.line for frame in reversed(error.traceback()) if frame.filename == script.filename), None
+    )
+    traceback = error.display("traceback")[-MAX_TRACEBACK:]
+    traceback = traceback.replace(f'File "{script.filename}"', f'File "{script.name}"')
+    text = error.display("type-msg")
+    kind = _kind(error, text)
+    if kind is Kind.TIME:
+        sentence, line = _too_slow(limits, last_line), line or last_line
+    elif kind is Kind.MEMORY:
+        sentence = _at(line, f"the script needs more than {limits.memory // 1_048_576} MB of memory")
+    elif kind is Kind.BUDGET:
+        sentence = _at(line, f"more than {limits.suspensions} calls without a pause")
+    else:
+        sentence = _at(line, text.replace(_UNSUPPORTED, "scripts here cannot use"))
+    return _failed(kind, sentence, line, notes, traceback)
+
+
+def _kind(error: MontyRuntimeError | MontySyntaxError, text: str) -> Kind:
+    if isinstance(error, MontySyntaxError) or text.startswith(_UNSUPPORTED):
+        return Kind.SYNTAX
+    if text.startswith("TimeoutError: feed time limit exceeded"):
+        return Kind.TIME
+    if text.startswith(
+        ("MemoryError: memory limit exceeded", "MemoryError: the worker exceeded its memory limit")
+    ):
+        return Kind.MEMORY
+    if text.startswith("RuntimeError: suspension limit"):
+        return Kind.BUDGET
+    if text.startswith("RuntimeError: protocol violation: failed to load session"):
+        return Kind.SNAPSHOT
+    return Kind.ERROR
+
+
+def _too_slow(limits: Limits, last_line: int | None) -> str:
+    where = "" if last_line is None else f" (after line {last_line})"
+    return f"the script computed for more than {limits.seconds:g} s{where}"
+
+
+def _at(line: int | None, text: str) -> str:
+    return text if line is None else f"line {line}: {text}"
+
+
+def _failed(kind: Kind, sentence: str, line: int | None, notes: list[Note], traceback: str = "") -> Failed:
+    return Failed(
+        kind, one_line(sentence, MAX_MESSAGE), line, traceback or one_line(sentence, MAX_MESSAGE), notes
+    )

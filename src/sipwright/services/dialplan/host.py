@@ -1,0 +1,111 @@
+"""What a run of a dialplan needs of those around it: the plan, the call that it decides, the row that is kept of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from .orders import Dial, Respond
+from .steps import Failed
+
+__all__ = ["Ending", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
+
+
+class Plan(Protocol):
+    """The live version of a dialplan."""
+
+    @property
+    def id(self) -> int:
+        """Number it among all dialplans."""
+
+    @property
+    def user_id(self) -> int:
+        """Name its owner."""
+
+    @property
+    def name(self) -> str:
+        """Name it as its owner does."""
+
+    @property
+    def version(self) -> int:
+        """Number the version."""
+
+    @property
+    def source(self) -> str:
+        """Return the script."""
+
+
+class Outcome(Protocol):
+    """How a ``dial()`` ended for the caller."""
+
+    @property
+    def status(self) -> int:
+        """Return the status of the best response."""
+
+    @property
+    def reason(self) -> str:
+        """Return its reason phrase."""
+
+
+class LegOutcome(Outcome, Protocol):
+    """How one leg ended."""
+
+    @property
+    def target(self) -> str:
+        """Return what was dialled."""
+
+    @property
+    def duration(self) -> float:
+        """Return for how long it was tried."""
+
+    @property
+    def redirect(self) -> str:
+        """Return where it was sent instead, when that was left to the script; else nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The final response for a caller who has none yet, and one sentence on why.
+
+    It `is_relayed` when it is what the last `dial()` heard, and not what the script said.
+    """
+
+    status: int
+    reason: str | None
+    headers: tuple[tuple[str, str], ...]
+    sentence: str
+    failure: Failed | None = None
+    is_relayed: bool = field(default=False, compare=False)
+
+
+class ScriptHost(Protocol):
+    """The call that a run decides. Every method only begins something and returns at once."""
+
+    def dial(self, order: Dial) -> None:
+        """Ring; the execution is told later how it went: ``nobody_answered``, ``answered`` and so on."""
+
+    def respond(self, response: Respond) -> None:
+        """Send the caller a provisional response."""
+
+    def hang_up_after(self, seconds: float) -> None:
+        """Let the call last no longer than that, counted from its answer."""
+
+    def finish(self, ending: Ending) -> None:
+        """Take the end of the script: a caller who has no final response gets this one."""
+
+
+class ExecutionRow(NamedTuple):
+    """What the store keeps of a run, in the order of its columns."""
+
+    id: str
+    call_id: str | None
+    dialplan_id: int | None
+    version: int | None
+    account_id: int | None
+    user_id: int | None
+    state: str
+    snapshot: bytes | None
+    started_at: float
+    ended_at: float | None
+    outcome: str | None
+    node: str | None = None

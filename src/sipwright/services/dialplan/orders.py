@@ -1,0 +1,137 @@
+"""What a script asks for that only the switch, the clock or the outside world can do.
+
+A function of ``script_api`` either has its answer at once, or it returns one of these. A *note* is done on the
+way (``log``, ``progress``); for an *order* the script is put away until the answer is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .dialstring import Groups, format_dial_string
+
+__all__ = [
+    "ONCE",
+    "REPEATABLE",
+    "Ask",
+    "Dial",
+    "HangUpAfter",
+    "LogLine",
+    "Noted",
+    "Order",
+    "Respond",
+    "Sleep",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Ring; every group for at most ``ring`` seconds, all of them for at most ``patience``."""
+
+    groups: Groups
+    ring: float
+    patience: float
+    headers: tuple[tuple[str, str], ...] = ()
+    wait: bool = False
+
+    @property
+    def reruns(self) -> bool:
+        """A redirect of some leg is to be decided by the script from its first line."""
+        return any(leg.options.redirect == "rerun" for group in self.groups for leg in group)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the journal keeps."""
+        kept: dict[str, Any] = {"target": format_dial_string(self.groups), "ring": self.ring}
+        if self.headers:
+            kept["headers"] = self.headers
+        if self.wait:
+            kept["wait"] = True
+        if self.reruns:
+            kept["reruns"] = True
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer the caller; a final status ends the script."""
+
+    status: int
+    reason: str | None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the journal keeps."""
+        kept: dict[str, Any] = {"status": self.status, "reason": self.reason}
+        if self.headers:
+            kept["headers"] = self.headers
+        return kept
+
+    @property
+    def is_final(self) -> bool:
+        """Claim that nothing can follow."""
+        return self.status >= 200
+
+
+@dataclass(frozen=True, slots=True)
+class HangUpAfter:
+    """Let the call last no longer than so many seconds from its answer."""
+
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the journal keeps."""
+        return {"seconds": self.seconds}
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A value that another run of the same script would not get again, such as the time of day."""
+
+    function: str
+    arguments: dict[str, Any]
+    shown: Any
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Do nothing for a while."""
+
+    seconds: float
+
+    function = "sleep"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the journal keeps."""
+        return {"seconds": self.seconds}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Have something found out or done outside the sandbox; ``arguments`` are JSON."""
+
+    function: str
+    arguments: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the journal keeps."""
+        return self.arguments
+
+
+Order = Dial | Sleep | Ask
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """What a script told its owner, and where; ``print()`` does not say where."""
+
+    text: str
+    line: int | None
+
+
+REPEATABLE = frozenset({"http_get", "enum_lookup", "is_registered", "bindings", "store.get", "store.keys"})
+"""What only looks: after a crash in the middle it is asked again."""
+
+ONCE = frozenset({"store.set", "store.delete", "store.add", "store.replace", "callback"})
+"""What is committed together with its entry in the journal: after a crash it is known whether it was done."""

@@ -1,0 +1,176 @@
+"""``http_get`` and ``http_post``: the web as scripts may see it.
+
+A name is resolved once, every one of its addresses must be public, and the connection is made to one of those very
+addresses, so that a name which changes its mind in between (DNS rebinding) gains nothing. Proxies of the environment
+are not used, redirects are followed for GET only and checked like the first address, bodies end at 64 kB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpcore2
+import httpx2
+
+from ..values import clean
+from .addresses import Network, is_public
+
+__all__ = ["HttpClient"]
+
+TIMEOUT = 4.0
+MAX_BODY = 65_536
+MAX_REDIRECTS = 3
+MAX_HEADERS = 64
+MOST_AT_ONCE = 100
+_REDIRECTS = (301, 302, 303, 307, 308)
+_SECRET = frozenset({"authorization", "cookie"})
+
+
+class HttpClient:
+    """Fetches pages for all scripts of this node."""
+
+    def __init__(self, allowed: Iterable[Network] = (), *, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
+        self._client = httpx2.AsyncClient(
+            transport=_GuardedTransport(tuple(allowed)),
+            timeout=timeout,
+            trust_env=False,
+            follow_redirects=False,
+            headers={"User-Agent": "Sipwright", "Accept-Encoding": "identity"},
+        )
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._client.aclose()
+
+    async def get(self, url: str, headers: dict[str, str]) -> dict[str, Any]:
+        """Get a page, as the fields of an ``HttpResponse``.
+
+        Raises:
+            OSError: There is no answer, or none that may be had.
+        """
+        async with asyncio.timeout(self._timeout):
+            for _ in range(MAX_REDIRECTS + 1):
+                found = await self._send("GET", url, headers, {})
+                location = found["headers"].get("location")
+                if found["status"] not in _REDIRECTS or not location:
+                    return found
+                target = urljoin(url, location)
+                if urlsplit(target).netloc != urlsplit(url).netloc:
+                    headers = {name: value for name, value in headers.items() if name.lower() not in _SECRET}
+                url = target
+        raise OSError(f"more than {MAX_REDIRECTS} redirects")
+
+    async def post(self, url: str, headers: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        """Post ``data``, ``form`` or ``json`` (which is JSON text already).
+
+        Raises:
+            OSError: There is no answer, or none that may be had.
+        """
+        content: dict[str, Any] = {}
+        if "json" in body:
+            headers = {"Content-Type": "application/json", **headers}
+            content["content"] = body["json"].encode()
+        elif "form" in body:
+            content["data"] = body["form"]
+        else:
+            headers = {"Content-Type": "text/plain; charset=utf-8", **headers}
+            content["content"] = body.get("data", "").encode()
+        async with asyncio.timeout(self._timeout):
+            return await self._send("POST", url, headers, content)
+
+    async def _send(
+        self, method: str, url: str, headers: dict[str, str], content: dict[str, Any]
+    ) -> dict[str, Any]:
+        try:
+            async with self._client.stream(method, url, headers=headers, **content) as response:
+                return await _read(response)
+        except httpx2.TimeoutException:
+            raise TimeoutError from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
+            raise OSError(str(error) or type(error).__name__) from None
+
+
+async def _read(response: httpx2.Response) -> dict[str, Any]:
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise OSError("the server sent a compressed page although it was asked not to")
+    body = bytearray()
+    async for part in response.aiter_raw():
+        body += part
+        if len(body) > MAX_BODY:
+            raise OSError(f"the page is larger than {MAX_BODY // 1024} kB")
+    text = clean(_decode(bytes(body), response.charset_encoding))
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    headers = {
+        clean(name).lower(): clean(value) for name, value in list(response.headers.items())[:MAX_HEADERS]
+    }
+    return {"status": response.status_code, "text": text, "json": value, "headers": headers}
+
+
+def _decode(body: bytes, charset: str | None) -> str:
+    try:
+        return body.decode(charset or "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
+
+
+class _GuardedTransport(httpx2.AsyncHTTPTransport):
+    """httpx's own transport over a pool that only connects to public addresses."""
+
+    def __init__(self, allowed: tuple[Network, ...]) -> None:
+        super().__init__(trust_env=False)
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=ssl.create_default_context(),
+            max_connections=MOST_AT_ONCE,
+            max_keepalive_connections=0,  # a connection serves one script and nobody after it
+            network_backend=_PublicOnly(allowed),
+        )
+
+
+class _PublicOnly(httpcore2.AsyncNetworkBackend):
+    """Resolves a name once, checks what it found, and connects to exactly that."""
+
+    def __init__(self, allowed: tuple[Network, ...]) -> None:
+        self._allowed = allowed
+        self._backend = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        addresses = await _resolve(host, port)
+        private = [address for address in addresses if not is_public(address, self._allowed)]
+        if private:
+            raise httpcore2.ConnectError(
+                f"{host} is not on the public internet, and scripts may not go elsewhere"
+            )
+        if port not in (80, 443) and port < 1024:
+            raise httpcore2.ConnectError(f"port {port} is not for scripts")
+        failure: Exception = httpcore2.ConnectError(f"{host} has no address")
+        for address in addresses[:2]:
+            try:
+                return await self._backend.connect_tcp(address, port, timeout=timeout)
+            except httpcore2.ConnectError as error:
+                failure = error
+        raise failure
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise httpcore2.ConnectError(f"there is no {host}") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))

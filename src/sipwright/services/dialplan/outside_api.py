@@ -1,0 +1,227 @@
+"""What a script may ask of the world outside its call: lookups, the web, mail, texts, and its owner's store.
+
+Each function checks its arguments and returns an ``Ask``; who does it is ``sipwright/effects.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from . import arguments as check
+from .orders import Ask
+from .script_api import MAX_RING, ScriptApi, dial_string
+from .values import clean
+
+__all__ = [
+    "bindings",
+    "callback",
+    "email",
+    "enum_lookup",
+    "http_get",
+    "http_post",
+    "is_registered",
+    "send_message",
+    "store_add",
+    "store_delete",
+    "store_get",
+    "store_keys",
+    "store_replace",
+    "store_set",
+]
+
+MAX_CALLBACK_DELAY = 3600.0
+MAX_ADDRESSES = 5
+MAX_SUBJECT = 256
+MAX_MAIL = 4096
+MAX_MESSAGE = 1000
+MAX_URL = 2048
+MAX_POSTED = 65_536
+MAX_KEY = 64
+MAX_VALUE = 10_000
+_NOT_DIGITS = re.compile(r"[^0-9]")
+_ZONE = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,20}")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_NOT_FOR_SCRIPTS = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"}
+)
+
+
+def enum_lookup(api: ScriptApi, number: str, zone: str = "e164.arpa") -> Ask:
+    """Return the SIP address that the DNS has for a phone number (RFC 6116), or None."""
+    api.spend("lookups", api.limits.lookups)
+    digits = _NOT_DIGITS.sub("", check.text("number", number, 64))
+    if not 1 <= len(digits) <= 20:
+        raise ValueError(f"{check.one_line(number, 40)!r} is not an international phone number")
+    if not _ZONE.fullmatch(check.text("zone", zone, 200)):
+        raise ValueError(f"{check.one_line(zone, 40)!r} is not a DNS zone")
+    return Ask("enum_lookup", {"number": digits, "zone": zone.lower()})
+
+
+def is_registered(api: ScriptApi, name: str) -> Ask:
+    """Return whether a phone of that account is registered now."""
+    return _about_account(api, "is_registered", name)
+
+
+def bindings(api: ScriptApi, name: str) -> Ask:
+    """Return where the phones of an account of yours are registered now."""
+    return _about_account(api, "bindings", name)
+
+
+def http_get(api: ScriptApi, url: str, headers: dict[str, str] | None = None) -> Ask:
+    """Get a page of the public web; it has 4 seconds and 64 kB."""
+    api.spend("HTTP requests", api.limits.http_requests)
+    return Ask("http_get", {"url": _url(url), "headers": _http_headers(headers)})
+
+
+def http_post(
+    api: ScriptApi,
+    url: str,
+    data: str | dict[str, str] | None = None,
+    json: Any = None,
+    headers: dict[str, str] | None = None,
+) -> Ask:
+    """Post a text, form fields or JSON to a server on the public web."""
+    api.spend("HTTP requests", api.limits.http_requests)
+    arguments: dict[str, Any] = {"url": _url(url), "headers": _http_headers(headers)}
+    if data is not None and json is not None:
+        raise ValueError("give data or json, not both")
+    if json is not None:
+        arguments["json"] = check.json_text("json", json, MAX_POSTED)
+    elif isinstance(data, dict):
+        fields = {check.text("a field", name): check.text("a field", value) for name, value in data.items()}
+        check.json_text("data", fields, MAX_POSTED)
+        arguments["form"] = fields
+    elif data is not None:
+        arguments["data"] = clean(check.text("data", data, MAX_POSTED))
+    return Ask("http_post", arguments)
+
+
+def email(api: ScriptApi, to: str | list[str], subject: str, body: str) -> Ask:
+    """Send a mail through the mail server of the switch."""
+    api.spend("emails", api.limits.emails)
+    wanted = to if isinstance(to, list) else check.text("to", to).split(",")
+    addresses = [check.text("to", address).strip() for address in wanted]
+    if not 1 <= len(addresses) <= MAX_ADDRESSES:
+        raise ValueError(f"to must be 1 to {MAX_ADDRESSES} addresses")
+    for address in addresses:
+        if not _ADDRESS.fullmatch(address):
+            raise ValueError(f"{check.one_line(address, 60)!r} is not a mail address")
+    return Ask(
+        "email",
+        {
+            "to": addresses,
+            "subject": check.one_line(check.text("subject", subject), MAX_SUBJECT),
+            "body": clean(check.text("body", body, MAX_MAIL)),
+        },
+    )
+
+
+def send_message(api: ScriptApi, to: str, text: str) -> Ask:
+    """Send a text to phones (SIP MESSAGE); returns whether one of them took it."""
+    api.spend("messages", api.limits.messages)
+    return Ask(
+        "send_message", {"to": dial_string("to", to), "text": clean(check.text("text", text, MAX_MESSAGE))}
+    )
+
+
+def callback(api: ScriptApi, a: str, b: str, *, delay: float = 0.0, ring: float = 60.0) -> Ask:
+    """Call ``a``, then ``b``, and join them; that is a call of its own, which goes on when the script ends."""
+    api.spend("callbacks", api.limits.callbacks)
+    wait = check.number("delay", delay)
+    if not 0 <= wait <= MAX_CALLBACK_DELAY:
+        raise ValueError(f"delay must be from 0 to {MAX_CALLBACK_DELAY:g} seconds")
+    return Ask(
+        "callback",
+        {
+            "a": dial_string("a", a),
+            "b": dial_string("b", b),
+            "delay": wait,
+            "ring": check.seconds("ring", ring, MAX_RING) or MAX_RING,
+        },
+    )
+
+
+# The owner's store.
+
+
+def store_get(api: ScriptApi, key: str, default: Any = None) -> Ask:
+    """Return what was kept under a key, or the default."""
+    check.json_text("default", default, MAX_VALUE)
+    return _store(api, "get", key, default=default)
+
+
+def store_set(api: ScriptApi, key: str, value: Any) -> Ask:
+    """Keep a value: text, number, truth, list or dict."""
+    return _store(api, "set", key, value=check.json_text("value", value, MAX_VALUE))
+
+
+def store_delete(api: ScriptApi, key: str) -> Ask:
+    """Forget what was kept under a key; returns whether there was anything."""
+    return _store(api, "delete", key)
+
+
+def store_add(api: ScriptApi, key: str, amount: float = 1) -> Ask:
+    """Add to a number (0 when there is none) and return the sum; two runs at once both count."""
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not abs(amount) < 1e15:
+        check.wrong("amount", amount, "a number")
+    return _store(api, "add", key, amount=amount)
+
+
+def store_replace(api: ScriptApi, key: str, old: Any, new: Any) -> Ask:
+    """Keep ``new`` if ``old`` is what is kept now (None: nothing); returns whether it was."""
+    return _store(
+        api,
+        "replace",
+        key,
+        old=check.json_text("old", old, MAX_VALUE),
+        new=check.json_text("new", new, MAX_VALUE),
+    )
+
+
+def store_keys(api: ScriptApi, prefix: str = "") -> Ask:
+    """Return the keys that begin so, in order."""
+    api.spend("calls of the store", api.limits.store_calls)
+    return Ask("store.keys", {"prefix": check.text("prefix", prefix, MAX_KEY)})
+
+
+def _store(api: ScriptApi, name: str, key: str, **arguments: Any) -> Ask:
+    api.spend("calls of the store", api.limits.store_calls)
+    key = clean(check.text("key", key, MAX_KEY))
+    if not key or "\0" in key:
+        raise ValueError("a key is a text of 1 to 64 characters")
+    return Ask(f"store.{name}", {"key": key, **arguments})
+
+
+def _about_account(api: ScriptApi, function: str, name: str) -> Ask:
+    api.spend("lookups", api.limits.lookups)
+    return Ask(function, {"name": clean(check.text("name", name, 256)).removeprefix("sip:")})
+
+
+def _url(url: object) -> str:
+    text = check.text("url", url, MAX_URL).strip()
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or re.search(r"[\x00-\x20\x7f\ud800-\udfff]", text):
+        raise ValueError(f"{check.one_line(text, 60)!r} is not an address of the web (http:// or https://)")
+    return text
+
+
+def _http_headers(headers: object) -> dict[str, str]:
+    if headers is None:
+        return {}
+    if not isinstance(headers, dict):
+        check.wrong("headers", headers, "a dict")
+    if len(headers) > 32:
+        raise ValueError("more than 32 headers")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER.fullmatch(name) or name.lower() in _NOT_FOR_SCRIPTS:
+            raise ValueError(f"{check.shown(name)[:40]!r} is not a header that a script may set")
+        if not check.text(f"the header {name}", value, 2000).isprintable() or not value.isascii():
+            raise ValueError(f"the header {name} must be plain ASCII on one line")
+    return dict(headers)

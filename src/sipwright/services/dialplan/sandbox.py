@@ -1,0 +1,222 @@
+"""Runs scripts in worker processes: `pydantic-monty`, driven by one thread for each worker.
+
+A job is one stretch of a script, from its start or its snapshot to the next order. The synchronous interface
+costs two thirds of the asynchronous one, and keeps everything that a script sends away from the event loop:
+arguments are checked in the worker's thread, and only a finished ``Step`` reaches the loop. Which job runs
+next is decided in the loop: users take turns, and none may hold every worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+import threading
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+import structlog
+from pydantic_monty import Monty
+
+from .arguments import one_line
+from .limits import Limits
+from .script import Script
+from .steps import Failed, Kind, Step
+from .stretch import Stretch
+from .values import Inputs
+
+__all__ = ["Job", "Sandbox", "SandboxSnapshot"]
+
+log = structlog.get_logger(__name__)
+
+MAX_WAITING = 10_000
+MAX_WAITING_OF_ONE = 1_000
+GRACE = 1.0
+"""Seconds that a worker may go on after its time is over (a regular expression looks at no clock)."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One stretch of a script: from its start with ``inputs``, or on from ``snapshot`` with ``answer``."""
+
+    script: Script
+    owner: Hashable
+    done: Callable[[Step], None]
+    inputs: Inputs | None = None
+    snapshot: bytes = b""
+    answer: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSnapshot:
+    """How busy the sandbox is."""
+
+    workers: int
+    busy: int
+    waiting: int
+    steps: int
+    crashes: int
+
+
+class Sandbox:
+    """The workers, and the queue before them."""
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        workers: int = 2,
+        recycle: int = 1000,
+        owner_seconds: float = 3600.0,
+    ) -> None:
+        """Make the workers, which `start` starts.
+
+        Args:
+            limits: What one run may use.
+            workers: How many processes there are.
+            recycle: After how many stretches one of them is replaced.
+            owner_seconds: For how long the scripts of one owner may compute within a minute.
+        """
+        self.limits = limits or Limits()
+        self._owner_seconds = owner_seconds
+        self._minute = 0
+        self._spent: dict[Hashable, float] = {}
+        self._workers = workers
+        self._share = max(1, workers - 1)
+        self._pool = Monty(
+            min_processes=workers,
+            max_processes=workers,
+            max_checkouts_per_worker=recycle,
+            feed_duration_limit_grace=GRACE,
+            request_timeout=self.limits.seconds + 10 * GRACE,
+        )
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._waiting: dict[Hashable, deque[Job]] = {}
+        self._waiting_count = 0
+        self._busy: Counter[Hashable] = Counter()
+        self._idle = 0
+        self._steps = self._crashes = 0
+        self._loop: asyncio.AbstractEventLoop
+
+    async def start(self) -> None:
+        """Start the workers."""
+        spare_telemetry_search()
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._pool.__enter__)
+        self._idle = self._workers
+        for number in range(self._workers):
+            thread = threading.Thread(target=self._work, name=f"dialplan-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    async def close(self) -> None:
+        """Stop; what is under way is given up (its snapshot is where it was)."""
+        self._idle = 0
+        self._waiting.clear()
+        self._waiting_count = 0
+        for _ in self._threads:
+            self._jobs.put(None)
+        await asyncio.to_thread(self._stop_workers)
+        self._threads.clear()
+
+    def _stop_workers(self) -> None:
+        for thread in self._threads:
+            thread.join()
+        self._pool.__exit__(None, None, None)
+
+    # The queue: all of it in the event loop.
+
+    def submit(self, job: Job) -> None:
+        """Run a job as soon as its owner's turn comes; ``job.done`` is called in the loop, always later."""
+        queue = self._waiting.get(job.owner)
+        if job.inputs is not None and self._spent_by(job.owner) > self._owner_seconds:
+            sentence = (
+                f"dialplans of this user computed for more than {self._owner_seconds:g} s within a minute"
+            )
+            self._loop.call_soon(job.done, Failed(Kind.OVERLOAD, sentence))
+        elif self._idle and queue is None and self._busy[job.owner] < self._share:
+            self._dispatch(job)
+        elif job.inputs is not None and self._is_full(queue):
+            self._loop.call_soon(job.done, Failed(Kind.OVERLOAD, "too many dialplans are waiting to run"))
+        else:
+            self._waiting.setdefault(job.owner, deque()).append(job)
+            self._waiting_count += 1
+
+    def _spent_by(self, owner: Hashable) -> float:
+        """Return for how long the scripts of an owner have computed in this minute."""
+        minute = int(time.monotonic() // 60)
+        if minute != self._minute:
+            self._minute = minute
+            self._spent.clear()
+        return self._spent.get(owner, 0.0)
+
+    def _is_full(self, queue: deque[Job] | None) -> bool:
+        return self._waiting_count >= MAX_WAITING or (queue is not None and len(queue) >= MAX_WAITING_OF_ONE)
+
+    def _dispatch(self, job: Job) -> None:
+        self._idle -= 1
+        self._busy[job.owner] += 1
+        self._jobs.put(job)
+
+    def _finished(self, job: Job, step: Step, seconds: float) -> None:
+        self._steps += 1
+        self._spent[job.owner] = self._spent_by(job.owner) + seconds
+        self._busy[job.owner] -= 1
+        if not self._busy[job.owner]:
+            del self._busy[job.owner]
+        self._idle += 1
+        self._next()
+        if isinstance(step, Failed):
+            self._crashes += step.kind is Kind.CRASHED
+            if step.kind is Kind.INTERNAL:
+                log.error("dialplan sandbox failed", error=step.message, traceback=step.traceback)
+        job.done(step)
+
+    def _next(self) -> None:
+        for owner in self._waiting:
+            if self._busy[owner] < self._share:
+                break
+        else:
+            return
+        queue = self._waiting.pop(owner)
+        self._waiting_count -= 1
+        self._dispatch(queue.popleft())
+        if queue:
+            self._waiting[owner] = queue
+
+    def snapshot(self) -> SandboxSnapshot:
+        """Tell how busy the sandbox is."""
+        return SandboxSnapshot(
+            self._workers, sum(self._busy.values()), self._waiting_count, self._steps, self._crashes
+        )
+
+    # The threads.
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            begun = time.monotonic()
+            step = self._run(job)
+            try:
+                self._loop.call_soon_threadsafe(self._finished, job, step, time.monotonic() - begun)
+            except RuntimeError:  # the loop is closed
+                return
+
+    def _run(self, job: Job) -> Step:
+        try:
+            return Stretch(self.limits, job.script, job.inputs, job.snapshot, job.answer).run(self._pool)
+        except Exception as error:
+            return Failed(
+                Kind.INTERNAL, one_line(f"internal error: {error}", 120), None, traceback.format_exc()
+            )
+
+
+def spare_telemetry_search() -> None:
+    """Spare every feed a search of the disk: the client tries to import this each time (25 of 220 us)."""
+    if importlib.util.find_spec("opentelemetry") is None:
+        sys.modules["opentelemetry"] = None  # type: ignore[assignment]

@@ -1,0 +1,94 @@
+"""One script's text, and what can be known about it before it runs."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from pydantic_monty import SourceRange
+
+from .values import Inputs, Request
+
+__all__ = ["Script", "script"]
+
+
+class Script:
+    """The source, with the names it mentions: what a script does not mention need not be sent to a worker."""
+
+    __slots__ = ("_encoded", "has_prelude", "may_rerun", "mentioned", "name", "source")
+
+    def __init__(self, name: str, source: str) -> None:
+        self.name = name
+        # The names are there without import, and `req` only there with all that the script uses of it.
+        self.source = _IMPORT.sub("pass ", source)
+        self._encoded = self.source.encode("utf-8", "replace")
+        self.mentioned = _INPUT_NAMES.intersection(_WORD.findall(source))
+        self.has_prelude = self.mentioned >= {"req", "headers"} and "sipsorcery" not in self.mentioned
+        self.may_rerun = _MAY_RERUN.search(source) is not None
+
+    @property
+    def filename(self) -> str:
+        """The interpreter's name for this source."""
+        return f"<python-input-{int(self.has_prelude)}>"
+
+    def needed(self, inputs: Inputs) -> Inputs:
+        """Return the inputs with what the script mentions, and nothing heavy that it does not."""
+        return inputs.including(headers=self.has_prelude, body=self._needs_body)
+
+    @property
+    def _needs_body(self) -> bool:
+        return "req" in self.mentioned and ("body" in self.mentioned or "sipsorcery" in self.mentioned)
+
+    def globals(self, inputs: Inputs) -> dict[str, Any]:
+        """Return the names that the script starts with."""
+        given: dict[str, Any] = {}
+        if "req" in self.mentioned:
+            given["req"] = inputs.request
+        if "call" in self.mentioned:
+            given["call"] = inputs.call
+        return given
+
+    def line_of(self, position: SourceRange) -> int | None:
+        """Return the line where a call stands; None inside ``exec`` and the like."""
+        if position.filename != self.filename or not self._encoded:
+            return None
+        return self._encoded.count(b"\n", 0, position.start) + 1
+
+
+@lru_cache(maxsize=1024)
+def script(name: str, source: str) -> Script:
+    """Return the script of that text; looking at the text is done once."""
+    return Script(name, source)
+
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_INPUT_NAMES = frozenset({"req", "call", "headers", "body", "sipsorcery", "sipwright"})
+_IMPORT = re.compile(r"(?m)^from sipwright import (?!.*\bas\b)[\w, ]+(?=#|$)")
+_MAY_RERUN = re.compile(r"\brm\s*=|\bredirect\s*=")
+
+# Named tuples cannot have methods in the sandbox, so who mentions headers pays for two small classes.
+PRELUDE = f"""
+class Headers:
+    def __init__(self, values):
+        self._values = values
+    def __getitem__(self, name):
+        return self._values[name.lower()]
+    def get(self, name, default=None):
+        return self._values.get(name.lower(), default)
+    def __contains__(self, name):
+        return name.lower() in self._values
+    def __iter__(self):
+        return iter(self._values)
+    def __str__(self):
+        return str(self._values)
+    def keys(self):
+        return self._values.keys()
+    def items(self):
+        return self._values.items()
+class Request:
+    def __init__(self, given):
+{"".join(f"        self.{name} = given.{name}" + chr(10) for name in Request._fields if name != "headers")}
+        self.headers = Headers(given.headers)
+req = Request(req)
+"""

@@ -1,0 +1,354 @@
+"""What a script may call to steer its call, and what its run has used up so far.
+
+A function either has an answer at once (``log``, ``e164``) or it returns an ``Order``: what only the
+switch or the clock can do. The script is then put away until the answer is there. None of this runs in the
+event loop: workers' threads call it, so it is plain computing on its arguments. What asks the outside world is
+in ``outside_api.py``, and ``functions.py`` has all of them by name.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+from . import arguments as check
+from .arguments import one_line
+from .dialstring import (
+    MAX_DELAY,
+    Groups,
+    Leg,
+    LegOptions,
+    expand,
+    format_dial_string,
+    parse_dial_string,
+    parse_target,
+)
+from .limits import Limits
+from .orders import Ask, Dial, HangUpAfter, LogLine, Noted, Order, Respond, Sleep
+from .values import DialResult, Inputs, LegSpec
+
+__all__ = [
+    "Ask",
+    "BudgetExceeded",
+    "Dial",
+    "HangUpAfter",
+    "LogLine",
+    "Noted",
+    "Order",
+    "Respond",
+    "ScriptApi",
+    "Sleep",
+    "one_line",
+]
+
+MAX_RING = 180.0
+MAX_LIMIT = 86_400.0
+_SIP_URI = re.compile(r"""sips?:[^\s<>"\x00-\x1f\x7f-\x9f]{1,500}""", re.IGNORECASE)
+
+
+class BudgetExceeded(Exception):
+    """A run has used up something; the script cannot catch this."""
+
+
+class ScriptApi:
+    """The functions of one run, with what the run has used so far; ``to_state`` goes into its snapshot.
+
+    ``facts`` are what functions need to know of the run: the owner's time zone, and more for old scripts. ``shape``
+    tells how an old name wants the answer that it waits for, and ``last`` is what the last ``dial()`` heard.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        variables: Mapping[str, str],
+        deadline: float,
+        facts: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.limits = limits
+        self.clock = clock
+        self.variables = variables
+        self.deadline = deadline
+        self.facts: dict[str, Any] = dict(facts or {})
+        self.dials = 0
+        self.log_lines = 0
+        self.log_size = 0
+        self.used: dict[str, int] = {}
+        self.shape = ""
+        self.last: list[Any] = []
+
+    @classmethod
+    def starting(cls, limits: Limits, inputs: Inputs, clock: Callable[[], float] = time.time) -> ScriptApi:
+        """Make the functions for a run that begins now."""
+        call, request = inputs.call, inputs.request
+        facts = {
+            "timezone": call.timezone, "direction": call.direction, "user": call.user, "account": call.account,
+            "dialplan": call.dialplan, "redirect": request.uri if request.redirected else "",
+        }  # fmt: skip
+        return cls(limits, inputs.variables, clock() + limits.total_seconds, facts, clock)
+
+    def to_state(self) -> list[Any]:
+        """Return what another process needs to go on."""
+        return [
+            self.variables, self.deadline, self.dials, self.log_lines, self.log_size, self.facts, self.used,
+            self.shape, self.last,
+        ]  # fmt: skip
+
+    @classmethod
+    def from_state(
+        cls, limits: Limits, state: list[Any], clock: Callable[[], float] = time.time
+    ) -> ScriptApi:
+        """Read what ``to_state`` gave."""
+        variables, deadline, dials, log_lines, log_size, *more = state
+        api = cls(limits, variables, deadline, clock=clock)
+        api.dials, api.log_lines, api.log_size = dials, log_lines, log_size
+        if more:
+            api.facts, api.used, api.shape, api.last = more
+        return api
+
+    def hear(self, answer: Any) -> None:
+        """Take note of the answer that the script goes on with."""
+        if isinstance(answer, DialResult):
+            self.last = [answer.status, answer.reason, answer.redirect, [leg[:3] for leg in answer.legs]]
+            if answer.answered:
+                self.deadline += answer.duration
+
+    # What a script may call, by the same names.
+
+    def dial(
+        self,
+        target: str | LegSpec | list[Any],
+        *,
+        ring: float | None = None,
+        limit: float | None = None,
+        from_name: str | None = None,
+        from_user: str | None = None,
+        from_host: str | None = None,
+        headers: dict[str, str] | None = None,
+        mangle: bool | None = None,
+        transfer: str | None = None,
+        redirect: str | None = None,
+        wait: bool = False,
+    ) -> Dial:
+        """Ring phones; the script goes on only when nobody answered (or, with ``wait``, after the call)."""
+        groups = expand(_groups(target), self.variables)
+        options = _options(
+            LegSpec("", None, limit, mangle, from_name, from_user, from_host, transfer, redirect)
+        )
+        if options != LegOptions():
+            groups = tuple(tuple(_with_defaults(leg, options) for leg in group) for group in groups)
+        self._spend_dials(sum(map(len, groups)))
+        patience = self._remaining()
+        ring_time = min(check.seconds("ring", ring, MAX_RING) or MAX_RING, patience)
+        return Dial(groups, ring_time, patience, check.headers(headers), check.truth("wait", wait))
+
+    def leg(
+        self,
+        target: str,
+        *,
+        delay: float | None = None,
+        limit: float | None = None,
+        mangle: bool | None = None,
+        from_name: str | None = None,
+        from_user: str | None = None,
+        from_host: str | None = None,
+        transfer: str | None = None,
+        redirect: str | None = None,
+    ) -> LegSpec:
+        """Describe one leg for ``dial([leg(...), leg(...)])``, which rings them together."""
+        spec = LegSpec(
+            check.text("target", target), delay, limit, mangle, from_name, from_user, from_host, transfer, redirect
+        )  # fmt: skip
+        _leg_of(spec)
+        return spec
+
+    def respond(
+        self, status: int, reason: str | None = None, headers: dict[str, str] | None = None
+    ) -> Respond:
+        """Answer the caller; with a final status the script is over."""
+        if (
+            isinstance(status, bool)
+            or not isinstance(status, int)
+            or not (100 < status < 200 or 300 <= status < 700)
+        ):
+            raise ValueError("status must be from 101 to 199 or from 300 to 699")
+        reason = check.optional_text("reason", reason)
+        may_redirect = 300 <= status < 400
+        return Respond(
+            status, one_line(reason, 100) if reason else None, check.headers(headers, contact=may_redirect)
+        )
+
+    def progress(
+        self, status: int = 180, reason: str | None = None, headers: dict[str, str] | None = None
+    ) -> Respond:
+        """Tell the caller that it goes on; the script goes on too."""
+        if isinstance(status, bool) or not isinstance(status, int) or not 100 < status < 200:
+            raise ValueError("status must be from 101 to 199")
+        return self.respond(status, reason, headers)
+
+    def redirect(self, uri: str, reason: str | None = None) -> Respond:
+        """Send the caller elsewhere; the script is over."""
+        target = check.text("uri", uri).strip()
+        if not target.lower().startswith(("sip:", "sips:")):
+            target = f"sip:{target}"
+        if not _SIP_URI.fullmatch(target):
+            raise ValueError(f"{one_line(target, 60)!r} is not a SIP address")
+        return self.respond(302, reason, {"Contact": f"<{target}>"})
+
+    def hangup_after(self, seconds: float) -> HangUpAfter:
+        """Let the call last no longer than that, counted from its answer."""
+        wanted = check.seconds("seconds", seconds, MAX_LIMIT)
+        if wanted is None:
+            check.wrong("seconds", seconds, "a number of seconds")
+        return HangUpAfter(wanted)
+
+    def log(self, *values: object) -> LogLine:
+        """Tell the owner something; the line goes into the trace of the call."""
+        return LogLine(" ".join(map(check.shown, values)), None)
+
+    def e164(self, number: str, region: str | None = None) -> str:
+        """Write a phone number the international way (``+353...``); ``region`` is where it was dialled."""
+        number = check.text("number", number)
+        if region is not None:
+            region = check.text("region", region).upper()
+        try:
+            parsed = phonenumbers.parse(number, region)
+        except phonenumbers.NumberParseException:
+            raise ValueError(f"{one_line(number, 40)!r} is not a phone number") from None
+        return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+
+    def now(self, timezone: str | None = None) -> Noted:
+        """Return the time of day in a time zone ("Europe/Dublin"), or in the owner's own."""
+        name = check.text("timezone", timezone, 64) if timezone is not None else self.facts.get("timezone")
+        value = datetime.fromtimestamp(self.clock(), zone(name or "UTC")).replace(microsecond=0)
+        return Noted("now", {"timezone": name}, value.isoformat(), value)
+
+    def sleep(self, seconds: float) -> Sleep | None:
+        """Wait, without holding anything."""
+        wanted = check.number("seconds", seconds)
+        if wanted <= 0:
+            return None
+        if wanted > self._remaining():
+            raise BudgetExceeded(
+                f"sleep({wanted:g}) is longer than what is left of {self.limits.total_seconds:g} s"
+            )
+        return Sleep(wanted)
+
+    # Budgets.
+
+    def take_log(self, line: LogLine) -> LogLine | None:
+        """Count a log line; None when the run has logged enough already."""
+        if self.log_lines > self.limits.log_lines:
+            return None
+        self.log_lines += 1
+        self.log_size += len(line.text)
+        if self.log_lines > self.limits.log_lines or self.log_size > self.limits.log_size:
+            self.log_lines = self.limits.log_lines + 1
+            return LogLine("(the run has logged enough; the rest is dropped)", line.line)
+        return line
+
+    def spend(self, what: str, most: int, count: int = 1) -> None:
+        """Count something that a run may do so many times; ``what`` is its plural."""
+        self._remaining()
+        used = self.used[what] = self.used.get(what, 0) + count
+        if used > most:
+            raise BudgetExceeded(f"the run has used up its {most} {what}")
+
+    def _spend_dials(self, legs: int) -> None:
+        self.dials += legs
+        if self.dials > self.limits.dials:
+            raise BudgetExceeded(f"the run has used up its {self.limits.dials} dials")
+
+    def _remaining(self) -> float:
+        remaining = self.deadline - self.clock()
+        if remaining <= 0:
+            raise BudgetExceeded(f"the run took longer than {self.limits.total_seconds:g} s")
+        return remaining
+
+
+_parse = lru_cache(maxsize=2048)(parse_dial_string)
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{one_line(name, 40)!r} is not a time zone such as 'Europe/Dublin'") from None
+
+
+def dial_string(name: str, target: object) -> str:
+    """Take what is to be dialled, and return it as one dial string."""
+    try:
+        return format_dial_string(_groups(target))
+    except TypeError:
+        check.wrong(name, target, "a dial string, leg(...) or a list of these")
+
+
+def _groups(target: object) -> Groups:
+    """Read what ``dial()`` is given: a dial string, one leg, or a list whose members ring together."""
+    if _is_spec(target):
+        return ((_leg_of(target),),)
+    if isinstance(target, list):
+        if not target:
+            raise ValueError("an empty list rings nobody")
+        return (tuple(_leg_of(member) for member in target),)
+    return _parse(check.text("target", target))
+
+
+def _is_spec(value: object) -> bool:
+    """Claim that a value is what ``leg()`` gave; back from the sandbox it is of a class like ours."""
+    return isinstance(value, tuple) and getattr(value, "_fields", None) == LegSpec._fields
+
+
+def _leg_of(given: object) -> Leg:
+    if _is_spec(given):
+        member = LegSpec(*cast("tuple[Any, ...]", given))
+        return Leg(parse_target(check.text("target", member.target)), _options(member))
+    groups = _parse(check.text("a member of the list", given))
+    if len(groups) > 1 or len(groups[0]) > 1:
+        raise ValueError("each member of the list is one leg, without & and |")
+    return groups[0][0]
+
+
+_CHOICES = {"transfer": ("refuse", "pass"), "redirect": ("follow", "return", "rerun")}
+
+
+def _options(spec: LegSpec) -> LegOptions:
+    for name, choices in _CHOICES.items():
+        value = getattr(spec, name)
+        if value is not None and value not in choices:
+            raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}")
+    delay = 0.0 if spec.delay == 0 else check.seconds("delay", spec.delay, MAX_DELAY)
+    return LegOptions(
+        delay=delay,
+        limit=check.seconds("limit", spec.limit, MAX_LIMIT),
+        mangle=None if spec.mangle is None else check.truth("mangle", spec.mangle),
+        from_name=check.optional_text("from_name", spec.from_name),
+        from_user=check.optional_text("from_user", spec.from_user),
+        from_host=check.optional_text("from_host", spec.from_host),
+        transfer=spec.transfer,
+        redirect=spec.redirect,
+    )
+
+
+def _with_defaults(leg: Leg, defaults: LegOptions) -> Leg:
+    said = {
+        option.name: getattr(defaults, option.name)
+        for option in fields(LegOptions)
+        if getattr(leg.options, option.name) is None
+    }
+    return replace(leg, options=replace(leg.options, **said))

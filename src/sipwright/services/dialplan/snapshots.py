@@ -1,0 +1,31 @@
+"""The bytes of a waiting script: what its functions have used up, then the interpreter's own dump.
+
+They are kept in our own database and nowhere else, since loading a dump trusts who wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["freeze", "thaw"]
+
+_MARK = b"SW1"
+
+
+def freeze(state: list[Any], dump: bytes) -> bytes:
+    """Put the two together."""
+    head = json.dumps(state, separators=(",", ":")).encode()
+    return b"%s%08x%s%s" % (_MARK, len(head), head, dump)
+
+
+def thaw(snapshot: bytes) -> tuple[list[Any], bytes]:
+    """Take them apart again.
+
+    Raises:
+        ValueError: These are not the bytes of a snapshot that this version knows.
+    """
+    if not snapshot.startswith(_MARK):
+        raise ValueError("a snapshot in a format that this version does not know")
+    end = 11 + int(snapshot[3:11], 16)
+    return json.loads(snapshot[11:end]), snapshot[end:]

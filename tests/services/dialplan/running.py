@@ -1,0 +1,132 @@
+"""A run of a dialplan with everything around it played: the database, the call, the clock."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sipwright.services.dialplan import Entry, Execution, ExecutionRow, Executions
+
+
+class Plan(NamedTuple):
+    source: str
+    id: int = 7
+    user_id: int = 3
+    name: str = "out"
+    version: int = 2
+
+
+class Outcome(NamedTuple):
+    status: int
+    reason: str
+
+
+class LegOutcome(NamedTuple):
+    target: str
+    status: int
+    reason: str
+    duration: float
+    redirect: str = ""
+
+
+BUSY = Outcome(486, "Busy Here")
+BUSY_LEGS = [LegOutcome("bob@local", 486, "Busy Here", 3.0)]
+
+
+class Rows:
+    """The writer: what is in the database, and in which order it came there."""
+
+    def __init__(self) -> None:
+        self.executions: dict[str, ExecutionRow] = {}
+        self.journal: dict[tuple[str, int], Entry] = {}
+        self.written: list[str] = []
+        self.snapshots: list[bytes] = []
+        self.is_busy = False
+
+    def put(self, kind: str, key: Any, row: Any, on_commit: Any = None) -> None:
+        if self.is_busy:
+            raise RuntimeError("storage unavailable")
+        self.written.append(row.state if kind == "execution" else row.function)
+        if kind == "execution" and row.snapshot is not None:
+            self.snapshots.append(row.snapshot)
+        if on_commit is not None:
+            asyncio.get_running_loop().call_soon(on_commit)
+        {"execution": self.executions, "journal": self.journal}[kind][key] = row
+
+    def entries(self) -> list[Entry]:
+        return [self.journal[key] for key in sorted(self.journal)]
+
+    def told(self) -> list[tuple[str, Any, Any]]:
+        return [
+            (
+                entry.function,
+                json.loads(entry.arguments),
+                None if entry.result is None else json.loads(entry.result),
+            )
+            for entry in self.entries()
+        ]
+
+
+@dataclass
+class Host:
+    """A call: it notes what it is asked for, and what was in the database by then."""
+
+    rows: Rows
+    asked: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
+    stored: list[list[str]] = field(default_factory=list)
+
+    def note(self, wish: Any) -> None:
+        self.stored.append(list(self.rows.written))
+        self.asked.put_nowait(wish)
+
+    dial = respond = finish = hang_up_after = note
+
+
+@dataclass
+class World:
+    executions: Executions
+    rows: Rows
+    host: Host
+    now: list[float]
+    timers: list[tuple[float, Any]]
+    inputs: Any
+    armed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def run(self, source: str) -> Execution:
+        return self.executions.run(Plan(source), self.inputs, self.host, call_id="c1", account_id=5)
+
+    def restore(self, source: str, effects: Any = None) -> Execution:
+        """Go on with what is in the database, as a new process does."""
+        (row,) = self.rows.executions.values()
+        host = self.host = Host(self.rows)
+        again = Executions(
+            self.executions.sandbox, self.rows, clock=lambda: self.now[0], call_later=self.call_later,
+            effects=effects,
+        )  # fmt: skip
+        self.executions = again
+        return again.restore(tuple(row), [tuple(entry) for entry in self.rows.entries()], Plan(source), host)
+
+    def call_later(self, delay: float, callback: Any, *arguments: Any) -> Any:
+        timer = Timer(delay, callback, arguments)
+        self.timers.append(timer)
+        self.armed.set()
+        return timer
+
+    async def wish(self) -> Any:
+        return await self.host.asked.get()
+
+    @property
+    def row(self) -> ExecutionRow:
+        (row,) = self.rows.executions.values()
+        return row
+
+
+class Timer:
+    def __init__(self, delay: float, callback: Any, arguments: Any = ()) -> None:
+        self.delay = delay
+        self.callback = callback
+        self.arguments = arguments
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True

@@ -1,0 +1,343 @@
+"""Runs of dialplans from the switch's point of view, and what is written so that another process can go on."""
+
+import pytest
+import structlog
+
+from sipwright.services.dialplan import (
+    Dial,
+    Ending,
+    ExecutionRow,
+)
+
+from .running import BUSY, BUSY_LEGS, Host, Outcome, Plan
+
+
+async def test_someone_answers_and_the_script_is_over(world):
+    execution = world.run('log("hello")\ndial("bob@local", ring=25)\nlog("never")')
+    order = await world.wish()
+    execution.answered("bob@local")
+
+    assert isinstance(order, Dial)
+    assert world.row == ExecutionRow(
+        "x1", "c1", 7, 2, 5, 3, "done", None, 1000.0, 1000.0, "answered by bob@local"
+    )
+    assert world.rows.told()[1:] == [
+        ("log", [[1, "hello"]], None),
+        ("dial", {"line": 2, "target": "bob@local", "ring": 25.0}, {"answered": True, "target": "bob@local"}),
+    ]
+    assert world.host.asked.empty()
+    assert world.executions.get("x1") is None
+
+
+async def test_the_host_hears_of_an_effect_when_its_rows_are_written(world):
+    """Stored first, told second: the rows and the host's own rows are one transaction."""
+    world.run('respond(180)\ndial("bob@local")')
+    await world.wish()
+    await world.wish()
+
+    assert world.host.stored == [
+        ["start", "running", "respond"],
+        ["start", "running", "respond", "dial", "waiting"],
+    ]
+    assert world.row.snapshot is not None
+
+
+async def test_nobody_answers_and_the_script_goes_on(world):
+    execution = world.run('result = dial("bob@local")\nrespond(result.status, result.legs[0].reason)')
+    await world.wish()
+    world.now[0] = 1003.0
+    execution.nobody_answered(BUSY, BUSY_LEGS)
+
+    assert await world.wish() == Ending(486, "Busy Here", (), "line 2 answered 486 Busy Here")
+    assert world.rows.told()[1:] == [
+        (
+            "dial",
+            {"line": 1, "target": "bob@local", "ring": 180.0},
+            {
+                "answered": False,
+                "status": 486,
+                "reason": "Busy Here",
+                "legs": [{"target": "bob@local", "status": 486, "reason": "Busy Here", "duration": 3.0}],
+                "duration": 3.0,
+            },
+        ),
+        ("respond", {"line": 2, "status": 486, "reason": "Busy Here"}, None),
+    ]
+    assert (world.row.state, world.row.ended_at) == ("done", 1003.0)
+
+
+async def test_a_script_that_just_ends_passes_on_the_last_failure(world):
+    execution = world.run('dial("bob@local")')
+    await world.wish()
+    execution.nobody_answered(Outcome(486, "Busy\udce9"), [])
+
+    assert await world.wish() == Ending(486, "Busy\ufffd", (), "nobody answered: 486 Busy\ufffd")
+
+
+async def test_a_script_that_does_nothing_is_480(world):
+    world.run("x = 1")
+
+    assert await world.wish() == Ending(480, None, (), "the script came to its end")
+
+
+async def test_waiting_for_the_end_of_the_call(world):
+    execution = world.run('result = dial("bob@local", wait=True)\nlog(result.answered, result.duration)')
+    order = await world.wish()
+    execution.answered("bob@local")
+    assert world.row.state == "waiting"
+    execution.call_ended(62.5)
+    ending = await world.wish()
+
+    assert order.wait is True
+    assert (world.rows.told()[2], ending.status) == (("log", [[2, "True 62.5"]], None), 480)
+
+
+async def test_a_caller_who_gives_up_ends_a_waiting_script(world):
+    execution = world.run('dial("bob@local")')
+    await world.wish()
+    execution.caller_gone(Outcome(487, "Request Terminated"))
+    execution.nobody_answered(BUSY, BUSY_LEGS)
+    execution.answered("late@local")
+    execution.call_ended(1.0)
+    execution.caller_gone(BUSY)
+
+    assert (world.row.state, world.row.outcome) == ("done", "caller gone: 487 Request Terminated")
+    assert world.rows.written.count("done") == 1
+
+
+async def test_a_caller_who_gives_up_ends_a_computing_script(world):
+    execution = world.run("for i in range(100_000): pass\ndial('bob@local')")
+    execution.caller_gone(Outcome(487, "Request Terminated"))
+    other = Host(world.rows)
+    world.executions.run(Plan("x = 1"), world.inputs, other)
+    await other.asked.get()
+
+    assert world.host.asked.empty()
+    assert world.rows.written.count("done") == 2
+
+
+async def test_a_failure_is_500_with_a_reason_that_names_the_line(world):
+    with structlog.testing.capture_logs() as logs:
+        world.run('log("before")\nx = {}["a\\"b"]')
+        ending = await world.wish()
+
+    text = 'SIP;cause=500;text="dialplan out: line 2: KeyError: a\'b"'
+    assert (ending.status, ending.reason, ending.headers) == (500, None, (("Reason", text),))
+    assert (ending.sentence, ending.failure.line) == ('line 2: KeyError: a"b', 2)
+    assert (world.row.state, world.row.outcome) == ("failed", 'line 2: KeyError: a"b')
+    function, arguments, result = world.rows.told()[-1]
+    assert (function, arguments) == ("failed", {"line": 2, "kind": "error"})
+    assert result["message"] == ending.sentence
+    assert [(entry["event"], entry["call_id"]) for entry in logs] == [
+        ("dialplan says", "c1"),
+        ("dialplan failed", "c1"),
+    ]
+    assert 'File "out", line 2' in logs[1]["traceback"]
+    assert world.executions.snapshot().failed == 1
+
+
+async def test_sleeping_is_done_without_the_host(world):
+    world.run("sleep(5)\nrespond(486)")
+    await world.armed.wait()
+    (timer,) = world.timers
+    snapshot = world.executions.snapshot()
+    timer.callback()
+    ending = await world.wish()
+
+    assert (timer.delay, snapshot.waiting, snapshot.running) == (5.0, 1, 0)
+    assert (ending.status, world.rows.told()[1]) == (486, ("sleep", {"line": 1, "seconds": 5.0}, True))
+
+
+async def test_a_sleeper_whose_caller_is_gone_does_not_wake(world):
+    execution = world.run("sleep(5)\nrespond(486)")
+    await world.armed.wait()
+    execution.caller_gone(BUSY)
+    world.timers[0].callback()
+
+    assert world.timers[0].is_cancelled
+    assert world.host.asked.empty()
+
+
+async def test_the_whole_run_is_bounded_even_while_groups_ring(world):
+    """One group cannot ring past the end; several could, so a timer watches."""
+    execution = world.run('dial("a@b | c@d", ring=180)')
+    await world.wish()
+    (timer,) = world.timers
+    timer.callback()
+    ending = await world.wish()
+    timer.callback()
+    execution.nobody_answered(BUSY, [])
+
+    assert 299 < timer.delay <= 300
+    assert (ending.status, ending.sentence) == (500, "the run took longer than 300 s")
+
+
+async def test_a_timer_is_called_off_when_the_dial_returns(world):
+    execution = world.run('dial("a@b | c@d", ring=180)')
+    await world.wish()
+    execution.nobody_answered(BUSY, [])
+    await world.wish()
+
+    assert [timer.is_cancelled for timer in world.timers] == [True]
+
+
+async def test_a_host_that_answers_at_once_is_heard(world):
+    """No leg could be found at all, and the switch says so within ``dial``."""
+
+    class Hasty(Host):
+        def dial(self, order: Dial) -> None:
+            execution.nobody_answered(Outcome(480, "Not Registered"), [])
+
+    world.host = Hasty(world.rows)
+    execution = world.run('log(dial("bob@local").status)\nrespond(404)')
+
+    assert (await world.wish()).status == 404
+    assert ("log", [[1, "480"]], None) in world.rows.told()
+
+
+async def test_when_nothing_can_be_stored_the_caller_gets_a_500(world):
+    world.run('dial("bob@local")')
+    world.rows.is_busy = True
+    with structlog.testing.capture_logs() as logs:
+        ending = await world.wish()
+
+    assert (ending.status, ending.sentence) == (500, "internal error: RuntimeError")
+    assert [entry["event"] for entry in logs] == ["execution lost"]
+    assert world.executions.snapshot().waiting == 0
+    with pytest.raises(RuntimeError):
+        world.run("x = 1")
+    assert world.executions.snapshot().running == 0
+
+
+async def test_an_overloaded_sandbox_is_503(world, monkeypatch):
+    monkeypatch.setattr("sipwright.services.dialplan.sandbox.MAX_WAITING", 0)
+    world.run("x = 1")
+    world.executions.run(Plan("x = 1"), world.inputs, world.host)
+    endings = [await world.wish(), await world.wish()]
+
+    assert sorted(ending.status for ending in endings) == [480, 503]
+
+
+SCRIPT = """
+log("first")
+result = dial("bob@local", ring=20)
+log("second", result.status)
+dial("carol@local")
+respond(480)
+"""
+
+
+async def test_another_process_waits_where_the_first_one_stood(world):
+    world.run(SCRIPT)
+    await world.wish()
+    execution = world.restore(SCRIPT)
+    assert world.host.asked.empty()
+
+    execution.nobody_answered(BUSY, BUSY_LEGS)
+    order = await world.wish()
+
+    assert str(order.groups[0][0]) == "carol@local"
+    assert [function for function, _, _ in world.rows.told()] == ["start", "log", "dial", "log", "dial"]
+    assert world.rows.told()[3] == ("log", [[4, "second 486"]], None)
+
+
+async def test_another_process_uses_an_answer_that_is_there_already(world):
+    """Killed between the result and the next effect: the dial is not done again, the script goes on."""
+    execution = world.run(SCRIPT)
+    await world.wish()
+    rows = dict(world.rows.executions)
+    execution.nobody_answered(BUSY, BUSY_LEGS)
+    journal = dict(world.rows.journal)
+    await world.wish()
+    world.rows.executions, world.rows.journal = rows, journal
+
+    world.restore(SCRIPT)
+    order = await world.wish()
+
+    assert str(order.groups[0][0]) == "carol@local"
+    assert [function for function, _, _ in world.rows.told()] == ["start", "log", "dial", "log", "dial"]
+
+
+async def test_another_process_starts_what_had_no_effect_yet(world):
+    world.run(SCRIPT)
+    rows, journal = dict(world.rows.executions), dict(world.rows.journal)
+    await world.wish()
+    world.rows.executions, world.rows.journal = rows, journal
+    assert world.row.state == "running"
+
+    world.restore(SCRIPT)
+
+    assert str((await world.wish()).groups[0][0]) == "bob@local"
+    assert [entry.sequence for entry in world.rows.entries()] == [0, 1, 2]
+
+
+async def test_another_process_sleeps_only_what_is_left(world):
+    world.run("sleep(60)\nrespond(486)")
+    await world.armed.wait()
+    world.now[0] += 45
+    world.timers.clear()
+    world.restore("sleep(60)\nrespond(486)")
+    (timer,) = world.timers
+    timer.callback()
+
+    assert (timer.delay, (await world.wish()).status) == (15.0, 486)
+
+
+async def test_another_process_waits_for_the_end_of_an_answered_call(world):
+    source = 'log(dial("bob@local", wait=True).duration)'
+    execution = world.run(source)
+    await world.wish()
+    execution.answered("bob@local")
+    world.restore(source).call_ended(30.0)
+
+    assert (await world.wish()).status == 480
+    assert world.rows.told()[2] == ("log", [[1, "30.0"]], None)
+
+
+async def test_another_process_knows_the_last_failure(world):
+    source = 'dial("bob@local")\nsleep(1)'
+    execution = world.run(source)
+    await world.wish()
+    execution.nobody_answered(BUSY, BUSY_LEGS)
+    await world.armed.wait()
+    world.restore(source)
+    world.timers[-1].callback()
+
+    assert (await world.wish()).status == 486
+
+
+async def test_a_snapshot_that_cannot_be_read_is_a_500(world):
+    world.run(SCRIPT)
+    await world.wish()
+    world.rows.executions["x1"] = world.row._replace(snapshot=b"SW0")
+    world.restore(SCRIPT).nobody_answered(BUSY, BUSY_LEGS)
+    ending = await world.wish()
+
+    assert (ending.status, ending.failure.kind) == (500, "snapshot")
+
+
+async def test_a_run_without_a_beginning_is_a_500(world):
+    world.run(SCRIPT)
+    await world.wish()
+    world.rows.executions["x1"] = world.row._replace(snapshot=None, state="running")
+    world.rows.journal.clear()
+    world.restore(SCRIPT)
+
+    assert (await world.wish()).sentence == "the run was lost before it did anything"
+
+
+async def test_thousands_wait_at_once_and_none_is_lost(world):
+    hosts = []
+    tokens = iter(range(10_000))
+    world.executions._token = lambda: str(next(tokens))
+    for _ in range(500):
+        host = Host(world.rows)
+        hosts.append((host, world.executions.run(Plan('dial("bob@local")'), world.inputs, host)))
+    for host, _ in hosts:
+        await host.asked.get()
+    assert world.executions.snapshot().waiting == 500
+    for _, execution in hosts:
+        execution.answered("bob@local")
+
+    assert world.executions.snapshot().waiting == 0
+    assert {row.state for row in world.rows.executions.values()} == {"done"}

@@ -1,0 +1,135 @@
+"""The queue before the workers: users take turns, nobody holds every worker, a crash costs one run."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sipwright.services.dialplan import Limits, Sandbox, SandboxSnapshot, sandbox
+from sipwright.services.dialplan.sandbox import Job
+from sipwright.services.dialplan.script import script
+from sipwright.services.dialplan.steps import Failed, Finished, Kind, Step, Waiting
+
+
+@pytest.fixture
+async def two() -> AsyncIterator[Sandbox]:
+    box = Sandbox(Limits(seconds=0.3), workers=2)
+    await box.start()
+    yield box
+    await box.close()
+
+
+def submit(
+    box: Sandbox, source: str, inputs, owner: object = 1, order: list[object] | None = None
+) -> asyncio.Future[Step]:
+    future = asyncio.get_running_loop().create_future()
+
+    def done(step: Step) -> None:
+        if order is not None:
+            order.append(owner)
+        if not future.done():
+            future.set_result(step)
+
+    box.submit(Job(script("out", source), owner, done, inputs=inputs))
+    return future
+
+
+async def test_a_job_is_done_later_in_the_loop(two, inputs):
+    future = submit(two, "x = 1", inputs)
+
+    assert not future.done()
+    assert await future == Finished(None, None, [])
+    assert two.snapshot() == SandboxSnapshot(workers=2, busy=0, waiting=0, steps=1, crashes=0)
+
+
+async def test_a_waiting_script_holds_no_worker(two, inputs):
+    steps = await asyncio.gather(*[submit(two, "dial('bob@local')", inputs, owner) for owner in range(100)])
+
+    assert all(isinstance(step, Waiting) for step in steps)
+    assert (two.snapshot().busy, two.snapshot().waiting) == (0, 0)
+
+
+async def test_one_user_never_holds_every_worker(two, inputs):
+    """Three endless loops of one user, and another's call is decided before the first loop has ended."""
+    order: list[object] = []
+    loops = [submit(two, "while True: pass", inputs, "hostile", order) for _ in range(3)]
+    await submit(two, "x = 1", inputs, "friendly", order)
+
+    assert order == ["friendly"]
+    assert two.snapshot().waiting == 2
+    assert [step.kind for step in await asyncio.gather(*loops)] == [Kind.TIME] * 3
+
+
+async def test_users_take_turns(inputs):
+    box = Sandbox(Limits(), workers=1)
+    await box.start()
+    order: list[object] = []
+    jobs = [submit(box, "x = 1", inputs, owner, order) for owner in "aaaabbc"]
+    await asyncio.gather(*jobs)
+    await box.close()
+
+    assert "".join(map(str, order)) == "aabcaba"
+
+
+async def test_a_queue_that_is_full_refuses_new_runs_only(two, inputs, monkeypatch):
+    monkeypatch.setattr(sandbox, "MAX_WAITING_OF_ONE", 1)
+    jobs = [submit(two, "dial('a@b')", inputs) for _ in range(3)]
+    steps = await asyncio.gather(*jobs)
+
+    assert [type(step) for step in steps] == [Waiting, Waiting, Failed]
+    assert steps[2].kind is Kind.OVERLOAD
+
+    monkeypatch.setattr(sandbox, "MAX_WAITING", 0)
+    ends: list[asyncio.Future[Step]] = []
+    for step in steps[:2]:
+        ends.append(asyncio.get_running_loop().create_future())
+        two.submit(Job(script("out", "dial('a@b')"), 1, ends[-1].set_result, snapshot=step.snapshot))
+    assert await asyncio.gather(*ends) == [Finished(None, None, [])] * 2
+
+
+async def test_a_worker_that_is_killed_costs_one_run(inputs):
+    box = Sandbox(Limits(seconds=5.0), workers=1)
+    await box.start()
+    flood, bomb, after = await asyncio.gather(
+        submit(box, "while True: print('x' * 1000)", inputs),
+        submit(box, "x = 'a' * 50_000_000\nlog(x)", inputs),
+        submit(box, "x = 1", inputs),
+    )
+    await box.close()
+
+    assert (flood.kind, bomb.kind, after) == (Kind.BUDGET, Kind.MEMORY, Finished(None, None, []))
+
+
+async def test_our_own_mistake_is_a_failure_too(two, inputs):
+    step = await submit(two, "x = 1", "no inputs at all")
+
+    assert step.kind is Kind.INTERNAL
+    assert "Traceback" in step.traceback
+
+
+async def test_closing_gives_up_what_is_under_way(inputs):
+    box = Sandbox(Limits(seconds=0.1), workers=1)
+    await box.start()
+    futures = [submit(box, "while True: pass", inputs, owner) for owner in range(3)]
+    await box.close()
+    late = submit(box, "x = 1", inputs)
+    await asyncio.sleep(0)
+
+    assert [future.done() for future in (*futures[1:], late)] == [False, False, False]
+
+
+async def test_an_owner_who_has_computed_long_enough_waits_for_the_next_minute(inputs):
+    box = Sandbox(Limits(), workers=1, owner_seconds=0.0001)
+    await box.start()
+    first = await submit(box, "x = sum(range(1000))", inputs)
+    second = await submit(box, "x = 1", inputs)
+    other = await submit(box, "x = 1", inputs, owner=2)
+    await box.close()
+
+    assert isinstance(first, Finished)
+    assert isinstance(second, Failed)
+    assert (second.kind, second.message) == (
+        Kind.OVERLOAD,
+        "dialplans of this user computed for more than 0.0001 s within a minute",
+    )
+    assert isinstance(other, Finished)

@@ -1,0 +1,40 @@
+"""What can be known about a script before it runs."""
+
+import pytest
+from pydantic_monty import SourceRange
+
+from sipwright.services.dialplan.script import Script, script
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("dial('a@b')", set()),
+        ("log(req.user)", {"req"}),
+        ("log(call.active)", {"call"}),
+        ("log(request, recall)", set()),
+    ],
+)
+def test_only_what_is_mentioned_is_sent(source, names, inputs):
+    assert set(Script("x", source).globals(inputs)) == names
+
+
+def test_headers_and_body_are_heavy(inputs):
+    light = Script("x", "log(req.user)").needed(inputs)
+    heavy = Script("x", "log(req.headers['x-colour'], req.body)").needed(inputs)
+
+    assert (light.request.headers, light.request.body) == ({}, "")
+    assert (heavy.request.headers["x-colour"], heavy.request.body) == ("red, blue", "v=0")
+    assert Script("x", "dial('a@b', headers={})").has_prelude is False
+
+
+def test_a_position_is_a_line():
+    text = Script("x", "é = 1\n\nlog(é)\n")
+
+    assert text.line_of(SourceRange(filename="<python-input-0>", start=8, end=10)) == 3
+    assert text.line_of(SourceRange(filename="<string>", start=8, end=10)) is None
+    assert Script("x", "").line_of(SourceRange(filename="<python-input-0>", start=8, end=10)) is None
+
+
+def test_a_script_is_looked_at_once():
+    assert script("x", "log(1)") is script("x", "log(1)")

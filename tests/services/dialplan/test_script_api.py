@@ -1,0 +1,240 @@
+"""The functions that a script may call, and that the stubs say the same about them."""
+
+import ast
+import inspect
+import time
+from importlib.resources import files
+
+import pytest
+
+from sipwright.services.dialplan import (
+    Binding,
+    Call,
+    Dial,
+    DialResult,
+    HttpResponse,
+    Leg,
+    LegOptions,
+    LegResult,
+    LegSpec,
+    Limits,
+    LogLine,
+    Request,
+    Respond,
+    Sleep,
+    ToUser,
+)
+from sipwright.services.dialplan.functions import FUNCTIONS, STORE_FUNCTIONS
+from sipwright.services.dialplan.script_api import BudgetExceeded, ScriptApi, one_line
+
+
+def make_api(**limits) -> ScriptApi:
+    return ScriptApi(Limits(**limits), {"dst": "300"}, time.time() + 300)
+
+
+def test_the_stubs_declare_what_there_is():
+    tree = ast.parse(files("sipwright.services.dialplan").joinpath("names.pyi").read_text())
+    declared = {
+        node.name: [
+            argument.arg
+            for argument in (*node.args.args, node.args.vararg, *node.args.kwonlyargs)
+            if argument
+        ]
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name != "exit"
+    }
+
+    actual = {name: list(inspect.signature(function).parameters)[1:] for name, function in FUNCTIONS.items()}
+
+    assert declared == actual
+
+
+def test_the_stubs_declare_the_values_that_cross():
+    tree = ast.parse(files("sipwright.services.dialplan").joinpath("names.pyi").read_text())
+    declared = {
+        node.name: [part.target.id for part in node.body if isinstance(part, ast.AnnAssign)]
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.name not in ("Headers", "Store")
+    }
+
+    crossing = (Request, Call, LegResult, DialResult, LegSpec, HttpResponse, Binding)
+    assert declared == {class_.__name__: list(class_._fields) for class_ in crossing}
+
+
+def test_the_stubs_declare_the_store():
+    tree = ast.parse(files("sipwright.services.dialplan").joinpath("names.pyi").read_text())
+    (store,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Store")
+    declared = {
+        node.name: [argument.arg for argument in node.args.args][1:]
+        for node in store.body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+    assert declared == {
+        name: list(inspect.signature(function).parameters)[1:] for name, function in STORE_FUNCTIONS.items()
+    }
+
+
+def test_dial_says_who_rings_for_how_long():
+    order = make_api().dial("${dst}@blueface & bob@local[dt=5]", ring=25)
+
+    assert order.groups == (
+        (Leg(ToUser("300", "blueface")), Leg(ToUser("bob", "local"), LegOptions(delay=5.0))),
+    )
+    assert (order.ring, order.wait, order.headers) == (25.0, False, ())
+    assert 299 < order.patience <= 300
+
+
+def test_a_leg_rings_180_seconds_at_most_and_never_beyond_the_run():
+    api = make_api()
+    assert api.dial("a@b").ring == 180.0
+
+    api.deadline = time.time() + 10
+    assert api.dial("a@b").ring <= 10
+
+
+def test_arguments_of_dial_are_defaults_for_its_legs():
+    order = make_api().dial(
+        "a@b & c@d[ma=true,fu=x,fd=,fh=h,cd=5]",
+        limit=60,
+        mangle=False,
+        from_name="N",
+        from_user="u",
+        from_host="z",
+        headers={"X-A": "1\r\nVia: x"},
+        wait=True,
+    )
+
+    first, second = order.groups[0]
+    assert first.options == LegOptions(None, 60.0, False, "N", "u", "z")
+    assert second.options == LegOptions(None, 5.0, True, "", "x", "h")
+    assert (order.headers, order.wait) == ((("X-A", "1 Via: x"),), True)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda api: api.dial(5), TypeError, "target must be a text, not int"),
+        (lambda api: api.dial("a@b &"), ValueError, "at position 6"),
+        (lambda api: api.dial("a@b", ring="25"), TypeError, "ring must be a number of seconds"),
+        (lambda api: api.dial("a@b", ring=True), TypeError, "ring must be a number of seconds"),
+        (lambda api: api.dial("a@b", ring=0), ValueError, "more than 0 and at most 180"),
+        (lambda api: api.dial("a@b", ring=float("nan")), ValueError, "must be a number"),
+        (lambda api: api.dial("a@b", limit=10**400), ValueError, "at most 86400"),
+        (lambda api: api.dial("a@b", mangle="no"), TypeError, "True or False"),
+        (lambda api: api.dial("a@b", wait=1), TypeError, "True or False"),
+        (lambda api: api.dial("a@b", from_name=1), TypeError, "from_name must be a text"),
+        (lambda api: api.dial("a@b", headers=["x"]), TypeError, "a dict"),
+        (lambda api: api.dial("a@b", headers={"Via": "x"}), ValueError, "written by the switch"),
+        (lambda api: api.dial("a@b", headers={"X Y": "x"}), ValueError, "not the name of a header"),
+        (lambda api: api.dial("a@b", headers={5: "x"}), ValueError, "not the name of a header"),
+        (lambda api: api.dial("a@b", headers={"X": 5}), TypeError, "must be a text"),
+        (lambda api: api.dial("a@b", headers={f"X{i}": "" for i in range(33)}), ValueError, "more than 32"),
+        (lambda api: api.respond(200), ValueError, "status must be"),
+        (lambda api: api.respond(100), ValueError, "status must be"),
+        (lambda api: api.respond(True), ValueError, "status must be"),
+        (lambda api: api.respond("486"), ValueError, "status must be"),
+        (lambda api: api.respond(486, 5), TypeError, "reason must be a text"),
+        (lambda api: api.respond(486, None, {"Contact": "<sip:a@b>"}), ValueError, "written by the switch"),
+        (lambda api: api.e164("nonsense"), ValueError, "'nonsense' is not a phone number"),
+        (lambda api: api.e164("087", "XX"), ValueError, "not a phone number"),
+        (lambda api: api.e164(87), TypeError, "number must be a text"),
+        (lambda api: api.e164("87", 3), TypeError, "region must be a text"),
+        (lambda api: api.sleep("1"), TypeError, "a number of seconds"),
+        (lambda api: api.sleep(float("nan")), ValueError, "must be a number"),
+    ],
+)
+def test_a_wrong_argument_is_explained(call, error, message):
+    with pytest.raises(error, match=message):
+        call(make_api())
+
+
+def test_respond_may_redirect():
+    response = make_api().respond(302, "Moved\r\nAway", {"Contact": "<sip:a@b>"})
+
+    assert response == Respond(302, "Moved Away", (("Contact", "<sip:a@b>"),))
+    assert (response.is_final, make_api().respond(183).is_final) == (True, False)
+
+
+def test_log_takes_anything():
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert make_api().log("a", 5, None, deep, 10**5000).text == "a 5 None [[[[[[[...]]]]]]] <int>"
+    while deep:
+        deep = deep[0]
+
+
+def test_numbers_become_international():
+    assert make_api().e164("087 123 4567", "ie") == "+353871234567"
+    assert make_api().e164("+1 650 253 0000") == "+16502530000"
+
+
+def test_sleep_is_an_order_unless_there_is_nothing_to_wait_for():
+    assert [make_api().sleep(seconds) for seconds in (2, 0, -1)] == [Sleep(2.0), None, None]
+
+
+def test_the_dials_of_a_run_are_counted_by_legs():
+    api = make_api(dials=3)
+    api.dial("a@b & c@d")
+    with pytest.raises(BudgetExceeded, match="used up its 3 dials"):
+        api.dial("e@f | g@h")
+
+
+def test_the_time_of_a_run_ends_unless_it_was_spent_talking():
+    api = make_api()
+    with pytest.raises(BudgetExceeded, match=r"sleep\(400\) is longer"):
+        api.sleep(400)
+
+    api.deadline = time.time() - 1
+    with pytest.raises(BudgetExceeded, match="longer than 300 s"):
+        api.dial("a@b")
+
+    api.hear(DialResult(True, 200, "OK", [], 100.0))
+    assert isinstance(api.dial("a@b"), Dial)
+
+
+def test_log_lines_are_kept_up_to_a_number_and_a_size():
+    few, short = make_api(log_lines=2), make_api(log_size=5)
+
+    assert [few.take_log(LogLine(text, 1)) for text in "abcd"] == [
+        LogLine("a", 1),
+        LogLine("b", 1),
+        LogLine("(the run has logged enough; the rest is dropped)", 1),
+        None,
+    ]
+    assert short.take_log(LogLine("123456", 1)) == LogLine(
+        "(the run has logged enough; the rest is dropped)", 1
+    )
+    assert short.take_log(LogLine("1", 2)) is None
+
+
+def test_what_is_used_survives_in_the_state():
+    api = make_api()
+    api.dial("a@b")
+    api.take_log(LogLine("x", 1))
+
+    again = ScriptApi.from_state(Limits(), api.to_state())
+
+    assert again.to_state() == api.to_state() == [{"dst": "300"}, api.deadline, 1, 1, 1, {}, {}, "", []]
+
+
+def test_orders_say_what_the_journal_keeps():
+    api = make_api()
+
+    assert api.dial("a@b", ring=5).to_json() == {"target": "a@b", "ring": 5.0}
+    assert api.dial("a@b", ring=5, headers={"X": "1"}, wait=True).to_json() == {
+        "target": "a@b", "ring": 5.0, "headers": (("X", "1"),), "wait": True,
+    }  # fmt: skip
+    assert api.respond(486).to_json() == {"status": 486, "reason": None}
+    assert api.respond(302, "M", {"Contact": "x"}).to_json()["headers"] == (("Contact", "x"),)
+    assert Sleep(2.0).to_json() == {"seconds": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a\r\nb\x00\x85c\u2028d", "a b c d"), ("x" * 50, "x" * 17 + "..."), ("é\udce9", "é")],
+)
+def test_text_for_a_header_is_one_short_line(text, line):
+    assert one_line(text, 20) == line

@@ -1,0 +1,386 @@
+"""What scripts do in the sandbox, good ones and hostile ones; every test runs a real worker."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits
+from sipwright.services.dialplan.script import script
+from sipwright.services.dialplan.script_api import Dial, LogLine, Respond, Sleep
+from sipwright.services.dialplan.steps import Failed, Finished, Kind, Waiting
+from sipwright.services.dialplan.stretch import Stretch
+
+QUICK = Limits(seconds=0.05)
+NOBODY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy Here", 3.0)], 3.0)
+
+
+def lines(step) -> list[str]:
+    return [note.text for note in step.notes if isinstance(note, LogLine)]
+
+
+def test_a_script_waits_at_a_dial(run):
+    step = run('number = "42"\ndial(f"{number}@blueface", ring=25)')
+
+    assert isinstance(step, Waiting)
+    assert isinstance(step.order, Dial)
+    assert (step.order.ring, step.line, len(step.snapshot) < 4096) == (25.0, 2, True)
+
+
+def test_it_goes_on_with_the_result_in_another_worker(run):
+    source = """
+result = dial("bob@local")
+log(result.status, result.reason, result.answered, result.legs[0].target, result.duration)
+if result.status == 486:
+    dial("mobile@blueface")
+"""
+    waiting = run(source)
+    step = run(source, snapshot=waiting.snapshot, answer=NOBODY)
+
+    assert lines(step) == ["486 Busy Here False bob@local 3.0"]
+    assert step.notes[0].line == 3
+    assert str(step.order.groups[0][0]) == "mobile@blueface"
+
+
+def test_it_sees_the_request_and_the_call(run):
+    step = run(
+        'log(req.method, req.uri, req.user, req.host, req.from_name, req.from_user, req.from_host)\n'
+        'log(req.to, req.source, req.user_agent, req.redirected, req.body)\n'
+        'log(call.id, call.direction, call.account, call.user, call.dialplan, call.active)'
+    )  # fmt: skip
+
+    assert lines(step) == [
+        "INVITE sip:300@example.org 300 example.org Alice alice example.org",
+        "<sip:300@example.org> 192.0.2.1:5060 Phone/1.0 False v=0",
+        "c1 out alice@example.org alice out 0",
+    ]
+
+
+def test_headers_are_found_in_any_case(run):
+    step = run("""
+log(req.headers["X-COLOUR"], req.headers.get("none", "nothing"), "Subject" in req.headers, "x" in req.headers)
+log(sorted([name for name in req.headers]), sorted(req.headers.keys()), len(list(req.headers.items())), req.user)
+log(req.headers["none"])
+""")
+
+    assert lines(step) == [
+        "red, blue nothing True False",
+        "['subject', 'x-colour'] ['subject', 'x-colour'] 2 300",
+    ]
+    assert (step.message, step.line) == ("line 4: KeyError: none", 4)
+
+
+def test_a_final_response_ends_the_script(run):
+    step = run('respond(180)\nlog("x")\nrespond(486, "Busy")\nlog("never")')
+
+    assert step == Finished(Respond(486, "Busy"), 3, [Respond(180, None), LogLine("x", 2)])
+
+
+@pytest.mark.parametrize("source", ["", "x = 1", "exit()", "quit(1)", "raise SystemExit"])
+def test_a_script_may_simply_end(run, source):
+    assert run(source) == Finished(None, None, [])
+
+
+def test_print_goes_to_the_log(run):
+    step = run('print("a", "b")\nprint("c", end="")\nlog("d")\nprint("e")\nprint("f", end="")')
+
+    assert lines(step) == ["a b", "d", "ce", "f"]
+
+
+def test_functions_are_values(run):
+    step = run('from sipwright import log as say\nring = dial\nsay("x")\nring("a@b")')
+
+    assert (lines(step), step.line) == (["x"], 4)
+
+
+@pytest.mark.parametrize(
+    "source", ["import time\ntime.sleep(4)", "sleep(4)", "import asyncio\nawait asyncio.sleep(4)"]
+)
+def test_sleep_holds_no_worker(run, source):
+    step = run(source)
+
+    assert step.order == Sleep(4.0)
+    assert run(source, snapshot=step.snapshot) == Finished(None, None, [])
+
+
+def test_what_has_an_answer_at_once_costs_no_snapshot(run):
+    step = run('import time\ntime.sleep(0)\nsleep(-1)\nlog(e164("0871234567", "IE"))')
+
+    assert step == Finished(None, None, [LogLine("+353871234567", 4)])
+
+
+def test_a_script_that_keeps_us_busy_is_given_up(run, monkeypatch):
+    """Moving values between the processes is not computing, so it has a limit of its own."""
+    monkeypatch.setattr("sipwright.services.dialplan.stretch.PATIENCE", -3.0)
+
+    assert run("log(1)").message == "the script keeps the switch busy with its data"
+
+
+def test_a_wrong_argument_can_be_caught(run):
+    step = run("""
+try:
+    dial("bob@")
+except ValueError as error:
+    log(error)
+try:
+    dial("bob@local", 25)
+except TypeError as error:
+    log(error)
+""")
+
+    assert lines(step) == [
+        "dial(): expected a provider, domain or host behind @ at position 5 of the dial string",
+        "dial(): too many positional arguments",
+    ]
+
+
+def test_nothing_of_one_run_is_left_for_the_next(run):
+    run("secret = 1")
+
+    assert run("log(secret)").message == "line 1: NameError: name 'secret' is not defined"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = 1\nlog(1 / 0)", "line 2: ZeroDivisionError: division by zero"),
+        ("def f():\n    return nope()\nf()", "line 2: NameError: name 'nope' is not defined"),
+        ("log(nope)", "line 1: NameError: name 'nope' is not defined"),
+        ("req.nope", "line 1: AttributeError: 'Request' object has no attribute 'nope'"),
+        ("dial('bob@x y')", "line 1: ValueError: dial(): expected & or | or the end at position 7 of the dial string"),
+        ("dial('a@b', rng=2)", "line 1: TypeError: dial(): got an unexpected keyword argument 'rng'"),
+        ("dial('a@b', ring='x')", "line 1: TypeError: dial(): ring must be a number of seconds, not str"),
+        ("raise ValueError('a\\r\\nb\\x00')", "line 1: ValueError: a b"),
+        ("raise ValueError('x' * 500)", "line 1: ValueError: " + "x" * 97 + "..."),
+        ("assert 1 == 2, 'no'", "line 1: AssertionError: no assert 1 == 2"),
+        ("exec('1/0')", "line 1: ZeroDivisionError: division by zero"),
+        ("import socket", "line 1: ModuleNotFoundError: No module named 'socket'"),
+        ("open('/etc/passwd')", "line 1: PermissionError: Permission denied: '/etc/passwd'"),
+        ("import os\nos.environ['HOME']", "line 2: RuntimeError: 'os.environ' is not supported in this environment"),
+        ("await dial", "line 1: TypeError: 'function' object can't be awaited"),
+    ],
+)  # fmt: skip
+def test_a_failure_is_one_sentence_with_its_line(run, source, message):
+    step = run(source)
+
+    assert isinstance(step, Failed)
+    assert step.message == message
+    assert step.kind is Kind.ERROR
+    assert "<python-input" not in step.traceback
+
+
+def test_a_traceback_is_for_the_owner(run):
+    step = run("def f(x):\n    return 1 / x\n\nf(0)")
+
+    assert step.traceback == (
+        "Traceback (most recent call last):\n"
+        '  File "out", line 4, in <module>\n    f(0)\n    ~~~~\n'
+        '  File "out", line 2, in f\n    return 1 / x\n           ~~~~~\n'
+        "ZeroDivisionError: division by zero"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "message"),
+    [
+        ("x = (\n", Kind.SYNTAX, "SyntaxError: unexpected EOF while parsing"),
+        ("x = 1\nx = = 2", Kind.SYNTAX, "line 2: SyntaxError: Expected an expression"),
+        (
+            "\nclass A(dict): pass",
+            Kind.SYNTAX,
+            "line 2: scripts here cannot use class inheritance and metaclasses",
+        ),
+        ("(" * 5000 + ")" * 5000, Kind.SYNTAX, "nested"),
+    ],
+)
+def test_what_cannot_be_compiled_is_a_syntax_failure(run, source, kind, message):
+    step = run(source)
+
+    assert (step.kind, message in step.message) == (kind, True), step.message
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "message"),
+    [
+        ("while True: pass", Kind.TIME, "the script computed for more than 0.05 s"),
+        ("log(1)\nwhile True: pass", Kind.TIME, "the script computed for more than 0.05 s (after line 1)"),
+        (
+            "try:\n    while True: pass\nexcept BaseException:\n    log('still here')",
+            Kind.TIME,
+            "the script computed for",
+        ),
+        ("sum(range(10**12))", Kind.TIME, "the script computed for"),
+        ("import math\nmath.factorial(10**7)", Kind.TIME, "the script computed for"),
+        (
+            "log(1)\nx = 7 ** (2 * 10**7)",
+            Kind.TIME,
+            "the script computed for more than 0.05 s (after line 1)",
+        ),
+        ("x = []\nwhile True: x.append('abc' * 1000)", Kind.MEMORY, "needs more than 64 MB"),
+        ("x = 'a'\nwhile True: x += x", Kind.MEMORY, "line 2: the script needs more than 64 MB"),
+        ("x = [0] * 10**9", Kind.MEMORY, "line 1: the script needs more than 64 MB"),
+        (
+            "try:\n    x = [0] * 10**9\nexcept BaseException:\n    log('no')",
+            Kind.MEMORY,
+            "needs more than 64 MB",
+        ),
+        ("2 ** (10**9)", Kind.MEMORY, "needs more than 64 MB"),
+        ("log('x' * 50_000_000)", Kind.MEMORY, "needs more than 64 MB"),
+        ("raise ValueError('x' * 50_000_000)", Kind.MEMORY, "needs more than 64 MB"),
+        ("dial([[i] for i in range(300_000)])", Kind.MEMORY, "needs more than 64 MB"),
+        ("def f(): return f()\nf()", Kind.ERROR, "line 1: RecursionError: maximum recursion depth exceeded"),
+        ("import re\nre.match(r'(?=(a+))(a+)+\\1$', 'a' * 60 + 'b')", Kind.ERROR, "line 2: re.PatternError"),
+        ("while True: log('x')", Kind.BUDGET, "line 1: more than 1000 calls without a pause"),
+        ("while True:\n    try: nope()\n    except BaseException: pass", Kind.BUDGET, "more than 1000 calls"),
+        ("dial(' & '.join(['a@b'] * 21))", Kind.BUDGET, "line 1: the run has used up its 20 dials"),
+        ("try: sleep(1000)\nexcept BaseException: pass", Kind.BUDGET, "line 1: sleep(1000) is longer"),
+        ("x = 'a' * 2_000_000\ndial('a@b')", Kind.BUDGET, "line 2: the script holds more than 1024 kB"),
+        ("while True: print('x' * 1000)", Kind.BUDGET, "the script printed more than 262144 characters"),
+        (
+            "x = list(range(100_000))\nwhile True: log(x)",
+            Kind.BUDGET,
+            "line 2: the script keeps the switch busy with its data",
+        ),
+        (
+            "while True:\n    try: dial([[1]] * 100_000)\n    except TypeError: pass",
+            Kind.BUDGET,
+            "keeps the switch busy",
+        ),
+        ("print('x' * 1_000_000)", Kind.BUDGET, "the script printed more than 262144 characters"),
+        ("x = 1\n" * 20_000, Kind.BUDGET, "the script is longer than 65536 characters"),
+    ],
+)
+def test_a_hostile_script_ends_soon_and_is_explained(run, capfd, source, kind, message):
+    began = time.perf_counter()
+
+    step = run(source, limits=QUICK if kind is Kind.TIME else None)
+
+    assert isinstance(step, Failed)
+    assert (step.kind, message in step.message) == (kind, True), step.message
+    assert time.perf_counter() - began < 4.0
+    assert len(step.notes) <= 201
+    assert isinstance(run("x = 1"), Finished)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "req.user = 'root'",
+        "req.__class__.__mro__",
+        "req.__init__.__globals__",
+        "dial.__globals__",
+        "log.__self__",
+        "().__class__.__base__.__subclasses__()",
+        "__import__('os').system('id')",
+        "globals()['__builtins__']",
+        "getattr(dial, '__code__')",
+        "call._replace(user='root')",
+    ],
+)
+def test_attribute_games_lead_nowhere(run, source):
+    assert isinstance(run(source), Failed)
+
+
+def test_odd_arguments_are_refused_not_believed(run):
+    step = run("""
+nest = []
+for i in range(10_000): nest = [nest]
+nest[0].append(nest)
+class Thing:
+    def __str__(self): return "thing"
+for odd in (nest, Thing(), Thing, lambda: 1, b"x", 10**100, float("nan"), {1: nest}, "\\ud800 x", "a\\r\\nb@c"):
+    for attempt in (dial, respond, e164):
+        try:
+            attempt(odd)
+            log("taken")
+        except (TypeError, ValueError):
+            pass
+    log(odd)
+try:
+    dial(**{"a b": 1, "self": 2})
+except TypeError as error:
+    log(error)
+""")
+
+    assert isinstance(step, Finished), step
+    assert "taken" not in lines(step)
+    assert len(step.notes) == 11
+
+
+def test_a_flood_of_lines_keeps_the_first(run):
+    step = run("for i in range(500): log(i)")
+
+    assert isinstance(step, Finished)
+    assert lines(step)[:200] == [str(number) for number in range(200)]
+    assert lines(step)[200:] == ["(the run has logged enough; the rest is dropped)"]
+
+
+class Doomed(Stretch):
+    """A stretch whose worker dies under it."""
+
+    def _take_print(self, stream: str, text: str) -> None:
+        os.kill(self._worker, signal.SIGKILL)
+
+
+def test_a_worker_that_dies_is_a_failure_with_the_line_where_it_was_last_seen(pool, run, inputs):
+    step = Doomed(Limits(), script("out", "log(1)\nprint(2)\nwhile True: pass"), inputs, b"", None).run(pool)
+
+    assert (step.kind, step.message, step.line) == (Kind.CRASHED, "the script crashed its interpreter", 1)
+    assert isinstance(run("x = 1"), Finished)
+
+
+def test_the_time_of_a_run_is_counted_over_all_its_stretches(run):
+    source = "n = 0\nfor i in range(100_000): n += 1\ndial('a@b')\nwhile True: pass"
+    limits = Limits(seconds=0.3)
+
+    waiting = run(source, limits=limits)
+    began = time.perf_counter()
+    step = run(source, limits=limits, snapshot=waiting.snapshot, answer=NOBODY)
+
+    assert step.kind is Kind.TIME
+    assert time.perf_counter() - began < 0.3
+
+
+def test_the_dials_of_a_run_are_counted_over_all_its_stretches(run):
+    source = "while True: dial('a@b')"
+    step = run(source)
+    dials = 0
+    while isinstance(step, Waiting):
+        dials += 1
+        step = run(source, snapshot=step.snapshot, answer=NOBODY)
+
+    assert (dials, step.message) == (20, "line 1: the run has used up its 20 dials")
+
+
+def test_time_spent_talking_is_given_back(run):
+    limits = Limits(total_seconds=1000.0)
+    source = "dial('a@b', wait=True)\nsleep(900)\nlog('x')"
+    waiting = run(source, limits=limits)
+
+    talked = run(
+        source, limits=limits, snapshot=waiting.snapshot, answer=DialResult(True, 200, "OK", [], 3600.0)
+    )
+
+    assert talked.order == Sleep(900.0)
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [b"x", b"SW100000002[]x", b"SW10000000f[{},9e99,0,0,0]", b"SW10000000f[{},9e99,0,0,0]MONTY\0\x0e\0x"],
+)
+def test_a_snapshot_that_nobody_can_read_is_a_failure_of_its_own(run, snapshot):
+    assert run("", snapshot=snapshot, answer=NOBODY).kind is Kind.SNAPSHOT
+
+
+def test_inputs_that_are_no_text_reach_the_script_as_text(run):
+    odd = Inputs.of(
+        Call("c", "in", "a@b", "a", "in", 0),
+        method="INVITE", uri="sip:\udce9@b", user="\udce9", host="b", from_name="\udcff\x00", user_agent="\udce9",
+        headers=[("X-\udce9", "\udce9")], body=b"\xff",
+    )  # fmt: skip
+
+    step = run("log(req.user, req.from_name, req.body, req.headers)", given=odd)
+
+    assert isinstance(step, Finished)
+    assert lines(step) == ["\ufffd \ufffd \ufffd Headers({'_values': {'x-\ufffd': '\ufffd'}})"]
