@@ -1,0 +1,219 @@
+"""One node: the only place where everything is wired together.
+
+Read `Node.__init__` from top to bottom to see what stands on what; the order of the pipeline's steps is the
+order in which a request is offered to the services.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from sipwright.config import Settings
+from sipwright.recorder import Recorder
+from sipwright.scripting import Scripts, read_leg
+from sipwright.served import AccountLoader, ServedNames
+from sipwright.services.agent import Agent, AgentSnapshot
+from sipwright.services.dialplan.outside import MailSettings
+from sipwright.services.registrar import Authenticator, Lifetimes, LocationTable, Registrar, RegistrarSnapshot
+from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings, SwitchSnapshot
+from sipwright.sip.digest import NonceKeeper
+from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot
+from sipwright.store import Change, Registrations, Store, StoreError
+from sipwright.store.messages import forget_old
+from sipwright.store.writer import WriterSnapshot
+from sipwright.transport import TcpTransport, Transport, UdpTransport
+from sipwright.transport.loop import LoopTransport
+
+__all__ = ["Node", "NodeSnapshot"]
+
+log = structlog.get_logger(__name__)
+
+EXPIRE_EVERY = 1.0
+FORGET_EVERY = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSnapshot:
+    """What the faces show of a node."""
+
+    name: str
+    stack: StackSnapshot
+    registrar: RegistrarSnapshot
+    switch: SwitchSnapshot
+    agent: AgentSnapshot
+    writer: WriterSnapshot
+
+
+class Node:
+    """One running switch with everything it is made of; must be made inside a running event loop."""
+
+    def __init__(self, settings: Settings, store: Store, nonce_secret: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        sip = settings.sip
+        self.settings = settings
+        self.store = store
+        self.pipeline = Pipeline()
+        self.stack = Stack(
+            _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address
+        )
+
+        self.names = ServedNames(store.directory, self.stack)
+        self.locations = LocationTable()
+        authenticator = Authenticator(self.names, NonceKeeper(nonce_secret))
+        self.registrar = Registrar(
+            self.names,
+            store.writer,
+            authenticator,
+            self.locations,
+            most_bindings=sip.max_bindings,
+            lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
+        )
+
+        self.scripts = Scripts(
+            settings.dialplan, store, node=settings.node, mail=MailSettings(**settings.mail.model_dump())
+        )
+        router = Router(self.names, authenticator)
+        destinations = Destinations(self.names, self.locations, router.find, time.monotonic, read_leg)
+        self.switch = Switch(
+            self.stack, router, destinations, store.writer, SwitchSettings(public_address=sip.public_address),
+            node=settings.node, clock=time.monotonic, wall_clock=time.time, call_later=self.stack.call_later,
+            token=self.stack.random_token, scripts=self.scripts,
+        )  # fmt: skip
+        self.stack.on_stray_response = self.switch.stray_response
+        self.scripts.effects.attach(self.switch, self.locations)
+        self.recorder = Recorder(
+            self.stack.tap, store.writer, settings.trace.calls, call_later=self.stack.call_later
+        )
+        self.switch.watcher = None if settings.trace.calls == "off" else self.recorder
+        self.agent = Agent(
+            self.stack, store.directory, store.writer, Registrations(store.database), node=settings.node
+        )
+        self.registrar.on_registered = self.switch.returns.registered
+
+        steps = (self.registrar, self.switch, answer_options, refuse_method)
+        self.pipeline.steps = (AccountLoader(store, self.names, Pipeline(steps)), *steps)
+        store.directory.listeners.append(self._directory_changed)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Node:
+        """Open the database and make the node; nothing listens yet.
+
+        Raises:
+            StoreError: The database cannot be used.
+        """
+        store = await Store.open(
+            settings.database_url, settings.key_file, account_limit=settings.database.accounts_in_memory,
+            synchronous=settings.database.synchronous,
+        )  # fmt: skip
+        if settings.sip.domains:
+            await store.ensure_domains(settings.sip.domains)
+            await store.catch_up()
+        return cls(settings, store, await store.secret("nonce"))
+
+    async def start(self) -> None:
+        """Take up what an earlier process left, then listen.
+
+        Raises:
+            OSError: An address cannot be had.
+        """
+        await self.scripts.open()
+        self.locations.load(await self.store.load_bindings(), time.monotonic(), time.time())
+        calls = await self.store.load_calls(self.settings.node)
+        runs = await self.scripts.load(self.settings.node)
+        # Nothing that comes in is looked at before every call of the earlier process is there again.
+        await self.stack.start(is_held=True)
+        self.scripts.revive(runs, self.switch.revive(calls))
+        self.switch.resume()
+        self.stack.release()
+        await self.agent.start()
+        self._tasks = [
+            asyncio.create_task(self.store.follow_changes()),
+            asyncio.create_task(self._expire_bindings()),
+            asyncio.create_task(self._forget_messages()),
+        ]
+        log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
+                 udp=self.settings.sip.udp, tcp=self.settings.sip.tcp)  # fmt: skip
+
+    async def stop(self) -> None:
+        """Stop listening, commit what waits and close.
+
+        Calls in progress stay in the database and go on later; what we have registered at providers stays registered.
+        """
+        self.agent.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.recorder.close()
+        await self.store.writer.drain()
+        await self.stack.close()
+        await self.scripts.close()
+        await self.store.close()
+        log.info("switch stopped", node=self.settings.node, calls=len(self.switch.calls))
+
+    def snapshot(self) -> NodeSnapshot:
+        """Return the numbers of all parts."""
+        return NodeSnapshot(
+            self.settings.node, self.stack.snapshot(), self.registrar.snapshot(), self.switch.snapshot(),
+            self.agent.snapshot(), self.store.writer.snapshot(),
+        )  # fmt: skip
+
+    def _directory_changed(self, change: Change) -> None:
+        """Tell the agent, and forget where the phones of accounts are that were removed."""
+        directory = self.store.directory
+        if change.kind == "provider":
+            self.agent.providers_changed(change.first_id, change.last_id)
+        elif change.kind == "account":
+            self.agent.accounts_changed(change.first_id, change.last_id)
+        elif change.kind == "domain":
+            self.agent.domains_changed()
+        if change.kind != "account" or not directory.is_complete:
+            return
+        for account_id in self.locations.accounts_between(change.first_id, change.last_id):
+            if directory.account_by_id(account_id) is None:
+                self.registrar.forget(account_id)
+
+    async def _expire_bindings(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRE_EVERY)
+            self.registrar.expire(time.monotonic())
+
+    async def _forget_messages(self) -> None:
+        """Delete what is too old, or too much, of the messages that were kept for traces."""
+        trace = self.settings.trace
+        while True:
+            await asyncio.sleep(FORGET_EVERY)
+            try:
+                await forget_old(self.store, time.time() - trace.days * 86_400, trace.megabytes * 1_000_000)
+            except StoreError as error:
+                log.warning("old messages stay for now", error=str(error))
+
+
+def answer_options(incoming: Incoming) -> bool:
+    """Answer the OPTIONS pings that phones and trunks use as keep-alives (RFC 3261 §11.2)."""
+    if incoming.request.method != "OPTIONS":
+        return False
+    incoming.reply_statelessly(
+        200, headers=(("Allow", Switch.allow), ("Accept", "application/sdp"), ("Supported", "path"))
+    )
+    return True
+
+
+def refuse_method(incoming: Incoming) -> bool:
+    """Answer 405 to what nobody takes (RFC 3261 §8.2.1)."""
+    if incoming.request.method != "ACK":
+        incoming.reply_statelessly(405, headers=(("Allow", Switch.allow),))
+    return True
+
+
+def _transports(settings: Settings, call_soon: Callable[..., object]) -> list[Transport]:
+    return [
+        *(UdpTransport(host, port) for host, port in settings.sip.udp_addresses),
+        *(TcpTransport(host, port) for host, port in settings.sip.tcp_addresses),
+        LoopTransport(call_soon),
+    ]

@@ -1,0 +1,278 @@
+"""``sipwright account``: the SIP identities that phones register as."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sipwright.commands.common import (
+    CommandError,
+    Data,
+    Json,
+    Owner,
+    OwnerFilter,
+    ask_password,
+    group,
+    print_json,
+    print_table,
+    with_store,
+)
+
+if TYPE_CHECKING:
+    from sipwright.store import Account, AccountSpec, Administration
+
+__all__ = ["app"]
+
+# Lines of progress in a log file, rather than on a terminal.
+_REPORT_EVERY = 5_000
+
+app = group("account", "SIP accounts: what phones register as.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The account: NAME, or NAME@DOMAIN.")]
+DomainOption = Annotated[
+    str | None, typer.Option("--domain", metavar="D", help="Its SIP domain. [default: the default domain]")
+]
+Password = Annotated[
+    str | None,
+    typer.Option(
+        "--password", metavar="P", help="SIP password. [default: asked for, or read from standard input]"
+    ),
+]
+OutPlan = Annotated[
+    str | None, typer.Option("--out", metavar="PLAN", help="Dialplan for the calls that it makes.")
+]
+InPlan = Annotated[
+    str | None, typer.Option("--in", metavar="PLAN", help="Dialplan for the calls that it gets.")
+]
+Algorithm = Annotated[
+    str | None,
+    typer.Option(
+        "--algorithm",
+        metavar="A",
+        help="Digest algorithm to challenge with: MD5, SHA-256, SHA-512-256. [default: the domain's, MD5]",
+    ),
+]
+
+
+@app.command()
+def add(
+    name: Name,
+    password: Password = None,
+    user: Owner = None,
+    domain: DomainOption = None,
+    out_plan: OutPlan = None,
+    in_plan: InPlan = None,
+    algorithm: Algorithm = None,
+    data: Data = None,
+) -> None:
+    """Add an account.
+
+    Without an out dialplan, it may call accounts here and nothing else; without an in dialplan, its phones
+    ring. Only hashes of the password are stored.
+
+    \b
+    Examples:
+      sipwright account add alice --password Cq7-frosty
+      sipwright account add bob --domain sip.example.org --out main --in reception
+    """
+    secret = ask_password(password, f"SIP password of {name}")
+
+    async def work(store: Administration) -> Account:
+        return await store.add_account(
+            name, secret, user=user, domain=domain, out_plan=out_plan, in_plan=in_plan, algorithm=algorithm
+        )
+
+    typer.echo(f"added {with_store(data, work).aor}")
+
+
+@app.command(name="set")
+def set_(
+    name: Name,
+    password: Annotated[str | None, typer.Option("--password", metavar="P", help="New SIP password.")] = None,
+    domain: DomainOption = None,
+    out_plan: OutPlan = None,
+    in_plan: InPlan = None,
+    algorithm: Algorithm = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="Whether it may register and call.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Change an account: only what is given.
+
+    An empty text takes a dialplan away.
+
+    \b
+    Examples:
+      sipwright account set alice --out main
+      sipwright account set alice --in "" --disable
+    """
+
+    async def work(store: Administration) -> Account:
+        return await store.change_account(
+            name,
+            domain=domain,
+            password=password,
+            out_plan=out_plan,
+            in_plan=in_plan,
+            algorithm=algorithm,
+            is_enabled=enabled,
+        )
+
+    typer.echo(f"changed {with_store(data, work).aor}")
+
+
+@app.command(name="list")
+def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) -> None:
+    """List accounts."""
+
+    async def work(store: Administration) -> list[dict[str, Any]]:
+        return await _described(store, await store.list_accounts(user))
+
+    rows = with_store(data, work)
+    if as_json:
+        print_json(rows)
+        return
+    heads = ("account", "user", "out", "in", "algorithm", "enabled")
+    cells = (
+        (
+            row["account"],
+            row["user"],
+            row["out"],
+            row["in"],
+            row["algorithm"],
+            "yes" if row["enabled"] else "no",
+        )
+        for row in rows
+    )
+    print_table(heads, cells, "no accounts yet; 'sipwright account add NAME' adds one")
+
+
+@app.command()
+def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: Data = None) -> None:
+    """Show an account and where it can be reached now."""
+
+    async def work(store: Administration) -> dict[str, Any]:
+        account = await store.find_account(name, domain)
+        (row,) = await _described(store, [account])
+        return {**row, "bindings": await store.list_bindings(account=account.aor)}
+
+    row = with_store(data, work)
+    if as_json:
+        print_json(row)
+        return
+    bindings = row.pop("bindings")
+    for head, value in row.items():
+        shown = {True: "yes", False: "no", None: "-"}.get(value, value)
+        typer.echo(f"{head:<10} {shown}")
+    for binding in bindings:
+        left = max(0, round(binding["expires_at"] - time.time()))
+        typer.echo(f"{'binding':<10} {binding['contact']}  via {binding['source']}, {left} s left")
+    if not bindings:
+        typer.echo(f"{'binding':<10} none: no phone is registered")
+
+
+@app.command()
+def remove(name: Name, domain: DomainOption = None, data: Data = None) -> None:
+    """Remove an account and its bindings."""
+
+    async def work(store: Administration) -> Account:
+        return await store.remove_account(name, domain)
+
+    typer.echo(f"removed {with_store(data, work).aor}")
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The file, or - for standard input.")],
+    user: Owner = None,
+    domain: DomainOption = None,
+    data: Data = None,
+) -> None:
+    """Add or change many accounts: name,password[,user,out,in] on each line.
+
+    The whole file is checked first, and nothing is imported when a line is wrong. Accounts that exist get
+    the password and the dialplans of their line. A first line that begins with "name,password" is a heading.
+
+    \b
+    Example file:
+      name,password,user,out,in
+      1001,Cq7-frosty,,main,
+      1002@sip.example.org,p4-lantern,carol,main,reception
+    """
+    specs = _read_csv(file)
+
+    async def work(store: Administration) -> str:
+        started_at = time.monotonic()
+        result = await store.import_accounts(specs, user=user, domain=domain, progress=_progress)
+        seconds = time.monotonic() - started_at
+        return f"{result.added} added, {result.changed} changed in {seconds:.1f} s"
+
+    typer.echo(with_store(data, work))
+
+
+def _read_csv(file: Path) -> list[AccountSpec]:
+    if str(file) == "-":
+        return list(_specs(sys.stdin))
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            return list(_specs(lines))
+    except FileNotFoundError:
+        raise CommandError(f"there is no file {file}") from None
+    except UnicodeDecodeError:
+        raise CommandError(f"{file} is not UTF-8 text; save it as UTF-8") from None
+
+
+def _specs(lines: Iterable[str]) -> Iterator[AccountSpec]:
+    import csv
+
+    from sipwright.store.account_import import AccountSpec
+
+    reader = csv.reader(lines)
+    try:
+        for number, cells in enumerate(reader, start=1):
+            fields = [cell.strip() for cell in cells]
+            if not any(fields) or (
+                number == 1 and [field.lower() for field in fields[:2]] == ["name", "password"]
+            ):
+                continue
+            if not 2 <= len(fields) <= 5:
+                raise CommandError(
+                    f"line {reader.line_num}: {len(fields)} fields; write name,password[,user,out,in]"
+                )
+            name, password, *rest = fields
+            owner, out_plan, in_plan = [*rest, "", "", ""][:3]
+            yield AccountSpec(
+                name, password, owner or None, out_plan or None, in_plan or None, reader.line_num
+            )
+    except csv.Error as error:
+        raise CommandError(f"line {reader.line_num}: {error}; check its quotes") from None
+
+
+def _progress(done: int, total: int) -> None:
+    text = f"imported {done} of {total} accounts"
+    if sys.stderr.isatty():
+        typer.echo(f"\r{text}", err=True, nl=done == total)
+    elif done % _REPORT_EVERY == 0:
+        typer.echo(text, err=True)
+
+
+async def _described(store: Administration, accounts: list[Account]) -> list[dict[str, Any]]:
+    users = {user.id: user.name for user in await store.list_users()}
+    plans = {plan.id: plan.name for plan in await store.list_dialplans()}
+    return [
+        {
+            "account": account.aor,
+            "user": users.get(account.user_id),
+            "out": account.out_plan and plans.get(account.out_plan),
+            "in": account.in_plan and plans.get(account.in_plan),
+            "algorithm": account.algorithm,
+            "enabled": account.is_enabled,
+        }
+        for account in accounts
+    ]

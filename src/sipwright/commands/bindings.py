@@ -1,0 +1,48 @@
+"""``sipwright bindings``: where phones can be reached now."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sipwright.commands.common import Data, Json, OwnerFilter, print_json, print_table, with_store
+
+if TYPE_CHECKING:
+    from sipwright.store import Administration
+
+__all__ = ["bindings"]
+
+
+def bindings(
+    user: OwnerFilter = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this account: NAME, or NAME@DOMAIN.")
+    ] = None,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """List registered phones: the contact of each, the socket it registered from, and the seconds left."""
+
+    async def work(store: Administration) -> list[dict[str, Any]]:
+        return await store.list_bindings(user, account)
+
+    rows = with_store(data, work)
+    if as_json:
+        print_json(rows)
+        return
+    now = time.time()
+    cells = (
+        (
+            row["account"],
+            row["contact"],
+            row["source"],
+            max(0, round(row["expires_at"] - now)),
+            row["user_agent"],
+        )
+        for row in rows
+    )
+    print_table(
+        ("account", "contact", "source", "seconds", "user agent"), cells, "no phone is registered now"
+    )

@@ -1,0 +1,79 @@
+"""``sipwright cdrs``: what became of calls, one record per leg."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sipwright.commands.common import (
+    CommandError,
+    Data,
+    Json,
+    OwnerFilter,
+    clock,
+    print_json,
+    print_table,
+    with_store,
+)
+
+if TYPE_CHECKING:
+    from sipwright.store import Administration
+
+__all__ = ["age", "cdrs"]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def cdrs(
+    user: OwnerFilter = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many, the newest first.")] = 50,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="Only those begun since then, such as 30m, 12h or 7d ago."),
+    ] = None,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """List call detail records: one for each leg, the newest first."""
+    earliest = None if since is None else time.time() - age(since)
+
+    async def work(store: Administration) -> list[dict[str, Any]]:
+        return await store.list_cdrs(user, limit=limit, since=earliest)
+
+    rows = with_store(data, work)
+    if as_json:
+        print_json(rows)
+        return
+    cells = (
+        (
+            clock(row["started_at"]),
+            row["leg"],
+            row["direction"],
+            row["from_uri"],
+            row["target"] or row["to_uri"],
+            row["status"],
+            row["reason"],
+            _talked(row),
+            row["hung_up_by"],
+        )
+        for row in rows
+    )
+    heads = ("started", "leg", "direction", "from", "to", "status", "reason", "talked", "hung up by")
+    print_table(heads, cells, "no calls have been recorded yet")
+
+
+def _talked(row: dict[str, Any]) -> str | None:
+    if row["answered_at"] is None or row["ended_at"] is None:
+        return None
+    minutes, seconds = divmod(round(row["ended_at"] - row["answered_at"]), 60)
+    return f"{minutes}:{seconds:02}"
+
+
+def age(text: str) -> float:
+    """Read ``30m``, ``12h`` or ``7d``, in seconds."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not number.isascii() or not number.isdigit():
+        raise CommandError(f"{text!r} is not an age; write a number with s, m, h or d, such as 12h")
+    return float(number) * _UNITS[unit]

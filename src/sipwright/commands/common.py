@@ -1,0 +1,126 @@
+"""What the commands share: their options, opening the store, printing, and errors of one line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from sipwright.errors import UserError
+
+if TYPE_CHECKING:
+    from sipwright.config import Settings
+    from sipwright.store import Administration
+
+__all__ = [
+    "CommandError",
+    "Data",
+    "Json",
+    "Owner",
+    "OwnerFilter",
+    "ask_password",
+    "clock",
+    "data_dir",
+    "group",
+    "print_json",
+    "print_table",
+    "settings_of",
+    "with_store",
+]
+
+T = TypeVar("T")
+
+
+class CommandError(UserError):
+    """A command cannot do what it was asked to."""
+
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Data folder. [default: $SIPWRIGHT_DATA, else ./data]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Owner = Annotated[
+    str | None, typer.Option("--user", metavar="U", help="Whose it is. [default: the first admin]")
+]
+OwnerFilter = Annotated[
+    str | None, typer.Option("--user", metavar="U", help="Only what belongs to this user. [default: all]")
+]
+
+
+def group(name: str, summary: str) -> typer.Typer:
+    """Make a group of commands."""
+    return typer.Typer(name=name, help=summary, no_args_is_help=True, rich_markup_mode=None)
+
+
+def data_dir(given: Path | None) -> Path:
+    """Choose the data folder."""
+    return given or Path(os.environ.get("SIPWRIGHT_DATA") or "data")
+
+
+def settings_of(given: Path | None) -> Settings:
+    """Read the settings of a data folder that ``sipwright init`` has made."""
+    from sipwright.config import Settings
+
+    folder = data_dir(given)
+    if not folder.is_dir():
+        raise CommandError(f"there is no data folder {folder}; run 'sipwright init', or name it with --data")
+    return Settings.load(folder)
+
+
+def with_store(given: Path | None, work: Callable[[Administration], Awaitable[T]]) -> T:
+    """Open the store of a data folder, do some work with it, and close it."""
+    settings = settings_of(given)
+
+    async def run() -> T:
+        from sipwright.store.administration import Administration
+
+        store = await Administration.open(settings.database_url, settings.key_file)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def ask_password(given: str | None, what: str) -> str:
+    """Take a password from the option, or else from the terminal or standard input."""
+    if given is not None:
+        return given
+    if sys.stdin.isatty():
+        return str(typer.prompt(what, hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for other programs."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
+    """Print a table for people; ``empty`` says what it means that there is nothing in it."""
+    lines = [["" if cell is None else _one_line(str(cell)) for cell in row] for row in rows]
+    if not lines:
+        typer.echo(empty, err=True)
+        return
+    widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+    for line in ([head.upper() for head in heads], *lines):
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def clock(instant: float | None) -> str | None:
+    """Show a unix time as local date and time."""
+    return None if instant is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(instant))
+
+
+def _one_line(text: str) -> str:
+    # What comes from the wire may hold control characters that a terminal would obey.
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,0 +1,140 @@
+"""``sipwright dialplan replay``: recorded calls through a draft, and which of them would have gone elsewhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sipwright.commands.cdrs import age
+from sipwright.commands.common import Data, Json, Owner, clock, print_json, with_store
+from sipwright.commands.dialplan_try import read_script
+
+if TYPE_CHECKING:
+    from sipwright.store import Administration, Dialplan
+    from sipwright.store.recordings import RecordedRun
+    from sipwright.testing.replay import Recording, Replayed
+
+__all__ = ["replay_"]
+
+
+def replay_(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="The dialplan whose calls are replayed.")],
+    draft: Annotated[
+        Path | None,
+        typer.Option(
+            "--draft", metavar="FILE", help="The script to try. [default: the live version of the dialplan]"
+        ),
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="AGE", help="Calls begun since then, such as 12h or 7d ago.")
+    ] = "7d",
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")
+    ] = 10_000,
+    user: Owner = None,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """Run recorded calls through a draft, and print those that would have gone elsewhere.
+
+    Nothing is sent: phones, providers and everything else that the script asked do again what they did then. Where
+    a draft asks for what was not recorded, the output says so, and the phone in question rings and never answers.
+
+    \b
+    Examples:
+      sipwright dialplan replay out --draft new.py --since 7d
+      sipwright dialplan replay out --since 30d          # older calls, through the version that is live now
+    """
+    earliest = time.time() - age(since)
+
+    async def work(store: Administration) -> tuple[Dialplan, str, str, list[RecordedRun]]:
+        from sipwright.store.recordings import read_recordings
+
+        found = await store.find_dialplan(plan, user)
+        domains = await store.list_domains()
+        domain = next((one.name for one in domains if one.is_default), "")
+        source = found.source if draft is None else read_script(draft)
+        runs = await read_recordings(
+            store, found.id, earliest, limit, with_messages="headers" in source or "body" in source
+        )
+        return found, source, domain, runs
+
+    found, source, domain, runs = with_store(data, work)
+    started = time.perf_counter()
+    replayed, skipped = _replay(source, found, domain, runs)
+    took = time.perf_counter() - started
+    moved = [one for one in replayed if not one.is_same]
+    if as_json:
+        print_json(
+            {"calls": len(runs), "replayed": len(replayed), "elsewhere": [_json(one) for one in moved]}
+        )
+        return
+    typer.echo(
+        f"{len(replayed)} calls of {plan} since {clock(earliest)}, through {draft or 'the live version'}"
+    )
+    for one in moved:
+        typer.echo("\n".join(_lines(one)))
+    same = len(replayed) - len(moved)
+    left_out = f", {skipped} without a journal left out" if skipped else ""
+    typer.echo(f"\n{same} as before, {len(moved)} would have gone elsewhere{left_out}  [{took:.2f} s]")
+
+
+def _replay(source: str, plan: Dialplan, domain: str, runs: list[RecordedRun]) -> tuple[list[Replayed], int]:
+    from sipwright.testing.replay import replay
+    from sipwright.testing.stage import PretendedPlan, Stage
+
+    draft = PretendedPlan(source, plan.name, plan.id, plan.user_id, 0)
+    with Stage() as stage:
+        replayed = [replay(stage, draft, _recording(run, domain)) for run in runs]
+    found = [one for one in replayed if one is not None]
+    return found, len(replayed) - len(found)
+
+
+def _recording(run: RecordedRun, domain: str) -> Recording:
+    from sipwright.services.dialplan import Entry
+    from sipwright.testing.replay import Recording
+
+    return Recording(
+        run.call_id or run.id, run.started_at, [Entry(*row) for row in run.journal], run.legs, run.source,
+        run.messages[0].data if run.messages else None, domain,
+    )  # fmt: skip
+
+
+def _lines(one: Replayed) -> list[str]:
+    request, call = one.inputs.request, one.inputs.call
+    lines = [
+        "",
+        f"{clock(one.recording.started_at)}  {request.from_user} -> {request.user} ({call.direction})"
+        f"  call {one.recording.call_id}",
+        f"    was  {one.was}",
+        f"    now  {one.now}",
+    ]
+    if one.failure is not None:
+        lines.append(f"         the draft fails: {one.failure}")
+    lines += [f"         nothing is recorded about {who}" for who in one.unknown]
+    return lines
+
+
+def _json(one: Replayed) -> dict[str, Any]:
+    return {
+        "call": one.recording.call_id,
+        "started_at": one.recording.started_at,
+        "from": one.inputs.request.from_user,
+        "to": one.inputs.request.user,
+        "direction": one.inputs.call.direction,
+        **{
+            name: {
+                "dialled": list(way.dialled),
+                "legs": list(way.legs),
+                "answered_by": way.answered_by,
+                "status": way.status,
+                "reason": way.reason,
+            }
+            for name, way in (("was", one.was), ("now", one.now))
+        },
+        "failure": one.failure,
+        "unknown": list(one.unknown),
+    }

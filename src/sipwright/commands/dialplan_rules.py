@@ -1,0 +1,69 @@
+"""``sipwright dialplan rules``: dialplans for people who do not program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sipwright.commands.common import CommandError, Data, Owner, group, with_store
+
+if TYPE_CHECKING:
+    from sipwright.store import Administration
+
+__all__ = ["app"]
+
+app = group("rules", "Dialplans as lists of rules, in TOML; docs/dialplans.md has them all.")
+
+File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="The rules.")]
+
+
+@app.command(name="set")
+def set_(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dialplan.")],
+    file: File,
+    user: Owner = None,
+    data: Data = None,
+) -> None:
+    """Turn rules into a script, and save it as the next version of a dialplan.
+
+    'sipwright dialplan show NAME' prints that script.
+
+    \b
+    Examples:
+      sipwright dialplan rules set main rules.toml
+      sipwright dialplan rules show rules.toml
+    """
+    source = _compile(file)
+
+    async def work(store: Administration) -> int:
+        return await store.set_dialplan(user, name, source)
+
+    typer.echo(f"dialplan {name} is at version {with_store(data, work)} now")
+
+
+@app.command()
+def show(file: File) -> None:
+    """Print the script that rules become, without saving it."""
+    typer.echo(_compile(file), nl=False)
+
+
+def _compile(file: Path) -> str:
+    from sipwright.services.dialplan.check import check_script
+    from sipwright.services.dialplan.rules import RulesError, compile_rules, read_rules
+
+    try:
+        source = compile_rules(read_rules(file.read_text("utf-8")))
+    except FileNotFoundError:
+        raise CommandError(f"there is no file {file}") from None
+    except IsADirectoryError:
+        raise CommandError(f"{file} is a folder; name the rules in it") from None
+    except UnicodeDecodeError:
+        raise CommandError(f"{file} is not UTF-8 text; save it as UTF-8") from None
+    except RulesError as error:
+        raise CommandError(f"{file}: {error}") from None
+    problems = check_script(source)
+    if problems:
+        raise CommandError(f"{file}: the script that it becomes is wrong: {problems[0]}")
+    return source

@@ -1,0 +1,80 @@
+"""``sipwright domain``: the SIP domains that this switch serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sipwright.commands.common import Data, Json, group, print_json, print_table, with_store
+
+if TYPE_CHECKING:
+    from sipwright.store import Administration, Domain
+
+__all__ = ["app"]
+
+app = group("domain", "SIP domains that this switch serves.")
+
+Name = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain, such as sip.example.org.")]
+Default = Annotated[
+    bool, typer.Option("--default", help="Make it the domain that is meant when none is named.")
+]
+Algorithm = Annotated[
+    str | None,
+    typer.Option(
+        "--algorithm",
+        metavar="A",
+        help="Digest algorithm to challenge with: MD5 (which every phone knows), SHA-256, SHA-512-256.",
+    ),
+]
+
+
+@app.command()
+def add(name: Name, default: Default = False, algorithm: Algorithm = None, data: Data = None) -> None:
+    """Serve one more domain."""
+
+    async def work(store: Administration) -> Domain:
+        await store.ensure_domains([name])
+        return await store.change_domain(name, default=default, algorithm=algorithm)
+
+    typer.echo(f"added {with_store(data, work).name}")
+
+
+@app.command(name="set")
+def set_(name: Name, default: Default = False, algorithm: Algorithm = None, data: Data = None) -> None:
+    """Make a domain the default, or choose its digest algorithm."""
+
+    async def work(store: Administration) -> Domain:
+        return await store.change_domain(name, default=default, algorithm=algorithm)
+
+    typer.echo(f"changed {with_store(data, work).name}")
+
+
+@app.command(name="list")
+def list_(as_json: Json = False, data: Data = None) -> None:
+    """List the domains, the default one first."""
+
+    async def work(store: Administration) -> list[Domain]:
+        return await store.list_domains()
+
+    domains = with_store(data, work)
+    if as_json:
+        print_json(
+            [
+                {"domain": domain.name, "default": domain.is_default, "algorithm": domain.digest_algorithm}
+                for domain in domains
+            ]
+        )
+        return
+    rows = ((domain.name, "yes" if domain.is_default else "", domain.digest_algorithm) for domain in domains)
+    print_table(("domain", "default", "algorithm"), rows, "no domains yet; 'sipwright domain add D' adds one")
+
+
+@app.command()
+def remove(name: Name, data: Data = None) -> None:
+    """Stop serving a domain that has no accounts; take it out of sipwright.toml as well."""
+
+    async def work(store: Administration) -> Domain:
+        return await store.remove_domain(name)
+
+    typer.echo(f"removed {with_store(data, work).name}")

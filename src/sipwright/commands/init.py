@@ -1,0 +1,183 @@
+"""``sipwright init``: make a data folder, or complete one that is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sipwright.commands.common import Data, data_dir
+
+if TYPE_CHECKING:
+    from sipwright.store import Administration
+
+__all__ = ["Initialised", "init", "initialise"]
+
+DEFAULT_DOMAIN = "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What ``init`` found or made."""
+
+    folder: Path
+    domain: str
+    admin: str
+    # None when the admin was there already.
+    password: str | None
+
+
+def init(
+    domain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="D",
+            help="The SIP domain that phones register in. "
+            "[default: localhost; the machine's own addresses are served in any case]",
+        ),
+    ] = None,
+    admin: Annotated[str, typer.Option(metavar="NAME", help="Name of the first admin.")] = "admin",
+    password: Annotated[
+        str | None, typer.Option(metavar="P", help="The admin's password. [default: a random one, printed]")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Make a data folder: settings, database, encryption key and the first admin.
+
+    A folder that exists is only completed: nothing in it is overwritten, and a database of an older version
+    is brought up to date.
+
+    \b
+    Examples:
+      sipwright init --domain sip.example.org
+      SIPWRIGHT_DATABASE__URL=postgresql://sipwright@/sipwright sipwright init --data /srv/sipwright
+    """
+    done = initialise(data_dir(data), domain, admin, password)
+    typer.echo(f"data folder  {done.folder}")
+    typer.echo(f"SIP domain   {done.domain}")
+    typer.echo(f"admin        {done.admin}")
+    if password is None and done.password is not None:
+        typer.echo(f"password     {done.password}   (shown only now)")
+
+
+def initialise(
+    folder: Path, domain: str | None = None, admin: str = "admin", password: str | None = None
+) -> Initialised:
+    """Make or complete a data folder."""
+    from sipwright.commands.common import CommandError
+    from sipwright.config import CONFIG_FILE, Settings
+    from sipwright.store.crypto import create_key_file
+    from sipwright.store.names import domain_name
+
+    chosen = domain_name(domain or DEFAULT_DOMAIN)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_config(folder / CONFIG_FILE, chosen)
+    except OSError as error:
+        raise CommandError(
+            f"cannot write the data folder {folder}: {error.strerror}; choose another"
+        ) from None
+    settings = Settings.load(folder)
+    create_key_file(settings.key_file)
+
+    async def fill() -> Initialised:
+        from sipwright.store.administration import Administration
+
+        store = await Administration.open(settings.database_url, settings.key_file, migrate=True)
+        try:
+            wanted = [domain] if domain else settings.sip.domains or [chosen]
+            await store.ensure_domains(wanted)
+            default = (await store.list_domains())[0].name
+            name, made = await _ensure_admin(store, admin, password)
+            return Initialised(settings.data_dir, default, name, made)
+        finally:
+            await store.close()
+
+    # The database holds secrets, encrypted or not: its files are the owner's alone.
+    umask = os.umask(0o077)
+    try:
+        return asyncio.run(fill())
+    finally:
+        os.umask(umask)
+
+
+async def _ensure_admin(store: Administration, name: str, password: str | None) -> tuple[str, str | None]:
+    for user in await store.list_users():
+        if user.role == "admin":
+            return user.name, None
+    password = password or secrets.token_urlsafe(12)
+    await store.add_user(name, password, "admin")
+    return name, password
+
+
+def _write_config(path: Path, domain: str) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(_TEMPLATE.replace("DOMAIN", domain))
+
+
+_TEMPLATE = """\
+# The settings of Sipwright. What is commented out shows the default.
+# Each one is also an environment variable, which wins: SIPWRIGHT_SIP__UDP='["127.0.0.1:5070"]'
+
+[sip]
+# Where to listen: lists of IP:PORT, [] switches a transport off. IPv6 in brackets: "[::]:5060".
+udp = ["0.0.0.0:5060"]
+tcp = ["0.0.0.0:5060"]
+
+# The SIP domains served here; the first one is the default. The machine's own addresses are served too.
+domains = ["DOMAIN"]
+
+# The address at which the outside reaches this machine, if it stands behind NAT itself.
+# public_address = "203.0.113.7"
+
+# Registrations: bindings per account, and how long one lasts, in seconds.
+# max_bindings = 10
+# min_expires = 60
+# max_expires = 3600
+# nat_expires = 120               # for phones behind NAT, over UDP
+
+[database]
+url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://USER:PASSWORD@HOST/NAME"
+# synchronous = "normal"          # SQLite: "full" also survives a power cut, at one disk sync per commit
+# accounts_in_memory = 250000     # beyond that, accounts are loaded when they are needed
+
+[dialplan]
+# workers = 2                     # processes that run scripts
+# seconds = 2.0                   # of computing, for one run of a script
+# memory = 67108864               # bytes, for one run of a script
+# dials = 20                      # calls of dial() in one run
+# total_seconds = 300.0           # of waiting and computing, for one run
+# http_requests = 10              # http_get() and http_post() in one run; then lookups = 50, store_calls = 100,
+                                  # emails = 3, messages = 5 and callbacks = 3
+# recycle = 1000                  # stretches of scripts after which a worker is replaced
+# user_runs = 20000               # of all scripts of one user at once
+# user_runs_per_minute = 60000    # of all scripts of one user
+# user_seconds_per_minute = 3600.0   # of computing, of all scripts of one user on all workers
+# http_networks = []              # private networks that scripts may reach, such as "10.1.0.0/16"
+
+[mail]
+# server = ""                     # takes the mails of scripts; without one there are none
+# port = 587
+# security = "starttls"           # starttls, tls, none
+# username = ""
+# password = ""
+# sender = ""                     # the From of these mails
+
+[trace]
+# calls = "scripted"              # whose SIP messages are kept for 'sipwright trace': scripted, all, off
+# days = 7.0                      # for how long
+# megabytes = 500                 # and no more than this, compressed
+
+[log]
+# level = "info"                  # debug, info, warning, error
+# format = "text"                 # text, json
+"""

@@ -1,0 +1,48 @@
+"""``sipwright key``: the encryption key of the stored passwords."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from sipwright.commands.common import Data, group, settings_of, with_store
+
+if TYPE_CHECKING:
+    from sipwright.store import Administration
+
+__all__ = ["app"]
+
+app = group("key", "The encryption key of the stored SIP passwords.")
+
+
+@app.command()
+def rotate(data: Data = None) -> None:
+    """Make a new key and encrypt everything with it.
+
+    A running switch takes it up by itself. The old key stays in the key file, so that older backups of the
+    database open, until 'sipwright key forget'. When several nodes share a database, copy the new key file
+    to all of them.
+    """
+    from sipwright.store.crypto import rotate_key_file
+
+    path = settings_of(data).key_file
+    fresh = rotate_key_file(path)
+    count = with_store(data, _reseal)
+    typer.echo(f"{count} values are encrypted with key {fresh} now; keep a copy of {path}")
+
+
+@app.command()
+def forget(data: Data = None) -> None:
+    """Remove the old keys, after making sure that nothing is encrypted with them any more."""
+    from sipwright.store.crypto import forget_old_keys
+
+    path = settings_of(data).key_file
+    with_store(data, _reseal)
+    typer.echo(
+        f"{forget_old_keys(path)} old keys forgotten; backups that need them cannot be read without a copy"
+    )
+
+
+async def _reseal(store: Administration) -> int:
+    return await store.reseal()

@@ -1,0 +1,164 @@
+"""``sipwright provider``: third-party SIP services that a user has credentials for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sipwright.commands.common import (
+    Data,
+    Json,
+    Owner,
+    OwnerFilter,
+    ask_password,
+    clock,
+    group,
+    print_json,
+    print_table,
+    with_store,
+)
+
+if TYPE_CHECKING:
+    from sipwright.store import Administration, Provider
+
+__all__ = ["app"]
+
+app = group("provider", "Providers: SIP services and trunks to call out through.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that dial strings use, as in 123@NAME.")]
+
+
+@app.command()
+def add(
+    name: Name,
+    server: Annotated[str, typer.Option(metavar="HOST[:PORT]", help="Where calls are sent.")],
+    username: Annotated[str, typer.Option(metavar="U", help="Our user name there.")],
+    password: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P", help="Our password there. [default: asked for, or read from standard input]"
+        ),
+    ] = None,
+    auth_username: Annotated[
+        str | None,
+        typer.Option(metavar="U", help="User name for authentication. [default: that of --username]"),
+    ] = None,
+    register: Annotated[bool, typer.Option("--register", help="Register there, to get calls.")] = False,
+    realm: Annotated[
+        str | None, typer.Option(metavar="R", help="Answer challenges of this realm only. [default: any]")
+    ] = None,
+    from_template: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="URI", help="From of the calls we send, such as sip:${fromuriuser}@example.net."
+        ),
+    ] = None,
+    outbound_proxy: Annotated[
+        str | None, typer.Option("--proxy", metavar="HOST[:PORT]", help="Send everything there first.")
+    ] = None,
+    user: Owner = None,
+    data: Data = None,
+) -> None:
+    """Add a provider.
+
+    \b
+    Example:
+      sipwright provider add blueface --server sip.blueface.example --username 35315551234 --register
+    """
+    secret = ask_password(password, f"password at {server}")
+
+    async def work(store: Administration) -> Provider:
+        return await store.add_provider(
+            name,
+            server=server,
+            username=username,
+            password=secret,
+            user=user,
+            auth_username=auth_username,
+            register=register,
+            realm=realm,
+            from_template=from_template,
+            outbound_proxy=outbound_proxy,
+        )
+
+    typer.echo(f"added {with_store(data, work).name}")
+
+
+@app.command(name="list")
+def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) -> None:
+    """List providers and how our registrations there stand; passwords are never shown."""
+
+    async def work(store: Administration) -> list[dict[str, Any]]:
+        users = {found.id: found.name for found in await store.list_users()}
+        states = await store.list_registrations()
+        return [
+            _described(provider, users, states.get(provider.id))
+            for provider in await store.list_providers(user)
+        ]
+
+    rows = with_store(data, work)
+    if as_json:
+        print_json(rows)
+        return
+    cells = (
+        (row["provider"], row["user"], row["server"], row["username"], "yes" if row["register"] else "no",
+         row["state"], clock(row["registered_until"]), _answer(row))
+        for row in rows
+    )  # fmt: skip
+    heads = ("provider", "user", "server", "username", "register", "state", "until", "last answer")
+    print_table(heads, cells, "no providers yet; 'sipwright provider add NAME' adds one")
+
+
+@app.command()
+def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = None) -> None:
+    """Show a provider; its password is never shown."""
+
+    async def work(store: Administration) -> dict[str, Any]:
+        users = {found.id: found.name for found in await store.list_users()}
+        states = await store.list_registrations()
+        provider = await store.find_provider(name, user)
+        return _described(provider, users, states.get(provider.id))
+
+    row = with_store(data, work)
+    if as_json:
+        print_json(row)
+        return
+    for head, value in row.items():
+        if head == "registered_until":
+            value = clock(value)
+        shown = {True: "yes", False: "no", None: "-"}.get(value, value)
+        typer.echo(f"{head:<16} {shown}")
+
+
+@app.command()
+def remove(name: Name, user: Owner = None, data: Data = None) -> None:
+    """Remove a provider."""
+
+    async def work(store: Administration) -> Provider:
+        return await store.remove_provider(name, user)
+
+    typer.echo(f"removed {with_store(data, work).name}")
+
+
+def _answer(row: dict[str, Any]) -> str:
+    return " ".join(str(part) for part in (row["status"], row["reason"]) if part is not None)
+
+
+def _described(
+    provider: Provider, users: dict[int, str], registration: dict[str, Any] | None
+) -> dict[str, Any]:
+    nothing = dict.fromkeys(("state", "registered_until", "status", "reason"))
+    return {
+        "provider": provider.name,
+        "user": users.get(provider.user_id),
+        "server": provider.server,
+        "username": provider.username,
+        "auth_username": provider.auth_username,
+        "register": provider.register,
+        "realm": provider.realm,
+        "from": provider.from_template,
+        "proxy": provider.outbound_proxy,
+        "enabled": provider.is_enabled,
+        **(registration or nothing),
+    }

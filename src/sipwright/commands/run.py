@@ -1,0 +1,100 @@
+"""`sipwright run`: the switch, until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sipwright.commands.common import CommandError, Data, data_dir
+
+if TYPE_CHECKING:
+    from sipwright.config import LogSettings, Settings
+
+__all__ = ["run"]
+
+
+def run(data: Data = None) -> None:
+    """Run the switch until SIGTERM or Ctrl-C.
+
+    On first start in an empty folder it makes the settings, the database, the admin, and two accounts (alice and bob)
+    with example dialplans, and says what to type into a phone. Calls in progress survive a restart, also after SIGKILL.
+
+    Examples:
+
+      sipwright run
+
+      SIPWRIGHT_SIP__UDP='["127.0.0.1:5070"]' sipwright run --data /srv/sipwright
+    """
+    from sipwright.commands.welcome import prepare, welcome
+    from sipwright.config import Settings
+
+    folder = data_dir(data)
+    made = prepare(folder)
+    settings = Settings.load(folder)
+    configure_log(settings.log)
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(_serve(settings, lambda: welcome(settings, made)))
+    except OSError as error:
+        raise CommandError(_explain(error, settings)) from None
+
+
+async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
+    from sipwright.app import Node
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    node = await Node.open(settings)
+    await node.start()
+    # What exists now lives as long as the process: the collector need never look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    on_ready()
+    await stopped.wait()
+    await node.stop()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def configure_log(settings: LogSettings) -> None:
+    """Send the log to standard error: text for people, JSON lines for machines."""
+    import structlog
+
+    level = getattr(logging, settings.level.upper())
+    renderer: structlog.typing.Processor
+    if settings.format == "json":
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _explain(error: OSError, settings: Settings) -> str:
+    where = ", ".join([*settings.sip.udp, *settings.sip.tcp])
+    return (
+        f"cannot listen on {where}: {error.strerror or error}; is another switch running? "
+        "Change [sip] udp and tcp in sipwright.toml, or stop the other one"
+    )

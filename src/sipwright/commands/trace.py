@@ -1,0 +1,144 @@
+"""``sipwright trace``: what one call did, from its script to its messages, and why it ended as it did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sipwright.commands.common import Data, Json, clock, print_json, with_store
+
+if TYPE_CHECKING:
+    from sipwright.commands.tracing.ladder import Rung
+    from sipwright.store import Administration
+    from sipwright.store.calltraces import CallTrace, RunTrace
+
+__all__ = ["trace"]
+
+
+def trace(
+    call: Annotated[
+        str,
+        typer.Argument(
+            metavar="CALL", help="The id of a call or the beginning of it, or the SIP Call-ID of a leg."
+        ),
+    ],
+    messages: Annotated[
+        bool, typer.Option("--messages", help="Print every message in full, below the ladder.")
+    ] = False,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """Show what a call did: its script line by line, its legs, its messages, and why it ended as it did.
+
+    Messages are kept for calls that run a dialplan; '[trace] calls = "all"' in the settings keeps those of
+    every call. They are about a second behind while a call goes on.
+    """
+    from sipwright.commands.tracing.ladder import rungs
+    from sipwright.store.calltraces import read_call
+
+    async def work(store: Administration) -> CallTrace:
+        return await read_call(store, call)
+
+    found = with_store(data, work)
+    ladder = rungs(found)
+    if as_json:
+        print_json(_json(found, ladder))
+        return
+    typer.echo(_printable("\n".join(_lines(found, ladder))))
+    if messages:
+        for rung in ladder:
+            way = "to" if rung.is_to_switch else "from"
+            typer.echo(f"\n-- {rung.at:.3f} s, leg {rung.leg}, {way} the switch, {rung.flow}")
+            typer.echo(_printable(rung.data.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")))
+
+
+def _lines(found: CallTrace, ladder: list[Rung]) -> list[str]:
+    from sipwright.commands.tracing.ladder import to_lines
+    from sipwright.commands.tracing.listing import listing, remarks
+    from sipwright.commands.tracing.why import why
+
+    start = found.started_at
+    first: dict[str, Any] = found.legs[0] if found.legs else found.row or {}
+    from_, to = first.get("from_uri") or first.get("from_text"), first.get("to_uri") or first.get("to_text")
+    lines = [f"call {found.id}: {from_} -> {to}, {first.get('direction')}, {clock(start)}", "", why(found)]
+    for run in found.runs:
+        lines += ["", _title(run), "", *listing(run, start)]
+    if found.legs:
+        lines += ["", "legs", "", *_table(found, start)]
+    lines.append("")
+    if ladder:
+        names = {leg["leg"]: leg["target"] or leg["from_uri"] for leg in found.legs}
+        said = [remark for run in found.runs for remark in remarks(run, start)]
+        lines += to_lines(ladder, said, names)
+    else:
+        lines.append("no messages were kept: see [trace] in the settings")
+    lines += [f"the same call goes on in: sipwright trace {other}" for other in found.others]
+    return lines
+
+
+def _title(run: RunTrace) -> str:
+    version = "" if run.version is None else f", version {run.version}"
+    return f"dialplan {run.dialplan or '(removed)'}{version}: {run.state}, {run.outcome or 'no outcome yet'}"
+
+
+def _table(found: CallTrace, start: float) -> list[str]:
+    rows: list[tuple[str, ...]] = [("", "to", "began", "rang", "answered", "ended", "status", "hung up by")]
+    for leg in found.legs:
+        rows.append(
+            (
+                str(leg["leg"]),
+                leg["target"] or "(the caller)",
+                *(_after(leg[key], start) for key in ("started_at", "rang_at", "answered_at", "ended_at")),
+                f"{leg['status']} {leg['reason'] or ''}".rstrip(),
+                leg["hung_up_by"] or "",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _after(instant: float | None, start: float) -> str:
+    return "" if instant is None else f"{instant - start:.3f}"
+
+
+def _printable(text: str) -> str:
+    # What comes from the wire may hold control characters that a terminal would obey.
+    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
+
+
+def _json(found: CallTrace, ladder: list[Rung]) -> dict[str, Any]:
+    from sipwright.commands.tracing.ladder import to_json
+    from sipwright.commands.tracing.why import why
+
+    return {
+        "call": found.id,
+        "started_at": found.started_at,
+        "why": why(found),
+        "in_progress": found.row,
+        "legs": found.legs,
+        "runs": [
+            {
+                "execution": run.id,
+                "dialplan": run.dialplan,
+                "version": run.version,
+                "state": run.state,
+                "outcome": run.outcome,
+                "source": run.source,
+                "journal": [
+                    {
+                        "at": entry.at,
+                        "function": entry.function,
+                        "arguments": entry.arguments,
+                        "result": entry.result,
+                    }
+                    for entry in run.journal
+                ],
+            }
+            for run in found.runs
+        ],
+        "messages": to_json(ladder),
+        "others": found.others,
+    }

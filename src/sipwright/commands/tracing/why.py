@@ -1,0 +1,135 @@
+"""One plain sentence on why a call ended as it did, from its CDRs, the end of its script and its last messages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sipwright.sip import ParseError, Request, parse
+from sipwright.store.calltraces import CallTrace, RunTrace
+
+__all__ = ["why"]
+
+_TEXT = re.compile(r'text="([^"]*)"')
+
+
+def why(trace: CallTrace) -> str:
+    """Say why the call ended as it did, or how far it is."""
+    if trace.row is not None:
+        return _going_on(trace)
+    if not trace.legs:
+        return "The call left no records: the switch was stopped before its end was stored."
+    caller = trace.legs[0]
+    if caller["answered_at"] is not None:
+        return _answered(trace, caller)
+    if caller["hung_up_by"] == "caller":
+        return _given_up(trace, caller)
+    run = trace.runs[-1] if trace.runs else None
+    heard = _heard(caller)
+    if run is not None and run.state == "failed":
+        return f"The dialplan {run.dialplan} failed ({_stripped(run.outcome)}), so the caller heard {heard}."
+    if run is not None and (line := _answering_line(run)) is not None:
+        return f"Line {line} of the dialplan {run.dialplan} answered {heard}{_after_trying(trace)}."
+    return _nobody(trace, run, heard)
+
+
+def _going_on(trace: CallTrace) -> str:
+    row = trace.row
+    assert row is not None
+    if row["state"] == "talking":
+        return "The call is not over: the two ends are talking."
+    waiting = next((run for run in trace.runs if run.state == "waiting"), None)
+    if waiting is not None and waiting.journal:
+        entry = waiting.journal[-1]
+        line = entry.arguments.get("line") if isinstance(entry.arguments, dict) else None
+        return f"The call is not over: line {line} of the dialplan {waiting.dialplan} waits in {entry.function}()."
+    return f"The call is not over: it is {row['state']}."
+
+
+def _answered(trace: CallTrace, caller: dict[str, Any]) -> str:
+    peer = next((leg for leg in trace.legs[1:] if leg["answered_at"] is not None), None)
+    who = "the other end" if peer is None else peer["target"] or "the other end"
+    waited = _span(caller["started_at"], caller["answered_at"])
+    talked = _span(caller["answered_at"], caller["ended_at"])
+    begun = f"{who} answered after {waited}"
+    match caller["hung_up_by"]:
+        case "caller":
+            return f"{begun}, and the caller hung up after {talked}."
+        case "callee":
+            return f"{begun}, and hung up after {talked}."
+    reason = _reason_of_bye(trace) or _unusual(caller)
+    return f"{begun}, and the switch ended the call after {talked}{f': {reason}' if reason else ''}."
+
+
+def _unusual(caller: dict[str, Any]) -> str:
+    match caller["status"]:
+        case 408:
+            return "an end was silent, or never acknowledged the answer"
+        case 481:
+            return "an end did not know the call any more"
+    return ""
+
+
+def _reason_of_bye(trace: CallTrace) -> str | None:
+    """Return the text of the Reason header of our own BYE (RFC 3326)."""
+    for message in reversed(trace.messages):
+        if message.direction != "out" or not message.data.startswith(b"BYE "):
+            continue
+        try:
+            bye = parse(message.data)
+        except ParseError:
+            continue
+        text = _TEXT.search((isinstance(bye, Request) and bye.headers.get("reason")) or "")
+        if text is not None:
+            return text[1][:1].lower() + text[1][1:]
+    return None
+
+
+def _given_up(trace: CallTrace, caller: dict[str, Any]) -> str:
+    ringing = [leg["target"] for leg in trace.legs[1:] if leg["rang_at"] is not None and leg["status"] == 487]
+    meanwhile = f" while {' and '.join(dict.fromkeys(ringing))} rang" if ringing else ""
+    return f"The caller gave up after {_span(caller['started_at'], caller['ended_at'])}{meanwhile}."
+
+
+def _answering_line(run: RunTrace) -> int | None:
+    for entry in reversed(run.journal):
+        if entry.function == "respond" and entry.arguments["status"] >= 200:
+            line = entry.arguments.get("line")
+            return None if line is None else int(line)
+    return None
+
+
+def _after_trying(trace: CallTrace) -> str:
+    tried = _tried(trace)
+    return f" after nobody had answered: {tried}" if tried else ""
+
+
+def _nobody(trace: CallTrace, run: RunTrace | None, heard: str) -> str:
+    tried = _tried(trace)
+    if tried:
+        return f"Nobody answered ({tried}), so the caller heard {heard}."
+    if run is not None:
+        return f"The dialplan {run.dialplan} came to its end without an answer, so the caller heard {heard}."
+    return f"Nobody could be called, so the caller heard {heard}."
+
+
+def _tried(trace: CallTrace) -> str:
+    return ", ".join(f"{leg['target']} {leg['status']} {leg['reason']}" for leg in trace.legs[1:])
+
+
+def _heard(caller: dict[str, Any]) -> str:
+    return f"{caller['status']} {caller['reason'] or ''}".rstrip()
+
+
+def _stripped(text: str | None) -> str:
+    return (text or "no reason known").rstrip(".")
+
+
+def _span(start: float, end: float | None) -> str:
+    if end is None:
+        return "some time"
+    seconds = end - start
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02} min"

@@ -1,0 +1,99 @@
+"""``sipwright user``: the people who own accounts, providers and dialplans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sipwright.commands.common import (
+    Data,
+    Json,
+    ask_password,
+    clock,
+    group,
+    print_json,
+    print_table,
+    with_store,
+)
+
+if TYPE_CHECKING:
+    from sipwright.store import Administration, User
+
+__all__ = ["app"]
+
+app = group("user", "People: who owns accounts, providers and dialplans.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user.")]
+Password = Annotated[
+    str | None,
+    typer.Option(
+        "--password",
+        metavar="P",
+        help="Password to log in with. [default: asked for, or read from standard input]",
+    ),
+]
+
+
+@app.command()
+def add(
+    name: Name,
+    password: Password = None,
+    role: Annotated[str, typer.Option(metavar="R", help="admin or user.")] = "user",
+    timezone: Annotated[str, typer.Option(metavar="TZ", help="Time zone, such as Europe/Dublin.")] = "UTC",
+    data: Data = None,
+) -> None:
+    """Add a user."""
+    secret = ask_password(password, f"password of {name}")
+
+    async def work(store: Administration) -> User:
+        return await store.add_user(name, secret, role, timezone)
+
+    typer.echo(f"added {with_store(data, work).name}")
+
+
+@app.command(name="list")
+def list_(as_json: Json = False, data: Data = None) -> None:
+    """List users."""
+
+    async def work(store: Administration) -> list[User]:
+        return await store.list_users()
+
+    users = with_store(data, work)
+    if as_json:
+        print_json(
+            [
+                {
+                    "user": user.name,
+                    "role": user.role,
+                    "timezone": user.timezone,
+                    "created_at": user.created_at,
+                }
+                for user in users
+            ]
+        )
+        return
+    rows = ((user.name, user.role, user.timezone, clock(user.created_at)) for user in users)
+    print_table(("user", "role", "timezone", "since"), rows, "no users yet; run 'sipwright init'")
+
+
+@app.command()
+def password(name: Name, password: Password = None, data: Data = None) -> None:
+    """Give a user a new password."""
+    secret = ask_password(password, f"new password of {name}")
+
+    async def work(store: Administration) -> None:
+        await store.set_user_password(name, secret)
+
+    with_store(data, work)
+    typer.echo(f"changed the password of {name}")
+
+
+@app.command()
+def remove(name: Name, data: Data = None) -> None:
+    """Remove a user who owns nothing any more."""
+
+    async def work(store: Administration) -> User:
+        return await store.remove_user(name)
+
+    typer.echo(f"removed {with_store(data, work).name}")

@@ -1,0 +1,136 @@
+"""The first start: what `sipwright run` makes in an empty folder, and what it then tells its user."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from sipwright.config import Settings
+
+__all__ = ["FirstStart", "prepare", "welcome"]
+
+OUT_PLAN = """\
+# The calls that you make run through this script, from top to bottom.
+log(f"{req.from_user} calls {req.user}")
+
+if req.user == "100":
+    respond(486, "Busy Here")           # try it: dial 100
+
+if req.user == "200":
+    dial("alice@local & bob@local", ring=20)   # both ring, the first to answer gets the call
+    respond(480, "Nobody is available")
+
+dial(f"{req.user}@local", ring=30)
+# dial(f"{req.user}@myprovider")        # after: sipwright provider add myprovider --server ... --username ...
+respond(480, "Nobody is available")
+"""
+
+IN_PLAN = """\
+# The calls that come to you run through this script.
+log(f"a call from {req.from_user}@{req.from_host}")
+
+dial(f"{call.account}@local", ring=30)   # your phones
+respond(480, "Not available")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStart:
+    """What was made: the admin's password, and the password of each account."""
+
+    admin: str
+    admin_password: str | None
+    accounts: dict[str, str]
+
+
+def prepare(folder: Path) -> FirstStart | None:
+    """Make what is missing in a data folder; `None` when it was in use already."""
+    from sipwright.config import CONFIG_FILE
+
+    if (folder / CONFIG_FILE).exists():
+        return None
+    from sipwright.commands.init import initialise
+
+    done = initialise(folder)
+    accounts = {name: secrets.token_urlsafe(9) for name in ("alice", "bob")}
+    asyncio.run(_fill(folder, accounts))
+    return FirstStart(done.admin, done.password, accounts)
+
+
+async def _fill(folder: Path, accounts: dict[str, str]) -> None:
+    from sipwright.config import Settings
+    from sipwright.store.administration import Administration
+
+    settings = Settings.load(folder)
+    store = await Administration.open(settings.database_url, settings.key_file)
+    try:
+        await store.set_dialplan(None, "out", OUT_PLAN)
+        await store.set_dialplan(None, "in", IN_PLAN)
+        for name, password in accounts.items():
+            await store.add_account(name, password, out_plan="out", in_plan="in")
+    finally:
+        await store.close()
+
+
+def welcome(settings: Settings, made: FirstStart | None) -> None:
+    """Tell what to type into a phone and how to place a test call."""
+    host, port = reachable_address(settings)
+    server = host if port == 5060 else f"{host}:{port}"
+    folder = settings.data_dir
+    shown = f" --data {folder}" if folder != Path("data").absolute() else ""
+    lines = [
+        "",
+        f"Sipwright is running: SIP on {', '.join(settings.sip.udp)} (UDP) {', '.join(settings.sip.tcp)} (TCP)",
+    ]
+    if made is not None:
+        lines += ["", f"  Phone settings         server (registrar, domain, proxy): {server}"]
+        lines += [
+            f"    {name:<8} user name {name:<8} password {password}"
+            for name, password in made.accounts.items()
+        ]
+        lines += [
+            "",
+            f"  Admin                  {made.admin}, password {made.admin_password}   (shown only now)",
+        ]
+    if shutil.which("sipwright") is None:
+        lines += ["", f"  In another terminal    PATH={Path(sys.argv[0]).parent}:$PATH"]
+    lines += [
+        "",
+        f"  Place a test call      sipwright call-test{shown}",
+        f"  Who is registered      sipwright bindings{shown}",
+        f"  Another phone          sipwright account add NAME --password P{shown}",
+        f"  Edit a dialplan        sipwright dialplan show out{shown} > out.py",
+        f"                         sipwright dialplan set out out.py{shown}   (after your changes)",
+        "",
+        "Ctrl-C stops it.",
+        "",
+    ]
+    typer.echo("\n".join(lines))
+
+
+def reachable_address(settings: Settings) -> tuple[str, int]:
+    """Return the address that a phone in the same network would use."""
+    addresses = settings.sip.udp_addresses or settings.sip.tcp_addresses
+    if not addresses:
+        return "localhost", 5060
+    host, port = addresses[0]
+    if settings.sip.public_address is not None:
+        return settings.sip.public_address, port
+    if host not in ("0.0.0.0", "::"):
+        return host, port
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: this only asks the routing table which of our addresses leads outside.
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0]), port
+        except OSError:
+            return "127.0.0.1", port

@@ -1,0 +1,255 @@
+"""The settings: ``sipwright.toml`` in the data folder, overridden by environment variables.
+
+``[sip] udp`` in the file is ``SIPWRIGHT_SIP__UDP`` in the environment, with its value in JSON.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from sipwright.errors import UserError
+
+__all__ = [
+    "CONFIG_FILE",
+    "KEY_FILE",
+    "ConfigError",
+    "DatabaseSettings",
+    "DialplanSettings",
+    "LogSettings",
+    "MailServerSettings",
+    "Settings",
+    "SipSettings",
+    "TraceSettings",
+    "listen_address",
+]
+
+CONFIG_FILE = "sipwright.toml"
+KEY_FILE = "sipwright.key"
+
+
+class ConfigError(UserError):
+    """Say in one line which setting is wrong and what to write instead."""
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Split ``host:port``; an IPv6 address stands in brackets, as in ``[::]:5060``."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{text!r} is not an address; write HOST:PORT, such as 0.0.0.0:5060 or [::]:5060")
+    bare = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        raise ValueError(f"{host!r} is not an IP address; write one, such as 0.0.0.0 or [::]") from None
+    if ":" in bare and not host.startswith("["):
+        raise ValueError(f"{text!r} needs brackets around its IPv6 address; write [{bare}]:{port}")
+    return bare, int(port)
+
+
+def _checked_address(text: str) -> str:
+    listen_address(text)
+    return text
+
+
+def _checked_ip(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+
+
+def _checked_network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not a network; write one, such as 10.1.0.0/16") from None
+
+
+Address = Annotated[str, AfterValidator(_checked_address)]
+Network = Annotated[str, AfterValidator(_checked_network)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SipSettings(_Section):
+    """``[sip]``: where the switch listens, what it serves, how long registrations last."""
+
+    udp: list[Address] = ["0.0.0.0:5060"]
+    tcp: list[Address] = ["0.0.0.0:5060"]
+    domains: list[str] = []
+    public_address: Annotated[str, AfterValidator(_checked_ip)] | None = None
+    max_bindings: Annotated[int, Field(ge=1, le=100)] = 10
+    min_expires: Annotated[int, Field(ge=1, le=3600)] = 60
+    max_expires: Annotated[int, Field(ge=60, le=86400)] = 3600
+    nat_expires: Annotated[int, Field(ge=30, le=3600)] = 120
+
+    @property
+    def udp_addresses(self) -> list[tuple[str, int]]:
+        """Where to listen on UDP."""
+        return [listen_address(text) for text in self.udp]
+
+    @property
+    def tcp_addresses(self) -> list[tuple[str, int]]:
+        """Where to listen on TCP."""
+        return [listen_address(text) for text in self.tcp]
+
+
+class DatabaseSettings(_Section):
+    """``[database]``: where everything is kept."""
+
+    url: str = "sqlite:///sipwright.db"
+    synchronous: Literal["normal", "full"] = "normal"
+    accounts_in_memory: Annotated[int, Field(ge=1)] = 250_000
+
+
+class DialplanSettings(_Section):
+    """``[dialplan]``: the sandbox's workers, and what one run of a script and all runs of one user may use."""
+
+    workers: Annotated[int, Field(ge=1, le=256)] = 2
+    seconds: Annotated[float, Field(gt=0)] = 2.0
+    memory: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    dials: Annotated[int, Field(ge=1)] = 20
+    total_seconds: Annotated[float, Field(gt=0)] = 300.0
+    http_requests: Annotated[int, Field(ge=0)] = 10
+    lookups: Annotated[int, Field(ge=0)] = 50
+    store_calls: Annotated[int, Field(ge=0)] = 100
+    emails: Annotated[int, Field(ge=0)] = 3
+    messages: Annotated[int, Field(ge=0)] = 5
+    callbacks: Annotated[int, Field(ge=0)] = 3
+    recycle: Annotated[int, Field(ge=1)] = 1000
+    user_runs: Annotated[int, Field(ge=1)] = 20_000
+    user_runs_per_minute: Annotated[int, Field(ge=1)] = 60_000
+    user_seconds_per_minute: Annotated[float, Field(gt=0)] = 3600.0
+    http_networks: list[Network] = []
+
+
+class TraceSettings(_Section):
+    """``[trace]``: whose SIP messages are kept for `sipwright trace`, for how many days and in how much room."""
+
+    calls: Literal["scripted", "all", "off"] = "scripted"
+    days: Annotated[float, Field(gt=0)] = 7.0
+    megabytes: Annotated[int, Field(ge=1)] = 500
+
+
+class MailServerSettings(_Section):
+    """``[mail]``: the server that takes the mails of scripts; without one there are none."""
+
+    server: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: str = ""
+    sender: str = ""
+
+
+class LogSettings(_Section):
+    """``[log]``: how much is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class WebSettings(_Section):
+    """``[web]``: where REST and the web pages listen."""
+
+    listen: Address = "127.0.0.1:8080"
+
+
+class SshSettings(_Section):
+    """``[ssh]``: where the console listens."""
+
+    listen: Address = "127.0.0.1:2222"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, read once at start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SIPWRIGHT_", env_nested_delimiter="__", extra="forbid", validate_default=True
+    )
+
+    node: str = "node1"
+    sip: SipSettings = SipSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    dialplan: DialplanSettings = DialplanSettings()
+    trace: TraceSettings = TraceSettings()
+    mail: MailServerSettings = MailServerSettings()
+    log: LogSettings = LogSettings()
+    web: WebSettings = WebSettings()
+    ssh: SshSettings = SshSettings()
+    _data_dir: Path = PrivateAttr(Path())
+
+    @classmethod
+    def load(cls, data_dir: Path) -> Settings:
+        """Read the settings of a data folder; a missing file means defaults."""
+        path = data_dir / CONFIG_FILE
+        try:
+            settings = cls(**_read(path))
+        except ValidationError as error:
+            raise ConfigError(_explain(error, path)) from None
+        except SettingsError as error:
+            raise ConfigError(f"an environment variable is not JSON: {error}") from None
+        settings._data_dir = data_dir.absolute()
+        return settings
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._data_dir
+
+    @property
+    def key_file(self) -> Path:
+        """The keys of the encrypted columns."""
+        return self._data_dir / KEY_FILE
+
+    @property
+    def database_url(self) -> str:
+        """The database URL, with a relative SQLite path resolved against the data folder."""
+        url = self.database.url
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith(prefix + "/"):
+            return f"{prefix}{self._data_dir / url.removeprefix(prefix)}"
+        return url
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return env_settings, init_settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _explain(error: ValidationError, path: Path) -> str:
+    first = error.errors()[0]
+    section, *rest = (str(part) for part in first["loc"])
+    name = f"[{section}] {rest[0]}" if rest else section
+    variable = "SIPWRIGHT_" + "__".join([section, *rest[:1]]).upper()
+    where = f"environment variable {variable}" if variable in os.environ else f"{path}: {name}"
+    if first["type"] == "extra_forbidden":
+        return f"{where} is not a setting; correct its name or remove it"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,165 @@
+"""What scripts ask of the world outside their calls, done: lookups, the web, mail, texts, calls back, the store.
+
+This is the other half of `scripting.py`: there a script steers its own call, here it reaches beyond it. Each
+answer is JSON, since it goes into the journal before the script sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from sipwright.services.dialplan import Ask, EffectError, ExecutionRow, parse_dial_string
+from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer
+from sipwright.services.switch import Identity
+from sipwright.sip import Reject
+from sipwright.store import StoreError
+from sipwright.store.script_values import apply
+
+if TYPE_CHECKING:
+    from sipwright.services.registrar import LocationTable
+    from sipwright.services.switch import Switch
+    from sipwright.store import Account, Store
+
+__all__ = ["ScriptEffects"]
+
+Effect = Callable[[Ask, ExecutionRow, int], Awaitable[Any]]
+
+
+class ScriptEffects:
+    """Does what scripts ask for; `attach` gives it the switch, which needs the scripts first."""
+
+    def __init__(self, store: Store, http: HttpClient, enum: EnumLookup, mailer: Mailer) -> None:
+        self._store = store
+        self._http = http
+        self._enum = enum
+        self._mailer = mailer
+        self._switch: Switch
+        self._locations: LocationTable
+        self._effects: dict[str, Effect] = {
+            "http_get": self._get,
+            "http_post": self._post,
+            "enum_lookup": self._look_up_enum,
+            "email": self._email,
+            "is_registered": self._is_registered,
+            "bindings": self._bindings,
+            "send_message": self._send_message,
+            "callback": self._callback,
+        }
+
+    def attach(self, switch: Switch, locations: LocationTable) -> None:
+        """Get to know the parts that were made later."""
+        self._switch, self._locations = switch, locations
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._http.close()
+        self._mailer.close()
+
+    async def perform(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        """Do it; `row` and `sequence` name its entry in the journal.
+
+        Raises:
+            EffectError: It failed, and how the script is told.
+        """
+        try:
+            if ask.function.startswith("store."):
+                return await self._use_store(ask, row, sequence)
+            return await self._effects[ask.function](ask, row, sequence)
+        except TimeoutError:
+            raise EffectError("TimeoutError", f"{ask.function}(): no answer in time") from None
+        except (OSError, StoreError) as error:
+            raise EffectError("OSError", f"{ask.function}(): {error}") from None
+        except ValueError as error:
+            raise EffectError("ValueError", f"{ask.function}(): {error}") from None
+
+    async def _get(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        return await self._http.get(ask.arguments["url"], ask.arguments["headers"])
+
+    async def _post(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        return await self._http.post(ask.arguments["url"], ask.arguments["headers"], ask.arguments)
+
+    async def _look_up_enum(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        return await self._enum.find(ask.arguments["number"], ask.arguments["zone"])
+
+    async def _email(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        arguments = ask.arguments
+        await self._mailer.send(arguments["to"], arguments["subject"], arguments["body"])
+
+    async def _use_store(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        user_id, function = row.user_id, ask.function.removeprefix("store.")
+        assert user_id is not None
+        return await self._store.database.write(
+            lambda connection: apply(connection, user_id, function, ask.arguments, (row.id, sequence))
+        )
+
+    async def _is_registered(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        account = await self._account(ask.arguments["name"], row)
+        return account is not None and bool(self._locations.targets(account.id, time.monotonic()))
+
+    async def _bindings(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        account = await self._account(ask.arguments["name"], row)
+        if account is None or account.user_id != row.user_id:
+            raise ValueError(f"{ask.arguments['name']!r} is not an account of yours")
+        now = time.monotonic()
+        return [
+            {
+                "uri": binding.uri,
+                "source": binding.source.rpartition("/")[2],
+                "expires_in": float(binding.expires_at - int(now)),
+            }
+            for binding in self._locations.bindings(account.id)
+            if not binding.has_expired(now)
+        ]
+
+    async def _account(self, name: str, row: ExecutionRow) -> Account | None:
+        """Find an account by its name; without a domain it is one in the domain of the script's account."""
+        user, _, domain = name.partition("@")
+        if not domain or domain.lower() == "local":
+            own = self._store.directory.account_by_id(row.account_id or 0)
+            default = self._store.directory.default_domain
+            domain = own.domain if own is not None else "" if default is None else default.name
+        return await self._store.load_account(user, domain.lower())
+
+    async def _send_message(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        identity, sender = self._identity(row)
+        legs = [leg for group in _groups(ask.arguments["to"]) for leg in group]
+        taken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def tell(was_taken: bool) -> None:
+            if not taken.done():  # the switch may be closing
+                taken.set_result(was_taken)
+
+        self._switch.send_text(identity, sender, legs, ask.arguments["text"], tell)
+        return await taken
+
+    async def _callback(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        # Nothing here may wait: the call and its entry in the journal are to be one transaction.
+        identity, sender = self._identity(row)
+        arguments = ask.arguments
+        try:
+            return self._switch.call_back(
+                identity, sender, _groups(arguments["a"]), _groups(arguments["b"]),
+                delay=arguments["delay"], ring=arguments["ring"],
+            )  # fmt: skip
+        except Reject as error:
+            raise OSError(error.reason or "the switch has no room for it") from None
+
+    def _identity(self, row: ExecutionRow) -> tuple[Identity, str]:
+        """Return on whose behalf a script acts, and that account's address."""
+        account = self._store.directory.account_by_id(row.account_id or 0)
+        if account is None or row.user_id is None:
+            raise OSError("the account of this dialplan is gone")
+        plan = self._store.directory.dialplan(row.dialplan_id or 0)
+        identity = Identity(
+            "callback", account.id, row.user_id, account.domain, row.dialplan_id,
+            None if plan is None else plan.name, row.version,
+        )  # fmt: skip
+        return identity, f"sip:{account.username}@{account.domain}"
+
+
+def _groups(text: str) -> list[list[str]]:
+    """Return the legs of a dial string, group by group, as a hunt keeps them."""
+    return [[str(leg) for leg in group] for group in parse_dial_string(text)]

@@ -1,0 +1,269 @@
+"""Where calls and dialplans meet: a script's orders become hunts and responses, what becomes of the call goes
+back to it.
+
+The two services do not know each other; this is the only place that knows both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from sipwright.effects import ScriptEffects
+from sipwright.services.dialplan import (
+    Call as ScriptCall,
+)
+from sipwright.services.dialplan import (
+    Dial,
+    Ending,
+    Execution,
+    Executions,
+    Inputs,
+    Leg,
+    Limits,
+    Respond,
+    Sandbox,
+    ToProvider,
+    ToUri,
+    UserLimits,
+    parse_dial_string,
+)
+from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
+from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Outcome, ScriptRun, for_caller
+from sipwright.sip import reason_for
+from sipwright.store.entities import Dialplan
+from sipwright.store.rows import ExecutionRow, JournalRow
+from sipwright.store.runs import read_journals, read_plan
+
+log = structlog.get_logger(__name__)
+
+if TYPE_CHECKING:
+    from sipwright.config import DialplanSettings
+    from sipwright.store import Store
+
+__all__ = ["AfterCall", "CallHost", "Scripts", "read_leg"]
+
+GONE = Outcome(487, "The Call Is Over")
+
+
+class StoredRun(NamedTuple):
+    """A run of an earlier process: its row, the version that it runs, its journal."""
+
+    row: ExecutionRow
+    plan: Dialplan | None
+    journal: list[JournalRow]
+
+
+class Scripts:
+    """Starts the dialplans of calls; the sandbox's workers live from `start` to `close`."""
+
+    def __init__(
+        self,
+        settings: DialplanSettings,
+        store: Store,
+        *,
+        node: str | None = None,
+        mail: MailSettings | None = None,
+    ) -> None:
+        self._store = store
+        self._sandbox = Sandbox(
+            limits_of(settings), workers=settings.workers, recycle=settings.recycle,
+            owner_seconds=settings.user_seconds_per_minute,
+        )  # fmt: skip
+        self.effects = ScriptEffects(
+            store, HttpClient(networks(settings.http_networks)), EnumLookup(), Mailer(mail or MailSettings())
+        )
+        self.executions = Executions(
+            self._sandbox, store.writer, clock=time.time, effects=self.effects, node=node,
+            user_limits=UserLimits(settings.user_runs, settings.user_runs_per_minute),
+        )  # fmt: skip
+
+    async def open(self) -> None:
+        """Start the workers."""
+        await self._sandbox.start()
+
+    async def close(self) -> None:
+        """Stop the workers; runs that wait stay in the database."""
+        await self.executions.close()
+        await self.effects.close()
+        await self._sandbox.close()
+
+    async def load(self, node: str) -> list[StoredRun]:
+        """Read the runs of an earlier process."""
+        journals = await read_journals(self._store, node)
+        plans: dict[tuple[int | None, int | None], Dialplan | None] = {}
+        runs = []
+        for row in await self._store.load_executions(node):
+            version = (row.dialplan_id, row.version)
+            if version not in plans:
+                plans[version] = await read_plan(self._store, *version)
+            runs.append(StoredRun(row, plans[version], journals.get(row.id, [])))
+        return runs
+
+    def revive(self, runs: Iterable[StoredRun], waiting: Mapping[str, Call]) -> None:
+        """Go on with runs of an earlier process; `waiting` has their calls, by execution id."""
+        for row, plan, journal in runs:
+            call = waiting.get(row.id)
+            if plan is None:
+                log.error("dialplan run lost", execution=row.id, call=row.call_id, why="its version is gone")
+                continue
+            if call is None:
+                after = AfterCall()
+                after.execution = self.executions.restore(row, journal, plan, after)
+                after.execution.call_ended(0.0)  # in case it waits for that
+                after.execution.nobody_answered(GONE, ())
+            else:
+                call.script = self.executions.restore(row, journal, plan, CallHost(call))
+
+    def start(self, call: Call, dialplan_id: int) -> ScriptRun | None:
+        """Start the live version of a dialplan for a call; `None` when there is no such dialplan."""
+        directory = self._store.directory
+        plan = directory.dialplan(dialplan_id)
+        if plan is None:
+            return None
+        identity = call.identity
+        identity.dialplan_id, identity.dialplan, identity.version = plan.id, plan.name, plan.version
+        owner = directory.users.get(plan.user_id)
+        account = directory.account_by_id(identity.account_id)
+        script_call = ScriptCall(
+            id=call.id,
+            direction=identity.direction,
+            account="" if account is None else account.username,
+            user="" if owner is None else owner.name,
+            dialplan=plan.name,
+            active=call.switch.active_calls(identity.user_id),
+            timezone="UTC" if owner is None else owner.timezone,
+        )
+        host = CallHost(call)
+        return self.executions.run(
+            plan, inputs_of(call, script_call), host, call_id=call.id, account_id=identity.account_id
+        )
+
+
+class CallHost:
+    """One call, as its script gives it orders."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def dial(self, order: Dial) -> None:
+        """Ring what the script dialled."""
+        call = self._call
+        if call.state is not CallState.SETTING_UP:
+            if call.script is not None:
+                call.script.nobody_answered(GONE, ())
+            return
+        groups = [[str(leg) for leg in group] for group in order.groups]
+        call.hunt = Hunt(call, groups, order.ring, list(order.headers))
+        call.hunt.start()
+        call.settle()
+
+    def respond(self, response: Respond) -> None:
+        """Send the caller a provisional response."""
+        self._call.progress(response.status, response.reason, response.headers)
+        self._call.settle()
+
+    def hang_up_after(self, seconds: float) -> None:
+        """Limit how long the call may last, once it is answered."""
+        self._call.limit = seconds
+        self._call.changed()
+        self._call.settle()
+
+    def finish(self, ending: Ending) -> None:
+        """Give a caller who has no final response yet the one that the script ended with."""
+        call = self._call
+        if call.state is CallState.SETTING_UP:
+            outcome = Outcome(ending.status, ending.reason or reason_for(ending.status))
+            is_forbidden = ending.is_relayed or ending.status in (401, 407)
+            call.reject(for_caller(outcome) if is_forbidden else outcome, ending.headers)
+        call.settle()
+
+
+class AfterCall:
+    """What is left for a script whose call is over: it may look things up and send mails, and rings nobody."""
+
+    __slots__ = ("execution",)
+
+    def __init__(self) -> None:
+        self.execution: Execution | None = None
+
+    def dial(self, order: Dial) -> None:
+        """Say that there is nobody to ring for."""
+        if self.execution is not None:
+            self.execution.nobody_answered(GONE, ())
+
+    def respond(self, response: Respond) -> None:
+        """Drop it: the caller has gone."""
+
+    def hang_up_after(self, seconds: float) -> None:
+        """Drop it: the call is over."""
+
+    def finish(self, ending: Ending) -> None:
+        """Drop it: the caller has gone."""
+
+
+def inputs_of(call: Call, script_call: ScriptCall) -> Inputs:
+    """Return what a script sees of the request that began a call."""
+    request = call.caller.invite
+    assert request is not None
+    uri, sender = request.request_uri, request.from_
+    return Inputs.of(
+        script_call,
+        method=request.method,
+        uri=request.uri_text,
+        user=uri.user or "",
+        host=uri.hostport,
+        from_name=sender.display_name or "",
+        from_user=sender.uri.user or "",
+        from_host=sender.uri.hostport,
+        to=str(request.to.uri),
+        source=call.caller.source,
+        user_agent=request.headers.get("user-agent") or "",
+        body=request.body,
+        headers=request.headers.items(),
+    )
+
+
+def limits_of(settings: DialplanSettings) -> Limits:
+    """Return the budgets that the settings give each run."""
+    return Limits(
+        seconds=settings.seconds,
+        memory=settings.memory,
+        dials=settings.dials,
+        total_seconds=settings.total_seconds,
+        http_requests=settings.http_requests,
+        lookups=settings.lookups,
+        store_calls=settings.store_calls,
+        emails=settings.emails,
+        messages=settings.messages,
+        callbacks=settings.callbacks,
+    )
+
+
+def read_leg(text: str) -> DialLeg:
+    """Read one leg of a dial string, as a hunt keeps it."""
+    (leg,) = _legs(parse_dial_string(text))
+    options = leg.options
+    target = leg.target
+    user, host, port, params, uri = "", "", None, "", None
+    if isinstance(target, ToProvider):
+        host = target.name
+    elif isinstance(target, ToUri):
+        uri = target.uri
+    else:
+        user, host, port, params = target.user, target.host, target.port, target.params
+    return DialLeg(
+        text=str(target), user=user, host=host, port=port, params=params, uri=uri,
+        delay=options.delay or 0.0, limit=options.limit, mangle=options.mangle is not False,
+        from_name=options.from_name, from_user=options.from_user, from_host=options.from_host,
+        transfer=options.transfer or "pass", redirect=options.redirect or "follow",
+    )  # fmt: skip
+
+
+def _legs(groups: Iterable[Iterable[Leg]]) -> list[Leg]:
+    return [leg for group in groups for leg in group]

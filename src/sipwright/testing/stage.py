@@ -1,0 +1,250 @@
+"""Where scripts run against pretended outcomes: the sandbox, budgets and journal of a running switch, no phones.
+
+A run is one thread and no event loop: whatever the script waits for is an event on a virtual clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, NamedTuple, Self, cast
+
+from pydantic_monty import Monty
+
+from sipwright.services.dialplan import (
+    Ask,
+    Entry,
+    ExecutionRow,
+    Executions,
+    Failed,
+    Inputs,
+    Limits,
+    LogLine,
+    Plan,
+    Sandbox,
+)
+from sipwright.services.dialplan import Call as ScriptCall
+from sipwright.services.dialplan.sandbox import Job, spare_telemetry_search
+from sipwright.services.dialplan.stretch import Stretch
+from sipwright.sip import NameAddr, ParseError
+
+from .answers import Answers, Asked
+from .clock import VirtualClock
+from .effects import World
+from .pretended_call import PretendedCall
+from .result import CallResult
+
+__all__ = ["NOON", "PretendedPlan", "Setting", "Stage", "world_of"]
+
+NOON = 1_768_219_200.0
+"""When pretended calls come unless something else is said: Monday, 12 January 2026, noon UTC."""
+
+
+class PretendedPlan(NamedTuple):
+    """A script that need not be in any database."""
+
+    source: str
+    name: str = "out"
+    id: int = 1
+    user_id: int = 1
+    version: int = 1
+
+
+@dataclass(slots=True)
+class Setting:
+    """One call before anybody has decided anything about it.
+
+    Attributes:
+        from_: The caller: an account's name (``out``) or a number or address (``in``).
+        to: What was dialled (``out``), or the account that is called (``in``).
+        direction: ``out`` or ``in``.
+        at: When, in Unix time.
+        domain: The domain of the accounts.
+        from_name: The caller's display name.
+        headers: Headers of the INVITE.
+        body: Its body.
+        source: Where it came from.
+        user_agent: The caller's phone.
+        active: How many calls the owner has already.
+        user: The owner of the dialplan.
+        timezone: The owner's time zone.
+        gives_up_after: After so many seconds the caller hangs up, if nobody has answered.
+    """
+
+    from_: str
+    to: str
+    direction: str = "out"
+    at: float = NOON
+    domain: str = "example.org"
+    from_name: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    source: str = "192.0.2.10:5060"
+    user_agent: str = ""
+    active: int = 0
+    user: str = "admin"
+    timezone: str = "UTC"
+    gives_up_after: float | None = None
+
+    def inputs(self, plan: str) -> Inputs:
+        """Return what a script sees of this call."""
+        outbound = self.direction == "out"
+        from_user, from_host = _split(self.from_, self.domain if outbound else "elsewhere.example")
+        to_user, to_host = _split(self.to, self.domain)
+        call = ScriptCall(
+            "pretended", self.direction, from_user if outbound else to_user, self.user, plan, self.active, self.timezone
+        )  # fmt: skip
+        return Inputs.of(
+            call, method="INVITE", uri=f"sip:{to_user}@{to_host}", user=to_user, host=to_host,
+            from_name=self.from_name, from_user=from_user, from_host=from_host, to=f"sip:{to_user}@{to_host}",
+            source=self.source, user_agent=self.user_agent, body=self.body.encode(), headers=self.headers.items(),
+        )  # fmt: skip
+
+
+class Stage:
+    """Keeps a worker, and runs one script after the other in it."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        spare_telemetry_search()
+        self._pool = Monty(min_processes=1, max_processes=1, max_checkouts_per_worker=10_000)
+        self._is_open = False
+        self.runs = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Start the worker, if it does not run yet."""
+        if not self._is_open:
+            self._pool.__enter__()
+            self._is_open = True
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._is_open:
+            self._is_open = False
+            self._pool.__exit__(None, None, None)
+
+    def run(self, plan: Plan, setting: Setting, world: World) -> CallResult:
+        """Let a script decide about one call."""
+        inputs = setting.inputs(plan.name)
+        return self.run_inputs(
+            plan, inputs, world, at=setting.at, domain=setting.domain, gives_up_after=setting.gives_up_after
+        )
+
+    def run_inputs(
+        self,
+        plan: Plan,
+        inputs: Inputs,
+        world: World,
+        *,
+        at: float = NOON,
+        domain: str = "example.org",
+        gives_up_after: float | None = None,
+    ) -> CallResult:
+        """Let a script decide about what a journal has kept of a call."""
+        self.open()
+        self.runs += 1
+        clock = VirtualClock(at)
+        rows = _Rows(clock)
+        call = PretendedCall(clock, Asked(world.answers), domain, gives_up_after)
+        runs = _Runs(_Direct(self._pool, self.limits, clock), rows, clock, world)
+        call.execution = runs.run(plan, inputs, call)
+        clock.run()
+        result = call.result
+        result.entries = rows.entries()
+        result.sentence = rows.outcome
+        return result
+
+
+class _Direct:
+    """The sandbox without its threads: a stretch of a script is computed when its turn comes on the clock."""
+
+    def __init__(self, pool: Monty, limits: Limits, clock: VirtualClock) -> None:
+        self.limits = limits
+        self._pool = pool
+        self._clock = clock
+
+    def submit(self, job: Job) -> None:
+        """Run a job, but never before this returns."""
+        self._clock.call_later(0.0, self._run, job)
+
+    def _run(self, job: Job) -> None:
+        stretch = Stretch(self.limits, job.script, job.inputs, job.snapshot, job.answer, self._clock)
+        job.done(stretch.run(self._pool))
+
+
+class _Rows:
+    """The database: what a running switch would have written."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._journal: dict[Hashable, Entry] = {}
+        self.outcome = ""
+
+    def put(
+        self,
+        kind: str,
+        key: Hashable,
+        row: tuple[Any, ...] | None,
+        on_commit: Callable[[], None] | None = None,
+    ) -> None:
+        """Keep a row."""
+        if isinstance(row, Entry):
+            self._journal[key] = row
+        elif isinstance(row, ExecutionRow):
+            self.outcome = row.outcome or ""
+        if on_commit is not None:
+            self._clock.call_later(0.0, on_commit)
+
+    def entries(self) -> list[Entry]:
+        """Return the journal in order."""
+        return sorted(self._journal.values(), key=lambda entry: entry.sequence)
+
+
+class _Runs(Executions):
+    """Executions whose effects are pretended, and that tell no log."""
+
+    def __init__(self, sandbox: _Direct, rows: _Rows, clock: VirtualClock, world: World) -> None:
+        # All that a run asks of a sandbox is to take jobs and to name its limits.
+        super().__init__(
+            cast(Sandbox, sandbox), rows, clock=clock, call_later=clock.call_later, token=lambda: "pretended"
+        )
+        self._world = world
+        self._virtual_clock = clock
+
+    def perform(
+        self, ask: Ask, row: ExecutionRow, sequence: int, then: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Reply with what was pretended."""
+        self._virtual_clock.call_later(0.0, lambda: then(self._world.perform(ask)))
+
+    def script_logged(self, row: ExecutionRow, plan: Plan, lines: list[LogLine]) -> None:
+        """Say nothing: the result has it."""
+
+    def script_failed(self, row: ExecutionRow, plan: Plan, failed: Failed) -> None:
+        """Say nothing: the result has it."""
+
+
+def world_of(answers: Iterable[str], effects: Iterable[str], *, domain: str = "example.org") -> World:
+    """Read pretended answers and effects from their texts."""
+    from .behaviour import parse_answer
+    from .effects import parse_effect
+
+    return World(Answers(map(parse_answer, answers), domain=domain), map(parse_effect, effects))
+
+
+def _split(text: str, host: str) -> tuple[str, str]:
+    """Take ``alice``, ``alice@example.org`` or a whole address apart."""
+    try:
+        uri = NameAddr.parse(text if ":" in text else f"<sip:{text}>").uri
+    except ParseError:
+        return text, host
+    return (uri.user or "", uri.hostport) if uri.user else (text, host)

@@ -1,0 +1,68 @@
+"""The command line, run in this process on a data folder of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sipwright.cli import run
+from sipwright.commands.init import initialise
+
+
+@dataclass
+class Command:
+    """Runs commands and remembers what the last one printed."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+    out: str = ""
+    err: str = ""
+
+    def __call__(self, *arguments: str) -> int:
+        """Run a command and give its exit status."""
+        self.capture.readouterr()
+        status = run(list(arguments))
+        self.out, self.err = self.capture.readouterr()
+        return status
+
+    def ok(self, *arguments: str) -> str:
+        """Run a command that has to succeed, and give its output."""
+        assert self(*arguments) == 0, self.err
+        return self.out
+
+    def json(self, *arguments: str) -> Any:
+        """Run a command that has to succeed with ``--json``."""
+        return json.loads(self.ok(*arguments, "--json"))
+
+    def fails(self, *arguments: str, status: int = 1) -> str:
+        """Run a command that has to fail, and give the one line that it says."""
+        assert self(*arguments) == status
+        assert self.err.count("\n") == 1
+        assert self.err.startswith("sipwright: ")
+        return self.err.removeprefix("sipwright: ").rstrip("\n")
+
+
+@pytest.fixture(scope="session")
+def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prepared") / "data"
+    initialise(folder, "example.org", "admin", "password")
+    return folder
+
+
+@pytest.fixture
+def command(
+    prepared_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Command:
+    """The command line on a folder that ``init`` has made."""
+    folder = tmp_path / "data"
+    shutil.copytree(prepared_folder, folder)
+    monkeypatch.setenv("SIPWRIGHT_DATA", str(folder))
+    return Command(folder, capsys)

@@ -1,0 +1,109 @@
+"""``sipwright dialplan``."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "main.py"
+    path.write_text('respond(486, "Busy Here")\n')
+    return path
+
+
+def test_a_dialplan_gets_a_version_with_every_new_text(command, file: Path):
+    assert command.ok("dialplan", "set", "main", str(file)) == "dialplan main is at version 1 now\n"
+    file.write_bytes(b"\xef\xbb\xbfrespond(480)\r\n")
+    assert command.ok("dialplan", "set", "main", str(file)) == "dialplan main is at version 2 now\n"
+    assert command.ok("dialplan", "show", "main") == "respond(480)\n"
+    assert command.ok("dialplan", "show", "main", "--version", "1") == 'respond(486, "Busy Here")\n'
+    assert [
+        line.split()[-1] for line in command.ok("dialplan", "show", "main", "--versions").splitlines()[2:]
+    ] == ["live"]
+    shown = command.json("dialplan", "show", "main")
+    assert (shown["version"], [one["live"] for one in shown["versions"]]) == (2, [False, True])
+    assert command.json("dialplan", "list") == [
+        {"dialplan": "main", "user": "admin", "version": 2, "lines": 1}
+    ]
+    assert command.ok("dialplan", "list").splitlines()[1].split() == ["main", "admin", "2", "1"]
+
+    assert command.ok("dialplan", "remove", "main") == "removed main\n"
+    assert "'sipwright dialplan list'" in command.fails("dialplan", "show", "main")
+    assert command("dialplan", "list") == 0
+    assert "makes one" in command.err
+
+
+def test_a_script_with_a_mistake_is_not_saved(command, file: Path):
+    file.write_text("respond(486\n")
+
+    assert f"{file}:" in command.fails("dialplan", "set", "main", str(file))
+    assert command.json("dialplan", "list") == []
+    assert "unexpected EOF" in command.fails("dialplan", "check", str(file))
+
+
+def test_several_mistakes_are_listed_and_the_first_is_the_error(command, file: Path):
+    file.write_text("respond(nothing)\nrespond(nobody)\n")
+
+    said = command.fails("dialplan", "check", str(file))
+    assert said.startswith(f"{file}:1:")
+    assert said.endswith("(and 1 more, listed above)")
+    assert command.out.startswith(f"{file}:2:")
+
+
+def test_a_right_script_passes_the_check(command, file: Path):
+    assert command.ok("dialplan", "check", str(file)) == f"{file}: nothing wrong\n"
+
+
+def test_a_script_may_come_from_standard_input(command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"respond(480)\n")))
+    command.ok("dialplan", "set", "main", "-")
+
+    assert command.ok("dialplan", "show", "main") == "respond(480)\n"
+
+
+def test_files_that_cannot_be_read(command, file: Path, tmp_path: Path):
+    file.write_bytes(b"\xff\xfe")
+
+    assert "save it as UTF-8" in command.fails("dialplan", "check", str(file))
+    assert "is a folder" in command.fails("dialplan", "check", str(tmp_path))
+    assert command.fails("dialplan", "check", "nowhere.py") == "there is no file nowhere.py"
+
+
+def test_an_older_version_is_made_live_again(command, file: Path):
+    for number in (1, 2, 3):
+        file.write_text(f'dial("{number}@local")\n')
+        command.ok("dialplan", "set", "main", str(file))
+
+    assert command.ok("dialplan", "rollback", "main") == "dialplan main is at version 2 again\n"
+    assert command.ok("dialplan", "show", "main") == 'dial("2@local")\n'
+    assert command.ok("dialplan", "rollback", "main", "3") == "dialplan main is at version 3 again\n"
+    command.ok("dialplan", "rollback", "main", "1")
+    assert "no version before 1" in command.fails("dialplan", "rollback", "main")
+    assert "no version 9" in command.fails("dialplan", "rollback", "main", "9")
+    file.write_text('dial("4@local")\n')
+    assert command.ok("dialplan", "set", "main", str(file)) == "dialplan main is at version 4 now\n"
+
+
+def test_rules_become_a_dialplan(command, tmp_path: Path):
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\npattern = "300"\naction = "dial"\nto = "bob@local"\n')
+
+    said = command.ok("dialplan", "rules", "set", "main", str(rules))
+    shown = command.ok("dialplan", "show", "main")
+    assert said == "dialplan main is at version 1 now\n"
+    assert "if req.user == '300':\n    dial(\"bob@local\")\n" in shown
+    assert command.ok("dialplan", "rules", "show", str(rules)) == shown
+
+
+def test_rules_that_are_wrong_are_not_saved(command, tmp_path: Path):
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\naction = "sing"\n')
+
+    assert "rule 1: action" in command.fails("dialplan", "rules", "set", "main", str(rules))
+    assert "there is no file" in command.fails("dialplan", "rules", "set", "main", "nowhere.toml")
+    assert command.json("dialplan", "list") == []

@@ -1,0 +1,118 @@
+"""``sipwright dialplan try``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """\
+log(f"{req.from_user} calls {req.user}")
+dial(f"{req.user}@blueface", ring=10)
+log("nobody yet")
+dial("bob@local", ring=20)
+respond(480, "Nobody")
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "out.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def test_the_way_is_printed_line_by_line(command, file):
+    printed = command.ok(
+        "dialplan", "try", str(file), "--from", "alice", "--to", "300", "--at", "2026-11-20 18:30",
+        "--answer", "blueface: rings 3 then busy", "--answer", "bob: rings 5 then 200",
+    )  # fmt: skip
+    lines = printed.splitlines()
+
+    assert lines[:-1] == [
+        "alice calls 300 (out), Fri 2026-11-20 18:30:00 UTC, dialplan out",
+        "",
+        '              1 | log(f"{req.from_user} calls {req.user}")',
+        "   0.000 s        log: alice calls 300",
+        '              2 | dial(f"{req.user}@blueface", ring=10)',
+        "   0.000 s        dial 300@blueface, ringing for 10 s",
+        "                  -> 486 Busy Here after 3 s",
+        '              3 | log("nobody yet")',
+        "   3.000 s        log: nobody yet",
+        '              4 | dial("bob@local", ring=20)',
+        "   3.000 s        dial bob@local, ringing for 20 s",
+        "                  -> answered by bob@local",
+        "",
+    ]
+    assert lines[-1].startswith("The caller hears 200 OK after 8 s: answered by bob@local.  [")
+
+
+def test_json_has_the_effects(command, file):
+    tried = command.json("dialplan", "try", str(file), "--answer", "bob: 200", "--gives-up", "60")
+
+    assert (tried["status"], tried["answered_by"], tried["path"]) == (200, "bob", ["blueface 408", "bob 200"])
+    assert tried["unknown"] == ["300@blueface"]
+    assert [(one["line"], one["function"], one["at"]) for one in tried["effects"]] == [
+        (2, "dial", 0.0),
+        (4, "dial", 10.0),
+    ]
+
+
+def test_a_stored_dialplan_is_tried_in_its_owners_time_zone_and_domain(command, tmp_path):
+    script = tmp_path / "in.py"
+    script.write_text('log(req.host, call.user, call.active, f"{now():%H:%M}", req.headers["x-a"])\n')
+    command.ok("dialplan", "set", "in", str(script))
+    tried = command.json(
+        "dialplan", "try", "in", "--direction", "in", "--from", "+3531", "--to", "bob", "--at", "sat 23:10",
+        "--active", "3", "--header", "X-A: red",
+    )  # fmt: skip
+
+    assert tried["log"] == ["example.org admin 3 23:10 red"]
+
+
+def test_rules_are_tried_as_the_script_that_they_become(command, tmp_path):
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\npattern = "300"\naction = "reject"\nstatus = 486\n')
+    tried = command.json("dialplan", "try", str(rules), "--to", "300")
+
+    assert tried["status"] == 486
+
+
+def test_who_nobody_spoke_of_is_named(command, file):
+    assert "(nothing was said about bob@local: it rang and nobody answered)" in command.ok(
+        "dialplan", "try", str(file)
+    )
+
+
+def test_effects_are_pretended(command, tmp_path):
+    script = tmp_path / "out.py"
+    script.write_text('log(http_get("https://x.org/").json["name"])\n')
+    printed = command.ok("dialplan", "try", str(script), "--effect", 'http_get: {"name": "Ann"}')
+
+    assert "log: Ann" in printed
+    assert "http_get(https://x.org/)" in printed
+    assert '-> 200 {"name": "Ann"}' in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["out.py", "--answer", "bob"], "write WHO: WHAT"),
+        (["out.py", "--answer", "bob: sleeps"], "'sleeps' is no outcome"),
+        (["out.py", "--effect", "fly: 1"], "'fly' cannot be pretended"),
+        (["out.py", "--direction", "up"], "--direction is out or in"),
+        (["out.py", "--at", "soon"], "'soon' is no time"),
+        (["out.py", "--header", "red"], "'red' is not a header"),
+        (["nowhere.py"], "there is no file nowhere.py"),
+        (["nothing"], "has no dialplan 'nothing'"),
+        (["./"], "is a folder"),
+        (["bad.toml"], "bad.toml: "),
+        (["binary.py"], "save it as UTF-8"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(command, file, monkeypatch, arguments, said):
+    file.with_name("bad.toml").write_text("[[rule]]\n")
+    file.with_name("binary.py").write_bytes(b"\xff")
+    monkeypatch.chdir(file.parent)
+
+    assert said in command.fails("dialplan", "try", *arguments)

@@ -1,0 +1,60 @@
+"""``sipwright calls``, ``cdrs`` and ``bindings``."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+import pytest
+
+CDR = (
+    "INSERT INTO cdrs (call_id, leg, direction, user_id, from_uri, to_uri, target, started_at, answered_at, ended_at,"
+    " status, reason, hung_up_by) VALUES (?, 1, 'out', ?, 'sip:a@x', 'sip:b@x', ?, ?, ?, ?, ?, 'OK', 'callee')"
+)
+CALL = (
+    "INSERT INTO calls (id, node, user_id, direction, state, from_text, to_text, started_at, answered_at, document)"
+    " VALUES (?, 'n', ?, 'out', 'TALKING', 'alice', 'bob', ?, ?, '')"
+)
+
+
+@pytest.fixture
+def database(command):
+    connection = sqlite3.connect(command.folder / "sipwright.db")
+    yield connection
+    connection.close()
+
+
+def test_nothing_is_said_in_words_or_as_an_empty_list(command):
+    for name, words in (("calls", "no calls now"), ("cdrs", "no calls have"), ("bindings", "no phone is")):
+        assert command.json(name) == []
+        assert command(name) == 0
+        assert words in command.err
+        assert command.out == ""
+
+
+def test_calls_are_listed_with_their_age(command, database: sqlite3.Connection):
+    database.execute(CALL, ("c1", 1, time.time() - 90, time.time() - 30))
+    database.commit()
+
+    cells = command.ok("calls").splitlines()[1].split()
+    assert cells[:4] == ["alice", "bob", "out", "TALKING"]
+    assert 29 <= int(cells[4]) <= 32
+    assert command.json("calls", "--user", "admin")[0]["from"] == "alice"
+
+
+def test_cdrs_are_listed_newest_first_and_by_age(command, database: sqlite3.Connection):
+    now = time.time()
+    database.execute(CDR, ("old", 1, "b@local", now - 7200, now - 7100, now - 7035, 200))
+    database.execute(CDR, ("new", 1, None, now - 60, None, now - 50, 486))
+    database.commit()
+
+    new, old = (line.split() for line in command.ok("cdrs").splitlines()[1:])
+    assert ("sip:b@x" in new, "486" in new, "1:05" in new) == (True, True, False)
+    assert ("b@local" in old, "200" in old, "1:05" in old) == (True, True, True)
+    assert [row["call_id"] for row in command.json("cdrs")] == ["new", "old"]
+    assert [row["call_id"] for row in command.json("cdrs", "--limit", "1", "--user", "admin")] == ["new"]
+    for age in ("90s", "90m", "1h"):
+        assert [row["call_id"] for row in command.json("cdrs", "--since", age)] == ["new"]
+    assert len(command.json("cdrs", "--since", "1d")) == 2
+    for wrong in ("soon", "h", "-1d", ""):
+        assert "such as 12h" in command.fails("cdrs", f"--since={wrong}")

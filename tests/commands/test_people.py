@@ -1,0 +1,50 @@
+"""``sipwright user``, ``domain`` and ``key``."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+
+def test_users_are_added_listed_and_removed(command):
+    assert (
+        command.ok("user", "add", "carol", "--password", "x", "--timezone", "Europe/Dublin")
+        == "added carol\n"
+    )
+    assert command.ok("user", "list").splitlines()[2].split()[:3] == ["carol", "user", "Europe/Dublin"]
+    assert [user["role"] for user in command.json("user", "list")] == ["admin", "user"]
+    assert command.ok("user", "password", "carol", "--password", "y") == "changed the password of carol\n"
+    assert command.ok("user", "remove", "carol") == "removed carol\n"
+    assert "is the last admin" in command.fails("user", "remove", "admin")
+
+
+def test_domains_are_added_changed_listed_and_removed(command):
+    assert command.ok("domain", "add", "Example.NET", "--algorithm", "SHA-256") == "added example.net\n"
+    assert command.ok("domain", "set", "example.net", "--default") == "changed example.net\n"
+    assert [line.split() for line in command.ok("domain", "list").splitlines()[1:]] == [
+        ["example.net", "yes", "SHA-256"],
+        ["example.org", "MD5"],
+    ]
+    assert command.ok("domain", "remove", "example.org") == "removed example.org\n"
+
+
+def test_keys_are_rotated_and_forgotten(command):
+    command.ok("account", "add", "alice", "--password", "secret")
+    assert command.ok("key", "rotate").startswith("3 values are encrypted with key 2 now")
+    assert command.ok("key", "forget").startswith("1 old keys forgotten")
+    command.ok("account", "set", "alice", "--password", "other")
+
+    lines = (command.folder / "sipwright.key").read_text().splitlines()
+    assert [line[:2] for line in lines if not line.startswith("#")] == ["2 "]
+
+
+def test_a_password_is_asked_for_on_a_terminal(command, monkeypatch: pytest.MonkeyPatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("typer.prompt", lambda what, **options: f"answer to {what}")
+
+    assert command.ok("user", "add", "carol") == "added carol\n"

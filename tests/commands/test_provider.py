@@ -1,0 +1,51 @@
+"""``sipwright provider``."""
+
+from __future__ import annotations
+
+
+def test_providers_are_added_listed_shown_and_removed(command):
+    added = command.ok(
+        "provider", "add", "blueface", "--server", "sip.b.example:5062", "--username", "353", "--password", "hidden",
+        "--register", "--auth-username", "auth", "--realm", "b", "--from", "sip:353@b", "--proxy", "edge.b.example",
+    )  # fmt: skip
+    assert added == "added blueface\n"
+    expected = {
+        "provider": "blueface",
+        "user": "admin",
+        "server": "sip.b.example:5062",
+        "username": "353",
+        "auth_username": "auth",
+        "register": True,
+        "realm": "b",
+        "from": "sip:353@b",
+        "proxy": "edge.b.example",
+        "enabled": True,
+        "state": None,
+        "registered_until": None,
+        "status": None,
+        "reason": None,
+    }
+    assert command.json("provider", "list") == [expected]
+    assert command.json("provider", "show", "BlueFace") == expected
+    assert "register         yes" in command.ok("provider", "show", "blueface")
+    assert "hidden" not in command.out
+    assert command.ok("provider", "list").splitlines()[1].split() == [
+        "blueface", "admin", "sip.b.example:5062", "353", "yes",
+    ]  # fmt: skip
+
+    assert command.ok("provider", "remove", "blueface") == "removed blueface\n"
+    assert "'sipwright provider list'" in command.fails("provider", "show", "blueface")
+    assert command("provider", "list") == 0
+    assert "adds one" in command.err
+
+
+def test_a_provider_belongs_to_a_user(command):
+    command.ok("user", "add", "carol", "--password", "x")
+    arguments = ("--server", "s", "--username", "u", "--password", "p")
+    command.ok("provider", "add", "blueface", *arguments, "--user", "carol")
+    command.ok("provider", "add", "blueface", *arguments)
+
+    assert [row["user"] for row in command.json("provider", "list")] == ["carol", "admin"]
+    assert [row["user"] for row in command.json("provider", "list", "--user", "carol")] == ["carol"]
+    assert "remove it first" in command.fails("provider", "add", "blueface", *arguments)
+    assert "Missing option '--server'" in command.fails("provider", "add", "x", status=2)

@@ -1,0 +1,58 @@
+"""The dialplans that the first start makes do what their comments say."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipwright.commands.welcome import IN_PLAN, OUT_PLAN
+from sipwright.services.dialplan import check_script
+
+
+@pytest.mark.parametrize("plan", [OUT_PLAN, IN_PLAN])
+def test_they_pass_the_check(plan):
+    assert check_script(plan) == []
+
+
+@pytest.mark.dialplan(OUT_PLAN)
+class TestOut:
+    def test_100_is_always_busy(self, call):
+        busy = call("alice", to="100")
+
+        assert (busy.status, busy.reason, busy.path) == (486, "Busy Here", [])
+        assert busy.log == ["alice calls 100"]
+
+    def test_200_rings_both_and_the_first_to_answer_gets_the_call(self, call, phone):
+        phone("alice").rings(9).answers()
+        phone("bob").rings(4).answers()
+
+        taken = call("carol", to="200")
+        assert (taken.answered_by, taken.duration) == ("bob", 4.0)
+        assert taken.path == ["alice 487", "bob 200"]
+
+    def test_200_tells_when_nobody_is_there(self, call, phone):
+        phone("alice").unregistered()
+        phone("bob").rings()
+
+        missed = call("carol", to="200")
+        assert (missed.status, missed.reason, missed.duration) == (480, "Nobody is available", 20.0)
+
+    @pytest.mark.parametrize("name", ["bob", "carol"])
+    def test_everything_else_is_the_name_of_an_account(self, call, phone, name):
+        phone(name).answers(after=2)
+
+        assert call("alice", to=name).answered_by == name
+
+
+@pytest.mark.dialplan(IN_PLAN)
+class TestIn:
+    def test_the_phones_of_the_account_ring(self, call, phone):
+        phone("bob").answers(after=3)
+
+        taken = call("+35312345", to="bob", direction="in")
+        assert (taken.answered_by, taken.log) == ("bob", ["a call from +35312345@elsewhere.example"])
+
+    def test_nobody_answers_for_half_a_minute(self, call, phone):
+        phone("bob").rings()
+
+        missed = call("+35312345", to="bob", direction="in")
+        assert (missed.status, missed.reason, missed.duration) == (480, "Not available", 30.0)

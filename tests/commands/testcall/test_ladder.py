@@ -1,0 +1,89 @@
+"""The SIP ladder."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipwright.commands.testcall import Ladder
+from sipwright.commands.testcall.audio import describe
+from sipwright.commands.testcall.ladder import label_of
+from sipwright.sip import Request, make_response
+from sipwright.transport import Flow, UdpTransport
+
+HEADERS = (
+    ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"),
+    ("From", "<sip:a@example.org>;tag=1"),
+    ("To", "<sip:b@example.org>"),
+    ("Call-ID", "1"),
+    ("CSeq", "1 INVITE"),
+)
+
+
+def invite(body: bytes = b"", content_type: str = "application/sdp") -> Request:
+    headers = (*HEADERS, ("Content-Type", content_type)) if body else HEADERS
+    return Request("INVITE", "sip:b@example.org", headers, body)
+
+
+@pytest.fixture
+def flow() -> Flow:
+    transport = UdpTransport("127.0.0.1", 0)
+    return transport.flow(("127.0.0.1", 5060))
+
+
+def test_both_phones_share_one_time_axis_with_the_switch_between_them(flow: Flow):
+    ladder = Ladder()
+    ladder.listener("A")("out", 100.0, flow, bytes(invite()))
+    ladder.listener("B")("in", 100.0055, flow, bytes(invite()))
+    ladder.listener("B")("out", 100.0121, flow, bytes(make_response(invite(), 180)))
+    ladder.listener("A")("in", 101.25, flow, bytes(make_response(invite(), 180)))
+
+    assert ladder.lines() == [
+        "      ms  phone A                     switch                      phone B",
+        "     0.0  |----------- INVITE ---------->|                              |",
+        "     5.5  |                              |----------- INVITE ---------->|",
+        "    12.1  |                              |<-------- 180 Ringing --------|",
+        "  1250.0  |<-------- 180 Ringing --------|                              |",
+    ]
+
+
+def test_nothing_was_seen():
+    assert Ladder().lines() == []
+
+
+def test_an_attempt_that_came_too_early_is_left_out(flow: Flow):
+    ladder = Ladder()
+    listen = ladder.listener("A")
+    listen("out", 1.0, flow, bytes(invite()))
+    listen("out", 2.0, flow, bytes(make_response(invite(), 401)))
+    ladder.forget_from(1)
+
+    assert [hop.label for hop in ladder.hops] == ["INVITE"]
+
+
+def test_json_has_times_since_the_first_message_and_the_wire(flow: Flow):
+    ladder = Ladder()
+    ladder.listener("A")("out", 100.0, flow, bytes(invite()))
+    ladder.listener("B")("in", 100.0055, flow, bytes(invite()))
+
+    wire = bytes(invite()).decode()
+    assert ladder.to_json() == [
+        {"ms": 0.0, "way": "phone A -> switch", "message": "INVITE", "wire": wire},
+        {"ms": 5.5, "way": "switch -> phone B", "message": "INVITE", "wire": wire},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "label"),
+    [
+        (bytes(invite()), "INVITE"),
+        (bytes(invite(describe("10.0.0.1", 4000))), "INVITE (10.0.0.1)"),
+        (bytes(invite(describe("10.0.0.1", 4000, direction="sendonly"))), "INVITE (10.0.0.1 hold)"),
+        (bytes(invite(describe("10.0.0.1", 4000, video="10.0.0.2"))), "INVITE (10.0.0.1, 10.0.0.2)"),
+        (bytes(invite(b"hello", "text/plain")), "INVITE"),
+        (bytes(make_response(invite(), 486)), "486 Busy Here"),
+        (bytes(make_response(invite(), 500, "x" * 99)), "500 " + "x" * 25 + "..."),
+        (b"nonsense\r\n\r\n", "cannot be read: "),
+    ],
+)
+def test_a_message_is_told_in_a_few_words(message: bytes, label: str):
+    assert label_of(message).startswith(label)

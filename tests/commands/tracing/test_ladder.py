@@ -1,0 +1,85 @@
+"""The messages of a call, drawn."""
+
+from __future__ import annotations
+
+from sipwright.commands.tracing.ladder import rungs, to_json, to_lines
+
+BLANK = " " * 30
+EXPECTED = [
+    ("s", ["alice" + " " * 23 + "switch" + " " * 20 + "bob@local"]),
+    ("0.000", ["", " INVITE ---------->", BLANK, ""]),
+    ("0.002", ["", BLANK + "* line 1: dial"]),
+    ("0.004", ["", BLANK, " INVITE ---------->", ""]),
+    ("0.200", ["", BLANK, "<------- 486 Busy Here ", ""]),
+    ("0.210", ["", "<------- 486 Busy Here ", BLANK, ""]),
+]
+LOOP = "loop/127.0.0.1:0/127.0.0.1:0"
+
+
+def test_both_sides_and_the_script_stand_on_one_axis_of_time(made):
+    trace = made.trace(
+        made.leg(0),
+        made.leg(1, target="bob@local"),
+        messages=[
+            made.message(0.0, "in", "INVITE sip:300@x SIP/2.0"),
+            made.message(0.004, "out", "INVITE sip:bob@y SIP/2.0", from_tag="abc.1", call_id="sip1"),
+            made.message(0.2, "in", "SIP/2.0 486 Busy Here", from_tag="abc.1", to_tag="b", call_id="sip1"),
+            made.message(0.21, "out", "SIP/2.0 486 Busy Here", to_tag="abc.0"),
+        ],
+    )
+    found = rungs(trace)
+
+    lines = to_lines(found, [(0.002, "line 1: dial")], {0: "alice", 1: "bob@local"})
+    assert [
+        (line[:8].strip(), [part.strip("-") for part in line[10:].split("|")]) for line in lines
+    ] == EXPECTED
+    assert [(rung.leg, rung.is_to_switch) for rung in found] == [
+        (0, True),
+        (1, False),
+        (1, True),
+        (0, False),
+    ]
+
+
+def test_several_legs_are_numbered(made):
+    trace = made.trace(
+        made.leg(0),
+        made.leg(1, target="bob@local"),
+        made.leg(2, target="carol@local"),
+        messages=[
+            made.message(0.0, "out", "INVITE sip:bob@y SIP/2.0", from_tag="abc.1", call_id="sip1"),
+            made.message(0.0, "out", "INVITE sip:carol@y SIP/2.0", from_tag="useless", call_id="sip2"),
+        ],
+    )
+    lines = to_lines(rungs(trace), [], {1: "bob@local", 2: "carol@local"})
+
+    assert lines[0].endswith("switch                    (1) bob@local, (2) carol@local")
+    assert ["(1) INVITE" in lines[1], "(2) INVITE" in lines[2]] == [True, True]
+
+
+def test_on_the_loop_between_two_calls_the_tags_tell_who_speaks(made):
+    trace = made.trace(
+        messages=[
+            made.message(0.0, "in", "INVITE sip:bob@x SIP/2.0", from_tag="abc.1", flow=LOOP),
+            made.message(0.1, "in", "SIP/2.0 180 Ringing", from_tag="abc.1", to_tag="other.0", flow=LOOP),
+            made.message(0.2, "in", "BYE sip:x SIP/2.0", from_tag="other.0", to_tag="abc.1", flow=LOOP),
+        ],
+    )
+
+    assert [(rung.leg, rung.is_to_switch) for rung in rungs(trace)] == [(1, False), (1, True), (1, True)]
+
+
+def test_what_cannot_be_read_is_drawn_all_the_same(made):
+    message = made.message(0.0, "in", "INVITE sip:x SIP/2.0")._replace(data=b"\xff\xfe")
+    (rung,) = rungs(made.trace(messages=[message]))
+
+    assert (rung.leg, rung.label.startswith("cannot be read")) == (0, True)
+    assert to_json([rung])[0]["wire"] == "\ufffd\ufffd"
+    assert len(to_lines([rung], [], {})) == 2
+
+
+def test_a_long_label_is_cut(made):
+    message = made.message(0.0, "in", "SIP/2.0 486 " + "no " * 40)
+    (line,) = to_lines(rungs(made.trace(messages=[message])), [], {})[1:]
+
+    assert line.count("|") == 3

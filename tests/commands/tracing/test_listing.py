@@ -1,0 +1,62 @@
+"""A script with what happened at each of its lines."""
+
+from __future__ import annotations
+
+from sipwright.commands.tracing.listing import listing, remarks
+
+ANSWERED = {"answered": True, "target": "bob@local"}
+
+
+def test_what_happened_stands_below_its_line(made):
+    run = made.with_journal(
+        made.effect(0.0, "start"),
+        made.effect(0.002, "log", [[1, "hello"], [None, "printed"]]),
+        made.effect(0.003, "dial", {"line": 2, "target": "bob@local", "ring": 20.0}, ANSWERED),
+    )
+
+    assert listing(run, 100.0) == [
+        '   1 | log("hello")',
+        "          0.002 s  log: hello",
+        "          0.002 s  log: printed",
+        '   2 | dial("bob@local", ring=20)',
+        "          0.003 s  dial bob@local, ringing for 20 s",
+        "                   -> answered by bob@local",
+        '   3 | respond(480, "Nobody")',
+    ]
+    assert [(round(at, 3), text) for at, text in remarks(run, 100.0)] == [
+        (0.002, "line 1: log: hello"),
+        (0.002, "log: printed"),
+        (0.003, "line 2: dial bob@local, ringing for 20 s"),
+    ]
+
+
+def test_an_answer_that_has_not_come_is_told(made):
+    run = made.with_journal(made.effect(1.0, "dial", {"line": 2, "target": "bob@local", "ring": 20.0}))
+
+    assert listing(run, 100.0)[3] == "                   -> (no answer yet)"
+
+
+def test_of_a_long_script_what_is_near_is_shown(made):
+    source = "".join(f"x = {number}\n" for number in range(1, 101))
+    run = made.with_journal(made.effect(1.0, "log", [[50, "here"]]), source=source)
+
+    assert listing(run, 100.0) == [
+        "   ...",
+        "  48 | x = 48",
+        "  49 | x = 49",
+        "  50 | x = 50",
+        "          1.000 s  log: here",
+        "  51 | x = 51",
+        "   ...",
+    ]
+
+
+def test_a_version_that_is_gone_leaves_the_numbers(made):
+    run = made.with_journal(
+        made.effect(1.0, "respond", {"line": 7, "status": 480, "reason": None}), source=None
+    )
+
+    assert listing(run, 100.0) == [
+        "   7 | (the script of that version is gone)",
+        "          1.000 s  respond 480",
+    ]

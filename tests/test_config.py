@@ -1,0 +1,91 @@
+"""The settings: defaults, the file, the environment, and errors of one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sipwright.config import ConfigError, Settings, listen_address
+
+
+def load(folder: Path, text: str) -> Settings:
+    (folder / "sipwright.toml").write_text(text)
+    return Settings.load(folder)
+
+
+def test_without_a_file_there_are_defaults(tmp_path: Path):
+    settings = Settings.load(tmp_path)
+
+    assert settings.sip.udp_addresses == [("0.0.0.0", 5060)]
+    assert settings.sip.tcp_addresses == [("0.0.0.0", 5060)]
+    assert settings.database_url == f"sqlite:///{tmp_path}/sipwright.db"
+    assert settings.key_file == tmp_path / "sipwright.key"
+    assert settings.data_dir == tmp_path
+
+
+def test_the_file_is_read(tmp_path: Path):
+    settings = load(
+        tmp_path,
+        '[sip]\nudp = []\ntcp = ["[::1]:5070"]\npublic_address = "203.0.113.7"\n'
+        '[database]\nurl = "postgresql://x@h/d"\n',
+    )
+
+    assert settings.sip.udp_addresses == []
+    assert settings.sip.tcp_addresses == [("::1", 5070)]
+    assert settings.sip.public_address == "203.0.113.7"
+    assert settings.database_url == "postgresql://x@h/d"
+
+
+def test_the_environment_wins_and_leaves_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:5070"]')
+    monkeypatch.setenv("SIPWRIGHT_DATABASE__URL", "sqlite:////var/lib/x.db")
+    settings = load(tmp_path, '[sip]\nudp = ["0.0.0.0:5060"]\ndomains = ["example.org"]\n')
+
+    assert settings.sip.udp == ["127.0.0.1:5070"]
+    assert settings.sip.domains == ["example.org"]
+    assert settings.database_url == "sqlite:////var/lib/x.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[sip\n", "sipwright.toml is not TOML"),
+        ("[sip]\nupd = []\n", r"\[sip\] upd is not a setting"),
+        ("[spi]\n", r"spi is not a setting"),
+        ('[sip]\nudp = ["localhost:5060"]\n', r"\[sip\] udp: 'localhost' is not an IP address"),
+        ('[sip]\nudp = ["0.0.0.0"]\n', r"\[sip\] udp: .* write HOST:PORT"),
+        ('[sip]\nudp = ["::1:5060"]\n', r"write \[::1\]:5060"),
+        ('[sip]\nudp = ["0.0.0.0:99999"]\n', "write HOST:PORT"),
+        ('[sip]\npublic_address = "here"\n', "'here' is not an IP address"),
+        ('[sip]\nudp = "0.0.0.0:5060"\n', r"\[sip\] udp: Input should be a valid list"),
+        ('[log]\nlevel = "loud"\n', r"\[log\] level: Input should be 'debug'"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, text: str, message: str):
+    with pytest.raises(ConfigError, match=message) as error:
+        load(tmp_path, text)
+
+    assert "\n" not in str(error.value)
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SIPWRIGHT_LOG__LEVEL", "loud")
+    with pytest.raises(ConfigError, match="environment variable SIPWRIGHT_LOG__LEVEL"):
+        Settings.load(tmp_path)
+
+    monkeypatch.setenv("SIPWRIGHT_LOG__LEVEL", "info")
+    monkeypatch.setenv("SIPWRIGHT_SIP", "{")
+    with pytest.raises(ConfigError, match="not JSON"):
+        Settings.load(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path):
+    (tmp_path / "sipwright.toml").mkdir()
+    with pytest.raises(ConfigError, match="cannot read"):
+        Settings.load(tmp_path)
+
+
+def test_listen_addresses_are_split():
+    assert listen_address("[::]:5060") == ("::", 5060)
+    assert listen_address("127.0.0.1:0") == ("127.0.0.1", 0)

@@ -1,0 +1,255 @@
+"""Keeping what is said on the wire for a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.switch.conftest import SDP, Bench
+from sipwright.recorder import Recorder
+from sipwright.sip import Reject
+from sipwright.store.messages import unpack
+from sipwright.transport.tap import Tap
+
+
+@dataclass
+class Rows:
+    rows: dict = field(default_factory=dict)
+    is_full: bool = False
+
+    def put(self, kind, key, row, on_commit=None):
+        if self.is_full:
+            raise Reject(503)
+        self.rows[kind, key] = row
+
+    def messages(self, call_id):
+        return [message for row in self.rows.values() if row[0] == call_id for message in unpack(row[2])]
+
+
+@dataclass
+class World:
+    """A recorder, time, and calls that are no more than what it looks at."""
+
+    which: str = "scripted"
+    most_messages: int = 1000
+    now: float = 1000.0
+    timers: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.rows = Rows()
+        self.tap = Tap(lambda: self.now)
+        self.recorder = Recorder(
+            self.tap, self.rows, self.which, call_later=self.call_later, clock=lambda: self.now,
+            most_messages=self.most_messages,
+        )  # fmt: skip
+
+    def call_later(self, delay, callback):
+        timer = Timer(self.now + delay, callback)
+        self.timers.append(timer)
+        return timer
+
+    def run(self, seconds):
+        end = self.now + seconds
+        while due := [timer for timer in self.timers if not timer.is_cancelled and timer.at <= end]:
+            timer = min(due, key=lambda one: one.at)
+            self.timers.remove(timer)
+            self.now = max(self.now, timer.at)
+            timer.callback()
+        self.now = end
+
+    def begin(self, name="c1", *, is_scripted=True, sip_call_id="a-leg", told=None):
+        call = Call(name)
+        call.caller = Leg(call, sip_call_id, Wire(f"INVITE {name}".encode()), Flow(), told)
+        self.recorder.call_begins(call, is_scripted=is_scripted)
+        return call
+
+    def add_leg(self, call, sip_call_id):
+        leg = Leg(call, sip_call_id)
+        call.legs.append(leg)
+        self.recorder.leg_begins(leg)
+
+    def say(self, text, direction="in"):
+        if self.tap.listeners:
+            self.tap.emit(direction, Flow(), text)
+
+
+@dataclass
+class Timer:
+    at: float
+    callback: object
+    is_cancelled: bool = False
+
+    def cancel(self):
+        self.is_cancelled = True
+
+
+@dataclass
+class Call:
+    id: str
+    caller: object = None
+    legs: list = field(default_factory=list)
+
+
+@dataclass
+class Leg:
+    call: Call
+    sip_call_id: str
+    invite: object = None
+    flow: object = None
+    told: bytes | None = None
+
+
+class Flow:
+    key = "udp/192.0.2.1:5060/192.0.2.9:5060"
+
+
+class Wire:
+    def __init__(self, data):
+        self._data = data
+
+    def __bytes__(self):
+        return self._data
+
+
+def sip(first, call_id, header="Call-ID: "):
+    return f"{first}\r\nTo: <sip:b@x>\r\n{header}{call_id}\r\n\r\n".encode()
+
+
+def test_nobody_listens_while_no_call_is_recorded():
+    world = World()
+    plain = world.begin("plain", is_scripted=False)
+    assert world.tap.listeners == ()
+
+    call = world.begin()
+    assert len(world.tap.listeners) == 1
+
+    world.recorder.call_ends(call)
+    world.recorder.call_ends(plain)
+    world.run(3.0)
+    assert world.tap.listeners == ()
+    assert len(world.recorder) == 0
+    assert [timer for timer in world.timers if not timer.is_cancelled] == []
+
+
+def test_what_is_said_on_all_legs_of_a_call_is_kept_in_order():
+    world = World()
+    call = world.begin()
+    world.add_leg(call, "b-leg")
+    world.say(sip("INVITE sip:bob SIP/2.0", "b-leg"), "out")
+    world.say(sip("SIP/2.0 180 Ringing", "b-leg", "i:"))
+    world.say(sip("SIP/2.0 180 Ringing", "a-leg", "CALL-id : "), "out")
+    world.say(sip("OPTIONS sip:us SIP/2.0", "of somebody else"))
+    world.say(b"no SIP at all")
+    world.run(1.1)
+
+    kept = world.rows.messages("c1")
+    assert [(message.direction, message.data.split(b"\r\n")[0]) for message in kept] == [
+        ("in", b"INVITE c1"),
+        ("out", b"INVITE sip:bob SIP/2.0"),
+        ("in", b"SIP/2.0 180 Ringing"),
+        ("out", b"SIP/2.0 180 Ringing"),
+    ]
+    assert {message.flow for message in kept} == {Flow.key}
+    assert {message.at for message in kept} == {1000.0}
+
+
+def test_each_second_is_a_row_and_the_last_ack_is_still_heard():
+    world = World()
+    call = world.begin()
+    world.run(5.0)
+    world.say(sip("SIP/2.0 486 Busy Here", "a-leg"), "out")
+    world.recorder.call_ends(call)
+    world.run(0.2)
+    world.say(sip("ACK sip:us SIP/2.0", "a-leg"))
+    world.run(2.0)
+    world.say(sip("ACK sip:us SIP/2.0", "a-leg"))
+
+    assert sorted(key for _, key in world.rows.rows) == [("c1", 1000.0), ("c1", 1005.0)]
+    assert len(world.rows.messages("c1")) == 3
+
+
+def test_a_leg_that_two_calls_have_in_common_is_heard_by_both():
+    world = World()
+    first = world.begin("first", sip_call_id="from alice")
+    world.add_leg(first, "loop")
+    second = world.begin("second", sip_call_id="loop")
+    world.say(sip("SIP/2.0 180 Ringing", "loop"))
+    world.recorder.call_ends(second)
+    world.run(2.0)
+    world.say(sip("SIP/2.0 486 Busy Here", "loop"))
+    world.run(2.0)
+
+    assert [len(world.rows.messages(name)) for name in ("first", "second")] == [3, 2]
+    assert len(world.recorder) == 1
+
+
+@pytest.mark.parametrize(("which", "kept"), [("all", 2), ("scripted", 1), ("off", 0)])
+def test_the_setting_says_whose_messages_are_kept(which, kept):
+    world = World(which)
+    world.begin("plain", is_scripted=False)
+    world.begin("scripted", is_scripted=True)
+
+    assert len(world.recorder) == kept
+
+
+def test_a_call_of_an_earlier_process_is_recorded_from_here_on():
+    world = World()
+    world.begin(told=b"SIP/2.0 180 Ringing\r\n\r\n")
+    world.say(sip("SIP/2.0 200 OK", "a-leg"), "out")
+    world.recorder.close()
+
+    assert [message.data[:14] for message in world.rows.messages("c1")] == [b"SIP/2.0 200 OK"]
+    assert world.tap.listeners == ()
+
+
+def test_what_one_call_may_fill_is_bounded():
+    world = World(most_messages=3)
+    world.begin()
+    for _ in range(10):
+        world.say(sip("INFO sip:us SIP/2.0", "a-leg"))
+    world.run(2.0)
+    assert len(world.rows.messages("c1")) == 3
+
+    world = World()
+    world.begin()
+    for _ in range(10):
+        world.say(sip("INFO sip:us SIP/2.0", "a-leg") + b"x" * 20_000)
+    world.run(2.0)
+    assert len(world.rows.messages("c1")) == 4
+
+
+def test_a_full_database_costs_the_picture_and_not_the_call():
+    world = World()
+    world.begin()
+    world.rows.is_full = True
+    world.run(2.0)
+    world.rows.is_full = False
+    world.say(sip("BYE sip:us SIP/2.0", "a-leg"))
+    world.run(2.0)
+
+    assert [message.data[:3] for message in world.rows.messages("c1")] == [b"BYE"]
+
+
+def test_a_switch_tells_of_its_calls_and_their_legs():
+    bench = Bench()
+    alice, bob = bench.phone("alice", "20.0.0.1"), bench.phone("bob", "30.0.0.1")
+    bench.account("bob", bob)
+    rows = Rows()
+    recorder = bench.switch.watcher = Recorder(
+        bench.stack.tap, rows, "all", call_later=bench.network.call_later
+    )
+    alice.invite()
+    (call_id,) = bench.switch.calls
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    alice.ack(alice.last(200))
+    recorder.close()
+
+    assert [(message.direction, message.data[:11]) for message in rows.messages(call_id)] == [
+        ("in", b"INVITE sip:"),
+        ("out", b"INVITE sip:"),
+        ("in", b"SIP/2.0 200"),
+        ("out", b"ACK sip:bob"),
+        ("out", b"SIP/2.0 200"),
+        ("in", b"ACK sip:10."),
+    ]
