@@ -1,0 +1,121 @@
+"""A pretended call keeps the rules of a hunt; each test is a few lines of script and what came of them."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_the_legs_of_a_group_ring_together_and_the_first_answer_wins(call, phone):
+    phone("bob").rings(5).answers()
+    phone("carol").rings(3).answers()
+
+    taken = call(plan='dial("bob@local & carol@local")')
+    assert (taken.status, taken.answered_by, taken.duration) == (200, "carol", 3.0)
+    assert [(leg.name, leg.status, leg.reason) for leg in taken.legs] == [
+        ("bob", 487, "Call completed elsewhere"),
+        ("carol", 200, "OK"),
+    ]
+
+
+def test_the_next_group_rings_when_all_of_one_have_failed(call, phone):
+    phone("bob").rings(5).busy()
+    phone("carol").rings(2).unavailable()
+    phone("dave").answers()
+
+    taken = call(plan='dial("bob@local & carol@local | dave@local")')
+    assert (taken.path, taken.duration) == (["bob 486", "carol 480", "dave 200"], 5.0)
+
+
+def test_every_group_rings_for_the_ring_time(call, phone):
+    phone("bob").rings()
+    phone("carol").silent()
+
+    missed = call(plan='r = dial("bob@local | carol@local", ring=10)\nlog(r.status, r.reason, r.duration)')
+    assert (missed.path, missed.duration) == (["bob 408", "carol 408"], 20.0)
+    assert missed.log == ["408 No Answer 10.0"]
+    assert (missed.status, missed.provisional) == (408, [(180, "Ringing")])
+
+
+def test_a_delayed_leg_waits_unless_nobody_else_is_left(call, phone):
+    phone("bob").rings(3).busy()
+    phone("carol").answers(after=1)
+    plan = 'dial("bob@local & carol@local[delay=8]")'
+
+    assert (call(plan=plan).path, call(plan=plan).duration) == (["bob 486", "carol 200"], 4.0)
+    phone("bob").rings()
+    assert call(plan=plan).duration == 9.0
+    phone("bob").answers(after=2)
+    assert call(plan=plan).path == ["bob 200"]
+
+
+def test_a_6xx_ends_it_all(call, phone):
+    phone("bob").rings(1).declines()
+    phone("carol").rings()
+
+    refused = call(plan='dial("bob@local & carol@local | dave@local")')
+    assert (refused.status, refused.path, refused.duration) == (603, ["bob 603", "carol 603"], 1.0)
+
+
+def test_who_is_not_registered_gets_no_call(call, phone):
+    phone("bob").unregistered()
+    phone("carol").answers()
+
+    assert call(plan='dial("bob@local | carol@local")').path == ["carol 200"]
+    nobody = call(plan='log(dial("bob@local").status)')
+    assert (nobody.log, nobody.status, nobody.path) == (["480"], 480, [])
+
+
+def test_a_redirect_is_followed_or_left_to_the_script(call, phone, provider):
+    phone("bob").redirects("sip:bob@mobile.example")
+    provider("mobile.example").answers(after=2)
+
+    followed = call(plan='dial("bob@local")')
+    assert (followed.path, followed.answered_by) == (["bob 302", "mobile.example 200"], "mobile.example")
+    told = call(plan='r = dial("bob@local", redirect="return")\nlog(r.status, r.redirect)\nrespond(480)')
+    assert (told.log, told.path) == (["302 sip:bob@mobile.example"], ["bob 302"])
+    again = call(plan='log(req.redirected, req.user)\ndial("bob@local", redirect="rerun")')
+    assert again.log == ["False 300", "True bob"]
+
+
+def test_endless_redirects_come_to_an_end(call, provider):
+    provider("a.example").redirects("sip:x@a.example")
+
+    assert call(plan='dial("x@a.example")').path == ["a.example 302"] * 6
+
+
+def test_a_script_that_waits_goes_on_after_the_call(call, phone):
+    phone("bob").rings(2).answers(talks=30)
+    plan = 'r = dial("bob@local", wait=True)\nlog(r.answered, r.duration)\nlog(dial("carol@local").reason)'
+
+    talked = call(plan=plan)
+    assert (talked.status, talked.answered_by, talked.duration) == (200, "bob", 2.0)
+    assert talked.log == ["True 30.0", "The Call Is Over"]
+    assert call(plan="hangup_after(10)\n" + plan).log[0] == "True 10.0"
+    assert call(plan=plan.replace("local", "local[limit=5]", 1)).log[0] == "True 5.0"
+
+
+def test_a_caller_may_give_up(call, phone):
+    phone("bob").rings(20).answers()
+
+    gone = call(plan='dial("bob@local")', gives_up_after=5)
+    assert (gone.status, gone.reason, gone.duration) == (487, "Request Terminated", 5.0)
+    assert (gone.path, gone.sentence) == (["bob 487"], "caller gone: 487 Request Terminated")
+    assert call(plan='dial("bob@local")', gives_up_after=25).status == 200
+
+
+@pytest.mark.parametrize(
+    ("heard", "told"), [(401, 502), (407, 502), (503, 500), (302, 480), (486, 486), (604, 604)]
+)
+def test_what_nobody_should_be_told_is_translated(call, phone, heard, told):
+    phone("bob").responds(heard)
+
+    assert call(plan='dial("bob@local")').status == told
+
+
+def test_what_the_script_says_itself_is_said(call):
+    busy = call(plan='progress(183, "Wait")\nrespond(503, "Later", {"Retry-After": "5"})')
+
+    assert (busy.status, busy.reason, busy.headers) == (503, "Later", {"Retry-After": "5"})
+    assert busy.provisional == [(183, "Wait")]
+    moved = call(plan='redirect("sip:x@y.example")')
+    assert (moved.status, moved.headers) == (302, {"Contact": "<sip:x@y.example>"})
