@@ -1,0 +1,26 @@
+"""What drives real peers: the switch as a process of its own, sipp on any loopback address, and a bare UDP socket.
+
+Everything here waits by asking again until a deadline; nothing sleeps for a length of time that somebody has guessed.
+"""
+
+from .baresip import Baresip
+from .kamailio import Kamailio
+from .network import free_port, is_listening, until
+from .phone import Phone
+from .sipp import ScenarioFailed, Sipp, Trace
+from .switch import DOMAIN, PASSWORD, RunningSwitch
+
+__all__ = [
+    "DOMAIN",
+    "PASSWORD",
+    "Baresip",
+    "Kamailio",
+    "Phone",
+    "RunningSwitch",
+    "ScenarioFailed",
+    "Sipp",
+    "Trace",
+    "free_port",
+    "is_listening",
+    "until",
+]

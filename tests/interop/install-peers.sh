@@ -1,0 +1,35 @@
+#!/bin/sh
+# Installs the Debian packages of the real peers that the tests talk to. Without root or sudo it says what is missing
+# and succeeds: the tests that lack a peer are then skipped and named.
+set -u
+
+missing=""
+need() { # need COMMAND PACKAGE
+    command -v "$1" >/dev/null 2>&1 || [ -x "$1" ] || missing="$missing $2"
+}
+PATH="$PATH:/usr/sbin:/sbin"
+need sipp sip-tester
+need baresip baresip-core
+need kamailio kamailio
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" = 0 ]; then
+    as_root=""
+elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+    as_root="sudo -n"
+else
+    echo "Not installed, and not allowed to install:$missing (as root: apt-get install$missing)"
+    exit 0
+fi
+command -v apt-get >/dev/null 2>&1 || { echo "Not installed, and no apt-get here:$missing"; exit 0; }
+echo "Installing$missing ..."
+log=$(mktemp)
+if $as_root env DEBIAN_FRONTEND=noninteractive apt-get update >"$log" 2>&1 &&
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >>"$log" 2>&1; then
+    rm -f "$log"
+else
+    tail -n 5 "$log" >&2
+    echo "Could not install$missing; see $log" >&2
+fi
+exit 0

@@ -1,0 +1,71 @@
+"""A real soft phone calls another one through the switch: baresip at both ends, with sound."""
+
+import pytest
+
+from interop.harness import DOMAIN, PASSWORD, Baresip, until
+
+pytestmark = pytest.mark.peer("baresip")
+
+
+@pytest.fixture(scope="module")
+def switch(start_switch):
+    return start_switch()
+
+
+@pytest.fixture
+def new_phone(switch):
+    """Start a baresip with an account of its own, and wait until it is registered."""
+    phones = []
+
+    def new(host, transport="udp"):
+        account = switch.new_account()
+        phone = Baresip(f"{account}@{DOMAIN}:{PASSWORD}", switch.address, host=host, transport=transport)
+        phone.account = account
+        phones.append(phone)
+        phone.wait_until_registered()
+        return phone
+
+    yield new
+    for phone in phones:
+        phone.close()
+
+
+def test_it_registers(switch, new_phone):
+    phone = new_phone("127.0.0.2")
+
+    (binding,) = switch.bindings(phone.account)
+    assert binding["source"] == f"udp/127.0.0.1:{switch.port}/127.0.0.2:{phone.port}"
+
+
+@pytest.mark.parametrize("transports", [("udp", "udp"), ("tcp", "udp"), ("udp", "tcp")])
+def test_two_of_them_talk(switch, new_phone, transports):
+    """Sound flows directly between the two; then the caller hangs up."""
+    caller, callee = new_phone("127.0.0.2", transports[0]), new_phone("127.0.0.3", transports[1])
+
+    caller.command("dial", f"sip:{callee.account}@{DOMAIN}")
+    caller.wait_for("CALL_ESTABLISHED")
+    callee.wait_for("CALL_ESTABLISHED")
+    until(lambda: min(caller.heard(), callee.heard()) > 800, "both hear a tenth of a second")
+    caller.command("hangup")
+    callee.wait_for("CALL_CLOSED")
+
+    cdrs = until(lambda: [cdr for cdr in switch.all_cdrs() if caller.account in cdr["from_uri"]], "its CDRs")
+    assert [(cdr["leg"], cdr["status"], cdr["hung_up_by"]) for cdr in cdrs] == [
+        (0, 200, "caller"),
+        (1, 200, "caller"),
+    ]
+
+
+def test_hold_and_resume(switch, new_phone):
+    caller, callee = new_phone("127.0.0.2"), new_phone("127.0.0.3")
+    caller.command("dial", f"sip:{callee.account}@{DOMAIN}")
+    callee.wait_for("CALL_ESTABLISHED")
+
+    callee.command("hold")
+    until(lambda: "a=sendonly" in caller.output(), "the caller is put on hold")
+    callee.command("resume")
+    until(lambda: "a=sendrecv" in caller.output().rpartition("a=sendonly")[2], "the caller is back")
+    callee.command("hangup")
+    caller.wait_for("CALL_CLOSED")
+
+    until(lambda: switch.calls() == [], "no call is left")

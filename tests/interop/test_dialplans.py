@@ -1,0 +1,255 @@
+"""Calls that a script decides: what it dials, what it answers, and what is heard when it fails."""
+
+import pytest
+
+from interop.harness import DOMAIN, free_port, until
+
+pytestmark = pytest.mark.peer("sipp")
+
+GATEWAY = "127.0.0.5"
+
+
+@pytest.fixture(scope="module")
+def gateway_port():
+    return free_port(GATEWAY)
+
+
+@pytest.fixture(scope="module")
+def switch(start_switch, gateway_port):
+    plans = {
+        "plain": 'log(f"calling {req.user}")\ndial(f"{req.user}@local")\nrespond(480, "Nobody Home")\n',
+        "impatient": 'dial(f"{req.user}@local", ring=1)\nrespond(480, "Gave Up")\n',
+        "silent": 'dial(f"{req.user}@local", ring=1)\n',
+        "busy": 'respond(486, "Busy Here")\n',
+        "changing": 'respond(486, "Unchanged")\n',
+        "progress": 'respond(183, "Thinking")\ndial(f"{req.user}@local")\n',
+        "broken": "number = req.user\n\nextension = int(number)\n",
+        "both": 'first, second = req.user.split(".")\ndial(f"{first}@local & {second}@local")\n',
+        "inturn": 'first, second = req.user.split(".")\ndial(f"{first}@local | {second}@local")\n',
+        "later": 'first, second = req.user.split(".")\ndial(f"{first}@local & {second}@local[dt=1]", ring=5)\n',
+        "results": 'r = dial(f"{req.user}@local")\nrespond(600, f"{r.status} {r.reason} {r.legs[0].status}")\n',
+        "limited": 'dial(f"{req.user}@local[cd=1]")\n',
+        "renamed": 'dial(f"{req.user}@local[fd=Front Desk,fu=100,fh=example.org]", headers={"X-Queue": "sales"})\n',
+        "outside": f'dial(f"{{req.user}}@{GATEWAY}:{gateway_port}")\n',
+        "slow": "while True:\n    pass\n",
+    }
+    accounts = [(f"with-{name}", name, "") for name in plans]
+    accounts += [("answered-by-plan", "", "inplan"), ("both-plans", "plain", "")]
+    plans["inplan"] = 'log("in")\ndial(f"{call.account}@local")\nrespond(480, "In Plan Gave Up")\n'
+    return start_switch(accounts, plans, DIALPLAN__SECONDS="0.5")
+
+
+def reached(cdrs):
+    """What the database says of the legs: status and who hung up."""
+    return [(cdr["status"], cdr["hung_up_by"]) for cdr in cdrs]
+
+
+def call(switch, scenario, plan, dialled, legs=2, **options):
+    """Let the account with this plan call; returns what it saw, and the CDRs."""
+    trace = switch.sipp(scenario, caller=f"with-{plan}", dialled=f"{dialled}@{DOMAIN}", **options)
+    return trace, switch.cdrs(trace.sent_request("INVITE").call_id, legs=legs)
+
+
+def test_the_out_plan_dials(switch):
+    bob = switch.new_account()
+    callee = switch.answering("answer", bob)
+
+    trace, cdrs = call(switch, "call", "plain", bob)
+
+    callee.finish()
+    assert trace.statuses == [401, 180, 200]
+    assert {(cdr["dialplan"], cdr["dialplan_version"]) for cdr in cdrs} == {("plain", 1)}
+    assert cdrs[1]["target"] == f"{bob}@local"
+    assert cdrs[0]["execution_id"] is not None
+    (said,) = [event for event in switch.events("dialplan says") if event["call_id"] == cdrs[0]["call_id"]]
+    assert said["lines"] == [f"calling {bob}"]
+
+
+def test_the_script_goes_on_when_nobody_answers_in_time(switch):
+    bob = switch.new_account()
+    callee = switch.answering("ring-cancelled", bob)
+
+    trace, cdrs = call(switch, "call-refused", "impatient", bob)
+
+    callee.finish()
+    assert (trace.statuses, trace.response(480).reason) == ([401, 180, 480], "Gave Up")
+    assert reached(cdrs) == [(480, "switch"), (408, "switch")]
+    assert 0.9 < cdrs[1]["ended_at"] - cdrs[1]["started_at"] < 2
+
+
+def test_a_script_that_ends_without_an_answer_reports_the_last_dial(switch):
+    bob = switch.new_account()
+    callee = switch.answering("ring-cancelled", bob)
+
+    trace, _ = call(switch, "call-refused", "silent", bob)
+
+    callee.finish()
+    assert trace.statuses == [401, 180, 408]
+
+
+def test_the_script_refuses(switch):
+    trace, cdrs = call(switch, "call-refused", "busy", "anybody", legs=1)
+
+    assert (trace.statuses, trace.response(486).reason) == ([401, 486], "Busy Here")
+    assert [(cdr["leg"], cdr["status"]) for cdr in cdrs] == [(0, 486)]
+
+
+def test_the_script_says_what_it_is_doing(switch):
+    bob = switch.new_account()
+    callee = switch.answering("answer", bob)
+
+    trace, _ = call(switch, "call", "progress", bob)
+
+    callee.finish()
+    assert (trace.statuses, trace.response(183).reason) == ([401, 183, 180, 200], "Thinking")
+
+
+def test_a_script_that_fails_names_its_line(switch):
+    """500, with a Reason for the caller and the traceback in the log for the owner."""
+    trace, cdrs = call(switch, "call-refused", "broken", "anybody", legs=1)
+
+    reason = trace.response(500).headers.get("reason")
+    assert reason.startswith('SIP;cause=500;text="dialplan broken: line 3: ValueError')
+    assert [(cdr["leg"], cdr["status"]) for cdr in cdrs] == [(0, 500)]
+    (failed,) = [event for event in switch.events("dialplan failed") if event["dialplan"] == "broken"]
+    assert 'File "broken", line 3' in failed["traceback"]
+
+
+def test_a_script_that_never_ends_is_stopped(switch):
+    trace, _ = call(switch, "call-refused", "slow", "anybody", legs=1)
+
+    assert "computed for more than 0.5 s" in trace.response(500).headers.get("reason")
+
+
+def test_all_legs_of_a_group_ring_at_once(switch):
+    """`&`: one is busy, the other answers."""
+    bob, carol = switch.new_account(), switch.new_account()
+    busy = switch.answering("refuse", bob, status=486, reason="Busy Here")
+    answering = switch.answering("answer", carol)
+
+    trace, cdrs = call(switch, "call", "both", f"{bob}.{carol}", legs=3)
+
+    busy.finish()
+    answering.finish()
+    assert trace.statuses == [401, 180, 200]
+    assert reached(cdrs) == [(200, "caller"), (486, "callee"), (200, "caller")]
+    assert [cdr["target"] for cdr in cdrs[1:]] == [f"{bob}@local", f"{carol}@local"]
+
+
+def test_the_next_group_rings_when_all_of_one_have_failed(switch):
+    """`|`: the second is called after the first has refused."""
+    bob, carol = switch.new_account(), switch.new_account()
+    busy = switch.answering("refuse", bob, status=486, reason="Busy Here")
+    answering = switch.answering("answer", carol)
+
+    _, cdrs = call(switch, "call", "inturn", f"{bob}.{carol}", legs=3)
+
+    busy.finish()
+    answering.finish()
+    assert reached(cdrs) == [(200, "caller"), (486, "callee"), (200, "caller")]
+    assert cdrs[2]["started_at"] >= cdrs[1]["ended_at"]
+
+
+def test_the_next_group_is_not_called_when_the_first_answers(switch):
+    bob, carol = switch.new_account(), switch.new_account()
+    answering = switch.answering("answer", bob)
+
+    _, cdrs = call(switch, "call", "inturn", f"{bob}.{carol}")
+
+    answering.finish()
+    assert len(cdrs) == 2
+
+
+def test_a_leg_may_ring_later(switch):
+    bob, carol = switch.new_account(), switch.new_account()
+    cancelled = switch.answering("ring-cancelled", bob)
+    answering = switch.answering("answer", carol)
+
+    _, cdrs = call(switch, "call", "later", f"{bob}.{carol}", legs=3)
+
+    cancelled.finish()
+    invite = answering.finish().request("INVITE")
+    assert invite.to.uri.user == carol
+    assert reached(cdrs) == [(200, "caller"), (487, "switch"), (200, "caller")]
+    assert cdrs[2]["rang_at"] - cdrs[1]["rang_at"] > 0.9
+
+
+def test_the_script_sees_what_became_of_the_legs(switch):
+    bob = switch.new_account()
+    busy = switch.answering("refuse", bob, status=486, reason="Busy Here")
+
+    trace, _ = call(switch, "call-refused", "results", bob)
+
+    busy.finish()
+    assert trace.response(600).reason == "486 Busy Here 486"
+
+
+def test_a_call_ends_at_its_time_limit(switch):
+    bob = switch.new_account()
+    callee = switch.answering("answer", bob)
+
+    trace, cdrs = call(switch, "call-hung-up-on", "limited", bob)
+
+    callee.finish()
+    assert trace.request("BYE").headers.get("reason") == 'SIP;cause=200;text="Time limit reached"'
+    assert reached(cdrs) == [(200, "switch"), (200, "switch")]
+
+
+def test_how_the_caller_looks_to_the_callee(switch):
+    bob = switch.new_account()
+    callee = switch.answering("answer", bob)
+
+    call(switch, "call", "renamed", bob)
+
+    invite = callee.finish().request("INVITE")
+    assert str(invite.from_.uri) == "sip:100@example.org"
+    assert invite.from_.display_name == "Front Desk"
+    assert invite.headers.get("x-queue") == "sales"
+
+
+def test_a_redirect_is_followed(switch, gateway_port):
+    target = switch.answering("answer", host="127.0.0.6")
+    gateway = switch.answering("redirect", host=GATEWAY, port=gateway_port, contact=f"carol@{target.address}")
+
+    trace, cdrs = call(switch, "call", "outside", "bob", legs=3)
+
+    gateway.finish()
+    target.finish()
+    assert trace.statuses == [401, 180, 200]
+    assert reached(cdrs) == [(200, "caller"), (302, "callee"), (200, "caller")]
+    assert cdrs[2]["target"] == f"sip:carol@{target.address}"
+
+
+def test_the_in_plan_of_the_callee_runs(switch):
+    callee = switch.answering("answer", "answered-by-plan")
+
+    trace = switch.sipp("call-from-outside", dialled=f"answered-by-plan@{DOMAIN}")
+
+    callee.finish()
+    cdrs = switch.cdrs(trace.sent_request("INVITE").call_id, legs=2)
+    assert {(cdr["direction"], cdr["dialplan"]) for cdr in cdrs} == {("in", "inplan")}
+
+
+def test_the_plans_of_both_run_when_accounts_call_each_other(switch):
+    """SYSTEM.md: a call from a local account to another local account runs both."""
+    callee = switch.answering("answer", "answered-by-plan")
+
+    trace, cdrs = call(switch, "call", "plain", "answered-by-plan")
+
+    seen = callee.finish().request("INVITE")
+    inner = switch.cdrs(cdrs[1]["sip_call_id"], legs=2)
+    assert trace.statuses == [401, 180, 200]
+    assert {cdr["dialplan"] for cdr in cdrs} == {"plain"}
+    assert {(cdr["direction"], cdr["dialplan"]) for cdr in inner} == {("in", "inplan")}
+    assert seen.from_.uri.user == "with-plain"
+
+
+def test_a_dialplan_that_is_changed_is_used_within_two_seconds(switch):
+    """The command line changes it, and the running switch follows."""
+    switch.set_dialplans({"changing": 'respond(603, "Changed")\n'})
+
+    def changed():
+        trace, cdrs = call(switch, "call-refused", "changing", "anybody", legs=1)
+        return trace.statuses == [401, 603] and cdrs[0]["dialplan_version"] == 2
+
+    until(changed, "the new version runs", patience=2.0)
