@@ -1,0 +1,434 @@
+"""One end of one call: what a phone remembers of it, what it says, and what it checks of every message."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sipwright.sdp import origin
+from sipwright.sip import Request, Response
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
+from sipwright.stack import Incoming
+
+from .process import DOMAIN, HOST
+
+if TYPE_CHECKING:
+    from .line import Line
+    from .plans import Plan
+
+__all__ = ["Callee", "Caller", "End"]
+
+SDP = "application/sdp"
+
+
+class End:
+    """What both ends have. Instants are monotonic."""
+
+    def __init__(self, line: Line, plan: Plan, account: str, call_id: str) -> None:
+        self.line = line
+        self.plan = plan
+        self.account = account
+        self.call_id = call_id
+        self.ledger = line.ledger
+        self.tag = line.stack.random_token()
+        self.dialog: Dialog | None = None
+        self.final: int | None = None
+        self.known_at = self.invited_at = self.rang_at = self.answered_at = self.acknowledged_at = 0.0
+        self.cancelled_at = self.bye_sent_at = self.bye_done_at = self.bye_heard_at = 0.0
+        self.sent: list[bytes] = []
+        self._heard: bytes | None = None
+        self._session = line.dice.getrandbits(31)
+        self._version = 0
+        self._ack: bytes | None = None
+        self._peer_cseq: int | None = None
+        self._repeater: ReliableResponse | None = None
+        self._is_changing = False
+        self.proxy = f"<sip:{self.tag}@{HOST}:{line.port}{';transport=tcp' if line.is_tcp else ''};lr>"
+        line.ends[self.tag] = self
+
+    def fault(self, kind: str, what: str) -> None:
+        if self.plan.kind == "void":  # its caller has heard nothing, and does not know that it calls
+            return
+        self.ledger.fault(
+            kind, self.plan, f"{type(self).__name__.lower()} {self.account} {self.call_id}: {what}"
+        )
+
+    @property
+    def contact(self) -> str:
+        return self.line.contact(self.account).partition(">")[0] + ">"
+
+    # Session descriptions.
+
+    def describe(self, direction: str = "sendrecv", *, is_new: bool = True) -> bytes:
+        """Write a description; a new one has the next version (RFC 3264 §8)."""
+        if is_new or not self.sent:
+            self._version += 1
+            body = (
+                f"v=0\r\no=- {self._session} {self._version} IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\n"
+                f"m=audio {20_000 + self.plan.id % 10_000 * 2} RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+                f"a={direction}\r\n"
+            ).encode()
+            self.sent.append(body)
+        return self.sent[-1]
+
+    def hear(self, body: bytes) -> None:
+        """Check the other end's description: it is what that end has sent, and never an older one."""
+        if not body:
+            return
+        if not any(body in end.sent for end in self._peers()):
+            self.fault("sdp", f"a description that nobody sent: {body[:60]!r}")
+        before, self._heard = self._heard, body
+        old, new = None if before is None else origin(before), origin(body)
+        if old is not None and new is not None and before != body:
+            is_same_session = old[0] == new[0]
+            if (is_same_session and new[1] <= old[1]) or (not is_same_session and self.answered_at):
+                self.fault("sdp", f"origin went from {old} to {new}")
+
+    def _peers(self) -> list[End]:
+        raise NotImplementedError
+
+    # Requests of the other end.
+
+    def take(self, incoming: Incoming) -> None:
+        """Take a request inside the dialog."""
+        request, method = incoming.request, incoming.request.method
+        expected = [self.proxy] if self.plan.has_proxy else []
+        if request.headers.get_all("Route") != expected:
+            self.fault("route", f"{method}: {request.headers.get_all('Route')}")
+        if method == "ACK":
+            self._acknowledged(request)
+            return
+        number = request.cseq.number
+        if self._peer_cseq is not None and number == self._peer_cseq:
+            self.ledger.counts["requests repeated over TCP"] += 1
+        elif self._peer_cseq is not None and number != self._peer_cseq + 1:
+            self.fault("cseq", f"{method} has {number} after {self._peer_cseq}")
+        self._peer_cseq = number
+        if method == "BYE":
+            self.bye_heard_at = self.bye_heard_at or time.monotonic()
+            self._stop()
+            incoming.respond(200)
+        elif self.bye_heard_at or self.bye_done_at:
+            incoming.respond(481)
+        elif method == "INVITE":
+            self._reinvited(incoming)
+        else:
+            self.hear(request.body)
+            body = self.describe() if method == "UPDATE" and request.body else b""
+            incoming.respond(
+                200, headers=(("Contact", self.contact),), body=body, content_type=SDP if body else None
+            )
+
+    def _reinvited(self, incoming: Incoming) -> None:
+        if self._is_changing or self._repeater is not None:
+            incoming.respond(491)
+            return
+        self.hear(incoming.request.body)
+        answer = self.describe("recvonly" if b"sendonly" in incoming.request.body else "sendrecv")
+        incoming.open(self)
+        response = incoming.respond(200, headers=(("Contact", self.contact),), body=answer, content_type=SDP)
+        self.repeat(response, incoming)
+
+    def repeat(self, response: Response, incoming: Incoming) -> None:
+        """Repeat a 2xx until it is acknowledged (RFC 3261 §13.3.1.4)."""
+        stack = self.line.stack
+        flow = _Newest(self.line) if self.line.is_tcp else incoming.transaction.flow
+
+        def give_up() -> None:
+            self._repeater = None
+            if not (self.bye_heard_at or self.bye_sent_at):
+                self.fault("ack", f"{response.cseq.number} {response.cseq.method}")
+
+        self._repeater = stack.layer.repeat(bytes(response), flow, give_up, stack.clock())  # type: ignore[arg-type]
+        stack._arm()
+
+    def _acknowledged(self, ack: Request) -> None:
+        self.acknowledged_at = self.acknowledged_at or time.monotonic()
+        self.hear(ack.body)
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._repeater is not None:
+            self._repeater.stop()
+            self._repeater = None
+
+    def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
+        cancel.accept(self.line.stack.clock())
+
+    def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
+        """Nothing is left to do."""
+
+    def on_timeout(self, transaction: ServerTransaction) -> None:
+        self.fault("ack", "nobody acknowledged a refusal")
+
+    # Requests of this end.
+
+    async def ask(self, method: str, body: bytes = b"") -> Response:
+        """Send a request inside the dialog; one that a broken connection swallowed is asked anew."""
+        for _ in range(40):
+            way = await self.line.way()
+            assert self.dialog is not None
+            contact = self.contact if method in ("INVITE", "UPDATE") else None
+            request = self.dialog.make_request(
+                method, contact=contact, body=body, content_type=SDP if body else None
+            )
+            asking = _Asking(self)
+            try:
+                self.line.stack.send_request(request, way, asking)
+            except OSError:
+                await asyncio.sleep(0.3)
+                continue
+            response = await asking.final
+            if not (response.local and response.status == 503 and self.line.is_tcp):
+                break
+            self.ledger.counts["requests lost with a connection"] += 1
+            await asyncio.sleep(0.3)
+        return response
+
+    async def change(self, direction: str) -> bool:
+        """Hold or resume; returns whether that was possible."""
+        for _ in range(12):
+            self._is_changing = True
+            response = await self.ask("INVITE", self.describe(direction))
+            self._is_changing = False
+            if response.is_success:
+                self.hear(response.body)
+                return True
+            if response.status != 491 and "Retry-After" not in response.headers:
+                break
+            await asyncio.sleep(self.line.dice.uniform(0.3, 2.0))
+        self.fault("hold", f"{direction}: {response.status} {response.reason}{' (local)' * response.local}")
+        return False
+
+    async def hang_up(self) -> None:
+        """Say good-bye."""
+        self.bye_sent_at = time.monotonic()
+        self._stop()
+        response = await self.ask("BYE")
+        self.bye_done_at = time.monotonic()
+        if response.status == 481 and self.ledger.was_away(self.bye_sent_at, self.bye_done_at):
+            self.ledger.counts["BYEs answered 481 after a restart"] += 1
+        elif response.status != 200:
+            self.fault("hangup", f"{response.status} {response.reason}{' (local)' * response.local}")
+
+    def acknowledge(self, response: Response, body: bytes = b"") -> None:
+        """Send the ACK for a 2xx."""
+        assert self.dialog is not None
+        ack = self.dialog.make_request(
+            "ACK", cseq=response.cseq.number, body=body, content_type=SDP if body else None
+        )
+        try:
+            self.line.stack.send_stateless(ack, self.line.way_now())
+        except OSError:
+            pass
+        self._ack = bytes(ack)
+
+    def acknowledge_again(self) -> None:
+        if self._ack is not None:
+            way = self.line.way_now()
+            stack = self.line.stack
+            flow = stack.flow_for(way) if not hasattr(way, "send") else way
+            try:
+                flow.send(self._ack)  # type: ignore[union-attr]
+            except (OSError, AttributeError):
+                pass
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.bye_heard_at or self.bye_done_at)
+
+    def release(self) -> None:
+        """Keep the times and let go of the rest."""
+        self._stop()
+        self.line.ends.pop(self.tag, None)
+        self.dialog = None
+
+
+class _Newest:
+    """Sends over whatever connection a line has now, and nothing while it has none."""
+
+    is_reliable = False
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def send(self, data: bytes) -> None:
+        line = self._line
+        if line.flow is None and line.is_phone:
+            raise ConnectionError
+        (line.flow or line.transport.flow((HOST, line.load.port))).send(data)
+
+
+class _Asking:
+    """The user of a request's transaction: takes the final response, and acknowledges every copy of a 2xx."""
+
+    def __init__(self, end: End) -> None:
+        self._end = end
+        self.final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+    def on_response(self, tx: ClientTransaction, response: Response) -> None:
+        if not response.is_final:
+            return
+        if response.is_success and response.cseq.method == "INVITE":
+            if self.final.done():
+                self._end.acknowledge_again()
+            else:
+                self._end.acknowledge(response)
+        if not self.final.done():
+            self.final.set_result(response)
+
+
+class Caller(End):
+    """The end that calls."""
+
+    def __init__(self, line: Line, plan: Plan) -> None:
+        super().__init__(
+            line, plan, plan.account or f"caller{plan.id}", f"c{plan.id}-{line.stack.random_token()}"
+        )
+        self._transaction: ClientInvite | None = None
+        self._final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._cseq = 0
+
+    def _peers(self) -> list[End]:
+        return [end for ends in self.plan.callees.values() for end in ends]
+
+    async def call(self) -> Response:
+        """Call, and return the final response."""
+        self.invited_at = time.monotonic()
+        await self._invite(())
+        response = await self._final
+        if response.status == 401:
+            self._final = asyncio.get_running_loop().create_future()
+            challenges = response.headers.get_all("WWW-Authenticate")
+            await self._invite((self.line.answer(self.account, challenges, "INVITE", self._uri),))
+            response = await self._final
+        self.final = response.status
+        return response
+
+    @property
+    def device(self) -> str:
+        """The Contact with what names the phone, if it has that."""
+        return self.line.contact(self.account).replace("reg-id=1;", "")
+
+    @property
+    def _uri(self) -> str:
+        return f"sip:{self.plan.dialled}@{DOMAIN}"
+
+    async def _invite(self, extra: tuple[tuple[str, str], ...]) -> None:
+        plan = self.plan
+        self._cseq += 1
+        host = "outside.example" if plan.account is None else DOMAIN
+        headers = [
+            ("Max-Forwards", "70"), ("From", f"<sip:{self.account}@{host}>;tag={self.tag}"), ("To", f"<{self._uri}>"),
+            ("Call-ID", self.call_id), ("CSeq", f"{self._cseq} INVITE"), ("Contact", self.device),
+            ("X-Chaos", str(plan.id)), *extra,
+        ]  # fmt: skip
+        if plan.has_proxy:
+            headers.append(("Record-Route", self.proxy))
+        body = b"" if plan.has_late_offer else self.describe(is_new=False)
+        if body:
+            headers.append(("Content-Type", SDP))
+        request = Request("INVITE", self._uri, headers, body)
+        transaction = self.line.stack.send_request(request, await self.line.way(), self)
+        assert isinstance(transaction, ClientInvite)
+        self._transaction = transaction
+
+    def on_response(self, tx: ClientTransaction, response: Response) -> None:
+        """Take a response to the INVITE; from the first one on the switch knows of the call."""
+        if response.status not in (401, 407):
+            self.known_at = self.known_at or time.monotonic()
+        if response.is_provisional:
+            if response.status > 100 and not self.rang_at:
+                self.rang_at = time.monotonic()
+                if self.plan.give_up_after is not None:
+                    asyncio.get_running_loop().call_later(self.plan.give_up_after, self._give_up)
+            if response.body and not self.answered_at:
+                self.hear(response.body)
+        elif response.is_success:
+            if self._final.done():
+                self.acknowledge_again()
+                return
+            self.answered_at = time.monotonic()
+            self.dialog = Dialog.as_uac(tx.request, response)
+            self.dialog.route_set = []  # the proxy on the way is played by this phone
+            self.hear(response.body)
+            self.acknowledge(response, self.describe() if self.plan.has_late_offer else b"")
+            self._final.set_result(response)
+        elif not self._final.done():
+            self._final.set_result(response)
+
+    def _give_up(self) -> None:
+        if not self._final.done() and self._transaction is not None:
+            self.cancelled_at = time.monotonic()
+            self._transaction.cancel(self.line.stack.clock())
+
+
+class Callee(End):
+    """The end that is called."""
+
+    def __init__(self, line: Line, plan: Plan, account: str, incoming: Incoming) -> None:
+        request = incoming.request
+        super().__init__(line, plan, account, request.call_id)
+        self.invited_at = time.monotonic()
+        self._incoming: Incoming | None = incoming
+        self._behaviour = plan.behaviours[account]
+        incoming.open(self)
+        incoming.transaction.local_tag = self.tag
+        self.dialog = Dialog.as_uas(request, self.tag)
+        self._peer_cseq = request.cseq.number
+        self.hear(request.body)
+        if request.headers.get_all("Route"):
+            self.fault("route", f"INVITE: {request.headers.get_all('Route')}")
+        self._later(self._behaviour.rings, self._ring)
+
+    def _peers(self) -> list[End]:
+        return [] if self.plan.caller is None else [self.plan.caller]
+
+    def _later(self, delay: float, what: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(delay, what)
+
+    def _headers(self) -> list[tuple[str, str]]:
+        headers = [("Contact", self.contact)]
+        if self.plan.has_proxy:
+            headers.append(("Record-Route", self.proxy))
+        return headers
+
+    def _ring(self) -> None:
+        if self.cancelled_at or self._incoming is None:
+            return
+        self.rang_at = time.monotonic()
+        behaviour = self._behaviour
+        body = self.describe() if behaviour.has_early_media and not self.plan.has_late_offer else b""
+        self._incoming.respond(
+            183 if body else 180, headers=self._headers(), body=body, content_type=SDP if body else None
+        )
+        if behaviour.final is not None:
+            self._later(behaviour.wait, self._finish)
+
+    def _finish(self) -> None:
+        incoming, status = self._incoming, self._behaviour.final
+        if self.cancelled_at or incoming is None or status is None:
+            return
+        self.final = status
+        if status >= 300:
+            incoming.respond(status)
+            return
+        self.answered_at = time.monotonic()
+        response = incoming.respond(
+            200, headers=self._headers(), body=self.describe(is_new=False), content_type=SDP
+        )
+        self.repeat(response, incoming)
+
+    def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
+        super().on_cancel(transaction, cancel)
+        if self.final is None and self._incoming is not None:
+            self.cancelled_at = time.monotonic()
+            self.final = 487
+            self._incoming.respond(487)
+
+    def release(self) -> None:
+        super().release()
+        self._incoming = None

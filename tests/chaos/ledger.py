@@ -1,0 +1,103 @@
+"""What was found wrong, and when the switch was away."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+KINDS = {
+    "established": "established calls that were not heard of again at one end",
+    "hold": "established calls that could not be held or resumed",
+    "hangup": "established calls that could not be hung up",
+    "request": "other requests inside a call that failed",
+    "cseq": "wrong CSeq numbers, or other content under a known one",
+    "route": "wrong route sets",
+    "sdp": "session descriptions that went back, or were changed on the way",
+    "invite": "second INVITEs to a phone that rings or rang",
+    "ack": "answers of a callee that were never acknowledged",
+    "answer": "answers or refusals that the caller never heard",
+    "ending": "calls that ended otherwise than they should have",
+    "cancel": "CANCELs that did not reach the callee",
+    "ring": "ring times, sleeps and limits that did not run on",
+    "cdr": "CDRs that are missing or wrong",
+    "registration": "registrations that were forgotten or refused",
+    "script": "script effects that are missing, or were done twice",
+    "left": "calls and runs that are still in the database",
+    "log": "faults in the switch's log",
+}
+
+
+@dataclass(slots=True)
+class Outage:
+    """One time that the switch was away, in monotonic seconds."""
+
+    since: float
+    until: float | None = None
+
+
+@dataclass
+class Ledger:
+    """What happened, and what went wrong."""
+
+    outages: list[Outage] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    _faults: dict[str, dict[str, list[str]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    epoch: float = field(default_factory=lambda: time.time() - time.monotonic())
+
+    def fault(self, kind: str, call: object, what: str) -> None:
+        """Note that something went wrong with a call."""
+        if kind not in KINDS:
+            raise ValueError(kind)
+        self._faults[kind][str(call)].append(what)
+
+    def was_away(self, since: float, until: float) -> bool:
+        """Claim that the switch was away, or had only just come back, at some time in between."""
+        return any(
+            outage.since < until and (outage.until is None or outage.until + 0.5 > since)
+            for outage in self.outages
+        )
+
+    def latest(self, moment: float, patience: float = 0.6, grace: float = 0.2) -> float:
+        """Return until when something that is due at a moment may happen: right after the outage it fell into.
+
+        With a `grace` it also waits for so long after a restart.
+        """
+        for outage in self.outages:
+            if (
+                outage.until is not None
+                and outage.since - 0.2 <= moment + patience
+                and moment <= outage.until + grace
+            ):
+                # The longer it was away, the more has to be caught up with.
+                behind = max(1.0, grace, outage.until - outage.since)
+                # And once more, if the next outage comes before that.
+                moment = max(moment, outage.until + behind)
+        return moment + patience
+
+    @property
+    def lost(self) -> int:
+        """How many things went wrong."""
+        return sum(len(texts) for calls in self._faults.values() for texts in calls.values())
+
+    def report(self, most: int = 8) -> str:
+        """Write the table."""
+        lines = ["", f"{'calls':>10}  {self.counts['calls']}"]
+        for name in sorted(set(self.counts) - {"calls"}):
+            lines.append(f"{self.counts[name]:>10}  {name}")
+        away = [outage.until - outage.since for outage in self.outages if outage.until is not None]
+        if away:
+            lines.append(
+                f"{len(away):>10}  restarts, the switch away for {min(away):.1f} to {max(away):.1f} s"
+            )
+        lines += ["", f"{'lost':>10}"]
+        for kind, sentence in KINDS.items():
+            calls = self._faults.get(kind, {})
+            lines.append(f"{sum(map(len, calls.values())):>10}  {sentence}")
+            for call, texts in list(calls.items())[:most]:
+                lines.append(f"{'':>12}{call}: {'; '.join(texts[:4])}")
+            if len(calls) > most:
+                lines.append(f"{'':>12}and {len(calls) - most} calls more")
+        return "\n".join(lines)

@@ -1,0 +1,234 @@
+"""A socket with the phones behind it: registrations, and which call a message belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sipwright.sip import Request, Response, digest
+from sipwright.stack import Exchange, Incoming, Pipeline, Stack
+from sipwright.transport import Flow, Target, TcpTransport, UdpTransport
+
+from .end import Callee, End
+from .process import DOMAIN, HOST, PASSWORD
+
+if TYPE_CHECKING:
+    from .load import Load
+
+__all__ = ["Line"]
+
+REFRESH = 6.0
+_IDENTITY = re.compile(rb"\r\nCall-ID: (\S+)\r\n.*?CSeq: (\d+ [A-Z]+)\r\n", re.DOTALL)
+
+
+class _Stack(Stack):
+    """A stack that remembers what each CSeq number was used for."""
+
+    line: Line
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        if not data.startswith((b"SIP/2.0 ", b"ACK ")):
+            self.line.compare(data)
+        super().receive(data, flow)
+
+
+class Line:
+    """One socket. A `phone` on TCP keeps one connection and does not listen; a trunk does."""
+
+    def __init__(
+        self, load: Load, port: int, accounts: Iterable[str], protocol: str = "udp", *, is_phone: bool = True
+    ) -> None:
+        self.load = load
+        self.ledger = load.ledger
+        self.dice = load.dice
+        self.accounts = tuple(accounts)
+        self.protocol = protocol
+        self.port = port
+        self.is_phone = is_phone
+        self.target = Target(protocol, HOST, load.port)
+        self.transport = UdpTransport(HOST, port) if protocol == "udp" else TcpTransport(HOST, port)
+        self.stack = _Stack([self.transport], Pipeline([self.take]))
+        self.stack.line = self
+        self.stack.on_stray_response = self._stray
+        self.ends: dict[str, End] = {}
+        self.flow: Flow | None = None
+        self._is_up = asyncio.Event()
+        self._seen: dict[tuple[bytes, bytes], int] = {}
+        self._cseq = 0
+        self._challenges: dict[str, tuple[list[str], int]] = {}
+        self._connections = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        await self.stack.start()
+        if self.protocol == "udp" or not self.is_phone:
+            self._is_up.set()
+        for account in self.accounts if self.protocol == "udp" else ():
+            await self.register(account)
+        if self.protocol == "tcp" and self.is_phone:
+            self.transport._server.close()  # like a phone behind a NAT
+            self._task = asyncio.create_task(self._stay_connected())
+            await self._is_up.wait()
+        elif self.accounts:
+            self._task = asyncio.create_task(self._refresh())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        await self.stack.close()
+
+    @property
+    def is_tcp(self) -> bool:
+        return self.protocol == "tcp"
+
+    async def way(self) -> Flow | Target:
+        """Return where requests go, once it can be used."""
+        await self._is_up.wait()
+        return self.flow or self.target
+
+    def way_now(self) -> Flow | Target:
+        return self.flow or self.target
+
+    # Registrations.
+
+    def contact(self, account: str) -> str:
+        if not self.is_tcp:
+            return f"<sip:{account}@{HOST}:{self.port}>"
+        if not self.is_phone:
+            return f"<sip:{account}@{HOST}:{self.port};transport=tcp>"
+        if account in ("xa", "xb"):  # another address with each connection, but the same device
+            instance = f"urn:uuid:00000000-0000-4000-8000-00000000{account.encode().hex()}"
+            port = 40_000 + self._connections
+            return f'<sip:{account}@10.8.7.6:{port};transport=tcp>;reg-id=1;+sip.instance="<{instance}>"'
+        return f"<sip:{account}@10.8.7.6:5062;transport=tcp>"
+
+    async def register(self, account: str, *, contact: bool = True) -> Response:
+        aor = f"sip:{account}@{DOMAIN}"
+
+        def make(extra: list[tuple[str, str]]) -> Request:
+            self._cseq += 1
+            headers = [
+                ("Max-Forwards", "70"), ("From", f"<{aor}>;tag={self.stack.random_token()}"), ("To", f"<{aor}>"),
+                ("Call-ID", f"reg-{account}-{self.port}"), ("CSeq", f"{self._cseq} REGISTER"), *extra,
+            ]  # fmt: skip
+            if contact:
+                headers += [("Contact", self.contact(account)), ("Expires", "3600")]
+            return Request("REGISTER", f"sip:{DOMAIN}", headers)
+
+        response = await self._ask(make(self.credentials(account)))
+        if response.status == 401:
+            if (
+                account in self._challenges
+                and "stale=true" not in (response.headers.get("WWW-Authenticate") or "").lower()
+            ):
+                self.ledger.fault("registration", account, "a nonce was forgotten")
+            self._challenges[account] = (response.headers.get_all("WWW-Authenticate"), 0)
+            response = await self._ask(make(self.credentials(account)))
+        return response
+
+    def credentials(self, account: str) -> list[tuple[str, str]]:
+        if account not in self._challenges:
+            return []
+        challenges, count = self._challenges[account]
+        self._challenges[account] = (challenges, count + 1)
+        return [self.answer(account, challenges, "REGISTER", f"sip:{DOMAIN}", count + 1)]
+
+    def answer(
+        self, account: str, challenges: list[str], method: str, uri: str, count: int = 1
+    ) -> tuple[str, str]:
+        value = digest.answer(
+            challenges, method, uri, account, lambda realm, algorithm: digest.ha1(account, realm, PASSWORD, algorithm),
+            self.stack.random_token(), count,
+        )  # fmt: skip
+        assert value is not None
+        return "Authorization", value
+
+    async def _ask(self, request: Request) -> Response:
+        exchange = Exchange()
+        self.stack.send_request(request, self.way_now(), exchange)
+        return await exchange.final
+
+    async def _refresh(self) -> None:
+        """Register all accounts anew, one after the other."""
+        while True:
+            for account in self.accounts:
+                await asyncio.sleep(REFRESH / len(self.accounts))
+                response = await self.register(account)
+                self.ledger.counts["registrations refreshed"] += 1
+                if response.status != 200:
+                    self.ledger.fault(
+                        "registration", account, f"refused: {response.status} {response.reason}"
+                    )
+
+    async def _stay_connected(self) -> None:
+        while True:
+            if self.flow is None or self.flow.is_closed:
+                self._is_up.clear()
+                try:
+                    self.flow = await self.transport.connect((HOST, self.load.port))
+                    self._connections += 1
+                    response = await self.register(self.accounts[0])
+                except OSError:
+                    self.flow = None
+                else:
+                    if response.status == 200:
+                        self._is_up.set()
+                    elif not response.local:
+                        self.ledger.fault(
+                            "registration", self.accounts[0], f"refused: {response.status} {response.reason}"
+                        )
+            await asyncio.sleep(0.2)
+
+    # What comes in.
+
+    def compare(self, data: bytes) -> None:
+        """Check that a CSeq number is never used again for something else (RFC 3261 §12.2.1.1)."""
+        match = _IDENTITY.search(data)
+        if match is None:
+            return
+        key = (match[1], match[2])
+        known = self._seen.setdefault(key, hash(data))
+        if known != hash(data):
+            self.ledger.fault("cseq", match[1].decode(), f"{match[2].decode()} came again with other content")
+
+    def take(self, incoming: Incoming) -> bool:
+        request = incoming.request
+        tag = request.to_tag
+        if tag is not None:
+            end = self.ends.get(tag)
+            if end is not None and end.dialog is not None and end.dialog.call_id == request.call_id:
+                end.take(incoming)
+            elif request.method != "ACK":
+                incoming.reply_statelessly(481)
+            return True
+        if request.method == "INVITE":
+            self._invited(incoming)
+        elif request.method != "ACK":
+            incoming.respond(200 if request.method == "OPTIONS" else 481)
+        return True
+
+    def _invited(self, incoming: Incoming) -> None:
+        request = incoming.request
+        plan = self.load.plans.get(int(request.headers.get("X-Chaos", "-1") or -1))
+        account = request.request_uri.user or ""
+        if plan is None:
+            incoming.respond(404)
+            return
+        ends = plan.callees.setdefault(account, [])
+        behaviour = plan.behaviours.get(account)
+        if behaviour is None or not behaviour.may_ring:
+            self.ledger.fault("invite", plan, f"{account} should not have rung")
+            incoming.respond(486)
+        elif ends:
+            self.ledger.fault("invite", plan, f"{account} rang again: {ends[0].call_id}, {request.call_id}")
+            incoming.respond(486)
+        else:
+            ends.append(Callee(self, plan, account, incoming))
+
+    def _stray(self, response: Response, flow: Flow) -> None:
+        """Acknowledge a 2xx that comes late; one phone in five does not bother."""
+        end = self.ends.get(response.from_tag or "")
+        if end is not None and response.is_success and response.cseq.method == "INVITE" and end.plan.id % 5:
+            end.acknowledge_again()

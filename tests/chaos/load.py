@@ -1,0 +1,146 @@
+"""The load, the kills, and the count."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .audit import audit
+from .ledger import Ledger, Outage
+from .line import Line
+from .plans import ACCOUNTS, CALLERS, DIALPLANS, TCP_PHONES, UDP_PHONES, Plan, make_plan
+from .process import FIRST_PORT, HOST, LAST_PORT, SwitchProcess
+from .talk import live
+
+__all__ = ["Load", "Options"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What can be chosen: calls a second, kills, the mean time between them and the longest talk, in seconds.
+
+    The signals take turns. `kinds` leaves out all other kinds of calls.
+    """
+
+    rate: float = 200.0
+    kills: int = 20
+    interval: float = 7.0
+    seed: int = 1
+    signals: tuple[signal.Signals, ...] = (signal.SIGKILL,)
+    kinds: tuple[str, ...] = ()
+    longest: float = 12.0
+    patience: float = 150.0
+    is_quiet: bool = False
+
+
+class Load:
+    """One run; `run` returns the ledger."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.ledger = Ledger()
+        self.dice = random.Random(options.seed)
+        self.plans: dict[int, Plan] = {}
+        ports = _free_ports(options.seed)
+        self.port = next(ports)
+        self._callers = [Line(self, next(ports), ()) for _ in range(2)]
+        self._trunk = Line(self, next(ports), (), "tcp", is_phone=False)
+        phones = [Line(self, next(ports), UDP_PHONES[first::3]) for first in range(3)]
+        on_tcp = [Line(self, next(ports), (account,), "tcp") for account in TCP_PHONES]
+        self.lines = [*self._callers, self._trunk, *phones, *on_tcp]
+        self._homes = {account: line for line in self.lines for account in line.accounts}
+        self._calls: set[asyncio.Task[None]] = set()
+
+    def line_of(self, plan: Plan) -> Line:
+        """Return the socket that a caller has."""
+        if plan.account is not None and plan.account not in CALLERS:
+            return self._homes[plan.account]
+        return self._trunk if plan.is_tcp else self._callers[plan.id % 2]
+
+    async def run(self) -> Ledger:
+        """Do everything, and count."""
+        self.switch = await asyncio.to_thread(SwitchProcess, self.port, DIALPLANS, ACCOUNTS)
+        try:
+            await self.switch.launch()
+            for line in self.lines:
+                await line.open()
+            generator = asyncio.create_task(self._generate())
+            await self._kill_again_and_again()
+            generator.cancel()
+            self._say(f"waiting for {len(self._calls)} calls to end")
+            _, late = (
+                await asyncio.wait(self._calls, timeout=self.options.patience) if self._calls else (None, ())
+            )
+            for task in late:
+                self.ledger.fault("ending", task.get_name(), "did not come to its end")
+                task.cancel()
+            await audit(self)
+        finally:
+            for line in self.lines:
+                await line.close()
+            await asyncio.to_thread(self.switch.close)
+        return self.ledger
+
+    async def _generate(self) -> None:
+        started, number = time.monotonic(), 0
+        while True:
+            behind = (time.monotonic() - started) * self.options.rate - number
+            for _ in range(int(behind)):
+                plan = self.plans[number] = make_plan(
+                    number, self.dice, self.options.kinds, self.options.longest
+                )
+                task = asyncio.create_task(live(self, plan), name=str(plan))
+                self._calls.add(task)
+                task.add_done_callback(self._ended)
+                number += 1
+            await asyncio.sleep(max(0.002, 0.5 / self.options.rate))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            raise RuntimeError("the load driver has a fault") from task.exception()
+
+    async def _kill_again_and_again(self) -> None:
+        options = self.options
+        await asyncio.sleep(options.interval)
+        for number in range(options.kills):
+            outage = Outage(time.monotonic())
+            self.ledger.outages.append(outage)
+            going_on = len(self._calls)
+            await self.switch.end(options.signals[number % len(options.signals)])
+            await asyncio.sleep(self.dice.uniform(0.0, 0.5))
+            await self.switch.launch()
+            outage.until = time.monotonic()
+            self._say(
+                f"kill {number + 1} of {options.kills}: {going_on} calls, away for {outage.until - outage.since:.1f} s"
+            )
+            await asyncio.sleep(options.interval * self.dice.uniform(0.6, 1.4))
+
+    def _say(self, text: str) -> None:
+        if not self.options.is_quiet:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _free_ports(seed: int) -> Iterator[int]:
+    count = LAST_PORT - FIRST_PORT + 1
+    for offset in range(count):
+        port = FIRST_PORT + (seed * 17 + offset) % count
+        if _is_free(port, socket.SOCK_DGRAM) and _is_free(port, socket.SOCK_STREAM):
+            yield port
+
+
+def _is_free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,56 @@
+"""The switch as a process, killed and started again while the phones go on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from interop.harness import DOMAIN, PASSWORD, RunningSwitch
+from interop.harness.switch import HOST
+
+__all__ = ["DOMAIN", "FIRST_PORT", "HOST", "LAST_PORT", "PASSWORD", "SwitchProcess"]
+
+FIRST_PORT, LAST_PORT = 5300, 5399
+
+
+class SwitchProcess(RunningSwitch):
+    """A switch with its data folder that does not stay dead."""
+
+    def __init__(self, port: int, plans: Mapping[str, str], accounts: Iterable[tuple[str, str, str]]) -> None:
+        super().__init__()
+        self.port = port
+        self.set_dialplans(plans)
+        self.add_accounts(accounts)
+
+    async def launch(self) -> None:
+        """Start it and wait until it answers."""
+        await asyncio.to_thread(self.start, LOG__LEVEL="warning")
+
+    async def end(self, how: signal.Signals) -> None:
+        """End it, and wait until it is gone."""
+        await asyncio.to_thread(self.stop, how)
+
+    def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
+        """Ask the database."""
+        connection = sqlite3.connect(self.data / "sipwright.db", timeout=10)
+        connection.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in connection.execute(query, arguments)]
+        finally:
+            connection.close()
+
+    def tracebacks(self) -> list[str]:
+        """Return the complaints in the log."""
+        found = []
+        for line in self.log_text().splitlines():
+            if line.startswith("{"):
+                event = json.loads(line)
+                if event.get("level") in ("error", "critical") or "exception" in event:
+                    found.append(f"{event['event']}: {event.get('exception', event.get('error', ''))[-400:]}")
+            elif "Error" in line or "Traceback" in line:
+                found.append(line)
+        return found

@@ -1,0 +1,26 @@
+"""A short form of `make chaos`: a small load, two kills with a clean stop in between; see the package."""
+
+from __future__ import annotations
+
+from signal import SIGKILL, SIGTERM
+
+import pytest
+
+from .load import Load, Options
+
+
+@pytest.mark.timeout(240)
+async def test_no_call_is_lost_when_the_switch_ends():
+    options = Options(
+        rate=10.0,
+        kills=3,
+        interval=4.0,
+        seed=3,
+        signals=(SIGKILL, SIGTERM, SIGKILL),
+        longest=3.0,
+        is_quiet=True,
+    )
+    ledger = await Load(options).run()
+
+    assert ledger.lost == 0, ledger.report()
+    assert ledger.counts["calls"] > 60
