@@ -1,0 +1,156 @@
+"""The two servers that are measured, each started the way its users start it, on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+HOST = "127.0.0.1"
+
+
+class Server:
+    """A process with a folder of its own."""
+
+    name = ""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.folder = Path(tempfile.mkdtemp(prefix="sipwright-bench-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process at the head of the family."""
+        assert self._process is not None
+        return self._process.pid
+
+    def launch(self, command: list[str], **variables: str) -> None:
+        """Start it, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=log, env={**os.environ, **variables}
+            )
+        try:
+            wait(self._answers, f"{self.name} answers")
+        except BaseException:
+            self.close()
+            raise
+
+    def log(self) -> str:
+        """What it has said."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def close(self) -> None:
+        """End it, and remove its folder."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise SystemExit(f"{self.name} ended at once:\n{self.log()[-2000:]}")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.settimeout(0.2)
+            probe.connect((HOST, self.port))
+            port = probe.getsockname()[1]
+            lines = [
+                f"OPTIONS sip:{HOST}:{self.port} SIP/2.0",
+                f"Via: SIP/2.0/UDP {HOST}:{port};branch=z9hG4bKping{time.monotonic_ns()};rport",
+                "From: <sip:ping@elsewhere.example>;tag=1",
+                f"To: <sip:{HOST}>",
+                f"Call-ID: ping{time.monotonic_ns()}",
+                "CSeq: 1 OPTIONS",
+                "Max-Forwards: 70",
+                "Content-Length: 0",
+            ]
+            try:
+                probe.send(("\r\n".join(lines) + "\r\n\r\n").encode())
+                return b" 200 " in probe.recv(4096)
+            except OSError:
+                return False
+
+
+class Sipwright(Server):
+    """`sipwright run`, with everything in SQLite; its users are imported with the command line."""
+
+    name = "sipwright"
+
+    def start(self, users: int) -> None:
+        """Start it with accounts u0, u1, ... and `service`."""
+        names = [*(f"u{number}" for number in range(users)), "service"]
+        accounts = self.folder / "accounts.csv"
+        accounts.write_text("".join(f"{name},secret\n" for name in names))
+        self._run("init", "--admin", "root", "--password", "very secret")
+        self._run("account", "import", str(accounts))
+        listen = json.dumps([f"{HOST}:{self.port}"])
+        self.launch([*self._command("run")], SIPWRIGHT_SIP__UDP=listen, SIPWRIGHT_SIP__TCP="[]")
+
+    def _run(self, *arguments: str) -> None:
+        subprocess.run(
+            self._command(*arguments), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [
+            str(Path(sys.executable).with_name("sipwright")),
+            *arguments,
+            "--data",
+            str(self.folder / "data"),
+        ]
+
+
+class Kamailio(Server):
+    """Kamailio from Debian as a registrar and proxy, with its bindings in memory; it takes any user."""
+
+    name = "kamailio"
+
+    def start(self, users: int) -> None:
+        """Start it; the users need not be known to it."""
+        program = self.program()
+        assert program is not None
+        listen = f"udp:{HOST}:{self.port}"
+        size = ["-m", "512", "-M", "16"]
+        self.launch(
+            [
+                program,
+                "-f",
+                str(HERE / "kamailio.cfg"),
+                "-E",
+                "-DD",
+                *size,
+                "-l",
+                listen,
+                "-Y",
+                str(self.folder),
+            ]
+        )
+
+    @staticmethod
+    def program() -> str | None:
+        """Return where it is installed, if it is."""
+        return shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
+def wait(ask: Callable[[], bool], what: str, patience: float = 60.0) -> None:
+    """Ask until the answer is yes."""
+    deadline = time.monotonic() + patience
+    while not ask():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{what}: not within {patience:g} s")
+        time.sleep(0.02)
