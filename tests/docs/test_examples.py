@@ -1,0 +1,156 @@
+"""The examples of the guides run as they stand there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sipwright.services.dialplan import check_script, compile_rules, read_rules
+from sipwright.services.dialplan.functions import FUNCTIONS, STORE_FUNCTIONS
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = (DOCS / "dialplans.md").read_text()
+FROM_RUBY = (DOCS / "from-ruby.md").read_text()
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+EXAMPLES = {
+    name[1]: source for source in blocks(FROM_RUBY, "python") if (name := re.match(r"# ([\w-]+)\n", source))
+}
+
+
+@pytest.mark.parametrize("source", blocks(GUIDE, "python") + blocks(FROM_RUBY, "python"))
+def test_every_example_passes_the_check(source):
+    assert check_script(source) == []
+
+
+def test_the_rules_of_the_guide_are_rules():
+    (rules,) = blocks(GUIDE, "toml")
+
+    assert check_script(compile_rules(read_rules(rules))) == []
+
+
+def test_the_guide_names_every_function():
+    missing = [name for name in FUNCTIONS if f"`{name}(" not in GUIDE]
+    missing += [name for name in STORE_FUNCTIONS if f"`store.{name}(" not in GUIDE]
+
+    assert missing == ["log"] or missing == []
+
+
+def example(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.dialplan(EXAMPLES[name])
+
+
+@example("speed-dials")
+@pytest.mark.parametrize(
+    ("to", "dialled"), [("1", "300@example.net"), ("2", "bob@local"), ("0035312345", "0035312345@blueface")]
+)
+def test_speed_dials(call, to, dialled):
+    assert call(to=to).dialled == [dialled]
+
+
+@example("normalising")
+@pytest.mark.parametrize(
+    ("to", "dialled"),
+    [
+        ("2345678", ["+35312345678@blueface"]),
+        ("012345678", ["+35312345678@blueface"]),
+        ("0035312345678", ["+35312345678@blueface"]),
+        ("01135312345678", ["+35312345678@blueface"]),
+        ("+442071234567", ["+442071234567@blueface"]),
+        ("*98", ["*98@blueface"]),
+    ],
+)
+def test_numbers_are_written_the_same_way(call, to, dialled):
+    assert call(to=to).dialled == dialled
+
+
+@example("normalising")
+def test_what_is_no_number_is_refused(call):
+    assert (call(to="0").status, call(to="0").reason) == (603, "Wrong number")
+
+
+@example("providers")
+@pytest.mark.parametrize(
+    ("to", "dialled"), [("#1300", "300@blueface"), ("1800123", "1800123@tollfree"), ("300", "300@backup")]
+)
+def test_a_provider_by_prefix(call, to, dialled):
+    assert call(to=to).dialled == [dialled]
+
+
+@example("failover")
+def test_a_second_provider_unless_the_first_said_busy(call, provider):
+    provider("blueface").unreachable()
+    provider("backup").answers()
+
+    assert call(to="300").dialled == ["300@blueface", "300@backup"]
+
+
+@example("failover")
+def test_busy_is_busy(call, provider):
+    provider("blueface").busy()
+
+    assert (call(to="300").status, call(to="300").dialled) == (486, ["300@blueface"])
+
+
+@example("caller-name")
+@pytest.mark.parametrize(("caller", "name"), [("35312345", "The Bakery"), ("44207", "Zoë"), ("44208", "")])
+def test_the_name_of_the_caller(call, effect, caller, name):
+    effect("http_get", "https://names.example/?q=44207").returns({"name": "Zoë"})
+    effect("http_get", "https://names.example/?q=44208").raises("OSError", "no answer")
+    made = call(caller, to="alice", direction="in")
+
+    assert f'from_name="{name}"' in made.dialled[0]
+
+
+@example("blocking")
+@pytest.mark.parametrize(
+    ("direction", "caller", "to", "status", "dialled"),
+    [
+        ("in", "anonymous", "alice", 603, 0),
+        ("in", "44207", "alice", 603, 0),
+        ("in", "44208", "alice", 480, 1),
+        ("out", "alice", "0044900000", 503, 0),
+        ("out", "alice", "004487100000", 503, 0),
+        ("out", "alice", "00442000000", 480, 1),
+    ],
+)
+def test_calls_that_are_not_wanted(
+    call, script_store, phone, provider, direction, caller, to, status, dialled
+):
+    phone("alice").unavailable()
+    provider("blueface").unavailable()
+    script_store["blocked 44207"] = True
+    made = call(caller, to=to, direction=direction)
+
+    assert (made.status, len(made.dialled)) == (status, dialled)
+
+
+@example("enum-first")
+def test_enum_comes_first(call, effect, provider):
+    effect("enum_lookup", "35312345678").returns(None, "sip:bob@example.net")
+    provider("example.net").unreachable()
+
+    assert call(to="012345678").dialled == ["<sip:bob@example.net>", "+35312345678@blueface"]
+
+
+@example("one-after-the-other")
+def test_several_places(call, phone):
+    phone("bob").rings()
+
+    assert call(to="300").dialled == ["bob@local", "00353861234567@blueface"]
+
+
+@example("time-of-day")
+@pytest.mark.parametrize(
+    ("at", "status"), [("2026-11-20 12:00", 200), ("2026-11-20 23:00", 480), ("2026-11-22 12:00", 480)]
+)
+def test_time_of_day(call, phone, at, status):
+    phone("bob").answers()
+
+    assert call(to="300", at=at, timezone="Europe/Dublin").status == status
