@@ -8,10 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from interop.harness import RunningSwitch
 
 pytest_plugins = ["pytester"]
+
+# How fast a machine makes up examples says nothing about the project.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 PACKAGES = {
     "sipp": "sip-tester",

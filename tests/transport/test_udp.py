@@ -16,7 +16,7 @@ def phone():
 
 
 async def receive(phone):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         ready = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_reader(phone.fileno(), ready.set)

@@ -93,7 +93,7 @@ class Baresip:
         text = json.dumps({"command": command, "params": params, "token": command}).encode()
         self._connection.sendall(b"%d:%s," % (len(text), text))
 
-    def wait_for(self, kind: str, count: int = 1, patience: float = 10.0) -> dict[str, Any]:
+    def wait_for(self, kind: str, count: int = 1, patience: float = 40.0) -> dict[str, Any]:
         """Wait until it has told of an event `count` times, and return the last of them."""
         deadline = time.monotonic() + patience
         while True:

@@ -53,7 +53,7 @@ def is_listening(host: str, port: int, protocol: str = "udp") -> bool:
     return False
 
 
-def until(ask: Callable[[], T], what: str, patience: float = 5.0, pause: float = 0.02) -> T:
+def until(ask: Callable[[], T], what: str, patience: float = 30.0, pause: float = 0.02) -> T:
     """Ask again and again until the answer is truthy, and return it."""
     deadline = time.monotonic() + patience
     while not (answer := ask()):

