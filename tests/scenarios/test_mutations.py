@@ -114,7 +114,7 @@ def in_step(switch):
 def answers(phone):
     """Tell whether an OPTIONS is answered."""
     try:
-        return phone.options(1.0).status == 200
+        return phone.options(20.0).status == 200
     except TimeoutError:
         return False
 
