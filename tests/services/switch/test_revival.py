@@ -220,6 +220,23 @@ def test_a_stale_200_that_nobody_acknowledges_does_not_end_the_call(bench, alice
     assert "BYE" not in bob.methods()
 
 
+def test_a_200_that_an_earlier_process_saw_acknowledged_is_repeated_and_ends_nothing(
+    bench, alice, bob, talking
+):
+    """An ACK that carries nothing is not stored; a phone that does not repeat it is asked whether it is there."""
+    bench.restart()
+    assert alice.statuses()[-1] == 200
+
+    for _ in range(35):
+        bench.run(1)
+        for phone in (alice, bob):
+            if phone.methods()[-1:] == ["OPTIONS"]:
+                phone.answer(phone.last("OPTIONS"), 200)
+
+    assert "OPTIONS" in alice.methods()
+    assert "BYE" not in alice.methods() + bob.methods()
+
+
 def test_a_phone_has_a_moment_to_repeat_its_answer_before_its_ring_time_ends(bench, alice, bob):
     alice.invite()
     bob.answer(bob.last("INVITE"), 180)

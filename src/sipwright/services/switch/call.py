@@ -200,10 +200,10 @@ class Call(Durable):
             if response.is_success:
                 self.repeat_until_acknowledged(self.caller, bytes(response))
 
-    def repeat_until_acknowledged(self, leg: Leg, success: bytes) -> None:
+    def repeat_until_acknowledged(self, leg: Leg, success: bytes, *, is_revived: bool = False) -> None:
         """Repeat a 2xx that `leg` was sent until its ACK comes (RFC 3261 §13.3.1.4)."""
         if leg.flow is not None and leg.state is LegState.ANSWERED:
-            timed_out = partial(self.never_acknowledged, leg)
+            timed_out = partial(self.perhaps_acknowledged if is_revived else self.never_acknowledged, leg)
             leg.repeater = self.switch.stack.layer.repeat(success, leg.flow, timed_out, self.switch.clock())
 
     def _end_setup(self, outcome: Outcome, by: str) -> None:
@@ -388,6 +388,12 @@ class Call(Durable):
         """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""
         leg.told = None
         self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408)
+        self.settle()
+
+    def perhaps_acknowledged(self, leg: Leg) -> None:
+        """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
+        leg.told = None
+        probe_ends(self)
         self.settle()
 
     def timer(self, name: str) -> None:

@@ -66,9 +66,9 @@ def take_ack(call: Call, leg: Leg, ack: Request) -> None:
         leg.repeater.stop()
         leg.repeater = None
     leg.told = leg.invite = None
-    call.changed()
     crossing, leg.crossing = leg.crossing, None
     if crossing is not None:
+        call.changed()
         crossing.acknowledged(ack)
     elif leg is call.caller and call.peer is not None and call.peer.ack is None:
         peer = call.peer

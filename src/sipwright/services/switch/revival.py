@@ -171,11 +171,11 @@ def _revive_dialog(call: Call, leg: Leg) -> None:
     if leg.told is not None and leg.state is LegState.ANSWERED:
         switch.stack.restore_server(_answered(leg.told), flow, None, leg.told)
         if now < leg.told_at + MEMORY:
-            call.repeat_until_acknowledged(leg, leg.told)
+            call.repeat_until_acknowledged(leg, leg.told, is_revived=True)
         else:
             leg.told = None  # the peer has long forgotten that it asked, so that no ACK means nothing
-    if leg.ack is not None and leg.state is LegState.ANSWERED and call.caller.told is not None:
-        switch.send_in_dialog(leg, leg.ack)
+    if leg.ack is not None and leg.state is LegState.ANSWERED and now < (leg.answered_at or 0.0) + MEMORY:
+        switch.send_in_dialog(leg, leg.ack)  # a copy does no harm, and without any the peer hangs up
     if leg.asking is None and leg.state is LegState.HANGING_UP:
         call.say_goodbye(leg)
 
