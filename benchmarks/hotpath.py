@@ -222,7 +222,7 @@ async def main() -> None:
         node = Node(settings, store, b"secret")
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(10_000, 10, 100)
         bench = Bench(node, writer, arguments.profile)
         for number in range(arguments.rounds):
             measure(bench, arguments.users, (number + 1) * arguments.users)

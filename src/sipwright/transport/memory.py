@@ -33,6 +33,10 @@ class MemorySnapshot:
     sent: int
 
 
+def _nothing() -> None:
+    """Do what a cancelled event does."""
+
+
 class Event:
     """Something that will happen on the network, unless it is cancelled."""
 
@@ -43,8 +47,9 @@ class Event:
         self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Let it not happen."""
+        """Let it not happen, and let go of whatever it was for."""
         self.is_cancelled = True
+        self.callback = _nothing
 
 
 class MemoryNetwork:

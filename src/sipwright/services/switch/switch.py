@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import structlog
 
@@ -28,6 +28,7 @@ from .crossing import take_ack, take_request
 from .crossing_headers import SOURCE_HEADER, unknown_extensions
 from .destinations import Destinations
 from .durable import Handle
+from .ended import EndedCall
 from .hunt import RING_TIME, Hunt
 from .leg import Callee, Caller, Destination, Leg
 from .message import deliver_message, send_text
@@ -120,6 +121,8 @@ class Switch:
         self._active: Counter[int] = Counter()
         self._revived: list[Revived] = []
         self.returns = Returns(self, destinations.locations)
+        # A leg asks its call for more than this one knows, but only while requests can still find the leg.
+        self._ended = cast(Call, EndedCall(self))
 
     # The pipeline step.
 
@@ -272,6 +275,8 @@ class Switch:
         call.disarm_all()
         for leg in (call.caller, *call.legs):
             self._legs.pop(leg.local_tag, None)
+            leg.call = self._ended
+        call.script = None
         user_id = call.identity.user_id
         self._active[user_id] -= 1
         if not self._active[user_id]:
@@ -399,7 +404,7 @@ class Switch:
         )
         return None if value is None else (answered, value)
 
-    def start(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
+    def start(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
         """Send a request that has its Via already, in a transaction of its own."""
         return self.stack.start_client(request, flow, user)
 

@@ -1,0 +1,72 @@
+"""What is left of a call when both its ends and the database have heard that it is over.
+
+Its transactions linger for half a minute (RFC 3261 §17, RFC 6026 §7), and hand what comes late to the legs. Those
+point here instead of at the call, so that a call and its legs do not hold each other: they are freed at once, and
+not by a search through the whole memory that would hold up everybody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sipwright.sip import ParseError, Response
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerTransaction
+
+if TYPE_CHECKING:
+    from .leg import Callee, Leg
+    from .switch import Switch
+
+__all__ = ["EndedCall"]
+
+ELSEWHERE = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
+
+
+class EndedCall:
+    """Answers for every call that is over; has the methods of a call that transactions reach."""
+
+    __slots__ = ("switch",)
+
+    def __init__(self, switch: Switch) -> None:
+        self.switch = switch
+
+    def when_stored(self, action: Callable[[], object]) -> None:
+        """Do it now: nothing of the call is to be stored any more."""
+        action()
+
+    def caller_cancelled(self, cancel: ServerTransaction | None) -> None:
+        """Answer a CANCEL that comes too late (RFC 3261 §9.2)."""
+        if cancel is not None:
+            cancel.accept(self.switch.clock())
+
+    def refusal_arrived(self) -> None:
+        """Take the ACK to the final response: nobody waits for it."""
+
+    def acknowledge_failure(self, transaction: ClientInvite) -> None:
+        """Send the ACK to a final response other than 2xx."""
+        transaction.acknowledge(self.switch.clock())
+
+    def callee_responded(self, leg: Callee, response: Response) -> None:
+        """Acknowledge a 2xx that comes again; one of another phone behind a proxy is hung up (RFC 3261 §13.2.2.4)."""
+        flow = leg.flow
+        if flow is None or not response.is_success:
+            return
+        if leg.ack is not None and leg.dialog is not None and leg.dialog.remote_tag == response.to_tag:
+            flow.send(leg.ack)
+            return
+        invite = leg.transaction.request if leg.transaction is not None else leg.invite
+        if invite is None:
+            return
+        try:
+            dialog = Dialog.as_uac(invite, response)
+        except ParseError:
+            return
+        switch = self.switch
+        ack = dialog.make_request("ACK", via=switch.new_via(flow), contact=None, cseq=leg.invite_cseq)
+        flow.send(bytes(ack))
+        bye = dialog.make_request("BYE", via=switch.new_via(flow), contact=None, headers=ELSEWHERE)
+        switch.start(bye, flow, None)
+
+    def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
+        """Take the response to a BYE that was answered before."""
