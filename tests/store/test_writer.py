@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,17 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from sipwright.sip.errors import Reject
-from sipwright.store import BindingRow, CallRow, CdrRow, ExecutionRow, JournalRow, Store, StoreBusy, Writer
+from sipwright.store import (
+    BindingRow,
+    CallRow,
+    CdrRow,
+    ExecutionRow,
+    JournalRow,
+    Store,
+    StoreBusy,
+    Writer,
+    sqlite_writer,
+)
 from sipwright.store.sqlite_checkpoint import Checkpointer
 from sipwright.store.sqlite_writer import SqliteCommitter
 from sipwright.store.writer import Batch
@@ -384,6 +395,89 @@ async def test_a_postgres_committer_stops_in_the_middle_of_an_outage():
     assert writer.snapshot().under_way == 1
 
 
+# --- in the loop, or in the thread ---
+
+
+@pytest.fixture
+def places(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the threads in which batches were committed."""
+    places: list[str] = []
+
+    def run(*arguments: Any) -> None:
+        places.append(threading.current_thread().name)
+        really_run(*arguments)
+
+    really_run = sqlite_writer._run
+    monkeypatch.setattr(sqlite_writer, "_run", run)
+    monkeypatch.setattr(sqlite_writer, "_SLOW", 60.0)
+    return places
+
+
+LOOP, THREAD = "MainThread", "store-writer"
+
+
+async def commit(store: Store, name: str) -> None:
+    store.writer.put("call", name, call(name))
+    await store.writer.drain()
+
+
+async def test_sqlite_commits_in_the_loop_while_that_is_quick(
+    sqlite_url: str, key_file: Path, places: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    store = await Store.open(sqlite_url, key_file)
+    await commit(store, "first")  # the thread opens the database and gets ready
+    await commit(store, "quick")
+    monkeypatch.setattr(sqlite_writer, "_SLOW", -1.0)
+    await commit(store, "slow")
+    await commit(store, "after a slow one")
+
+    assert places == [THREAD, LOOP, LOOP, THREAD]
+    stored = {row.id for row in await store.load_calls("node1")}
+    assert stored == {"first", "quick", "slow", "after a slow one"}
+    await store.close()
+
+
+async def test_a_sync_is_never_waited_for_by_the_loop(sqlite_url: str, key_file: Path, places: list[str]):
+    store = await Store.open(sqlite_url, key_file, synchronous="full")
+    await commit(store, "first")
+    await commit(store, "second")
+
+    assert places == [THREAD, THREAD]
+    await store.close()
+
+
+async def test_the_commit_that_begins_the_log_anew_is_left_to_the_thread(
+    sqlite_url: str, key_file: Path, places: list[str]
+):
+    store = await Store.open(sqlite_url, key_file)
+    await commit(store, "first")
+    checkpointer = store.writer._committer._checkpointer
+    checkpointer.has_folded = True
+    await commit(store, "second")
+    await commit(store, "third")
+
+    assert places == [THREAD, THREAD, LOOP]
+    assert not checkpointer.has_folded
+    await store.close()
+
+
+async def test_a_lock_of_another_process_is_waited_for_by_the_thread(
+    sqlite_url: str, key_file: Path, tmp_path: Path, places: list[str]
+):
+    store = await Store.open(sqlite_url, key_file)
+    await commit(store, "first")
+    other = sqlite3.connect(tmp_path / "sipwright.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    store.writer.put("call", "second", call("second"))
+    await until(lambda: len(places) == 3)
+    other.execute("COMMIT")
+    other.close()
+    await store.writer.drain()
+
+    assert places == [THREAD, LOOP, THREAD]
+    await store.close()
+
+
 # --- checkpoints ---
 
 
@@ -396,12 +490,12 @@ def test_the_log_is_folded_back_while_commits_go_on(tmp_path: Path):
     connection.execute("CREATE TABLE t (x)")
     checkpointer = Checkpointer(path)
     connection.execute("INSERT INTO t VALUES (1)")
-    checkpointer.committed(4_000, connection)
+    checkpointer.count(4_000)
     deadline = time.monotonic() + 30.0
     while not checkpointer.has_folded and time.monotonic() < deadline:
         connection.execute("SELECT * FROM t").fetchall()
     connection.execute("INSERT INTO t VALUES (2)")
-    checkpointer.committed(1, connection)
+    checkpointer.fold_rest(connection)
     _, frames, folded = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     before = Path(f"{path}-wal").stat().st_size
     connection.execute("INSERT INTO t VALUES (3)")
@@ -414,9 +508,7 @@ def test_the_log_is_folded_back_while_commits_go_on(tmp_path: Path):
 
 def test_a_checkpoint_that_fails_is_left_to_the_writer_to_report(tmp_path: Path):
     checkpointer = Checkpointer(tmp_path / "gone" / "x.db")
-    with sqlite3.connect(":memory:") as connection:
-        checkpointer.committed(4_000, connection)
+    checkpointer.count(4_000)
     checkpointer.close()
-    connection.close()
 
     assert not checkpointer.has_folded

@@ -1,8 +1,8 @@
 """Folds SQLite's write-ahead log back into the file, beside the writer rather than in its way.
 
 A checkpoint syncs the disk, and on a slow one that takes longer than a phone wants to wait for its 200.  So
-the bulk is done here, in a thread and a connection of its own, while commits go on; the writer itself folds
-only what has come meanwhile, which is little, so that the log can begin anew.
+the bulk is done here, in a thread and a connection of its own, while commits go on; the writer thread itself
+folds only what has come meanwhile, which is little, so that the log can begin anew.
 """
 
 from __future__ import annotations
@@ -30,12 +30,15 @@ class Checkpointer:
         self._thread = threading.Thread(target=self._run, name="store-checkpoint", daemon=True)
         self._thread.start()
 
-    def committed(self, rows: int, connection: sqlite3.Connection) -> None:
-        """Count rows; called by the writer, between two commits, with its own connection."""
+    def fold_rest(self, connection: sqlite3.Connection) -> None:
+        """Fold what has come since the bulk was; for the writer thread, whose next commit begins the log anew."""
         if self.has_folded:
             self.has_folded = False
             connection.execute(CHECKPOINT)
             self._rows = 0
+
+    def count(self, rows: int) -> None:
+        """Count rows that were committed."""
         self._rows += rows
         if self._rows >= _ROWS:
             self._rows = 0

@@ -1,8 +1,12 @@
-"""Commits batches to SQLite: one thread, one plain connection, the fewest trips into the library.
+"""Commits batches to SQLite: at once in the loop while that is quick, else in a thread, which may wait.
 
-Each trip gives the interpreter lock away and has to win it back from the loop, so a batch of one kind is a
-single statement that commits by itself.  Waiting for the lock happens here as well; checkpoints are made
-by ``sqlite_checkpoint.py``.
+A commit writes to the log and syncs nothing, which takes some 50 microseconds; handing it to a thread and hearing of
+it costs more than that.  Whatever takes long is left to the thread: the lock that another process holds, the sync
+when the log begins anew after a checkpoint (``sqlite_checkpoint.py``), a fault, and everything for a while once the
+disk was slow.  There is one batch at a time, so order is kept whoever commits it.
+
+Each trip into the library gives the interpreter lock away and has to win it back, so a batch of one kind is a single
+statement that commits by itself.
 """
 
 from __future__ import annotations
@@ -25,6 +29,9 @@ __all__ = ["SqliteCommitter"]
 
 _CACHE_KB = 65_536
 _BUSY_SECONDS = 5.0
+# A commit in the loop that took so many seconds sends the next ones to the thread, for so many seconds.
+_SLOW = 0.01
+_RESPITE = 10.0
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 # Errors that the same rows will cause again, as opposed to those of the file or the disk.
@@ -41,17 +48,20 @@ _Statement = tuple[str, list[Any]]
 
 
 class SqliteCommitter:
-    """The writer thread."""
+    """Two connections, one for the loop and one for the writer thread, which are never used at the same time."""
 
     def __init__(self, path: Path, synchronous: str = "normal") -> None:
         self.failing_since: float | None = None
         self._path = path
         self._synchronous = synchronous
+        self._syncs = synchronous != "normal"
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._connection: sqlite3.Connection | None = None
         self._checkpointer: Checkpointer | None = None
+        self._near: sqlite3.Connection | None = None
+        self._near_from = 0.0
 
     def start(self, on_done: Callable[[Batch], None]) -> None:
         """Get ready."""
@@ -60,14 +70,44 @@ class SqliteCommitter:
         self._thread.start()
 
     def submit(self, batch: Batch) -> None:
-        """Begin to commit a batch."""
-        self._queue.put(batch)
+        """Commit a batch now, or begin to."""
+        if self._commit_here(batch):
+            self._on_done(batch)
+        else:
+            self._queue.put(batch)
 
     async def close(self) -> None:
         """Stop, and give up a batch that cannot be committed."""
         self._stopping.set()
+        self._leave_near()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _commit_here(self, batch: Batch) -> bool:
+        """Commit in the loop; False when the batch is left to the thread."""
+        checkpointer, started_at = self._checkpointer, self._loop.time()
+        if checkpointer is None or checkpointer.has_folded or started_at < self._near_from or self._syncs:
+            return False
+        try:
+            if self._near is None:
+                self._near = self._open(timeout=0.0)
+            _run(self._near, _statements(batch.rows))
+        except Exception:  # the thread meets it too, and has the time to say so
+            self._near_from = started_at + _RESPITE
+            self._leave_near()
+            return False
+        checkpointer.count(batch.size)
+        if self._loop.time() - started_at > _SLOW:
+            self._near_from = started_at + _RESPITE
+        return True
+
+    def _leave_near(self) -> None:
+        near, self._near = self._near, None
+        if near is not None:
+            try:
+                near.close()  # and so rolls back
+            except sqlite3.Error:
+                pass
 
     def _run(self) -> None:
         while (batch := self._queue.get()) is not None:
@@ -106,13 +146,15 @@ class SqliteCommitter:
 
     def _commit(self, batch: Batch) -> None:
         connection = self._connection or self._connect()
+        if self._checkpointer is not None:
+            self._checkpointer.fold_rest(connection)
         try:
             _run(connection, _statements(batch.rows))
         except _ROW_ERRORS:
             _roll_back(connection)
             self._commit_one_by_one(connection, batch)
         if self._checkpointer is not None:
-            self._checkpointer.committed(batch.size, connection)
+            self._checkpointer.count(batch.size)
 
     def _commit_one_by_one(self, connection: sqlite3.Connection, batch: Batch) -> None:
         """Save what can be saved of a batch of which the database has refused some row."""
@@ -129,16 +171,20 @@ class SqliteCommitter:
         connection.execute("COMMIT")
 
     def _connect(self) -> sqlite3.Connection:
+        connection = self._open(timeout=_BUSY_SECONDS)
+        if self._checkpointer is None:
+            self._checkpointer = Checkpointer(self._path)
+        self._connection = connection
+        return connection
+
+    def _open(self, timeout: float) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=1_024
+            self._path, timeout=timeout, isolation_level=None, cached_statements=1_024
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        if self._checkpointer is None:
-            self._checkpointer = Checkpointer(self._path)
-        self._connection = connection
         return connection
 
     def _disconnect(self) -> None:

@@ -1,4 +1,4 @@
-"""Group commit: what running nodes write, many rows to a transaction, without ever making the loop wait.
+"""Group commit: what running nodes write, many rows to a transaction, without making the loop wait for a disk.
 
 ``put`` only notes a row.  The first one after a pause is committed at the end of the loop's iteration, later
 ones are gathered for some milliseconds; one batch is under way at a time, so order is kept.  How a batch
