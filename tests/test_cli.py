@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
+import typer
 
 from sipwright import cli
 
@@ -22,29 +24,42 @@ def test_help_is_given_at_once_and_without_the_heavy_libraries():
     assert "call detail records" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        [],
-        ["init"],
-        ["bindings"],
-        ["calls"],
-        ["cdrs"],
-        *(["account", name] for name in ("add", "set", "list", "show", "remove", "import")),
-        *(["dialplan", name] for name in ("set", "list", "show", "check", "remove")),
-        *(["provider", name] for name in ("add", "list", "show", "remove")),
-        *(["user", name] for name in ("add", "list", "password", "remove")),
-        *(["domain", name] for name in ("add", "set", "list", "remove")),
-        *(["key", name] for name in ("rotate", "forget")),
-    ],
-    ids=" ".join,
-)
-def test_every_command_has_help(path: list[str], capsys: pytest.CaptureFixture[str]):
+def commands(group=None, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    group = group or typer.main.get_command(cli.app)
+    return [
+        found
+        for name, command in group.commands.items()
+        for found in (commands(command, (*path, name)) if hasattr(command, "commands") else [(*path, name)])
+    ]
+
+
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_command_takes_a_data_folder_and_shows_an_example(
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+):
     assert cli.run([*path, "--help"]) == 0
 
     out = capsys.readouterr().out
     assert out.startswith(f"Usage: {' '.join(['sipwright', *path])} ")
-    assert path[:1] == [] or path == ["dialplan", "check"] or "--data DIR" in out
+    assert "--data DIR" in out
+    assert "\n  Example:\n" in out or "\n  Examples:\n" in out
+    if path[-1] in ("list", "show", "check", "bindings", "calls", "cdrs", "trace") and "rules" not in path:
+        assert "--json" in out
+
+
+@pytest.mark.parametrize("path", sorted({path[:-1] for path in commands()}), ids=" ".join)
+def test_the_list_of_commands_says_everything_in_one_line_each(
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+):
+    assert cli.run([*path, "--help"]) == 0
+
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]):
+    assert cli.run(["--version"]) == 0
+
+    assert capsys.readouterr().out == f"sipwright {metadata.version('sipwright')}\n"
 
 
 def test_nothing_at_all_shows_the_help(capsys: pytest.CaptureFixture[str]):

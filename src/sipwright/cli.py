@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -26,6 +28,24 @@ app = typer.Typer(
     epilog="Every command takes --data DIR (default: $SIPWRIGHT_DATA, else ./data) and works while the "
     "switch runs; what it changes reaches the switch within 2 seconds.",
 )
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"sipwright {metadata.version('sipwright')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Take the options that stand before the command."""
+
+
 app.command()(init.init)
 app.command("run")(run_switch)
 app.add_typer(account.app)

@@ -148,12 +148,10 @@ def test_files_that_cannot_be_imported(command):
     assert "Is a directory" in command.fails("account", "import", str(command.folder))
 
 
-def test_an_import_reads_standard_input_and_shows_progress(command, monkeypatch: pytest.MonkeyPatch):
+def test_an_import_reads_standard_input(command, monkeypatch: pytest.MonkeyPatch):
     lines = "".join(f"u{number},p{number}\n" for number in range(5_000))
     monkeypatch.setattr("sys.stdin", io.StringIO(lines))
     assert command.ok("account", "import", "-").startswith("5000 added")
-
-    assert command.err == "imported 5000 of 5000 accounts\n"
 
 
 def test_commands_work_while_the_switch_writes(command):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,6 +58,30 @@ def test_several_mistakes_are_listed_and_the_first_is_the_error(command, file: P
 
 def test_a_right_script_passes_the_check(command, file: Path):
     assert command.ok("dialplan", "check", str(file)) == f"{file}: nothing wrong\n"
+
+
+def test_a_stored_dialplan_is_checked_by_its_name(command, file: Path, monkeypatch: pytest.MonkeyPatch):
+    command.ok("dialplan", "set", "main", str(file))
+    monkeypatch.delenv("SIPWRIGHT_DATA")
+
+    assert command.ok("dialplan", "check", "main", "--data", str(command.folder)) == "main: nothing wrong\n"
+    assert "no dialplan 'other'" in command.fails("dialplan", "check", "other", "--data", str(command.folder))
+
+
+def test_mistakes_are_listed_as_json(command, file: Path):
+    assert command.json("dialplan", "check", str(file)) == {"plan": str(file), "problems": []}
+    file.write_text("respond(nothing)\n")
+
+    assert command.fails("dialplan", "check", str(file), "--json") == f"{file} has 1 mistake"
+    (problem,) = json.loads(command.out)["problems"]
+    assert (problem["file"], problem["line"]) == (str(file), 1)
+
+
+def test_rules_are_checked_as_the_script_that_they_become(command, tmp_path: Path):
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\naction = "sing"\n')
+
+    assert "rule 1: action" in command.fails("dialplan", "check", str(rules))
 
 
 def test_a_script_may_come_from_standard_input(command, monkeypatch: pytest.MonkeyPatch):

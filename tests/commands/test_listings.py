@@ -49,6 +49,7 @@ def test_cdrs_are_listed_newest_first_and_by_age(command, database: sqlite3.Conn
     database.commit()
 
     new, old = (line.split() for line in command.ok("cdrs").splitlines()[1:])
+    assert (new[-1], old[-1]) == ("new", "old")
     assert ("sip:b@x" in new, "486" in new, "1:05" in new) == (True, True, False)
     assert ("b@local" in old, "200" in old, "1:05" in old) == (True, True, True)
     assert [row["call_id"] for row in command.json("cdrs")] == ["new", "old"]

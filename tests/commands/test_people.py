@@ -19,6 +19,19 @@ def test_users_are_added_listed_and_removed(command):
     assert "is the last admin" in command.fails("user", "remove", "admin")
 
 
+def test_users_are_changed_in_what_is_given(command):
+    command.ok("user", "add", "carol", "--password", "x")
+
+    assert command.ok("user", "set", "carol", "--timezone", "Europe/Dublin") == "changed carol\n"
+    command.ok("user", "set", "carol", "--role", "admin")
+    carol = command.json("user", "list")[1]
+    assert (carol["role"], carol["timezone"]) == ("admin", "Europe/Dublin")
+    command.ok("user", "set", "carol", "--role", "user")
+    assert "is the last admin" in command.fails("user", "set", "admin", "--role", "user")
+    assert "not a role" in command.fails("user", "set", "carol", "--role", "king")
+    assert "not a time zone" in command.fails("user", "set", "carol", "--timezone", "Europe/Nowhere")
+
+
 def test_domains_are_added_changed_listed_and_removed(command):
     assert command.ok("domain", "add", "Example.NET", "--algorithm", "SHA-256") == "added example.net\n"
     assert command.ok("domain", "set", "example.net", "--default") == "changed example.net\n"

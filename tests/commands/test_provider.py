@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sipwright.store import Administration
+
 
 def test_providers_are_added_listed_shown_and_removed(command):
     added = command.ok(
@@ -49,3 +51,42 @@ def test_a_provider_belongs_to_a_user(command):
     assert [row["user"] for row in command.json("provider", "list", "--user", "carol")] == ["carol"]
     assert "remove it first" in command.fails("provider", "add", "blueface", *arguments)
     assert "Missing option '--server'" in command.fails("provider", "add", "x", status=2)
+
+
+def test_a_provider_is_changed_in_what_is_given(command):
+    command.ok(
+        "provider", "add", "blueface", "--server", "s", "--username", "u", "--password", "p", "--realm", "r"
+    )
+    before = command.json("provider", "show", "blueface")
+
+    assert (
+        command.ok("provider", "set", "blueface", "--register", "--password", "new") == "changed blueface\n"
+    )
+    assert command.json("provider", "show", "blueface") == {**before, "register": True}
+    command.ok(
+        "provider", "set", "blueface", "--server", "t:5070", "--username", "v", "--realm", "", "--proxy", "edge",
+        "--auth-username", "w", "--from", "sip:353@b", "--no-register", "--disable",
+    )  # fmt: skip
+    assert command.json("provider", "show", "blueface") == {
+        **before,
+        "server": "t:5070",
+        "username": "v",
+        "realm": None,
+        "proxy": "edge",
+        "auth_username": "w",
+        "from": "sip:353@b",
+        "enabled": False,
+    }
+    assert "without spaces" in command.fails("provider", "set", "blueface", "--server", "a b")
+
+
+async def test_the_new_password_of_a_provider_is_stored(command):
+    store = await Administration.open(
+        f"sqlite:///{command.folder}/sipwright.db", command.folder / "sipwright.key"
+    )
+    try:
+        await store.add_provider("blueface", server="s", username="u", password="old")
+        changed = await store.change_provider("blueface", password="new")
+        assert (changed.password, changed.username) == ("new", "u")
+    finally:
+        await store.close()

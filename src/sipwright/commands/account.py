@@ -16,6 +16,7 @@ from sipwright.commands.common import (
     Json,
     Owner,
     OwnerFilter,
+    Progress,
     ask_password,
     group,
     print_json,
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from sipwright.store import Account, AccountSpec, Administration
 
 __all__ = ["app"]
-
-# Lines of progress in a log file, rather than on a terminal.
-_REPORT_EVERY = 5_000
 
 app = group("account", "SIP accounts: what phones register as.")
 
@@ -103,7 +101,7 @@ def set_(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Change an account: only what is given.
+    """Change what is given of an account.
 
     An empty text takes a dialplan away.
 
@@ -129,7 +127,12 @@ def set_(
 
 @app.command(name="list")
 def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) -> None:
-    """List accounts."""
+    """List accounts.
+
+    \b
+    Example:
+      sipwright account list --user carol
+    """
 
     async def work(store: Administration) -> list[dict[str, Any]]:
         return await _described(store, await store.list_accounts(user))
@@ -155,7 +158,12 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
 
 @app.command()
 def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: Data = None) -> None:
-    """Show an account and where it can be reached now."""
+    """Show an account and where its phones are.
+
+    \b
+    Example:
+      sipwright account show alice@sip.example.org --json
+    """
 
     async def work(store: Administration) -> dict[str, Any]:
         account = await store.find_account(name, domain)
@@ -179,7 +187,12 @@ def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: D
 
 @app.command()
 def remove(name: Name, domain: DomainOption = None, data: Data = None) -> None:
-    """Remove an account and its bindings."""
+    """Remove an account and its bindings.
+
+    \b
+    Example:
+      sipwright account remove alice
+    """
 
     async def work(store: Administration) -> Account:
         return await store.remove_account(name, domain)
@@ -194,13 +207,18 @@ def import_(
     domain: DomainOption = None,
     data: Data = None,
 ) -> None:
-    """Add or change many accounts: name,password[,user,out,in] on each line.
+    """Add or change many accounts from a file.
 
+    Each line is name,password[,user,out,in].
     The whole file is checked first, and nothing is imported when a line is wrong. Accounts that exist get
     the password and the dialplans of their line. A first line that begins with "name,password" is a heading.
 
     \b
-    Example file:
+    Example:
+      sipwright account import phones.csv
+
+    \b
+    phones.csv:
       name,password,user,out,in
       1001,Cq7-frosty,,main,
       1002@sip.example.org,p4-lantern,carol,main,reception
@@ -209,7 +227,7 @@ def import_(
 
     async def work(store: Administration) -> str:
         started_at = time.monotonic()
-        result = await store.import_accounts(specs, user=user, domain=domain, progress=_progress)
+        result = await store.import_accounts(specs, user=user, domain=domain, progress=Progress("imported"))
         seconds = time.monotonic() - started_at
         return f"{result.added} added, {result.changed} changed in {seconds:.1f} s"
 
@@ -252,14 +270,6 @@ def _specs(lines: Iterable[str]) -> Iterator[AccountSpec]:
             )
     except csv.Error as error:
         raise CommandError(f"line {reader.line_num}: {error}; check its quotes") from None
-
-
-def _progress(done: int, total: int) -> None:
-    text = f"imported {done} of {total} accounts"
-    if sys.stderr.isatty():
-        typer.echo(f"\r{text}", err=True, nl=done == total)
-    elif done % _REPORT_EVERY == 0:
-        typer.echo(text, err=True)
 
 
 async def _described(store: Administration, accounts: list[Account]) -> list[dict[str, Any]]:

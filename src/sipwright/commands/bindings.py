@@ -18,12 +18,20 @@ __all__ = ["bindings"]
 def bindings(
     user: OwnerFilter = None,
     account: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this account: NAME, or NAME@DOMAIN.")
+        str | None, typer.Option("--account", metavar="NAME", help="Only this account: NAME, or NAME@DOMAIN.")
     ] = None,
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """List registered phones: the contact of each, the socket it registered from, and the seconds left."""
+    """List registered phones.
+
+    Shown are the contact of each, the socket that it registered from, and the seconds left.
+
+    \b
+    Examples:
+      sipwright bindings --account alice
+      sipwright bindings --json | jq length
+    """
 
     async def work(store: Administration) -> list[dict[str, Any]]:
         return await store.list_bindings(user, account)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,9 +30,9 @@ def call_test(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every message in full.")] = False,
     data: Data = None,
 ) -> None:
-    """Place a test call through the running switch, and check everything about it.
+    """Place and check a real test call.
 
-    Two simulated phones register with digest, and one calls the other through a dialplan. The phones pretend to
+    Two simulated phones register with the running switch, and one calls the other through a dialplan. They pretend to
     be behind NATs of their own, with private addresses in their SDP. The call is answered, put on hold, taken back,
     turned to video by the phone that was called, and hung up by it.
 
@@ -63,6 +64,9 @@ def call_test(
         f"is it running? start it with 'sipwright run{shown}' "
         "(settings in the environment must be the same for both)"
     )
+
+    if sys.stderr.isatty():
+        typer.echo("calling; this takes about three seconds", err=True)
 
     async def work(store: Administration) -> Report:
         return await _unless_stopped(rehearse(store, place, hint))

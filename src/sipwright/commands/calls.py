@@ -14,7 +14,14 @@ __all__ = ["calls"]
 
 
 def calls(user: OwnerFilter = None, as_json: Json = False, data: Data = None) -> None:
-    """List the calls in progress, the oldest first."""
+    """List the calls in progress, the oldest first.
+
+    'sipwright trace CALL' shows what one of them does.
+
+    \b
+    Example:
+      sipwright calls --user carol
+    """
 
     async def work(store: Administration) -> list[dict[str, Any]]:
         return await store.list_calls(user)

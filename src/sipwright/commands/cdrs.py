@@ -28,15 +28,27 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def cdrs(
     user: OwnerFilter = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many, the newest first.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest first.")
+    ] = 50,
     since: Annotated[
         str | None,
-        typer.Option(metavar="AGE", help="Only those begun since then, such as 30m, 12h or 7d ago."),
+        typer.Option(
+            "--since", metavar="AGE", help="Only those begun since then, such as 30m, 12h or 7d ago."
+        ),
     ] = None,
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """List call detail records: one for each leg, the newest first."""
+    """List call detail records, the newest first.
+
+    There is one for each leg of a call: number 0 is the caller. 'sipwright trace CALL' shows what a call did.
+
+    \b
+    Examples:
+      sipwright cdrs --since 1h
+      sipwright cdrs --limit 100000 --json > cdrs.json
+    """
     earliest = None if since is None else time.time() - age(since)
 
     async def work(store: Administration) -> list[dict[str, Any]]:
@@ -57,10 +69,11 @@ def cdrs(
             row["reason"],
             _talked(row),
             row["hung_up_by"],
+            row["call_id"],
         )
         for row in rows
     )
-    heads = ("started", "leg", "direction", "from", "to", "status", "reason", "talked", "hung up by")
+    heads = ("started", "leg", "direction", "from", "to", "status", "reason", "talked", "hung up by", "call")
     print_table(heads, cells, "no calls have been recorded yet")
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Json",
     "Owner",
     "OwnerFilter",
+    "Progress",
     "ask_password",
     "clock",
     "data_dir",
@@ -98,6 +99,34 @@ def ask_password(given: str | None, what: str) -> str:
     if sys.stdin.isatty():
         return str(typer.prompt(what, hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")
+
+
+class Progress:
+    """Says on standard error how far a long piece of work is: once it has taken a second, and then each second.
+
+    On a terminal it is one line that is written over; in a log file a line each ten seconds.
+    """
+
+    def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._clock = clock
+        self._is_terminal = sys.stderr.isatty()
+        self._due = clock() + 1.0
+        self._is_open = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take note of how much is done."""
+        now = self._clock()
+        is_over = done >= total and self._is_open
+        if now < self._due and not is_over:
+            return
+        self._due = now + (1.0 if self._is_terminal else 10.0)
+        text = f"{self._what}: {done} of {total}"
+        if self._is_terminal:
+            self._is_open = not is_over
+            typer.echo(f"\r{text}", err=True, nl=is_over)
+        else:
+            typer.echo(text, err=True)
 
 
 def print_json(value: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,13 +22,14 @@ from sipwright.commands.common import (
 from sipwright.commands.dialplan_replay import replay_
 from sipwright.commands.dialplan_rules import app as rules
 from sipwright.commands.dialplan_try import try_
+from sipwright.commands.scripts import Plan, plan_of, read_text
 
 if TYPE_CHECKING:
     from sipwright.store import Administration, Dialplan
 
 __all__ = ["app"]
 
-app = group("dialplan", "Dialplans: Python scripts that decide where calls go.")
+app = group("dialplan", "Python scripts that decide where calls go.")
 app.command(name="try")(try_)
 app.add_typer(rules)
 app.command(name="replay")(replay_)
@@ -40,18 +40,18 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The script, or - for
 
 @app.command(name="set")
 def set_(name: Name, file: File, user: Owner = None, data: Data = None) -> None:
-    """Save a script as the next version of a dialplan, and make it live.
+    """Save a script as a dialplan, live at once.
 
-    The script is checked first, and is not saved when something is wrong with it. Calls that run already
-    stay with the version they began with.
+    It becomes the next version of the dialplan. It is checked first, and is not saved when something is wrong with
+    it. Calls that run already stay with the version they began with.
 
     \b
     Examples:
       sipwright dialplan set main main.py
       sipwright dialplan show main --version 3 | sipwright dialplan set main -
     """
-    source = _read(file)
-    _refuse_problems(file, source)
+    source = read_text(file)
+    _refuse(_problems(str(file), source))
 
     async def work(store: Administration) -> int:
         return await store.set_dialplan(user, name, source)
@@ -60,16 +60,38 @@ def set_(name: Name, file: File, user: Owner = None, data: Data = None) -> None:
 
 
 @app.command()
-def check(file: File) -> None:
-    """Check a script, without saving it: its syntax, and the types and names that it uses."""
-    source = _read(file)
-    _refuse_problems(file, source)
-    typer.echo(f"{file}: nothing wrong")
+def check(plan: Plan, user: Owner = None, as_json: Json = False, data: Data = None) -> None:
+    """Check a script, without saving it.
+
+    Its syntax is checked, and the types and names that it uses; nothing of it is run. PLAN is a file (- for standard
+    input, .toml for rules), or the name of a stored dialplan, such as one that was saved by an older release.
+
+    Exit status: 0 if nothing is wrong with it, 1 otherwise.
+
+    \b
+    Examples:
+      sipwright dialplan check main.py
+      sipwright dialplan check main --data /srv/sipwright
+    """
+    found = plan_of(plan, user, data)
+    problems = _problems(plan, found.plan.source)
+    if as_json:
+        print_json({"plan": plan, "problems": problems})
+        if problems:
+            raise CommandError(f"{plan} has {len(problems)} mistake{'s' if len(problems) > 1 else ''}")
+    else:
+        _refuse(problems)
+        typer.echo(f"{plan}: nothing wrong")
 
 
 @app.command(name="list")
 def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) -> None:
-    """List dialplans with their live versions."""
+    """List dialplans with their live versions.
+
+    \b
+    Example:
+      sipwright dialplan list --user carol --json
+    """
 
     async def work(store: Administration) -> list[dict[str, Any]]:
         users = {found.id: found.name for found in await store.list_users()}
@@ -103,7 +125,13 @@ def show(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Print the script of a dialplan."""
+    """Print the script of a dialplan.
+
+    \b
+    Examples:
+      sipwright dialplan show main > main.py
+      sipwright dialplan show main --versions
+    """
 
     async def work(store: Administration) -> tuple[Dialplan, list[dict[str, Any]]]:
         live = await store.find_dialplan(name, user)
@@ -135,10 +163,15 @@ def rollback(
     user: Owner = None,
     data: Data = None,
 ) -> None:
-    """Make an older version of a dialplan live again.
+    """Make an older version live again.
 
     Calls that run already stay with the version they began with, and no version is lost: the next script that is
     saved gets the next number.
+
+    \b
+    Examples:
+      sipwright dialplan rollback main
+      sipwright dialplan rollback main 3
     """
 
     async def work(store: Administration) -> Dialplan:
@@ -149,7 +182,14 @@ def rollback(
 
 @app.command()
 def remove(name: Name, user: Owner = None, data: Data = None) -> None:
-    """Remove a dialplan that no account runs, with all its versions."""
+    """Remove a dialplan and its versions.
+
+    A dialplan that an account still names stays.
+
+    \b
+    Example:
+      sipwright dialplan remove main
+    """
 
     async def work(store: Administration) -> Dialplan:
         return await store.remove_dialplan(name, user)
@@ -157,27 +197,19 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
     typer.echo(f"removed {with_store(data, work).name}")
 
 
-def _read(file: Path) -> str:
-    try:
-        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except FileNotFoundError:
-        raise CommandError(f"there is no file {file}") from None
-    except IsADirectoryError:
-        raise CommandError(f"{file} is a folder; name the script in it") from None
-    try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError:
-        raise CommandError(f"{file} is not UTF-8 text; save it as UTF-8") from None
-
-
-def _refuse_problems(file: Path, source: str) -> None:
+def _problems(file: str, source: str) -> list[dict[str, Any]]:
     from sipwright.services.dialplan.check import check_script
 
-    problems = check_script(source)
+    return [
+        {"file": file, "line": one.line, "column": one.column, "message": one.message}
+        for one in check_script(source)
+    ]
+
+
+def _refuse(problems: list[dict[str, Any]]) -> None:
     if not problems:
         return
-    for problem in problems[1:]:
-        typer.echo(f"{file}:{problem.line}:{problem.column}: {problem.message}")
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more, listed above)" if len(problems) > 1 else ""
-    raise CommandError(f"{file}:{first.line}:{first.column}: {first.message}{more}")
+    first, *others = ("{file}:{line}:{column}: {message}".format(**one) for one in problems)
+    for other in others:
+        typer.echo(other)
+    raise CommandError(first + (f" (and {len(others)} more, listed above)" if others else ""))

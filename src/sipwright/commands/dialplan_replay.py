@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sipwright.commands.cdrs import age
-from sipwright.commands.common import Data, Json, Owner, clock, print_json, with_store
-from sipwright.commands.dialplan_try import read_script
+from sipwright.commands.common import Data, Json, Owner, Progress, clock, print_json, with_store
+from sipwright.commands.scripts import read_script
 
 if TYPE_CHECKING:
     from sipwright.store import Administration, Dialplan
@@ -38,7 +38,9 @@ def replay_(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Run recorded calls through a draft, and print those that would have gone elsewhere.
+    """Run recorded calls through a draft.
+
+    Those that would have gone elsewhere are printed.
 
     Nothing is sent: phones, providers and everything else that the script asked do again what they did then. Where
     a draft asks for what was not recorded, the output says so, and the phone in question rings and never answers.
@@ -87,8 +89,12 @@ def _replay(source: str, plan: Dialplan, domain: str, runs: list[RecordedRun]) -
     from sipwright.testing.stage import PretendedPlan, Stage
 
     draft = PretendedPlan(source, plan.name, plan.id, plan.user_id, 0)
+    progress = Progress("replayed")
+    replayed = []
     with Stage() as stage:
-        replayed = [replay(stage, draft, _recording(run, domain)) for run in runs]
+        for run in runs:
+            replayed.append(replay(stage, draft, _recording(run, domain)))
+            progress(len(replayed), len(runs))
     found = [one for one in replayed if one is not None]
     return found, len(replayed) - len(found)
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sipwright.commands.common import CommandError, Data, Owner, group, with_store
+from sipwright.commands.scripts import read_text
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
 
 __all__ = ["app"]
 
-app = group("rules", "Dialplans as lists of rules, in TOML; docs/dialplans.md has them all.")
+app = group("rules", "Dialplans as lists of rules, in TOML.")
 
-File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="The rules.")]
+File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="The rules, or - for standard input.")]
 
 
 @app.command(name="set")
@@ -26,9 +27,9 @@ def set_(
     user: Owner = None,
     data: Data = None,
 ) -> None:
-    """Turn rules into a script, and save it as the next version of a dialplan.
+    """Save rules as the next version of a dialplan.
 
-    'sipwright dialplan show NAME' prints that script.
+    They become a script, which 'sipwright dialplan show NAME' prints. docs/dialplans.md has all rules.
 
     \b
     Examples:
@@ -44,8 +45,15 @@ def set_(
 
 
 @app.command()
-def show(file: File) -> None:
-    """Print the script that rules become, without saving it."""
+def show(file: File, data: Data = None) -> None:
+    """Print the script that rules become, without saving it.
+
+    Nothing is looked up in the data folder.
+
+    \b
+    Example:
+      sipwright dialplan rules show rules.toml > main.py
+    """
     typer.echo(_compile(file), nl=False)
 
 
@@ -54,13 +62,7 @@ def _compile(file: Path) -> str:
     from sipwright.services.dialplan.rules import RulesError, compile_rules, read_rules
 
     try:
-        source = compile_rules(read_rules(file.read_text("utf-8")))
-    except FileNotFoundError:
-        raise CommandError(f"there is no file {file}") from None
-    except IsADirectoryError:
-        raise CommandError(f"{file} is a folder; name the rules in it") from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{file} is not UTF-8 text; save it as UTF-8") from None
+        source = compile_rules(read_rules(read_text(file, "rules")))
     except RulesError as error:
         raise CommandError(f"{file}: {error}") from None
     problems = check_script(source)

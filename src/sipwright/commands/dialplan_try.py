@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sipwright.commands.common import CommandError, Data, Json, Owner, print_json, with_store
+from sipwright.commands.common import CommandError, Data, Json, Owner, print_json
+from sipwright.commands.scripts import Plan, plan_of
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration, Dialplan
     from sipwright.testing.result import CallResult
     from sipwright.testing.stage import PretendedPlan, Setting
 
-__all__ = ["Plan", "plan_of", "read_script", "try_"]
-
-Plan = Annotated[str, typer.Argument(metavar="PLAN", help="A dialplan by name, or a file.")]
+__all__ = ["try_"]
 
 
 def try_(
@@ -57,7 +54,9 @@ def try_(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Run a script against pretended outcomes, without a phone, and print the way it goes.
+    """Try a script without a phone.
+
+    It runs against pretended outcomes, and the way it goes is printed.
 
     WHO is bob (a phone, or a provider of that name), bob@local, 353*@blueface or *. WHAT is a status or a word:
     busy, declines, answers, unavailable, not found, unreachable, unregistered, silent; before it 'rings 5 then' or
@@ -90,49 +89,6 @@ def try_(
         print_json(_json(result))
     else:
         typer.echo("\n".join(_lines(result, chosen, setting, took)))
-
-
-def plan_of(
-    plan: str, user: str | None, data: Path | None, version: int | None = None
-) -> tuple[PretendedPlan, str, str, str]:
-    """Return a script with its owner, the owner's time zone and the domain: a file, or a stored dialplan."""
-    from sipwright.testing.stage import PretendedPlan
-
-    path = Path(plan)
-    if path.suffix in (".py", ".toml") or "/" in plan or path.is_file():
-        return PretendedPlan(read_script(path), path.stem), "admin", "UTC", ""
-
-    async def work(store: Administration) -> tuple[Dialplan, str, str, str]:
-        found = await store.find_dialplan(plan, user, version)
-        owner = next(one for one in await store.list_users() if one.id == found.user_id)
-        domains = await store.list_domains()
-        default = next((domain.name for domain in domains if domain.is_default), "")
-        return found, owner.name, owner.timezone, default
-
-    found, owner, timezone, domain = with_store(data, work)
-    return (
-        PretendedPlan(found.source, found.name, found.id, found.user_id, found.version),
-        owner,
-        timezone,
-        domain,
-    )
-
-
-def read_script(path: Path) -> str:
-    """Read a script from a file, or the script that rules (``.toml``) become."""
-    from sipwright.services.dialplan import RulesError, compile_rules, read_rules
-
-    try:
-        text = path.read_text("utf-8-sig").replace("\r\n", "\n")
-        return compile_rules(read_rules(text)) if path.suffix == ".toml" else text
-    except FileNotFoundError:
-        raise CommandError(f"there is no file {path}") from None
-    except IsADirectoryError:
-        raise CommandError(f"{path} is a folder; name the script in it") from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{path} is not UTF-8 text; save it as UTF-8") from None
-    except RulesError as error:
-        raise CommandError(f"{path}: {error}") from None
 
 
 def _lines(result: CallResult, plan: PretendedPlan, setting: Setting, took: float) -> list[str]:

@@ -31,7 +31,12 @@ Algorithm = Annotated[
 
 @app.command()
 def add(name: Name, default: Default = False, algorithm: Algorithm = None, data: Data = None) -> None:
-    """Serve one more domain."""
+    """Serve one more domain.
+
+    \b
+    Example:
+      sipwright domain add sip.example.org --default
+    """
 
     async def work(store: Administration) -> Domain:
         await store.ensure_domains([name])
@@ -42,7 +47,13 @@ def add(name: Name, default: Default = False, algorithm: Algorithm = None, data:
 
 @app.command(name="set")
 def set_(name: Name, default: Default = False, algorithm: Algorithm = None, data: Data = None) -> None:
-    """Make a domain the default, or choose its digest algorithm."""
+    """Change what is given of a domain.
+
+    \b
+    Examples:
+      sipwright domain set sip.example.org --default
+      sipwright domain set sip.example.org --algorithm SHA-256
+    """
 
     async def work(store: Administration) -> Domain:
         return await store.change_domain(name, default=default, algorithm=algorithm)
@@ -52,7 +63,12 @@ def set_(name: Name, default: Default = False, algorithm: Algorithm = None, data
 
 @app.command(name="list")
 def list_(as_json: Json = False, data: Data = None) -> None:
-    """List the domains, the default one first."""
+    """List the domains, the default one first.
+
+    \b
+    Example:
+      sipwright domain list --json
+    """
 
     async def work(store: Administration) -> list[Domain]:
         return await store.list_domains()
@@ -72,7 +88,14 @@ def list_(as_json: Json = False, data: Data = None) -> None:
 
 @app.command()
 def remove(name: Name, data: Data = None) -> None:
-    """Stop serving a domain that has no accounts; take it out of sipwright.toml as well."""
+    """Stop serving a domain.
+
+    It must have no accounts. Take it out of sipwright.toml as well, or the next start serves it again.
+
+    \b
+    Example:
+      sipwright domain remove old.example.org
+    """
 
     async def work(store: Administration) -> Domain:
         return await store.remove_domain(name)

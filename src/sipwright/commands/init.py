@@ -41,13 +41,15 @@ def init(
             "[default: localhost; the machine's own addresses are served in any case]",
         ),
     ] = None,
-    admin: Annotated[str, typer.Option(metavar="NAME", help="Name of the first admin.")] = "admin",
+    admin: Annotated[str, typer.Option("--admin", metavar="NAME", help="Name of the first admin.")] = "admin",
     password: Annotated[
         str | None, typer.Option(metavar="P", help="The admin's password. [default: a random one, printed]")
     ] = None,
     data: Data = None,
 ) -> None:
-    """Make a data folder: settings, database, encryption key and the first admin.
+    """Make a data folder, or complete one.
+
+    It has the settings, the database, the encryption key and the first admin.
 
     A folder that exists is only completed: nothing in it is overwritten, and a database of an older version
     is brought up to date.

@@ -18,11 +18,15 @@ app = group("key", "The encryption key of the stored SIP passwords.")
 
 @app.command()
 def rotate(data: Data = None) -> None:
-    """Make a new key and encrypt everything with it.
+    """Make a new key, for all that is stored.
 
     A running switch takes it up by itself. The old key stays in the key file, so that older backups of the
     database open, until 'sipwright key forget'. When several nodes share a database, copy the new key file
     to all of them.
+
+    \b
+    Example:
+      sipwright key rotate
     """
     from sipwright.store.crypto import rotate_key_file
 
@@ -34,7 +38,14 @@ def rotate(data: Data = None) -> None:
 
 @app.command()
 def forget(data: Data = None) -> None:
-    """Remove the old keys, after making sure that nothing is encrypted with them any more."""
+    """Remove the old keys.
+
+    Before that, what is still encrypted with them is encrypted with the newest one.
+
+    \b
+    Example:
+      sipwright key forget
+    """
     from sipwright.store.crypto import forget_old_keys
 
     path = settings_of(data).key_file

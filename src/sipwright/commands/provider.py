@@ -24,39 +24,52 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("provider", "Providers: SIP services and trunks to call out through.")
+app = group("provider", "SIP services and trunks to call out through.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that dial strings use, as in 123@NAME.")]
+
+
+Username = Annotated[str, typer.Option("--username", metavar="U", help="Our user name there.")]
+Password = Annotated[
+    str | None,
+    typer.Option(
+        "--password",
+        metavar="P",
+        help="Our password there. [default: asked for, or read from standard input]",
+    ),
+]
+AuthUsername = Annotated[
+    str | None,
+    typer.Option(
+        "--auth-username", metavar="U", help="User name for authentication. [default: that of --username]"
+    ),
+]
+Realm = Annotated[
+    str | None,
+    typer.Option("--realm", metavar="R", help="Answer challenges of this realm only. [default: any]"),
+]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="URI", help="From of the calls we send, such as sip:35315551234@example.net."
+    ),
+]
+Proxy = Annotated[
+    str | None, typer.Option("--proxy", metavar="HOST[:PORT]", help="Send everything there first.")
+]
 
 
 @app.command()
 def add(
     name: Name,
-    server: Annotated[str, typer.Option(metavar="HOST[:PORT]", help="Where calls are sent.")],
-    username: Annotated[str, typer.Option(metavar="U", help="Our user name there.")],
-    password: Annotated[
-        str | None,
-        typer.Option(
-            metavar="P", help="Our password there. [default: asked for, or read from standard input]"
-        ),
-    ] = None,
-    auth_username: Annotated[
-        str | None,
-        typer.Option(metavar="U", help="User name for authentication. [default: that of --username]"),
-    ] = None,
+    server: Annotated[str, typer.Option("--server", metavar="HOST[:PORT]", help="Where calls are sent.")],
+    username: Username,
+    password: Password = None,
+    auth_username: AuthUsername = None,
     register: Annotated[bool, typer.Option("--register", help="Register there, to get calls.")] = False,
-    realm: Annotated[
-        str | None, typer.Option(metavar="R", help="Answer challenges of this realm only. [default: any]")
-    ] = None,
-    from_template: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="URI", help="From of the calls we send, such as sip:${fromuriuser}@example.net."
-        ),
-    ] = None,
-    outbound_proxy: Annotated[
-        str | None, typer.Option("--proxy", metavar="HOST[:PORT]", help="Send everything there first.")
-    ] = None,
+    realm: Realm = None,
+    from_template: From = None,
+    outbound_proxy: Proxy = None,
     user: Owner = None,
     data: Data = None,
 ) -> None:
@@ -85,9 +98,69 @@ def add(
     typer.echo(f"added {with_store(data, work).name}")
 
 
+@app.command(name="set")
+def set_(
+    name: Name,
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="HOST[:PORT]", help="Where calls are sent.")
+    ] = None,
+    username: Annotated[
+        str | None, typer.Option("--username", metavar="U", help="Our user name there.")
+    ] = None,
+    password: Annotated[
+        str | None, typer.Option("--password", metavar="P", help="Our password there.")
+    ] = None,
+    auth_username: AuthUsername = None,
+    register: Annotated[
+        bool | None, typer.Option("--register/--no-register", help="Whether to register there, to get calls.")
+    ] = None,
+    realm: Realm = None,
+    from_template: From = None,
+    outbound_proxy: Proxy = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
+    ] = None,
+    user: Owner = None,
+    data: Data = None,
+) -> None:
+    """Change what is given of a provider.
+
+    An empty text takes --auth-username, --realm, --from or --proxy away.
+
+    \b
+    Examples:
+      sipwright provider set blueface --password NEW
+      sipwright provider set blueface --proxy "" --no-register
+    """
+
+    async def work(store: Administration) -> Provider:
+        return await store.change_provider(
+            name,
+            user=user,
+            server=server,
+            username=username,
+            password=password,
+            auth_username=auth_username,
+            register=register,
+            realm=realm,
+            from_template=from_template,
+            outbound_proxy=outbound_proxy,
+            is_enabled=enabled,
+        )
+
+    typer.echo(f"changed {with_store(data, work).name}")
+
+
 @app.command(name="list")
 def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) -> None:
-    """List providers and how our registrations there stand; passwords are never shown."""
+    """List providers and our registrations there.
+
+    Passwords are never shown.
+
+    \b
+    Example:
+      sipwright provider list --json
+    """
 
     async def work(store: Administration) -> list[dict[str, Any]]:
         users = {found.id: found.name for found in await store.list_users()}
@@ -112,7 +185,14 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
 
 @app.command()
 def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = None) -> None:
-    """Show a provider; its password is never shown."""
+    """Show a provider and our registration there.
+
+    Its password is never shown.
+
+    \b
+    Example:
+      sipwright provider show blueface
+    """
 
     async def work(store: Administration) -> dict[str, Any]:
         users = {found.id: found.name for found in await store.list_users()}
@@ -133,7 +213,12 @@ def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = Non
 
 @app.command()
 def remove(name: Name, user: Owner = None, data: Data = None) -> None:
-    """Remove a provider."""
+    """Remove a provider.
+
+    \b
+    Example:
+      sipwright provider remove blueface
+    """
 
     async def work(store: Administration) -> Provider:
         return await store.remove_provider(name, user)

@@ -24,10 +24,9 @@ def run(data: Data = None) -> None:
     On first start in an empty folder it makes the settings, the database, the admin, and two accounts (alice and bob)
     with example dialplans, and says what to type into a phone. Calls in progress survive a restart, also after SIGKILL.
 
+    \b
     Examples:
-
       sipwright run
-
       SIPWRIGHT_SIP__UDP='["127.0.0.1:5070"]' sipwright run --data /srv/sipwright
     """
     from sipwright.commands.welcome import prepare, welcome

@@ -29,10 +29,18 @@ def trace(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Show what a call did: its script line by line, its legs, its messages, and why it ended as it did.
+    """Show what a call did, and why it ended so.
+
+    Its script line by line with times and results, its legs, and the SIP messages of all sides on one axis of time.
 
     Messages are kept for calls that run a dialplan; '[trace] calls = "all"' in the settings keeps those of
-    every call. They are about a second behind while a call goes on.
+    every call. They are about a second behind while a call goes on. 'sipwright calls' and 'sipwright cdrs' have the
+    ids of calls.
+
+    \b
+    Examples:
+      sipwright trace 5f0c1d7e
+      sipwright trace 5f0c1d7e --messages
     """
     from sipwright.commands.tracing.ladder import rungs
     from sipwright.store.calltraces import read_call

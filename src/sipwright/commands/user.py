@@ -39,11 +39,18 @@ Password = Annotated[
 def add(
     name: Name,
     password: Password = None,
-    role: Annotated[str, typer.Option(metavar="R", help="admin or user.")] = "user",
-    timezone: Annotated[str, typer.Option(metavar="TZ", help="Time zone, such as Europe/Dublin.")] = "UTC",
+    role: Annotated[str, typer.Option("--role", metavar="R", help="admin or user.")] = "user",
+    timezone: Annotated[
+        str, typer.Option("--timezone", metavar="TZ", help="Time zone, such as Europe/Dublin.")
+    ] = "UTC",
     data: Data = None,
 ) -> None:
-    """Add a user."""
+    """Add a user.
+
+    \b
+    Example:
+      sipwright user add carol --timezone Europe/Dublin
+    """
     secret = ask_password(password, f"password of {name}")
 
     async def work(store: Administration) -> User:
@@ -54,7 +61,12 @@ def add(
 
 @app.command(name="list")
 def list_(as_json: Json = False, data: Data = None) -> None:
-    """List users."""
+    """List users.
+
+    \b
+    Example:
+      sipwright user list --json
+    """
 
     async def work(store: Administration) -> list[User]:
         return await store.list_users()
@@ -77,9 +89,36 @@ def list_(as_json: Json = False, data: Data = None) -> None:
     print_table(("user", "role", "timezone", "since"), rows, "no users yet; run 'sipwright init'")
 
 
+@app.command(name="set")
+def set_(
+    name: Name,
+    role: Annotated[str | None, typer.Option("--role", metavar="R", help="admin or user.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", metavar="TZ", help="Time zone, such as Europe/Dublin.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Change what is given of a user.
+
+    \b
+    Example:
+      sipwright user set carol --timezone Europe/Vienna
+    """
+
+    async def work(store: Administration) -> User:
+        return await store.change_user(name, role=role, timezone=timezone)
+
+    typer.echo(f"changed {with_store(data, work).name}")
+
+
 @app.command()
 def password(name: Name, password: Password = None, data: Data = None) -> None:
-    """Give a user a new password."""
+    """Give a user a new password.
+
+    \b
+    Example:
+      sipwright user password carol
+    """
     secret = ask_password(password, f"new password of {name}")
 
     async def work(store: Administration) -> None:
@@ -91,7 +130,12 @@ def password(name: Name, password: Password = None, data: Data = None) -> None:
 
 @app.command()
 def remove(name: Name, data: Data = None) -> None:
-    """Remove a user who owns nothing any more."""
+    """Remove a user who owns nothing any more.
+
+    \b
+    Example:
+      sipwright user remove carol
+    """
 
     async def work(store: Administration) -> User:
         return await store.remove_user(name)

@@ -76,6 +76,10 @@ class Administration:
         """List every user."""
         return await self.database.read(users.read_all)
 
+    async def change_user(self, name: str, *, role: str | None = None, timezone: str | None = None) -> User:
+        """Change what is given of a user."""
+        return await self.database.write(lambda c: users.change(c, name, role, timezone))
+
     async def set_user_password(self, name: str, password: str) -> None:
         """Give a user a new web password."""
         password_hash = await asyncio.to_thread(users.hash_password, password)
@@ -246,6 +250,39 @@ class Administration:
             realm=realm,
             from_template=from_template,
             outbound_proxy=outbound_proxy,
+        )
+        return await self.database.write(work)
+
+    async def change_provider(
+        self,
+        name: str,
+        *,
+        user: str | None = None,
+        server: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        auth_username: str | None = None,
+        register: bool | None = None,
+        realm: str | None = None,
+        from_template: str | None = None,
+        outbound_proxy: str | None = None,
+        is_enabled: bool | None = None,
+    ) -> Provider:
+        """Change what is given of a provider; an empty text takes away what may be missing."""
+        work = partial(
+            providers.change,
+            keys=self.keys,
+            user=user,
+            name=name,
+            server=server,
+            username=username,
+            password=password,
+            auth_username=auth_username,
+            register=register,
+            realm=realm,
+            from_template=from_template,
+            outbound_proxy=outbound_proxy,
+            is_enabled=is_enabled,
         )
         return await self.database.write(work)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sipwright.store import tables, users
@@ -15,7 +15,7 @@ from sipwright.store.entities import Provider, provider_place
 from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
 from sipwright.store.names import provider_name, secret_text
 
-__all__ = ["add", "find", "read_all", "remove"]
+__all__ = ["add", "change", "find", "read_all", "remove"]
 
 _FIELDS = (
     "id",
@@ -72,6 +72,49 @@ def add(
             f"user {owner.name!r} has a provider {name!r} already; remove it first, or choose another name"
         ) from None
     record_change(connection, "provider", provider_id)
+    return find(connection, keys, user, name)
+
+
+def change(
+    connection: Connection,
+    keys: KeyRing,
+    user: str | None,
+    name: str,
+    *,
+    server: str | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    auth_username: str | None = None,
+    register: bool | None = None,
+    realm: str | None = None,
+    from_template: str | None = None,
+    outbound_proxy: str | None = None,
+    is_enabled: bool | None = None,
+) -> Provider:
+    """Change what is given and leave the rest; an empty text takes away what may be missing."""
+    provider = find(connection, keys, user, name)
+    optional = {
+        "auth_username": auth_username,
+        "realm": realm,
+        "from_template": from_template,
+        "outbound_proxy": outbound_proxy,
+    }
+    values: dict[str, Any] = {key: value or None for key, value in optional.items() if value is not None}
+    if server is not None:
+        values["server"] = _one_word(server, "server")
+    if username is not None:
+        values["username"] = _one_word(username, "username")
+    if password is not None:
+        place = provider_place(provider.user_id, provider.name)
+        values["password"] = keys.seal(secret_text(password).encode(), place)
+    if register is not None:
+        values["register"] = register
+    if is_enabled is not None:
+        values["is_enabled"] = is_enabled
+    if values:
+        row = tables.providers.c.id == provider.id
+        connection.execute(update(tables.providers).where(row).values(values))
+        record_change(connection, "provider", provider.id)
     return find(connection, keys, user, name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -15,7 +16,17 @@ from sipwright.store.entities import User
 from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
 from sipwright.store.names import secret_text, user_name
 
-__all__ = ["ROLES", "add", "check_password", "find", "hash_password", "read_all", "remove", "set_password"]
+__all__ = [
+    "ROLES",
+    "add",
+    "change",
+    "check_password",
+    "find",
+    "hash_password",
+    "read_all",
+    "remove",
+    "set_password",
+]
 
 ROLES = ("admin", "user")
 _COLUMNS = [tables.users.c[name] for name in ("id", "name", "role", "timezone", "created_at")]
@@ -43,18 +54,12 @@ def add(
     connection: Connection, name: str, password_hash: str, role: str = "user", timezone: str = "UTC"
 ) -> User:
     """Add a user."""
-    if role not in ROLES:
-        raise StoreError(f"{role!r} is not a role; use one of {', '.join(ROLES)}")
-    try:
-        ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise StoreError(f"{timezone!r} is not a time zone; write one such as Europe/Dublin") from None
     created_at = time.time()
     values = {
         "name": user_name(name),
         "password_hash": password_hash,
-        "role": role,
-        "timezone": timezone,
+        "role": _role(role),
+        "timezone": _timezone(timezone),
         "created_at": created_at,
     }
     try:
@@ -82,6 +87,22 @@ def read_all(connection: Connection) -> list[User]:
     return [User(*row) for row in connection.execute(select(*_COLUMNS).order_by(tables.users.c.id))]
 
 
+def change(connection: Connection, name: str, role: str | None, timezone: str | None) -> User:
+    """Change what is given and leave the rest; the last admin stays one."""
+    user = find(connection, name)
+    values: dict[str, Any] = {}
+    if role is not None:
+        values["role"] = _role(role)
+        if role != "admin":
+            _refuse_last_admin(connection, user)
+    if timezone is not None:
+        values["timezone"] = _timezone(timezone)
+    if values:
+        connection.execute(update(tables.users).where(tables.users.c.id == user.id).values(values))
+        record_change(connection, "user", user.id)
+    return find(connection, name)
+
+
 def set_password(connection: Connection, name: str, password_hash: str) -> None:
     """Give a user a new web password."""
     user = find(connection, name)
@@ -102,9 +123,27 @@ def remove(connection: Connection, name: str) -> User:
         owned = connection.scalar(select(func.count()).select_from(table).where(table.c.user_id == user.id))
         if owned:
             raise StoreError(f"user {name!r} still owns {owned} {what}; remove those first")
-    admins = connection.scalars(select(tables.users.c.id).where(tables.users.c.role == "admin")).all()
-    if list(admins) == [user.id]:
-        raise StoreError(f"{name!r} is the last admin; add another one first")
+    _refuse_last_admin(connection, user)
     connection.execute(delete(tables.users).where(tables.users.c.id == user.id))
     record_change(connection, "user", user.id)
     return user
+
+
+def _refuse_last_admin(connection: Connection, user: User) -> None:
+    admins = connection.scalars(select(tables.users.c.id).where(tables.users.c.role == "admin")).all()
+    if list(admins) == [user.id]:
+        raise StoreError(f"{user.name!r} is the last admin; add another one first")
+
+
+def _role(text: str) -> str:
+    if text not in ROLES:
+        raise StoreError(f"{text!r} is not a role; use one of {', '.join(ROLES)}")
+    return text
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise StoreError(f"{text!r} is not a time zone; write one such as Europe/Dublin") from None
+    return text
