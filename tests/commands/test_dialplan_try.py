@@ -78,6 +78,46 @@ def test_rules_are_tried_as_the_script_that_they_become(command, tmp_path):
     assert tried["status"] == 486
 
 
+def test_the_in_dialplan_of_an_account_runs_too_and_is_printed_indented(command, tmp_path):
+    script = tmp_path / "reception.py"
+    script.write_text('dial("bob@local", ring=5)\nrespond(486, "All Busy")\n')
+    command.ok("dialplan", "set", "reception", str(script))
+    command.ok("account", "add", "bob", "--password", "x", "--in", "reception")
+    out = tmp_path / "out.py"
+    out.write_text('dial("bob@local")\n')
+    arguments = ("dialplan", "try", str(out), "--answer", "bob: rings 2 then 480")
+
+    assert command.ok(*arguments).splitlines()[2:-2] == [
+        '              1 | dial("bob@local")',
+        "   0.000 s        dial bob@local, ringing for 180 s",
+        "                  | dialplan reception of bob",
+        '                  |               1 | dial("bob@local", ring=5)',
+        "                  |    0.000 s        dial bob@local, ringing for 5 s",
+        "                  |                   -> 480 Temporarily Unavailable after 2 s",
+        '                  |               2 | respond(486, "All Busy")',
+        "                  |    2.000 s        respond 486 All Busy",
+        "                  | 486 All Busy after 2 s: line 2 answered 486 All Busy",
+        "                  -> 486 All Busy after 2 s",
+    ]
+    (leg,) = command.json(*arguments)["legs"]
+    inner = leg["in_plan"]
+    assert (inner["dialplan"], inner["account"], inner["path"]) == ("reception", "bob", ["bob 480"])
+
+    other = tmp_path / "other.py"
+    other.write_text("respond(603)\n")
+    assert command.json(*arguments, "--in", f"bob: {other}")["path"] == ["bob 603"]
+    assert command.json(*arguments, "--in", "bob: none")["path"] == ["bob 480"]
+    assert command.json(*arguments, "--in", "bob: reception")["path"] == ["bob 486"]
+    assert "write ACCOUNT: PLAN" in command.fails(*arguments, "--in", "bob")
+
+
+def test_a_file_needs_no_data_folder(command, file, monkeypatch):
+    monkeypatch.delenv("SIPWRIGHT_DATA")
+    monkeypatch.chdir(file.parent / "..")
+
+    assert command.json("dialplan", "try", str(file), "--answer", "bob: 200")["status"] == 200
+
+
 def test_who_nobody_spoke_of_is_named(command, file):
     assert "(nothing was said about bob@local: it rang and nobody answered)" in command.ok(
         "dialplan", "try", str(file)

@@ -48,6 +48,22 @@ async def test_runs_come_with_their_journals_and_records(store: Store):
     assert runs[0].messages == []
 
 
+async def test_the_calls_that_legs_became_come_too(store: Store):
+    await store.set_dialplan(None, "out", "respond(480)\n")
+    await put_run(store, "outer", 30.0)
+    await put_run(store, "inner", 31.0, plan=2)
+    leg = CdrRow("call-outer", 1, "out", 7, 1, "sip:a", "sip:b", "b@local", "out", 1, 30.5, None, None, 33.0, 486,
+                 "Busy Here", "callee", "inner", "outer")  # fmt: skip
+    store.writer.put("cdr", ("call-outer", 1), leg)
+    await store.writer.drain()
+
+    (outer,) = await read_recordings(store, 1, 0.0, 10)
+    (inner,) = outer.inner
+    assert (inner.id, inner.call_id, inner.inner) == ("inner", "call-inner", [])
+    assert [entry.sequence for entry in inner.journal] == [0, 1]
+    assert [one["call_id"] for one in inner.legs] == ["call-inner"]
+
+
 async def test_of_too_many_runs_the_newest_are_taken(store: Store):
     for number in range(5):
         await put_run(store, f"run{number}", 10.0 + number)

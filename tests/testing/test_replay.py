@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sipwright.testing.plans import InPlan, InPlans
 from sipwright.testing.replay import Recording, replay
 from sipwright.testing.stage import NOON, PretendedPlan, Setting, world_of
 
@@ -52,6 +53,41 @@ def leg(number, target, started, ended, status, reason, at):
 def through(sipwright_stage):
     """Run a recorded call through a draft."""
     return lambda draft, recording: replay(sipwright_stage, PretendedPlan(draft, "draft"), recording)
+
+
+def test_in_dialplans_run_as_then_and_their_phones_do_what_they_did(sipwright_stage):
+    """The leg to bob became a call of its own, in which his phone was busy after 4 s and a mailbox answered."""
+    source = 'dial("bob@local", ring=20)\nrespond(480)\n'
+    in_source = 'dial("bob@local", ring=9)\ndial("box@mail")\n'
+    world = world_of(["bob: rings 4 then busy", "mail: rings 1 then 200"], [])
+    stored = PretendedPlan(in_source, "in", id=2)
+    world.in_plans.set("bob", InPlan("bob", stored))
+    result = sipwright_stage.run(PretendedPlan(source), Setting("alice", "300", at=NOON), world)
+    (tried,) = result.legs
+    inner_legs = [
+        {**leg(0, None, 0.0, 17.0, 200, "OK", NOON), "answered_at": NOON + 5.0, "sip_call_id": "loop"},
+        {**leg(1, "bob@local", 0.0, 4.0, 486, "Busy Here", NOON), "hung_up_by": "callee", "sip_call_id": "x"},
+        {**leg(2, "box@mail", 4.0, 17.0, 200, "OK", NOON), "answered_at": NOON + 5.0, "sip_call_id": "y"},
+    ]
+    outer_legs = [
+        {**leg(0, None, 0.0, 17.0, 200, "OK", NOON), "answered_at": NOON + 5.0, "sip_call_id": "a"},
+        {**leg(1, "bob@local", 0.0, 17.0, 200, "OK", NOON), "answered_at": NOON + 5.0, "sip_call_id": "loop"},
+    ]
+    inner = Recording("c2", NOON, tried.inner.entries, inner_legs, in_source)
+    recording = Recording("c1", NOON, result.entries, outer_legs, source, inner=[inner])
+
+    def now(in_text: str) -> tuple[bool, str]:
+        plans = InPlans()
+        plans.set("bob", InPlan("bob", PretendedPlan(in_text, "in", id=2)))
+        replayed = replay(sipwright_stage, PretendedPlan(source), recording, plans)
+        return replayed.is_same, str(replayed.now)
+
+    assert now(in_source) == (True, "bob@local 200; the caller heard 200 OK")
+    plans = InPlans()
+    plans.set("bob", InPlan("bob", PretendedPlan('dial("bob@local")\n', "in", id=2)))
+    moved = replay(sipwright_stage, PretendedPlan(source + "\n"), recording, plans)
+    assert str(moved.now) == "bob@local 486; the caller heard 480 Temporarily Unavailable"
+    assert moved.unknown == ()
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ import typer
 
 from sipwright.commands.cdrs import age
 from sipwright.commands.common import Data, Json, Owner, Progress, clock, print_json, with_store
-from sipwright.commands.scripts import read_script
+from sipwright.commands.scripts import read_in_plans, read_script
 
 if TYPE_CHECKING:
     from sipwright.store import Administration, Dialplan
     from sipwright.store.recordings import RecordedRun
+    from sipwright.testing.plans import InPlans
     from sipwright.testing.replay import Recording, Replayed
 
 __all__ = ["replay_"]
@@ -52,7 +53,7 @@ def replay_(
     """
     earliest = time.time() - age(since)
 
-    async def work(store: Administration) -> tuple[Dialplan, str, str, list[RecordedRun]]:
+    async def work(store: Administration) -> tuple[Dialplan, str, str, list[RecordedRun], InPlans]:
         from sipwright.store.recordings import read_recordings
 
         found = await store.find_dialplan(plan, user)
@@ -62,11 +63,11 @@ def replay_(
         runs = await read_recordings(
             store, found.id, earliest, limit, with_messages="headers" in source or "body" in source
         )
-        return found, source, domain, runs
+        return found, source, domain, runs, await read_in_plans(store, domain)
 
-    found, source, domain, runs = with_store(data, work)
+    found, source, domain, runs, in_plans = with_store(data, work)
     started = time.perf_counter()
-    replayed, skipped = _replay(source, found, domain, runs)
+    replayed, skipped = _replay(source, found, domain, runs, in_plans)
     took = time.perf_counter() - started
     moved = [one for one in replayed if not one.is_same]
     if as_json:
@@ -84,7 +85,9 @@ def replay_(
     typer.echo(f"\n{same} as before, {len(moved)} would have gone elsewhere{left_out}  [{took:.2f} s]")
 
 
-def _replay(source: str, plan: Dialplan, domain: str, runs: list[RecordedRun]) -> tuple[list[Replayed], int]:
+def _replay(
+    source: str, plan: Dialplan, domain: str, runs: list[RecordedRun], in_plans: InPlans
+) -> tuple[list[Replayed], int]:
     from sipwright.testing.replay import replay
     from sipwright.testing.stage import PretendedPlan, Stage
 
@@ -93,7 +96,7 @@ def _replay(source: str, plan: Dialplan, domain: str, runs: list[RecordedRun]) -
     replayed = []
     with Stage() as stage:
         for run in runs:
-            replayed.append(replay(stage, draft, _recording(run, domain)))
+            replayed.append(replay(stage, draft, _recording(run, domain), in_plans))
             progress(len(replayed), len(runs))
     found = [one for one in replayed if one is not None]
     return found, len(replayed) - len(found)
@@ -105,7 +108,7 @@ def _recording(run: RecordedRun, domain: str) -> Recording:
 
     return Recording(
         run.call_id or run.id, run.started_at, [Entry(*row) for row in run.journal], run.legs, run.source,
-        run.messages[0].data if run.messages else None, domain,
+        run.messages[0].data if run.messages else None, domain, [_recording(inner, domain) for inner in run.inner],
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from sipwright.commands.common import CommandError, Data, Json, Owner, print_jso
 from sipwright.commands.scripts import Plan, plan_of
 
 if TYPE_CHECKING:
+    from sipwright.testing.plans import InPlan
     from sipwright.testing.result import CallResult
     from sipwright.testing.stage import PretendedPlan, Setting
 
@@ -31,6 +33,15 @@ def try_(
         list[str] | None,
         typer.Option(
             "--effect", metavar="'FUNCTION: VALUE'", help="What a function returns, as JSON; repeatable."
+        ),
+    ] = None,
+    in_plan: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--in",
+            metavar="'ACCOUNT: PLAN'",
+            help="Give an account this in dialplan, a name or a file, or 'none'; repeatable. "
+            "[default: those that the accounts in the data folder have]",
         ),
     ] = None,
     direction: Annotated[
@@ -63,23 +74,30 @@ def try_(
     'after 5'; 'answers talks 60' hangs up after a minute; 'redirects to sip:x@y'. 'busy; answers' are the first
     call and all later ones. Who is not named rings and never answers. Time is virtual, no message is sent.
 
+    Where an account here is called that has an in dialplan, that runs too, as in the switch; its way is printed
+    indented. Its phones do what is said of them when it rings them.
+
     \b
     Examples:
       sipwright dialplan try out --to 300 --answer 'blueface: busy' --answer 'bob: rings 5 then 200'
       sipwright dialplan try draft.py --to 300 --at 'sat 23:10' --effect 'http_get: {"name": "Bob"}'
+      sipwright dialplan try out --to bob --in 'bob: reception.py' --answer 'bob: busy'
     """
     from sipwright.testing.scripts import instant
     from sipwright.testing.stage import Setting, Stage, world_of
 
     if direction not in ("out", "in"):
         raise CommandError(f"--direction is out or in, not {direction!r}")
-    chosen, owner, timezone, domain = plan_of(plan, user, data)
+    chosen, owner, timezone, domain, in_plans = plan_of(plan, user, data)
     now = time.time()
     setting = Setting(
         from_, to, direction, instant(now if at is None else at, timezone, now), domain or "example.org",
         headers=dict(map(_header, header or [])), active=active, user=owner, timezone=timezone, gives_up_after=gives_up,
     )  # fmt: skip
     world = world_of(answer or [], effect or [], domain=setting.domain)
+    for text in in_plan or []:
+        in_plans.set(*_in_plan(text, user, data))
+    world.in_plans = in_plans
     with Stage() as stage:
         stage.open()
         before = time.perf_counter()
@@ -92,22 +110,9 @@ def try_(
 
 
 def _lines(result: CallResult, plan: PretendedPlan, setting: Setting, took: float) -> list[str]:
-    from sipwright.commands.tracing.telling import came_of, told
-
-    source = plan.source.splitlines()
     moment = time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(setting.at))
     lines = [f"{setting.from_} calls {setting.to} ({setting.direction}), {moment}, dialplan {plan.name}", ""]
-    last = None
-    for event in result.events:
-        if event.line is not None and event.line != last and event.line <= len(source):
-            lines.append(f"{event.line:>15} | {source[event.line - 1].rstrip()}")
-            last = event.line
-        is_log = event.function == "log"
-        what = f"log: {event.result}" if is_log else told(event.function, event.arguments)
-        lines.append(f"{event.at:>8.3f} s        {what}")
-        came = None if is_log else came_of(event.function, event.result)
-        if came is not None:
-            lines.append(f"{'':>17} -> {came}")
+    lines += _way(result, plan.source)
     for who in dict.fromkeys(result.unknown):
         lines.append(f"{'':>17} (nothing was said about {who}: it rang and nobody answered)")
     heard = f"{result.status} {result.reason}"
@@ -116,6 +121,37 @@ def _lines(result: CallResult, plan: PretendedPlan, setting: Setting, took: floa
         f"The caller hears {heard} after {result.duration:g} s: {result.sentence}.  [{took * 1000:.1f} ms]",
     ]
     return lines
+
+
+def _way(result: CallResult, text: str) -> list[str]:
+    """Return what one script did, and indented below each `dial()` what the in dialplans that it led to did."""
+    from sipwright.commands.tracing.telling import came_of, told
+
+    source = text.splitlines()
+    lines: list[str] = []
+    last, dials = None, 0
+    for event in result.events:
+        if event.line is not None and event.line != last and event.line <= len(source):
+            lines.append(f"{event.line:>15} | {source[event.line - 1].rstrip()}")
+            last = event.line
+        is_log = event.function == "log"
+        what = f"log: {event.result}" if is_log else told(event.function, event.arguments)
+        lines.append(f"{result.started + event.at:>8.3f} s        {what}")
+        if event.function == "dial":
+            dials += 1
+            for leg in result.legs:
+                if leg.dial == dials and leg.inner is not None:
+                    lines += _inner(leg.inner)
+        came = None if is_log else came_of(event.function, event.result)
+        if came is not None:
+            lines.append(f"{'':>17} -> {came}")
+    return lines
+
+
+def _inner(result: CallResult) -> list[str]:
+    end = f"{result.status} {result.reason} after {result.duration:g} s: {result.sentence}"
+    inside = [f"dialplan {result.dialplan} of {result.account}", *_way(result, result.source), end]
+    return [f"{'':>17} | {line}" for line in inside]
 
 
 def _json(result: CallResult) -> dict[str, Any]:
@@ -129,6 +165,17 @@ def _json(result: CallResult) -> dict[str, Any]:
         "path": result.path,
         "log": result.log,
         "unknown": result.unknown,
+        "legs": [
+            {
+                "target": leg.target,
+                "started": leg.started,
+                "ended": leg.ended,
+                "status": leg.status,
+                "reason": leg.reason,
+                "in_plan": None if leg.inner is None else _inner_json(leg.inner),
+            }
+            for leg in result.legs
+        ],
         "effects": [
             {
                 "at": one.at,
@@ -140,6 +187,23 @@ def _json(result: CallResult) -> dict[str, Any]:
             for one in result.effects
         ],
     }
+
+
+def _inner_json(result: CallResult) -> dict[str, Any]:
+    names = {"dialplan": result.dialplan, "account": result.account, "started": result.started}
+    return names | _json(result)
+
+
+def _in_plan(text: str, user: str | None, data: Path | None) -> tuple[str, InPlan | None]:
+    from sipwright.testing.plans import InPlan
+
+    account, colon, plan = (part.strip() for part in text.partition(":"))
+    if not colon or not account or not plan:
+        raise CommandError(f"{text!r} gives no account a dialplan; write ACCOUNT: PLAN, or ACCOUNT: none")
+    if plan == "none":
+        return account, None
+    found = plan_of(plan, user, data)
+    return account, InPlan(account, found.plan, found.owner, found.timezone)
 
 
 def _header(text: str) -> tuple[str, str]:

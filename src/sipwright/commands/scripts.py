@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from sipwright.commands.common import CommandError, with_store
+from sipwright.commands.common import CommandError, data_dir, with_store
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
-    from sipwright.testing.stage import PretendedPlan
+    from sipwright.testing.plans import InPlans, PretendedPlan
 
-__all__ = ["Plan", "Script", "is_file", "plan_of", "read_script", "read_text"]
+__all__ = ["Plan", "Script", "is_file", "plan_of", "read_in_plans", "read_script", "read_text"]
 
 Plan = Annotated[str, typer.Argument(metavar="PLAN", help="A dialplan by name, or a file.")]
 
 
 class Script(NamedTuple):
-    """A script with whose it is; `domain` is empty when it came from a file."""
+    """A script with whose it is, and the in dialplans of the accounts; without a data folder `domain` is empty."""
 
     plan: PretendedPlan
     owner: str
     timezone: str
     domain: str
+    in_plans: InPlans
 
 
 def read_text(file: Path, what: str = "script") -> str:
@@ -60,18 +61,43 @@ def is_file(plan: str) -> bool:
     return plan == "-" or path.suffix in (".py", ".toml") or "/" in plan or path.exists()
 
 
-def plan_of(plan: str, user: str | None, data: Path | None, version: int | None = None) -> Script:
-    """Return a script with its owner, the owner's time zone and the domain: a file, or a stored dialplan."""
-    from sipwright.testing.stage import PretendedPlan
+def plan_of(plan: str, user: str | None, data: Path | None) -> Script:
+    """Return a script, and what it lives among: a file is tried like a dialplan of that user in the data folder.
 
-    if is_file(plan):
-        return Script(PretendedPlan(read_script(Path(plan)), Path(plan).stem), "admin", "UTC", "")
+    A file needs no data folder: without one, its owner is called admin and no account has an in dialplan.
+    """
+    from sipwright.testing.plans import InPlans, PretendedPlan
+
+    file = PretendedPlan.of_text(read_script(Path(plan)), Path(plan).stem) if is_file(plan) else None
+    if file is not None and data is None and not (data_dir(data) / "sipwright.toml").is_file():
+        return Script(file, user or "admin", "UTC", "", InPlans())
 
     async def work(store: Administration) -> Script:
-        found = await store.find_dialplan(plan, user, version)
-        owner = next(one for one in await store.list_users() if one.id == found.user_id)
         domain = next((one.name for one in await store.list_domains() if one.is_default), "")
+        in_plans = await read_in_plans(store, domain)
+        if file is not None:
+            owner = await store.find_user(user)
+            mine = file._replace(user_id=owner.id)
+            return Script(mine, owner.name, owner.timezone, domain, in_plans)
+        found = await store.find_dialplan(plan, user)
+        owner = next(one for one in await store.list_users() if one.id == found.user_id)
         stored = PretendedPlan(found.source, found.name, found.id, found.user_id, found.version)
-        return Script(stored, owner.name, owner.timezone, domain)
+        return Script(stored, owner.name, owner.timezone, domain, in_plans)
 
     return with_store(data, work)
+
+
+async def read_in_plans(store: Administration, domain: str) -> InPlans:
+    """Return the in dialplans of all accounts."""
+    from sipwright.testing.plans import InPlan, InPlans, PretendedPlan
+
+    plans = {one.id: one for one in await store.list_dialplans()}
+    owners = {one.id: one for one in await store.list_users()}
+    found = InPlans(domain)
+    for account in await store.list_accounts():
+        plan = None if account.in_plan is None else plans.get(account.in_plan)
+        if plan is not None and account.is_enabled:
+            owner = owners[plan.user_id]
+            stored = PretendedPlan(plan.source, plan.name, plan.id, plan.user_id, plan.version)
+            found.set(account.aor, InPlan(account.username, stored, owner.name, owner.timezone))
+    return found

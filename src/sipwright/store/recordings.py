@@ -15,11 +15,16 @@ from sipwright.store.rows import JournalRow, restored
 __all__ = ["RecordedRun", "read_recordings"]
 
 _AT_ONCE = 500
+_DEEPEST = 10
+"""No call passes from one dialplan to the next more often."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """One run that is over, with the journal and the CDRs of its call; ``source`` is what it ran."""
+    """One run that is over, with the journal and the CDRs of its call; ``source`` is what it ran.
+
+    ``inner`` has the calls that its legs became where they led to accounts here with an in dialplan.
+    """
 
     id: str
     call_id: str | None
@@ -30,6 +35,7 @@ class RecordedRun:
     journal: list[JournalRow] = field(default_factory=list)
     legs: list[dict[str, Any]] = field(default_factory=list)
     messages: list[messages.Message] = field(default_factory=list)
+    inner: list[RecordedRun] = field(default_factory=list)
 
 
 async def read_recordings(
@@ -59,7 +65,9 @@ def _runs(connection: Connection, dialplan_id: int, since: float, most: int) -> 
     return [RecordedRun(*row) for row in connection.execute(query)][::-1]
 
 
-def _complete(connection: Connection, runs: Sequence[RecordedRun], *, with_messages: bool) -> None:
+def _complete(
+    connection: Connection, runs: Sequence[RecordedRun], *, with_messages: bool, depth: int = 0
+) -> None:
     by_id = {run.id: run for run in runs}
     by_call = {run.call_id: run for run in runs if run.call_id is not None}
     journal, cdrs = tables.journal.c, tables.cdrs.c
@@ -74,3 +82,42 @@ def _complete(connection: Connection, runs: Sequence[RecordedRun], *, with_messa
     if with_messages:
         for call_id, run in by_call.items():
             run.messages.extend(messages.read(connection, call_id)[:1])
+    if depth < _DEEPEST and (inner := _inner_runs(connection, runs)):
+        for start in range(0, len(inner), _AT_ONCE):
+            _complete(connection, inner[start : start + _AT_ONCE], with_messages=False, depth=depth + 1)
+
+
+def _inner_runs(connection: Connection, runs: Sequence[RecordedRun]) -> list[RecordedRun]:
+    """Find the calls that the legs of some calls became: the two share a Call-ID on the loop that joins them."""
+    legs = {
+        leg["sip_call_id"]: (run, leg)
+        for run in runs
+        for leg in run.legs
+        if leg["leg"] > 0 and leg["sip_call_id"]
+    }
+    if not legs:
+        return []
+    cdrs, executions = tables.cdrs.c, tables.executions.c
+    began = [leg["started_at"] for _, leg in legs.values()]
+    query = (
+        select(
+            executions.id,
+            cdrs.call_id,
+            executions.version,
+            executions.state,
+            cdrs.started_at,
+            cdrs.sip_call_id,
+        )
+        .select_from(tables.cdrs.join(tables.executions, executions.id == cdrs.execution_id))
+        # The Call-ID has no index; the time has. A delayed leg is sent up to two minutes after it "began".
+        .where(cdrs.started_at.between(min(began) - 1.0, max(began) + 130.0), cdrs.leg == 0)
+        .order_by(cdrs.started_at)
+    )
+    found = []
+    for row in connection.execute(query):
+        run, _ = legs.get(row.sip_call_id, (None, None))
+        if run is not None and run.call_id != row.call_id:
+            inner = RecordedRun(row.id, row.call_id, row.version, row.state, row.started_at, None)
+            run.inner.append(inner)
+            found.append(inner)
+    return found

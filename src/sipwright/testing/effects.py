@@ -17,6 +17,7 @@ from sipwright.errors import UserError
 from sipwright.services.dialplan import Ask
 
 from .answers import Answers
+from .plans import InPlans
 
 __all__ = ["EffectSyntaxError", "Pretence", "World", "parse_effect"]
 
@@ -72,8 +73,11 @@ class Pretence:
 class World:
     """Everything outside a call that a script can ask."""
 
-    def __init__(self, answers: Answers, pretences: Iterable[Pretence] = ()) -> None:
+    def __init__(
+        self, answers: Answers, pretences: Iterable[Pretence] = (), in_plans: InPlans | None = None
+    ) -> None:
         self.answers = answers
+        self.in_plans = in_plans or InPlans(answers.domain)
         self.pretences = list(pretences)
         self.store: dict[str, Any] = {}
         self.unknown: list[str] = []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .result import CallResult
     from .stage import Stage
 
-__all__ = ["MakeCall"]
+__all__ = ["MakeCall", "SetAccount"]
 
 PLAN_HELP = "the script that call() runs: a file, relative to the test or to where pytest was started"
 
@@ -37,6 +37,15 @@ class MakeCall(Protocol):
         **more: Any,
     ) -> CallResult:
         """Place a call and return what became of it."""
+
+
+class SetAccount(Protocol):
+    """The fixture ``account``."""
+
+    def __call__(
+        self, name: str, *, in_plan: str | Path | None, user: str = "admin", timezone: str = "UTC"
+    ) -> None:
+        """Say which in dialplan an account has, whose it is, and where that user lives."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -92,6 +101,26 @@ def provider(sipwright_world: World) -> Callable[[str], Party]:
 
 
 @pytest.fixture
+def account(request: pytest.FixtureRequest, sipwright_world: World) -> SetAccount:
+    """Give an account an in dialplan: ``account("bob", in_plan="reception.py")``; its phones ring when that says so."""
+    from .plans import InPlan, PretendedPlan
+    from .scripts import script_of
+
+    folders = (request.path.parent, request.config.rootpath)
+
+    def set_account(
+        name: str, *, in_plan: str | Path | None, user: str = "admin", timezone: str = "UTC"
+    ) -> None:
+        found = None
+        if in_plan is not None:
+            file, source = script_of(in_plan, folders)
+            found = InPlan(name, PretendedPlan.of_text(source, file), user, timezone)
+        sipwright_world.in_plans.set(name, found)
+
+    return set_account
+
+
+@pytest.fixture
 def effect(sipwright_world: World) -> Callable[..., Pretence]:
     """Speak of the world outside: ``effect("http_get", "https://x.org/*").returns({"name": "Bob"})``."""
     from .effects import Pretence
@@ -113,8 +142,9 @@ def call(
     dialplan: str | Path | None,
 ) -> MakeCall:
     """Place a call: ``call("alice", to="300")``."""
+    from .plans import PretendedPlan
     from .scripts import instant, script_of
-    from .stage import NOON, PretendedPlan, Setting
+    from .stage import NOON, Setting
 
     folders = (request.path.parent, request.config.rootpath)
 
@@ -134,6 +164,6 @@ def call(
         name, source = script_of(chosen, folders)
         setting = Setting(from_, to, direction, gives_up_after=gives_up_after, **more)
         setting.at = NOON if at is None else instant(at, setting.timezone)
-        return sipwright_stage.run(PretendedPlan(source, name), setting, sipwright_world)
+        return sipwright_stage.run(PretendedPlan.of_text(source, name), setting, sipwright_world)
 
     return place

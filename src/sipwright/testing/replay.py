@@ -7,7 +7,7 @@ again what it said, the caller is as patient as before. Of anything else nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,8 +18,9 @@ from sipwright.sip import ParseError, Request, parse
 from .answers import Answers
 from .behaviour import SILENT, Behaviour
 from .effects import Pretence, World
+from .plans import InPlans, PretendedPlan
 from .result import CallResult
-from .stage import PretendedPlan, Stage
+from .stage import Stage
 
 __all__ = ["Recording", "Replayed", "Way", "replay"]
 
@@ -40,6 +41,8 @@ class Recording:
     source: str | None = None
     invite: bytes | None = None
     domain: str = "example.org"
+    inner: Sequence[Recording] = ()
+    """What its legs to accounts here with an in dialplan became."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,22 @@ class Replayed:
     unknown: tuple[str, ...]
 
 
-def replay(stage: Stage, draft: Plan, recording: Recording) -> Replayed | None:
+def replay(
+    stage: Stage, draft: Plan, recording: Recording, in_plans: InPlans | None = None
+) -> Replayed | None:
     """Let a draft decide about a recorded call; None when the journal does not say what it started from."""
     started = next((entry for entry in recording.journal if entry.function == "start"), None)
     if started is None:
         return None
     inputs = _inputs(started, recording)
     was = _way_recorded(recording)
-    result, unknown = _run(stage, draft, recording, inputs)
+    result, unknown = _run(stage, draft, recording, inputs, in_plans)
     now = _way_of(result)
     is_same = now == was
     if not is_same and recording.source is not None and recording.source != draft.source:
         # What differs although the script that ran then is run again is not the draft's doing.
-        again, _ = _run(stage, PretendedPlan(recording.source, draft.name), recording, inputs)
+        then = PretendedPlan(recording.source, draft.name, draft.id, draft.user_id)
+        again, _ = _run(stage, then, recording, inputs, in_plans)
         is_same = _way_of(again) == now
     elif not is_same and recording.source == draft.source:
         is_same = True
@@ -91,9 +97,9 @@ def replay(stage: Stage, draft: Plan, recording: Recording) -> Replayed | None:
 
 
 def _run(
-    stage: Stage, plan: Plan, recording: Recording, inputs: Inputs
+    stage: Stage, plan: Plan, recording: Recording, inputs: Inputs, in_plans: InPlans | None
 ) -> tuple[CallResult, tuple[str, ...]]:
-    world = _world(recording)
+    world = _world(recording, in_plans)
     text = script(plan.name, plan.source)
     if not inputs.raw_headers and text.has_prelude:
         world.unknown.append("the headers of the INVITE")
@@ -178,27 +184,41 @@ def _targets(text: str) -> str:
 # What the world did, and does again.
 
 
-def _world(recording: Recording) -> World:
+def _world(recording: Recording, in_plans: InPlans | None) -> World:
     answers = Answers(domain=recording.domain)
-    behaviours = _behaviours(recording.legs) or _behaviours_of_journal(recording.journal)
+    behaviours = _behaviours(recording) or _behaviours_of_journal(recording.journal)
     for target, done in behaviours.items():
         answers.set(target, done)
-    return World(answers, _pretences(recording.journal))
+    journal = sorted((entry for one in _all(recording) for entry in one.journal), key=lambda entry: entry.at)
+    return World(answers, _pretences(journal), in_plans)
 
 
-def _behaviours(legs: Sequence[Mapping[str, Any]]) -> dict[str, list[Behaviour]]:
-    tried = [leg for leg in legs if leg["leg"] > 0]
+def _all(recording: Recording) -> Iterator[Recording]:
+    yield recording
+    for inner in recording.inner:
+        yield from _all(inner)
+
+
+def _behaviours(recording: Recording) -> dict[str, list[Behaviour]]:
+    """Return what each phone and provider did; a leg that another call went on from says nothing by itself."""
+    heard = []
+    for call in _all(recording):
+        went_on = {inner.legs[0]["sip_call_id"] for inner in call.inner if inner.legs}
+        tried = [leg for leg in call.legs if leg["leg"] > 0]
+        heard += [
+            (leg["started_at"], leg["target"] or "", _behaviour(leg, tried))
+            for leg in tried
+            if leg.get("sip_call_id") not in went_on
+        ]
     found: dict[str, list[Behaviour]] = {}
     latest: dict[str, float] = {}
-    for leg in tried:
-        target = leg["target"] or ""
+    for began, target, behaviour in sorted(heard, key=lambda one: one[0]):
         done = found.setdefault(target, [])
-        behaviour = _behaviour(leg, tried)
-        if done and leg["started_at"] - latest[target] < _TOGETHER:
+        if done and began - latest[target] < _TOGETHER:
             done[-1] = _livelier(done[-1], behaviour)
         else:
             done.append(behaviour)
-        latest[target] = leg["started_at"]
+        latest[target] = began
     return found
 
 

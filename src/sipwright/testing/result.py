@@ -24,6 +24,10 @@ class TriedLeg:
     ended: float | None = None
     was_called: bool = False
     redirect: str = ""
+    dial: int = 0
+    """Which `dial()` of the script it belongs to, from 1."""
+    inner: CallResult | None = None
+    """The call to an account here whose in dialplan decided, if this leg was one."""
 
     @property
     def duration(self) -> float:
@@ -50,6 +54,10 @@ class CallResult:
     """How a pretended call went.
 
     Attributes:
+        dialplan: The script that decided.
+        account: On whose behalf it did.
+        source: Its text.
+        started: When it began, in seconds since the first call did.
         status: The final response that the caller heard: 200 when somebody answered.
         reason: Its reason phrase.
         headers: The headers that the script gave it.
@@ -63,6 +71,10 @@ class CallResult:
         entries: The journal, as a running switch would have written it.
     """
 
+    dialplan: str = ""
+    account: str = ""
+    source: str = ""
+    started: float = 0.0
     status: int = 0
     reason: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -79,6 +91,11 @@ class CallResult:
     def path(self) -> list[str]:
         """Who was called and what came of it, such as ``["blueface 486", "bob 200"]``."""
         return [str(leg) for leg in self.legs if leg.was_called]
+
+    @property
+    def inner(self) -> list[CallResult]:
+        """The calls to accounts here whose in dialplans decided, in the order in which they began."""
+        return [leg.inner for leg in self.legs if leg.inner is not None]
 
     @property
     def dialled(self) -> list[str]:

@@ -1,54 +1,34 @@
 """Where scripts run against pretended outcomes: the sandbox, budgets and journal of a running switch, no phones.
 
-A run is one thread and no event loop: whatever the script waits for is an event on a virtual clock.
+A run is one thread and no event loop: whatever the script waits for is an event on a virtual clock (``scene.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NamedTuple, Self, cast
+from typing import Self
 
 from pydantic_monty import Monty
 
-from sipwright.services.dialplan import (
-    Ask,
-    Entry,
-    ExecutionRow,
-    Executions,
-    Failed,
-    Inputs,
-    Limits,
-    LogLine,
-    Plan,
-    Sandbox,
-)
 from sipwright.services.dialplan import Call as ScriptCall
+from sipwright.services.dialplan import Inputs, Limits, Plan
 from sipwright.services.dialplan.sandbox import Job, spare_telemetry_search
 from sipwright.services.dialplan.stretch import Stretch
 from sipwright.sip import NameAddr, ParseError
 
-from .answers import Answers, Asked
+from .answers import Answers
 from .clock import VirtualClock
 from .effects import World
-from .pretended_call import PretendedCall
+from .plans import PretendedPlan
 from .result import CallResult
+from .scene import Scene
 
 __all__ = ["NOON", "PretendedPlan", "Setting", "Stage", "world_of"]
 
 NOON = 1_768_219_200.0
 """When pretended calls come unless something else is said: Monday, 12 January 2026, noon UTC."""
-
-
-class PretendedPlan(NamedTuple):
-    """A script that need not be in any database."""
-
-    source: str
-    name: str = "out"
-    id: int = 1
-    user_id: int = 1
-    version: int = 1
 
 
 @dataclass(slots=True)
@@ -153,15 +133,10 @@ class Stage:
         self.open()
         self.runs += 1
         clock = VirtualClock(at)
-        rows = _Rows(clock)
-        call = PretendedCall(clock, Asked(world.answers), domain, gives_up_after)
-        runs = _Runs(_Direct(self._pool, self.limits, clock), rows, clock, world)
-        call.execution = runs.run(plan, inputs, call)
+        scene = Scene(_Direct(self._pool, self.limits, clock), clock, world, domain)
+        call = scene.begin(plan, inputs, gives_up_after=gives_up_after)
         clock.run()
-        result = call.result
-        result.entries = rows.entries()
-        result.sentence = rows.outcome
-        return result
+        return scene.result_of(call)
 
 
 class _Direct:
@@ -179,58 +154,6 @@ class _Direct:
     def _run(self, job: Job) -> None:
         stretch = Stretch(self.limits, job.script, job.inputs, job.snapshot, job.answer, self._clock)
         job.done(stretch.run(self._pool))
-
-
-class _Rows:
-    """The database: what a running switch would have written."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
-        self._journal: dict[Hashable, Entry] = {}
-        self.outcome = ""
-
-    def put(
-        self,
-        kind: str,
-        key: Hashable,
-        row: tuple[Any, ...] | None,
-        on_commit: Callable[[], None] | None = None,
-    ) -> None:
-        """Keep a row."""
-        if isinstance(row, Entry):
-            self._journal[key] = row
-        elif isinstance(row, ExecutionRow):
-            self.outcome = row.outcome or ""
-        if on_commit is not None:
-            self._clock.call_later(0.0, on_commit)
-
-    def entries(self) -> list[Entry]:
-        """Return the journal in order."""
-        return sorted(self._journal.values(), key=lambda entry: entry.sequence)
-
-
-class _Runs(Executions):
-    """Executions whose effects are pretended, and that tell no log."""
-
-    def __init__(self, sandbox: _Direct, rows: _Rows, clock: VirtualClock, world: World) -> None:
-        # All that a run asks of a sandbox is to take jobs and to name its limits.
-        super().__init__(
-            cast(Sandbox, sandbox), rows, clock=clock, call_later=clock.call_later, token=lambda: "pretended"
-        )
-        self._world = world
-        self._virtual_clock = clock
-
-    def perform(
-        self, ask: Ask, row: ExecutionRow, sequence: int, then: Callable[[dict[str, Any]], None]
-    ) -> None:
-        """Reply with what was pretended."""
-        self._virtual_clock.call_later(0.0, lambda: then(self._world.perform(ask)))
-
-    def script_logged(self, row: ExecutionRow, plan: Plan, lines: list[LogLine]) -> None:
-        """Say nothing: the result has it."""
-
-    def script_failed(self, row: ExecutionRow, plan: Plan, failed: Failed) -> None:
-        """Say nothing: the result has it."""
 
 
 def world_of(answers: Iterable[str], effects: Iterable[str], *, domain: str = "example.org") -> World:

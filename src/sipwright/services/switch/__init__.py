@@ -2,7 +2,7 @@
 
 from .call import Call, CallState, Identity
 from .choosing import Outcome, best, for_caller
-from .destinations import Destinations, DialLeg
+from .destinations import MOST_LOOPS, Destinations, DialLeg
 from .hunt import Hunt, LegResult
 from .leg import Leg
 from .router import Decision, LocalAccount, Router
@@ -11,6 +11,7 @@ from .switch import Switch, SwitchSettings, SwitchSnapshot
 from .watching import CallWatcher
 
 __all__ = [
+    "MOST_LOOPS",
     "Call",
     "CallState",
     "CallWatcher",
