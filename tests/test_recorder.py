@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.switch.conftest import SDP, Bench
+from sipwright.preludes import Preludes
 from sipwright.recorder import Recorder
 from sipwright.sip import Reject
 from sipwright.store.messages import unpack
@@ -58,10 +59,10 @@ class World:
             timer.callback()
         self.now = end
 
-    def begin(self, name="c1", *, is_scripted=True, sip_call_id="a-leg", told=None):
+    def begin(self, name="c1", *, is_scripted=True, sip_call_id="a-leg", is_revived=False):
         call = Call(name)
-        call.caller = Leg(call, sip_call_id, Wire(f"INVITE {name}".encode()), Flow(), told)
-        self.recorder.call_begins(call, is_scripted=is_scripted)
+        call.caller = Leg(call, sip_call_id, Wire(f"INVITE {name}".encode()), Flow())
+        self.recorder.call_begins(call, is_scripted=is_scripted, is_revived=is_revived)
         return call
 
     def add_leg(self, call, sip_call_id):
@@ -98,6 +99,7 @@ class Leg:
     invite: object = None
     flow: object = None
     told: bytes | None = None
+    started_at: float = 1000.0
 
 
 class Flow:
@@ -105,6 +107,8 @@ class Flow:
 
 
 class Wire:
+    call_id = "a-leg"
+
     def __init__(self, data):
         self._data = data
 
@@ -193,13 +197,14 @@ def test_the_setting_says_whose_messages_are_kept(which, kept):
     assert len(world.recorder) == kept
 
 
-def test_a_call_of_an_earlier_process_is_recorded_from_here_on():
+def test_a_call_of_an_earlier_process_is_recorded_from_here_on_after_a_mark():
     world = World()
-    world.begin(told=b"SIP/2.0 180 Ringing\r\n\r\n")
+    world.begin(is_revived=True)
     world.say(sip("SIP/2.0 200 OK", "a-leg"), "out")
     world.recorder.close()
 
-    assert [message.data[:14] for message in world.rows.messages("c1")] == [b"SIP/2.0 200 OK"]
+    mark, answer = world.rows.messages("c1")
+    assert (mark.is_restart, answer.is_restart, answer.data[:14]) == (True, False, b"SIP/2.0 200 OK")
     assert world.tap.listeners == ()
 
 
@@ -252,4 +257,82 @@ def test_a_switch_tells_of_its_calls_and_their_legs():
         ("out", b"ACK sip:bob"),
         ("out", b"SIP/2.0 200"),
         ("in", b"ACK sip:10."),
+    ]
+
+
+@dataclass
+class Challenged:
+    """What the recorder looks at of a request."""
+
+    call_id: str
+    text: str = "INVITE"
+    flow: object = field(default_factory=Flow)
+    reply: object = None
+
+    @property
+    def request(self):
+        wire = Wire(self.text.encode())
+        wire.call_id = self.call_id
+        return wire
+
+
+def test_what_was_said_before_the_call_was_one_is_kept_in_front_of_it():
+    world = World()
+    world.recorder.challenged(Challenged("a-leg", "INVITE without", reply=Wire(b"SIP/2.0 401")))
+    world.now += 0.1
+    world.recorder.acknowledged(Challenged("a-leg", "ACK"))
+    world.recorder.acknowledged(Challenged("of somebody else", "ACK"))
+    world.now += 0.1
+    world.begin()
+    world.recorder.close()
+
+    kept = world.rows.messages("c1")
+    assert [(round(message.at - 1000.0, 1), message.direction, message.data) for message in kept] == [
+        (0.0, "in", b"INVITE without"),
+        (0.0, "out", b"SIP/2.0 401"),
+        (0.1, "in", b"ACK"),
+        (0.0, "in", b"INVITE c1"),
+    ]
+
+
+def test_challenges_that_nobody_answers_are_forgotten():
+    preludes = Preludes()
+    for number in range(1500):
+        preludes.challenged(Challenged(f"call{number}"), number / 1000.0)
+    assert len(preludes) == 1000
+    assert preludes.take("call0") == []
+    assert len(preludes.take("call1499")) == 1
+
+    preludes.challenged(Challenged("late"), 100.0)
+    assert len(preludes) == 1
+
+
+def test_one_caller_who_never_has_the_password_fills_nothing():
+    preludes = Preludes()
+    for _ in range(100):
+        preludes.challenged(Challenged("guess", reply=Wire(b"401")), 1.0)
+
+    assert len(preludes.take("guess")) <= 12
+
+
+def test_a_call_that_is_told_of_twice_is_recorded_once():
+    world = World()
+    call = world.begin()
+    world.recorder.call_begins(call, is_scripted=True)
+    world.recorder.close()
+
+    assert len(world.rows.messages("c1")) == 1
+
+
+def test_the_legs_that_a_call_has_when_it_turns_out_to_be_one_to_record_are_kept_too():
+    world = World()
+    call = Call("c1")
+    call.caller = Leg(call, "a-leg", Wire(b"INVITE in"), Flow())
+    call.legs.append(Leg(call, "b-leg", Wire(b"INVITE out"), Flow(), started_at=1000.5))
+    world.recorder.call_begins(call, is_scripted=True)
+    world.recorder.close()
+
+    assert [(message.direction, message.data, message.at) for message in world.rows.messages("c1")] == [
+        ("in", b"INVITE in", 1000.0),
+        ("out", b"INVITE out", 1000.5),
     ]

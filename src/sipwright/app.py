@@ -89,7 +89,9 @@ class Node:
         self.recorder = Recorder(
             self.stack.tap, store.writer, settings.trace.calls, call_later=self.stack.call_later
         )
-        self.switch.watcher = None if settings.trace.calls == "off" else self.recorder
+        if settings.trace.calls != "off":
+            self.switch.watcher = self.recorder
+            self.stack.on_absorbed_ack = self.recorder.acknowledged
         self.agent = Agent(
             self.stack, store.directory, store.writer, Registrations(store.database), node=settings.node
         )

@@ -16,9 +16,11 @@ from typing import Any, Literal, Protocol
 
 import structlog
 
+from sipwright.preludes import Preludes
 from sipwright.services.switch import Call, Leg
 from sipwright.sip import Reject
-from sipwright.store.messages import Message, pack
+from sipwright.stack import Incoming
+from sipwright.store.messages import Message, pack, restart_mark
 from sipwright.transport import Flow
 from sipwright.transport.tap import Tap
 
@@ -103,6 +105,7 @@ class Recorder:
         self._over: deque[tuple[float, Recording]] = deque()
         self._stop_listening: Callable[[], None] | None = None
         self._timer: Timer | None = None
+        self._preludes = Preludes()
 
     def __len__(self) -> int:
         return len(self._recordings)
@@ -116,20 +119,38 @@ class Recorder:
 
     # What the switch tells.
 
-    def call_begins(self, call: Call, *, is_scripted: bool) -> None:
+    def challenged(self, incoming: Incoming) -> None:
+        """Keep what is said before it is known whether the call is one to record."""
+        self._preludes.challenged(incoming, self._clock())
+
+    def acknowledged(self, incoming: Incoming) -> None:
+        """Keep the ACK to a challenge."""
+        if self._preludes:
+            self._preludes.acknowledged(incoming, self._clock())
+
+    def call_begins(self, call: Call, *, is_scripted: bool, is_revived: bool = False) -> None:
         """Record a call, if it is one to record.
 
-        The INVITE that began it was heard before this was known, so it is taken from the call; a call of an earlier
-        process is recorded from here on.
+        The messages that began it were heard before this was known, so they are taken from the call and from what
+        was challenged before it; a call of an earlier process is recorded from here on, after a mark that says so.
         """
         if self._which == "off" or (self._which == "scripted" and not is_scripted):
+            return
+        if call.id in self._recordings:
             return
         recording = self._recordings[call.id] = Recording(call.id, self._most_messages)
         if self._stop_listening is None:
             self._stop_listening = self._tap.listen(self._hear)
         invite, flow = call.caller.invite, call.caller.flow
-        if call.caller.told is None and invite is not None and flow is not None:
-            self._keep(recording, "in", self._clock(), flow, bytes(invite))
+        if is_revived:
+            self._keep_message(recording, restart_mark(self._clock()))
+        elif call.caller.told is None and invite is not None and flow is not None:
+            for message in self._preludes.take(invite.call_id):
+                self._keep_message(recording, message)
+            self._keep(recording, "in", call.caller.started_at, flow, bytes(invite))
+            for tried in call.legs:
+                if tried.invite is not None and tried.flow is not None:
+                    self._keep(recording, "out", tried.started_at, tried.flow, bytes(tried.invite))
         for leg in (call.caller, *call.legs):
             self.leg_begins(leg)
 
@@ -166,14 +187,18 @@ class Recorder:
             self._keep(recording, direction, at, flow, data)
 
     def _keep(self, recording: Recording, direction: str, at: float, flow: Flow, data: bytes) -> None:
-        if recording.messages_left <= 0 or recording.room < len(data):
+        self._keep_message(recording, Message(at, direction, flow.key, data))
+
+    def _keep_message(self, recording: Recording, message: Message) -> None:
+        size = len(message.data)
+        if recording.messages_left <= 0 or recording.room < size:
             return
         recording.messages_left -= 1
-        recording.room -= len(data)
+        recording.room -= size
         if not recording.heard:
-            self._unwritten.append((at + FLUSH_AFTER, recording))
+            self._unwritten.append((self._clock() + FLUSH_AFTER, recording))
             self._arm()
-        recording.heard.append(Message(at, direction, flow.key, data))
+        recording.heard.append(message)
 
     # Time.
 

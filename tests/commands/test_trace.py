@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from sipwright.store.messages import Message, pack
+from sipwright.store.messages import Message, pack, restart_mark
 
 CDR = (
     "INSERT INTO cdrs (call_id, leg, direction, from_uri, to_uri, target, dialplan, started_at, rang_at, ended_at,"
@@ -68,8 +68,33 @@ def test_a_call_without_messages_says_where_the_setting_is(command, call):
         database.execute("DELETE FROM messages")
     database.close()
 
-    assert command.ok("trace", "abc").splitlines()[-1] == "no messages were kept: see [trace] in the settings"
+    assert (
+        command.ok("trace", "abc")
+        .splitlines()[-1]
+        .startswith("no messages were kept: [trace] in the settings")
+    )
 
 
 def test_a_call_that_is_not_known_is_an_error(command, call):
     assert "'sipwright calls'" in command.fails("trace", "xyz")
+
+
+def test_a_restart_is_told(command, call):
+    with sqlite3.connect(command.folder / "sipwright.db") as database:
+        database.execute("INSERT INTO messages VALUES ('abc123', 101, ?)", (pack([restart_mark(102.5)]),))
+    database.close()
+
+    lines = command.ok("trace", "abc").splitlines()
+    assert lines[3] == "The switch was started again 2.5 s after the call began, and went on with it."
+    assert any(line.endswith("* the switch was started again and went on with the call") for line in lines)
+    assert command.json("trace", "abc")["restarts"] == [102.5]
+
+
+def test_a_callback_leads_to_its_own_trace(command, call):
+    with sqlite3.connect(command.folder / "sipwright.db") as database:
+        entry = ("run", 1, 100.002, "callback", '{"line": 2, "a": "x", "b": "y"}', '{"value": "fed321"}')
+        database.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", entry)
+    database.close()
+
+    assert command.ok("trace", "abc").splitlines()[-1] == "it called back: sipwright trace fed321"
+    assert command.json("trace", "abc")["callbacks"] == ["fed321"]

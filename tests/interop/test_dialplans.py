@@ -1,5 +1,7 @@
 """Calls that a script decides: what it dials, what it answers, and what is heard when it fails."""
 
+import json
+
 import pytest
 
 from interop.harness import DOMAIN, free_port, until
@@ -242,6 +244,45 @@ def test_the_plans_of_both_run_when_accounts_call_each_other(switch):
     assert {cdr["dialplan"] for cdr in cdrs} == {"plain"}
     assert {(cdr["direction"], cdr["dialplan"]) for cdr in inner} == {("in", "inplan")}
     assert seen.from_.uri.user == "with-plain"
+
+
+def traced(switch, call_id):
+    """The ladder of a call: leg and message; what was heard is written within a second."""
+
+    def ask():
+        found = json.loads(switch.run_command("trace", call_id, "--json"))
+        return [(one["leg"], one["message"].partition(" (")[0]) for one in found["messages"]]
+
+    return until(
+        lambda: (ladder := ask()) and ladder[-1][1] == "200 OK" and ladder, "the BYE is answered", pause=0.2
+    )
+
+
+def test_the_trace_begins_with_the_challenge(switch):
+    bob = switch.new_account()
+    callee = switch.answering("answer", bob)
+
+    _, cdrs = call(switch, "call", "plain", bob)
+
+    callee.finish()
+    assert traced(switch, cdrs[0]["call_id"])[:4] == [
+        (0, "INVITE"),
+        (0, "401 Unauthorized"),
+        (0, "ACK"),
+        (0, "INVITE"),
+    ]
+
+
+def test_a_caller_without_a_script_is_traced_when_the_script_of_the_callee_runs(switch):
+    callee = switch.answering("answer", "answered-by-plan")
+
+    trace = switch.sipp("call", caller=switch.new_account(), dialled=f"answered-by-plan@{DOMAIN}")
+
+    callee.finish()
+    (outer,) = {cdr["call_id"] for cdr in switch.cdrs(trace.sent_request("INVITE").call_id, legs=2)}
+    ladder = traced(switch, outer)
+    assert ladder[:5] == [(0, "INVITE"), (0, "401 Unauthorized"), (0, "ACK"), (0, "INVITE"), (1, "INVITE")]
+    assert ladder[-1] in [(0, "200 OK"), (1, "200 OK")]
 
 
 def test_a_dialplan_that_is_changed_is_used_within_two_seconds(switch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,19 +71,42 @@ def _lines(found: CallTrace, ladder: list[Rung]) -> list[str]:
     first: dict[str, Any] = found.legs[0] if found.legs else found.row or {}
     from_, to = first.get("from_uri") or first.get("from_text"), first.get("to_uri") or first.get("to_text")
     lines = [f"call {found.id}: {from_} -> {to}, {first.get('direction')}, {clock(start)}", "", why(found)]
+    lines += [
+        f"The switch was started again {message.at - start:.1f} s after the call began, and went on with it."
+        for message in found.messages
+        if message.is_restart
+    ]
+    if found.row is not None and found.legs:
+        lines.append("It is over, but an end has not acknowledged that yet.")
     for run in found.runs:
         lines += ["", _title(run), "", *listing(run, start)]
     if found.legs:
         lines += ["", "legs", "", *_table(found, start)]
     lines.append("")
     if ladder:
-        names = {leg["leg"]: leg["target"] or leg["from_uri"] for leg in found.legs}
         said = [remark for run in found.runs for remark in remarks(run, start)]
-        lines += to_lines(ladder, said, names)
+        said += [
+            (message.at - start, "the switch was started again and went on with the call")
+            for message in found.messages
+            if message.is_restart
+        ]
+        lines += to_lines(ladder, said, _names(found, ladder), max(80, get_terminal_size((120, 24)).columns))
     else:
-        lines.append("no messages were kept: see [trace] in the settings")
-    lines += [f"the same call goes on in: sipwright trace {other}" for other in found.others]
+        lines.append(
+            "no messages were kept: [trace] in the settings says whose are; they are written once a second"
+        )
+    lines += [f"the other half of this call: sipwright trace {other}" for other in found.others]
+    lines += [f"it called back: sipwright trace {other}" for other in found.callbacks]
     return lines
+
+
+def _names(found: CallTrace, ladder: list[Rung]) -> dict[int, str]:
+    """Return who is at the other end of each leg; while a call lasts its INVITEs say so."""
+    names = {rung.leg: rung.peer for rung in reversed(ladder) if rung.peer}
+    if found.row is not None:
+        names[0] = found.row["from_text"]
+    names |= {leg["leg"]: leg["target"] or leg["from_uri"] for leg in found.legs}
+    return {leg: (name or "").removeprefix("sip:") for leg, name in names.items()}
 
 
 def _title(run: RunTrace) -> str:
@@ -96,7 +120,7 @@ def _table(found: CallTrace, start: float) -> list[str]:
         rows.append(
             (
                 str(leg["leg"]),
-                leg["target"] or "(the caller)",
+                leg["target"] or ("(the switch)" if leg["direction"] == "callback" else "(the caller)"),
                 *(_after(leg[key], start) for key in ("started_at", "rang_at", "answered_at", "ended_at")),
                 f"{leg['status']} {leg['reason'] or ''}".rstrip(),
                 leg["hung_up_by"] or "",
@@ -149,4 +173,6 @@ def _json(found: CallTrace, ladder: list[Rung]) -> dict[str, Any]:
         ],
         "messages": to_json(ladder),
         "others": found.others,
+        "callbacks": found.callbacks,
+        "restarts": [message.at for message in found.messages if message.is_restart],
     }

@@ -103,6 +103,8 @@ class Stack:
         self.layer.timers.on_first = self._arm
         self.on_stray_response: OnStrayResponse | None = None
         """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
+        self.on_absorbed_ack: Callable[[Incoming], None] | None = None
+        """Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace may show it."""
         self.addresses = Addresses(self.transports, public_address)
         self._call_later = call_later
         self._sending = Sending(self.transports, self.addresses, clock, self.call_later)
@@ -203,6 +205,8 @@ class Stack:
         if method == "ACK":
             if request.to_tag == self.tag_for(request):
                 # It acknowledges a failure that we answered statelessly.
+                if self.on_absorbed_ack is not None:
+                    self.on_absorbed_ack(incoming)
                 return
         elif method == "CANCEL":
             incoming.reply_statelessly(481)

@@ -23,9 +23,10 @@ class Incoming:
         flow: The flow that it came on.
         stack: The stack that received it.
         now: When it came, as a monotonic instant.
+        reply: What it was answered statelessly, if it was.
     """
 
-    __slots__ = ("_reply_flow", "_transaction", "flow", "now", "request", "stack")
+    __slots__ = ("_reply_flow", "_transaction", "flow", "now", "reply", "request", "stack")
 
     def __init__(self, stack: Stack, request: Request, flow: Flow, reply_flow: Flow, now: float) -> None:
         self.stack = stack
@@ -34,6 +35,7 @@ class Incoming:
         self.now = now
         self._reply_flow = reply_flow
         self._transaction: ServerTransaction | None = None
+        self.reply: Response | None = None
 
     @property
     def source(self) -> Address:
@@ -105,6 +107,7 @@ class Incoming:
         response = make_response(
             self.request, status, reason, to_tag=stack.tag_for(self.request), headers=headers
         )
+        self.reply = response
         stack.send_response(response, self._reply_flow)
 
     def refuse(self, status: int, reason: str | None = None, *, headers: Pairs = ()) -> None:

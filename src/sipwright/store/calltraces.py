@@ -38,7 +38,7 @@ class RunTrace:
 class CallTrace:
     """One call; ``row`` is there while it lasts, ``legs`` (its CDRs) once it is over.
 
-    ``others`` are calls of this switch that have a leg in common with it.
+    ``others`` are calls of this switch that have a leg in common with it, ``callbacks`` those that its script made.
     """
 
     id: str
@@ -47,6 +47,12 @@ class CallTrace:
     runs: list[RunTrace]
     messages: list[messages.Message]
     others: list[str] = field(default_factory=list)
+
+    @property
+    def callbacks(self) -> list[str]:
+        """The calls that its script made with ``callback()``."""
+        results = [entry.result for run in self.runs for entry in run.journal if entry.function == "callback"]
+        return [result["value"] for result in results if isinstance(result, dict) and result.get("value")]
 
     @property
     def started_at(self) -> float:

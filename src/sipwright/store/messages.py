@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, func, select
 from sipwright.store import tables
 from sipwright.store.administration import Administration
 
-__all__ = ["Message", "forget_old", "pack", "prune", "read", "unpack"]
+__all__ = ["Message", "forget_old", "pack", "prune", "read", "restart_mark", "unpack"]
 
 AT_ONCE = 1_000
 """Rows that one transaction deletes: running nodes wait for no longer than that takes."""
@@ -37,6 +37,16 @@ class Message(NamedTuple):
     direction: str
     flow: str
     data: bytes
+
+    @property
+    def is_restart(self) -> bool:
+        """Claim that this is no message but the moment in which a process went on with the call of an earlier one."""
+        return not self.flow
+
+
+def restart_mark(at: float) -> Message:
+    """Make what stands between the messages of two processes."""
+    return Message(at, "in", "", b"")
 
 
 def pack(messages: Iterable[Message]) -> bytes:

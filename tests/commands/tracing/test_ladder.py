@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipwright.commands.tracing.ladder import rungs, to_json, to_lines
+from sipwright.store.messages import restart_mark
 
 BLANK = " " * 30
 EXPECTED = [
@@ -83,3 +84,42 @@ def test_a_long_label_is_cut(made):
     (line,) = to_lines(rungs(made.trace(messages=[message])), [], {})[1:]
 
     assert line.count("|") == 3
+
+
+def test_everything_fits_into_80_columns_and_into_120(made):
+    trace = made.trace(
+        messages=[
+            made.message(0.0, "in", "INVITE sip:300@x SIP/2.0"),
+            made.message(0.1, "out", "SIP/2.0 407 Proxy Authentication Required Indeed", to_tag="abc.0"),
+        ],
+    )
+    said = [
+        (0.05, "line 1: dial " + "somebody@local & " * 4),
+        (0.06, "line 2: dial " + "somebody@local & " * 9),
+    ]
+    names = {0: "a-very-long-name-of-a-caller@a-very-long-domain.example.org"}
+
+    for columns in (80, 120):
+        lines = to_lines(rungs(trace), said, names, columns)
+        assert max(map(len, lines)) <= columns
+        assert "a-very-long-name-of" in lines[0]
+        assert "* line 1: dial somebody@local & somebody@local &" in lines[2]
+        assert lines[3].endswith("...")
+
+
+def test_a_restart_is_no_message(made):
+    trace = made.trace(messages=[made.message(0.0, "in", "INVITE sip:300@x SIP/2.0"), restart_mark(103.0)])
+
+    assert [rung.label for rung in rungs(trace)] == ["INVITE"]
+
+
+def test_an_invite_says_who_is_at_the_other_end(made):
+    trace = made.trace(
+        messages=[
+            made.message(0.0, "in", "INVITE sip:300@x SIP/2.0"),
+            made.message(0.1, "out", "INVITE sip:bob@y SIP/2.0", from_tag="abc.1", call_id="sip1"),
+            made.message(0.2, "in", "SIP/2.0 180 Ringing", from_tag="abc.1", call_id="sip1"),
+        ],
+    )
+
+    assert [(rung.leg, rung.peer) for rung in rungs(trace)] == [(0, "sip:alice@x"), (1, "sip:300@x"), (1, "")]

@@ -60,3 +60,30 @@ def test_a_version_that_is_gone_leaves_the_numbers(made):
         "   7 | (the script of that version is gone)",
         "          1.000 s  respond 480",
     ]
+
+
+def test_what_is_repeated_is_told_once(made):
+    arguments, result = (
+        {"line": 2, "target": "bob@local", "ring": 20.0},
+        {"status": 480, "reason": "No", "legs": []},
+    )
+    run = made.with_journal(*(made.effect(at, "dial", arguments, result) for at in (1.0, 2.0, 3.0)))
+
+    assert listing(run, 100.0)[2:5] == [
+        "          1.000 s  dial bob@local, ringing for 20 s",
+        "                   -> 480 No: it leads to nobody",
+        "                   (and 2 times more, until 3.000 s)",
+    ]
+    assert remarks(run, 100.0) == [
+        (1.0, "line 2: dial bob@local, ringing for 20 s (and 2 times more, until 3.000 s)")
+    ]
+
+
+def test_a_failure_of_no_line_stands_at_the_end(made):
+    run = made.with_journal(made.effect(2.0, "failed", {}, {"message": "too slow"}), state="failed")
+
+    assert listing(run, 100.0)[2:] == [
+        '   3 | respond(480, "Nobody")',
+        "          2.000 s  failed",
+        "                   -> too slow",
+    ]

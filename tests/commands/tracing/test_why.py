@@ -75,6 +75,67 @@ def test_nobody_answered(made):
     assert "left no records" in why(made.trace())
 
 
+def test_a_dial_that_leads_to_nobody_is_named(made):
+    dial = made.effect(
+        1.0, "dial", {"line": 2, "target": "bob@local", "ring": 20}, {"status": 480, "legs": []}
+    )
+    run = made.with_journal(dial)
+
+    assert why(made.trace(made.leg(0, status=480, reason="Gone", by="switch"), runs=[run])) == (
+        "Line 2 of the dialplan out dialled bob@local, where nobody can be reached now (no such account, or no phone "
+        "registered), so the caller heard 480 Gone."
+    )
+
+
+def test_a_target_that_never_said_anything_is_told_from_one_that_timed_out(made):
+    caller = made.leg(0, status=408, reason="Request Timeout", by="switch")
+    dead = made.leg(1, target="353@dead", status=408, reason="Request Timeout", ended=32.0)
+    sent = made.message(0.1, "out", "INVITE sip:353@dead SIP/2.0", call_id="sip1", from_tag="abc.1")
+    trying = made.message(0.2, "in", "SIP/2.0 100 Trying", call_id="sip1", from_tag="abc.1")
+
+    assert "353@dead 408 Request Timeout, it never sent anything back)" in why(
+        made.trace(caller, dead, messages=[sent])
+    )
+    for messages in ([], [sent, trying]):
+        assert "(353@dead 408 Request Timeout)" in why(made.trace(caller, dead, messages=messages))
+
+
+def test_a_callback_is_told_as_one(made):
+    def legs(*rest):
+        return [{**leg, "direction": "callback"} for leg in (made.leg(0, by="callee"), *rest)]
+
+    bob = made.leg(1, target="bob@local", status=200, answered=2.0, ended=9.0)
+    carol = made.leg(2, target="carol@local", status=200, answered=4.0, ended=9.0)
+    bye = made.message(9.0, "in", "BYE sip:us SIP/2.0", from_tag="t", to_tag="abc.1")
+
+    assert why(made.trace(*legs(bob, carol), messages=[bye])) == (
+        "This was a callback: bob@local answered after 2.0 s, and then carol@local answered after 4.0 s; "
+        "bob@local hung up after 5.0 s."
+    )
+    assert why(made.trace(*legs(bob, made.leg(2, target="carol@local")))) == (
+        "This was a callback: bob@local answered after 2.0 s, but nobody else did (carol@local 486 Busy Here); "
+        "the call ended after 7.0 s."
+    )
+    assert why(made.trace(*legs(made.leg(1, target="bob@local")))) == (
+        "The callback found nobody: bob@local 486 Busy Here."
+    )
+    assert why(made.trace(*legs())).endswith("the first one has no phone that is registered.")
+
+
+def test_short_times_are_milliseconds(made):
+    legs = [made.leg(0, status=200, answered=0.012, ended=0.5, by="caller")]
+
+    assert (
+        why(made.trace(*legs)) == "the other end answered after 12 ms, and the caller hung up after 488 ms."
+    )
+
+
+def test_a_call_that_is_over_but_not_acknowledged_is_over(made):
+    assert why(made.trace(made.leg(0, by="switch"), row={"state": "ending"})).startswith(
+        "Nobody could be called"
+    )
+
+
 def test_a_call_that_is_not_over_says_where_it_is(made):
     talking, ringing = {"state": "talking"}, {"state": "setting up"}
     waiting = made.with_journal(made.effect(1.0, "dial", {"line": 2}), state="waiting")

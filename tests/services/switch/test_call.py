@@ -34,6 +34,19 @@ def test_the_callee_may_hang_up_too(bench, alice, bob, talking):
     assert bench.is_empty()
 
 
+def test_a_callee_who_hangs_up_before_the_ack_leaves_no_200_to_repeat(bench, alice, bob):
+    """The ACK may cross the BYE of the other end: it is one all the same, and the 2xx is at its goal."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format(bob.host))
+    bob.send(bob.in_dialog("BYE", invite))
+    alice.ack(alice.last(200))
+    before = len(alice.statuses())
+    bench.run(4.0)
+
+    assert len(alice.statuses()) == before
+
+
 def test_nothing_is_told_before_it_is_stored(bench, alice, bob):
     """Stored first, told second: neither the INVITE, nor the 200, nor the answer to the BYE overtakes its commit."""
     bench.database.is_eager = False

@@ -19,6 +19,8 @@ from sipwright.store.messages import Message
 __all__ = ["Rung", "rungs", "to_json", "to_lines"]
 
 _NARROWEST, _WIDEST = 30, 52
+_TIME = 11
+"""Columns before the first line of the ladder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Rung:
     label: str
     flow: str
     data: bytes
+    peer: str = ""
+    """Whom an INVITE is for, or from."""
 
 
 def rungs(trace: CallTrace) -> list[Rung]:
@@ -39,6 +43,8 @@ def rungs(trace: CallTrace) -> list[Rung]:
     start = trace.started_at
     found = []
     for message in trace.messages:
+        if message.is_restart:
+            continue
         read = _parsed(message.data)
         leg = 0 if read is None else _leg_of(read, trace.id, known)
         found.append(
@@ -49,9 +55,16 @@ def rungs(trace: CallTrace) -> list[Rung]:
                 label_of(message.data),
                 message.flow,
                 message.data,
+                _peer(read, leg),
             )
         )
     return found
+
+
+def _peer(read: SipMessage | None, leg: int) -> str:
+    if not isinstance(read, Request) or read.method != "INVITE":
+        return ""
+    return str((read.to if leg else read.from_).uri)
 
 
 def _parsed(data: bytes) -> SipMessage | None:
@@ -77,34 +90,50 @@ def _is_to_switch(message: Message, read: SipMessage | None, call_id: str) -> bo
     return not ours_from if isinstance(read, Request) else ours_from
 
 
-def to_lines(found: Sequence[Rung], remarks: Iterable[tuple[float, str]], names: dict[int, str]) -> list[str]:
-    """Draw the ladder, with remarks (the script) between its rungs in the order of time."""
+def to_lines(
+    found: Sequence[Rung], remarks: Iterable[tuple[float, str]], names: dict[int, str], columns: int = 120
+) -> list[str]:
+    """Draw the ladder, with remarks (the script) between its rungs in the order of time.
+
+    It is as wide as its longest label, but never wider than `columns`, of which it needs 80.
+    """
     legs = sorted({rung.leg for rung in found if rung.leg})
     labels = [_label(rung, is_alone=len(legs) < 2) for rung in found]
-    width = min(max([_NARROWEST, *(len(label) + 4 for label in labels)]), _WIDEST)
+    most = min(_WIDEST, max(_NARROWEST, (columns - _TIME - 2) // 2))
+    width = min(max([_NARROWEST, *(len(label) + 4 for label in labels)]), most)
     right = ", ".join(
         f"({leg}) {names.get(leg, '')}".rstrip() if len(legs) > 1 else names.get(leg, "") for leg in legs
     )
-    head = (
-        f"{'s':>8}  {names.get(0, 'caller')[: width - 8]}".ljust(8 + width)
-        + "switch".ljust(width - 4)
-        + right
-    )
+    caller = _cut(names.get(0, "caller"), width - 4)
+    head = f"{'s':>8}  {caller}".ljust(8 + width) + "switch".ljust(width - 4) + right
     events = [(rung.at, 1, _drawn(rung, label, width)) for rung, label in zip(found, labels, strict=True)]
-    events += [(at, 0, f"{at:8.3f}  |{' ' * width}* {text}") for at, text in remarks]
-    return [head, *(line for _, _, line in sorted(events, key=lambda event: event[0]))]
+    events += [(at, 0, _remark(at, text, width, columns)) for at, text in remarks]
+    return [
+        _cut(head, columns).rstrip(),
+        *(line for _, _, line in sorted(events, key=lambda event: event[:2])),
+    ]
 
 
 def _label(rung: Rung, *, is_alone: bool) -> str:
-    mark = "" if is_alone or not rung.leg else f"({rung.leg}) "
-    return mark + (rung.label if len(rung.label) <= _WIDEST - 10 else rung.label[: _WIDEST - 13] + "...")
+    return rung.label if is_alone or not rung.leg else f"({rung.leg}) {rung.label}"
 
 
 def _drawn(rung: Rung, label: str, width: int) -> str:
-    arrow = f" {label} ".center(width - 1, "-")
+    arrow = f" {_cut(label, width - 4)} ".center(width - 1, "-")
     arrow = arrow + ">" if rung.is_to_switch is (rung.leg == 0) else "<" + arrow
     blank = " " * width
     return f"{rung.at:8.3f}  |{blank if rung.leg else arrow}|{arrow if rung.leg else blank}|"
+
+
+def _remark(at: float, text: str, width: int, columns: int) -> str:
+    """Write a remark at the switch's line, or further to the left where it would not fit there."""
+    text = _cut(f"* {text}", columns - _TIME - 2)
+    indent = max(2, min(width, columns - _TIME - len(text)))
+    return f"{at:8.3f}  |{' ' * indent}{text}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def to_json(found: Iterable[Rung]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from sipwright.commands.tracing.telling import came_of, is_asking, told
 from sipwright.store.calltraces import RunTrace
@@ -14,15 +14,31 @@ _WHOLE = 60
 """Scripts up to this many lines are shown whole; of longer ones, what is near to something that happened."""
 
 
+class _Event(NamedTuple):
+    """What a script did at a line; `times` in a row, the last at `until`."""
+
+    line: int | None
+    at: float
+    texts: list[str]
+    times: int = 1
+    until: float = 0.0
+
+    @property
+    def again(self) -> str:
+        return f"and {self.times - 1} times more, until {self.until:.3f} s" if self.times > 1 else ""
+
+
 def listing(run: RunTrace, start: float) -> list[str]:
     """Return the lines of a script, and below each what it did and when."""
+    source = (run.source or "").splitlines()
     happened: dict[int, list[str]] = {}
     latest = 0
-    for entry in run.journal:
-        for line, at, texts in _told(entry, start):
-            latest = line if line is not None else latest
-            happened.setdefault(latest, []).extend(_marked(at, texts))
-    source = (run.source or "").splitlines()
+    for event in _events(run, start):
+        if event.line is not None:
+            latest = event.line
+        elif event.texts[0] == "failed":
+            latest = latest or len(source)  # nobody knows where, but it was the end
+        happened.setdefault(latest, []).extend(_marked(event))
     shown = _shown(len(source), happened)
     lines = happened.get(0, [])
     for number, text in enumerate(source, 1):
@@ -39,10 +55,23 @@ def listing(run: RunTrace, start: float) -> list[str]:
 def remarks(run: RunTrace, start: float) -> list[tuple[float, str]]:
     """Return what the script did, for the ladder: when, and in a few words."""
     found = []
+    for event in _events(run, start):
+        where = f"line {event.line}: " if event.line is not None else ""
+        again = f" ({event.again})" if event.times > 1 else ""
+        found.append((event.at, f"{where}{event.texts[0]}{again}"))
+    return found
+
+
+def _events(run: RunTrace, start: float) -> list[_Event]:
+    """Return what happened, with what was repeated word for word told once."""
+    found: list[_Event] = []
     for entry in run.journal:
         for line, at, texts in _told(entry, start):
-            where = f"line {line}: " if line is not None else ""
-            found.append((at, f"{where}{texts[0]}"))
+            last = found[-1] if found else None
+            if last is not None and (last.line, last.texts) == (line, texts):
+                found[-1] = last._replace(times=last.times + 1, until=at)
+            else:
+                found.append(_Event(line, at, texts))
     return found
 
 
@@ -61,8 +90,10 @@ def _told(entry: Effect, start: float) -> list[tuple[int | None, float, list[str
     return [(entry.arguments.get("line"), at, texts)]
 
 
-def _marked(at: float, texts: Sequence[str]) -> list[str]:
-    return [f"{at:>15.3f} s  {texts[0]}", *(f"{'':>19}{text}" for text in texts[1:])]
+def _marked(event: _Event) -> list[str]:
+    first, *others = event.texts
+    others += [f"({event.again})"] if event.again else []
+    return [f"{event.at:>15.3f} s  {first}", *(f"{'':>19}{text}" for text in others)]
 
 
 def _shown(length: int, happened: dict[int, list[str]]) -> set[int]:

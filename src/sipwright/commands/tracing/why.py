@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sipwright.commands.tracing.ladder import rungs
 from sipwright.sip import ParseError, Request, parse
 from sipwright.store.calltraces import CallTrace, RunTrace
 
@@ -15,11 +16,13 @@ _TEXT = re.compile(r'text="([^"]*)"')
 
 def why(trace: CallTrace) -> str:
     """Say why the call ended as it did, or how far it is."""
-    if trace.row is not None:
+    if trace.row is not None and not trace.legs:
         return _going_on(trace)
     if not trace.legs:
         return "The call left no records: the switch was stopped before its end was stored."
     caller = trace.legs[0]
+    if caller["direction"] == "callback":
+        return _called_back(trace)
     if caller["answered_at"] is not None:
         return _answered(trace, caller)
     if caller["hung_up_by"] == "caller":
@@ -59,6 +62,38 @@ def _answered(trace: CallTrace, caller: dict[str, Any]) -> str:
             return f"{begun}, and hung up after {talked}."
     reason = _reason_of_bye(trace) or _unusual(caller)
     return f"{begun}, and the switch ended the call after {talked}{f': {reason}' if reason else ''}."
+
+
+def _called_back(trace: CallTrace) -> str:
+    """Say how a call that the switch made itself went: one end first, then the other."""
+    tried = trace.legs[1:]
+    answered = [leg for leg in tried if leg["answered_at"] is not None]
+    if not answered:
+        return (
+            f"The callback found nobody: {_tried(trace) or 'the first one has no phone that is registered'}."
+        )
+    ends = [
+        f"{leg['target']} answered after {_span(leg['started_at'], leg['answered_at'])}" for leg in answered
+    ]
+    begun = f"This was a callback: {', and then '.join(ends)}"
+    last = answered[-1]
+    talked = _span(last["answered_at"], last["ended_at"])
+    by = _who_said_bye(trace)
+    ended = f"{by} hung up after {talked}" if by else f"the call ended after {talked}"
+    if len(answered) > 1:
+        return f"{begun}; {ended}."
+    failed = ", ".join(
+        f"{leg['target']} {leg['status']} {leg['reason']}" for leg in tried if leg not in answered
+    )
+    return f"{begun}, but nobody else did{f' ({failed})' if failed else ''}; {ended}."
+
+
+def _who_said_bye(trace: CallTrace) -> str | None:
+    for rung in rungs(trace):
+        if rung.label.startswith("BYE"):
+            leg = next((leg for leg in trace.legs if leg["leg"] == rung.leg), None)
+            return "the switch" if not rung.is_to_switch else None if leg is None else leg["target"]
+    return None
 
 
 def _unusual(caller: dict[str, Any]) -> str:
@@ -108,13 +143,30 @@ def _nobody(trace: CallTrace, run: RunTrace | None, heard: str) -> str:
     tried = _tried(trace)
     if tried:
         return f"Nobody answered ({tried}), so the caller heard {heard}."
-    if run is not None:
+    if run is None:
+        return f"Nobody could be called, so the caller heard {heard}."
+    dial = next((entry for entry in reversed(run.journal) if entry.function == "dial"), None)
+    if dial is None:
         return f"The dialplan {run.dialplan} came to its end without an answer, so the caller heard {heard}."
-    return f"Nobody could be called, so the caller heard {heard}."
+    return (
+        f"Line {dial.arguments.get('line')} of the dialplan {run.dialplan} dialled {dial.arguments.get('target')}, "
+        f"where nobody can be reached now (no such account, or no phone registered), so the caller heard {heard}."
+    )
 
 
 def _tried(trace: CallTrace) -> str:
-    return ", ".join(f"{leg['target']} {leg['status']} {leg['reason']}" for leg in trace.legs[1:])
+    return ", ".join(_came(trace, leg) for leg in trace.legs[1:])
+
+
+def _came(trace: CallTrace, leg: dict[str, Any]) -> str:
+    """Say how a leg ended; a 408 that nobody has sent is the switch's own (RFC 3261 §8.1.3.1)."""
+    came = f"{leg['target']} {leg['status']} {leg['reason']}"
+    if leg["status"] != 408 or leg["rang_at"] is not None:
+        return came
+    known = [rung for rung in rungs(trace) if rung.leg == leg["leg"]]
+    if known and not any(rung.is_to_switch for rung in known):
+        return f"{came}, it never sent anything back"
+    return came
 
 
 def _heard(caller: dict[str, Any]) -> str:
@@ -129,6 +181,8 @@ def _span(start: float, end: float | None) -> str:
     if end is None:
         return "some time"
     seconds = end - start
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -60,11 +60,13 @@ def take_request(call: Call, leg: Leg, incoming: Incoming) -> None:
 
 def take_ack(call: Call, leg: Leg, ack: Request) -> None:
     """Take the ACK to a 2xx that `leg` was sent; an answer that it carries goes on to the other end."""
-    if leg.told is None or leg.state is not LegState.ANSWERED or ack.cseq.number != leg.told_cseq:
+    if leg.told is None or ack.cseq.number != leg.told_cseq:
         return  # it has come before, as every copy of the 2xx is acknowledged
     if leg.repeater is not None:
         leg.repeater.stop()
         leg.repeater = None
+    if leg.state is not LegState.ANSWERED:
+        return  # the other end has hung up already, and the BYE is on its way
     leg.told = leg.invite = None
     crossing, leg.crossing = leg.crossing, None
     if crossing is not None:

@@ -168,12 +168,14 @@ class Switch:
         self._check(request)
         decision = self.router.decide(incoming, is_internal=self.is_loop(incoming.flow))
         if decision is None:
+            if self.watcher is not None:
+                self.watcher.challenged(incoming)
             return
         if len(self.calls) >= self.settings.max_calls:
             raise Reject(503, "Too Many Calls", (("Retry-After", "10"),))
         call = self._new_call(incoming, decision)
         if self.watcher is not None:
-            self.watcher.call_begins(call, is_scripted=decision.dialplan_id is not None)
+            self._tell_watcher(call, self.watcher, is_scripted=decision.dialplan_id is not None)
         if decision.dialplan_id is not None and self.scripts is not None:
             call.script = self.scripts.start(call, decision.dialplan_id)
             if call.script is None:
@@ -187,6 +189,15 @@ class Switch:
         if not call.is_stored_soon:
             self.forget(call)
             raise Reject(503, "Storage Unavailable", (("Retry-After", "10"),))
+
+    def _tell_watcher(self, call: Call, watcher: CallWatcher, *, is_scripted: bool) -> None:
+        invite = call.caller.invite
+        if is_scripted and call.loops and invite is not None:
+            # Half of what happens to the caller of this call is said in the call that it came from.
+            outer = self._legs.get(invite.from_tag or "")
+            if outer is not None:
+                watcher.call_begins(outer.call, is_scripted=True)
+        watcher.call_begins(call, is_scripted=is_scripted)
 
     def _check(self, request: Request) -> None:
         """Raise Reject for what RFC 3261 §8.2.2 and §16.3 forbid."""
@@ -431,7 +442,8 @@ class Switch:
             for leg in (call.caller, *call.legs):
                 self.remember(leg)
             if self.watcher is not None:
-                self.watcher.call_begins(call, is_scripted=call.identity.dialplan_id is not None)
+                is_scripted = call.identity.dialplan_id is not None
+                self.watcher.call_begins(call, is_scripted=is_scripted, is_revived=True)
             if call.execution_id is not None:
                 waiting[call.execution_id] = call
         self._revived = revived

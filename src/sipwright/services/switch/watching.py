@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from sipwright.stack import Incoming
+
     from .call import Call
     from .leg import Leg
 
@@ -14,8 +16,14 @@ __all__ = ["CallWatcher"]
 class CallWatcher(Protocol):
     """Follows calls; none of this may raise."""
 
-    def call_begins(self, call: Call, *, is_scripted: bool) -> None:
-        """A call has come in, or was brought back from the database; legs that it has already count too."""
+    def challenged(self, incoming: Incoming) -> None:
+        """An INVITE was answered with a challenge: its call begins when the caller comes back."""
+
+    def call_begins(self, call: Call, *, is_scripted: bool, is_revived: bool = False) -> None:
+        """A call has come in, or was brought back from the database (`is_revived`); legs that it has already count too.
+
+        It may be told again of a call that turned out to be part of a scripted one.
+        """
 
     def leg_begins(self, leg: Leg) -> None:
         """A leg is tried."""
