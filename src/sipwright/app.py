@@ -25,6 +25,7 @@ from sipwright.sip.digest import NonceKeeper
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot
 from sipwright.store import Change, Registrations, Store, StoreError
 from sipwright.store.messages import forget_old
+from sipwright.store.retention import Retention, forget_records
 from sipwright.store.writer import WriterSnapshot
 from sipwright.transport import TcpTransport, Transport, UdpTransport
 from sipwright.transport.loop import LoopTransport
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 EXPIRE_EVERY = 1.0
 FORGET_EVERY = 600.0
+DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Node:
         self._tasks = [
             asyncio.create_task(self.store.follow_changes()),
             asyncio.create_task(self._expire_bindings()),
-            asyncio.create_task(self._forget_messages()),
+            asyncio.create_task(self._forget_old()),
         ]
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  udp=self.settings.sip.udp, tcp=self.settings.sip.tcp)  # fmt: skip
@@ -185,15 +187,20 @@ class Node:
             await asyncio.sleep(EXPIRE_EVERY)
             self.registrar.expire(time.monotonic())
 
-    async def _forget_messages(self) -> None:
-        """Delete what is too old, or too much, of the messages that were kept for traces."""
-        trace = self.settings.trace
+    async def _forget_old(self) -> None:
+        """Delete what has been kept for long enough: messages of traces, CDRs, runs of dialplans, versions."""
+        trace, days = self.settings.trace, self.settings.retention
+        keep = Retention(days.cdrs * DAY, days.executions * DAY, days.versions * DAY)
         while True:
             await asyncio.sleep(FORGET_EVERY)
             try:
-                await forget_old(self.store, time.time() - trace.days * 86_400, trace.megabytes * 1_000_000)
+                await forget_old(self.store, time.time() - trace.days * DAY, trace.megabytes * 1_000_000)
+                gone = await forget_records(self.store, keep, time.time())
             except StoreError as error:
-                log.warning("old messages stay for now", error=str(error))
+                log.warning("old records stay for now", error=str(error))
+                continue
+            if any(gone):
+                log.info("old records deleted", **gone._asdict())
 
 
 def answer_options(incoming: Incoming) -> bool:

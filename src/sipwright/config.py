@@ -24,6 +24,7 @@ __all__ = [
     "DialplanSettings",
     "LogSettings",
     "MailServerSettings",
+    "RetentionSettings",
     "Settings",
     "SipSettings",
     "TraceSettings",
@@ -140,6 +141,14 @@ class TraceSettings(_Section):
     megabytes: Annotated[int, Field(ge=1)] = 500
 
 
+class RetentionSettings(_Section):
+    """``[retention]``: for how many days what is over is kept; 0 is for ever."""
+
+    cdrs: Annotated[float, Field(ge=0)] = 365.0
+    executions: Annotated[float, Field(ge=0)] = 30.0
+    versions: Annotated[float, Field(ge=0)] = 365.0
+
+
 class MailServerSettings(_Section):
     """``[mail]``: the server that takes the mails of scripts; without one there are none."""
 
@@ -182,6 +191,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     dialplan: DialplanSettings = DialplanSettings()
     trace: TraceSettings = TraceSettings()
+    retention: RetentionSettings = RetentionSettings()
     mail: MailServerSettings = MailServerSettings()
     log: LogSettings = LogSettings()
     web: WebSettings = WebSettings()

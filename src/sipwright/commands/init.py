@@ -179,6 +179,13 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # days = 7.0                      # for how long
 # megabytes = 500                 # and no more than this, compressed
 
+[retention]
+# How many days what is over is kept; 0 is for ever. What goes on is never touched.
+# cdrs = 365.0                    # call detail records
+# executions = 30.0               # runs of dialplans with their journals: 'sipwright trace' and 'dialplan replay'
+# versions = 365.0                # versions of dialplans that are not live and that no kept run names;
+                                  # the newest ten of each stay
+
 [log]
 # level = "info"                  # debug, info, warning, error
 # format = "text"                 # text, json

@@ -82,12 +82,18 @@ def roll_back(connection: Connection, user: str | None, name: str, version: int 
         )
         if version is None:
             raise NotFoundError(f"dialplan {name!r} has no version before {live.version}")
-    plan = find(connection, user, name, version)
+    # Changed first, looked for then: from here on nobody forgets that version as one that nobody runs.
     connection.execute(
-        update(tables.dialplans).where(tables.dialplans.c.id == plan.id).values(live_version=version)
+        update(tables.dialplans).where(tables.dialplans.c.id == live.id).values(live_version=version)
     )
-    record_change(connection, "dialplan", plan.id)
-    return plan
+    column = tables.dialplan_versions.c
+    source = connection.scalar(
+        select(column.source).where(column.dialplan_id == live.id, column.version == version)
+    )
+    if source is None:
+        raise NotFoundError(f"dialplan {name!r} has no version {version}; its live version is {live.version}")
+    record_change(connection, "dialplan", live.id)
+    return Dialplan(live.id, live.user_id, live.name, version, source)
 
 
 def find(connection: Connection, user: str | None, name: str, version: int | None = None) -> Dialplan:

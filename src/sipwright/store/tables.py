@@ -246,6 +246,7 @@ executions = Table(
     Column("outcome", Text),
     Column("node", Text),
     Index("ix_executions_call_id", "call_id"),
+    Index("ix_executions_started_at", "started_at"),
 )
 
 journal = Table(

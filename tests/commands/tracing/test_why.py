@@ -100,6 +100,15 @@ def test_a_target_that_never_said_anything_is_told_from_one_that_timed_out(made)
         assert "(353@dead 408 Request Timeout)" in why(made.trace(caller, dead, messages=messages))
 
 
+def test_a_phone_that_rang_in_vain_says_for_how_long(made):
+    caller = made.leg(0, status=408, reason="No Answer", by="switch", ended=180.0)
+    bob = made.leg(1, target="bob@local", status=408, reason="No Answer", rang=0.5, by="switch", ended=180.5)
+
+    assert why(made.trace(caller, bob)) == (
+        "Nobody answered (bob@local rang for 3:00 min), so the caller heard 408 No Answer."
+    )
+
+
 def test_a_callback_is_told_as_one(made):
     def legs(*rest):
         return [{**leg, "direction": "callback"} for leg in (made.leg(0, by="callee"), *rest)]

@@ -159,10 +159,12 @@ def _tried(trace: CallTrace) -> str:
 
 
 def _came(trace: CallTrace, leg: dict[str, Any]) -> str:
-    """Say how a leg ended; a 408 that nobody has sent is the switch's own (RFC 3261 §8.1.3.1)."""
+    """Say how a leg ended. A phone that rang in vain is cancelled with our own 408; a 408 that nobody has sent is the switch's own (RFC 3261 §8.1.3.1)."""
     came = f"{leg['target']} {leg['status']} {leg['reason']}"
-    if leg["status"] != 408 or leg["rang_at"] is not None:
+    if leg["status"] != 408:
         return came
+    if leg["rang_at"] is not None:
+        return f"{leg['target']} rang for {_span(leg['rang_at'], leg['ended_at'])}"
     known = [rung for rung in rungs(trace) if rung.leg == leg["leg"]]
     if known and not any(rung.is_to_switch for rung in known):
         return f"{came}, it never sent anything back"
