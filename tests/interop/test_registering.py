@@ -1,10 +1,13 @@
 """Phones register, played by sipp: with the right password, with a wrong one, and as somebody who is not there."""
 
+import signal
 import time
 
 import pytest
 
-from interop.harness import free_port
+from interop.harness import DOMAIN, PASSWORD, Phone, free_port
+from sipwright.sip import parse
+from sipwright.sip.digest import answer, ha1
 
 pytestmark = pytest.mark.peer("sipp")
 
@@ -84,3 +87,36 @@ def test_many_phones_register(switch):
 
     assert len(trace.sent) == 600
     assert len(switch.bindings(account)) == 1
+
+
+def test_a_register_that_is_repeated_after_a_kill_gets_its_answer(switch):
+    """The very same bytes, from the same socket: the phone never saw the 200, and asks for nothing new."""
+    account = switch.new_account()
+    text = f"""
+REGISTER sip:{DOMAIN} SIP/2.0
+{{via}}
+From: <sip:{account}@{DOMAIN}>;tag=p
+To: <sip:{account}@{DOMAIN}>
+Call-ID: killed-{account}
+CSeq: 7 REGISTER
+Contact: <sip:{account}@127.0.0.1:5999>
+Max-Forwards: 70
+%s"""
+    with Phone(switch.address) as phone:
+        phone.send(phone.wire(text % ""))
+        challenge = parse(phone.receive()).headers.get_all("www-authenticate")
+        secret = ha1(account, DOMAIN, PASSWORD)
+        credentials = answer(challenge, "REGISTER", f"sip:{DOMAIN}", account, lambda *_: secret, "c0ffee")
+        again = phone.wire(text % f"Authorization: {credentials}\n")
+        answers = []
+        for is_killed in (False, True):
+            if is_killed:
+                switch.stop(signal.SIGKILL)
+                switch.start()
+            phone.send(again)
+            answers.append(parse(phone.receive()))
+        (binding,) = switch.bindings(account)
+
+    assert [response.status for response in answers] == [200, 200]
+    assert time.time() - binding["updated_at"] > 0.5
+    assert binding["contact"] == f"<sip:{account}@127.0.0.1:5999>"

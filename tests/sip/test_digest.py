@@ -268,6 +268,36 @@ def test_the_nonce_count_must_rise():
     ]
 
 
+def test_the_last_answer_is_known_when_it_is_repeated():
+    """The same nonce-count with another answer is a replay, and so is every answer but the last."""
+    nonces = keeper()
+    nonce = nonces.issue(NOW)
+    first, second = "0123456789abcdef" * 2, "f" * 64
+    verdicts = [
+        nonces.check(nonce, count, NOW, response)
+        for count, response in (
+            (1, first),
+            (1, first),
+            (1, second),
+            (2, second),
+            (1, first),
+            (2, second),
+            (2, ""),
+        )
+    ]
+
+    assert [verdict.value for verdict in verdicts] == [
+        "ok",
+        "repeated",
+        "replayed",
+        "ok",
+        "replayed",
+        "repeated",
+        "replayed",
+    ]
+    assert nonces.check(nonce, 2, NOW + 301, second) == Verdict.STALE
+
+
 def test_without_a_qop_a_nonce_is_good_once():
     nonces = keeper()
     nonce = nonces.issue(NOW)

@@ -60,10 +60,19 @@ def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str
 # --- the server -----------------------------------------------------------------------------------
 
 
+_ANSWER_BITS = 64
+
+
 class Verdict(Enum):
-    """What a nonce is worth."""
+    """What a nonce is worth.
+
+    `REPEATED` is the last answer that was given to this nonce, once more. A request without its transaction may be
+    repeated like that, and so may a captured one be replayed: nothing may change because of it. The digest covers
+    method and URI and no other header, so that the answer is the same does not even say that the request is.
+    """
 
     OK = "ok"
+    REPEATED = "repeated"
     STALE = "stale"
     FORGED = "forged"
     REPLAYED = "replayed"
@@ -73,7 +82,8 @@ class NonceKeeper:
     """Issues nonces that need no memory until they are used, and knows which were used.
 
     A nonce is its time of issue and an HMAC of it, so every node and every later process with the same
-    secret accepts it.  A used one is remembered with its highest nonce-count, in two generations: when the
+    secret accepts it.  A used one is remembered with its highest nonce-count and the beginning of the answer
+    that had it (in one number: there may be a hundred thousand), in two generations: when the
     younger is full or a lifetime old, the older is forgotten.  Whatever was forgotten counts as stale, never
     as unused: a replay cannot get in through a table that ran over.
     """
@@ -102,7 +112,7 @@ class NonceKeeper:
         stamp = f"{self._last_issued:014x}"
         return stamp + self._sign(stamp)
 
-    def check(self, nonce: str, nc: int | None, now_unix: float) -> Verdict:
+    def check(self, nonce: str, nc: int | None, now_unix: float, response: str = "") -> Verdict:
         """Judge the nonce of an answer whose digest was right, and remember that it was used.
 
         Args:
@@ -110,6 +120,7 @@ class NonceKeeper:
             nc: Its nonce-count, which must rise with each use; None if the client sent no qop (RFC 2069).
                 Such a nonce is good for one request, because nothing else would stop a replay.
             now_unix: The time of day.
+            response: The digest, which was right; without it a repetition cannot be told from a replay.
         """
         stamp = nonce[: self._STAMP]
         if len(nonce) != self._LENGTH or not nonce.isascii():
@@ -122,21 +133,24 @@ class NonceKeeper:
             return Verdict.STALE
         used = self._young.get(issued) or self._old.get(issued, 0)
         count = 1 if nc is None else nc
-        if count <= used:
+        use = count << _ANSWER_BITS | int(response[:16] or "0", 16)
+        if used and count <= used >> _ANSWER_BITS:
+            return Verdict.REPEATED if response and use == used else Verdict.REPLAYED
+        if count < 1:
             return Verdict.REPLAYED
-        self._remember(issued, count, now)
+        self._remember(issued, use, now)
         return Verdict.OK
 
     def _sign(self, stamp: str) -> str:
         return hmac.digest(self._secret, stamp.encode(), "sha256").hex()[: self._LENGTH - self._STAMP]
 
-    def _remember(self, issued: int, count: int, now: int) -> None:
+    def _remember(self, issued: int, use: int, now: int) -> None:
         is_full = len(self._young) >= self._generation_size and issued not in self._young
         if is_full or now - self._young_since > self._lifetime:
             self._forgotten_until = max(self._forgotten_until, self._old_newest)
             self._old, self._old_newest = self._young, self._young_newest
             self._young, self._young_newest, self._young_since = {}, 0, now
-        self._young[issued] = count
+        self._young[issued] = use
         if issued > self._young_newest:
             self._young_newest = issued
 

@@ -90,11 +90,40 @@ def test_an_old_nonce_with_a_wrong_password_is_only_wrong(world):
     assert "stale" not in challenge_of(world.receive(world.text(f"Authorization: {credentials}")))
 
 
-def test_a_replayed_request_is_challenged(world):
+def test_a_replayed_request_is_challenged(world, at):
     text = world.text(f"Authorization: {world.authorization()}", "Contact: <sip:a@10.0.0.5>")
 
     assert world.receive(text).response.status == 200
+    assert challenge_of(world.receive(text, at("198.51.100.66", 5060)))["stale"] == "true"
+
+
+def test_credentials_that_were_captured_are_good_for_no_other_request(world):
+    """The digest covers neither Contact nor CSeq."""
+    credentials = f"Authorization: {world.authorization()}"
+    world.receive(world.text(credentials, "Contact: <sip:a@10.0.0.5>", cseq=1))
+    before = dict(world.writer.rows)
+
+    for headers, cseq in (
+        (["Contact: <sip:thief@198.51.100.66>"], 1),
+        (["Contact: <sip:thief@198.51.100.66>"], 2),
+        (["Contact: <sip:a@10.0.0.5>"], 2),
+        (["Contact: <sip:a@10.0.0.5>, <sip:thief@198.51.100.66>"], 1),
+        (["Contact: <sip:a@10.0.0.5>", "Expires: 0"], 1),
+        (["Contact: *", "Expires: 0"], 1),
+        ([], 1),
+    ):
+        again = world.receive(world.text(credentials, *headers, cseq=cseq))
+        assert challenge_of(again)["stale"] == "true"
+    assert world.writer.rows == before
+
+
+def test_a_captured_register_brings_no_removed_binding_back(world):
+    text = world.text(f"Authorization: {world.authorization()}", "Contact: <sip:a@10.0.0.5>")
+    world.receive(text)
+    world.register("Contact: <sip:a@10.0.0.5>", "Expires: 0")
+
     assert challenge_of(world.receive(text))["stale"] == "true"
+    assert world.contacts() == []
 
 
 def test_a_phone_may_use_its_nonce_again_with_a_higher_count(world):

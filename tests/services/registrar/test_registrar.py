@@ -1,6 +1,7 @@
 import pytest
 
 from sipwright.services.registrar import LocationTable, Registrar
+from sipwright.sip.digest import NonceKeeper
 
 CONTACT = "Contact: <sip:alice@10.0.0.5:5062>"
 
@@ -143,7 +144,55 @@ def test_a_refresh_that_writes_the_contact_anew_leaves_one_row(world):
     assert world.contacts() == world.stored() == ["<sip:a@10.0.0.5>;q=0.2"]
 
 
-@pytest.mark.parametrize("headers", [[CONTACT], ["Contact: *", "Expires: 0"]])
+def test_a_request_that_comes_again_without_its_transaction_gets_what_is_there(world):
+    """After a kill the transaction is gone, and the nonce is as good as new: the answer is the same all the same."""
+    text = world.text(f"Authorization: {world.authorization()}", CONTACT, cseq=5)
+    first = world.receive(text)
+    before = dict(world.writer.rows)
+    world.now += 20
+    second = world.receive(text)
+    world.nonces = NonceKeeper(b"secret")
+    world.authenticator._nonces = world.nonces
+    third = world.receive(text)
+
+    assert [one.response.status for one in (first, second, third)] == [200, 200, 200]
+    assert [one.response.headers.get("Contact").rpartition("=")[2] for one in (first, second, third)] == [
+        "120",
+        "100",
+        "100",
+    ]
+    assert world.writer.rows == before
+
+
+def test_a_path_is_told_again(world):
+    headers = ["Supported: path", "Path: <sip:edge.example;lr>", CONTACT]
+    world.register(*headers, cseq=5)
+    again = world.register(*headers, cseq=5).response
+
+    assert (again.status, again.headers.get("Path")) == (200, "<sip:edge.example;lr>")
+
+
+@pytest.mark.parametrize(
+    "headers", [[f"{CONTACT};expires=60"], [CONTACT, "Expires: 0"], [CONTACT, "Contact: <sip:b@10.0.0.9>"]]
+)
+def test_an_equal_cseq_that_asks_for_something_else_fails(world, headers):
+    world.register(CONTACT, cseq=5)
+    before = dict(world.writer.rows)
+
+    assert world.register(*headers, cseq=5).response.status == 500
+    assert world.register(CONTACT, cseq=4).response.status == 500
+    assert world.writer.rows == before
+
+
+def test_an_equal_cseq_from_elsewhere_fails(world, at):
+    world.register(CONTACT, cseq=5)
+
+    assert world.register(CONTACT, cseq=5, flow=at("203.0.113.9", 40_002)).response.status == 500
+
+
+@pytest.mark.parametrize(
+    "headers", [["Contact: <sip:other@10.0.0.5>", CONTACT], ["Contact: *", "Expires: 0"]]
+)
 def test_an_overtaken_request_fails_and_changes_nothing(world, headers):
     """§10.3 steps 6 and 7."""
     world.register(CONTACT, cseq=5)

@@ -159,7 +159,7 @@ def _tried(trace: CallTrace) -> str:
 
 
 def _came(trace: CallTrace, leg: dict[str, Any]) -> str:
-    """Say how a leg ended. A phone that rang in vain is cancelled with our own 408; a 408 that nobody has sent is the switch's own (RFC 3261 §8.1.3.1)."""
+    """Say how a leg ended; a 408 may be our own: of the ring time, or of Timer B (RFC 3261 §8.1.3.1)."""
     came = f"{leg['target']} {leg['status']} {leg['reason']}"
     if leg["status"] != 408:
         return came

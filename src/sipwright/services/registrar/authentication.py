@@ -77,12 +77,16 @@ class Authenticator(Generic[A]):
         self._nonces = nonces
         self._unix_time = unix_time
 
-    def authenticate(self, incoming: Incoming, domain: str) -> A | None:
+    def authenticate(
+        self, incoming: Incoming, domain: str, may_repeat: Callable[[A], bool] | None = None
+    ) -> A | None:
         """Return the account whose credentials a request carries; None when it was answered here.
 
         Args:
             incoming: The request.
             domain: The canonical name of the domain that the sender claims to belong to.
+            may_repeat: Asked when the credentials are those that came last, once more, as those of a repeated and
+                those of a replayed request are: whether it can do no harm.
 
         Raises:
             Reject: The account may not be used; only its owner learns that.
@@ -103,7 +107,15 @@ class Authenticator(Generic[A]):
             self._challenge(incoming, domain, username, is_stale=False)
             return None
         nonce = credentials.params["nonce"]
-        if self._nonces.check(nonce, nonce_count(credentials), self._unix_time()) is not Verdict.OK:
+        response = credentials.params["response"]
+        verdict = self._nonces.check(nonce, nonce_count(credentials), self._unix_time(), response)
+        is_harmless = verdict is Verdict.OK or (
+            verdict is Verdict.REPEATED
+            and may_repeat is not None
+            and account is not None
+            and may_repeat(account)
+        )
+        if not is_harmless:
             # Whoever knows the password only has to answer again, without asking a person (RFC 7616 §3.3).
             self._challenge(incoming, domain, username, is_stale=True)
             return None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sipwright.sip import NameAddr, Uri, uris_match
 
-__all__ = ["Binding", "Change", "OutOfOrder", "changed", "cleared"]
+__all__ = ["Binding", "Change", "OutOfOrder", "changed", "cleared", "is_repeated"]
 
 
 class OutOfOrder(Exception):
@@ -104,6 +104,37 @@ def cleared(bindings: list[Binding], template: Binding) -> list[Binding]:
     for binding in bindings:
         _check_order(binding, template)
     return []
+
+
+def is_repeated(bindings: list[Binding], changes: Iterable[Change], template: Binding) -> bool:
+    """Claim that a REGISTER is the one that made these bindings, once more, and that nothing came between.
+
+    §10.3 step 7 makes an equal CSeq of the same Call-ID an error, which suits a request that was overtaken. But a phone
+    whose 200 was lost when the switch was killed sends the same request again, and its transaction is gone; it is
+    right that its wish be granted, since it has been. (Kamailio's usrloc skips an equal CSeq for 20 s likewise.)
+
+    The threat is a captured REGISTER that is played again: while its nonce lives it is as good as the phone's own
+    repetition. So a repetition changes nothing: it must ask for what is there, from where that was asked, and it
+    neither extends a binding nor brings a removed one back.
+    """
+    is_any = False
+    for change in changes:
+        index = _find(bindings, change)
+        if index is None:
+            if change.granted:
+                return False
+            continue
+        binding = bindings[index]
+        is_same = (
+            binding.contact == change.contact
+            and (binding.cseq, binding.call_id) == (template.cseq, template.call_id)
+            and (binding.source, binding.path) == (template.source, template.path)
+        )
+        # What was granted then has not become more since; had less been asked for now, it would not be enough.
+        if not is_same or not change.granted or binding.expires_at > template.expires_at + change.granted:
+            return False
+        is_any = True
+    return is_any
 
 
 def _check_order(binding: Binding, request: Binding) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from sipwright.services.registrar.authentication import Account, Authenticator, Directory
-from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared
+from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared, is_repeated
 from sipwright.services.registrar.contacts import Lifetimes, clears_all, read_changes
 from sipwright.services.registrar.location import LocationTable
 from sipwright.sip import Reject, Request, format_date
@@ -91,7 +91,7 @@ class Registrar:
         if domain is None or served_domain(uri.host, uri.port) is None:
             raise Reject(404, "Domain Not Served Here")
         _refuse_unknown_extensions(request)
-        account = self._authenticator.authenticate(incoming, domain)
+        account = self._authenticator.authenticate(incoming, domain, partial(self._is_repeated, incoming))
         if account is None:
             return True
         # The nonce is used up now: repeated, this request would be challenged anew, so it has to be absorbed.
@@ -135,6 +135,7 @@ class Registrar:
             return
         template = _template(incoming, second)
         fresh: list[tuple[Change, Binding]] = []
+        changes: list[Change] = []
         try:
             if clears_all(request):
                 bindings = cleared(bindings, template)
@@ -142,10 +143,24 @@ class Registrar:
                 changes = read_changes(incoming, self._lifetimes, has_path=template.path != "")
                 bindings, fresh = changed(bindings, changes, template, self._most_bindings)
         except OutOfOrder:
-            raise Reject(500, "CSeq Is Not Higher Than The Last One") from None
+            if not is_repeated(bindings, changes, template):
+                raise Reject(500, "CSeq Is Not Higher Than The Last One") from None
+            self._accept(incoming, bindings, template.path, self._unix_time())
+            return
         if bindings and account_id not in self.locations and self.locations.is_full:
             raise Reject(503, "Too Many Bindings")
         self._store(incoming, account_id, known, bindings, fresh)
+
+    def _is_repeated(self, incoming: Incoming, account: Account) -> bool:
+        """Claim that a REGISTER asks for nothing but what it has had already."""
+        request = incoming.request
+        if not request.contacts or clears_all(request):
+            return False
+        second = int(incoming.now)
+        template = _template(incoming, second)
+        bindings = [one for one in self.locations.bindings(account.id) if not one.has_expired(second)]
+        changes = read_changes(incoming, self._lifetimes, has_path=template.path != "")
+        return is_repeated(bindings, changes, template)
 
     def _store(
         self,
