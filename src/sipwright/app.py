@@ -24,6 +24,7 @@ from sipwright.services.switch import Destinations, Router, Switch, SwitchSettin
 from sipwright.sip.digest import NonceKeeper
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot
 from sipwright.store import Change, Registrations, Store, StoreError
+from sipwright.store.collisions import existing
 from sipwright.store.messages import forget_old
 from sipwright.store.retention import Retention, forget_records
 from sipwright.store.writer import WriterSnapshot
@@ -127,6 +128,10 @@ class Node:
             OSError: An address cannot be had.
         """
         await self.scripts.open()
+        for provider, callee, taker in await self.store.database.read(existing):
+            log.warning(
+                "an account takes the calls of a provider", provider=provider, calls=callee, account=taker
+            )
         self.locations.load(await self.store.load_bindings(), time.monotonic(), time.time())
         calls = await self.store.load_calls(self.settings.node)
         runs = await self.scripts.load(self.settings.node)

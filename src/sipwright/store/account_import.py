@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from sipwright.store import accounts, domains, tables, users
 from sipwright.store.changes import record_change
+from sipwright.store.collisions import NameKeeper
 from sipwright.store.crypto import KeyRing
 from sipwright.store.errors import StoreError
 from sipwright.store.names import account_name, secret_text
@@ -68,6 +69,13 @@ def check(
             )
         first_seen[identity] = spec.line
         rows.append(row)
+    more = {(row["username"], row["domain_id"]): row["user_id"] for row in rows}
+    keeper = NameKeeper.for_accounts(connection, more)
+    for spec, ((username, domain_id), owner) in zip(specs, more.items(), strict=True):
+        try:
+            keeper.refuse(username, domain_id, owner)
+        except StoreError as error:
+            raise StoreError(f"line {spec.line}: {error} (nothing was imported)") from None
     return rows
 
 

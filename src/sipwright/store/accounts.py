@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sipwright.store import dialplans, domains, tables, users
 from sipwright.store.changes import record_change
+from sipwright.store.collisions import NameKeeper
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row
 from sipwright.store.entities import HA1_COLUMNS, Account, Domain, account_place
@@ -60,6 +61,7 @@ def add(
     """Add an account ``name`` or ``name@domain``; only hashes of its password are kept."""
     username, home = _place(connection, name, domain)
     owner = users.find(connection, user)
+    NameKeeper.for_account(connection, username, home.id).refuse(username, home.id, owner.id)
     values = {
         "user_id": owner.id,
         "username": account_name(username),

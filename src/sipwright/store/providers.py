@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sipwright.store import tables, users
 from sipwright.store.changes import record_change
+from sipwright.store.collisions import refuse_provider
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row
 from sipwright.store.entities import Provider, provider_place
@@ -52,6 +53,7 @@ def add(
     """Add a provider to a user."""
     owner = users.find(connection, user)
     name = provider_name(name)
+    refuse_provider(connection, name, owner.id)
     values: dict[str, Any] = {
         "user_id": owner.id,
         "name": name,
