@@ -69,6 +69,42 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, text: str, message
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[sip]\n\n# a comment\nupd = []\n", 4),
+        ('[log]\nlevel = "info"\n[sip]\nlevel = 3\n', 4),
+        ('[database]\n[log]\n  "level" = "loud"\n', 3),
+        ("[sip]\n[spi]\n", 2),
+        ("\nspi = 1\n", 2),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path, text: str, line: int):
+    with pytest.raises(ConfigError, match=rf"sipwright\.toml, line {line}: "):
+        load(tmp_path, text)
+
+
+def test_a_setting_that_is_written_in_an_unusual_way_is_named_without_its_line(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"sipwright\.toml: \[sip\] upd is not a setting"):
+        load(tmp_path, "sip = { upd = [] }\n")
+
+
+def test_what_has_no_effect_yet_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert load(tmp_path, "[sip]\n").without_effect == []
+    assert load(tmp_path, '[web]\nlisten = "127.0.0.1:8081"\n').without_effect == ["[web]"]
+
+    monkeypatch.setenv("SIPWRIGHT_SSH__LISTEN", "127.0.0.1:2223")
+    assert load(tmp_path, "[web]\n").without_effect == ["[web]", "[ssh]"]
+
+
+def test_how_long_things_are_kept(tmp_path: Path):
+    kept = load(tmp_path, "[retention]\ncdrs = 0\n").retention
+
+    assert (kept.cdrs, kept.executions, kept.versions) == (0.0, 30.0, 365.0)
+    with pytest.raises(ConfigError, match="executions"):
+        load(tmp_path, "[retention]\nexecutions = -1\n")
+
+
 def test_a_wrong_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SIPWRIGHT_LOG__LEVEL", "loud")
     with pytest.raises(ConfigError, match="environment variable SIPWRIGHT_LOG__LEVEL"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -168,13 +169,13 @@ class LogSettings(_Section):
 
 
 class WebSettings(_Section):
-    """``[web]``: where REST and the web pages listen."""
+    """``[web]``: where REST and the web pages will listen; there are none yet (`Settings.without_effect`)."""
 
     listen: Address = "127.0.0.1:8080"
 
 
 class SshSettings(_Section):
-    """``[ssh]``: where the console listens."""
+    """``[ssh]``: where the console will listen; there is none yet (`Settings.without_effect`)."""
 
     listen: Address = "127.0.0.1:2222"
 
@@ -210,6 +211,11 @@ class Settings(BaseSettings):
             raise ConfigError(f"an environment variable is not JSON: {error}") from None
         settings._data_dir = data_dir.absolute()
         return settings
+
+    @property
+    def without_effect(self) -> list[str]:
+        """The sections that somebody has set and that nothing reads yet."""
+        return [f"[{name}]" for name in ("web", "ssh") if name in self.model_fields_set]
 
     @property
     def data_dir(self) -> Path:
@@ -259,7 +265,32 @@ def _explain(error: ValidationError, path: Path) -> str:
     section, *rest = (str(part) for part in first["loc"])
     name = f"[{section}] {rest[0]}" if rest else section
     variable = "SIPWRIGHT_" + "__".join([section, *rest[:1]]).upper()
-    where = f"environment variable {variable}" if variable in os.environ else f"{path}: {name}"
+    where = (
+        f"environment variable {variable}"
+        if variable in os.environ
+        else f"{_place(path, section, rest)}: {name}"
+    )
     if first["type"] == "extra_forbidden":
         return f"{where} is not a setting; correct its name or remove it"
     return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _place(path: Path, section: str, rest: list[str]) -> str:
+    """Name the file and the line of a setting, where it stands there as people write it."""
+    key = re.compile(rf"\s*[\"']?{re.escape(rest[0] if rest else section)}[\"']?\s*=")
+    head = re.compile(rf"\s*\[\s*[\"']?{re.escape(section)}[\"']?\s*\]")
+    is_inside = not rest
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return str(path)
+    for number, line in enumerate(lines, 1):
+        if head.match(line):
+            if not rest:
+                return f"{path}, line {number}"
+            is_inside = True
+        elif line.lstrip().startswith("["):
+            is_inside = False
+        elif is_inside and key.match(line):
+            return f"{path}, line {number}"
+    return str(path)

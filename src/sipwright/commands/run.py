@@ -36,11 +36,22 @@ def run(data: Data = None) -> None:
     made = prepare(folder)
     settings = Settings.load(folder)
     configure_log(settings.log)
+    _tell_without_effect(settings)
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(_serve(settings, lambda: welcome(settings, made)))
     except OSError as error:
         raise CommandError(_explain(error, settings)) from None
+
+
+def _tell_without_effect(settings: Settings) -> None:
+    if settings.without_effect:
+        import structlog
+
+        structlog.get_logger(__name__).warning(
+            "settings have no effect yet: this release has no web pages, no REST and no SSH console",
+            settings=", ".join(settings.without_effect),
+        )
 
 
 async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
