@@ -59,3 +59,22 @@ def test_cdrs_are_listed_newest_first_and_by_age(command, database: sqlite3.Conn
     assert len(command.json("cdrs", "--since", "1d")) == 2
     for wrong in ("soon", "h", "-1d", ""):
         assert "such as 12h" in command.fails("cdrs", f"--since={wrong}")
+
+
+def test_calls_and_cdrs_are_listed_by_account(command, database: sqlite3.Connection):
+    command.ok("account", "add", "alice", "--password", "x")
+    now = time.time()
+    for number, account in (("mine", 1), ("other", None)):
+        database.execute(CALL, (number, 1, now, None))
+        database.execute("UPDATE calls SET account_id = ? WHERE id = ?", (account, number))
+        database.execute(CDR, (number, 1, None, now, None, now, 486))
+        database.execute("UPDATE cdrs SET account_id = ? WHERE call_id = ?", (account, number))
+    database.commit()
+
+    for name in ("alice", "alice@EXAMPLE.org"):
+        (call,) = command.json("calls", "--account", name)
+        (cdr,) = command.json("cdrs", "--account", name)
+        assert (call["id"], call["account"]) == ("mine", "alice@example.org")
+        assert (cdr["call_id"], cdr["account"]) == ("mine", "alice@example.org")
+    assert command.json("calls", "--account", "alice@example.net") == []
+    assert len(command.json("calls")) == len(command.json("cdrs")) == 2

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from sipwright.commands.common import Data, Json, OwnerFilter, print_json, print_table, with_store
+from sipwright.commands.common import (
+    AccountFilter,
+    Data,
+    Json,
+    OwnerFilter,
+    print_json,
+    print_table,
+    with_store,
+)
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
@@ -17,9 +23,7 @@ __all__ = ["bindings"]
 
 def bindings(
     user: OwnerFilter = None,
-    account: Annotated[
-        str | None, typer.Option("--account", metavar="NAME", help="Only this account: NAME, or NAME@DOMAIN.")
-    ] = None,
+    account: AccountFilter = None,
     as_json: Json = False,
     data: Data = None,
 ) -> None:

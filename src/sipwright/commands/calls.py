@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sipwright.commands.common import Data, Json, OwnerFilter, print_json, print_table, with_store
+from sipwright.commands.common import (
+    AccountFilter,
+    Data,
+    Json,
+    OwnerFilter,
+    print_json,
+    print_table,
+    with_store,
+)
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
@@ -13,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["calls"]
 
 
-def calls(user: OwnerFilter = None, as_json: Json = False, data: Data = None) -> None:
+def calls(
+    user: OwnerFilter = None, account: AccountFilter = None, as_json: Json = False, data: Data = None
+) -> None:
     """List the calls in progress, the oldest first.
 
     'sipwright trace CALL' shows what one of them does.
@@ -24,7 +34,7 @@ def calls(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
     """
 
     async def work(store: Administration) -> list[dict[str, Any]]:
-        return await store.list_calls(user)
+        return await store.list_calls(user, account)
 
     rows = with_store(data, work)
     if as_json:

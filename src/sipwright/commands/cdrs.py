@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sipwright.commands.common import (
+    AccountFilter,
     CommandError,
     Data,
     Json,
@@ -28,6 +29,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def cdrs(
     user: OwnerFilter = None,
+    account: AccountFilter = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest first.")
     ] = 50,
@@ -46,13 +48,13 @@ def cdrs(
 
     \b
     Examples:
-      sipwright cdrs --since 1h
+      sipwright cdrs --account alice --since 1h
       sipwright cdrs --limit 100000 --json > cdrs.json
     """
     earliest = None if since is None else time.time() - age(since)
 
     async def work(store: Administration) -> list[dict[str, Any]]:
-        return await store.list_cdrs(user, limit=limit, since=earliest)
+        return await store.list_cdrs(user, limit=limit, since=earliest, account=account)
 
     rows = with_store(data, work)
     if as_json:

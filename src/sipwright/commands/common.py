@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sipwright.store import Administration
 
 __all__ = [
+    "AccountFilter",
     "CommandError",
     "Data",
     "Json",
@@ -50,6 +51,9 @@ Data = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Owner = Annotated[
     str | None, typer.Option("--user", metavar="U", help="Whose it is. [default: the first admin]")
+]
+AccountFilter = Annotated[
+    str | None, typer.Option("--account", metavar="NAME", help="Only this account: NAME, or NAME@DOMAIN.")
 ]
 OwnerFilter = Annotated[
     str | None, typer.Option("--user", metavar="U", help="Only what belongs to this user. [default: all]")

@@ -347,15 +347,20 @@ class Administration:
         """List where phones can be reached now."""
         return await self.database.read(lambda c: listings.bindings(c, user, account))
 
-    async def list_calls(self, user: str | None = None) -> list[dict[str, Any]]:
+    async def list_calls(self, user: str | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """List the calls in progress."""
-        return await self.database.read(lambda c: listings.calls(c, user))
+        return await self.database.read(lambda c: listings.calls(c, user, account))
 
     async def list_cdrs(
-        self, user: str | None = None, *, limit: int = 50, since: float | None = None
+        self,
+        user: str | None = None,
+        *,
+        limit: int = 50,
+        since: float | None = None,
+        account: str | None = None,
     ) -> list[dict[str, Any]]:
         """List the newest call detail records, newest first."""
-        return await self.database.read(lambda c: listings.cdrs(c, user, limit, since))
+        return await self.database.read(lambda c: listings.cdrs(c, user, limit, since, account))
 
     # --- secrets and keys ---
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from sipwright.store import tables, users
 from sipwright.store.accounts import split_name
@@ -39,34 +39,40 @@ def bindings(
     )
     if user is not None:
         query = query.where(tables.accounts.c.user_id == users.find(connection, user).id)
-    if account is not None:
-        username, domain = split_name(account)
-        query = query.where(tables.accounts.c.username == username)
-        if domain is not None:
-            query = query.where(tables.domains.c.name == domain.lower())
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _found(connection, _of_account(query, account))
 
 
-def calls(connection: Connection, user: str | None = None) -> list[dict[str, Any]]:
+def calls(
+    connection: Connection, user: str | None = None, account: str | None = None
+) -> list[dict[str, Any]]:
     """List calls in progress, oldest first."""
     column = tables.calls.c
-    query = select(
-        column.id,
-        column.node,
-        column.direction,
-        column.state,
-        column.from_text.label("from"),
-        column.to_text.label("to"),
-        column.started_at,
-        column.answered_at,
-    ).order_by(column.started_at)
+    query = (
+        select(
+            column.id,
+            column.node,
+            _AOR,
+            column.direction,
+            column.state,
+            column.from_text.label("from"),
+            column.to_text.label("to"),
+            column.started_at,
+            column.answered_at,
+        )
+        .select_from(tables.calls.outerjoin(_ACCOUNTS, tables.accounts.c.id == column.account_id))
+        .order_by(column.started_at)
+    )
     if user is not None:
         query = query.where(column.user_id == users.find(connection, user).id)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _found(connection, _of_account(query, account))
 
 
 def cdrs(
-    connection: Connection, user: str | None = None, limit: int = 50, since: float | None = None
+    connection: Connection,
+    user: str | None = None,
+    limit: int = 50,
+    since: float | None = None,
+    account: str | None = None,
 ) -> list[dict[str, Any]]:
     """List call detail records, newest first."""
     column = tables.cdrs.c
@@ -80,4 +86,16 @@ def cdrs(
         query = query.where(column.user_id == users.find(connection, user).id)
     if since is not None:
         query = query.where(column.started_at >= since)
-    return [dict(row) for row in connection.execute(query.limit(limit)).mappings()]
+    return _found(connection, _of_account(query, account).limit(limit))
+
+
+def _of_account(query: Select[Any], account: str | None) -> Select[Any]:
+    if account is None:
+        return query
+    username, domain = split_name(account)
+    query = query.where(tables.accounts.c.username == username)
+    return query if domain is None else query.where(tables.domains.c.name == domain.lower())
+
+
+def _found(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
