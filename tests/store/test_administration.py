@@ -17,6 +17,7 @@ from sipwright.store import (
     NotFoundError,
     Store,
     StoreError,
+    sealed,
     tables,
     users,
 )
@@ -358,6 +359,23 @@ async def test_a_secret_is_made_once_and_shared(url: str, store: Store, key_file
     assert await other.secret("nonce") == secret
     assert await other.secret("other", 16) != secret[:16]
     await other.close()
+
+
+async def test_a_rotation_goes_a_little_at_a_time_and_tells_how_far_it_is(
+    url: str, store: Store, key_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sealed, "AT_ONCE", 2)
+    for number in range(4):
+        await store.add_account(f"phone{number}", "secret")
+    rotate_key_file(key_file)
+    rotated = await Administration.open(url, key_file)
+    told: list[tuple[int, int]] = []
+
+    assert await rotated.reseal(lambda done, total: told.append((done, total))) == 12
+    assert told[:6] == [(2, 12), (4, 12), (4, 12), (6, 12), (8, 12), (8, 12)]
+    assert told[-1] == (12, 12)
+    assert await rotated.reseal() == 0
+    await rotated.close()
 
 
 async def test_after_a_rotation_everything_opens_with_the_new_key_alone(

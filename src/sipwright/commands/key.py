@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sipwright.commands.common import Data, group, settings_of, with_store
+from sipwright.commands.common import Data, Progress, group, settings_of, with_store
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
@@ -56,4 +56,4 @@ def forget(data: Data = None) -> None:
 
 
 async def _reseal(store: Administration) -> int:
-    return await store.reseal()
+    return await store.reseal(Progress("encrypted"))

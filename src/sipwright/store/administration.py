@@ -368,9 +368,25 @@ class Administration:
         """Give a random secret that all nodes of this database share; it is made on first use."""
         return await self.database.write(lambda c: sealed.secret(c, self.keys, name, size))
 
-    async def reseal(self) -> int:
-        """Encrypt everything with the newest key; give how many values still had an older one."""
-        return await self.database.write(lambda c: sealed.reseal(c, self.keys))
+    async def reseal(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Encrypt everything with the newest key, a little at a time; give how many values still had an older one.
+
+        Args:
+            progress: Called with (done, total) as the work goes on.
+        """
+        parts = await self.database.read(sealed.parts)
+        sizes = [await self.database.read(partial(sealed.count, part=part)) for part in parts]
+        total, looked_at, resealed = sum(sizes), 0, 0
+        for part in parts:
+            after: Any = None
+            found = sealed.AT_ONCE
+            while found == sealed.AT_ONCE:
+                work = partial(sealed.reseal, keys=self.keys, part=part, after=after)
+                found, fresh, after = await self.database.write(work)
+                looked_at, resealed = looked_at + found, resealed + fresh
+                if progress is not None:
+                    progress(min(looked_at, total), total)
+        return resealed
 
 
 async def _prepare(database: Database, migrate: bool) -> None:
