@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from sipwright.services.dialplan import Ask, EffectError, ExecutionRow, parse_dial_string
+from sipwright.services.dialplan import MAX_WRITTEN, Ask, EffectError, ExecutionRow, parse_dial_string
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer
 from sipwright.services.switch import Identity
 from sipwright.sip import Reject
@@ -162,4 +162,4 @@ class ScriptEffects:
 
 def _groups(text: str) -> list[list[str]]:
     """Return the legs of a dial string, group by group, as a hunt keeps them."""
-    return [[str(leg) for leg in group] for group in parse_dial_string(text)]
+    return [[str(leg) for leg in group] for group in parse_dial_string(text, most=MAX_WRITTEN)]

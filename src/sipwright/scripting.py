@@ -14,9 +14,7 @@ import structlog
 
 from sipwright.effects import ScriptEffects
 from sipwright.services.dialplan import (
-    Call as ScriptCall,
-)
-from sipwright.services.dialplan import (
+    MAX_WRITTEN,
     Dial,
     Ending,
     Execution,
@@ -30,6 +28,9 @@ from sipwright.services.dialplan import (
     ToUri,
     UserLimits,
     parse_dial_string,
+)
+from sipwright.services.dialplan import (
+    Call as ScriptCall,
 )
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
 from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Outcome, ScriptRun, for_caller
@@ -247,7 +248,7 @@ def limits_of(settings: DialplanSettings) -> Limits:
 
 def read_leg(text: str) -> DialLeg:
     """Read one leg of a dial string, as a hunt keeps it."""
-    (leg,) = _legs(parse_dial_string(text))
+    (leg,) = _legs(parse_dial_string(text, most=MAX_WRITTEN))
     options = leg.options
     target = leg.target
     user, host, port, params, uri = "", "", None, "", None
@@ -262,6 +263,7 @@ def read_leg(text: str) -> DialLeg:
         delay=options.delay or 0.0, limit=options.limit, mangle=options.mangle is not False,
         from_name=options.from_name, from_user=options.from_user, from_host=options.from_host,
         transfer=options.transfer or "pass", redirect=options.redirect or "follow",
+        headers=options.headers,
     )  # fmt: skip
 
 

@@ -32,6 +32,13 @@ def switch(start_switch, gateway_port):
         "results": 'r = dial(f"{req.user}@local")\nrespond(600, f"{r.status} {r.reason} {r.legs[0].status}")\n',
         "limited": 'dial(f"{req.user}@local[cd=1]")\n',
         "renamed": 'dial(f"{req.user}@local[fd=Front Desk,fu=100,fh=example.org]", headers={"X-Queue": "sales"})\n',
+        "apart": """
+first, second = req.user.split(".")
+dial([
+    leg(f"{first}@local", from_name="One", headers={"X-Leg": "1", "X-Queue": "support"}),
+    leg(f"{second}@local", delay=1, from_user="200", headers={"X-Leg": "2"}),
+], headers={"X-Queue": "sales"}, ring=5)
+""",
         "outside": f'dial(f"{{req.user}}@{GATEWAY}:{gateway_port}")\n',
         "slow": "while True:\n    pass\n",
     }
@@ -207,6 +214,22 @@ def test_how_the_caller_looks_to_the_callee(switch):
     assert str(invite.from_.uri) == "sip:100@example.org"
     assert invite.from_.display_name == "Front Desk"
     assert invite.headers.get("x-queue") == "sales"
+
+
+def test_each_leg_has_its_own_options_and_headers(switch):
+    """The headers of dial() go to both, and give way where a leg has its own."""
+    bob, carol = switch.new_account(), switch.new_account()
+    cancelled = switch.answering("ring-cancelled", bob)
+    answering = switch.answering("answer", carol)
+
+    _, cdrs = call(switch, "call", "apart", f"{bob}.{carol}", legs=3)
+
+    first, second = (phone.finish().request("INVITE") for phone in (cancelled, answering))
+    names = [(invite.from_.display_name, invite.from_.uri.user) for invite in (first, second)]
+    headers = [(invite.headers.get("x-leg"), invite.headers.get_all("x-queue")) for invite in (first, second)]
+    assert names == [("One", "with-apart"), ("with-apart", "200")]
+    assert headers == [("1", ["support"]), ("2", ["sales"])]
+    assert cdrs[2]["rang_at"] - cdrs[1]["rang_at"] > 0.9
 
 
 def test_a_redirect_is_followed(switch, gateway_port):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sipwright.services.dialplan import DialStringError, Entry, Inputs, Plan, parse_dial_string
+from sipwright.services.dialplan import MAX_WRITTEN, DialStringError, Entry, Inputs, Plan, parse_dial_string
 from sipwright.services.dialplan.script import script
 from sipwright.sip import ParseError, Request, parse
 
@@ -175,7 +175,7 @@ def _way_of(result: CallResult) -> Way:
 def _targets(text: str) -> str:
     """Write a dial string without its options: those change how long somebody rings, not who."""
     try:
-        groups = parse_dial_string(text)
+        groups = parse_dial_string(text, most=MAX_WRITTEN)
     except DialStringError:
         return text
     return " | ".join(" & ".join(str(leg.target) for leg in group) for group in groups)

@@ -77,6 +77,10 @@ def test_legs_ring_together_and_groups_one_after_the_other():
         ("[ma=false]", LegOptions(mangle=False)),
         ("[MANGLE=Yes]", LegOptions(mangle=True)),
         (
+            '[header="X-A: 1, 2",dt=1,header="x-b:"]',
+            LegOptions(delay=1.0, headers=(("X-A", "1, 2"), ("x-b", ""))),
+        ),
+        (
             '[fd="Smith, J\\"]\\\\",fu=100,fh=a.b]',
             LegOptions(from_name='Smith, J"]\\', from_user="100", from_host="a.b"),
         ),
@@ -124,6 +128,10 @@ def test_options_have_short_and_long_names(text, options):
         ("bob@local[dt=-1]", 13, "not a number of seconds"),
         ("bob@local[ma=maybe]", 13, "true or false"),
         ("bob@local[dt=1,delay=2]", 15, "given twice"),
+        ("bob@local[header=x]", 17, "'x' is not a header such as"),
+        ('bob@local[header="Via: x"]', 17, "the header Via is written by the switch"),
+        ('bob@local[header="X Y: x"]', 17, "'X Y' is not the name of a header"),
+        ("bob@local[" + 33 * "header=X:," + "ma=no]", 330, "more than 32 headers"),
         ("bob@local[dt=1", 14, "expected , or ]"),
         ('bob@local[fd="x]', 13, "expected , or ]"),
         ("bob@local[fd=a]b]", 15, "expected & or |"),
@@ -161,6 +169,7 @@ targets = st.one_of(
 )
 seconds = st.integers(0, 120_000).map(lambda milliseconds: milliseconds / 1000)
 texts = st.none() | st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=20)
+values = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=20).map(str.strip)
 options = st.builds(
     LegOptions,
     delay=st.none() | seconds,
@@ -171,6 +180,9 @@ options = st.builds(
     from_name=texts,
     from_user=texts,
     from_host=texts,
+    headers=st.lists(st.tuples(st.from_regex(r"[Xx]-[a-zA-Z]{1,8}", fullmatch=True), values), max_size=3).map(
+        tuple
+    ),
 )
 legs = st.builds(Leg, targets, options)
 groups = st.lists(st.lists(legs, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3).map(tuple)

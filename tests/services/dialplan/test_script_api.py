@@ -8,6 +8,7 @@ from importlib.resources import files
 import pytest
 
 from sipwright.services.dialplan import (
+    MAX_WRITTEN,
     Binding,
     Call,
     Dial,
@@ -23,6 +24,7 @@ from sipwright.services.dialplan import (
     Respond,
     Sleep,
     ToUser,
+    parse_dial_string,
 )
 from sipwright.services.dialplan.functions import FUNCTIONS, STORE_FUNCTIONS
 from sipwright.services.dialplan.script_api import BudgetExceeded, ScriptApi, one_line
@@ -130,6 +132,8 @@ def test_arguments_of_dial_are_defaults_for_its_legs():
         (lambda api: api.dial("a@b", headers={5: "x"}), ValueError, "not the name of a header"),
         (lambda api: api.dial("a@b", headers={"X": 5}), TypeError, "must be a text"),
         (lambda api: api.dial("a@b", headers={f"X{i}": "" for i in range(33)}), ValueError, "more than 32"),
+        (lambda api: api.leg("a@b", headers={"Via": "x"}), ValueError, "written by the switch"),
+        (lambda api: api.leg("a@b", headers="X: y"), TypeError, "a dict"),
         (lambda api: api.respond(200), ValueError, "status must be"),
         (lambda api: api.respond(100), ValueError, "status must be"),
         (lambda api: api.respond(True), ValueError, "status must be"),
@@ -147,6 +151,20 @@ def test_arguments_of_dial_are_defaults_for_its_legs():
 def test_a_wrong_argument_is_explained(call, error, message):
     with pytest.raises(error, match=message):
         call(make_api())
+
+
+def test_a_leg_has_headers_of_its_own():
+    """They are a part of the leg, however it is written down on its way to the phone."""
+    api = make_api()
+    long = {f"X-{number}": 1000 * '"' for number in range(32)}
+    legs = [api.leg("a@b", headers={"X-A": 'one, "two"\r\n'}), api.leg("c@d", delay=1, headers=long)]
+    order = api.dial(legs, headers={"X-B": "2"})
+
+    (first, second), text = order.groups[0], order.to_json()["target"]
+    assert first.options.headers == (("X-A", 'one, "two"'),)
+    assert second.options == LegOptions(delay=1.0, headers=tuple(long.items()))
+    assert order.headers == (("X-B", "2"),)
+    assert parse_dial_string(text, most=MAX_WRITTEN) == order.groups
 
 
 def test_respond_may_redirect():

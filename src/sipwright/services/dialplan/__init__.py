@@ -7,6 +7,7 @@ messages or tables.
 
 from .check import Problem, check_script
 from .dialstring import (
+    MAX_WRITTEN,
     DialStringError,
     Groups,
     Leg,
@@ -33,6 +34,7 @@ from .steps import Failed, Kind
 from .values import Binding, Call, DialResult, HttpResponse, Inputs, LegResult, LegSpec, Request
 
 __all__ = [
+    "MAX_WRITTEN",
     "Ask",
     "Binding",
     "Call",

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 from pydantic_monty import MontyClassProxy
 
 __all__ = [
+    "MAX_HEADERS",
+    "header",
     "headers",
     "json_text",
     "number",
@@ -22,6 +24,9 @@ __all__ = [
     "truth",
     "wrong",
 ]
+
+MAX_HEADERS = 32
+"""Headers of one message that a script may set."""
 
 _FORBIDDEN_HEADERS = frozenset(
     {
@@ -106,17 +111,22 @@ def headers(values: object, *, contact: bool = False) -> tuple[tuple[str, str], 
         return ()
     if not isinstance(values, dict):
         wrong("headers", values, "a dict")
-    if len(values) > 32:
-        raise ValueError("more than 32 headers")
-    checked = []
-    for name, value in values.items():
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-            raise ValueError(f"{shown(name)[:40]!r} is not the name of a header")
-        is_redirect = contact and name.lower() == "contact"
-        if name.lower() in _FORBIDDEN_HEADERS and not is_redirect:
-            raise ValueError(f"the header {name} is written by the switch")
-        checked.append((name, one_line(text(f"the header {name}", value), 1000)))
-    return tuple(checked)
+    if len(values) > MAX_HEADERS:
+        raise ValueError(f"more than {MAX_HEADERS} headers")
+    return tuple(header(name, value, contact=contact) for name, value in values.items())
+
+
+def header(name: object, value: object, *, contact: bool = False) -> tuple[str, str]:
+    """Take one header for a SIP message.
+
+    Raises:
+        ValueError: It is not one, or the switch writes it itself.
+    """
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        raise ValueError(f"{shown(name)[:40]!r} is not the name of a header")
+    if name.lower() in _FORBIDDEN_HEADERS and not (contact and name.lower() == "contact"):
+        raise ValueError(f"the header {name} is written by the switch")
+    return name, one_line(text(f"the header {name}", value), 1000)
 
 
 def json_text(name: str, value: Any, most: int) -> str:

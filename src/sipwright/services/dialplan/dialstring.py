@@ -21,7 +21,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from urllib.parse import quote
 
+from .arguments import MAX_HEADERS, header
+
 __all__ = [
+    "MAX_WRITTEN",
     "DialStringError",
     "Groups",
     "Leg",
@@ -39,6 +42,11 @@ __all__ = [
 ]
 
 MAX_LENGTH = 4096
+"""Characters of a dial string of a script."""
+
+MAX_WRITTEN = 1024 * 1024
+"""Characters of one that we have written ourselves, from legs that are checked."""
+
 MAX_DELAY = 120.0
 MAX_LIMIT = 86_400.0
 
@@ -95,7 +103,10 @@ Target = ToProvider | ToUser | ToUri
 
 @dataclass(frozen=True, slots=True)
 class LegOptions:
-    """What ``[key=value]`` sets for one leg; None is "not said". Seconds are floats."""
+    """What ``[key=value]`` sets for one leg; None is "not said". Seconds are floats.
+
+    ``headers`` are what the leg's own INVITE carries: ``[header="X-Queue: sales"]``, once for each.
+    """
 
     delay: float | None = None
     limit: float | None = None
@@ -105,9 +116,11 @@ class LegOptions:
     from_host: str | None = None
     transfer: str | None = None
     redirect: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        said = [(option.name, getattr(self, option.name)) for option in fields(self)]
+        said = [(option.name, getattr(self, option.name)) for option in fields(self)[:-1]]
+        said += [("header", f"{name}: {value}") for name, value in self.headers]
         return ",".join(f"{key}={_format_value(value)}" for key, value in said if value is not None)
 
 
@@ -126,10 +139,10 @@ class Leg:
 Groups = tuple[tuple[Leg, ...], ...]
 
 
-def parse_dial_string(text: str) -> Groups:
+def parse_dial_string(text: str, *, most: int = MAX_LENGTH) -> Groups:
     """Read a dial string: groups that ring one after the other, each of legs that ring together."""
-    if len(text) > MAX_LENGTH:
-        raise DialStringError(f"more than {MAX_LENGTH} characters", MAX_LENGTH)
+    if len(text) > most:
+        raise DialStringError(f"more than {most} characters", most)
     if control := _CONTROL.search(text):
         raise DialStringError("a control character", control.start())
     return _Parser(text).dial_string()
@@ -262,6 +275,7 @@ class _Parser:
 
     def options(self) -> LegOptions:
         said: dict[str, float | bool | str] = {}
+        headers: list[tuple[str, str]] = []
         while True:
             self.skip_blanks()
             start = self.at
@@ -275,11 +289,28 @@ class _Parser:
                 raise DialStringError(f"option {name!r} is given twice", start)
             if not self.accept("="):
                 raise self.error("expected =")
-            said[name] = self.value(name)
+            if name == "header":
+                headers.append(self.header())
+                if len(headers) > MAX_HEADERS:
+                    raise DialStringError(f"more than {MAX_HEADERS} headers", start)
+            else:
+                said[name] = self.value(name)
             if self.accept("]"):
-                return LegOptions(**said)  # type: ignore[arg-type]
+                return LegOptions(**said, headers=tuple(headers))  # type: ignore[arg-type]
             if not self.accept(","):
                 raise self.error("expected , or ]")
+
+    def header(self) -> tuple[str, str]:
+        self.skip_blanks()
+        start = self.at
+        text = str(self.value("header"))
+        name, colon, value = text.partition(":")
+        if not colon:
+            raise DialStringError(f"{text[:40]!r} is not {_EXPECTED['header']}", start)
+        try:
+            return header(name.strip(), value.strip())
+        except ValueError as error:
+            raise DialStringError(str(error), start) from None
 
     def value(self, name: str) -> float | bool | str:
         self.skip_blanks()
@@ -350,6 +381,7 @@ _READERS: dict[str, Callable[[str], float | bool | str | None]] = {
     "from_host": _text,
     "transfer": lambda text: _TRANSFERS.get(text.lower()),
     "redirect": lambda text: _REDIRECTS.get(text.lower()),
+    "header": _text,
 }
 _EXPECTED = {
     "delay": f"a number of seconds up to {MAX_DELAY:.0f}",
@@ -360,6 +392,7 @@ _EXPECTED = {
     "from_host": "a text on one line",
     "transfer": "refuse or pass",
     "redirect": "follow, return or rerun",
+    "header": 'a header such as "X-Queue: sales"',
 }
 _SHORT_NAMES = {
     "dt": "delay",

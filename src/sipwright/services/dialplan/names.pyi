@@ -71,6 +71,7 @@ class LegSpec(NamedTuple):
     from_host: str | None
     transfer: str | None
     redirect: str | None
+    headers: dict[str, str] | None
 
 class HttpResponse(NamedTuple):
     """What a web server said; ``json`` is the body read as JSON, None when it is none."""
@@ -139,8 +140,12 @@ def leg(
     from_host: str | None = None,
     transfer: str | None = None,
     redirect: str | None = None,
+    headers: dict[str, str] | None = None,
 ) -> LegSpec:
-    """Describe one leg: ``dial([leg("bob@local"), leg("mobile@blueface", delay=5)])``."""
+    """Describe one leg: ``dial([leg("bob@local"), leg("mobile@blueface", delay=5)])``.
+
+    Its ``headers`` go to this leg alone, those of ``dial()`` to every leg that has none of that name.
+    """
 
 def respond(status: int, reason: str | None = None, headers: dict[str, str] | None = None) -> None:
     """Answer the caller. A status of 300 or more ends the dialplan."""

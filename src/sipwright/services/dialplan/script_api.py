@@ -162,10 +162,12 @@ class ScriptApi:
         from_host: str | None = None,
         transfer: str | None = None,
         redirect: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> LegSpec:
         """Describe one leg for ``dial([leg(...), leg(...)])``, which rings them together."""
         spec = LegSpec(
-            check.text("target", target), delay, limit, mangle, from_name, from_user, from_host, transfer, redirect
+            check.text("target", target), delay, limit, mangle, from_name, from_user, from_host, transfer, redirect,
+            headers,
         )  # fmt: skip
         _leg_of(spec)
         return spec
@@ -342,13 +344,15 @@ def _options(spec: LegSpec) -> LegOptions:
         from_host=check.optional_text("from_host", spec.from_host),
         transfer=spec.transfer,
         redirect=spec.redirect,
+        headers=check.headers(spec.headers),
     )
 
 
 def _with_defaults(leg: Leg, defaults: LegOptions) -> Leg:
+    # The headers of dial() are not among them: they go with the order, and a leg's own replace them one by one.
     said = {
         option.name: getattr(defaults, option.name)
-        for option in fields(LegOptions)
+        for option in fields(LegOptions)[:-1]
         if getattr(leg.options, option.name) is None
     }
     return replace(leg, options=replace(leg.options, **said))

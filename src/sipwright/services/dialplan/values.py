@@ -107,6 +107,7 @@ class LegSpec(NamedTuple):
     from_host: str | None = None
     transfer: str | None = None
     redirect: str | None = None
+    headers: Mapping[str, str] | None = None
 
 
 class HttpResponse(NamedTuple):

@@ -60,6 +60,7 @@ class DialLeg:
     from_host: str | None = None
     transfer: str = "pass"
     redirect: str = "follow"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Destinations:
@@ -83,6 +84,7 @@ class Destinations:
             destination.target = leg.text
             destination.delay, destination.limit, destination.mangle = leg.delay, leg.limit, leg.mangle
             destination.transfer, destination.redirect = leg.transfer, leg.redirect
+            destination.headers = list(leg.headers)
             destination.from_name = leg.from_name if leg.from_name is not None else destination.from_name
             destination.from_user = leg.from_user if leg.from_user is not None else destination.from_user
             destination.from_host = leg.from_host if leg.from_host is not None else destination.from_host

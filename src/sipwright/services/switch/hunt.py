@@ -134,7 +134,8 @@ class Hunt:
         call.arm("ring", self.ring)
         legs = [self._add(destination) for destination in destinations[:room]]
         for leg in legs:
-            leg.destination.headers = self.headers
+            own = {name.lower() for name, _ in leg.destination.headers}
+            leg.destination.headers += [pair for pair in self.headers if pair[0].lower() not in own]
             if leg.destination.delay > 0:
                 leg.state = LegState.WAITING
                 call.arm(f"delay {leg.index}", leg.destination.delay)
@@ -280,4 +281,5 @@ class Hunt:
         return Destination(
             target=text, uri=text, to=text, limit=old.limit, mangle=old.mangle, from_name=old.from_name,
             from_user=old.from_user, from_host=old.from_host, redirects=old.redirects + 1, transfer=old.transfer,
+            headers=old.headers,
         )  # fmt: skip
