@@ -156,6 +156,20 @@ def test_what_the_world_said_is_said_again_at_the_same_time(record, through):
     assert "OSError" in found.failure
 
 
+def test_what_a_run_drew_is_drawn_again(record, through):
+    """By its own seed, whatever another run of the same script would draw; two drawn alike would be a miracle."""
+    script = (
+        "import random\n" + 'dial(f"{random.getrandbits(64)}@blueface")\nrespond(480, str(random.random()))'
+    )
+    first, second = record(script, seed="one"), record(script, seed="two")
+    found = [through(script + "\nlog(1)", recording) for recording in (first, second)]
+
+    assert [(one.now.dialled, one.now.reason) for one in found] == [
+        (one.was.dialled, one.was.reason) for one in found
+    ]
+    assert found[0].now.dialled != found[1].now.dialled
+
+
 def test_a_redirect_is_followed_again(record, through):
     script = 'dial("bob@local")'
     recording = record(script, "bob: redirects to sip:bob@mobile.example", "mobile.example: 200")

@@ -82,13 +82,13 @@ def replay(
         return None
     inputs = _inputs(started, recording)
     was = _way_recorded(recording)
-    result, unknown = _run(stage, draft, recording, inputs, in_plans)
+    result, unknown = _run(stage, draft, recording, inputs, started, in_plans)
     now = _way_of(result)
     is_same = now == was
     if not is_same and recording.source is not None and recording.source != draft.source:
         # What differs although the script that ran then is run again is not the draft's doing.
         then = PretendedPlan(recording.source, draft.name, draft.id, draft.user_id)
-        again, _ = _run(stage, then, recording, inputs, in_plans)
+        again, _ = _run(stage, then, recording, inputs, started, in_plans)
         is_same = _way_of(again) == now
     elif not is_same and recording.source == draft.source:
         is_same = True
@@ -97,7 +97,12 @@ def replay(
 
 
 def _run(
-    stage: Stage, plan: Plan, recording: Recording, inputs: Inputs, in_plans: InPlans | None
+    stage: Stage,
+    plan: Plan,
+    recording: Recording,
+    inputs: Inputs,
+    started: Entry,
+    in_plans: InPlans | None,
 ) -> tuple[CallResult, tuple[str, ...]]:
     world = _world(recording, in_plans)
     text = script(plan.name, plan.source)
@@ -107,7 +112,8 @@ def _run(
         plan,
         inputs,
         world,
-        at=recording.started_at,
+        at=started.at,
+        seed=started.execution_id,
         domain=recording.domain,
         gives_up_after=_patience(recording),
     )

@@ -25,7 +25,7 @@ from sipwright.services.dialplan import (
     Sandbox,
 )
 from sipwright.services.dialplan import Call as ScriptCall
-from sipwright.services.dialplan.sandbox import Job
+from sipwright.services.dialplan.stretch import Job
 from sipwright.services.switch import MOST_LOOPS
 
 from .answers import Asked
@@ -60,11 +60,12 @@ class _Part:
 class Scene:
     """Begins calls and collects what became of them."""
 
-    def __init__(self, worker: Worker, clock: VirtualClock, world: World, domain: str) -> None:
+    def __init__(self, worker: Worker, clock: VirtualClock, world: World, domain: str, seed: str) -> None:
         self._worker = worker
         self._clock = clock
         self._world = world
         self._domain = domain
+        self._seed = seed
         self._begun = clock.now
         self._asked = Asked(world.answers)
         self._calls: list[tuple[PretendedCall, _Part]] = []
@@ -92,7 +93,8 @@ class Scene:
         result = call.result
         result.dialplan, result.account, result.source = plan.name, inputs.call.account, plan.source
         result.started = round(self._clock.now - self._begun, 6)
-        runs = _Runs(self._worker, part.rows, self._clock, self._world)
+        seed = self._seed if len(self._calls) == 1 else f"{self._seed}.{len(self._calls)}"
+        runs = _Runs(self._worker, part.rows, self._clock, self._world, seed)
         call.execution = runs.run(plan, inputs, call)
         return call
 
@@ -169,10 +171,10 @@ class _Rows:
 class _Runs(Executions):
     """Executions whose effects are pretended, and that tell no log."""
 
-    def __init__(self, sandbox: Worker, rows: _Rows, clock: VirtualClock, world: World) -> None:
+    def __init__(self, sandbox: Worker, rows: _Rows, clock: VirtualClock, world: World, seed: str) -> None:
         # All that a run asks of a sandbox is to take jobs and to name its limits.
         super().__init__(
-            cast(Sandbox, sandbox), rows, clock=clock, call_later=clock.call_later, token=lambda: "pretended"
+            cast(Sandbox, sandbox), rows, clock=clock, call_later=clock.call_later, token=lambda: seed
         )
         self._world = world
         self._virtual_clock = clock

@@ -14,8 +14,8 @@ from pydantic_monty import Monty
 
 from sipwright.services.dialplan import Call as ScriptCall
 from sipwright.services.dialplan import Inputs, Limits, Plan
-from sipwright.services.dialplan.sandbox import Job, spare_telemetry_search
-from sipwright.services.dialplan.stretch import Stretch
+from sipwright.services.dialplan.sandbox import spare_telemetry_search
+from sipwright.services.dialplan.stretch import Job, Stretch
 from sipwright.sip import NameAddr, ParseError
 
 from .answers import Answers
@@ -50,6 +50,7 @@ class Setting:
         user: The owner of the dialplan.
         timezone: The owner's time zone.
         gives_up_after: After so many seconds the caller hangs up, if nobody has answered.
+        seed: Where the random numbers of the script begin: other seeds, other numbers.
     """
 
     from_: str
@@ -66,6 +67,7 @@ class Setting:
     user: str = "admin"
     timezone: str = "UTC"
     gives_up_after: float | None = None
+    seed: str = "pretended"
 
     def inputs(self, plan: str) -> Inputs:
         """Return what a script sees of this call."""
@@ -116,8 +118,9 @@ class Stage:
         """Let a script decide about one call."""
         inputs = setting.inputs(plan.name)
         return self.run_inputs(
-            plan, inputs, world, at=setting.at, domain=setting.domain, gives_up_after=setting.gives_up_after
-        )
+            plan, inputs, world, at=setting.at, domain=setting.domain, gives_up_after=setting.gives_up_after,
+            seed=setting.seed,
+        )  # fmt: skip
 
     def run_inputs(
         self,
@@ -128,12 +131,13 @@ class Stage:
         at: float = NOON,
         domain: str = "example.org",
         gives_up_after: float | None = None,
+        seed: str = "pretended",
     ) -> CallResult:
         """Let a script decide about what a journal has kept of a call."""
         self.open()
         self.runs += 1
         clock = VirtualClock(at)
-        scene = Scene(_Direct(self._pool, self.limits, clock), clock, world, domain)
+        scene = Scene(_Direct(self._pool, self.limits, clock), clock, world, domain, seed)
         call = scene.begin(plan, inputs, gives_up_after=gives_up_after)
         clock.run()
         return scene.result_of(call)
@@ -152,8 +156,7 @@ class _Direct:
         self._clock.call_later(0.0, self._run, job)
 
     def _run(self, job: Job) -> None:
-        stretch = Stretch(self.limits, job.script, job.inputs, job.snapshot, job.answer, self._clock)
-        job.done(stretch.run(self._pool))
+        job.done(Stretch(self.limits, job, self._clock).run(self._pool))
 
 
 def world_of(answers: Iterable[str], effects: Iterable[str], *, domain: str = "example.org") -> World:

@@ -1,5 +1,6 @@
 """A worker pool for the whole run, and the run of one stretch of a script in it."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -8,7 +9,7 @@ from pydantic_monty import Monty
 from sipwright.services.dialplan import Call, DialResult, Executions, Inputs, Limits, Sandbox
 from sipwright.services.dialplan.script import script
 from sipwright.services.dialplan.steps import Step
-from sipwright.services.dialplan.stretch import Stretch
+from sipwright.services.dialplan.stretch import Job, Stretch
 
 from .running import Host, Rows, World
 
@@ -49,10 +50,14 @@ def run(pool: Monty, inputs: Inputs) -> Callable[..., Step]:
         snapshot: bytes = b"",
         answer: DialResult | None = None,
         given: Inputs | None = None,
+        at: float | None = None,
+        seed: str = "x1",
     ) -> Step:
         text = script("out", source)
         start = None if snapshot else text.needed(given or inputs)
-        return Stretch(limits or Limits(), text, start, snapshot, answer).run(pool)
+        now = time.time() if at is None else at
+        job = Job(text, 1, lambda step: None, now, seed, start, snapshot, answer)
+        return Stretch(limits or Limits(), job).run(pool)
 
     return run
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sipwright.services.dialplan import Limits, Sandbox, SandboxSnapshot, sandbox
-from sipwright.services.dialplan.sandbox import Job
+from sipwright.services.dialplan.stretch import Job
 from sipwright.services.dialplan.script import script
 from sipwright.services.dialplan.steps import Failed, Finished, Kind, Step, Waiting
 
@@ -30,7 +30,7 @@ def submit(
         if not future.done():
             future.set_result(step)
 
-    box.submit(Job(script("out", source), owner, done, inputs=inputs))
+    box.submit(Job(script("out", source), owner, done, 0.0, "x1", inputs=inputs))
     return future
 
 
@@ -83,7 +83,9 @@ async def test_a_queue_that_is_full_refuses_new_runs_only(two, inputs, monkeypat
     ends: list[asyncio.Future[Step]] = []
     for step in steps[:2]:
         ends.append(asyncio.get_running_loop().create_future())
-        two.submit(Job(script("out", "dial('a@b')"), 1, ends[-1].set_result, snapshot=step.snapshot))
+        two.submit(
+            Job(script("out", "dial('a@b')"), 1, ends[-1].set_result, 0.0, "x1", snapshot=step.snapshot)
+        )
     assert await asyncio.gather(*ends) == [Finished(None, None, [])] * 2
 
 

@@ -9,7 +9,7 @@ from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Lim
 from sipwright.services.dialplan.script import script
 from sipwright.services.dialplan.script_api import Dial, LogLine, Respond, Sleep
 from sipwright.services.dialplan.steps import Failed, Finished, Kind, Waiting
-from sipwright.services.dialplan.stretch import Stretch
+from sipwright.services.dialplan.stretch import Job, Stretch
 
 QUICK = Limits(seconds=0.05)
 NOBODY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy Here", 3.0)], 3.0)
@@ -324,7 +324,8 @@ class Doomed(Stretch):
 
 
 def test_a_worker_that_dies_is_a_failure_with_the_line_where_it_was_last_seen(pool, run, inputs):
-    step = Doomed(Limits(), script("out", "log(1)\nprint(2)\nwhile True: pass"), inputs, b"", None).run(pool)
+    text = script("out", "log(1)\nprint(2)\nwhile True: pass")
+    step = Doomed(Limits(), Job(text, 1, lambda step: None, 0.0, "x1", inputs)).run(pool)
 
     assert (step.kind, step.message, step.line) == (Kind.CRASHED, "the script crashed its interpreter", 1)
     assert isinstance(run("x = 1"), Finished)

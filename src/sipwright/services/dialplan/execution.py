@@ -27,9 +27,9 @@ from sipwright.sip import ParseError
 from .host import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
 from .journal import Entry, Journal
 from .orders import ONCE, REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
-from .sandbox import Job
 from .script import script
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
+from .stretch import Job
 from .values import DialResult, Inputs, LegResult, Raised, clean, read_answer
 
 if TYPE_CHECKING:
@@ -139,12 +139,16 @@ class Execution:
         self._executions.call_later(0.0, self.took, failed)
 
     def _set_out(self, inputs: Inputs, now: float) -> None:
-        text = script(self._plan.name, self._plan.source)
         self._journal.add("start", now, inputs.to_json())
         self._save("running", None)
+        self._begin(inputs, now)
+
+    def _begin(self, inputs: Inputs, now: float) -> None:
+        """Have the script run from its first line, as it would at that time."""
+        text = script(self._plan.name, self._plan.source)
         if text.may_rerun and not inputs.request.redirected:
             self._inputs = inputs
-        self._submit(Job(text, self._plan.user_id, self.took, inputs=inputs))
+        self._submit(Job(text, self._plan.user_id, self.took, now, self.execution_id, inputs=inputs))
 
     def _run_again(self, result: DialResult) -> bool:
         """Let the script decide about a redirect from its first line, once; False when it cannot."""
@@ -176,8 +180,9 @@ class Execution:
         self._waits_for_end = bool(arguments.get("wait"))
         if arguments.get("reruns"):
             self._reruns = True
-            started = _inputs_in(entries)
-            self._inputs = None if started is None or started.request.redirected else started
+            started = _start_in(entries)
+            inputs = None if started is None else _inputs_of(started)
+            self._inputs = None if inputs is None or inputs.request.redirected else inputs
         if pending.result is not None:
             self._journal.pending = None
             self._continue(read_answer(pending.function, json.loads(pending.result)))
@@ -199,14 +204,11 @@ class Execution:
 
     def _start_again(self, entries: list[Entry]) -> None:
         """Run a script from its first line that had no effect yet."""
-        inputs = _inputs_in(entries)
-        if inputs is None:
+        started = _start_in(entries)
+        if started is None:
             self.took(Failed(Kind.SNAPSHOT, "the run was lost before it did anything"))
-            return
-        text = script(self._plan.name, self._plan.source)
-        if text.may_rerun and not inputs.request.redirected:
-            self._inputs = inputs
-        self._submit(Job(text, self._plan.user_id, self.took, inputs=inputs))
+        else:
+            self._begin(_inputs_of(started), started.at)
 
     def _go_on(self, result: DialResult | None) -> None:
         self._journal.end(True if result is None else result.to_json())
@@ -221,7 +223,10 @@ class Execution:
         plan, snapshot = self._plan, self._row.snapshot
         assert snapshot is not None
         text = script(plan.name, plan.source)
-        self._submit(Job(text, plan.user_id, self.took, snapshot=snapshot, answer=answer))
+        now = self._executions.clock()
+        self._submit(
+            Job(text, plan.user_id, self.took, now, self.execution_id, snapshot=snapshot, answer=answer)
+        )
 
     def _submit(self, job: Job) -> None:
         self._executions.sandbox.submit(job)
@@ -373,7 +378,10 @@ class Execution:
         self._executions.writer.put("execution", self._row.id, self._row, on_commit)
 
 
-def _inputs_in(entries: list[Entry]) -> Inputs | None:
-    """Return what the run last started from."""
-    started = next((entry for entry in reversed(entries) if entry.function == "start"), None)
-    return None if started is None else Inputs.from_json(json.loads(started.arguments))
+def _start_in(entries: list[Entry]) -> Entry | None:
+    """Return the entry with what the run last started from."""
+    return next((entry for entry in reversed(entries) if entry.function == "start"), None)
+
+
+def _inputs_of(started: Entry) -> Inputs:
+    return Inputs.from_json(json.loads(started.arguments))

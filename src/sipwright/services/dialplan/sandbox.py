@@ -15,22 +15,19 @@ import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any
 
 import structlog
 from pydantic_monty import Monty
 
 from .arguments import one_line
 from .limits import Limits
-from .script import Script
 from .steps import Failed, Kind, Step
-from .stretch import Stretch
-from .values import Inputs
+from .stretch import Job, Stretch
 
-__all__ = ["Job", "Sandbox", "SandboxSnapshot"]
+__all__ = ["Sandbox", "SandboxSnapshot"]
 
 log = structlog.get_logger(__name__)
 
@@ -38,18 +35,6 @@ MAX_WAITING = 10_000
 MAX_WAITING_OF_ONE = 1_000
 GRACE = 1.0
 """Seconds that a worker may go on after its time is over (a regular expression looks at no clock)."""
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One stretch of a script: from its start with ``inputs``, or on from ``snapshot`` with ``answer``."""
-
-    script: Script
-    owner: Hashable
-    done: Callable[[Step], None]
-    inputs: Inputs | None = None
-    snapshot: bytes = b""
-    answer: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +194,7 @@ class Sandbox:
 
     def _run(self, job: Job) -> Step:
         try:
-            return Stretch(self.limits, job.script, job.inputs, job.snapshot, job.answer).run(self._pool)
+            return Stretch(self.limits, job).run(self._pool)
         except Exception as error:
             return Failed(
                 Kind.INTERNAL, one_line(f"internal error: {error}", 120), None, traceback.format_exc()

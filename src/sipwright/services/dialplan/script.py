@@ -63,7 +63,7 @@ def script(name: str, source: str) -> Script:
 
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_INPUT_NAMES = frozenset({"req", "call", "headers", "body", "sipsorcery", "sipwright"})
+_INPUT_NAMES = frozenset({"req", "call", "headers", "body", "random", "sipsorcery", "sipwright"})
 _IMPORT = re.compile(r"(?m)^from sipwright import (?!.*\bas\b)[\w, ]+(?=#|$)")
 _MAY_RERUN = re.compile(r"\brm\s*=|\bredirect\s*=")
 

@@ -63,6 +63,7 @@ class ScriptApi:
 
     ``facts`` are what functions need to know of the run: the owner's time zone, and more for old scripts. ``shape``
     tells how an old name wants the answer that it waits for, and ``last`` is what the last ``dial()`` heard.
+    ``moment`` is the time that the script is told, where that is not left to the clock.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class ScriptApi:
         self.used: dict[str, int] = {}
         self.shape = ""
         self.last: list[Any] = []
+        self.moment: float | None = None
 
     @classmethod
     def starting(cls, limits: Limits, inputs: Inputs, clock: Callable[[], float] = time.time) -> ScriptApi:
@@ -120,6 +122,11 @@ class ScriptApi:
             self.last = [answer.status, answer.reason, answer.redirect, [leg[:3] for leg in answer.legs]]
             if answer.answered:
                 self.deadline += answer.duration
+
+    @property
+    def present(self) -> float:
+        """The Unix time that the script is told."""
+        return self.clock() if self.moment is None else self.moment
 
     # What a script may call, by the same names.
 
@@ -230,7 +237,7 @@ class ScriptApi:
     def now(self, timezone: str | None = None) -> Noted:
         """Return the time of day in a time zone ("Europe/Dublin"), or in the owner's own."""
         name = check.text("timezone", timezone, 64) if timezone is not None else self.facts.get("timezone")
-        value = datetime.fromtimestamp(self.clock(), zone(name or "UTC")).replace(microsecond=0)
+        value = datetime.fromtimestamp(self.present, zone(name or "UTC")).replace(microsecond=0)
         return Noted("now", {"timezone": name}, value.isoformat(), value)
 
     def sleep(self, seconds: float) -> Sleep | None:

@@ -178,7 +178,7 @@ def _timezone(api: ScriptApi) -> str:
 
 
 def _offset(api: ScriptApi) -> int:
-    offset = datetime.now(zone(_timezone(api))).utcoffset()
+    offset = datetime.fromtimestamp(api.present, zone(_timezone(api))).utcoffset()
     return 0 if offset is None else int(offset.total_seconds()) // 60
 
 

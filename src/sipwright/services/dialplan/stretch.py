@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pydantic_monty import (
@@ -39,7 +40,7 @@ from .snapshots import freeze, thaw
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
 from .values import Inputs, Raised
 
-__all__ = ["Stretch"]
+__all__ = ["Job", "Stretch"]
 
 MAX_PRINTED = 262_144
 """Characters of ``print()`` after which a worker is killed: reading them costs us as much as writing them."""
@@ -50,34 +51,46 @@ MAX_HANDLING = 0.2
 PATIENCE = 5.0
 """Seconds that a stretch may take beyond its computing time, moving its values between the processes."""
 
-_POLICY: OSPolicy = {"sleep": "call_host"}
+_POLICY: OSPolicy = {"sleep": "call_host", "datetime": "call_host"}
 _NAMES: dict[str, Any] = {**FUNCTIONS, "store": STORE}
 _MODULES = {"sipwright": ExternalModule(_NAMES), "sipsorcery": sipsorcery.old_module(None)}
 _MODULE_PREFIX = "sipwright."
 _SLEEPS = frozenset({"time.sleep", "asyncio.sleep"})
+_CLOCKS = frozenset({"time.time", "datetime.now", "date.today"})
 _IMPORTS = frozenset({"import", "import_stubs"})
 _ENDS = frozenset({"exit", "quit"})
 _IMPORTED = frozenset({"sipwright", "sipsorcery"})
 
 
+@dataclass(slots=True, eq=False)
+class Job:
+    """One stretch of a script: from its start with ``inputs``, or on from ``snapshot`` with ``answer``.
+
+    ``at`` is the Unix time that the script reads all the while, and ``seed`` is where its random numbers begin.
+    """
+
+    script: Script
+    owner: Hashable
+    done: Callable[[Step], None]
+    at: float
+    seed: str
+    inputs: Inputs | None = None
+    snapshot: bytes = b""
+    answer: Any = None
+
+
 class Stretch:
     """What one job computes: give it a pool, and it returns a step."""
 
-    def __init__(
-        self,
-        limits: Limits,
-        script: Script,
-        inputs: Inputs | None,
-        snapshot: bytes,
-        answer: Any = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, limits: Limits, job: Job, clock: Callable[[], float] = time.time) -> None:
         self._limits = limits
         self._clock = clock
-        self._script = script
-        self._inputs = inputs
-        self._snapshot = snapshot
-        self._answer = answer
+        self._script = job.script
+        self._inputs = job.inputs
+        self._snapshot = job.snapshot
+        self._answer = job.answer
+        self._at = job.at
+        self._seed = job.seed
         self._api: ScriptApi
         self._notes: list[Note] = []
         self._line: int | None = None
@@ -105,7 +118,7 @@ class Stretch:
                     max_recursion_depth=limits.recursion,
                     max_suspensions=limits.suspensions,
                 ),
-                os_policy=_POLICY,
+                os_policy=self._policy(),
                 external_modules=self._modules(),
             ) as session:
                 self._worker = session.worker_pid
@@ -120,11 +133,22 @@ class Stretch:
         """Make the script's functions as they stood; return the interpreter's own dump, if there is one."""
         if self._inputs is not None:
             self._api = ScriptApi.starting(self._limits, self._inputs, self._clock)
+            self._api.moment = self._at
             return b""
         state, dump = thaw(self._snapshot)
         self._api = ScriptApi.from_state(self._limits, state, self._clock)
+        self._api.moment = self._at
         self._api.hear(self._answer)
         return dump
+
+    def _policy(self) -> OSPolicy:
+        """Say where time and chance come from; a snapshot keeps what its script began with.
+
+        A seed costs as much as the rest of a start, so only a script that speaks of chance is given one.
+        """
+        if self._inputs is None or "random" not in self._script.mentioned:
+            return _POLICY
+        return {**_POLICY, "random_start": {"seed": self._seed}}
 
     def _modules(self) -> dict[str, ExternalModule]:
         """Return what the script may import; the request is only known at the start."""
@@ -176,6 +200,8 @@ class Stretch:
         if snapshot.is_os_function:
             if name in _IMPORTS:
                 return snapshot.resume_auto()
+            if name in _CLOCKS:
+                return snapshot.resume({"return_value": self._read_clock(name, snapshot.args)})
             if name not in _SLEEPS:
                 return snapshot.resume_not_handled()
             name = "sleep"
@@ -185,6 +211,16 @@ class Stretch:
         if function is None:
             return snapshot.resume({"exc_type": "NameError", "message": f"name {name!r} is not defined"})
         return self._apply(name, function, snapshot)
+
+    def _read_clock(self, name: str, arguments: tuple[Any, ...]) -> float | datetime | date:
+        """Return the time as the modules ``time`` and ``datetime`` tell it; it stands still while a script computes."""
+        if name == "time.time":
+            return self._at
+        zone = arguments[0] if name == "datetime.now" and arguments else None
+        local = datetime.fromtimestamp(self._at, zone or UTC)
+        if name == "date.today":
+            return local.date()
+        return local if zone is not None else local.replace(tzinfo=None)
 
     def _call_method(self, snapshot: FunctionSnapshot, name: str) -> SyncSnapshot | Step:
         """Call a function of ``store``, or of the ``sys`` of old scripts."""
