@@ -33,7 +33,7 @@ from sipwright.services.dialplan import (
     Call as ScriptCall,
 )
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
-from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Outcome, ScriptRun, for_caller
+from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Identity, Outcome, ScriptRun, for_caller
 from sipwright.sip import reason_for
 from sipwright.store.entities import Dialplan
 from sipwright.store.rows import ExecutionRow, JournalRow
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from sipwright.store import Store
 
 __all__ = ["AfterCall", "CallHost", "Scripts", "read_leg"]
+
+TRANSFER_PLAN = "transfer"
+"""The name of the dialplan that decides about the transfers of its owner's calls."""
 
 GONE = Outcome(487, "The Call Is Over")
 
@@ -142,6 +145,15 @@ class Scripts:
         return self.executions.run(
             plan, inputs_of(call, script_call), host, call_id=call.id, account_id=identity.account_id
         )
+
+    def transfer_plan(self, identity: Identity) -> int | None:
+        """Return the owner's dialplan `transfer`, else the *out* dialplan of the account."""
+        directory = self._store.directory
+        plan = directory.dialplan_named(identity.user_id, TRANSFER_PLAN)
+        if plan is not None:
+            return plan.id
+        account = directory.account_by_id(identity.account_id)
+        return None if account is None else account.out_plan
 
 
 class CallHost:

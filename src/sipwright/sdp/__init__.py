@@ -3,6 +3,7 @@
 from sipwright.sdp.address import is_private
 from sipwright.sdp.description import Media, connection_addresses, is_hold, is_sdp, media
 from sipwright.sdp.origin import bump_version, origin, with_origin
+from sipwright.sdp.refusal import refuse_streams
 from sipwright.sdp.rewrite import rewrite_body, rewrite_private
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "is_sdp",
     "media",
     "origin",
+    "refuse_streams",
     "rewrite_body",
     "rewrite_private",
     "with_origin",

@@ -97,6 +97,11 @@ class Directory:
         """Look up the live version of a dialplan."""
         return self._dialplans.get(dialplan_id)
 
+    def dialplan_named(self, user_id: int, name: str) -> Dialplan | None:
+        """Look up a user's dialplan by name; it goes through all of them."""
+        plans = self._dialplans.values()
+        return next((plan for plan in plans if plan.user_id == user_id and plan.name == name), None)
+
     def put_account(self, account: Account) -> None:
         """Keep an account; the one that has been here longest goes when there is no room."""
         self._drop_account(account.id)

@@ -88,7 +88,7 @@ def test_what_only_the_world_outside_knows_is_asked_for(run, source, ask):
         ('now("../etc/passwd")', "not a time zone"),
         ('leg("a@b | c@d")', "more than one target"),
         ('leg("a@b[dt=1]")', "more than one target"),
-        ('leg("a@b", transfer="c")', "transfer must be 'refuse' or 'pass'"),
+        ('leg("a@b", transfer="c")', "transfer must be 'refuse' or 'pass' or 'place'"),
         ("dial([])", "rings nobody"),
         ('dial(["a@b & c@d"])', "one leg"),
     ],

@@ -361,7 +361,14 @@ def _text(text: str) -> str | None:
     return None if "\r" in text or "\n" in text else text
 
 
-_TRANSFERS: dict[str, str] = {"refuse": "refuse", "n": "refuse", "pass": "pass", "p": "pass"}
+_TRANSFERS: dict[str, str] = {
+    "refuse": "refuse",
+    "n": "refuse",
+    "pass": "pass",
+    "p": "pass",
+    "place": "place",
+    "c": "place",
+}
 _REDIRECTS: dict[str, str] = {
     "follow": "follow",
     "a": "follow",
@@ -390,7 +397,7 @@ _EXPECTED = {
     "from_name": "a text on one line",
     "from_user": "a text on one line",
     "from_host": "a text on one line",
-    "transfer": "refuse or pass",
+    "transfer": "refuse, pass or place",
     "redirect": "follow, return or rerun",
     "header": 'a header such as "X-Queue: sales"',
 }

@@ -333,7 +333,7 @@ def _leg_of(given: object) -> Leg:
     return groups[0][0]
 
 
-_CHOICES = {"transfer": ("refuse", "pass"), "redirect": ("follow", "return", "rerun")}
+_CHOICES = {"transfer": ("refuse", "pass", "place"), "redirect": ("follow", "return", "rerun")}
 
 
 def _options(spec: LegSpec) -> LegOptions:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .hunt import Hunt
     from .script import ScriptRun
     from .switch import Switch
+    from .transfer import Transfer
 
 __all__ = ["Call", "CallState", "Identity"]
 
@@ -79,11 +80,13 @@ class Call(Durable):
         "limit",
         "loops",
         "max_forwards",
+        "near",
         "peer",
         "script",
         "started_at",
         "state",
         "to_text",
+        "transfer",
     )
 
     def __init__(self, switch: Switch, call_id: str, identity: Identity, started_at: float) -> None:
@@ -95,6 +98,8 @@ class Call(Durable):
         self.caller: Caller
         self.legs: list[Callee] = []
         self.peer: Callee | None = None
+        self.near: Leg | None = None
+        self.transfer: Transfer | None = None
         self.crossings: list[Crossing] = []
         self.hunt: Hunt | None = None
         self.script: ScriptRun | None = None
@@ -110,11 +115,20 @@ class Call(Durable):
         self._has_row = False
 
     def more(self) -> list[Any]:
-        """Return what the document of a special kind of call has beyond this one's."""
-        return []
+        """Return what the document has of a special kind of call, or of one that was or is to be transferred."""
+        if self.near is None and self.transfer is None:
+            return []
+        return [self.transfers()]
+
+    def transfers(self) -> list[Any]:
+        """Return what the document has on transfers."""
+        near = None if self.near is None else self.near.index
+        return ["call", near, None if self.transfer is None else self.transfer.to_state()]
 
     def revived(self) -> None:
-        """Go on, in a new process, with what only a special kind of call has."""
+        """Go on, in a new process, with what only few calls have."""
+        if self.transfer is not None:
+            self.transfer.resume()
 
     def store(self) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
@@ -348,9 +362,11 @@ class Call(Durable):
         for crossing in self.crossings:
             crossing.give_up()
         self.crossings.clear()
+        if self.transfer is not None:
+            self.transfer.abandon()
         for leg in self.ends():
             leg.end(Outcome(status, reason_for(status)), now, by)
-            if leg is already:
+            if leg is already or leg.is_finished:
                 leg.state = LegState.ENDED
             else:
                 self.say_goodbye(leg, headers)
@@ -406,6 +422,8 @@ class Call(Durable):
         elif name == "crossing":
             for crossing in self.crossings:
                 crossing.cancel()
+        elif name == "transfer" and self.transfer is not None:
+            self.transfer.timer()
         elif self.hunt is not None:
             self.hunt.timer(name)
         self.settle()
@@ -417,11 +435,23 @@ class Call(Durable):
 
     def ends(self) -> tuple[Leg, ...]:
         """Return the ends of the call as it stands: the caller, and whoever answered."""
-        return (self.caller,) if self.peer is None else (self.caller, self.peer)
+        near = self.near or self.caller
+        return (near,) if self.peer is None else (near, self.peer)
 
     def other(self, leg: Leg) -> Leg | None:
-        """Return the end that `leg` is joined with."""
-        return self.peer if leg is self.caller else self.caller
+        """Return the end that `leg` is joined with; nobody for one that a transfer has parted from it."""
+        near = self.near
+        if near is None:
+            return self.peer if leg is self.caller else self.caller
+        return self.peer if leg is near else near if leg is self.peer else None
+
+    def transferred(self, remaining: Leg, joined: Callee) -> None:
+        """Join one end with a leg that has come from another call; the third one has left, or will."""
+        self.near, self.peer = remaining, joined
+        limit, running = joined.destination.limit, self.timers.get("limit")
+        if limit and (running is None or self.switch.wall_clock() + limit < running.deadline):
+            self.arm("limit", limit)
+        self.changed()
 
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""

@@ -85,7 +85,7 @@ class ThirdPartyCall(Call):
         first = None if self.first is None else self.first.index
         second = None if self.second is None else self.second.index
         offer = None if self.offer is None else self.offer.decode("latin-1")
-        return [[first, second, offer, self.then, self.ring]]
+        return [[first, second, offer, self.then, self.ring], self.transfers()]
 
     def read_more(self, more: list[Any]) -> None:
         """Read what `more` gave."""
@@ -96,6 +96,7 @@ class ThirdPartyCall(Call):
 
     def revived(self) -> None:
         """Repeat the re-INVITE that was under way: `a` takes it for a retransmission."""
+        super().revived()
         first = self.first
         if self.offer is not None and first is not None and first.flow is not None:
             request = parse(self.offer)
@@ -141,7 +142,13 @@ class ThirdPartyCall(Call):
 
     def other(self, leg: Leg) -> Leg | None:
         """Return the end that `leg` is joined with."""
-        return self.peer if leg is self.first else self.first
+        return super().other(leg) if self.near else self.peer if leg is self.first else self.first
+
+    def transferred(self, remaining: Leg, joined: Callee) -> None:
+        """Join one of the two with a third."""
+        super().transferred(remaining, joined)
+        assert isinstance(remaining, Callee)
+        self.first = remaining
 
     def _join(self, leg: Callee, response: Response) -> None:
         """Take the answer of `a`, and call `b`; or that of `b`, and let `a` hear of it."""

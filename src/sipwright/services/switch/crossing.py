@@ -17,6 +17,8 @@ from sipwright.stack import Incoming
 
 from .crossing_headers import crossing_headers
 from .leg import Leg, LegState
+from .referral import take_refer
+from .replaces import translated
 
 if TYPE_CHECKING:
     from .call import Call
@@ -98,17 +100,24 @@ def _take_bye(call: Call, leg: Leg, incoming: Incoming) -> None:
         call.forget_if_finished()
     else:
         by = "caller" if leg is call.caller else "callee"
+        if call.transfer is not None and call.transfer.take_leave(leg, by):
+            return
         call.hang_up(by, incoming.request.headers.get("reason"), already=leg)
 
 
 def _cross(call: Call, leg: Leg, incoming: Incoming) -> None:
     other = call.other(leg) if call.peer is not None or leg is not call.caller else call.early_callee()
-    if other is None or other.flow is None or _dialog_of(call, other) is None:
+    if other is None or other.flow is None or other.is_finished or _dialog_of(call, other) is None:
         incoming.respond(480, "Other End Not Reached Yet")
         return
-    if incoming.request.method == "REFER" and _refuses_transfers(call):
-        incoming.respond(603, "Transfers Are Not Allowed")
-        return
+    if incoming.request.method == "REFER" and call.peer is not None:
+        transfers = call.peer.destination.transfer
+        if transfers == "refuse":
+            incoming.respond(603, "Transfers Are Not Allowed")
+            return
+        if transfers == "place":
+            take_refer(call, leg, other, incoming)
+            return
     if incoming.request.method in _REFRESHES:
         _ = (
             incoming.request.contacts
@@ -125,10 +134,6 @@ def _cross(call: Call, leg: Leg, incoming: Incoming) -> None:
     crossing.server = incoming.open(crossing)
     crossing.begin()
     crossing.carry_over(())
-
-
-def _refuses_transfers(call: Call) -> bool:
-    return call.peer is not None and call.peer.destination.transfer == "refuse"
 
 
 class Crossing:
@@ -210,6 +215,11 @@ class Crossing:
         stack = call.switch.stack
         body = call.body_for(self.request, self.sender, receiver)
         headers = [*crossing_headers(self.request), *extra]
+        if method == "REFER":
+            headers = [
+                (name, translated(call.switch, value) if name.lower() in ("refer-to", "r") else value)
+                for name, value in headers
+            ]
         contact = stack.local_contact(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
         request = dialog.make_request(method, via=call.switch.new_via(flow), contact=contact, headers=headers,

@@ -21,6 +21,7 @@ from .choosing import Outcome
 if TYPE_CHECKING:
     from .call import Call
     from .crossing import Crossing
+    from .reinvite import ReInvite
 
 __all__ = ["Callee", "Caller", "Destination", "Leg", "LegState"]
 
@@ -46,8 +47,8 @@ class Destination:
     """What a leg is to reach, and how the caller is to look to whoever is reached.
 
     `flow` is the socket that a registered phone is behind; without it `uri` is resolved. Times are seconds.
-    `transfer` is whether REFER crosses ("pass") or not ("refuse"), and `redirect` who follows a 3xx: the switch
-    ("follow") or the script, which then finds its Contact in `redirect_to`.
+    `transfer` is whether a REFER crosses ("pass"), is refused ("refuse") or carried out by the switch ("place"), and
+    `redirect` who follows a 3xx: the switch ("follow") or the script, which then finds its Contact in `redirect_to`.
     """
 
     target: str
@@ -132,7 +133,7 @@ class Leg:
         self.asking: bytes | None = None
         self.last_answer: bytes | None = None
         self.last_answer_at = 0.0
-        self.crossing: Crossing | None = None
+        self.crossing: Crossing | ReInvite | None = None
         self.repeater: ReliableResponse | None = None
         self.started_at = started_at
         self.rang_at: float | None = None

@@ -20,6 +20,8 @@ from .durable import Timer
 from .hunt import Hunt
 from .leg import Callee, Caller, Destination, Leg, LegState
 from .probing import AFTER_REVIVAL, Probe
+from .referred import ReferredCall
+from .transfer import Transfer
 
 if TYPE_CHECKING:
     from .switch import Switch
@@ -50,8 +52,7 @@ def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
         raise ValueError(f"call {call_id} was written in a format that this version does not know")
     _, state, identity, facts, deadlines, caller, legs, crossings, rest = parts
     peer, early_leg, hunt, execution_id, *more = rest
-    kind = ThirdPartyCall if more else Call
-    call = kind(switch, call_id, Identity(*identity), facts[0])
+    call = _kind(more)(switch, call_id, Identity(*identity), facts[0])
     _, answered_at, from_text, to_text, dialled_user, max_forwards, call.loops, limit = facts
     call.state = CallState(state)
     call.answered_at, call.from_text, call.to_text = answered_at, from_text, to_text
@@ -60,9 +61,13 @@ def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
     call.legs = [_read_callee(call, index, leg) for index, leg in enumerate(legs, 1)]
     call.crossings = [Crossing.from_state(call, crossing) for crossing in crossings]
     call.early_leg, call.execution_id = early_leg, execution_id
-    if isinstance(call, ThirdPartyCall):
+    if isinstance(call, ThirdPartyCall | ReferredCall):
         call.read_more(more)
     call.peer = None if peer is None else call.legs[peer - 1]
+    if more and more[-1][0] == "call":
+        _, near, transfer = more[-1]
+        call.near = None if near is None else (call.caller, *call.legs)[near]
+        call.transfer = None if transfer is None else Transfer.from_state(call, transfer)
     if hunt is not None:
         groups, ring, headers, first = hunt
         call.hunt = Hunt(call, groups, ring, [(name, value) for name, value in headers])
@@ -70,6 +75,13 @@ def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
     # They are in the document again from the first time that it is written, even before anything goes on.
     call.timers = {name: Timer(deadline, _NOT_YET) for name, deadline in deadlines.items()}
     return Revived(call, deadlines)
+
+
+def _kind(more: list[Any]) -> type[Call]:
+    """Return the class of a call, by what its document has beyond that of others."""
+    if not more or more[0][0] == "call":
+        return Call
+    return ReferredCall if more[0][0] == "referred" else ThirdPartyCall
 
 
 class _NotYet:

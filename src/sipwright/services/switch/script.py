@@ -13,7 +13,7 @@ from .choosing import Outcome
 from .hunt import LegResult
 
 if TYPE_CHECKING:
-    from .call import Call
+    from .call import Call, Identity
 
 __all__ = ["ScriptRun", "ScriptRunner"]
 
@@ -41,3 +41,6 @@ class ScriptRunner(Protocol):
 
     def start(self, call: Call, dialplan_id: int) -> ScriptRun | None:
         """Start the live version of a dialplan for a call; `None` when there is no such dialplan."""
+
+    def transfer_plan(self, identity: Identity) -> int | None:
+        """Return the dialplan that decides about transfers, if the owner has one."""

@@ -285,7 +285,8 @@ class Switch:
             self.watcher.call_ends(call)
         call.disarm_all()
         for leg in (call.caller, *call.legs):
-            self._legs.pop(leg.local_tag, None)
+            if self._legs.get(leg.local_tag) is leg:  # and did not go on in another call
+                del self._legs[leg.local_tag]
             leg.call = self._ended
         call.script = None
         user_id = call.identity.user_id
@@ -312,13 +313,21 @@ class Switch:
         if len(self.calls) >= self.settings.max_calls:
             raise Reject(503, "Too Many Calls")
         call = ThirdPartyCall.between(self, identity, sender, a, b, delay=delay, ring=ring)
-        self.calls[call.id] = call
-        self._active[identity.user_id] += 1
-        self.remember(call.caller)
-        if self.watcher is not None:
-            self.watcher.call_begins(call, is_scripted=True)
+        self.take_in(call, is_scripted=True)
         call.settle()
         return call.id
+
+    def take_in(self, call: Call, *, is_scripted: bool) -> None:
+        """Take a call that nobody has sent us an INVITE for into the table."""
+        self.calls[call.id] = call
+        self._active[call.identity.user_id] += 1
+        self.remember(call.caller)
+        if self.watcher is not None:
+            self.watcher.call_begins(call, is_scripted=is_scripted)
+
+    def leg(self, local_tag: str) -> Leg | None:
+        """Return the leg that we gave this tag."""
+        return self._legs.get(local_tag)
 
     def send_text(
         self, identity: Identity, sender: str, legs: list[str], text: str, then: Callable[[bool], None]

@@ -1,0 +1,107 @@
+"""Taking a REFER in a call whose transfers the switch places: is it a good one, and whom does it name? (RFC 3515)"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri, make_response
+from sipwright.stack import Incoming
+
+from .leg import Leg, LegState
+from .referred import begin, dial_target
+from .replaces import Replaces, is_same_party
+from .transfer import Transfer
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["take_refer"]
+
+
+def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming) -> None:
+    """Accept a REFER of one end of an answered call and begin what it asks for, or refuse it.
+
+    Whoever is in the call may send it on: that is what the owner has allowed with `transfer=place`, and what is dialled
+    is dialled with the owner's rights. An attended transfer must come from the party that is in the other call too.
+    """
+    try:
+        transfer = _begin(call, leg, remaining, incoming.request)
+    except Reject as refusal:
+        incoming.respond(refusal.status, refusal.reason)
+        return
+    switch, target = call.switch, transfer[1]
+    call.transfer = transfer[0]
+    assert leg.flow is not None
+    headers = [("Contact", switch.stack.local_contact(leg.flow))]
+    if not _is_reported(incoming.request):
+        headers.append(("Refer-Sub", "false"))
+    accepted = make_response(incoming.request, 202, headers=headers)
+    leg.answer(accepted, switch.wall_clock())
+    call.when_stored(partial(incoming.transaction.respond, accepted, switch.clock()))
+    if isinstance(target, Uri):
+        referred_by = incoming.request.headers.get("referred-by")
+        referred = dial_target(
+            call, remaining, target, () if referred_by is None else (("Referred-By", referred_by),)
+        )
+        call.transfer.dialled(referred)
+        begin(referred)
+    else:
+        call.transfer.consult(target)
+
+
+def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Transfer, Uri | Leg]:
+    """Return the transfer, and the address or the leg that it leads to.
+
+    Raises:
+        Reject: It cannot be done.
+    """
+    switch = call.switch
+    if call.transfer is not None or leg.state is not LegState.ANSWERED:
+        raise Reject(491, "Transfer Pending")
+    if call.peer is None or remaining.state is not LegState.ANSWERED:
+        raise Reject(480, "Other End Not Reached Yet")
+    if len(call.legs) >= switch.settings.max_legs:
+        raise Reject(480, "Too Many Transfers")
+    uri, replaces = _refer_to(request)
+    transfer = Transfer(call, leg, remaining, request.cseq.number, is_reported=_is_reported(request))
+    if replaces is None:
+        if len(switch.calls) >= switch.settings.max_calls:
+            raise Reject(503, "Too Many Calls")
+        return transfer, uri
+    named = replaces.leg(switch)
+    if named is None or named.call is call:
+        raise Reject(400, "Replaces Names No Other Call Here")
+    if not is_same_party(leg, named):
+        raise Reject(403, "Not A Call Of Yours")
+    target = named.call.other(named) if named.call.peer is not None else None
+    if target is None or target.state is not LegState.ANSWERED or named.call.transfer is not None:
+        raise Reject(480, "The Other Call Is Not Answered Yet")
+    return transfer, target
+
+
+def _refer_to(request: Request) -> tuple[Uri, Replaces | None]:
+    """Return the address that is to be called, and the dialog that is to be replaced there.
+
+    Raises:
+        Reject: There is none, or more than one, or it is for something else than an INVITE.
+    """
+    values = request.headers.get_all("refer-to")
+    if len(values) != 1:
+        raise Reject(400, "One Refer-To Is Needed")
+    try:
+        uri = NameAddr.parse(values[0], "Refer-To").uri
+        replaces = Replaces.in_uri(str(uri))
+    except ParseError as error:
+        raise Reject(400, error.reason) from None
+    if not uri.is_sip:
+        raise Reject(416)
+    params = {name: value for name, value in uri.params.items() if name != "method"}
+    if (uri.params.get("method") or "INVITE").upper() != "INVITE":
+        raise Reject(400, "Only An INVITE Can Be Referred")
+    return uri.replace(params=params, headers=""), replaces
+
+
+def _is_reported(request: Request) -> bool:
+    """Claim that the sender of a REFER wants to hear what becomes of it (RFC 4488)."""
+    return (request.headers.get("refer-sub") or "true").strip().lower() != "false"

@@ -1,0 +1,204 @@
+"""The call that a REFER asks for: the switch dials its target for the owner of the call that is to be transferred.
+
+It is a call of its own: the owner's script decides it, with all budgets and CDRs, and nobody is its caller. Who answers
+is told nothing but a wish for an offer; the rest is up to the `Transfer` that this call was made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from sipwright.sip import NameAddr, Reject, Request, Response, Uri
+
+from .call import CANCELLED, ELSEWHERE, Call, CallState, Identity
+from .choosing import Outcome
+from .hunt import Hunt
+from .leg import Callee, Caller, Leg, LegState
+
+if TYPE_CHECKING:
+    from .switch import Switch
+    from .transfer import Transfer
+
+__all__ = ["ReferredCall", "begin", "dial_target"]
+
+DIRECTION = "transfer"
+
+
+class ReferredCall(Call):
+    """A call to the target of a transfer; `second` is who has answered, and waits to hear from the other end."""
+
+    __slots__ = ("origin_id", "second")
+
+    def __init__(self, switch: Switch, call_id: str, identity: Identity, started_at: float) -> None:
+        super().__init__(switch, call_id, identity, started_at)
+        self.origin_id = ""
+        self.second: Callee | None = None
+
+    def more(self) -> list[Any]:
+        """Return what its document has beyond that of other calls."""
+        return [["referred", self.origin_id, None if self.second is None else self.second.index]]
+
+    def read_more(self, more: list[Any]) -> None:
+        """Read what `more` gave."""
+        _, self.origin_id, second = more[0]
+        self.second = None if second is None else self.legs[second - 1]
+
+    def revived(self) -> None:
+        """Fail when there is nothing left that could go on."""
+        is_lost = self.hunt is None and self.script is None and self.second is None
+        if self.state is CallState.SETTING_UP and (is_lost or self._transfer is None):
+            self.reject(Outcome(500, "Dialplan Lost"))
+
+    @property
+    def _transfer(self) -> Transfer | None:
+        origin = self.switch.calls.get(self.origin_id)
+        transfer = None if origin is None else origin.transfer
+        return transfer if transfer is not None and transfer.other_id == self.id else None
+
+    def progress(self, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (), body: bytes = b"",
+                 content_type: str | None = None) -> None:  # fmt: skip
+        """Tell the transferor."""
+        transfer = self._transfer
+        if self.state is CallState.SETTING_UP and transfer is not None and self.caller.progress != status:
+            self.caller.progress = status
+            self.changed()
+            transfer.progressed(status, reason or "")
+            transfer.call.settle()
+
+    def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """End it: nobody answered, or the script does not want to."""
+        self._give_up(outcome, "callee")
+
+    def hang_up(self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200) -> None:
+        """End it: the transfer is done (`by` it) or dropped, or who has answered says good-bye."""
+        if by == "transfer":
+            self._hand_over()
+        else:
+            self._give_up(CANCELLED, by, already)
+
+    def ends(self) -> tuple[Leg, ...]:
+        """Return who has answered."""
+        return () if self.second is None else (self.second,)
+
+    def other(self, leg: Leg) -> Leg | None:
+        """Return nobody: the two are not joined here."""
+        return None
+
+    def _join(self, leg: Callee, response: Response) -> None:
+        """Take the answer of the target, and let the other end hear of it."""
+        transfer = self._transfer
+        if transfer is None:
+            self._hang_up_late(leg, response)
+            return
+        now = self.switch.wall_clock()
+        leg.state, leg.answered_at = LegState.ANSWERED, now
+        self.second, self.hunt = leg, None
+        self.disarm_all()
+        self.cancel_open_legs(ELSEWHERE)
+        self.changed()
+        if self.script is not None:
+            self.script.answered(leg.destination.target)
+        self.settle()
+        transfer.picked_up(leg, response)
+        transfer.call.settle()
+
+    def _hand_over(self) -> None:
+        """Let go of who has answered: that leg goes on in the call that was transferred."""
+        now = self.switch.wall_clock()
+        done = Outcome(200, "OK")
+        for leg in (self.caller, *self.ends()):
+            leg.state = LegState.ENDED
+            leg.answered_at = leg.answered_at or now
+            leg.end(done, now, "transfer")
+        self.answered_at, self.state = now, CallState.ENDING
+        self._are_records_due = True
+        self.changed()
+        self.forget_if_finished()
+        if self.script is not None:
+            self.script.call_ended(0.0)
+
+    def _give_up(self, outcome: Outcome, by: str, already: Leg | None = None) -> None:
+        if self.state is not CallState.SETTING_UP:
+            return
+        self.cancel_open_legs(CANCELLED)
+        second = self.second
+        if second is not None:
+            second.end(outcome, self.switch.wall_clock(), by)
+            if second is already:
+                second.state = LegState.ENDED
+            else:
+                self.acknowledge(second, b"", None)
+                self.say_goodbye(second, (("Reason", f"SIP;cause={outcome.status}"),))
+        transfer = self._transfer
+        self._end_setup(outcome, by)
+        self.forget_if_finished()
+        if transfer is not None:
+            transfer.fail(outcome)
+            transfer.call.settle()
+
+
+def dial_target(
+    origin: Call, remaining: Leg, target: Uri, headers: Iterable[tuple[str, str]]
+) -> ReferredCall:
+    """Dial the target of a transfer on behalf of the owner of `origin`, for the end that remains.
+
+    Nothing has been sent when this returns; `begin` lets a script decide.
+
+    Raises:
+        Reject: There are too many calls.
+    """
+    switch = origin.switch
+    if len(switch.calls) >= switch.settings.max_calls:
+        raise Reject(503, "Too Many Calls")
+    now, owner = switch.wall_clock(), origin.identity
+    identity = Identity(DIRECTION, owner.account_id, owner.user_id, owner.domain)
+    call = ReferredCall(switch, switch.token(), identity, now)
+    call.origin_id = origin.id
+    caller = call.caller = Caller(call, f"{call.id}.0", switch.token(), now)
+    assert remaining.dialog is not None
+    sender = NameAddr.parse(remaining.dialog.remote_uri)
+    caller.invite = _template(sender, target, headers)
+    caller.source = remaining.source
+    call.from_text, call.to_text = str(sender.uri), str(target)
+    call.dialled_user, call.loops = target.user or "", origin.loops + 1
+    switch.take_in(call, is_scripted=True)
+    return call
+
+
+def begin(call: ReferredCall) -> None:
+    """Let the owner's script decide who rings; without one, only accounts of this switch can be reached."""
+    switch = call.switch
+    plan = None if switch.scripts is None else switch.scripts.transfer_plan(call.identity)
+    if plan is not None and switch.scripts is not None:
+        call.script = switch.scripts.start(call, plan)
+        if call.script is None:
+            call.reject(Outcome(500, "Dialplan Not Found"))
+        else:
+            call.execution_id = call.script.execution_id
+            call.changed()
+    else:
+        assert call.caller.invite is not None
+        dialled = call.caller.invite.request_uri
+        domain = switch.router.accounts.served_domain(dialled.host, dialled.port)
+        found = switch.router.find(dialled.user or "", domain) if domain is not None else None
+        destinations = [] if found is None else switch.finder.of_account(call, found)
+        if destinations:
+            call.hunt = Hunt(call, [], switch.settings.ring)
+            call.hunt.start(destinations)
+        else:
+            call.reject(Outcome(404, "Not Found") if found is None else Outcome(480, "Not Registered"))
+    call.settle()
+
+
+def _template(sender: NameAddr, target: Uri, headers: Iterable[tuple[str, str]]) -> Request:
+    """Return the INVITE that the script sees and that the legs are made from."""
+    pairs = [
+        ("Via", "SIP/2.0/UDP transfer.invalid;branch=z9hG4bK0"),
+        ("From", str(NameAddr(sender.uri, sender.display_name))),
+        ("To", f"<{target}>"),
+        ("Call-ID", "0"),
+        ("CSeq", "1 INVITE"),
+        *headers,
+    ]
+    return Request("INVITE", str(target), pairs)

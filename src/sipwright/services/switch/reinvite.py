@@ -1,0 +1,150 @@
+"""A re-INVITE that the switch sends by itself, on one leg of a call (RFC 3261 §14.1).
+
+It takes the place of a crossing one, so nothing that the two ends want to change meanwhile gets in between. Its ACK is
+the business of who sent it, since that may have to carry an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sipwright.sdp import refuse_streams
+from sipwright.sip import Request, Response, parse
+from sipwright.sip.transaction import ClientInvite, ClientTransaction
+
+from .leg import Leg, LegState
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["ReInvite"]
+
+
+class ReInvite:
+    """One of them; `call` keeps it in its document, and `leg` may be of another call.
+
+    `then` is told the final response once, or None when there is nobody to send it to.
+    """
+
+    __slots__ = ("_client", "_has_answered", "_is_done", "_then", "call", "leg", "wire")
+
+    sender = None
+    """Neither end has sent it, which is what a crossing one is asked for."""
+
+    def __init__(self, call: Call, leg: Leg, then: Callable[[Response | None], None]) -> None:
+        self.call = call
+        self.leg = leg
+        self.wire = b""
+        self._then = then
+        self._client: ClientTransaction | None = None
+        self._has_answered = False
+        self._is_done = False
+
+    @staticmethod
+    def may_begin(leg: Leg) -> bool:
+        """Claim that no other change of this leg is under way."""
+        return leg.crossing is None and leg.told is None
+
+    def to_state(self) -> list[Any]:
+        """Return what another process needs to go on."""
+        return [self.wire.decode("latin-1"), self._has_answered]
+
+    def resume(self, state: list[Any]) -> None:
+        """Go on in a new process: the peer takes it for a retransmission."""
+        wire, self._has_answered = state
+        self.wire = wire.encode("latin-1")
+        self.leg.crossing = self
+        self._send()
+
+    def send(self, body: bytes, content_type: str | None, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Send it once its new CSeq is stored; without a body it asks for an offer."""
+        call, leg, switch = self.call, self.leg, self.call.switch
+        dialog, flow = leg.dialog, leg.flow
+        if dialog is None or flow is None or leg.state is not LegState.ANSWERED:
+            self._is_done = True
+            self._then(None)
+            return
+        request = dialog.make_request(
+            "INVITE", via=switch.new_via(flow), contact=switch.stack.local_contact(flow), headers=headers,
+            body=body, content_type=content_type if body else None,
+        )  # fmt: skip
+        leg.invite_cseq = dialog.local_cseq
+        leg.crossing = self
+        self.wire = bytes(request)
+        call.changed()
+        if leg.call is not call:
+            leg.call.changed()
+            leg.call.settle()
+        call.when_stored(self._send)
+
+    def _send(self) -> None:
+        request = parse(self.wire)
+        assert isinstance(request, Request)
+        self._client = self.call.switch.send_request_in_dialog(self.leg, request, self)
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take a response; a challenge is answered with the credentials of the leg's provider."""
+        if not response.is_final:
+            return
+        if self._is_done:
+            self._take_late(response)
+            return
+        request = transaction.request
+        answer = (
+            None if self._has_answered else self.call.switch.answer_challenge(self.leg, request, response)
+        )
+        if answer is not None:
+            self._has_answered = True
+            self.send(request.body, request.headers.get("content-type"), (answer,))
+        else:
+            self._finish()
+            if response.is_success:
+                self.leg.ack = None
+                if self.leg.dialog is not None:
+                    self.leg.dialog.refresh_target(response)
+            self._then(response)
+        self.call.settle()
+
+    def _finish(self) -> None:
+        self._is_done = True
+        if self.leg.crossing is self:
+            self.leg.crossing = None
+
+    def _take_late(self, response: Response) -> None:
+        """Acknowledge a 2xx again, or for the first time when nobody waits for it any more."""
+        leg = self.leg
+        if not response.is_success or leg.state is not LegState.ANSWERED or leg.flow is None:
+            return
+        if leg.ack is not None:
+            leg.flow.send(leg.ack)
+        elif self._then is _forgotten:
+            body = refuse_streams(response.body) if response.body and not self._had_offer else b""
+            leg.call.acknowledge(leg, body, "application/sdp" if body else None)
+            leg.call.settle()
+
+    @property
+    def _had_offer(self) -> bool:
+        return bool(parse(self.wire).body)
+
+    def cancel(self) -> None:
+        """Cancel it: it has been open for too long, and will be answered 487."""
+        self.call.when_stored(self._cancel)
+
+    def give_up(self) -> None:
+        """Cancel it, and wait for nothing more."""
+        if not self._is_done:
+            self._finish()
+            self._then = _forgotten
+            self.cancel()
+
+    def _cancel(self) -> None:
+        if isinstance(self._client, ClientInvite):
+            self._client.cancel(self.call.switch.clock())
+
+    def acknowledged(self, ack: Request) -> None:
+        """Take no notice of an ACK of the peer: nothing of this was sent by it."""
+
+
+def _forgotten(response: Response | None) -> None:
+    """Tell nobody."""

@@ -1,0 +1,103 @@
+"""`Replaces` (RFC 3891): which leg of ours it names, and how the far end of that leg would write it.
+
+A phone only knows its own dialog with the switch. What it writes into `Refer-To: <...?Replaces=...>` therefore means
+nothing to the phone that is to be called, unless it is put into terms of that phone's own dialog with the switch.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, unquote
+
+from sipwright.sip import ParseError
+
+from .leg import Callee, Leg, LegState
+
+if TYPE_CHECKING:
+    from .switch import Switch
+
+__all__ = ["Replaces", "is_same_party", "translated"]
+
+_IN_URI = re.compile(r"(?i)([?&]replaces=)([^&>\s]*)")
+_TAG = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,256}")
+
+
+class Replaces(NamedTuple):
+    """The dialog that a new call is to take the place of; the tags are those of the one who is to be called."""
+
+    call_id: str
+    to_tag: str
+    from_tag: str
+    is_early_only: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Replaces:
+        """Read the value of the header.
+
+        Raises:
+            ParseError: It is not one.
+        """
+        call_id, *params = [part.strip() for part in text.split(";")]
+        tags: dict[str, str] = {}
+        for param in params:
+            name, _, value = param.partition("=")
+            if name.strip().lower() in tags:
+                raise ParseError("The Replaces header has a parameter twice", "Replaces")
+            tags[name.strip().lower()] = value.strip()
+        to_tag, from_tag = tags.get("to-tag", ""), tags.get("from-tag", "")
+        if not call_id or not _TAG.fullmatch(to_tag) or not _TAG.fullmatch(from_tag):
+            raise ParseError("The Replaces header does not name a dialog", "Replaces")
+        return cls(call_id, to_tag, from_tag, "early-only" in tags)
+
+    def __str__(self) -> str:
+        early_only = ";early-only" if self.is_early_only else ""
+        return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{early_only}"
+
+    @classmethod
+    def in_uri(cls, text: str) -> Replaces | None:
+        """Return what a URI has among its headers, if anything.
+
+        Raises:
+            ParseError: It has one that cannot be read.
+        """
+        found = _IN_URI.search(text)
+        return None if found is None else cls.parse(unquote(found[2]))
+
+    def leg(self, switch: Switch) -> Leg | None:
+        """Return the leg of this switch that it names: all three parts must match (RFC 3891 §3)."""
+        leg = switch.leg(self.to_tag)
+        if leg is None or leg.sip_call_id != self.call_id or leg.dialog is None:
+            return None
+        return leg if leg.dialog.remote_tag == self.from_tag else None
+
+
+def translated(switch: Switch, refer_to: str) -> str:
+    """Return a Refer-To whose Replaces, if it names a leg of ours, is as the far end of that leg knows it."""
+    try:
+        replaces = Replaces.in_uri(refer_to)
+    except ParseError:
+        return refer_to
+    leg = None if replaces is None else replaces.leg(switch)
+    far = None if leg is None else leg.call.other(leg)
+    if replaces is None or far is None or far.dialog is None or far.state is LegState.ENDED:
+        return refer_to
+    dialog = far.dialog
+    there = replaces._replace(call_id=dialog.call_id, to_tag=dialog.remote_tag, from_tag=dialog.local_tag)
+    return _IN_URI.sub(lambda found: found[1] + quote(str(there), safe=""), refer_to, count=1)
+
+
+def account_of(leg: Leg) -> int | None:
+    """Return the account whose phone is behind a leg."""
+    if isinstance(leg, Callee):
+        return leg.destination.account_id
+    identity = leg.call.identity
+    return identity.account_id if identity.direction == "out" else None
+
+
+def is_same_party(one: Leg, other: Leg) -> bool:
+    """Claim that two legs lead to phones of one account, or to one address outside."""
+    account = account_of(one)
+    if account is not None or account_of(other) is not None:
+        return account == account_of(other)
+    return one.source == other.source

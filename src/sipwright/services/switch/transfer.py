@@ -1,0 +1,365 @@
+"""A transfer that the switch places itself (`transfer=place`): REFER, RFC 3515; attended, with Replaces, RFC 3891.
+
+::
+
+    remaining            switch            transferor          target
+        |<======= talking, media direct =======>|                 |
+        |                   |<-- REFER ---------|                 |
+        |                   |--- 202 ---------->|                 |
+        |                   |--- NOTIFY 100 --->|                 |
+        |                   |--- INVITE, no offer --------------->|   blind: a `ReferredCall` dials it
+        |                   |--- NOTIFY 180 --->|<-- 180 ---------|   attended: a re-INVITE to the other
+        |                   |<-- 200, offer ----------------------|   end of the call that Replaces names
+        |<- re-INVITE, offer|                   |                 |
+        |-- 200, answer --->|                   |                 |
+        |<- ACK ------------|--- ACK, answer -------------------->|
+        |<============== talking, media direct ==================>|
+        |                   |--- NOTIFY 200, then BYE ->|         |
+
+Until the last ACK everybody is where they were: when the target does not answer, or the remaining end does not want
+its offer, the transferor is told so and the old call goes on; a transferor who has hung up meanwhile leaves nobody to
+go back to, so the remaining end is hung up. Then the leg of the target moves: its part in the call that it was in
+ends there, with a CDR, and a new leg in this call goes on with its dialog.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sipwright.sdp import refuse_streams
+from sipwright.sip import Response
+
+from .callback import GLARE
+from .choosing import Outcome
+from .leg import Callee, Destination, Leg, LegState
+from .referred import ReferredCall
+from .reinvite import ReInvite
+from .replaces import account_of
+from .report import Report
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["Transfer", "move"]
+
+PATIENCE = 32.0
+"""Seconds in which an end must say whether it takes the offer of the other one."""
+
+NOT_ACCEPTED = Outcome(488, "Not Acceptable Here")
+GONE = Outcome(480, "Temporarily Unavailable")
+TRANSFERRED = Outcome(200, "OK")
+REASON = 'SIP;cause=200;text="Transferred"'
+
+
+class Stage(StrEnum):
+    """How far a transfer is: `ASKING` the target for an offer, `OFFERING` that to the remaining end."""
+
+    DIALLING = "dialling"
+    ASKING = "asking"
+    OFFERING = "offering"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Transfer:
+    """One of them, kept by the call in which the REFER came in.
+
+    `other_id` and `target` say where the target is: its call, and its leg there (0 until it has answered).
+    """
+
+    __slots__ = (
+        "_asked",
+        "_invite",
+        "_offer",
+        "_stored",
+        "call",
+        "failure",
+        "other_id",
+        "remaining",
+        "report",
+        "stage",
+        "target",
+        "transferor",
+    )
+
+    def __init__(self, call: Call, transferor: Leg, remaining: Leg, name: int, *, is_reported: bool) -> None:
+        self.call = call
+        self.transferor = transferor
+        self.remaining = remaining
+        self.report = Report(call, transferor, name, self._reported, is_wanted=is_reported)
+        self.stage = Stage.DIALLING
+        self.other_id = ""
+        self.target = 0
+        self.failure = GONE
+        self._offer: tuple[bytes, str | None] | None = None
+        self._invite: ReInvite | None = None
+        self._asked: ReInvite | None = None
+        self._stored: list[Any] | None = None
+
+    # Written down, and read again.
+
+    def to_state(self) -> list[Any]:
+        """Return what another process needs to go on."""
+        offer = None if self._offer is None else [self._offer[0].decode("latin-1"), self._offer[1]]
+        invite = None if self._invite is None else self._invite.to_state()
+        return [
+            self.transferor.index, self.remaining.index, self.report.to_state(), self.stage.value, self.other_id,
+            self.target, list(self.failure), offer, invite,
+        ]  # fmt: skip
+
+    @classmethod
+    def from_state(cls, call: Call, state: list[Any]) -> Transfer:
+        """Make it again; `resume` sets it going, when all calls are there."""
+        transferor, remaining, report, stage, other_id, target, failure, offer, invite = state
+        legs: list[Leg] = [call.caller, *call.legs]
+        transfer = cls(call, legs[transferor], legs[remaining], 0, is_reported=True)
+        transfer.report = Report.from_state(call, transfer.transferor, transfer._reported, report)
+        transfer.stage, transfer.other_id, transfer.target = Stage(stage), other_id, target
+        transfer.failure = Outcome(failure[0], failure[1])
+        transfer._offer = None if offer is None else (offer[0].encode("latin-1"), offer[1])
+        transfer._stored = invite
+        return transfer
+
+    def resume(self) -> None:
+        """Go on in a new process."""
+        self.report.resume()
+        other = self._other
+        if self.stage in (Stage.DONE, Stage.FAILED):
+            return
+        has_lost_offer = self.stage is Stage.DIALLING and isinstance(other, ReferredCall) and other.second
+        if other is None or has_lost_offer:
+            self.fail(GONE)
+            return
+        stored, self._stored = self._stored, None
+        if stored is not None:
+            asks = self.stage is Stage.ASKING
+            leg = self._target() if asks else self.remaining
+            if leg is None:
+                self.fail(GONE)
+                return
+            self._invite = ReInvite(self.call, leg, self._offered if asks else self._answered)
+            self._invite.resume(stored)
+
+    # What happens.
+
+    def dialled(self, other: ReferredCall) -> None:
+        """Note which call dials the target."""
+        self.other_id = other.id
+        self.report.tell(100, "Trying")
+
+    def consult(self, target: Leg) -> None:
+        """Fetch the end of another call of the transferor that it is to be joined with."""
+        self.other_id, self.target = target.call.id, target.index
+        self.report.tell(100, "Trying")
+        self._ask()
+
+    def progressed(self, status: int, reason: str) -> None:
+        """Tell the transferor that the target rings."""
+        if self.stage is Stage.DIALLING:
+            self.report.tell(status, reason)
+
+    def picked_up(self, leg: Callee, response: Response) -> None:
+        """Take the answer of a target that was dialled: its offer goes to the remaining end."""
+        self.target = leg.index
+        self._take_offer(leg, response)
+
+    def _ask(self) -> None:
+        """Ask the target for an offer, as soon as nothing else changes its leg."""
+        target = self._target()
+        self.stage = Stage.ASKING
+        self.call.changed()
+        if target is None:
+            self.fail(GONE)
+        elif ReInvite.may_begin(target):
+            self._invite = ReInvite(self.call, target, self._offered)
+            self.call.arm("transfer", PATIENCE)
+            self._invite.send(b"", None)
+        else:
+            self.call.arm("transfer", GLARE)
+
+    def _offered(self, response: Response | None) -> None:
+        """Take the target's answer to the re-INVITE that asked for an offer."""
+        self._asked, self._invite = self._invite, None
+        target = self._target()
+        if response is None or target is None:
+            self.fail(GONE)
+        elif response.status == 491:
+            self.call.arm("transfer", GLARE)
+        elif response.is_success:
+            self._take_offer(target, response)
+        else:
+            self.fail(Outcome(response.status, response.reason))
+
+    def _take_offer(self, target: Leg, response: Response) -> None:
+        body = self.call.body_for(response, target, self.remaining)
+        self._offer = (body, response.headers.get("content-type"))
+        self.stage = Stage.OFFERING
+        self.call.changed()
+        if body:
+            self._offer_it()
+        else:
+            self.fail(NOT_ACCEPTED)
+
+    def _offer_it(self) -> None:
+        assert self._offer is not None
+        if ReInvite.may_begin(self.remaining):
+            self._invite = ReInvite(self.call, self.remaining, self._answered)
+            self.call.arm("transfer", PATIENCE)
+            self._invite.send(*self._offer)
+        else:
+            self.call.arm("transfer", GLARE)
+
+    def _answered(self, response: Response | None) -> None:
+        """Take what the remaining end says to the offer of the target."""
+        self._invite = None
+        if response is None:
+            self.fail(GONE)
+        elif response.status == 491:
+            self.call.arm("transfer", GLARE)
+        elif not response.is_success:
+            self.fail(Outcome(response.status, response.reason))
+            if response.status in (408, 481):  # it is gone, or does not know the call any more
+                self.call.hang_up("switch", f'SIP;cause={response.status};text="Re-INVITE failed"')
+        else:
+            self.call.acknowledge(self.remaining, b"", None)
+            target = self._target()
+            if target is not None:
+                self._join(target, response)
+            else:  # it hung up meanwhile, and the remaining end has forgotten the transferor's address
+                self.fail(GONE)
+                self.call.hang_up("switch", 'SIP;cause=480;text="The other end has gone"')
+
+    def _join(self, target: Leg, response: Response) -> None:
+        """Both ends have what they need of each other: the leg of the target comes into this call."""
+        call, other = self.call, target.call
+        now = call.switch.wall_clock()
+        self.stage, self._offer = Stage.DONE, None
+        call.disarm("transfer")
+        answer = call.body_for(response, self.remaining, target)
+        moved = move(target, call)
+        if self._asked is not None:
+            self._asked.leg = moved
+        if moved.destination.transfer == "pass":
+            moved.destination.transfer = "place"  # what was agreed for this call goes on being so
+        call.acknowledge(moved, answer, response.headers.get("content-type"))
+        call.transferred(self.remaining, moved)
+        self.transferor.end(TRANSFERRED, now, "transfer")
+        other.hang_up("transfer", REASON, already=target)
+        other.settle()
+        self.report.tell(200, "OK", is_last=True)
+
+    def fail(self, outcome: Outcome) -> None:
+        """Leave everything as it was, and say why."""
+        if self.stage in (Stage.DONE, Stage.FAILED):
+            return
+        stage, self.stage, self.failure = self.stage, Stage.FAILED, outcome
+        self.call.disarm("transfer")
+        self.call.changed()
+        self._drop(stage)
+        self.report.tell(outcome.status, outcome.reason, is_last=True)
+
+    def _drop(self, stage: Stage) -> None:
+        """Give up what is under way with the target."""
+        invite, self._invite = self._invite, None
+        if invite is not None:
+            invite.give_up()
+        other, target, offer = self._other, self._target(), self._offer
+        if isinstance(other, ReferredCall):
+            other.hang_up("switch", f"SIP;cause={self.failure.status}")
+            other.settle()
+        elif other is not None and target is not None and stage is Stage.OFFERING and offer is not None:
+            # Its offer must be answered; the transferor will take it back from there.
+            other.acknowledge(target, refuse_streams(offer[0]), "application/sdp")
+            other.settle()
+
+    def _reported(self) -> None:
+        """Go on when the transferor knows how it ended."""
+        call, transferor = self.call, self.transferor
+        call.transfer = None
+        call.changed()
+        if self.stage is Stage.DONE:
+            if transferor.state is LegState.ANSWERED:
+                call.say_goodbye(transferor, (("Reason", REASON),))
+        elif transferor.state is not LegState.ANSWERED:
+            reason = f'SIP;cause={self.failure.status};text="Transfer failed"'
+            call.hang_up("switch", reason)
+
+    def take_leave(self, leg: Leg, by: str) -> bool:
+        """Take the BYE of the transferor, for which the transfer is no reason to wait; False when it is not its own."""
+        call = self.call
+        if leg is not self.transferor:
+            return False
+        leg.state = LegState.ENDED
+        leg.end(TRANSFERRED, call.switch.wall_clock(), by)
+        call.changed()
+        if self.stage in (Stage.DONE, Stage.FAILED):
+            self._reported()
+        return True
+
+    def abandon(self) -> None:
+        """Stop: the call is over."""
+        stage, self.stage = self.stage, Stage.FAILED
+        self.call.transfer = None
+        if stage is Stage.DONE:
+            if self.transferor.state is LegState.ANSWERED:
+                self.call.say_goodbye(self.transferor, (("Reason", REASON),))
+        elif stage is not Stage.FAILED:
+            self._drop(stage)
+
+    def timer(self) -> None:
+        """Try again after a collision, or stop waiting for an end that does not say anything."""
+        if self._invite is not None:
+            self._invite.cancel()
+        elif self.stage is Stage.ASKING:
+            self._ask()
+        elif self.stage is Stage.OFFERING:
+            self._offer_it()
+
+    # Where the target is.
+
+    @property
+    def _other(self) -> Call | None:
+        return self.call.switch.calls.get(self.other_id)
+
+    def _target(self) -> Leg | None:
+        """Return the leg of the target while it is there."""
+        other = self._other
+        if other is None or (self.target == 0 and isinstance(other, ReferredCall)):
+            return None
+        leg = other.caller if self.target == 0 else other.legs[self.target - 1]
+        return leg if leg.state is LegState.ANSWERED else None
+
+
+def move(leg: Leg, call: Call) -> Callee:
+    """Let a leg of another call go on in `call`, with its dialog; what is left of it there only has to end."""
+    switch, now = call.switch, call.switch.wall_clock()
+    moved = Callee(
+        call,
+        len(call.legs) + 1,
+        leg.sip_call_id,
+        leg.local_tag,
+        now,
+        replace(_destination(leg), redirect_to=""),
+    )
+    moved.state, moved.answered_at, moved.is_phone = LegState.ANSWERED, now, leg.is_phone
+    moved.flow, moved.source, moved.dialog, moved.instance = leg.flow, leg.source, leg.dialog, leg.instance
+    moved.invite_cseq, moved.ack = leg.invite_cseq, leg.ack
+    moved.last_answer, moved.last_answer_at = leg.last_answer, leg.last_answer_at
+    if isinstance(leg, Callee) and leg.transaction is not None:
+        moved.transaction, moved.transaction.user = leg.transaction, moved  # more copies of its 2xx may come
+    call.legs.append(moved)
+    call.changed()
+    switch.remember(moved)
+    return moved
+
+
+def _destination(leg: Leg) -> Destination:
+    if isinstance(leg, Callee):
+        return leg.destination
+    assert leg.dialog is not None
+    call = leg.call
+    return Destination(
+        target=call.from_text, uri=leg.dialog.remote_target, to=call.from_text, account_id=account_of(leg)
+    )

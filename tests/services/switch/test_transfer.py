@@ -1,0 +1,446 @@
+"""Transfers that the switch places itself (RFC 3515, RFC 3891, RFC 5589)."""
+
+from urllib.parse import quote
+
+import pytest
+
+from sipwright.sip import Request
+
+from .conftest import SDP
+
+
+@pytest.fixture
+def carol(bench):
+    phone = bench.phone("carol", "40.0.0.1")
+    bench.account("carol", phone)
+    return phone
+
+
+@pytest.fixture
+def place(bench, talking):
+    """A call of alice to bob whose transfers the switch places."""
+    (call,) = bench.switch.calls.values()
+    call.peer.destination.transfer = "place"
+    call.changed()
+    call.settle()
+    bench.run(0.01)
+    return talking
+
+
+def refer(phone, message, to="sip:carol@example.org", *headers):
+    request = phone.in_dialog("REFER", message, headers=[("Refer-To", f"<{to}>"), *headers], cseq=70)
+    phone.send(request)
+    return request
+
+
+def told(phone):
+    """What a transferor heard, and answered 200 each time; fragments and whether they were the last."""
+    found = {}
+    for message in phone.heard:
+        if isinstance(message, Request) and message.method == "NOTIFY":
+            state = message.headers.get("subscription-state").partition(";")[0]
+            found[message.cseq.number] = (message.body.decode().strip(), state)
+    return list(found.values())
+
+
+def accept_reports(phone):
+    phone.answer(phone.last("NOTIFY"), 200)
+
+
+def answer_both(target, remaining):
+    """The target answers, and the remaining end takes its offer."""
+    target.answer(target.last("INVITE"), 200, body=SDP.format(target.host))
+    remaining.answer(remaining.last("INVITE"), 200, body=SDP.format(remaining.host))
+
+
+def blind(bench, transferor, remaining, target, message):
+    refer(transferor, message)
+    accept_reports(transferor)
+    target.answer(target.last("INVITE"), 180)
+    accept_reports(transferor)
+    answer_both(target, remaining)
+    accept_reports(transferor)
+
+
+def test_the_callee_sends_the_caller_on(bench, alice, bob, carol, place):
+    blind(bench, bob, alice, carol, place[1])
+    bob.answer(bob.last("BYE"), 200)
+
+    assert bob.statuses("REFER") == [202]
+    assert told(bob) == [
+        ("SIP/2.0 100 Trying", "active"),
+        ("SIP/2.0 180 Ringing", "active"),
+        ("SIP/2.0 200 OK", "terminated"),
+    ]
+    assert bob.last("NOTIFY").headers.get("event") == "refer;id=70"
+    invite, offer = carol.last("INVITE"), alice.last("INVITE")
+    assert (invite.body, invite.from_.uri.user, invite.uri_text) == (
+        b"", "alice", "sip:carol@40.0.0.1:5060"
+    )  # fmt: skip
+    assert b"c=IN IP4 40.0.0.1" in offer.body
+    assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
+    assert [call.state.value for call in bench.switch.calls.values()] == ["talking"]
+
+
+def test_after_it_the_two_can_hold_and_hang_up(bench, alice, bob, carol, place):
+    blind(bench, bob, alice, carol, place[1])
+    bob.answer(bob.last("BYE"), 200)
+    invite = carol.last("INVITE")
+    carol.send(carol.in_dialog("INVITE", invite, body=SDP.format("40.0.0.1") + "a=sendonly\r\n", cseq=90))
+    hold = alice.last("INVITE")
+    alice.answer(hold, 200, body=SDP.format("20.0.0.1"))
+    carol.ack(carol.last(200))
+    alice.send(alice.in_dialog("BYE", place[0], cseq=99))
+    carol.answer(carol.last("BYE"), 200)
+
+    assert b"a=sendonly" in hold.body
+    assert bench.cdrs() == [
+        # the call: alice to the end, bob until the transfer, carol from then on
+        (0, 200, "caller"), (1, 200, "transfer"), (2, 200, "caller"),
+        # the call to carol: nobody's, and over when she was joined
+        (0, 200, "transfer"), (1, 200, "transfer"),
+    ]  # fmt: skip
+    assert bench.is_empty()
+
+
+def test_the_caller_sends_the_callee_on(bench, alice, bob, carol, place):
+    blind(bench, alice, bob, carol, place[0])
+    alice.answer(alice.last("BYE"), 200)
+
+    assert told(alice)[-1] == ("SIP/2.0 200 OK", "terminated")
+    assert carol.last("INVITE").from_.uri.user == "bob"
+    assert b"c=IN IP4 30.0.0.1" in carol.last("ACK").body
+
+    bob.send(bob.in_dialog("BYE", place[1], cseq=80))
+    carol.answer(carol.last("BYE"), 200)
+    assert bench.is_empty()
+
+
+def test_whoever_was_transferred_to_may_transfer_again(bench, alice, bob, carol, place):
+    dave = bench.phone("dave", "50.0.0.1")
+    bench.account("dave", dave)
+    blind(bench, bob, alice, carol, place[1])
+    bob.answer(bob.last("BYE"), 200)
+    first = carol.last("INVITE")
+    alice.clear()
+    refer(carol, first, "sip:dave@example.org")
+    accept_reports(carol)
+    answer_both(dave, alice)
+    accept_reports(carol)
+    carol.answer(carol.last("BYE"), 200)
+    alice.send(alice.in_dialog("BYE", place[0], cseq=99))
+    dave.answer(dave.last("BYE"), 200)
+
+    assert b"c=IN IP4 20.0.0.1" in dave.last("ACK").body
+    assert bench.is_empty()
+
+
+def test_a_target_that_is_busy_leaves_the_call_as_it_was(bench, alice, bob, carol, place):
+    refer(bob, place[1])
+    accept_reports(bob)
+    alice.clear()
+    carol.answer(carol.last("INVITE"), 486)
+    accept_reports(bob)
+    bob.send(bob.in_dialog("INFO", place[1], cseq=71))
+
+    assert told(bob)[-1] == ("SIP/2.0 486 Busy Here", "terminated")
+    assert alice.methods() == ["INFO"]
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_a_target_that_is_nobody_here_is_told(bench, bob, place):
+    """Without a dialplan only accounts here can be reached."""
+    refer(bob, place[1], "sip:nobody@elsewhere.net")
+    accept_reports(bob)
+    accept_reports(bob)
+
+    assert told(bob) == [("SIP/2.0 100 Trying", "active"), ("SIP/2.0 404 Not Found", "terminated")]
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_an_offer_that_the_remaining_end_does_not_want(bench, alice, bob, carol, place):
+    refer(bob, place[1])
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    alice.answer(alice.last("INVITE"), 488)
+    accept_reports(bob)
+    carol.answer(carol.last("BYE"), 200)
+
+    assert told(bob)[-1] == ("SIP/2.0 488 Not Acceptable Here", "terminated")
+    assert carol.methods() == ["INVITE", "ACK", "BYE"]
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_a_collision_with_a_change_of_the_remaining_end_is_tried_again(bench, alice, bob, carol, place):
+    refer(bob, place[1])
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    alice.answer(alice.last("INVITE"), 491)
+    bench.run(3)
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+
+    assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
+
+
+def test_a_transferor_who_hangs_up_at_once_does_not_end_it(bench, alice, bob, carol, place):
+    refer(bob, place[1])
+    accept_reports(bob)
+    bob.send(bob.in_dialog("BYE", place[1], cseq=71))
+    answer_both(carol, alice)
+    alice.send(alice.in_dialog("BYE", place[0], cseq=99))
+    carol.answer(carol.last("BYE"), 200)
+
+    assert (bob.statuses("BYE"), bob.methods().count("BYE")) == ([200], 0)
+    assert bench.cdrs()[:3] == [(0, 200, "caller"), (1, 200, "callee"), (2, 200, "caller")]
+    assert bench.is_empty()
+
+
+def test_nobody_is_left_for_whom_the_transferor_did_not_wait(bench, alice, bob, carol, place):
+    refer(bob, place[1])
+    accept_reports(bob)
+    bob.send(bob.in_dialog("BYE", place[1], cseq=71))
+    carol.answer(carol.last("INVITE"), 486)
+    alice.answer(alice.last("BYE"), 200)
+
+    assert alice.last("BYE").headers.get("reason") == 'SIP;cause=486;text="Transfer failed"'
+    assert bench.is_empty()
+
+
+def test_a_remaining_end_that_hangs_up_stops_the_ringing(bench, alice, bob, carol, place):
+    refer(bob, place[1])
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 180)
+    accept_reports(bob)
+    alice.send(alice.in_dialog("BYE", place[0], cseq=99))
+    bob.answer(bob.last("BYE"), 200)
+    carol.answer(carol.last("CANCEL"), 200)
+    carol.answer(carol.last("INVITE"), 487)
+
+    assert bench.is_empty()
+
+
+def test_a_target_that_hangs_up_while_it_is_joined(bench, alice, bob, carol, place):
+    refer(bob, place[1])
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    carol.send(carol.in_dialog("BYE", carol.last("INVITE"), cseq=90))
+    alice.answer(alice.last("CANCEL"), 200) if "CANCEL" in alice.methods() else None
+    alice.answer(alice.last("INVITE"), 487)
+    accept_reports(bob)
+
+    assert told(bob)[-1] == ("SIP/2.0 487 Request Terminated", "terminated")
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_who_wants_no_reports_gets_none(bench, alice, bob, carol, place):
+    """RFC 4488."""
+    refer(bob, place[1], "sip:carol@example.org", ("Refer-Sub", "false"))
+    answer_both(carol, alice)
+    bob.answer(bob.last("BYE"), 200)
+
+    assert bob.last(202).headers.get("refer-sub") == "false"
+    assert bob.methods() == ["INVITE", "ACK", "BYE"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "reason"),
+    [
+        ([], 400, "One Refer-To Is Needed"),
+        ([("Refer-To", "<sip:a@b>"), ("Refer-To", "<sip:c@d>")], 400, "One Refer-To Is Needed"),
+        ([("Refer-To", "nonsense")], 400, None),
+        ([("Refer-To", "<tel:+35312345>")], 416, None),
+        ([("Refer-To", "<sip:a@example.org;method=BYE>")], 400, "Only An INVITE Can Be Referred"),
+        ([("Refer-To", "<sip:a@example.org?Replaces=x>")], 400, "The Replaces header does not name a dialog"),
+        (
+            [("Refer-To", "<sip:a@example.org?Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2>")],
+            400,
+            "Replaces Names No Other Call Here",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refer_that_makes_no_sense_is_refused(bench, bob, place, headers, status, reason):
+    bob.send(bob.in_dialog("REFER", place[1], headers=headers, cseq=70))
+
+    refusal = bob.last(status)
+    assert refusal.cseq.method == "REFER"
+    assert reason in (None, refusal.reason)
+    assert [call.transfer for call in bench.switch.calls.values()] == [None]
+
+
+def test_a_second_refer_has_to_wait(bench, bob, carol, place):
+    refer(bob, place[1])
+    accept_reports(bob)
+    bob.send(bob.in_dialog("REFER", place[1], headers=[("Refer-To", "<sip:carol@example.org>")], cseq=71))
+
+    assert bob.statuses("REFER") == [202, 491]
+
+
+# With another call.
+
+
+def consult(bench, transferor, target):
+    """Let the transferor call the target; returns the 2xx that it heard, and the INVITE that the target heard."""
+    if transferor.name in bench.accounts.accounts:
+        transferor.domain = "example.org"
+    transferor.invite(f"sip:{target.name}@example.org", call_id="consult", tag="consult")
+    invite = target.last("INVITE")
+    target.answer(invite, 200, body=SDP.format(target.host))
+    ok = transferor.last(200)
+    transferor.ack(ok)
+    return ok, invite
+
+
+def replacing(ok):
+    """The Refer-To of an attended transfer, in terms of the transferor's own dialog."""
+    value = f"{ok.call_id};to-tag={ok.to_tag};from-tag={ok.from_tag}"
+    return f"sip:carol@example.org?Replaces={quote(value, safe='')}"
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_an_attended_transfer_joins_the_two_others(bench, alice, bob, carol, place, who):
+    transferor, remaining, message = (alice, bob, place[0]) if who == "caller" else (bob, alice, place[1])
+    ok, _ = consult(bench, transferor, carol)
+    refer(transferor, message, replacing(ok))
+    accept_reports(transferor)
+    asked = carol.last("INVITE")
+    answer_both(carol, remaining)
+    accept_reports(transferor)
+    byes = [m for m in transferor.heard if isinstance(m, Request) and m.method == "BYE"]
+    for bye in {m.call_id: m for m in byes}.values():
+        transferor.answer(bye, 200)
+
+    assert (asked.body, asked.call_id) == (b"", carol.heard[0].call_id)
+    assert b"c=IN IP4 40.0.0.1" in remaining.last("INVITE").body
+    assert f"c=IN IP4 {remaining.host}".encode() in carol.last("ACK").body
+    assert told(transferor) == [("SIP/2.0 100 Trying", "active"), ("SIP/2.0 200 OK", "terminated")]
+    assert {bye.call_id for bye in byes} == {message.call_id, "consult"}
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+    carol.send(carol.in_dialog("BYE", carol.heard[0], cseq=90))
+    remaining.answer(remaining.last("BYE"), 200)
+    (mine, theirs) = sorted(
+        {key[0] for key in bench.database.rows["cdr"]},
+        key=lambda call: -len([key for key in bench.database.rows["cdr"] if key[0] == call]),
+    )
+    seen = {key: bench.database.rows["cdr"][key][16] for key in sorted(bench.database.rows["cdr"])}
+    assert [seen[mine, leg] for leg in range(3)] == (
+        ["transfer", "callee", "callee"] if who == "caller" else ["callee", "transfer", "callee"]
+    )
+    assert [seen[theirs, leg] for leg in range(2)] == ["transfer", "transfer"]
+    assert bench.is_empty()
+
+
+def test_the_target_may_be_the_one_who_called(bench, alice, bob, carol, place):
+    """Carol has called bob, who then joins her with alice."""
+    carol.invite("sip:bob@example.org", call_id="consult", tag="carol")
+    waiting = bob.last("INVITE")
+    bob.answer(waiting, 200, tag="bob2", body=SDP.format("30.0.0.1"))
+    ok = carol.last(200)
+    carol.ack(ok)
+    value = f"{waiting.call_id};to-tag={waiting.from_tag};from-tag=bob2"
+    refer(bob, place[1], f"sip:carol@example.org?Replaces={quote(value, safe='')}")
+    accept_reports(bob)
+    answer_both(carol, alice)
+    accept_reports(bob)
+    alice.send(alice.in_dialog("BYE", place[0], cseq=99))
+
+    assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
+    assert carol.last("BYE").call_id == "consult"
+
+
+def test_the_call_of_somebody_else_cannot_be_taken(bench, alice, bob, carol, place):
+    """Dave and carol talk; bob has learnt the tags of that call, which does not make it his."""
+    dave = bench.phone("dave", "50.0.0.1")
+    bench.account("dave", dave)
+    ok, _ = consult(bench, dave, carol)
+    carol.clear()
+    refer(bob, place[1], replacing(ok))
+
+    assert bob.last(403).reason == "Not A Call Of Yours"
+    assert carol.heard == []
+
+
+def test_a_target_that_does_not_want_to_change_leaves_both_calls(bench, alice, bob, carol, place):
+    ok, _ = consult(bench, bob, carol)
+    refer(bob, place[1], replacing(ok))
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 488)
+    accept_reports(bob)
+
+    assert told(bob)[-1] == ("SIP/2.0 488 Not Acceptable Here", "terminated")
+    assert bench.switch.snapshot().calls == {"talking": 2}
+
+
+def test_an_offer_of_the_target_that_nobody_wants_is_answered_with_no_stream(bench, alice, bob, carol, place):
+    ok, _ = consult(bench, bob, carol)
+    refer(bob, place[1], replacing(ok))
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    alice.answer(alice.last("INVITE"), 488)
+    accept_reports(bob)
+
+    assert b"m=audio 0 RTP/AVP 0\r\n" in carol.last("ACK").body
+    assert bench.switch.snapshot().calls == {"talking": 2}
+
+
+# Killed in the middle.
+
+
+STEPS = ["accepted", "ringing", "picked up", "joined", "reported"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_blind_transfer_outlives_the_process_at_every_step(bench, alice, bob, carol, place, step):
+    def reached(name):
+        if name == step:
+            bench.restart()
+            bench.run(1)
+
+    refer(bob, place[1])
+    reached("accepted")
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 180)
+    reached("ringing")
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    reached("picked up")
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    reached("joined")
+    accept_reports(bob)
+    bob.answer(bob.last("BYE"), 200)
+    reached("reported")
+    alice.send(alice.in_dialog("BYE", place[0], cseq=99))
+    carol.answer(carol.last("BYE"), 200)
+
+    assert told(bob)[-1] == ("SIP/2.0 200 OK", "terminated")
+    assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
+    assert bench.cdrs() == [
+        (0, 200, "caller"), (1, 200, "transfer"), (2, 200, "caller"), (0, 200, "transfer"), (1, 200, "transfer"),
+    ]  # fmt: skip
+    assert bench.is_empty()
+
+
+@pytest.mark.parametrize("step", ["asked", "offered", "joined"])
+def test_an_attended_transfer_outlives_the_process_at_every_step(bench, alice, bob, carol, place, step):
+    def reached(name):
+        if name == step:
+            bench.restart()
+            bench.run(1)
+
+    ok, _ = consult(bench, bob, carol)
+    refer(bob, place[1], replacing(ok))
+    reached("asked")
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    reached("offered")
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    reached("joined")
+    accept_reports(bob)
+    for bye in {m.call_id: m for m in bob.heard if isinstance(m, Request) and m.method == "BYE"}.values():
+        bob.answer(bye, 200)
+    alice.send(alice.in_dialog("BYE", place[0], cseq=99))
+    carol.answer(carol.last("BYE"), 200)
+
+    assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
+    assert sorted(by for _, _, by in bench.cdrs()) == ["caller", "caller", "transfer", "transfer", "transfer"]
+    assert bench.is_empty()
