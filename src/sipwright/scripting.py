@@ -134,7 +134,8 @@ class Scripts:
         account = directory.account_by_id(identity.account_id)
         script_call = ScriptCall(
             id=call.id,
-            direction=identity.direction,
+            # What may be dialled is the same whoever had the idea, so rules for calls out hold for transfers.
+            direction="out" if identity.direction == "transfer" else identity.direction,
             account="" if account is None else account.username,
             user="" if owner is None else owner.name,
             dialplan=plan.name,

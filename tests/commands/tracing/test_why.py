@@ -17,6 +17,22 @@ def test_an_answered_call_ends_by_one_of_its_ends(made):
         assert why(made.trace(*legs)) == words
 
 
+def test_a_transfer_is_told(made):
+    def told(by, **caller):
+        made_of = [(0, None, 2.0, by), (1, "bob@local", 2.0, "transfer"), (2, "carol@local", 32.0, "caller")]
+        legs = [
+            made.leg(number, target=target, status=200, reason="OK", answered=answered, ended=67.0, by=who)
+            for number, target, answered, who in made_of
+        ]
+        legs[0] |= caller
+        return why(made.trace(*legs))
+
+    begun = "bob@local answered after 2.0 s, carol@local took over by a transfer after 30.0 s, and "
+    assert told("caller") == begun + "the caller hung up after 1:05 min."
+    assert told("transfer") == begun + "the caller left the others by a transfer after 1:05 min."
+    assert told("transfer", direction="transfer").endswith("and went on in the call that was transferred.")
+
+
 def test_the_switch_says_why_it_ended_a_call(made):
     def legs(status):
         return made.leg(0, status=status, reason="OK", answered=2.0, ended=7.0, by="switch")

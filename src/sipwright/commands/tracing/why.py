@@ -50,12 +50,19 @@ def _going_on(trace: CallTrace) -> str:
 
 
 def _answered(trace: CallTrace, caller: dict[str, Any]) -> str:
-    peer = next((leg for leg in trace.legs[1:] if leg["answered_at"] is not None), None)
-    who = "the other end" if peer is None else peer["target"] or "the other end"
+    answered = [leg for leg in trace.legs[1:] if leg["answered_at"] is not None]
+    who = (answered[0]["target"] if answered else None) or "the other end"
     waited = _span(caller["started_at"], caller["answered_at"])
     talked = _span(caller["answered_at"], caller["ended_at"])
     begun = f"{who} answered after {waited}"
+    for leg in answered[1:]:
+        since = _span(caller["answered_at"], leg["answered_at"])
+        begun += f", {leg['target']} took over by a transfer after {since}"
     match caller["hung_up_by"]:
+        case "transfer" if caller["direction"] == "transfer":
+            return f"{begun}, and went on in the call that was transferred."
+        case "transfer":
+            return f"{begun}, and the caller left the others by a transfer after {talked}."
         case "caller":
             return f"{begun}, and the caller hung up after {talked}."
         case "callee":

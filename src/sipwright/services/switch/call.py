@@ -29,6 +29,7 @@ from .records import call_row, cdr_row
 if TYPE_CHECKING:
     from .crossing import Crossing
     from .hunt import Hunt
+    from .replacing import Replacement
     from .script import ScriptRun
     from .switch import Switch
     from .transfer import Transfer
@@ -82,6 +83,7 @@ class Call(Durable):
         "max_forwards",
         "near",
         "peer",
+        "replacement",
         "script",
         "started_at",
         "state",
@@ -100,6 +102,7 @@ class Call(Durable):
         self.peer: Callee | None = None
         self.near: Leg | None = None
         self.transfer: Transfer | None = None
+        self.replacement: Replacement | None = None
         self.crossings: list[Crossing] = []
         self.hunt: Hunt | None = None
         self.script: ScriptRun | None = None
@@ -116,19 +119,22 @@ class Call(Durable):
 
     def more(self) -> list[Any]:
         """Return what the document has of a special kind of call, or of one that was or is to be transferred."""
-        if self.near is None and self.transfer is None:
+        if self.near is None and self.transfer is None and self.replacement is None:
             return []
         return [self.transfers()]
 
     def transfers(self) -> list[Any]:
         """Return what the document has on transfers."""
         near = None if self.near is None else self.near.index
-        return ["call", near, None if self.transfer is None else self.transfer.to_state()]
+        transfer = None if self.transfer is None else self.transfer.to_state()
+        return ["call", near, transfer, None if self.replacement is None else self.replacement.to_state()]
 
     def revived(self) -> None:
         """Go on, in a new process, with what only few calls have."""
         if self.transfer is not None:
             self.transfer.resume()
+        if self.replacement is not None:
+            self.replacement.resume()
 
     def store(self) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
@@ -225,6 +231,8 @@ class Call(Durable):
         self.state = CallState.ENDING
         self.hunt = None
         self.disarm_all()
+        if self.replacement is not None:
+            self.replacement.abandon()
         self.caller.state = LegState.ENDED
         self.caller.told = None
         self.caller.end(outcome, now, by)
@@ -288,6 +296,10 @@ class Call(Durable):
         caller.tell(final, now)
         if self.script is not None:
             self.script.answered(leg.destination.target)
+
+    def replaced(self, leg: Callee, response: Response) -> None:
+        """Join the caller with a leg that has come from another call, as if it had just answered."""
+        self._join(leg, response)
 
     def _limit_duration(self, leg: Callee) -> None:
         limits = [limit for limit in (leg.destination.limit, self.limit) if limit]
@@ -424,6 +436,8 @@ class Call(Durable):
                 crossing.cancel()
         elif name == "transfer" and self.transfer is not None:
             self.transfer.timer()
+        elif name == "replacement" and self.replacement is not None:
+            self.replacement.timer()
         elif self.hunt is not None:
             self.hunt.timer(name)
         self.settle()

@@ -19,7 +19,7 @@ SOURCE_HEADER = "P-Sipwright-Source"
 """On the loop between two calls of this switch: the address that the message first came from."""
 
 SUPPORTED_EXTENSIONS = frozenset(
-    {"timer", "norefersub", "histinfo", "privacy", "answermode", "early-session"}
+    {"timer", "replaces", "norefersub", "histinfo", "privacy", "answermode", "early-session"}
 )
 """Option tags that work from end to end because their headers cross (RFC 4028, 4488, ...)."""
 

@@ -96,8 +96,8 @@ def account_of(leg: Leg) -> int | None:
 
 
 def is_same_party(one: Leg, other: Leg) -> bool:
-    """Claim that two legs lead to phones of one account, or to one address outside."""
+    """Claim that two legs lead to phones of one account, or in calls of one owner to one address outside."""
     account = account_of(one)
     if account is not None or account_of(other) is not None:
         return account == account_of(other)
-    return one.source == other.source
+    return one.source == other.source and one.call.identity.user_id == other.call.identity.user_id

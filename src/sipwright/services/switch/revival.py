@@ -21,6 +21,7 @@ from .hunt import Hunt
 from .leg import Callee, Caller, Destination, Leg, LegState
 from .probing import AFTER_REVIVAL, Probe
 from .referred import ReferredCall
+from .replacing import Replacement
 from .transfer import Transfer
 
 if TYPE_CHECKING:
@@ -65,9 +66,10 @@ def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
         call.read_more(more)
     call.peer = None if peer is None else call.legs[peer - 1]
     if more and more[-1][0] == "call":
-        _, near, transfer = more[-1]
+        _, near, transfer, replacement = more[-1]
         call.near = None if near is None else (call.caller, *call.legs)[near]
         call.transfer = None if transfer is None else Transfer.from_state(call, transfer)
+        call.replacement = None if replacement is None else Replacement.from_state(call, replacement)
     if hunt is not None:
         groups, ring, headers, first = hunt
         call.hunt = Hunt(call, groups, ring, [(name, value) for name, value in headers])

@@ -32,6 +32,7 @@ from .ended import EndedCall
 from .hunt import RING_TIME, Hunt
 from .leg import Callee, Caller, Destination, Leg
 from .message import deliver_message, send_text
+from .replacing import Replacement, replaced_leg
 from .returns import Returns
 from .revival import Revived, read_document, revive
 from .router import Decision, Router
@@ -173,10 +174,15 @@ class Switch:
             return
         if len(self.calls) >= self.settings.max_calls:
             raise Reject(503, "Too Many Calls", (("Retry-After", "10"),))
+        replaced = replaced_leg(self, request, decision)
         call = self._new_call(incoming, decision)
         if self.watcher is not None:
             self._tell_watcher(call, self.watcher, is_scripted=decision.dialplan_id is not None)
-        if decision.dialplan_id is not None and self.scripts is not None:
+        if replaced is not None:
+            call.replacement = Replacement.of(call, replaced)
+            call.changed()
+            call.replacement.begin()
+        elif decision.dialplan_id is not None and self.scripts is not None:
             call.script = self.scripts.start(call, decision.dialplan_id)
             if call.script is None:
                 call.reject(Outcome(500, "Dialplan Not Found"))

@@ -234,7 +234,6 @@ class Transfer:
     def _join(self, target: Leg, response: Response) -> None:
         """Both ends have what they need of each other: the leg of the target comes into this call."""
         call, other = self.call, target.call
-        now = call.switch.wall_clock()
         self.stage, self._offer = Stage.DONE, None
         call.disarm("transfer")
         answer = call.body_for(response, self.remaining, target)
@@ -245,7 +244,7 @@ class Transfer:
             moved.destination.transfer = "place"  # what was agreed for this call goes on being so
         call.acknowledge(moved, answer, response.headers.get("content-type"))
         call.transferred(self.remaining, moved)
-        self.transferor.end(TRANSFERRED, now, "transfer")
+        self.transferor.end(TRANSFERRED, moved.started_at, "transfer")
         other.hang_up("transfer", REASON, already=target)
         other.settle()
         self.report.tell(200, "OK", is_last=True)

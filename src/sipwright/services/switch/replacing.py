@@ -1,0 +1,172 @@
+"""An INVITE with Replaces that names a leg of ours: its caller takes the place of that leg (RFC 3891 §3).
+
+::
+
+    new caller          switch           replaced        other end
+        |-- INVITE ------->|                |                |
+        |                  |-- re-INVITE, the new caller's offer -->|
+        |                  |<------------------ 200, answer --------|
+        |<- 200, answer ---|-- ACK ----------------------------->|
+        |                  |-- BYE -------->|                |
+
+The new call is one like any other, whose callee has come from the old one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sipwright.sip import ParseError, Reject, Request, Response
+
+from .callback import GLARE
+from .choosing import Outcome, for_caller
+from .leg import Leg, LegState
+from .reinvite import ReInvite
+from .replaces import Replaces, account_of
+from .transfer import PATIENCE, REASON, move
+
+if TYPE_CHECKING:
+    from .call import Call
+    from .router import Decision
+    from .switch import Switch
+
+__all__ = ["Replacement", "replaced_leg"]
+
+GONE = Outcome(481, "Call Does Not Exist")
+
+
+def replaced_leg(switch: Switch, request: Request, decision: Decision) -> Leg | None:
+    """Return the leg of this switch that an INVITE is to take the place of.
+
+    A dialog that is none of ours is the business of whoever is called: the header crosses.
+
+    Raises:
+        Reject: It may not be replaced: 400, 403, 481, 486, 491.
+    """
+    values = request.headers.get_all("replaces")
+    if not values:
+        return None
+    if len(values) > 1 or request.headers.get("join") is not None:
+        raise Reject(400, "One Replaces And No Join")
+    try:
+        replaces = Replaces.parse(values[0])
+    except ParseError as error:
+        raise Reject(400, error.reason) from None
+    leg = replaces.leg(switch)
+    if leg is None:
+        return None
+    call = leg.call
+    other = call.other(leg) if call.peer is not None else None
+    if other is None or LegState.ANSWERED not in (leg.state, other.state):
+        raise Reject(481)
+    is_own = decision.direction == "out" and (
+        decision.account.user_id == call.identity.user_id or decision.account.id == account_of(leg)
+    )
+    if not is_own:
+        raise Reject(403, "Not A Call Of Yours")
+    if leg.state is not LegState.ANSWERED or other.state is not LegState.ANSWERED:
+        raise Reject(603)
+    if replaces.is_early_only:
+        raise Reject(486)
+    if call.transfer is not None:
+        raise Reject(491)
+    return leg
+
+
+class Replacement:
+    """One that is under way, kept by the call of the new caller."""
+
+    __slots__ = ("_invite", "_other_id", "_place", "_stored", "call")
+
+    def __init__(self, call: Call, other_id: str, place: int) -> None:
+        """Begin one; `place` is the leg of the call `other_id` that the new caller is to be joined with."""
+        self.call = call
+        self._other_id = other_id
+        self._place = place
+        self._invite: ReInvite | None = None
+        self._stored: list[Any] | None = None
+
+    @classmethod
+    def of(cls, call: Call, replaced: Leg) -> Replacement:
+        """Put the caller of `call` into the place of a leg."""
+        other = replaced.call.other(replaced)
+        assert other is not None
+        return cls(call, other.call.id, other.index)
+
+    def to_state(self) -> list[Any]:
+        """Return what another process needs to go on."""
+        return [self._other_id, self._place, None if self._invite is None else self._invite.to_state()]
+
+    @classmethod
+    def from_state(cls, call: Call, state: list[Any]) -> Replacement:
+        """Make it again; `resume` sets it going."""
+        replacement = cls(call, state[0], state[1])
+        replacement._stored = state[2]
+        return replacement
+
+    def resume(self) -> None:
+        """Go on in a new process."""
+        leg, stored = self._leg(), self._stored
+        self._stored = None
+        if leg is None:
+            self._fail(GONE)
+        elif stored is not None:
+            self._invite = ReInvite(self.call, leg, self._answered)
+            self._invite.resume(stored)
+
+    def begin(self) -> None:
+        """Offer the other end what the new caller offers, as soon as nothing else changes its leg."""
+        call, leg = self.call, self._leg()
+        if leg is None:
+            self._fail(GONE)
+            return
+        request = call.caller.invite
+        assert request is not None
+        if ReInvite.may_begin(leg):
+            self._invite = ReInvite(call, leg, self._answered)
+            call.arm("replacement", PATIENCE)
+            body = call.body_for(request, call.caller, leg)
+            self._invite.send(body, request.headers.get("content-type"))
+        else:
+            call.arm("replacement", GLARE)
+
+    def _answered(self, response: Response | None) -> None:
+        call, leg = self.call, self._leg()
+        self._invite = None
+        if response is None or leg is None:
+            self._fail(GONE)
+        elif response.status == 491:
+            call.arm("replacement", GLARE)
+        elif not response.is_success:
+            self._fail(Outcome(response.status, response.reason))
+        else:
+            other = leg.call
+            call.replacement = None
+            call.replaced(move(leg, call), response)
+            other.hang_up("transfer", REASON, already=leg)
+            other.settle()
+
+    def _fail(self, outcome: Outcome) -> None:
+        self.call.replacement = None
+        self.call.reject(for_caller(outcome))
+
+    def abandon(self) -> None:
+        """Stop: the new caller has given up."""
+        self.call.replacement = None
+        if self._invite is not None:
+            self._invite.give_up()
+
+    def timer(self) -> None:
+        """Try again after a collision, or stop waiting for an end that does not say anything."""
+        if self._invite is not None:
+            self._invite.cancel()
+        else:
+            self.begin()
+
+    def _leg(self) -> Leg | None:
+        """Return the leg of the other end while it is there."""
+        other = self.call.switch.calls.get(self._other_id)
+        if other is None:
+            return None
+        leg = other.caller if self._place == 0 else other.legs[self._place - 1]
+        return leg if leg.state is LegState.ANSWERED else None

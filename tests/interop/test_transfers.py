@@ -1,0 +1,77 @@
+"""Transfers that the switch places, in a running switch with its scripts, killed in the middle or not."""
+
+import signal
+
+import pytest
+
+from interop.harness import DOMAIN, until
+
+pytestmark = pytest.mark.peer("sipp")
+
+
+@pytest.fixture(scope="module")
+def switch(start_switch):
+    plans = {
+        "placing": 'dial(f"{req.user}@local", transfer="place", ring=10)\n',
+        "transfer": """
+log(f"{req.from_user} is sent to {req.user} by {req.headers['referred-by']}, {call.direction} of {call.account}")
+if req.user == "forbidden":
+    respond(603, "Not There")
+dial(f"{req.user}@local", from_name="Transferred", ring=10)
+""",
+    }
+    return start_switch([("with-placing", "placing", "")], plans)
+
+
+def fragments(trace):
+    return [notify.body.decode().strip() for notify in trace.requests("NOTIFY")]
+
+
+def of_leg(cdrs):
+    return [(cdr["leg"], cdr["status"], cdr["hung_up_by"]) for cdr in cdrs]
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["", "killed"])
+def test_the_callee_sends_the_caller_to_a_third(switch, is_killed):
+    """The owner's dialplan `transfer` decides; a SIGKILL while the third one rings changes nothing."""
+    bob, carol = switch.new_account(), switch.new_account()
+    target = switch.answering("answer-transferred", carol, ring=1500)
+    transferor = switch.answering("answer-refer", bob, target=f"sip:{carol}@{DOMAIN}")
+    caller = switch.start_sipp("call-transferred", caller="with-placing", dialled=f"{bob}@{DOMAIN}")
+    if is_killed:
+        until(lambda: len(switch.calls()) == 2, "the call to the third")
+        switch.stop(signal.SIGKILL)
+        switch.start()
+
+    heard, other, there = caller.finish(), target.finish(), transferor.finish()
+    cdrs = switch.cdrs(heard.sent_request("INVITE").call_id, legs=3)
+
+    assert fragments(there) == ["SIP/2.0 100 Trying", "SIP/2.0 180 Ringing", "SIP/2.0 200 OK"]
+    assert b"m=audio 7000" in heard.request("INVITE").body
+    assert b"m=audio 6000" in other.request("ACK").body
+    assert other.request("INVITE").from_.display_name == "Transferred"
+    assert of_leg(cdrs) == [(0, 200, "caller"), (1, 200, "transfer"), (2, 200, "caller")]
+    assert cdrs[1]["ended_at"] == cdrs[2]["answered_at"] > cdrs[1]["answered_at"]
+    (inner,) = {
+        cdr["call_id"] for cdr in switch.all_cdrs() if cdr["sip_call_id"] == cdrs[2]["sip_call_id"]
+    } - {cdrs[0]["call_id"]}
+    others = [cdr for cdr in switch.all_cdrs() if cdr["call_id"] == inner]
+    assert of_leg(others) == [(0, 200, "transfer"), (1, 200, "transfer")]
+    assert {(cdr["direction"], cdr["dialplan"], cdr["user"]) for cdr in others} == {
+        ("transfer", "transfer", "root")
+    }
+    assert switch.calls() == []
+
+
+def test_what_the_script_refuses_leaves_the_two_together(switch):
+    bob = switch.new_account()
+    transferor = switch.answering("answer-refer-refused", bob, target=f"sip:forbidden@{DOMAIN}")
+    trace = switch.sipp("call-hung-up-on", caller="with-placing", dialled=f"{bob}@{DOMAIN}")
+
+    assert fragments(transferor.finish()) == ["SIP/2.0 100 Trying", "SIP/2.0 603 Not There"]
+    assert of_leg(switch.cdrs(trace.sent_request("INVITE").call_id, legs=2)) == [
+        (0, 200, "callee"),
+        (1, 200, "callee"),
+    ]
+    said = [line for event in switch.events("dialplan says") for line in event["lines"]]
+    assert "with-placing is sent to forbidden by <sip:transferor@example.org>, out of with-placing" in said

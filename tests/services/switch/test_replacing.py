@@ -1,0 +1,189 @@
+"""Replaces (RFC 3891): in an INVITE to the switch, and in a REFER that crosses it."""
+
+from urllib.parse import quote, unquote
+
+import pytest
+
+from sipwright.services.switch.replaces import Replaces
+from sipwright.sip import ParseError, Request
+
+from .conftest import SDP
+
+
+@pytest.fixture
+def desk(bench, alice, bob, talking):
+    """Another phone of bob's."""
+    phone = bench.phone("bob", "30.0.0.2")
+    phone.domain = "example.org"
+    return phone
+
+
+def named(invite, tag="bob", flag=""):
+    """The dialog of bob's leg, as the switch is told to replace it: its own tag is the one of the switch."""
+    return f"{invite.call_id};to-tag={invite.from_tag};from-tag={tag}{flag}"
+
+
+def take_over(phone, invite, **options):
+    headers = [("Replaces", named(invite, **options)), ("Require", "replaces")]
+    phone.invite("sip:alice@example.org", call_id="pickup", tag="desk", headers=headers)
+
+
+def test_a_call_is_taken_over_by_another_phone_of_the_account(bench, alice, bob, desk, talking):
+    _, invite = talking
+    take_over(desk, invite)
+    offer = alice.last("INVITE")
+    alice.answer(offer, 200, body=SDP.format("20.0.0.1"))
+    answer = desk.last(200)
+    desk.ack(answer)
+    bob.answer(bob.last("BYE"), 200)
+
+    assert b"c=IN IP4 30.0.0.2" in offer.body
+    assert b"c=IN IP4 20.0.0.1" in answer.body
+    assert alice.methods() == ["INVITE", "ACK"]
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+    desk.send(desk.in_dialog("BYE", answer))
+    alice.answer(alice.last("BYE"), 200)
+    assert bench.cdrs() == [
+        (0, 200, "transfer"), (1, 200, "transfer"), (0, 200, "caller"), (1, 200, "caller"),
+    ]  # fmt: skip
+    assert bench.is_empty()
+
+
+def test_without_an_offer_the_other_end_makes_one(bench, alice, bob, desk, talking):
+    _, invite = talking
+    desk.invite("sip:alice@example.org", tag="desk", headers=[("Replaces", named(invite))], body=None)
+    assert alice.last("INVITE").body == b""
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    assert alice.methods() == ["INVITE"]
+    desk.ack(desk.last(200), body=SDP.format("30.0.0.2"))
+
+    assert b"c=IN IP4 30.0.0.2" in alice.last("ACK").body
+
+
+def test_an_end_that_does_not_want_it_keeps_the_call(bench, alice, bob, desk, talking):
+    take_over(desk, talking[1])
+    alice.answer(alice.last("INVITE"), 488)
+
+    assert desk.statuses()[-1] == 488
+    assert "BYE" not in bob.methods()
+    assert bench.switch.snapshot().calls["talking"] == 1
+
+
+def test_a_caller_who_gives_up_leaves_the_call_as_it_was(bench, alice, bob, desk, talking):
+    take_over(desk, talking[1])
+    offer = alice.last("INVITE")
+    alice.answer(offer, 100)
+    cancel = desk.request("CANCEL", "sip:alice@example.org", call_id="pickup", tag="desk", cseq=1,
+                          branch="z9hG4bK-bob-INVITE-1-pickup")  # fmt: skip
+    desk.send(cancel)
+    alice.answer(alice.last("CANCEL"), 200)
+    alice.answer(offer, 487)
+
+    assert desk.statuses()[-1] == 487
+    assert alice.methods() == ["INVITE", "CANCEL", "ACK"]
+    assert bench.switch.snapshot().calls["talking"] == 1
+
+
+def test_a_collision_is_tried_again(bench, alice, bob, desk, talking):
+    take_over(desk, talking[1])
+    alice.answer(alice.last("INVITE"), 491)
+    bench.run(3)
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+
+    assert desk.statuses()[-1] == 200
+
+
+def test_it_goes_on_after_a_restart(bench, alice, bob, desk, talking):
+    take_over(desk, talking[1])
+    bench.restart()
+    bench.run(1)
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    desk.ack(desk.last(200))
+
+    assert (
+        len({m.top_via.branch for m in alice.heard if isinstance(m, Request) and m.method == "INVITE"}) == 1
+    )
+    assert bob.methods()[-1] == "BYE"
+
+
+def test_nobody_takes_the_call_of_somebody_else(bench, alice, bob, talking):
+    """Neither an account of another user, nor somebody outside who has learnt the tags."""
+    carol = bench.phone("carol", "40.0.0.1")
+    bench.account("carol", carol, user_id=2)
+    for domain in ("example.org", "elsewhere.net"):
+        carol.domain = domain
+        carol.invite("sip:bob@example.org", call_id=domain, headers=[("Replaces", named(talking[1]))])
+
+    assert carol.statuses() == [403, 403]
+    assert alice.methods() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ("nonsense", 400),
+        ("x;to-tag=1", 400),
+        ("x;to-tag=1;to-tag=2;from-tag=3", 400),
+    ],
+)
+def test_a_header_that_cannot_be_read(desk, value, status):
+    desk.invite("sip:alice@example.org", tag="desk", headers=[("Replaces", value)])
+
+    assert desk.statuses() == [status]
+
+
+def test_a_call_that_has_been_answered_is_not_early(desk, talking):
+    take_over(desk, talking[1], flag=";early-only")
+
+    assert desk.statuses() == [486]
+
+
+def test_what_is_no_dialog_of_ours_is_left_to_the_callee(bench, desk, bob):
+    bob.clear()
+    desk.invite("sip:bob@example.org", tag="desk",
+                headers=[("Replaces", "x;to-tag=1;from-tag=2"), ("Require", "replaces")])  # fmt: skip
+
+    assert bob.last("INVITE").headers.get("replaces") == "x;to-tag=1;from-tag=2"
+    assert bob.last("INVITE").headers.get("require") == "replaces"
+
+
+# In a REFER that crosses.
+
+
+def test_a_refer_that_crosses_names_the_dialog_of_the_far_end(bench, alice, bob, desk, talking):
+    """Bob talks to alice and to carol; alice is told to replace the dialog that carol knows."""
+    carol = bench.phone("carol", "40.0.0.1")
+    bench.account("carol", carol)
+    desk.invite("sip:carol@example.org", call_id="consult", tag="consult")
+    at_carol = carol.last("INVITE")
+    carol.answer(at_carol, 200, body=SDP.format("40.0.0.1"))
+    ok = desk.last(200)
+    value = quote(f"{ok.call_id};to-tag={ok.to_tag};from-tag={ok.from_tag};early-only", safe="")
+    target = f"<sip:carol@example.org?Replaces={value}&Require=replaces>"
+    bob.send(bob.in_dialog("REFER", talking[1], headers=[("Refer-To", target)], cseq=70))
+
+    seen = alice.last("REFER").headers.get("refer-to")
+    head, _, rest = seen.partition("?Replaces=")
+    named, _, tail = rest.partition("&")
+    assert (head, tail) == ("<sip:carol@example.org", "Require=replaces>")
+    assert unquote(named) == f"{at_carol.call_id};to-tag=carol;from-tag={at_carol.from_tag};early-only"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["<sip:carol@example.org>", "<sip:c@e?Replaces=x>", "<sip:c@e?Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2>"],
+)
+def test_any_other_refer_crosses_as_it_is(alice, bob, talking, target):
+    bob.send(bob.in_dialog("REFER", talking[1], headers=[("Refer-To", target)], cseq=70))
+
+    assert alice.last("REFER").headers.get("refer-to") == target
+
+
+def test_a_value_is_read_whatever_its_order():
+    replaces = Replaces.parse("a@b ; from-tag=1;x=y; early-only;TO-TAG=2")
+
+    assert replaces == Replaces("a@b", "2", "1", True)
+    assert str(replaces) == "a@b;to-tag=2;from-tag=1;early-only"
+    with pytest.raises(ParseError):
+        Replaces.parse(";to-tag=1;from-tag=2")
