@@ -57,7 +57,7 @@ def start_switch() -> Iterator[StartSwitch]:
     def start(
         accounts: Iterable[str | tuple[str, str, str]] = (),
         dialplans: Mapping[str, str] | None = None,
-        providers: Mapping[str, str | tuple[str, str, str]] | None = None,
+        providers: Mapping[str, str | tuple[str, ...]] | None = None,
         **settings: str,
     ) -> RunningSwitch:
         switch = RunningSwitch()

@@ -25,6 +25,16 @@ def switch(start_switch, ports):
         "same": 'dial("trunk")\n',
         "big": 'dial("big")\n',
         "other": 'dial("other")\n',
+        "strict": 'dial("strict")\n',
+        "picky": 'dial("picky")\n',
+        "text": 'respond(600, str(send_message("35315551234@trunk", "hello")))\n',
+        "picky-text": 'respond(600, str(send_message("35315551234@picky", "hello")))\n',
+    }
+    trunk = f"{PROVIDER}:{ports['trunk']}"
+    providers = {name: f"{PROVIDER}:{port}" for name, port in ports.items()}
+    providers |= {
+        "strict": (trunk, "trunk", PASSWORD, "--realm", "trunk.example"),
+        "picky": (trunk, "trunk", PASSWORD, "--realm", "else.example"),
     }
     return start_switch(
         [
@@ -33,9 +43,13 @@ def switch(start_switch, ports):
             ("simple", "same", ""),
             ("talkative", "big", ""),
             ("wordy", "other", ""),
+            ("strict", "strict", ""),
+            ("texter", "text", ""),
+            ("picky", "picky", ""),
+            ("picky-texter", "picky-text", ""),
         ],
         plans,
-        {name: f"{PROVIDER}:{port}" for name, port in ports.items()},
+        providers,
     )
 
 
@@ -95,6 +109,46 @@ def test_wrong_credentials_are_tried_once_and_never_become_a_challenge_to_the_ca
     assert len(provider.finish().requests("INVITE")) == 2
     assert trace.statuses == [401, 502]
     assert [(cdr["leg"], cdr["status"]) for cdr in cdrs] == [(0, 502), (1, 407)]
+
+
+def test_a_text_answers_the_challenge_too(switch, ports):
+    provider = switch.answering("provider-message", host=PROVIDER, port=ports["trunk"], realm="trunk.example")
+
+    trace, _ = call(switch, "call-refused", caller="texter", legs=1)
+
+    first, second = provider.finish().requests("MESSAGE")
+    credentials = Credentials.parse(second.headers.get("Proxy-Authorization"))
+    assert trace.response(600).reason == "True"
+    assert "Proxy-Authorization" not in first.headers
+    assert credentials.params["response"] == right_answer(credentials, "MESSAGE", second.uri_text)
+    assert (second.cseq.number, second.call_id, second.from_tag) == (2, first.call_id, first.from_tag)
+    assert str(second.from_.uri) == f"sip:trunk@{PROVIDER}:{ports['trunk']}"
+
+
+def test_a_provider_with_a_realm_is_answered_in_that_one(switch, ports):
+    provider = switch.answering("provider-401", host=PROVIDER, port=ports["trunk"])
+
+    trace, _ = call(switch, "call", caller="strict")
+
+    provider.finish()
+    assert trace.statuses == [401, 180, 200]
+
+
+def test_a_challenge_of_another_realm_gets_no_credentials(switch, ports):
+    """Neither for a call nor for a text, whoever on the way it is that asks."""
+    impostor = switch.answering("provider-refuses", host=PROVIDER, port=ports["trunk"])
+    trace, cdrs = call(switch, "call-refused", caller="picky")
+    asked = impostor.trace().requests("INVITE")
+    impostor.close()
+    texted = switch.answering("provider-message", host=PROVIDER, port=ports["trunk"], realm="trunk.example")
+    told, _ = call(switch, "call-refused", caller="picky-texter", legs=1)
+
+    assert ["Proxy-Authorization" in request.headers for request in asked] == [False]
+    assert (trace.statuses, [cdr["status"] for cdr in cdrs]) == ([401, 502], [502, 407])
+    assert told.response(600).reason == "False"
+    assert len(texted.trace().requests("MESSAGE")) == 1
+    said = [(event["provider"], event["wanted"]) for event in switch.events("challenge of another realm")]
+    assert said == 2 * [("picky", "else.example")]
 
 
 def test_the_next_provider_is_tried(switch, ports):

@@ -87,11 +87,12 @@ class RunningSwitch:
             path.write_text(source)
             self.run_command("dialplan", "set", name, str(path))
 
-    def add_provider(self, name: str, server: str, username: str = "trunk", password: str = PASSWORD) -> None:
+    def add_provider(
+        self, name: str, server: str, username: str = "trunk", password: str = PASSWORD, *options: str
+    ) -> None:
         """Add a provider of the admin's."""
-        self.run_command(
-            "provider", "add", name, "--server", server, "--username", username, "--password", password
-        )
+        named = ("--server", server, "--username", username, "--password", password)
+        self.run_command("provider", "add", name, *named, *options)
 
     def cdrs(self, call_id: str, legs: int = 1) -> list[dict[str, Any]]:
         """Return the CDRs of the call whose caller used this Call-ID, leg by leg, once there are that many."""

@@ -38,6 +38,7 @@ class Provider:
     username: str = "me"
     auth_username: str | None = None
     password: str = "pw"
+    realm: str | None = None
     from_template: str | None = None
     outbound_proxy: str | None = None
     is_enabled: bool = True

@@ -14,7 +14,7 @@ from .leg import Callee, Destination
 if TYPE_CHECKING:
     from .call import Call
 
-__all__ = ["make_invitation"]
+__all__ = ["from_header", "make_invitation"]
 
 
 def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) -> Request:

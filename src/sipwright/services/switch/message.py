@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
@@ -16,6 +15,7 @@ from .call import Identity
 from .choosing import Outcome, best, for_caller
 from .crossing_headers import crossing_headers
 from .destinations import MOST_LOOPS
+from .invitation import from_header
 from .leg import Destination
 
 if TYPE_CHECKING:
@@ -95,36 +95,74 @@ class Text:
 
     def send(self, destinations: list[Destination]) -> None:
         """Send it to all of them at once."""
+        sender = NameAddr(self._sender)
         for destination in destinations:
-            self._switch.reach(destination, partial(self._reached, destination))
-
-    def _reached(self, destination: Destination, target: Target | None, flow: Flow | None) -> None:
-        if flow is None:
-            self._count(False)
-            return
-        switch = self._switch
-        headers = [
-            ("Via", switch.new_via(flow)),
-            *(("Route", route) for route in destination.route),
-            ("Max-Forwards", "70"),
-            ("From", f"<{self._sender}>;tag={switch.token()}"),
-            ("To", f"<{destination.to}>"),
-            ("Call-ID", switch.token()),
-            ("CSeq", "1 MESSAGE"),
-            ("Content-Type", "text/plain;charset=UTF-8"),
-        ]
-        switch.start(Request("MESSAGE", destination.uri, headers, self._body), flow, self)
-
-    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """Take the response of one phone."""
-        if response.is_final:
-            self._count(response.is_success)
+            copy = Copy(self._switch, destination, sender, self._body, self._count)
+            self._switch.reach(destination, copy.reached)
 
     def _count(self, was_taken: bool) -> None:
         self._waiting -= 1
         if self._then is not None and (was_taken or self._waiting == 0):
             then, self._then = self._then, None
             then(was_taken)
+
+
+class Copy:
+    """A text on its way to one destination; a provider may ask who we are first (RFC 3261 §22.2)."""
+
+    __slots__ = ("_body", "_call_id", "_destination", "_flow", "_from", "_switch", "_then")
+
+    def __init__(
+        self,
+        switch: Switch,
+        destination: Destination,
+        sender: NameAddr,
+        body: bytes,
+        then: Callable[[bool], None],
+    ) -> None:
+        self._switch = switch
+        self._destination = destination
+        self._flow: Flow
+        self._from = f"{from_header(sender, destination)};tag={switch.token()}"
+        self._call_id = switch.token()
+        self._body = body
+        self._then = then
+
+    def reached(self, target: Target | None, flow: Flow | None) -> None:
+        """Send it, now that the way is known."""
+        if flow is None:
+            self._then(False)
+        else:
+            self._flow = flow
+            self._send(1, ())
+
+    def _send(self, cseq: int, extra: tuple[tuple[str, str], ...]) -> None:
+        destination, flow = self._destination, self._flow
+        headers = [
+            ("Via", self._switch.new_via(flow)),
+            *(("Route", route) for route in destination.route),
+            ("Max-Forwards", "70"),
+            ("From", self._from),
+            ("To", f"<{destination.to}>"),
+            ("Call-ID", self._call_id),
+            ("CSeq", f"{cseq} MESSAGE"),
+            *destination.headers,
+            *extra,
+            ("Content-Type", "text/plain;charset=UTF-8"),
+        ]
+        self._switch.start(Request("MESSAGE", destination.uri, headers, self._body), flow, self)
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take the response; a challenge is answered once."""
+        if not response.is_final:
+            return
+        answer = None
+        if transaction.request.cseq.number == 1:
+            answer = self._switch.credentials_for(self._destination, transaction.request, response)
+        if answer is None:
+            self._then(response.is_success)
+        else:
+            self._send(2, (answer,))
 
 
 class Delivery:

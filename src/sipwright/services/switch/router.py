@@ -71,6 +71,10 @@ class ProviderAccount(Protocol):
         """Our password there."""
 
     @property
+    def realm(self) -> str | None:
+        """The only realm whose challenges are answered."""
+
+    @property
     def from_template(self) -> str | None:
         """The From URI that it wants."""
 

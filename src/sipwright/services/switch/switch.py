@@ -409,20 +409,27 @@ class Switch:
 
         Nobody but a provider gets an answer, and only for its own leg (RFC 3261 §22).
         """
-        if (
-            response.status not in (401, 407)
-            or not isinstance(leg, Callee)
-            or leg.destination.provider is None
-        ):
+        return self.credentials_for(leg.destination, request, response) if isinstance(leg, Callee) else None
+
+    def credentials_for(
+        self, destination: Destination, request: Request, response: Response
+    ) -> tuple[str, str] | None:
+        """Return the header that answers the challenge of a destination, if it is a provider with that realm."""
+        if response.status not in (401, 407) or destination.provider is None:
             return None
-        provider = self.router.accounts.provider(*leg.destination.provider)
+        provider = self.router.accounts.provider(*destination.provider)
         if provider is None:
             return None
         asked, answered = ("www-authenticate", "Authorization") if response.status == 401 else (
             "proxy-authenticate", "Proxy-Authorization")  # fmt: skip
         username = provider.auth_username or provider.username
 
-        def ha1_for(realm: str, algorithm: str) -> str:
+        def ha1_for(realm: str, algorithm: str) -> str | None:
+            if provider.realm and realm != provider.realm:
+                log.warning(
+                    "challenge of another realm", provider=provider.name, realm=realm, wanted=provider.realm
+                )
+                return None
             return digest.ha1(username, realm, provider.password, algorithm)
 
         value = digest.answer(
