@@ -128,9 +128,9 @@ class DialplanSettings(_Section):
     messages: Annotated[int, Field(ge=0)] = 5
     callbacks: Annotated[int, Field(ge=0)] = 3
     recycle: Annotated[int, Field(ge=1)] = 1000
-    user_runs: Annotated[int, Field(ge=1)] = 20_000
-    user_runs_per_minute: Annotated[int, Field(ge=1)] = 60_000
-    user_seconds_per_minute: Annotated[float, Field(gt=0)] = 3600.0
+    user_runs: Annotated[int, Field(ge=1)] = 200
+    user_runs_per_minute: Annotated[int, Field(ge=1)] = 600
+    user_seconds_per_minute: Annotated[float, Field(gt=0)] = 60.0
     http_networks: list[Network] = []
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import structlog
 
@@ -73,17 +73,32 @@ class Scripts:
         mail: MailSettings | None = None,
     ) -> None:
         self._store = store
+        self._settings = settings
         self._sandbox = Sandbox(
             limits_of(settings), workers=settings.workers, recycle=settings.recycle,
-            owner_seconds=settings.user_seconds_per_minute,
+            owner_seconds=lambda owner: self._user_limits(cast("int", owner)).seconds_per_minute,
         )  # fmt: skip
         self.effects = ScriptEffects(
             store, HttpClient(networks(settings.http_networks)), EnumLookup(), Mailer(mail or MailSettings())
         )
         self.executions = Executions(
             self._sandbox, store.writer, clock=time.time, effects=self.effects, node=node,
-            user_limits=UserLimits(settings.user_runs, settings.user_runs_per_minute),
+            user_limits=self._user_limits,
         )  # fmt: skip
+
+    def _user_limits(self, user_id: int) -> UserLimits:
+        """Return what all runs of a user may use: their own limits, else those of the settings."""
+        user, settings = self._store.directory.users.get(user_id), self._settings
+        runs, per_minute, seconds = (
+            (None, None, None)
+            if user is None
+            else (user.script_runs, user.script_runs_per_minute, user.script_seconds_per_minute)
+        )
+        return UserLimits(
+            runs or settings.user_runs,
+            per_minute or settings.user_runs_per_minute,
+            seconds or settings.user_seconds_per_minute,
+        )
 
     async def open(self) -> None:
         """Start the workers."""

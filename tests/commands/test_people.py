@@ -32,6 +32,23 @@ def test_users_are_changed_in_what_is_given(command):
     assert "not a time zone" in command.fails("user", "set", "carol", "--timezone", "Europe/Nowhere")
 
 
+def test_a_user_may_have_limits_of_their_own(command):
+    command.ok("user", "add", "carol", "--password", "x")
+    said = command.ok("user", "set", "carol", "--runs", "2000", "--seconds-per-minute", "0.5")
+    assert said == "changed carol: 2000 at once, 0.5 s/min\n"
+    (carol,) = [user for user in command.json("user", "list") if user["user"] == "carol"]
+    limits = ("script_runs", "script_runs_per_minute", "script_seconds_per_minute")
+    assert [carol[name] for name in limits] == [2000, None, 0.5]
+    assert "2000 at once, 0.5 s/min" in command.ok("user", "list")
+
+    assert command.ok("user", "set", "carol", "--runs", "default").endswith(": 0.5 s/min\n")
+    back = command.ok("user", "set", "carol", "--seconds-per-minute", "default")
+    assert back == "changed carol: limits as in the settings\n"
+    for wrong in ("0", "-1", "x", "1.5", "1e99"):
+        assert "is not a limit" in command.fails("user", "set", "carol", "--runs-per-minute", wrong)
+    assert "there is no user 'dave'" in command.fails("user", "set", "dave", "--runs", "1")
+
+
 def test_domains_are_added_changed_listed_and_removed(command):
     assert command.ok("domain", "add", "Example.NET", "--algorithm", "SHA-256") == "added example.net\n"
     assert command.ok("domain", "set", "example.net", "--default") == "changed example.net\n"

@@ -308,6 +308,35 @@ def test_a_caller_without_a_script_is_traced_when_the_script_of_the_callee_runs(
     assert ladder[-1] in [(0, "200 OK"), (1, "200 OK")]
 
 
+def test_a_user_at_the_limit_is_told_so_and_whoever_talks_goes_on(switch):
+    """The limit of one user, set while the switch runs; trunks and phones are not told to stay away (503)."""
+    bob = switch.new_account()
+    callee = switch.answering("ring-cancelled", bob)
+    waiting = switch.start_sipp("call-refused", caller="with-impatient", dialled=f"{bob}@{DOMAIN}")
+
+    def refused():
+        trace, _ = call(switch, "call-refused", "busy", "anybody", legs=1)
+        return trace if trace.statuses == [401, 480] else None
+
+    switch.run_command("user", "set", "root", "--runs-per-minute", "1")
+    trace = until(refused, "the limit is reached", patience=15.0)
+    callee.finish()
+    heard = waiting.finish()
+    switch.run_command("user", "set", "root", "--runs-per-minute", "default")
+    until(
+        lambda: call(switch, "call-refused", "busy", "anybody", legs=1)[0].statuses == [401, 486],
+        "no limit",
+        patience=15.0,
+    )
+
+    why = "this user's limit is reached: 1 runs of dialplans begin within a minute"
+    assert (heard.statuses, heard.response(480).reason) == ([401, 180, 480], "Gave Up")
+    assert trace.response(480).headers.get("reason") == f'SIP;cause=480;text="dialplan busy: {why}"'
+    assert why in {event["why"] for event in switch.events("dialplan failed")}
+    (call_id,) = {cdr["call_id"] for cdr in switch.cdrs(trace.sent_request("INVITE").call_id)}
+    assert why in switch.run_command("trace", call_id)
+
+
 def test_a_dialplan_that_is_changed_is_used_within_two_seconds(switch):
     """The command line changes it, and the running switch follows."""
     switch.set_dialplans({"changing": 'respond(603, "Changed")\n'})

@@ -161,9 +161,9 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # http_requests = 10              # http_get() and http_post() in one run; then lookups = 50, store_calls = 100,
                                   # emails = 3, messages = 5 and callbacks = 3
 # recycle = 1000                  # stretches of scripts after which a worker is replaced
-# user_runs = 20000               # of all scripts of one user at once
-# user_runs_per_minute = 60000    # of all scripts of one user
-# user_seconds_per_minute = 3600.0   # of computing, of all scripts of one user on all workers
+# user_runs = 200                 # of all scripts of one user at once; 'sipwright user set' changes it for one of them
+# user_runs_per_minute = 600      # of all scripts of one user
+# user_seconds_per_minute = 60.0  # of computing, of all scripts of one user on all workers
 # http_networks = []              # private networks that scripts may reach, such as "10.1.0.0/16"
 
 [mail]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sipwright.commands.common import (
+    CommandError,
     Data,
     Json,
     ask_password,
@@ -80,13 +81,14 @@ def list_(as_json: Json = False, data: Data = None) -> None:
                     "role": user.role,
                     "timezone": user.timezone,
                     "created_at": user.created_at,
+                    **{name: getattr(user, name) for name in _LIMITS},
                 }
                 for user in users
             ]
         )
         return
-    rows = ((user.name, user.role, user.timezone, clock(user.created_at)) for user in users)
-    print_table(("user", "role", "timezone", "since"), rows, "no users yet; run 'sipwright init'")
+    rows = ((user.name, user.role, user.timezone, clock(user.created_at), _limits(user)) for user in users)
+    print_table(("user", "role", "timezone", "since", "scripts"), rows, "no users yet; run 'sipwright init'")
 
 
 @app.command(name="set")
@@ -96,19 +98,61 @@ def set_(
     timezone: Annotated[
         str | None, typer.Option("--timezone", metavar="TZ", help="Time zone, such as Europe/Dublin.")
     ] = None,
+    runs: Annotated[
+        str | None, typer.Option("--runs", metavar="N", help="Runs of their dialplans at once, or default.")
+    ] = None,
+    runs_per_minute: Annotated[
+        str | None,
+        typer.Option("--runs-per-minute", metavar="N", help="Runs that may begin in a minute, or default."),
+    ] = None,
+    seconds_per_minute: Annotated[
+        str | None,
+        typer.Option("--seconds-per-minute", metavar="S", help="Computing time in a minute, or default."),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Change what is given of a user.
 
+    The limits are on all dialplans of the user together; default goes back to what [dialplan] in sipwright.toml says.
+    A call that would be too much hears 480.
+
     \b
-    Example:
+    Examples:
       sipwright user set carol --timezone Europe/Vienna
+      sipwright user set carol --runs 2000 --runs-per-minute 6000
     """
+    given = zip(_LIMITS, (runs, runs_per_minute, seconds_per_minute), (int, int, float), strict=True)
+    limits = {column: _limit(text, kind) for column, text, kind in given if text is not None}
 
     async def work(store: Administration) -> User:
-        return await store.change_user(name, role=role, timezone=timezone)
+        return await store.change_user(name, role=role, timezone=timezone, limits=limits)
 
-    typer.echo(f"changed {with_store(data, work).name}")
+    user = with_store(data, work)
+    typer.echo(
+        f"changed {user.name}" + (f": {_limits(user) or 'limits as in the settings'}" if limits else "")
+    )
+
+
+_LIMITS = ("script_runs", "script_runs_per_minute", "script_seconds_per_minute")
+
+
+def _limit(text: str, kind: type[int] | type[float]) -> float | None:
+    if text == "default":
+        return None
+    try:
+        value = kind(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < 1e9:
+        raise CommandError(f"{text!r} is not a limit; write a number above 0, or default")
+    return value
+
+
+def _limits(user: User) -> str:
+    """Say which limits are a user's own."""
+    named = ((user.script_runs, "{} at once"), (user.script_runs_per_minute, "{}/min"),
+             (user.script_seconds_per_minute, "{:g} s/min"))  # fmt: skip
+    return ", ".join(words.format(value) for value, words in named if value is not None)
 
 
 @app.command()

@@ -7,7 +7,7 @@ Each method is one transaction over the functions in ``accounts.py``, ``dialplan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -76,9 +76,16 @@ class Administration:
         """List every user."""
         return await self.database.read(users.read_all)
 
-    async def change_user(self, name: str, *, role: str | None = None, timezone: str | None = None) -> User:
-        """Change what is given of a user."""
-        return await self.database.write(lambda c: users.change(c, name, role, timezone))
+    async def change_user(
+        self,
+        name: str,
+        *,
+        role: str | None = None,
+        timezone: str | None = None,
+        limits: Mapping[str, float | None] | None = None,
+    ) -> User:
+        """Change what is given of a user; `limits` are those on their scripts, by the names of the columns."""
+        return await self.database.write(lambda c: users.change(c, name, role, timezone, limits or {}))
 
     async def set_user_password(self, name: str, password: str) -> None:
         """Give a user a new web password."""

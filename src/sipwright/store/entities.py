@@ -23,13 +23,19 @@ HA1_COLUMNS = {"MD5": "ha1_md5", "SHA-256": "ha1_sha256", "SHA-512-256": "ha1_sh
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person who logs in and owns accounts, providers and dialplans."""
+    """A person who logs in and owns accounts, providers and dialplans.
+
+    The three limits are on all runs of their scripts together; None is what the settings say.
+    """
 
     id: int
     name: str
     role: str
     timezone: str
     created_at: float
+    script_runs: int | None = None
+    script_runs_per_minute: int | None = None
+    script_seconds_per_minute: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ users = Table(
     Column("role", Text, nullable=False),
     Column("timezone", Text, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("script_runs", Integer),
+    Column("script_runs_per_minute", Integer),
+    Column("script_seconds_per_minute", Double),
     sqlite_autoincrement=True,
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,7 +31,7 @@ __all__ = [
 ]
 
 ROLES = ("admin", "user")
-_COLUMNS = [tables.users.c[name] for name in ("id", "name", "role", "timezone", "created_at")]
+_COLUMNS = [tables.users.c[field.name] for field in fields(User)]
 
 
 def hash_password(password: str) -> str:
@@ -87,10 +89,21 @@ def read_all(connection: Connection) -> list[User]:
     return [User(*row) for row in connection.execute(select(*_COLUMNS).order_by(tables.users.c.id))]
 
 
-def change(connection: Connection, name: str, role: str | None, timezone: str | None) -> User:
-    """Change what is given and leave the rest; the last admin stays one."""
+def change(
+    connection: Connection,
+    name: str,
+    role: str | None,
+    timezone: str | None,
+    limits: Mapping[str, float | None],
+) -> User:
+    """Change what is given and leave the rest; the last admin stays one.
+
+    `limits` is what their scripts may use, by the names of the columns; None is what the settings say.
+    """
     user = find(connection, name)
-    values: dict[str, Any] = {}
+    if any(value is not None and value <= 0 for value in limits.values()):
+        raise StoreError("a limit is more than 0, or 'default'")
+    values: dict[str, Any] = {**limits}
     if role is not None:
         values["role"] = _role(role)
         if role != "admin":

@@ -159,8 +159,11 @@ async def test_what_is_not_for_a_dial_does_not_end_one(world, outside):
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
-        (UserLimits(runs=1), "1 dialplans of this user run already"),
-        (UserLimits(runs_per_minute=1), "more than 1 dialplans of this user within a minute"),
+        (UserLimits(runs=1), "this user's limit is reached: 1 runs of dialplans at once"),
+        (
+            UserLimits(runs_per_minute=1),
+            "this user's limit is reached: 1 runs of dialplans begin within a minute",
+        ),
     ],
 )
 async def test_a_user_may_not_run_more_than_that(world, inputs, limits, said):
@@ -170,14 +173,15 @@ async def test_a_user_may_not_run_more_than_that(world, inputs, limits, said):
         world.rows,
         clock=lambda: 1000.0,
         token=lambda: next(ids),
-        user_limits=limits,
+        user_limits=lambda user_id: limits,
     )
     executions.run(Plan('dial("bob@local")'), inputs, world.host)
     await world.wish()
     executions.run(Plan('dial("bob@local")'), inputs, world.host)
     ending = await world.wish()
 
-    assert (ending.status, ending.sentence) == (503, said)
+    assert (ending.status, ending.sentence) == (480, said)
+    assert ending.headers == (("Reason", f'SIP;cause=480;text="dialplan out: {said}"'),)
     assert world.rows.executions["x2"].outcome == said
 
 

@@ -7,6 +7,7 @@ from sipwright.services.dialplan import (
     Dial,
     Ending,
     ExecutionRow,
+    UserLimits,
 )
 
 from .running import BUSY, BUSY_LEGS, Host, Outcome, Plan
@@ -330,6 +331,7 @@ async def test_thousands_wait_at_once_and_none_is_lost(world):
     hosts = []
     tokens = iter(range(10_000))
     world.executions._token = lambda: str(next(tokens))
+    world.executions._user_limits = lambda user_id: UserLimits(runs=500)
     for _ in range(500):
         host = Host(world.rows)
         hosts.append((host, world.executions.run(Plan('dial("bob@local")'), world.inputs, host)))

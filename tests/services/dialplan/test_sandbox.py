@@ -121,7 +121,7 @@ async def test_closing_gives_up_what_is_under_way(inputs):
 
 
 async def test_an_owner_who_has_computed_long_enough_waits_for_the_next_minute(inputs):
-    box = Sandbox(Limits(), workers=1, owner_seconds=0.0001)
+    box = Sandbox(Limits(), workers=1, owner_seconds=lambda owner: 0.0001)
     await box.start()
     first = await submit(box, "x = sum(range(1000))", inputs)
     second = await submit(box, "x = 1", inputs)
@@ -131,7 +131,7 @@ async def test_an_owner_who_has_computed_long_enough_waits_for_the_next_minute(i
     assert isinstance(first, Finished)
     assert isinstance(second, Failed)
     assert (second.kind, second.message) == (
-        Kind.OVERLOAD,
-        "dialplans of this user computed for more than 0.0001 s within a minute",
+        Kind.QUOTA,
+        "this user's limit is reached: dialplans compute for 0.0001 s within a minute",
     )
     assert isinstance(other, Finished)

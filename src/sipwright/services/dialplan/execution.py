@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 __all__ = ["Ending", "Execution", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 
 
+# What one user has used up is no fault of the switch: a trunk that hears 503 would send nobody's calls here any more.
+_STATUS = {Kind.OVERLOAD: 503, Kind.QUOTA: 480}
+
+
 class State(Enum):
     """Where a run is."""
 
@@ -337,7 +341,7 @@ class Execution:
         self._journal.add("failed", now, {"line": failed.line, "kind": failed.kind}, result)
         self._executions.script_failed(self._row, self._plan, failed)
         self._end("failed", failed.message)
-        status = 503 if failed.kind is Kind.OVERLOAD else 500
+        status = _STATUS.get(failed.kind, 500)
         sentence = f"dialplan {self._plan.name}: {failed.message}".replace("\\", "/").replace('"', "'")
         reason = (("Reason", f'SIP;cause={status};text="{sentence}"'),)
         self._host.finish(Ending(status, None, reason, failed.message, failed))

@@ -36,6 +36,10 @@ class ExecutionsSnapshot:
     sandbox: SandboxSnapshot
 
 
+def _usual_limits(user_id: int) -> UserLimits:
+    return UserLimits()
+
+
 class EffectError(Exception):
     """An effect failed; the script hears of it as one of its built-in exceptions."""
 
@@ -67,7 +71,7 @@ class Executions:
         call_later: Callable[..., Any] | None = None,
         token: Callable[[], str] = lambda: os.urandom(10).hex(),
         effects: Effects | None = None,
-        user_limits: UserLimits | None = None,
+        user_limits: Callable[[int], UserLimits] | None = None,
         node: str | None = None,
     ) -> None:
         """Join a sandbox and a writer.
@@ -79,7 +83,7 @@ class Executions:
             call_later: As of the event loop.
             token: Makes the keys of new executions.
             effects: Does what scripts ask of the world outside.
-            user_limits: What the runs of one user may use together.
+            user_limits: What the runs of a user may use together, by the number of the user.
             node: Who runs them, for the database.
         """
         self.sandbox = sandbox
@@ -89,7 +93,7 @@ class Executions:
         self.log = log
         self.effects = effects
         self._token = token
-        self._user_limits = user_limits or UserLimits()
+        self._user_limits = user_limits or _usual_limits
         self._node = node
         self._running: Counter[int] = Counter()
         self._minute = 0
@@ -127,23 +131,23 @@ class Executions:
         if refusal is None:
             execution.start(inputs)
         else:
-            execution.refuse(Failed(Kind.OVERLOAD, refusal))
+            execution.refuse(Failed(Kind.QUOTA, refusal))
         self._started += 1
         self._add(execution, plan.user_id)
         return execution
 
     def _refusal(self, user_id: int) -> str | None:
         """Say why a user may not start another run now, if so."""
-        limits = self._user_limits
+        limits = self._user_limits(user_id)
         minute = int(self.clock() // 60)
         if minute != self._minute:
             self._minute = minute
             self._in_minute.clear()
         self._in_minute[user_id] += 1
         if self._in_minute[user_id] > limits.runs_per_minute:
-            return f"more than {limits.runs_per_minute} dialplans of this user within a minute"
+            return f"this user's limit is reached: {limits.runs_per_minute} runs of dialplans begin within a minute"
         if self._running[user_id] >= limits.runs:
-            return f"{limits.runs} dialplans of this user run already"
+            return f"this user's limit is reached: {limits.runs} runs of dialplans at once"
         return None
 
     def _add(self, execution: Execution, user_id: int) -> None:

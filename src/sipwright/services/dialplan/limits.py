@@ -53,7 +53,9 @@ class UserLimits:
     Attributes:
         runs: Runs that are under way at once, waiting ones included.
         runs_per_minute: Runs that begin within a minute.
+        seconds_per_minute: Computing time within a minute, on all workers.
     """
 
-    runs: int = 20_000
-    runs_per_minute: int = 60_000
+    runs: int = 200
+    runs_per_minute: int = 600
+    seconds_per_minute: float = 60.0

@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -23,7 +23,7 @@ import structlog
 from pydantic_monty import Monty
 
 from .arguments import one_line
-from .limits import Limits
+from .limits import Limits, UserLimits
 from .steps import Failed, Kind, Step
 from .stretch import Job, Stretch
 
@@ -57,7 +57,7 @@ class Sandbox:
         *,
         workers: int = 2,
         recycle: int = 1000,
-        owner_seconds: float = 3600.0,
+        owner_seconds: Callable[[Hashable], float] = lambda owner: UserLimits().seconds_per_minute,
     ) -> None:
         """Make the workers, which `start` starts.
 
@@ -65,7 +65,7 @@ class Sandbox:
             limits: What one run may use.
             workers: How many processes there are.
             recycle: After how many stretches one of them is replaced.
-            owner_seconds: For how long the scripts of one owner may compute within a minute.
+            owner_seconds: For how long the scripts of an owner may compute within a minute.
         """
         self.limits = limits or Limits()
         self._owner_seconds = owner_seconds
@@ -120,11 +120,9 @@ class Sandbox:
     def submit(self, job: Job) -> None:
         """Run a job as soon as its owner's turn comes; ``job.done`` is called in the loop, always later."""
         queue = self._waiting.get(job.owner)
-        if job.inputs is not None and self._spent_by(job.owner) > self._owner_seconds:
-            sentence = (
-                f"dialplans of this user computed for more than {self._owner_seconds:g} s within a minute"
-            )
-            self._loop.call_soon(job.done, Failed(Kind.OVERLOAD, sentence))
+        if job.inputs is not None and self._spent_by(job.owner) > (most := self._owner_seconds(job.owner)):
+            sentence = f"this user's limit is reached: dialplans compute for {most:g} s within a minute"
+            self._loop.call_soon(job.done, Failed(Kind.QUOTA, sentence))
         elif self._idle and queue is None and self._busy[job.owner] < self._share:
             self._dispatch(job)
         elif job.inputs is not None and self._is_full(queue):

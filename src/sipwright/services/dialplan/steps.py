@@ -42,6 +42,7 @@ class Kind(StrEnum):
     BUDGET = "budget"
     CRASHED = "crashed"
     OVERLOAD = "overload"
+    QUOTA = "quota"
     SNAPSHOT = "snapshot"
     INTERNAL = "internal"
 
