@@ -13,6 +13,8 @@ pytestmark = pytest.mark.peer("sipp")
 def switch(start_switch):
     plans = {
         "placing": 'dial(f"{req.user}@local", transfer="place", ring=10)\n',
+        "plain": 'dial(f"{req.user}@local")\n',
+        "inplace": 'dial(f"{call.account}@local", transfer="place", limit=600)\n',
         "transfer": """
 log(f"{req.from_user} is sent to {req.user} by {req.headers['referred-by']}, {call.direction} of {call.account}")
 if req.user == "forbidden":
@@ -20,7 +22,8 @@ if req.user == "forbidden":
 dial(f"{req.user}@local", from_name="Transferred", ring=10)
 """,
     }
-    return start_switch([("with-placing", "placing", "")], plans)
+    accounts = [("with-placing", "placing", ""), ("with-plain", "plain", ""), ("desk", "", "inplace")]
+    return start_switch(accounts, plans)
 
 
 def fragments(trace):
@@ -61,6 +64,19 @@ def test_the_callee_sends_the_caller_to_a_third(switch, is_killed):
         ("transfer", "transfer", "root")
     }
     assert switch.calls() == []
+
+
+def test_whoever_was_called_through_a_dialplan_of_their_own_may_transfer(switch):
+    """The caller is in a call of its own, which is joined with the one that is transferred inside the switch."""
+    carol = switch.new_account()
+    target = switch.answering("answer-transferred", carol, ring=100)
+    transferor = switch.answering("answer-refer", "desk", target=f"sip:{carol}@{DOMAIN}")
+    caller = switch.sipp("call-transferred", caller="with-plain", dialled=f"desk@{DOMAIN}")
+
+    assert fragments(transferor.finish())[-1] == "SIP/2.0 200 OK"
+    assert b"m=audio 7000" in caller.request("INVITE").body
+    assert b"m=audio 6000" in target.finish().request("ACK").body
+    until(lambda: switch.calls() == [], "the end of all calls")
 
 
 def test_what_the_script_refuses_leaves_the_two_together(switch):

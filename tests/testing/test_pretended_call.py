@@ -119,3 +119,13 @@ def test_what_the_script_says_itself_is_said(call):
     assert busy.provisional == [(183, "Wait")]
     moved = call(plan='redirect("sip:x@y.example")')
     assert (moved.status, moved.headers) == (302, {"Contact": "<sip:x@y.example>"})
+
+
+def test_a_leg_tells_which_headers_it_carries(call, phone):
+    phone("bob").busy()
+    legs = '[leg("bob@local", headers={"x-a": "own"}), "carol@local"]'
+    script = f'dial({legs}, headers={{"X-A": "all", "X-B": "1"}}, ring=5)'
+
+    bob, carol = call(plan=script).legs
+    assert bob.headers == {"x-a": "own", "X-B": "1"}
+    assert carol.headers == {"X-A": "all", "X-B": "1"}

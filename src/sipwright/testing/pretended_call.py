@@ -189,14 +189,22 @@ class PretendedCall:
         self._over()
 
     def _trial(self, leg: Leg) -> _Trial | None:
-        begin = self._nest(leg, self._headers)
+        begin = self._nest(leg, self._headers_of(leg))
         behaviour = SILENT if begin is not None else self._asked.next_for(leg)
         return (
             _Trial(self, leg, behaviour, self._tried(leg), begin=begin) if behaviour.is_registered else None
         )
 
     def _tried(self, leg: Leg) -> TriedLeg:
-        return TriedLeg(str(leg.target), short_name(leg, self._domain), self._elapsed(), dial=self._dials)
+        headers = dict(self._headers_of(leg))
+        return TriedLeg(
+            str(leg.target), short_name(leg, self._domain), self._elapsed(), dial=self._dials, headers=headers
+        )
+
+    def _headers_of(self, leg: Leg) -> list[tuple[str, str]]:
+        """Return the headers that the INVITE of a leg carries: its own, and those of `dial()` that it has not."""
+        own = {name.lower() for name, _ in leg.options.headers}
+        return [*leg.options.headers, *(pair for pair in self._headers if pair[0].lower() not in own)]
 
     def _start(self, trials: list[_Trial]) -> None:
         self._timer = self._clock.call_later(self._ring, self._ring_time_over)

@@ -14,7 +14,10 @@ __all__ = ["CallResult", "Effect", "TriedLeg", "events_of"]
 
 @dataclass(slots=True)
 class TriedLeg:
-    """One leg that was dialled; times are seconds since the call began, and `name` is short for `target`."""
+    """One leg that was dialled; times are seconds since the call began, and `name` is short for `target`.
+
+    `headers` are those that its INVITE carries by the script's wish, its own and those of `dial()`.
+    """
 
     target: str
     name: str
@@ -28,6 +31,7 @@ class TriedLeg:
     """Which `dial()` of the script it belongs to, from 1."""
     inner: CallResult | None = None
     """The call to an account here whose in dialplan decided, if this leg was one."""
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def duration(self) -> float:

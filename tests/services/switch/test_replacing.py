@@ -187,3 +187,14 @@ def test_a_value_is_read_whatever_its_order():
     assert str(replaces) == "a@b;to-tag=2;from-tag=1;early-only"
     with pytest.raises(ParseError):
         Replaces.parse(";to-tag=1;from-tag=2")
+
+
+def test_the_limit_of_a_call_that_is_taken_over_runs_on(bench, alice, bob, desk, talking):
+    (call,) = bench.switch.calls.values()
+    call.end_within((60,))
+    bench.run(20)
+    take_over(desk, talking[1])
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    (over,) = [call for call in bench.switch.calls.values() if call.state.value == "talking"]
+
+    assert round(over.time_left) == 40

@@ -444,3 +444,35 @@ def test_an_attended_transfer_outlives_the_process_at_every_step(bench, alice, b
     assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
     assert sorted(by for _, _, by in bench.cdrs()) == ["caller", "caller", "transfer", "transfer", "transfer"]
     assert bench.is_empty()
+
+
+def left(bench):
+    (call,) = [call for call in bench.switch.calls.values() if call.state.value == "talking"]
+    return None if call.time_left is None else round(call.time_left)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"), [(None, 60, 60), (30, 60, 30), (90, 60, 60), (90, None, 90)]
+)
+def test_no_transfer_makes_a_call_longer_than_it_may_be(bench, alice, bob, carol, place, old, new, expected):
+    """Neither the limit of the call that goes on nor that of the target is lost."""
+    (call,) = bench.switch.calls.values()
+    call.end_within((old,))
+    refer(bob, place[1])
+    (referred,) = [one for one in bench.switch.calls.values() if one is not call]
+    referred.limit = new
+    accept_reports(bob)
+    answer_both(carol, alice)
+
+    assert left(bench) == expected
+
+
+def test_the_limit_of_a_call_that_is_fetched_runs_on(bench, alice, bob, carol, place):
+    ok, _ = consult(bench, bob, carol)
+    bench.switch._legs[ok.to_tag].call.end_within((60,))
+    bench.run(20)
+    refer(bob, place[1], replacing(ok))
+    accept_reports(bob)
+    answer_both(carol, alice)
+
+    assert left(bench) == 40

@@ -462,10 +462,20 @@ class Call(Durable):
     def transferred(self, remaining: Leg, joined: Callee) -> None:
         """Join one end with a leg that has come from another call; the third one has left, or will."""
         self.near, self.peer = remaining, joined
-        limit, running = joined.destination.limit, self.timers.get("limit")
-        if limit and (running is None or self.switch.wall_clock() + limit < running.deadline):
-            self.arm("limit", limit)
         self.changed()
+
+    def end_within(self, limits: Iterable[float | None]) -> None:
+        """Let a call that talks end no later than each of these says, in seconds from now."""
+        given = [limit for limit in limits if limit is not None]
+        running = self.timers.get("limit")
+        if given and (running is None or self.switch.wall_clock() + min(given) < running.deadline):
+            self.arm("limit", min(given))
+
+    @property
+    def time_left(self) -> float | None:
+        """For how many seconds the call may go on, if that is limited."""
+        running = self.timers.get("limit")
+        return None if running is None else max(running.deadline - self.switch.wall_clock(), 0.001)
 
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""

@@ -142,7 +142,9 @@ class Replacement:
         else:
             other = leg.call
             call.replacement = None
+            time_left = other.time_left
             call.replaced(move(leg, call), response)
+            call.end_within((time_left,))
             other.hang_up("transfer", REASON, already=leg)
             other.settle()
 

@@ -244,6 +244,9 @@ class Transfer:
             moved.destination.transfer = "place"  # what was agreed for this call goes on being so
         call.acknowledge(moved, answer, response.headers.get("content-type"))
         call.transferred(self.remaining, moved)
+        # A limit that has begun to run goes on; that of a target that was dialled begins now.
+        dialled = (moved.destination.limit, other.limit) if isinstance(other, ReferredCall) else ()
+        call.end_within((*dialled, other.time_left))
         self.transferor.end(TRANSFERRED, moved.started_at, "transfer")
         other.hang_up("transfer", REASON, already=target)
         other.settle()
