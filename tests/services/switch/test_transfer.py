@@ -203,6 +203,7 @@ def test_nobody_is_left_for_whom_the_transferor_did_not_wait(bench, alice, bob, 
     alice.answer(alice.last("BYE"), 200)
 
     assert alice.last("BYE").headers.get("reason") == 'SIP;cause=486;text="Transfer failed"'
+    assert "BYE" not in bob.methods()
     assert bench.is_empty()
 
 
@@ -229,6 +230,21 @@ def test_a_target_that_hangs_up_while_it_is_joined(bench, alice, bob, carol, pla
     accept_reports(bob)
 
     assert told(bob)[-1] == ("SIP/2.0 487 Request Terminated", "terminated")
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_an_offer_that_is_taken_too_late_is_acknowledged_and_changes_nothing(bench, alice, bob, carol, place):
+    """Carol has hung up meanwhile; alice and bob are where they were, and may change their call again."""
+    refer(bob, place[1])
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    carol.send(carol.in_dialog("BYE", carol.last("INVITE"), cseq=90))
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    accept_reports(bob)
+    bob.send(bob.in_dialog("INVITE", place[1], body=SDP.format("30.0.0.1"), cseq=71))
+
+    assert alice.methods() == ["INVITE", "ACK", "INVITE"]
+    assert alice.last("ACK").cseq.number == alice.heard[-1].cseq.number - 1
     assert bench.switch.snapshot().calls == {"talking": 1}
 
 
@@ -346,6 +362,31 @@ def test_the_target_may_be_the_one_who_called(bench, alice, bob, carol, place):
 
     assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
     assert carol.last("BYE").call_id == "consult"
+
+
+@pytest.mark.parametrize("is_attended", [False, True])
+def test_a_2xx_that_comes_again_is_acknowledged_again(bench, alice, bob, carol, place, is_attended):
+    """The target has not heard our ACK: it gets the same one, whichever call its leg is in by now."""
+    to = replacing(consult(bench, bob, carol)[0]) if is_attended else "sip:carol@example.org"
+    carol.clear()
+    refer(bob, place[1], to)
+    accept_reports(bob)
+    invite = carol.last("INVITE")
+    answer_both(carol, alice)
+    carol.answer(invite, 200, body=SDP.format("40.0.0.1"))
+
+    assert carol.methods() == ["INVITE", "ACK", "ACK"]
+    assert len({bytes(message) for message in carol.heard if message.method == "ACK"}) == 1
+
+
+@pytest.mark.parametrize("part", ["call_id", "to_tag", "from_tag"])
+def test_all_three_parts_of_a_dialog_must_match(bench, alice, bob, carol, place, part):
+    ok, _ = consult(bench, bob, carol)
+    value = {"call_id": ok.call_id, "to_tag": ok.to_tag, "from_tag": ok.from_tag} | {part: "guessed"}
+    named = f"{value['call_id']};to-tag={value['to_tag']};from-tag={value['from_tag']}"
+    refer(bob, place[1], f"sip:carol@example.org?Replaces={quote(named, safe='')}")
+
+    assert bob.last(400).reason == "Replaces Names No Other Call Here"
 
 
 def test_the_call_of_somebody_else_cannot_be_taken(bench, alice, bob, carol, place):
