@@ -517,3 +517,11 @@ def test_the_limit_of_a_call_that_is_fetched_runs_on(bench, alice, bob, carol, p
     answer_both(carol, alice)
 
     assert left(bench) == 40
+
+
+def test_a_caller_whose_name_makes_no_sense_is_sent_on_all_the_same(bench, alice, bob, carol, place):
+    (call,) = bench.switch.calls.values()
+    call.caller.dialog.remote_uri = "<nonsense>"
+    refer(bob, place[1])
+
+    assert carol.last("INVITE").from_.uri.user == "anonymous"

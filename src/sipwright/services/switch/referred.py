@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sipwright.sip import NameAddr, Reject, Request, Response, Uri
+from sipwright.sip import NameAddr, ParseError, Reject, Request, Response, Uri
 
 from .call import CANCELLED, ELSEWHERE, Call, CallState, Identity
 from .choosing import Outcome
@@ -156,8 +156,7 @@ def dial_target(
     call = ReferredCall(switch, switch.token(), identity, now)
     call.origin_id = origin.id
     caller = call.caller = Caller(call, f"{call.id}.0", switch.token(), now)
-    assert remaining.dialog is not None
-    sender = NameAddr.parse(remaining.dialog.remote_uri)
+    sender = _address_of(remaining)
     caller.invite = _template(sender, target, headers)
     caller.source = remaining.source
     call.from_text, call.to_text = str(sender.uri), str(target)
@@ -189,6 +188,14 @@ def begin(call: ReferredCall) -> None:
         else:
             call.reject(Outcome(404, "Not Found") if found is None else Outcome(480, "Not Registered"))
     call.settle()
+
+
+def _address_of(leg: Leg) -> NameAddr:
+    """Return whom the peer of a leg says it is."""
+    try:
+        return NameAddr.parse("" if leg.dialog is None else leg.dialog.remote_uri)
+    except ParseError:
+        return NameAddr("sip:anonymous@anonymous.invalid")
 
 
 def _template(sender: NameAddr, target: Uri, headers: Iterable[tuple[str, str]]) -> Request:
