@@ -9,7 +9,9 @@ pytestmark = pytest.mark.peer("baresip")
 
 @pytest.fixture(scope="module")
 def switch(start_switch):
-    return start_switch()
+    return start_switch(
+        [("placing", "place", "")], {"place": 'dial(f"{req.user}@local", transfer="place")\n'}
+    )
 
 
 @pytest.fixture
@@ -17,8 +19,8 @@ def new_phone(switch):
     """Start a baresip with an account of its own, and wait until it is registered."""
     phones = []
 
-    def new(host, transport="udp"):
-        account = switch.new_account()
+    def new(host, transport="udp", account=None):
+        account = account or switch.new_account()
         phone = Baresip(f"{account}@{DOMAIN}:{PASSWORD}", switch.address, host=host, transport=transport)
         phone.account = account
         phones.append(phone)
@@ -67,5 +69,26 @@ def test_hold_and_resume(switch, new_phone):
     until(lambda: "a=sendrecv" in caller.output().rpartition("a=sendonly")[2], "the caller is back")
     callee.command("hangup")
     caller.wait_for("CALL_CLOSED")
+
+    until(lambda: switch.calls() == [], "no call is left")
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_one_sends_the_other_on_to_a_third(switch, new_phone, who):
+    """The switch carries it out; sound flows between those who are left, and not through anybody else."""
+    caller, callee = new_phone("127.0.0.2", account="placing"), new_phone("127.0.0.3")
+    third = new_phone("127.0.0.4")
+    transferor, remaining = (caller, callee) if who == "caller" else (callee, caller)
+    caller.command("dial", f"sip:{callee.account}@{DOMAIN}")
+    callee.wait_for("CALL_ESTABLISHED")
+    until(lambda: min(caller.heard(), callee.heard()) > 800, "both hear a tenth of a second")
+
+    transferor.command("transfer", f"sip:{third.account}@{DOMAIN}")
+    third.wait_for("CALL_ESTABLISHED")
+    transferor.wait_for("CALL_CLOSED")
+    before = remaining.heard()
+    until(lambda: third.heard() > 800 and remaining.heard() > before + 800, "both hear a tenth of a second")
+    third.command("hangup")
+    remaining.wait_for("CALL_CLOSED")
 
     until(lambda: switch.calls() == [], "no call is left")

@@ -161,14 +161,13 @@ def dial_target(
     caller.source = remaining.source
     call.from_text, call.to_text = str(sender.uri), str(target)
     call.dialled_user, call.loops = target.user or "", origin.loops + 1
-    switch.take_in(call, is_scripted=True)
+    switch.take_in(call, is_scripted=_plan(call) is not None)
     return call
 
 
 def begin(call: ReferredCall) -> None:
     """Let the owner's script decide who rings; without one, only accounts of this switch can be reached."""
-    switch = call.switch
-    plan = None if switch.scripts is None else switch.scripts.transfer_plan(call.identity)
+    switch, plan = call.switch, _plan(call)
     if plan is not None and switch.scripts is not None:
         call.script = switch.scripts.start(call, plan)
         if call.script is None:
@@ -188,6 +187,11 @@ def begin(call: ReferredCall) -> None:
         else:
             call.reject(Outcome(404, "Not Found") if found is None else Outcome(480, "Not Registered"))
     call.settle()
+
+
+def _plan(call: ReferredCall) -> int | None:
+    scripts = call.switch.scripts
+    return None if scripts is None else scripts.transfer_plan(call.identity)
 
 
 def _address_of(leg: Leg) -> NameAddr:
