@@ -162,12 +162,18 @@ class Scripts:
             plan, inputs_of(call, script_call), host, call_id=call.id, account_id=identity.account_id
         )
 
-    def transfer_plan(self, identity: Identity) -> int | None:
-        """Return the owner's dialplan `transfer`, else the *out* dialplan of the account."""
+    def transfer_plan(self, identity: Identity, account_id: int | None) -> int | None:
+        """Return the owner's dialplan `transfer`, else the *out* dialplan of the account.
+
+        The latter was written for the owner's own phones, so for anybody else it does not stand in.
+        """
         directory = self._store.directory
         plan = directory.dialplan_named(identity.user_id, TRANSFER_PLAN)
         if plan is not None:
             return plan.id
+        asking = None if account_id is None else directory.account_by_id(account_id)
+        if asking is None or asking.user_id != identity.user_id:
+            return None
         account = directory.account_by_id(identity.account_id)
         return None if account is None else account.out_plan
 

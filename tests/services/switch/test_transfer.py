@@ -158,6 +158,22 @@ def test_a_target_that_is_nobody_here_is_told(bench, bob, place):
     assert bench.switch.snapshot().calls == {"talking": 1}
 
 
+@pytest.mark.parametrize(("who", "account"), [("caller", None), ("callee", 1)])
+def test_the_dialplan_depends_on_whose_phone_asks(bench, alice, bob, carol, place, who, account):
+    """Alice is somebody outside, bob has an account here."""
+    asked = []
+
+    class Scripts:
+        def transfer_plan(self, identity, account_id):
+            asked.append((identity.direction, identity.user_id, account_id))
+
+    bench.switch.scripts = Scripts()
+    refer(*((alice, place[0]) if who == "caller" else (bob, place[1])))
+
+    assert asked == [("transfer", 1, account)]
+    assert carol.methods() == ["INVITE"]
+
+
 def test_an_offer_that_the_remaining_end_does_not_want(bench, alice, bob, carol, place):
     refer(bob, place[1])
     accept_reports(bob)

@@ -42,7 +42,7 @@ def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming) -> None
     if isinstance(target, Uri):
         referred_by = incoming.request.headers.get("referred-by")
         referred = dial_target(
-            call, remaining, target, () if referred_by is None else (("Referred-By", referred_by),)
+            call, leg, remaining, target, () if referred_by is None else (("Referred-By", referred_by),)
         )
         call.transfer.dialled(referred)
         begin(referred)

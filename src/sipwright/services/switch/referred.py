@@ -15,6 +15,7 @@ from .call import CANCELLED, ELSEWHERE, Call, CallState, Identity
 from .choosing import Outcome
 from .hunt import Hunt
 from .leg import Callee, Caller, Leg, LegState
+from .replaces import account_of
 
 if TYPE_CHECKING:
     from .switch import Switch
@@ -139,7 +140,7 @@ class ReferredCall(Call):
 
 
 def dial_target(
-    origin: Call, remaining: Leg, target: Uri, headers: Iterable[tuple[str, str]]
+    origin: Call, transferor: Leg, remaining: Leg, target: Uri, headers: Iterable[tuple[str, str]]
 ) -> ReferredCall:
     """Dial the target of a transfer on behalf of the owner of `origin`, for the end that remains.
 
@@ -161,13 +162,15 @@ def dial_target(
     caller.source = remaining.source
     call.from_text, call.to_text = str(sender.uri), str(target)
     call.dialled_user, call.loops = target.user or "", origin.loops + 1
-    switch.take_in(call, is_scripted=_plan(call) is not None)
+    if switch.scripts is not None:
+        identity.dialplan_id = switch.scripts.transfer_plan(identity, account_of(transferor))
+    switch.take_in(call, is_scripted=identity.dialplan_id is not None)
     return call
 
 
 def begin(call: ReferredCall) -> None:
     """Let the owner's script decide who rings; without one, only accounts of this switch can be reached."""
-    switch, plan = call.switch, _plan(call)
+    switch, plan = call.switch, call.identity.dialplan_id
     if plan is not None and switch.scripts is not None:
         call.script = switch.scripts.start(call, plan)
         if call.script is None:
@@ -187,11 +190,6 @@ def begin(call: ReferredCall) -> None:
         else:
             call.reject(Outcome(404, "Not Found") if found is None else Outcome(480, "Not Registered"))
     call.settle()
-
-
-def _plan(call: ReferredCall) -> int | None:
-    scripts = call.switch.scripts
-    return None if scripts is None else scripts.transfer_plan(call.identity)
 
 
 def _address_of(leg: Leg) -> NameAddr:

@@ -17,7 +17,7 @@ from .leg import Callee, Leg, LegState
 if TYPE_CHECKING:
     from .switch import Switch
 
-__all__ = ["Replaces", "is_same_party", "translated"]
+__all__ = ["Replaces", "account_of", "is_same_party", "translated"]
 
 _IN_URI = re.compile(r"(?i)([?&]replaces=)([^&>\s]*)")
 _TAG = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,256}")

@@ -42,5 +42,5 @@ class ScriptRunner(Protocol):
     def start(self, call: Call, dialplan_id: int) -> ScriptRun | None:
         """Start the live version of a dialplan for a call; `None` when there is no such dialplan."""
 
-    def transfer_plan(self, identity: Identity) -> int | None:
-        """Return the dialplan that decides about transfers, if the owner has one."""
+    def transfer_plan(self, identity: Identity, account_id: int | None) -> int | None:
+        """Return the dialplan that decides about a transfer; `account_id` is whose phone asks for it, if known."""

@@ -1,0 +1,53 @@
+"""What calls and dialplans know of each other: whose dialplan decides, and how much it may do."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sipwright.config import DialplanSettings
+from sipwright.scripting import Scripts
+from sipwright.services.dialplan import UserLimits
+from sipwright.services.switch import Identity
+from sipwright.store.entities import Dialplan, User
+
+OWN, OTHER_OF_OWNER, OF_ANOTHER = 1, 2, 3
+
+
+def scripts_with(*plans, users=()):
+    """The scripts of a node whose first two accounts belong to user 7, the third to user 8."""
+    directory = SimpleNamespace(
+        users={user.id: user for user in users},
+        dialplan_named=lambda user_id, name: next((p for p in plans if (p.user_id, p.name) == (user_id, name)), None),
+        account_by_id={
+            number: SimpleNamespace(user_id=user_id, out_plan=number * 10)
+            for number, user_id in ((OWN, 7), (OTHER_OF_OWNER, 7), (OF_ANOTHER, 8))
+        }.get,
+    )  # fmt: skip
+    scripts = object.__new__(Scripts)
+    scripts._store, scripts._settings = SimpleNamespace(directory=directory), DialplanSettings()
+    return scripts
+
+
+@pytest.mark.parametrize(
+    ("asking", "plan"), [(OWN, 10), (OTHER_OF_OWNER, 10), (OF_ANOTHER, None), (None, None), (99, None)]
+)
+def test_the_out_dialplan_is_for_transfers_of_the_owners_own_phones(asking, plan):
+    """Somebody outside who is in the call must not dial by a script that was written for the owner's phones."""
+    identity = Identity("transfer", OWN, 7, "example.org")
+
+    assert scripts_with().transfer_plan(identity, asking) == plan
+
+
+@pytest.mark.parametrize("asking", [OWN, OF_ANOTHER, None])
+def test_a_dialplan_for_transfers_decides_about_all_of_them(asking):
+    plans = [Dialplan(5, 8, "transfer", 1, ""), Dialplan(6, 7, "transfer", 1, "")]
+
+    assert scripts_with(*plans).transfer_plan(Identity("transfer", OWN, 7, "example.org"), asking) == 6
+
+
+def test_a_users_own_limits_take_the_place_of_the_usual_ones():
+    users = [User(7, "alice", "user", "UTC", 0.0), User(8, "bob", "user", "UTC", 0.0, 3, None, 0.5)]
+    scripts = scripts_with(users=users)
+
+    assert scripts._user_limits(7) == scripts._user_limits(99) == UserLimits(200, 600, 60.0)
+    assert scripts._user_limits(8) == UserLimits(3, 600, 0.5)
