@@ -274,6 +274,43 @@ def test_who_wants_no_reports_gets_none(bench, alice, bob, carol, place):
     assert bob.methods() == ["INVITE", "ACK", "BYE"]
 
 
+def subscribe(phone, message, cseq, *headers):
+    phone.send(phone.in_dialog("SUBSCRIBE", message, headers=headers, cseq=cseq))
+
+
+def test_reports_can_be_asked_for_again_and_called_off(bench, alice, bob, carol, place):
+    """RFC 6665 §4.2.1: each SUBSCRIBE is followed by a NOTIFY; after the last one nothing more is told."""
+    refer(bob, place[1])
+    accept_reports(bob)
+    subscribe(bob, place[1], 71, ("Event", "refer;id=70"), ("Expires", "600"))
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 180)
+    subscribe(bob, place[1], 72, ("Event", "refer"), ("Expires", "0"))
+    accept_reports(bob)  # the 180, which was on its way
+    accept_reports(bob)
+    answer_both(carol, alice)
+
+    accepted = [m.headers.get("expires") for m in bob.heard if m.cseq.method == "SUBSCRIBE"]
+    assert accepted == ["180", "0"]
+    assert told(bob) == [
+        ("SIP/2.0 100 Trying", "active"),
+        ("SIP/2.0 100 Trying", "active"),
+        ("SIP/2.0 180 Ringing", "active"),
+        ("SIP/2.0 180 Ringing", "terminated"),
+    ]
+    assert bob.last("NOTIFY").headers.get("subscription-state") == "terminated;reason=timeout"
+    assert bob.methods()[-1] == "BYE"
+
+
+@pytest.mark.parametrize("event", ["refer;id=71", "presence"])
+def test_a_subscription_to_something_else_crosses(bench, alice, bob, carol, place, event):
+    refer(bob, place[1])
+    accept_reports(bob)
+    subscribe(bob, place[1], 71, ("Event", event))
+
+    assert alice.last("SUBSCRIBE").headers.get("event") == event
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "reason"),
     [

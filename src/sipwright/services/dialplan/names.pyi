@@ -127,7 +127,10 @@ def dial(
     redirect: str | None = None,
     wait: bool = False,
 ) -> DialResult:
-    """Ring phones. When somebody answers, the dialplan is over; it goes on only when nobody did."""
+    """Ring phones. When somebody answers, the dialplan is over; it goes on only when nobody did.
+
+    ``transfer`` is "pass" (the usual), "refuse" or "place", ``redirect`` "follow" (the usual), "return" or "rerun".
+    """
 
 def leg(
     target: str,

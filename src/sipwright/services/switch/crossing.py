@@ -110,6 +110,9 @@ def _cross(call: Call, leg: Leg, incoming: Incoming) -> None:
     if other is None or other.flow is None or other.is_finished or _dialog_of(call, other) is None:
         incoming.respond(480, "Other End Not Reached Yet")
         return
+    transfer = call.transfer if incoming.request.method == "SUBSCRIBE" else None
+    if transfer is not None and transfer.report.take_subscribe(leg, incoming):
+        return
     if incoming.request.method == "REFER" and call.peer is not None:
         transfers = call.peer.destination.transfer
         if transfers == "refuse":

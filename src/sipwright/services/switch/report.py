@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sipwright.sip import Request, Response, parse
+from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.transaction import ClientTransaction
+from sipwright.stack import Incoming
 
 from .leg import Leg, LegState
 
@@ -19,6 +21,11 @@ LIFETIME = 180
 """Seconds for which the subscription that a REFER makes is said to last: as long as anybody may ring."""
 
 
+ACTIVE = f"active;expires={LIFETIME}"
+LAST = "terminated;reason=noresource"
+UNSUBSCRIBED = "terminated;reason=timeout"
+
+
 class Report:
     """The subscription of one REFER.
 
@@ -26,7 +33,7 @@ class Report:
     next. `then` is called when the last of them was answered, or was not wanted (RFC 4488).
     """
 
-    __slots__ = ("_call", "_has_answered", "_is_wanted", "_leg", "_name", "_next", "_then", "_wire")
+    __slots__ = ("_call", "_has_answered", "_is_wanted", "_last", "_leg", "_name", "_next", "_then", "_wire")
 
     def __init__(self, call: Call, leg: Leg, name: int, then: Callable[[], None], *, is_wanted: bool) -> None:
         """Begin one; `name` is the CSeq number of the REFER, which tells two of them apart (RFC 3515 §2.4.6)."""
@@ -36,22 +43,23 @@ class Report:
         self._then = then
         self._is_wanted = is_wanted
         self._wire: bytes | None = None
-        self._next: tuple[int, str, bool] | None = None
+        self._next: tuple[int, str, str] | None = None
+        self._last = (100, "Trying")
         self._has_answered = False
 
     def to_state(self) -> list[Any]:
         """Return what another process needs to go on."""
         wire = None if self._wire is None else self._wire.decode("latin-1")
-        return [self._name, self._is_wanted, wire, self._next, self._has_answered]
+        return [self._name, self._is_wanted, wire, self._next, self._has_answered, self._last]
 
     @classmethod
     def from_state(cls, call: Call, leg: Leg, then: Callable[[], None], state: list[Any]) -> Report:
         """Make it again; `resume` sets it going."""
-        name, is_wanted, wire, following, has_answered = state
+        name, is_wanted, wire, following, has_answered, last = state
         report = cls(call, leg, name, then, is_wanted=is_wanted)
         report._wire = None if wire is None else wire.encode("latin-1")
         report._next = None if following is None else (following[0], following[1], following[2])
-        report._has_answered = has_answered
+        report._has_answered, report._last = has_answered, (last[0], last[1])
         return report
 
     def resume(self) -> None:
@@ -65,18 +73,48 @@ class Report:
             if is_last:
                 self._then()
             return
-        self._next = (status, reason, is_last)
+        self._last = (status, reason)
+        self._next = (status, reason, LAST if is_last else ACTIVE)
         self._call.changed()
         if self._wire is None:
             self._say_next(())
+
+    def take_subscribe(self, leg: Leg, incoming: Incoming) -> bool:
+        """Take a SUBSCRIBE that prolongs the subscription, or ends it; False when it is about another one.
+
+        Either way it is followed by a NOTIFY (RFC 6665 §4.2.1).
+        """
+        request, switch = incoming.request, self._call.switch
+        event, _, name = (request.headers.get("event") or "").replace(" ", "").partition(";id=")
+        if (
+            leg is not self._leg
+            or leg.flow is None
+            or event.lower() != "refer"
+            or name not in ("", str(self._name))
+        ):
+            return False
+        is_over = (request.headers.get("expires") or "").strip() == "0"
+        headers = [
+            ("Expires", "0" if is_over else str(LIFETIME)),
+            ("Contact", switch.stack.local_contact(leg.flow)),
+        ]
+        accepted = make_response(request, 200, headers=headers)
+        leg.answer(accepted, switch.wall_clock())
+        self._call.changed()
+        self._call.when_stored(partial(incoming.transaction.respond, accepted, switch.clock()))
+        if self._next is None or self._next[2] != LAST:
+            self._next = (*self._last, UNSUBSCRIBED if is_over else ACTIVE)
+        self._is_wanted = self._is_wanted and not is_over
+        if self._wire is None:
+            self._say_next(())
+        return True
 
     def _say_next(self, headers: tuple[tuple[str, str], ...]) -> None:
         leg, switch = self._leg, self._call.switch
         dialog, flow = leg.dialog, leg.flow
         if self._next is None or dialog is None or flow is None:
             return
-        status, reason, is_last = self._next
-        state = "terminated;reason=noresource" if is_last else f"active;expires={LIFETIME}"
+        status, reason, state = self._next
         notify = dialog.make_request(
             "NOTIFY", via=switch.new_via(flow), contact=switch.stack.local_contact(flow),
             headers=(("Event", f"refer;id={self._name}"), ("Subscription-State", state), *headers),
@@ -97,19 +135,19 @@ class Report:
         asked = transaction.request
         if not response.is_final or self._wire is None or asked.cseq != parse(self._wire).cseq:
             return
-        was_last = (asked.headers.get("subscription-state") or "").startswith("terminated")
+        state = asked.headers.get("subscription-state") or ""
         answer = (
             None if self._has_answered else self._call.switch.answer_challenge(self._leg, asked, response)
         )
         if answer is not None:
             self._has_answered = True
             status, _, reason = asked.body.decode("latin-1").strip().removeprefix("SIP/2.0 ").partition(" ")
-            self._next = self._next or (int(status), reason, was_last)
+            self._next = self._next or (int(status), reason, state)
             self._say_next((answer,))
         else:
             self._wire, self._has_answered = None, False
             self._call.changed()
-            if was_last:
+            if state == LAST:
                 self._then()
             else:
                 self._say_next(())
