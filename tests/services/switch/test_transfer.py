@@ -454,6 +454,59 @@ def test_the_call_of_somebody_else_cannot_be_taken(bench, alice, bob, carol, pla
     assert carol.heard == []
 
 
+def bye_in_both(transferor, message, ok):
+    transferor.send(transferor.in_dialog("BYE", message, cseq=71))
+    transferor.send(transferor.in_dialog("BYE", ok, cseq=71))
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_transferor_may_leave_both_calls_at_once(bench, alice, bob, carol, place, is_killed):
+    """Not every phone waits to hear how it went."""
+    ok, _ = consult(bench, bob, carol)
+    refer(bob, place[1], replacing(ok))
+    accept_reports(bob)
+    if is_killed:
+        bench.restart()
+    bye_in_both(bob, place[1], ok)
+    answer_both(carol, alice)
+    alice.send(alice.in_dialog("BYE", place[0], cseq=99))
+    carol.answer(carol.last("BYE"), 200)
+
+    assert bob.statuses("BYE") == [200, 200]
+    assert "BYE" not in bob.methods()
+    assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
+    assert carol.methods().count("BYE") == 1
+    assert bench.is_empty()
+
+
+def test_when_it_has_left_both_and_it_fails_nobody_is_left_waiting(bench, alice, bob, carol, place):
+    ok, _ = consult(bench, bob, carol)
+    refer(bob, place[1], replacing(ok))
+    accept_reports(bob)
+    bye_in_both(bob, place[1], ok)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    alice.answer(alice.last("INVITE"), 488)
+    for phone in (alice, carol):
+        phone.answer(phone.last("BYE"), 200)
+
+    assert "BYE" not in bob.methods()
+    assert bench.is_empty()
+
+
+def test_an_end_that_is_always_busy_changing_is_given_up(bench, alice, bob, carol, place):
+    refer(bob, place[1])
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    for _ in range(10):
+        alice.answer(alice.last("INVITE"), 491)
+        bench.run(2.2)
+    accept_reports(bob)
+    carol.answer(carol.last("BYE"), 200)
+
+    assert told(bob)[-1] == ("SIP/2.0 491 Request Pending", "terminated")
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
 def test_a_target_that_does_not_want_to_change_leaves_both_calls(bench, alice, bob, carol, place):
     ok, _ = consult(bench, bob, carol)
     refer(bob, place[1], replacing(ok))

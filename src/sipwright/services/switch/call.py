@@ -70,6 +70,7 @@ class Call(Durable):
         "_has_row",
         "answered_at",
         "caller",
+        "claimed_by",
         "crossings",
         "dialled_user",
         "early_leg",
@@ -102,6 +103,7 @@ class Call(Durable):
         self.peer: Callee | None = None
         self.near: Leg | None = None
         self.transfer: Transfer | None = None
+        self.claimed_by: Transfer | None = None
         self.replacement: Replacement | None = None
         self.crossings: list[Crossing] = []
         self.hunt: Hunt | None = None

@@ -100,8 +100,9 @@ def _take_bye(call: Call, leg: Leg, incoming: Incoming) -> None:
         call.forget_if_finished()
     else:
         by = "caller" if leg is call.caller else "callee"
-        if call.transfer is not None and call.transfer.take_leave(leg, by):
-            return
+        for transfer in (call.transfer, call.claimed_by):
+            if transfer is not None and transfer.take_leave(leg, by):
+                return
         call.hang_up(by, incoming.request.headers.get("reason"), already=leg)
 
 

@@ -129,7 +129,8 @@ class ReferredCall(Call):
             if second is already:
                 second.state = LegState.ENDED
             else:
-                self.acknowledge(second, b"", None)
+                if second.ack is None:
+                    self.acknowledge(second, b"", None)
                 self.say_goodbye(second, (("Reason", f"SIP;cause={outcome.status}"),))
         transfer = self._transfer
         self._end_setup(outcome, by)

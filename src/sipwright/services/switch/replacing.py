@@ -95,7 +95,11 @@ class Replacement:
 
     def to_state(self) -> list[Any]:
         """Return what another process needs to go on."""
-        return [self._other_id, self._place, None if self._invite is None else self._invite.to_state()]
+        return [
+            self._other_id,
+            self._place,
+            self._stored if self._invite is None else self._invite.to_state(),
+        ]
 
     @classmethod
     def from_state(cls, call: Call, state: list[Any]) -> Replacement:

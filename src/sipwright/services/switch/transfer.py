@@ -48,6 +48,9 @@ PATIENCE = 32.0
 """Seconds in which an end must say whether it takes the offer of the other one."""
 
 NOT_ACCEPTED = Outcome(488, "Not Acceptable Here")
+MOST_TRIES = 10
+"""How often an end may say that it changes something itself right now."""
+
 GONE = Outcome(480, "Temporarily Unavailable")
 TRANSFERRED = Outcome(200, "OK")
 REASON = 'SIP;cause=200;text="Transferred"'
@@ -74,6 +77,7 @@ class Transfer:
         "_invite",
         "_offer",
         "_stored",
+        "_tries",
         "call",
         "failure",
         "other_id",
@@ -97,13 +101,14 @@ class Transfer:
         self._invite: ReInvite | None = None
         self._asked: ReInvite | None = None
         self._stored: list[Any] | None = None
+        self._tries = 0
 
     # Written down, and read again.
 
     def to_state(self) -> list[Any]:
         """Return what another process needs to go on."""
         offer = None if self._offer is None else [self._offer[0].decode("latin-1"), self._offer[1]]
-        invite = None if self._invite is None else self._invite.to_state()
+        invite = self._stored if self._invite is None else self._invite.to_state()
         return [
             self.transferor.index, self.remaining.index, self.report.to_state(), self.stage.value, self.other_id,
             self.target, list(self.failure), offer, invite,
@@ -132,6 +137,8 @@ class Transfer:
         if other is None or has_lost_offer:
             self.fail(GONE)
             return
+        if not isinstance(other, ReferredCall):
+            other.claimed_by = self
         stored, self._stored = self._stored, None
         if stored is not None:
             asks = self.stage is Stage.ASKING
@@ -152,6 +159,7 @@ class Transfer:
     def consult(self, target: Leg) -> None:
         """Fetch the end of another call of the transferor that it is to be joined with."""
         self.other_id, self.target = target.call.id, target.index
+        target.call.claimed_by = self
         self.report.tell(100, "Trying")
         self._ask()
 
@@ -177,7 +185,14 @@ class Transfer:
             self.call.arm("transfer", PATIENCE)
             self._invite.send(b"", None)
         else:
+            self._try_again()
+
+    def _try_again(self) -> None:
+        self._tries += 1
+        if self._tries < MOST_TRIES:
             self.call.arm("transfer", GLARE)
+        else:
+            self.fail(Outcome(491, "Request Pending"))
 
     def _offered(self, response: Response | None) -> None:
         """Take the target's answer to the re-INVITE that asked for an offer."""
@@ -186,7 +201,7 @@ class Transfer:
         if response is None or target is None:
             self.fail(GONE)
         elif response.status == 491:
-            self.call.arm("transfer", GLARE)
+            self._try_again()
         elif response.is_success:
             self._take_offer(target, response)
         else:
@@ -209,7 +224,7 @@ class Transfer:
             self.call.arm("transfer", PATIENCE)
             self._invite.send(*self._offer)
         else:
-            self.call.arm("transfer", GLARE)
+            self._try_again()
 
     def _answered(self, response: Response | None) -> None:
         """Take what the remaining end says to the offer of the target."""
@@ -217,7 +232,7 @@ class Transfer:
         if response is None:
             self.fail(GONE)
         elif response.status == 491:
-            self.call.arm("transfer", GLARE)
+            self._try_again()
         elif not response.is_success:
             self.fail(Outcome(response.status, response.reason))
             if response.status in (408, 481):  # it is gone, or does not know the call any more
@@ -248,6 +263,7 @@ class Transfer:
         dialled = (moved.destination.limit, other.limit) if isinstance(other, ReferredCall) else ()
         call.end_within((*dialled, other.time_left))
         self.transferor.end(TRANSFERRED, moved.started_at, "transfer")
+        other.claimed_by = None
         other.hang_up("transfer", REASON, already=target)
         other.settle()
         self.report.tell(200, "OK", is_last=True)
@@ -268,13 +284,15 @@ class Transfer:
         if invite is not None:
             invite.give_up()
         other, target, offer = self._other, self._target(), self._offer
-        if isinstance(other, ReferredCall):
-            other.hang_up("switch", f"SIP;cause={self.failure.status}")
-            other.settle()
-        elif other is not None and target is not None and stage is Stage.OFFERING and offer is not None:
-            # Its offer must be answered; the transferor will take it back from there.
+        if other is None:
+            return
+        other.claimed_by = None
+        if target is not None and stage is Stage.OFFERING and offer is not None:
+            # Its offer must be answered; the transferor will take it back from there, if it is still there.
             other.acknowledge(target, refuse_streams(offer[0]), "application/sdp")
-            other.settle()
+        if isinstance(other, ReferredCall) or any(leg.is_finished for leg in other.ends()):
+            other.hang_up("switch", f"SIP;cause={self.failure.status}")
+        other.settle()
 
     def _reported(self) -> None:
         """Go on when the transferor knows how it ended."""
@@ -289,14 +307,15 @@ class Transfer:
             call.hang_up("switch", reason)
 
     def take_leave(self, leg: Leg, by: str) -> bool:
-        """Take the BYE of the transferor, for which the transfer is no reason to wait; False when it is not its own."""
+        """Take the BYE of the transferor, in either call, for which it need not wait; False when it is not its own."""
         call = self.call
-        if leg is not self.transferor:
+        is_here = leg is self.transferor
+        if not is_here and (leg.call is call or leg is self._target()):
             return False
         leg.state = LegState.ENDED
         leg.end(TRANSFERRED, call.switch.wall_clock(), by)
-        call.changed()
-        if self.stage in (Stage.DONE, Stage.FAILED):
+        leg.call.changed()
+        if is_here and self.stage in (Stage.DONE, Stage.FAILED):
             self._reported()
         return True
 
