@@ -1,5 +1,7 @@
 """A real soft phone calls another one through the switch: baresip at both ends, with sound."""
 
+import signal
+
 import pytest
 
 from interop.harness import DOMAIN, PASSWORD, Baresip, until
@@ -92,3 +94,30 @@ def test_one_sends_the_other_on_to_a_third(switch, new_phone, who):
     remaining.wait_for("CALL_CLOSED")
 
     until(lambda: switch.calls() == [], "no call is left")
+
+
+@pytest.mark.peer("sipp")
+def test_a_transfer_goes_on_when_the_switch_is_killed_in_the_middle(switch, new_phone):
+    """While the third phone rings; it is one of sipp, which can be told how long that takes."""
+    caller, callee, third = (
+        new_phone("127.0.0.2", account="placing"),
+        new_phone("127.0.0.3"),
+        switch.new_account(),
+    )
+    target = switch.answering("answer-transferred", third, ring=2000)
+    caller.command("dial", f"sip:{callee.account}@{DOMAIN}")
+    callee.wait_for("CALL_ESTABLISHED")
+    callee.command("transfer", f"sip:{third}@{DOMAIN}")
+    until(lambda: len(switch.calls()) == 2, "the call to the third")
+    switch.stop(signal.SIGKILL)
+    switch.start()
+
+    callee.wait_for("CALL_CLOSED")
+    until(lambda: "m=audio 7000" in caller.output(), "the caller is offered what the third one wants")
+    caller.command("hangup")
+    heard = target.finish()
+    assert [request.method for request in heard.received] == ["INVITE", "ACK", "BYE"]
+    assert b"m=audio" in heard.request("ACK").body
+    until(lambda: switch.calls() == [], "no call is left")
+    legs = [(cdr["leg"], cdr["hung_up_by"]) for cdr in switch.all_cdrs() if callee.account in cdr["to_uri"]]
+    assert legs == [(0, "caller"), (1, "transfer"), (2, "caller")]

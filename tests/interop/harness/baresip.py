@@ -41,6 +41,10 @@ rtp_ports {rtp}-{rtp_last}
 """
 
 
+SECONDS = 60
+"""How long a phone has something to say."""
+
+
 class Baresip:
     """One phone with one account; `events` is everything that it has told so far."""
 
@@ -147,10 +151,10 @@ class Baresip:
 
 
 def _write_tone(path: Path) -> None:
-    """Write a second of 440 Hz in the form that G.711 wants: 8 kHz, mono."""
+    """Write 440 Hz in the form that G.711 wants: 8 kHz, mono. At its end baresip hangs up."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8_000)
         samples = [int(8_000 * math.sin(2 * math.pi * 440 * number / 8_000)) for number in range(8_000)]
-        file.writeframes(struct.pack("<8000h", *samples))
+        file.writeframes(struct.pack("<8000h", *samples) * SECONDS)

@@ -198,6 +198,25 @@ def test_a_collision_with_a_change_of_the_remaining_end_is_tried_again(bench, al
     assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
 
 
+def test_a_change_that_is_under_way_comes_first(bench, alice, bob, carol, place):
+    """Bob resumes the call while carol picks up: alice answers that before she is offered anything else."""
+    refer(bob, place[1])
+    accept_reports(bob)
+    bob.send(bob.in_dialog("INVITE", place[1], body=SDP.format("30.0.0.1"), cseq=71))
+    resume = alice.last("INVITE")
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    bench.run(1)
+    meanwhile = alice.last("INVITE")
+    alice.answer(resume, 200, body=SDP.format("20.0.0.1"))
+    bob.ack(bob.last(200))
+    bench.run(1)
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+
+    assert meanwhile.cseq == resume.cseq
+    assert b"c=IN IP4 40.0.0.1" in alice.last("INVITE").body
+    assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
+
+
 def test_a_transferor_who_hangs_up_at_once_does_not_end_it(bench, alice, bob, carol, place):
     refer(bob, place[1])
     accept_reports(bob)

@@ -23,7 +23,7 @@ from .choosing import Outcome, for_caller
 from .leg import Leg, LegState
 from .reinvite import ReInvite
 from .replaces import Replaces, account_of
-from .transfer import PATIENCE, REASON, move
+from .transfer import BUSY, PATIENCE, REASON, move
 
 if TYPE_CHECKING:
     from .call import Call
@@ -132,7 +132,7 @@ class Replacement:
             body = call.body_for(request, call.caller, leg)
             self._invite.send(body, request.headers.get("content-type"))
         else:
-            call.arm("replacement", GLARE)
+            call.arm("replacement", BUSY)
 
     def _answered(self, response: Response | None) -> None:
         call, leg = self.call, self._leg()

@@ -48,6 +48,9 @@ PATIENCE = 32.0
 """Seconds in which an end must say whether it takes the offer of the other one."""
 
 NOT_ACCEPTED = Outcome(488, "Not Acceptable Here")
+BUSY = 0.5
+"""Seconds after which a leg is looked at again whose last change is not over yet."""
+
 MOST_TRIES = 10
 """How often an end may say that it changes something itself right now."""
 
@@ -185,7 +188,7 @@ class Transfer:
             self.call.arm("transfer", PATIENCE)
             self._invite.send(b"", None)
         else:
-            self._try_again()
+            self.call.arm("transfer", BUSY)
 
     def _try_again(self) -> None:
         self._tries += 1
@@ -224,7 +227,7 @@ class Transfer:
             self.call.arm("transfer", PATIENCE)
             self._invite.send(*self._offer)
         else:
-            self._try_again()
+            self.call.arm("transfer", BUSY)
 
     def _answered(self, response: Response | None) -> None:
         """Take what the remaining end says to the offer of the target."""
