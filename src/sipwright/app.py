@@ -150,16 +150,18 @@ class Node:
                  udp=self.settings.sip.udp, tcp=self.settings.sip.tcp)  # fmt: skip
 
     async def stop(self) -> None:
-        """Stop listening, commit what waits and close.
+        """Finish what cannot be taken up again, stop listening, commit what waits and close.
 
         Calls in progress stay in the database and go on later; what we have registered at providers stays registered.
         """
+        await self.scripts.drain()
         self.agent.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.recorder.close()
-        await self.store.writer.drain()
+        self.stack.stop_listening()
+        await self.store.writer.settle()
         await self.stack.close()
         await self.scripts.close()
         await self.store.close()

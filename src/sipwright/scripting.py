@@ -6,6 +6,7 @@ The two services do not know each other; this is the only place that knows both.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -49,6 +50,9 @@ __all__ = ["AfterCall", "CallHost", "Scripts", "read_leg"]
 
 TRANSFER_PLAN = "transfer"
 """The name of the dialplan that decides about the transfers of its owner's calls."""
+
+PATIENCE = 5.0
+"""For how many seconds a clean stop waits for posts, mails and texts that are on their way."""
 
 GONE = Outcome(487, "The Call Is Over")
 
@@ -104,6 +108,16 @@ class Scripts:
         """Start the workers."""
         await self._sandbox.start()
 
+    async def drain(self) -> None:
+        """Finish what must not be done twice, as far as there is time; all else goes on meanwhile."""
+        self.executions.stop()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._store.writer.settle()  # with which the last effects begin
+                await self.executions.finish()
+        except TimeoutError:
+            log.warning("effects of dialplans were cut", seconds=PATIENCE)
+
     async def close(self) -> None:
         """Stop the workers; runs that wait stay in the database."""
         await self.executions.close()
@@ -136,6 +150,8 @@ class Scripts:
                 after.execution.nobody_answered(GONE, ())
             else:
                 call.script = self.executions.restore(row, journal, plan, CallHost(call))
+                if call.state is CallState.TALKING and call.peer is not None:
+                    call.script.answered(call.peer.destination.target)
 
     def start(self, call: Call, dialplan_id: int) -> ScriptRun | None:
         """Start the live version of a dialplan for a call; `None` when there is no such dialplan."""

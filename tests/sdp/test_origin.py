@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipwright.sdp import bump_version, origin, with_origin
+from sipwright.sdp import as_version_of, bump_version, origin, with_origin
 
 BODY = b"v=0\r\no=alice 2890844526 18446744073709551615 IN IP4 host\r\ns=o=x 1 2 IN \r\n"
 
@@ -32,3 +32,13 @@ def test_a_body_without_a_proper_origin_stays(body):
 @given(st.integers(0, 2**64), st.integers(0, 2**64))
 def test_what_is_written_can_be_read(session_id, version):
     assert origin(with_origin(BODY, session_id, version)) == (session_id, version)
+
+
+def test_a_description_that_goes_on_from_another_has_its_whole_origin():
+    """RFC 3264 §8: all but the version stays."""
+    first = b"v=0\r\no=- 5 1 IN IP6 ::1\r\ns=-\r\n"
+
+    assert as_version_of(BODY, first, 2) == BODY.replace(
+        b"alice 2890844526 18446744073709551615 IN IP4 host", b"- 5 2 IN IP6 ::1"
+    )
+    assert as_version_of(BODY, b"v=0\r\n", 2) is BODY

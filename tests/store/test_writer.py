@@ -126,6 +126,23 @@ async def test_later_writes_wait_for_the_grouping_and_for_the_batch_under_way():
     assert [batch.size for batch in committer.batches] == [1, 2]
 
 
+async def test_settling_waits_for_what_was_put_and_not_for_what_comes_after():
+    """Under load there is always more to come."""
+    committer = FakeCommitter()
+    writer = Writer(committer, grouping=60.0)
+    await writer.settle()
+    writer.put("call", "a", call("a"))
+    settling = asyncio.ensure_future(writer.settle())
+    await iteration()
+    writer.put("call", "b", call("b"))
+    assert not settling.done()
+    committer.finish()
+    await settling
+    await writer.settle(patience=0.0)
+
+    assert (writer.snapshot().commits, writer.snapshot().waiting) == (1, 1)
+
+
 async def test_writes_about_one_key_coalesce_and_all_callbacks_run_in_order():
     committer = FakeCommitter()
     writer = Writer(committer)

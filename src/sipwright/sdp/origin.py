@@ -6,8 +6,9 @@ changed (RFC 3264 §8).  A switch that puts another description in front of a pe
 
 import re
 
-__all__ = ["bump_version", "origin", "with_origin"]
+__all__ = ["as_version_of", "bump_version", "origin", "with_origin"]
 
+_LINE = re.compile(rb"(?:^|\n)(o=[^ \r\n]+ \d{1,20} )\d{1,20}( IN [^\r\n]*)")
 _ORIGIN = re.compile(rb"(?:^|\n)o=[^ \r\n]+ (\d{1,20}) (\d{1,20}) IN ")
 
 
@@ -23,6 +24,14 @@ def with_origin(body: bytes, session_id: int, version: int) -> bytes:
     if match is None:
         return body
     return b"%b%d %d%b" % (body[: match.start(1)], session_id, version, body[match.end(2) :])
+
+
+def as_version_of(body: bytes, first: bytes, version: int) -> bytes:
+    """Return a description as a later version of `first`; the same object if either has no proper o= line."""
+    match, start = _LINE.search(body), _LINE.search(first)
+    if match is None or start is None:
+        return body
+    return b"%b%b%d%b%b" % (body[: match.start(1)], start[1], version, start[2], body[match.end(2) :])
 
 
 def bump_version(body: bytes) -> bytes:

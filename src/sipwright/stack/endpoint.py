@@ -151,6 +151,11 @@ class Stack:
     def _hold(self, data: bytes, flow: Flow) -> None:
         self._held.append((data, flow))
 
+    def stop_listening(self) -> None:
+        """Take nothing more that comes in, as nobody could be told any more that it has come; sending goes on."""
+        for transport in self.transports:
+            transport.on_message = _drop
+
     async def close(self) -> None:
         """Stop the handlers that wait, and close the transports; connections that end now tell nobody."""
         for transport in self.transports:
@@ -444,3 +449,7 @@ class Stack:
             self._failed += 1
             self._log.exception("timer failed")
         self._arm()
+
+
+def _drop(data: bytes, flow: Flow) -> None:
+    """Take no notice of a message."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -120,8 +121,18 @@ class Writer:
             self._arm()
 
     async def drain(self) -> None:
-        """Wait until everything that was put is committed."""
+        """Wait until everything that was put is committed, and nothing more comes."""
         await self._idle.wait()
+
+    async def settle(self, patience: float = 10.0) -> None:
+        """Wait until what was put up to now is committed and those who wait for it have heard, for so long at most."""
+        batch = self._next if self._next.size else self._under_way
+        if batch is not None:
+            done = asyncio.Event()
+            batch.callbacks.append(("", None, done.set))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await done.wait()
 
     async def close(self, patience: float = 10.0) -> None:
         """Commit what waits, for so long at most, and stop."""

@@ -7,7 +7,7 @@ import pytest
 
 from sipwright.services.dialplan import EffectError, Executions, UserLimits
 
-from .running import BUSY, BUSY_LEGS, LegOutcome, Plan
+from .running import BUSY, BUSY_LEGS, Host, LegOutcome, Plan, Rows
 
 
 class Outside:
@@ -19,12 +19,13 @@ class Outside:
         self.asked = []
         self.hang = False
         self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
 
     async def perform(self, ask, row, sequence):
         self.begun.set()
         self.asked.append((ask.function, row.id, sequence, list(self.rows.written)))
         if self.hang:
-            await asyncio.Event().wait()
+            await self.go_on.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -95,6 +96,52 @@ async def test_what_only_looks_or_is_done_once_is_asked_again(world, outside, fu
     await world.wish()
 
     assert [asked[:3] for asked in again.asked] == [asked[:3] for asked in outside.asked]
+
+
+async def test_a_clean_stop_waits_for_what_must_not_be_done_twice(world, outside):
+    outside.hang = True
+    world.run('email("a@b.cd", "x", "y")')
+    await outside.begun.wait()
+    world.executions.stop()
+    finishing = asyncio.ensure_future(world.executions.finish())
+    await asyncio.sleep(0)
+    assert not finishing.done()
+    outside.go_on.set()
+    await finishing
+
+    assert world.rows.told()[1][2] == {"value": None}
+
+
+async def test_a_clean_stop_does_not_wait_for_what_the_next_process_can_ask_again(world, outside):
+    outside.hang = True
+    world.run('http_get("http://a.b")')
+    await outside.begun.wait()
+    world.executions.stop()
+    await world.executions.finish()
+    await world.executions.close()
+
+    assert world.rows.told()[1][2] is None
+
+
+async def test_what_must_not_be_done_twice_is_left_to_the_next_process_while_this_one_ends(world, outside):
+    source = 'dial("bob@local")\nemail("a@b.cd", "x", "y")'
+    execution = world.run(source)
+    world.executions.stop()
+    await world.wish()
+    execution.nobody_answered(BUSY, BUSY_LEGS)
+    other = Host(Rows())
+    world.executions.run(Plan("x = 1"), world.inputs, other)  # by its end the first one has computed
+    await other.asked.get()
+    rows = [entry for entry in world.rows.entries() if entry.function != "start"]
+    assert [entry.function for entry in rows] == ["dial"]
+
+    again = Outside(world.rows)
+    world.rows.executions["x1"] = world.row._replace(state="waiting", snapshot=world.rows.snapshots[0])
+    world.restore(source, effects=again)
+    await world.wish()
+
+    assert outside.asked == []
+    assert [asked[0] for asked in again.asked] == ["email"]
 
 
 async def test_an_answer_that_is_stored_is_not_asked_for_again(world, outside):

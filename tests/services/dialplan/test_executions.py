@@ -295,6 +295,46 @@ async def test_another_process_waits_for_the_end_of_an_answered_call(world):
     assert world.rows.told()[2] == ("log", [[1, "30.0"]], None)
 
 
+@pytest.mark.parametrize(("away", "left"), [(100.0, 200.0), (400.0, 4.2)])
+async def test_another_process_bounds_the_whole_run_by_what_is_left(world, away, left):
+    """And whoever answered while nobody listened is given the time to say so again."""
+    source = 'dial("a@b | c@d", ring=180)'
+    world.run(source)
+    await world.wish()
+    patience = world.timers.pop().delay
+    world.now[0] += away
+    world.restore(source)
+    (timer,) = world.timers
+    timer.callback()
+
+    assert timer.delay == pytest.approx(max(patience - away, left), abs=1.0)
+    assert (await world.wish()).sentence == "the run took longer than 300 s"
+
+
+async def test_the_time_of_an_answered_call_is_not_that_of_the_run(world):
+    source = 'log(dial("a@b | c@d", ring=180, wait=True).duration)'
+    execution = world.run(source)
+    await world.wish()
+    execution.answered("a@b")
+    again = world.restore(source)
+    again.answered("a@b")
+    again.call_ended(900.0)
+
+    assert [timer.is_cancelled for timer in world.timers] == [True, True]
+    assert (await world.wish()).status == 480
+
+
+async def test_what_a_script_does_after_the_call_is_not_ended_by_its_answer(world):
+    execution = world.run('dial("a@b", wait=True)\nsleep(5)\nrespond(486)')
+    await world.wish()
+    execution.call_ended(1.0)
+    await world.armed.wait()
+    execution.answered("a@b")
+    world.timers[-1].callback()
+
+    assert (await world.wish()).status == 486
+
+
 async def test_another_process_knows_the_last_failure(world):
     source = 'dial("bob@local")\nsleep(1)'
     execution = world.run(source)

@@ -88,6 +88,11 @@ async def test_a_queue_that_is_full_refuses_new_runs_only(two, inputs, monkeypat
         )
     assert await asyncio.gather(*ends) == [Finished(None, None, [])] * 2
 
+    begun_before = asyncio.get_running_loop().create_future()
+    submit(two, "dial('a@b')", inputs)
+    two.submit(Job(script("out", ""), 1, begun_before.set_result, 0.0, "", inputs, is_new=False))
+    assert await begun_before == Finished(None, None, [])
+
 
 async def test_a_worker_that_is_killed_costs_one_run(inputs):
     box = Sandbox(Limits(seconds=5.0), workers=1)

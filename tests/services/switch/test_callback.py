@@ -46,6 +46,20 @@ def test_both_answer_and_hear_each_other(bench, begin, phones):
     assert b.methods() == ["INVITE", "ACK"]
 
 
+def test_what_a_is_offered_is_a_later_version_of_the_silence(bench, begin, phones):
+    """RFC 3725 §4.4 with RFC 3264 §8: the same origin for the whole call, the version goes up by one."""
+    a, b = phones
+    begin()
+    offer, _ = join(bench, a, b)
+    silence = a.heard[0].body
+    bench.restart()
+    b.send(b.in_dialog("INVITE", b.heard[0], body=SDP.format("30.0.0.1").replace(" 1 IN", " 2 IN")))
+
+    lines = [body.split(b"\r\n")[1] for body in (silence, offer.body, a.last("INVITE").body)]
+    assert lines[1] == lines[0].replace(b" 1 IN", b" 2 IN")
+    assert lines[2] == lines[0].replace(b" 1 IN", b" 3 IN")
+
+
 def test_either_end_hangs_up(bench, begin, phones):
     a, b = phones
     begin()

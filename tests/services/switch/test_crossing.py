@@ -77,6 +77,42 @@ def test_a_second_invite_of_the_same_end_is_answered_500(bench, alice, bob, talk
     assert alice.last(500).headers.get("Retry-After") is not None
 
 
+def test_an_end_that_lost_its_connection_may_ask_again_without_an_ack_to_the_answer(
+    bench, alice, bob, talking
+):
+    """It takes its INVITE for failed; the answer to that is not repeated until the call ends."""
+    ok, _ = talking
+    reinvite(alice, ok, body=HOLD)
+    bob.answer(bob.last("INVITE"), 200, body=HOLD)
+    reinvite(alice, ok, body=HOLD)
+    bob.answer(bob.last("INVITE"), 200, body=HOLD)
+    alice.ack(alice.last(200))
+    bench.run(40)
+
+    assert alice.statuses("INVITE").count(500) == 0
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_a_200_to_an_earlier_change_is_acknowledged_as_such(bench, alice, bob, talking):
+    ok, _ = talking
+    for _ in range(2):
+        reinvite(alice, ok, body=HOLD)
+        bob.answer(bob.last("INVITE"), 200, body=HOLD)
+        alice.ack(alice.last(200))
+    first, second = [message for message in bob.heard if getattr(message, "method", "") == "INVITE"][1:]
+    bob.clear()
+    bob.answer(first, 200, body=HOLD)
+    bench.run(60)
+    bob.answer(first, 200, body=HOLD)
+    bob.answer(second, 200, body=HOLD)
+
+    assert [ack.cseq.number for ack in bob.heard] == [
+        first.cseq.number,
+        first.cseq.number,
+        second.cseq.number,
+    ]
+
+
 def test_after_a_refused_change_the_call_goes_on(bench, alice, bob, talking):
     ok, first = talking
     reinvite(alice, ok, body=HOLD)

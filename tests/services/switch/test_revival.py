@@ -180,6 +180,20 @@ def test_a_hold_that_was_stored_but_not_sent_reaches_the_other_end_once(bench, a
     assert bob.methods()[-1] == "ACK"
 
 
+def test_an_ack_that_was_stored_but_not_sent_is_sent_after_the_restart(bench, alice, bob, talking):
+    """Whoever waits for it takes no other change of the call."""
+    _, first = talking
+    bob.send(bob.in_dialog("INVITE", first, body=SDP.format("0.0.0.0"), cseq=70))
+    hold = alice.last("INVITE")
+    _stored_but_not_told(bench, lambda: alice.answer(hold, 200, body=SDP.format("20.0.0.1")))
+    alice.clear()
+    bench.restart()
+    bench.run(0.1)
+
+    assert [(ack.method, ack.cseq.number) for ack in alice.heard] == [("ACK", hold.cseq.number)]
+    assert bob.last(200).cseq.number == 70
+
+
 def test_an_info_that_was_answered_is_not_carried_over_again(bench, alice, bob, talking):
     ok, _ = talking
     info = alice.in_dialog("INFO", ok)
@@ -242,7 +256,7 @@ def test_a_phone_has_a_moment_to_repeat_its_answer_before_its_ring_time_ends(ben
     bob.answer(bob.last("INVITE"), 180)
     bench.network.now += 181
     bench.restart()
-    bench.run(1)
+    bench.run(4)  # T2
     bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
 
     assert alice.statuses()[-1] == 200

@@ -26,7 +26,7 @@ from sipwright.sip import ParseError
 
 from .host import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
 from .journal import Entry, Journal
-from .orders import ONCE, REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from .orders import REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
 from .script import script
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
 from .stretch import Job
@@ -40,6 +40,9 @@ __all__ = ["Ending", "Execution", "ExecutionRow", "LegOutcome", "Outcome", "Plan
 
 # What one user has used up is no fault of the switch: a trunk that hears 503 would send nobody's calls here any more.
 _STATUS = {Kind.OVERLOAD: 503, Kind.QUOTA: 480}
+
+GRACE = 4.2
+"""Seconds that a dial goes on at least after a restart: who answered while nobody listened says so again."""
 
 
 class State(Enum):
@@ -114,7 +117,11 @@ class Execution:
 
     def answered(self, target: str) -> None:
         """The two ends are joined; the script is over, unless it waits for the end of the call."""
-        if self.state is not State.WAITING or self._waits_for_end:
+        pending = self._journal.pending
+        if self.state is not State.WAITING or pending is None or pending.function != "dial":
+            return
+        if self._waits_for_end:
+            self._disarm()  # the time that they talk is not the script's
             return
         self._journal.end({"answered": True, "target": clean(target)})
         self._end("done", f"answered by {clean(target)}")
@@ -147,12 +154,13 @@ class Execution:
         self._save("running", None)
         self._begin(inputs, now)
 
-    def _begin(self, inputs: Inputs, now: float) -> None:
+    def _begin(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
         """Have the script run from its first line, as it would at that time."""
         text = script(self._plan.name, self._plan.source)
         if text.may_rerun and not inputs.request.redirected:
             self._inputs = inputs
-        self._submit(Job(text, self._plan.user_id, self.took, now, self.execution_id, inputs=inputs))
+        job = Job(text, self._plan.user_id, self.took, now, self.execution_id, inputs=inputs, is_new=is_new)
+        self._submit(job)
 
     def _run_again(self, result: DialResult) -> bool:
         """Let the script decide about a redirect from its first line, once; False when it cannot."""
@@ -194,12 +202,16 @@ class Execution:
             self._sleep(pending.at + arguments["seconds"] - self._executions.clock())
         elif pending.function != "dial":
             self._ask_again(pending.function, arguments)
+        elif "patience" in arguments:
+            left = pending.at + arguments["patience"] - self._executions.clock()
+            self._limit_dial(max(left, GRACE))
 
     def _ask_again(self, function: str, arguments: dict[str, Any]) -> None:
         """Look once more; what may have been done already, by a process that is no more, is not done twice."""
         arguments.pop("line", None)
-        if function in REPEATABLE or function in ONCE:
-            self._perform(Ask(function, arguments))
+        order = Ask(function, arguments)
+        if not order.leaves_a_mark:
+            self._perform(order)
         else:
             text = "interrupted: the switch was restarted in the middle; nobody knows whether it was done"
             self._executions.call_later(
@@ -212,7 +224,7 @@ class Execution:
         if started is None:
             self.took(Failed(Kind.SNAPSHOT, "the run was lost before it did anything"))
         else:
-            self._begin(_inputs_of(started), started.at)
+            self._begin(_inputs_of(started), started.at, is_new=False)
 
     def _go_on(self, result: DialResult | None) -> None:
         self._journal.end(True if result is None else result.to_json())
@@ -238,8 +250,8 @@ class Execution:
     # What the sandbox found.
 
     def took(self, step: Step) -> None:
-        """Take the next step of the script."""
-        if self.state is State.OVER:
+        """Take the next step of the script; while the process ends, some are left for the next one to compute again."""
+        if self.state is State.OVER or (self._executions.is_ending and _leaves_a_mark(step)):
             return
         try:
             self._take_notes(step.notes)
@@ -296,8 +308,8 @@ class Execution:
             case Dial():
                 self._save("waiting", step.snapshot)
                 self._waits_for_end, self._reruns = order.wait, order.reruns
-                if len(order.groups) * order.ring > order.patience:
-                    self._timer = self._executions.call_later(order.patience, self._too_long)
+                if order.may_be_cut:
+                    self._limit_dial(order.patience)
                 self._host.dial(order)
             case Ask() if order.function in REPEATABLE:
                 self._save("waiting", step.snapshot)
@@ -356,6 +368,9 @@ class Execution:
         if self.state is State.WAITING:
             self._go_on(None)
 
+    def _limit_dial(self, seconds: float) -> None:
+        self._timer = self._executions.call_later(seconds, self._too_long)
+
     def _too_long(self) -> None:
         self._timer = None
         if self.state is State.WAITING:
@@ -380,6 +395,10 @@ class Execution:
     def _save(self, state: str, snapshot: bytes | None, on_commit: Callable[[], None] | None = None) -> None:
         self._row = self._row._replace(state=state, snapshot=snapshot)
         self._executions.writer.put("execution", self._row.id, self._row, on_commit)
+
+
+def _leaves_a_mark(step: Step) -> bool:
+    return isinstance(step, Waiting) and isinstance(step.order, Ask) and step.order.leaves_a_mark
 
 
 def _start_in(entries: list[Entry]) -> Entry | None:

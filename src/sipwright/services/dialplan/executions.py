@@ -98,9 +98,10 @@ class Executions:
         self._running: Counter[int] = Counter()
         self._minute = 0
         self._in_minute: Counter[int] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Ask] = {}
         self._live: dict[str, Execution] = {}
         self._started = self._failed = 0
+        self.is_ending = False
 
     def run(
         self,
@@ -200,8 +201,8 @@ class Executions:
     ) -> None:
         """Have something done, and hand its answer to `then` in the same turn in which it comes."""
         task = asyncio.ensure_future(self._perform(ask, row, sequence, then))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = ask
+        task.add_done_callback(self._tasks.pop)
 
     async def _perform(
         self, ask: Ask, row: ExecutionRow, sequence: int, then: Callable[[dict[str, Any]], None]
@@ -219,6 +220,16 @@ class Executions:
             then(reply)
         except (RecursionError, ValueError):
             then({"error": ["ValueError", f"{ask.function}(): the answer is nested too deeply"]})
+
+    def stop(self) -> None:
+        """Let scripts begin nothing more that must not be done twice: the next process does that."""
+        self.is_ending = True
+
+    async def finish(self) -> None:
+        """Wait for what is being done that must not be done twice."""
+        tasks = [task for task, ask in self._tasks.items() if ask.leaves_a_mark]
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def close(self) -> None:
         """Give up what is being done; the journal knows that it had begun."""

@@ -36,6 +36,11 @@ class Dial:
     wait: bool = False
 
     @property
+    def may_be_cut(self) -> bool:
+        """Its groups could together ring for longer than the run may last."""
+        return len(self.groups) * self.ring > self.patience
+
+    @property
     def reruns(self) -> bool:
         """A redirect of some leg is to be decided by the script from its first line."""
         return any(leg.options.redirect == "rerun" for group in self.groups for leg in group)
@@ -49,6 +54,8 @@ class Dial:
             kept["wait"] = True
         if self.reruns:
             kept["reruns"] = True
+        if self.may_be_cut:
+            kept["patience"] = self.patience
         return kept
 
 
@@ -113,6 +120,11 @@ class Ask:
 
     function: str
     arguments: dict[str, Any]
+
+    @property
+    def leaves_a_mark(self) -> bool:
+        """After a crash in the middle nobody can know whether it was done."""
+        return self.function not in REPEATABLE and self.function not in ONCE
 
     def to_json(self) -> dict[str, Any]:
         """Return what the journal keeps."""

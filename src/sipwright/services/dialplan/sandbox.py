@@ -120,12 +120,13 @@ class Sandbox:
     def submit(self, job: Job) -> None:
         """Run a job as soon as its owner's turn comes; ``job.done`` is called in the loop, always later."""
         queue = self._waiting.get(job.owner)
-        if job.inputs is not None and self._spent_by(job.owner) > (most := self._owner_seconds(job.owner)):
+        is_new = job.inputs is not None and job.is_new
+        if is_new and self._spent_by(job.owner) > (most := self._owner_seconds(job.owner)):
             sentence = f"this user's limit is reached: dialplans compute for {most:g} s within a minute"
             self._loop.call_soon(job.done, Failed(Kind.QUOTA, sentence))
         elif self._idle and queue is None and self._busy[job.owner] < self._share:
             self._dispatch(job)
-        elif job.inputs is not None and self._is_full(queue):
+        elif is_new and self._is_full(queue):
             self._loop.call_soon(job.done, Failed(Kind.OVERLOAD, "too many dialplans are waiting to run"))
         else:
             self._waiting.setdefault(job.owner, deque()).append(job)

@@ -66,6 +66,7 @@ _IMPORTED = frozenset({"sipwright", "sipsorcery"})
 class Job:
     """One stretch of a script: from its start with ``inputs``, or on from ``snapshot`` with ``answer``.
 
+    Only the beginning of a new run (``is_new``) is refused when there is too much to do.
     ``at`` is the Unix time that the script reads all the while, and ``seed`` is where its random numbers begin.
     """
 
@@ -77,6 +78,7 @@ class Job:
     inputs: Inputs | None = None
     snapshot: bytes = b""
     answer: Any = None
+    is_new: bool = True
 
 
 class Stretch:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sipwright.sip import ParseError, Request, Response, make_response, reason_for
+from sipwright.sip import ParseError, Request, Response, make_response, parse, reason_for
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerTransaction
 
@@ -225,6 +225,8 @@ class Call(Durable):
     def repeat_until_acknowledged(self, leg: Leg, success: bytes, *, is_revived: bool = False) -> None:
         """Repeat a 2xx that `leg` was sent until its ACK comes (RFC 3261 §13.3.1.4)."""
         if leg.flow is not None and leg.state is LegState.ANSWERED:
+            if leg.repeater is not None:  # whoever asks for something else has heard the answer before
+                leg.repeater.stop()
             timed_out = partial(self.perhaps_acknowledged if is_revived else self.never_acknowledged, leg)
             leg.repeater = self.switch.stack.layer.repeat(success, leg.flow, timed_out, self.switch.clock())
 
@@ -259,8 +261,7 @@ class Call(Durable):
 
     def _take_success(self, leg: Callee, response: Response) -> None:
         if leg.state is LegState.ANSWERED or leg.state is LegState.HANGING_UP:
-            if leg.ack is not None and leg.flow is not None:  # our ACK was lost
-                leg.flow.send(leg.ack)
+            self.acknowledge_again(leg, response)
         elif leg.is_open and self.state is CallState.SETTING_UP and self.hunt is not None:
             try:
                 _ = response.record_route  # without which the answer could be neither acknowledged nor ended
@@ -328,6 +329,15 @@ class Call(Durable):
         )  # fmt: skip
         leg.ack = bytes(ack)
         self.when_stored(lambda: self.switch.send_in_dialog(leg, bytes(ack)))
+
+    def acknowledge_again(self, leg: Leg, response: Response) -> None:
+        """Repeat the ACK to a 2xx that comes again, since ours was lost; it may be that of an earlier INVITE."""
+        number = response.cseq.number
+        if leg.ack is not None and parse(leg.ack).cseq.number == number:
+            self.switch.send_in_dialog(leg, leg.ack)
+        elif leg.dialog is not None and leg.flow is not None and number < leg.invite_cseq:
+            ack = leg.dialog.make_request("ACK", via=self.switch.new_via(leg.flow), contact=None, cseq=number)
+            self.switch.send_in_dialog(leg, bytes(ack))
 
     def acknowledge_failure(self, transaction: ClientInvite) -> None:
         """Send the ACK to a final response other than 2xx."""

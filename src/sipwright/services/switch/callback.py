@@ -18,10 +18,12 @@ Leg 0, the caller, is nobody here: it only carries the INVITE that both legs are
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sipwright.sdp import as_version_of, origin
 from sipwright.sip import NameAddr, Request, Response, Uri, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import CALLING, ClientTransaction
@@ -37,12 +39,15 @@ if TYPE_CHECKING:
 __all__ = ["ThirdPartyCall"]
 
 DIRECTION = "callback"
+OFFERED = 2
+"""The version of the session description that `a` is offered; the silence before it was the first."""
+
 GLARE = 2.1
 """Seconds after which a re-INVITE that crossed another one is sent again (RFC 3261 §14.1)."""
 
 # One inactive stream rather than none at all, as the flow has it: phones refuse an offer without a stream.
 SILENCE = (
-    b"v=0\r\no=sipwright 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
+    b"v=0\r\no=sipwright %d 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
     b"m=audio 9 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=inactive\r\n"
 )
 
@@ -50,10 +55,11 @@ SILENCE = (
 class ThirdPartyCall(Call):
     """Two legs that the switch calls one after the other; `first` is `a` once it has answered.
 
-    While `a` is offered what `b` wants, `second` is `b` and `offer` that re-INVITE.
+    While `a` is offered what `b` wants, `second` is `b` and `offer` that re-INVITE. To `a`, every session description
+    of `b` is a later version of the silence that it was offered first; `versions` is how far apart they are.
     """
 
-    __slots__ = ("first", "offer", "ring", "second", "then")
+    __slots__ = ("first", "offer", "ring", "second", "then", "versions")
 
     def __init__(self, switch: Switch, call_id: str, identity: Identity, started_at: float) -> None:
         super().__init__(switch, call_id, identity, started_at)
@@ -62,6 +68,7 @@ class ThirdPartyCall(Call):
         self.offer: bytes | None = None
         self.then: list[list[str]] = []
         self.ring = 60.0
+        self.versions: int | None = None
 
     @classmethod
     def between(
@@ -74,7 +81,7 @@ class ThirdPartyCall(Call):
         call.caller = Caller(call, f"{call.id}.0", switch.token(), now)
         call.from_text, call.to_text = sender, b[0][0]
         call.then, call.ring = b, ring
-        call.caller.invite = _template(sender, SILENCE)
+        call.caller.invite = _template(sender, call._silence())
         call.hunt = Hunt(call, a, ring)
         call.changed()
         call.arm("begin", delay)
@@ -85,14 +92,27 @@ class ThirdPartyCall(Call):
         first = None if self.first is None else self.first.index
         second = None if self.second is None else self.second.index
         offer = None if self.offer is None else self.offer.decode("latin-1")
-        return [[first, second, offer, self.then, self.ring], self.transfers()]
+        return [[first, second, offer, self.then, self.ring, self.versions], self.transfers()]
 
     def read_more(self, more: list[Any]) -> None:
         """Read what `more` gave."""
-        first, second, offer, self.then, self.ring = more[0]
+        first, second, offer, self.then, self.ring, self.versions = more[0]
         self.first = None if first is None else self.legs[first - 1]
         self.second = None if second is None else self.legs[second - 1]
         self.offer = None if offer is None else offer.encode("latin-1")
+
+    def body_for(self, message: Request | Response, sender: Leg, receiver: Leg) -> bytes:
+        """Return the body, with an origin line that `a` can take for a later version (RFC 3725 §4.4, RFC 3264 §8)."""
+        body = super().body_for(message, sender, receiver)
+        now = origin(body) if receiver is self.first else None
+        if now is None:
+            return body
+        if self.versions is None:
+            self.versions = OFFERED - now[1]
+        return as_version_of(body, self._silence(), now[1] + self.versions)
+
+    def _silence(self) -> bytes:
+        return SILENCE % zlib.crc32(self.id.encode())
 
     def revived(self) -> None:
         """Repeat the re-INVITE that was under way: `a` takes it for a retransmission."""
@@ -205,8 +225,7 @@ class ThirdPartyCall(Call):
         if first is None or not response.is_final:
             return
         if response.is_success and (self.offer is None or second is None):
-            if first.ack is not None and first.flow is not None:
-                first.flow.send(first.ack)  # our ACK was lost, or the call ended meanwhile
+            self.acknowledge_again(first, response)
         elif response.is_success and second is not None and first.dialog is not None:
             first.dialog.refresh_target(response)
             self.acknowledge(first, b"", None)

@@ -64,12 +64,10 @@ def take_ack(call: Call, leg: Leg, ack: Request) -> None:
     """Take the ACK to a 2xx that `leg` was sent; an answer that it carries goes on to the other end."""
     if leg.told is None or ack.cseq.number != leg.told_cseq:
         return  # it has come before, as every copy of the 2xx is acknowledged
-    if leg.repeater is not None:
-        leg.repeater.stop()
-        leg.repeater = None
+    leg.heard()
     if leg.state is not LegState.ANSWERED:
         return  # the other end has hung up already, and the BYE is on its way
-    leg.told = leg.invite = None
+    leg.invite = None
     crossing, leg.crossing = leg.crossing, None
     if crossing is not None:
         call.changed()
@@ -129,9 +127,12 @@ def _cross(call: Call, leg: Leg, incoming: Incoming) -> None:
     if incoming.request.method == "INVITE":
         open_one = leg.crossing or other.crossing
         if open_one is not None and open_one.sender is leg:  # its own earlier one (RFC 3261 §14.2)
-            incoming.respond(500, "Earlier INVITE Pending", headers=(("Retry-After", "2"),))
-            return
-        if open_one is not None or call.peer is None:  # glare
+            if not open_one.is_answered:
+                incoming.respond(500, "Earlier INVITE Pending", headers=(("Retry-After", "2"),))
+                return
+            # No ACK will come: the sender lost its connection, and what it asks now it asks instead of that.
+            open_one.forsaken()
+        elif open_one is not None or call.peer is None:  # glare
             incoming.respond(491)
             return
     crossing = Crossing(call, leg, other, incoming.request)
@@ -321,9 +322,9 @@ class Crossing:
             return
         if not response.is_success:
             self._acknowledge_failure(transaction)
-        elif receiver.ack is not None and receiver.state is LegState.ANSWERED and receiver.flow is not None:
-            receiver.flow.send(receiver.ack)  # our ACK was lost
-        elif receiver.state is not LegState.ANSWERED:
+        elif receiver.state is LegState.ANSWERED:
+            self.call.acknowledge_again(receiver, response)
+        else:
             self.call.acknowledge(receiver, b"", None)
         self.call.settle()
 
@@ -354,6 +355,17 @@ class Crossing:
         """Nothing of it needs to be stored any more."""
         if self in self.call.crossings:
             self.call.crossings.remove(self)
+
+    @property
+    def is_answered(self) -> bool:
+        """Nothing is missing but the ACK, and that has nothing to say."""
+        return self._is_done and self.had_offer
+
+    def forsaken(self) -> None:
+        """End without the sender's ACK."""
+        self._end()
+        self.sender.crossing = self.receiver.crossing = None
+        self.sender.heard()
 
     def acknowledged(self, ack: Request) -> None:
         """Take the sender's ACK; with a delayed offer it carries the answer (RFC 3264 §4)."""

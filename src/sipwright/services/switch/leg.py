@@ -156,6 +156,13 @@ class Leg:
         """Note a response to the peer's INVITE that it may not have heard."""
         self.told, self.told_cseq, self.told_at = bytes(response), response.cseq.number, now
 
+    def heard(self) -> None:
+        """Note that the peer has heard that response: it need not be repeated."""
+        self.told = None
+        if self.repeater is not None:
+            self.repeater.stop()
+            self.repeater = None
+
     def answer(self, response: Response, now: float) -> None:
         """Note a final response to another request that the peer may not have heard."""
         self.last_answer, self.last_answer_at = bytes(response), now

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Revived", "read_document", "revive"]
 
-GRACE = 2.0
-"""How long a phone rings at least after a restart: the time after which an answer is repeated (RFC 3261 §13.3.1.4)."""
+GRACE = 4.2
+"""How long a phone rings at least after a restart: an answer is repeated after T2 at most (RFC 3261 §13.3.1.4)."""
 
 _OF_TRANSACTION = frozenset({"via", "from", "to", "call-id", "cseq"})
 
@@ -107,14 +107,14 @@ def revive(revived: Revived) -> None:
     _revive_caller(call)
     for leg in call.legs:
         _revive_callee(call, leg)
+    asking = [(each, each.asking) for each in (call.caller, *call.legs) if each.asking is not None]
     for each in (call.caller, *call.legs):
         _revive_dialog(call, each)
     crossings, call.crossings = call.crossings, []
     for crossing in crossings:
         crossing.resume()
-    for each in (call.caller, *call.legs):
-        if each.asking is not None:
-            _ask_again(call, each, each.asking)
+    for each, asked in asking:  # what is asked only now has its own turn
+        _ask_again(call, each, asked)
     call.revived()
     if call.state is CallState.SETTING_UP and call.hunt is None and call.script is None and not call.more():
         call.reject(Outcome(500, "Dialplan Lost"))
@@ -188,10 +188,16 @@ def _revive_dialog(call: Call, leg: Leg) -> None:
             call.repeat_until_acknowledged(leg, leg.told, is_revived=True)
         else:
             leg.told = None  # the peer has long forgotten that it asked, so that no ACK means nothing
-    if leg.ack is not None and leg.state is LegState.ANSWERED and now < (leg.answered_at or 0.0) + MEMORY:
+    if leg.ack is not None and leg.state is LegState.ANSWERED and _may_miss_ack(call, leg, now):
         switch.send_in_dialog(leg, leg.ack)  # a copy does no harm, and without any the peer hangs up
     if leg.asking is None and leg.state is LegState.HANGING_UP:
         call.say_goodbye(leg)
+
+
+def _may_miss_ack(call: Call, leg: Leg, now: float) -> bool:
+    """Claim that our ACK may not have left: it was to go with what the other end was told, or with the answer."""
+    other = call.other(leg)
+    return now < (leg.answered_at or 0.0) + MEMORY or (other is not None and other.told is not None)
 
 
 def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:

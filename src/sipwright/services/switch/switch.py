@@ -497,8 +497,9 @@ class Switch:
         leg = self._legs.get(response.from_tag)
         if leg is None or leg.sip_call_id != response.call_id:
             return
-        if leg.ack is not None and response.cseq.number == leg.invite_cseq:
-            _send(leg.ack, leg.flow or flow)
+        self.returns.came_by(leg, flow)
+        leg.call.acknowledge_again(leg, response)
+        leg.call.settle()
 
     def is_loop(self, flow: Flow) -> bool:
         """Claim that a flow joins two calls of this switch."""
