@@ -1,7 +1,8 @@
 """Kill the switch again and again under a mixed load, and count what is lost.
 
 `make chaos` starts `sipwright run` on a data folder of its own, keeps up to 200 calls a second going in every
-stage (ringing, early media, talking, on hold, scripts in `dial` and in `sleep`), ends the process with SIGKILL and
+stage (ringing, early media, talking, on hold, scripts in `dial`, `sleep`, `http_get`, `http_post`, `email` and the
+store, calls that the switch makes by itself, legs to providers that challenge it), ends the process with SIGKILL and
 starts it again within two seconds, twenty times in a row. The phones are our own stack on real sockets and do what
 phones do: they repeat what is not answered (RFC 3261 §17), ring, answer, refuse, hold, resume, give up and hang up;
 those on TCP connect and register again. Every call is followed from both ends, and at the end from the database:
@@ -9,18 +10,26 @@ those on TCP connect and register again. Every call is followed from both ends, 
 =================  ====================================================================================================
 file               what is there
 =================  ====================================================================================================
-`plans.py`         the kinds of calls: what each end does, when, and how the call has to end
+`plans.py`         a call as it is to be: what each end does, when, and how the call has to end
+`kinds.py`         the kinds of calls, and how often each is made
+`scripts.py`       accounts, dialplans and providers that the switch is set up with
 `line.py`          a socket with its phones: registrations, and which call a message belongs to
 `end.py`           one end of one call, and what it checks of every message: CSeq, route set, session description
+`caller.py`        the end that calls, and `callee.py` the one that is called, until they talk
 `talk.py`          one call from its INVITE to its end, as the caller and the two who talk live it
+`back.py`          a call that the switch makes by itself between two phones, as both live it
+`provider.py`      a provider, which challenges new calls and requests inside of them
+`outside.py`       a slow web server and a slow mail server, which count what scripts ask of them
 `ledger.py`        what was found wrong, when the switch was away, and the table of both
-`audit.py`         what the database must say afterwards: CDRs, journals, registrations, no calls left
+`audit.py`         what the database must say afterwards: CDRs, registrations, no calls left
+`journals.py`      what it must say of every run of a dialplan, and whether that is what the world outside saw
 `process.py`       the switch as a process
 `load.py`          all of it together
 =================  ====================================================================================================
 
 A plan keeps events that race with each other (a ring time and an answer, a CANCEL and an answer) further apart than
 a restart takes, so that every call has exactly one right ending. The same `--seed` makes the same plans, in order.
+What is late counts as lost unless the switch was behind as a whole: a pulse of OPTIONS measures how far.
 The exit status is 1 when anything was lost; the table names the Call-IDs.
 
     make chaos                                      # 20 kills; about four minutes

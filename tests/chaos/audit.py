@@ -10,9 +10,13 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .end import Caller, End
+from .callee import Callee
+from .caller import Caller
+from .end import End
+from .journals import check_runs
 
 if TYPE_CHECKING:
+    from .line import Line
     from .load import Load
     from .plans import Plan
 
@@ -27,46 +31,52 @@ async def audit(load: Load) -> None:
     cdrs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in load.switch.rows("select * from cdrs"):
         cdrs[row["sip_call_id"]].append(row)
-    journals: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in load.switch.rows("select * from journal order by execution_id, sequence"):
-        journals[row["execution_id"]].append(row)
     for plan in load.plans.values():
         if plan.kind != "void" and plan.caller is not None:
             _check_cdrs(load, plan, cdrs)
-            _check_journal(load, plan, plan.caller, cdrs, journals)
-    for line in load.lines:
-        for account in line.accounts:
-            response = await line.register(account, contact=False)
-            wanted = line.contact(account).partition(">")[0][1:]
-            if response.status != 200 or not any(
-                wanted in value for value in response.headers.get_all("Contact")
-            ):
-                load.ledger.fault(
-                    "registration", account, f"{response.status}: {response.headers.get_all('Contact')}"
-                )
+    check_runs(load, cdrs)
+    await asyncio.gather(*(_check_registrations(load, line) for line in load.lines))
     for complaint in load.switch.tracebacks():
         load.ledger.fault("log", "switch.log", complaint)
+
+
+async def _check_registrations(load: Load, line: Line) -> None:
+    for account in line.accounts:
+        response = await line.register(account, contact=False)
+        wanted = line.contact(account).partition(">")[0][1:]
+        contacts = response.headers.get_all("Contact")
+        if response.status != 200 or not any(wanted in value for value in contacts):
+            load.ledger.fault("registration", account, f"{response.status}: {contacts}")
 
 
 async def _check_left(load: Load) -> None:
     """Wait until the switch has no calls any more."""
     deadline = time.monotonic() + 70.0
+    # A caller whose connection broke before it heard anything does not know that its call rings.
+    swallowed = {plan.caller.call_id for plan in load.plans.values() if plan.kind == "void" and plan.caller}
     while True:
-        calls = load.switch.rows("select id, state, document from calls")
+        calls, unknown = [], set()
+        for row in load.switch.rows("select id, state, document from calls"):
+            document = json.loads(row["document"])
+            legs = [(leg[0], leg[1]) for leg in (document[5], *document[6])]
+            if legs[0][1] in swallowed or (load.options.spares_timer_h and _is_refused(legs)):
+                unknown.add(row["id"])
+            else:
+                calls.append((row, legs))
         runs = load.switch.rows("select id, call_id from executions where state in ('running', 'waiting')")
+        runs = [row for row in runs if row["call_id"] not in unknown]
         if not (calls or runs) or time.monotonic() > deadline:
             break
         await asyncio.sleep(0.5)
-    # A caller whose connection broke before it heard anything does not know that its call rings.
-    swallowed = {plan.caller.call_id for plan in load.plans.values() if plan.kind == "void" and plan.caller}
-    for row in calls:
-        document = json.loads(row["document"])
-        legs = [(leg[0], leg[1]) for leg in (document[5], *document[6])]
-        if legs[0][1] in swallowed:
-            continue
+    for row, legs in calls:
         load.ledger.fault("left", row["id"], f"call {row['state']}: {legs}, see {_keep(load, row)}")
     for row in runs:
         load.ledger.fault("left", row["id"], f"run of call {row['call_id']}")
+
+
+def _is_refused(legs: list[tuple[str, str]]) -> bool:
+    """Claim that a call only waits for the ACK to a refusal, which a broken connection has swallowed."""
+    return legs[0][0] == "refused" and all(state == "ended" for state, _ in legs[1:])
 
 
 def _keep(load: Load, row: dict[str, Any]) -> Path:
@@ -85,7 +95,30 @@ def _check_cdrs(load: Load, plan: Plan, cdrs: dict[str, list[dict[str, Any]]]) -
         if len(rows) != 1:
             end.fault("cdr", f"{len(rows)} CDRs")
             continue
-        _check_cdr(load, plan, end, rows[0])
+        if plan.calls_back is not None and not isinstance(end, Caller):
+            _check_called_back(load, plan, end, rows[0])
+        else:
+            _check_cdr(load, plan, end, rows[0])
+
+
+def _check_called_back(load: Load, plan: Plan, end: Callee, row: dict[str, Any]) -> None:
+    """Check the record of one end of a call that the switch made by itself; its leg 0 is nobody."""
+    first, second = (plan.callee(name) for name in plan.calls_back or ())
+    if first is None or second is None or row["ended_at"] is None:
+        end.fault("cdr", f"no end: {row['ended_at']}")
+        return
+    legs = load.switch.rows("select * from cdrs where call_id = ? order by leg", row["call_id"])
+    status = 200 if plan.joins else 486
+    found = [(leg["leg"], leg["sip_call_id"]) for leg in legs[1:]]
+    if found != [(1, first.call_id), (2, second.call_id)] or any(leg["status"] != status for leg in legs):
+        end.fault("cdr", f"{[(leg['leg'], leg['sip_call_id'], leg['status']) for leg in legs]}")
+        return
+    if not plan.joins:
+        return
+    answered = row["answered_at"] - load.ledger.epoch
+    if not end.answered_at - SLACK <= answered <= end.acknowledged_at + SLACK:
+        end.fault("cdr", f"answered {answered - end.answered_at:+.2f} s from the answer")
+    _check_end(load, plan, end, row, (first, second), "callee")
 
 
 def _check_cdr(load: Load, plan: Plan, end: End, row: dict[str, Any]) -> None:
@@ -109,33 +142,19 @@ def _check_cdr(load: Load, plan: Plan, end: End, row: dict[str, Any]) -> None:
     answered = row["answered_at"] - epoch
     if not callee.answered_at - SLACK <= answered <= caller.answered_at + SLACK:
         end.fault("cdr", f"answered {answered - callee.answered_at:+.2f} s from the answer")
-    said = [each.bye_sent_at or each.bye_heard_at for each in (caller, callee)]
-    heard = [each.bye_done_at or each.bye_heard_at for each in (caller, callee)]
+    _check_end(load, plan, end, row, (caller, callee), plan.hung_up_by)
+
+
+def _check_end(load: Load, plan: Plan, end: End, row: dict[str, Any], ends: tuple[End, End], by: str) -> None:
+    """Check when a call that was answered ended, and who ended it."""
+    epoch = load.ledger.epoch
+    said = [each.bye_sent_at or each.bye_heard_at for each in ends]
+    heard = [each.bye_done_at or each.bye_heard_at for each in ends]
     ended = row["ended_at"] - epoch
     if plan.hung_up_by == "switch":  # a restart may come between the end of a call and the BYE
-        said = [min(said) - (8.0 if load.ledger.was_away(min(said) - 5.0, min(said)) else 0.8)]
+        first = min(said)
+        said = [first - (8.0 if load.ledger.was_away(first - 5.0, first) else 0.8) - load.ledger.lag(first)]
     if all(said) and not min(said) - SLACK <= ended <= max(heard) + SLACK:
         end.fault("cdr", f"ended {ended - min(said):+.2f} s from the BYE")
-    if all(said) and row["hung_up_by"] != plan.hung_up_by:
-        end.fault("cdr", f"hung up by {row['hung_up_by']} instead of {plan.hung_up_by}")
-
-
-def _check_journal(
-    load: Load,
-    plan: Plan,
-    caller: Caller,
-    cdrs: dict[str, list[dict[str, Any]]],
-    journals: dict[str, list[dict[str, Any]]],
-) -> None:
-    if not plan.journal or plan.kind == "through":
-        return
-    rows = cdrs.get(caller.call_id, [])
-    if len(rows) != 1:
-        return
-    entries = journals.get(rows[0]["execution_id"] or "", [])
-    done = [entry["function"] for entry in entries]
-    if done != plan.journal:
-        caller.fault("script", f"{done} instead of {plan.journal}")
-    waits = [entry for entry in entries if entry["function"] in ("dial", "sleep")]
-    if any(entry["result"] is None for entry in waits):
-        caller.fault("script", "an effect without a result")
+    if all(said) and row["hung_up_by"] != by:
+        end.fault("cdr", f"hung up by {row['hung_up_by']} instead of {by}")

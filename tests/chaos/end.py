@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sipwright.sdp import origin
 from sipwright.sip import Request, Response
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
+from sipwright.sip.transaction import ClientTransaction, ReliableResponse, ServerTransaction
 from sipwright.stack import Incoming
 
-from .process import DOMAIN, HOST
+from .process import HOST
 
 if TYPE_CHECKING:
     from .line import Line
     from .plans import Plan
 
-__all__ = ["Callee", "Caller", "End"]
+__all__ = ["SDP", "End"]
 
 SDP = "application/sdp"
 
@@ -43,8 +43,10 @@ class End:
         self._session = line.dice.getrandbits(31)
         self._version = 0
         self._ack: bytes | None = None
+        self._acknowledged_cseq = 0
         self._peer_cseq: int | None = None
         self._repeater: ReliableResponse | None = None
+        self._repeated_cseq = 0
         self._is_changing = False
         self.proxy = f"<sip:{self.tag}@{HOST}:{line.port}{';transport=tcp' if line.is_tcp else ''};lr>"
         line.ends[self.tag] = self
@@ -78,7 +80,7 @@ class End:
         """Check the other end's description: it is what that end has sent, and never an older one."""
         if not body:
             return
-        if not any(body in end.sent for end in self._peers()):
+        if not self._is_known(body):
             self.fault("sdp", f"a description that nobody sent: {body[:60]!r}")
         before, self._heard = self._heard, body
         old, new = None if before is None else origin(before), origin(body)
@@ -87,7 +89,10 @@ class End:
             if (is_same_session and new[1] <= old[1]) or (not is_same_session and self.answered_at):
                 self.fault("sdp", f"origin went from {old} to {new}")
 
-    def _peers(self) -> list[End]:
+    def _is_known(self, body: bytes) -> bool:
+        return any(body in end.sent for end in self._peers())
+
+    def _peers(self) -> Sequence[End]:
         raise NotImplementedError
 
     # Requests of the other end.
@@ -107,6 +112,8 @@ class End:
         elif self._peer_cseq is not None and number != self._peer_cseq + 1:
             self.fault("cseq", f"{method} has {number} after {self._peer_cseq}")
         self._peer_cseq = number
+        if self.line.challenges(incoming, self.plan.id):
+            return
         if method == "BYE":
             self.bye_heard_at = self.bye_heard_at or time.monotonic()
             self._stop()
@@ -142,10 +149,14 @@ class End:
             if not (self.bye_heard_at or self.bye_sent_at):
                 self.fault("ack", f"{response.cseq.number} {response.cseq.method}")
 
+        self._repeated_cseq = response.cseq.number
         self._repeater = stack.layer.repeat(bytes(response), flow, give_up, stack.clock())  # type: ignore[arg-type]
         stack._arm()
 
     def _acknowledged(self, ack: Request) -> None:
+        if self._repeater is None or ack.cseq.number != self._repeated_cseq:
+            self.ledger.counts["ACKs that came again"] += 1
+            return
         self.acknowledged_at = self.acknowledged_at or time.monotonic()
         self.hear(ack.body)
         self._stop()
@@ -224,7 +235,7 @@ class End:
             self.line.stack.send_stateless(ack, self.line.way_now())
         except OSError:
             pass
-        self._ack = bytes(ack)
+        self._ack, self._acknowledged_cseq = bytes(ack), response.cseq.number
 
     def acknowledge_again(self) -> None:
         if self._ack is not None:
@@ -236,9 +247,14 @@ class End:
             except (OSError, AttributeError):
                 pass
 
-    @property
-    def is_over(self) -> bool:
-        return bool(self.bye_heard_at or self.bye_done_at)
+    def acknowledge_late(self, response: Response) -> None:
+        """Acknowledge a 2xx to an INVITE that was given up, as with a connection that broke."""
+        known = self._ack, self._acknowledged_cseq
+        if self.dialog is not None and self._acknowledged_cseq != response.cseq.number:
+            self.acknowledge(response)
+            self._ack, self._acknowledged_cseq = known
+        else:
+            self.acknowledge_again()
 
     def release(self) -> None:
         """Keep the times and let go of the rest."""
@@ -279,156 +295,3 @@ class _Asking:
                 self._end.acknowledge(response)
         if not self.final.done():
             self.final.set_result(response)
-
-
-class Caller(End):
-    """The end that calls."""
-
-    def __init__(self, line: Line, plan: Plan) -> None:
-        super().__init__(
-            line, plan, plan.account or f"caller{plan.id}", f"c{plan.id}-{line.stack.random_token()}"
-        )
-        self._transaction: ClientInvite | None = None
-        self._final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self._cseq = 0
-
-    def _peers(self) -> list[End]:
-        return [end for ends in self.plan.callees.values() for end in ends]
-
-    async def call(self) -> Response:
-        """Call, and return the final response."""
-        self.invited_at = time.monotonic()
-        await self._invite(())
-        response = await self._final
-        if response.status == 401:
-            self._final = asyncio.get_running_loop().create_future()
-            challenges = response.headers.get_all("WWW-Authenticate")
-            await self._invite((self.line.answer(self.account, challenges, "INVITE", self._uri),))
-            response = await self._final
-        self.final = response.status
-        return response
-
-    @property
-    def device(self) -> str:
-        """The Contact with what names the phone, if it has that."""
-        return self.line.contact(self.account).replace("reg-id=1;", "")
-
-    @property
-    def _uri(self) -> str:
-        return f"sip:{self.plan.dialled}@{DOMAIN}"
-
-    async def _invite(self, extra: tuple[tuple[str, str], ...]) -> None:
-        plan = self.plan
-        self._cseq += 1
-        host = "outside.example" if plan.account is None else DOMAIN
-        headers = [
-            ("Max-Forwards", "70"), ("From", f"<sip:{self.account}@{host}>;tag={self.tag}"), ("To", f"<{self._uri}>"),
-            ("Call-ID", self.call_id), ("CSeq", f"{self._cseq} INVITE"), ("Contact", self.device),
-            ("X-Chaos", str(plan.id)), *extra,
-        ]  # fmt: skip
-        if plan.has_proxy:
-            headers.append(("Record-Route", self.proxy))
-        body = b"" if plan.has_late_offer else self.describe(is_new=False)
-        if body:
-            headers.append(("Content-Type", SDP))
-        request = Request("INVITE", self._uri, headers, body)
-        transaction = self.line.stack.send_request(request, await self.line.way(), self)
-        assert isinstance(transaction, ClientInvite)
-        self._transaction = transaction
-
-    def on_response(self, tx: ClientTransaction, response: Response) -> None:
-        """Take a response to the INVITE; from the first one on the switch knows of the call."""
-        if response.status not in (401, 407):
-            self.known_at = self.known_at or time.monotonic()
-        if response.is_provisional:
-            if response.status > 100 and not self.rang_at:
-                self.rang_at = time.monotonic()
-                if self.plan.give_up_after is not None:
-                    asyncio.get_running_loop().call_later(self.plan.give_up_after, self._give_up)
-            if response.body and not self.answered_at:
-                self.hear(response.body)
-        elif response.is_success:
-            if self._final.done():
-                self.acknowledge_again()
-                return
-            self.answered_at = time.monotonic()
-            self.dialog = Dialog.as_uac(tx.request, response)
-            self.dialog.route_set = []  # the proxy on the way is played by this phone
-            self.hear(response.body)
-            self.acknowledge(response, self.describe() if self.plan.has_late_offer else b"")
-            self._final.set_result(response)
-        elif not self._final.done():
-            self._final.set_result(response)
-
-    def _give_up(self) -> None:
-        if not self._final.done() and self._transaction is not None:
-            self.cancelled_at = time.monotonic()
-            self._transaction.cancel(self.line.stack.clock())
-
-
-class Callee(End):
-    """The end that is called."""
-
-    def __init__(self, line: Line, plan: Plan, account: str, incoming: Incoming) -> None:
-        request = incoming.request
-        super().__init__(line, plan, account, request.call_id)
-        self.invited_at = time.monotonic()
-        self._incoming: Incoming | None = incoming
-        self._behaviour = plan.behaviours[account]
-        incoming.open(self)
-        incoming.transaction.local_tag = self.tag
-        self.dialog = Dialog.as_uas(request, self.tag)
-        self._peer_cseq = request.cseq.number
-        self.hear(request.body)
-        if request.headers.get_all("Route"):
-            self.fault("route", f"INVITE: {request.headers.get_all('Route')}")
-        self._later(self._behaviour.rings, self._ring)
-
-    def _peers(self) -> list[End]:
-        return [] if self.plan.caller is None else [self.plan.caller]
-
-    def _later(self, delay: float, what: Callable[[], None]) -> None:
-        asyncio.get_running_loop().call_later(delay, what)
-
-    def _headers(self) -> list[tuple[str, str]]:
-        headers = [("Contact", self.contact)]
-        if self.plan.has_proxy:
-            headers.append(("Record-Route", self.proxy))
-        return headers
-
-    def _ring(self) -> None:
-        if self.cancelled_at or self._incoming is None:
-            return
-        self.rang_at = time.monotonic()
-        behaviour = self._behaviour
-        body = self.describe() if behaviour.has_early_media and not self.plan.has_late_offer else b""
-        self._incoming.respond(
-            183 if body else 180, headers=self._headers(), body=body, content_type=SDP if body else None
-        )
-        if behaviour.final is not None:
-            self._later(behaviour.wait, self._finish)
-
-    def _finish(self) -> None:
-        incoming, status = self._incoming, self._behaviour.final
-        if self.cancelled_at or incoming is None or status is None:
-            return
-        self.final = status
-        if status >= 300:
-            incoming.respond(status)
-            return
-        self.answered_at = time.monotonic()
-        response = incoming.respond(
-            200, headers=self._headers(), body=self.describe(is_new=False), content_type=SDP
-        )
-        self.repeat(response, incoming)
-
-    def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
-        super().on_cancel(transaction, cancel)
-        if self.final is None and self._incoming is not None:
-            self.cancelled_at = time.monotonic()
-            self.final = 487
-            self._incoming.respond(487)
-
-    def release(self) -> None:
-        super().release()
-        self._incoming = None

@@ -1,8 +1,9 @@
-"""What was found wrong, and when the switch was away."""
+"""What was found wrong, when the switch was away, and how far behind it was."""
 
 from __future__ import annotations
 
 import time
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
@@ -22,10 +23,15 @@ KINDS = {
     "ring": "ring times, sleeps and limits that did not run on",
     "cdr": "CDRs that are missing or wrong",
     "registration": "registrations that were forgotten or refused",
-    "script": "script effects that are missing, or were done twice",
+    "script": "script effects that are missing, were done twice, or ended otherwise",
+    "outside": "pages, posts, mails and stored values that do not match what scripts were told",
+    "provider": "challenges of a provider that were answered wrongly",
     "left": "calls and runs that are still in the database",
     "log": "faults in the switch's log",
 }
+
+TURNS = 2
+"""What is due may take a timer, a script, a commit and what is then sent; a beat of the pulse has all but the first."""
 
 
 @dataclass(slots=True)
@@ -34,6 +40,7 @@ class Outage:
 
     since: float
     until: float | None = None
+    is_kill: bool = True
 
 
 @dataclass
@@ -41,6 +48,7 @@ class Ledger:
     """What happened, and what went wrong."""
 
     outages: list[Outage] = field(default_factory=list)
+    pulse: list[tuple[float, float]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     _faults: dict[str, dict[str, list[str]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
@@ -60,6 +68,40 @@ class Ledger:
             for outage in self.outages
         )
 
+    def beat(self, asked: float, answered: float) -> None:
+        """Note how long a beat of the pulse took; one that an outage came between, until that began."""
+        for outage in self.outages:
+            if asked < outage.since < answered:
+                answered = outage.since
+                break
+            if outage.since <= asked and (outage.until is None or asked <= outage.until):
+                return
+        insort(self.pulse, (asked, answered - asked))
+
+    def lag(self, moment: float) -> float:
+        """Return how long what was due at a moment may have taken: several turns of a switch that is behind.
+
+        That is known from how long the pulse took to be answered then; an outage is not counted.
+        """
+        first = bisect_left(self.pulse, (moment - 0.6, 0.0))
+        last = bisect_left(self.pulse, (moment + 0.6, 0.0))
+        return TURNS * max((took for _, took in self.pulse[first:last]), default=0.0)
+
+    def around(self, moment: float) -> str:
+        """Say what a moment was near to."""
+        near = [outage for outage in self.outages if outage.since < moment]
+        if not near:
+            return "before the first restart"
+        last = near[-1]
+        away = 0.0 if last.until is None else last.until - last.since
+        return (
+            f"{moment - last.since:.1f} s after an outage of {away:.1f} s began, lag {self.lag(moment):.2f} s"
+        )
+
+    def was_killed(self, since: float, until: float) -> bool:
+        """Claim that the switch was ended without a word at some time in between."""
+        return any(outage.is_kill and since <= outage.since <= until for outage in self.outages)
+
     def latest(self, moment: float, patience: float = 0.6, grace: float = 0.2) -> float:
         """Return until when something that is due at a moment may happen: right after the outage it fell into.
 
@@ -75,7 +117,7 @@ class Ledger:
                 behind = max(1.0, grace, outage.until - outage.since)
                 # And once more, if the next outage comes before that.
                 moment = max(moment, outage.until + behind)
-        return moment + patience
+        return moment + patience + self.lag(moment)
 
     @property
     def lost(self) -> int:
@@ -87,6 +129,12 @@ class Ledger:
         lines = ["", f"{'calls':>10}  {self.counts['calls']}"]
         for name in sorted(set(self.counts) - {"calls"}):
             lines.append(f"{self.counts[name]:>10}  {name}")
+        if self.pulse:
+            took = sorted(took for _, took in self.pulse)
+            lines.append(
+                f"{len(took):>10}  beats of the pulse, answered after {took[len(took) // 2]:.3f} s (median), "
+                f"{took[len(took) * 99 // 100]:.2f} s (99 %), {took[-1]:.2f} s (all)"
+            )
         away = [outage.until - outage.since for outage in self.outages if outage.until is not None]
         if away:
             lines.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from sipwright.sip import Request, Response, digest
 from sipwright.stack import Exchange, Incoming, Pipeline, Stack
 from sipwright.transport import Flow, Target, TcpTransport, UdpTransport
 
-from .end import Callee, End
+from .callee import Callee
+from .end import End
 from .process import DOMAIN, HOST, PASSWORD
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Line"]
 
 REFRESH = 6.0
+BEAT = 0.2
 _IDENTITY = re.compile(rb"\r\nCall-ID: (\S+)\r\n.*?CSeq: (\d+ [A-Z]+)\r\n", re.DOTALL)
 
 
@@ -88,6 +91,17 @@ class Line:
         await self._is_up.wait()
         return self.flow or self.target
 
+    async def connection(self) -> Flow:
+        """Return a connection that is open now (only over TCP)."""
+        while True:
+            way = await self.way()
+            if not isinstance(way, Target) and not way.is_closed:
+                return way
+            try:
+                return await self.transport.connect((HOST, self.load.port))
+            except OSError:
+                await asyncio.sleep(0.2)
+
     def way_now(self) -> Flow | Target:
         return self.flow or self.target
 
@@ -150,6 +164,24 @@ class Line:
         self.stack.send_request(request, self.way_now(), exchange)
         return await exchange.final
 
+    async def feel_pulse(self) -> None:
+        """Call a script that refuses, again and again, and note how long that takes."""
+        async with asyncio.TaskGroup() as beats:
+            while True:
+                beats.create_task(self._beat())
+                await asyncio.sleep(BEAT)
+
+    async def _beat(self) -> None:
+        to, tag, asked = f"sip:s-pulse@{DOMAIN}", self.stack.random_token(), time.monotonic()
+        headers = [
+            ("Max-Forwards", "70"), ("From", f"<sip:pulse@outside.example>;tag={tag}"), ("To", f"<{to}>"),
+            ("Call-ID", f"pulse-{tag}"), ("CSeq", "1 INVITE"), ("Contact", self.contact("pulse")),
+        ]  # fmt: skip
+        response = await self._ask(Request("INVITE", to, headers))
+        if response.status != 486:
+            self.ledger.fault("ending", "pulse", f"pulse-{tag}: {response.status} {response.reason}")
+        self.ledger.beat(asked, time.monotonic())
+
     async def _refresh(self) -> None:
         """Register all accounts anew, one after the other."""
         while True:
@@ -193,6 +225,10 @@ class Line:
         if known != hash(data):
             self.ledger.fault("cseq", match[1].decode(), f"{match[2].decode()} came again with other content")
 
+    def challenges(self, incoming: Incoming, number: int) -> bool:
+        """Claim that a request of call `number` was challenged, and has been answered so."""
+        return False
+
     def take(self, incoming: Incoming) -> bool:
         request = incoming.request
         tag = request.to_tag
@@ -211,10 +247,13 @@ class Line:
 
     def _invited(self, incoming: Incoming) -> None:
         request = incoming.request
-        plan = self.load.plans.get(int(request.headers.get("X-Chaos", "-1") or -1))
+        plan = self.load.plans.get(_number_of(request))
         account = request.request_uri.user or ""
         if plan is None:
+            self.ledger.fault("invite", request.call_id, f"an INVITE to {account} that belongs to no call")
             incoming.respond(404)
+            return
+        if self.challenges(incoming, plan.id):
             return
         ends = plan.callees.setdefault(account, [])
         behaviour = plan.behaviours.get(account)
@@ -228,7 +267,13 @@ class Line:
             ends.append(Callee(self, plan, account, incoming))
 
     def _stray(self, response: Response, flow: Flow) -> None:
-        """Acknowledge a 2xx that comes late; one phone in five does not bother."""
+        """Acknowledge a 2xx that comes late (RFC 3261 §13.2.2.4); one phone in five does not bother."""
         end = self.ends.get(response.from_tag or "")
         if end is not None and response.is_success and response.cseq.method == "INVITE" and end.plan.id % 5:
-            end.acknowledge_again()
+            end.acknowledge_late(response)
+
+
+def _number_of(request: Request) -> int:
+    """Return the number of the call that an INVITE belongs to; one that the switch makes by itself says it in From."""
+    text = request.headers.get("X-Chaos") or (request.from_.uri.user or "").removeprefix("p")
+    return int(text) if text.isdigit() else -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import socket
@@ -12,10 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .audit import audit
+from .kinds import make_plan
 from .ledger import Ledger, Outage
 from .line import Line
-from .plans import ACCOUNTS, CALLERS, DIALPLANS, TCP_PHONES, UDP_PHONES, Plan, make_plan
+from .outside import Outside
+from .plans import Plan
 from .process import FIRST_PORT, HOST, LAST_PORT, SwitchProcess
+from .provider import Provider
+from .scripts import ACCOUNTS, CALLERS, PROVIDERS, TCP_PHONES, UDP_PHONES, dialplans
 from .talk import live
 
 __all__ = ["Load", "Options"]
@@ -25,7 +30,8 @@ __all__ = ["Load", "Options"]
 class Options:
     """What can be chosen: calls a second, kills, the mean time between them and the longest talk, in seconds.
 
-    The signals take turns. `kinds` leaves out all other kinds of calls.
+    The signals take turns. `kinds` leaves out all other kinds of calls. `spares_timer_h` is not to wait until the
+    switch gives up waiting for ACKs that were lost with a connection (RFC 3261 §17.2.1, 32 s).
     """
 
     rate: float = 200.0
@@ -37,6 +43,7 @@ class Options:
     longest: float = 12.0
     patience: float = 150.0
     is_quiet: bool = False
+    spares_timer_h: bool = False
 
 
 class Load:
@@ -47,13 +54,16 @@ class Load:
         self.ledger = Ledger()
         self.dice = random.Random(options.seed)
         self.plans: dict[int, Plan] = {}
-        ports = _free_ports(options.seed)
+        ports = _free_ports()
         self.port = next(ports)
         self._callers = [Line(self, next(ports), ()) for _ in range(2)]
         self._trunk = Line(self, next(ports), (), "tcp", is_phone=False)
         phones = [Line(self, next(ports), UDP_PHONES[first::3]) for first in range(3)]
         on_tcp = [Line(self, next(ports), (account,), "tcp") for account in TCP_PHONES]
-        self.lines = [*self._callers, self._trunk, *phones, *on_tcp]
+        self._pulse = Line(self, next(ports), ())
+        self._providers = {name: Provider(self, next(ports), *how) for name, how in PROVIDERS.items()}
+        self.outside = Outside()
+        self.lines = [self._pulse, *self._callers, self._trunk, *self._providers.values(), *phones, *on_tcp]
         self._homes = {account: line for line in self.lines for account in line.accounts}
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -65,11 +75,17 @@ class Load:
 
     async def run(self) -> Ledger:
         """Do everything, and count."""
-        self.switch = await asyncio.to_thread(SwitchProcess, self.port, DIALPLANS, ACCOUNTS)
+        await self.outside.open()
+        providers = {
+            name: f"{HOST}:{line.port};transport={line.protocol}" for name, line in self._providers.items()
+        }
+        self.switch = await asyncio.to_thread(
+            SwitchProcess, self.port, dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings
+        )
         try:
             await self.switch.launch()
-            for line in self.lines:
-                await line.open()
+            await asyncio.gather(*(line.open() for line in self.lines))
+            pulse = asyncio.create_task(self._pulse.feel_pulse())
             generator = asyncio.create_task(self._generate())
             await self._kill_again_and_again()
             generator.cancel()
@@ -80,10 +96,12 @@ class Load:
             for task in late:
                 self.ledger.fault("ending", task.get_name(), "did not come to its end")
                 task.cancel()
+            pulse.cancel()
             await audit(self)
         finally:
             for line in self.lines:
                 await line.close()
+            await self.outside.close()
             await asyncio.to_thread(self.switch.close)
         return self.ledger
 
@@ -104,16 +122,17 @@ class Load:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            raise RuntimeError("the load driver has a fault") from task.exception()
+            self.ledger.fault("ending", task.get_name(), f"the load driver has a fault: {task.exception()!r}")
 
     async def _kill_again_and_again(self) -> None:
         options = self.options
         await asyncio.sleep(options.interval)
         for number in range(options.kills):
-            outage = Outage(time.monotonic())
+            how = options.signals[number % len(options.signals)]
+            outage = Outage(time.monotonic(), is_kill=how is signal.SIGKILL)
             self.ledger.outages.append(outage)
             going_on = len(self._calls)
-            await self.switch.end(options.signals[number % len(options.signals)])
+            await self.switch.end(how)
             await asyncio.sleep(self.dice.uniform(0.0, 0.5))
             await self.switch.launch()
             outage.until = time.monotonic()
@@ -127,10 +146,11 @@ class Load:
             print(text, file=sys.stderr, flush=True)
 
 
-def _free_ports(seed: int) -> Iterator[int]:
+def _free_ports() -> Iterator[int]:
+    """Find ports; each run begins to look elsewhere, since others may go on at the same time."""
     count = LAST_PORT - FIRST_PORT + 1
     for offset in range(count):
-        port = FIRST_PORT + (seed * 17 + offset) % count
+        port = FIRST_PORT + (os.getpid() * 53 + offset) % count
         if _is_free(port, socket.SOCK_DGRAM) and _is_free(port, socket.SOCK_STREAM):
             yield port
 

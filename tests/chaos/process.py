@@ -14,7 +14,7 @@ from interop.harness.switch import HOST
 
 __all__ = ["DOMAIN", "FIRST_PORT", "HOST", "LAST_PORT", "PASSWORD", "SwitchProcess"]
 
-FIRST_PORT, LAST_PORT = 5300, 5399
+FIRST_PORT, LAST_PORT = 17_000, 17_999
 
 # One user makes all the calls here, more than any person would.
 WIDE_LIMITS = {
@@ -27,15 +27,23 @@ WIDE_LIMITS = {
 class SwitchProcess(RunningSwitch):
     """A switch with its data folder that does not stay dead."""
 
-    def __init__(self, port: int, plans: Mapping[str, str], accounts: Iterable[tuple[str, str, str]]) -> None:
+    patience = 60.0
+
+    def __init__(
+        self, port: int, plans: Mapping[str, str], accounts: Iterable[tuple[str, str, str]],
+        providers: Mapping[str, str], settings: Mapping[str, str],
+    ) -> None:  # fmt: skip
         super().__init__()
         self.port = port
+        self._settings = {"LOG__LEVEL": "warning", **WIDE_LIMITS, **settings}
         self.set_dialplans(plans)
         self.add_accounts(accounts)
+        for name, server in providers.items():
+            self.add_provider(name, server)
 
     async def launch(self) -> None:
         """Start it and wait until it answers."""
-        await asyncio.to_thread(self.start, LOG__LEVEL="warning", **WIDE_LIMITS)
+        await asyncio.to_thread(self.start, **self._settings)
 
     async def end(self, how: signal.Signals) -> None:
         """End it, and wait until it is gone."""

@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .end import Callee, Caller, End
+from .callee import Callee
+from .caller import Caller
+from .end import End
 
 if TYPE_CHECKING:
     from .load import Load
     from .plans import Plan
 
-__all__ = ["live"]
+__all__ = ["check_start", "converse", "live", "until"]
 
 LATEST_ANSWER = 90.0
 
-GRACE = 2.2
+GRACE = 4.4
 """For how long a phone rings at least after a restart, since it may have answered while nobody listened."""
 
 
@@ -25,6 +27,8 @@ async def live(load: Load, plan: Plan) -> None:
     """Make the call, and check how it went."""
     ledger = load.ledger
     line = load.line_of(plan)
+    from .back import be_called_back  # it needs the rest of this file
+
     caller = plan.caller = Caller(line, plan)
     ledger.counts["calls"] += 1
     ledger.counts[f"calls: {plan.kind}"] += 1
@@ -36,33 +40,38 @@ async def live(load: Load, plan: Plan) -> None:
         return
     except OSError:
         response = None
-    if response is None or (response.local and line.is_tcp):
+    if response is None or (response.local and line.is_tcp and not caller.known_at):
         ledger.counts["calls that a broken connection swallowed"] += 1
         plan.kind = "void"
         return
     if response.is_success and plan.answered_by is not None and plan.answerer is not None:
-        await _talk(plan, caller, plan.answerer)
+        await converse(plan, caller, plan.answerer)
     elif response.is_success or plan.answered_by is not None or response.status != plan.ends_with:
         wanted = f"an answer of {plan.answered_by}" if plan.answered_by else str(plan.ends_with)
         local = " (local)" if response.local else ""
         caller.fault("ending", f"{response.status} {response.reason}{local} instead of {wanted}")
         if response.is_success:
             await caller.hang_up()
-    await _check_callees(plan, caller)
+    if plan.calls_back is None:
+        await _check_callees(plan, caller)
+        check_start(plan, caller)
+    else:
+        await be_called_back(load, plan)
     for end in (caller, *(end for ends in plan.callees.values() for end in ends)):
         # What still comes is answered for as long as a phone would remember.
         asyncio.get_running_loop().call_later(40.0, end.release)
 
 
-async def _talk(plan: Plan, caller: Caller, callee: Callee) -> None:
+async def converse(plan: Plan, caller: Caller | Callee, callee: Callee) -> None:
+    """Talk, with all that the plan has for it, and hang up."""
     started = time.monotonic()
-    if not await _until(lambda: callee.acknowledged_at > 0, 12.0):
+    if not await until(lambda: callee.acknowledged_at > 0, 12.0):
         callee.fault("ack", "no ACK to the answer")
     ends: dict[str, End] = {"caller": caller, "callee": callee}
     for moment, side, what in plan.actions:
         await asyncio.sleep(max(0.0, started + moment - time.monotonic()))
         await _act(ends[side], what)
-    if plan.hung_up_by == "switch":
+    if plan.hung_up_by == "switch" and isinstance(caller, Caller):
         await _be_hung_up(plan, caller, callee)
         return
     await asyncio.sleep(max(0.0, started + plan.talk - time.monotonic()))
@@ -72,7 +81,7 @@ async def _talk(plan: Plan, caller: Caller, callee: Callee) -> None:
         first.fault("established", "was hung up by the switch")
         return
     await first.hang_up()
-    if not await _until(lambda: other.bye_heard_at > 0, 20.0):
+    if not await until(lambda: other.bye_heard_at > 0, 20.0):
         other.fault("established", "never heard the BYE")
 
 
@@ -92,7 +101,7 @@ async def _act(end: End, what: str) -> None:
 async def _be_hung_up(plan: Plan, caller: Caller, callee: Callee) -> None:
     due = callee.answered_at + plan.talk
     await asyncio.sleep(max(0.0, due - time.monotonic()))
-    if not await _until(lambda: bool(caller.bye_heard_at and callee.bye_heard_at), 15.0):
+    if not await until(lambda: bool(caller.bye_heard_at and callee.bye_heard_at), 15.0):
         caller.fault("ring", "the time limit did not end the call")
         return
     heard = min(caller.bye_heard_at, callee.bye_heard_at)
@@ -102,21 +111,23 @@ async def _be_hung_up(plan: Plan, caller: Caller, callee: Callee) -> None:
         caller.ledger.latest(max(caller.answered_at, callee.acknowledged_at) + plan.talk, 2.5),
     )
     if not earliest <= heard <= latest:
-        caller.fault("ring", f"hung up {heard - due:+.1f} s from its time limit")
+        caller.fault(
+            "ring", f"hung up {heard - due:+.1f} s from its time limit, {caller.ledger.around(heard)}"
+        )
 
 
 async def _check_callees(plan: Plan, caller: Caller) -> None:
     """Check what became of every phone that rang."""
     ledger = caller.ledger
-    for account, ends in plan.callees.items():
+    for account, ends in list(plan.callees.items()):
         for end in ends:
             if end is plan.answerer:
                 continue
-            if not await _until(lambda end=end: end.final is not None, 12.0):  # type: ignore[misc]
+            if not await until(lambda end=end: end.final is not None, 12.0):  # type: ignore[misc]
                 end.fault("cancel", "still rings")
                 continue
             if end.answered_at and not end.bye_heard_at:
-                await _until(lambda end=end: end.bye_heard_at > 0, 12.0)  # type: ignore[misc]
+                await until(lambda end=end: end.bye_heard_at > 0, 12.0)  # type: ignore[misc]
             wanted = plan.rings_for.get(account)
             if wanted is not None and end.cancelled_at:
                 rang = end.cancelled_at - end.invited_at
@@ -126,15 +137,28 @@ async def _check_callees(plan: Plan, caller: Caller) -> None:
                     wanted - 0.5 - (4.5 if ledger.was_away(end.invited_at - 4.5, end.invited_at) else 0.0)
                 )
                 if not earliest <= rang <= latest:
-                    end.fault("ring", f"rang for {rang:.1f} s instead of {wanted:g}")
+                    end.fault(
+                        "ring",
+                        f"rang for {rang:.1f} s instead of {wanted:g}, {ledger.around(end.cancelled_at)}",
+                    )
+
+
+def check_start(plan: Plan, caller: Caller) -> None:
+    """Check when each phone began to ring."""
+    ledger = caller.ledger
+    known_at = ledger.latest(caller.known_at, 0.3)  # a script begins again that had done nothing yet
     for account, after in plan.starts_after.items():
         for end in plan.callees.get(account, []):
             started = end.invited_at - caller.invited_at
-            if started < after - 0.1 or end.invited_at > ledger.latest(caller.known_at + after, 1.5):
-                end.fault("ring", f"rang {started:.1f} s after the call began instead of {after:g}")
+            if started < after - 0.1 or end.invited_at > ledger.latest(known_at + after, 1.2):
+                end.fault(
+                    "ring",
+                    f"rang {started:.1f} s after the call began instead of {after:g}, {ledger.around(end.invited_at)}",
+                )
 
 
-async def _until(claim: Callable[[], bool], patience: float) -> bool:
+async def until(claim: Callable[[], bool], patience: float) -> bool:
+    """Wait for something, so many seconds at most."""
     pause, deadline = 0.02, time.monotonic() + patience
     while not claim():
         if time.monotonic() > deadline:

@@ -29,7 +29,12 @@ SPARE_ACCOUNTS = 60
 
 
 class RunningSwitch:
-    """One switch with its data folder; `start` and `close` bracket its life."""
+    """One switch with its data folder; `start` and `close` bracket its life.
+
+    It has `patience` seconds to answer after its start, and to end when it is told to.
+    """
+
+    patience = 20.0
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sipwright-interop-"))
@@ -134,7 +139,7 @@ class RunningSwitch:
         command = [str(Path(sys.executable).with_name("sipwright")), "run", "--data", str(self.data)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        until(self._answers, "the switch answers OPTIONS", 20.0)
+        until(self._answers, "the switch answers OPTIONS", self.patience)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -142,7 +147,7 @@ class RunningSwitch:
             raise RuntimeError(f"the switch ended with {self._process.returncode}: {self.log_text()[-2000:]}")
         with Phone(self.address) as phone:
             try:
-                return phone.options(0.2).status == 200
+                return phone.options().status == 200
             except TimeoutError:
                 return False
 
@@ -152,7 +157,7 @@ class RunningSwitch:
             return
         self._process.send_signal(how)
         try:
-            self._process.wait(10)
+            self._process.wait(self.patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

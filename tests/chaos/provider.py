@@ -1,0 +1,51 @@
+"""A provider: whoever calls through it has to say who he is (RFC 3261 §22)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipwright.sip import digest
+from sipwright.stack import Incoming
+
+from .line import Line
+from .process import PASSWORD
+
+if TYPE_CHECKING:
+    from .load import Load
+
+__all__ = ["USERNAME", "Provider"]
+
+USERNAME = "trunk"
+REALM = "provider.example"
+
+
+class Provider(Line):
+    """A socket that challenges each new call, and for every other call also the requests inside of it."""
+
+    def __init__(self, load: Load, port: int, protocol: str, status: int) -> None:
+        super().__init__(load, port, (), protocol, is_phone=False)
+        self._status = status
+        self._asked, self._answered = (
+            ("WWW-Authenticate", "Authorization") if status == 401 else
+            ("Proxy-Authenticate", "Proxy-Authorization")
+        )  # fmt: skip
+        self._challenged: set[str] = set()
+        self._secret = digest.ha1(USERNAME, REALM, PASSWORD)
+
+    def challenges(self, incoming: Incoming, number: int) -> bool:
+        request = incoming.request
+        is_new = request.to_tag is None
+        if not is_new and number % 2:
+            return False
+        credentials = digest.find_credentials(request.headers.get_all(self._answered), REALM)
+        if credentials is None:
+            if is_new and request.call_id in self._challenged:
+                self.ledger.fault("invite", f"#{number}", f"{request.call_id} came again without credentials")
+            self._challenged.add(request.call_id)
+            value = digest.challenge(REALM, f"nonce-{number}-{request.cseq.number}")
+            incoming.respond(self._status, headers=((self._asked, value),))
+            self.ledger.counts["challenges of a provider"] += 1
+            return True
+        if not digest.verify(credentials, request.method, request.uri_text, self._secret):
+            self.ledger.fault("provider", f"#{number}", f"{request.call_id}: wrong credentials")
+        return False
