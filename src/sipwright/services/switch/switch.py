@@ -16,16 +16,18 @@ from typing import Any, Protocol, TypeVar, cast
 import structlog
 
 from sipwright.sdp import is_private
-from sipwright.sip import ParseError, Reject, Request, Response, Uri, digest
+from sipwright.sip import ParseError, Reject, Request, Response, Uri
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ClientUser
 from sipwright.stack import Incoming, Stack
 from sipwright.transport import Flow, Target
 
+from .admission import admit
 from .call import Call, Identity
 from .callback import ThirdPartyCall
 from .choosing import Outcome
+from .credentials import answer_to
 from .crossing import take_ack, take_request
-from .crossing_headers import SOURCE_HEADER, unknown_extensions
+from .crossing_headers import SOURCE_HEADER
 from .destinations import Destinations
 from .durable import Handle
 from .ended import EndedCall
@@ -37,6 +39,7 @@ from .returns import Returns
 from .revival import Revived, read_document, revive
 from .router import Decision, Router
 from .script import ScriptRunner
+from .stray import acknowledge_stray
 from .watching import CallWatcher
 
 T = TypeVar("T")
@@ -166,7 +169,7 @@ class Switch:
 
     def _invite(self, incoming: Incoming) -> None:
         request = incoming.request
-        self._check(request)
+        admit(self.stack, request)
         decision = self.router.decide(incoming, is_internal=self.is_loop(incoming.flow))
         if decision is None:
             if self.watcher is not None:
@@ -204,29 +207,6 @@ class Switch:
             if outer is not None:
                 watcher.call_begins(outer.call, is_scripted=True)
         watcher.call_begins(call, is_scripted=is_scripted)
-
-    def _check(self, request: Request) -> None:
-        """Raise Reject for what RFC 3261 §8.2.2 and §16.3 forbid."""
-        max_forwards = request.max_forwards
-        if max_forwards is not None and max_forwards <= 0:
-            raise Reject(483)
-        unknown = unknown_extensions(request)
-        if unknown:
-            raise Reject(420, None, (("Unsupported", ", ".join(unknown)),))
-        if self._is_looped(request):
-            raise Reject(482)
-        if not request.contacts:
-            raise Reject(400, "INVITE Without Contact")
-        _ = request.record_route  # read now, because when the call is answered it is too late for a 400
-
-    def _is_looped(self, request: Request) -> bool:
-        """Claim that a request is one of ours, still open, that came back unchanged (RFC 3261 §16.3 step 4)."""
-        for via in request.vias:
-            if via.branch is not None and self.stack.is_own_address(via.host, via.port):
-                own = self.stack.layer.find_client(via.branch, request.method)
-                if own is not None and own.request.uri_text == request.uri_text:
-                    return True
-        return False
 
     def _new_call(self, incoming: Incoming, decision: Decision) -> Call:
         request = incoming.request
@@ -418,24 +398,7 @@ class Switch:
         if response.status not in (401, 407) or destination.provider is None:
             return None
         provider = self.router.accounts.provider(*destination.provider)
-        if provider is None:
-            return None
-        asked, answered = ("www-authenticate", "Authorization") if response.status == 401 else (
-            "proxy-authenticate", "Proxy-Authorization")  # fmt: skip
-        username = provider.auth_username or provider.username
-
-        def ha1_for(realm: str, algorithm: str) -> str | None:
-            if provider.realm and realm != provider.realm:
-                log.warning(
-                    "challenge of another realm", provider=provider.name, realm=realm, wanted=provider.realm
-                )
-                return None
-            return digest.ha1(username, realm, provider.password, algorithm)
-
-        value = digest.answer(
-            response.headers.get_all(asked), request.method, request.uri_text, username, ha1_for, self.token()
-        )
-        return None if value is None else (answered, value)
+        return None if provider is None else answer_to(provider, request, response, self.token())
 
     def start(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
         """Send a request that has its Via already, in a transaction of its own."""
@@ -482,24 +445,9 @@ class Switch:
                 log.exception("call not revived", call=one.call.id)
 
     def stray_response(self, response: Response, flow: Flow) -> None:
-        """Acknowledge what comes again after its transaction has ended, perhaps with an earlier process.
-
-        A 2xx gets the ACK of its leg (RFC 3261 §13.2.2.4). Any other final response gets one like that of its
-        transaction (§17.1.1.3), so that its sender stops.
-        """
-        if not response.is_final or response.cseq.method != "INVITE" or response.from_tag is None:
-            return
-        if not response.is_success:
-            ack = _ack_for(response)
-            if ack is not None:
-                _send(bytes(ack), flow)
-            return
-        leg = self._legs.get(response.from_tag)
-        if leg is None or leg.sip_call_id != response.call_id:
-            return
-        self.returns.came_by(leg, flow)
-        leg.call.acknowledge_again(leg, response)
-        leg.call.settle()
+        """Take a response that belongs to no transaction."""
+        if response.is_final and response.cseq.method == "INVITE" and response.from_tag is not None:
+            acknowledge_stray(self, self._legs.get(response.from_tag), response, flow)
 
     def is_loop(self, flow: Flow) -> bool:
         """Claim that a flow joins two calls of this switch."""
@@ -510,23 +458,6 @@ class Switch:
         return SwitchSnapshot(
             dict(Counter(call.state.value for call in self.calls.values())), len(self._legs)
         )
-
-
-def _ack_for(response: Response) -> Request | None:
-    """Build the ACK to a failure from that alone: it is matched by its branch, whatever its Request-URI (§17.2.3)."""
-    headers = response.headers
-    pairs = [
-        ("Via", str(response.top_via)),
-        ("Max-Forwards", "70"),
-        ("From", headers.get("From") or ""),
-        ("To", headers.get("To") or ""),
-        ("Call-ID", response.call_id),
-        ("CSeq", f"{response.cseq.number} ACK"),
-    ]
-    try:
-        return Request("ACK", str(response.to.uri), pairs)
-    except ValueError:  # nobody could read it, so its sender has to give up by himself
-        return None
 
 
 def _discard(value: object) -> None:
