@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""CPU per registration and per unscripted call, side by side with Kamailio; with --full the memory of what is held.
+"""CPU per registration, per call and per scripted call, side by side with Kamailio; with --full the memory of what
+is held: bindings, established calls, scripted calls that ring.
 
 Both servers run on loopback at the same time and take turns, round by round, so that whatever else the machine does
 hits both. What counts is the ratio in one run; absolute figures drift from machine to machine and from hour to hour.
+CPU is that of all processes together: the switch, and the workers in which scripts compute.
 Sipwright stores every binding and every call in SQLite before it answers; Kamailio keeps bindings in memory and calls
 nowhere.
 """
@@ -15,6 +17,7 @@ import os
 import platform
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -22,18 +25,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from meter import resident_bytes
-from servers import Kamailio, Server, Sipwright
+from ringing import hold_ringing
+from servers import HERE, Kamailio, Server, Sipwright
 from workloads import Cost, call, calls_held, register, service
 
 SIPWRIGHT_PORT, KAMAILIO_PORT = 5140, 5142
-HELD_BINDINGS, HELD_CALLS = 100_000, 10_000
+HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
+SLOWLY, SCRIPTED = "call, slowly", "scripted call"
 
 
 @dataclass
 class Results:
-    """What was measured: costs by workload and server, and bytes by what is held."""
+    """What was measured: costs by workload and server, microseconds by part of a script, bytes by what is held."""
 
     costs: dict[str, dict[str, list[Cost]]] = field(default_factory=dict)
+    parts: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, float] = field(default_factory=dict)
 
     def add(self, workload: str, server: Server, cost: Cost) -> None:
@@ -46,9 +52,11 @@ class Results:
 
     def ratio(self, workload: str) -> float | None:
         """Return how many times Kamailio's cost ours is."""
-        if "kamailio" not in self.costs[workload]:
-            return None
-        return self.median(workload, "sipwright") / self.median(workload, "kamailio")
+        return None if "kamailio" not in self.costs[workload] else self.times(workload, "kamailio", workload)
+
+    def times(self, workload: str, other_server: str, other_workload: str) -> float:
+        """Return how many times that cost ours is."""
+        return self.median(workload, "sipwright") / self.median(other_workload, other_server)
 
 
 def main() -> None:
@@ -57,12 +65,15 @@ def main() -> None:
     if shutil.which("sipp") is None:
         raise SystemExit("sipp is not installed (Debian package: sip-tester)")
     print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores; "
-          f"{options.rounds} rounds of {options.registrations} registrations and {options.calls} calls")  # fmt: skip
+          f"{options.rounds} rounds of {options.registrations} registrations, {options.calls} calls and "
+          f"{options.scripted_calls} scripted calls")  # fmt: skip
     results = Results()
     compare(options, results)
+    results.parts = parts_of_a_script(options)
     report_costs(results)
     if options.full:
         measure_memory(options, results)
+        measure_ringing(results)
         report_memory(results)
     if options.json:
         print(json.dumps(as_json(results), indent=2))
@@ -84,7 +95,13 @@ def read_options() -> argparse.Namespace:
         "--rate", type=int, default=1_000, help="calls per second; twice as many registrations"
     )
     parser.add_argument(
-        "--full", action="store_true", help="measure memory too: 100,000 bindings, 10,000 calls at once"
+        "--scripted-calls", type=int, default=2_000, help="scripted calls in a round, and as many plain ones"
+    )
+    parser.add_argument("--scripted-rate", type=int, default=400, help="scripted calls per second")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="measure memory too: 100,000 bindings, 10,000 calls at once, 10,000 that ring",
     )
     parser.add_argument("--at-most", type=float, metavar="RATIO", help="fail when a ratio is higher")
     parser.add_argument("--json", action="store_true", help="print JSON as well")
@@ -117,6 +134,20 @@ def play(server: Server, number: int, options: argparse.Namespace, results: Resu
     results.add("registration", server, register(server, users, 2 * options.rate))
     with service(server):
         results.add("call", server, call(server, options.calls, options.rate))
+        if isinstance(server, Sipwright):
+            count, rate = options.scripted_calls, options.scripted_rate
+            results.add(SLOWLY, server, call(server, count, rate))
+            results.add(SCRIPTED, server, call(server, count, rate, "scripted"))
+
+
+def parts_of_a_script(options: argparse.Namespace) -> dict[str, list[float]]:
+    """Measure what scripts cost apart from their calls, in a process of its own."""
+    command = [sys.executable, str(HERE / "scripts.py"), "--json", "--rounds", str(options.rounds)]
+    command += ["--runs", str(options.scripted_calls), "--rate", str(options.scripted_rate)]
+    found: dict[str, list[float]] = json.loads(
+        subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    )
+    return found
 
 
 def report_costs(results: Results) -> None:
@@ -132,6 +163,13 @@ def report_costs(results: Results) -> None:
         ratio = results.ratio(workload)
         if ratio is not None:
             print(f"{workload:<14}{'ratio':<12}{ratio:8.2f}   (aim: at most 1.0)")
+    ratios = [(results.times(SCRIPTED, "sipwright", SLOWLY), "to a plain call at that rate")]
+    if results.ratio("call") is not None:
+        ratios.append((results.times(SCRIPTED, "kamailio", "call"), "to a call through Kamailio"))
+    for ratio, to_what in ratios:
+        print(f"{SCRIPTED:<14}{'ratio':<12}{ratio:8.2f}   ({to_what})")
+    for part, each in results.parts.items():
+        print(f"{part:<14}{'':<12}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
 
 
 def measure_memory(options: argparse.Namespace, results: Results) -> None:
@@ -161,6 +199,16 @@ def measure_memory(options: argparse.Namespace, results: Results) -> None:
         server.close()
 
 
+def measure_ringing(results: Results) -> None:
+    """Let 10,000 scripted calls ring at once."""
+    server = Sipwright(SIPWRIGHT_PORT)
+    try:
+        server.start(0)
+        results.memory |= hold_ringing(server, RINGING_CALLS)
+    finally:
+        server.close()
+
+
 def at_rest(measure: Callable[[], int]) -> int:
     """Measure when the transactions are over: timer J takes 32 s."""
     time.sleep(35)
@@ -181,6 +229,7 @@ def as_json(results: Results) -> dict[str, object]:
             workload: {name: [round(cost.each, 1) for cost in costs] for name, costs in by_server.items()}
             for workload, by_server in results.costs.items()
         },
+        "script_us": {part: [round(cost, 1) for cost in each] for part, each in results.parts.items()},
         "ratio": {workload: results.ratio(workload) for workload in results.costs},
         "memory_bytes": results.memory,
     }

@@ -32,8 +32,7 @@ def cpu_seconds(pid: int) -> float:
     for member in family(pid):
         fields = _stat(member)
         if fields is not None:
-            own, ended = fields[11:13], fields[13:15]
-            ticks += sum(map(int, own)) + (sum(map(int, ended)) if member != pid else 0)
+            ticks += sum(map(int, fields[11:15]))  # its own, and that of its children that have ended
     return ticks / TICK
 
 

@@ -16,6 +16,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 
+SCRIPT = """\
+dial("service@local", ring=180)
+respond(480, "Nobody Answered")
+"""
+"""What the scripted calls run."""
+
 
 class Server:
     """A process with a folder of its own."""
@@ -100,11 +106,14 @@ class Sipwright(Server):
     name = "sipwright"
 
     def start(self, users: int) -> None:
-        """Start it with accounts u0, u1, ... and `service`."""
+        """Start it with accounts u0, u1, ..., `service`, and `scripted`, whose dialplan rings the service."""
         names = [*(f"u{number}" for number in range(users)), "service"]
         accounts = self.folder / "accounts.csv"
-        accounts.write_text("".join(f"{name},secret\n" for name in names))
+        accounts.write_text("".join(f"{name},secret\n" for name in names) + "scripted,secret,,,ring\n")
+        script = self.folder / "ring.py"
+        script.write_text(SCRIPT)
         self._run("init", "--admin", "root", "--password", "very secret")
+        self._run("dialplan", "set", "ring", str(script))
         self._run("account", "import", str(accounts))
         listen = json.dumps([f"{HOST}:{self.port}"])
         self.launch(

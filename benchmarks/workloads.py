@@ -17,7 +17,7 @@ from servers import HERE, HOST, Server, wait
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REGISTERING_PORT, CALLING_PORT, SERVICE_PORT = 5150, 5151, 5152
+REGISTERING_PORT, CALLING_PORT, SERVICE_PORT, WAITING_PORT = 5150, 5151, 5152, 5153
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +51,50 @@ def register(server: Server, users: range, rate: int) -> Cost:
         return _measured(server, len(users), "register", REGISTERING_PORT, options)
 
 
-def call(server: Server, count: int, rate: int) -> Cost:
+def call(server: Server, count: int, rate: int, whom: str = "service") -> Cost:
     """Call the service and hang up at once: INVITE, 180, 200, ACK, BYE, 200, on two legs."""
-    return _measured(server, count, "call", CALLING_PORT, ["-r", str(rate), "-m", str(count), "-l", "5000"])
+    options = ["-s", whom, "-r", str(rate), "-m", str(count), "-l", "5000"]
+    return _measured(server, count, "call", CALLING_PORT, options)
 
 
 @contextmanager
 def calls_held(server: Server, count: int, rate: int, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
     """Set up calls that are all there at once for a while; they are hung up on leaving."""
-    options = ["-r", str(rate), "-m", str(count), "-l", str(count), "-d", str(int(seconds * 1000))]
-    process = subprocess.Popen(_command(server, "call", CALLING_PORT, options), cwd=server.folder, **_SILENT)
-    try:
+    with _caller(server, "call", "service", count, rate, seconds, CALLING_PORT) as process:
         yield process
-    finally:
-        if process.wait(4 * seconds + 60):
-            raise SystemExit("the held calls did not all end well")
 
 
 @contextmanager
-def service(server: Server) -> Iterator[None]:
-    """Register the service at the server, and let it answer calls."""
+def calls_ringing(server: Server, count: int, rate: int, seconds: float) -> Iterator[None]:
+    """Make scripted calls that ring all at once; on leaving, half of them give up and half are answered."""
+    half = count // 2
+    with (
+        _caller(server, "cancel", "scripted", half, rate // 2, seconds, CALLING_PORT),
+        _caller(server, "call", "scripted", count - half, rate // 2, 0.0, WAITING_PORT),
+    ):
+        yield
+
+
+@contextmanager
+def _caller(
+    server: Server, scenario: str, whom: str, count: int, rate: int, seconds: float, port: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Call so often, and let each call last that long."""
+    options = ["-s", whom, "-r", str(rate), "-m", str(count), "-l", str(count)]
+    command = _command(server, scenario, port, [*options, "-d", str(int(seconds * 1000))])
+    process = subprocess.Popen(command, cwd=server.folder, **_SILENT)
+    try:
+        yield process
+    finally:
+        if process.wait(4 * seconds + 300):
+            raise SystemExit(f"the {scenario}s did not all end well")
+
+
+@contextmanager
+def service(server: Server, scenario: str = "answer") -> Iterator[None]:
+    """Register the service at the server, and let it answer calls, or ring."""
     _run(server, "register-callee", SERVICE_PORT, ["-m", "1"])
-    command = ["sipp", "-sf", str(HERE / "answer.xml"), *_at(SERVICE_PORT)]
+    command = ["sipp", "-sf", str(HERE / f"{scenario}.xml"), *_at(SERVICE_PORT)]
     process = subprocess.Popen(command, cwd=server.folder, **_SILENT)
     wait(lambda: _is_taken(SERVICE_PORT), "the service listens")
     try:
@@ -86,7 +108,7 @@ def _measured(server: Server, count: int, scenario: str, port: int, options: lis
     before, started = cpu_seconds(server.pid), time.monotonic()
     _run(server, scenario, port, options)
     elapsed = time.monotonic() - started
-    time.sleep(0.05)  # what was told to the peer first is still being tidied up
+    time.sleep(1.5)  # what the peers have been told is still being tidied up, and written into traces
     return Cost(count, cpu_seconds(server.pid) - before, elapsed)
 
 
