@@ -26,10 +26,10 @@ from dataclasses import dataclass, field
 
 from meter import resident_bytes
 from ringing import hold_ringing
-from servers import HERE, Kamailio, Server, Sipwright
+from servers import FIRST_PORT, HERE, Kamailio, Server, Sipwright
 from workloads import Cost, call, calls_held, register, service
 
-SIPWRIGHT_PORT, KAMAILIO_PORT = 5140, 5142
+SIPWRIGHT_PORT, KAMAILIO_PORT = FIRST_PORT, FIRST_PORT + 2
 HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
 SLOWLY, SCRIPTED = "call, slowly", "scripted call"
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
+FIRST_PORT = int(os.environ.get("BENCH_PORT", "5140"))
+"""Twenty ports from here on are used."""
 
 SCRIPT = """\
 dial("service@local", ring=180)

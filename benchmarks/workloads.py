@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meter import cpu_seconds
-from servers import HERE, HOST, Server, wait
+from servers import FIRST_PORT, HERE, HOST, Server, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REGISTERING_PORT, CALLING_PORT, SERVICE_PORT, WAITING_PORT = 5150, 5151, 5152, 5153
+REGISTERING_PORT, CALLING_PORT, SERVICE_PORT, WAITING_PORT = range(FIRST_PORT + 10, FIRST_PORT + 14)
 
 
 @dataclass(frozen=True, slots=True)
