@@ -202,6 +202,22 @@ class CallHost:
     def __init__(self, call: Call) -> None:
         self._call = call
 
+    def keep(self) -> None:
+        """Store the call with its run."""
+        self._call.changed()
+        self._call.settle()
+
+    def lose(self) -> None:
+        """Refuse a call that the database does not take; whoever asks again is heard again."""
+        call = self._call
+        caller, switch = call.caller, call.switch
+        call.state = CallState.ENDING
+        switch.forget(call)
+        if caller.transaction is not None and caller.invite is not None:
+            later = (("Retry-After", "10"),)
+            response = call.reply(caller.invite, 503, "Storage Unavailable", later, contact=False)
+            caller.transaction.respond(response, switch.clock())
+
     def dial(self, order: Dial) -> None:
         """Ring what the script dialled."""
         call = self._call
@@ -242,6 +258,12 @@ class AfterCall:
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
+
+    def keep(self) -> None:
+        """Do nothing: there is no call to store."""
+
+    def lose(self) -> None:
+        """Do nothing: the caller has gone."""
 
     def dial(self, order: Dial) -> None:
         """Say that there is nobody to ring for."""

@@ -119,6 +119,12 @@ class PretendedCall:
 
     # What the script orders.
 
+    def keep(self) -> None:
+        """Do nothing: there is no database."""
+
+    def lose(self) -> None:
+        """Do nothing: nothing is ever stored here."""
+
     def dial(self, order: Dial) -> None:
         """Ring what the script dialled; after the end of the call there is nobody to ring for."""
         if self.result.status:

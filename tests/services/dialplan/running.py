@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sipwright.services.dialplan import Entry, Execution, ExecutionRow, Executions
+from sipwright.services.dialplan.executions import KEEP_AFTER
 
 
 class Plan(NamedTuple):
@@ -41,11 +42,11 @@ class Rows:
         self.journal: dict[tuple[str, int], Entry] = {}
         self.written: list[str] = []
         self.snapshots: list[bytes] = []
-        self.is_busy = False
+        self.is_busy: bool | Exception = False
 
     def put(self, kind: str, key: Any, row: Any, on_commit: Any = None) -> None:
         if self.is_busy:
-            raise RuntimeError("storage unavailable")
+            raise RuntimeError("storage unavailable") if self.is_busy is True else self.is_busy
         self.written.append(row.state if kind == "execution" else row.function)
         if kind == "execution" and row.snapshot is not None:
             self.snapshots.append(row.snapshot)
@@ -74,12 +75,20 @@ class Host:
     rows: Rows
     asked: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
     stored: list[list[str]] = field(default_factory=list)
+    kept: list[list[str]] = field(default_factory=list)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, wish: Any) -> None:
         self.stored.append(list(self.rows.written))
         self.asked.put_nowait(wish)
 
     dial = respond = finish = hang_up_after = note
+
+    def keep(self) -> None:
+        self.kept.append(list(self.rows.written))
+
+    def lose(self) -> None:
+        self.lost.set()
 
 
 @dataclass
@@ -91,6 +100,7 @@ class World:
     timers: list[tuple[float, Any]]
     inputs: Any
     armed: asyncio.Event = field(default_factory=asyncio.Event)
+    keeper: Any = None
 
     def run(self, source: str) -> Execution:
         return self.executions.run(Plan(source), self.inputs, self.host, call_id="c1", account_id=5)
@@ -108,6 +118,9 @@ class World:
 
     def call_later(self, delay: float, callback: Any, *arguments: Any) -> Any:
         timer = Timer(delay, callback, arguments)
+        if delay == KEEP_AFTER:
+            self.keeper = timer
+            return timer
         self.timers.append(timer)
         self.armed.set()
         return timer

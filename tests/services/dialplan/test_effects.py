@@ -41,7 +41,8 @@ async def test_what_leaves_a_mark_is_stored_before_it_is_done(world, outside):
     world.run('email("a@b.cd", "x", "y")')
     ending = await world.wish()
 
-    assert outside.asked == [("email", "x1", 1, ["start", "running", "email", "waiting"])]
+    assert outside.asked == [("email", "x1", 1, ["start", "email", "waiting"])]
+    assert world.host.kept == [[]]  # in the same turn
     assert ending.status == 480
     assert world.rows.told()[1] == (
         "email",

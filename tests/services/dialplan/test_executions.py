@@ -1,6 +1,5 @@
 """Runs of dialplans from the switch's point of view, and what is written so that another process can go on."""
 
-import pytest
 import structlog
 
 from sipwright.services.dialplan import (
@@ -9,6 +8,7 @@ from sipwright.services.dialplan import (
     ExecutionRow,
     UserLimits,
 )
+from sipwright.sip import Reject
 
 from .running import BUSY, BUSY_LEGS, Host, Outcome, Plan
 
@@ -205,9 +205,52 @@ async def test_when_nothing_can_be_stored_the_caller_gets_a_500(world):
     assert (ending.status, ending.sentence) == (500, "internal error: RuntimeError")
     assert [entry["event"] for entry in logs] == ["execution lost"]
     assert world.executions.snapshot().waiting == 0
-    with pytest.raises(RuntimeError):
-        world.run("x = 1")
+
+
+async def test_a_call_whose_run_finds_no_room_in_the_queue_is_lost_at_once(world):
+    world.run('dial("bob@local")')
+    world.rows.is_busy = Reject(503)
+    await world.host.lost.wait()
+
+    assert world.executions.get("x1") is None
+    assert world.host.asked.empty()
+
+
+async def test_nothing_is_written_before_the_first_effect(world):
+    execution = world.run("respond(486)")
+
+    assert world.rows.written == []
+
+    await world.wish()
+    execution.keep()
+    assert world.rows.written == ["start", "respond", "done"]
+    assert world.host.kept == []
+
+
+async def test_a_run_that_computes_for_long_is_stored_with_its_call(world):
+    world.run("respond(486)")
+    world.keeper.callback()
+    assert world.rows.written == []
+
+    world.keeper.callback()
+    assert world.rows.written == ["start", "running"]
+    assert world.host.kept == [["start", "running"]]
+
+
+async def test_a_run_that_has_no_room_while_it_computes_is_lost_at_once(world):
+    execution = world.run("respond(486)")
+    world.rows.is_busy = Reject(503)
+    execution.keep()
+
+    assert world.host.lost.is_set()
     assert world.executions.snapshot().running == 0
+
+
+async def test_a_clean_stop_stores_what_still_computes(world):
+    world.run("respond(486)")
+    await world.executions.close()
+
+    assert world.row.state == "running"
 
 
 async def test_an_overloaded_sandbox_is_503(world, monkeypatch):
@@ -260,7 +303,7 @@ async def test_another_process_uses_an_answer_that_is_there_already(world):
 
 
 async def test_another_process_starts_what_had_no_effect_yet(world):
-    world.run(SCRIPT)
+    world.run(SCRIPT).keep()
     rows, journal = dict(world.rows.executions), dict(world.rows.journal)
     await world.wish()
     world.rows.executions, world.rows.journal = rows, journal

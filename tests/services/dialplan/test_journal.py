@@ -18,6 +18,7 @@ class Rows:
 def test_an_effect_is_a_row_and_its_result_replaces_it():
     rows = Rows()
     journal = Journal("x", rows)
+    journal.release()
 
     journal.add("start", 1.0, {"a": "\udce9"})
     journal.begin("dial", 2.0, {"target": "a@b"})
@@ -44,3 +45,19 @@ def test_a_journal_goes_on_where_it_was():
         Entry("x", 2, 3.0, "log", '[[1,"a"]]', None),
     ]
     assert Journal("x", rows, entries[:1]).pending is None
+
+
+def test_a_new_journal_is_held_back_until_it_is_released():
+    rows = Rows()
+    journal = Journal("x", rows)
+
+    journal.add("start", 1.0, {})
+    journal.begin("dial", 2.0, {})
+    journal.end({"status": 487})
+    assert rows.rows == {}
+
+    journal.release()
+    assert list(rows.rows.values()) == [
+        Entry("x", 0, 1.0, "start", "{}", None),
+        Entry("x", 1, 2.0, "dial", "{}", '{"status":487}'),
+    ]

@@ -11,7 +11,8 @@
                         OVER <------------------------------+
 
 Stored first, told second: rows go to the writer before the host hears of an effect, in the same turn of the
-event loop, so that they and the host's own rows are one transaction.
+event loop, so that they and the host's own rows are one transaction. Until its first effect a run is nowhere
+but in memory, since nobody has been told anything yet; one that computes for long is kept all the same.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sipwright.sip import ParseError
+from sipwright.sip import ParseError, Reject
 
 from .host import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
 from .journal import Entry, Journal
@@ -60,6 +61,7 @@ class Execution:
         "_executions",
         "_host",
         "_inputs",
+        "_is_kept",
         "_journal",
         "_last",
         "_plan",
@@ -85,6 +87,7 @@ class Execution:
         self._row = row
         self.execution_id = row.id
         self._journal = Journal(row.id, executions.writer, entries)
+        self._is_kept = entries is not None
         self._last: DialResult | None = None
         self._timer: Any = None
         self._waits_for_end = self._reruns = False
@@ -146,12 +149,12 @@ class Execution:
 
     def refuse(self, failed: Failed) -> None:
         """End a run that its owner's budget does not allow; the host hears of it later."""
-        self._save("running", None)
         self._executions.call_later(0.0, self.took, failed)
 
     def _set_out(self, inputs: Inputs, now: float) -> None:
         self._journal.add("start", now, inputs.to_json())
-        self._save("running", None)
+        if self._is_kept:
+            self._save("running", None)
         self._begin(inputs, now)
 
     def _begin(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
@@ -247,12 +250,32 @@ class Execution:
     def _submit(self, job: Job) -> None:
         self._executions.sandbox.submit(job)
 
+    def keep(self) -> None:
+        """Store a run that still computes, and its call: from now on another process can start it again.
+
+        The first response that a caller gets without being told anything is the 100 after 200 ms (RFC 3261 §17.2.1).
+        """
+        if not self._is_kept and self.state is State.RUNNING:
+            try:
+                self._save("running", None)
+            except Reject:
+                self._lose()
+            else:
+                self._host.keep()
+
+    def _lose(self) -> None:
+        self.state = State.OVER
+        self._disarm()
+        self._executions.forget(self)
+        self._host.lose()
+
     # What the sandbox found.
 
     def took(self, step: Step) -> None:
         """Take the next step of the script; while the process ends, some are left for the next one to compute again."""
         if self.state is State.OVER or (self._executions.is_ending and _leaves_a_mark(step)):
             return
+        was_kept = self._is_kept
         try:
             self._take_notes(step.notes)
             match step:
@@ -263,6 +286,9 @@ class Execution:
                 case Failed():
                     self._fail(step)
         except Exception as error:
+            if isinstance(error, Reject) and not was_kept:
+                self._lose()
+                return
             self._executions.log.exception(
                 "execution lost", execution=self.execution_id, call_id=self._row.call_id
             )
@@ -279,6 +305,8 @@ class Execution:
                 continue
             self._write_log(lines, now)
             lines = []
+            if not self._is_kept:
+                self._save("running", None)
             match note:
                 case Respond():
                     self._journal.add("respond", now, note.to_json())
@@ -301,6 +329,8 @@ class Execution:
         function = "dial" if isinstance(order, Dial) else order.function
         self._journal.begin(function, now, {"line": step.line, **order.to_json()})
         self.state = State.WAITING
+        if not self._is_kept and not isinstance(order, Dial):
+            self._host.keep()
         match order:
             case Sleep():
                 self._save("waiting", step.snapshot)
@@ -394,6 +424,9 @@ class Execution:
 
     def _save(self, state: str, snapshot: bytes | None, on_commit: Callable[[], None] | None = None) -> None:
         self._row = self._row._replace(state=state, snapshot=snapshot)
+        if not self._is_kept:
+            self._is_kept = True
+            self._journal.release()
         self._executions.writer.put("execution", self._row.id, self._row, on_commit)
 
 

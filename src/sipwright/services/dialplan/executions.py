@@ -24,6 +24,9 @@ __all__ = ["EffectError", "Effects", "Executions", "ExecutionsSnapshot"]
 
 log = structlog.get_logger(__name__)
 
+KEEP_AFTER = 0.05
+"""Seconds that a new run may compute, once or twice over, before it is stored without having had an effect."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutionsSnapshot:
@@ -100,6 +103,9 @@ class Executions:
         self._in_minute: Counter[int] = Counter()
         self._tasks: dict[asyncio.Task[None], Ask] = {}
         self._live: dict[str, Execution] = {}
+        self._new: list[Execution] = []
+        self._less_new: list[Execution] = []
+        self._keeps = False
         self._started = self._failed = 0
         self.is_ending = False
 
@@ -131,6 +137,10 @@ class Executions:
         refusal = self._refusal(plan.user_id)
         if refusal is None:
             execution.start(inputs)
+            self._new.append(execution)
+            if not self._keeps:
+                self._keeps = True
+                self.call_later(KEEP_AFTER, self._keep)
         else:
             execution.refuse(Failed(Kind.QUOTA, refusal))
         self._started += 1
@@ -154,6 +164,15 @@ class Executions:
     def _add(self, execution: Execution, user_id: int) -> None:
         self._live[execution.execution_id] = execution
         self._running[user_id] += 1
+
+    def _keep(self) -> None:
+        """Store the runs that were new a while ago and have still done nothing that is stored."""
+        for execution in self._less_new:
+            execution.keep()
+        self._less_new, self._new = self._new, []
+        self._keeps = bool(self._less_new)
+        if self._keeps:
+            self.call_later(KEEP_AFTER, self._keep)
 
     def restore(
         self, row: Iterable[Any], entries: Iterable[Iterable[Any]], plan: Plan, host: ScriptHost
@@ -232,7 +251,9 @@ class Executions:
             await asyncio.wait(tasks)
 
     async def close(self) -> None:
-        """Give up what is being done; the journal knows that it had begun."""
+        """Give up what is being done; the journal knows that it had begun, and the database every run."""
+        for execution in (*self._less_new, *self._new):
+            execution.keep()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

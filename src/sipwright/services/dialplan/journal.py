@@ -57,10 +57,14 @@ class Entry(NamedTuple):
 class Journal:
     """Writes the entries of one run."""
 
-    __slots__ = ("_execution_id", "_next", "_writer", "pending")
+    __slots__ = ("_execution_id", "_held", "_next", "_writer", "pending")
 
     def __init__(self, execution_id: str, writer: RowWriter, entries: list[Entry] | None = None) -> None:
-        """Begin a journal, or go on with the entries that are there."""
+        """Begin a journal, or go on with the entries that are there.
+
+        A new one holds its entries back until the first `release`.
+        """
+        self._held: list[Entry] | None = [] if entries is None else None
         self._execution_id = execution_id
         self._writer = writer
         self._next = len(entries) if entries else 0
@@ -90,7 +94,18 @@ class Journal:
             self._put(self.pending._replace(result=_dump(result)))
             self.pending = None
 
+    def release(self) -> None:
+        """Write what was held back, and from now on everything at once."""
+        held, self._held = self._held, None
+        for entry in held or ():
+            self._put(entry)
+
     def _put(self, entry: Entry) -> None:
+        if self._held is not None:
+            if self._held and self._held[-1].sequence == entry.sequence:
+                self._held.pop()
+            self._held.append(entry)
+            return
         self._writer.put("journal", (entry.execution_id, entry.sequence), entry)
 
 

@@ -190,8 +190,9 @@ class Switch:
             if call.script is None:
                 call.reject(Outcome(500, "Dialplan Not Found"))
             else:
-                call.execution_id = call.script.execution_id
-                call.changed()  # a run is never without its call, whatever it waits for
+                call.execution_id = (
+                    call.script.execution_id
+                )  # it has the call stored when it is stored itself
         else:
             self._call_without_script(call, decision)
         call.settle()
