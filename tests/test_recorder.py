@@ -25,7 +25,7 @@ class Rows:
         self.rows[kind, key] = row
 
     def messages(self, call_id):
-        return [message for row in self.rows.values() if row[0] == call_id for message in unpack(row[2])]
+        return [one for row in self.rows.values() for one in unpack(row[2]) if one.call_id == call_id]
 
 
 @dataclass
@@ -222,6 +222,22 @@ def test_what_one_call_may_fill_is_bounded():
         world.say(sip("INFO sip:us SIP/2.0", "a-leg") + b"x" * 20_000)
     world.run(2.0)
     assert len(world.rows.messages("c1")) == 4
+
+
+def test_a_row_is_of_all_calls_and_is_written_before_it_grows_too_big():
+    world = World()
+    for name in ("c1", "c2"):
+        world.begin(name, sip_call_id=name)
+    for name in ("c1", "c2"):
+        world.say(sip("INFO sip:us SIP/2.0", name) + b"x" * 40_000)
+    (row,) = [row for row in world.rows.rows.values() if "c1" in row[0]]
+
+    assert row[:2] == ("c1 c2", 1000.0)
+    assert len(world.rows.messages("c2")) == 2
+
+    for number in range(50):
+        world.begin(f"d{number}", sip_call_id=f"d{number}")
+    assert [len(row[0].split()) for row in world.rows.rows.values()] == [2, 50]
 
 
 def test_a_full_database_costs_the_picture_and_not_the_call():

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from sipwright.store.messages import Message, pack, restart_mark
+from sipwright.store.messages import Heard, pack, restart_mark
 
 CDR = (
     "INSERT INTO cdrs (call_id, leg, direction, from_uri, to_uri, target, dialplan, started_at, rang_at, ended_at,"
@@ -32,7 +32,7 @@ def call(command, tmp_path):
         database.execute("INSERT INTO journal VALUES ('run', 0, 100.001, 'log', '[[1, \"hi\"]]', NULL)")
         database.execute(
             "INSERT INTO messages VALUES ('abc123', 100, ?)",
-            (pack([Message(100.0, "in", "udp/a/b", invite)]),),
+            (pack([Heard("abc123", 100.0, "in", "udp/a/b", invite)]),),
         )
     database.close()
 
@@ -81,7 +81,9 @@ def test_a_call_that_is_not_known_is_an_error(command, call):
 
 def test_a_restart_is_told(command, call):
     with sqlite3.connect(command.folder / "sipwright.db") as database:
-        database.execute("INSERT INTO messages VALUES ('abc123', 101, ?)", (pack([restart_mark(102.5)]),))
+        database.execute(
+            "INSERT INTO messages VALUES ('abc123', 101, ?)", (pack([Heard("abc123", *restart_mark(102.5))]),)
+        )
     database.close()
 
     lines = command.ok("trace", "abc").splitlines()

@@ -8,7 +8,7 @@ import pytest
 
 from sipwright.store import CallRow, CdrRow, ExecutionRow, JournalRow, NotFoundError, Store, StoreError
 from sipwright.store.calltraces import read_call
-from sipwright.store.messages import Message, pack
+from sipwright.store.messages import Heard, pack
 
 SCRIPT = 'dial("bob@local")\n'
 
@@ -29,7 +29,7 @@ async def put_call(store: Store, name: str, sip_call_id: str = "x", started: flo
     }  # fmt: skip
     put("execution", f"run-{name}", ExecutionRow(**execution))
     put("journal", (f"run-{name}", 0), JournalRow(f"run-{name}", 0, 101.0, "log", '[[1,"hi"]]', None))
-    row = (name, started, pack([Message(started, "in", "udp/a/b", b"INVITE")]))
+    row = (name, started, pack([Heard(name, started, "in", "udp/a/b", b"INVITE")]))
     put("messages", row[:2], row)
     await store.writer.drain()
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from sipwright.store import Store
-from sipwright.store.messages import AT_ONCE, Message, forget_old, pack, read, unpack
+from sipwright.store.messages import AT_ONCE, Heard, forget_old, pack, read, unpack
 
 FLOW = "udp/192.0.2.1:5060/192.0.2.9:5060"
 
 
-def message(text: bytes, at: float = 1.0) -> Message:
-    return Message(at, "in", FLOW, text)
+def message(text: bytes, at: float = 1.0, call_id: str = "c1") -> Heard:
+    return Heard(call_id, at, "in", FLOW, text)
 
 
-def put(store: Store, call_id: str, at: float, data: bytes = b"x") -> None:
-    store.writer.put("messages", (call_id, at), (call_id, at, pack([message(data, at)])))
+def put(store: Store, call_ids: str, at: float, data: bytes = b"x") -> None:
+    heard = [message(data, at, call_id) for call_id in call_ids.split()]
+    store.writer.put("messages", (call_ids, at), (call_ids, at, pack(heard)))
 
 
 def test_every_byte_comes_back():
@@ -29,14 +30,28 @@ def test_what_could_be_used_to_guess_a_password_is_left_out():
     assert kept.data.endswith(b'RESPONSE = "...", nc=1\r\n\r\n')
 
 
+def test_what_an_earlier_version_has_packed_is_left_aside():
+    assert unpack(b"\x78\x01...") == []
+
+
 async def test_the_messages_of_a_call_are_read_in_order(store: Store):
-    put(store, "c1", 2.0, b"second")
-    put(store, "c1", 1.0, b"first")
-    put(store, "c2", 1.5, b"other")
+    put(store, "c1 c2", 102.0, b"second")
+    put(store, "c1", 101.0, b"first")
+    put(store, "c11 c2", 101.5, b"other")
     await store.writer.drain()
 
-    found = await store.database.read(lambda connection: read(connection, "c1"))
+    found = await store.database.read(lambda connection: read(connection, "c1", 101.0, None))
     assert [one.data for one in found] == [b"first", b"second"]
+
+
+async def test_only_the_time_of_a_call_is_looked_through(store: Store):
+    """The margin is for the last messages of a call, which may be repeated for 32 s."""
+    for at in (1.0, 100.0, 140.0, 300.0):
+        put(store, "c1", at, b"%d" % at)
+    await store.writer.drain()
+
+    found = await store.database.read(lambda connection: read(connection, "c1", 100.0, 105.0))
+    assert [one.data for one in found] == [b"100", b"140"]
 
 
 async def test_what_is_old_is_forgotten(store: Store):
@@ -56,4 +71,4 @@ async def test_of_too_much_the_oldest_is_forgotten(store: Store):
 
     gone = await forget_old(store, 0.0, 5_000)
     assert 50 < gone < 100
-    assert await store.database.read(lambda connection: read(connection, "c99")) != []
+    assert await store.database.read(lambda connection: read(connection, "c99", 99.0, None)) != []

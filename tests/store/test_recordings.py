@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipwright.store import CdrRow, ExecutionRow, JournalRow, Store
-from sipwright.store.messages import Message, pack
+from sipwright.store.messages import Heard, pack
 from sipwright.store.recordings import read_recordings
 
 
@@ -24,7 +24,7 @@ async def put_run(store: Store, name: str, started: float, state: str = "done", 
     row = (
         f"call-{name}",
         started,
-        pack([Message(started, "in", "f", b"INVITE"), Message(started, "out", "f", b"")]),
+        pack(Heard(f"call-{name}", started, *rest) for rest in (("in", "f", b"INVITE"), ("out", "f", b""))),
     )
     put("messages", row[:2], row)
     await store.writer.drain()

@@ -45,7 +45,7 @@ class CallTrace:
     row: dict[str, Any] | None
     legs: list[dict[str, Any]]
     runs: list[RunTrace]
-    messages: list[messages.Message]
+    messages: list[messages.Message] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
 
     @property
@@ -114,15 +114,19 @@ def _read(connection: Connection, call_id: str) -> CallTrace:
     calls, cdrs = tables.calls.c, tables.cdrs.c
     columns = [column for column in calls if column.name != "document"]
     row = connection.execute(select(*columns).where(calls.id == call_id)).mappings().first()
-    legs = connection.execute(select(*cdrs).where(cdrs.call_id == call_id).order_by(cdrs.leg)).mappings()
-    return CallTrace(
+    query = select(*cdrs).where(cdrs.call_id == call_id).order_by(cdrs.leg)
+    legs = [dict(leg) for leg in connection.execute(query).mappings()]
+    trace = CallTrace(
         call_id,
         None if row is None else dict(row),
-        [dict(leg) for leg in legs],
+        legs,
         _runs(connection, call_id),
-        messages.read(connection, call_id),
-        _others(connection, call_id),
+        others=_others(connection, call_id),
     )
+    ended = [leg["ended_at"] for leg in legs if leg["ended_at"] is not None]
+    until = max(ended) if ended and row is None else None
+    trace.messages.extend(messages.read(connection, call_id, trace.started_at, until))
+    return trace
 
 
 def _others(connection: Connection, call_id: str) -> list[str]:

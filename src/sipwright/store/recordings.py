@@ -81,7 +81,7 @@ def _complete(
         by_call[leg["call_id"]].legs.append(dict(leg))
     if with_messages:
         for call_id, run in by_call.items():
-            run.messages.extend(messages.read(connection, call_id)[:1])
+            run.messages.extend(messages.read(connection, call_id, run.started_at, run.started_at)[:1])
     if depth < _DEEPEST and (inner := _inner_runs(connection, runs)):
         for start in range(0, len(inner), _AT_ONCE):
             _complete(connection, inner[start : start + _AT_ONCE], with_messages=False, depth=depth + 1)

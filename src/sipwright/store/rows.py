@@ -130,7 +130,10 @@ class RegistrationRow(NamedTuple):
 
 
 class MessagesRow(NamedTuple):
-    """Kind ``messages``, key ``(call_id, at)``; ``data`` is what ``messages.pack`` made."""
+    """Kind ``messages``, key ``(call_id, at)``; ``data`` is what ``messages.pack`` made.
+
+    ``call_id`` has the ids of all calls whose messages these are, with blanks between them.
+    """
 
     call_id: str
     at: float

@@ -265,7 +265,7 @@ journal = Table(
     sqlite_with_rowid=False,
 )
 
-# What was said on the wire for a call: each row holds the messages of about a second, packed (messages.py).
+# What was said on the wire for some calls within about a second, packed (messages.py); call_id names all of them.
 messages = Table(
     "messages",
     metadata,
