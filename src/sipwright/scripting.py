@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import structlog
@@ -36,6 +37,7 @@ from sipwright.services.dialplan import (
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
 from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Identity, Outcome, ScriptRun, for_caller
 from sipwright.sip import reason_for
+from sipwright.stack import RandomTokens
 from sipwright.store.entities import Dialplan
 from sipwright.store.rows import ExecutionRow, JournalRow
 from sipwright.store.runs import read_journals, read_plan
@@ -53,6 +55,9 @@ TRANSFER_PLAN = "transfer"
 
 PATIENCE = 5.0
 """For how many seconds a clean stop waits for posts, mails and texts that are on their way."""
+
+SHORT_LEG = 256
+"""Characters of a leg that is read once for all."""
 
 GONE = Outcome(487, "The Call Is Over")
 
@@ -86,7 +91,7 @@ class Scripts:
             store, HttpClient(networks(settings.http_networks)), EnumLookup(), Mailer(mail or MailSettings())
         )
         self.executions = Executions(
-            self._sandbox, store.writer, clock=time.time, effects=self.effects, node=node,
+            self._sandbox, store.writer, clock=time.time, token=RandomTokens(), effects=self.effects, node=node,
             user_limits=self._user_limits,
         )  # fmt: skip
 
@@ -320,6 +325,10 @@ def limits_of(settings: DialplanSettings) -> Limits:
 
 def read_leg(text: str) -> DialLeg:
     """Read one leg of a dial string, as a hunt keeps it."""
+    return _known_leg(text) if len(text) <= SHORT_LEG else _read_leg(text)
+
+
+def _read_leg(text: str) -> DialLeg:
     (leg,) = _legs(parse_dial_string(text, most=MAX_WRITTEN))
     options = leg.options
     target = leg.target
@@ -337,6 +346,9 @@ def read_leg(text: str) -> DialLeg:
         transfer=options.transfer or "pass", redirect=options.redirect or "follow",
         headers=options.headers,
     )  # fmt: skip
+
+
+_known_leg = lru_cache(maxsize=4096)(_read_leg)
 
 
 def _legs(groups: Iterable[Iterable[Leg]]) -> list[Leg]:

@@ -24,6 +24,8 @@ import json
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, Protocol
 
+import orjson
+
 __all__ = ["Entry", "Journal", "RowWriter"]
 
 _AT_ONCE = frozenset({"start", "log", "respond", "hangup", "now", "failed"})
@@ -109,4 +111,13 @@ class Journal:
         self._writer.put("journal", (entry.execution_id, entry.sequence), entry)
 
 
-_dump = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+def _dump(value: Any) -> str:
+    """Write ASCII only, whatever strangers have sent: stored as it is, read back as it was."""
+    try:
+        text = orjson.dumps(value)
+    except TypeError:
+        return _encode(value)
+    return text.decode() if text.isascii() else _encode(value)
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

@@ -146,11 +146,13 @@ class ScriptApi:
         wait: bool = False,
     ) -> Dial:
         """Ring phones; the script goes on only when nobody answered (or, with ``wait``, after the call)."""
-        groups = expand(_groups(target), self.variables)
-        options = _options(
-            LegSpec("", None, limit, mangle, from_name, from_user, from_host, transfer, redirect)
-        )
-        if options != LegOptions():
+        if isinstance(target, str) and "${" not in target:
+            groups = _expanded(target)
+        else:
+            groups = expand(_groups(target), self.variables)
+        said = LegSpec("", None, limit, mangle, from_name, from_user, from_host, transfer, redirect)
+        if said != _NOTHING_SAID:
+            options = _options(said)
             groups = tuple(tuple(_with_defaults(leg, options) for leg in group) for group in groups)
         self._spend_dials(sum(map(len, groups)))
         patience = self._remaining()
@@ -284,6 +286,13 @@ class ScriptApi:
 
 
 _parse = lru_cache(maxsize=2048)(parse_dial_string)
+_NOTHING_SAID = LegSpec("")
+
+
+@lru_cache(maxsize=2048)
+def _expanded(text: str) -> Groups:
+    """Read a dial string without variables."""
+    return expand(parse_dial_string(check.text("target", text)), {})
 
 
 @lru_cache(maxsize=256)

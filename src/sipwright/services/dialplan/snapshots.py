@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
+
 __all__ = ["freeze", "thaw"]
 
 _MARK = b"SW1"
@@ -15,7 +17,10 @@ _MARK = b"SW1"
 
 def freeze(state: list[Any], dump: bytes) -> bytes:
     """Put the two together."""
-    head = json.dumps(state, separators=(",", ":")).encode()
+    try:
+        head = orjson.dumps(state)
+    except TypeError:  # a number, or a text, that no other JSON knows
+        head = json.dumps(state, separators=(",", ":")).encode()
     return b"%s%08x%s%s" % (_MARK, len(head), head, dump)
 
 
