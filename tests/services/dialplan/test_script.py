@@ -1,7 +1,6 @@
 """What can be known about a script before it runs."""
 
 import pytest
-from pydantic_monty import SourceRange
 
 from sipwright.services.dialplan.script import Script, script
 
@@ -31,9 +30,9 @@ def test_headers_and_body_are_heavy(inputs):
 def test_a_position_is_a_line():
     text = Script("x", "é = 1\n\nlog(é)\n")
 
-    assert text.line_of(SourceRange(filename="<python-input-0>", start=8, end=10)) == 3
-    assert text.line_of(SourceRange(filename="<string>", start=8, end=10)) is None
-    assert Script("x", "").line_of(SourceRange(filename="<python-input-0>", start=8, end=10)) is None
+    assert text.line_of("<python-input-0>", 8) == 3
+    assert text.line_of("<string>", 8) is None
+    assert Script("x", "").line_of("<python-input-0>", 8) is None
 
 
 def test_a_script_is_looked_at_once():

@@ -1,9 +1,10 @@
-"""Runs scripts in worker processes: `pydantic-monty`, driven by one thread for each worker.
+"""Runs scripts in worker processes of `pydantic-monty`.
 
-A job is one stretch of a script, from its start or its snapshot to the next order. The synchronous interface
-costs two thirds of the asynchronous one, and keeps everything that a script sends away from the event loop:
-arguments are checked in the worker's thread, and only a finished ``Step`` reaches the loop. Which job runs
-next is decided in the loop: users take turns, and none may hold every worker.
+A job is one stretch of a script, from its start or its snapshot to the next order. It begins as a plain one, in small
+steps in the event loop (``plain.py``). What is not plain is computed by the library, in a thread for each of its
+workers, which keeps everything that such a script sends away from the loop: arguments are checked in that thread,
+and only a finished ``Step`` reaches the loop. Which job runs next is decided in the loop: users take turns, and none
+may hold every worker.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from pydantic_monty import Monty
 
 from .arguments import one_line
 from .limits import Limits, UserLimits
+from .plain import PlainStretch
 from .steps import Failed, Kind, Step
 from .stretch import Job, Stretch
+from .worker import PATIENCE, Worker
 
 __all__ = ["Sandbox", "SandboxSnapshot"]
 
@@ -72,9 +75,12 @@ class Sandbox:
         self._minute = 0
         self._spent: dict[Hashable, float] = {}
         self._workers = workers
+        self._plain_workers = [Worker(self.limits, recycle) for _ in range(workers)]
+        self._plain_busy: set[Worker] = set()
+        self._watches = self._is_closed = False
         self._share = max(1, workers - 1)
         self._pool = Monty(
-            min_processes=workers,
+            min_processes=0,
             max_processes=workers,
             max_checkouts_per_worker=recycle,
             feed_duration_limit_grace=GRACE,
@@ -102,11 +108,13 @@ class Sandbox:
 
     async def close(self) -> None:
         """Stop; what is under way is given up (its snapshot is where it was)."""
-        self._idle = 0
+        self._is_closed = True
         self._waiting.clear()
         self._waiting_count = 0
         for _ in self._threads:
             self._jobs.put(None)
+        for worker in (*self._plain_busy, *self._plain_workers):
+            worker.close()
         await asyncio.to_thread(self._stop_workers)
         self._threads.clear()
 
@@ -144,9 +152,14 @@ class Sandbox:
         return self._waiting_count >= MAX_WAITING or (queue is not None and len(queue) >= MAX_WAITING_OF_ONE)
 
     def _dispatch(self, job: Job) -> None:
+        if self._is_closed:
+            return
         self._idle -= 1
         self._busy[job.owner] += 1
-        self._jobs.put(job)
+        if job.script.is_plain:
+            self._run_plainly(job)
+        else:
+            self._jobs.put(job)
 
     def _finished(self, job: Job, step: Step, seconds: float) -> None:
         self._steps += 1
@@ -180,7 +193,42 @@ class Sandbox:
             self._workers, sum(self._busy.values()), self._waiting_count, self._steps, self._crashes
         )
 
-    # The threads.
+    # Plain scripts, in the loop.
+
+    def _run_plainly(self, job: Job) -> None:
+        worker, begun = self._plain_workers.pop(), time.monotonic()
+        self._plain_busy.add(worker)
+
+        def done(step: Step) -> None:
+            self._set_free(worker)
+            self._finished(job, step, time.monotonic() - begun)
+
+        def unusual() -> None:
+            self._set_free(worker)
+            job.script.surprises += 1
+            self._jobs.put(job)
+
+        PlainStretch(self.limits, job, worker, done, unusual).start()
+        if not self._watches:
+            self._watches = True
+            self._loop.call_later(PATIENCE, self._watch)
+
+    def _set_free(self, worker: Worker) -> None:
+        self._plain_busy.discard(worker)
+        self._plain_workers.append(worker)
+
+    def _watch(self) -> None:
+        """Give up what computes for long: what has been late at two looks, as we may have been busy ourselves."""
+        now = time.monotonic()
+        for worker in [one for one in self._plain_busy if one.deadline is not None and one.deadline < now]:
+            if worker.is_late:
+                worker.give_up()
+            worker.is_late = True
+        self._watches = bool(self._plain_busy)
+        if self._watches:
+            self._loop.call_later(PATIENCE, self._watch)
+
+    # Everything else, in threads.
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -6,17 +6,28 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from pydantic_monty import SourceRange
-
 from .values import Inputs, Request
 
 __all__ = ["Script", "script"]
 
 
+MOST_SURPRISES = 3
+"""After so many a script is left to the library at once."""
+
+
 class Script:
     """The source, with the names it mentions: what a script does not mention need not be sent to a worker."""
 
-    __slots__ = ("_encoded", "has_prelude", "may_rerun", "mentioned", "name", "source")
+    __slots__ = (
+        "_encoded",
+        "has_prelude",
+        "may_rerun",
+        "mentioned",
+        "name",
+        "source",
+        "surprises",
+        "waits_at_once",
+    )
 
     def __init__(self, name: str, source: str) -> None:
         self.name = name
@@ -25,7 +36,16 @@ class Script:
         self._encoded = self.source.encode("utf-8", "replace")
         self.mentioned = _INPUT_NAMES.intersection(_WORD.findall(source))
         self.has_prelude = self.mentioned >= {"req", "headers"} and "sipsorcery" not in self.mentioned
+        # How often it did what a worker for plain scripts does not know.
+        self.surprises = 0 if _SPECIAL.isdisjoint(self.mentioned) else MOST_SURPRISES
+        # The first that it did the last time was to wait: it most likely will again.
+        self.waits_at_once = False
         self.may_rerun = _MAY_RERUN.search(source) is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Claim that a worker for plain scripts most likely suffices."""
+        return self.surprises < MOST_SURPRISES
 
     @property
     def filename(self) -> str:
@@ -49,11 +69,11 @@ class Script:
             given["call"] = inputs.call
         return given
 
-    def line_of(self, position: SourceRange) -> int | None:
+    def line_of(self, filename: str, start: int) -> int | None:
         """Return the line where a call stands; None inside ``exec`` and the like."""
-        if position.filename != self.filename or not self._encoded:
+        if filename != self.filename or not self._encoded:
             return None
-        return self._encoded.count(b"\n", 0, position.start) + 1
+        return self._encoded.count(b"\n", 0, start) + 1
 
 
 @lru_cache(maxsize=1024)
@@ -64,6 +84,9 @@ def script(name: str, source: str) -> Script:
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _INPUT_NAMES = frozenset({"req", "call", "headers", "body", "random", "sipsorcery", "sipwright"})
+_SPECIAL = frozenset({"random", "sipsorcery"})
+"""What no plain script mentions: chance begins with a seed, old names have a module of their own."""
+
 _IMPORT = re.compile(r"(?m)^from sipwright import (?!.*\bas\b)[\w, ]+(?=#|$)")
 _MAY_RERUN = re.compile(r"\brm\s*=|\bredirect\s*=")
 

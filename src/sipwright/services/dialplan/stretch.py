@@ -40,7 +40,7 @@ from .snapshots import freeze, thaw
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
 from .values import Inputs, Raised
 
-__all__ = ["Job", "Stretch"]
+__all__ = ["ENDS", "Job", "Stretch"]
 
 MAX_PRINTED = 262_144
 """Characters of ``print()`` after which a worker is killed: reading them costs us as much as writing them."""
@@ -58,7 +58,7 @@ _MODULE_PREFIX = "sipwright."
 _SLEEPS = frozenset({"time.sleep", "asyncio.sleep"})
 _CLOCKS = frozenset({"time.time", "datetime.now", "date.today"})
 _IMPORTS = frozenset({"import", "import_stubs"})
-_ENDS = frozenset({"exit", "quit"})
+ENDS = frozenset({"exit", "quit"})
 _IMPORTED = frozenset({"sipwright", "sipsorcery"})
 
 
@@ -99,18 +99,16 @@ class Stretch:
         self._worker: int | None = None
         self._printed = 0
         self._unfinished_line = ""
-        self._give_up_at = time.monotonic() + limits.seconds + PATIENCE
-        self._handled_at = time.thread_time() + MAX_HANDLING
+        self._give_up_at = self._handled_at = 0.0
 
     def run(self, pool: Monty) -> Step:
         """Compute until the script waits or is over."""
-        if len(self._script.source) > self._limits.source:
-            return self._failed(Kind.BUDGET, f"the script is longer than {self._limits.source} characters")
-        try:
-            dump = self._prepare()
-        except ValueError as error:
-            return self._failed(Kind.SNAPSHOT, f"the script cannot go on: {error}")
+        dump = self._prepare()
+        if isinstance(dump, Failed):
+            return dump
         limits = self._limits
+        self._give_up_at = time.monotonic() + limits.seconds + PATIENCE
+        self._handled_at = time.thread_time() + MAX_HANDLING
         try:
             with pool.checkout(
                 script_name=self._script.name,
@@ -128,17 +126,25 @@ class Stretch:
         except (MontyCrashedError, MontyRuntimeError, MontySyntaxError) as error:
             return self._explain(error)
         except BudgetExceeded as error:
-            line = "" if self._line is None else f"line {self._line}: "
-            return self._failed(Kind.BUDGET, f"{line}{error}")
+            return self._exceeded(error)
 
-    def _prepare(self) -> bytes:
+    def _exceeded(self, error: BudgetExceeded) -> Failed:
+        line = "" if self._line is None else f"line {self._line}: "
+        return self._failed(Kind.BUDGET, f"{line}{error}")
+
+    def _prepare(self) -> bytes | Failed:
         """Make the script's functions as they stood; return the interpreter's own dump, if there is one."""
+        if len(self._script.source) > self._limits.source:
+            return self._failed(Kind.BUDGET, f"the script is longer than {self._limits.source} characters")
         if self._inputs is not None:
             self._api = ScriptApi.starting(self._limits, self._inputs, self._clock)
             self._api.moment = self._at
             return b""
-        state, dump = thaw(self._snapshot)
-        self._api = ScriptApi.from_state(self._limits, state, self._clock)
+        try:
+            state, dump = thaw(self._snapshot)
+            self._api = ScriptApi.from_state(self._limits, state, self._clock)
+        except ValueError as error:
+            return self._failed(Kind.SNAPSHOT, f"the script cannot go on: {error}")
         self._api.moment = self._at
         self._api.hear(self._answer)
         return dump
@@ -207,7 +213,7 @@ class Stretch:
             if name not in _SLEEPS:
                 return snapshot.resume_not_handled()
             name = "sleep"
-        elif name in _ENDS:
+        elif name in ENDS:
             return Finished(None, None, self._notes)
         function = FUNCTIONS.get(name)
         if function is None:
@@ -239,7 +245,7 @@ class Stretch:
     def _apply(
         self, name: str, function: Callable[..., Any], snapshot: FunctionSnapshot
     ) -> SyncSnapshot | Step:
-        self._line = self._script.line_of(snapshot.position) or self._line
+        self._line = self._script.line_of(snapshot.position.filename, snapshot.position.start) or self._line
         try:
             reply = function(self._api, *snapshot.args, **snapshot.kwargs)
         except ValueError as error:
@@ -266,8 +272,11 @@ class Stretch:
         return snapshot.resume({"return_value": reply})
 
     def _wait(self, order: Dial | Sleep | Ask, snapshot: FunctionSnapshot) -> Step:
+        return self._put_away(order, snapshot.dump())
+
+    def _put_away(self, order: Dial | Sleep | Ask, dump: bytes) -> Waiting:
         self._end_print()
-        frozen = freeze(self._api.to_state(), snapshot.dump())
+        frozen = freeze(self._api.to_state(), dump)
         if len(frozen) > self._limits.snapshot:
             raise BudgetExceeded(
                 f"the script holds more than {self._limits.snapshot // 1024} kB while it waits"

@@ -1,0 +1,230 @@
+"""A worker process of the sandbox for plain scripts, spoken to from the event loop.
+
+The library is made for everything that a script may do: it takes a turn for each step, and threads of its own and of
+ours. A plain script (it calls our functions with short values, and comes to its end) needs one turn to its first wait,
+and no thread. Whatever else happens raises ``Unusual``. The limits are those of the library, in the same process, and
+nothing that it says is read before it is known to be short: it cannot hold up the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_monty import __version__
+from pydantic_monty._binary import find_monty_binary
+
+from . import wire
+from .limits import Limits
+from .wire import Called, Ended, Unusual
+
+__all__ = ["Event", "Unusual", "Worker"]
+
+Event = Called | Ended
+
+PATIENCE = 0.25
+"""Seconds for a turn; who computes for longer is not plain."""
+
+MAX_EVENT = 2_048
+"""Bytes of a call with its arguments."""
+
+MAX_REQUEST = 49_152
+"""Bytes that are sent at once: what a pipe takes without waiting (64 kB), with room to spare."""
+
+MAX_DUMP = 49_152
+"""Bytes of what a script is; more is left to the library."""
+
+
+class Worker:
+    """One process, which serves one script after the other; it is started when it is needed."""
+
+    def __init__(self, limits: Limits, recycle: int = 1000) -> None:
+        """Prepare; after ``recycle`` scripts the process is replaced."""
+        self._limits = limits
+        self._recycle = recycle
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ahead = b""
+        self._served = 0
+        self._buffer = b""
+        self._yeses = 0
+        self._dumps = False
+        self._event: Event | None = None
+        self._then: Callable[[Event], None] | None = None
+        self._then_dumped: Callable[[bytes], None] | None = None
+        self._given_up: Callable[[], None]
+        self._is_taken = False
+        self.deadline: float | None = None
+        """When the turn that is under way is to be over (monotonic)."""
+        self.is_late = False
+        """It was not over when it was looked at."""
+        self.calls = 0
+        """How many calls of the script have been answered."""
+        self.dumped: bytes | None = None
+        """Everything that the script is where it waits now, if that is known."""
+
+    @property
+    def pid(self) -> int | None:
+        """Name the process, if there is one."""
+        return None if self._process is None else self._process.pid
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        self.deadline = self._then = self._then_dumped = self._event = None
+        self._is_taken = False
+        if process is not None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            asyncio.get_running_loop().remove_reader(self._out)
+            process.kill()
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
+
+    def begin(self, name: str, given_up: Callable[[], None], *, dumps: bool = False) -> None:
+        """Begin with a script; the process hears of it together with its text.
+
+        Args:
+            name: Its name.
+            given_up: Called when it turns out to be unusual.
+            dumps: Ask for the dump at its first call together with that: it saves a turn if that is where it waits.
+        """
+        if self._process is None or self._served >= self._recycle:
+            self.close()
+            self._start()
+        self._given_up, self._is_taken = given_up, True
+        limits = self._limits
+        self._ahead = wire.configure(
+            name, __version__, seconds=limits.seconds, memory=limits.memory, recursion=limits.recursion,
+            suspensions=limits.suspensions,
+        )  # fmt: skip
+        self._yeses = 1
+        if self._served:
+            self._ahead = wire.reset + self._ahead
+            self._yeses = 2
+        self._served += 1
+        self.calls = 0
+        self._dumps, self.dumped = dumps, None
+
+    def _start(self) -> None:
+        self._process = process = subprocess.Popen(
+            [find_monty_binary(), "subprocess"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, bufsize=0, env={},
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._in, self._out = process.stdin.fileno(), process.stdout.fileno()
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+        asyncio.get_running_loop().add_reader(self._out, self._readable)
+        self._served, self._buffer = 0, b""
+
+    # Turns: each ends with a call of `then`, or of what `begin` was given.
+
+    def feed(self, code: str, inputs: dict[str, Any], then: Callable[[Event], None]) -> None:
+        """Run a script until it calls us or is over."""
+        self._turn(wire.feed(code, inputs), then)
+
+    def load(self, state: bytes, then: Callable[[Event], None]) -> None:
+        """Be where a dump was made."""
+        self._turn(wire.load(state), then)
+
+    def resume(self, call_id: int, value: Any, then: Callable[[Event], None]) -> None:
+        """Go on with the value of a call."""
+        self.calls += 1
+        self.dumped = None
+        if self.calls > self._limits.suspensions:
+            raise Unusual("too many calls")
+        self._turn(wire.resume(call_id, value), then)
+
+    def dump(self, then: Callable[[bytes], None]) -> None:
+        """Get everything that the script is."""
+        self._then_dumped = then
+        self._send(wire.dump)
+
+    def _turn(self, request: bytes, then: Callable[[Event], None]) -> None:
+        self._then = then
+        if self._dumps:
+            request += wire.dump
+        ahead, self._ahead = self._ahead, b""
+        self._send(ahead + request)
+
+    def _send(self, data: bytes) -> None:
+        if len(data) > MAX_REQUEST:
+            raise Unusual("much to send")
+        self.deadline, self.is_late = time.monotonic() + PATIENCE, False
+        try:
+            if os.write(self._in, data) < len(data):
+                raise Unusual("a process that does not read")
+        except OSError as error:
+            raise Unusual(str(error)) from None
+
+    def give_up(self) -> None:
+        """Leave the script to the library."""
+        self.close()
+        self._given_up()
+
+    def end(self) -> None:
+        """Be done with a script."""
+        self._is_taken = False
+
+    def _readable(self) -> None:
+        try:
+            more = os.read(self._out, 65_536)
+            if not more or self.deadline is None:
+                raise Unusual("the process has ended, or speaks unasked")
+            self._buffer += more
+            self._take()
+        except Exception:  # a root: the library computes it again, and then says what was wrong
+            if self._is_taken:
+                self.give_up()
+            else:
+                self.close()
+
+    def _take(self) -> None:
+        """Take what is complete; the last of it ends the turn."""
+        while (data := self._frame()) is not None:
+            if self._yeses:
+                if wire.read_event(data) is not None:
+                    raise Unusual("no yes")
+                self._yeses -= 1
+            elif self._then is not None and self._event is None:
+                event = wire.read_event(data)
+                if event is None:
+                    raise Unusual("a yes to nothing")
+                if self._dumps:
+                    self._event = event
+                else:
+                    self._over(event)
+            elif self._event is not None:
+                self._dumps, self.dumped = False, wire.read_dump(data)
+                event, self._event = self._event, None
+                self._over(event)
+            else:
+                then, self._then_dumped = self._then_dumped, None
+                self.deadline = None
+                assert then is not None
+                then(wire.read_dump(data))
+
+    def _over(self, event: Event) -> None:
+        then, self._then = self._then, None
+        self.deadline = None
+        assert then is not None
+        then(event)
+
+    def _frame(self) -> bytes | None:
+        buffer = self._buffer
+        if len(buffer) < 4:
+            return None
+        length = 4 + int.from_bytes(buffer[:4], "little")
+        is_dump = self._event is not None or self._then is None
+        if length > (MAX_DUMP if is_dump else MAX_EVENT):
+            raise Unusual("a long message")
+        if len(buffer) < length:
+            return None
+        self._buffer = buffer[length:]
+        return buffer[4:length]

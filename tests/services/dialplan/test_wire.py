@@ -1,0 +1,81 @@
+"""The protocol of workers, against the bytes that a worker of pydantic-monty 1.4 takes and sends."""
+
+from collections import namedtuple
+
+import pytest
+
+from sipwright.services.dialplan.wire import Called, Ended, Unusual, feed, read_dump, read_event, resume
+
+Given = namedtuple(
+    "LegSpec",
+    "target delay limit mangle from_name from_user from_host transfer redirect",
+    defaults=[None] * 5,
+)
+STAMPS = b"\xa0\x01\x24\xb0\x01\xe8\x07\xc0\x01\x24\xc8\x01\x80\x89\x7a"
+CALL = (
+    b"\x12\x7e\n\x01f\x12\x04\x04\x07\n\x0b\x1a\x04\x08\x0c\x10\r:W\x08\x0e\x12\x03B\x01a\x12\x02(\x02\x12\x02(\x04"
+    b"\x12\x02\x12\x00\x12\x0cr\n\n\x02\x10\x01\n\x04\x08\x02\x10\x03\x12\x02(\x02\x12\x02(\x04\x12\x06b\x04\n\x02"
+    b"\x05\x06\x12\t9\x00\x00\x00\x00\x00\x00\xf8?\x12\x02 \x01\x12\x06Z\x04\n\x02\x08\t\x12\x04B\x02\xc3\xa9\x12\x03B"
+    b"\x01b\x12\x02\x12\x00B\x14\n\x10<python-input-0>\x18." + STAMPS
+)
+
+
+def test_a_call_is_read_with_all_that_it_was_given():
+    args = ({"a": 1, 2: None}, (1, 2), [1.5, True], "\xe9")
+
+    assert read_event(CALL) == Called("f", args, {"b": None}, 0, "<python-input-0>", 0)
+
+
+def test_a_yes_and_an_end_are_read():
+    assert read_event(b"\x52\x00") is None
+    assert read_event(b"2\x08\x12\x06\x08\x01\x12\x02\x12\x00" + STAMPS) == Ended()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"\n\x08\n\x06\x08\x01\x12\x02x\n",  # it printed
+        b":\x02\n\x00" + STAMPS,  # it failed
+        b'"\x05\n\x03leg' + STAMPS,  # it asks for a name
+        b"\x12\x05\n\x01f2\x00" + STAMPS,  # a method of an object of ours
+        b"\x12\x12\n\x01f\x12\x01\x00:\x0a\x08\x01\x12\x06\x9a\x01\x03\x08\xe4\x0f" + STAMPS,  # a date
+        b"\x12\x05\n\x09f",  # cut off
+        b"\x13",
+        b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+    ],
+)
+def test_everything_else_is_unusual(event):
+    with pytest.raises(Unusual):
+        read_event(event)
+
+
+def test_a_value_is_written_as_the_library_writes_it():
+    value = Given("a", {"k": [1, (2,)], "z": None}, -3, 1e3)
+
+    assert resume(0, value) == (
+        b'\xd4\x00\x00\x00"\xd1\x01\x12\x02\x08\x10\x1a\xca\x01\x08\x11\x12\x03B\x01a\x12\x03B\x01k\x12\x02(\x02\x12\x02'
+        b"(\x04\x12\x05b\x03\n\x01\x03\x12\x06Z\x04\n\x02\x02\x04\x12\x03B\x01z\x12\x02\x12\x00\x12\x0er\x0c\n\x04\x08"
+        b"\x01\x10\x05\n\x04\x08\x06\x10\x07\x12\x02(\x05\x12\t9\x00\x00\x00\x00\x00@\x8f@\x12\x02\x12\x00\x12\x02\x12\x00"
+        b"\x12\x02\x12\x00\x12\x02\x12\x00\x12\x02\x12\x00\x12ijg\n\x07LegSpec\x12\x06target\x12\x05delay\x12\x05limit"
+        b"\x12\x06mangle\x12\tfrom_name\x12\tfrom_user\x12\tfrom_host\x12\x08transfer\x12\x08redirect\x1a\t\x00\x08\t\n\x0b"
+        b"\x0c\r\x0e\x0f"
+    )
+
+
+def test_a_script_is_sent_with_its_names():
+    assert feed("x=1", {}) == b"\x0c\x00\x00\x00\x1a\n\n\x03x=1\x1a\x00*\x01/"
+    assert feed("a", {"b": 1, "c": True})[4:] == (
+        b"\x1a\x1e\n\x01a\x12\x03\n\x01b\x12\x05\n\x01c\x10\x01\x1a\n\x08\x02\x12\x02(\x02\x12\x02 \x01*\x01/"
+    )
+
+
+@pytest.mark.parametrize("value", [object(), 1 << 63, {"a": b"bytes"}])
+def test_a_value_that_no_plain_script_is_given_is_unusual(value):
+    with pytest.raises(Unusual):
+        resume(1, value)
+
+
+def test_a_dump_is_taken_out_of_its_answer():
+    assert read_dump(b"J\x05\n\x03abc") == b"abc"
+    with pytest.raises(Unusual):
+        read_dump(b"\x52\x00" + STAMPS)

@@ -1,0 +1,172 @@
+"""Workers for plain scripts: they find what the library finds, and leave to it what they do not know."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from sipwright.services.dialplan import Dial, DialResult, LegResult, Limits
+from sipwright.services.dialplan.plain import PlainStretch
+from sipwright.services.dialplan.script import script
+from sipwright.services.dialplan.snapshots import freeze
+from sipwright.services.dialplan.steps import Finished, Kind, Waiting
+from sipwright.services.dialplan.stretch import Job, Stretch
+from sipwright.services.dialplan.worker import Unusual, Worker
+
+
+@pytest.fixture
+async def worker():
+    worker = Worker(Limits(), recycle=3)
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def plainly(worker, inputs):
+    """Run a script from its start, or on from a snapshot."""
+
+    def run(source, snapshot=b"", answer=None, limits=None):
+        text = script("out", source)
+        future = asyncio.get_running_loop().create_future()
+        start = None if snapshot else text.needed(inputs)
+        job = Job(text, 1, future.set_result, 1000.0, "seed", start, snapshot, answer)
+        unusual = partial(future.set_exception, Unusual())
+        stretch = PlainStretch(limits or Limits(), job, worker, future.set_result, unusual)
+        stretch.start()
+        return future
+
+    return run
+
+
+@pytest.fixture
+def as_the_library(pool, inputs):
+    def run(source, snapshot=b"", answer=None):
+        text = script("out", source)
+        start = None if snapshot else text.needed(inputs)
+        return Stretch(Limits(), Job(text, 1, print, 1000.0, "seed", start, snapshot, answer)).run(pool)
+
+    return run
+
+
+def timeless(order):
+    return replace(order, patience=0.0) if isinstance(order, Dial) else order
+
+
+PLAIN = [
+    'respond(486, "Busy Here")',
+    'log(req.user, call.active)\ndial(f"{req.user}@local")',
+    'dial([leg("a@local", delay=2), "b@local"], ring=5)',
+    'log(req.headers["x-colour"], req.headers.get("none"))\nsleep(3)',
+    'hangup_after(60)\nprogress(183)\nlog({"a": [1, (2.5, None)]}, "\u00e9")\ndial("a@local", headers={"X-A": "b"})',
+    "x = [n for n in range(10)]",
+    'redirect("c@example.org")',
+    'log(e164("012345678", region="IE"))\nexit()',
+]
+
+
+@pytest.mark.parametrize("source", PLAIN)
+async def test_a_plain_script_does_what_it_does_in_the_library(plainly, as_the_library, source):
+    expected = as_the_library(source)
+
+    for _ in range(3):  # the second time the dump may come unasked
+        found = await plainly(source)
+        if isinstance(expected, Waiting):
+            assert (timeless(found.order), found.line) == (timeless(expected.order), expected.line)
+        else:
+            assert found == expected
+        assert found.notes == expected.notes
+
+
+async def test_a_dump_of_either_is_loaded_by_the_other(plainly, as_the_library):
+    source = 'a = dial("a@local")\nb = dial("b@local")\nrespond(a.status + b.status - 486, b.legs[0].reason)'
+    busy = DialResult(False, 486, "Busy Here", [LegResult("a@local", 486, "Busy Here", 1.0)], 1.0)
+    first = await plainly(source)
+    second = as_the_library(source, first.snapshot, busy)
+    last = await plainly(source, second.snapshot, busy)
+
+    assert isinstance(last, Finished)
+    assert (last.response.status, last.response.reason) == (486, "Busy Here")
+    assert last == as_the_library(source, second.snapshot, busy)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'print("x")', "1 / 0", "x = (", 'store.get("a")', "log(now())", "import time\nlog(time.time())", "ring = dial",
+        'dial("a@b", nonsense=1)', 'dial("@@@")', "from time import sleep\nsleep(3)",
+    ],
+)  # fmt: skip
+async def test_what_is_not_plain_is_left_to_the_library(plainly, source):
+    with pytest.raises(Unusual):
+        await plainly(source)
+
+    assert (await plainly("respond(486)")).response.status == 486
+
+
+async def test_a_worker_knows_until_when_it_may_compute(plainly, worker):
+    future = plainly("while True:\n    pass")
+    assert worker.deadline is not None
+
+    worker.give_up()
+    with pytest.raises(Unusual):
+        await future
+    assert worker.pid is None
+
+
+async def test_what_holds_much_is_left_to_the_library(plainly):
+    with pytest.raises(Unusual):
+        await plainly('x = "x" * 80_000\nlog(x)')
+    with pytest.raises(Unusual):
+        await plainly('x = [str(n) for n in range(200_000)]\ndial("a@local")')
+
+
+async def test_budgets_are_kept(plainly):
+    calls = "for n in range(2000):\n    log(n)"
+    with pytest.raises(Unusual):
+        await plainly(calls)
+
+    failed = await plainly("dial('a@local')", limits=Limits(dials=0))
+    assert failed.kind is Kind.BUDGET
+
+
+async def test_a_worker_that_has_ended_is_replaced(plainly, worker):
+    await plainly("respond(486)")
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(Unusual):
+        await plainly("respond(486)")
+
+    assert (await plainly("respond(487)")).response.status == 487
+
+
+async def test_a_worker_is_replaced_after_so_many_scripts(plainly, worker):
+    pids = set()
+    for _ in range(7):
+        await plainly("respond(486)")
+        pids.add(worker.pid)
+
+    assert len(pids) == 3
+
+
+async def test_a_snapshot_that_nobody_can_read_is_unusual(plainly):
+    with pytest.raises(Unusual):
+        await plainly("respond(486)", freeze([{}, 1300.0, 0, 0, 0, {}, {}, "", []], b"garbage"))
+
+
+async def test_the_first_call_of_a_script_that_waits_at_once_brings_its_dump(plainly):
+    text = script("out", 'dial("waits@local")')
+    assert not text.waits_at_once
+
+    await plainly(text.source)
+    assert text.waits_at_once
+    assert isinstance((await plainly(text.source)).order, Dial)
+
+
+async def test_a_script_that_needs_a_seed_or_old_names_is_left_to_the_library_at_once():
+    sources = ("import random\nlog(random.random())", "from sipsorcery import sys", "respond(486)")
+
+    assert [script("out", source).is_plain for source in sources] == [False, False, True]
