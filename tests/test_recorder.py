@@ -10,7 +10,7 @@ from services.switch.conftest import SDP, Bench
 from sipwright.preludes import Preludes
 from sipwright.recorder import Recorder
 from sipwright.sip import Reject
-from sipwright.store.messages import unpack
+from sipwright.store.messages import Message, unpack
 from sipwright.transport.tap import Tap
 
 
@@ -25,7 +25,8 @@ class Rows:
         self.rows[kind, key] = row
 
     def messages(self, call_id):
-        return [one for row in self.rows.values() for one in unpack(row[2]) if one.call_id == call_id]
+        heard = [one for row in self.rows.values() for one in unpack(row[2]) if one.call_id == call_id]
+        return [Message(one.at, one.direction, one.flow, one.data) for one in heard]
 
 
 @dataclass

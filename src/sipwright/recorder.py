@@ -20,7 +20,7 @@ from sipwright.preludes import Preludes
 from sipwright.services.switch import Call, Leg
 from sipwright.sip import Reject
 from sipwright.stack import Incoming
-from sipwright.store.messages import Heard, pack, restart_mark
+from sipwright.store.messages import pack, restart_mark
 from sipwright.transport import Flow
 from sipwright.transport.tap import Tap
 
@@ -104,7 +104,7 @@ class Recorder:
         self._most_messages = most_messages
         self._recordings: dict[str, Recording] = {}
         self._by_sip_call_id: dict[bytes, tuple[Recording, ...]] = {}
-        self._heard: list[Heard] = []
+        self._heard: list[tuple[str, float, str, str, bytes]] = []
         self._heard_from = 0.0
         self._size = 0
         self._calls: dict[str, None] = {}
@@ -200,8 +200,9 @@ class Recorder:
         recording.room -= size
         if not self._heard:
             self._heard_from = self._clock()
-        self._heard.append(Heard(recording.call_id, at, direction, flow, data))
-        self._calls[recording.call_id] = None
+        call_id = recording.call_id
+        self._heard.append((call_id, at, direction, flow, data))
+        self._calls[call_id] = None
         self._size += size
         if self._size >= ROW_BYTES or len(self._calls) >= ROW_CALLS:
             self._write()

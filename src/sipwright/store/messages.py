@@ -62,8 +62,8 @@ class Heard(NamedTuple):
     data: bytes
 
 
-def pack(heard: Iterable[Heard]) -> bytes:
-    """Make the ``data`` of a row: each message below a line that says whose it is and how long."""
+def pack(heard: Iterable[tuple[str, float, str, str, bytes]]) -> bytes:
+    """Make the ``data`` of a row: of each ``Heard`` (or a tuple like it) a line that says the rest, and its message."""
     parts: list[bytes] = []
     for call_id, at, direction, flow, data in heard:
         if b"response" in data.lower():

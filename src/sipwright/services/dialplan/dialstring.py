@@ -119,9 +119,14 @@ class LegOptions:
     headers: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
+        if self == _NOTHING_SAID:
+            return ""
         said = [(option.name, getattr(self, option.name)) for option in fields(self)[:-1]]
         said += [("header", f"{name}: {value}") for name, value in self.headers]
         return ",".join(f"{key}={_format_value(value)}" for key, value in said if value is not None)
+
+
+_NOTHING_SAID = LegOptions()
 
 
 @dataclass(frozen=True, slots=True)
