@@ -30,12 +30,14 @@ from sipwright.services.dialplan import (
     Limits,
     Respond,
     Sandbox,
+    UserLimits,
 )
 from sipwright.store.crypto import create_key_file
 from sipwright.store.entities import Dialplan
 from sipwright.store.store import Store
 
 DIALLED = 'dial("service@local", ring=20)\nrespond(480, "Nobody Answered")\n'
+NO_LIMITS = UserLimits(runs=10**6, runs_per_minute=10**6, seconds_per_minute=3600.0)
 SCRIPTS = {"refuse": 'respond(486, "Busy Here")\n', "ring": DIALLED, "go on": DIALLED}
 INPUTS = Inputs.of(
     Call("c1", "in", "service", "root", "ring", 1), method="INVITE", uri="sip:service@127.0.0.1:5060",
@@ -77,6 +79,10 @@ class Host:
         else:
             self.execution.nobody_answered(Outcome(), [Outcome()])
 
+    def lose(self) -> None:
+        """Fail: the database takes everything here."""
+        raise AssertionError
+
     def respond(self, response: Respond) -> None:
         """Hear a provisional response."""
 
@@ -94,7 +100,7 @@ class Bench:
 
     def __init__(self, sandbox: Sandbox, store: Store) -> None:
         self._writer = store.writer
-        self.executions = Executions(sandbox, store.writer, node="node1")
+        self.executions = Executions(sandbox, store.writer, node="node1", user_limits=lambda user: NO_LIMITS)
         self._count = self._missing = 0
         self._done = asyncio.Event()
 
@@ -143,7 +149,7 @@ async def measure(rounds: int, count: int, rate: int) -> dict[str, list[float]]:
         key = Path(folder) / "key"
         create_key_file(key)
         store = await Store.open(f"sqlite:///{folder}/bench.db", key)
-        sandbox = Sandbox(Limits(), workers=2)
+        sandbox = Sandbox(Limits(), workers=2, owner_seconds=lambda owner: NO_LIMITS.seconds_per_minute)
         await sandbox.start()
         bench = Bench(sandbox, store)
         for _ in range(rounds):
