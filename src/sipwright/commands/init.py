@@ -153,7 +153,7 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # accounts_in_memory = 250000     # beyond that, accounts are loaded when they are needed
 
 [dialplan]
-# workers = 2                     # processes that run scripts
+# workers = 2                     # processes that run plain scripts, and at most as many for all others
 # seconds = 2.0                   # of computing, for one run of a script
 # memory = 67108864               # bytes, for one run of a script
 # dials = 20                      # calls of dial() in one run
