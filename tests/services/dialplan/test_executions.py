@@ -1,5 +1,6 @@
 """Runs of dialplans from the switch's point of view, and what is written so that another process can go on."""
 
+import pytest
 import structlog
 
 from sipwright.services.dialplan import (
