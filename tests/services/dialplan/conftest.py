@@ -64,7 +64,7 @@ def run(pool: Monty, inputs: Inputs) -> Callable[..., Step]:
 
 @pytest.fixture
 async def world(inputs) -> AsyncIterator[World]:
-    box = Sandbox(Limits(seconds=0.2), workers=1)
+    box = Sandbox(Limits(seconds=1.0), workers=1)
     await box.start()
     rows, now = Rows(), [1000.0]
     world = World(None, rows, Host(rows), now, [], inputs)  # type: ignore[arg-type]

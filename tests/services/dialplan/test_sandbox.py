@@ -1,6 +1,7 @@
 """The queue before the workers: users take turns, nobody holds every worker, a crash costs one run."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -140,3 +141,11 @@ async def test_an_owner_who_has_computed_long_enough_waits_for_the_next_minute(i
         "this user's limit is reached: dialplans compute for 0.0001 s within a minute",
     )
     assert isinstance(other, Finished)
+
+
+async def test_scripts_run_where_the_library_keeps_its_program_elsewhere(two, inputs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydantic_monty._binary", None)
+
+    step = await submit(two, "dial('bob@local')", inputs)
+
+    assert isinstance(step, Waiting)

@@ -45,8 +45,11 @@ __all__ = ["ENDS", "Job", "Stretch"]
 MAX_PRINTED = 262_144
 """Characters of ``print()`` after which a worker is killed: reading them costs us as much as writing them."""
 
-MAX_HANDLING = 0.2
-"""Seconds that our own thread may compute for a stretch: taking over a big argument holds up the whole process."""
+MAX_HANDLING = 0.5
+"""Seconds that our own thread may compute for a stretch: taking over a big argument holds up the whole process.
+
+A look through all memory by the garbage collector may be among them, and is not the script's fault.
+"""
 
 PATIENCE = 5.0
 """Seconds that a stretch may take beyond its computing time, moving its values between the processes."""

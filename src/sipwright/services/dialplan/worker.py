@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import Any
 
 from pydantic_monty import __version__
-from pydantic_monty._binary import find_monty_binary
 
 from . import wire
 from .limits import Limits
@@ -111,6 +110,9 @@ class Worker:
         self._dumps, self.dumped = dumps, None
 
     def _start(self) -> None:
+        # Not a public name: where a later release has it elsewhere, every script goes to the library.
+        from pydantic_monty._binary import find_monty_binary
+
         self._process = process = subprocess.Popen(
             [find_monty_binary(), "subprocess"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, bufsize=0, env={},
