@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sipwright.commands.common import CommandError, Data, data_dir
@@ -15,7 +19,7 @@ from sipwright.commands.common import CommandError, Data, data_dir
 if TYPE_CHECKING:
     from sipwright.config import LogSettings, Settings
 
-__all__ = ["run"]
+__all__ = ["explain", "hold", "run"]
 
 
 def run(data: Data = None) -> None:
@@ -37,11 +41,33 @@ def run(data: Data = None) -> None:
     settings = Settings.load(folder)
     configure_log(settings.log)
     _tell_without_effect(settings)
+    held = hold(folder)
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(_serve(settings, lambda: welcome(settings, made)))
     except OSError as error:
-        raise CommandError(_explain(error, settings)) from None
+        raise CommandError(explain(error, settings)) from None
+    finally:
+        os.close(held)
+
+
+def hold(folder: Path) -> int:
+    """Keep a second switch from our calls and scripts; the lock ends with the process, also after SIGKILL.
+
+    Raises:
+        CommandError: A switch is running already.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise CommandError(
+            f"a switch is running already with the data folder {folder}; stop it first"
+        ) from None
+    except OSError:
+        pass  # this file system has no locks
+    return handle
 
 
 def _tell_without_effect(settings: Settings) -> None:
@@ -103,9 +129,12 @@ def configure_log(settings: LogSettings) -> None:
     )
 
 
-def _explain(error: OSError, settings: Settings) -> str:
-    where = ", ".join([*settings.sip.udp, *settings.sip.tcp])
-    return (
-        f"cannot listen on {where}: {error.strerror or error}; is another switch running? "
-        "Change [sip] udp and tcp in sipwright.toml, or stop the other one"
-    )
+def explain(error: OSError, settings: Settings) -> str:
+    """Say why the switch cannot listen, and what to do about it."""
+    where = ", ".join(dict.fromkeys([*settings.sip.udp, *settings.sip.tcp]))
+    advice = "is another switch running? Change [sip] udp and tcp in sipwright.toml, or stop the other one"
+    if error.errno == errno.EADDRNOTAVAIL:
+        advice = "this machine has no such address; change [sip] udp and tcp in sipwright.toml"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        advice = "ports below 1024 are for root only; change [sip] udp and tcp in sipwright.toml"
+    return f"cannot listen on {where}: {error.strerror or error}; {advice}"
