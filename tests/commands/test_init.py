@@ -52,6 +52,15 @@ def test_init_completes_and_never_overwrites(command):
     assert "password  " not in command.out
 
 
+def test_init_makes_no_second_key_for_a_database_in_use(command):
+    key = command.folder / "sipwright.key"
+    key.unlink()
+
+    assert f"copy it to {key}" in command.fails("init")
+    assert not key.exists()
+    assert "restore it from a copy" in command.fails("account", "list")
+
+
 def test_init_can_add_a_domain_later(command):
     command.ok("init", "--domain", "example.net")
 

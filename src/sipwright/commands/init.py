@@ -85,6 +85,7 @@ def initialise(
             f"cannot write the data folder {folder}: {error.strerror}; choose another"
         ) from None
     settings = Settings.load(folder)
+    has_key = settings.key_file.exists()
     create_key_file(settings.key_file)
 
     async def fill() -> Initialised:
@@ -92,6 +93,12 @@ def initialise(
 
         store = await Administration.open(settings.database_url, settings.key_file, migrate=True)
         try:
+            if not has_key and await store.list_users():
+                # A second key beside what the first one encrypted, and soon neither would open all of it.
+                settings.key_file.unlink()
+                raise CommandError(
+                    f"the database is in use already, and its key file is not here; copy it to {settings.key_file}"
+                )
             wanted = [domain] if domain else settings.sip.domains or [chosen]
             await store.ensure_domains(wanted)
             default = (await store.list_domains())[0].name

@@ -52,7 +52,9 @@ class KeyRing:
             mode = path.stat().st_mode
             text = path.read_text(encoding="ascii")
         except FileNotFoundError:
-            raise StoreError(f"there is no key file {path}; run 'sipwright init', or restore it") from None
+            raise StoreError(
+                f"there is no key file {path}; restore it from a copy ('sipwright init' makes one for a new database)"
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"cannot read the key file {path}: {error}") from None
         if mode & stat.S_IROTH:
