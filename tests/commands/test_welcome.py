@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sipwright.commands.welcome import IN_PLAN, OUT_PLAN
+from sipwright.commands.welcome import IN_PLAN, OUT_PLAN, prepare, welcome
+from sipwright.config import Settings
 from sipwright.services.dialplan import check_script
 
 
@@ -56,3 +57,18 @@ class TestIn:
 
         missed = call("+35312345", to="bob", direction="in")
         assert (missed.status, missed.reason, missed.duration) == (480, "Not available", 30.0)
+
+
+def test_a_database_in_use_gets_no_example_accounts_when_the_settings_are_lost(command):
+    (command.folder / "sipwright.toml").unlink()
+
+    assert prepare(command.folder) is None
+    assert command.json("account", "list") == []
+
+
+def test_only_the_addresses_that_are_listened_on_are_told(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:5070"]')
+    monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
+    welcome(Settings.load(tmp_path), None)
+
+    assert "running: SIP on 127.0.0.1:5070 (UDP)\n" in capsys.readouterr().out

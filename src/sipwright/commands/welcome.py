@@ -61,6 +61,9 @@ def prepare(folder: Path) -> FirstStart | None:
     from sipwright.commands.init import initialise
 
     done = initialise(folder)
+    if done.password is None:
+        # Only the settings were missing: the database has its own accounts.
+        return None
     accounts = {name: secrets.token_urlsafe(9) for name in ("alice", "bob")}
     asyncio.run(_fill(folder, accounts))
     return FirstStart(done.admin, done.password, accounts)
@@ -87,9 +90,12 @@ def welcome(settings: Settings, made: FirstStart | None) -> None:
     server = host if port == 5060 else f"{host}:{port}"
     folder = settings.data_dir
     shown = f" --data {folder}" if folder != Path("data").absolute() else ""
+    places = [f"{place} (UDP)" for place in settings.sip.udp] + [
+        f"{place} (TCP)" for place in settings.sip.tcp
+    ]
     lines = [
         "",
-        f"Sipwright is running: SIP on {', '.join(settings.sip.udp)} (UDP) {', '.join(settings.sip.tcp)} (TCP)",
+        f"Sipwright is running: SIP on {', '.join(places) or 'no address: [sip] udp and tcp are empty'}",
     ]
     if made is not None:
         lines += ["", f"  Phone settings         server (registrar, domain, proxy): {server}"]
