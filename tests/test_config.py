@@ -111,8 +111,14 @@ def test_a_wrong_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         Settings.load(tmp_path)
 
     monkeypatch.setenv("SIPWRIGHT_LOG__LEVEL", "info")
-    monkeypatch.setenv("SIPWRIGHT_SIP", "{")
-    with pytest.raises(ConfigError, match="not JSON"):
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", "127.0.0.1:5070")
+    with pytest.raises(ConfigError, match=r"not JSON \(SIPWRIGHT_SIP__UDP\)"):
+        Settings.load(tmp_path)
+
+
+def test_a_variable_with_one_underscore_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SIPWRIGHT_SIP_UDP", '["127.0.0.1:5070"]')
+    with pytest.raises(ConfigError, match="SIPWRIGHT_SIP_UDP has no effect; its name is SIPWRIGHT_SIP__UDP"):
         Settings.load(tmp_path)
 
 

@@ -208,7 +208,16 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise ConfigError(_explain(error, path)) from None
         except SettingsError as error:
-            raise ConfigError(f"an environment variable is not JSON: {error}") from None
+            raise ConfigError(
+                f"an environment variable is not JSON ({_environment(error)}); "
+                """write lists such as SIPWRIGHT_SIP__UDP='["127.0.0.1:5070"]'"""
+            ) from None
+        for section, values in settings.model_dump().items():
+            for name in values if isinstance(values, dict) else ():
+                variable = f"SIPWRIGHT_{section}_{name}".upper()
+                if variable in os.environ:
+                    right = f"SIPWRIGHT_{section}__{name}".upper()
+                    raise ConfigError(f"environment variable {variable} has no effect; its name is {right}")
         settings._data_dir = data_dir.absolute()
         return settings
 
@@ -258,6 +267,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _environment(error: SettingsError) -> str:
+    """Name the variables that may be meant: the error knows the section only."""
+    section = str(error).partition('field "')[2].partition('"')[0].upper()
+    found = [name for name in os.environ if name.startswith(f"SIPWRIGHT_{section}")]
+    return ", ".join(sorted(found)) or str(error)
 
 
 def _explain(error: ValidationError, path: Path) -> str:
