@@ -194,3 +194,12 @@ def put_binding(folder: Path, contact: str) -> None:
     )
     connection.commit()
     connection.close()
+
+
+def test_a_heading_in_another_order_is_refused(command):
+    file = command.folder / "accounts.csv"
+    file.write_text("name,password,out\nalice,x,main\n")
+
+    assert command.fails("account", "import", str(file)) == (
+        "line 1: the heading is name,password,out; write name,password,user,out,in"
+    )

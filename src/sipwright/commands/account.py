@@ -252,12 +252,16 @@ def _specs(lines: Iterable[str]) -> Iterator[AccountSpec]:
     from sipwright.store.account_import import AccountSpec
 
     reader = csv.reader(lines)
+    order = ["name", "password", "user", "out", "in"]
     try:
         for number, cells in enumerate(reader, start=1):
             fields = [cell.strip() for cell in cells]
-            if not any(fields) or (
-                number == 1 and [field.lower() for field in fields[:2]] == ["name", "password"]
-            ):
+            if not any(fields):
+                continue
+            heading = [field.lower() for field in fields]
+            if number == 1 and heading[:2] == order[:2]:
+                if heading != order[: len(heading)]:
+                    raise CommandError(f"line 1: the heading is {','.join(heading)}; write {','.join(order)}")
                 continue
             if not 2 <= len(fields) <= 5:
                 raise CommandError(
