@@ -76,6 +76,16 @@ def test_calls_that_would_have_gone_elsewhere_are_printed(command, script, recor
     assert lines[7].startswith("1 as before, 1 would have gone elsewhere, 1 without a journal left out  [")
 
 
+def test_two_ways_that_differ_in_a_target_that_never_rang_do_not_look_the_same(command, script, record):
+    record("c1", "blueface: 200")
+    draft = script.with_name("draft.py")
+    draft.write_text(SCRIPT.replace("@blueface", "@blueface & bob@local[delay=5]"))
+
+    out = command.ok("dialplan", "replay", "out", "--draft", str(draft), "--since", "7d")
+    assert "    was  dial 300@blueface; 300@blueface 200; the caller" in out
+    assert "    now  dial 300@blueface & bob@local; 300@blueface 200; the caller" in out
+
+
 def test_without_a_draft_the_live_version_is_tried(command, script, record):
     record("c1", "blueface: busy")
     assert "1 as before, 0 would have gone elsewhere" in command.ok("dialplan", "replay", "out")

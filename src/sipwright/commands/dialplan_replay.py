@@ -114,12 +114,16 @@ def _recording(run: RecordedRun, domain: str) -> Recording:
 
 def _lines(one: Replayed) -> list[str]:
     request, call = one.inputs.request, one.inputs.call
+    was, now = str(one.was), str(one.now)
+    if was == now:
+        # They differ in a target that never rang, such as one with a delay.
+        was, now = (f"dial {' > '.join(way.dialled)}; {way}" for way in (one.was, one.now))
     lines = [
         "",
         f"{clock(one.recording.started_at)}  {request.from_user} -> {request.user} ({call.direction})"
         f"  call {one.recording.call_id}",
-        f"    was  {one.was}",
-        f"    now  {one.now}",
+        f"    was  {was}",
+        f"    now  {now}",
     ]
     if one.failure is not None:
         lines.append(f"         the draft fails: {one.failure}")
