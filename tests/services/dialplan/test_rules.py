@@ -87,6 +87,10 @@ def test_rules_become_a_script_that_can_be_read():
         ("other = 1", "not 'other'"),
         ("[[rule]]", "rule 1: action: Field required"),
         ('[[rule]]\naction = "dial"', "rule 1: dial needs to"),
+        (
+            '[[rule]]\naction = "dial"\nto = "b@local"\npatern = "3*"',
+            "rule 1: patern: a rule has no such key",
+        ),
         ('[[rule]]\naction = "dial"\nto = "a b"', "position"),
         ('[[rule]]\naction = "reject"\nto = "a@b"', "to says nothing about reject"),
         ('[[rule]]\naction = "reject"\nstatus = 200', "status"),

@@ -134,6 +134,8 @@ def _read_rule(number: int, values: object) -> Rule:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = "a rule has no such key; correct its name or remove it"
         raise RulesError(f"rule {number}: {place + ': ' if place else ''}{message}") from None
 
 
