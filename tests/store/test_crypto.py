@@ -72,7 +72,7 @@ def test_an_empty_or_missing_key_file_is_an_error(key_file: Path):
         KeyRing.load(key_file)
 
     key_file.unlink()
-    with pytest.raises(StoreError, match="run 'sipwright init'"):
+    with pytest.raises(StoreError, match="restore it from a copy"):
         KeyRing.load(key_file)
 
 
