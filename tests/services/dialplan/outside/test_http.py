@@ -123,6 +123,17 @@ async def test_a_page_ends_at_64_kb(client):
             await client.get(url, {})
 
 
+@pytest.mark.parametrize("charset", ["punycode", "IDNA", "undefined", "no-such-thing"])
+async def test_an_encoding_that_is_none_for_pages_is_not_used(client, charset):
+    """To decode 64 kB of digits as punycode would hold up every call for 0.6 s."""
+    digits = b"-" + b"9" * 60_000
+    reply = page(digits, f"Content-Type: text/plain; charset={charset}")
+    async with server(lambda head: reply) as (url, _):
+        found = await client.get(url, {})
+
+    assert found["text"] == digits.decode()
+
+
 async def test_a_compressed_page_is_refused(client):
     async with server(lambda head: page(b"x", "Content-Encoding: gzip")) as (url, _):
         with pytest.raises(OSError, match="compressed"):

@@ -8,6 +8,7 @@ are not used, redirects are followed for GET only and checked like the first add
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import socket
 import ssl
@@ -29,6 +30,8 @@ MAX_REDIRECTS = 3
 MAX_HEADERS = 64
 MOST_AT_ONCE = 100
 _REDIRECTS = (301, 302, 303, 307, 308)
+_SLOW = frozenset({"punycode", "idna"})
+"""Encodings of names and not of pages: 64 kB of them keep the event loop busy for most of a second."""
 _SECRET = frozenset({"authorization", "cookie"})
 
 
@@ -118,8 +121,10 @@ async def _read(response: httpx2.Response) -> dict[str, Any]:
 
 def _decode(body: bytes, charset: str | None) -> str:
     try:
+        if codecs.lookup(charset or "utf-8").name in _SLOW:
+            charset = None
         return body.decode(charset or "utf-8", "replace")
-    except LookupError:
+    except (LookupError, UnicodeError):
         return body.decode("utf-8", "replace")
 
 
