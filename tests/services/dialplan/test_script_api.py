@@ -126,6 +126,8 @@ def test_arguments_of_dial_are_defaults_for_its_legs():
         (lambda api: api.dial("a@b", mangle="no"), TypeError, "True or False"),
         (lambda api: api.dial("a@b", wait=1), TypeError, "True or False"),
         (lambda api: api.dial("a@b", from_name=1), TypeError, "from_name must be a text"),
+        (lambda api: api.dial("a@b", from_host="[[["), ValueError, r"from_host '\[\[\[' is not a host"),
+        (lambda api: api.dial("a@b[fh=x>]"), ValueError, "from_host 'x>' is not a host"),
         (lambda api: api.dial("a@b", headers=["x"]), TypeError, "a dict"),
         (lambda api: api.dial("a@b", headers={"Via": "x"}), ValueError, "written by the switch"),
         (lambda api: api.dial("a@b", headers={"X Y": "x"}), ValueError, "not the name of a header"),

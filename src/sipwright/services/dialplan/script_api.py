@@ -52,6 +52,7 @@ __all__ = [
 MAX_RING = 180.0
 MAX_LIMIT = 86_400.0
 _SIP_URI = re.compile(r"""sips?:[^\s<>"\x00-\x1f\x7f-\x9f]{1,500}""", re.IGNORECASE)
+_HOST = re.compile(r"(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class BudgetExceeded(Exception):
@@ -154,6 +155,7 @@ class ScriptApi:
         if said != _NOTHING_SAID:
             options = _options(said)
             groups = tuple(tuple(_with_defaults(leg, options) for leg in group) for group in groups)
+        _check_senders(groups)
         self._spend_dials(sum(map(len, groups)))
         patience = self._remaining()
         ring_time = min(check.seconds("ring", ring, MAX_RING) or MAX_RING, patience)
@@ -311,9 +313,18 @@ def zone(name: str) -> ZoneInfo:
 def dial_string(name: str, target: object) -> str:
     """Take what is to be dialled, and return it as one dial string."""
     try:
-        return format_dial_string(_groups(target))
+        groups = _groups(target)
+        _check_senders(groups)
+        return format_dial_string(groups)
     except TypeError:
         check.wrong(name, target, "a dial string, leg(...) or a list of these")
+
+
+def _check_senders(groups: Groups) -> None:
+    """Refuse a `from_host` that is none, when its variables are filled in: no From could be made of it."""
+    for host in (leg.options.from_host for group in groups for leg in group):
+        if host and not _HOST.fullmatch(host):
+            raise ValueError(f"from_host {one_line(host, 40)!r} is not a host")
 
 
 def _groups(target: object) -> Groups:

@@ -126,7 +126,7 @@ class Destinations:
             provider = self._accounts.provider(call.identity.user_id, leg.host)
         if provider is not None:
             return (
-                [self._of_provider(provider, leg.user or call.dialled_user, leg.params)]
+                [self._of_provider(provider, leg.user or _escaped(call.dialled_user), leg.params)]
                 if provider.is_enabled
                 else []
             )
@@ -171,3 +171,12 @@ class Destinations:
             proxy = provider.outbound_proxy
             destination.route = [f"<{proxy if proxy.startswith('sip') else 'sip:' + proxy};lr>"]
         return destination
+
+
+def _escaped(user: str) -> str:
+    """Return whom a caller dialled as the user part of a URI.
+
+    It was unescaped when it was read. A `%40` that came back as `@` would make what follows the host, and that
+    would be rung, and told the provider's credentials, in place of the provider.
+    """
+    return Uri(host="", user=user).raw_user or ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from sipwright.sip import NameAddr, Request, Uri
+from sipwright.sip import NameAddr, ParseError, Request, Uri
 
 from . import media
 from .crossing_headers import SOURCE_HEADER, crossing_headers
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from .call import Call
 
 __all__ = ["from_header", "make_invitation"]
+
+_SAFE_IN_USER = "-_.!~*'()&=+$,;?/#%"
+"""What stays as a script wrote it; an escape may be its own."""
 
 
 def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) -> Request:
@@ -36,7 +40,8 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
     for header in crossing_headers(original, trusted=call.identity.direction == "in"):
         if header[0].lower() not in replaced:
             headers.append(header)
-    headers += destination.headers
+    # On the loop the source is what the switch itself knows, whatever a script would like the next one to believe.
+    headers += [pair for pair in destination.headers if pair[0].lower() != SOURCE_HEADER.lower()]
     headers += extra
     if switch.is_loop(flow):
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1}"))
@@ -54,8 +59,18 @@ def from_header(caller: NameAddr, destination: Destination) -> str:
     """Return the From of a leg, without tag: the caller's, with what the destination changes."""
     uri: Uri = caller.uri
     if destination.from_user is not None or destination.from_host is not None:
-        user = destination.from_user if destination.from_user is not None else uri.user
-        host = destination.from_host if destination.from_host is not None else uri.hostport
-        uri = Uri.parse(f"sip:{user}@{host}" if user else f"sip:{host}")
+        # As it was written: unescaped, the name that a caller gives could bring a host of its own.
+        user = uri.raw_user
+        if destination.from_user is not None:
+            user = quote(destination.from_user, safe=_SAFE_IN_USER)
+        uri = _address(user, destination.from_host or uri.hostport) or _address(user, uri.hostport) or uri
     name = destination.from_name if destination.from_name is not None else caller.display_name
     return str(NameAddr(uri, name or None))
+
+
+def _address(user: str | None, host: str) -> Uri | None:
+    """Return the URI of that user and host, if there can be one."""
+    try:
+        return Uri.parse(f"sip:{user}@{host}" if user else f"sip:{host}")
+    except ParseError:
+        return None

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from sipwright.sip import ParseError
 
+from .destinations import LOOP_FLOW, MOST_LOOPS
 from .leg import Callee, Leg, LegState
 
 if TYPE_CHECKING:
@@ -88,11 +89,24 @@ def translated(switch: Switch, refer_to: str) -> str:
 
 
 def account_of(leg: Leg) -> int | None:
-    """Return the account whose phone is behind a leg."""
-    if isinstance(leg, Callee):
-        return leg.destination.account_id
-    identity = leg.call.identity
-    return identity.account_id if identity.direction == "out" else None
+    """Return the account whose phone is behind a leg.
+
+    On the loop that is for the other call to say: the *in* dialplan of an account may ring anybody, who is then no
+    phone of that account.
+    """
+    for _ in range(MOST_LOOPS + 1):
+        if not isinstance(leg, Callee):
+            identity = leg.call.identity
+            return identity.account_id if identity.direction == "out" else None
+        if leg.destination.flow != LOOP_FLOW:
+            return leg.destination.account_id
+        tag = None if leg.dialog is None else leg.dialog.remote_tag
+        inner = None if tag is None else leg.call.switch.leg(tag)
+        behind = None if inner is None else inner.call.other(inner)
+        if behind is None:
+            return None
+        leg = behind
+    return None
 
 
 def is_same_party(one: Leg, other: Leg) -> bool:

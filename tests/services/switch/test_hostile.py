@@ -1,0 +1,140 @@
+"""Callers, parties and scripts that want more than is theirs: a provider's place, another's rights, a false origin."""
+
+import pytest
+
+from sipwright.services.switch import Hunt
+from sipwright.services.switch.invitation import from_header
+from sipwright.services.switch.leg import Destination
+from sipwright.sip import NameAddr
+
+from .conftest import SDP, Provider
+from .test_transfer import refer
+
+
+class Run:
+    """A run of a dialplan that dials once, and hands on what it hears."""
+
+    execution_id = "run"
+
+    def __init__(self, call):
+        self.call = call
+
+    def nobody_answered(self, outcome, legs):
+        self.call.reject(outcome)
+
+    def answered(self, target):
+        """Be over."""
+
+    def call_ended(self, duration):
+        """Be over."""
+
+    def caller_gone(self, outcome):
+        """Be over."""
+
+
+class Plans:
+    """Dialplans by number: what each of them dials, and with which headers."""
+
+    def __init__(self, bench, plans):
+        self.bench, self.plans = bench, plans
+        self.asked = []
+        bench.switch.scripts = self
+
+    def start(self, call, plan):
+        text, headers = self.plans[plan]
+        call.identity.dialplan_id = plan
+        call.hunt = Hunt(call, [[text]], 30.0, list(headers))
+        self.bench.network.call_later(0.0, lambda: (call.hunt.start(), call.settle()))
+        return Run(call)
+
+    def transfer_plan(self, identity, account_id):
+        self.asked.append(account_id)
+
+
+@pytest.fixture
+def trunk(bench):
+    bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9")
+    return bench.phone("trunk", "30.0.0.9")
+
+
+@pytest.mark.parametrize(
+    ("dialled", "rung"),
+    [
+        ("353", "353.desk"),
+        ("1%4066.0.0.6%3Bx", "1%4066.0.0.6;x.desk"),
+        ("1%0d%0aX-Evil%3a%201", "1%0D%0AX-Evil%3A%201.desk"),
+    ],
+)
+def test_nobody_dials_a_host_in_the_place_of_a_provider(bench, alice, trunk, dialled, rung):
+    """`dial("trunk")` is for whom the caller dialled; an escaped @ in that name brings no host of its own."""
+    thief = bench.phone("thief", "66.0.0.6")
+    bench.account("desk", in_plan=1)
+    Plans(bench, {1: ("@trunk", ())})
+    alice.invite(f"sip:{dialled}.desk@example.org")
+
+    assert thief.heard == []
+    assert trunk.last("INVITE").uri_text == f"sip:{rung}@30.0.0.9"
+
+
+@pytest.mark.parametrize("value", ["6.6.6.6;loops=-9", "6.6.6.6;loops=x"])
+def test_a_script_does_not_say_where_its_call_came_from(bench, alice, bob, value):
+    """The next dialplan believes what it is told on the loop: the address, and how often it went round."""
+    bench.account("desk", in_plan=1)
+    bench.accounts.accounts["bob"].in_plan = 2
+    Plans(bench, {1: ("bob@example.org", [("P-Sipwright-Source", value)]), 2: ("bob@example.org", ())})
+    alice.invite("sip:desk@example.org")
+
+    assert bob.methods() == ["INVITE"]
+    assert [(call.caller.source, call.loops) for call in bench.switch.calls.values()] == [
+        ("20.0.0.1", 0), ("20.0.0.1", 1)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("user", "host", "sender"),
+    [
+        ("a b<>", None, "sip:a%20b%3C%3E@elsewhere.net"),
+        ("me@home", None, "sip:me%40home@elsewhere.net"),
+        (None, "[[[", "sip:al%40evil.net%3Bx@elsewhere.net"),
+        (None, "here.net", "sip:al%40evil.net%3Bx@here.net"),
+        ("me", "a>;tag=1", "sip:me@elsewhere.net"),
+    ],
+)
+def test_a_from_that_makes_no_sense_does_no_harm(user, host, sender):
+    """Neither what a script sets nor what a caller is called makes another host, or an INVITE that cannot be made."""
+    caller = NameAddr.parse("<sip:al%40evil.net%3Bx@elsewhere.net>")
+    destination = Destination("t", "sip:t@x", "sip:t@x", from_user=user, from_host=host)
+
+    assert from_header(caller, destination) == f"<{sender}>"
+
+
+def test_whom_an_in_dialplan_rings_is_no_phone_of_that_account(bench, alice, bob):
+    """Alice calls bob, whose dialplan sends her to somebody outside: his REFER is not one of bob's phone."""
+    outsider = bench.phone("outsider", "66.0.0.6")
+    bench.accounts.accounts["bob"].in_plan = 2
+    bench.account("desk", in_plan=1)
+    plans = Plans(bench, {1: ("bob@example.org", ()), 2: ("x@66.0.0.6", ())})
+    alice.invite("sip:desk@example.org")
+    invite = outsider.last("INVITE")
+    outsider.answer(invite, 200, body=SDP.format("66.0.0.6"))
+    alice.ack(alice.last(200))
+    outer = next(call for call in bench.switch.calls.values() if not call.loops)
+    outer.peer.destination.transfer = "place"
+    refer(outsider, invite, "sip:900@example.org")
+
+    assert plans.asked == [None]
+
+
+def test_a_phone_that_an_in_dialplan_rings_is_still_one_of_its_account(bench, alice, bob):
+    bench.accounts.accounts["bob"].in_plan = 2
+    bench.account("desk", in_plan=1)
+    plans = Plans(bench, {1: ("bob@example.org", ()), 2: ("bob@example.org", ())})
+    alice.invite("sip:desk@example.org")
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    alice.ack(alice.last(200))
+    outer = next(call for call in bench.switch.calls.values() if not call.loops)
+    outer.peer.destination.transfer = "place"
+    refer(bob, invite, "sip:900@example.org")
+
+    assert plans.asked == [bench.accounts.accounts["bob"].id]
