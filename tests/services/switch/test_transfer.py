@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 import pytest
+from structlog.testing import capture_logs
 
 from sipwright.sip import Request
 
@@ -631,6 +632,21 @@ def test_no_transfer_makes_a_call_longer_than_it_may_be(bench, alice, bob, carol
     answer_both(carol, alice)
 
     assert left(bench) == expected
+
+
+def test_what_the_target_was_answered_last_is_in_one_call_only(bench, alice, bob, carol, place):
+    """Carol asked something just before she was fetched; after a restart both calls are there all the same."""
+    ok, invite = consult(bench, bob, carol)
+    carol.send(carol.in_dialog("INFO", invite, cseq=60))
+    bob.answer(bob.last("INFO"), 200)
+    refer(bob, place[1], replacing(ok))
+    accept_reports(bob)
+    answer_both(carol, alice)
+    with capture_logs() as logs:
+        bench.restart()
+
+    assert [entry["event"] for entry in logs] == []
+    assert len(bench.switch.calls) == 2
 
 
 def test_the_limit_of_a_call_that_is_fetched_runs_on(bench, alice, bob, carol, place):

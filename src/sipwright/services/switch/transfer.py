@@ -370,7 +370,8 @@ def move(leg: Leg, call: Call) -> Callee:
     moved.state, moved.answered_at, moved.is_phone = LegState.ANSWERED, now, leg.is_phone
     moved.flow, moved.source, moved.dialog, moved.instance = leg.flow, leg.source, leg.dialog, leg.instance
     moved.invite_cseq, moved.ack = leg.invite_cseq, leg.ack
-    moved.last_answer, moved.last_answer_at = leg.last_answer, leg.last_answer_at
+    # The answer goes with the dialog: a new process that found it in both calls could bring back only one of them.
+    moved.last_answer, moved.last_answer_at, leg.last_answer = leg.last_answer, leg.last_answer_at, None
     if isinstance(leg, Callee) and leg.transaction is not None:
         moved.transaction, moved.transaction.user = leg.transaction, moved  # more copies of its 2xx may come
     call.legs.append(moved)
