@@ -1,5 +1,8 @@
 """Runs of dialplans from the switch's point of view, and what is written so that another process can go on."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 import structlog
 
@@ -409,6 +412,23 @@ async def test_a_run_without_a_beginning_is_a_500(world):
     world.restore(SCRIPT)
 
     assert (await world.wish()).sentence == "the run was lost before it did anything"
+
+
+@pytest.mark.parametrize("limits", [UserLimits(runs=4), UserLimits(runs_per_minute=4)])
+async def test_calls_in_leave_a_quarter_for_calls_out(world, limits):
+    """Somebody outside who calls all the time does not keep the owner from calling."""
+    tokens = iter("abcdefgh")
+    world.executions._token = lambda: next(tokens)
+    world.executions._user_limits = lambda user_id: limits
+    world.executions.call_later = asyncio.get_running_loop().call_later
+    called = replace(world.inputs, call=world.inputs.call._replace(direction="in"))
+    heard = []
+    for inputs in (*[called] * 6, world.inputs):
+        host = Host(world.rows)
+        world.executions.run(Plan('dial("bob@local")'), inputs, host)
+        heard.append(type(await host.asked.get()).__name__)
+
+    assert heard == ["Dial", "Dial", "Dial", "Ending", "Ending", "Ending", "Dial"]
 
 
 async def test_thousands_wait_at_once_and_none_is_lost(world):

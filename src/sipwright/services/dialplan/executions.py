@@ -134,7 +134,7 @@ class Executions:
             node=self._node,
         )
         execution = Execution(self, plan, host, row)
-        refusal = self._refusal(plan.user_id)
+        refusal = self._refusal(plan.user_id, inputs.call.direction)
         if refusal is None:
             execution.start(inputs)
             self._new.append(execution)
@@ -147,18 +147,24 @@ class Executions:
         self._add(execution, plan.user_id)
         return execution
 
-    def _refusal(self, user_id: int) -> str | None:
-        """Say why a user may not start another run now, if so."""
+    def _refusal(self, user_id: int, direction: str) -> str | None:
+        """Say why a user may not start another run now, if so.
+
+        Anybody may call in, as often as they like. So calls in leave a quarter for the calls that the user makes.
+        """
         limits = self._user_limits(user_id)
         minute = int(self.clock() // 60)
         if minute != self._minute:
             self._minute = minute
             self._in_minute.clear()
+        per_minute, at_once = limits.runs_per_minute, limits.runs
+        if direction == "in":
+            per_minute, at_once = per_minute - per_minute // 4, at_once - at_once // 4
+        if self._in_minute[user_id] >= per_minute:
+            return f"this user's limit is reached: {per_minute} runs of dialplans begin within a minute"
+        if self._running[user_id] >= at_once:
+            return f"this user's limit is reached: {at_once} runs of dialplans at once"
         self._in_minute[user_id] += 1
-        if self._in_minute[user_id] > limits.runs_per_minute:
-            return f"this user's limit is reached: {limits.runs_per_minute} runs of dialplans begin within a minute"
-        if self._running[user_id] >= limits.runs:
-            return f"this user's limit is reached: {limits.runs} runs of dialplans at once"
         return None
 
     def _add(self, execution: Execution, user_id: int) -> None:
