@@ -101,6 +101,10 @@ class RecordedIncoming:
     has_transaction: bool = False
 
     @property
+    def source(self):
+        return self.flow.remote
+
+    @property
     def transaction(self):
         self.has_transaction = True
         return self

@@ -1,13 +1,14 @@
 """Who sent this request?  Digest with one challenge per answer (RFC 3261 §22.2), for any method.
 
 From outside an unknown user and a wrong password look the same: both cost the same hashes and get the same
-401.  Nothing is remembered of a request that fails, so a flood of them costs no memory.
+401.  Only the log tells them apart.  Nothing is remembered of a request that fails, but what bounds the log.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 
+from sipwright.services.registrar.failures import FailureLog
 from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
 from sipwright.sip.digest import (
     ALGORITHMS,
@@ -76,6 +77,7 @@ class Authenticator(Generic[A]):
         self._directory = directory
         self._nonces = nonces
         self._unix_time = unix_time
+        self._failures = FailureLog()
 
     def authenticate(
         self, incoming: Incoming, domain: str, may_repeat: Callable[[A], bool] | None = None
@@ -105,6 +107,8 @@ class Authenticator(Generic[A]):
             return None
         if not is_right:
             self._challenge(incoming, domain, username, is_stale=False)
+            # After the answer: how long finding the reason takes tells the peer nothing.
+            self._failures.failed(incoming, username, domain, self._why_wrong(credentials, request, account))
             return None
         nonce = credentials.params["nonce"]
         response = credentials.params["response"]
@@ -132,6 +136,16 @@ class Authenticator(Generic[A]):
             secret = account.ha1[algorithm]
         is_right = verify(credentials, request.method, None, secret, algorithm)
         return is_right and account is not None and self._is_for(credentials.params["uri"], request)
+
+    def _why_wrong(self, credentials: Credentials, request: Request, account: A | None) -> str:
+        """Say for the log, and for nobody else, what was wrong with credentials."""
+        if account is None:
+            return "unknown user"
+        if credentials.params.get("algorithm", account.algorithm).upper() != account.algorithm:
+            return "algorithm was not offered"
+        if not self._is_for(credentials.params.get("uri", ""), request):
+            return "made for another address"
+        return "wrong password"
 
     def _is_for(self, uri_text: str, request: Request) -> bool:
         """Tell whether a digest was made for this request, or at least for us (RFC 8760 §2.6 (6))."""
