@@ -191,6 +191,52 @@ def test_numbers_become_international():
     assert make_api().e164("+1 650 253 0000") == "+16502530000"
 
 
+@pytest.mark.parametrize(
+    ("number", "region"),
+    [
+        ("12", "IE"),
+        ("300", "IE"),
+        ("112", "IE"),
+        ("300", "GB"),
+        ("911", "US"),
+        ("2530000", "US"),
+        ("300", "DE"),
+        ("300", "AT"),
+        ("300", "FR"),
+        ("+353 12", None),
+        ("+353 1 2345 6789 0123", "IE"),
+    ],
+)
+def test_what_is_short_or_long_of_a_number_is_none(number, region):
+    """Extensions, emergency numbers, numbers without their area code."""
+    with pytest.raises(ValueError, match="not a whole phone number"):
+        make_api().e164(number, region)
+
+
+def test_the_region_is_named_where_it_matters():
+    with pytest.raises(ValueError, match=r"^'12' is not a whole phone number in IE$"):
+        make_api().e164("12", "ie")
+    with pytest.raises(ValueError, match=r"^'\+35312' is not a whole phone number$"):
+        make_api().e164("+35312", "ie")
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "international"),
+    [
+        ("012345678", "IE", "+35312345678"),
+        ("030 123456", "DE", "+4930123456"),
+        ("05 12 34 56 78", "FR", "+33512345678"),
+        ("1800 123456", "IE", "+3531800123456"),
+        ("+800 1234 5678", None, "+80012345678"),
+        ("0999 999 999", "GB", "+44999999999"),
+        ("555 123 4567", "US", "+15551234567"),
+    ],
+)
+def test_a_number_of_a_range_that_nobody_knows_yet_is_a_number(number, region, international):
+    """The last two are in no range that the tables have."""
+    assert make_api().e164(number, region) == international
+
+
 def test_sleep_is_an_order_unless_there_is_nothing_to_wait_for():
     assert [make_api().sleep(seconds) for seconds in (2, 0, -1)] == [Sleep(2.0), None, None]
 

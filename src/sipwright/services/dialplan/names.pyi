@@ -166,7 +166,10 @@ def log(*values: object) -> None:
     """Write a line into the trace of the call."""
 
 def e164(number: str, region: str | None = None) -> str:
-    """Write a phone number the international way; ``region`` ("IE") is where it was dialled."""
+    """Write a phone number the international way; ``region`` ("IE") is where it was dialled.
+
+    A ``ValueError`` says that it is none: too short, without its area code, or too long.
+    """
 
 def now(timezone: str | None = None) -> datetime:
     """The time of day in a time zone ("Europe/Dublin"), or in your own."""

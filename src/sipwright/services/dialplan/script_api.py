@@ -236,6 +236,11 @@ class ScriptApi:
             parsed = phonenumbers.parse(number, region)
         except phonenumbers.NumberParseException:
             raise ValueError(f"{one_line(number, 40)!r} is not a phone number") from None
+        # Only its length is looked at: a range may be newer than the tables. One that is dialled without its area
+        # code (possible, but only locally) has no international form either.
+        if phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE:
+            where = f" in {region}" if region is not None and not number.lstrip().startswith("+") else ""
+            raise ValueError(f"{one_line(number, 40)!r} is not a whole phone number{where}")
         return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
 
     def now(self, timezone: str | None = None) -> Noted:
