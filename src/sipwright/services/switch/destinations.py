@@ -169,7 +169,7 @@ class Destinations:
             destination.from_user, destination.from_host = template.user, template.hostport
         if provider.outbound_proxy:
             proxy = provider.outbound_proxy
-            destination.route = [f"<{proxy if proxy.startswith('sip') else 'sip:' + proxy};lr>"]
+            destination.route = [f"<{proxy if proxy.startswith(('sip:', 'sips:')) else 'sip:' + proxy};lr>"]
         return destination
 
 
