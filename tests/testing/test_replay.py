@@ -218,5 +218,14 @@ def test_the_phones_of_one_account_are_one_leg_of_a_draft(record, through):
         )
 
 
+def test_a_leg_that_led_nowhere_leads_nowhere_again(record, through):
+    """The switch ended it, but not because it had rung for too long."""
+    recording = record('dial("bob@nowhere", ring=20)\nrespond(480)', "nowhere: 503")
+    recording.legs[1].update(hung_up_by="switch", reason='No Provider Or Host "nowhere"', rang_at=None)
+    draft = 'for leg in dial("bob@nowhere", ring=20).legs: respond(leg.status)'
+
+    assert through(draft, recording).now.status == 503
+
+
 def test_a_run_without_a_start_is_left_out(record, through):
     assert through(WAS, replace(record(WAS), journal=[])) is None

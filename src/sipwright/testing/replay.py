@@ -234,7 +234,8 @@ def _behaviour(leg: Mapping[str, Any], legs: Sequence[Mapping[str, Any]]) -> Beh
     if leg["answered_at"] is not None:
         talked = max(ended - leg["answered_at"], 0.0)
         return Behaviour(200, after=leg["answered_at"] - begun, rings=rang is not None, talks=talked)
-    if leg["hung_up_by"] != "callee" or leg["status"] is None:
+    is_unreachable = leg["hung_up_by"] == "switch" and leg["status"] == 503
+    if leg["status"] is None or (leg["hung_up_by"] != "callee" and not is_unreachable):
         return SILENT  # the switch stopped it before anything was heard
     redirect = _followed(leg, legs) if 300 <= leg["status"] < 400 else ""
     return Behaviour(leg["status"], leg["reason"] or "", ended - begun, rang is not None, redirect=redirect)

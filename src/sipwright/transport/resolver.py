@@ -65,6 +65,11 @@ class Resolver:
             return None
         return _targets(uri, protocol, host, known[1])
 
+    def has_no_address(self, uri: Uri) -> bool:
+        """Claim that the name in a URI was looked up of late, and no address was found."""
+        known = self._known.get((uri.params.get("maddr") or uri.host).strip("[]").lower())
+        return known is not None and not known[1]
+
     async def resolve(self, uri: Uri) -> list[Target]:
         """Return the targets of a URI, best first.
 

@@ -31,7 +31,6 @@ MAX_REDIRECTS = 5
 """How many times one leg is followed to another Contact (RFC 3261 §8.1.3.4)."""
 
 NO_ANSWER = Outcome(408, "No Answer")
-UNREACHABLE = Outcome(503, "Unreachable")
 
 
 class LegResult(NamedTuple):
@@ -156,10 +155,10 @@ class Hunt:
         call.switch.remember(leg)
         return leg
 
-    def failed(self, leg: Callee, outcome: Outcome) -> None:
-        """Note that a leg failed; the others of its group may still answer."""
+    def failed(self, leg: Callee, outcome: Outcome, by: str = "callee") -> None:
+        """Note that a leg failed, `by` whose doing; the others of its group may still answer."""
         leg.state = LegState.ENDED
-        leg.end(outcome, self.call.switch.wall_clock(), "callee")
+        leg.end(outcome, self.call.switch.wall_clock(), by)
         self.call.changed()
         if outcome.status >= 600:  # nobody else is to ring either (RFC 3261 §16.7 step 5)
             self.call.cancel_open_legs(outcome)
@@ -208,7 +207,7 @@ class Hunt:
         if call.hunt is not self or not leg.is_open:
             return
         if flow is None:
-            self.failed(leg, UNREACHABLE)
+            self.failed(leg, call.switch.unreachable.outcome(leg), "switch")
             return
         leg.flow = flow
         leg.source = flow.remote[0]

@@ -71,6 +71,11 @@ class Destination:
     redirect_to: str = ""
     instance: str | None = None
 
+    @property
+    def next_hop(self) -> str:
+        """The URI that says where the INVITE is sent to, when there is no flow."""
+        return self.route[0].strip("<>") if self.route else self.uri
+
 
 class Leg:
     """What both sides of a call have: a dialog, the way to the peer, and the facts for the CDR.

@@ -40,6 +40,7 @@ from .revival import Revived, read_document, revive
 from .router import Decision, Router
 from .script import ScriptRunner
 from .stray import acknowledge_stray
+from .unreachable import Unreachable
 from .watching import CallWatcher
 
 T = TypeVar("T")
@@ -125,6 +126,7 @@ class Switch:
         self._active: Counter[int] = Counter()
         self._revived: list[Revived] = []
         self.returns = Returns(self, destinations.locations)
+        self.unreachable = Unreachable(self)
         # A leg asks its call for more than this one knows, but only while requests can still find the leg.
         self._ended = cast(Call, EndedCall(self))
 
@@ -339,8 +341,7 @@ class Switch:
             else:
                 then(None, flow)
         else:
-            hop = destination.route[0].strip("<>") if destination.route else destination.uri
-            self._resolve(hop, then)
+            self._resolve(destination.next_hop, then)
 
     def _resolve(self, hop: str, then: Callable[[Target | None, Flow | None], None]) -> None:
         try:

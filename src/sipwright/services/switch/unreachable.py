@@ -1,0 +1,75 @@
+"""Legs that no way leads to: what their records say is wrong, and a line in the log once in a while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import structlog
+
+from sipwright.sip import ParseError, Uri
+from sipwright.stack.throttle import Throttle
+
+from .choosing import Outcome
+
+if TYPE_CHECKING:
+    from .leg import Callee
+    from .switch import Switch
+
+__all__ = ["Unreachable", "no_provider_or_host"]
+
+log = structlog.get_logger(__name__)
+
+EVERY = 60.0
+LONGEST_HOST = 64
+
+
+def no_provider_or_host(name: str) -> Outcome:
+    """Return how a leg to `user@name` ends when that is neither a provider of the owner nor a host."""
+    return Outcome(503, f'No Provider Or Host "{_shown(name)}"')
+
+
+class Unreachable:
+    """Finds out why no way leads to a leg."""
+
+    __slots__ = ("_switch", "_throttle")
+
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        self._throttle = Throttle(every=EVERY)
+
+    def outcome(self, leg: Callee) -> Outcome:
+        """Return the outcome of a leg that no way leads to, and let the log know."""
+        outcome = self._why(leg)
+        call = leg.call
+        suppressed = self._throttle.admit((call.identity.user_id, outcome.reason), self._switch.clock())
+        if suppressed is not None:
+            log.warning(
+                "leg unreachable",
+                call=call.id,
+                account=call.identity.account_id,
+                target=quote(leg.destination.target[:LONGEST_HOST], safe="@:;=+*!<>[]", errors="replace"),
+                reason=outcome.reason,
+                suppressed=suppressed,
+            )
+        return outcome
+
+    def _why(self, leg: Callee) -> Outcome:
+        destination = leg.destination
+        if destination.flow is not None:
+            return Outcome(503, "Unreachable")
+        try:
+            uri = Uri.parse(destination.next_hop)
+        except ParseError:
+            return Outcome(503, "Unreachable")
+        if not self._switch.stack.resolver.has_no_address(uri):
+            return Outcome(503, "Unreachable")  # its transport is switched off, or no network leads there
+        is_whole_uri = destination.target.startswith(("<", "sip:", "sips:"))
+        if destination.provider is None and not destination.route and not is_whole_uri:
+            return no_provider_or_host(uri.host)
+        return Outcome(503, f'No Address For "{_shown(uri.host)}"')
+
+
+def _shown(host: str) -> str:
+    # It may be what a caller has sent; a reason phrase goes into records, logs and a transfer's NOTIFY.
+    return quote(host[:LONGEST_HOST], safe="[]:*+", errors="replace")
