@@ -48,6 +48,17 @@ def test_the_way_is_printed_line_by_line(command, file):
 
 
 def test_json_has_the_effects(command, file):
+    command.ok(
+        "provider",
+        "add",
+        "blueface",
+        "--server",
+        "sip.blueface.example",
+        "--username",
+        "me",
+        "--password",
+        "x",
+    )
     tried = command.json("dialplan", "try", str(file), "--answer", "bob: 200", "--gives-up", "60")
 
     assert (tried["status"], tried["answered_by"], tried["path"]) == (200, "bob", ["blueface 408", "bob 200"])
@@ -122,6 +133,32 @@ def test_who_nobody_spoke_of_is_named(command, file):
     assert "(nothing was said about bob@local: it rang and nobody answered)" in command.ok(
         "dialplan", "try", str(file)
     )
+
+
+def test_a_provider_that_there_is_not_is_told_from_one_that_does_not_answer(command, file):
+    """The providers of the data folder, those of `--answer`, and names with a dot, which are hosts."""
+    trying = ("dialplan", "try", str(file))
+    missing = "there is no provider 'blueface': unreachable"
+    tried = command.json(*trying)
+
+    assert missing in command.ok(*trying)
+    assert (tried["no_provider"], tried["unknown"]) == (["blueface"], ["bob@local"])
+    assert tried["legs"][0]["reason"] == 'No Provider Or Host "blueface"'
+    assert missing not in command.ok(*trying, "--answer", "300@blueface: busy")
+    command.ok(
+        "provider",
+        "add",
+        "BlueFace",
+        "--server",
+        "sip.blueface.example",
+        "--username",
+        "me",
+        "--password",
+        "x",
+    )
+    assert missing not in command.ok(*trying)
+    file.write_text('dial("300@sip.blueface.example")\ndial("300@example.org & bluface")\n')
+    assert command.json(*trying)["no_provider"] == ["bluface"]
 
 
 def test_effects_are_pretended(command, tmp_path):

@@ -60,6 +60,39 @@ def test_who_was_not_spoken_of_rings_and_is_remembered():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("300@bluface", "bluface"),
+        ("bluface", "bluface"),
+        ("300@Blueface", None),
+        ("300@trunk", "trunk"),
+        ("300@pbx.example", None),
+        ("300@pbx:5080", None),
+        ("300@[2001:db8::1]", None),
+        ("bob@local", None),
+        ("bob@office", None),
+        ("44@spoken", None),
+        ("<sip:300@bluface>", None),
+    ],
+)
+def test_a_name_without_a_dot_has_to_be_a_provider_of_the_user(text, missing):
+    said = [parse_answer("353*@spoken: busy")]
+    providers = {"ann": {"blueface"}, "ben": {"trunk"}}
+    answers = Answers(said, domain="office", providers=providers)
+
+    assert answers.missing_provider(leg(text), "ann") == missing
+    assert Answers(said, domain="office").missing_provider(leg(text), "ann") is None
+
+
+def test_a_leg_to_no_provider_ends_as_in_the_switch():
+    asked = Asked(Answers(providers={}))
+
+    assert asked.next_for(leg("300@bluface")) == Behaviour(503, 'No Provider Or Host "bluface"')
+    assert asked.next_for(leg("bluface")).is_registered is False
+    assert (asked.no_provider, asked.unknown) == (["bluface", "bluface"], [])
+
+
 def test_what_is_said_later_counts():
     answers = Answers()
     answers.set("Bob", [Behaviour(486)])

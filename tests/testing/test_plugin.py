@@ -36,12 +36,21 @@ def test_a_phone_answers_after_a_provider_was_busy(call, phone, provider):
     assert taken.dialled == ["300@blueface", "bob@local & carol@local[delay=5]"]
 
 
-def test_nobody_answers_at_all(call):
+def test_a_provider_that_nobody_spoke_of_leads_nowhere(call, provider):
+    provider("bluface").busy()
+    tried = call("alice", to="300").legs[0]
+
+    assert (tried.status, tried.reason) == (503, 'No Provider Or Host "blueface"')
+    assert call("alice", to="300").no_provider == ["blueface"]
+
+
+def test_nobody_answers_at_all(call, provider):
+    provider("blueface").silent()
     alone = call("alice", to="300")
 
     assert (alone.status, alone.reason, alone.duration) == (480, "Nobody is available", 30.0)
     assert alone.path == ["blueface 408", "bob 408", "carol 408"]
-    assert alone.unknown == ["300@blueface", "bob@local", "carol@local"]
+    assert (alone.unknown, alone.no_provider) == (["bob@local", "carol@local"], [])
 
 
 @pytest.mark.dialplan('respond(486, "Here Too")')

@@ -72,7 +72,8 @@ def try_(
     WHO is bob (a phone, or a provider of that name), bob@local, 353*@blueface or *. WHAT is a status or a word:
     busy, declines, answers, unavailable, not found, unreachable, unregistered, silent; before it 'rings 5 then' or
     'after 5'; 'answers talks 60' hangs up after a minute; 'redirects to sip:x@y'. 'busy; answers' are the first
-    call and all later ones. Who is not named rings and never answers. Time is virtual, no message is sent.
+    call and all later ones. Who is not named rings and never answers, but a
+    provider that does not exist is unreachable. Time is virtual, no message is sent.
 
     Where an account here is called that has an in dialplan, that runs too, as in the switch; its way is printed
     indented. Its phones do what is said of them when it rings them.
@@ -88,13 +89,13 @@ def try_(
 
     if direction not in ("out", "in"):
         raise CommandError(f"--direction is out or in, not {direction!r}")
-    chosen, owner, timezone, domain, in_plans = plan_of(plan, user, data)
+    chosen, owner, timezone, domain, in_plans, providers = plan_of(plan, user, data)
     now = time.time()
     setting = Setting(
         from_, to, direction, instant(now if at is None else at, timezone, now), domain or "example.org",
         headers=dict(map(_header, header or [])), active=active, user=owner, timezone=timezone, gives_up_after=gives_up,
     )  # fmt: skip
-    world = world_of(answer or [], effect or [], domain=setting.domain)
+    world = world_of(answer or [], effect or [], domain=setting.domain, providers=providers)
     for text in in_plan or []:
         in_plans.set(*_in_plan(text, user, data))
     world.in_plans = in_plans
@@ -115,6 +116,10 @@ def _lines(result: CallResult, plan: PretendedPlan, setting: Setting, took: floa
     lines += _way(result, plan.source)
     for who in dict.fromkeys(result.unknown):
         lines.append(f"{'':>17} (nothing was said about {who}: it rang and nobody answered)")
+    for name in dict.fromkeys(result.no_provider):
+        lines.append(
+            f"{'':>17} (there is no provider {name!r}: unreachable; a host is named with --answer '{name}: ...')"
+        )
     heard = f"{result.status} {result.reason}"
     lines += [
         "",
@@ -165,6 +170,7 @@ def _json(result: CallResult) -> dict[str, Any]:
         "path": result.path,
         "log": result.log,
         "unknown": result.unknown,
+        "no_provider": result.no_provider,
         "legs": [
             {
                 "target": leg.target,

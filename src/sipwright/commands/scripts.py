@@ -27,6 +27,8 @@ class Script(NamedTuple):
     timezone: str
     domain: str
     in_plans: InPlans
+    providers: dict[str, set[str]]
+    """The names that the scripts of each user can dial: providers, and domains that are served here."""
 
 
 def read_text(file: Path, what: str = "script") -> str:
@@ -70,19 +72,24 @@ def plan_of(plan: str, user: str | None, data: Path | None) -> Script:
 
     file = PretendedPlan.of_text(read_script(Path(plan)), Path(plan).stem) if is_file(plan) else None
     if file is not None and data is None and not (data_dir(data) / "sipwright.toml").is_file():
-        return Script(file, user or "admin", "UTC", "", InPlans())
+        return Script(file, user or "admin", "UTC", "", InPlans(), {})
 
     async def work(store: Administration) -> Script:
-        domain = next((one.name for one in await store.list_domains() if one.is_default), "")
+        domains = await store.list_domains()
+        domain = next((one.name for one in domains if one.is_default), "")
+        users = {one.id: one for one in await store.list_users()}
+        providers = {one.name: {each.name.lower() for each in domains} for one in users.values()}
+        for provider in await store.list_providers():
+            providers[users[provider.user_id].name].add(provider.name)
         in_plans = await read_in_plans(store, domain)
         if file is not None:
             owner = await store.find_user(user)
             mine = file._replace(user_id=owner.id)
-            return Script(mine, owner.name, owner.timezone, domain, in_plans)
+            return Script(mine, owner.name, owner.timezone, domain, in_plans, providers)
         found = await store.find_dialplan(plan, user)
-        owner = next(one for one in await store.list_users() if one.id == found.user_id)
+        owner = users[found.user_id]
         stored = PretendedPlan(found.source, found.name, found.id, found.user_id, found.version)
-        return Script(stored, owner.name, owner.timezone, domain, in_plans)
+        return Script(stored, owner.name, owner.timezone, domain, in_plans, providers)
 
     return with_store(data, work)
 

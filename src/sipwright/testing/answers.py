@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from fnmatch import fnmatchcase
 
 from sipwright.services.dialplan import Leg, ToProvider, ToUri, ToUser
+from sipwright.services.switch import no_provider_or_host
 from sipwright.sip import ParseError, Uri
 
 from .behaviour import SILENT, Behaviour
@@ -17,14 +18,22 @@ __all__ = ["Answers", "Asked", "names_of", "short_name"]
 class Answers:
     """What each phone and provider does with its first, second, ... call; who is not named rings and stays silent.
 
+    Where `providers` is given (the names that each user can dial), a name without a dot that is neither among them nor
+    spoken of leads nowhere, as in the switch.
+
     Who: ``bob`` (a phone here, or a provider), ``bob@local``, ``300@blueface``, ``@blueface`` (that provider and no
     phone), and patterns such as ``353*@blueface`` or ``*``.
     """
 
     def __init__(
-        self, said: Iterable[tuple[str, list[Behaviour]]] = (), *, domain: str = "example.org"
+        self,
+        said: Iterable[tuple[str, list[Behaviour]]] = (),
+        *,
+        domain: str = "example.org",
+        providers: Mapping[str, Set[str]] | None = None,
     ) -> None:
         self.domain = domain
+        self.providers = providers
         self._said: dict[str, list[Behaviour]] = {}
         for who, behaviours in said:
             self.set(who, behaviours)
@@ -41,6 +50,20 @@ class Answers:
         """Claim that a phone of that name was spoken of, and is registered."""
         behaviours = self._find(f"{user}@local", user)[1]
         return bool(behaviours) and behaviours[0].is_registered
+
+    def missing_provider(self, leg: Leg, user: str) -> str | None:
+        """Return the name that a leg of that user's script takes for a provider's, if there is none."""
+        match leg.target:
+            case ToProvider(name) | ToUser(_, name, None):
+                pass
+            case _:
+                return None
+        name = name.lower()
+        if self.providers is None or "." in name or ":" in name or name in ("local", self.domain.lower()):
+            return None
+        spoken_of = (who.rpartition("@")[2] for who in self._said)
+        is_known = name in self.providers.get(user, ()) or any(fnmatchcase(name, who) for who in spoken_of)
+        return None if is_known else name
 
     def _find(self, *names: str) -> tuple[str, list[Behaviour]]:
         for name in names:
@@ -60,11 +83,18 @@ class Asked:
         self._calls: Counter[str] = Counter()
         self.unknown: list[str] = []
         """Who was called of whom nothing is said."""
+        self.no_provider: list[str] = []
+        """The names of providers that were dialled and that there are none of."""
 
-    def next_for(self, leg: Leg) -> Behaviour:
-        """Return what this call of that leg meets."""
+    def next_for(self, leg: Leg, user: str = "") -> Behaviour:
+        """Return what this call of that leg meets, when a script of that user dials it."""
         names = names_of(leg, self._answers.domain)
         found, behaviours = self._answers._find(*names)
+        if not behaviours and (missing := self._answers.missing_provider(leg, user)) is not None:
+            self.no_provider.append(missing)
+            if isinstance(leg.target, ToProvider):
+                return Behaviour(480, is_registered=False)
+            return Behaviour(503, no_provider_or_host(missing).reason)
         if not behaviours:
             self.unknown.append(str(leg.target))
             return SILENT

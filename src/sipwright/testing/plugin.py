@@ -73,7 +73,7 @@ def sipwright_world() -> World:
     from .answers import Answers
     from .effects import World
 
-    return World(Answers())
+    return World(Answers(providers={}))
 
 
 @pytest.fixture

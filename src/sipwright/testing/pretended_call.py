@@ -94,16 +94,18 @@ class PretendedCall:
         domain: str,
         gives_up_after: float | None = None,
         *,
+        user: str = "",
         nest: Nest = lambda leg, headers: None,
         caller: Caller | None = None,
     ) -> None:
         self.talked = 0.0
         """For how long the two talk, once somebody has answered."""
-        self.result = CallResult(unknown=asked.unknown)
+        self.result = CallResult(unknown=asked.unknown, no_provider=asked.no_provider)
         self.execution: Execution
         self._clock = clock
         self._asked = asked
         self._domain = domain
+        self._user = user
         self._started = clock.now
         self._nest = nest
         self._caller = caller
@@ -196,7 +198,7 @@ class PretendedCall:
 
     def _trial(self, leg: Leg) -> _Trial | None:
         begin = self._nest(leg, self._headers_of(leg))
-        behaviour = SILENT if begin is not None else self._asked.next_for(leg)
+        behaviour = SILENT if begin is not None else self._asked.next_for(leg, self._user)
         return (
             _Trial(self, leg, behaviour, self._tried(leg), begin=begin) if behaviour.is_registered else None
         )
@@ -266,7 +268,9 @@ class PretendedCall:
                 leg = Leg(ToUri(behaviour.redirect), trial.leg.options)
                 tried = self._tried(leg)
                 tried.target = behaviour.redirect
-                follower = _Trial(self, leg, self._asked.next_for(leg), tried, trial.redirects + 1)
+                follower = _Trial(
+                    self, leg, self._asked.next_for(leg, self._user), tried, trial.redirects + 1
+                )
                 self._trials.append(follower)
                 self.result.legs.append(follower.tried)
                 self._launch(follower)

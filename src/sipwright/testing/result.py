@@ -72,6 +72,7 @@ class CallResult:
         sentence: Why it ended so.
         failure: What was wrong with the script, if it failed.
         unknown: Whom the script dialled although nothing was said about them.
+        no_provider: Names that the script dialled as providers, and that there are no providers of.
         entries: The journal, as a running switch would have written it.
     """
 
@@ -89,6 +90,7 @@ class CallResult:
     sentence: str = ""
     failure: Failed | None = None
     unknown: list[str] = field(default_factory=list)
+    no_provider: list[str] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 
     @property

@@ -86,6 +86,7 @@ class Scene:
             self._asked,
             self._domain,
             gives_up_after,
+            user=inputs.call.user,
             nest=partial(self._nest, part),
             caller=caller,
         )

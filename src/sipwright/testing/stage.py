@@ -5,7 +5,7 @@ A run is one thread and no event loop: whatever the script waits for is an event
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -159,12 +159,20 @@ class _Direct:
         job.done(Stretch(self.limits, job, self._clock).run(self._pool))
 
 
-def world_of(answers: Iterable[str], effects: Iterable[str], *, domain: str = "example.org") -> World:
-    """Read pretended answers and effects from their texts."""
+def world_of(
+    answers: Iterable[str],
+    effects: Iterable[str],
+    *,
+    domain: str = "example.org",
+    providers: Mapping[str, Set[str]] | None = None,
+) -> World:
+    """Read pretended answers and effects from their texts; `providers` are the names that each user can dial."""
     from .behaviour import parse_answer
     from .effects import parse_effect
 
-    return World(Answers(map(parse_answer, answers), domain=domain), map(parse_effect, effects))
+    return World(
+        Answers(map(parse_answer, answers), domain=domain, providers=providers), map(parse_effect, effects)
+    )
 
 
 def _split(text: str, host: str) -> tuple[str, str]:

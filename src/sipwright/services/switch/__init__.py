@@ -8,6 +8,7 @@ from .leg import Leg
 from .router import Decision, LocalAccount, Router
 from .script import ScriptRun, ScriptRunner
 from .switch import Switch, SwitchSettings, SwitchSnapshot
+from .unreachable import no_provider_or_host
 from .watching import CallWatcher
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "SwitchSnapshot",
     "best",
     "for_caller",
+    "no_provider_or_host",
 ]
