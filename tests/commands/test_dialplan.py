@@ -132,3 +132,18 @@ def test_rules_that_are_wrong_are_not_saved(command, tmp_path: Path):
     assert "rule 1: action" in command.fails("dialplan", "rules", "set", "main", str(rules))
     assert "there is no file" in command.fails("dialplan", "rules", "set", "main", "nowhere.toml")
     assert command.json("dialplan", "list") == []
+
+
+def test_what_a_script_writes_out_is_checked_with_the_budgets_of_the_data_folder(command, tmp_path):
+    script = tmp_path / "main.py"
+    script.write_text('sleep(400)\ndial(f"{req.user}@local[dely=5]")\n')
+    settings = command.folder / "sipwright.toml"
+
+    assert "main.py:1:1: sleep(400) is longer than what is left of 300 s" in command.fails(
+        "dialplan", "set", "main", str(script)
+    )
+    assert "main.py:2:1: dial(): unknown option 'dely'" in command.out
+
+    settings.write_text(settings.read_text().replace("# total_seconds = 300.0", "total_seconds = 500.0"))
+    assert "main.py:2:1: dial(): unknown option 'dely'" in command.fails("dialplan", "check", str(script))
+    assert command.out == ""

@@ -14,9 +14,11 @@ from sipwright.commands.common import (
     Owner,
     OwnerFilter,
     clock,
+    data_dir,
     group,
     print_json,
     print_table,
+    settings_of,
     with_store,
 )
 from sipwright.commands.dialplan_replay import replay_
@@ -25,6 +27,7 @@ from sipwright.commands.dialplan_try import try_
 from sipwright.commands.scripts import Plan, plan_of, read_text
 
 if TYPE_CHECKING:
+    from sipwright.services.dialplan import Limits
     from sipwright.store import Administration, Dialplan
 
 __all__ = ["app"]
@@ -51,7 +54,7 @@ def set_(name: Name, file: File, user: Owner = None, data: Data = None) -> None:
       sipwright dialplan show main --version 3 | sipwright dialplan set main -
     """
     source = read_text(file)
-    _refuse(_problems(str(file), source))
+    _refuse(_problems(str(file), source, data))
 
     async def work(store: Administration) -> int:
         return await store.set_dialplan(user, name, source)
@@ -63,7 +66,8 @@ def set_(name: Name, file: File, user: Owner = None, data: Data = None) -> None:
 def check(plan: Plan, user: Owner = None, as_json: Json = False, data: Data = None) -> None:
     """Check a script, without saving it.
 
-    Its syntax is checked, and the types and names that it uses; nothing of it is run. PLAN is a file (- for standard
+    Its syntax is checked, the types and names that it uses, and the dial strings, headers, statuses and times that
+    it writes out; nothing of it is run. PLAN is a file (- for standard
     input, .toml for rules), or the name of a stored dialplan, such as one that was saved by an older release.
 
     Exit status: 0 if nothing is wrong with it, 1 otherwise.
@@ -74,7 +78,7 @@ def check(plan: Plan, user: Owner = None, as_json: Json = False, data: Data = No
       sipwright dialplan check main --data /srv/sipwright
     """
     found = plan_of(plan, user, data)
-    problems = _problems(plan, found.plan.source)
+    problems = _problems(plan, found.plan.source, data)
     if as_json:
         print_json({"plan": plan, "problems": problems})
         if problems:
@@ -197,13 +201,22 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
     typer.echo(f"removed {with_store(data, work).name}")
 
 
-def _problems(file: str, source: str) -> list[dict[str, Any]]:
+def _problems(file: str, source: str, data: Path | None) -> list[dict[str, Any]]:
     from sipwright.services.dialplan.check import check_script
 
     return [
         {"file": file, "line": one.line, "column": one.column, "message": one.message}
-        for one in check_script(source)
+        for one in check_script(source, _limits(data))
     ]
+
+
+def _limits(data: Path | None) -> Limits:
+    """Return the budgets of a run here, or the usual ones where there is no data folder."""
+    from sipwright.scripting import limits_of
+    from sipwright.services.dialplan import Limits
+
+    is_there = (data_dir(data) / "sipwright.toml").is_file()
+    return limits_of(settings_of(data).dialplan) if is_there else Limits()
 
 
 def _refuse(problems: list[dict[str, Any]]) -> None:

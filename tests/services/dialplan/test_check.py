@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.services.dialplan import Problem, check_script
+from sipwright.services.dialplan import Limits, Problem, check_script
 from sipwright.services.dialplan.functions import FUNCTIONS
 
 GOOD = """
@@ -75,3 +75,82 @@ def test_all_problems_come_at_once_in_order():
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_is_known_to_the_checker(name):
     assert check_script(f"x = {name}") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ('dial("bob@local[dely=5]")', "dial(): unknown option 'dely' at position 11 of the dial string"),
+        (
+            'dial("bob@local[tr=x]")',
+            "dial(): 'x' is not refuse, pass or place at position 14 of the dial string",
+        ),
+        ('dial("bob@")', "expected a provider, domain or host behind @"),
+        ('dial("${dest}@local")', "unknown variable ${dest}"),
+        ('dial("bob@local", transfer="plaec")', "dial(): transfer must be 'refuse' or 'pass' or 'place'"),
+        ("dial(req.user, ring=500)", "dial(): ring must be more than 0 and at most 180 seconds"),
+        ('dial("a", headers={"Via": "x"})', "dial(): the header Via is written by the switch"),
+        ('dial("a", headers={"Via": req.user})', "the header Via"),
+        ('dial("a", headers={"X A": "x"})', "'X A' is not the name of a header"),
+        ('dial(["a@b", "c@d & e"])', "each member of the list is one leg"),
+        ('dial([req.user, f"{req.user}@local[dely=5]"])', "dial(): unknown option 'dely'"),
+        ('dial(f"{req.user}@local[delay={call.active}x]")', "is not a number of seconds"),
+        ('dial([leg("bob@local", delay=500)])', "leg(): delay must be more than 0 and at most 120 seconds"),
+        ('dial("a & " * 1 + "b", ring=-1)', "ring must be"),
+        ("respond(200)", "respond(): status must be from 101 to 199 or from 300 to 699"),
+        ("respond(99)", "respond(): status"),
+        ('respond(486, headers={"Contact": "x"})', "the header Contact"),
+        ("progress(486)", "progress(): status must be from 101 to 199"),
+        ('redirect("a b")', "redirect(): 'sip:a b' is not a SIP address"),
+        ('callback("bob@local", "x[y]")', "callback(): unknown option 'y'"),
+        ('callback("bob@local", req.user, delay=9999)', "callback(): delay must be from 0 to 3600 seconds"),
+        ('send_message("bob@", "hello")', "send_message(): expected"),
+        ("sleep(100000)", "sleep(100000) is longer than what is left of 300 s"),
+        ("hangup_after(0)", "hangup_after(): seconds must be more than 0"),
+        ('e164("1", "IE")', "e164(): '1' is not a phone number"),
+        ('enum_lookup("none")', "enum_lookup(): 'none' is not an international phone number"),
+        ('from sipwright import dial\ndial("a@")', "dial(): expected"),
+        ("import types", "No module named 'types'"),
+        ("from collections import abc", "cannot import name 'abc'"),
+        ("import os\nlog(os.environ)", "'os.environ' is not supported"),
+        ("import os\nlog(os.getenv('HOME'))", "'os.getenv' is not supported"),
+    ],
+)
+def test_what_is_sure_to_fail_is_told_as_the_call_would(source, message):
+    problems = check_script(f"log(1)\n{source}")
+
+    assert len(problems) == 1
+    assert message in problems[0].message
+    assert problems[0].line == 2 + source.count("\n")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'def dial(target: str) -> None:\n    log(target)\ndial("bob@local[dely=5]")',
+        'def f(dial):\n    dial("bob@local[dely=5]")',
+        'try:\n    e164("12")\nexcept ValueError:\n    log("no")',
+        "from time import sleep\nsleep(100000)",
+        'dial(f"{req.user}[{req.host}]")',
+        'dial(f"{req.user}@local[{req.host}={req.to}]")',
+        'dial(f"{req.user}@local[delay={call.active},tr={req.to}]")',
+        'dial(f"{req.user}{req.host}")',
+        'dial(f"<{req.user}> | {req.uri}", ring=call.active)',
+        'dial("${dst:3}@local & ${fromname} | <sip:${dst}@x>")',
+        'dial("bob@local[header=\\"X-A: b\\"]", headers={req.user: "x", **{}})',
+        'respond(call.active, headers={"Contact": "x"})',
+        'dial("a", headers={"X-A": "a\\r\\nb"})',
+        'e164("012345678", req.user)',
+        "from typing import Any\ndef f(options: Any) -> None:\n    dial('a@', **options)",
+        "import os\nlog(os.path.join('a', 'b'), os.getcwd())",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import types",
+        "import time as t\nt.sleep(1)",
+    ],
+)
+def test_what_may_be_right_is_left_alone(source):
+    assert check_script(source) == []
+
+
+def test_budgets_are_those_of_the_switch():
+    assert check_script("sleep(400)", Limits(total_seconds=500)) == []
+    assert check_script("callback('a', 'b')", Limits(callbacks=0)) != []

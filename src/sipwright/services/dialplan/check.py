@@ -1,16 +1,19 @@
-"""Checks a script before it is saved: syntax, what the language lacks, and types against ``names.pyi``.
+"""Checks a script before it is saved: syntax, what the language lacks, types against ``names.pyi``, and literals.
 
-Nothing of the script is run. It blocks for about 20 ms: the command line calls it as it is, the event loop in
-a thread.
+Nothing of the script is run, except for its imports. It blocks for about 20 ms: the command line calls it as it is,
+the event loop in a thread.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import threading
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import NamedTuple
 
 from pydantic_monty import (
@@ -29,6 +32,8 @@ from . import sipsorcery
 from .arguments import one_line
 from .functions import FUNCTIONS, STORE
 from .limits import Limits
+from .literals import assigned, certain, parse, wrong_calls
+from .stretch import POLICY
 
 __all__ = ["Problem", "check_script"]
 
@@ -37,6 +42,10 @@ __all__ = ["Problem", "check_script"]
 _STOP = "_sipwright_stop_()\n"
 _NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
 _LIMITS = Limits()
+_MOST_WRONG_CALLS = 20
+"""Telling more of them helps nobody, and each takes its time."""
+
+_OURS = frozenset({"sipwright", "sipsorcery"})
 _SECONDS = 20.0
 """Time for one check; the checker looks at no limit of its own."""
 
@@ -52,15 +61,18 @@ class Problem(NamedTuple):
         return f"line {self.line}: {self.message}"
 
 
-def check_script(source: str) -> list[Problem]:
-    """Return what is wrong with a script; an empty list says that it may be saved."""
+def check_script(source: str, limits: Limits = _LIMITS) -> list[Problem]:
+    """Return what is wrong with a script; an empty list says that it may be saved.
+
+    What one call of a function alone would use up of ``limits`` is wrong too.
+    """
     if len(source) > _LIMITS.source:
         return [Problem(1, 1, f"the script is longer than {_LIMITS.source} characters")]
     if _NOT_TEXT.search(source):
         return [Problem(1, 1, "the script is not text")]
     with _one_at_a_time:
         try:
-            return _check_types(source) or _check_language(source)
+            return _check_types(source) or _check_language(source) or _check_contents(source, limits)
         except MontyError as error:
             return [Problem(1, 1, f"the script cannot be checked: {one_line(str(error), 200)}")]
 
@@ -110,6 +122,82 @@ def _check_language(source: str) -> list[Problem]:
             return [Problem(max(1, line), column, one_line(said, 300))]
     assert not isinstance(snapshot, MontyComplete)
     return []
+
+
+def _check_contents(source: str, limits: Limits) -> list[Problem]:
+    """Look for what is sure to fail when it is reached: literal arguments, and what modules lack here."""
+    tree = parse(source)
+    if tree is None:
+        return []
+    found = [*islice(wrong_calls(tree, limits), _MOST_WRONG_CALLS), *_missing(tree)]
+    return sorted(Problem(node.lineno, node.col_offset + 1, one_line(said, 300)) for node, said in found)
+
+
+def _missing(tree: ast.Module) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
+    """Import what the script imports, and read what it reads of these modules, in a sandbox like that of a call.
+
+    The type checker knows modules (``types``) and names (``os.environ``) that are not there.
+    """
+    imports = [node for node in certain(tree) if _is_foreign(node)]
+    if not imports:
+        return
+    modules = _modules_of(imports) - assigned(tree)
+    read = [node for node in certain(tree) if _is_read(node, modules)]
+    with _pool().checkout(limits=ResourceLimits(max_memory=_LIMITS.memory), os_policy=POLICY) as session:
+        for node in (*imports, *read):
+            assert isinstance(node, ast.stmt | ast.expr)
+            try:
+                snapshot = session.feed_start(ast.unparse(node))
+                while isinstance(snapshot, FunctionSnapshot):
+                    is_import = snapshot.function_name in ("import", "import_stubs")
+                    snapshot = snapshot.resume_auto() if is_import else snapshot.resume_not_handled()
+            except MontyRuntimeError as error:
+                yield node, error.display("msg")
+                if isinstance(node, ast.stmt):
+                    return  # what is read of it would fail for no other reason
+            else:
+                assert isinstance(snapshot, MontyComplete)
+
+
+def _is_foreign(node: ast.AST) -> bool:
+    """Claim that it imports something, and nothing of ours."""
+    match node:
+        case ast.Import(names=names):
+            return all(alias.name not in _OURS for alias in names)
+        case ast.ImportFrom(module=module):
+            return module not in _OURS
+    return False
+
+
+def _modules_of(imports: list[ast.AST]) -> set[str]:
+    """Return the names that stand for one module each, whatever has been run of a script."""
+    meant = {
+        (
+            alias.asname or alias.name.partition(".")[0],
+            alias.name if alias.asname else alias.name.partition(".")[0],
+        )
+        for node in imports
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    names = [name for name, _ in meant]
+    others = {
+        alias.asname or alias.name
+        for node in imports
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    return {name for name in names if names.count(name) == 1} - others
+
+
+def _is_read(node: ast.AST, modules: set[str]) -> bool:
+    """Claim that a name of a module is read; of ``os`` also that it is called, with nothing but literals."""
+    match node:
+        case ast.Attribute(value=ast.Name(id=name), ctx=ast.Load()):
+            return name in modules
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="os")), args=args, keywords=[]):
+            return "os" in modules and all(isinstance(argument, ast.Constant) for argument in args)
+    return False
 
 
 @cache

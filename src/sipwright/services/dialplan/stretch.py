@@ -40,7 +40,7 @@ from .snapshots import freeze, thaw
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
 from .values import Inputs, Raised
 
-__all__ = ["ENDS", "Job", "Stretch"]
+__all__ = ["ENDS", "POLICY", "Job", "Stretch"]
 
 MAX_PRINTED = 262_144
 """Characters of ``print()`` after which a worker is killed: reading them costs us as much as writing them."""
@@ -54,7 +54,7 @@ A look through all memory by the garbage collector may be among them, and is not
 PATIENCE = 5.0
 """Seconds that a stretch may take beyond its computing time, moving its values between the processes."""
 
-_POLICY: OSPolicy = {"sleep": "call_host", "datetime": "call_host"}
+POLICY: OSPolicy = {"sleep": "call_host", "datetime": "call_host"}
 _NAMES: dict[str, Any] = {**FUNCTIONS, "store": STORE}
 _MODULES = {"sipwright": ExternalModule(_NAMES), "sipsorcery": sipsorcery.old_module(None)}
 _MODULE_PREFIX = "sipwright."
@@ -158,8 +158,8 @@ class Stretch:
         A seed costs as much as the rest of a start, so only a script that speaks of chance is given one.
         """
         if self._inputs is None or "random" not in self._script.mentioned:
-            return _POLICY
-        return {**_POLICY, "random_start": {"seed": self._seed}}
+            return POLICY
+        return {**POLICY, "random_start": {"seed": self._seed}}
 
     def _modules(self) -> dict[str, ExternalModule]:
         """Return what the script may import; the request is only known at the start."""
