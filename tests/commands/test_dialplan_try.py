@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,58 @@ def test_effects_are_pretended(command, tmp_path):
     assert "log: Ann" in printed
     assert "http_get(https://x.org/)" in printed
     assert '-> 200 {"name": "Ann"}' in printed
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("log(1)\nlog(2)[0]\n", "line 2: TypeError: "),
+        ("log(1\n", "dialplan draft failed: line"),
+        ("sleep(400)\n", "line 1: sleep(400) is longer than what is left of 300 s"),
+        ('dial("carol@local", wait=True)\nfail()\n', "line 2: NameError: "),
+    ],
+)
+def test_a_script_that_fails_fails_the_command_too(command, tmp_path, source, said):
+    script = tmp_path / "draft.py"
+    script.write_text(source)
+    answer = ("--answer", "carol: answers talks 5")
+
+    assert said in command.fails("dialplan", "try", str(script), *answer)
+    assert "The caller hears" in command.out
+    assert said in command.fails("dialplan", "try", str(script), *answer, "--json")
+    assert json.loads(command.out)["status"] in (200, 500)
+
+    outer = tmp_path / "outer.py"
+    outer.write_text('dial("bob@local")\n')
+    assert "dialplan draft failed: " in command.fails(
+        "dialplan", "try", str(outer), *answer, "--in", f"bob: {script}"
+    )
+
+
+def test_a_caller_who_hears_busy_is_no_failure(command, tmp_path):
+    script = tmp_path / "busy.py"
+    script.write_text("respond(486)\n")
+
+    assert command.json("dialplan", "try", str(script))["status"] == 486
+
+
+def test_a_call_to_an_account_that_does_not_exist_is_told(command, tmp_path):
+    script = tmp_path / "in.py"
+    script.write_text("respond(486)\n")
+    command.ok("account", "add", "bob", "--password", "x")
+
+    def told(*arguments: str) -> str:
+        command.ok("dialplan", "try", str(script), "--direction", "in", *arguments)
+        return command.err
+
+    assert told("--to", "nobody") == (
+        "sipwright: there is no account 'nobody': in a real call no dialplan would run\n"
+    )
+    assert "'bob@nowhere.example'" in told("--to", "bob@nowhere.example")
+    assert told("--to", "bob") == ""
+    assert told("--to", "bob@example.org") == ""
+    assert told("--to", "provider.bob") == ""
+    assert told("--to", "carol", "--in", f"carol: {script}") == ""
 
 
 @pytest.mark.parametrize(

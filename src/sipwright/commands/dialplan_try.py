@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sipwright.commands.common import CommandError, Data, Json, Owner, print_json
+from sipwright.commands.common import CommandError, Data, Json, Owner, print_json, with_store
 from sipwright.commands.scripts import Plan, plan_of
 
 if TYPE_CHECKING:
-    from sipwright.testing.plans import InPlan
+    from sipwright.store import Administration
+    from sipwright.testing.plans import InPlan, InPlans
     from sipwright.testing.result import CallResult
     from sipwright.testing.stage import PretendedPlan, Setting
 
@@ -78,6 +79,9 @@ def try_(
     Where an account here is called that has an in dialplan, that runs too, as in the switch; its way is printed
     indented. Its phones do what is said of them when it rings them.
 
+    Exit status: 1 if a script failed (a mistake in it, or a budget that it used up), 0 otherwise, whatever the caller
+    heard.
+
     \b
     Examples:
       sipwright dialplan try out --to 300 --answer 'blueface: busy' --answer 'bob: rings 5 then 200'
@@ -99,6 +103,8 @@ def try_(
     for text in in_plan or []:
         in_plans.set(*_in_plan(text, user, data))
     world.in_plans = in_plans
+    if direction == "in" and domain and not _is_known(setting, in_plans, data):
+        typer.echo(f"sipwright: there is no account {to!r}: in a real call no dialplan would run", err=True)
     with Stage() as stage:
         stage.open()
         before = time.perf_counter()
@@ -108,6 +114,38 @@ def try_(
         print_json(_json(result))
     else:
         typer.echo("\n".join(_lines(result, chosen, setting, took)))
+    if (failed := _failed(result)) is not None:
+        assert failed.failure is not None
+        raise CommandError(f"dialplan {failed.dialplan} failed: {failed.failure.message}")
+
+
+def _failed(result: CallResult) -> CallResult | None:
+    """Return the call whose script failed: this one, or one that it led to."""
+    if result.failure is not None:
+        return result
+    return next((failed for inner in result.inner if (failed := _failed(inner)) is not None), None)
+
+
+def _is_known(setting: Setting, in_plans: InPlans, data: Path | None) -> bool:
+    """Claim that the account that is called is one of the data folder, or was given a dialplan for this try."""
+    from sipwright.services.dialplan import Leg, ToUser
+    from sipwright.store import NotFoundError
+
+    called = setting.inputs("").request
+    if in_plans.of(Leg(ToUser(called.user, called.host))) is not None:
+        return True
+
+    async def work(store: Administration) -> bool:
+        # As the router finds it: exactly, or by what follows the last dot.
+        for name in (called.user, called.user.rpartition(".")[2]):
+            try:
+                await store.find_account(name, called.host)
+            except NotFoundError:
+                continue
+            return True
+        return False
+
+    return with_store(data, work)
 
 
 def _lines(result: CallResult, plan: PretendedPlan, setting: Setting, took: float) -> list[str]:
