@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
+import pytest
+
 from sipwright.store import Administration
 
 
@@ -78,6 +82,50 @@ def test_a_provider_is_changed_in_what_is_given(command):
         "enabled": False,
     }
     assert "without spaces" in command.fails("provider", "set", "blueface", "--server", "a b")
+
+
+BAD_SERVERS = ("sip.b.example:99999", "b:0", "b:", "b:port", "::1", "b/c", "b,c", "b?x=y", "bü")
+
+
+@pytest.mark.parametrize(
+    ("option", "server"),
+    [("--server", "sip:b"), *itertools.product(("--server", "--proxy"), BAD_SERVERS)],
+)
+def test_a_server_that_cannot_be_read_is_refused(command, option, server):
+    command.ok("provider", "add", "good", "--server", "s", "--username", "u", "--password", "p")
+    before = command.json("provider", "show", "good")
+    what = option.removeprefix("--")
+    said = f"{server!r} cannot be the provider's {what}; write HOST or HOST:PORT, with a port up to 65535"
+    given = {"--server": "s", option: server}
+
+    assert (
+        command.fails(
+            "provider", "add", "bad", "--username", "u", "--password", "p", *itertools.chain(*given.items())
+        )
+        == said
+    )
+    assert command.fails("provider", "set", "good", option, server) == said
+    assert command.json("provider", "show", "good") == before
+
+
+@pytest.mark.parametrize("server", ["b:65535", "[2001:db8::1]:5060", "b;transport=tcp", "192.0.2.1"])
+def test_a_server_may_be_any_place_in_a_uri(command, server):
+    command.ok(
+        "provider",
+        "add",
+        "b",
+        "--server",
+        server,
+        "--username",
+        "u",
+        "--password",
+        "p",
+        "--proxy",
+        f"sip:{server}",
+    )
+    shown = command.json("provider", "show", "b")
+
+    assert (shown["server"], shown["proxy"]) == (server, f"sip:{server}")
 
 
 async def test_the_new_password_of_a_provider_is_stored(command):

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
+from sipwright.sip import ParseError, Uri
 from sipwright.store import tables, users
 from sipwright.store.changes import record_change
 from sipwright.store.collisions import refuse_provider
@@ -57,13 +58,13 @@ def add(
     values: dict[str, Any] = {
         "user_id": owner.id,
         "name": name,
-        "server": _one_word(server, "server"),
+        "server": _hop(server, "server"),
         "username": _one_word(username, "username"),
         "auth_username": auth_username,
         "register": register,
         "realm": realm,
         "from_template": from_template,
-        "outbound_proxy": outbound_proxy,
+        "outbound_proxy": _hop(outbound_proxy, "proxy") if outbound_proxy else None,
         "is_enabled": True,
         "password": keys.seal(secret_text(password).encode(), provider_place(owner.id, name)),
     }
@@ -99,11 +100,11 @@ def change(
         "auth_username": auth_username,
         "realm": realm,
         "from_template": from_template,
-        "outbound_proxy": outbound_proxy,
+        "outbound_proxy": _hop(outbound_proxy, "proxy") if outbound_proxy else outbound_proxy,
     }
     values: dict[str, Any] = {key: value or None for key, value in optional.items() if value is not None}
     if server is not None:
-        values["server"] = _one_word(server, "server")
+        values["server"] = _hop(server, "server")
     if username is not None:
         values["username"] = _one_word(username, "username")
     if password is not None:
@@ -167,4 +168,19 @@ def _entity(row: Row[Any], keys: KeyRing) -> Provider:
 def _one_word(text: str, what: str) -> str:
     if not text or not text.isprintable() or any(character in ' <>"@' for character in text):
         raise StoreError(f"{text!r} cannot be the provider's {what}; write it without spaces, <>, \" or @")
+    return text
+
+
+def _hop(text: str, what: str) -> str:
+    """Take where requests are sent: ``HOST[:PORT]``, for a proxy with ``sip:`` if so written."""
+    _one_word(text, what)
+    uri = text if what == "proxy" and text.startswith(("sip:", "sips:")) else f"sip:{text}"
+    try:
+        read = Uri.parse(uri)
+    except ParseError:
+        read = None
+    if read is None or read.port == 0 or read.headers:
+        raise StoreError(
+            f"{text!r} cannot be the provider's {what}; write HOST or HOST:PORT, with a port up to 65535"
+        )
     return text
