@@ -1,0 +1,27 @@
+"""Where a dial string leads."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sipwright.services.switch import Identity
+
+from .conftest import Provider
+
+
+@pytest.mark.parametrize(
+    ("proxy", "route"),
+    [
+        ("edge.example:5070", "<sip:edge.example:5070;lr>"),
+        ("sip.edge.example", "<sip:sip.edge.example;lr>"),
+        ("sip:edge.example", "<sip:edge.example;lr>"),
+    ],
+)
+def test_the_proxy_of_a_provider_is_a_route(bench, proxy, route):
+    bench.accounts.providers["trunk"] = Provider("trunk", "b.example", outbound_proxy=proxy)
+    identity = Identity("out", 1, 1, "example.org")
+    call = SimpleNamespace(identity=identity, dialled_user="353", loops=0)
+
+    (found,) = bench.switch.finder.of_text(call, "353@trunk")
+
+    assert found.route == [route]
