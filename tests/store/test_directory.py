@@ -49,7 +49,6 @@ async def test_changes_of_every_kind_arrive(store: Store):
     assert (plan.name, plan.version, plan.source) == ("main", 1, "respond(486)")
     assert directory.provider(account.user_id, "BlueFace") == directory.provider_by_id(provider.id)
     assert [found.name for found in directory.providers()] == ["blueface"]
-    assert [found.aor for found in directory.accounts_of(account.user_id)] == ["alice@example.org"]
 
     await store.set_dialplan(None, "main", "respond(480)")
     await store.change_account("alice", out_plan="")

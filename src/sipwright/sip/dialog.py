@@ -32,12 +32,10 @@ class Dialog:
         remote_cseq: The number of the peer's last request, or None.
         route_set: The values of the Route header, next hop first.
         remote_target: The URI where the peer is to be found.
-        is_early: There was no final response yet.
     """
 
     __slots__ = (
         "call_id",
-        "is_early",
         "local_cseq",
         "local_tag",
         "local_uri",
@@ -60,7 +58,6 @@ class Dialog:
         route_set: Iterable[str] = (),
         local_cseq: int = 0,
         remote_cseq: int | None = None,
-        is_early: bool = False,
     ) -> None:
         self.call_id = call_id
         self.local_tag = local_tag
@@ -71,10 +68,9 @@ class Dialog:
         self.remote_cseq = remote_cseq
         self.route_set = list(route_set)
         self.remote_target = remote_target
-        self.is_early = is_early
 
     @classmethod
-    def as_uas(cls, request: Request, local_tag: str, *, is_early: bool = True) -> Dialog:
+    def as_uas(cls, request: Request, local_tag: str) -> Dialog:
         """Make the dialog that our response with this To tag establishes (§12.1.1)."""
         return cls(
             request.call_id,
@@ -86,7 +82,6 @@ class Dialog:
             remote_target=_contact(request) or str(request.from_.uri),
             route_set=request.headers.get_list("Record-Route"),
             remote_cseq=request.cseq.number,
-            is_early=is_early,
         )
 
     @classmethod
@@ -102,20 +97,12 @@ class Dialog:
             remote_target=_contact(response) or request.uri_text,
             route_set=response.headers.get_list("Record-Route")[::-1],
             local_cseq=request.cseq.number,
-            is_early=response.status < 200,
         )
 
     @property
     def id(self) -> tuple[str, str, str]:
         """What its messages have in common: Call-ID, local tag and remote tag."""
         return (self.call_id, self.local_tag, self.remote_tag)
-
-    def confirm(self, response: Response | None = None) -> None:
-        """Note a 2xx: one that we sent, or the peer's, whose route set and Contact then hold (§13.2.2.4)."""
-        self.is_early = False
-        if response is not None:
-            self.route_set = response.headers.get_list("Record-Route")[::-1]
-            self.refresh_target(response)
 
     def make_request(
         self,
@@ -196,14 +183,13 @@ class Dialog:
             self.remote_cseq,
             self.route_set,
             self.remote_target,
-            self.is_early,
         ]
 
     @classmethod
     def from_state(cls, state: list[Any]) -> Dialog:
         """Make the dialog that `to_state` has described."""
         call_id, local_tag, remote_tag, local_uri, remote_uri, local_cseq, remote_cseq, *rest = state
-        route_set, remote_target, is_early = rest
+        route_set, remote_target, *_ = rest  # earlier versions told whether it was early
         return cls(
             call_id,
             local_tag,
@@ -214,11 +200,10 @@ class Dialog:
             remote_cseq=remote_cseq,
             route_set=route_set,
             remote_target=remote_target,
-            is_early=is_early,
         )
 
     def __repr__(self) -> str:
-        return f"<Dialog {'early ' if self.is_early else ''}{self.id}>"
+        return f"<Dialog {self.id}>"
 
     def _way(self) -> tuple[str, list[str]]:
         """Give the Request-URI and the routes: loose routing, or strict as in RFC 2543 (§12.2.1.1)."""

@@ -2,6 +2,7 @@
 
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.client import Exchange, exchange
+from sipwright.stack.credentials import Credentials, answer_challenge, challenge_headers
 from sipwright.stack.endpoint import OnStrayResponse, Stack, StackSnapshot
 from sipwright.stack.fallback import LARGEST_OVER_UDP
 from sipwright.stack.incoming import Incoming
@@ -12,6 +13,7 @@ from sipwright.stack.tokens import RandomTokens
 __all__ = [
     "LARGEST_OVER_UDP",
     "Addresses",
+    "Credentials",
     "Exchange",
     "Incoming",
     "OnStrayResponse",
@@ -21,5 +23,7 @@ __all__ = [
     "Stack",
     "StackSnapshot",
     "Step",
+    "answer_challenge",
+    "challenge_headers",
     "exchange",
 ]

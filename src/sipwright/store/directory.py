@@ -76,10 +76,6 @@ class Directory:
         """Look up an account by its number."""
         return self._by_id.get(account_id)
 
-    def accounts_of(self, user_id: int) -> list[Account]:
-        """List the accounts of a user that are in memory; for faces, not for requests."""
-        return [account for account in self._by_id.values() if account.user_id == user_id]
-
     def provider(self, user_id: int, name: str) -> Provider | None:
         """Look up a user's provider by name, in any case."""
         return self._providers.get((user_id, name.lower()))

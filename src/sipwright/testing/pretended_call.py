@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from sipwright.services.dialplan import Dial, Ending, Execution, Leg, LegResult, Respond, ToUri
-from sipwright.services.switch import Outcome, best, for_caller
+from sipwright.services.switch import ELSEWHERE, Outcome, best, for_caller
 from sipwright.sip import reason_for
 
 from .answers import Asked, short_name
@@ -24,7 +24,6 @@ __all__ = ["Caller", "Nest", "PretendedCall"]
 
 NO_ANSWER = Outcome(408, "No Answer")
 CANCELLED = Outcome(487, "Request Terminated")
-ELSEWHERE = Outcome(487, "Call completed elsewhere")
 GONE = Outcome(487, "The Call Is Over")
 MAX_REDIRECTS = 5
 

@@ -84,14 +84,6 @@ def test_building_an_address():
     assert repr(NameAddr(uri)) == "NameAddr('<sip:a@b>')"
 
 
-def test_changed_copies():
-    address = NameAddr.parse("Bob <sip:a@b>;tag=1;x")
-
-    assert str(address.with_param("tag", "2")) == '"Bob" <sip:a@b>;tag=2;x'
-    assert str(address.without_params()) == '"Bob" <sip:a@b>'
-    assert str(address) == "Bob <sip:a@b>;tag=1;x"
-
-
 def test_addresses_compare_by_their_parts():
     one, same = NameAddr.parse("Bob  <sip:a@b> ;tag=1"), NameAddr.parse('"Bob"<sip:a@b>;tag=1')
 

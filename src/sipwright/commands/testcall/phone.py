@@ -14,7 +14,7 @@ from functools import partial
 from sipwright.sip import Request, Response, digest
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
-from sipwright.stack import Exchange, Incoming, Pipeline, Stack
+from sipwright.stack import Exchange, Incoming, Pipeline, Stack, challenge_headers
 from sipwright.transport import Address, Target, TcpTransport, Transport, UdpTransport
 
 from .ladder import Ladder, Side
@@ -270,11 +270,7 @@ class Phone:
         response = await self._ask(request)
         if response.status not in (401, 407):
             return response
-        asked, answered = (
-            ("WWW-Authenticate", "Authorization")
-            if response.status == 401
-            else ("Proxy-Authenticate", "Proxy-Authorization")
-        )
+        asked, answered = challenge_headers(response)
         credentials = digest.answer(
             response.headers.get_all(asked), request.method, request.uri_text, self.account, self._ha1,
             self._stack.random_token(),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from sipwright.sip import Uri
+from sipwright.stack import Credentials
 
 __all__ = ["Account", "Place", "Provider", "contact_user"]
 
 
-class Provider(Protocol):
+class Provider(Credentials, Protocol):
     """What the agent needs to know of a provider."""
 
     @property
@@ -17,32 +18,12 @@ class Provider(Protocol):
         """Its number."""
 
     @property
-    def name(self) -> str:
-        """What dial strings call it."""
-
-    @property
     def server(self) -> str:
         """Its host, with a port where that is not 5060."""
 
     @property
-    def username(self) -> str:
-        """Our name there."""
-
-    @property
-    def auth_username(self) -> str | None:
-        """Our name for its challenges, where that differs."""
-
-    @property
-    def password(self) -> str:
-        """Our password there."""
-
-    @property
     def register(self) -> bool:
         """We are to register there."""
-
-    @property
-    def realm(self) -> str | None:
-        """The only realm whose challenges are answered."""
 
     @property
     def outbound_proxy(self) -> str | None:

@@ -23,9 +23,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from sipwright.errors import UserError
-from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, digest, expires_of, uris_match
+from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, expires_of, uris_match
 from sipwright.sip.headers.numbers import parse_seconds
+from sipwright.stack import answer_challenge, challenge_headers
 
 from .provider import Account, Place, Provider, contact_user
 from .timing import ASKED, LEASE, LONGEST, lease_end, renewal_after, retry_after
@@ -258,29 +258,10 @@ class Registration:
         """Answer a challenge, once an attempt for the registrar and once for a proxy before it (RFC 3261 §22)."""
         if self._has_answered(response):
             return False
-        provider = self.provider
-        username = provider.auth_username or provider.username
-
-        def ha1_for(realm: str, algorithm: str) -> str | None:
-            if provider.realm and realm != provider.realm:
-                return None
-            return digest.ha1(username, realm, provider.password, algorithm)
-
-        asked, answered = _headers_of(response)
-        try:
-            value = digest.answer(
-                response.headers.get_all(asked),
-                "REGISTER",
-                str(self.place.registrar),
-                username,
-                ha1_for,
-                cnonce,
-            )
-        except UserError:
-            # The password cannot be decrypted; that is told where it is read.
+        answer = answer_challenge(self.provider, "REGISTER", str(self.place.registrar), response, cnonce)
+        if answer is None:
             return False
-        if value is None:
-            return False
+        answered, value = answer
         self._answers[answered] = value
         return True
 
@@ -296,7 +277,7 @@ class Registration:
         return True
 
     def _has_answered(self, response: Response) -> bool:
-        return _headers_of(response)[1] in self._answers
+        return challenge_headers(response)[1] in self._answers
 
     # What a status asks for; all others end the attempt.
     # fmt: off
@@ -333,9 +314,3 @@ def _own_contact(contacts: list[NameAddr], own: Uri) -> NameAddr | None:
             return contact
     alike = [contact for contact in contacts if contact.uri.user == own.user]
     return alike[0] if len(alike) == 1 else None
-
-
-def _headers_of(response: Response) -> tuple[str, str]:
-    if response.status == 401:
-        return "WWW-Authenticate", "Authorization"
-    return "Proxy-Authenticate", "Proxy-Authorization"

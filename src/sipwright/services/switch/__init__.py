@@ -1,7 +1,7 @@
 """The switch: calls, from the INVITE to the CDR (a B2BUA that handles signalling only)."""
 
 from .call import Call, CallState, Identity
-from .choosing import Outcome, best, for_caller
+from .choosing import ELSEWHERE, Outcome, best, for_caller
 from .destinations import MOST_LOOPS, Destinations, DialLeg
 from .hunt import Hunt, LegResult
 from .leg import Leg
@@ -12,6 +12,7 @@ from .unreachable import no_provider_or_host
 from .watching import CallWatcher
 
 __all__ = [
+    "ELSEWHERE",
     "MOST_LOOPS",
     "Call",
     "CallState",

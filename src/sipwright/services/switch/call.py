@@ -19,7 +19,7 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerTransaction
 
 from . import media
-from .choosing import Outcome, for_caller
+from .choosing import ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
 from .crossing_headers import SOURCE_HEADER, crossing_headers
 from .durable import Durable
 from .leg import Callee, Caller, Leg, LegState
@@ -38,7 +38,6 @@ __all__ = ["Call", "CallState", "Identity"]
 
 
 CANCELLED = Outcome(487, "Request Terminated")
-ELSEWHERE = Outcome(487, "Call completed elsewhere")
 
 
 class CallState(StrEnum):
@@ -316,7 +315,7 @@ class Call(Durable):
         leg.state = LegState.ANSWERED
         self.changed()
         self.acknowledge(leg, b"", None)
-        self.say_goodbye(leg, (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),))
+        self.say_goodbye(leg, ELSEWHERE_HEADERS)
 
     def acknowledge(self, leg: Leg, body: bytes, content_type: str | None) -> None:
         """Send the ACK to a 2xx, and keep it for the next copy of that 2xx (RFC 3261 §13.2.2.4)."""
@@ -366,7 +365,7 @@ class Call(Durable):
     def _send_cancel(self, leg: Callee) -> None:
         # Told by its reason, as a stored outcome is not the same object: the next process says the same words.
         is_elsewhere = leg.outcome is not None and leg.outcome.reason == ELSEWHERE.reason
-        headers = (("Reason", f'SIP;cause=200;text="{ELSEWHERE.reason}"'),) if is_elsewhere else ()
+        headers = ELSEWHERE_HEADERS if is_elsewhere else ()
         if isinstance(leg.transaction, ClientInvite) and leg.state is LegState.CANCELLED:
             if leg.flow is not None and leg.flow.is_reliable:
                 leg.transaction.flow = self.switch.returns.usable(leg, leg.flow)

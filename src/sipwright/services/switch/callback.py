@@ -28,8 +28,8 @@ from sipwright.sip import NameAddr, Request, Response, Uri, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import CALLING, ClientTransaction
 
-from .call import CANCELLED, ELSEWHERE, Call, CallState, Identity
-from .choosing import Outcome
+from .call import CANCELLED, Call, CallState, Identity
+from .choosing import ELSEWHERE, Outcome
 from .hunt import Hunt
 from .leg import Callee, Caller, Leg, LegState
 

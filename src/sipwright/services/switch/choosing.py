@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["Outcome", "best", "for_caller"]
+__all__ = ["ELSEWHERE", "ELSEWHERE_HEADERS", "Outcome", "best", "for_caller"]
 
 
 class Outcome(NamedTuple):
@@ -15,6 +15,10 @@ class Outcome(NamedTuple):
 
 
 NOBODY = Outcome(480, "Temporarily Unavailable")
+
+ELSEWHERE = Outcome(487, "Call completed elsewhere")
+ELSEWHERE_HEADERS = (("Reason", f'SIP;cause=200;text="{ELSEWHERE.reason}"'),)
+"""What a phone is told whose call another one took, so that it counts no missed call (RFC 3326 §2)."""
 
 # Within a class the more telling one first: a busy phone says more than one that stayed silent.
 _TELLING = (486, 480, 484, 415, 420, 488, 404, 410, 403)

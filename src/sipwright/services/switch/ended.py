@@ -14,13 +14,13 @@ from sipwright.sip import ParseError, Response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerTransaction
 
+from .choosing import ELSEWHERE_HEADERS
+
 if TYPE_CHECKING:
     from .leg import Callee, Leg
     from .switch import Switch
 
 __all__ = ["EndedCall"]
-
-ELSEWHERE = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 
 
 class EndedCall:
@@ -65,7 +65,7 @@ class EndedCall:
         switch = self.switch
         ack = dialog.make_request("ACK", via=switch.new_via(flow), contact=None, cseq=leg.invite_cseq)
         flow.send(bytes(ack))
-        bye = dialog.make_request("BYE", via=switch.new_via(flow), contact=None, headers=ELSEWHERE)
+        bye = dialog.make_request("BYE", via=switch.new_via(flow), contact=None, headers=ELSEWHERE_HEADERS)
         switch.start(bye, flow, None)
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Response, Uri
 
-from .call import CANCELLED, ELSEWHERE, Call, CallState, Identity
-from .choosing import Outcome
+from .call import CANCELLED, Call, CallState, Identity
+from .choosing import ELSEWHERE, Outcome
 from .hunt import Hunt
 from .leg import Callee, Caller, Leg, LegState
 from .replaces import account_of

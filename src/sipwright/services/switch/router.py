@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sipwright.sip import Reject, Uri
-from sipwright.stack import Incoming
+from sipwright.stack import Credentials, Incoming
 
 __all__ = ["Accounts", "Decision", "LocalAccount", "Locations", "Router"]
 
@@ -43,7 +43,7 @@ class LocalAccount(Protocol):
         """It may be used."""
 
 
-class ProviderAccount(Protocol):
+class ProviderAccount(Credentials, Protocol):
     """What the switch needs to know of a provider."""
 
     @property
@@ -51,28 +51,8 @@ class ProviderAccount(Protocol):
         """Whose it is."""
 
     @property
-    def name(self) -> str:
-        """What dial strings call it."""
-
-    @property
     def server(self) -> str:
         """Its host, with a port where that is not 5060."""
-
-    @property
-    def username(self) -> str:
-        """Our name there."""
-
-    @property
-    def auth_username(self) -> str | None:
-        """Our name for its challenges, where that differs."""
-
-    @property
-    def password(self) -> str:
-        """Our password there."""
-
-    @property
-    def realm(self) -> str | None:
-        """The only realm whose challenges are answered."""
 
     @property
     def from_template(self) -> str | None:

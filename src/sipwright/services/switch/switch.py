@@ -18,14 +18,13 @@ import structlog
 from sipwright.sdp import is_private
 from sipwright.sip import ParseError, Reject, Request, Response, Uri
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ClientUser
-from sipwright.stack import Incoming, Stack
+from sipwright.stack import Incoming, Stack, answer_challenge
 from sipwright.transport import Flow, Target
 
 from .admission import admit
 from .call import Call, Identity
 from .callback import ThirdPartyCall
 from .choosing import Outcome
-from .credentials import answer_to
 from .crossing import take_ack, take_request
 from .crossing_headers import SOURCE_HEADER
 from .destinations import Destinations
@@ -400,7 +399,9 @@ class Switch:
         if response.status not in (401, 407) or destination.provider is None:
             return None
         provider = self.router.accounts.provider(*destination.provider)
-        return None if provider is None else answer_to(provider, request, response, self.token())
+        if provider is None:
+            return None
+        return answer_challenge(provider, request.method, request.uri_text, response, self.token())
 
     def start(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
         """Send a request that has its Via already, in a transaction of its own."""

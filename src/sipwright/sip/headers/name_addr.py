@@ -85,14 +85,6 @@ class NameAddr:
         value = self.params.get(name)
         return value if value is None else unquote(value)
 
-    def with_param(self, name: str, value: str | None) -> NameAddr:
-        """Make one with that parameter set; the value is written as given."""
-        return NameAddr(self.uri, self.display_name, {**self.params, name: value})
-
-    def without_params(self) -> NameAddr:
-        """Make one that has no header parameters, as for an address in another message."""
-        return NameAddr(self.uri, self.display_name)
-
     def __str__(self) -> str:
         if self._text is None:
             if self.uri is STAR:
