@@ -47,6 +47,19 @@ def test_a_callee_who_hangs_up_before_the_ack_leaves_no_200_to_repeat(bench, ali
     assert len(alice.statuses()) == before
 
 
+def test_a_caller_goes_on_asking_until_the_call_is_stored(bench, alice, bob):
+    """A 100 says that nobody need ask again: a caller who has heard one waits for ever if the switch is killed then."""
+    bench.database.is_eager = False
+    invite = alice.invite()
+    bench.run(0.5)
+    alice.send(invite)
+    assert alice.heard == []
+
+    bench.database.commit()
+    bench.run(0.05)
+    assert (alice.statuses(), bob.methods()) == ([100], ["INVITE"])
+
+
 def test_nothing_is_told_before_it_is_stored(bench, alice, bob):
     """Stored first, told second: neither the INVITE, nor the 200, nor the answer to the BYE overtakes its commit."""
     bench.database.is_eager = False

@@ -27,6 +27,20 @@ def test_hold_crosses_with_the_other_legs_cseq_and_tags(bench, alice, bob, talki
     assert bench.switch.snapshot().calls == {"talking": 1}
 
 
+def test_who_changes_a_call_goes_on_asking_until_that_is_stored(bench, alice, bob, talking):
+    ok, _ = talking
+    alice.clear()
+    bench.database.is_eager = False
+    hold = reinvite(alice, ok, body=HOLD)
+    bench.run(0.5)
+    alice.send(hold)
+    assert alice.heard == []
+
+    bench.database.commit()
+    bench.run(0.05)
+    assert (alice.statuses(), bob.methods()[-1]) == ([100], "INVITE")
+
+
 def test_the_callee_may_change_the_call_too(bench, alice, bob, talking):
     _, first = talking
     reinvite(bob, first, body=SDP.format("30.0.0.1"), cseq=70)

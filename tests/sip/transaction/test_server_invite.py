@@ -50,6 +50,40 @@ def test_an_invite_that_is_repeated_before_any_response_gets_a_100(bench, invite
     assert bench.labels() == [100, 100]
 
 
+def test_no_100_goes_out_while_nothing_is_promised(bench, invite):
+    """A 100 ends the repetitions, so who cannot vouch for the call yet keeps it back."""
+    tx = bench.server(invite())
+    tx.promise_nothing()
+    bench.receive(invite())
+    assert bench.run_until(1.0) == []
+
+    tx.may_promise(bench.now)
+    assert bench.labels() == [100]
+    bench.receive(invite())
+    assert bench.labels() == [100, 100]
+
+
+@pytest.mark.parametrize("when", [0.1, 0.3])
+def test_a_100_that_was_held_back_goes_out_in_its_time(bench, invite, when):
+    tx = bench.server(invite())
+    tx.promise_nothing()
+    bench.run_until(when)
+    tx.may_promise(bench.now)
+    bench.run_until(1.0)
+
+    assert [(now, message.status) for now, message in bench.sent] == [(max(when, 0.2), 100)]
+
+
+def test_a_100_that_was_held_back_is_not_sent_after_another_response(bench, invite):
+    tx = bench.server(invite())
+    tx.promise_nothing()
+    bench.run_until(0.3)
+    bench.respond(tx, 180)
+    tx.may_promise(bench.now)
+
+    assert bench.labels() == [180]
+
+
 @pytest.mark.parametrize("provisional", [None, 180])
 def test_a_failure_is_repeated_by_timer_g_until_timer_h(bench, invite, provisional):
     """§17.2.1: intervals of 0.5, 1, 2, 4, 4 s; an ACK that never comes is told to the TU at 64*T1."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import ParseError, Request, Response, make_response, parse, reason_for
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerTransaction
+from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 
 from . import media
 from .choosing import ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
@@ -145,7 +145,15 @@ class Call(Durable):
                 switch.writer.put("cdr", (self.id, leg.index), cdr_row(self, leg))
         switch.writer.put("call", self.id, None if self._is_gone else call_row(self), self._stored)
         self._are_records_due = False
-        self._has_row = True
+        if not self._has_row:
+            self._has_row = True
+            self.when_stored(self._promise)
+
+    def _promise(self) -> None:
+        """Let the caller have a 100: whatever happens now, there will be a final response."""
+        transaction = self.caller.transaction
+        if isinstance(transaction, ServerInvite):
+            transaction.may_promise(self.switch.clock())
 
     # The caller's side before the answer.
 

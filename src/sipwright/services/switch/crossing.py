@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerTransaction
+from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 from sipwright.stack import Incoming
 
 from .crossing_headers import crossing_headers
@@ -136,7 +136,9 @@ def _cross(call: Call, leg: Leg, incoming: Incoming) -> None:
             incoming.respond(491)
             return
     crossing = Crossing(call, leg, other, incoming.request)
-    crossing.server = incoming.open(crossing)
+    crossing.server = server = incoming.open(crossing)
+    if isinstance(server, ServerInvite):
+        server.promise_nothing()
     crossing.begin()
     crossing.carry_over(())
 
@@ -212,7 +214,7 @@ class Crossing:
         return self.request.method == "INVITE"
 
     def carry_over(self, extra: tuple[tuple[str, str], ...]) -> None:
-        """Send the request on the receiver's leg once its new CSeq is stored."""
+        """Send the request on the receiver's leg once it and its new CSeq are stored."""
         call, receiver, method = self.call, self.receiver, self.request.method
         dialog, flow = receiver.dialog, receiver.flow
         assert dialog is not None
@@ -237,6 +239,8 @@ class Crossing:
         call.when_stored(partial(self._send, request))
 
     def _send(self, request: Request) -> None:
+        if isinstance(self.server, ServerInvite):
+            self.server.may_promise(self.call.switch.clock())
         self.client = client = self.call.switch.send_request_in_dialog(self.receiver, request, self)
         if isinstance(client, ClientInvite):
             client.holds_ack = True

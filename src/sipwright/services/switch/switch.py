@@ -17,7 +17,7 @@ import structlog
 
 from sipwright.sdp import is_private
 from sipwright.sip import ParseError, Reject, Request, Response, Uri
-from sipwright.sip.transaction import ClientInvite, ClientTransaction, ClientUser
+from sipwright.sip.transaction import ClientInvite, ClientTransaction, ClientUser, ServerInvite
 from sipwright.stack import Incoming, Stack, answer_challenge
 from sipwright.transport import Flow, Target
 
@@ -229,6 +229,8 @@ class Switch:
             caller.instance = request.contacts[0].param("+sip.instance")
         caller.transaction = incoming.open(caller)
         caller.transaction.local_tag = caller.local_tag
+        if isinstance(caller.transaction, ServerInvite):
+            caller.transaction.promise_nothing()
         call.from_text = str(request.from_.uri)
         call.to_text = request.uri_text
         call.dialled_user = decision.dialled.user or ""

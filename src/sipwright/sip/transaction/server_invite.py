@@ -28,6 +28,9 @@
 
 A response that cannot be sent changes no state (RFC 6026 §8.8).  The TU repeats a 2xx (§13.3.1.4), for which
 reliable.py is there.
+
+A 100 ends the repetitions of the INVITE (§17.1.1.2), so it promises that nobody has to ask again.  A TU that cannot
+promise that yet, because what it was asked is not stored, holds it back with `promise_nothing`.
 """
 
 from __future__ import annotations
@@ -54,7 +57,24 @@ from sipwright.sip.transaction.timers import Timer
 class ServerInvite(ServerTransaction):
     """Answers an INVITE, and repeats what is no 2xx until it is acknowledged."""
 
-    __slots__ = ()
+    __slots__ = ("_is_silent", "_is_trying_due")
+
+    def start(self, now: float) -> None:
+        """Begin to wait for the TU's response, for 200 ms in silence."""
+        self._is_silent = self._is_trying_due = False
+        super().start(now)
+
+    def promise_nothing(self) -> None:
+        """Hold back the 100, also from repeated requests, until `may_promise`."""
+        self._is_silent = True
+
+    def may_promise(self, now: float) -> None:
+        """Let the 100 go out in its time, which may have come."""
+        self._is_silent = False
+        if self._is_trying_due:
+            self._is_trying_due = False
+            self.handle(Timer.TRYING, None, now)
+            self._driver.perform(self, now)
 
     def _provide(self, response: Any, now: float) -> None:
         self._send(response, now)
@@ -67,8 +87,11 @@ class ServerInvite(ServerTransaction):
             self._repeat(None, now)
 
     def _send_trying(self, _: Any, now: float) -> None:
-        super()._send_trying(_, now)
         self.retransmit_at = None
+        if self._is_silent:
+            self._is_trying_due = True
+        elif self.last_response is None:
+            super()._send_trying(_, now)
 
     def _repeat_later(self, _: None, now: float) -> None:
         self._repeat(None, now)
