@@ -43,6 +43,8 @@ async def live(load: Load, plan: Plan) -> None:
     if response is None or (response.local and line.is_tcp and not caller.known_at):
         ledger.counts["calls that a broken connection swallowed"] += 1
         plan.kind = "void"
+        if plan.calls_back is not None:  # perhaps the script ran all the same, and two phones want to hang up
+            await be_called_back(load, plan)
         return
     if response.is_success and plan.answered_by is not None and plan.answerer is not None:
         await converse(plan, caller, plan.answerer)

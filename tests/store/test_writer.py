@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -451,6 +452,28 @@ async def test_sqlite_commits_in_the_loop_while_that_is_quick(
     assert places == [THREAD, LOOP, LOOP, THREAD]
     stored = {row.id for row in await store.load_calls("node1")}
     assert stored == {"first", "quick", "slow", "after a slow one"}
+    await store.close()
+
+
+async def test_the_loop_commits_again_soon_after_one_slow_commit_and_later_after_more(
+    sqlite_url: str, key_file: Path, places: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sqlite_writer, "_RESPITES", (1.0, 100.0))
+    store = await Store.open(sqlite_url, key_file)
+    now = 1000.0
+    tell = asyncio.get_running_loop().call_soon_threadsafe
+    clock = SimpleNamespace(time=lambda: now, call_soon_threadsafe=tell)
+    monkeypatch.setattr(store.writer._committer, "_loop", clock)
+    await commit(store, "first")
+    for respite in (1.0, 2.0, 4.0):
+        monkeypatch.setattr(sqlite_writer, "_SLOW", -1.0)
+        await commit(store, f"slow before {respite}")
+        monkeypatch.setattr(sqlite_writer, "_SLOW", 60.0)
+        await commit(store, f"within {respite}")
+        now += respite
+        await commit(store, f"after {respite}")
+
+    assert places == [THREAD, *[LOOP, THREAD, LOOP] * 3]
     await store.close()
 
 

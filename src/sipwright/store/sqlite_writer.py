@@ -2,8 +2,9 @@
 
 A commit writes to the log and syncs nothing, which takes some 50 microseconds; handing it to a thread and hearing of
 it costs more than that.  Whatever takes long is left to the thread: the lock that another process holds, the sync
-when the log begins anew after a checkpoint (``sqlite_checkpoint.py``), a fault, and everything for a while once the
-disk was slow.  There is one batch at a time, so order is kept whoever commits it.
+when the log begins anew after a checkpoint (``sqlite_checkpoint.py``), a fault, and everything for a while once a
+commit was slow: for a moment the first time, as a busy machine may have been the cause, for longer when it happens
+again.  There is one batch at a time, so order is kept whoever commits it.
 
 Each trip into the library gives the interpreter lock away and has to win it back, so a batch of one kind is a single
 statement that commits by itself.
@@ -29,9 +30,10 @@ __all__ = ["SqliteCommitter"]
 
 _CACHE_KB = 65_536
 _BUSY_SECONDS = 5.0
-# A commit in the loop that took so many seconds sends the next ones to the thread, for so many seconds.
+# A commit in the loop that took so many seconds sends the next ones to the thread: for as many seconds as the first of
+# these, and twice as long each time, until there was none for as many seconds as the second.
 _SLOW = 0.01
-_RESPITE = 10.0
+_RESPITES = (0.1, 10.0)
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 # Errors that the same rows will cause again, as opposed to those of the file or the disk.
@@ -62,6 +64,7 @@ class SqliteCommitter:
         self._checkpointer: Checkpointer | None = None
         self._near: sqlite3.Connection | None = None
         self._near_from = 0.0
+        self._respite = _RESPITES[0]
 
     def start(self, on_done: Callable[[Batch], None]) -> None:
         """Get ready."""
@@ -93,13 +96,19 @@ class SqliteCommitter:
                 self._near = self._open(timeout=0.0)
             _run(self._near, _statements(batch.rows))
         except Exception:  # the thread meets it too, and has the time to say so
-            self._near_from = started_at + _RESPITE
+            self._near_from = started_at + _RESPITES[1]
             self._leave_near()
             return False
         checkpointer.count(batch.size)
         if self._loop.time() - started_at > _SLOW:
-            self._near_from = started_at + _RESPITE
+            self._rest_from(started_at)
         return True
+
+    def _rest_from(self, now: float) -> None:
+        """Leave the next commits to the thread."""
+        shortest, longest = _RESPITES
+        self._respite = shortest if now > self._near_from + longest else min(2 * self._respite, longest)
+        self._near_from = now + self._respite
 
     def _leave_near(self) -> None:
         near, self._near = self._near, None
