@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from pydantic_monty import Monty
-
 from sipwright.services.dialplan import Call as ScriptCall
 from sipwright.services.dialplan import Inputs, Limits, Plan
-from sipwright.services.dialplan.sandbox import spare_telemetry_search
-from sipwright.services.dialplan.stretch import Job, Stretch
+from sipwright.services.dialplan.stretch import Job
 from sipwright.sip import NameAddr, ParseError
 
 from .answers import Answers
@@ -24,6 +21,7 @@ from .effects import World
 from .plans import PretendedPlan
 from .result import CallResult
 from .scene import Scene
+from .turns import Workshop
 
 __all__ = ["NOON", "PretendedPlan", "Setting", "Stage", "world_of"]
 
@@ -85,13 +83,11 @@ class Setting:
 
 
 class Stage:
-    """Keeps a worker, and runs one script after the other in it."""
+    """Keeps workers, and runs one script after the other in them."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        spare_telemetry_search()
-        self._pool = Monty(min_processes=1, max_processes=1, max_checkouts_per_worker=10_000)
-        self._is_open = False
+        self._workshop = Workshop(self.limits)
         self.runs = 0
 
     def __enter__(self) -> Self:
@@ -103,16 +99,12 @@ class Stage:
         self.close()
 
     def open(self) -> None:
-        """Start the worker, if it does not run yet."""
-        if not self._is_open:
-            self._pool.__enter__()
-            self._is_open = True
+        """Get ready, so that the first call is as quick as the others."""
+        self._workshop.open()
 
     def close(self) -> None:
-        """End the worker."""
-        if self._is_open:
-            self._is_open = False
-            self._pool.__exit__(None, None, None)
+        """End the workers."""
+        self._workshop.close()
 
     def run(self, plan: Plan, setting: Setting, world: World) -> CallResult:
         """Let a script decide about one call."""
@@ -134,21 +126,20 @@ class Stage:
         seed: str = "pretended",
     ) -> CallResult:
         """Let a script decide about what a journal has kept of a call."""
-        self.open()
         self.runs += 1
         clock = VirtualClock(at)
-        scene = Scene(_Direct(self._pool, self.limits, clock), clock, world, domain, seed)
+        scene = Scene(_Direct(self._workshop, self.limits, clock), clock, world, domain, seed)
         call = scene.begin(plan, inputs, gives_up_after=gives_up_after)
         clock.run()
         return scene.result_of(call)
 
 
 class _Direct:
-    """The sandbox without its threads: a stretch of a script is computed when its turn comes on the clock."""
+    """The sandbox without its queue: a stretch of a script is computed when its turn comes on the clock."""
 
-    def __init__(self, pool: Monty, limits: Limits, clock: VirtualClock) -> None:
+    def __init__(self, workshop: Workshop, limits: Limits, clock: VirtualClock) -> None:
         self.limits = limits
-        self._pool = pool
+        self._workshop = workshop
         self._clock = clock
 
     def submit(self, job: Job) -> None:
@@ -156,7 +147,7 @@ class _Direct:
         self._clock.call_later(0.0, self._run, job)
 
     def _run(self, job: Job) -> None:
-        job.done(Stretch(self.limits, job, self._clock).run(self._pool))
+        job.done(self._workshop.compute(job, self._clock))
 
 
 def world_of(

@@ -37,14 +37,15 @@ class PlainStretch(Stretch):
     """What one job computes in a worker for plain scripts; `done` or `unusual` is called later, once."""
 
     def __init__(
-        self, limits: Limits, job: Job, worker: Worker, done: Callable[[Step], None], unusual: Callable[[], None]
+        self, limits: Limits, job: Job, worker: Worker, done: Callable[[Step], None], unusual: Callable[[], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        super().__init__(limits, job)
+        super().__init__(limits, job, clock)
         self._plain_worker = worker
         self._done = done
         self._unusual = unusual
         self._handled = 0.0
-        self._loop = asyncio.get_running_loop()
+        self._loop = worker.loop or asyncio.get_running_loop()
 
     def start(self) -> None:
         """Begin."""

@@ -13,7 +13,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_monty import __version__
 
@@ -21,7 +21,7 @@ from . import wire
 from .limits import Limits
 from .wire import Called, Ended, Unusual
 
-__all__ = ["Event", "Unusual", "Worker"]
+__all__ = ["Event", "Loop", "Unusual", "Worker"]
 
 Event = Called | Ended
 
@@ -38,11 +38,25 @@ MAX_DUMP = 49_152
 """Bytes of what a script is; more is left to the library."""
 
 
+class Loop(Protocol):
+    """What is needed of an event loop."""
+
+    def add_reader(self, fd: int, callback: Callable[[], object], /) -> Any:
+        """Call back whenever there is something to read."""
+
+    def remove_reader(self, fd: int, /) -> Any:
+        """Do so no more."""
+
+    def call_soon(self, callback: Callable[..., object], /, *arguments: Any) -> Any:
+        """Call back when whoever is at work now has finished."""
+
+
 class Worker:
     """One process, which serves one script after the other; it is started when it is needed."""
 
-    def __init__(self, limits: Limits, recycle: int = 1000) -> None:
-        """Prepare; after ``recycle`` scripts the process is replaced."""
+    def __init__(self, limits: Limits, recycle: int = 1000, *, loop: Loop | None = None) -> None:
+        """Prepare; after ``recycle`` scripts the process is replaced. The loop is the running one if none is given."""
+        self.loop = loop
         self._limits = limits
         self._recycle = recycle
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,7 +92,7 @@ class Worker:
         if process is not None:
             assert process.stdin is not None
             assert process.stdout is not None
-            asyncio.get_running_loop().remove_reader(self._out)
+            (self.loop or asyncio.get_running_loop()).remove_reader(self._out)
             process.kill()
             process.stdin.close()
             process.stdout.close()
@@ -92,9 +106,9 @@ class Worker:
             given_up: Called when it turns out to be unusual.
             dumps: Ask for the dump at its first call together with that: it saves a turn if that is where it waits.
         """
-        if self._process is None or self._served >= self._recycle:
+        if self._served >= self._recycle:
             self.close()
-            self._start()
+        self.start()
         self._given_up, self._is_taken = given_up, True
         limits = self._limits
         self._ahead = wire.configure(
@@ -109,7 +123,10 @@ class Worker:
         self.calls = 0
         self._dumps, self.dumped = dumps, None
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the process, unless there is one."""
+        if self._process is not None:
+            return
         # Not a public name: where a later release has it elsewhere, every script goes to the library.
         from pydantic_monty._binary import find_monty_binary
 
@@ -122,7 +139,7 @@ class Worker:
         self._in, self._out = process.stdin.fileno(), process.stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
-        asyncio.get_running_loop().add_reader(self._out, self._readable)
+        (self.loop or asyncio.get_running_loop()).add_reader(self._out, self._readable)
         self._served, self._buffer = 0, b""
 
     # Turns: each ends with a call of `then`, or of what `begin` was given.
