@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from sipwright.sip.errors import ParseError
+from sipwright.sip.headers.collection import value_of
+from sipwright.sip.headers.name_addr import ADDRESS_LINE
 from sipwright.sip.message import Message, Request, Response
 from sipwright.sip.uri import STAR, Uri
 
@@ -76,8 +78,8 @@ class Dialog:
             request.call_id,
             local_tag,
             request.from_tag or "",
-            local_uri=_address(request.headers.get("To")),
-            remote_uri=_address(request.headers.get("From")),
+            local_uri=_address(request, "to"),
+            remote_uri=_address(request, "from"),
             # A Contact is mandatory.  Whoever leaves it out is most likely where its From says.
             remote_target=_contact(request) or str(request.from_.uri),
             route_set=request.headers.get_list("Record-Route"),
@@ -91,8 +93,8 @@ class Dialog:
             request.call_id,
             request.from_tag or "",
             response.to_tag or "",
-            local_uri=_address(request.headers.get("From")),
-            remote_uri=_address(request.headers.get("To")),
+            local_uri=_address(request, "from"),
+            remote_uri=_address(request, "to"),
             # Some phones leave the Contact out of a 180; they can be reached where the request went.
             remote_target=_contact(response) or request.uri_text,
             route_set=response.headers.get_list("Record-Route")[::-1],
@@ -222,9 +224,12 @@ class Dialog:
         return target, [*self.route_set[1:], f"<{self.remote_target}>"]
 
 
-def _address(value: str | None) -> str:
+def _address(message: Message, key: str) -> str:
     """Give a From or To without its parameters, and otherwise byte for byte: old peers compare it."""
-    value = value or ""
+    line = message.headers.first_line(key) or ""
+    if "\n" not in line and (usual := ADDRESS_LINE(line)):
+        return usual[1]
+    value = value_of(line)
     quoted = 0
     if value.startswith('"'):
         quoted = 1

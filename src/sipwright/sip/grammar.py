@@ -19,6 +19,8 @@ URI_TEXT = r'[^\x00-\x20"<>\x7f]+'  # What can stand between the blanks of a req
 
 is_token = re.compile(TOKEN).fullmatch
 
+# No limit has more than ten digits, and int() is quadratic in their number.
+_NUMBER = re.compile(r"0*+([1-9][0-9]{0,9})|0++").fullmatch
 _PARAM = re.compile(
     rf';[ \t]*({TOKEN})[ \t]*(?:=[ \t]*({QUOTED}|[^ \t";,<>=][^ \t";,<>]*)[ \t]*)?|(.+)', re.DOTALL
 )
@@ -73,12 +75,10 @@ def format_params(params: Mapping[str, str | None]) -> str:
 
 def read_number(text: str, limit: int) -> int | None:
     """Read decimal digits; None for anything else and for a number above the limit."""
-    if not (text.isascii() and text.isdigit()):
+    match = _NUMBER(text)
+    if match is None:
         return None
-    digits = text.lstrip("0")
-    if len(digits) > 10:  # int() is quadratic in the number of digits.
-        return None
-    number = int(digits or "0")
+    number = int(match[1] or 0)
     return number if number <= limit else None
 
 

@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, split_list
-from sipwright.sip.headers.collection import Headers, value_of
+from sipwright.sip.headers.collection import Headers, value_of, write_lines
 from sipwright.sip.headers.contact import parse_contacts
 from sipwright.sip.headers.cseq import CSeq
-from sipwright.sip.headers.name_addr import NameAddr
+from sipwright.sip.headers.name_addr import ADDRESS_LINE, NameAddr
 from sipwright.sip.headers.numbers import parse_max_forwards, parse_seconds
 from sipwright.sip.headers.via import Via
 from sipwright.sip.reasons import REASONS, reason_for
@@ -85,8 +85,9 @@ class Message:
     @_read_once
     def top_via(self) -> Via:
         """The Via of the last hop."""
-        value = self._only("via", "Via")
-        return Via.parse(split_list(value)[0] if "," in value else value)
+        line = self.headers.first_line("via")
+        usual = None if line is None else Via.of_line(line)
+        return usual or Via.parse(split_list(self._only("via", "Via"))[0])
 
     @_read_once
     def vias(self) -> list[Via]:
@@ -117,12 +118,14 @@ class Message:
     @_read_once
     def from_tag(self) -> str | None:
         """The tag of the From header."""
-        return self.from_.tag
+        usual = ADDRESS_LINE(self.headers.first_line("from") or "")
+        return usual[2] if usual else self.from_.tag
 
     @_read_once
     def to_tag(self) -> str | None:
         """The tag of the To header; None before there is a dialog."""
-        return self.to.tag
+        usual = ADDRESS_LINE(self.headers.first_line("to") or "")
+        return usual[2] if usual else self.to.tag
 
     @_read_once
     def contacts(self) -> list[NameAddr]:
@@ -158,12 +161,11 @@ class Message:
 
     def replace_top_via(self, via: Via) -> None:
         """Put another Via in the place of the first, such as one that was stamped with its source."""
-        _, *others = split_list(value_of(self.headers.lines_of("via")[0]))
-        self.headers.replace_top_via(", ".join([str(via), *others]), via)
+        self.headers.replace_top_via(via)
 
     def _only(self, key: str, name: str) -> str:
-        lines = self.headers.lines_of(key)
-        value = value_of(lines[0]) if lines else ""
+        line = self.headers.first_line(key)
+        value = "" if line is None else value_of(line)
         if not value:
             raise ParseError(f"{name} is missing", name)
         return value
@@ -372,7 +374,7 @@ def make_response(
     lines += lines_of("call-id", ())[:1]
     lines += lines_of("cseq", ())[:1]
     if headers:
-        lines += Headers(headers).lines()
+        lines += write_lines(headers)
     if content_type is not None:
         forbid_breaks(content_type)
         lines.append(f"Content-Type: {content_type}")

@@ -10,21 +10,21 @@ import enum
 import re
 
 from sipwright.sip.errors import FramingError, ParseError
-from sipwright.sip.grammar import QUOTED, TOKEN, URI_TEXT, is_token
+from sipwright.sip.grammar import TOKEN, URI_TEXT, is_token
 from sipwright.sip.headers.collection import Headers, index_lines, value_of
 from sipwright.sip.headers.cseq import CSeq
-from sipwright.sip.headers.names import key_of
+from sipwright.sip.headers.name_addr import ADDRESS_LINE
+from sipwright.sip.headers.names import KEYS
 from sipwright.sip.headers.numbers import parse_content_length
+from sipwright.sip.headers.via import Via
 from sipwright.sip.message import Request, Response
 
 __all__ = ["PING", "FramingError", "ParseError", "Ping", "StreamFramer", "parse"]
 
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0")
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
-_PLAIN_LENGTH = re.compile(r"[^:]*+:[ \t]*+([0-9]{1,9})")
-_CSEQ_LINE = re.compile(rf"[^:]*+:[ \t]*+([0-9]{{1,9}}) ({TOKEN})")
-# From and To with nothing but a tag behind the address; other shapes are read by NameAddr.
-_ADDRESS_LINE = re.compile(rf'[^:]*+:[ \t]*+(?:{QUOTED}[ \t]*+|[^"<]*+)<[^<>]++>(?:;tag=({TOKEN}))?')
+_PLAIN_LENGTH = re.compile(r"[^:]*+:[ \t]*+([0-9]{1,9})").fullmatch
+_CSEQ_LINE = re.compile(rf"[^:]*+:[ \t]*+([0-9]{{1,9}}) ({TOKEN})").fullmatch
 _VERSION = re.compile(r"(SIP)/([0-9]+\.[0-9]+)", re.IGNORECASE)
 
 
@@ -32,12 +32,12 @@ def parse(data: bytes) -> Request | Response:
     """Read one message; `ParseError` says what is wrong and whether it can be answered."""
     end = data.find(b"\r\n\r\n")
     head = str(data[:end], "utf-8", "surrogateescape")
-    lines = head.split("\r\n")
-    start_line = lines.pop(0)
+    start_line, *lines = head.split("\r\n")
+    breaks = len(lines)
     if (
         end < 0
-        or head.count("\n") != len(lines)
-        or head.count("\r") != len(lines)
+        or head.count("\n") != breaks
+        or head.count("\r") != breaks
         or "\0" in head
         or not (match := _REQUEST_LINE.fullmatch(start_line) or _STATUS_LINE.fullmatch(start_line))
     ):
@@ -55,7 +55,7 @@ def _assemble(match: re.Match[str], headers: Headers, data: bytes, start: int) -
     """Put the parts together, with as much of the body as Content-Length says (§18.3)."""
     if headers.has_length:
         lengths = headers.lines_of("content-length")
-        usual = _PLAIN_LENGTH.fullmatch(lengths[0]) if len(lengths) == 1 else None
+        usual = _PLAIN_LENGTH(lengths[0]) if len(lengths) == 1 else None
         length = int(usual[1]) if usual else parse_content_length(headers.get_all("content-length"))
         end = start + length
         if end > len(data):
@@ -73,28 +73,32 @@ def _check(message: Request | Response) -> None:
     try:
         (call_id_line,), (cseq_line,) = index["call-id"], index["cseq"]
         (from_line,), (to_line,) = index["from"], index["to"]
-        is_usual = len(index.get("max-forwards", "")) < 2
+        is_usual = "max-forwards" not in index or len(index["max-forwards"]) == 1
     except (KeyError, ValueError):
         is_usual = False
     if not is_usual:
         raise _missing_or_twice(index)
-    _ = message.top_via
     parsed = message.headers.parsed
+    if "via" in index and (via := Via.of_line(index["via"][0])):
+        parsed["top_via"] = via
+    else:
+        _ = message.top_via
     parsed["call_id"] = call_id = value_of(call_id_line)
     if not call_id:
         raise ParseError("Call-ID is empty", "Call-ID")
-    if usual := _CSEQ_LINE.fullmatch(cseq_line):
-        parsed["cseq"] = cseq = CSeq(int(usual[1]), usual[2])
+    if usual := _CSEQ_LINE(cseq_line):
+        number, method = usual.groups()
+        parsed["cseq"] = CSeq(int(number), method)
     else:
-        cseq = message.cseq
-    if isinstance(message, Request) and cseq.method != message.method:
-        raise ParseError(f"CSeq is for {cseq.method} and the request is {message.method}", "CSeq")
-    if usual := _ADDRESS_LINE.fullmatch(from_line):
-        parsed["from_tag"] = usual[1]
+        method = message.cseq.method
+    if isinstance(message, Request) and method != message.method:
+        raise ParseError(f"CSeq is for {method} and the request is {message.method}", "CSeq")
+    if usual := ADDRESS_LINE(from_line):
+        parsed["from_tag"] = usual[2]
     else:
         _ = message.from_tag
-    if usual := _ADDRESS_LINE.fullmatch(to_line):
-        parsed["to_tag"] = usual[1]
+    if usual := ADDRESS_LINE(to_line):
+        parsed["to_tag"] = usual[2]
     else:
         _ = message.to_tag
 
@@ -155,7 +159,7 @@ def _usable_headers(lines: list[str]) -> tuple[Headers, ParseError | None]:
     for line in lines:
         name, colon, value = line.partition(":")
         try:
-            key_of(name)
+            _ = KEYS[name]
             if not colon:
                 raise ParseError(f"{name} has no colon", name)
             if "\0" in value or "\r" in value.replace("\r\n", ""):

@@ -17,10 +17,11 @@ def stamp_source(request: Request, flow: Flow) -> Flow:
     """Note the source in the top Via of a request and return the flow for its responses."""
     via = request.top_via
     host, port = flow.remote
-    host = host.partition("%")[0]
+    if "%" in host:
+        host = host.partition("%")[0]
     stamped = via.with_source(host, port)
     if stamped is not via:
-        _replace_top_via(request, stamped, f";rport={port}", f";received={host}")
+        request.replace_top_via(stamped)
     params = via.params
     if flow.is_reliable:
         if "alias" in params and via.host == host:
@@ -31,17 +32,6 @@ def stamp_source(request: Request, flow: Flow) -> Flow:
         return flow
     sent_by_port = via.port or DEFAULT_PORT
     return flow if sent_by_port == port else flow.redirected(sent_by_port)
-
-
-def _replace_top_via(request: Request, stamped: Via, rport: str, received: str) -> None:
-    """Put the stamped Via in place; the shape that nearly all requests have is edited as text."""
-    headers = request.headers
-    line = headers.lines_of("via")[0]
-    head, asks_port, tail = line.partition(";rport")
-    if not asks_port or tail[:1] not in ("", ";") or "," in line or "received" in line or "\n" in line:
-        request.replace_top_via(stamped)
-    else:
-        headers.replace_top_via(f"{head.partition(':')[2].lstrip()}{rport}{tail}{received}", stamped)
 
 
 def return_address(response: Response) -> Address | None:

@@ -6,6 +6,17 @@ from hypothesis import strategies as st
 
 from sipwright.sip import ParseError, Via
 
+# What nearly every phone writes, and what only looks like it.
+LINES = [
+    ("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1;rport", True),
+    ("SIP/2.0/TCP phone.example;branch=z9hG4bK1", True),
+    ("SIP/2.0/UDP 10.0.0.1:60000;branch=z9hG4bK1;rport, SIP/2.0/UDP h", False),
+    ("SIP/2.0/UDP 10.0.0.1:60000;branch=z9hG4bK1", False),
+    ("SIP/2.0/UDP Phone;branch=z9hG4bK1", False),
+    ("SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bK1", False),
+    ("x: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1", False),
+]
+
 
 def parts(via):
     return (via.protocol, via.transport, via.host, via.port, dict(via.params))
@@ -33,6 +44,16 @@ def test_the_parts_of_a_via(text, expected):
 
     assert parts(via) == expected
     assert str(via) == text
+
+
+@pytest.mark.parametrize("name", ["Via: ", "v:", "VIA : \t"])
+@pytest.mark.parametrize(("text", "is_usual"), LINES)
+def test_a_usual_line_is_read_at_once(name, text, is_usual):
+    via = Via.of_line(name + text)
+
+    assert (via is not None) == is_usual
+    if via is not None:
+        assert (str(via), parts(via)) == (text, parts(Via.parse(text)))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +111,11 @@ def test_sent_by_is_as_in_the_header(text):
             "SIP/2.0/UDP 10.0.0.9;rport=1;received=1.1.1.1",
             "SIP/2.0/UDP 10.0.0.9;rport=5062;received=10.0.0.9",
         ),
-        ("SIP / 2.1/UDP [::2]:1;rport", "SIP/2.1/UDP [::2]:1;rport=5062;received=10.0.0.9"),
+        ('SIP/2.0/UDP h;x=";rport;";rport', 'SIP/2.0/UDP h;x=";rport;";rport=5062;received=10.0.0.9'),
+        ("SIP/2.0/UDP h;rport-x;rport", "SIP/2.0/UDP h;rport-x;rport=5062;received=10.0.0.9"),
+        ("SIP/2.0/UDP h;Rport", "SIP/2.0/UDP h;rport=5062;received=10.0.0.9"),
+        # Whatever is not touched stays as it was written.
+        ("SIP / 2.1/UDP [::2]:1;rport", "SIP / 2.1/UDP [::2]:1;rport=5062;received=10.0.0.9"),
     ],
 )
 def test_the_source_is_stamped(before, after):

@@ -12,7 +12,7 @@ from typing import Any
 
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import forbid_breaks, split_list
-from sipwright.sip.headers.names import KEYS, key_of
+from sipwright.sip.headers.names import KEYS
 from sipwright.sip.headers.via import Via
 
 _FOLD = re.compile(r"\r?\n[ \t]+")
@@ -29,13 +29,7 @@ class Headers:
     __slots__ = ("_index", "_lines", "has_length", "is_changed", "parsed")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        # Content-Length is worked out when the message is written, so it is not kept.
-        self._lines = lines = [
-            f"{name}: {value}"
-            for name, value in pairs
-            if (KEYS.get(name) or key_of(name)) != "content-length"
-        ]
-        forbid_breaks("".join(lines))
+        self._lines = write_lines(pairs)
         self._index: dict[str, list[str]] | None = None
         self.parsed: dict[str, Any] = {}
         self.is_changed = True
@@ -67,18 +61,31 @@ class Headers:
         """Give the lines of one header, named by its key; for reading."""
         return (self._index or self.index()).get(key, _NONE)
 
+    def first_line(self, key: str) -> str | None:
+        """Give the first line of one header, named by its key."""
+        index = self._index
+        if index is None:
+            # Whoever asks for the top Via of a message that we wrote often asks for nothing else.
+            if self._lines and KEYS[self._lines[0].partition(":")[0]] == key:
+                return self._lines[0]
+            index = self.index()
+        lines = index.get(key)
+        return lines[0] if lines else None
+
     def get(self, name: str, default: str | None = None) -> str | None:
         """Give the value of the first line of that name."""
-        lines = (self._index or self.index()).get(KEYS.get(name) or key_of(name))
+        lines = (self._index or self.index()).get(KEYS[name])
         return value_of(lines[0]) if lines else default
 
     def get_all(self, name: str) -> list[str]:
         """Give the value of every line of that name."""
-        return [value_of(line) for line in self.lines_of(KEYS.get(name) or key_of(name))]
+        lines = (self._index or self.index()).get(KEYS[name])
+        return [value_of(line) for line in lines] if lines else []
 
     def get_list(self, name: str) -> list[str]:
         """Give the elements of a header whose values are separated by commas; empty ones are left out."""
-        return [part for value in self.get_all(name) for part in split_list(value) if part]
+        values = self.get_all(name)
+        return [part for value in values for part in split_list(value) if part] if values else []
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
@@ -86,12 +93,12 @@ class Headers:
 
     def insert(self, name: str, value: str) -> None:
         """Put a line before the first one of that name; at the very top when there is none."""
-        same = self.lines_of(key_of(name))
+        same = self.lines_of(KEYS[name])
         self._put(self._lines.index(same[0]) if same else 0, name, value)
 
     def set(self, name: str, value: str) -> None:
         """Replace all lines of that name by one, in the place of the first."""
-        key = key_of(name)
+        key = KEYS[name]
         new = _line(name, value)
         lines: list[str] = []
         is_placed = False
@@ -107,24 +114,27 @@ class Headers:
 
     def set_first(self, name: str, value: str) -> None:
         """Replace the first line of that name, which must be there, and leave the others."""
-        same = self.lines_of(key_of(name))
+        same = self.lines_of(KEYS[name])
         new = _line(name, value)
         self._lines[self._lines.index(same[0])] = new
         same[0] = new
         self.parsed.clear()
         self.is_changed = True
 
-    def replace_top_via(self, value: str, via: Via) -> None:
-        """Replace the first Via line, whose first value is `via` now; nothing else is to be read again."""
+    def replace_top_via(self, via: Via) -> None:
+        """Put another Via in the place of the first; nothing else is to be read again."""
         same = self.lines_of("via")
-        self._lines[self._lines.index(same[0])] = same[0] = _line("Via", value)
+        old, new = same[0], str(via)
+        if "," in old:
+            new = ", ".join([new, *split_list(value_of(old))[1:]])
+        self._lines[self._lines.index(old)] = same[0] = _line("Via", new)
         self.parsed.pop("vias", None)
         self.parsed["top_via"] = via
         self.is_changed = True
 
     def remove(self, name: str) -> None:
         """Remove all lines of that name."""
-        key = key_of(name)
+        key = KEYS[name]
         self._change([line for line in self._lines if _key(line) != key])
 
     def items(self) -> Iterator[tuple[str, str]]:
@@ -133,7 +143,7 @@ class Headers:
             yield line.partition(":")[0].rstrip(" \t"), value_of(line)
 
     def __contains__(self, name: str) -> bool:
-        return bool(self.lines_of(key_of(name)))
+        return self.first_line(KEYS[name]) is not None
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -143,7 +153,7 @@ class Headers:
 
     def _put(self, position: int, name: str, value: str) -> None:
         """Put a line in, as the first or the last of its name."""
-        key = key_of(name)
+        key = KEYS[name]
         line = _line(name, value)
         same = self.index().setdefault(key, [])
         same.insert(len(same) if position == len(self._lines) else 0, line)
@@ -163,13 +173,22 @@ class Headers:
 _NONE: list[str] = []
 
 
+def write_lines(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Write names and values as lines; Content-Length is left out, as it is worked out when a message is written.
+
+    Raises `ParseError` when a name is not a token, and `ValueError` when a value has a line break.
+    """
+    lines = [f"{name}: {value}" for name, value in pairs if KEYS[name] != "content-length"]
+    forbid_breaks("".join(lines))
+    return lines
+
+
 def index_lines(lines: list[str]) -> dict[str, list[str]]:
     """Group lines by their key; raises `ParseError` when a name is not a token or ends in no colon."""
     index: dict[str, list[str]] = {}
-    known = KEYS.get
     for line in lines:
         name, colon, _ = line.partition(":")
-        key = known(name) or key_of(name)
+        key = KEYS[name]
         if not colon:
             raise ParseError(f"{name} has no colon", name)
         if key in index:
@@ -188,7 +207,7 @@ def value_of(line: str) -> str:
 
 
 def _key(line: str) -> str:
-    return key_of(line.partition(":")[0])
+    return KEYS[line.partition(":")[0]]
 
 
 def _line(name: str, value: str) -> str:

@@ -24,10 +24,11 @@ class CSeq(NamedTuple):
         match = _CSEQ.fullmatch(text)
         if match is None:
             raise ParseError("CSeq is not a number and a method", "CSeq")
-        number = read_number(match[1], _LARGEST)
+        digits, method = match.groups()
+        number = int(digits) if len(digits) < 10 else read_number(digits, _LARGEST)
         if number is None:
             raise ParseError("CSeq has a number of 2**31 or more", "CSeq")
-        return cls(number, match[2])
+        return cls(number, method)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"

@@ -6,15 +6,24 @@ RFC 3261 §20.10 and §25.1 (name-addr, addr-spec). `Contact: *` is in contact.p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import QUOTED, format_params, is_token, parse_params, quote, split_list, unquote
+from sipwright.sip.grammar import QUOTED, TOKEN, format_params, parse_params, quote, split_list, unquote
 from sipwright.sip.uri import STAR, Uri
 
 # An unquoted display name should be tokens only, but phones put anything there (RFC 4475 §3.1.2.15
 # lets us infer the quotes).
-_NAME_ADDR = re.compile(rf'(?:({QUOTED})[ \t]*|([^"<]*+))<([^<>]*+)>[ \t]*(.*)', re.DOTALL)
+_NAME_ADDR = re.compile(
+    rf'(?:({QUOTED})[ \t]*|([^"<]*+))<([^<>]*+)>(?:;tag=({TOKEN})|[ \t]*(.*))', re.DOTALL
+).fullmatch
+
+
+# A whole line that has an address in angle brackets and nothing but a tag behind it, as nearly every From and To:
+# the address byte for byte and the tag.
+ADDRESS_LINE = re.compile(
+    rf'[^:]*+:[ \t]*+((?:{QUOTED}[ \t]*+|[^"<]*+)<[^<>]++>)(?:;tag=({TOKEN}))?'
+).fullmatch
 
 
 class NameAddr:
@@ -48,7 +57,8 @@ class NameAddr:
         text = text.strip(" \t")
         self = cls.__new__(cls)
         self._text = text
-        match = _NAME_ADDR.match(text)
+        match = _NAME_ADDR(text)
+        tag = None
         if match is None:
             # Without angle brackets everything after ";" belongs to the header, and "?" may not be there.
             address, semicolon, params = text.partition(";")
@@ -58,21 +68,25 @@ class NameAddr:
             address = address.rstrip(" \t")
             params = semicolon + params
         else:
-            quoted, plain, address, params = match.groups()
+            quoted, plain, address, tag, params = match.groups()
             self.display_name = unquote(quoted) if quoted else plain.rstrip(" \t") or None
         try:
             self.uri = Uri.parse(address)
         except ParseError as error:
             raise ParseError(error.reason.replace("The", f"{header}: the", 1), header) from None
-        if params[:5] == ";tag=" and is_token(params[5:]):
-            self.params = {"tag": params[5:]}
+        if tag is not None:
+            self.params = {"tag": tag}
         else:
             self.params = parse_params(params, header) if params else {}
         return self
 
     @classmethod
-    def parse_list(cls, values: Iterable[str], header: str = "The address") -> list[NameAddr]:
+    def parse_list(cls, values: Sequence[str], header: str = "The address") -> list[NameAddr]:
         """Read the values of a header that may hold several addresses."""
+        if not values:
+            return []
+        if len(values) == 1 and "," not in values[0]:
+            return [cls.parse(values[0], header)]
         return [cls.parse(part, header) for value in values for part in split_list(value)]
 
     @property

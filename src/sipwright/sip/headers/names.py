@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import is_token
 
@@ -33,22 +35,22 @@ COMPACT = {
 _MOST_SPELLINGS = 4096
 _LONGEST_KEPT = 40
 
-KEYS: dict[str, str] = {}
-"""Spelling → key, for the spellings met so far; `key_of` is the whole truth."""
 
+class _Keys(dict[str, str]):
+    """Spelling → key; a spelling that was not met before is folded, and a name that is no token a `ParseError`."""
 
-def key_of(name: str) -> str:
-    """Give the key of a header name; blanks before the colon do not count."""
-    key = KEYS.get(name)
-    if key is not None:
+    def __missing__(self, name: str) -> str:
+        key = name.rstrip(" \t").lower()
+        if not is_token(key):
+            raise ParseError(f"A header name is not a token: {name[:40]!r}", name[:40])
+        key = COMPACT.get(key, key)
+        if len(self) < _MOST_SPELLINGS and len(name) <= _LONGEST_KEPT:
+            self[name] = key
         return key
-    key = name.rstrip(" \t").lower()
-    if not is_token(key):
-        raise ParseError(f"A header name is not a token: {name[:40]!r}", name[:40])
-    key = COMPACT.get(key, key)
-    if len(KEYS) < _MOST_SPELLINGS and len(name) <= _LONGEST_KEPT:
-        KEYS[name] = key
-    return key
+
+
+KEYS: Final = _Keys()
+"""The key of a header name, however it is spelled; blanks before the colon do not count."""
 
 
 def _learn_usual_names() -> None:
@@ -61,10 +63,9 @@ def _learn_usual_names() -> None:
     )
     for name in usual.split():
         for spelling in (name, name.lower(), name.upper()):
-            key_of(spelling)
+            _ = KEYS[spelling]
     for short in COMPACT:
-        key_of(short)
-        key_of(short.upper())
+        _ = KEYS[short], KEYS[short.upper()]
 
 
 _learn_usual_names()

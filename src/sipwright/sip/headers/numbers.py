@@ -11,10 +11,12 @@ _MOST_BYTES = 2**32 - 1
 
 def parse_seconds(text: str | None) -> int | None:
     """Read delta-seconds, cut to 32 bits; None when it is no number."""
-    if text is None or not (text.isascii() and text.isdigit()):
+    if text is None:
         return None
     seconds = read_number(text, _MOST_SECONDS)
-    return _MOST_SECONDS if seconds is None else seconds
+    if seconds is None and text.isascii() and text.isdigit():
+        return _MOST_SECONDS
+    return seconds
 
 
 def parse_max_forwards(text: str) -> int:

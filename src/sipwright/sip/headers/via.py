@@ -9,9 +9,10 @@ from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import HOST, TOKEN, format_params, parse_params
 
 # What nearly every phone writes: a branch and the wish for the port, in this order.
-_USUAL = re.compile(
-    rf"SIP/2\.0/([A-Z]++) ([a-z0-9._\-]++)(?::([0-9]{{1,4}}|[1-5][0-9]{{4}}))?;branch=({TOKEN})(;rport)?"
-)
+_USUAL_LINE = re.compile(
+    r"[^:]*+:[ \t]*+(SIP/2\.0/([A-Z]++) ([a-z0-9._\-]++)(?::([0-9]{1,4}|[1-5][0-9]{4}))?"
+    rf";branch=({TOKEN})(;rport)?)"
+).fullmatch
 _PLAIN = re.compile(rf"(SIP/2\.0)/({TOKEN}) ({HOST})(?::([0-9]{{1,5}}))?(;.*)?")
 # Blanks may stand around every separator; they may be folded lines too.
 _ANY = re.compile(
@@ -53,21 +54,21 @@ class Via:
         self._text: str | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Via:
-        """Read one Via value."""
-        match = _USUAL.fullmatch(text)
+    def of_line(cls, line: str) -> Via | None:
+        """Read a whole header line, if it has the one value and the shape that nearly all have."""
+        match = _USUAL_LINE(line)
         if match is None:
-            return cls._parse_unusual(text)
+            return None
         self = cls.__new__(cls)
-        self._text = text
         self.protocol = "SIP/2.0"
-        self.transport, self.host, port, branch, rport = match.groups()
+        self._text, self.transport, self.host, port, branch, rport = match.groups()
         self.port = None if port is None else int(port)
         self.params = {"branch": branch} if rport is None else {"branch": branch, "rport": None}
         return self
 
     @classmethod
-    def _parse_unusual(cls, text: str) -> Via:
+    def parse(cls, text: str) -> Via:
+        """Read one Via value."""
         match = _PLAIN.fullmatch(text)
         if match is not None:
             protocol, transport, host, port, params = match.groups()
@@ -119,11 +120,17 @@ class Via:
         asks_port = "rport" in params
         if not asks_port and host == self.host and "received" not in params:
             return self
-        stamped = Via(self.transport, self.host, self.port, params)
-        stamped.protocol = self.protocol
-        stamped.params = {**params, "received": host}
+        stamped = Via.__new__(Via)
+        stamped.protocol, stamped.transport = self.protocol, self.transport
+        stamped.host, stamped.port = self.host, self.port
+        stamped.params = noted = {**params, "received": host}
+        stamped._text = None
         if asks_port:
-            stamped.params["rport"] = str(port)
+            noted["rport"] = str(port)
+            head, found, tail = str(self).partition(";rport")
+            if found and tail[:1] in ("", ";") and '"' not in head and "received" not in params:
+                # The rest stays as it was written.
+                stamped._text = f"{head};rport={port}{tail};received={host}"
         return stamped
 
     def __str__(self) -> str:
