@@ -43,8 +43,9 @@ class Addresses:
 
     def is_own_host(self, host: str) -> bool:
         """Claim that we listen on an IP address, on whatever port."""
+        host = host.strip("[]").lower()
         for transport in self._transports:  # noqa: SIM110, a generator costs more than this
-            if self.is_own(host, transport.local[1]):
+            if self._is_bound_by(transport, transport.local[0], host):
                 return True
         return False
 
@@ -53,13 +54,14 @@ class Addresses:
         host, port = host.strip("[]").lower(), port or 5060
         for transport in self._transports:
             bound, bound_port = transport.local
-            if bound_port != port:
-                continue
-            if host in (bound, self._public_address):
-                return True
-            if is_wildcard(bound) and transport.reaches(host) and self._routes.is_own(host):
+            if bound_port == port and self._is_bound_by(transport, bound, host):
                 return True
         return False
+
+    def _is_bound_by(self, transport: Transport, bound: str, host: str) -> bool:
+        if host in (bound, self._public_address):
+            return True
+        return is_wildcard(bound) and transport.reaches(host) and self._routes.is_own(host)
 
 
 @lru_cache(maxsize=4_096)

@@ -1,11 +1,12 @@
 import pytest
 
 from sipwright.sip import make_response
-from sipwright.sip.transaction.base import Begin, Deliver, Finish, Send, Transaction, event_of
+from sipwright.sip.transaction.base import RUNS_ON, Begin, Deliver, Finish, Send, Transaction, event_of
 from sipwright.sip.transaction.client_invite import ClientInvite
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.server_invite import ServerInvite
 from sipwright.sip.transaction.server_non_invite import ServerNonInvite
+from sipwright.sip.transaction.timers import TimerValues
 
 
 @pytest.fixture
@@ -24,6 +25,22 @@ def test_every_clock_of_a_state_has_its_arrow_in_the_table(machine):
     reached = {state for state, _ in machine.RULES.values()} - {"terminated"}
     waits_for_tu = {"proceeding"} if machine is ServerInvite else set()
     assert reached - waits_for_tu <= machine.LIFETIME.keys()
+
+
+@pytest.mark.parametrize(
+    ("before", "state", "clocks"),
+    [
+        ("idle", "calling", (0.5, 32.0)),  # Timer A and Timer B
+        ("calling", "proceeding", (None, None)),  # Timer.CANCEL has no length of its own
+        ("calling", "calling", (RUNS_ON, RUNS_ON)),
+        ("proceeding", "completed", (None, 32.0)),
+        ("completed", "terminated", (None, None)),
+    ],
+)
+def test_a_step_starts_the_clocks_that_the_state_before_did_not_have(before, state, clocks):
+    durations = TimerValues().durations(is_reliable=False)
+
+    assert ClientInvite.clocks(durations)[before, state] == clocks
 
 
 def test_a_machine_speaks_through_its_outbox(bench, invite):
@@ -50,6 +67,7 @@ def test_an_event_that_is_not_in_the_table_is_ignored(bench, invite):
 
 
 def test_a_bare_driver_delivers_nothing_and_holds_nothing(bench):
+    bench.layer.clocks[Transaction, False] = {}
     tx = Transaction(("key",), bench.udp, bench.layer)
     tx.deliver(None)
     tx.release()

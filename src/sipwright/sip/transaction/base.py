@@ -73,6 +73,13 @@ Effect = Send | Deliver | Begin | Finish
 Action = Callable[[Any, Any, float], None]
 Rules = Mapping[tuple[str, str], tuple[str, Action]]
 
+RUNS_ON: Final = -1.0
+"""In the place of a length: the clock belongs to the state before too, and is not started again."""
+
+Clocks = Mapping[tuple[str, str], tuple[float | None, float | None]]
+"""For each step from one state to another the lengths of the clocks that retransmit and that bound the state, in
+seconds; None where there is none."""
+
 
 class Flow(Protocol):
     """Where a transaction's messages go; the core looks no further."""
@@ -97,8 +104,8 @@ class Driver(Protocol):
         """T1, T2 and T4."""
 
     @property
-    def durations(self) -> Mapping[bool, Mapping[str, float]]:
-        """The length of every timer that a state starts, by whether the flow is reliable."""
+    def clocks(self) -> Mapping[tuple[type[Transaction], bool], Clocks]:
+        """The clocks of each machine, by whether the flow is reliable."""
 
     def perform(self, tx: Transaction, now: float) -> bool:
         """Empty the outbox; False when something could not be sent."""
@@ -118,8 +125,8 @@ class Transaction:
     """
 
     __slots__ = (
+        "_clocks",
         "_driver",
-        "_durations",
         "expires_at",
         "flow",
         "interval",
@@ -143,7 +150,24 @@ class Transaction:
         self.retransmit_at: float | None = None
         self.expires_at: float | None = None
         self._driver = driver
-        self._durations = driver.durations[flow.is_reliable]
+        self._clocks = driver.clocks[type(self), flow.is_reliable]
+
+    @classmethod
+    def clocks(cls, durations: Mapping[str, float]) -> Clocks:
+        """Work out what each step between two states does to the clocks, given the length of every timer."""
+        states = {IDLE, *cls.LIFETIME, *(state for state, _ in cls.RULES.values()), cls.INITIAL}
+
+        def length(timers: Mapping[str, str], before: str, state: str) -> float | None:
+            timer = timers.get(state)
+            if timer is None:
+                return None
+            return RUNS_ON if timer == timers.get(before) else durations.get(timer)
+
+        return {
+            (before, state): (length(cls.RETRANSMIT, before, state), length(cls.LIFETIME, before, state))
+            for before in states
+            for state in states
+        }
 
     def handle(self, event: str, message: Any, now: float) -> None:
         """Run one arrow of the figure; a (state, event) pair that is not in the table is ignored."""
@@ -174,29 +198,18 @@ class Transaction:
 
     def _enter(self, state: str, now: float) -> None:
         """Go to a state and arm its clocks; a timer that also belongs to the state before runs on."""
-        before = self.state
+        interval, lifetime = self._clocks[self.state, state]
         self.state = state
-        timer = self.RETRANSMIT.get(state)
-        if timer is None:
+        if interval is None:
             self.retransmit_at = None
-        elif timer != self.RETRANSMIT.get(before):
-            seconds = self._durations.get(timer)
-            if seconds is None:
-                self.retransmit_at = None
-            else:
-                self.interval = seconds
-                self.retransmit_at = self._driver.timers.start(seconds, self, now)
-        timer = self.LIFETIME.get(state)
-        if timer is None:
+        elif interval != RUNS_ON:
+            self._retransmit_after(interval, now)
+        if lifetime is None:
             self.expires_at = None
-        elif timer != self.LIFETIME.get(before):
-            seconds = self._durations.get(timer)
-            if seconds is None:
-                self.expires_at = None
-            elif seconds:
-                self.expires_at = self._driver.timers.start(seconds, self, now)
-            else:
-                self.expires_at = now
+        elif not lifetime:
+            self.expires_at = now
+        elif lifetime != RUNS_ON:
+            self.expires_at = self._driver.timers.start(lifetime, self, now)
 
     def _retransmit_after(self, seconds: float, now: float) -> None:
         self.interval = seconds

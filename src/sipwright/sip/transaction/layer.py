@@ -6,6 +6,7 @@ and no socket: `now` is an argument, and bytes go to the `send` that it was give
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from sipwright.sip.transaction.base import (
     Begin,
     ClientTransaction,
     ClientUser,
+    Clocks,
     Deliver,
     Flow,
     Send,
@@ -42,7 +44,8 @@ from sipwright.sip.transaction.timers import TimerQueue, TimerValues
 
 Key = tuple[Any, ...]
 
-_COOKIE = "z9hG4bK"
+# A branch that is nothing but the cookie is unique to nobody.
+_has_cookie = re.compile(r"z9hG4bK.", re.DOTALL).match
 # What a CANCEL may be about, likeliest first; an ACK and a CANCEL cannot be cancelled (§9.2).
 _CANCELLABLE = ("INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "OPTIONS", "PUBLISH", "REFER", "NOTIFY", "INFO")
 
@@ -70,7 +73,7 @@ class TransactionLayer:
     Attributes:
         timers: The queue that the clocks of all transactions wait in.
         values: T1, T2 and T4.
-        durations: The length of every timer that a state starts, by whether the flow is reliable.
+        clocks: The clocks of each machine, by whether the flow is reliable.
     """
 
     def __init__(self, send: Callable[[bytes, Flow], None], timers: TimerValues | None = None) -> None:
@@ -78,7 +81,11 @@ class TransactionLayer:
         self.values = timers or TimerValues()
         self.timers = TimerQueue()
         self._send = send
-        self.durations = {kind: self.values.durations(kind) for kind in (False, True)}
+        self.clocks: dict[tuple[type[Transaction], bool], Clocks] = {
+            (kind, is_reliable): kind.clocks(self.values.durations(is_reliable))
+            for kind in (ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite)
+            for is_reliable in (False, True)
+        }
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._merge_keys: dict[int, ServerTransaction] = {}
@@ -97,14 +104,16 @@ class TransactionLayer:
         """
         tx: Transaction | None
         if isinstance(message, Response):
-            tx = self._clients.get((message.top_via.branch, message.cseq.method))
+            tx = self._clients.get((message.top_via.params.get("branch"), message.cseq.method))
             event = event_of(message.status)
         else:
             event = message.method
             if event == "ACK":
                 tx = self._acknowledged_by(message)
             else:
-                tx = self._servers.get(server_key(message, event))
+                # A new transaction will ask for its key again, so it is kept with what was read from the headers.
+                key = message.headers.parsed["server_key"] = server_key(message, event)
+                tx = self._servers.get(key)
                 if tx is None and event == "CANCEL":
                     return self._cancel(message, flow, now)
                 event = REQUEST
@@ -255,7 +264,7 @@ class TransactionLayer:
 
     def _add_server(self, request: Request, flow: Flow, user: ServerUser | None) -> ServerTransaction:
         method = request.method
-        key = server_key(request, method)
+        key: Key = request.headers.parsed.get("server_key") or server_key(request, method)
         if key in self._servers:
             raise ValueError(f"there is a transaction for this request already: {request}")
         kind = ServerInvite if method == "INVITE" else ServerNonInvite
@@ -268,7 +277,7 @@ class TransactionLayer:
 
     def _add_client(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
         method = request.method
-        branch = request.top_via.branch
+        branch = request.top_via.params.get("branch")
         key = (branch, method)
         if branch is None or key in self._clients:
             raise ValueError(f"the branch is missing or in use: {request}")
@@ -290,7 +299,7 @@ class TransactionLayer:
     def _acknowledged_by(self, ack: Request) -> ServerTransaction | None:
         """Find the INVITE whose final response this acknowledges; none if that was a 2xx (RFC 6026 §7.1)."""
         tx = self._servers.get(server_key(ack, "INVITE"))
-        if tx is None and not _has_cookie(ack.top_via.branch):
+        if tx is None and not _has_cookie(ack.top_via.params.get("branch") or ""):
             # The To tag is part of an RFC 2543 key, and that of an INVITE outside of a dialog is empty.
             tx = self._servers.get(_rfc_2543_key(ack, "INVITE", None))
             if tx is not None and _local_tag(tx) != ack.to_tag:
@@ -325,7 +334,7 @@ def server_key(request: Request, method: str) -> Key:
     """
     via = request.top_via
     branch = via.params.get("branch")
-    if _has_cookie(branch):
+    if branch is not None and _has_cookie(branch):
         return (branch, via.host, via.port, method)
     return _rfc_2543_key(request, method, request.to_tag)
 
@@ -334,11 +343,6 @@ def _rfc_2543_key(request: Request, method: str, to_tag: str | None) -> Key:
     via = request.top_via
     hop = (via.branch, via.host, via.port)
     return (hop, method, request.uri_text, to_tag, request.from_tag, request.call_id, request.cseq.number)
-
-
-def _has_cookie(branch: str | None) -> bool:
-    # A branch that is nothing but the cookie is unique to nobody.
-    return branch is not None and branch.startswith(_COOKIE) and branch != _COOKIE
 
 
 def _merge_key(request: Request) -> int:
