@@ -194,6 +194,17 @@ def test_a_replaced_via_that_stood_alone():
     assert request.headers.get_all("Via") == ["SIP/2.0/TCP other"]
 
 
+def test_what_a_response_repeats_of_its_request_is_not_read_again():
+    request = invite()
+    response = make_response(request, 200, to_tag="b1")
+    again = parse(bytes(response))
+
+    for name in ("top_via", "call_id", "cseq", "from_tag"):
+        assert response.headers.parsed[name] is request.headers.parsed[name]
+        assert str(getattr(response, name)) == str(getattr(again, name))
+    assert response.to_tag == "b1"
+
+
 def test_building_a_request():
     request = Request("OPTIONS", "sip:b.com", [("To", "<sip:b.com>"), ("Content-Length", "99")], b"hi")
 

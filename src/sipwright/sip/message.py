@@ -30,6 +30,9 @@ _is_uri_text = re.compile(URI_TEXT).fullmatch
 # Methods whose 2xx and 18x make a dialog, and so carry the route set back (RFC 3261 §12.1.1).
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 
+# What a response says in the words of its request, and so need not be read again.
+_COPIED = ("top_via", "call_id", "cseq", "from_tag")
+
 
 class _read_once(Generic[T]):
     """A property that is kept once it was read, and forgotten when a header changes.
@@ -379,10 +382,15 @@ def make_response(
         forbid_breaks(content_type)
         lines.append(f"Content-Type: {content_type}")
     if reason is None:
-        reason = reason_for(status)
+        reason = REASONS.get(status) or reason_for(status)
     else:
         forbid_breaks(reason)
-    return Response.from_parts(status, reason, Headers.from_lines(lines), body, None)
+    response = Response.from_parts(status, reason, Headers.from_lines(lines), body, None)
+    known, copied = request.headers.parsed, response.headers.parsed
+    for name in _COPIED:
+        if name in known:
+            copied[name] = known[name]
+    return response
 
 
 def _has_tag(request: Request) -> bool:

@@ -43,9 +43,9 @@ def parse(data: bytes) -> Request | Response:
     ):
         return _parse_with_care(data)
     try:
-        headers = Headers.from_lines(lines, index_lines(lines))
-        message = _assemble(match, headers, data, end + 4)
-        _check(message)
+        index = index_lines(lines)
+        message = _assemble(match, Headers.from_lines(lines, index), data, end + 4)
+        _check(message, index)
     except ParseError:
         return _parse_with_care(data)
     return message
@@ -54,7 +54,7 @@ def parse(data: bytes) -> Request | Response:
 def _assemble(match: re.Match[str], headers: Headers, data: bytes, start: int) -> Request | Response:
     """Put the parts together, with as much of the body as Content-Length says (§18.3)."""
     if headers.has_length:
-        lengths = headers.lines_of("content-length")
+        lengths = headers.index()["content-length"]
         usual = _PLAIN_LENGTH(lengths[0]) if len(lengths) == 1 else None
         length = int(usual[1]) if usual else parse_content_length(headers.get_all("content-length"))
         end = start + length
@@ -67,9 +67,8 @@ def _assemble(match: re.Match[str], headers: Headers, data: bytes, start: int) -
     return Response.from_parts(int(first), second or "", headers, data[start:], data)
 
 
-def _check(message: Request | Response) -> None:
+def _check(message: Request | Response, index: dict[str, list[str]]) -> None:
     """Read what nobody can do without: the top Via, Call-ID, CSeq and the tags (§8.1.1)."""
-    index = message.headers.index()
     try:
         (call_id_line,), (cseq_line,) = index["call-id"], index["cseq"]
         (from_line,), (to_line,) = index["from"], index["to"]
@@ -124,7 +123,7 @@ def _parse_with_care(data: bytes) -> Request | Response:
         if problem is not None:
             raise problem
         message = _assemble(match, headers, data, end)
-        _check(message)
+        _check(message, headers.index())
     except ParseError as error:
         error.request = _answerable(start_line, headers)
         raise

@@ -21,7 +21,7 @@ def stamp_source(request: Request, flow: Flow) -> Flow:
         host = host.partition("%")[0]
     stamped = via.with_source(host, port)
     if stamped is not via:
-        request.replace_top_via(stamped)
+        request.headers.replace_top_via(stamped)
     params = via.params
     if flow.is_reliable:
         if "alias" in params and via.host == host:

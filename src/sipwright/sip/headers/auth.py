@@ -42,12 +42,11 @@ class _Auth:
         if not found or found[-1][3]:
             garbage = found[-1][3] if found else ""
             raise ParseError(f"{cls._HEADER} cannot be read at {garbage[:20]!r}", cls._HEADER)
-        params = {name.lower(): plain or quoted for name, quoted, plain, _ in found}
+        params = {name: plain or quoted for name, quoted, plain, _ in found}
+        if "\\" in text or not "".join(params).islower():
+            params = {name.lower(): plain or unescape(quoted) for name, quoted, plain, _ in found}
         if len(params) != len(found):
             raise ParseError(f"{cls._HEADER} has a parameter twice", cls._HEADER)
-        if "\\" in text:
-            for name, quoted, plain, _ in found:
-                params[name.lower()] = plain or unescape(quoted)
         return match[1], params
 
     def __str__(self) -> str:

@@ -80,7 +80,7 @@ class Headers:
     def get_all(self, name: str) -> list[str]:
         """Give the value of every line of that name."""
         lines = (self._index or self.index()).get(KEYS[name])
-        return [value_of(line) for line in lines] if lines else []
+        return [*map(value_of, lines)] if lines else []
 
     def get_list(self, name: str) -> list[str]:
         """Give the elements of a header whose values are separated by commas; empty ones are left out."""
@@ -123,13 +123,15 @@ class Headers:
 
     def replace_top_via(self, via: Via) -> None:
         """Put another Via in the place of the first; nothing else is to be read again."""
-        same = self.lines_of("via")
+        same = (self._index or self.index())["via"]
         old, new = same[0], str(via)
         if "," in old:
             new = ", ".join([new, *split_list(value_of(old))[1:]])
         self._lines[self._lines.index(old)] = same[0] = _line("Via", new)
-        self.parsed.pop("vias", None)
-        self.parsed["top_via"] = via
+        parsed = self.parsed
+        parsed["top_via"] = via
+        if "vias" in parsed:
+            del parsed["vias"]
         self.is_changed = True
 
     def remove(self, name: str) -> None:

@@ -9,13 +9,23 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import QUOTED, TOKEN, format_params, parse_params, quote, split_list, unquote
+from sipwright.sip.grammar import (
+    IN_QUOTES,
+    QUOTED,
+    TOKEN,
+    format_params,
+    parse_params,
+    quote,
+    split_list,
+    unescape,
+    unquote,
+)
 from sipwright.sip.uri import STAR, Uri
 
 # An unquoted display name should be tokens only, but phones put anything there (RFC 4475 §3.1.2.15
 # lets us infer the quotes).
 _NAME_ADDR = re.compile(
-    rf'(?:({QUOTED})[ \t]*|([^"<]*+))<([^<>]*+)>(?:;tag=({TOKEN})|[ \t]*(.*))', re.DOTALL
+    rf'(?:"({IN_QUOTES})"[ \t]*|([^"<]*+))<([^<>]*+)>(?:;tag=({TOKEN})|[ \t]*(.*))', re.DOTALL
 ).fullmatch
 
 
@@ -69,7 +79,10 @@ class NameAddr:
             params = semicolon + params
         else:
             quoted, plain, address, tag, params = match.groups()
-            self.display_name = unquote(quoted) if quoted else plain.rstrip(" \t") or None
+            if quoted is not None:
+                self.display_name = unescape(quoted) if "\\" in quoted else quoted
+            else:
+                self.display_name = plain.rstrip(" \t") or None if plain else None
         try:
             self.uri = Uri.parse(address)
         except ParseError as error:
