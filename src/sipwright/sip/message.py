@@ -360,22 +360,21 @@ def make_response(
         body: The body.
         content_type: The type of the body.
     """
-    lines_of = request.headers.index().get
-    lines = [*lines_of("via", ())]
+    lines_of, line_of = request.headers.lines_of, request.headers.index()
+    lines = [*lines_of("via")]
     if status == 100:
-        lines += lines_of("timestamp", ())
+        lines += lines_of("timestamp")
     elif status < 300 and request.method in _MAKES_DIALOG:
-        lines += lines_of("record-route", ())
-    lines += lines_of("from", ())[:1]
-    to_lines = lines_of("to", ())[:1]
-    if to_tag is not None and to_lines and not _has_tag(request):
-        forbid_breaks(to_tag)
-        # A folded line may end in its fold.
-        lines.append(f"{to_lines[0].rstrip()};tag={to_tag}")
-    else:
-        lines += to_lines
-    lines += lines_of("call-id", ())[:1]
-    lines += lines_of("cseq", ())[:1]
+        lines += lines_of("record-route")
+    for key in ("from", "to", "call-id", "cseq"):
+        if key not in line_of:
+            continue
+        line = line_of[key]
+        if key == "to" and to_tag is not None and not _has_tag(request):
+            forbid_breaks(to_tag)
+            # A folded line may end in its fold.
+            line = f"{line.rstrip()};tag={to_tag}"
+        lines.append(line)
     if headers:
         lines += write_lines(headers)
     if content_type is not None:

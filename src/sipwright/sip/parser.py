@@ -11,7 +11,7 @@ import re
 
 from sipwright.sip.errors import FramingError, ParseError
 from sipwright.sip.grammar import TOKEN, URI_TEXT, is_token
-from sipwright.sip.headers.collection import Headers, index_lines, value_of
+from sipwright.sip.headers.collection import Headers, Index, index_lines, value_of
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.headers.name_addr import ADDRESS_LINE
 from sipwright.sip.headers.names import KEYS
@@ -25,6 +25,7 @@ _REQUEST_LINE = re.compile(rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0")
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
 _PLAIN_LENGTH = re.compile(r"[^:]*+:[ \t]*+([0-9]{1,9})").fullmatch
 _CSEQ_LINE = re.compile(rf"[^:]*+:[ \t]*+([0-9]{{1,9}}) ({TOKEN})").fullmatch
+_SINGLE = frozenset({"from", "to", "call-id", "cseq", "max-forwards"})
 _VERSION = re.compile(r"(SIP)/([0-9]+\.[0-9]+)", re.IGNORECASE)
 
 
@@ -54,7 +55,7 @@ def parse(data: bytes) -> Request | Response:
 def _assemble(match: re.Match[str], headers: Headers, data: bytes, start: int) -> Request | Response:
     """Put the parts together, with as much of the body as Content-Length says (§18.3)."""
     if headers.has_length:
-        lengths = headers.index()["content-length"]
+        lengths = headers.lines_of("content-length")
         usual = _PLAIN_LENGTH(lengths[0]) if len(lengths) == 1 else None
         length = int(usual[1]) if usual else parse_content_length(headers.get_all("content-length"))
         end = start + length
@@ -67,18 +68,18 @@ def _assemble(match: re.Match[str], headers: Headers, data: bytes, start: int) -
     return Response.from_parts(int(first), second or "", headers, data[start:], data)
 
 
-def _check(message: Request | Response, index: dict[str, list[str]]) -> None:
+def _check(message: Request | Response, index: Index) -> None:
     """Read what nobody can do without: the top Via, Call-ID, CSeq and the tags (§8.1.1)."""
+    line_of, repeated = index
     try:
-        (call_id_line,), (cseq_line,) = index["call-id"], index["cseq"]
-        (from_line,), (to_line,) = index["from"], index["to"]
-        is_usual = "max-forwards" not in index or len(index["max-forwards"]) == 1
-    except (KeyError, ValueError):
-        is_usual = False
-    if not is_usual:
-        raise _missing_or_twice(index)
+        from_line, to_line = line_of["from"], line_of["to"]
+        call_id_line, cseq_line = line_of["call-id"], line_of["cseq"]
+    except KeyError:
+        raise _missing_or_twice(line_of, repeated) from None
+    if repeated and not _SINGLE.isdisjoint(repeated):
+        raise _missing_or_twice(line_of, repeated)
     parsed = message.headers.parsed
-    if "via" in index and (via := Via.of_line(index["via"][0])):
+    if "via" in line_of and (via := Via.of_line(line_of["via"])):
         parsed["top_via"] = via
     else:
         _ = message.top_via
@@ -102,11 +103,12 @@ def _check(message: Request | Response, index: dict[str, list[str]]) -> None:
         _ = message.to_tag
 
 
-def _missing_or_twice(index: dict[str, list[str]]) -> ParseError:
+def _missing_or_twice(line_of: dict[str, str], repeated: dict[str, list[str]]) -> ParseError:
     for name in ("From", "To", "Call-ID", "CSeq"):
-        count = len(index.get(name.lower(), ""))
-        if count != 1:
-            return ParseError(f"{name} is {'there twice' if count else 'missing'}", name)
+        if name.lower() not in line_of:
+            return ParseError(f"{name} is missing", name)
+        if name.lower() in repeated:
+            return ParseError(f"{name} is there twice", name)
     return ParseError("Max-Forwards is there twice", "Max-Forwards")
 
 
@@ -115,7 +117,9 @@ def _parse_with_care(data: bytes) -> Request | Response:
     data = data.lstrip(b"\r\n")  # Empty lines before the start line are ignored (§7.5).
     end = _end_of_head(data)
     start_line, *lines = _logical_lines(data[:end] if end else data)
-    headers, problem = _usable_headers(lines)
+    usable, problem = _usable_lines(lines)
+    index = index_lines(usable)
+    headers = Headers.from_lines(usable, index)
     try:
         match = _match_start_line(start_line)
         if not end:
@@ -123,7 +127,7 @@ def _parse_with_care(data: bytes) -> Request | Response:
         if problem is not None:
             raise problem
         message = _assemble(match, headers, data, end)
-        _check(message, headers.index())
+        _check(message, index)
     except ParseError as error:
         error.request = _answerable(start_line, headers)
         raise
@@ -151,7 +155,7 @@ def _logical_lines(head: bytes) -> list[str]:
     return ["\r\n".join(group) for group in groups]
 
 
-def _usable_headers(lines: list[str]) -> tuple[Headers, ParseError | None]:
+def _usable_lines(lines: list[str]) -> tuple[list[str], ParseError | None]:
     """Keep the lines that can be read, and say what is wrong with the first that cannot."""
     usable: list[str] = []
     problem: ParseError | None = None
@@ -167,7 +171,7 @@ def _usable_headers(lines: list[str]) -> tuple[Headers, ParseError | None]:
             problem = problem or error
         else:
             usable.append(line)
-    return Headers.from_lines(usable, index_lines(usable)), problem
+    return usable, problem
 
 
 def _match_start_line(line: str) -> re.Match[str]:
@@ -313,5 +317,5 @@ def _framed_length(head: bytes) -> int:
 
 def _framing_error(reason: str, head: bytes, status: int = 400) -> FramingError:
     start_line, *lines = _logical_lines(head)
-    request = _answerable(start_line, _usable_headers(lines)[0])
+    request = _answerable(start_line, Headers.from_lines(_usable_lines(lines)[0]))
     return FramingError(reason, "Content-Length", status=status, request=request)

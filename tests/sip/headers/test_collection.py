@@ -195,6 +195,6 @@ def test_the_index_always_agrees_with_the_lines(changes):
         elif operation != "set_first" or name in headers:
             getattr(headers, operation)(name, value)
 
-    assert headers.index() == index_lines(headers.lines()) | {
-        key: [] for key, found in headers.index().items() if not found
-    }
+    first, repeated = index_lines(headers.lines())
+    assert headers.index() == first
+    assert {key: headers.lines_of(key) for key in first} == {key: [first[key]] for key in first} | repeated

@@ -45,9 +45,10 @@ def crossing_headers(message: Message, *, trusted: bool = True) -> list[tuple[st
     """
     crossing: list[tuple[str, str]] = []
     index = message.headers.index()
-    for key, lines in index.items():
+    for key in index:
         if key in _STAYS or (key == "p-asserted-identity" and not trusted):
             continue
+        lines = message.headers.lines_of(key)
         crossing += [(line.partition(":")[0].rstrip(" \t"), value_of(line)) for line in lines]
     for key in ("require", "supported"):
         if key in index:

@@ -26,40 +26,46 @@ class Headers:
         parsed: Values that were already read, by the name of the message's property; a change clears it.
     """
 
-    __slots__ = ("_index", "_lines", "has_length", "is_changed", "parsed")
+    __slots__ = ("_index", "_lines", "_repeated", "has_length", "is_changed", "parsed")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._lines = write_lines(pairs)
-        self._index: dict[str, list[str]] | None = None
+        self._index: dict[str, str] | None = None
+        self._repeated: dict[str, list[str]] = _NONE
         self.parsed: dict[str, Any] = {}
         self.is_changed = True
         self.has_length = False
 
     @classmethod
-    def from_lines(cls, lines: list[str], index: dict[str, list[str]] | None = None) -> Headers:
+    def from_lines(cls, lines: list[str], index: Index | None = None) -> Headers:
         """Take over lines that are known to be well formed, with their index when it is known."""
         self = cls.__new__(cls)
         self._lines = lines
-        self._index = index
         self.parsed = {}
         self.is_changed = False
-        self.has_length = index is not None and "content-length" in index
+        if index is None:
+            self._index, self._repeated, self.has_length = None, _NONE, False
+        else:
+            self._index, self._repeated = index
+            self.has_length = "content-length" in index[0]
         return self
 
     def lines(self) -> list[str]:
         """Give the lines as they go over the wire, without line ends; for reading."""
         return self._lines
 
-    def index(self) -> dict[str, list[str]]:
-        """Give the lines by the key of their name; for reading."""
-        index = self._index
-        if index is None:
-            index = self._index = index_lines(self._lines)
-        return index
+    def index(self) -> dict[str, str]:
+        """Give the first line of each header by the key of its name; for reading."""
+        if self._index is None:
+            self._index, self._repeated = index_lines(self._lines)
+        return self._index
 
     def lines_of(self, key: str) -> list[str]:
         """Give the lines of one header, named by its key; for reading."""
-        return (self._index or self.index()).get(key, _NONE)
+        index = self._index or self.index()
+        if key in self._repeated:
+            return self._repeated[key]
+        return [index[key]] if key in index else []
 
     def first_line(self, key: str) -> str | None:
         """Give the first line of one header, named by its key."""
@@ -69,18 +75,17 @@ class Headers:
             if self._lines and KEYS[self._lines[0].partition(":")[0]] == key:
                 return self._lines[0]
             index = self.index()
-        lines = index.get(key)
-        return lines[0] if lines else None
+        return index.get(key)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Give the value of the first line of that name."""
-        lines = (self._index or self.index()).get(KEYS[name])
-        return value_of(lines[0]) if lines else default
+        line = (self._index or self.index()).get(KEYS[name])
+        return default if line is None else value_of(line)
 
     def get_all(self, name: str) -> list[str]:
         """Give the value of every line of that name."""
-        lines = (self._index or self.index()).get(KEYS[name])
-        return [*map(value_of, lines)] if lines else []
+        lines = self.lines_of(KEYS[name])
+        return [*map(value_of, lines)] if lines else lines
 
     def get_list(self, name: str) -> list[str]:
         """Give the elements of a header whose values are separated by commas; empty ones are left out."""
@@ -93,8 +98,8 @@ class Headers:
 
     def insert(self, name: str, value: str) -> None:
         """Put a line before the first one of that name; at the very top when there is none."""
-        same = self.lines_of(KEYS[name])
-        self._put(self._lines.index(same[0]) if same else 0, name, value)
+        key = KEYS[name]
+        self._put(next((at for at, line in enumerate(self._lines) if _key(line) == key), 0), name, value)
 
     def set(self, name: str, value: str) -> None:
         """Replace all lines of that name by one, in the place of the first."""
@@ -110,24 +115,24 @@ class Headers:
                 is_placed = True
         if not is_placed:
             lines.append(new)
-        self._change(lines)
+        self._lines = lines
+        self._changed(has_length=self.has_length or key == "content-length")
 
     def set_first(self, name: str, value: str) -> None:
         """Replace the first line of that name, which must be there, and leave the others."""
-        same = self.lines_of(KEYS[name])
-        new = _line(name, value)
-        self._lines[self._lines.index(same[0])] = new
-        same[0] = new
-        self.parsed.clear()
-        self.is_changed = True
+        at = self._lines.index(self.index()[KEYS[name]])
+        self._lines[at] = _line(name, value)
+        self._changed(has_length=self.has_length)
 
     def replace_top_via(self, via: Via) -> None:
         """Put another Via in the place of the first; nothing else is to be read again."""
-        same = (self._index or self.index())["via"]
-        old, new = same[0], str(via)
+        index = self._index or self.index()
+        old, new = index["via"], str(via)
         if "," in old:
             new = ", ".join([new, *split_list(value_of(old))[1:]])
-        self._lines[self._lines.index(old)] = same[0] = _line("Via", new)
+        self._lines[self._lines.index(old)] = index["via"] = new = _line("Via", new)
+        if "via" in self._repeated:
+            self._repeated["via"][0] = new
         parsed = self.parsed
         parsed["top_via"] = via
         if "vias" in parsed:
@@ -137,7 +142,8 @@ class Headers:
     def remove(self, name: str) -> None:
         """Remove all lines of that name."""
         key = KEYS[name]
-        self._change([line for line in self._lines if _key(line) != key])
+        self._lines = [line for line in self._lines if _key(line) != key]
+        self._changed(has_length=self.has_length and key != "content-length")
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Give every line as name and value, the name as it was written."""
@@ -154,25 +160,24 @@ class Headers:
         return f"Headers({list(self.items())!r})"
 
     def _put(self, position: int, name: str, value: str) -> None:
-        """Put a line in, as the first or the last of its name."""
-        key = KEYS[name]
-        line = _line(name, value)
-        same = self.index().setdefault(key, [])
-        same.insert(len(same) if position == len(self._lines) else 0, line)
-        self._lines.insert(position, line)
-        self.parsed.clear()
-        self.is_changed = True
-        self.has_length = self.has_length or key == "content-length"
+        has_length = self.has_length or KEYS[name] == "content-length"
+        self._lines.insert(position, _line(name, value))
+        self._changed(has_length=has_length)
 
-    def _change(self, lines: list[str]) -> None:
-        self._lines = lines
+    def _changed(self, *, has_length: bool) -> None:
         self._index = None
         self.parsed.clear()
         self.is_changed = True
-        self.has_length = any(_key(line) == "content-length" for line in lines)
+        self.has_length = has_length
 
 
-_NONE: list[str] = []
+Index = tuple[dict[str, str], dict[str, list[str]]]
+"""By the key of their name the first line of each header, and all lines of those that are there more than once.
+
+Nearly every header is there once, and a line that needs no list of its own costs much less.
+"""
+
+_NONE: dict[str, list[str]] = {}
 
 
 def write_lines(pairs: Iterable[tuple[str, str]]) -> list[str]:
@@ -185,19 +190,20 @@ def write_lines(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return lines
 
 
-def index_lines(lines: list[str]) -> dict[str, list[str]]:
-    """Group lines by their key; raises `ParseError` when a name is not a token or ends in no colon."""
-    index: dict[str, list[str]] = {}
+def index_lines(lines: list[str]) -> Index:
+    """Find lines by their key; raises `ParseError` when a name is not a token or ends in no colon."""
+    index: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     for line in lines:
         name, colon, _ = line.partition(":")
         key = KEYS[name]
         if not colon:
             raise ParseError(f"{name} has no colon", name)
         if key in index:
-            index[key].append(line)
+            repeated.setdefault(key, [index[key]]).append(line)
         else:
-            index[key] = [line]
-    return index
+            index[key] = line
+    return index, repeated
 
 
 def value_of(line: str) -> str:
