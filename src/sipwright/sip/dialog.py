@@ -252,6 +252,13 @@ def _uri_in(route: str) -> str:
 
 
 def _contact(message: Message) -> str | None:
+    lines = message.headers.lines_of("contact")
+    if len(lines) == 1 and (usual := ADDRESS_LINE(lines[0])) and usual[1][0] == "<":
+        # Of a single address nothing but the URI is of interest, once it is known to be one.
+        try:
+            return str(Uri.parse(usual[1][1:-1]))
+        except ParseError:
+            pass
     try:
         contacts = message.contacts
     except ParseError:

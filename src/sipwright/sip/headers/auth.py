@@ -12,7 +12,7 @@ from sipwright.sip.grammar import IN_QUOTES, TOKEN, quote, unescape
 
 _SCHEME = re.compile(rf"({TOKEN})[ \t]+")
 _AUTH_PARAM = re.compile(
-    rf'({TOKEN})[ \t]*=[ \t]*(?:"({IN_QUOTES})"|([^" \t,]+))[ \t]*(?:,[ \t]*|\Z)|(.+)', re.DOTALL
+    rf'({TOKEN}+)[ \t]*+=[ \t]*+(?:"({IN_QUOTES})"|([^" \t,]++))[ \t]*+(?:,[ \t]*+|\Z)|(.+)', re.DOTALL
 )
 
 
