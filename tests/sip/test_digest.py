@@ -1,3 +1,5 @@
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -250,6 +252,15 @@ def test_a_nonce_survives_a_restart_with_the_same_secret():
 
     assert keeper().check(nonce, 1, NOW) == Verdict.OK
     assert NonceKeeper(b"another").check(nonce, 1, NOW) == Verdict.FORGED
+
+
+@given(st.binary(min_size=1, max_size=100))
+def test_a_nonce_is_its_time_and_an_hmac_of_it(secret):
+    """RFC 2104, with secrets shorter and longer than a block."""
+    nonce = NonceKeeper(secret).issue(NOW)
+
+    assert int(nonce[:14], 16) == NOW * 1e6
+    assert nonce[14:] == hmac.digest(secret, nonce[:14].encode(), "sha256").hex()[:26]
 
 
 def test_the_nonce_count_must_rise():
