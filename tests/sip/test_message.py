@@ -192,6 +192,7 @@ def test_a_replaced_via_that_stood_alone():
     request.replace_top_via(Via("TCP", "other"))
 
     assert request.headers.get_all("Via") == ["SIP/2.0/TCP other"]
+    assert request.vias == [request.top_via]
 
 
 def test_what_a_response_repeats_of_its_request_is_not_read_again():

@@ -95,7 +95,10 @@ class Message:
     @_read_once
     def vias(self) -> list[Via]:
         """All Vias, the last hop first."""
-        parts = [part for value in self.headers.get_all("Via") for part in split_list(value)]
+        lines = self.headers.lines_of("via")
+        if len(lines) == 1 and "," not in lines[0]:
+            return [self.top_via]
+        parts = [part for line in lines for part in split_list(value_of(line))]
         return [self.top_via, *map(Via.parse, parts[1:])] if parts else []
 
     @_read_once
