@@ -445,7 +445,6 @@ class Call(Durable):
 
     def timer(self, name: str) -> None:
         """Take a timer of this call that has run out."""
-        self.timers.pop(name, None)
         if name == "limit":
             self.hang_up("switch", 'SIP;cause=200;text="Time limit reached"')
         elif name == "probe":
@@ -486,15 +485,15 @@ class Call(Durable):
     def end_within(self, limits: Iterable[float | None]) -> None:
         """Let a call that talks end no later than each of these says, in seconds from now."""
         given = [limit for limit in limits if limit is not None]
-        running = self.timers.get("limit")
-        if given and (running is None or self.switch.wall_clock() + min(given) < running.deadline):
+        deadline = self.timers.get("limit")
+        if given and (deadline is None or self.switch.wall_clock() + min(given) < deadline):
             self.arm("limit", min(given))
 
     @property
     def time_left(self) -> float | None:
         """For how many seconds the call may go on, if that is limited."""
-        running = self.timers.get("limit")
-        return None if running is None else max(running.deadline - self.switch.wall_clock(), 0.001)
+        deadline = self.timers.get("limit")
+        return None if deadline is None else max(deadline - self.switch.wall_clock(), 0.001)
 
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""

@@ -128,11 +128,9 @@ class ThirdPartyCall(Call):
     def timer(self, name: str) -> None:
         """Take a timer: the time to begin, or to send a re-INVITE again, or those that every call has."""
         if name == "begin":
-            self.timers.pop(name, None)
             if self.hunt is not None:
                 self.hunt.start()
         elif name == "offer again":
-            self.timers.pop(name, None)
             self._offer_again(())
         else:
             super().timer(name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .leg import Callee, Caller, Destination, Leg, LegState
+from .leg import Callee, Destination, Leg, LegState
 
 if TYPE_CHECKING:
     from .call import Call
@@ -26,16 +26,18 @@ MEMORY = 32.0
 
 _encode_any = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
 
-_WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED)
+_WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED, LegState.REFUSED)
 
 
 def write_document(call: Call) -> bytes:
     """Return the whole state of a call."""
-    identity, hunt = call.identity, call.hunt
+    identity, hunt, peer = call.identity, call.hunt, call.peer
+    caller = _leg(call.caller)
+    caller.append(call.caller.progress)
     return _encode(
         [
             FORMAT,
-            call.state.value,
+            call.state,
             [
                 identity.direction,
                 identity.account_id,
@@ -55,14 +57,14 @@ def write_document(call: Call) -> bytes:
                 call.loops,
                 call.limit,
             ],
-            {name: timer.deadline for name, timer in call.timers.items()},
-            _caller(call.caller),
+            call.timers,
+            caller,
             [_callee(leg) for leg in call.legs],
-            [crossing.to_state() for crossing in call.crossings],
+            [crossing.to_state() for crossing in call.crossings] if call.crossings else (),
             [
-                None if call.peer is None else call.peer.index,
+                None if peer is None else peer.index,
                 call.early_leg,
-                None if hunt is None else [hunt.groups, hunt.ring, hunt.headers, hunt.first],
+                None if hunt is None else (hunt.groups, hunt.ring, hunt.headers, hunt.first),
                 call.execution_id,
                 *call.more(),
             ],
@@ -77,52 +79,49 @@ def _encode(parts: list[Any]) -> bytes:
         return _encode_any(parts).encode("ascii")
 
 
-def _leg(leg: Leg, *, with_invite: bool) -> list[Any]:
+def _leg(leg: Leg) -> list[Any]:
+    state, flow, dialog, invite, outcome = leg.state, leg.flow, leg.dialog, leg.invite, leg.outcome
+    ack, told, asking, last_answer = leg.ack, leg.told, leg.asking, leg.last_answer
     return [
-        leg.state.value,
+        state,
         leg.sip_call_id,
         leg.local_tag,
-        None if leg.flow is None else leg.flow.key,
+        None if flow is None else flow.key,
         leg.source,
         leg.is_phone,
-        None if leg.dialog is None else leg.dialog.to_state(),
-        bytes(leg.invite).decode("latin-1") if with_invite and leg.invite is not None else None,
+        None if dialog is None else dialog.to_state(),
+        None if invite is None or state not in _WITH_INVITE else bytes(invite).decode("latin-1"),
         leg.invite_cseq,
-        None if leg.ack is None else leg.ack.decode("latin-1"),
+        None if ack is None else ack.decode("latin-1"),
         leg.started_at,
         leg.rang_at,
         leg.answered_at,
         leg.ended_at,
-        None if leg.outcome is None else tuple(leg.outcome),
+        None if outcome is None else tuple(outcome),
         leg.hung_up_by,
         leg.instance,
-        None if leg.told is None else [leg.told.decode("latin-1"), leg.told_at],
-        None if leg.asking is None else leg.asking.decode("latin-1"),
-        None if leg.last_answer is None else _last_answer(leg, leg.last_answer),
+        None if told is None else (told.decode("latin-1"), leg.told_at),
+        None if asking is None else asking.decode("latin-1"),
+        None if last_answer is None else _last_answer(leg, last_answer),
     ]
 
 
-def _last_answer(leg: Leg, answer: bytes) -> list[Any] | None:
+def _last_answer(leg: Leg, answer: bytes) -> tuple[str, float] | None:
     """Return the answer while its peer may still ask for it."""
     is_fresh = leg.call.switch.wall_clock() < leg.last_answer_at + MEMORY
-    return [answer.decode("latin-1"), leg.last_answer_at] if is_fresh else None
-
-
-def _caller(leg: Caller) -> list[Any]:
-    return [*_leg(leg, with_invite=leg.is_open or leg.state is LegState.REFUSED), leg.progress]
+    return (answer.decode("latin-1"), leg.last_answer_at) if is_fresh else None
 
 
 def _callee(leg: Callee) -> list[Any]:
-    return [
-        *_leg(leg, with_invite=leg.state in _WITH_INVITE),
-        _destination(leg.destination),
-        leg.has_authenticated,
-    ]
+    parts = _leg(leg)
+    parts.append(_destination(leg.destination))
+    parts.append(leg.has_authenticated)
+    return parts
 
 
-def _destination(to: Destination) -> list[Any]:
-    return [
+def _destination(to: Destination) -> tuple[Any, ...]:
+    return (
         to.target, to.uri, to.to, to.flow, to.route, to.account_id, to.provider, to.delay, to.limit, to.mangle,
         to.from_name, to.from_user, to.from_host, to.headers, to.redirects,
         to.transfer, to.redirect, to.redirect_to, to.instance,
-    ]  # fmt: skip
+    )  # fmt: skip

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sipwright.sip import Reject
 
 if TYPE_CHECKING:
     from .switch import Switch
 
-__all__ = ["Action", "Durable", "Handle", "Timer"]
+__all__ = ["Action", "Durable", "Handle"]
 
 Action = Callable[[], object]
 
@@ -31,22 +31,19 @@ class Handle(Protocol):
         """Call it off."""
 
 
-class Timer(NamedTuple):
-    """A timer of a call: when it runs out (Unix time, for the database) and the clock's handle."""
-
-    deadline: float
-    handle: Handle
-
-
 class Durable:
-    """Something whose state is one row, and who tells others only what is in it."""
+    """Something whose state is one row, and who tells others only what is in it.
 
-    __slots__ = ("_actions", "_has_changed", "_is_gone", "_unstored", "id", "switch", "timers")
+    `timers` is when each of its timers runs out: Unix times, for the database.
+    """
+
+    __slots__ = ("_actions", "_handles", "_has_changed", "_is_gone", "_unstored", "id", "switch", "timers")
 
     def __init__(self, switch: Switch, name: str) -> None:
         self.switch = switch
         self.id = name
-        self.timers: dict[str, Timer] = {}
+        self.timers: dict[str, float] = {}
+        self._handles: dict[str, Handle] = {}
         self._actions: list[Action] = []
         self._unstored: deque[list[Action]] = deque()
         self._has_changed = False
@@ -107,18 +104,26 @@ class Durable:
 
     def arm(self, name: str, delay: float) -> None:
         """Run `timer(name)` after `delay` seconds; arming again moves it."""
-        self.disarm(name)
-        handle = self.switch.call_later(delay, partial(self.timer, name))
-        self.timers[name] = Timer(self.switch.wall_clock() + delay, handle)
+        switch, handle = self.switch, self._handles.get(name)
+        if handle is not None:
+            handle.cancel()
+        self._handles[name] = switch.call_later(delay, partial(self._run_out, name))
+        self.timers[name] = switch.wall_clock() + delay
 
     def disarm(self, name: str) -> None:
         """Forget a timer, if it is armed."""
-        timer = self.timers.pop(name, None)
-        if timer is not None:
-            timer.handle.cancel()
+        self.timers.pop(name, None)
+        handle = self._handles.pop(name, None)
+        if handle is not None:
+            handle.cancel()
 
     def disarm_all(self) -> None:
         """Forget every timer."""
-        for timer in self.timers.values():
-            timer.handle.cancel()
+        for handle in self._handles.values():
+            handle.cancel()
+        self._handles.clear()
         self.timers.clear()
+
+    def _run_out(self, name: str) -> None:
+        del self.timers[name], self._handles[name]
+        self.timer(name)

@@ -22,7 +22,7 @@ def call_row(call: Call) -> tuple[Any, ...]:
         identity.user_id,
         identity.account_id,
         identity.direction,
-        call.state.value,
+        str(call.state),
         call.from_text,
         call.to_text,
         call.started_at,

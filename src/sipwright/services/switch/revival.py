@@ -16,7 +16,6 @@ from .callback import ThirdPartyCall
 from .choosing import Outcome
 from .crossing import Crossing
 from .document import FORMAT, MEMORY
-from .durable import Timer
 from .hunt import Hunt
 from .leg import Callee, Caller, Destination, Leg, LegState
 from .probing import AFTER_REVIVAL, Probe
@@ -75,7 +74,7 @@ def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
         call.hunt = Hunt(call, groups, ring, [(name, value) for name, value in headers])
         call.hunt.first = first
     # They are in the document again from the first time that it is written, even before anything goes on.
-    call.timers = {name: Timer(deadline, _NOT_YET) for name, deadline in deadlines.items()}
+    call.timers = dict(deadlines)
     return Revived(call, deadlines)
 
 
@@ -84,16 +83,6 @@ def _kind(more: list[Any]) -> type[Call]:
     if not more or more[0][0] == "call":
         return Call
     return ReferredCall if more[0][0] == "referred" else ThirdPartyCall
-
-
-class _NotYet:
-    """The handle of a timer that is still to be started."""
-
-    def cancel(self) -> None:
-        """Do nothing: nothing was started."""
-
-
-_NOT_YET = _NotYet()
 
 
 def revive(revived: Revived) -> None:
