@@ -263,3 +263,24 @@ def test_a_dialog_that_an_earlier_version_stored_is_read():
     alice = Dialog.as_uac(invite(), response(180, *ROUTES))
 
     assert Dialog.from_state([*alice.to_state(), True]).to_state() == alice.to_state()
+
+
+def test_a_2xx_confirms_an_early_dialog():
+    """§13.2.2.4: the route set is that of the 2xx; requests that went before it count on."""
+    early = Dialog.as_uac(invite(), response(180, *ROUTES))
+    early.make_request("UPDATE")
+    early.accepts(request_in_dialog("UPDATE", 3))
+    early.confirm(response(200, ("Record-Route", "<sip:p4;lr>"), contact="<sip:bob@192.0.2.9>;x=1"))
+
+    assert early.route_set == ["<sip:p4;lr>"]
+    assert early.remote_target == "sip:bob@192.0.2.9"
+    assert (early.local_cseq, early.remote_cseq) == (8, 3)
+
+
+def test_a_2xx_to_an_invite_that_was_sent_again_counts_on_from_that():
+    """§22.2: an INVITE that was challenged is sent again with a higher number."""
+    early = Dialog.as_uac(invite(), response(180))
+    early.confirm(response(request=invite(cseq=9), contact=None))
+
+    assert early.local_cseq == 9
+    assert early.remote_target == "sip:bob@192.0.2.2"

@@ -101,6 +101,14 @@ class Dialog:
             local_cseq=request.cseq.number,
         )
 
+    def confirm(self, response: Response) -> None:
+        """Take over what the 2xx says, in the dialog that a provisional response has begun (§13.2.2.4)."""
+        self.route_set = response.headers.get_list("Record-Route")[::-1]
+        if response.headers.get("Contact") != f"<{self.remote_target}>":
+            self.remote_target = _contact(response) or self.remote_target
+        # The INVITE may have been sent again meanwhile, and other requests too.
+        self.local_cseq = max(self.local_cseq, response.cseq.number)
+
     @property
     def id(self) -> tuple[str, str, str]:
         """What its messages have in common: Call-ID, local tag and remote tag."""

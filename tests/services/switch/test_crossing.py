@@ -258,3 +258,22 @@ def test_a_change_with_a_contact_that_cannot_be_read_is_answered_400(bench, alic
     assert alice.statuses()[-1] == 400
     assert bob.methods() == ["INVITE", "ACK"]
     assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_numbers_go_on_where_the_requests_before_the_answer_stopped(bench, alice, bob):
+    """RFC 3261 §12.2.1.1: in one dialog every request has a higher CSeq than the one before, early ones too."""
+    alice.invite()
+    at_bob = bob.last("INVITE")
+    bob.answer(at_bob, 180)
+    alice.send(alice.in_dialog("UPDATE", alice.last(180)))
+    bob.answer(bob.last("UPDATE"), 200)
+    bob.send(bob.in_dialog("UPDATE", at_bob, cseq=70))
+    alice.answer(alice.last("UPDATE"), 200)
+    bob.answer(at_bob, 200, body=SDP.format("30.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    alice.send(alice.in_dialog("INFO", ok))
+    bob.send(bob.in_dialog("INFO", at_bob, cseq=71))
+
+    for phone in (alice, bob):
+        assert phone.last("INFO").cseq.number > phone.last("UPDATE").cseq.number

@@ -168,7 +168,7 @@ class Call(Durable):
             caller.rang_at = self.switch.wall_clock()
             caller.state = LegState.RINGING
         response = self.reply(caller.invite, status, reason, headers, body, content_type)
-        caller.tell(response, self.switch.wall_clock())
+        caller.tell(caller.invite, response, self.switch.wall_clock())
         self.changed()
         self.when_stored(lambda: self._respond(response))
 
@@ -205,9 +205,9 @@ class Call(Durable):
     def _refuse(self, response: Response) -> None:
         """Give the caller the final response; it stays stored for a caller who has heard of the call, till the ACK."""
         caller = self.caller
-        if self._has_row:
+        if self._has_row and caller.invite is not None:
             caller.state = LegState.REFUSED
-            caller.tell(response, self.switch.wall_clock())
+            caller.tell(caller.invite, response, self.switch.wall_clock())
         self.when_stored(lambda: self._respond(response))
         self.forget_if_finished()
 
@@ -271,8 +271,11 @@ class Call(Durable):
             self.acknowledge_again(leg, response)
         elif leg.is_open and self.state is CallState.SETTING_UP and self.hunt is not None:
             try:
-                _ = response.record_route  # without which the answer could be neither acknowledged nor ended
-                leg.dialog = Dialog.as_uac(leg.invite, response) if leg.invite is not None else None
+                if response.headers.lines_of("record-route"):
+                    _ = (
+                        response.record_route
+                    )  # without which the answer could be neither acknowledged nor ended
+                leg.begin_dialog(response)
             except ParseError as error:
                 self.hunt.failed(leg, Outcome(502, f"Bad Answer: {error.reason}"))
             else:
@@ -287,7 +290,8 @@ class Call(Durable):
         assert caller.invite is not None
         leg.state = caller.state = LegState.ANSWERED
         leg.answered_at = caller.answered_at = self.answered_at = now
-        caller.dialog = Dialog.as_uas(caller.invite, caller.local_tag)
+        if caller.dialog is None:
+            caller.dialog = Dialog.as_uas(caller.invite, caller.local_tag)
         self.peer, self.hunt, self.state = leg, None, CallState.TALKING
         self.disarm_all()
         self.cancel_open_legs(ELSEWHERE)
@@ -303,7 +307,7 @@ class Call(Durable):
         if has_offer:
             self.acknowledge(leg, b"", None)
         self.when_stored(lambda: self._respond(final))
-        caller.tell(final, now)
+        caller.tell(caller.invite, final, now)
         if self.script is not None:
             self.script.answered(leg.destination.target)
 
@@ -318,8 +322,7 @@ class Call(Durable):
 
     def _hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
-        assert leg.invite is not None
-        leg.dialog = Dialog.as_uac(leg.invite, response)
+        leg.begin_dialog(response)
         leg.state = LegState.ANSWERED
         self.changed()
         self.acknowledge(leg, b"", None)

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sdp import as_version_of, origin
 from sipwright.sip import NameAddr, Request, Response, Uri, parse
-from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import CALLING, ClientTransaction
 
 from .call import CANCELLED, Call, CallState, Identity
@@ -173,8 +172,7 @@ class ThirdPartyCall(Call):
         leg.state = LegState.ANSWERED
         leg.answered_at = self.switch.wall_clock()
         if leg.dialog is None:
-            assert leg.invite is not None
-            leg.dialog = Dialog.as_uac(leg.invite, response)
+            leg.begin_dialog(response)
         self.disarm_all()
         self.cancel_open_legs(ELSEWHERE)
         self.early_leg = None

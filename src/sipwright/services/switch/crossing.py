@@ -288,7 +288,7 @@ class Crossing:
         back = make_response(self.request, status, response.reason, headers=headers, body=body,
                              content_type=response.headers.get("content-type") if body else None)  # fmt: skip
         if self.is_invite and back.is_success:
-            sender.tell(back, call.switch.wall_clock())
+            sender.tell(self.request, back, call.switch.wall_clock())
         elif back.is_final:
             sender.answer(back, call.switch.wall_clock())
         call.when_stored(partial(self._answer, back))

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from sipwright.sip import ParseError, Request, Response, Uri
-from sipwright.sip.dialog import Dialog
 from sipwright.stack import LARGEST_OVER_UDP
 from sipwright.transport import Flow, Target
 
@@ -227,8 +226,8 @@ class Hunt:
         if leg.rang_at is None:
             leg.rang_at = call.switch.wall_clock()
             leg.state = LegState.RINGING
-            if response.to_tag is not None and leg.invite is not None:
-                leg.dialog = Dialog.as_uac(leg.invite, response)
+            if response.to_tag is not None:
+                leg.begin_dialog(response)
             call.changed()
         has_media = bool(response.body)
         if has_media:

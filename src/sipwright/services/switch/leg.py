@@ -157,9 +157,9 @@ class Leg:
         """Nothing more is expected from the peer of this leg."""
         return self.state is LegState.ENDED
 
-    def tell(self, response: Response, now: float) -> None:
+    def tell(self, invite: Request, response: Response, now: float) -> None:
         """Note a response to the peer's INVITE that it may not have heard."""
-        self.told, self.told_cseq, self.told_at = bytes(response), response.cseq.number, now
+        self.told, self.told_cseq, self.told_at = bytes(response), invite.cseq.number, now
 
     def heard(self) -> None:
         """Note that the peer has heard that response: it need not be repeated."""
@@ -226,6 +226,14 @@ class Callee(Leg):
         self.is_phone = destination.flow is not None
         self.transaction: ClientTransaction | None = None
         self.has_authenticated = False
+
+    def begin_dialog(self, response: Response) -> None:
+        """Note the dialog that the peer's response to our INVITE makes, or confirms (RFC 3261 §12.1.2, §13.2.2.4)."""
+        dialog, invite = self.dialog, self.invite
+        if dialog is not None and response.is_success and dialog.remote_tag == response.to_tag:
+            dialog.confirm(response)
+        elif invite is not None:
+            self.dialog = Dialog.as_uac(invite, response)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the INVITE, or to the BYE."""
