@@ -338,16 +338,16 @@ class Call(Durable):
             cseq=leg.invite_cseq,
         )  # fmt: skip
         leg.ack = bytes(ack)
-        self.when_stored(lambda: self.switch.send_in_dialog(leg, bytes(ack)))
+        self.when_stored(lambda: self.switch.ways.send_ack(leg, bytes(ack)))
 
     def acknowledge_again(self, leg: Leg, response: Response) -> None:
         """Repeat the ACK to a 2xx that comes again, since ours was lost; it may be that of an earlier INVITE."""
         number = response.cseq.number
         if leg.ack is not None and parse(leg.ack).cseq.number == number:
-            self.switch.send_in_dialog(leg, leg.ack)
+            self.switch.ways.send_ack(leg, leg.ack)
         elif leg.dialog is not None and leg.flow is not None and number < leg.invite_cseq:
             ack = leg.dialog.make_request("ACK", via=self.switch.new_via(leg.flow), contact=None, cseq=number)
-            self.switch.send_in_dialog(leg, bytes(ack))
+            self.switch.ways.send_ack(leg, bytes(ack))
 
     def acknowledge_failure(self, transaction: ClientInvite) -> None:
         """Send the ACK to a final response other than 2xx."""
@@ -419,7 +419,7 @@ class Call(Durable):
         bye = dialog.make_request("BYE", via=self.switch.new_via(flow), contact=None, headers=headers)
         leg.asking = bytes(bye)
         self.changed()
-        self.when_stored(lambda: self.switch.send_request_in_dialog(leg, bye, leg))
+        self.when_stored(lambda: self.switch.ways.send_request(leg, bye, leg))
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to our BYE; whatever it is, the leg is over (RFC 3261 §15.1.1)."""

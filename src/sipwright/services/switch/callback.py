@@ -208,7 +208,7 @@ class ThirdPartyCall(Call):
         first.invite_cseq = dialog.local_cseq
         self.offer = bytes(request)
         self.changed()
-        self.when_stored(partial(self.switch.send_request_in_dialog, first, request, _Joining(self)))
+        self.when_stored(partial(self.switch.ways.send_request, first, request, _Joining(self)))
 
     def _offer_again(self, headers: tuple[tuple[str, str], ...]) -> None:
         if self.offer is not None and self.state is CallState.SETTING_UP:

@@ -241,7 +241,7 @@ class Crossing:
     def _send(self, request: Request) -> None:
         if isinstance(self.server, ServerInvite):
             self.server.may_promise(self.call.switch.clock())
-        self.client = client = self.call.switch.send_request_in_dialog(self.receiver, request, self)
+        self.client = client = self.call.switch.ways.send_request(self.receiver, request, self)
         if isinstance(client, ClientInvite):
             client.holds_ack = True
             if not self._is_done:  # nobody rings here, but a person may be asked, as for video

@@ -7,7 +7,7 @@ them when it is safe. With nothing to commit they are told at once, but never ou
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +16,7 @@ from sipwright.sip import Reject
 if TYPE_CHECKING:
     from .switch import Switch
 
-__all__ = ["Action", "Durable", "Handle"]
+__all__ = ["Action", "Durable", "Handle", "Writer"]
 
 Action = Callable[[], object]
 
@@ -29,6 +29,19 @@ class Handle(Protocol):
 
     def cancel(self) -> None:
         """Call it off."""
+
+
+class Writer(Protocol):
+    """Group commit: `on_commit` runs once the row is in the database."""
+
+    def put(
+        self,
+        kind: str,
+        key: Hashable,
+        row: tuple[Any, ...] | None,
+        on_commit: Callable[[], None] | None = None,
+    ) -> None:
+        """Write a row, or delete it (`None`)."""
 
 
 class Durable:

@@ -66,7 +66,7 @@ class EndedCall:
         ack = dialog.make_request("ACK", via=switch.new_via(flow), contact=None, cseq=leg.invite_cseq)
         flow.send(bytes(ack))
         bye = dialog.make_request("BYE", via=switch.new_via(flow), contact=None, headers=ELSEWHERE_HEADERS)
-        switch.start(bye, flow, None)
+        switch.stack.start_client(bye, flow, None)
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to a BYE that was answered before."""

@@ -91,7 +91,7 @@ class Hunt:
         status = response.status
         if status == 100:
             return
-        if response.is_provisional:
+        if status < 200:
             self._ringing(leg, response)
         elif (status in (401, 407) and self._authenticate(leg, response)) or (
             300 <= status < 400 and self._follow(leg, response)
@@ -132,13 +132,15 @@ class Hunt:
         call.arm("ring", self.ring)
         legs = [self._add(destination) for destination in destinations[:room]]
         for leg in legs:
-            own = {name.lower() for name, _ in leg.destination.headers}
-            leg.destination.headers += [pair for pair in self.headers if pair[0].lower() not in own]
-            if leg.destination.delay > 0:
+            destination = leg.destination
+            if self.headers:
+                own = {name.lower() for name, _ in destination.headers}
+                destination.headers += [pair for pair in self.headers if pair[0].lower() not in own]
+            if destination.delay > 0:
                 leg.state = LegState.WAITING
-                call.arm(f"delay {leg.index}", leg.destination.delay)
+                call.arm(f"delay {leg.index}", destination.delay)
         for leg in legs:
-            if leg.state is LegState.CALLING and leg.is_open:
+            if leg.state is LegState.CALLING:
                 self.launch(leg)
         self._start_waiting_if_alone()
         if not legs:
@@ -168,9 +170,9 @@ class Hunt:
             self._group_failed()
 
     def _start_waiting_if_alone(self) -> None:
-        legs = [leg for leg in self.legs() if leg.is_open]
-        if legs and all(leg.state is LegState.WAITING for leg in legs):
-            for leg in legs:
+        waiting = [leg for leg in self.legs() if leg.state is LegState.WAITING]
+        if waiting and len(waiting) == sum(leg.is_open for leg in self.legs()):
+            for leg in waiting:
                 self.launch(leg)
 
     def _group_failed(self) -> None:
@@ -189,7 +191,15 @@ class Hunt:
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""
         leg.state = LegState.CALLING
-        self.call.disarm(f"delay {leg.index}")
+        if leg.destination.delay:
+            self.call.disarm(f"delay {leg.index}")
+        flow = self.call.switch.ways.to_phone(leg.destination)
+        if flow is not None:
+            self._reached(leg, None, flow)
+        else:
+            self._reach(leg)
+
+    def _reach(self, leg: Callee) -> None:
         is_now = True
 
         def reached(target: Target | None, flow: Flow | None) -> None:
@@ -197,7 +207,7 @@ class Hunt:
             if not is_now:  # after a look-up, it is an event of its own
                 self.call.settle()
 
-        self.call.switch.reach(leg.destination, reached)
+        self.call.switch.ways.reach(leg.destination, reached)
         is_now = False
 
     def _reached(self, leg: Callee, target: Target | None, flow: Flow | None) -> None:
@@ -237,7 +247,7 @@ class Hunt:
         elif call.caller.progress == response.status or call.early_leg not in (None, leg.index):
             return
         body = call.body_for(response, leg, call.caller)
-        headers = list(crossing_headers(response))
+        headers = crossing_headers(response)
         call.progress(response.status, response.reason, headers, body, response.headers.get("content-type"))
 
     def _authenticate(self, leg: Callee, response: Response) -> bool:

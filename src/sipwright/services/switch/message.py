@@ -98,7 +98,7 @@ class Text:
         sender = NameAddr(self._sender)
         for destination in destinations:
             copy = Copy(self._switch, destination, sender, self._body, self._count)
-            self._switch.reach(destination, copy.reached)
+            self._switch.ways.reach(destination, copy.reached)
 
     def _count(self, was_taken: bool) -> None:
         self._waiting -= 1
@@ -150,7 +150,7 @@ class Copy:
             *extra,
             ("Content-Type", "text/plain;charset=UTF-8"),
         ]
-        self._switch.start(Request("MESSAGE", destination.uri, headers, self._body), flow, self)
+        self._switch.stack.start_client(Request("MESSAGE", destination.uri, headers, self._body), flow, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the response; a challenge is answered once."""
@@ -199,7 +199,7 @@ class Delivery:
             content_type = request.headers.get("content-type")
             if content_type is not None:
                 headers.append(("Content-Type", content_type))
-            self._switch.start(Request("MESSAGE", phone.uri, headers, request.body), flow, self)
+            self._switch.stack.start_client(Request("MESSAGE", phone.uri, headers, request.body), flow, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the response of one phone."""

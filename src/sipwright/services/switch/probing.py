@@ -46,7 +46,7 @@ def probe_ends(call: Call) -> None:
         options = dialog.make_request("OPTIONS", via=switch.new_via(flow))
         leg.asking = bytes(options)
         call.changed()
-        call.when_stored(partial(switch.send_request_in_dialog, leg, options, Probe(call, leg)))
+        call.when_stored(partial(switch.ways.send_request, leg, options, Probe(call, leg)))
     call.arm("probe", patience)
 
 

@@ -81,7 +81,7 @@ class ReInvite:
     def _send(self) -> None:
         request = parse(self.wire)
         assert isinstance(request, Request)
-        self._client = self.call.switch.send_request_in_dialog(self.leg, request, self)
+        self._client = self.call.switch.ways.send_request(self.leg, request, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response; a challenge is answered with the credentials of the leg's provider."""

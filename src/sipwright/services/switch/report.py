@@ -128,7 +128,7 @@ class Report:
         assert self._wire is not None
         request = parse(self._wire)
         assert isinstance(request, Request)
-        self._call.switch.send_request_in_dialog(self._leg, request, self)
+        self._call.switch.ways.send_request(self._leg, request, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the answer to a NOTIFY; whatever it is, the next one follows (a provider may ask who we are first)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sipwright.sip import Message, Request, parse
 from sipwright.sip.dialog import Dialog
@@ -26,12 +26,24 @@ from .transfer import Transfer
 if TYPE_CHECKING:
     from .switch import Switch
 
-__all__ = ["Revived", "read_document", "revive"]
+__all__ = ["Revived", "StoredCall", "read_document", "revive"]
 
 GRACE = 4.2
 """How long a phone rings at least after a restart: an answer is repeated after T2 at most (RFC 3261 §13.3.1.4)."""
 
 _OF_TRANSACTION = frozenset({"via", "from", "to", "call-id", "cseq"})
+
+
+class StoredCall(Protocol):
+    """A row of the table `calls`."""
+
+    @property
+    def id(self) -> str:
+        """The call."""
+
+    @property
+    def document(self) -> bytes:
+        """Its state."""
 
 
 class Revived(NamedTuple):
@@ -178,7 +190,7 @@ def _revive_dialog(call: Call, leg: Leg) -> None:
         else:
             leg.told = None  # the peer has long forgotten that it asked, so that no ACK means nothing
     if leg.ack is not None and leg.state is LegState.ANSWERED and _may_miss_ack(call, leg, now):
-        switch.send_in_dialog(leg, leg.ack)  # a copy does no harm, and without any the peer hangs up
+        switch.ways.send_ack(leg, leg.ack)  # a copy does no harm, and without any the peer hangs up
     if leg.asking is None and leg.state is LegState.HANGING_UP:
         call.say_goodbye(leg)
 
@@ -194,10 +206,10 @@ def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:
     if not isinstance(request, Request):
         return
     if leg.state is LegState.HANGING_UP:
-        call.switch.send_request_in_dialog(leg, request, leg)
+        call.switch.ways.send_request(leg, request, leg)
     elif leg.state is LegState.ANSWERED and leg.dialog and leg.dialog.local_cseq == request.cseq.number:
         # With a higher number in use it was answered, or has lost its turn (RFC 3261 §12.2.2).
-        call.switch.send_request_in_dialog(leg, request, Probe(call, leg))
+        call.switch.ways.send_request(leg, request, Probe(call, leg))
 
 
 def _answered(response: bytes) -> Request:

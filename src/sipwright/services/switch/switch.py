@@ -8,18 +8,16 @@ switch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 import structlog
 
-from sipwright.sdp import is_private
-from sipwright.sip import ParseError, Reject, Request, Response, Uri
-from sipwright.sip.transaction import ClientInvite, ClientTransaction, ClientUser, ServerInvite
+from sipwright.sip import Reject, Request, Response
+from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite
 from sipwright.stack import Incoming, Stack, answer_challenge
-from sipwright.transport import Flow, Target
+from sipwright.transport import Flow
 
 from .admission import admit
 from .call import Call, Identity
@@ -28,19 +26,20 @@ from .choosing import Outcome
 from .crossing import take_ack, take_request
 from .crossing_headers import SOURCE_HEADER
 from .destinations import Destinations
-from .durable import Handle
+from .durable import Handle, Writer
 from .ended import EndedCall
 from .hunt import RING_TIME, Hunt
 from .leg import Callee, Caller, Destination, Leg
 from .message import deliver_message, send_text
 from .replacing import Replacement, replaced_leg
 from .returns import Returns
-from .revival import Revived, read_document, revive
+from .revival import Revived, StoredCall, read_document, revive
 from .router import Decision, Router
 from .script import ScriptRunner
 from .stray import acknowledge_stray
 from .unreachable import Unreachable
 from .watching import CallWatcher
+from .ways import Ways
 
 T = TypeVar("T")
 
@@ -73,31 +72,6 @@ class SwitchSnapshot:
     legs: int
 
 
-class StoredCall(Protocol):
-    """A row of the table `calls`."""
-
-    @property
-    def id(self) -> str:
-        """The call."""
-
-    @property
-    def document(self) -> bytes:
-        """Its state."""
-
-
-class Writer(Protocol):
-    """Group commit: `on_commit` runs once the row is in the database."""
-
-    def put(
-        self,
-        kind: str,
-        key: Hashable,
-        row: tuple[Any, ...] | None,
-        on_commit: Callable[[], None] | None = None,
-    ) -> None:
-        """Write a row, or delete it (`None`)."""
-
-
 class Switch:
     """All calls of this node."""
 
@@ -125,6 +99,7 @@ class Switch:
         self._active: Counter[int] = Counter()
         self._revived: list[Revived] = []
         self.returns = Returns(self, destinations.locations)
+        self.ways = Ways(stack, self.returns)
         self.unreachable = Unreachable(self)
         # A leg asks its call for more than this one knows, but only while requests can still find the leg.
         self._ended = cast(Call, EndedCall(self))
@@ -333,59 +308,13 @@ class Switch:
         """Return what one leg of a dial string rings."""
         return self.finder.of_text(call, text)
 
-    def reach(self, destination: Destination, then: Callable[[Target | None, Flow | None], None]) -> None:
-        """Find the way to a destination; `then` gets `None` when there is none."""
-        if destination.flow is not None:
-            flow = self.stack.flow_from_key(destination.flow)
-            if flow is None:
-                self.returns.await_phone(destination, then)
-            else:
-                then(None, flow)
-        else:
-            self._resolve(destination.next_hop, then)
-
-    def _resolve(self, hop: str, then: Callable[[Target | None, Flow | None], None]) -> None:
-        try:
-            uri = Uri.parse(hop)
-        except ParseError:
-            then(None, None)
-            return
-        self.stack.reach(uri, then)
-
     def send_invite(self, leg: Callee, invite: Request) -> ClientTransaction:
         """Start the INVITE transaction of a leg."""
         assert leg.flow is not None
-        transaction = self.start(invite, leg.flow, leg)
+        transaction = self.stack.start_client(invite, leg.flow, leg)
         if isinstance(transaction, ClientInvite):
             transaction.holds_ack = True
         return transaction
-
-    def send_request_in_dialog(self, leg: Leg, request: Request, user: Any) -> ClientTransaction | None:
-        """Send a request inside a dialog, to where the dialog leads now."""
-        return self._on_way(leg, lambda flow: self.start(request, flow, user))
-
-    def send_in_dialog(self, leg: Leg, data: bytes) -> None:
-        """Send an ACK, which has no transaction."""
-        self._on_way(leg, partial(_send, data))
-
-    def _on_way(self, leg: Leg, send: Callable[[Flow], T]) -> T | None:
-        """Use the flow of a phone; to anyone else, what the dialog's next hop says (RFC 3261 §12.2.1.1)."""
-        flow, dialog = leg.flow, leg.dialog
-        if flow is None or dialog is None:
-            return None
-        if leg.is_phone or flow.is_reliable:
-            return send(self.returns.usable(leg, flow) if flow.is_reliable else flow)
-        try:
-            uri = Uri.parse(dialog.next_hop())
-        except ParseError:
-            return send(flow)
-        host, port = flow.remote
-        if (uri.host == host and (uri.port or 5060) == port) or (
-            is_private(uri.host) and not is_private(host)
-        ):
-            return send(flow)
-        self._resolve(str(uri), lambda _target, found: _discard(send(found or flow)))
-        return None
 
     def answer_challenge(self, leg: Leg, request: Request, response: Response) -> tuple[str, str] | None:
         """Return the header that answers a provider's challenge with that provider's credentials.
@@ -404,10 +333,6 @@ class Switch:
         if provider is None:
             return None
         return answer_challenge(provider, request.method, request.uri_text, response, self.token())
-
-    def start(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
-        """Send a request that has its Via already, in a transaction of its own."""
-        return self.stack.start_client(request, flow, user)
 
     def new_via(self, flow: Flow) -> str:
         """Return a Via for a new request on a flow."""
@@ -463,14 +388,3 @@ class Switch:
         return SwitchSnapshot(
             dict(Counter(call.state.value for call in self.calls.values())), len(self._legs)
         )
-
-
-def _discard(value: object) -> None:
-    """Take a value that nobody wants."""
-
-
-def _send(data: bytes, flow: Flow) -> None:
-    try:
-        flow.send(data)
-    except OSError:
-        pass  # as lost as a datagram on the way; the peer asks again by repeating its 2xx

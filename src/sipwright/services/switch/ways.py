@@ -1,0 +1,99 @@
+"""The way to a peer: to a phone, the flow that it opened; to anyone else, what the resolver says (RFC 3263)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sipwright.sdp import is_private
+from sipwright.sip import ParseError, Request, Uri
+from sipwright.sip.transaction import ClientTransaction, ClientUser
+from sipwright.stack import Stack
+from sipwright.transport import Flow, Target
+
+if TYPE_CHECKING:
+    from .leg import Destination, Leg
+    from .returns import Returns
+
+__all__ = ["Ways"]
+
+
+class Ways:
+    """Finds flows, and sends what belongs to the dialogs of calls."""
+
+    __slots__ = ("_returns", "_stack")
+
+    def __init__(self, stack: Stack, returns: Returns) -> None:
+        self._stack = stack
+        self._returns = returns
+
+    def to_phone(self, destination: Destination) -> Flow | None:
+        """Return the flow to a phone, if the destination is one and it is there now."""
+        return None if destination.flow is None else self._stack.flow_from_key(destination.flow)
+
+    def reach(self, destination: Destination, then: Callable[[Target | None, Flow | None], None]) -> None:
+        """Find the way to a destination; `then` gets `None` when there is none."""
+        flow = self.to_phone(destination)
+        if flow is not None:
+            then(None, flow)
+        elif destination.flow is not None:
+            self._returns.await_phone(destination, then)
+        else:
+            try:
+                uri = Uri.parse(destination.next_hop)
+            except ParseError:
+                then(None, None)
+            else:
+                self._stack.reach(uri, then)
+
+    def send_request(self, leg: Leg, request: Request, user: ClientUser | None) -> ClientTransaction | None:
+        """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""
+        flow = self._known(leg)
+        if flow is not None:
+            return self._stack.start_client(request, flow, user)
+        self._look_up(leg, lambda flow: self._stack.start_client(request, flow, user))
+        return None
+
+    def send_ack(self, leg: Leg, ack: bytes) -> None:
+        """Send an ACK, which has no transaction."""
+        flow = self._known(leg)
+        if flow is not None:
+            _send(ack, flow)
+        else:
+            self._look_up(leg, partial(_send, ack))
+
+    def _known(self, leg: Leg) -> Flow | None:
+        """Return the leg's own flow, if that leads where the dialog's next hop says (RFC 3261 §12.2.1.1)."""
+        flow, dialog = leg.flow, leg.dialog
+        if flow is None or dialog is None:
+            return None
+        if flow.is_reliable:
+            return self._returns.usable(leg, flow)
+        if leg.is_phone:
+            return flow
+        try:
+            uri = Uri.parse(dialog.next_hop())
+        except ParseError:
+            return flow
+        host, port = flow.remote
+        if uri.host == host and (uri.port or 5060) == port:
+            return flow
+        return flow if is_private(uri.host) and not is_private(host) else None
+
+    def _look_up(self, leg: Leg, send: Callable[[Flow], object]) -> None:
+        flow, dialog = leg.flow, leg.dialog
+        if flow is None or dialog is None:
+            return
+
+        def found(_target: Target | None, way: Flow | None) -> None:
+            send(way or flow)
+
+        self._stack.reach(Uri.parse(dialog.next_hop()), found)
+
+
+def _send(data: bytes, flow: Flow) -> None:
+    try:
+        flow.send(data)
+    except OSError:
+        pass  # as lost as a datagram on the way; the peer asks again by repeating its 2xx
