@@ -26,7 +26,8 @@ def admit(stack: Stack, request: Request) -> None:
         raise Reject(482)
     if not request.contacts:
         raise Reject(400, "INVITE Without Contact")
-    _ = request.record_route  # read now, because when the call is answered it is too late for a 400
+    if request.headers.lines_of("record-route"):
+        _ = request.record_route  # read now, because when the call is answered it is too late for a 400
 
 
 def _is_looped(stack: Stack, request: Request) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import ParseError, Request, Response, make_response, parse, reason_for
@@ -139,11 +140,11 @@ class Call(Durable):
 
     def store(self) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
-        switch = self.switch
+        put = self.switch.writer.put
         if self._are_records_due:
             for leg in (self.caller, *self.legs):
-                switch.writer.put("cdr", (self.id, leg.index), cdr_row(self, leg))
-        switch.writer.put("call", self.id, None if self._is_gone else call_row(self), self._stored)
+                put("cdr", (self.id, leg.index), cdr_row(self, leg))
+        put("call", self.id, None if self._is_gone else call_row(self), self._stored)
         self._are_records_due = False
         if not self._has_row:
             self._has_row = True
@@ -170,7 +171,7 @@ class Call(Durable):
         response = self.reply(caller.invite, status, reason, headers, body, content_type)
         caller.tell(caller.invite, response, self.switch.wall_clock())
         self.changed()
-        self.when_stored(lambda: self._respond(response))
+        self.when_stored(partial(self._respond, response))
 
     def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Give the caller a final response other than 2xx; whoever still rings is cancelled."""
@@ -208,7 +209,7 @@ class Call(Durable):
         if self._has_row and caller.invite is not None:
             caller.state = LegState.REFUSED
             caller.tell(caller.invite, response, self.switch.wall_clock())
-        self.when_stored(lambda: self._respond(response))
+        self.when_stored(partial(self._respond, response))
         self.forget_if_finished()
 
     def refusal_arrived(self) -> None:
@@ -306,7 +307,7 @@ class Call(Durable):
         self.changed()
         if has_offer:
             self.acknowledge(leg, b"", None)
-        self.when_stored(lambda: self._respond(final))
+        self.when_stored(partial(self._respond, final))
         caller.tell(caller.invite, final, now)
         if self.script is not None:
             self.script.answered(leg.destination.target)
@@ -316,9 +317,8 @@ class Call(Durable):
         self._join(leg, response)
 
     def _limit_duration(self, leg: Callee) -> None:
-        limits = [limit for limit in (leg.destination.limit, self.limit) if limit]
-        if limits:
-            self.arm("limit", min(limits))
+        if leg.destination.limit or self.limit:
+            self.arm("limit", min(leg.destination.limit or inf, self.limit or inf))
 
     def _hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
@@ -337,8 +337,8 @@ class Call(Durable):
             "ACK", via=self.switch.new_via(flow), contact=None, body=body, content_type=content_type,
             cseq=leg.invite_cseq,
         )  # fmt: skip
-        leg.ack = bytes(ack)
-        self.when_stored(lambda: self.switch.ways.send_ack(leg, bytes(ack)))
+        leg.ack = data = bytes(ack)
+        self.when_stored(partial(self.switch.ways.send_ack, leg, data))
 
     def acknowledge_again(self, leg: Leg, response: Response) -> None:
         """Repeat the ACK to a 2xx that comes again, since ours was lost; it may be that of an earlier INVITE."""
@@ -398,8 +398,9 @@ class Call(Durable):
         self.crossings.clear()
         if self.transfer is not None:
             self.transfer.abandon()
+        outcome = Outcome(status, reason_for(status))
         for leg in self.ends():
-            leg.end(Outcome(status, reason_for(status)), now, by)
+            leg.end(outcome, now, by)
             if leg is already or leg.is_finished:
                 leg.state = LegState.ENDED
             else:
@@ -419,7 +420,7 @@ class Call(Durable):
         bye = dialog.make_request("BYE", via=self.switch.new_via(flow), contact=None, headers=headers)
         leg.asking = bytes(bye)
         self.changed()
-        self.when_stored(lambda: self.switch.ways.send_request(leg, bye, leg))
+        self.when_stored(partial(self.switch.ways.send_request, leg, bye, leg))
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to our BYE; whatever it is, the leg is over (RFC 3261 §15.1.1)."""
@@ -500,14 +501,14 @@ class Call(Durable):
 
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""
-        if (
-            self.state is CallState.ENDING
-            and self.caller.is_finished
-            and all(leg.is_finished for leg in self.legs)
-        ):
-            self._is_gone = True
-            self.changed()
-            self.when_stored(lambda: self.switch.forget(self))
+        if self.state is not CallState.ENDING or not self.caller.is_finished:
+            return
+        for leg in self.legs:
+            if not leg.is_finished:
+                return
+        self._is_gone = True
+        self.changed()
+        self.when_stored(partial(self.switch.forget, self))
 
     # Messages.
 
@@ -528,9 +529,12 @@ class Call(Durable):
 
     def body_for(self, message: Request | Response, sender: Leg, receiver: Leg) -> bytes:
         """Return the body as the other end is to see it: SYSTEM "Direct media"."""
+        body = message.body
+        if not body:
+            return body
         callee = receiver if isinstance(receiver, Callee) else sender
-        if not message.body or (isinstance(callee, Callee) and not callee.destination.mangle):
-            return message.body
+        if isinstance(callee, Callee) and not callee.destination.mangle:
+            return body
         body, _replaced = media.rewrite(
             message, sender.source, receiver.source, self.switch.settings.public_address
         )

@@ -37,7 +37,7 @@ _REFRESHES = frozenset({"INVITE", "UPDATE"})
 def take_request(call: Call, leg: Leg, incoming: Incoming) -> None:
     """Take a request that came in on `leg`, inside its dialog (RFC 3261 §12.2.2)."""
     request = incoming.request
-    dialog = _dialog_of(call, leg)
+    dialog = leg.dialog or _dialog_of(call, leg)
     if leg.flow is not None and leg.flow.is_reliable:
         call.switch.returns.came_by(leg, incoming.flow)
     if dialog is None or leg.state in (LegState.ENDED, LegState.CANCELLED, LegState.REFUSED):

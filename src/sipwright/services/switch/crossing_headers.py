@@ -48,8 +48,8 @@ def crossing_headers(message: Message, *, trusted: bool = True) -> list[tuple[st
     for key in index:
         if key in _STAYS or (key == "p-asserted-identity" and not trusted):
             continue
-        lines = message.headers.lines_of(key)
-        crossing += [(line.partition(":")[0].rstrip(" \t"), value_of(line)) for line in lines]
+        for line in message.headers.lines_of(key):
+            crossing.append((line.partition(":")[0].rstrip(" \t"), value_of(line)))
     for key in ("require", "supported"):
         if key in index:
             kept = [tag for tag in message.headers.get_list(key) if tag.lower() in SUPPORTED_EXTENSIONS]
@@ -73,4 +73,6 @@ def explaining_headers(response: Message) -> tuple[tuple[str, str], ...]:
 
 def unknown_extensions(message: Message) -> list[str]:
     """Return the option tags of `Require` that this switch cannot honour (RFC 3261 §8.2.2.3)."""
+    if not message.headers.lines_of("require"):
+        return []
     return [tag for tag in message.headers.get_list("require") if tag.lower() not in SUPPORTED_EXTENSIONS]

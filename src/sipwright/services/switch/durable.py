@@ -132,10 +132,11 @@ class Durable:
 
     def disarm_all(self) -> None:
         """Forget every timer."""
-        for handle in self._handles.values():
-            handle.cancel()
-        self._handles.clear()
-        self.timers.clear()
+        if self.timers:
+            for handle in self._handles.values():
+                handle.cancel()
+            self._handles.clear()
+            self.timers.clear()
 
     def _run_out(self, name: str) -> None:
         del self.timers[name], self._handles[name]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from sipwright.sip import NameAddr, ParseError, Request, Uri
+from sipwright.sip.headers import CSeq
 
 from . import media
 from .crossing_headers import SOURCE_HEADER, crossing_headers
@@ -27,7 +28,8 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
     assert flow is not None
     assert original is not None
     headers: list[tuple[str, str]] = [("Via", switch.new_via(flow))]
-    headers += [("Route", route) for route in destination.route]
+    if destination.route:
+        headers += [("Route", route) for route in destination.route]
     headers += [
         ("Max-Forwards", str(call.max_forwards)),
         ("From", f"{from_header(original.from_, destination)};tag={leg.local_tag}"),
@@ -36,12 +38,13 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
         ("CSeq", f"{leg.invite_cseq} INVITE"),
         ("Contact", switch.stack.local_contact(flow)),
     ]
-    replaced = {name.lower() for name, _ in destination.headers}
-    for header in crossing_headers(original, trusted=call.identity.direction == "in"):
-        if header[0].lower() not in replaced:
-            headers.append(header)
-    # On the loop the source is what the switch itself knows, whatever a script would like the next one to believe.
-    headers += [pair for pair in destination.headers if pair[0].lower() != SOURCE_HEADER.lower()]
+    crossing = crossing_headers(original, trusted=call.identity.direction == "in")
+    if destination.headers:
+        replaced = {name.lower() for name, _ in destination.headers}
+        crossing = [header for header in crossing if header[0].lower() not in replaced]
+        # On the loop the source is what the switch itself knows, whatever a script would like the next one to believe.
+        crossing += [pair for pair in destination.headers if pair[0].lower() != SOURCE_HEADER.lower()]
+    headers += crossing
     headers += extra
     if switch.is_loop(flow):
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1}"))
@@ -52,7 +55,14 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
             body, _replaced = media.rewrite(
                 original, call.caller.source, leg.source, switch.settings.public_address
             )
-    return Request("INVITE", destination.uri, headers, body)
+    request = Request("INVITE", destination.uri, headers, body)
+    # What has just been written need not be read again when the dialog begins.
+    request.headers.parsed |= {
+        "call_id": leg.sip_call_id,
+        "from_tag": leg.local_tag,
+        "cseq": CSeq(leg.invite_cseq, "INVITE"),
+    }
+    return request
 
 
 def from_header(caller: NameAddr, destination: Destination) -> str:

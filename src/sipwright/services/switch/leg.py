@@ -42,6 +42,9 @@ class LegState(StrEnum):
     ENDED = "ended"
 
 
+_OPEN = (LegState.RINGING, LegState.CALLING, LegState.WAITING)
+
+
 @dataclass(slots=True)
 class Destination:
     """What a leg is to reach, and how the caller is to look to whoever is reached.
@@ -150,7 +153,7 @@ class Leg:
     @property
     def is_open(self) -> bool:
         """The leg may still be answered."""
-        return self.state in (LegState.WAITING, LegState.CALLING, LegState.RINGING)
+        return self.state in _OPEN
 
     @property
     def is_finished(self) -> bool:

@@ -43,9 +43,9 @@ def replaced_leg(switch: Switch, request: Request, decision: Decision) -> Leg | 
     Raises:
         Reject: It may not be replaced: 400, 403, 481, 486, 491.
     """
-    values = request.headers.get_all("replaces")
-    if not values:
+    if not request.headers.lines_of("replaces"):
         return None
+    values = request.headers.get_all("replaces")
     if len(values) > 1 or request.headers.get("join") is not None:
         raise Reject(400, "One Replaces And No Join")
     try:
