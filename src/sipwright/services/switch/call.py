@@ -8,7 +8,7 @@ of an answered call, and `document.py` writes a call down so that another proces
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -138,13 +138,13 @@ class Call(Durable):
         if self.replacement is not None:
             self.replacement.resume()
 
-    def store(self) -> None:
+    def store(self, on_commit: Callable[[], None]) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
         put = self.switch.writer.put
         if self._are_records_due:
             for leg in (self.caller, *self.legs):
                 put("cdr", (self.id, leg.index), cdr_row(self, leg))
-        put("call", self.id, None if self._is_gone else call_row(self), self._stored)
+        put("call", self.id, None if self._is_gone else call_row(self), on_commit)
         self._are_records_due = False
         if not self._has_row:
             self._has_row = True

@@ -6,9 +6,9 @@ them when it is safe. With nothing to commit they are told at once, but never ou
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sipwright.sip import Reject
@@ -22,6 +22,10 @@ Action = Callable[[], object]
 
 RETRY = 1.0
 """After how many seconds a state is written again that the full queue of a missing database did not take."""
+
+
+EARLY = 0.01
+"""How many seconds before its time a timer may run out: a loop's clock stands still while it is busy."""
 
 
 class Handle(Protocol):
@@ -47,18 +51,32 @@ class Writer(Protocol):
 class Durable:
     """Something whose state is one row, and who tells others only what is in it.
 
-    `timers` is when each of its timers runs out: Unix times, for the database.
+    `timers` is when each of its timers runs out: Unix times, for the database. All of them share one of the clock's,
+    which is left where it is when a timer is moved or called off, as most are: it only comes to look then.
     """
 
-    __slots__ = ("_actions", "_handles", "_has_changed", "_is_gone", "_unstored", "id", "switch", "timers")
+    __slots__ = (
+        "_actions",
+        "_alarm",
+        "_due",
+        "_has_changed",
+        "_is_gone",
+        "_unstored",
+        "_wakes_at",
+        "id",
+        "switch",
+        "timers",
+    )
 
     def __init__(self, switch: Switch, name: str) -> None:
         self.switch = switch
         self.id = name
         self.timers: dict[str, float] = {}
-        self._handles: dict[str, Handle] = {}
+        self._due: dict[str, float] = {}
+        self._alarm: Handle | None = None
+        self._wakes_at = inf
         self._actions: list[Action] = []
-        self._unstored: deque[list[Action]] = deque()
+        self._unstored: list[Action] | None = None
         self._has_changed = False
         self._is_gone = False
 
@@ -75,20 +93,22 @@ class Durable:
 
         While the database is away and its queue is full nobody is told anything: peers repeat themselves.
         """
+        actions = self._actions
         if self._has_changed:
             try:
-                self.store()
+                self.store(partial(self._stored, actions))
             except Reject:
                 self.arm("settle", RETRY)
                 return
             self._has_changed = False
-            self._unstored.append(self._actions)
-            self._actions = []
-        elif self._unstored:
-            self._unstored[-1].extend(self._actions)
+            self._unstored, self._actions = actions, []
+        elif not actions:
+            return
+        elif self._unstored is not None:
+            self._unstored += actions
             self._actions = []
         else:
-            actions, self._actions = self._actions, []
+            self._actions = []
             for action in actions:
                 action()
 
@@ -97,16 +117,18 @@ class Durable:
         """The last state is on its way to the database."""
         return not self._has_changed
 
-    def store(self) -> None:
-        """Put every row that tells the state to the writer, the last of them with `_stored` on its commit.
+    def store(self, on_commit: Callable[[], None]) -> None:
+        """Put every row that tells the state to the writer, the last of them with `on_commit`.
 
         Raises:
             Reject: The writer cannot take any more.
         """
         raise NotImplementedError
 
-    def _stored(self) -> None:
-        for action in self._unstored.popleft():
+    def _stored(self, actions: list[Action]) -> None:
+        if self._unstored is actions:
+            self._unstored = None
+        for action in actions:
             action()
 
     # Time.
@@ -117,27 +139,45 @@ class Durable:
 
     def arm(self, name: str, delay: float) -> None:
         """Run `timer(name)` after `delay` seconds; arming again moves it."""
-        switch, handle = self.switch, self._handles.get(name)
-        if handle is not None:
-            handle.cancel()
-        self._handles[name] = switch.call_later(delay, partial(self._run_out, name))
+        switch = self.switch
         self.timers[name] = switch.wall_clock() + delay
+        self._due[name] = due = switch.clock() + delay
+        if due < self._wakes_at:
+            self._wake_at(due, delay)
 
     def disarm(self, name: str) -> None:
         """Forget a timer, if it is armed."""
         self.timers.pop(name, None)
-        handle = self._handles.pop(name, None)
-        if handle is not None:
-            handle.cancel()
+        self._due.pop(name, None)
 
     def disarm_all(self) -> None:
         """Forget every timer."""
-        if self.timers:
-            for handle in self._handles.values():
-                handle.cancel()
-            self._handles.clear()
-            self.timers.clear()
+        self.timers.clear()
+        self._due.clear()
 
-    def _run_out(self, name: str) -> None:
-        del self.timers[name], self._handles[name]
-        self.timer(name)
+    def rest(self) -> None:
+        """Forget every timer, for good."""
+        self.disarm_all()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _wake_at(self, due: float, delay: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._wakes_at = due
+        self._alarm = self.switch.call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._alarm, self._wakes_at = None, inf
+        now = self.switch.clock()
+        try:
+            for _, name in sorted((due, name) for name, due in self._due.items() if due <= now + EARLY):
+                if self._due.get(name, inf) <= now + EARLY:  # nobody before it has called it off
+                    self.disarm(name)
+                    self.timer(name)
+        finally:
+            if self._due:
+                due = min(self._due.values())
+                if due < self._wakes_at:
+                    self._wake_at(due, max(due - now, 0.0))

@@ -248,7 +248,7 @@ class Switch:
             return
         if self.watcher is not None:
             self.watcher.call_ends(call)
-        call.disarm_all()
+        call.rest()
         for leg in (call.caller, *call.legs):
             if self._legs.get(leg.local_tag) is leg:  # and did not go on in another call
                 del self._legs[leg.local_tag]
