@@ -162,7 +162,7 @@ class Call(Durable):
                  content_type: str | None = None) -> None:  # fmt: skip
         """Send the caller a provisional response."""
         caller = self.caller
-        if self.state is not CallState.SETTING_UP or caller.invite is None or not caller.is_open:
+        if self.state is not CallState.SETTING_UP or caller.invite is None:
             return
         caller.progress = status
         if caller.rang_at is None:
@@ -300,7 +300,7 @@ class Call(Durable):
         if self.switch.settings.probe:
             self.arm("probe", self.switch.settings.probe)
         body = self.body_for(response, leg, caller)
-        content_type = response.headers.get("content-type")
+        content_type = response.headers.get("content-type") if body else None
         final = self.reply(caller.invite, response.status, response.reason, crossing_headers(response), body,
                            content_type, source=leg.source)  # fmt: skip
         has_offer = bool(caller.invite.body)
@@ -426,9 +426,10 @@ class Call(Durable):
         """Take the response to our BYE; whatever it is, the leg is over (RFC 3261 §15.1.1)."""
         if not response.is_final:
             return
-        retry = self.switch.answer_challenge(leg, transaction.request, response)
-        if retry is not None and leg.dialog is not None and transaction.request.headers.get("authorization") is None \
-                and transaction.request.headers.get("proxy-authorization") is None:  # fmt: skip
+        asked = transaction.request
+        retry = None if response.is_success else self.switch.answer_challenge(leg, asked, response)
+        if retry is not None and leg.dialog is not None and asked.headers.get("authorization") is None \
+                and asked.headers.get("proxy-authorization") is None:  # fmt: skip
             self.say_goodbye(leg, (retry,))
         else:
             leg.state = LegState.ENDED
@@ -501,10 +502,10 @@ class Call(Durable):
 
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""
-        if self.state is not CallState.ENDING or not self.caller.is_finished:
+        if self.state is not CallState.ENDING:
             return
-        for leg in self.legs:
-            if not leg.is_finished:
+        for leg in (self.caller, *self.legs):
+            if leg.state is not LegState.ENDED:
                 return
         self._is_gone = True
         self.changed()

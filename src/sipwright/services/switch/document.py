@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .leg import Callee, Destination, Leg, LegState
+from .leg import Callee, Caller, Leg, LegState
 
 if TYPE_CHECKING:
     from .call import Call
@@ -32,51 +32,61 @@ _WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED, LegState
 def write_document(call: Call) -> bytes:
     """Return the whole state of a call."""
     identity, hunt, peer = call.identity, call.hunt, call.peer
-    caller = _leg(call.caller)
-    caller.append(call.caller.progress)
-    return _encode(
+    parts = [
+        FORMAT,
+        call.state,
         [
-            FORMAT,
-            call.state,
-            [
-                identity.direction,
-                identity.account_id,
-                identity.user_id,
-                identity.domain,
-                identity.dialplan_id,
-                identity.dialplan,
-                identity.version,
-            ],
-            [
-                call.started_at,
-                call.answered_at,
-                call.from_text,
-                call.to_text,
-                call.dialled_user,
-                call.max_forwards,
-                call.loops,
-                call.limit,
-            ],
-            call.timers,
-            caller,
-            [_callee(leg) for leg in call.legs],
-            [crossing.to_state() for crossing in call.crossings] if call.crossings else (),
-            [
-                None if peer is None else peer.index,
-                call.early_leg,
-                None if hunt is None else (hunt.groups, hunt.ring, hunt.headers, hunt.first),
-                call.execution_id,
-                *call.more(),
-            ],
-        ]
-    )
-
-
-def _encode(parts: list[Any]) -> bytes:
+            identity.direction,
+            identity.account_id,
+            identity.user_id,
+            identity.domain,
+            identity.dialplan_id,
+            identity.dialplan,
+            identity.version,
+        ],
+        [
+            call.started_at,
+            call.answered_at,
+            call.from_text,
+            call.to_text,
+            call.dialled_user,
+            call.max_forwards,
+            call.loops,
+            call.limit,
+        ],
+        call.timers,
+        _caller(call.caller),
+        list(map(_callee, call.legs)),
+        [crossing.to_state() for crossing in call.crossings] if call.crossings else (),
+        [
+            None if peer is None else peer.index,
+            call.early_leg,
+            None if hunt is None else (hunt.groups, hunt.ring, hunt.headers, hunt.first),
+            call.execution_id,
+            *call.more(),
+        ],
+    ]
     try:
         return orjson.dumps(parts)
     except TypeError:  # bytes of the wire that are no UTF-8 stand in it as lone surrogates
         return _encode_any(parts).encode("ascii")
+
+
+def _caller(leg: Caller) -> list[Any]:
+    parts = _leg(leg)
+    parts.append(leg.progress)
+    return parts
+
+
+def _callee(leg: Callee) -> list[Any]:
+    parts, to = _leg(leg), leg.destination
+    destination = (
+        to.target, to.uri, to.to, to.flow, to.route, to.account_id, to.provider, to.delay, to.limit, to.mangle,
+        to.from_name, to.from_user, to.from_host, to.headers, to.redirects,
+        to.transfer, to.redirect, to.redirect_to, to.instance,
+    )  # fmt: skip
+    parts += (destination, leg.has_authenticated)
+    return parts
 
 
 def _leg(leg: Leg) -> list[Any]:
@@ -110,18 +120,3 @@ def _last_answer(leg: Leg, answer: bytes) -> tuple[str, float] | None:
     """Return the answer while its peer may still ask for it."""
     is_fresh = leg.call.switch.wall_clock() < leg.last_answer_at + MEMORY
     return (answer.decode("latin-1"), leg.last_answer_at) if is_fresh else None
-
-
-def _callee(leg: Callee) -> list[Any]:
-    parts = _leg(leg)
-    parts.append(_destination(leg.destination))
-    parts.append(leg.has_authenticated)
-    return parts
-
-
-def _destination(to: Destination) -> tuple[Any, ...]:
-    return (
-        to.target, to.uri, to.to, to.flow, to.route, to.account_id, to.provider, to.delay, to.limit, to.mangle,
-        to.from_name, to.from_user, to.from_host, to.headers, to.redirects,
-        to.transfer, to.redirect, to.redirect_to, to.instance,
-    )  # fmt: skip

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from sipwright.sip import ParseError, Request, Response, Uri
+from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP
 from sipwright.transport import Flow, Target
 
@@ -131,18 +132,20 @@ class Hunt:
         call.changed()
         call.arm("ring", self.ring)
         legs = [self._add(destination) for destination in destinations[:room]]
+        has_waiting = False
         for leg in legs:
             destination = leg.destination
             if self.headers:
                 own = {name.lower() for name, _ in destination.headers}
                 destination.headers += [pair for pair in self.headers if pair[0].lower() not in own]
             if destination.delay > 0:
-                leg.state = LegState.WAITING
+                has_waiting, leg.state = True, LegState.WAITING
                 call.arm(f"delay {leg.index}", destination.delay)
         for leg in legs:
             if leg.state is LegState.CALLING:
                 self.launch(leg)
-        self._start_waiting_if_alone()
+        if has_waiting:
+            self._start_waiting_if_alone()
         if not legs:
             self._group_failed()
 
@@ -229,7 +232,9 @@ class Hunt:
 
     def _send(self, leg: Callee, invite: Request) -> None:
         if leg.is_open and leg.flow is not None and leg.invite is invite:
-            leg.transaction = self.call.switch.send_invite(leg, invite)
+            leg.transaction = transaction = self.call.switch.stack.start_client(invite, leg.flow, leg)
+            if isinstance(transaction, ClientInvite):
+                transaction.holds_ack = True
 
     def _ringing(self, leg: Callee, response: Response) -> None:
         call = self.call
@@ -247,8 +252,8 @@ class Hunt:
         elif call.caller.progress == response.status or call.early_leg not in (None, leg.index):
             return
         body = call.body_for(response, leg, call.caller)
-        headers = crossing_headers(response)
-        call.progress(response.status, response.reason, headers, body, response.headers.get("content-type"))
+        content_type = response.headers.get("content-type") if body else None
+        call.progress(response.status, response.reason, crossing_headers(response), body, content_type)
 
     def _authenticate(self, leg: Callee, response: Response) -> bool:
         """Answer a provider's challenge, once, with the provider's credentials (RFC 3261 §22.2)."""

@@ -246,4 +246,4 @@ class Callee(Leg):
                 self.call.when_stored(partial(self.call.acknowledge_failure, transaction))
             self.call.callee_responded(self, response)
         else:
-            super().on_response(transaction, response)
+            self.call.farewell_answered(self, transaction, response)

@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 import structlog
 
 from sipwright.sip import Reject, Request, Response
-from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite
+from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack, answer_challenge
 from sipwright.transport import Flow
 
@@ -146,7 +146,8 @@ class Switch:
     def _invite(self, incoming: Incoming) -> None:
         request = incoming.request
         admit(self.stack, request)
-        decision = self.router.decide(incoming, is_internal=self.is_loop(incoming.flow))
+        is_internal = self.is_loop(incoming.flow)
+        decision = self.router.decide(incoming, is_internal=is_internal)
         if decision is None:
             if self.watcher is not None:
                 self.watcher.challenged(incoming)
@@ -154,7 +155,7 @@ class Switch:
         if len(self.calls) >= self.settings.max_calls:
             raise Reject(503, "Too Many Calls", (("Retry-After", "10"),))
         replaced = replaced_leg(self, request, decision)
-        call = self._new_call(incoming, decision)
+        call = self._new_call(incoming, decision, is_internal=is_internal)
         if self.watcher is not None:
             self._tell_watcher(call, self.watcher, is_scripted=decision.dialplan_id is not None)
         if replaced is not None:
@@ -166,9 +167,8 @@ class Switch:
             if call.script is None:
                 call.reject(Outcome(500, "Dialplan Not Found"))
             else:
-                call.execution_id = (
-                    call.script.execution_id
-                )  # it has the call stored when it is stored itself
+                # It has the call stored when it is stored itself.
+                call.execution_id = call.script.execution_id
         else:
             self._call_without_script(call, decision)
         call.settle()
@@ -185,7 +185,7 @@ class Switch:
                 watcher.call_begins(outer.call, is_scripted=True)
         watcher.call_begins(call, is_scripted=is_scripted)
 
-    def _new_call(self, incoming: Incoming, decision: Decision) -> Call:
+    def _new_call(self, incoming: Incoming, decision: Decision, *, is_internal: bool) -> Call:
         request = incoming.request
         now = self.wall_clock()
         account = decision.account
@@ -196,7 +196,7 @@ class Switch:
         caller.invite = request
         caller.flow = incoming.flow
         caller.source = incoming.flow.remote[0]
-        if self.is_loop(incoming.flow):
+        if is_internal:
             source, _, loops = (request.headers.get(SOURCE_HEADER) or "").partition(";loops=")
             caller.source, call.loops = source or caller.source, int(loops or 0)
         caller.is_phone = decision.direction == "out"
@@ -307,14 +307,6 @@ class Switch:
     def destinations(self, call: Call, text: str) -> list[Destination]:
         """Return what one leg of a dial string rings."""
         return self.finder.of_text(call, text)
-
-    def send_invite(self, leg: Callee, invite: Request) -> ClientTransaction:
-        """Start the INVITE transaction of a leg."""
-        assert leg.flow is not None
-        transaction = self.stack.start_client(invite, leg.flow, leg)
-        if isinstance(transaction, ClientInvite):
-            transaction.holds_ack = True
-        return transaction
 
     def answer_challenge(self, leg: Leg, request: Request, response: Response) -> tuple[str, str] | None:
         """Return the header that answers a provider's challenge with that provider's credentials.
