@@ -220,7 +220,7 @@ class CallHost:
         switch.forget(call)
         if caller.transaction is not None and caller.invite is not None:
             later = (("Retry-After", "10"),)
-            response = call.reply(caller.invite, 503, "Storage Unavailable", later, contact=False)
+            response = caller.reply(503, "Storage Unavailable", later, contact=False)
             caller.transaction.respond(response, switch.clock())
 
     def dial(self, order: Dial) -> None:

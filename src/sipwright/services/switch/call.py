@@ -15,13 +15,13 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from sipwright.sip import ParseError, Request, Response, make_response, parse, reason_for
+from sipwright.sip import ParseError, Request, Response, reason_for
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 
 from . import media
 from .choosing import ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
-from .crossing_headers import SOURCE_HEADER, crossing_headers
+from .crossing_headers import crossing_headers
 from .durable import Durable
 from .leg import Callee, Caller, Leg, LegState
 from .probing import probe_ends
@@ -168,10 +168,10 @@ class Call(Durable):
         if caller.rang_at is None:
             caller.rang_at = self.switch.wall_clock()
             caller.state = LegState.RINGING
-        response = self.reply(caller.invite, status, reason, headers, body, content_type)
+        response = caller.reply(status, reason, headers, body, content_type)
         caller.tell(caller.invite, response, self.switch.wall_clock())
         self.changed()
-        self.when_stored(partial(self._respond, response))
+        self.when_stored(partial(self.caller.respond, response))
 
     def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Give the caller a final response other than 2xx; whoever still rings is cancelled."""
@@ -180,7 +180,7 @@ class Call(Durable):
             return
         self.cancel_open_legs(CANCELLED)
         self._end_setup(outcome, "switch")
-        self._refuse(self.reply(caller.invite, outcome.status, outcome.reason, headers, contact=False))
+        self._refuse(caller.reply(outcome.status, outcome.reason, headers, contact=False))
 
     def nobody_answered(self, outcome: Outcome) -> None:
         """Go on after a hunt without an answer: the script decides, or the caller hears the best response."""
@@ -200,7 +200,7 @@ class Call(Durable):
             self.cancel_open_legs(CANCELLED)
             self._end_setup(CANCELLED, "caller")
             assert self.caller.invite is not None
-            self._refuse(self.reply(self.caller.invite, 487, None, contact=False))
+            self._refuse(self.caller.reply(487, None, contact=False))
         self.settle()
 
     def _refuse(self, response: Response) -> None:
@@ -209,7 +209,7 @@ class Call(Durable):
         if self._has_row and caller.invite is not None:
             caller.state = LegState.REFUSED
             caller.tell(caller.invite, response, self.switch.wall_clock())
-        self.when_stored(partial(self._respond, response))
+        self.when_stored(partial(self.caller.respond, response))
         self.forget_if_finished()
 
     def refusal_arrived(self) -> None:
@@ -219,24 +219,6 @@ class Call(Durable):
             caller.state, caller.told = LegState.ENDED, None
             self.forget_if_finished()
             self.settle()
-
-    def _respond(self, response: Response) -> None:
-        caller = self.caller
-        transaction = caller.transaction
-        if transaction is not None:
-            if caller.flow is not None and caller.flow.is_reliable:
-                transaction.flow = self.switch.returns.usable(caller, caller.flow)
-            transaction.respond(response, self.switch.clock())
-            if response.is_success:
-                self.repeat_until_acknowledged(self.caller, bytes(response))
-
-    def repeat_until_acknowledged(self, leg: Leg, success: bytes, *, is_revived: bool = False) -> None:
-        """Repeat a 2xx that `leg` was sent until its ACK comes (RFC 3261 §13.3.1.4)."""
-        if leg.flow is not None and leg.state is LegState.ANSWERED:
-            if leg.repeater is not None:  # whoever asks for something else has heard the answer before
-                leg.repeater.stop()
-            timed_out = partial(self.perhaps_acknowledged if is_revived else self.never_acknowledged, leg)
-            leg.repeater = self.switch.stack.layer.repeat(success, leg.flow, timed_out, self.switch.clock())
 
     def _end_setup(self, outcome: Outcome, by: str) -> None:
         now = self.switch.wall_clock()
@@ -269,7 +251,7 @@ class Call(Durable):
 
     def _take_success(self, leg: Callee, response: Response) -> None:
         if leg.state is LegState.ANSWERED or leg.state is LegState.HANGING_UP:
-            self.acknowledge_again(leg, response)
+            leg.acknowledge_again(response)
         elif leg.is_open and self.state is CallState.SETTING_UP and self.hunt is not None:
             try:
                 if response.headers.lines_of("record-route"):
@@ -301,13 +283,13 @@ class Call(Durable):
             self.arm("probe", self.switch.settings.probe)
         body = self.body_for(response, leg, caller)
         content_type = response.headers.get("content-type") if body else None
-        final = self.reply(caller.invite, response.status, response.reason, crossing_headers(response), body,
-                           content_type, source=leg.source)  # fmt: skip
+        final = caller.reply(response.status, response.reason, crossing_headers(response), body,
+                             content_type, source=leg.source)  # fmt: skip
         has_offer = bool(caller.invite.body)
         self.changed()
         if has_offer:
-            self.acknowledge(leg, b"", None)
-        self.when_stored(partial(self._respond, final))
+            leg.acknowledge()
+        self.when_stored(partial(caller.respond, final))
         caller.tell(caller.invite, final, now)
         if self.script is not None:
             self.script.answered(leg.destination.target)
@@ -325,29 +307,8 @@ class Call(Durable):
         leg.begin_dialog(response)
         leg.state = LegState.ANSWERED
         self.changed()
-        self.acknowledge(leg, b"", None)
-        self.say_goodbye(leg, ELSEWHERE_HEADERS)
-
-    def acknowledge(self, leg: Leg, body: bytes, content_type: str | None) -> None:
-        """Send the ACK to a 2xx, and keep it for the next copy of that 2xx (RFC 3261 §13.2.2.4)."""
-        dialog, flow = leg.dialog, leg.flow
-        if dialog is None or flow is None:
-            return
-        ack = dialog.make_request(
-            "ACK", via=self.switch.new_via(flow), contact=None, body=body, content_type=content_type,
-            cseq=leg.invite_cseq,
-        )  # fmt: skip
-        leg.ack = data = bytes(ack)
-        self.when_stored(partial(self.switch.ways.send_ack, leg, data))
-
-    def acknowledge_again(self, leg: Leg, response: Response) -> None:
-        """Repeat the ACK to a 2xx that comes again, since ours was lost; it may be that of an earlier INVITE."""
-        number = response.cseq.number
-        if leg.ack is not None and parse(leg.ack).cseq.number == number:
-            self.switch.ways.send_ack(leg, leg.ack)
-        elif leg.dialog is not None and leg.flow is not None and number < leg.invite_cseq:
-            ack = leg.dialog.make_request("ACK", via=self.switch.new_via(leg.flow), contact=None, cseq=number)
-            self.switch.ways.send_ack(leg, bytes(ack))
+        leg.acknowledge()
+        leg.say_goodbye(ELSEWHERE_HEADERS)
 
     def acknowledge_failure(self, transaction: ClientInvite) -> None:
         """Send the ACK to a final response other than 2xx."""
@@ -357,30 +318,7 @@ class Call(Durable):
         """Cancel every leg that may still answer."""
         for leg in self.legs:
             if leg.is_open:
-                self.cancel_leg(leg, outcome)
-
-    def cancel_leg(self, leg: Callee, outcome: Outcome) -> None:
-        """Cancel one leg; its record says why (RFC 3326 tells the phone that it was answered elsewhere)."""
-        was_sent = leg.transaction is not None
-        leg.state = LegState.CANCELLED if was_sent else LegState.ENDED
-        leg.end(outcome, self.switch.wall_clock(), "switch")
-        self.disarm(f"delay {leg.index}")
-        self.changed()
-        if was_sent:
-            self.when_stored(lambda: self._send_cancel(leg))
-
-    def cancel_again(self, leg: Callee) -> None:
-        """Send the CANCEL that an earlier process may not have got round to."""
-        self.when_stored(lambda: self._send_cancel(leg))
-
-    def _send_cancel(self, leg: Callee) -> None:
-        # Told by its reason, as a stored outcome is not the same object: the next process says the same words.
-        is_elsewhere = leg.outcome is not None and leg.outcome.reason == ELSEWHERE.reason
-        headers = ELSEWHERE_HEADERS if is_elsewhere else ()
-        if isinstance(leg.transaction, ClientInvite) and leg.state is LegState.CANCELLED:
-            if leg.flow is not None and leg.flow.is_reliable:
-                leg.transaction.flow = self.switch.returns.usable(leg, leg.flow)
-            leg.transaction.cancel(self.switch.clock(), headers)
+                leg.cancel(outcome)
 
     # The end.
 
@@ -404,23 +342,11 @@ class Call(Durable):
             if leg is already or leg.is_finished:
                 leg.state = LegState.ENDED
             else:
-                self.say_goodbye(leg, headers)
+                leg.say_goodbye(headers)
         self._are_records_due = True
         self.forget_if_finished()
         if self.script is not None:
             self.script.call_ended(now - (self.answered_at or now))
-
-    def say_goodbye(self, leg: Leg, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        """Send BYE on one leg."""
-        dialog, flow = leg.dialog, leg.flow
-        if dialog is None or flow is None:
-            leg.state = LegState.ENDED
-            return
-        leg.state = LegState.HANGING_UP
-        bye = dialog.make_request("BYE", via=self.switch.new_via(flow), contact=None, headers=headers)
-        leg.asking = bytes(bye)
-        self.changed()
-        self.when_stored(partial(self.switch.ways.send_request, leg, bye, leg))
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to our BYE; whatever it is, the leg is over (RFC 3261 §15.1.1)."""
@@ -430,7 +356,7 @@ class Call(Durable):
         retry = None if response.is_success else self.switch.answer_challenge(leg, asked, response)
         if retry is not None and leg.dialog is not None and asked.headers.get("authorization") is None \
                 and asked.headers.get("proxy-authorization") is None:  # fmt: skip
-            self.say_goodbye(leg, (retry,))
+            leg.say_goodbye((retry,))
         else:
             leg.state = LegState.ENDED
             self.forget_if_finished()
@@ -512,21 +438,6 @@ class Call(Durable):
         self.when_stored(partial(self.switch.forget, self))
 
     # Messages.
-
-    def reply(
-        self, request: Request, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (),
-        body: bytes = b"",
-        content_type: str | None = None, *, contact: bool = True, source: str | None = None,
-    ) -> Response:  # fmt: skip
-        """Build a response to the caller's INVITE."""
-        caller = self.caller
-        extra = list(headers)
-        if contact and caller.flow is not None:
-            extra.append(("Contact", self.switch.stack.local_contact(caller.flow)))
-        if source is not None and caller.flow is not None and self.switch.is_loop(caller.flow):
-            extra.append((SOURCE_HEADER, source))
-        return make_response(request, status, reason, to_tag=caller.local_tag, headers=extra, body=body,
-                             content_type=content_type if body else None)  # fmt: skip
 
     def body_for(self, message: Request | Response, sender: Leg, receiver: Leg) -> bytes:
         """Return the body as the other end is to see it: SYSTEM "Direct media"."""

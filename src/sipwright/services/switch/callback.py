@@ -179,7 +179,7 @@ class ThirdPartyCall(Call):
         self.changed()
         if self.first is None:
             self.first = leg
-            self.acknowledge(leg, b"", None)
+            leg.acknowledge()
             self.caller.invite = _template(self.from_text, b"")
             self.hunt = Hunt(self, self.then, self.ring)
             self.hunt.start()
@@ -221,12 +221,12 @@ class ThirdPartyCall(Call):
         if first is None or not response.is_final:
             return
         if response.is_success and (self.offer is None or second is None):
-            self.acknowledge_again(first, response)
+            first.acknowledge_again(response)
         elif response.is_success and second is not None and first.dialog is not None:
             first.dialog.refresh_target(response)
-            self.acknowledge(first, b"", None)
+            first.acknowledge()
             body = self.body_for(response, first, second)
-            self.acknowledge(second, body, response.headers.get("content-type"))
+            second.acknowledge(body, response.headers.get("content-type"))
             self._talk(second)
         elif self.offer is not None:
             self._refused(transaction, response)
@@ -271,8 +271,8 @@ class ThirdPartyCall(Call):
                 leg.state = LegState.ENDED
                 continue
             if leg is self.second and leg.ack is None:
-                self.acknowledge(leg, b"", None)
-            self.say_goodbye(leg, (("Reason", f"SIP;cause={outcome.status}"),))
+                leg.acknowledge()
+            leg.say_goodbye((("Reason", f"SIP;cause={outcome.status}"),))
         self.offer = None
         self._end_setup(outcome, by)
         self.forget_if_finished()

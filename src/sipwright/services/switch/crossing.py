@@ -74,7 +74,7 @@ def take_ack(call: Call, leg: Leg, ack: Request) -> None:
         crossing.acknowledged(ack)
     elif leg is call.caller and call.peer is not None and call.peer.ack is None:
         peer = call.peer
-        call.acknowledge(peer, call.body_for(ack, leg, peer), ack.headers.get("content-type"))
+        peer.acknowledge(call.body_for(ack, leg, peer), ack.headers.get("content-type"))
         call.changed()
     call.settle()
 
@@ -302,7 +302,7 @@ class Crossing:
         if self.server is not None:
             self.server.respond(response, self.call.switch.clock())
         if self.is_invite and response.is_success:
-            self.call.repeat_until_acknowledged(self.sender, bytes(response))
+            self.sender.repeat_until_acknowledged(bytes(response))
 
     def _refresh_targets(self, response: Response) -> None:
         for leg, message in ((self.sender, self.request), (self.receiver, response)):
@@ -315,7 +315,7 @@ class Crossing:
             self.receiver.ack = None
             if self.had_offer:
                 self.receiver.crossing = None
-                self.call.acknowledge(self.receiver, b"", None)
+                self.receiver.acknowledge()
         else:
             self.sender.crossing = self.receiver.crossing = None
 
@@ -327,9 +327,9 @@ class Crossing:
         if not response.is_success:
             self._acknowledge_failure(transaction)
         elif receiver.state is LegState.ANSWERED:
-            self.call.acknowledge_again(receiver, response)
+            receiver.acknowledge_again(response)
         else:
-            self.call.acknowledge(receiver, b"", None)
+            receiver.acknowledge()
         self.call.settle()
 
     def cancel(self) -> None:
@@ -377,7 +377,7 @@ class Crossing:
         self.receiver.crossing = None
         if not self.had_offer and self.receiver.ack is None:
             body = self.call.body_for(ack, self.sender, self.receiver)
-            self.call.acknowledge(self.receiver, body, ack.headers.get("content-type"))
+            self.receiver.acknowledge(body, ack.headers.get("content-type"))
             self.call.changed()
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:

@@ -106,7 +106,7 @@ class Hunt:
         if name == "ring":
             for leg in self.legs():
                 if leg.is_open:
-                    self.call.cancel_leg(leg, NO_ANSWER)
+                    leg.cancel(NO_ANSWER)
             self._group_failed()
         elif name.startswith("delay "):
             leg = self.call.legs[int(name[6:]) - 1]

@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sipwright.sip import Request, Response
+from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
 from sipwright.transport import Flow
 
-from .choosing import Outcome
+from .choosing import ELSEWHERE, ELSEWHERE_HEADERS, Outcome
+from .crossing_headers import SOURCE_HEADER
 
 if TYPE_CHECKING:
     from .call import Call
@@ -182,6 +184,49 @@ class Leg:
             self.outcome = outcome
             self.hung_up_by = hung_up_by
 
+    # What the peer is told.
+
+    def acknowledge(self, body: bytes = b"", content_type: str | None = None) -> None:
+        """Send the ACK to a 2xx, and keep it for the next copy of that 2xx (RFC 3261 §13.2.2.4)."""
+        dialog, flow, switch = self.dialog, self.flow, self.call.switch
+        if dialog is None or flow is None:
+            return
+        ack = dialog.make_request(
+            "ACK", via=switch.new_via(flow), body=body, content_type=content_type, cseq=self.invite_cseq
+        )
+        self.ack = data = bytes(ack)
+        self.call.when_stored(partial(switch.ways.send_ack, self, data))
+
+    def acknowledge_again(self, response: Response) -> None:
+        """Repeat the ACK to a 2xx that comes again, since ours was lost; it may be that of an earlier INVITE."""
+        number, switch = response.cseq.number, self.call.switch
+        if self.ack is not None and parse(self.ack).cseq.number == number:
+            switch.ways.send_ack(self, self.ack)
+        elif self.dialog is not None and self.flow is not None and number < self.invite_cseq:
+            ack = self.dialog.make_request("ACK", via=switch.new_via(self.flow), cseq=number)
+            switch.ways.send_ack(self, bytes(ack))
+
+    def repeat_until_acknowledged(self, success: bytes, *, is_revived: bool = False) -> None:
+        """Repeat a 2xx that the peer was sent until its ACK comes (RFC 3261 §13.3.1.4)."""
+        if self.flow is not None and self.state is LegState.ANSWERED:
+            if self.repeater is not None:  # whoever asks for something else has heard the answer before
+                self.repeater.stop()
+            call = self.call
+            timed_out = partial(call.perhaps_acknowledged if is_revived else call.never_acknowledged, self)
+            self.repeater = call.switch.stack.layer.repeat(success, self.flow, timed_out, call.switch.clock())
+
+    def say_goodbye(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Send BYE."""
+        dialog, flow, call = self.dialog, self.flow, self.call
+        if dialog is None or flow is None:
+            self.state = LegState.ENDED
+            return
+        self.state = LegState.HANGING_UP
+        bye = dialog.make_request("BYE", via=call.switch.new_via(flow), headers=headers)
+        self.asking = bytes(bye)
+        call.changed()
+        call.when_stored(partial(call.switch.ways.send_request, self, bye, self))
+
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the BYE that this leg was sent (RFC 3261 §15.1.1)."""
         self.call.farewell_answered(self, transaction, response)
@@ -196,6 +241,32 @@ class Caller(Leg):
         super().__init__(call, 0, sip_call_id, local_tag, started_at)
         self.transaction: ServerTransaction | None = None
         self.progress = 0
+
+    def reply(
+        self, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (), body: bytes = b"",
+        content_type: str | None = None, *, contact: bool = True, source: str | None = None,
+    ) -> Response:  # fmt: skip
+        """Build a response to the INVITE; `source` is where it first came from, for the loop between two calls."""
+        flow, switch = self.flow, self.call.switch
+        assert self.invite is not None
+        extra = list(headers)
+        if contact and flow is not None:
+            extra.append(("Contact", switch.stack.local_contact(flow)))
+        if source is not None and flow is not None and switch.is_loop(flow):
+            extra.append((SOURCE_HEADER, source))
+        return make_response(self.invite, status, reason, to_tag=self.local_tag, headers=extra, body=body,
+                             content_type=content_type if body else None)  # fmt: skip
+
+    def respond(self, response: Response) -> None:
+        """Send a response to the INVITE; a 2xx again and again, until it is acknowledged."""
+        transaction, flow, switch = self.transaction, self.flow, self.call.switch
+        if transaction is None:
+            return
+        if flow is not None and flow.is_reliable:
+            transaction.flow = switch.returns.usable(self, flow)
+        transaction.respond(response, switch.clock())
+        if response.is_success:
+            self.repeat_until_acknowledged(bytes(response))
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Take the caller's CANCEL (RFC 3261 §9.2)."""
@@ -237,6 +308,32 @@ class Callee(Leg):
             dialog.confirm(response)
         elif invite is not None:
             self.dialog = Dialog.as_uac(invite, response)
+
+    def cancel(self, outcome: Outcome) -> None:
+        """Stop trying this leg; its record says why."""
+        call, was_sent = self.call, self.transaction is not None
+        self.state = LegState.CANCELLED if was_sent else LegState.ENDED
+        self.end(outcome, call.switch.wall_clock(), "switch")
+        call.disarm(f"delay {self.index}")
+        call.changed()
+        if was_sent:
+            call.when_stored(self._send_cancel)
+
+    def cancel_again(self) -> None:
+        """Send the CANCEL that an earlier process may not have got round to."""
+        self.call.when_stored(self._send_cancel)
+
+    def _send_cancel(self) -> None:
+        # Told by its reason, as a stored outcome is not the same object: the next process says the same words.
+        is_elsewhere = self.outcome is not None and self.outcome.reason == ELSEWHERE.reason
+        headers = (
+            ELSEWHERE_HEADERS if is_elsewhere else ()
+        )  # so that the phone counts no missed call (RFC 3326)
+        transaction, flow, switch = self.transaction, self.flow, self.call.switch
+        if isinstance(transaction, ClientInvite) and self.state is LegState.CANCELLED:
+            if flow is not None and flow.is_reliable:
+                transaction.flow = switch.returns.usable(self, flow)
+            transaction.cancel(switch.clock(), headers)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the INVITE, or to the BYE."""

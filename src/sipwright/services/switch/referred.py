@@ -130,8 +130,8 @@ class ReferredCall(Call):
                 second.state = LegState.ENDED
             else:
                 if second.ack is None:
-                    self.acknowledge(second, b"", None)
-                self.say_goodbye(second, (("Reason", f"SIP;cause={outcome.status}"),))
+                    second.acknowledge()
+                second.say_goodbye((("Reason", f"SIP;cause={outcome.status}"),))
         transfer = self._transfer
         self._end_setup(outcome, by)
         self.forget_if_finished()

@@ -120,7 +120,7 @@ class ReInvite:
             leg.flow.send(leg.ack)
         elif self._then is _forgotten:
             body = refuse_streams(response.body) if response.body and not self._had_offer else b""
-            leg.call.acknowledge(leg, body, "application/sdp" if body else None)
+            leg.acknowledge(body, "application/sdp" if body else None)
             leg.call.settle()
 
     @property

@@ -170,7 +170,7 @@ def _revive_callee(call: Call, leg: Callee) -> None:
         transaction.holds_ack = True
     leg.transaction = transaction
     if leg.state is LegState.CANCELLED:
-        call.cancel_again(leg)
+        leg.cancel_again()
     elif is_away:
         leg.flow.send(transaction.wire)  # once it is back; what it has said meanwhile it then says again
 
@@ -186,13 +186,13 @@ def _revive_dialog(call: Call, leg: Leg) -> None:
     if leg.told is not None and leg.state is LegState.ANSWERED:
         switch.stack.restore_server(_answered(leg.told), flow, None, leg.told)
         if now < leg.told_at + MEMORY:
-            call.repeat_until_acknowledged(leg, leg.told, is_revived=True)
+            leg.repeat_until_acknowledged(leg.told, is_revived=True)
         else:
             leg.told = None  # the peer has long forgotten that it asked, so that no ACK means nothing
     if leg.ack is not None and leg.state is LegState.ANSWERED and _may_miss_ack(call, leg, now):
         switch.ways.send_ack(leg, leg.ack)  # a copy does no harm, and without any the peer hangs up
     if leg.asking is None and leg.state is LegState.HANGING_UP:
-        call.say_goodbye(leg)
+        leg.say_goodbye()
 
 
 def _may_miss_ack(call: Call, leg: Leg, now: float) -> bool:

@@ -30,7 +30,7 @@ def acknowledge_stray(switch: Switch, leg: Leg | None, response: Response, flow:
                 pass  # as lost as a datagram on the way; the peer asks again by repeating itself
     elif leg is not None and leg.sip_call_id == response.call_id:
         switch.returns.came_by(leg, flow)
-        leg.call.acknowledge_again(leg, response)
+        leg.acknowledge_again(response)
         leg.call.settle()
 
 

@@ -241,7 +241,7 @@ class Transfer:
             if response.status in (408, 481):  # it is gone, or does not know the call any more
                 self.call.hang_up("switch", f'SIP;cause={response.status};text="Re-INVITE failed"')
         else:
-            self.call.acknowledge(self.remaining, b"", None)
+            self.remaining.acknowledge()
             target = self._target()
             if target is not None:
                 self._join(target, response)
@@ -260,7 +260,7 @@ class Transfer:
             self._asked.leg = moved
         if moved.destination.transfer == "pass":
             moved.destination.transfer = "place"  # what was agreed for this call goes on being so
-        call.acknowledge(moved, answer, response.headers.get("content-type"))
+        moved.acknowledge(answer, response.headers.get("content-type"))
         call.transferred(self.remaining, moved)
         # A limit that has begun to run goes on; that of a target that was dialled begins now.
         dialled = (moved.destination.limit, other.limit) if isinstance(other, ReferredCall) else ()
@@ -292,7 +292,7 @@ class Transfer:
         other.claimed_by = None
         if target is not None and stage is Stage.OFFERING and offer is not None:
             # Its offer must be answered; the transferor will take it back from there, if it is still there.
-            other.acknowledge(target, refuse_streams(offer[0]), "application/sdp")
+            target.acknowledge(refuse_streams(offer[0]), "application/sdp")
         if isinstance(other, ReferredCall) or any(leg.is_finished for leg in other.ends()):
             other.hang_up("switch", f"SIP;cause={self.failure.status}")
         other.settle()
@@ -304,7 +304,7 @@ class Transfer:
         call.changed()
         if self.stage is Stage.DONE:
             if transferor.state is LegState.ANSWERED:
-                call.say_goodbye(transferor, (("Reason", REASON),))
+                transferor.say_goodbye((("Reason", REASON),))
         elif transferor.state is not LegState.ANSWERED:
             reason = f'SIP;cause={self.failure.status};text="Transfer failed"'
             call.hang_up("switch", reason)
@@ -328,7 +328,7 @@ class Transfer:
         self.call.transfer = None
         if stage is Stage.DONE:
             if self.transferor.state is LegState.ANSWERED:
-                self.call.say_goodbye(self.transferor, (("Reason", REASON),))
+                self.transferor.say_goodbye((("Reason", REASON),))
         elif stage is not Stage.FAILED:
             self._drop(stage)
 
