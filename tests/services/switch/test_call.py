@@ -354,3 +354,17 @@ def test_a_transfer_is_refused_where_the_leg_says_so(bench, alice, bob, talking)
 
     assert alice.statuses("REFER") == [603]
     assert "REFER" not in bob.methods()
+
+
+def test_another_phone_behind_the_same_proxy_that_answers_when_it_is_over_is_hung_up(bench, alice, bob):
+    """RFC 3261 §13.2.2.4: each 2xx makes a dialog of its own, which must be acknowledged and ended."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    alice.ack(alice.last(200))
+    bob.send(bob.in_dialog("BYE", invite, cseq=70))
+    assert alice.methods() == ["BYE"]
+    bob.answer(invite, 200, tag="other", body=SDP.format("30.0.0.1"))
+
+    assert (bob.last("ACK").to_tag, bob.last("BYE").to_tag) == ("other", "other")
+    assert bob.last("BYE").cseq.number > invite.cseq.number

@@ -255,9 +255,7 @@ class Call(Durable):
         elif leg.is_open and self.state is CallState.SETTING_UP and self.hunt is not None:
             try:
                 if response.headers.lines_of("record-route"):
-                    _ = (
-                        response.record_route
-                    )  # without which the answer could be neither acknowledged nor ended
+                    _ = response.record_route  # one that cannot be read leads neither ACK nor BYE
                 leg.begin_dialog(response)
             except ParseError as error:
                 self.hunt.failed(leg, Outcome(502, f"Bad Answer: {error.reason}"))

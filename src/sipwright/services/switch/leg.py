@@ -303,11 +303,15 @@ class Callee(Leg):
 
     def begin_dialog(self, response: Response) -> None:
         """Note the dialog that the peer's response to our INVITE makes, or confirms (RFC 3261 §12.1.2, §13.2.2.4)."""
-        dialog, invite = self.dialog, self.invite
+        dialog, invite, transaction = self.dialog, self.invite, self.transaction
         if dialog is not None and response.is_success and dialog.remote_tag == response.to_tag:
             dialog.confirm(response)
         elif invite is not None:
             self.dialog = Dialog.as_uac(invite, response)
+        elif transaction is not None:  # another phone behind the same proxy, when this leg is over
+            self.dialog = Dialog.as_uac(transaction.request, response)
+        if response.is_success:
+            self.invite = None  # it is as large as everything else of a call together, and not sent again
 
     def cancel(self, outcome: Outcome) -> None:
         """Stop trying this leg; its record says why."""
