@@ -26,7 +26,7 @@ def admit(stack: Stack, request: Request) -> None:
         raise Reject(482)
     if not request.contacts:
         raise Reject(400, "INVITE Without Contact")
-    if request.headers.lines_of("record-route"):
+    if "record-route" in request.headers.index():
         _ = request.record_route  # read now, because when the call is answered it is too late for a 400
 
 

@@ -254,7 +254,7 @@ class Call(Durable):
             leg.acknowledge_again(response)
         elif leg.is_open and self.state is CallState.SETTING_UP and self.hunt is not None:
             try:
-                if response.headers.lines_of("record-route"):
+                if "record-route" in response.headers.index():
                     _ = response.record_route  # one that cannot be read leads neither ACK nor BYE
                 leg.begin_dialog(response)
             except ParseError as error:

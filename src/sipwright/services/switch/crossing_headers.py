@@ -73,6 +73,6 @@ def explaining_headers(response: Message) -> tuple[tuple[str, str], ...]:
 
 def unknown_extensions(message: Message) -> list[str]:
     """Return the option tags of `Require` that this switch cannot honour (RFC 3261 §8.2.2.3)."""
-    if not message.headers.lines_of("require"):
+    if "require" not in message.headers.index():
         return []
     return [tag for tag in message.headers.get_list("require") if tag.lower() not in SUPPORTED_EXTENSIONS]

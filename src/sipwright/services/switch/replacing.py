@@ -43,7 +43,7 @@ def replaced_leg(switch: Switch, request: Request, decision: Decision) -> Leg | 
     Raises:
         Reject: It may not be replaced: 400, 403, 481, 486, 491.
     """
-    if not request.headers.lines_of("replaces"):
+    if "replaces" not in request.headers.index():
         return None
     values = request.headers.get_all("replaces")
     if len(values) > 1 or request.headers.get("join") is not None:
