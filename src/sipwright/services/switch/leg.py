@@ -328,11 +328,10 @@ class Callee(Leg):
         self.call.when_stored(self._send_cancel)
 
     def _send_cancel(self) -> None:
-        # Told by its reason, as a stored outcome is not the same object: the next process says the same words.
+        # A phone that hears why counts no missed call (RFC 3326). It is told by its reason, as a stored outcome is not
+        # the same object: the next process says the same words.
         is_elsewhere = self.outcome is not None and self.outcome.reason == ELSEWHERE.reason
-        headers = (
-            ELSEWHERE_HEADERS if is_elsewhere else ()
-        )  # so that the phone counts no missed call (RFC 3326)
+        headers = ELSEWHERE_HEADERS if is_elsewhere else ()
         transaction, flow, switch = self.transaction, self.flow, self.call.switch
         if isinstance(transaction, ClientInvite) and self.state is LegState.CANCELLED:
             if flow is not None and flow.is_reliable:
