@@ -4,7 +4,6 @@ import socket
 import pytest
 
 from sipwright.transport import UdpTransport, udp
-from sipwright.transport.portion import LARGEST
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ async def test_a_datagram_comes_up_with_its_flow_and_the_answer_goes_back(opened
 async def test_more_than_one_wake_up_can_hold_arrives_in_order(opened, phone):
     transport = UdpTransport("127.0.0.1", 0)
     inbox = await opened(transport)
-    sent = [b"%d" % number for number in range(3 * LARGEST)]
+    sent = [b"%d" % number for number in range(3 * udp.DATAGRAMS_PER_WAKE)]
     for data in sent:
         phone.sendto(data, transport.local)
 

@@ -1,9 +1,9 @@
 """SIP over UDP on our own non-blocking socket (RFC 3261 §18, RFC 3581).
 
 The event loop's datagram endpoints cost several times as much and hide EAGAIN, so this reads the socket
-itself: one wake-up reads up to 64 datagrams (portion.py), and each goes to its handler and back to the socket in
-one call stack. A socket that is bound to all addresses learns with IP_PKTINFO which one was asked, and answers
-from it (RFC 3581 §4: the same address and port that the request was received on).
+itself: one wake-up drains up to 64 datagrams, and each goes to its handler and back to the socket in one call
+stack. A socket that is bound to all addresses learns with IP_PKTINFO which one was asked, and answers from it
+(RFC 3581 §4: the same address and port that the request was received on).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from sipwright.transport.base import (
     ignore_message,
 )
 from sipwright.transport.flow import Address, Flow, is_wildcard
-from sipwright.transport.portion import Portion
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.tap import Tap
 
+DATAGRAMS_PER_WAKE = 64
 LARGEST_DATAGRAM = 65_535
 FLOWS_PER_GENERATION = 16_384
 SOCKET_BUFFER = 4 << 20
@@ -138,7 +138,6 @@ class UdpTransport:
         self._routes = routes or Routes()
         self._young: dict[object, UdpFlow] = {}
         self._old: dict[object, UdpFlow] = {}
-        self._portion = Portion()
         self._queue_messages = queue_messages
         self._queue_bytes = queue_bytes
         self._queued_bytes = 0
@@ -218,14 +217,13 @@ class UdpTransport:
     # --- receiving ---------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        receive, portion = self._socket.recvfrom, self._portion
+        receive = self._socket.recvfrom
         young = self._young
-        for count in range(portion.size):
+        for _ in range(DATAGRAMS_PER_WAKE):
             try:
                 data, peer = receive(LARGEST_DATAGRAM)
             except OSError as error:
                 if self._is_empty(error):
-                    portion.emptied(count)
                     return
                 continue
             flow = young.get(peer) or self._flows_get(peer)
@@ -241,16 +239,14 @@ class UdpTransport:
                 self._receive_other(data, flow)
             if self.is_closed:
                 return
-        portion.filled()
 
     def _drain_pktinfo(self) -> None:
-        receive, portion = self._socket.recvmsg, self._portion
-        for count in range(portion.size):
+        receive = self._socket.recvmsg
+        for _ in range(DATAGRAMS_PER_WAKE):
             try:
                 data, ancillary, _flags, peer = receive(LARGEST_DATAGRAM, 64)
             except OSError as error:
                 if self._is_empty(error):
-                    portion.emptied(count)
                     return
                 continue
             key = (ancillary[0][2], peer) if ancillary else peer
@@ -272,7 +268,6 @@ class UdpTransport:
                 self._receive_other(data, flow)
             if self.is_closed:
                 return
-        portion.filled()
 
     def _is_empty(self, error: OSError) -> bool:
         """Tell an empty socket from an ICMP error, which ends nothing (RFC 3261 §18.4)."""
