@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["check_runs"]
 
+JOURNAL = """
+select execution_id, sequence, at, function, arguments, result from journal union all
+select executions.id, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+       value -> '$[3]', nullif(value -> '$[4]', 'null')
+from executions, json_each(executions.journal)
+"""
+"""Every entry, whether it is in a row of its own or in that of its run."""
+
 AT_ONCE = frozenset({"start", "log", "respond"})
 Row = dict[str, Any]
 
@@ -35,7 +43,7 @@ class Run:
 def check_runs(load: Load, cdrs: dict[str, list[Row]]) -> None:
     """Check the journal of every run in the database; `cdrs` are by Call-ID."""
     journals: dict[str, list[Row]] = defaultdict(list)
-    for entry in load.switch.rows("select * from journal order by execution_id, sequence"):
+    for entry in load.switch.rows(f"select * from ({JOURNAL}) order by execution_id, sequence"):
         journals[entry["execution_id"]].append(entry)
     owners = _owners(load, cdrs)
     first_legs = {row["execution_id"]: row for rows in cdrs.values() for row in rows if row["leg"] == 0}
@@ -160,7 +168,7 @@ def _check_store(load: Load) -> None:
     """Check that each run counted once: all numbers up to the last, and that one is kept."""
     for key in ("begun", "ended"):
         entries = load.switch.rows(
-            "select result from journal where function = 'store.add' and json_extract(arguments, '$.key') = ?",
+            f"select result from ({JOURNAL}) where function = 'store.add' and json_extract(arguments, '$.key') = ?",
             key,
         )
         numbers = sorted(json.loads(entry["result"])["value"] for entry in entries if entry["result"])

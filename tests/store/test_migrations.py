@@ -10,9 +10,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
-from sipwright.store import Administration, Store, StoreError
+from sipwright.store import Administration, JournalRow, Store, StoreError, tables
+from sipwright.store.journals import read_journals
 from sipwright.store.migrations import HEAD, current_revision
 from sipwright.store.tables import metadata
 
@@ -69,3 +70,36 @@ async def test_nodes_that_start_together_migrate_once(url: str, key_file: Path):
     assert [await store.database.read(current_revision) for store in stores] == [HEAD] * 4
     for store in stores:
         await store.close()
+
+
+async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, key_file: Path):
+    """A node that finds its runs after an upgrade goes on with what they have asked for."""
+    store = await Administration.open(url, key_file, migrate=True)
+
+    def older(connection: Connection) -> None:
+        for name, state in (("on", "waiting"), ("over", "done")):
+            connection.execute(
+                text("INSERT INTO executions (id, state, started_at) VALUES (:id, :state, 1.0)"),
+                {"id": name, "state": state},
+            )
+            for sequence, result in ((0, "7"), (1, None)):
+                connection.execute(
+                    text("INSERT INTO journal VALUES (:id, :sequence, 2.5, 'dial', '{\"a\": 1}', :result)"),
+                    {"id": name, "sequence": sequence, "result": result},
+                )
+        connection.execute(text("ALTER TABLE executions DROP COLUMN journal"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+
+    await store.database.write(older)
+    await store.close()
+    store = await Administration.open(url, key_file, migrate=True)
+    journals = await store.database.read(lambda c: read_journals(c, tables.executions.c.state != ""))
+    left = await store.database.read(lambda c: c.scalar(select(func.count()).select_from(tables.journal)))
+    await store.close()
+
+    for name in ("on", "over"):
+        assert journals[name] == [
+            JournalRow(name, 0, 2.5, "dial", '{"a": 1}', "7"),
+            JournalRow(name, 1, 2.5, "dial", '{"a": 1}', None),
+        ]
+    assert left == 2

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from sipwright.store import tables
 from sipwright.store.script_values import MAX_KEYS, apply
@@ -13,6 +13,8 @@ from sipwright.store.script_values import MAX_KEYS, apply
 async def keep(store):
     user = await store.add_user("alice", "secret", "user")
     numbers = iter(range(10_000))
+    run = {"id": "x", "state": "waiting", "started_at": 0.0, "journal": "[]"}
+    await store.database.write(lambda connection: connection.execute(insert(tables.executions).values(run)))
 
     async def keep(function, entry=None, **arguments):
         for name in ("value", "old", "new"):
@@ -21,16 +23,11 @@ async def keep(store):
         sequence = next(numbers) if entry is None else entry
 
         def work(connection):
-            values = {
-                "execution_id": "x",
-                "sequence": sequence,
-                "at": 0.0,
-                "function": function,
-                "arguments": "{}",
-            }
-            known = select(tables.journal.c.sequence).where(tables.journal.c.sequence == sequence)
-            if connection.scalar(known) is None:
-                connection.execute(insert(tables.journal).values(values))
+            runs = tables.executions
+            known = json.loads(connection.scalar(select(runs.c.journal).where(runs.c.id == "x")))
+            if all(one[0] != sequence for one in known):
+                journal = json.dumps([*known, [sequence, 0.0, function, {}, None]])
+                connection.execute(update(runs).values(journal=journal))
             return apply(connection, user.id, function, arguments, ("x", sequence))
 
         return await store.database.write(work)

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 from sipwright.store import messages, tables
 from sipwright.store.administration import Administration
 from sipwright.store.errors import NotFoundError, StoreError
-from sipwright.store.rows import restored
-from sipwright.store.traces import Effect
+from sipwright.store.journals import read_journals
+from sipwright.store.traces import Effect, effect
 
 __all__ = ["CallTrace", "RunTrace", "read_call"]
 
@@ -162,13 +162,5 @@ def _runs(connection: Connection, call_id: str) -> list[RunTrace]:
 
 
 def _journal(connection: Connection, execution_id: str) -> list[Effect]:
-    column = tables.journal.c
-    query = (
-        select(column.at, column.function, column.arguments, column.result)
-        .where(column.execution_id == execution_id)
-        .order_by(column.sequence)
-    )
-    return [
-        Effect(at, function, json.loads(arguments), None if result is None else json.loads(result))
-        for at, function, arguments, result in (restored(tuple(row)) for row in connection.execute(query))
-    ]
+    journals = read_journals(connection, tables.executions.c.id == execution_id)
+    return [effect(entry) for entry in journals[execution_id]]

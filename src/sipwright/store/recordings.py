@@ -10,7 +10,8 @@ from sqlalchemy import Connection, select
 
 from sipwright.store import messages, tables
 from sipwright.store.administration import Administration
-from sipwright.store.rows import JournalRow, restored
+from sipwright.store.journals import read_journals
+from sipwright.store.rows import JournalRow
 
 __all__ = ["RecordedRun", "read_recordings"]
 
@@ -70,12 +71,9 @@ def _complete(
 ) -> None:
     by_id = {run.id: run for run in runs}
     by_call = {run.call_id: run for run in runs if run.call_id is not None}
-    journal, cdrs = tables.journal.c, tables.cdrs.c
-    columns = [journal[name] for name in JournalRow._fields]
-    entries = select(*columns).where(journal.execution_id.in_(by_id)).order_by(journal.sequence)
-    for row in connection.execute(entries):
-        entry = JournalRow(*restored(tuple(row)))
-        by_id[entry.execution_id].journal.append(entry)
+    cdrs = tables.cdrs.c
+    for name, journal in read_journals(connection, tables.executions.c.id.in_(by_id)).items():
+        by_id[name].journal.extend(journal)
     legs = select(*cdrs).where(cdrs.call_id.in_(by_call)).order_by(cdrs.leg)
     for leg in connection.execute(legs).mappings():
         by_call[leg["call_id"]].legs.append(dict(leg))

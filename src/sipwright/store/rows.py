@@ -87,7 +87,10 @@ class CdrRow(NamedTuple):
 
 
 class ExecutionRow(NamedTuple):
-    """Kind ``execution``, key ``id``; ``state`` is running, waiting, done or failed."""
+    """Kind ``execution``, key ``id``; ``state`` is running, waiting, done or failed.
+
+    ``journal`` has the entries that are in no row of their own: see ``journals.py``.
+    """
 
     id: str
     call_id: str | None
@@ -101,10 +104,11 @@ class ExecutionRow(NamedTuple):
     ended_at: float | None
     outcome: str | None
     node: str | None = None
+    journal: str | None = None
 
 
 class JournalRow(NamedTuple):
-    """Kind ``journal``, key ``(execution_id, sequence)``."""
+    """Kind ``journal``, key ``(execution_id, sequence)``: an entry of a journal that is too long for its run's row."""
 
     execution_id: str
     sequence: int

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from sipwright.store import tables
+from sipwright.store import journals, tables
 from sipwright.store.administration import Administration
 from sipwright.store.entities import Dialplan
-from sipwright.store.rows import JournalRow, restored, unfinished_executions
+from sipwright.store.rows import JournalRow, unfinished_executions
 
 __all__ = ["read_journals", "read_plan"]
 
 
 async def read_journals(store: Administration, node: str) -> dict[str, list[JournalRow]]:
     """Return the journals of the runs of a node that are not over, by execution, in order."""
-    runs = select(tables.executions.c.id).where(unfinished_executions(node))
-    columns = [tables.journal.c[name] for name in JournalRow._fields]
-    query = (
-        select(*columns).where(tables.journal.c.execution_id.in_(runs)).order_by(tables.journal.c.sequence)
-    )
-
-    def work(connection: Connection) -> dict[str, list[JournalRow]]:
-        journals: dict[str, list[JournalRow]] = {}
-        for row in connection.execute(query):
-            entry = JournalRow(*restored(tuple(row)))
-            journals.setdefault(entry.execution_id, []).append(entry)
-        return journals
-
-    return await store.database.read(work)
+    which = unfinished_executions(node)
+    return await store.database.read(lambda connection: journals.read_journals(connection, which))
 
 
 async def read_plan(store: Administration, dialplan_id: int | None, version: int | None) -> Dialplan | None:

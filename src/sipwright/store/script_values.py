@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from sipwright.store import tables
+from sipwright.store.journals import pending_result, set_result
 
 __all__ = ["MAX_KEYS", "MAX_VALUE", "apply"]
 
@@ -33,15 +34,13 @@ def apply(
         return arguments.get("default") if found is None else json.loads(found)
     if function == "keys":
         return _keys(connection, user_id, arguments["prefix"])
-    journal = tables.journal
-    ours = (journal.c.execution_id == entry[0], journal.c.sequence == entry[1])
-    done = connection.scalar(select(journal.c.result).where(*ours))
+    done = pending_result(connection, *entry)
     if done is not None:
-        return json.loads(done)["value"]
+        return done["value"]
     # Writers of one user take turns, so that what is read here is still true when it is written.
     connection.execute(select(tables.users.c.id).where(tables.users.c.id == user_id).with_for_update())
     value = _change(connection, user_id, function, arguments)
-    connection.execute(update(journal).where(*ours).values(result=json.dumps({"value": value})))
+    set_result(connection, *entry, {"value": value})
     return value
 
 

@@ -248,10 +248,12 @@ executions = Table(
     Column("ended_at", Double),
     Column("outcome", Text),
     Column("node", Text),
+    Column("journal", Text),
     Index("ix_executions_call_id", "call_id"),
     Index("ix_executions_started_at", "started_at"),
 )
 
+# The first entries of journals that are too long for the rows of their runs.
 journal = Table(
     "journal",
     metadata,

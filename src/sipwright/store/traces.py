@@ -10,8 +10,10 @@ from sqlalchemy import Connection, delete, func, select
 
 from sipwright.store import tables
 from sipwright.store.administration import Administration
+from sipwright.store.journals import read_journals
+from sipwright.store.rows import JournalRow
 
-__all__ = ["Effect", "Trace", "read_trace", "remove_traces"]
+__all__ = ["Effect", "Trace", "effect", "read_trace", "remove_traces"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,7 @@ class Trace:
 
 async def read_trace(store: Administration, account_id: int) -> Trace:
     """Return everything about the calls that ran on behalf of an account, in the order in which it happened."""
-    calls, cdrs, runs, journal = tables.calls.c, tables.cdrs.c, tables.executions.c, tables.journal.c
-    entries = (
-        select(journal.at, journal.function, journal.arguments, journal.result)
-        .join_from(tables.journal, tables.executions, runs.id == journal.execution_id)
-        .where(runs.account_id == account_id)
-        .order_by(runs.started_at, runs.id, journal.sequence)
-    )
+    calls, cdrs, runs = tables.calls.c, tables.cdrs.c, tables.executions.c
 
     def work(connection: Connection) -> Trace:
         going_on = select(func.count()).select_from(tables.calls).where(calls.account_id == account_id)
@@ -50,13 +46,15 @@ async def read_trace(store: Administration, account_id: int) -> Trace:
         scripts = (
             select(runs.id, runs.state, runs.version, runs.outcome, runs.started_at, runs.ended_at)
             .where(runs.account_id == account_id)
-            .order_by(runs.started_at)
+            .order_by(runs.started_at, runs.id)
         )
+        found = [dict(row) for row in connection.execute(scripts).mappings()]
+        journals = read_journals(connection, runs.account_id == account_id)
         return Trace(
             connection.scalar(going_on) or 0,
             [dict(row) for row in connection.execute(legs).mappings()],
-            [dict(row) for row in connection.execute(scripts).mappings()],
-            [_effect(*row) for row in connection.execute(entries)],
+            found,
+            [effect(entry) for run in found for entry in journals[run["id"]]],
         )
 
     return await store.database.read(work)
@@ -74,5 +72,7 @@ async def remove_traces(store: Administration, account_ids: list[int]) -> None:
     await store.database.write(work)
 
 
-def _effect(at: float, function: str, arguments: str, result: str | None) -> Effect:
-    return Effect(at, function, json.loads(arguments), None if result is None else json.loads(result))
+def effect(entry: JournalRow) -> Effect:
+    """Return what an entry says."""
+    result = None if entry.result is None else json.loads(entry.result)
+    return Effect(entry.at, entry.function, json.loads(entry.arguments), result)

@@ -25,6 +25,7 @@ from sipwright.services.dialplan import (
     Sandbox,
 )
 from sipwright.services.dialplan import Call as ScriptCall
+from sipwright.services.dialplan.journal import read_entries
 from sipwright.services.dialplan.stretch import Job
 from sipwright.services.switch import MOST_LOOPS
 
@@ -161,6 +162,8 @@ class _Rows:
             self._journal[key] = row
         elif isinstance(row, ExecutionRow):
             self.outcome = row.outcome or ""
+            for entry in read_entries(row.id, row.journal or "[]"):
+                self._journal[entry.execution_id, entry.sequence] = entry
         if on_commit is not None:
             self._clock.call_later(0.0, on_commit)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sipwright.services.dialplan import Entry, Execution, ExecutionRow, Executions
 from sipwright.services.dialplan.executions import KEEP_AFTER
+from sipwright.services.dialplan.journal import read_entries
 
 
 class Plan(NamedTuple):
@@ -41,13 +42,17 @@ class Rows:
         self.executions: dict[str, ExecutionRow] = {}
         self.journal: dict[tuple[str, int], Entry] = {}
         self.written: list[str] = []
+        """Of each row of the run its state, and what its journal has."""
         self.snapshots: list[bytes] = []
         self.is_busy: bool | Exception = False
 
     def put(self, kind: str, key: Any, row: Any, on_commit: Any = None) -> None:
         if self.is_busy:
             raise RuntimeError("storage unavailable") if self.is_busy is True else self.is_busy
-        self.written.append(row.state if kind == "execution" else row.function)
+        if kind == "execution":
+            self.written.append(
+                f"{row.state}: {' '.join(one.function for one in read_entries(row.id, row.journal))}"
+            )
         if kind == "execution" and row.snapshot is not None:
             self.snapshots.append(row.snapshot)
         if on_commit is not None:
@@ -55,7 +60,11 @@ class Rows:
         {"execution": self.executions, "journal": self.journal}[kind][key] = row
 
     def entries(self) -> list[Entry]:
-        return [self.journal[key] for key in sorted(self.journal)]
+        """The journal, from its table and from the row of the run."""
+        in_rows = [
+            entry for row in self.executions.values() for entry in read_entries(row.id, row.journal or "[]")
+        ]
+        return sorted([*self.journal.values(), *in_rows])
 
     def told(self) -> list[tuple[str, Any, Any]]:
         return [

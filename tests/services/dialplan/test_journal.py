@@ -1,9 +1,9 @@
-"""The journal: one row for each effect, written again when its result is there."""
+"""The journal: entries in the row of the run, and in rows of their own when there are many."""
 
 from typing import Any
 
 from sipwright.services.dialplan import Entry
-from sipwright.services.dialplan.journal import Journal
+from sipwright.services.dialplan.journal import LONGEST, Journal, read_entries
 
 
 class Rows:
@@ -15,49 +15,56 @@ class Rows:
         self.rows[key] = row
 
 
-def test_an_effect_is_a_row_and_its_result_replaces_it():
-    rows = Rows()
-    journal = Journal("x", rows)
-    journal.release()
+def test_an_effect_is_an_entry_that_gets_its_result():
+    journal = Journal("x", Rows())
 
     journal.add("start", 1.0, {"a": "\udce9"})
     journal.begin("dial", 2.0, {"target": "a@b"})
-    assert rows.rows[("x", 1)] == Entry("x", 1, 2.0, "dial", '{"target":"a@b"}', None)
+    assert journal.text() == r'[[0,1.0,"start",{"a":"\udce9"},null],[1,2.0,"dial",{"target":"a@b"},null]]'
 
     journal.end({"status": 486})
     journal.end({"status": 0})
-    assert rows.rows == {
-        ("x", 0): Entry("x", 0, 1.0, "start", '{"a":"\\udce9"}', None),
-        ("x", 1): Entry("x", 1, 2.0, "dial", '{"target":"a@b"}', '{"status":486}'),
-    }
+    assert read_entries("x", journal.text()) == [
+        Entry("x", 0, 1.0, "start", '{"a":"\\udce9"}', None),
+        Entry("x", 1, 2.0, "dial", '{"target":"a@b"}', '{"status":486}'),
+    ]
 
 
 def test_a_journal_goes_on_where_it_was():
-    rows = Rows()
     entries = [Entry("x", 0, 1.0, "start", "{}", None), Entry("x", 1, 2.0, "dial", "{}", None)]
 
-    journal = Journal("x", rows, entries)
+    journal = Journal("x", Rows(), entries)
     journal.end(True)
     journal.add("log", 3.0, [[1, "a"]])
 
-    assert list(rows.rows.values()) == [
-        Entry("x", 1, 2.0, "dial", "{}", "true"),
-        Entry("x", 2, 3.0, "log", '[[1,"a"]]', None),
-    ]
-    assert Journal("x", rows, entries[:1]).pending is None
+    assert journal.text() == '[[0,1.0,"start",{},null],[1,2.0,"dial",{},true],[2,3.0,"log",[[1,"a"]],null]]'
+    assert Journal("x", Rows(), entries[:1]).pending is None
 
 
-def test_a_new_journal_is_held_back_until_it_is_released():
+def test_a_long_journal_leaves_the_row_but_for_what_is_under_way():
+    """What waits for its result stays where the result is put in the same transaction as what was done."""
     rows = Rows()
     journal = Journal("x", rows)
-
-    journal.add("start", 1.0, {})
-    journal.begin("dial", 2.0, {})
-    journal.end({"status": 487})
+    journal.add("log", 1.0, [[1, "a" * LONGEST]])
+    assert read_entries("x", journal.text()) == [Entry("x", 0, 1.0, "log", f'[[1,"{"a" * LONGEST}"]]', None)]
     assert rows.rows == {}
 
-    journal.release()
-    assert list(rows.rows.values()) == [
-        Entry("x", 0, 1.0, "start", "{}", None),
-        Entry("x", 1, 2.0, "dial", "{}", '{"status":487}'),
-    ]
+    journal.begin("sleep", 2.0, {})
+
+    assert journal.text() == '[[1,2.0,"sleep",{},null]]'
+    assert [(key, entry.function) for key, entry in rows.rows.items()] == [(("x", 0), "log")]
+    journal.end(True)
+    assert journal.text() == '[[1,2.0,"sleep",{},true]]'
+
+
+def test_a_run_that_waits_a_thousand_times_does_not_write_all_of_it_each_time():
+    rows, written = Rows(), 0
+    journal = Journal("x", rows)
+    for number in range(1000):
+        journal.begin("sleep", float(number), {"seconds": 0.1})
+        written += len(journal.text())
+        journal.end(True)
+
+    assert written < 1000 * LONGEST
+    entries = [*rows.rows.values(), *read_entries("x", journal.text())]
+    assert [entry.sequence for entry in entries] == list(range(1000))

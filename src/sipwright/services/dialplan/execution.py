@@ -230,8 +230,13 @@ class Execution:
             self._begin(_inputs_of(started), started.at, is_new=False)
 
     def _go_on(self, result: DialResult | None) -> None:
-        self._journal.end(True if result is None else result.to_json())
+        self._answer(True if result is None else result.to_json())
         self._continue(result)
+
+    def _answer(self, result: Any) -> None:
+        """Store the answer at once: those who gave it store that they have."""
+        self._journal.end(result)
+        self._put()
 
     def _continue(self, answer: DialResult | Raised | Any) -> None:
         self._disarm()
@@ -257,7 +262,7 @@ class Execution:
         """
         if not self._is_kept and self.state is State.RUNNING:
             try:
-                self._save("running", None)
+                self._put()
             except Reject:
                 self._lose()
             else:
@@ -299,24 +304,30 @@ class Execution:
     def _take_notes(self, notes: list[Note]) -> None:
         now = self._executions.clock()
         lines: list[LogLine] = []
+        wishes: list[Respond | HangUpAfter] = []
         for note in notes:
             if isinstance(note, LogLine):
                 lines.append(note)
                 continue
             self._write_log(lines, now)
             lines = []
-            if not self._is_kept:
-                self._save("running", None)
             match note:
                 case Respond():
                     self._journal.add("respond", now, note.to_json())
-                    self._host.respond(note)
+                    wishes.append(note)
                 case HangUpAfter():
                     self._journal.add("hangup", now, note.to_json())
-                    self._host.hang_up_after(note.seconds)
+                    wishes.append(note)
                 case Noted():
                     self._journal.add(note.function, now, note.arguments, note.shown)
         self._write_log(lines, now)
+        if wishes:
+            self._put()
+            for wish in wishes:
+                if isinstance(wish, Respond):
+                    self._host.respond(wish)
+                else:
+                    self._host.hang_up_after(wish.seconds)
 
     def _write_log(self, lines: list[LogLine], now: float) -> None:
         if lines:
@@ -357,7 +368,7 @@ class Execution:
         """Take the answer to an ``Ask``, as the journal keeps it."""
         pending = self._journal.pending
         if self.state is State.WAITING and pending is not None:
-            self._journal.end(reply)
+            self._answer(reply)
             self._continue(read_answer(pending.function, reply))
 
     def _finish(self, step: Finished) -> None:
@@ -424,10 +435,13 @@ class Execution:
 
     def _save(self, state: str, snapshot: bytes | None, on_commit: Callable[[], None] | None = None) -> None:
         self._row = self._row._replace(state=state, snapshot=snapshot)
-        if not self._is_kept:
-            self._is_kept = True
-            self._journal.release()
-        self._executions.writer.put("execution", self._row.id, self._row, on_commit)
+        self._put(on_commit)
+
+    def _put(self, on_commit: Callable[[], None] | None = None) -> None:
+        """Write the row, with the journal as it is now."""
+        row = self._row = self._row._replace(journal=self._journal.text())
+        self._is_kept = True
+        self._executions.writer.put("execution", row.id, row, on_commit)
 
 
 def _leaves_a_mark(step: Step) -> bool:

@@ -115,3 +115,4 @@ class ExecutionRow(NamedTuple):
     ended_at: float | None
     outcome: str | None
     node: str | None = None
+    journal: str | None = None

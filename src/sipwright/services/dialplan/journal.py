@@ -1,4 +1,8 @@
-"""The journal of a run: every effect with its arguments, result and time, as rows written when they happen.
+"""The journal of a run: every effect with its arguments, result and time, in the row of the run.
+
+The row says that a run waits, or is over, so it is written whenever there is a new entry: the entries go with it, and
+cost no row of their own. Of a journal that grows long, what is finished moves into rows of the table `journal`, one
+for each entry, so that a script which does a thousand things does not write the first of them a thousand times.
 
 An entry without a result is an effect that is under way. Together with the run's snapshot the entries are all
 that another process needs: it knows what was asked for, and what has been answered already.
@@ -26,7 +30,10 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-__all__ = ["Entry", "Journal", "RowWriter"]
+__all__ = ["LONGEST", "Entry", "Journal", "RowWriter", "read_entries"]
+
+LONGEST = 4_096
+"""Characters of a journal in the row of its run: a page of the database, about."""
 
 _AT_ONCE = frozenset({"start", "log", "respond", "hangup", "now", "failed"})
 """What is done when it is written down; for everything else a script waits."""
@@ -46,7 +53,7 @@ class RowWriter(Protocol):
 
 
 class Entry(NamedTuple):
-    """One row, in the order of its columns."""
+    """One entry, in the order of the columns of its table; arguments and result are JSON."""
 
     execution_id: str
     sequence: int
@@ -57,58 +64,66 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """Writes the entries of one run."""
+    """The entries of one run."""
 
-    __slots__ = ("_execution_id", "_held", "_next", "_writer", "pending")
+    __slots__ = ("_entries", "_execution_id", "_next", "_writer", "pending")
 
     def __init__(self, execution_id: str, writer: RowWriter, entries: list[Entry] | None = None) -> None:
-        """Begin a journal, or go on with the entries that are there.
-
-        A new one holds its entries back until the first `release`.
-        """
-        self._held: list[Entry] | None = [] if entries is None else None
+        """Begin a journal, or go on with the entries that are there."""
         self._execution_id = execution_id
         self._writer = writer
-        self._next = len(entries) if entries else 0
+        self._entries = list(entries or ())
+        self._next = len(self._entries)
         self.pending = entries[-1] if entries and entries[-1].function not in _AT_ONCE else None
 
     def add(self, function: str, at: float, arguments: Any, result: Any = None) -> Entry:
-        """Write down an effect."""
-        entry = Entry(
-            self._execution_id,
-            self._next,
-            at,
-            function,
-            _dump(arguments),
-            None if result is None else _dump(result),
-        )
+        """Note an effect."""
+        kept = None if result is None else _dump(result)
+        entry = Entry(self._execution_id, self._next, at, function, _dump(arguments), kept)
         self._next += 1
-        self._put(entry)
+        self._entries.append(entry)
         return entry
 
     def begin(self, function: str, at: float, arguments: Any) -> None:
-        """Write down an effect whose result is still to come."""
+        """Note an effect whose result is still to come."""
         self.pending = self.add(function, at, arguments)
 
     def end(self, result: Any) -> None:
-        """Write down the result of the effect that was under way."""
+        """Note the result of the effect that was under way, which is the last."""
         if self.pending is not None:
-            self._put(self.pending._replace(result=_dump(result)))
+            self._entries[-1] = Entry(*self.pending[:5], _dump(result))
             self.pending = None
 
-    def release(self) -> None:
-        """Write what was held back, and from now on everything at once."""
-        held, self._held = self._held, None
-        for entry in held or ():
-            self._put(entry)
+    def text(self) -> str:
+        """Return what goes into the row of the run: ``[[sequence, at, function, arguments, result or null], ...]``.
 
-    def _put(self, entry: Entry) -> None:
-        if self._held is not None:
-            if self._held and self._held[-1].sequence == entry.sequence:
-                self._held.pop()
-            self._held.append(entry)
-            return
-        self._writer.put("journal", (entry.execution_id, entry.sequence), entry)
+        Of a journal that has grown long, all but the last entry is put into the table: the row is to follow at once.
+        """
+        text = _join(self._entries)
+        if len(text) <= LONGEST or len(self._entries) == 1:
+            return text
+        for entry in self._entries[:-1]:
+            self._writer.put("journal", (entry.execution_id, entry.sequence), entry)
+        del self._entries[:-1]
+        return _join(self._entries)
+
+
+def read_entries(execution_id: str, text: str) -> list[Entry]:
+    """Read what `Journal.text` gave."""
+    return [
+        Entry(
+            execution_id, sequence, at, function, _dump(arguments), None if result is None else _dump(result)
+        )
+        for sequence, at, function, arguments, result in json.loads(text)
+    ]
+
+
+def _join(entries: list[Entry]) -> str:
+    lines = [
+        f'[{sequence},{at!r},"{function}",{arguments},{result or "null"}]'
+        for _, sequence, at, function, arguments, result in entries
+    ]
+    return f"[{','.join(lines)}]"
 
 
 def _dump(value: Any) -> str:
