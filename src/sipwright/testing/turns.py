@@ -14,6 +14,7 @@ from typing import Any
 from pydantic_monty import Monty
 
 from sipwright.services.dialplan import Limits
+from sipwright.services.dialplan.openings import Openings
 from sipwright.services.dialplan.plain import PlainStretch
 from sipwright.services.dialplan.sandbox import spare_telemetry_search
 from sipwright.services.dialplan.steps import Step
@@ -33,6 +34,7 @@ class Workshop:
         self._limits = limits
         self._turns = _Turns()
         self._plain = Worker(limits, RECYCLE, loop=self._turns)
+        self._openings = Openings()
         self._pool: Monty | None = None
 
     def open(self) -> None:
@@ -58,7 +60,7 @@ class Workshop:
             job.script.surprises += 1
             found.append(None)
 
-        PlainStretch(self._limits, job, self._plain, found.append, unusual, clock).start()
+        PlainStretch(self._limits, job, self._plain, self._openings, found.append, unusual, clock).start()
         while not found:
             if not self._turns.take(PATIENCE):
                 self._plain.give_up()

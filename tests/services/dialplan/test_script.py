@@ -18,6 +18,25 @@ def test_only_what_is_mentioned_is_sent(source, names, inputs):
     assert set(Script("x", source).globals(inputs)) == names
 
 
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ("log(req.user, f'{req.host}')", {"user": "300", "host": "example.org"}),
+        ("log(req)", None),
+        ("log(req.user, getattr(req, 'host'))", None),
+        ("log(req.user, req._replace(user='1'))", None),
+        ("log(req .user)", None),
+    ],
+)
+def test_of_a_value_only_the_fields_that_are_mentioned_are_sent(source, seen, inputs):
+    given = Script("x", source).globals(inputs)["req"]
+
+    if seen is None:
+        assert given == inputs.request
+    else:
+        assert {name: value for name, value in given._asdict().items() if value} == seen
+
+
 def test_headers_and_body_are_heavy(inputs):
     light = Script("x", "log(req.user)").needed(inputs)
     heavy = Script("x", "log(req.headers['x-colour'], req.body)").needed(inputs)

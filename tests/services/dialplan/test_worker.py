@@ -11,9 +11,11 @@ from functools import partial
 import pytest
 
 from sipwright.services.dialplan import Dial, DialResult, LegResult, Limits
+from sipwright.services.dialplan.functions import FUNCTIONS
+from sipwright.services.dialplan.openings import Openings
 from sipwright.services.dialplan.plain import PlainStretch
 from sipwright.services.dialplan.script import script
-from sipwright.services.dialplan.snapshots import freeze
+from sipwright.services.dialplan.snapshots import freeze, thaw
 from sipwright.services.dialplan.steps import Finished, Kind, Waiting
 from sipwright.services.dialplan.stretch import Job, Stretch
 from sipwright.services.dialplan.worker import Unusual, Worker
@@ -30,13 +32,15 @@ async def worker():
 def plainly(worker, inputs):
     """Run a script from its start, or on from a snapshot."""
 
-    def run(source, snapshot=b"", answer=None, limits=None):
+    def run(source, snapshot=b"", answer=None, limits=None, openings=None):
         text = script("out", source)
         future = asyncio.get_running_loop().create_future()
         start = None if snapshot else text.needed(inputs)
         job = Job(text, 1, future.set_result, 1000.0, "seed", start, snapshot, answer)
         unusual = partial(future.set_exception, Unusual())
-        stretch = PlainStretch(limits or Limits(), job, worker, future.set_result, unusual)
+        stretch = PlainStretch(
+            limits or Limits(), job, worker, openings or Openings(), future.set_result, unusual
+        )
         stretch.start()
         return future
 
@@ -57,6 +61,7 @@ def timeless(order):
     return replace(order, patience=0.0) if isinstance(order, Dial) else order
 
 
+NOBODY = DialResult(False, 486, "Busy Here", [LegResult("a@local", 486, "Busy Here", 1.0)], 1.0)
 PLAIN = [
     'respond(486, "Busy Here")',
     'log(req.user, call.active)\ndial(f"{req.user}@local")',
@@ -157,6 +162,17 @@ async def test_a_snapshot_that_nobody_can_read_is_unusual(plainly):
         await plainly("respond(486)", freeze([{}, 1300.0, 0, 0, 0, {}, {}, "", []], b"garbage"))
 
 
+async def test_a_snapshot_of_an_earlier_version_takes_two_turns(plainly):
+    """It does not say at which call it stands, which the worker then does."""
+    source = 'log("a")\nr = dial("a@local")\nrespond(r.status)'
+    (state, dump) = thaw((await plainly(source)).snapshot)
+    call_id = state.pop()
+    assert (await plainly(source, freeze(state, dump), NOBODY)).response.status == 486
+
+    with pytest.raises(Unusual):
+        await plainly(source, freeze([*state, call_id + 1], dump), NOBODY)
+
+
 async def test_the_first_call_of_a_script_that_waits_at_once_brings_its_dump(plainly):
     text = script("out", 'dial("waits@local")')
     assert not text.waits_at_once
@@ -164,6 +180,51 @@ async def test_the_first_call_of_a_script_that_waits_at_once_brings_its_dump(pla
     await plainly(text.source)
     assert text.waits_at_once
     assert isinstance((await plainly(text.source)).order, Dial)
+
+
+@pytest.mark.parametrize("source", [PLAIN[0], PLAIN[1], *PLAIN[5:], 'log("a")\nsleep(2)\nrespond(480)'])
+async def test_a_run_that_begins_as_an_earlier_one_did_needs_no_worker(plainly, worker, source):
+    openings = Openings()
+    first = await plainly(source, openings=openings)
+    worker.close()
+    again = await plainly(source, openings=openings)
+
+    assert worker.pid is None
+    assert (type(again), again.notes, again.line) == (type(first), first.notes, first.line)
+    if isinstance(first, Waiting):
+        assert timeless(again.order) == timeless(first.order)
+        after = [await plainly(source, step.snapshot, NOBODY) for step in (first, again)]
+        assert after[0] == after[1] == Finished(after[0].response, after[0].line, [])
+    else:
+        assert again == first
+
+
+async def test_a_function_that_has_another_value_than_before_is_computed_with(plainly, worker, monkeypatch):
+    values, openings = iter(["one", "two"]), Openings()
+    monkeypatch.setitem(FUNCTIONS, "e164", lambda api, number: next(values))
+    source = 'log("begins")\nrespond(480, e164("1"))'
+
+    async def reason():
+        nonlocal values
+        step = await plainly(source, openings=openings)
+        assert [note.text for note in step.notes] == ["begins"]
+        return step.response.reason
+
+    assert await reason() == "one"
+    values = iter(["two", "two"])  # asked for twice: when the two are compared, and in the worker
+    assert await reason() == "two"
+    worker.close()
+    values = iter(["two"])
+    assert await reason() == "two"
+    assert worker.pid is None
+
+
+async def test_budgets_are_those_of_the_run_however_it_began(plainly):
+    source, openings = 'dial("a@local & b@local")', Openings()
+    await plainly(source, openings=openings)
+    again = await plainly(source, limits=Limits(dials=1), openings=openings)
+
+    assert (again.kind, again.message) == (Kind.BUDGET, "line 1: the run has used up its 1 dials")
 
 
 async def test_a_script_that_needs_a_seed_or_old_names_is_left_to_the_library_at_once():

@@ -3,6 +3,8 @@
 It does what `stretch.py` does for every script, in small steps that never wait, as long as the script calls our
 functions rightly and with short values. At everything else it gives up, and since nothing has an effect before the
 step is there, the stretch can be computed again in a thread, by the library.
+
+A run that begins as an earlier one did needs no worker up to its first wait (``openings.py``).
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from . import wire
 from .functions import FUNCTIONS
+from .openings import Memory, Opening, Openings, Otherwise
 from .orders import Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
 from .script import PRELUDE
 from .script_api import BudgetExceeded
@@ -37,11 +41,22 @@ class PlainStretch(Stretch):
     """What one job computes in a worker for plain scripts; `done` or `unusual` is called later, once."""
 
     def __init__(
-        self, limits: Limits, job: Job, worker: Worker, done: Callable[[Step], None], unusual: Callable[[], None],
+        self,
+        limits: Limits,
+        job: Job,
+        worker: Worker,
+        openings: Openings,
+        done: Callable[[Step], None],
+        unusual: Callable[[], None],
         clock: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(limits, job, clock)
         self._plain_worker = worker
+        self._teller: Worker | Memory = worker
+        self._openings = openings
+        self._given = b""
+        self._events: list[Event] = []
+        self._values: list[Any] = []
         self._done = done
         self._unusual = unusual
         self._handled = 0.0
@@ -61,15 +76,40 @@ class PlainStretch(Stretch):
         if isinstance(dump, Failed):
             self._finish(dump)
             return
-        has_prelude = inputs is not None and script.has_prelude
-        is_short = inputs is not None and script.waits_at_once and not has_prelude
-        worker.begin(script.name, self._given_up, dumps=is_short)
         if inputs is None:
-            worker.load(dump, self._loaded)
-        elif has_prelude:
-            worker.feed(PRELUDE, script.globals(inputs), self._has_prelude)
+            self._go_on(dump)
+        elif script.has_prelude:
+            worker.begin(script.name, self._given_up)
+            worker.feed(wire.feed(PRELUDE, script.globals(inputs)), self._has_prelude)
         else:
-            worker.feed(script.source, script.globals(inputs), self._heard)
+            self._given = wire.feed(script.source, script.globals(inputs))
+            opening = self._openings.get(script.name, self._given)
+            if opening is None or not self._does_the_same(opening):
+                worker.begin(script.name, self._given_up, dumps=script.waits_at_once)
+                worker.feed(self._given, self._heard)
+
+    def _does_the_same(self, opening: Opening) -> bool:
+        """Do as an earlier run did; when something has another value than it had, claim that nothing was done."""
+        given, self._given = self._given, b""
+        self._teller = Memory(opening)
+        try:
+            for event in opening.events:
+                self._heard(event)
+        except Otherwise:
+            self._prepare()
+            self._given, self._teller, self._line, self._notes = given, self._plain_worker, None, []
+            return False
+        return True
+
+    def _go_on(self, dump: bytes) -> None:
+        if self._api.shape or isinstance(self._answer, Raised):
+            raise Unusual("an old name, an exception")
+        worker, call_id = self._plain_worker, self._api.call_id
+        worker.begin(self._script.name, self._given_up)
+        if call_id is None:
+            worker.load(dump, self._loaded)
+        else:
+            worker.load_and_resume(dump, call_id, self._answer, self._heard)
 
     def _given_up(self) -> None:
         self._loop.call_soon(self._unusual)
@@ -83,15 +123,17 @@ class PlainStretch(Stretch):
     def _has_prelude(self, event: Event) -> None:
         if not isinstance(event, Ended):
             raise Unusual("a call where none was expected")
-        self._plain_worker.feed(self._script.source, {}, self._heard)
+        self._plain_worker.feed(wire.feed(self._script.source, {}), self._heard)
 
     def _loaded(self, event: Event) -> None:
-        if isinstance(event, Ended) or self._api.shape or isinstance(self._answer, Raised):
-            raise Unusual("an end, an old name, an exception")
+        if isinstance(event, Ended):
+            raise Unusual("an end")
         self._plain_worker.resume(event.call_id, self._answer, self._heard)
 
     def _heard(self, event: Event) -> None:
         begun = time.perf_counter()
+        if self._given:
+            self._events.append(event)
         try:
             if isinstance(event, Ended):
                 step: Step | None = Finished(None, None, self._notes)
@@ -99,6 +141,9 @@ class PlainStretch(Stretch):
                 step = self._answer_call(event)
         except BudgetExceeded as error:
             step = self._exceeded(error)
+        else:
+            if isinstance(step, Finished):
+                self._remember(None)
         self._handled += time.perf_counter() - begun
         if step is not None:
             self._finish(step)
@@ -120,7 +165,7 @@ class PlainStretch(Stretch):
         value: Any = None
         match reply:
             case Dial() | Sleep() | Ask():
-                return self._await_order(reply)
+                return self._await_order(reply, called.call_id)
             case LogLine():
                 self._take_log(replace(reply, line=self._line))
             case Respond(is_final=True):
@@ -132,14 +177,24 @@ class PlainStretch(Stretch):
                 value = reply.value
             case _:
                 value = reply
-        self._plain_worker.resume(called.call_id, value, self._heard)
+        if self._given:
+            self._values.append(value)
+        self._teller.resume(called.call_id, value, self._heard)
         return None
 
-    def _await_order(self, order: Dial | Sleep | Ask) -> Waiting | None:
-        worker = self._plain_worker
+    def _await_order(self, order: Dial | Sleep | Ask, call_id: int) -> Waiting | None:
         if self._inputs is not None:
-            self._script.waits_at_once = worker.calls == 0
-        if worker.dumped is not None:
-            return self._put_away(order, worker.dumped)
-        worker.dump(lambda dump: self._finish(self._put_away(order, dump)))
+            self._script.waits_at_once = self._teller.calls == 0
+        if self._teller.dumped is not None:
+            return self._put_away_at(order, call_id, self._teller.dumped)
+        self._plain_worker.dump(lambda dump: self._finish(self._put_away_at(order, call_id, dump)))
         return None
+
+    def _put_away_at(self, order: Dial | Sleep | Ask, call_id: int, dump: bytes) -> Waiting:
+        self._remember(dump)
+        return self._put_away(order, dump, call_id)
+
+    def _remember(self, dump: bytes | None) -> None:
+        if self._given:
+            opening = Opening(self._events, self._values, dump)
+            self._openings.keep(self._script.name, self._given, opening)

@@ -25,6 +25,7 @@ from pydantic_monty import Monty
 
 from .arguments import one_line
 from .limits import Limits, UserLimits
+from .openings import Openings
 from .plain import PlainStretch
 from .steps import Failed, Kind, Step
 from .stretch import Job, Stretch
@@ -77,6 +78,7 @@ class Sandbox:
         self._workers = workers
         self._plain_workers = [Worker(self.limits, recycle) for _ in range(workers)]
         self._plain_busy: set[Worker] = set()
+        self._openings = Openings()
         self._watches = self._is_closed = False
         self._share = max(1, workers - 1)
         self._pool = Monty(
@@ -208,7 +210,7 @@ class Sandbox:
             job.script.surprises += 1
             self._jobs.put(job)
 
-        PlainStretch(self.limits, job, worker, done, unusual).start()
+        PlainStretch(self.limits, job, worker, self._openings, done, unusual).start()
         if not self._watches:
             self._watches = True
             self._loop.call_later(PATIENCE, self._watch)

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from .values import Inputs, Request
+from .values import Call, Inputs, Request
 
 __all__ = ["Script", "script"]
 
@@ -20,6 +20,8 @@ class Script:
 
     __slots__ = (
         "_encoded",
+        "_of_call",
+        "_of_req",
         "has_prelude",
         "may_rerun",
         "mentioned",
@@ -36,6 +38,8 @@ class Script:
         self._encoded = self.source.encode("utf-8", "replace")
         self.mentioned = _INPUT_NAMES.intersection(_WORD.findall(source))
         self.has_prelude = self.mentioned >= {"req", "headers"} and "sipsorcery" not in self.mentioned
+        self._of_req = None if self.has_prelude else _fields("req", Request, self.source)
+        self._of_call = _fields("call", Call, self.source)
         # How often it did what a worker for plain scripts does not know.
         self.surprises = 0 if _SPECIAL.isdisjoint(self.mentioned) else MOST_SURPRISES
         # The first that it did the last time was to wait: it most likely will again.
@@ -64,9 +68,9 @@ class Script:
         """Return the names that the script starts with."""
         given: dict[str, Any] = {}
         if "req" in self.mentioned:
-            given["req"] = inputs.request
+            given["req"] = _only(self._of_req, inputs.request)
         if "call" in self.mentioned:
-            given["call"] = inputs.call
+            given["call"] = _only(self._of_call, inputs.call)
         return given
 
     def line_of(self, filename: str, start: int) -> int | None:
@@ -74,6 +78,19 @@ class Script:
         if filename != self.filename or not self._encoded:
             return None
         return self._encoded.count(b"\n", 0, start) + 1
+
+
+def _fields(name: str, kind: type[Request | Call], source: str) -> tuple[bool, ...] | None:
+    """Tell which fields of a value the source mentions; None when it does more than mention fields."""
+    found = set(re.findall(rf"\b{name}\b(?:\.(\w+))?", source))
+    return tuple(field in found for field in kind._fields) if found <= set(kind._fields) else None
+
+
+def _only(mentioned: tuple[bool, ...] | None, value: Any) -> Any:
+    """Leave out of a value what the script cannot see, which would only be carried to the worker and into snapshots."""
+    if mentioned is None:
+        return value
+    return type(value)(*[one if is_seen else "" for one, is_seen in zip(value, mentioned, strict=True)])
 
 
 @lru_cache(maxsize=1024)

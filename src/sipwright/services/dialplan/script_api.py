@@ -64,7 +64,8 @@ class ScriptApi:
 
     ``facts`` are what functions need to know of the run: the owner's time zone, and more for old scripts. ``shape``
     tells how an old name wants the answer that it waits for, and ``last`` is what the last ``dial()`` heard.
-    ``moment`` is the time that the script is told, where that is not left to the clock.
+    ``moment`` is the time that the script is told, where that is not left to the clock. ``call_id`` is the number
+    of the call that the script waits in, where it is known.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class ScriptApi:
         self.shape = ""
         self.last: list[Any] = []
         self.moment: float | None = None
+        self.call_id: int | None = None
 
     @classmethod
     def starting(cls, limits: Limits, inputs: Inputs, clock: Callable[[], float] = time.time) -> ScriptApi:
@@ -102,7 +104,7 @@ class ScriptApi:
         """Return what another process needs to go on."""
         return [
             self.variables, self.deadline, self.dials, self.log_lines, self.log_size, self.facts, self.used,
-            self.shape, self.last,
+            self.shape, self.last, self.call_id,
         ]  # fmt: skip
 
     @classmethod
@@ -114,7 +116,8 @@ class ScriptApi:
         api = cls(limits, variables, deadline, clock=clock)
         api.dials, api.log_lines, api.log_size = dials, log_lines, log_size
         if more:
-            api.facts, api.used, api.shape, api.last = more
+            api.facts, api.used, api.shape, api.last = more[:4]
+            api.call_id = more[4] if len(more) > 4 else None
         return api
 
     def hear(self, answer: Any) -> None:

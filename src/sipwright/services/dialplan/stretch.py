@@ -277,8 +277,9 @@ class Stretch:
     def _wait(self, order: Dial | Sleep | Ask, snapshot: FunctionSnapshot) -> Step:
         return self._put_away(order, snapshot.dump())
 
-    def _put_away(self, order: Dial | Sleep | Ask, dump: bytes) -> Waiting:
+    def _put_away(self, order: Dial | Sleep | Ask, dump: bytes, call_id: int | None = None) -> Waiting:
         self._end_print()
+        self._api.call_id = call_id
         frozen = freeze(self._api.to_state(), dump)
         if len(frozen) > self._limits.snapshot:
             raise BudgetExceeded(

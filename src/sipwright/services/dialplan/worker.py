@@ -64,6 +64,7 @@ class Worker:
         self._served = 0
         self._buffer = b""
         self._yeses = 0
+        self._stands_at: int | None = None
         self._dumps = False
         self._event: Event | None = None
         self._then: Callable[[Event], None] | None = None
@@ -121,7 +122,7 @@ class Worker:
             self._yeses = 2
         self._served += 1
         self.calls = 0
-        self._dumps, self.dumped = dumps, None
+        self._dumps, self.dumped, self._stands_at = dumps, None, None
 
     def start(self) -> None:
         """Start the process, unless there is one."""
@@ -144,13 +145,18 @@ class Worker:
 
     # Turns: each ends with a call of `then`, or of what `begin` was given.
 
-    def feed(self, code: str, inputs: dict[str, Any], then: Callable[[Event], None]) -> None:
-        """Run a script until it calls us or is over."""
-        self._turn(wire.feed(code, inputs), then)
+    def feed(self, request: bytes, then: Callable[[Event], None]) -> None:
+        """Run a script (`wire.feed`) until it calls us or is over."""
+        self._turn(request, then)
 
     def load(self, state: bytes, then: Callable[[Event], None]) -> None:
         """Be where a dump was made."""
         self._turn(wire.load(state), then)
+
+    def load_and_resume(self, state: bytes, call_id: int, value: Any, then: Callable[[Event], None]) -> None:
+        """Go on from a dump of a script that stands at a known call, with its value, in one turn."""
+        self._stands_at = call_id
+        self._turn(wire.load(state) + wire.resume(call_id, value), then)
 
     def resume(self, call_id: int, value: Any, then: Callable[[Event], None]) -> None:
         """Go on with the value of a call."""
@@ -211,6 +217,11 @@ class Worker:
                 if wire.read_event(data) is not None:
                     raise Unusual("no yes")
                 self._yeses -= 1
+            elif self._stands_at is not None:
+                event = wire.read_event(data)
+                if not isinstance(event, Called) or event.call_id != self._stands_at:
+                    raise Unusual("a dump of something else")
+                self._stands_at = None
             elif self._then is not None and self._event is None:
                 event = wire.read_event(data)
                 if event is None:
