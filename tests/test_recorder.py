@@ -37,6 +37,7 @@ class World:
     most_messages: int = 1000
     now: float = 1000.0
     timers: list = field(default_factory=list)
+    armed: int = 0
 
     def __post_init__(self):
         self.rows = Rows()
@@ -49,6 +50,7 @@ class World:
     def call_later(self, delay, callback):
         timer = Timer(self.now + delay, callback)
         self.timers.append(timer)
+        self.armed += 1
         return timer
 
     def run(self, seconds):
@@ -353,3 +355,16 @@ def test_the_legs_that_a_call_has_when_it_turns_out_to_be_one_to_record_are_kept
         ("in", b"INVITE in", 1000.0),
         ("out", b"INVITE out", 1000.5),
     ]
+
+
+def test_calls_that_end_one_after_the_other_share_the_row_and_the_timer():
+    world = World()
+    calls = [world.begin(f"c{number}", sip_call_id=f"c{number}") for number in range(60)]
+    for call in calls:
+        world.say(sip("BYE sip:us SIP/2.0", call.id))
+        world.recorder.call_ends(call)
+        world.run(0.05)
+    world.run(3.0)
+
+    assert len(world.recorder) == 0
+    assert (len(world.rows.rows), world.armed) == (4, 4)

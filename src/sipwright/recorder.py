@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 Which = Literal["scripted", "all", "off"]
 
 FLUSH_AFTER = 1.0
-"""How long what was heard waits to be written, in seconds; a call that is over is listened to for as long."""
+"""Seconds that what was heard waits to be written; a call that is over is listened to for once or twice as long."""
 
 ROW_BYTES = 65_536
 """How much is written at once, before its time: packing it takes a fraction of a millisecond."""
@@ -222,8 +222,8 @@ class Recorder:
         over = self._over
         while over and over[0][0] <= now:
             self._forget(over.popleft()[1])
-        if over:
-            self._timer = self._call_later(over[0][0] - now, self._tick)
+        if over:  # not at the moment when the first of them is over: that would be a timer, and a row, for each call
+            self._arm()
         elif not self._recordings:
             self._rest()
 
