@@ -144,13 +144,15 @@ class MessagesRow(NamedTuple):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """How one kind of row is kept."""
 
     table: Table
     columns: tuple[str, ...]
     key: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
+    """Columns that never change: SQLite writes the index of a column anew when it is set to what it was."""
 
     def postgres_type(self, column: str) -> str:
         """Name the PostgreSQL type of a column."""
@@ -165,7 +167,7 @@ KINDS = {
     "call": Kind(tables.calls, CallRow._fields, ("id",)),
     "binding": Kind(tables.bindings, BindingRow._fields, ("account_id", "contact")),
     "cdr": Kind(tables.cdrs, CdrRow._fields, ("call_id", "leg")),
-    "execution": Kind(tables.executions, ExecutionRow._fields, ("id",)),
+    "execution": Kind(tables.executions, ExecutionRow._fields, ("id",), fixed=("call_id", "started_at")),
     "registration": Kind(tables.registrations, RegistrationRow._fields, ("provider_id",)),
     "journal": Kind(tables.journal, JournalRow._fields, ("execution_id", "sequence")),
     "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at")),

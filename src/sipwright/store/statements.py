@@ -17,36 +17,26 @@ LONGEST = 32
 
 
 @cache
-def _sqlite_upsert(table: str, columns: tuple[str, ...], key: tuple[str, ...], count: int) -> str:
-    row = "(" + ",".join("?" * len(columns)) + ")"
-    values = ",".join([row] * count)
-    return f"INSERT INTO {table} ({','.join(columns)}) VALUES {values} {_on_conflict(columns, key)}"
-
-
 def sqlite_upsert(kind: Kind, count: int) -> str:
     """Insert or replace ``count`` rows, given as one flat list of values."""
-    return _sqlite_upsert(kind.table.name, kind.columns, kind.key, count)
+    row = "(" + ",".join("?" * len(kind.columns)) + ")"
+    values = ",".join([row] * count)
+    columns = ",".join(kind.columns)
+    return f"INSERT INTO {kind.table.name} ({columns}) VALUES {values} {_on_conflict(kind)}"
 
 
 @cache
-def _sqlite_delete(table: str, key: tuple[str, ...], count: int) -> str:
-    row = "(" + ",".join("?" * len(key)) + ")"
-    return f"DELETE FROM {table} WHERE ({','.join(key)}) IN (VALUES {','.join([row] * count)})"
-
-
 def sqlite_delete(kind: Kind, count: int) -> str:
     """Delete ``count`` rows by key, given as one flat list of key parts."""
-    return _sqlite_delete(kind.table.name, kind.key, count)
+    row = "(" + ",".join("?" * len(kind.key)) + ")"
+    return f"DELETE FROM {kind.table.name} WHERE ({','.join(kind.key)}) IN (VALUES {','.join([row] * count)})"
 
 
 def postgres_upsert(kind: Kind) -> str:
     """Insert or replace any number of rows, given as one array per column."""
     arrays = ",".join(f"${n}::{kind.postgres_type(name)}[]" for n, name in enumerate(kind.columns, start=1))
     columns = ",".join(kind.columns)
-    return (
-        f"INSERT INTO {kind.table.name} ({columns}) SELECT * FROM unnest({arrays}) "
-        f"{_on_conflict(kind.columns, kind.key)}"
-    )
+    return f"INSERT INTO {kind.table.name} ({columns}) SELECT * FROM unnest({arrays}) {_on_conflict(kind)}"
 
 
 def postgres_delete(kind: Kind) -> str:
@@ -57,6 +47,8 @@ def postgres_delete(kind: Kind) -> str:
     return f"DELETE FROM {kind.table.name} target USING {gone} WHERE {same}"
 
 
-def _on_conflict(columns: tuple[str, ...], key: tuple[str, ...]) -> str:
-    changes = ",".join(f"{name}=excluded.{name}" for name in columns if name not in key)
-    return f"ON CONFLICT ({','.join(key)}) DO UPDATE SET {changes}"
+def _on_conflict(kind: Kind) -> str:
+    changes = ",".join(
+        f"{name}=excluded.{name}" for name in kind.columns if name not in kind.key and name not in kind.fixed
+    )
+    return f"ON CONFLICT ({','.join(kind.key)}) DO UPDATE SET {changes}"
