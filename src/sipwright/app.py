@@ -22,7 +22,7 @@ from sipwright.services.dialplan.outside import MailSettings
 from sipwright.services.registrar import Authenticator, Lifetimes, LocationTable, Registrar, RegistrarSnapshot
 from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings, SwitchSnapshot
 from sipwright.sip.digest import NonceKeeper
-from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot
+from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.store import Change, Registrations, Store, StoreError
 from sipwright.store.collisions import existing
 from sipwright.store.messages import forget_old
@@ -85,7 +85,7 @@ class Node:
         self.switch = Switch(
             self.stack, router, destinations, store.writer, SwitchSettings(public_address=sip.public_address),
             node=settings.node, clock=time.monotonic, wall_clock=time.time, call_later=self.stack.call_later,
-            token=self.stack.random_token, scripts=self.scripts,
+            token=TimedTokens(), scripts=self.scripts,
         )  # fmt: skip
         self.stack.on_stray_response = self.switch.stray_response
         self.scripts.effects.attach(self.switch, self.locations)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -37,7 +37,7 @@ from sipwright.services.dialplan import (
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
 from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Identity, Outcome, ScriptRun, for_caller
 from sipwright.sip import reason_for
-from sipwright.stack import RandomTokens
+from sipwright.stack import TimedTokens
 from sipwright.store.entities import Dialplan
 from sipwright.store.rows import ExecutionRow, JournalRow
 from sipwright.store.runs import read_journals, read_plan
@@ -91,7 +91,7 @@ class Scripts:
             store, HttpClient(networks(settings.http_networks)), EnumLookup(), Mailer(mail or MailSettings())
         )
         self.executions = Executions(
-            self._sandbox, store.writer, clock=time.time, token=_run_ids(), effects=self.effects, node=node,
+            self._sandbox, store.writer, clock=time.time, token=TimedTokens(), effects=self.effects, node=node,
             user_limits=self._user_limits,
         )  # fmt: skip
 
@@ -254,12 +254,6 @@ class CallHost:
             is_forbidden = ending.is_relayed or ending.status in (401, 407)
             call.reject(for_caller(outcome) if is_forbidden else outcome, ending.headers)
         call.settle()
-
-
-def _run_ids() -> Callable[[], str]:
-    """Return what makes the ids of runs: in the order of time, so that new rows stand together in the database."""
-    random = RandomTokens()
-    return lambda: f"{time.time_ns() // 1_000_000:011x}{random()[:9]}"
 
 
 class AfterCall:

@@ -8,7 +8,7 @@ from sipwright.stack.fallback import LARGEST_OVER_UDP
 from sipwright.stack.incoming import Incoming
 from sipwright.stack.pipeline import Pipeline, Step
 from sipwright.stack.returning import ReturningFlow
-from sipwright.stack.tokens import RandomTokens
+from sipwright.stack.tokens import RandomTokens, TimedTokens
 
 __all__ = [
     "LARGEST_OVER_UDP",
@@ -23,6 +23,7 @@ __all__ = [
     "Stack",
     "StackSnapshot",
     "Step",
+    "TimedTokens",
     "answer_challenge",
     "challenge_headers",
     "exchange",
