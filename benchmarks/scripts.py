@@ -1,8 +1,10 @@
 """What a script costs apart from its call: CPU to start, to wait and to resume, storage and workers included.
 
-Runs three scripts at a fixed rate, with the real sandbox and the real database and a call that only says what
+Runs four scripts at a fixed rate, with the real sandbox and the real database and a call that only says what
 became of it. One answers at once, one dials and is over when somebody answers, one goes on when nobody did; the
-differences are what waiting and resuming cost. Prints one JSON object when asked to.
+differences are what waiting and resuming cost. None of these looks at its call, so that all but the first begin
+as an earlier one did; the fourth is the first, but that it looks at what is different each time, and so is computed
+by a worker from its first line. Prints one JSON object when asked to.
 """
 
 from __future__ import annotations
@@ -38,7 +40,12 @@ from sipwright.store.store import Store
 
 DIALLED = 'dial("service@local", ring=20)\nrespond(480, "Nobody Answered")\n'
 NO_LIMITS = UserLimits(runs=10**6, runs_per_minute=10**6, seconds_per_minute=3600.0)
-SCRIPTS = {"refuse": 'respond(486, "Busy Here")\n', "ring": DIALLED, "go on": DIALLED}
+SCRIPTS = {
+    "refuse": 'respond(486, "Busy Here")\n',
+    "ring": DIALLED,
+    "go on": DIALLED,
+    "look": 'if call.id: respond(486, "Busy Here")\n',
+}
 INPUTS = Inputs.of(
     Call("c1", "in", "service", "root", "ring", 1), method="INVITE", uri="sip:service@127.0.0.1:5060",
     user="service", host="127.0.0.1:5060", from_name="caller", from_user="caller",
@@ -125,8 +132,9 @@ class Bench:
         while begun < count:
             due = min(count, int((loop.time() - started) * rate) + 1)
             for number in range(begun, due):
-                host = Host(self, is_answered=kind == "ring")
-                host.execution = self.executions.run(plan, INPUTS, host, call_id=f"{kind}{started}{number}")
+                host, name = Host(self, is_answered=kind == "ring"), f"{kind}{started}{number}"
+                inputs = Inputs(INPUTS.request, INPUTS.call._replace(id=name))
+                host.execution = self.executions.run(plan, inputs, host, call_id=name)
             begun = due
             await asyncio.sleep(0.002)
         await self._done.wait()
@@ -161,12 +169,13 @@ async def measure(rounds: int, count: int, rate: int) -> dict[str, list[float]]:
 
 
 def split(costs: dict[str, list[float]]) -> dict[str, list[float]]:
-    """Return what starting, waiting and resuming cost in each round."""
-    refuse, ring, go_on = (costs[kind] for kind in SCRIPTS)
+    """Return what starting, waiting, resuming and computing the start cost in each round."""
+    refuse, ring, go_on, look = (costs[kind] for kind in SCRIPTS)
     return {
         "script start": refuse,
         "script wait": [b - a for a, b in zip(refuse, ring, strict=True)],
         "script resume": [c - b for b, c in zip(ring, go_on, strict=True)],
+        "script compute": [d - a for a, d in zip(refuse, look, strict=True)],
     }
 
 

@@ -61,14 +61,14 @@ class Writer(Protocol):
 
 
 class Recording:
-    """One call: the Call-IDs of its legs, and how much of it may still be kept."""
+    """One call: the Call-IDs of its legs, and how much of it may still be kept, in all and `until` a second is over."""
 
-    __slots__ = ("call_id", "messages_left", "room", "second", "sip_call_ids")
+    __slots__ = ("call_id", "messages_left", "room", "sip_call_ids", "until")
 
     def __init__(self, call_id: str, most_messages: int) -> None:
         self.call_id = call_id
         self.sip_call_ids: list[bytes] = []
-        self.second = 0
+        self.until = 0.0
         self.room = MOST_BYTES
         self.messages_left = most_messages
 
@@ -191,9 +191,9 @@ class Recorder:
             self._keep(recording, at, direction, flow.key, data)
 
     def _keep(self, recording: Recording, at: float, direction: str, flow: str, data: bytes) -> None:
-        second, size = int(at), len(data)
-        if recording.second != second:
-            recording.second, recording.room = second, MOST_BYTES
+        size = len(data)
+        if at >= recording.until:
+            recording.until, recording.room = at + 1.0, MOST_BYTES
         if recording.messages_left <= 0 or recording.room < size:
             return
         recording.messages_left -= 1

@@ -429,17 +429,15 @@ class Execution:
     def _end(self, state: str, sentence: str) -> None:
         self._disarm()
         self.state = State.OVER
-        self._row = self._row._replace(ended_at=self._executions.clock(), outcome=sentence)
-        self._save(state, None)
+        self._put(state=state, snapshot=None, ended_at=self._executions.clock(), outcome=sentence)
         self._executions.forget(self)
 
     def _save(self, state: str, snapshot: bytes | None, on_commit: Callable[[], None] | None = None) -> None:
-        self._row = self._row._replace(state=state, snapshot=snapshot)
-        self._put(on_commit)
+        self._put(on_commit, state=state, snapshot=snapshot)
 
-    def _put(self, on_commit: Callable[[], None] | None = None) -> None:
+    def _put(self, on_commit: Callable[[], None] | None = None, **changes: Any) -> None:
         """Write the row, with the journal as it is now."""
-        row = self._row = self._row._replace(journal=self._journal.text())
+        row = self._row = self._row._replace(journal=self._journal.text(), **changes)
         self._is_kept = True
         self._executions.writer.put("execution", row.id, row, on_commit)
 

@@ -154,11 +154,12 @@ class ScriptApi:
             groups = _expanded(target)
         else:
             groups = expand(_groups(target), self.variables)
-        said = LegSpec("", None, limit, mangle, from_name, from_user, from_host, transfer, redirect)
+            _check_senders(groups)
+        said = (limit, mangle, from_name, from_user, from_host, transfer, redirect)
         if said != _NOTHING_SAID:
-            options = _options(said)
+            options = _options(LegSpec("", None, *said))
             groups = tuple(tuple(_with_defaults(leg, options) for leg in group) for group in groups)
-        _check_senders(groups)
+            _check_senders(groups)
         self._spend_dials(sum(map(len, groups)))
         patience = self._remaining()
         ring_time = min(check.seconds("ring", ring, MAX_RING) or MAX_RING, patience)
@@ -296,13 +297,15 @@ class ScriptApi:
 
 
 _parse = lru_cache(maxsize=2048)(parse_dial_string)
-_NOTHING_SAID = LegSpec("")
+_NOTHING_SAID = (None,) * 7
 
 
 @lru_cache(maxsize=2048)
 def _expanded(text: str) -> Groups:
     """Read a dial string without variables."""
-    return expand(parse_dial_string(check.text("target", text)), {})
+    groups = expand(parse_dial_string(check.text("target", text)), {})
+    _check_senders(groups)
+    return groups
 
 
 @lru_cache(maxsize=256)

@@ -65,7 +65,12 @@ def feed(code: str, inputs: dict[str, Any]) -> bytes:
     """Run a script with some names."""
     nodes: list[bytes] = []
     names = [_field(2, _text(1, name) + _number(2, _write(value, nodes))) for name, value in inputs.items()]
-    return _request(3, _text(1, code) + b"".join(names) + _field(3, _arena(nodes)) + b"\x2a\x01/")
+    return _request(3, _code(code) + b"".join(names) + _field(3, _arena(nodes)) + b"\x2a\x01/")
+
+
+@lru_cache(maxsize=1024)
+def _code(code: str) -> bytes:
+    return _text(1, code)
 
 
 def resume(call_id: int, value: Any) -> bytes:
