@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from sipwright.config import DialplanSettings
-from sipwright.scripting import Scripts
+from sipwright.scripting import Scripts, user_limits_of
 from sipwright.services.dialplan import UserLimits
 from sipwright.services.switch import Identity
 from sipwright.store.entities import Dialplan, User
@@ -24,7 +24,8 @@ def scripts_with(*plans, users=()):
         }.get,
     )  # fmt: skip
     scripts = object.__new__(Scripts)
-    scripts._store, scripts._settings = SimpleNamespace(directory=directory), DialplanSettings()
+    scripts._store = SimpleNamespace(directory=directory)
+    scripts._usual_limits = user_limits_of(DialplanSettings())
     return scripts
 
 

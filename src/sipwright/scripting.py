@@ -82,7 +82,7 @@ class Scripts:
         mail: MailSettings | None = None,
     ) -> None:
         self._store = store
-        self._settings = settings
+        self._usual_limits = user_limits_of(settings)
         self._sandbox = Sandbox(
             limits_of(settings), workers=settings.workers, recycle=settings.recycle,
             owner_seconds=lambda owner: self._user_limits(cast("int", owner)).seconds_per_minute,
@@ -97,16 +97,16 @@ class Scripts:
 
     def _user_limits(self, user_id: int) -> UserLimits:
         """Return what all runs of a user may use: their own limits, else those of the settings."""
-        user, settings = self._store.directory.users.get(user_id), self._settings
+        user, usual = self._store.directory.users.get(user_id), self._usual_limits
+        if user is None:
+            return usual
         runs, per_minute, seconds = (
-            (None, None, None)
-            if user is None
-            else (user.script_runs, user.script_runs_per_minute, user.script_seconds_per_minute)
-        )
+            user.script_runs, user.script_runs_per_minute, user.script_seconds_per_minute,
+        )  # fmt: skip
+        if not (runs or per_minute or seconds):
+            return usual
         return UserLimits(
-            runs or settings.user_runs,
-            per_minute or settings.user_runs_per_minute,
-            seconds or settings.user_seconds_per_minute,
+            runs or usual.runs, per_minute or usual.runs_per_minute, seconds or usual.seconds_per_minute
         )
 
     async def open(self) -> None:
@@ -321,6 +321,11 @@ def limits_of(settings: DialplanSettings) -> Limits:
         messages=settings.messages,
         callbacks=settings.callbacks,
     )
+
+
+def user_limits_of(settings: DialplanSettings) -> UserLimits:
+    """Return what all runs of a user may use together, unless the user has limits of their own."""
+    return UserLimits(settings.user_runs, settings.user_runs_per_minute, settings.user_seconds_per_minute)
 
 
 def read_leg(text: str) -> DialLeg:

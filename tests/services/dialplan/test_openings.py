@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from sipwright.services.dialplan.openings import LONGEST, MOST, MOST_CALLS, Opening, Openings
+from sipwright.services.dialplan.script import script
 from sipwright.services.dialplan.wire import Called, Ended
+
+OUT = script("out", "x = 1")
 
 
 def called(*args):
@@ -13,21 +16,21 @@ def called(*args):
 def test_the_oldest_is_forgotten_first():
     openings, opening = Openings(), Opening([Ended()], [], None)
     for number in range(MOST + 1):
-        openings.keep("out", b"%d" % number, opening)
+        openings.keep(OUT, b"%d" % number, opening)
 
-    assert openings.get("out", b"0") is None
-    assert openings.get("out", b"1") is openings.get("out", b"%d" % MOST) is opening
-    assert openings.get("in", b"1") is None
+    assert openings.get(OUT, b"0") is None
+    assert openings.get(OUT, b"1") is openings.get(OUT, b"%d" % MOST) is opening
+    assert openings.get(script("in", "x = 1"), b"1") is None
 
 
 def test_what_is_long_or_can_be_changed_is_not_kept():
     openings = Openings()
-    openings.keep("out", b"a", Opening([called()], [], b"x" * (LONGEST + 1)))
-    openings.keep("out", b"b", Opening([called()] * MOST_CALLS + [Ended()], [None] * MOST_CALLS, None))
-    openings.keep("out", b"c", Opening([called(["a"]), Ended()], [None], None))
-    openings.keep("out", b"d", Opening([called("a"), Ended()], [None], None))
+    openings.keep(OUT, b"a", Opening([called()], [], b"x" * (LONGEST + 1)))
+    openings.keep(OUT, b"b", Opening([called()] * MOST_CALLS + [Ended()], [None] * MOST_CALLS, None))
+    openings.keep(OUT, b"c", Opening([called(["a"]), Ended()], [None], None))
+    openings.keep(OUT, b"d", Opening([called("a"), Ended()], [None], None))
 
-    assert [openings.get("out", given) is not None for given in (b"a", b"b", b"c", b"d")] == [
+    assert [openings.get(OUT, given) is not None for given in (b"a", b"b", b"c", b"d")] == [
         False,
         False,
         False,

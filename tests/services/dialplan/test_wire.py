@@ -4,7 +4,16 @@ from collections import namedtuple
 
 import pytest
 
-from sipwright.services.dialplan.wire import Called, Ended, Unusual, feed, read_dump, read_event, resume
+from sipwright.services.dialplan.wire import (
+    Called,
+    Ended,
+    Unusual,
+    feed,
+    names,
+    read_dump,
+    read_event,
+    resume,
+)
 
 Given = namedtuple(
     "LegSpec",
@@ -70,8 +79,8 @@ def test_a_value_is_written_as_the_library_writes_it():
 
 
 def test_a_script_is_sent_with_its_names():
-    assert feed("x=1", {}) == b"\x0c\x00\x00\x00\x1a\n\n\x03x=1\x1a\x00*\x01/"
-    assert feed("a", {"b": 1, "c": True})[4:] == (
+    assert feed("x=1", names({})) == b"\x0c\x00\x00\x00\x1a\n\n\x03x=1\x1a\x00*\x01/"
+    assert feed("a", names({"b": 1, "c": True}))[4:] == (
         b"\x1a\x1e\n\x01a\x12\x03\n\x01b\x12\x05\n\x01c\x10\x01\x1a\n\x08\x02\x12\x02(\x02\x12\x02 \x01*\x01/"
     )
 

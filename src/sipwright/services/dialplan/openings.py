@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .script import Script
 from .wire import Called, Ended
 
 __all__ = ["Memory", "Opening", "Openings", "Otherwise"]
@@ -34,16 +35,16 @@ class Opening(NamedTuple):
 
 
 class Openings:
-    """Those that are known, by the name of the script and all that it was given; the oldest is forgotten first."""
+    """Those that are known, by the script and all that it was given; the oldest is forgotten first."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, bytes], Opening] = {}
+        self._known: dict[tuple[Script, bytes], Opening] = {}
 
-    def get(self, name: str, given: bytes) -> Opening | None:
+    def get(self, script: Script, given: bytes) -> Opening | None:
         """Return how a script began when it was given that."""
-        return self._known.get((name, given))
+        return self._known.get((script, given))
 
-    def keep(self, name: str, given: bytes, opening: Opening) -> None:
+    def keep(self, script: Script, given: bytes, opening: Opening) -> None:
         """Keep how a script began, if it did so shortly, and called with nothing that can be changed."""
         events, _, dump = opening
         if (
@@ -54,7 +55,7 @@ class Openings:
             return
         if len(self._known) >= MOST:
             del self._known[next(iter(self._known))]
-        self._known[name, given] = opening
+        self._known[script, given] = opening
 
 
 class Otherwise(Exception):

@@ -55,6 +55,7 @@ class PlainStretch(Stretch):
         self._teller: Worker | Memory = worker
         self._openings = openings
         self._given = b""
+        self._is_new = False
         self._events: list[Event] = []
         self._values: list[Any] = []
         self._done = done
@@ -80,24 +81,24 @@ class PlainStretch(Stretch):
             self._go_on(dump)
         elif script.has_prelude:
             worker.begin(script.name, self._given_up)
-            worker.feed(wire.feed(PRELUDE, script.globals(inputs)), self._has_prelude)
+            worker.feed(wire.feed(PRELUDE, wire.names(script.globals(inputs))), self._has_prelude)
         else:
-            self._given = wire.feed(script.source, script.globals(inputs))
-            opening = self._openings.get(script.name, self._given)
+            self._given = wire.names(script.globals(inputs))
+            opening = self._openings.get(script, self._given)
             if opening is None or not self._does_the_same(opening):
+                self._is_new = True
                 worker.begin(script.name, self._given_up, dumps=script.waits_at_once)
-                worker.feed(self._given, self._heard)
+                worker.feed(wire.feed(script.source, self._given), self._heard)
 
     def _does_the_same(self, opening: Opening) -> bool:
         """Do as an earlier run did; when something has another value than it had, claim that nothing was done."""
-        given, self._given = self._given, b""
         self._teller = Memory(opening)
         try:
             for event in opening.events:
                 self._heard(event)
         except Otherwise:
             self._prepare()
-            self._given, self._teller, self._line, self._notes = given, self._plain_worker, None, []
+            self._teller, self._line, self._notes = self._plain_worker, None, []
             return False
         return True
 
@@ -123,7 +124,7 @@ class PlainStretch(Stretch):
     def _has_prelude(self, event: Event) -> None:
         if not isinstance(event, Ended):
             raise Unusual("a call where none was expected")
-        self._plain_worker.feed(wire.feed(self._script.source, {}), self._heard)
+        self._plain_worker.feed(wire.feed(self._script.source, wire.names({})), self._heard)
 
     def _loaded(self, event: Event) -> None:
         if isinstance(event, Ended):
@@ -132,7 +133,7 @@ class PlainStretch(Stretch):
 
     def _heard(self, event: Event) -> None:
         begun = time.perf_counter()
-        if self._given:
+        if self._is_new:
             self._events.append(event)
         try:
             if isinstance(event, Ended):
@@ -177,7 +178,7 @@ class PlainStretch(Stretch):
                 value = reply.value
             case _:
                 value = reply
-        if self._given:
+        if self._is_new:
             self._values.append(value)
         self._teller.resume(called.call_id, value, self._heard)
         return None
@@ -195,6 +196,6 @@ class PlainStretch(Stretch):
         return self._put_away(order, dump, call_id)
 
     def _remember(self, dump: bytes | None) -> None:
-        if self._given:
+        if self._is_new:
             opening = Opening(self._events, self._values, dump)
-            self._openings.keep(self._script.name, self._given, opening)
+            self._openings.keep(self._script, self._given, opening)

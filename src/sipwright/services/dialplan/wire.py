@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from .values import LegSpec
 
-__all__ = ["Called", "Ended", "Unusual", "configure", "dump", "feed", "load", "read_dump", "read_event", "reset",
-           "resume"]  # fmt: skip
+__all__ = ["Called", "Ended", "Unusual", "configure", "dump", "feed", "load", "names", "read_dump", "read_event",
+           "reset", "resume"]  # fmt: skip
 
 _PROTOCOL = 6
 _LENGTH = Struct("<I")
@@ -61,11 +61,16 @@ def configure(
     )  # fmt: skip
 
 
-def feed(code: str, inputs: dict[str, Any]) -> bytes:
-    """Run a script with some names."""
+def names(inputs: dict[str, Any]) -> bytes:
+    """Write the names that a script is given."""
     nodes: list[bytes] = []
-    names = [_field(2, _text(1, name) + _number(2, _write(value, nodes))) for name, value in inputs.items()]
-    return _request(3, _code(code) + b"".join(names) + _field(3, _arena(nodes)) + b"\x2a\x01/")
+    found = [_field(2, _text(1, name) + _number(2, _write(value, nodes))) for name, value in inputs.items()]
+    return b"".join(found) + _field(3, _arena(nodes))
+
+
+def feed(code: str, given: bytes) -> bytes:
+    """Run a script with some `names`."""
+    return _request(3, _code(code) + given + b"\x2a\x01/")
 
 
 @lru_cache(maxsize=1024)
