@@ -348,7 +348,7 @@ def _read_leg(text: str) -> DialLeg:
         text=str(target), user=user, host=host, port=port, params=params, uri=uri,
         delay=options.delay or 0.0, limit=options.limit, mangle=options.mangle is not False,
         from_name=options.from_name, from_user=options.from_user, from_host=options.from_host,
-        transfer=options.transfer or "pass", redirect=options.redirect or "follow",
+        transfer=options.transfer or "", redirect=options.redirect or "follow",
         headers=options.headers,
     )  # fmt: skip
 

@@ -162,7 +162,7 @@ def test_a_cancelled_change_is_cancelled_on_the_other_leg(bench, alice, bob, tal
     assert alice.statuses()[-1] == 487
 
 
-@pytest.mark.parametrize("method", ["INFO", "UPDATE", "MESSAGE", "NOTIFY", "OPTIONS", "REFER"])
+@pytest.mark.parametrize("method", ["INFO", "UPDATE", "MESSAGE", "NOTIFY", "OPTIONS"])
 def test_other_requests_cross_in_both_directions(bench, alice, bob, talking, method):
     ok, first = talking
     alice.send(alice.in_dialog(method, ok, headers=(("X-Test", "over"),)))
@@ -173,6 +173,36 @@ def test_other_requests_cross_in_both_directions(bench, alice, bob, talking, met
 
     assert crossed.headers.get("X-Test") == "over"
     assert (alice.statuses(method), bob.statuses(method)) == ([202], [200])
+
+
+TO_CAROL = (("Refer-To", "<sip:carol@elsewhere.net>"),)
+
+
+def test_nobody_outside_may_have_a_phone_dial(bench, alice, bob, talking):
+    """A phone that takes a REFER dials as its owner: a caller could have it ring numbers that cost."""
+    ok, _ = talking
+    alice.send(alice.in_dialog("REFER", ok, headers=TO_CAROL))
+
+    assert alice.statuses("REFER") == [603]
+    assert "REFER" not in bob.methods()
+
+
+def test_a_phone_may_ask_the_other_end_to_dial(bench, alice, bob, talking):
+    _, first = talking
+    bob.send(bob.in_dialog("REFER", first, headers=TO_CAROL, cseq=70))
+    alice.answer(alice.last("REFER"), 202)
+
+    assert bob.statuses("REFER") == [202]
+
+
+def test_whoever_the_leg_says_may_ask_a_phone(bench, alice, bob, talking):
+    ok, _ = talking
+    (call,) = bench.switch.calls.values()
+    call.peer.destination.transfer = "pass"
+    alice.send(alice.in_dialog("REFER", ok, headers=TO_CAROL))
+    bob.answer(bob.last("REFER"), 202)
+
+    assert alice.statuses("REFER") == [202]
 
 
 def test_an_unknown_method_is_answered_405_with_allow(bench, alice, bob, talking):

@@ -125,6 +125,25 @@ def test_whom_an_in_dialplan_rings_is_no_phone_of_that_account(bench, alice, bob
     assert plans.asked == [None]
 
 
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_nobody_outside_may_have_a_phone_dial_through_an_in_dialplan(bench, alice, bob, is_inside):
+    """A caller is let through by desk's dialplan to bob's phone: her REFER is hers, in whichever call it is heard."""
+    bench.accounts.accounts["bob"].in_plan = 2
+    bench.account("desk", in_plan=1)
+    Plans(bench, {1: ("bob@example.org", ()), 2: ("bob@example.org", ())})
+    alice.invite("sip:desk@example.org")
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    outer = next(call for call in bench.switch.calls.values() if not call.loops)
+    outer.caller.is_phone = is_inside
+    refer(alice, ok, "sip:900@example.org")
+
+    assert ("REFER" in bob.methods()) is is_inside
+    assert alice.statuses("REFER") == ([] if is_inside else [603])
+
+
 def test_a_phone_that_an_in_dialplan_rings_is_still_one_of_its_account(bench, alice, bob):
     bench.accounts.accounts["bob"].in_plan = 2
     bench.account("desk", in_plan=1)

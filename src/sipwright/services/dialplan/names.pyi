@@ -129,7 +129,9 @@ def dial(
 ) -> DialResult:
     """Ring phones. When somebody answers, the dialplan is over; it goes on only when nobody did.
 
-    ``transfer`` is "pass" (the usual), "refuse" or "place", ``redirect`` "follow" (the usual), "return" or "rerun".
+    ``transfer`` is "pass", "refuse" or "place"; without it a transfer that a phone of yours asks for is passed on, and
+    one that somebody outside asks of a phone of yours is refused. ``redirect`` is "follow" (the usual), "return" or
+    "rerun".
     """
 
 def leg(

@@ -17,7 +17,7 @@ from sipwright.stack import Incoming
 
 from .crossing_headers import crossing_headers
 from .leg import Leg, LegState
-from .referral import take_refer
+from .referral import is_outsider, take_refer
 from .replaces import translated
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _cross(call: Call, leg: Leg, incoming: Incoming) -> None:
         return
     if incoming.request.method == "REFER" and call.peer is not None:
         transfers = call.peer.destination.transfer
-        if transfers == "refuse":
+        if transfers == "refuse" or (not transfers and is_outsider(leg, other)):
             incoming.respond(603, "Transfers Are Not Allowed")
             return
         if transfers == "place":

@@ -58,7 +58,7 @@ class DialLeg:
     from_name: str | None = None
     from_user: str | None = None
     from_host: str | None = None
-    transfer: str = "pass"
+    transfer: str = ""
     redirect: str = "follow"
     headers: tuple[tuple[str, str], ...] = ()
 

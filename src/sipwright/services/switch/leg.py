@@ -52,8 +52,9 @@ class Destination:
     """What a leg is to reach, and how the caller is to look to whoever is reached.
 
     `flow` is the socket that a registered phone is behind; without it `uri` is resolved. Times are seconds.
-    `transfer` is whether a REFER crosses ("pass"), is refused ("refuse") or carried out by the switch ("place"), and
-    `redirect` who follows a 3xx: the switch ("follow") or the script, which then finds its Contact in `redirect_to`.
+    `transfer` is whether a REFER crosses ("pass"), is refused ("refuse") or carried out by the switch ("place"); when
+    nothing is said (""), it crosses unless somebody outside asks it of a phone of ours.
+    `redirect` is who follows a 3xx: the switch ("follow") or the script, which then finds its Contact in `redirect_to`.
     """
 
     target: str
@@ -71,7 +72,7 @@ class Destination:
     from_host: str | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
     redirects: int = 0
-    transfer: str = "pass"
+    transfer: str = ""
     redirect: str = "follow"
     redirect_to: str = ""
     instance: str | None = None

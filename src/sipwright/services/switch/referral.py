@@ -1,4 +1,4 @@
-"""Taking a REFER in a call whose transfers the switch places: is it a good one, and whom does it name? (RFC 3515)"""
+"""Taking a REFER: may it be handed on, and if the switch places it, is it a good one, and for whom? (RFC 3515)"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri, make_response
 from sipwright.stack import Incoming
 
+from .destinations import MOST_LOOPS
 from .leg import Leg, LegState
 from .referred import begin, dial_target
 from .replaces import Replaces, is_same_party
@@ -16,7 +17,26 @@ from .transfer import Transfer
 if TYPE_CHECKING:
     from .call import Call
 
-__all__ = ["take_refer"]
+__all__ = ["is_outsider", "take_refer"]
+
+
+def is_outsider(sender: Leg, receiver: Leg) -> bool:
+    """Claim that somebody outside asks a phone of ours to dial, which it would do with its owner's rights."""
+    return _is_inside(receiver) and not _is_inside(sender)
+
+
+def _is_inside(leg: Leg) -> bool:
+    """Claim that a leg is a phone of ours, or leads to one through other calls here."""
+    switch = leg.call.switch
+    for _ in range(MOST_LOOPS + 1):
+        if leg.is_phone or leg.flow is None or leg.dialog is None or not switch.is_loop(leg.flow):
+            break
+        twin = switch.leg(leg.dialog.remote_tag or "")
+        far = None if twin is None else twin.call.other(twin)
+        if far is None:
+            break
+        leg = far
+    return leg.is_phone
 
 
 def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming) -> None:

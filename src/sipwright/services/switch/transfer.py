@@ -258,7 +258,7 @@ class Transfer:
         moved = move(target, call)
         if self._asked is not None:
             self._asked.leg = moved
-        if moved.destination.transfer == "pass":
+        if moved.destination.transfer != "refuse":
             moved.destination.transfer = "place"  # what was agreed for this call goes on being so
         moved.acknowledge(answer, response.headers.get("content-type"))
         call.transferred(self.remaining, moved)
