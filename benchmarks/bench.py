@@ -31,7 +31,7 @@ from workloads import Cost, call, calls_held, register, service
 
 SIPWRIGHT_PORT, KAMAILIO_PORT = FIRST_PORT, FIRST_PORT + 2
 HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
-SLOWLY, SCRIPTED = "call, slowly", "scripted call"
+SLOWLY, SCRIPTED, CHOOSING = "call, slowly", "scripted call", "by its caller"
 
 
 @dataclass
@@ -138,6 +138,7 @@ def play(server: Server, number: int, options: argparse.Namespace, results: Resu
             count, rate = options.scripted_calls, options.scripted_rate
             results.add(SLOWLY, server, call(server, count, rate))
             results.add(SCRIPTED, server, call(server, count, rate, "scripted"))
+            results.add(CHOOSING, server, call(server, count, rate, "choosing"))
 
 
 def parts_of_a_script(options: argparse.Namespace) -> dict[str, list[float]]:

@@ -18,11 +18,20 @@ HOST = "127.0.0.1"
 FIRST_PORT = int(os.environ.get("BENCH_PORT", "5140"))
 """Twenty ports from here on are used."""
 
-SCRIPT = """\
+RING = """\
 dial("service@local", ring=180)
 respond(480, "Nobody Answered")
 """
-"""What the scripted calls run."""
+"""What the scripted calls run: they all begin in the same way, which is computed once."""
+
+CHOOSE = (
+    """\
+if req.from_user == "anonymous":
+    respond(433, "Anonymity Disallowed")
+"""
+    + RING
+)
+"""Another one, which looks at its caller, and each call comes from somebody else: it is computed for each of them."""
 
 
 class Server:
@@ -108,14 +117,18 @@ class Sipwright(Server):
     name = "sipwright"
 
     def start(self, users: int) -> None:
-        """Start it with accounts u0, u1, ..., `service`, and `scripted`, whose dialplan rings the service."""
+        """Start it with accounts u0, u1, ..., `service`, and `scripted` and `choosing`, which have dialplans."""
         names = [*(f"u{number}" for number in range(users)), "service"]
         accounts = self.folder / "accounts.csv"
-        accounts.write_text("".join(f"{name},secret\n" for name in names) + "scripted,secret,,,ring\n")
-        script = self.folder / "ring.py"
-        script.write_text(SCRIPT)
+        accounts.write_text(
+            "".join(f"{name},secret\n" for name in names)
+            + "scripted,secret,,,ring\nchoosing,secret,,,choose\n"
+        )
         self._run("init", "--admin", "root", "--password", "very secret")
-        self._run("dialplan", "set", "ring", str(script))
+        for name, source in (("ring", RING), ("choose", CHOOSE)):
+            script = self.folder / f"{name}.py"
+            script.write_text(source)
+            self._run("dialplan", "set", name, str(script))
         self._run("account", "import", str(accounts))
         listen = json.dumps([f"{HOST}:{self.port}"])
         self.launch(
