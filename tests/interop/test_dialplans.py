@@ -134,7 +134,7 @@ def test_all_legs_of_a_group_ring_at_once(switch):
     """`&`: one is busy, the other answers."""
     bob, carol = switch.new_account(), switch.new_account()
     busy = switch.answering("refuse", bob, status=486, reason="Busy Here")
-    answering = switch.answering("answer", carol)
+    answering = switch.answering("answer", carol, rings=500)
 
     trace, cdrs = call(switch, "call", "both", f"{bob}.{carol}", legs=3)
 

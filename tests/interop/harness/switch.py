@@ -224,7 +224,9 @@ class RunningSwitch:
         port = port or free_port(host)
         if account is not None:
             self.sipp("register", host=host, port=port, caller=account)
-        callee = Sipp(["-m", str(calls)], scenario, {"address": host, **words}, host, port, protocol)
+        callee = Sipp(
+            ["-m", str(calls)], scenario, {"address": host, "rings": 0, **words}, host, port, protocol
+        )
         return self._keep(callee).wait_until_ready()
 
     def _keep(self, peer: Sipp) -> Sipp:
