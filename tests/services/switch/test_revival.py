@@ -147,6 +147,18 @@ def test_a_refusal_that_was_stored_but_not_told_reaches_the_caller(bench, alice,
     assert bench.is_empty()
 
 
+def test_a_refusal_after_one_restart_survives_the_next(bench, alice, bob):
+    """It was forgotten as soon as it was sent once: a caller who did not hear that waited for ever."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    bench.restart()
+    alice.clear()
+    _stored_but_not_told(bench, lambda: bob.answer(invite, 486))
+
+    assert alice.statuses() == [486]
+
+
 def test_a_refusal_is_acknowledged_only_when_it_is_stored(bench, alice, bob):
     """The phone repeats it to the next process if this one ends before."""
     alice.invite()

@@ -68,7 +68,6 @@ class Call(Durable):
 
     __slots__ = (
         "_are_records_due",
-        "_has_row",
         "answered_at",
         "caller",
         "claimed_by",
@@ -77,6 +76,7 @@ class Call(Durable):
         "early_leg",
         "execution_id",
         "from_text",
+        "has_row",
         "hunt",
         "identity",
         "legs",
@@ -118,7 +118,7 @@ class Call(Durable):
         self.to_text = ""
         self.dialled_user = ""
         self._are_records_due = False
-        self._has_row = False
+        self.has_row = False
 
     def more(self) -> list[Any]:
         """Return what the document has of a special kind of call, or of one that was or is to be transferred."""
@@ -147,8 +147,8 @@ class Call(Durable):
                 put("cdr", (self.id, leg.index), cdr_row(self, leg))
         put("call", self.id, None if self._is_gone else call_row(self), on_commit)
         self._are_records_due = False
-        if not self._has_row:
-            self._has_row = True
+        if not self.has_row:
+            self.has_row = True
             self.when_stored(self._promise)
 
     def _promise(self) -> None:
@@ -207,7 +207,7 @@ class Call(Durable):
     def _refuse(self, response: Response) -> None:
         """Give the caller the final response; it stays stored for a caller who has heard of the call, till the ACK."""
         caller = self.caller
-        if self._has_row and caller.invite is not None:
+        if self.has_row and caller.invite is not None:
             caller.state = LegState.REFUSED
             caller.tell(caller.invite, response, self.switch.wall_clock())
         self.when_stored(partial(self.caller.respond, response))

@@ -66,7 +66,7 @@ def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
     peer, early_leg, hunt, execution_id, *more = rest
     call = _kind(more)(switch, call_id, Identity(*identity), facts[0])
     _, answered_at, from_text, to_text, dialled_user, max_forwards, call.loops, limit = facts
-    call.state = CallState(state)
+    call.state, call.has_row = CallState(state), True
     call.answered_at, call.from_text, call.to_text = answered_at, from_text, to_text
     call.dialled_user, call.max_forwards, call.limit = dialled_user, max_forwards, limit
     call.caller = _read_caller(call, caller)
