@@ -48,18 +48,13 @@ def test_the_way_is_printed_line_by_line(command, file):
     assert lines[-1].startswith("The caller hears 200 OK after 8 s: answered by bob@local.  [")
 
 
+def add_provider(command, name):
+    settings = ("--server", "sip.blueface.example", "--username", "me", "--password", "x")
+    command.ok("provider", "add", name, *settings)
+
+
 def test_json_has_the_effects(command, file):
-    command.ok(
-        "provider",
-        "add",
-        "blueface",
-        "--server",
-        "sip.blueface.example",
-        "--username",
-        "me",
-        "--password",
-        "x",
-    )
+    add_provider(command, "blueface")
     tried = command.json("dialplan", "try", str(file), "--answer", "bob: 200", "--gives-up", "60")
 
     assert (tried["status"], tried["answered_by"], tried["path"]) == (200, "bob", ["blueface 408", "bob 200"])
@@ -146,17 +141,7 @@ def test_a_provider_that_there_is_not_is_told_from_one_that_does_not_answer(comm
     assert (tried["no_provider"], tried["unknown"]) == (["blueface"], ["bob@local"])
     assert tried["legs"][0]["reason"] == 'No Provider Or Host "blueface"'
     assert missing not in command.ok(*trying, "--answer", "300@blueface: busy")
-    command.ok(
-        "provider",
-        "add",
-        "BlueFace",
-        "--server",
-        "sip.blueface.example",
-        "--username",
-        "me",
-        "--password",
-        "x",
-    )
+    add_provider(command, "BlueFace")
     assert missing not in command.ok(*trying)
     file.write_text('dial("300@sip.blueface.example")\ndial("300@example.org & bluface")\n')
     assert command.json(*trying)["no_provider"] == ["bluface"]

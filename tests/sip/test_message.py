@@ -178,7 +178,7 @@ def test_the_top_via_can_be_replaced():
     request = invite()
     request.vias, request.cseq  # noqa: B018
     stamped = request.top_via.with_source("10.0.0.9", 5062)
-    request.replace_top_via(stamped)
+    request.headers.replace_top_via(stamped)
 
     top = "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;rport=5062;received=10.0.0.9"
     assert bytes(request) == wire(f"{top}, SIP/2.0/TCP h2;branch=z9hG4bK2", *HEAD[1:])
@@ -189,7 +189,7 @@ def test_the_top_via_can_be_replaced():
 
 def test_a_replaced_via_that_stood_alone():
     request = invite("Via: SIP/2.0/UDP h;branch=1", *HEAD[2:])
-    request.replace_top_via(Via("TCP", "other"))
+    request.headers.replace_top_via(Via("TCP", "other"))
 
     assert request.headers.get_all("Via") == ["SIP/2.0/TCP other"]
     assert request.vias == [request.top_via]

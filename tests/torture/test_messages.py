@@ -11,7 +11,7 @@ FILES = sorted(Path(__file__).parent.glob("*.txt"))
 _REPEAT = re.compile(rb"<repeat (\d+)>(.*?)</repeat>")
 _HEX = re.compile(rb"<hex>([0-9A-F]+)</hex>")
 
-READ_BY_SOMEBODY = [name for name in vars(Message) if not name.startswith("_") and name != "replace_top_via"]
+READ_BY_SOMEBODY = [name for name in vars(Message) if not name.startswith("_")]
 
 
 def load(path):

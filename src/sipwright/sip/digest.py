@@ -7,8 +7,6 @@ Server: `challenge` with a nonce of a `NonceKeeper`, then `verify` the answer, a
 The header values themselves are parsed in `headers/auth.py`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -94,7 +92,7 @@ class NonceKeeper:
     _LENGTH = 40
 
     def __init__(self, secret: bytes, lifetime: float = 300.0, capacity: int = 100_000) -> None:
-        self._inner, self._outer = _hmac_halves(secret)
+        self._hmac = hmac.new(secret, digestmod="sha256")  # begun once: copied for each nonce
         self._lifetime = int(lifetime * 1e6)
         self._generation_size = max(1, capacity // 2)
         self._last_issued = 0
@@ -144,10 +142,9 @@ class NonceKeeper:
         return Verdict.OK
 
     def _sign(self, stamp: str) -> str:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(stamp.encode())
-        outer.update(inner.digest())
-        return outer.hexdigest()[: self._LENGTH - self._STAMP]
+        signature = self._hmac.copy()
+        signature.update(stamp.encode())
+        return signature.hexdigest()[: self._LENGTH - self._STAMP]
 
     def _remember(self, issued: int, use: int, now: int) -> None:
         is_full = len(self._young) >= self._generation_size and issued not in self._young
@@ -158,12 +155,6 @@ class NonceKeeper:
         self._young[issued] = use
         if issued > self._young_newest:
             self._young_newest = issued
-
-
-def _hmac_halves(secret: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
-    """Begin the inner and the outer hash of an HMAC-SHA-256, which are the same for every message (RFC 2104 §4)."""
-    block = (secret if len(secret) <= 64 else hashlib.sha256(secret).digest()).ljust(64, b"\0")
-    return hashlib.sha256(bytes(b ^ 0x36 for b in block)), hashlib.sha256(bytes(b ^ 0x5C for b in block))
 
 
 def challenge(

@@ -165,10 +165,6 @@ class Message:
         """Expires, cut to 32 bits; None when absent or malformed, so that the default holds (§10.2.1.1)."""
         return parse_seconds(self.headers.get("Expires"))
 
-    def replace_top_via(self, via: Via) -> None:
-        """Put another Via in the place of the first, such as one that was stamped with its source."""
-        self.headers.replace_top_via(via)
-
     def _only(self, key: str, name: str) -> str:
         line = self.headers.first_line(key)
         value = "" if line is None else value_of(line)

@@ -108,52 +108,44 @@ def test_a_from_that_makes_no_sense_does_no_harm(user, host, sender):
     assert from_header(caller, destination) == f"<{sender}>"
 
 
+def call_through(bench, alice, rung, target):
+    """Let alice call desk, whose dialplan leads to bob, whose dialplan rings `target`; returns what was asked, the
+    INVITE that was heard there, and the call that alice is in.
+    """
+    bench.accounts.accounts["bob"].in_plan = 2
+    bench.account("desk", in_plan=1)
+    plans = Plans(bench, {1: ("bob@example.org", ()), 2: (target, ())})
+    alice.invite("sip:desk@example.org")
+    invite = rung.last("INVITE")
+    rung.answer(invite, 200, body=SDP.format(rung.host))
+    alice.ack(alice.last(200))
+    return plans.asked, invite, next(call for call in bench.switch.calls.values() if not call.loops)
+
+
 def test_whom_an_in_dialplan_rings_is_no_phone_of_that_account(bench, alice, bob):
     """Alice calls bob, whose dialplan sends her to somebody outside: his REFER is not one of bob's phone."""
     outsider = bench.phone("outsider", "66.0.0.6")
-    bench.accounts.accounts["bob"].in_plan = 2
-    bench.account("desk", in_plan=1)
-    plans = Plans(bench, {1: ("bob@example.org", ()), 2: ("x@66.0.0.6", ())})
-    alice.invite("sip:desk@example.org")
-    invite = outsider.last("INVITE")
-    outsider.answer(invite, 200, body=SDP.format("66.0.0.6"))
-    alice.ack(alice.last(200))
-    outer = next(call for call in bench.switch.calls.values() if not call.loops)
+    asked, invite, outer = call_through(bench, alice, outsider, "x@66.0.0.6")
     outer.peer.destination.transfer = "place"
     refer(outsider, invite, "sip:900@example.org")
 
-    assert plans.asked == [None]
+    assert asked == [None]
 
 
 @pytest.mark.parametrize("is_inside", [False, True])
 def test_nobody_outside_may_have_a_phone_dial_through_an_in_dialplan(bench, alice, bob, is_inside):
     """A caller is let through by desk's dialplan to bob's phone: her REFER is hers, in whichever call it is heard."""
-    bench.accounts.accounts["bob"].in_plan = 2
-    bench.account("desk", in_plan=1)
-    Plans(bench, {1: ("bob@example.org", ()), 2: ("bob@example.org", ())})
-    alice.invite("sip:desk@example.org")
-    invite = bob.last("INVITE")
-    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
-    ok = alice.last(200)
-    alice.ack(ok)
-    outer = next(call for call in bench.switch.calls.values() if not call.loops)
+    _, _, outer = call_through(bench, alice, bob, "bob@example.org")
     outer.caller.is_phone = is_inside
-    refer(alice, ok, "sip:900@example.org")
+    refer(alice, alice.last(200), "sip:900@example.org")
 
     assert ("REFER" in bob.methods()) is is_inside
     assert alice.statuses("REFER") == ([] if is_inside else [603])
 
 
 def test_a_phone_that_an_in_dialplan_rings_is_still_one_of_its_account(bench, alice, bob):
-    bench.accounts.accounts["bob"].in_plan = 2
-    bench.account("desk", in_plan=1)
-    plans = Plans(bench, {1: ("bob@example.org", ()), 2: ("bob@example.org", ())})
-    alice.invite("sip:desk@example.org")
-    invite = bob.last("INVITE")
-    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
-    alice.ack(alice.last(200))
-    outer = next(call for call in bench.switch.calls.values() if not call.loops)
+    asked, invite, outer = call_through(bench, alice, bob, "bob@example.org")
     outer.peer.destination.transfer = "place"
     refer(bob, invite, "sip:900@example.org")
 
-    assert plans.asked == [bench.accounts.accounts["bob"].id]
+    assert asked == [bench.accounts.accounts["bob"].id]
