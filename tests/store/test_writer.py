@@ -469,8 +469,9 @@ async def test_the_loop_commits_again_soon_after_one_slow_commit_and_later_after
         monkeypatch.setattr(sqlite_writer, "_SLOW", -1.0)
         await commit(store, f"slow before {respite}")
         monkeypatch.setattr(sqlite_writer, "_SLOW", 60.0)
+        now += 0.9 * respite
         await commit(store, f"within {respite}")
-        now += respite
+        now += 0.1 * respite
         await commit(store, f"after {respite}")
 
     assert places == [THREAD, *[LOOP, THREAD, LOOP] * 3]
