@@ -11,6 +11,8 @@ from meter import family, resident_bytes
 from servers import Sipwright, wait
 from workloads import call, calls_ringing, service
 
+from sipwright.store.redo_apply import Applier
+
 RATE = 250
 MOST_WORKERS = 4
 AT_REST = 35.0
@@ -63,6 +65,8 @@ def _memory(server: Sipwright) -> int:
 @contextmanager
 def _database(server: Sipwright) -> Iterator[sqlite3.Connection]:
     path = server.folder / "data" / "sipwright.db"
+    with closing(Applier(path)) as applier:
+        applier.apply()
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         yield connection
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from interop.harness import DOMAIN, PASSWORD, RunningSwitch
 from interop.harness.switch import HOST
+from sipwright.store.redo_apply import Applier
 
 __all__ = ["DOMAIN", "FIRST_PORT", "HOST", "LAST_PORT", "PASSWORD", "SwitchProcess"]
 
@@ -50,8 +51,12 @@ class SwitchProcess(RunningSwitch):
         await asyncio.to_thread(self.stop, how)
 
     def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
-        """Ask the database."""
-        connection = sqlite3.connect(self.data / "sipwright.db", timeout=10)
+        """Ask the database, with all that is committed."""
+        path = self.data / "sipwright.db"
+        applier = Applier(path)
+        applier.apply()
+        applier.close()
+        connection = sqlite3.connect(path, timeout=10)
         connection.row_factory = sqlite3.Row
         try:
             return [dict(row) for row in connection.execute(query, arguments)]

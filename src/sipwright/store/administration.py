@@ -397,10 +397,10 @@ class Administration:
 
 
 async def _prepare(database: Database, migrate: bool) -> None:
-    revision = await database.read(migrations.current_revision)
+    revision = await database.read(migrations.current_revision, of_nodes=False)
     if revision == migrations.HEAD:
         return
     if migrate:
-        await database.write(migrations.migrate)
+        await database.write(migrations.migrate, of_nodes=False)
     else:
-        await database.read(migrations.require_head)
+        await database.read(migrations.require_head, of_nodes=False)

@@ -2,7 +2,8 @@
 
 Work is an ordinary function of a SQLAlchemy Core ``Connection``, run inside one transaction: on SQLite in
 a thread, on PostgreSQL in SQLAlchemy's greenlet over asyncpg, so that the same code serves both and never
-blocks the loop.  The hot writes of a running node do not come through here: see ``store/writer.py``.
+blocks the loop.  The hot writes of a running node do not come through here: see ``store/writer.py``.  On SQLite
+they are in the redo log for a second before they are in the tables; both verbs apply it first.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from sipwright.store.errors import StoreError
+from sipwright.store.redo_apply import Applier
 
 if TYPE_CHECKING:
     import asyncpg
@@ -40,11 +42,19 @@ class Database(Protocol):
     url: URL
     dialect: str
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run queries in one transaction and give back what they found."""
+    async def read(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
+        """Run queries in one transaction and give back what they found.
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run statements in one transaction; it is repeated when the database asks for that."""
+        Args:
+            work: The queries.
+            of_nodes: They look at tables that running nodes write (``rows.KINDS``): without it these may be behind.
+
+        Raises:
+            StoreError: The database does not work.
+        """
+
+    async def write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
+        """Run statements in one transaction, as `read`; it is repeated when the database asks for that."""
 
     async def close(self) -> None:
         """Give back every connection."""
@@ -81,23 +91,27 @@ class SqliteDatabase:
         # The driver's own guessing of transactions is off; see _begin.
         event.listen(self._engine, "connect", _prepare_connection)
         event.listen(self._engine, "begin", _begin)
+        self._applier = Applier(self.path)
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
         """Run queries in a transaction of their own."""
-        return await self._run(self._readers, work)
+        return await self._run(self._readers, work, of_nodes)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
         """Run statements in one transaction."""
-        return await self._run(self._engine, work)
+        return await self._run(self._engine, work, of_nodes)
 
     async def close(self) -> None:
         """Give back every connection."""
+        self._applier.close()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
 
-    async def _run(self, engine: Any, work: Callable[[Connection], T]) -> T:
+    async def _run(self, engine: Any, work: Callable[[Connection], T], of_nodes: bool) -> T:
         def in_thread() -> T:
+            if of_nodes:
+                self._applier.apply()
             with engine.begin() as connection:
                 return work(connection)
 
@@ -105,6 +119,8 @@ class SqliteDatabase:
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
         except DBAPIError as error:
             raise StoreError(f"the database {self.path} does not work: {error.orig}") from error
+        except sqlite3.Error as error:
+            raise StoreError(f"the database {self.path} does not work: {error}") from error
 
 
 class PostgresDatabase:
@@ -130,11 +146,11 @@ class PostgresDatabase:
 
         return await asyncpg.connect(self.dsn, timeout=10)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
         """Run queries in a transaction of their own."""
         return await self.write(work)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
         """Run statements in one transaction."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:

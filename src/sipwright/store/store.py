@@ -98,13 +98,13 @@ class Store(Administration):
     async def catch_up(self) -> list[Change]:
         """Bring the directory up to date now; give what had changed."""
         await asyncio.to_thread(self.keys.follow_file)
-        numbers, updates = await self.database.read(self._read_changes)
+        numbers, updates = await self.database.read(self._read_changes, of_nodes=False)
         for update in updates:
             self.directory.apply(update)
         self._feed.taken(numbers)
         if time.monotonic() > self._pruned_at + _PRUNE_EVERY:
             self._pruned_at = time.monotonic()
-            await self.database.write(prune_changes)
+            await self.database.write(prune_changes, of_nodes=False)
         return [update.change for update in updates]
 
     async def load_account(self, username: str, domain: str) -> Account | None:
