@@ -50,10 +50,12 @@ class InstantWriter:
         self,
         kind: str,
         key: Hashable,
-        row: tuple[Any, ...] | None,
+        row: tuple[Any, ...] | Callable[[], tuple[Any, ...]] | None,
         on_commit: Callable[[], None] | None = None,
     ) -> None:
         self.rows += 1
+        if callable(row):
+            row = row()
         if kind == "call" and row is not None:
             self.size += len(row[-1])
         if on_commit is not None:

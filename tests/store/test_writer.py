@@ -160,6 +160,40 @@ async def test_writes_about_one_key_coalesce_and_all_callbacks_run_in_order():
     assert told == [1, 2, 3]
 
 
+async def test_a_row_is_made_once_when_its_batch_is_committed():
+    committer = FakeCommitter()
+    writer = Writer(committer, grouping=60.0)
+    document = b"first"
+    made: list[bytes] = []
+
+    def make() -> CallRow:
+        made.append(document)
+        return call("c", document=document)
+
+    writer.put("call", "c", make)
+    document = b"second"
+    writer.put("call", "c", make)
+    await iteration()
+
+    assert made == [b"second"]
+    assert committer.batches[0].rows["call"] == {"c": call("c", document=b"second")}
+
+
+async def test_a_row_that_cannot_be_made_costs_only_itself():
+    committer = FakeCommitter()
+    writer = Writer(committer, grouping=60.0)
+    told: list[str] = []
+    writer.put("call", "bad", lambda: call("bad", document=1 // 0), lambda: told.append("bad"))  # type: ignore[arg-type]
+    writer.put("call", "good", call("good"), lambda: told.append("good"))
+    with capture_logs() as logs:
+        await iteration()
+    committer.finish()
+
+    assert [(entry["event"], entry["key"]) for entry in logs] == [("a row cannot be made", "bad")]
+    assert committer.batches[0].rows["call"] == {"good": call("good")}
+    assert told == ["good"]
+
+
 async def test_a_callback_that_fails_does_not_stop_the_others():
     committer = FakeCommitter()
     writer = Writer(committer)

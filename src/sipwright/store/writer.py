@@ -37,9 +37,9 @@ class StoreBusy(Reject):
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Rows that commit together, by kind and key; None deletes."""
+    """Rows that commit together, by kind and key; None deletes.  Until they do, a row may be what makes it."""
 
-    rows: dict[str, dict[Any, Row | None]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    rows: dict[str, dict[Any, Any]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     callbacks: list[tuple[str, Hashable, Callable[[], None]]] = field(default_factory=list)
     size: int = 0
     # Rows that the database will never take; whoever waits for their commit waits in vain.
@@ -96,14 +96,19 @@ class Writer:
         committer.start(self._on_done)
 
     def put(
-        self, kind: str, key: Hashable, row: Row | None, on_commit: Callable[[], None] | None = None
+        self,
+        kind: str,
+        key: Hashable,
+        row: Row | Callable[[], Row] | None,
+        on_commit: Callable[[], None] | None = None,
     ) -> None:
         """Write a row of a kind, or delete it; within one batch the last word about a key counts.
 
         Args:
             kind: One of ``rows.KINDS``.
             key: The key of that kind: one value, or a tuple of them.
-            row: All values in the order of that kind's columns; None deletes.
+            row: All values in the order of that kind's columns, or what makes them when the batch is committed, so
+                that a state that changes several times before is written down once; None deletes.
             on_commit: Called in the loop when the row is safe.
 
         Raises:
@@ -173,6 +178,7 @@ class Writer:
         self._next = Batch()
         self._rows = self._next.rows
         self._flushed_at = self._loop.time()
+        _make_rows(batch)
         self._committer.submit(batch)
 
     def _on_done(self, batch: Batch) -> None:
@@ -195,6 +201,19 @@ class Writer:
             self._idle.set()
 
 
+def _make_rows(batch: Batch) -> None:
+    """Replace what makes a row by that row."""
+    for kind, rows in batch.rows.items():
+        for key, row in list(rows.items()):
+            if callable(row):
+                try:
+                    rows[key] = row()
+                except Exception:
+                    log.exception("a row cannot be made", kind=kind, key=key)
+                    del rows[key]
+                    batch.refused.add((kind, key))
+
+
 def outage_began(error: BaseException) -> float:
     """Log once that the database is away."""
     log.error("database outage began; writes wait", error=str(error) or type(error).__name__)
@@ -209,7 +228,7 @@ def outage_ended(since: float) -> None:
 def batch_refused(batch: Batch) -> None:
     """Log, inside an ``except``, that a fault of ours costs a whole batch; the next ones go on."""
     log.exception("batch refused", rows=batch.size)
-    batch.refused = {(kind, key) for kind, rows in batch.rows.items() for key in rows}
+    batch.refused |= {(kind, key) for kind, rows in batch.rows.items() for key in rows}
 
 
 def row_refused(kind: str, key: Hashable, error: BaseException) -> None:

@@ -91,16 +91,20 @@ class Database:
         self._waiting.append((kind, key, row, on_commit))
 
     def commit(self):
+        waiting = self.commit_and_tell_nobody()
+        for *_, on_commit in waiting:
+            if on_commit is not None:
+                on_commit()
+        return bool(waiting)
+
+    def commit_and_tell_nobody(self):
         waiting, self._waiting = self._waiting, []
         for kind, key, row, _ in waiting:
             if row is None:
                 self.rows[kind].pop(key, None)
             else:
-                self.rows[kind][key] = row
-        for *_, on_commit in waiting:
-            if on_commit is not None:
-                on_commit()
-        return bool(waiting)
+                self.rows[kind][key] = row() if callable(row) else row
+        return waiting
 
 
 class Phone:

@@ -68,9 +68,7 @@ def test_a_200_that_was_stored_but_not_sent_is_sent_after_the_restart(bench, ali
     invite = bob.last("INVITE")
     bench.database.is_eager = False
     bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
-    for kind, key, row, _ in bench.database._waiting:
-        bench.database.rows[kind][key] = row
-    bench.database._waiting.clear()
+    bench.database.commit_and_tell_nobody()
     bench.database.is_eager = True
     assert alice.statuses() == []
 
@@ -83,9 +81,7 @@ def test_a_goodbye_that_was_stored_but_not_sent_is_said_after_the_restart(bench,
     ok, _ = talking
     bench.database.is_eager = False
     alice.send(alice.in_dialog("BYE", ok))
-    for kind, key, row, _ in bench.database._waiting:
-        bench.database.rows[kind][key] = row
-    bench.database._waiting.clear()
+    bench.database.commit_and_tell_nobody()
     bench.database.is_eager = True
     assert "BYE" not in bob.methods()
 
@@ -120,12 +116,7 @@ def _stored_but_not_told(bench, act):
     """Let a process end after the commit of what `act` causes, before anybody is told."""
     bench.database.is_eager = False
     act()
-    for kind, key, row, _ in bench.database._waiting:
-        if row is None:
-            bench.database.rows[kind].pop(key, None)
-        else:
-            bench.database.rows[kind][key] = row
-    bench.database._waiting.clear()
+    bench.database.commit_and_tell_nobody()
     bench.database.is_eager = True
     bench.restart()
 

@@ -145,7 +145,7 @@ class Call(Durable):
         if self._are_records_due:
             for leg in (self.caller, *self.legs):
                 put("cdr", (self.id, leg.index), cdr_row(self, leg))
-        put("call", self.id, None if self._is_gone else call_row(self), on_commit)
+        put("call", self.id, None if self._is_gone else partial(call_row, self), on_commit)
         self._are_records_due = False
         if not self.has_row:
             self.has_row = True

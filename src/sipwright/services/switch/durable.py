@@ -42,10 +42,10 @@ class Writer(Protocol):
         self,
         kind: str,
         key: Hashable,
-        row: tuple[Any, ...] | None,
+        row: tuple[Any, ...] | Callable[[], tuple[Any, ...]] | None,
         on_commit: Callable[[], None] | None = None,
     ) -> None:
-        """Write a row, or delete it (`None`)."""
+        """Write a row, given as it is or as what makes it at the commit, or delete it (`None`)."""
 
 
 class Durable:
