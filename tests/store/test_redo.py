@@ -284,6 +284,27 @@ def test_a_large_segment_is_followed_by_another_and_removed_when_applied(
     assert stored(database) == {"a": b"2", "b": b"3"}
 
 
+def test_many_segments_are_applied_in_order_some_at_a_time(
+    database: Path, directory: Path, log: RedoLog, applier: Applier, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(redo, "SEGMENT_SIZE", 1)
+    at_once: list[int] = []
+    write = redo_apply._write
+    monkeypatch.setattr(
+        redo_apply, "_write", lambda c, rows: (at_once.append(len(rows["call"])), write(c, rows))
+    )
+    for number in range(9):
+        log.append(calls(same=b"%d" % number, **{f"c{number}": b"x"}))
+    applier.apply()
+    applier.apply()
+
+    assert at_once == [5, 5, 2]
+    assert stored(database) == {"same": b"8", **{f"c{number}": b"x" for number in range(9)}}
+    assert [applier.position(path) for path in segments_in(directory)] == [
+        path.stat().st_size for path in segments_in(directory)
+    ]
+
+
 def test_segments_come_in_the_order_in_which_they_were_begun(directory: Path):
     begun = [Segment(directory).path for _ in range(12)]
 
@@ -396,6 +417,32 @@ async def test_the_tables_follow_by_themselves(
         assert time.monotonic() < deadline
         await asyncio.sleep(0)
 
+    await store.close()
+
+
+async def test_a_damaged_log_is_reported(
+    key_and_url: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    directory = tmp_path / "sipwright.db-redo"
+    monkeypatch.setattr(sqlite_writer, "APPLY_EVERY", 3600.0)
+    store = await Store.open(*key_and_url)
+    store.writer.put("call", "a", call("a"))
+    await store.writer.drain()
+    (path,) = segments_in(directory)
+    whole = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(whole - 3)
+        file.write(b"\0\1\2")
+    monkeypatch.setattr(redo, "SEGMENT_SIZE", 1)
+    store.writer.put("call", "b", call("b"))
+    await store.writer.drain()
+    with capture_logs() as logs:
+        store.writer._committer._apply()  # type: ignore[attr-defined]
+
+    assert [(entry["event"], entry["file"]) for entry in logs] == [
+        ("the log was damaged: rows are lost", path.name)
+    ]
+    assert await store.load_calls("node1") == [call("b")]
     await store.close()
 
 

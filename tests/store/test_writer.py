@@ -521,13 +521,16 @@ async def test_a_sync_is_never_waited_for_by_the_loop(
     sqlite_url: str, key_file: Path, places: list[str], monkeypatch: pytest.MonkeyPatch
 ):
     synced: list[str] = []
+    directories: list[str] = []
     monkeypatch.setattr(os, "fdatasync", lambda _: synced.append(threading.current_thread().name))
+    monkeypatch.setattr(os, "fsync", lambda _: directories.append(threading.current_thread().name))
     store = await Store.open(sqlite_url, key_file, synchronous="full")
     await ready(store)
     await commit(store, "first")
     await commit(store, "second")
 
     assert places == synced == [THREAD, THREAD]
+    assert directories == [THREAD]
     await store.close()
 
 

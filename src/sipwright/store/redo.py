@@ -72,6 +72,7 @@ class Segment:
         # Never a name that was there before: what of it was applied is known by its name.
         self.path = directory / f"{number:012d}-{token_hex(8)}{_SUFFIX}"
         self.size = 0
+        self._is_on_disk = False
         self._fd = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,8 +99,19 @@ class Segment:
         self.size += whole
 
     def sync(self) -> None:
-        """Wait until everything is on the disk."""
+        """Wait until everything is on the disk.
+
+        Raises:
+            OSError: The disk does not work.
+        """
         os.fdatasync(self._fd)
+        if not self._is_on_disk:
+            directory = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(directory)  # so that the file is found there
+            finally:
+                os.close(directory)
+            self._is_on_disk = True
 
     def close(self) -> None:
         """Leave the file to whoever applies it."""

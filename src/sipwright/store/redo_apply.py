@@ -40,6 +40,9 @@ _ROW_ERRORS = (
 
 _POSITIONS = "CREATE TABLE IF NOT EXISTS redo_positions (segment TEXT PRIMARY KEY, position INTEGER NOT NULL)"
 
+_AT_ONCE = 4
+"""How many segments are applied in one transaction."""
+
 _Statement = tuple[str, list[Any]]
 
 
@@ -77,14 +80,26 @@ class Applier:
             if not segments and not in_any_case:
                 return
             connection = self._connection or self._connect()
-            if in_any_case or _is_behind(segments, _positions(connection)):
-                try:
+            if not in_any_case and not _is_behind(segments, _positions(connection)):
+                return
+            try:
+                # After a long outage there are many: not all of them are held in memory at once.
+                for start in range(0, max(len(segments), 1), _AT_ONCE):
                     connection.execute("BEGIN IMMEDIATE")
-                    self._apply(connection)
+                    self._apply(connection, segments[start : start + _AT_ONCE])
                     connection.execute("COMMIT")
-                except BaseException:
-                    self._disconnect()  # and so rolls back
-                    raise
+            except BaseException:
+                self._disconnect()  # and so rolls back
+                raise
+
+    def position(self, segment: Path) -> int:
+        """Return up to where a segment has been applied.
+
+        Raises:
+            sqlite3.Error: The database does not work.
+        """
+        with self._lock:
+            return _positions(self._connection or self._connect()).get(segment.name, 0)
 
     def reap(self) -> None:
         """Apply and remove the segments of processes that have ended.
@@ -105,11 +120,8 @@ class Applier:
             if not left:
                 return
             self.apply(in_any_case=True)
-            assert self._connection is not None
-            positions = _positions(self._connection)
             for path, fd in left:
-                unread = os.fstat(fd).st_size - positions.get(path.name, 0)
-                if unread:
+                if unread := os.fstat(fd).st_size - self.position(path):
                     log.info(
                         "an earlier process was cut off while it committed", file=path.name, bytes=unread
                     )
@@ -120,13 +132,13 @@ class Applier:
         with self._lock:
             self._disconnect()
 
-    def _apply(self, connection: sqlite3.Connection) -> None:
-        positions, reached = _positions(connection), {}
+    def _apply(self, connection: sqlite3.Connection, segments: list[Path]) -> None:
+        there = {path.name for path in segments_in(self._directory)}
+        positions = {name: position for name, position in _positions(connection).items() if name in there}
         latest: dict[str, dict[Hashable, tuple[Any, ...] | None]] = {}
-        for path in segments_in(self._directory):
-            position = positions.get(path.name, 0)
+        for path in segments:
             try:
-                batches, reached[path.name] = read_records(path, position)
+                batches, positions[path.name] = read_records(path, positions.get(path.name, 0))
             except FileNotFoundError:
                 continue
             for batch in batches:
@@ -134,7 +146,7 @@ class Applier:
                     latest.setdefault(kind, {}).update(rows)
         _write(connection, latest)
         connection.execute("DELETE FROM redo_positions")
-        connection.executemany("INSERT INTO redo_positions VALUES (?, ?)", reached.items())
+        connection.executemany("INSERT INTO redo_positions VALUES (?, ?)", positions.items())
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

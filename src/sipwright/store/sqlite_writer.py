@@ -190,4 +190,7 @@ class SqliteCommitter:
     def _apply(self) -> None:
         full = self._log.full()
         self._applier.apply(in_any_case=bool(full))
+        for segment in full:
+            if lost := segment.size - self._applier.position(segment.path):
+                log.error("the log was damaged: rows are lost", file=segment.path.name, bytes=lost)
         self._log.remove(full)
