@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sqlite3
@@ -338,6 +339,19 @@ def test_a_new_segment_that_was_taken_for_a_dead_one_is_given_up(
     log.append(calls(a=b"1"))
 
     assert read_records(segment(directory), 0)[0] == [calls(a=b"1")]
+
+
+def test_a_file_system_without_locks_will_do(
+    database: Path, log: RedoLog, applier: Applier, monkeypatch: pytest.MonkeyPatch
+):
+    def flock(fd: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(redo.fcntl, "flock", flock)
+    log.append(calls(a=b"1"))
+    applier.reap()
+
+    assert stored(database) == {"a": b"1"}
 
 
 KILLED = """

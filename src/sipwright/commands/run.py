@@ -94,7 +94,7 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
     gc.freeze()
     # Calls leave no cycles behind, so it seldom has a reason to look; when it does, it is to be short.
     gc.set_threshold(10_000, 10, 100)
-    # While the loop is busy, another thread waits for so long at each of its steps: a commit has several.
+    # While the loop is busy, another thread waits for so long at each of its steps: to apply the log takes many.
     sys.setswitchinterval(0.001)
     on_ready()
     await stopped.wait()

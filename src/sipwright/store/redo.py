@@ -28,7 +28,7 @@ import structlog
 from sipwright.store.errors import StoreError
 from sipwright.store.rows import KINDS
 
-__all__ = ["RedoLog", "Rows", "Segment", "directory_of", "read_records", "segments_in"]
+__all__ = ["RedoLog", "Rows", "Segment", "directory_of", "lock", "read_records", "segments_in"]
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +58,17 @@ def segments_in(directory: Path) -> list[Path]:
         return []
 
 
+def lock(fd: int) -> bool:
+    """Lock a segment until it is closed; False if a process has it that lives."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # this file system has no locks
+    return True
+
+
 class Segment:
     """A file of the log that this process appends to.
 
@@ -75,8 +86,7 @@ class Segment:
         self._is_on_disk = False
         self._fd = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.fstat(self._fd).st_nlink:
+            if not lock(self._fd) or not os.fstat(self._fd).st_nlink:
                 raise OSError(errno.EAGAIN, "a segment was taken for one of a dead process")
             self.append((_FORMAT, _COLUMNS))
         except OSError:

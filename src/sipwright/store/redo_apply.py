@@ -7,7 +7,6 @@ ever sees less than what was committed.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Hashable
@@ -19,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from sipwright.store.redo import Rows, directory_of, read_records, segments_in
+from sipwright.store.redo import Rows, directory_of, lock, read_records, segments_in
 from sipwright.store.rows import KINDS, Kind, storable
 from sipwright.store.statements import LONGEST, sqlite_delete, sqlite_upsert
 from sipwright.store.writer import row_refused
@@ -112,11 +111,8 @@ class Applier:
             for path in segments_in(self._directory):
                 fd = os.open(path, os.O_RDONLY)
                 opened.callback(os.close, fd)
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue  # its process lives
-                left.append((path, fd))
+                if lock(fd):
+                    left.append((path, fd))
             if not left:
                 return
             self.apply(in_any_case=True)
