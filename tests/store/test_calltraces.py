@@ -58,6 +58,31 @@ async def test_a_beginning_that_fits_several_calls_names_them(store: Store):
             await read_call(store, name)
 
 
+async def test_a_call_is_found_by_the_end_of_its_id(store: Store):
+    """Ids of one minute begin alike."""
+    await put_call(store, "63a896c4b6-1301")
+    await put_call(store, "63a896c4b7-2301")
+    await put_call(store, "1301-63a896c4b8")
+
+    assert (await read_call(store, "2301")).id == "63a896c4b7-2301"
+    assert (await read_call(store, "1301")).id == "1301-63a896c4b8", "a beginning comes first"
+    with pytest.raises(StoreError, match="63a896c4b6-1301, 63a896c4b7-2301"):
+        await read_call(store, "301")
+
+
+async def test_the_last_call_is_the_one_that_began_last(store: Store):
+    with pytest.raises(NotFoundError):
+        await read_call(store, "last")
+    await put_call(store, "second", started=200.0)
+    await put_call(store, "first", started=100.0)
+    assert (await read_call(store, "last")).id == "second"
+    row = CallRow("live", "node1", 1, 7, "out", "talking", "sip:a", "sip:b", 300.0, None, b"{}")
+    store.writer.put("call", "live", row)
+    await store.writer.drain()
+
+    assert (await read_call(store, "last")).id == "live"
+
+
 async def test_a_call_is_found_by_the_call_id_of_a_leg(store: Store):
     await put_call(store, "abc123", "from-the-phone@10.0.0.1/")
     document = json.dumps(["other@phone"]).encode()

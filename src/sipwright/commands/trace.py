@@ -21,7 +21,8 @@ def trace(
     call: Annotated[
         str,
         typer.Argument(
-            metavar="CALL", help="The id of a call or the beginning of it, or the SIP Call-ID of a leg."
+            metavar="CALL",
+            help="The id of a call, its beginning or its end, or the SIP Call-ID of a leg; 'last' is the newest call.",
         ),
     ],
     messages: Annotated[
@@ -40,7 +41,7 @@ def trace(
 
     \b
     Examples:
-      sipwright trace 5f0c1d7e
+      sipwright trace last
       sipwright trace 5f0c1d7e --messages
     """
     from sipwright.commands.tracing.ladder import rungs

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from sipwright.store import messages, tables
 from sipwright.store.administration import Administration
@@ -15,6 +16,9 @@ from sipwright.store.journals import read_journals
 from sipwright.store.traces import Effect, effect
 
 __all__ = ["CallTrace", "RunTrace", "read_call"]
+
+LAST = "last"
+"""Names the call that began last."""
 
 _MOST_CANDIDATES = 10
 
@@ -67,7 +71,9 @@ class CallTrace:
 
 
 async def read_call(store: Administration, name: str) -> CallTrace:
-    """Find a call by its id, by the beginning of it, or by the SIP Call-ID of one of its legs.
+    """Find a call by its id, by the beginning or end of it, or by the SIP Call-ID of one of its legs.
+
+    ``last`` is the one that began last.
 
     Raises:
         NotFoundError: There is no such call.
@@ -81,25 +87,44 @@ async def read_call(store: Administration, name: str) -> CallTrace:
 
 
 def _find(connection: Connection, name: str) -> str:
-    found: dict[str, None] = {}
-    columns = (tables.calls.c.id, tables.cdrs.c.call_id, tables.executions.c.call_id)
-    if name and any(connection.scalar(select(column).where(column == name).limit(1)) for column in columns):
-        return name
-    if name:
-        for column in columns:
-            query = select(column).where(column.startswith(name, autoescape=True)).distinct()
-            found.update(dict.fromkeys(map(str, connection.scalars(query.limit(_MOST_CANDIDATES + 1)))))
-        if not found:
-            found.update(dict.fromkeys(_by_sip_call_id(connection, name)))
+    found: list[str] = []
+    if name == LAST:
+        found = _latest(connection)
+    elif name:
+        found = (
+            _where(connection, lambda column: column == name)
+            or _where(connection, lambda column: column.startswith(name, autoescape=True))
+            or _where(connection, lambda column: column.endswith(name, autoescape=True))
+            or _by_sip_call_id(connection, name)
+        )
     if not found:
         raise NotFoundError(
             f"no call {name!r} is known; 'sipwright calls' and 'sipwright cdrs --json' have their ids"
         )
     if len(found) > 1:
-        raise StoreError(
-            f"{name!r} may be any of {', '.join(list(found)[:_MOST_CANDIDATES])}; write more of it"
-        )
-    return next(iter(found))
+        raise StoreError(f"{name!r} may be any of {', '.join(found[:_MOST_CANDIDATES])}; write more of it")
+    return found[0]
+
+
+def _where(connection: Connection, fits: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> list[str]:
+    """Return the ids that fit, of calls that last, have ended, or have a script that runs on."""
+    found: dict[str, None] = {}
+    for column in (tables.calls.c.id, tables.cdrs.c.call_id, tables.executions.c.call_id):
+        query = select(column).where(fits(column)).distinct().limit(_MOST_CANDIDATES + 1)
+        found.update(dict.fromkeys(map(str, connection.scalars(query))))
+    return list(found)
+
+
+def _latest(connection: Connection) -> list[str]:
+    calls, cdrs = tables.calls.c, tables.cdrs.c
+    begun: list[tuple[float, str]] = []
+    for query in (
+        select(calls.started_at, calls.id),
+        select(cdrs.started_at, cdrs.call_id).where(cdrs.leg == 0),
+    ):
+        newest = query.order_by(query.selected_columns[0].desc()).limit(1)
+        begun += [(float(at), str(name)) for at, name in connection.execute(newest)]
+    return [name for _, name in sorted(begun)[-1:]]
 
 
 def _by_sip_call_id(connection: Connection, name: str) -> list[str]:
@@ -107,7 +132,8 @@ def _by_sip_call_id(connection: Connection, name: str) -> list[str]:
     found = [str(call_id) for call_id in connection.scalars(ended)]
     needle = json.dumps(name).encode()
     lasting = select(tables.calls.c.id, tables.calls.c.document)
-    return found + [str(call_id) for call_id, document in connection.execute(lasting) if needle in document]
+    found += [str(call_id) for call_id, document in connection.execute(lasting) if needle in document]
+    return list(dict.fromkeys(found))
 
 
 def _read(connection: Connection, call_id: str) -> CallTrace:
