@@ -60,6 +60,7 @@ def test_the_environment_wins_and_leaves_its_neighbours(tmp_path: Path, monkeypa
         ('[sip]\npublic_address = "here"\n', "'here' is not an IP address"),
         ('[sip]\nudp = "0.0.0.0:5060"\n', r"\[sip\] udp: Input should be a valid list"),
         ('[log]\nlevel = "loud"\n', r"\[log\] level: Input should be 'debug'"),
+        ("[sip]\nudp = []\ntcp = []\n", "line 1: sip: udp and tcp are both empty"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, text: str, message: str):

@@ -12,7 +12,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from sipwright.errors import UserError
@@ -93,6 +101,12 @@ class SipSettings(_Section):
     min_expires: Annotated[int, Field(ge=1, le=3600)] = 60
     max_expires: Annotated[int, Field(ge=60, le=86400)] = 3600
     nat_expires: Annotated[int, Field(ge=30, le=3600)] = 120
+
+    @model_validator(mode="after")
+    def _listens(self) -> SipSettings:
+        if not self.udp and not self.tcp:
+            raise ValueError("udp and tcp are both empty, so nobody could reach the switch; give an address")
+        return self
 
     @property
     def udp_addresses(self) -> list[tuple[str, int]]:

@@ -19,6 +19,16 @@ def test_a_second_switch_on_one_data_folder_is_refused_until_the_first_has_ended
     os.close(hold(command.folder))
 
 
+def test_a_database_that_is_gone_is_not_made_anew_beside_its_key(command):
+    path = command.folder / "sipwright.db"
+    path.rename(command.folder / "elsewhere")
+
+    said = command.fails("run")
+    assert said.startswith(f"the database {path} is not here, though its key file is; copy it back")
+    assert command.fails("account", "list") == f"there is no database {path}; run 'sipwright init'"
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("number", "advice"),
     [

@@ -397,6 +397,18 @@ async def test_a_clean_end_leaves_no_log(key_and_url: tuple[str, Path], tmp_path
     assert stored(tmp_path / "sipwright.db") == {"a": b"{}"}
 
 
+async def test_the_log_of_another_database_is_nothing_to_a_new_one(
+    key_and_url: tuple[str, Path], tmp_path: Path
+):
+    log = RedoLog(directory_of(tmp_path / "sipwright.db"))
+    log.append(calls(a=b"1"))
+    log.close(is_applied=False)
+    store = await Store.open(*key_and_url)
+
+    assert await store.load_calls("node1") == []
+    await store.close()
+
+
 async def test_an_end_with_a_locked_database_leaves_the_log_to_the_next_start(
     key_and_url: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

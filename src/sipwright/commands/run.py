@@ -35,10 +35,16 @@ def run(data: Data = None) -> None:
     """
     from sipwright.commands.welcome import prepare, welcome
     from sipwright.config import Settings
+    from sipwright.store.database import missing_file
 
     folder = data_dir(data)
     made = prepare(folder)
     settings = Settings.load(folder)
+    if settings.key_file.exists() and (path := missing_file(settings.database_url)) is not None:
+        raise CommandError(
+            f"the database {path} is not here, though its key file is; copy it back, "
+            "or run 'sipwright init' to begin with an empty one"
+        )
     configure_log(settings.log)
     _tell_without_effect(settings)
     held = hold(folder)

@@ -28,9 +28,10 @@ from sipwright.store import (
 )
 from sipwright.store.account_import import AccountSpec, ImportResult
 from sipwright.store.crypto import KeyRing
-from sipwright.store.database import Database, open_database
+from sipwright.store.database import Database, missing_file, open_database
 from sipwright.store.dialplans import DialplanVersion
 from sipwright.store.entities import Account, Dialplan, Domain, Provider, User
+from sipwright.store.errors import StoreError
 
 __all__ = ["Administration"]
 
@@ -47,7 +48,9 @@ class Administration:
 
     @classmethod
     async def open(cls, url: str, key_file: Path, *, migrate: bool = False) -> Self:
-        """Open a database; ``migrate`` brings it up to date, otherwise it has to be."""
+        """Open a database; ``migrate`` makes it or brings it up to date, otherwise it has to be."""
+        if not migrate and (path := missing_file(url)) is not None:
+            raise StoreError(f"there is no database {path}; run 'sipwright init'")
         keys = await asyncio.to_thread(KeyRing.load, key_file)
         database = await asyncio.to_thread(open_database, url)
         try:

@@ -78,7 +78,8 @@ class KeyRing:
             return cipher.decrypt(sealed[1:13], sealed[13:], place.encode())
         except InvalidTag:
             raise StoreError(
-                f"{place} cannot be decrypted: another key file, or a changed database"
+                f"the key file {self._path} is not the one of this database, or the database was changed: "
+                f"{place} cannot be decrypted"
             ) from None
 
     def is_current(self, sealed: bytes) -> bool:

@@ -21,12 +21,13 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from sipwright.store.errors import StoreError
+from sipwright.store.redo import directory_of, discard
 from sipwright.store.redo_apply import Applier
 
 if TYPE_CHECKING:
     import asyncpg
 
-__all__ = ["Database", "PostgresDatabase", "SqliteDatabase", "insert_row", "open_database"]
+__all__ = ["Database", "PostgresDatabase", "SqliteDatabase", "insert_row", "missing_file", "open_database"]
 
 T = TypeVar("T")
 
@@ -74,6 +75,17 @@ def open_database(url: str) -> Database:
     raise StoreError(f"{backend}:// is not supported yet; use sqlite:///FILE or postgresql://USER@HOST/NAME")
 
 
+def missing_file(url: str) -> Path | None:
+    """Return the file of an SQLite database that is not there."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or Path(parsed.database).exists():
+        return None
+    return Path(parsed.database)
+
+
 class SqliteDatabase:
     """SQLite in WAL mode: readers never wait, and the one writer at a time is waited for."""
 
@@ -86,6 +98,8 @@ class SqliteDatabase:
         self.path = Path(url.database)
         if not self.path.parent.is_dir():
             raise StoreError(f"there is no folder {self.path.parent} for the database; run 'sipwright init'")
+        if not self.path.exists():
+            discard(directory_of(self.path))  # what another database has left says nothing about a new one
         self._engine = create_engine(self.url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
         self._readers = self._engine.execution_options(sipwright_reads=True)
         # The driver's own guessing of transactions is off; see _begin.

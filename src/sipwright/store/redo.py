@@ -28,7 +28,7 @@ import structlog
 from sipwright.store.errors import StoreError
 from sipwright.store.rows import KINDS
 
-__all__ = ["RedoLog", "Rows", "Segment", "directory_of", "lock", "read_records", "segments_in"]
+__all__ = ["RedoLog", "Rows", "Segment", "directory_of", "discard", "lock", "read_records", "segments_in"]
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +56,12 @@ def segments_in(directory: Path) -> list[Path]:
         return sorted(directory / name for name in os.listdir(directory) if name.endswith(_SUFFIX))
     except FileNotFoundError:
         return []
+
+
+def discard(directory: Path) -> None:
+    """Delete what is in a log."""
+    for path in segments_in(directory):
+        path.unlink(missing_ok=True)
 
 
 def lock(fd: int) -> bool:
