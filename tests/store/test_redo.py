@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, event, update
 from structlog.testing import capture_logs
 
 from sipwright.store import CallRow, Store, redo, redo_apply, sqlite_writer, tables
@@ -395,6 +395,25 @@ async def test_a_clean_end_leaves_no_log(key_and_url: tuple[str, Path], tmp_path
 
     assert segments_in(tmp_path / "sipwright.db-redo") == []
     assert stored(tmp_path / "sipwright.db") == {"a": b"{}"}
+
+
+async def test_what_is_committed_before_a_write_does_not_come_over_it(key_and_url: tuple[str, Path]):
+    """Not even what is committed while the write waits for the lock."""
+    store = await Store.open(*key_and_url)
+    log = RedoLog(directory_of(store.database.path))  # type: ignore[attr-defined]
+
+    def begin(connection: Connection) -> None:
+        log.append(calls(a=b"before"))
+
+    def work(connection: Connection) -> None:
+        connection.execute(update(tables.calls).values(document=b"written"))
+
+    event.listen(store.database._engine, "begin", begin, insert=True)  # type: ignore[attr-defined]
+    await store.database.write(work)
+    event.remove(store.database._engine, "begin", begin)  # type: ignore[attr-defined]
+
+    assert await store.load_calls("node1") == [call("a", b"written")]
+    await store.close()
 
 
 async def test_the_log_of_another_database_is_nothing_to_a_new_one(

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Table, create_engine, event, insert, make_url
 from sqlalchemy.engine import URL
@@ -110,11 +110,28 @@ class SqliteDatabase:
 
     async def read(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
         """Run queries in a transaction of their own."""
-        return await self._run(self._readers, work, of_nodes)
+
+        def in_thread() -> T:
+            if of_nodes:
+                self._applier.apply()
+            with self._readers.begin() as connection:
+                return work(connection)
+
+        return await self._run(in_thread)
 
     async def write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
         """Run statements in one transaction."""
-        return await self._run(self._engine, work, of_nodes)
+
+        def in_thread() -> T:
+            with self._engine.begin() as connection:
+                if of_nodes:
+                    # Nothing that was committed before may be applied over what is written now.
+                    self._applier.apply_within(
+                        cast("sqlite3.Connection", connection.connection.driver_connection)
+                    )
+                return work(connection)
+
+        return await self._run(in_thread)
 
     async def close(self) -> None:
         """Give back every connection."""
@@ -122,13 +139,7 @@ class SqliteDatabase:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
 
-    async def _run(self, engine: Any, work: Callable[[Connection], T], of_nodes: bool) -> T:
-        def in_thread() -> T:
-            if of_nodes:
-                self._applier.apply()
-            with engine.begin() as connection:
-                return work(connection)
-
+    async def _run(self, in_thread: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
         except DBAPIError as error:

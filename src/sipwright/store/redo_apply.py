@@ -91,6 +91,18 @@ class Applier:
                 self._disconnect()  # and so rolls back
                 raise
 
+    def apply_within(self, connection: sqlite3.Connection) -> None:
+        """Apply what is in the log by now within a transaction that has taken the lock.
+
+        Raises:
+            OSError, sqlite3.Error, StoreError: As `apply`.
+        """
+        segments = segments_in(self._directory)
+        if segments:
+            connection.execute(_POSITIONS)
+            if _is_behind(segments, _positions(connection)):
+                self._apply(connection, segments)
+
     def position(self, segment: Path) -> int:
         """Return up to where a segment has been applied.
 
