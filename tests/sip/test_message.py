@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipwright.sip import STAR, CSeq, Message, ParseError, Request, Response, Uri, Via, make_response, parse
+from sipwright.sip import STAR, CSeq, Message, ParseError, Request, Response, Uri, make_response, parse
 
 HEAD = [
     "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;rport, SIP/2.0/TCP h2;branch=z9hG4bK2",
@@ -173,37 +173,47 @@ def test_a_request_that_said_no_length_gets_one_when_it_changes():
     assert bytes(request) == wire(*without("Timestamp"))
 
 
-def test_the_top_via_can_be_replaced():
+def test_the_source_is_noted_in_the_top_via():
     """The other values of its line stay, and so does what was read of other headers."""
     request = invite()
     request.vias, request.cseq  # noqa: B018
-    stamped = request.top_via.with_source("10.0.0.9", 5062)
-    request.headers.replace_top_via(stamped)
+    request.headers.note_source(request.top_via, "10.0.0.9", 5062)
 
     top = "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;rport=5062;received=10.0.0.9"
     assert bytes(request) == wire(f"{top}, SIP/2.0/TCP h2;branch=z9hG4bK2", *HEAD[1:])
-    assert request.top_via is stamped
     assert [via.rport for via in request.vias] == [5062, None, None]
     assert "cseq" in request.headers.parsed
 
 
-def test_a_replaced_via_that_stood_alone():
-    request = invite("Via: SIP/2.0/UDP h;branch=1", *HEAD[2:])
-    request.headers.replace_top_via(Via("TCP", "other"))
+def test_the_source_is_noted_in_a_via_that_stands_alone():
+    request = invite("v: SIP/2.0/UDP h;branch=1", *HEAD[2:])
+    request.headers.note_source(request.top_via, "10.0.0.9", 5062)
 
-    assert request.headers.get_all("Via") == ["SIP/2.0/TCP other"]
+    assert request.headers.get_all("Via") == ["SIP/2.0/UDP h;branch=1;received=10.0.0.9"]
     assert request.vias == [request.top_via]
 
 
-def test_what_a_response_repeats_of_its_request_is_not_read_again():
-    request = invite()
-    response = make_response(request, 200, to_tag="b1")
-    again = parse(bytes(response))
+def test_a_source_that_is_no_news_changes_nothing():
+    request = invite("v: SIP/2.0/UDP 10.0.0.9;branch=1", *HEAD[2:])
+    request.headers.note_source(request.top_via, "10.0.0.9", 5062)
 
-    for name in ("top_via", "call_id", "cseq", "from_tag"):
-        assert response.headers.parsed[name] is request.headers.parsed[name]
-        assert str(getattr(response, name)) == str(getattr(again, name))
-    assert response.to_tag == "b1"
+    assert request.headers.get_all("Via") == ["SIP/2.0/UDP 10.0.0.9;branch=1"]
+    assert not request.headers.is_changed
+
+
+@pytest.mark.parametrize("to", ["To: <sip:b@h;x=1>", 'To: "B" <sip:b@h;x=1>;tag=2;x', "To: sip:b@h;x=1"])
+def test_the_uris_of_the_parties(to):
+    request = invite(HEAD[0], "From: A <sip:a@h>;tag=1", to, "Call-ID: 1", "CSeq: 1 INVITE")
+
+    assert str(request.from_uri) == "sip:a@h"
+    assert request.to_uri == request.to.uri
+
+
+def test_a_uri_of_a_party_that_cannot_be_read():
+    request = invite(HEAD[0], "From: <sip:a@h>", "To: <sip:>", "Call-ID: 1", "CSeq: 1 INVITE")
+
+    with pytest.raises(ParseError, match="To: the URI cannot be read"):
+        request.to_uri  # noqa: B018
 
 
 def test_building_a_request():

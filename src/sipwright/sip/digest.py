@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from enum import Enum
+from functools import lru_cache
 
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import quote
@@ -81,7 +82,7 @@ class Verdict(Enum):
 class NonceKeeper:
     """Issues nonces that need no memory until they are used, and knows which were used.
 
-    A nonce is its time of issue and an HMAC of it, so every node and every later process with the same
+    A nonce is its time of issue and a keyed BLAKE2 hash of it (RFC 7693 §2.9), so every node and every later process with the same
     secret accepts it.  A used one is remembered with its highest nonce-count and the beginning of the answer
     that had it (in one number: there may be a hundred thousand), in two generations: when the
     younger is full or a lifetime old, the older is forgotten.  Whatever was forgotten counts as stale, never
@@ -92,7 +93,9 @@ class NonceKeeper:
     _LENGTH = 40
 
     def __init__(self, secret: bytes, lifetime: float = 300.0, capacity: int = 100_000) -> None:
-        self._hmac = hmac.new(secret, digestmod="sha256")  # begun once: copied for each nonce
+        # Begun once, copied for each nonce.  A key may not be longer than 32 bytes.
+        key = hashlib.sha256(secret).digest()
+        self._mac = hashlib.blake2s(key=key, digest_size=(self._LENGTH - self._STAMP) // 2)
         self._lifetime = int(lifetime * 1e6)
         self._generation_size = max(1, capacity // 2)
         self._last_issued = 0
@@ -142,9 +145,9 @@ class NonceKeeper:
         return Verdict.OK
 
     def _sign(self, stamp: str) -> str:
-        signature = self._hmac.copy()
+        signature = self._mac.copy()
         signature.update(stamp.encode())
-        return signature.hexdigest()[: self._LENGTH - self._STAMP]
+        return signature.hexdigest()
 
     def _remember(self, issued: int, use: int, now: int) -> None:
         is_full = len(self._young) >= self._generation_size and issued not in self._young
@@ -229,8 +232,14 @@ def verify(
         middle = f"{nonce}:{params['nc']}:{params['cnonce']}:{qop}"
     else:
         raise UnsupportedQop(f"qop {qop!a:.20} was not offered, use auth")
-    expected = hashed(f"{ha1_hex}:{middle}:{hashed(f'{method}:{uri}')}")
+    expected = hashed(f"{ha1_hex}:{middle}:{_ha2(algorithm, method, uri)}")
     return response.isascii() and hmac.compare_digest(expected, response)
+
+
+@lru_cache(maxsize=1024)
+def _ha2(algorithm: str, method: str, uri: str) -> str:
+    # Cached, because all phones of a domain register at the same URI.
+    return ALGORITHMS[algorithm](f"{method}:{uri}")
 
 
 # --- the client -----------------------------------------------------------------------------------

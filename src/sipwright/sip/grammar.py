@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 from sipwright.sip.errors import ParseError
 
@@ -28,6 +29,29 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(r'[,"<(]')
 _QUOTED_STRING = re.compile(QUOTED, re.DOTALL)
 _PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
+
+
+V = TypeVar("V")
+
+_MOST_KEPT = 4096
+_LONGEST_KEPT = 48
+
+
+class Memo(dict[str, V]):
+    """What some lines say that message after message has word for word, so that each is read once.
+
+    The bounds keep strangers from filling the memory.
+    """
+
+    __slots__ = ()
+
+    def keep(self, line: str, value: V) -> V:
+        """Remember what a line says, if it is short, and give it back."""
+        if len(line) <= _LONGEST_KEPT:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[line] = value
+        return value
 
 
 def forbid_breaks(text: str) -> None:

@@ -30,8 +30,8 @@ _is_uri_text = re.compile(URI_TEXT).fullmatch
 # Methods whose 2xx and 18x make a dialog, and so carry the route set back (RFC 3261 §12.1.1).
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 
-# What a response says in the words of its request, and so need not be read again.
-_COPIED = ("top_via", "call_id", "cseq", "from_tag")
+# What a response says in the words of its request, beside Via (§8.2.6.2).
+_ECHOED = ("from", "to", "call-id", "cseq")
 
 
 class _read_once(Generic[T]):
@@ -125,13 +125,23 @@ class Message:
     def from_tag(self) -> str | None:
         """The tag of the From header."""
         usual = ADDRESS_LINE(self.headers.first_line("from") or "")
-        return usual[2] if usual else self.from_.tag
+        return usual[3] if usual else self.from_.tag
 
     @_read_once
     def to_tag(self) -> str | None:
         """The tag of the To header; None before there is a dialog."""
         usual = ADDRESS_LINE(self.headers.first_line("to") or "")
-        return usual[2] if usual else self.to.tag
+        return usual[3] if usual else self.to.tag
+
+    @_read_once
+    def from_uri(self) -> Uri:
+        """The URI of the From header."""
+        return _quickly_read(self.headers.parsed.get("from_uri_text")) or self.from_.uri
+
+    @_read_once
+    def to_uri(self) -> Uri:
+        """The URI of the To header."""
+        return _quickly_read(self.headers.parsed.get("to_uri_text")) or self.to.uri
 
     @_read_once
     def contacts(self) -> list[NameAddr]:
@@ -365,15 +375,12 @@ def make_response(
         lines += lines_of("timestamp")
     elif status < 300 and request.method in _MAKES_DIALOG:
         lines += lines_of("record-route")
-    for key in ("from", "to", "call-id", "cseq"):
-        if key not in line_of:
-            continue
-        line = line_of[key]
-        if key == "to" and to_tag is not None and not _has_tag(request):
-            forbid_breaks(to_tag)
-            # A folded line may end in its fold.
-            line = f"{line.rstrip()};tag={to_tag}"
-        lines.append(line)
+    from_line, to_line, *others = map(line_of.get, _ECHOED)
+    if to_tag is not None and to_line is not None and not _has_tag(request):
+        forbid_breaks(to_tag)
+        # A folded line may end in its fold.
+        to_line = f"{to_line.rstrip()};tag={to_tag}"
+    lines += filter(None, (from_line, to_line, *others))
     if headers:
         lines += write_lines(headers)
     if content_type is not None:
@@ -383,12 +390,7 @@ def make_response(
         reason = REASONS.get(status) or reason_for(status)
     else:
         forbid_breaks(reason)
-    response = Response.from_parts(status, reason, Headers.from_lines(lines), body, None)
-    known, copied = request.headers.parsed, response.headers.parsed
-    for name in _COPIED:
-        if name in known:
-            copied[name] = known[name]
-    return response
+    return Response.from_parts(status, reason, Headers.from_lines(lines), body, None)
 
 
 def _has_tag(request: Request) -> bool:
@@ -397,6 +399,14 @@ def _has_tag(request: Request) -> bool:
     except ParseError:
         # A To that cannot be read goes back as it is.
         return True
+
+
+def _quickly_read(text: str | None) -> Uri | None:
+    """Read a URI that the parser came across; None leaves it, and what is wrong with it, to `NameAddr`."""
+    try:
+        return None if text is None else Uri.parse(text)
+    except ParseError:
+        return None
 
 
 def _checked_uri_text(uri: str | Uri) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Mapping
 
 from sipwright.sip.errors import FramingError, ParseError
-from sipwright.sip.grammar import TOKEN, URI_TEXT, is_token
-from sipwright.sip.headers.collection import Headers, Index, index_lines, value_of
+from sipwright.sip.grammar import TOKEN, URI_TEXT, Memo, is_token
+from sipwright.sip.headers.collection import Headers, index_lines, value_of
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.headers.name_addr import ADDRESS_LINE
 from sipwright.sip.headers.names import KEYS
@@ -23,8 +24,8 @@ __all__ = ["PING", "FramingError", "ParseError", "Ping", "StreamFramer", "parse"
 
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0")
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
-_PLAIN_LENGTH = re.compile(r"[^:]*+:[ \t]*+([0-9]{1,9})").fullmatch
-_CSEQ_LINE = re.compile(rf"[^:]*+:[ \t]*+([0-9]{{1,9}}) ({TOKEN})").fullmatch
+_CSEQS: Memo[CSeq] = Memo()
+_LENGTHS: Memo[int] = Memo()
 _SINGLE = frozenset({"from", "to", "call-id", "cseq", "max-forwards"})
 _VERSION = re.compile(r"(SIP)/([0-9]+\.[0-9]+)", re.IGNORECASE)
 
@@ -44,33 +45,38 @@ def parse(data: bytes) -> Request | Response:
     ):
         return _parse_with_care(data)
     try:
-        index = index_lines(lines)
-        message = _assemble(match, Headers.from_lines(lines, index), data, end + 4)
-        _check(message, index)
+        return _assemble(match, lines, data, end + 4)
     except ParseError:
         return _parse_with_care(data)
-    return message
 
 
-def _assemble(match: re.Match[str], headers: Headers, data: bytes, start: int) -> Request | Response:
+def _assemble(match: re.Match[str], lines: list[str], data: bytes, start: int) -> Request | Response:
     """Put the parts together, with as much of the body as Content-Length says (§18.3)."""
+    index = line_of, repeated = index_lines(lines)
+    headers = Headers.from_lines(lines, index)
     if headers.has_length:
-        lengths = headers.lines_of("content-length")
-        usual = _PLAIN_LENGTH(lengths[0]) if len(lengths) == 1 else None
-        length = int(usual[1]) if usual else parse_content_length(headers.get_all("content-length"))
+        length = _LENGTHS.get(line_of["content-length"])
+        if length is None or repeated:
+            length = parse_content_length(headers.get_all("content-length"))
+            if "content-length" not in repeated:
+                _LENGTHS.keep(line_of["content-length"], length)
         end = start + length
         if end > len(data):
             raise ParseError("Content-Length is larger than the body", "Content-Length")
         data = data[:end]
     first, second = match.groups()
     if match.re is _REQUEST_LINE:
-        return Request.from_parts(first, second, headers, data[start:], data)
-    return Response.from_parts(int(first), second or "", headers, data[start:], data)
+        message: Request | Response = Request.from_parts(first, second, headers, data[start:], data)
+    else:
+        message = Response.from_parts(int(first), second or "", headers, data[start:], data)
+    _check(message, line_of, repeated)
+    return message
 
 
-def _check(message: Request | Response, index: Index) -> None:
+def _check(
+    message: Request | Response, line_of: Mapping[str, str], repeated: Mapping[str, list[str]]
+) -> None:
     """Read what nobody can do without: the top Via, Call-ID, CSeq and the tags (§8.1.1)."""
-    line_of, repeated = index
     try:
         from_line, to_line = line_of["from"], line_of["to"]
         call_id_line, cseq_line = line_of["call-id"], line_of["cseq"]
@@ -86,24 +92,20 @@ def _check(message: Request | Response, index: Index) -> None:
     parsed["call_id"] = call_id = value_of(call_id_line)
     if not call_id:
         raise ParseError("Call-ID is empty", "Call-ID")
-    if usual := _CSEQ_LINE(cseq_line):
-        number, method = usual.groups()
-        parsed["cseq"] = CSeq(int(number), method)
-    else:
-        method = message.cseq.method
-    if isinstance(message, Request) and method != message.method:
-        raise ParseError(f"CSeq is for {method} and the request is {message.method}", "CSeq")
+    cseq = parsed["cseq"] = _CSEQS.get(cseq_line) or _CSEQS.keep(cseq_line, message.cseq)
+    if isinstance(message, Request) and cseq.method != message.method:
+        raise ParseError(f"CSeq is for {cseq.method} and the request is {message.method}", "CSeq")
     if usual := ADDRESS_LINE(from_line):
-        parsed["from_tag"] = usual[2]
+        _, parsed["from_uri_text"], parsed["from_tag"] = usual.groups()
     else:
         _ = message.from_tag
     if usual := ADDRESS_LINE(to_line):
-        parsed["to_tag"] = usual[2]
+        _, parsed["to_uri_text"], parsed["to_tag"] = usual.groups()
     else:
         _ = message.to_tag
 
 
-def _missing_or_twice(line_of: dict[str, str], repeated: dict[str, list[str]]) -> ParseError:
+def _missing_or_twice(line_of: Mapping[str, str], repeated: Mapping[str, list[str]]) -> ParseError:
     for name in ("From", "To", "Call-ID", "CSeq"):
         if name.lower() not in line_of:
             return ParseError(f"{name} is missing", name)
@@ -118,20 +120,16 @@ def _parse_with_care(data: bytes) -> Request | Response:
     end = _end_of_head(data)
     start_line, *lines = _logical_lines(data[:end] if end else data)
     usable, problem = _usable_lines(lines)
-    index = index_lines(usable)
-    headers = Headers.from_lines(usable, index)
     try:
         match = _match_start_line(start_line)
         if not end:
             raise ParseError("The headers do not end with an empty line")
         if problem is not None:
             raise problem
-        message = _assemble(match, headers, data, end)
-        _check(message, index)
+        return _assemble(match, usable, data, end)
     except ParseError as error:
-        error.request = _answerable(start_line, headers)
+        error.request = _answerable(start_line, Headers.from_lines(usable))
         raise
-    return message
 
 
 def _end_of_head(data: bytes | bytearray, start: int = 0) -> int:

@@ -19,9 +19,7 @@ def stamp_source(request: Request, flow: Flow) -> Flow:
     host, port = flow.remote
     if "%" in host:
         host = host.partition("%")[0]
-    stamped = via.with_source(host, port)
-    if stamped is not via:
-        request.headers.replace_top_via(stamped)
+    request.headers.note_source(via, host, port)
     params = via.params
     if flow.is_reliable:
         if "alias" in params and via.host == host:

@@ -11,9 +11,15 @@ LINES = [
     ("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1;rport", True),
     ("SIP/2.0/TCP phone.example;branch=z9hG4bK1", True),
     ("SIP/2.0/UDP 10.0.0.1:60000;branch=z9hG4bK1;rport, SIP/2.0/UDP h", False),
-    ("SIP/2.0/UDP 10.0.0.1:60000;branch=z9hG4bK1", False),
+    ("SIP/2.0/UDP 10.0.0.1:64999;branch=z9hG4bK1", True),
+    ("SIP/2.0/UDP 10.0.0.1:65000;branch=z9hG4bK1", False),
     ("SIP/2.0/UDP Phone;branch=z9hG4bK1", False),
-    ("SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bK1", False),
+    ("SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bK1", True),
+    ("SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bK1;received=10.0.0.2", True),
+    ("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;rport=5062;received=10.0.0.2", True),
+    ("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;rport=123456", False),
+    ("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;received=[::1]", False),
+    ("SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bK1;rport", False),
     ("x: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1", False),
 ]
 
@@ -121,14 +127,9 @@ def test_sent_by_is_as_in_the_header(text):
 def test_the_source_is_stamped(before, after):
     via = Via.parse(before)
 
-    assert str(via.with_source("10.0.0.9", 5062)) == after
-    assert str(via) == before
-
-
-def test_nothing_to_note_is_no_copy():
-    via = Via.parse("SIP/2.0/UDP 10.0.0.9:5070;branch=z")
-
-    assert via.with_source("10.0.0.9", 5070) is via
+    assert via.note_source("10.0.0.9", 5062) == (after != before)
+    assert str(via) == after
+    assert parts(via) == parts(Via.parse(after))
 
 
 def test_building_a_via():

@@ -6,9 +6,12 @@ What the values mean is in digest.py; here they are only read and written.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import IN_QUOTES, TOKEN, quote, unescape
+
+_LONGEST_KEPT = 1024
 
 _SCHEME = re.compile(rf"({TOKEN})[ \t]+")
 _AUTH_PARAM = re.compile(
@@ -35,6 +38,20 @@ class _Auth:
 
     @classmethod
     def _read(cls, text: str) -> tuple[str, dict[str, str]]:
+        # All phones of one make write the same around their quoted values, which is then read only once.
+        around = text.split('"')
+        if len(around) % 2 == 0 or "\\" in text or len(text) > _LONGEST_KEPT:
+            return cls._read_with_care(text)
+        try:
+            scheme, params, quoted = _read_around(tuple(around[::2]))
+        except ParseError:
+            return cls._read_with_care(text)
+        params = params.copy()
+        params.update(zip(quoted, around[1::2], strict=True))
+        return scheme, params
+
+    @classmethod
+    def _read_with_care(cls, text: str) -> tuple[str, dict[str, str]]:
         match = _SCHEME.match(text)
         if match is None:
             raise ParseError(f"{cls._HEADER} is not a scheme and parameters", cls._HEADER)
@@ -42,9 +59,7 @@ class _Auth:
         if not found or found[-1][3]:
             garbage = found[-1][3] if found else ""
             raise ParseError(f"{cls._HEADER} cannot be read at {garbage[:20]!r}", cls._HEADER)
-        params = {name: plain or quoted for name, quoted, plain, _ in found}
-        if "\\" in text or not "".join(params).islower():
-            params = {name.lower(): plain or unescape(quoted) for name, quoted, plain, _ in found}
+        params = {name.lower(): plain or unescape(quoted) for name, quoted, plain, _ in found}
         if len(params) != len(found):
             raise ParseError(f"{cls._HEADER} has a parameter twice", cls._HEADER)
         return match[1], params
@@ -86,3 +101,11 @@ class Credentials(_Auth):
     def parse(cls, text: str) -> Credentials:
         """Read one header value."""
         return cls(*cls._read(text))
+
+
+@lru_cache(maxsize=4096)
+def _read_around(around: tuple[str, ...]) -> tuple[str, dict[str, str], list[str]]:
+    """Read a value whose quoted strings are left out: its scheme, its parameters, and which of them were quoted."""
+    # A tab stands in for what was quoted, as no value without quotes has one.
+    scheme, params = Credentials._read_with_care('"\t"'.join(around))
+    return scheme, params, [name for name, value in params.items() if value == "\t"]

@@ -124,19 +124,20 @@ class Headers:
         self._lines[at] = _line(name, value)
         self._changed(has_length=self.has_length)
 
-    def replace_top_via(self, via: Via) -> None:
-        """Put another Via in the place of the first; nothing else is to be read again."""
+    def note_source(self, via: Via, host: str, port: int) -> None:
+        """Note in the top Via, which is `via`, where a request came from; nothing else is to be read again."""
+        if not via.note_source(host, port):
+            return
         index = self._index or self.index()
-        old, new = index["via"], str(via)
+        old = index["via"]
         if "," in old:
-            new = ", ".join([new, *split_list(value_of(old))[1:]])
-        self._lines[self._lines.index(old)] = index["via"] = new = _line("Via", new)
+            new = ", ".join([f"Via: {via}", *split_list(value_of(old))[1:]])
+        else:
+            new = f"Via: {via}"
+        lines = self._lines
+        lines[0 if lines[0] is old else lines.index(old)] = index["via"] = new
         if "via" in self._repeated:
             self._repeated["via"][0] = new
-        parsed = self.parsed
-        parsed["top_via"] = via
-        if "vias" in parsed:
-            del parsed["vias"]
         self.is_changed = True
 
     def remove(self, name: str) -> None:
@@ -193,13 +194,15 @@ def write_lines(pairs: Iterable[tuple[str, str]]) -> list[str]:
 def index_lines(lines: list[str]) -> Index:
     """Find lines by their key; raises `ParseError` when a name is not a token or ends in no colon."""
     index: dict[str, str] = {}
-    repeated: dict[str, list[str]] = {}
+    repeated = _NONE
     for line in lines:
         name, colon, _ = line.partition(":")
         key = KEYS[name]
         if not colon:
             raise ParseError(f"{name} has no colon", name)
         if key in index:
+            if repeated is _NONE:
+                repeated = {}
             repeated.setdefault(key, [index[key]]).append(line)
         else:
             index[key] = line

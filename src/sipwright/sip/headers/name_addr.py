@@ -30,9 +30,9 @@ _NAME_ADDR = re.compile(
 
 
 # A whole line that has an address in angle brackets and nothing but a tag behind it, as nearly every From and To:
-# the address byte for byte and the tag.
+# the address byte for byte, the URI in it, and the tag.
 ADDRESS_LINE = re.compile(
-    rf'[^:]*+:[ \t]*+((?:{QUOTED}[ \t]*+|[^"<]*+)<[^<>]++>)(?:;tag=({TOKEN}))?'
+    rf'[^:]*+:[ \t]*+((?:{QUOTED}[ \t]*+|[^"<]*+)<([^<>]++)>)(?:;tag=({TOKEN}))?'
 ).fullmatch
 
 

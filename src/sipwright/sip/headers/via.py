@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import HOST, TOKEN, format_params, parse_params
 
-# What nearly every phone writes: a branch and the wish for the port, in this order.
+# What nearly every phone writes: a branch and the wish for the port; in a response with what has been filled in.
 _USUAL_LINE = re.compile(
-    r"[^:]*+:[ \t]*+(SIP/2\.0/([A-Z]++) ([a-z0-9._\-]++)(?::([0-9]{1,4}|[1-5][0-9]{4}))?"
-    rf";branch=({TOKEN})(;rport)?)"
+    r"[^:]*+:[ \t]*+(SIP/2\.0/([A-Z]++) ([a-z0-9._\-]++)(?::([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
+    rf"(;rport)?+;branch=({TOKEN})(?:(;rport)(?:=([0-9]{{1,5}}+))?+)?+(?:;received=([0-9.]++))?+)"
 ).fullmatch
 _PLAIN = re.compile(rf"(SIP/2\.0)/({TOKEN}) ({HOST})(?::([0-9]{{1,5}}))?(;.*)?")
 # Blanks may stand around every separator; they may be folded lines too.
@@ -22,7 +22,7 @@ _ANY = re.compile(
 
 
 class Via:
-    """One hop of a request; its attributes are for reading.
+    """One hop of a request; its attributes are for reading, and only `note_source` changes them.
 
     Attributes:
         protocol: `SIP/2.0`.
@@ -37,7 +37,7 @@ class Via:
     transport: str
     host: str
     port: int | None
-    params: Mapping[str, str | None]
+    params: dict[str, str | None]
 
     def __init__(
         self,
@@ -61,9 +61,19 @@ class Via:
             return None
         self = cls.__new__(cls)
         self.protocol = "SIP/2.0"
-        self._text, self.transport, self.host, port, branch, rport = match.groups()
+        self._text, self.transport, self.host, port, first, branch, last, rport, received = match.groups()
         self.port = None if port is None else int(port)
-        self.params = {"branch": branch} if rport is None else {"branch": branch, "rport": None}
+        if first is not None:
+            if last is not None:
+                return None
+            params: dict[str, str | None] = {"rport": None, "branch": branch}
+        elif last is not None:
+            params = {"branch": branch, "rport": rport}
+        else:
+            params = {"branch": branch}
+        if received is not None:
+            params["received"] = received
+        self.params = params
         return self
 
     @classmethod
@@ -114,24 +124,21 @@ class Via:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
 
-    def with_source(self, host: str, port: int) -> Via:
-        """Note where the request came from (RFC 3261 §18.2.1, RFC 3581 §4); self when nothing is to note."""
+    def note_source(self, host: str, port: int) -> bool:
+        """Note where the request came from (RFC 3261 §18.2.1, RFC 3581 §4); False when nothing is to note."""
         params = self.params
-        asks_port = "rport" in params
-        if not asks_port and host == self.host and "received" not in params:
-            return self
-        stamped = Via.__new__(Via)
-        stamped.protocol, stamped.transport = self.protocol, self.transport
-        stamped.host, stamped.port = self.host, self.port
-        stamped.params = noted = {**params, "received": host}
-        stamped._text = None
-        if asks_port:
-            noted["rport"] = str(port)
+        if "rport" in params:
             head, found, tail = str(self).partition(";rport")
-            if found and tail[:1] in ("", ";") and '"' not in head and "received" not in params:
-                # The rest stays as it was written.
-                stamped._text = f"{head};rport={port}{tail};received={host}"
-        return stamped
+            is_plain = found and tail[:1] in ("", ";") and '"' not in head and "received" not in params
+            # The rest stays as it was written.
+            self._text = f"{head};rport={port}{tail};received={host}" if is_plain else None
+            params["rport"] = str(port)
+        elif host == self.host and "received" not in params:
+            return False
+        else:
+            self._text = None
+        params["received"] = host
+        return True
 
     def __str__(self) -> str:
         if self._text is None:
