@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, split_list
 from sipwright.sip.headers.collection import Headers, value_of, write_lines
-from sipwright.sip.headers.contact import parse_contacts
+from sipwright.sip.headers.contact import parse_contacts, parse_sole_contact
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.headers.name_addr import ADDRESS_LINE, NameAddr
 from sipwright.sip.headers.numbers import parse_max_forwards, parse_seconds
@@ -147,6 +147,11 @@ class Message:
     def contacts(self) -> list[NameAddr]:
         """All Contacts; `*` is a single one whose URI is `STAR`."""
         return parse_contacts(self.headers.get_all("Contact"))
+
+    @_read_once
+    def sole_contact(self) -> tuple[str, Uri] | None:
+        """The text and the URI of the Contact, if there is one and it has neither name nor parameters."""
+        return parse_sole_contact(self.headers.lines_of("contact"))
 
     @_read_once
     def route(self) -> list[NameAddr]:

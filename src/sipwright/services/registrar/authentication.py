@@ -80,7 +80,7 @@ class Authenticator(Generic[A]):
         self._failures = FailureLog()
 
     def authenticate(
-        self, incoming: Incoming, domain: str, may_repeat: Callable[[A], bool] | None = None
+        self, incoming: Incoming, domain: str, may_repeat: Callable[[Incoming, A], bool] | None = None
     ) -> A | None:
         """Return the account whose credentials a request carries; None when it was answered here.
 
@@ -96,7 +96,7 @@ class Authenticator(Generic[A]):
         request = incoming.request
         credentials = find_credentials(request.headers.get_all("Authorization"), domain)
         if credentials is None:
-            self._challenge(incoming, domain, request.from_.uri.user or "", is_stale=False)
+            self._challenge(incoming, domain, request.from_uri.user or "", is_stale=False)
             return None
         username = credentials.params.get("username", "")
         account = self._directory.account(username, domain)
@@ -117,7 +117,7 @@ class Authenticator(Generic[A]):
             verdict is Verdict.REPEATED
             and may_repeat is not None
             and account is not None
-            and may_repeat(account)
+            and may_repeat(incoming, account)
         )
         if not is_harmless:
             # Whoever knows the password only has to answer again, without asking a person (RFC 7616 §3.3).

@@ -36,7 +36,7 @@ def clears_all(request: Request) -> bool:
     Raises:
         Reject: It has the star with another expiry (step 6).
     """
-    if request.contacts[0].uri is not STAR:
+    if request.sole_contact is not None or request.contacts[0].uri is not STAR:
         return False
     if request.expires != 0:
         raise Reject(400, "Contact * Needs Expires 0")
@@ -56,10 +56,15 @@ def read_changes(incoming: Incoming, lifetimes: Lifetimes, *, has_path: bool) ->
         Reject: An expiry is too short, or there is too much of anything.
     """
     request = incoming.request
+    is_over_udp = not incoming.flow.is_reliable and not has_path
+    sole = request.sole_contact
+    if sole is not None:
+        text, uri = sole
+        granted = _granted(uri, request.expires, incoming, lifetimes, is_over_udp)
+        return [Change(uri, _checked(text), granted)]
     contacts = request.contacts
     if len(contacts) > _MOST_CONTACTS:
         raise Reject(400, "Too Many Contacts")
-    is_over_udp = not incoming.flow.is_reliable and not has_path
     return [_change(contact, request, incoming, lifetimes, is_over_udp) for contact in contacts]
 
 
@@ -68,20 +73,30 @@ def _change(
 ) -> Change:
     uri, params = contact.uri, contact.params
     requested = expires_of(contact) if "expires" in params else request.expires
+    granted = _granted(uri, requested, incoming, lifetimes, is_over_udp)
+    text = _checked(_text(contact))
+    if "+sip.instance" not in params:
+        return Change(uri, text, granted, q_of(contact) if "q" in params else 1.0)
+    instance, reg_id = contact.param("+sip.instance"), _number(contact.param("reg-id"))
+    return Change(uri, text, granted, q_of(contact), instance, reg_id)
+
+
+def _granted(
+    uri: Uri, requested: int | None, incoming: Incoming, lifetimes: Lifetimes, is_over_udp: bool
+) -> int:
     if requested is None:
         requested = _DEFAULT_EXPIRES
     shortest, longest, behind_nat = lifetimes
     if 0 < requested < shortest:
         raise Reject(423, headers=(("Min-Expires", str(shortest)),))
     is_behind_nat = is_over_udp and requested > behind_nat and not _is_at(uri, incoming.flow.remote)
-    granted = min(requested, behind_nat if is_behind_nat else longest)
-    text = _text(contact)
+    return min(requested, behind_nat if is_behind_nat else longest)
+
+
+def _checked(text: str) -> str:
     if len(text) > _LONGEST_CONTACT:
         raise Reject(400, "Contact Is Too Long")
-    if "+sip.instance" not in params:
-        return Change(uri, text, granted, q_of(contact) if "q" in params else 1.0)
-    instance, reg_id = contact.param("+sip.instance"), _number(contact.param("reg-id"))
-    return Change(uri, text, granted, q_of(contact), instance, reg_id)
+    return text
 
 
 def _is_at(uri: Uri, address: tuple[str, int]) -> bool:

@@ -85,13 +85,15 @@ class Registrar:
         request = incoming.request
         if request.method != "REGISTER":
             return False
-        uri, to = request.request_uri, request.to.uri
+        uri, to = request.request_uri, request.to_uri
         served_domain = self._directory.served_domain
         domain = served_domain(to.host, to.port)
-        if domain is None or served_domain(uri.host, uri.port) is None:
+        is_same = uri.host == to.host and uri.port == to.port
+        if domain is None or not (is_same or served_domain(uri.host, uri.port) is not None):
             raise Reject(404, "Domain Not Served Here")
-        _refuse_unknown_extensions(request)
-        account = self._authenticator.authenticate(incoming, domain, partial(self._is_repeated, incoming))
+        if "require" in request.headers.index():
+            _refuse_unknown_extensions(request)
+        account = self._authenticator.authenticate(incoming, domain, self._is_repeated)
         if account is None:
             return True
         # The nonce is used up now: repeated, this request would be challenged anew, so it has to be absorbed.
@@ -129,8 +131,8 @@ class Registrar:
     def _register(self, incoming: Incoming, account_id: int) -> None:
         request, second = incoming.request, int(incoming.now)
         known = self.locations.bindings(account_id)
-        bindings = [binding for binding in known if not binding.has_expired(second)]
-        if not request.contacts:
+        bindings = [binding for binding in known if binding.expires_at >= second]
+        if "contact" not in request.headers.index():
             self._accept(incoming, bindings, "", self._unix_time())
             return
         template = _template(incoming, second)
@@ -154,7 +156,7 @@ class Registrar:
     def _is_repeated(self, incoming: Incoming, account: Account) -> bool:
         """Claim that a REGISTER asks for nothing but what it has had already."""
         request = incoming.request
-        if not request.contacts or clears_all(request):
+        if "contact" not in request.headers.index() or clears_all(request):
             return False
         second = int(incoming.now)
         template = _template(incoming, second)
@@ -209,16 +211,17 @@ def _nobody_asks(account_id: int) -> None:
 
 def _refuse_unknown_extensions(request: Request) -> None:
     """Check Require (RFC 3261 §8.2.2.3)."""
-    if "Require" in request.headers:
-        unknown = [tag for tag in request.headers.get_list("Require") if tag.lower() not in _EXTENSIONS]
-        if unknown:
-            raise Reject(420, headers=(("Unsupported", ", ".join(unknown)),))
+    unknown = [tag for tag in request.headers.get_list("Require") if tag.lower() not in _EXTENSIONS]
+    if unknown:
+        raise Reject(420, headers=(("Unsupported", ", ".join(unknown)),))
 
 
 def _template(incoming: Incoming, second: int) -> Binding:
     """Return what all bindings that a REGISTER makes have in common."""
     request = incoming.request
-    call_id, path = request.call_id, ", ".join(request.headers.get_list("Path"))
+    call_id, path = request.call_id, ""
+    if "path" in request.headers.index():
+        path = ", ".join(request.headers.get_list("Path"))
     if len(path) > _LONGEST_PATH or len(call_id) > _LONGEST_CALL_ID:
         raise Reject(400, "Path Or Call-ID Is Too Long")
     return Binding(second, request.cseq.number, call_id, incoming.flow.key, path, "")

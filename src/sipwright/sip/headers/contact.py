@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sipwright.sip.headers.name_addr import NameAddr
+from sipwright.sip.errors import ParseError
+from sipwright.sip.headers.name_addr import ADDRESS_LINE, NameAddr
 from sipwright.sip.headers.numbers import parse_seconds
-from sipwright.sip.uri import STAR
+from sipwright.sip.uri import STAR, Uri
 
 
 def parse_contacts(values: Sequence[str]) -> list[NameAddr]:
@@ -17,6 +18,18 @@ def parse_contacts(values: Sequence[str]) -> list[NameAddr]:
     if len(values) == 1 and values[0] == "*":
         return [NameAddr(STAR)]
     return NameAddr.parse_list(values, "Contact")
+
+
+def parse_sole_contact(lines: Sequence[str]) -> tuple[str, Uri] | None:
+    """Read the one Contact line of a message, if it has nothing but a URI in angle brackets: its text and the URI."""
+    if len(lines) == 1 and (usual := ADDRESS_LINE(lines[0])):
+        text, uri_text, tag = usual.groups()
+        if tag is None and text[0] == "<":
+            try:
+                return text, Uri.parse(uri_text)
+            except ParseError:
+                pass
+    return None
 
 
 def expires_of(contact: NameAddr) -> int | None:

@@ -13,6 +13,8 @@ def parse_seconds(text: str | None) -> int | None:
     """Read delta-seconds, cut to 32 bits; None when it is no number."""
     if text is None:
         return None
+    if len(text) < 10 and text.isdigit() and text.isascii():
+        return int(text)
     seconds = read_number(text, _MOST_SECONDS)
     if seconds is None and text.isascii() and text.isdigit():
         return _MOST_SECONDS
