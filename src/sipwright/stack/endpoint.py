@@ -201,12 +201,13 @@ class Stack:
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
         self._requests += 1
-        reply_flow = stamp_source(request, flow)
+        method = request.method
+        # Nobody answers an ACK.
+        reply_flow = flow if method == "ACK" else stamp_source(request, flow)
         layer = self.layer
         if layer.match(request, now, reply_flow):
             return
         incoming = Incoming(self, request, flow, reply_flow, now)
-        method = request.method
         if method == "ACK":
             if request.to_tag == self.tag_for(request):
                 # It acknowledges a failure that we answered statelessly.

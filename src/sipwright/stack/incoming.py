@@ -58,9 +58,9 @@ class Incoming:
         if tx is None:
             if self.request.method == "ACK":
                 raise TypeError("an ACK has no transaction and is never answered")
-            stack = self.stack
-            tx = self._transaction = stack.layer.server(self.request, self._reply_flow, user, self.now)
-            tx.local_tag = stack.tag_for(self.request)
+            stack, request = self.stack, self.request
+            tx = self._transaction = stack.layer.server(request, self._reply_flow, user, self.now)
+            tx.local_tag = request.to_tag or stack.tag_for(request)
         elif user is not None:
             tx.user = user
         return tx

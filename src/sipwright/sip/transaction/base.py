@@ -203,7 +203,8 @@ class Transaction:
         if interval is None:
             self.retransmit_at = None
         elif interval != RUNS_ON:
-            self._retransmit_after(interval, now)
+            self.interval = interval
+            self.retransmit_at = self._driver.timers.start(interval, self, now)
         if lifetime is None:
             self.expires_at = None
         elif not lifetime:
@@ -377,7 +378,8 @@ class ServerTransaction(Transaction):
         self.outbox += (Send(data),)
 
     def _send_final(self, response: Response | bytes, now: float) -> None:
-        self._send(response, now)
+        self.last_response = data = bytes(response)
+        self.outbox += (Send(data),)
         self.request = None
 
     def _send_trying(self, _: Any, now: float) -> None:

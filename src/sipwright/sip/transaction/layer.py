@@ -6,7 +6,6 @@ and no socket: `now` is an argument, and bytes go to the `send` that it was give
 
 from __future__ import annotations
 
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -43,9 +42,10 @@ from sipwright.sip.transaction.server_non_invite import ServerNonInvite
 from sipwright.sip.transaction.timers import TimerQueue, TimerValues
 
 Key = tuple[Any, ...]
+_LENGTH_OF_KEY = 4
+"""That of RFC 2543 has more parts than this."""
 
-# A branch that is nothing but the cookie is unique to nobody.
-_has_cookie = re.compile(r"z9hG4bK.", re.DOTALL).match
+_COOKIE = "z9hG4bK"
 # What a CANCEL may be about, likeliest first; an ACK and a CANCEL cannot be cancelled (§9.2).
 _CANCELLABLE = ("INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "OPTIONS", "PUBLISH", "REFER", "NOTIFY", "INFO")
 
@@ -220,7 +220,12 @@ class TransactionLayer:
         try:
             for effect in outbox:
                 if isinstance(effect, Send):
-                    is_sent = self.send(effect.data, tx.flow) and is_sent
+                    # Not by way of `send`: this is what nearly every message is sent by.
+                    try:
+                        self._send(effect.data, tx.flow)
+                    except OSError:
+                        self._transport_errors += 1
+                        is_sent = False
                 elif isinstance(effect, Deliver):
                     tx.deliver(effect.message)
                 elif isinstance(effect, Begin):
@@ -298,8 +303,9 @@ class TransactionLayer:
 
     def _acknowledged_by(self, ack: Request) -> ServerTransaction | None:
         """Find the INVITE whose final response this acknowledges; none if that was a 2xx (RFC 6026 §7.1)."""
-        tx = self._servers.get(server_key(ack, "INVITE"))
-        if tx is None and not _has_cookie(ack.top_via.params.get("branch") or ""):
+        key = server_key(ack, "INVITE")
+        tx = self._servers.get(key)
+        if tx is None and len(key) > _LENGTH_OF_KEY:
             # The To tag is part of an RFC 2543 key, and that of an INVITE outside of a dialog is empty.
             tx = self._servers.get(_rfc_2543_key(ack, "INVITE", None))
             if tx is not None and _local_tag(tx) != ack.to_tag:
@@ -334,7 +340,8 @@ def server_key(request: Request, method: str) -> Key:
     """
     via = request.top_via
     branch = via.params.get("branch")
-    if branch is not None and _has_cookie(branch):
+    # A branch that is nothing but the cookie is unique to nobody.
+    if branch is not None and branch.startswith(_COOKIE) and branch != _COOKIE:
         return (branch, via.host, via.port, method)
     return _rfc_2543_key(request, method, request.to_tag)
 
