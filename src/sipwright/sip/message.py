@@ -30,8 +30,6 @@ _is_uri_text = re.compile(URI_TEXT).fullmatch
 # Methods whose 2xx and 18x make a dialog, and so carry the route set back (RFC 3261 §12.1.1).
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 
-# What a response says in the words of its request, beside Via (§8.2.6.2).
-_ECHOED = ("from", "to", "call-id", "cseq")
 
 
 class _read_once(Generic[T]):
@@ -375,17 +373,19 @@ def make_response(
         content_type: The type of the body.
     """
     lines_of, line_of = request.headers.lines_of, request.headers.index()
-    lines = [*lines_of("via")]
+    lines = lines_of("via").copy()
     if status == 100:
         lines += lines_of("timestamp")
     elif status < 300 and request.method in _MAKES_DIALOG:
         lines += lines_of("record-route")
-    from_line, to_line, *others = map(line_of.get, _ECHOED)
+    get = line_of.get
+    to_line = get("to")
     if to_tag is not None and to_line is not None and not _has_tag(request):
         forbid_breaks(to_tag)
         # A folded line may end in its fold.
         to_line = f"{to_line.rstrip()};tag={to_tag}"
-    lines += filter(None, (from_line, to_line, *others))
+    # Only the partial request of a `ParseError` may lack one of them.
+    lines += filter(None, (get("from"), to_line, get("call-id"), get("cseq")))
     if headers:
         lines += write_lines(headers)
     if content_type is not None:
@@ -395,7 +395,10 @@ def make_response(
         reason = REASONS.get(status) or reason_for(status)
     else:
         forbid_breaks(reason)
-    return Response.from_parts(status, reason, Headers.from_lines(lines), body, None)
+    # Written at once, as nearly every response is sent just as it is.
+    head = f"SIP/2.0 {status} {reason}\r\n" + "\r\n".join(lines) + f"\r\nContent-Length: {len(body)}\r\n\r\n"
+    wire = head.encode("utf-8", "surrogateescape") + body
+    return Response.from_parts(status, reason, Headers.from_lines(lines), body, wire)
 
 
 def _has_tag(request: Request) -> bool:

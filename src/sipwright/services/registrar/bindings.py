@@ -80,7 +80,7 @@ def changed(
     """
     kept = list(bindings)
     fresh: list[tuple[Change, Binding]] = []
-    _, cseq, call_id, source, path, _ = template
+    second, cseq, call_id, source, path, _ = template
     for change in changes:
         index = _find(kept, change) if kept else None
         if index is not None:
@@ -88,8 +88,10 @@ def changed(
         if fresh:
             fresh = [pair for pair in fresh if not uris_match(pair[0].uri, change.uri)]
         if change.granted:
-            expires_at = template.expires_at + change.granted
-            fresh.append((change, Binding(expires_at, cseq, call_id, source, path, change.contact)))
+            binding = Binding(second + change.granted, cseq, call_id, source, path, change.contact)
+            fresh.append((change, binding))
+    if len(fresh) == 1 and not kept:
+        return [binding], fresh
     fresh = fresh[-limit:]
     kept += [binding for _, binding in fresh]
     return kept[-limit:], fresh

@@ -119,7 +119,7 @@ class LocationTable:
 
 def _pack(bindings: list[Binding]) -> str:
     """Write bindings as lines: the earliest expiry of all, then the fields of each."""
-    entry = str(min([binding.expires_at for binding in bindings]))
+    entry = str(min([binding[0] for binding in bindings]) if len(bindings) > 1 else bindings[0][0])
     for expires_at, cseq, call_id, source, path, contact in bindings:
         entry += f"\n{expires_at}\n{cseq}\n{call_id}\n{source}\n{path}\n{contact}"
     if entry.count("\n") != len(bindings) * _FIELDS:
@@ -129,6 +129,10 @@ def _pack(bindings: list[Binding]) -> str:
 
 def _unpack(entry: str) -> list[Binding]:
     lines = entry.split("\n")
+    if len(lines) == _FIELDS + 1:
+        # Most accounts have one phone.
+        _, expires_at, cseq, call_id, source, path, contact = lines
+        return [Binding(int(expires_at), int(cseq), call_id, source, path, contact)]
     return [
         Binding(int(lines[at]), int(lines[at + 1]), *lines[at + 2 : at + _FIELDS])
         for at in range(1, len(lines), _FIELDS)

@@ -149,7 +149,7 @@ class Registrar:
                 raise Reject(500, "CSeq Is Not Higher Than The Last One") from None
             self._accept(incoming, bindings, template.path, self._unix_time())
             return
-        if bindings and account_id not in self.locations and self.locations.is_full:
+        if bindings and not known and self.locations.is_full:
             raise Reject(503, "Too Many Bindings")
         self._store(incoming, account_id, known, bindings, fresh)
 
@@ -195,9 +195,7 @@ class Registrar:
 
     def _accept(self, incoming: Incoming, bindings: list[Binding], path: str, now_unix: float) -> None:
         second = int(incoming.now)
-        headers = [
-            ("Contact", f"{binding.contact};expires={binding.expires_at - second}") for binding in bindings
-        ]
+        headers = [("Contact", f"{contact};expires={at - second}") for at, _, _, _, _, contact in bindings]
         headers.append(("Date", format_date(now_unix)))
         if path:
             headers += ("Path", path), ("Supported", "path")
