@@ -23,7 +23,7 @@ class Preludes:
     """Challenges that nobody has answered yet, by Call-ID, the oldest first."""
 
     def __init__(self) -> None:
-        self._found: dict[str, list[tuple[str, float, str, SipMessage]]] = {}
+        self._found: dict[str, list[tuple[str, float, str, SipMessage | bytes]]] = {}
 
     def __len__(self) -> int:
         return len(self._found)

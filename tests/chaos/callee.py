@@ -82,10 +82,10 @@ class Callee(End):
             incoming.respond(status, headers=(("Contact", self.line.contact(to)),) if to else ())
             return
         self.answered_at = time.monotonic()
-        response = incoming.respond(
+        wire = incoming.respond(
             200, headers=self._headers(), body=self.describe(is_new=False), content_type=SDP
         )
-        self.repeat(response, incoming)
+        self.repeat(wire, incoming)
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         super().on_cancel(transaction, cancel)

@@ -136,21 +136,21 @@ class End:
         self.hear(incoming.request.body)
         answer = self.describe("recvonly" if b"sendonly" in incoming.request.body else "sendrecv")
         incoming.open(self)
-        response = incoming.respond(200, headers=(("Contact", self.contact),), body=answer, content_type=SDP)
-        self.repeat(response, incoming)
+        wire = incoming.respond(200, headers=(("Contact", self.contact),), body=answer, content_type=SDP)
+        self.repeat(wire, incoming)
 
-    def repeat(self, response: Response, incoming: Incoming) -> None:
+    def repeat(self, wire: bytes, incoming: Incoming) -> None:
         """Repeat a 2xx until it is acknowledged (RFC 3261 §13.3.1.4)."""
-        stack = self.line.stack
+        stack, cseq = self.line.stack, incoming.request.cseq
         flow = _Newest(self.line) if self.line.is_tcp else incoming.transaction.flow
 
         def give_up() -> None:
             self._repeater = None
             if not (self.bye_heard_at or self.bye_sent_at):
-                self.fault("ack", f"{response.cseq.number} {response.cseq.method}")
+                self.fault("ack", str(cseq))
 
-        self._repeated_cseq = response.cseq.number
-        self._repeater = stack.layer.repeat(bytes(response), flow, give_up, stack.clock())  # type: ignore[arg-type]
+        self._repeated_cseq = cseq.number
+        self._repeater = stack.layer.repeat(wire, flow, give_up, stack.clock())  # type: ignore[arg-type]
         stack._arm()
 
     def _acknowledged(self, ack: Request) -> None:

@@ -82,11 +82,11 @@ class Verdict(Enum):
 class NonceKeeper:
     """Issues nonces that need no memory until they are used, and knows which were used.
 
-    A nonce is its time of issue and a keyed BLAKE2 hash of it (RFC 7693 §2.9), so every node and every later process with the same
-    secret accepts it.  A used one is remembered with its highest nonce-count and the beginning of the answer
-    that had it (in one number: there may be a hundred thousand), in two generations: when the
-    younger is full or a lifetime old, the older is forgotten.  Whatever was forgotten counts as stale, never
-    as unused: a replay cannot get in through a table that ran over.
+    A nonce is its time of issue and a keyed BLAKE2 hash of it (RFC 7693 §2.9), so every node and every later
+    process with the same secret accepts it.  A used one is remembered with its highest nonce-count and the
+    beginning of the answer that had it (in one number: there may be a hundred thousand), in two generations:
+    when the younger is full or a lifetime old, the older is forgotten.  Whatever was forgotten counts as stale,
+    never as unused: a replay cannot get in through a table that ran over.
     """
 
     _STAMP = 14  # hexadecimal digits of a time in microseconds

@@ -31,7 +31,6 @@ _is_uri_text = re.compile(URI_TEXT).fullmatch
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 
 
-
 class _read_once(Generic[T]):
     """A property that is kept once it was read, and forgotten when a header changes.
 
@@ -372,33 +371,63 @@ def make_response(
         body: The body.
         content_type: The type of the body.
     """
-    lines_of, line_of = request.headers.lines_of, request.headers.index()
-    lines = lines_of("via").copy()
+    if reason is None:
+        reason = REASONS.get(status) or reason_for(status)
+    lines = _response_lines(request, status, reason, to_tag, headers, content_type)
+    # Written at once, as nearly every response is sent just as it is.
+    wire = _write(lines, body)
+    del lines[0]
+    return Response.from_parts(status, reason, Headers.from_lines(lines), body, wire)
+
+
+def write_response(
+    request: Request,
+    status: int,
+    reason: str | None = None,
+    *,
+    to_tag: str | None = None,
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+    content_type: str | None = None,
+) -> bytes:
+    """Answer a request as `make_response` does, for those who send the answer and look no further."""
+    if reason is None:
+        reason = REASONS.get(status) or reason_for(status)
+    return _write(_response_lines(request, status, reason, to_tag, headers, content_type), body)
+
+
+def _response_lines(
+    request: Request,
+    status: int,
+    reason: str,
+    to_tag: str | None,
+    headers: Iterable[tuple[str, str]],
+    content_type: str | None,
+) -> list[str]:
+    given = request.headers
+    line_of = given.index()
+    lines = [f"SIP/2.0 {status} {reason}", *given.lines_of("via")]
     if status == 100:
-        lines += lines_of("timestamp")
+        lines += given.lines_of("timestamp")
     elif status < 300 and request.method in _MAKES_DIALOG:
-        lines += lines_of("record-route")
-    get = line_of.get
-    to_line = get("to")
+        lines += given.lines_of("record-route")
+    to_line = line_of.get("to")
     if to_tag is not None and to_line is not None and not _has_tag(request):
-        forbid_breaks(to_tag)
         # A folded line may end in its fold.
         to_line = f"{to_line.rstrip()};tag={to_tag}"
+    forbid_breaks(f"{reason}{to_tag}{content_type}")
     # Only the partial request of a `ParseError` may lack one of them.
-    lines += filter(None, (get("from"), to_line, get("call-id"), get("cseq")))
+    lines += filter(None, (line_of.get("from"), to_line, line_of.get("call-id"), line_of.get("cseq")))
     if headers:
         lines += write_lines(headers)
     if content_type is not None:
-        forbid_breaks(content_type)
         lines.append(f"Content-Type: {content_type}")
-    if reason is None:
-        reason = REASONS.get(status) or reason_for(status)
-    else:
-        forbid_breaks(reason)
-    # Written at once, as nearly every response is sent just as it is.
-    head = f"SIP/2.0 {status} {reason}\r\n" + "\r\n".join(lines) + f"\r\nContent-Length: {len(body)}\r\n\r\n"
-    wire = head.encode("utf-8", "surrogateescape") + body
-    return Response.from_parts(status, reason, Headers.from_lines(lines), body, wire)
+    return lines
+
+
+def _write(lines: list[str], body: bytes) -> bytes:
+    head = "\r\n".join(lines) + f"\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode("utf-8", "surrogateescape") + body
 
 
 def _has_tag(request: Request) -> bool:

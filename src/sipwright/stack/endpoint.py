@@ -293,7 +293,7 @@ class Stack:
             flow = self._sending.put_via(request, to, self.new_branch())
         (flow or self._sending.flow_to(to)).send(bytes(request))  # type: ignore[arg-type]
 
-    def send_response(self, response: Response, flow: Flow) -> None:
+    def send_response(self, response: Response | bytes, flow: Flow) -> None:
         """Send a response without a transaction; one that cannot be sent is lost, as on a network."""
         try:
             self._transmit(bytes(response), flow)

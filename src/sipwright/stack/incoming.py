@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sipwright.sip.message import Request, Response, make_response
+from sipwright.sip.message import Request, write_response
 from sipwright.sip.transaction import ServerTransaction, ServerUser
 from sipwright.transport.flow import Address, Flow
 
@@ -23,7 +23,7 @@ class Incoming:
         flow: The flow that it came on.
         stack: The stack that received it.
         now: When it came, as a monotonic instant.
-        reply: What it was answered statelessly, if it was.
+        reply: What it was answered statelessly, as it was sent, if it was.
     """
 
     __slots__ = ("_reply_flow", "_transaction", "flow", "now", "reply", "request", "stack")
@@ -35,7 +35,7 @@ class Incoming:
         self.now = now
         self._reply_flow = reply_flow
         self._transaction: ServerTransaction | None = None
-        self.reply: Response | None = None
+        self.reply: bytes | None = None
 
     @property
     def source(self) -> Address:
@@ -74,7 +74,7 @@ class Incoming:
         body: bytes = b"",
         content_type: str | None = None,
         to_tag: str | None = None,
-    ) -> Response:
+    ) -> bytes:
         """Answer through the transaction, and return what was sent.
 
         Without `to_tag` the To tag is the same for every response to this request; a 100 has none.
@@ -84,7 +84,7 @@ class Incoming:
             tx.local_tag = to_tag
         elif status > 100:
             to_tag = tx.local_tag
-        response = make_response(
+        wire = write_response(
             self.request,
             status,
             reason,
@@ -93,8 +93,8 @@ class Incoming:
             body=body,
             content_type=content_type,
         )
-        tx.respond(response, self.stack.clock())
-        return response
+        tx.answer(status, wire, self.stack.clock())
+        return wire
 
     def reply_statelessly(self, status: int, reason: str | None = None, *, headers: Pairs = ()) -> None:
         """Answer without keeping anything (RFC 3261 §8.2.7); the To tag is the same for a repeated request.
@@ -104,11 +104,9 @@ class Incoming:
         if self.request.method == "ACK":
             return
         stack = self.stack
-        response = make_response(
-            self.request, status, reason, to_tag=stack.tag_for(self.request), headers=headers
-        )
-        self.reply = response
-        stack.send_response(response, self._reply_flow)
+        tag = stack.tag_for(self.request)
+        self.reply = wire = write_response(self.request, status, reason, to_tag=tag, headers=headers)
+        stack.send_response(wire, self._reply_flow)
 
     def refuse(self, status: int, reason: str | None = None, *, headers: Pairs = ()) -> None:
         """Answer with a failure through the transaction if there is one, statelessly if not."""

@@ -140,14 +140,14 @@ class Phone:
     async def answer(self, incoming: Incoming, body: bytes) -> Request:
         """Answer a call, or a change of one, and wait for the ACK."""
         self._ringing = None
-        response = incoming.respond(
+        wire = incoming.respond(
             200, headers=(("Contact", self.contact), USER_AGENT), body=body, content_type=SDP
         )
         if self.dialog is not None:
             self.dialog.refresh_target(incoming.request)
         layer, now = self._stack.layer, self._stack.clock()
         give_up: Callable[[], None] = partial(setattr, self, "_repeater", None)
-        self._repeater = layer.repeat(bytes(response), incoming.transaction.flow, give_up, now)
+        self._repeater = layer.repeat(wire, incoming.transaction.flow, give_up, now)
         return (await self.expect("ACK", incoming.request.cseq.number)).request
 
     # Both ends.

@@ -91,7 +91,7 @@ def changed(
             binding = Binding(second + change.granted, cseq, call_id, source, path, change.contact)
             fresh.append((change, binding))
     if len(fresh) == 1 and not kept:
-        return [binding], fresh
+        return [fresh[0][1]], fresh
     fresh = fresh[-limit:]
     kept += [binding for _, binding in fresh]
     return kept[-limit:], fresh

@@ -126,14 +126,13 @@ class Headers:
 
     def note_source(self, via: Via, host: str, port: int) -> None:
         """Note in the top Via, which is `via`, where a request came from; nothing else is to be read again."""
-        if not via.note_source(host, port):
+        value = via.note_source(host, port)
+        if value is None:
             return
         index = self._index or self.index()
-        old = index["via"]
+        old, new = index["via"], f"Via: {value}"
         if "," in old:
-            new = ", ".join([f"Via: {via}", *split_list(value_of(old))[1:]])
-        else:
-            new = f"Via: {via}"
+            new = ", ".join([new, *split_list(value_of(old))[1:]])
         lines = self._lines
         lines[0 if lines[0] is old else lines.index(old)] = index["via"] = new
         if "via" in self._repeated:

@@ -124,21 +124,23 @@ class Via:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
 
-    def note_source(self, host: str, port: int) -> bool:
-        """Note where the request came from (RFC 3261 §18.2.1, RFC 3581 §4); False when nothing is to note."""
-        params = self.params
+    def note_source(self, host: str, port: int) -> str | None:
+        """Note where the request came from (RFC 3261 §18.2.1, RFC 3581 §4), and give the new value.
+
+        None when there is nothing to note.
+        """
+        params, text = self.params, None
         if "rport" in params:
-            head, found, tail = str(self).partition(";rport")
-            is_plain = found and tail[:1] in ("", ";") and '"' not in head and "received" not in params
-            # The rest stays as it was written.
-            self._text = f"{head};rport={port}{tail};received={host}" if is_plain else None
+            head, found, tail = (self._text or str(self)).partition(";rport")
+            if found and tail[:1] in ("", ";") and '"' not in head and "received" not in params:
+                # The rest stays as it was written.
+                text = f"{head};rport={port}{tail};received={host}"
             params["rport"] = str(port)
         elif host == self.host and "received" not in params:
-            return False
-        else:
-            self._text = None
+            return None
         params["received"] = host
-        return True
+        self._text = text
+        return text or str(self)
 
     def __str__(self) -> str:
         if self._text is None:

@@ -346,7 +346,11 @@ class ServerTransaction(Transaction):
 
         The state is the same either way (RFC 6026 §8.8): a request that is repeated will try once more.
         """
-        self.handle(event_of(response.status), response, now)
+        return self.answer(response.status, response, now)
+
+    def answer(self, status: int, response: Response | bytes, now: float) -> bool:
+        """Send a response as `respond` does, one that is perhaps written already."""
+        self.handle(event_of(status), response, now)
         return bool(self.outbox) and self._driver.perform(self, now)
 
     def accept(self, now: float) -> None:
