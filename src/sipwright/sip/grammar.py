@@ -6,7 +6,7 @@ Every pattern is linear in the length of its input: what repeats is possessive o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from sipwright.sip.errors import ParseError
@@ -43,10 +43,13 @@ class Memo(dict[str, V]):
     The bounds keep strangers from filling the memory.
     """
 
-    __slots__ = ()
+    __slots__ = ("_read",)
 
-    def keep(self, line: str, value: V) -> V:
-        """Remember what a line says, if it is short, and give it back."""
+    def __init__(self, read: Callable[[str], V]) -> None:
+        self._read = read
+
+    def __missing__(self, line: str) -> V:
+        value = self._read(line)
         if len(line) <= _LONGEST_KEPT:
             if len(self) >= _MOST_KEPT:
                 self.clear()

@@ -415,9 +415,13 @@ def _response_lines(
     if to_tag is not None and to_line is not None and not _has_tag(request):
         # A folded line may end in its fold.
         to_line = f"{to_line.rstrip()};tag={to_tag}"
+    try:
+        lines += (line_of["from"], to_line or line_of["to"], line_of["call-id"], line_of["cseq"])
+    except KeyError:
+        # Only a request that we made, or one that cannot be read, may lack one of them.
+        some = {**line_of, "to": to_line} if to_line else line_of
+        lines += [some[key] for key in ("from", "to", "call-id", "cseq") if key in some]
     forbid_breaks(f"{reason}{to_tag}{content_type}")
-    # Only the partial request of a `ParseError` may lack one of them.
-    lines += filter(None, (line_of.get("from"), to_line, line_of.get("call-id"), line_of.get("cseq")))
     if headers:
         lines += write_lines(headers)
     if content_type is not None:

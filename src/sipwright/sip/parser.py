@@ -22,10 +22,9 @@ from sipwright.sip.message import Request, Response
 
 __all__ = ["PING", "FramingError", "ParseError", "Ping", "StreamFramer", "parse"]
 
-_REQUEST_LINE = re.compile(rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0")
-_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
-_CSEQS: Memo[CSeq] = Memo()
-_LENGTHS: Memo[int] = Memo()
+_START_LINE = re.compile(
+    rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0|(?i:SIP/2\.0) ([1-6][0-9]{{2}})(?: (.*))?"
+).fullmatch
 _SINGLE = frozenset({"from", "to", "call-id", "cseq", "max-forwards"})
 _VERSION = re.compile(r"(SIP)/([0-9]+\.[0-9]+)", re.IGNORECASE)
 
@@ -41,7 +40,7 @@ def parse(data: bytes) -> Request | Response:
         or head.count("\n") != breaks
         or head.count("\r") != breaks
         or "\0" in head
-        or not (match := _REQUEST_LINE.fullmatch(start_line) or _STATUS_LINE.fullmatch(start_line))
+        or not (match := _START_LINE(start_line))
     ):
         return _parse_with_care(data)
     try:
@@ -55,26 +54,28 @@ def _assemble(match: re.Match[str], lines: list[str], data: bytes, start: int) -
     index = line_of, repeated = index_lines(lines)
     headers = Headers.from_lines(lines, index)
     if headers.has_length:
-        length = _LENGTHS.get(line_of["content-length"])
-        if length is None or repeated:
+        if "content-length" in repeated:
             length = parse_content_length(headers.get_all("content-length"))
-            if "content-length" not in repeated:
-                _LENGTHS.keep(line_of["content-length"], length)
+        else:
+            length = _LENGTHS[line_of["content-length"]]
         end = start + length
         if end > len(data):
             raise ParseError("Content-Length is larger than the body", "Content-Length")
         data = data[:end]
-    first, second = match.groups()
-    if match.re is _REQUEST_LINE:
-        message: Request | Response = Request.from_parts(first, second, headers, data[start:], data)
+    method, uri_text, status, reason = match.groups()
+    if status is None:
+        message: Request | Response = Request.from_parts(method, uri_text, headers, data[start:], data)
     else:
-        message = Response.from_parts(int(first), second or "", headers, data[start:], data)
-    _check(message, line_of, repeated)
+        message = Response.from_parts(int(status), reason or "", headers, data[start:], data)
+    _check(message, method, line_of, repeated)
     return message
 
 
 def _check(
-    message: Request | Response, line_of: Mapping[str, str], repeated: Mapping[str, list[str]]
+    message: Request | Response,
+    method: str | None,
+    line_of: Mapping[str, str],
+    repeated: Mapping[str, list[str]],
 ) -> None:
     """Read what nobody can do without: the top Via, Call-ID, CSeq and the tags (§8.1.1)."""
     try:
@@ -92,17 +93,28 @@ def _check(
     parsed["call_id"] = call_id = value_of(call_id_line)
     if not call_id:
         raise ParseError("Call-ID is empty", "Call-ID")
-    cseq = parsed["cseq"] = _CSEQS.get(cseq_line) or _CSEQS.keep(cseq_line, message.cseq)
-    if isinstance(message, Request) and cseq.method != message.method:
-        raise ParseError(f"CSeq is for {cseq.method} and the request is {message.method}", "CSeq")
+    cseq = parsed["cseq"] = _CSEQS[cseq_line]
+    if method is not None and cseq[1] != method:
+        raise ParseError(f"CSeq is for {cseq.method} and the request is {method}", "CSeq")
     if usual := ADDRESS_LINE(from_line):
-        _, parsed["from_uri_text"], parsed["from_tag"] = usual.groups()
+        parsed["from_uri_text"], parsed["from_tag"] = usual[2], usual[3]
     else:
         _ = message.from_tag
     if usual := ADDRESS_LINE(to_line):
-        _, parsed["to_uri_text"], parsed["to_tag"] = usual.groups()
+        parsed["to_uri_text"], parsed["to_tag"] = usual[2], usual[3]
     else:
         _ = message.to_tag
+
+
+def _cseq_of(line: str) -> CSeq:
+    value = value_of(line)
+    if not value:
+        raise ParseError("CSeq is missing", "CSeq")
+    return CSeq.parse(value)
+
+
+_CSEQS = Memo(_cseq_of)
+_LENGTHS = Memo(lambda line: parse_content_length([value_of(line)]))
 
 
 def _missing_or_twice(line_of: Mapping[str, str], repeated: Mapping[str, list[str]]) -> ParseError:
@@ -180,7 +192,7 @@ def _match_start_line(line: str) -> re.Match[str]:
     if known_version and known_version[2] == "2.0":
         # The version is the one part of a message that is not case-sensitive (§7.1).
         line = f"{method} {uri} SIP/2.0"
-    match = _REQUEST_LINE.fullmatch(line) or _STATUS_LINE.fullmatch(line)
+    match = _START_LINE(line)
     if match is not None and "\0" not in line and "\r" not in line:
         return match
     if not is_token(method) or not uri:

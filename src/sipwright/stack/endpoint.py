@@ -379,7 +379,7 @@ class Stack:
         """Return our To tag for a request, the same one every time (RFC 3261 §8.2.7)."""
         via = request.top_via
         # Keyed by the random hash seed of this process, so nobody outside can guess it.
-        number = hash((via.params.get("branch"), via.host, request.call_id))
+        number = hash((via.branch, via.host, request.call_id))
         return f"{number & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
     def _transmit(self, data: bytes, flow: Flow) -> None:

@@ -54,7 +54,7 @@ class FallbackFlow(Flow):
         if self.has_fallen_back:
             return
         self.has_fallen_back = True
-        self.protocol, self.local, self._key = self._udp.protocol, self._udp.local, None
+        self.protocol, self.local, self.key = self._udp.protocol, self._udp.local, self._udp.key
         sent, self._sent = self._sent, []
         for data in sent:
             self.send(data)

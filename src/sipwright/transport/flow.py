@@ -24,7 +24,7 @@ class FlowKey(NamedTuple):
 class Flow:
     """A path to one peer. Subclasses belong to a transport and know how to send."""
 
-    __slots__ = ("_key", "local", "protocol", "remote", "sent_by")
+    __slots__ = ("key", "local", "protocol", "remote", "sent_by")
 
     is_reliable = False
 
@@ -35,14 +35,8 @@ class Flow:
         self.remote = remote
         self.sent_by: str | None = None
         """What our Via says on this flow; the stack fills it in and keeps it here."""
-        self._key: str | None = None
-
-    @property
-    def key(self) -> str:
+        self.key = flow_key(protocol, local, remote)
         """The flow as text, like `udp/192.0.2.1:5060/198.51.100.7:40112`."""
-        if self._key is None:
-            self._key = f"{self.protocol}/{format_address(self.local)}/{format_address(self.remote)}"
-        return self._key
 
     @property
     def is_closed(self) -> bool:
@@ -71,6 +65,11 @@ class Flow:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.key}>"
+
+
+def flow_key(protocol: str, local: Address, remote: Address) -> str:
+    """Write the key of a flow."""
+    return f"{protocol}/{format_address(local)}/{format_address(remote)}"
 
 
 def format_address(address: Address) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from sipwright.sip.errors import FramingError, ParseError
 from sipwright.sip.parser import PING, StreamFramer
-from sipwright.transport.flow import Address, Flow
+from sipwright.transport.flow import Address, Flow, flow_key
 
 if TYPE_CHECKING:
     from sipwright.transport.tcp import TcpTransport
@@ -129,6 +129,7 @@ class TcpFlow(Flow, asyncio.Protocol):
             self.local = sockname[0], transport.local[1]
             if is_accepted:
                 self.remote = peername[0], peername[1]
+            self.key = flow_key(self.protocol, self.local, self.remote)
         if self._is_closed or not (sockname and peername) or (is_accepted and not transport.admit(self)):
             self._is_closed = True
             writer.abort()

@@ -29,15 +29,17 @@ class Via:
         transport: In upper case.
         host: The sent-by host in lower case, IPv6 without brackets.
         params: Names in lower case, values as they were written; None for a flag.
+        branch: The branch parameter.
     """
 
-    __slots__ = ("_text", "host", "params", "port", "protocol", "transport")
+    __slots__ = ("_text", "branch", "host", "params", "port", "protocol", "transport")
 
     protocol: str
     transport: str
     host: str
     port: int | None
     params: dict[str, str | None]
+    branch: str | None
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class Via:
         self.host = host.strip("[]").lower()
         self.port = port
         self.params = {} if params is None else dict(params)
+        self.branch = self.params.get("branch")
         self._text: str | None = None
 
     @classmethod
@@ -74,6 +77,7 @@ class Via:
         if received is not None:
             params["received"] = received
         self.params = params
+        self.branch = branch
         return self
 
     @classmethod
@@ -99,12 +103,8 @@ class Via:
             if self.port > 65535:
                 raise ParseError(f"Via has a port above 65535: {port}", "Via")
         self.params = parse_params(params, "Via") if params else {}
+        self.branch = self.params.get("branch")
         return self
-
-    @property
-    def branch(self) -> str | None:
-        """The branch parameter."""
-        return self.params.get("branch")
 
     @property
     def received(self) -> str | None:

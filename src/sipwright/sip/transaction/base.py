@@ -34,15 +34,6 @@ CANCEL: Final = "CANCEL"
 TRANSPORT_ERROR: Final = "transport error"
 
 
-class Send:
-    """Put these bytes on the wire, to where the transaction's peer is."""
-
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-
 class Deliver:
     """Hand this message to the TU; to a server's TU, None says that the ACK never came."""
 
@@ -69,7 +60,9 @@ class Finish:
 
 FINISH: Final = Finish()
 
-Effect = Send | Deliver | Begin | Finish
+Effect = bytes | Deliver | Begin | Finish
+"""What a machine asks for; bytes are to be put on the wire, to where the transaction's peer is."""
+
 Action = Callable[[Any, Any, float], None]
 Rules = Mapping[tuple[str, str], tuple[str, Action]]
 
@@ -265,7 +258,7 @@ class ClientTransaction(Transaction):
     def start(self, now: float) -> None:
         """Send the request."""
         self._enter(self.INITIAL, now)
-        self.outbox += (Send(self.wire),)
+        self.outbox += (self.wire,)
 
     def deliver(self, message: Response) -> None:
         """Hand a response to the TU."""
@@ -339,7 +332,7 @@ class ServerTransaction(Transaction):
         """Begin where a transaction stood that had sent `last_response` and that another process began."""
         self.start(now)
         if last_response is not None:
-            self.handle(event_of(int(last_response[8:11])), last_response, now)
+            self.handle(EVENTS[int(last_response[8:9])], last_response, now)
 
     def respond(self, response: Response, now: float) -> bool:
         """Send a response; False when it could not be sent, or is not for this state.
@@ -350,7 +343,7 @@ class ServerTransaction(Transaction):
 
     def answer(self, status: int, response: Response | bytes, now: float) -> bool:
         """Send a response as `respond` does, one that is perhaps written already."""
-        self.handle(event_of(status), response, now)
+        self.handle(EVENTS[status // 100], response, now)
         return bool(self.outbox) and self._driver.perform(self, now)
 
     def accept(self, now: float) -> None:
@@ -379,11 +372,11 @@ class ServerTransaction(Transaction):
 
     def _send(self, response: Response | bytes, now: float) -> None:
         self.last_response = data = bytes(response)
-        self.outbox += (Send(data),)
+        self.outbox += (data,)
 
     def _send_final(self, response: Response | bytes, now: float) -> None:
         self.last_response = data = bytes(response)
-        self.outbox += (Send(data),)
+        self.outbox += (data,)
         self.request = None
 
     def _send_trying(self, _: Any, now: float) -> None:
@@ -392,9 +385,8 @@ class ServerTransaction(Transaction):
 
     def _repeat(self, _: Any, now: float) -> None:
         assert self.last_response is not None
-        self.outbox += (Send(self.last_response),)
+        self.outbox += (self.last_response,)
 
 
-def event_of(status: int) -> str:
-    """Name the event that a response is."""
-    return PROVISIONAL if status < 200 else SUCCESS if status < 300 else FAILURE
+EVENTS: Final = (PROVISIONAL, PROVISIONAL, SUCCESS, *7 * (FAILURE,))
+"""The event that a response is, by the first digit of its status."""

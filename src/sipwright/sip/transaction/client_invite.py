@@ -51,7 +51,6 @@ from sipwright.sip.transaction.base import (
     ClientUser,
     Driver,
     Flow,
-    Send,
 )
 from sipwright.sip.transaction.timers import Timer
 
@@ -101,7 +100,7 @@ class ClientInvite(ClientTransaction):
         self._driver.perform(self, now)
 
     def _resend(self, _: None, now: float) -> None:
-        self.outbox += (Send(self.wire),)
+        self.outbox += (self.wire,)
         self._retransmit_after(2 * self.interval, now)
 
     def _proceed(self, response: Response, now: float) -> None:
@@ -127,12 +126,12 @@ class ClientInvite(ClientTransaction):
 
     def _ack_again(self, _: Response, now: float) -> None:
         if not self.holds_ack:
-            self.outbox += (Send(self.ack),)
+            self.outbox += (self.ack,)
 
     def _release_ack(self, _: None, now: float) -> None:
         if self.holds_ack and self.ack:
             self.holds_ack = False
-            self.outbox += (Send(self.ack),)
+            self.outbox += (self.ack,)
 
     # The machine.  A (state, event) pair that is not listed is ignored.
     # fmt: off

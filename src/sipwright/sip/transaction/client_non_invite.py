@@ -39,7 +39,6 @@ from sipwright.sip.transaction.base import (
     TRANSPORT_ERROR,
     TRYING,
     ClientTransaction,
-    Send,
 )
 from sipwright.sip.transaction.timers import Timer
 
@@ -50,7 +49,7 @@ class ClientNonInvite(ClientTransaction):
     __slots__ = ()
 
     def _resend(self, _: None, now: float) -> None:
-        self.outbox += (Send(self.wire),)
+        self.outbox += (self.wire,)
         limit = self._driver.values.t2
         self._retransmit_after(limit if self.state == PROCEEDING else min(2 * self.interval, limit), now)
 

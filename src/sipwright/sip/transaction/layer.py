@@ -26,13 +26,12 @@ from sipwright.sip.transaction.base import (
     ClientTransaction,
     ClientUser,
     Clocks,
+    EVENTS,
     Deliver,
     Flow,
-    Send,
     ServerTransaction,
     ServerUser,
     Transaction,
-    event_of,
 )
 from sipwright.sip.transaction.client_invite import ClientInvite
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
@@ -104,8 +103,8 @@ class TransactionLayer:
         """
         tx: Transaction | None
         if isinstance(message, Response):
-            tx = self._clients.get((message.top_via.params.get("branch"), message.cseq.method))
-            event = event_of(message.status)
+            tx = self._clients.get((message.top_via.branch, message.cseq[1]))
+            event = EVENTS[message.status // 100]
         else:
             event = message.method
             if event == "ACK":
@@ -219,16 +218,16 @@ class TransactionLayer:
         is_sent = True
         try:
             for effect in outbox:
-                if isinstance(effect, Send):
+                if type(effect) is bytes:
                     # Not by way of `send`: this is what nearly every message is sent by.
                     try:
-                        self._send(effect.data, tx.flow)
+                        self._send(effect, tx.flow)
                     except OSError:
                         self._transport_errors += 1
                         is_sent = False
-                elif isinstance(effect, Deliver):
+                elif type(effect) is Deliver:
                     tx.deliver(effect.message)
-                elif isinstance(effect, Begin):
+                elif type(effect) is Begin:
                     self.client(effect.request, tx.flow, None, now)
                 else:
                     self._forget(tx)
@@ -282,7 +281,7 @@ class TransactionLayer:
 
     def _add_client(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
         method = request.method
-        branch = request.top_via.params.get("branch")
+        branch = request.top_via.branch
         key = (branch, method)
         if branch is None or key in self._clients:
             raise ValueError(f"the branch is missing or in use: {request}")
@@ -339,7 +338,7 @@ def server_key(request: Request, method: str) -> Key:
     Branches are compared byte for byte: nobody is known to change their case on the way.
     """
     via = request.top_via
-    branch = via.params.get("branch")
+    branch = via.branch
     # A branch that is nothing but the cookie is unique to nobody.
     if branch is not None and branch.startswith(_COOKIE) and branch != _COOKIE:
         return (branch, via.host, via.port, method)

@@ -118,8 +118,9 @@ class TimerQueue:
     def start(self, seconds: float, owner: Clocked, now: float) -> float:
         """Start a timer and return its deadline, which the owner must store in one of its two clocks."""
         deadline = now + seconds
-        lane = self._lanes.get(seconds)
-        if lane is None:
+        try:
+            lane = self._lanes[seconds]
+        except KeyError:
             lane = self._open_lane(seconds)
         lane.append((deadline, owner))
         if deadline < self._earliest:
