@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, split_list
+from sipwright.sip.grammar import URI_TEXT, Memo, forbid_breaks, is_token, split_list
 from sipwright.sip.headers.collection import Headers, value_of, write_lines
 from sipwright.sip.headers.contact import parse_contacts, parse_sole_contact
 from sipwright.sip.headers.cseq import CSeq
@@ -24,6 +24,9 @@ from sipwright.sip.uri import Uri
 __all__ = ["REASONS", "Headers", "Message", "Request", "Response", "make_response"]
 
 T = TypeVar("T")
+
+_MAX_FORWARDS = Memo(lambda line: parse_max_forwards(value_of(line)))
+_EXPIRES = Memo(lambda line: parse_seconds(value_of(line)))
 
 _is_uri_text = re.compile(URI_TEXT).fullmatch
 
@@ -169,13 +172,14 @@ class Message:
     @_read_once
     def max_forwards(self) -> int | None:
         """Max-Forwards, or None when there is none."""
-        value = self.headers.get("Max-Forwards")
-        return None if value is None else parse_max_forwards(value)
+        line = self.headers.first_line("max-forwards")
+        return None if line is None else _MAX_FORWARDS[line]
 
     @_read_once
     def expires(self) -> int | None:
         """Expires, cut to 32 bits; None when absent or malformed, so that the default holds (§10.2.1.1)."""
-        return parse_seconds(self.headers.get("Expires"))
+        line = self.headers.first_line("expires")
+        return None if line is None else _EXPIRES[line]
 
     def _only(self, key: str, name: str) -> str:
         line = self.headers.first_line(key)

@@ -55,6 +55,7 @@ class FallbackFlow(Flow):
             return
         self.has_fallen_back = True
         self.protocol, self.local, self.key = self._udp.protocol, self._udp.local, self._udp.key
+        self.sent_protocol = None
         sent, self._sent = self._sent, []
         for data in sent:
             self.send(data)

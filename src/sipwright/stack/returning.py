@@ -56,6 +56,7 @@ class ReturningFlow(Flow):
     def resume(self, flow: Flow) -> None:
         """Go on over `flow`, beginning with what has waited."""
         self._successor = flow
-        self.local, self.remote, self.sent_by, self.key = flow.local, flow.remote, flow.sent_by, flow.key
+        self.local, self.remote, self.key = flow.local, flow.remote, flow.key
+        self.sent_by, self.sent_protocol = flow.sent_by, flow.sent_protocol
         while self._kept and not flow.is_closed:
             flow.send(self._kept.popleft())

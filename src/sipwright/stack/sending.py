@@ -95,7 +95,7 @@ class Sending:
 
     def via_for(self, flow: Flow, branch: str) -> str:
         """Return the Via for a request on a flow; rport asks for symmetric routing (RFC 3581 §3)."""
-        return f"{self._sent_protocol(flow)};branch={branch};rport"
+        return f"{flow.sent_protocol or self._sent_protocol(flow)};branch={branch};rport"
 
     def put_via(self, request: Request, to: Flow | Target, branch: str) -> Flow:
         """Choose the flow of a request and put our Via on top.
@@ -113,7 +113,8 @@ class Sending:
         return flow
 
     def _sent_protocol(self, flow: Flow) -> str:
-        return f"SIP/2.0/{flow.protocol.upper()} {self._addresses.sent_by(flow)}"
+        flow.sent_protocol = f"SIP/2.0/{flow.protocol.upper()} {self._addresses.sent_by(flow)}"
+        return flow.sent_protocol
 
     def flow_for_large(self, target: Target, udp: Flow) -> Flow | None:
         """Return a flow over TCP, which may fall back to `udp`; None where TCP is known not to be taken."""

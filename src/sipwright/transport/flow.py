@@ -24,7 +24,7 @@ class FlowKey(NamedTuple):
 class Flow:
     """A path to one peer. Subclasses belong to a transport and know how to send."""
 
-    __slots__ = ("key", "local", "protocol", "remote", "sent_by")
+    __slots__ = ("key", "local", "protocol", "remote", "sent_by", "sent_protocol")
 
     is_reliable = False
 
@@ -35,6 +35,8 @@ class Flow:
         self.remote = remote
         self.sent_by: str | None = None
         """What our Via says on this flow; the stack fills it in and keeps it here."""
+        self.sent_protocol: str | None = None
+        """The same with the protocol in front of it."""
         self.key = flow_key(protocol, local, remote)
         """The flow as text, like `udp/192.0.2.1:5060/198.51.100.7:40112`."""
 

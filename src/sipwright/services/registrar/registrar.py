@@ -139,7 +139,7 @@ class Registrar:
         fresh: list[tuple[Change, Binding]] = []
         changes: list[Change] = []
         try:
-            if clears_all(request):
+            if request.sole_contact is None and clears_all(request):
                 bindings = cleared(bindings, template)
             else:
                 changes = read_changes(incoming, self._lifetimes, has_path=template.path != "")

@@ -6,18 +6,21 @@ and no socket: `now` is an argument, and bytes go to the `send` that it was give
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
+from sipwright.sip.grammar import TOKEN
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import (
     ACCEPTED,
     CALLING,
     CANCEL,
+    EVENTS,
     PROCEEDING,
     REQUEST,
     TERMINATED,
@@ -26,7 +29,6 @@ from sipwright.sip.transaction.base import (
     ClientTransaction,
     ClientUser,
     Clocks,
-    EVENTS,
     Deliver,
     Flow,
     ServerTransaction,
@@ -45,6 +47,7 @@ _LENGTH_OF_KEY = 4
 """That of RFC 2543 has more parts than this."""
 
 _COOKIE = "z9hG4bK"
+_OWN_VIA = re.compile(rf"Via: SIP/2\.0/[A-Z]+ [^ \t;,]+;branch=({TOKEN});rport").fullmatch
 # What a CANCEL may be about, likeliest first; an ACK and a CANCEL cannot be cancelled (§9.2).
 _CANCELLABLE = ("INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "OPTIONS", "PUBLISH", "REFER", "NOTIFY", "INFO")
 
@@ -274,14 +277,14 @@ class TransactionLayer:
         kind = ServerInvite if method == "INVITE" else ServerNonInvite
         tx = self._servers[key] = kind(key, request, flow, user, self)
         if request.to_tag is None:
-            tx.merge_key = merge_key = _merge_key(request)
+            tx.merge_key = merge_key = request.headers.parsed.get("merge_key") or _merge_key(request)
             # The first one stands for all: the later ones are only the 482s that its copies got.
             self._merge_keys.setdefault(merge_key, tx)
         return tx
 
     def _add_client(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
         method = request.method
-        branch = request.top_via.branch
+        branch = _branch_of(request)
         key = (branch, method)
         if branch is None or key in self._clients:
             raise ValueError(f"the branch is missing or in use: {request}")
@@ -332,6 +335,14 @@ class TransactionLayer:
         return True
 
 
+def _branch_of(request: Request) -> str | None:
+    """Read the branch of a request that is to be sent, whose Via we wrote: no more of it is needed."""
+    line = request.headers.first_line("via")
+    if line is None or "top_via" in request.headers.parsed or not (usual := _OWN_VIA(line)):
+        return request.top_via.branch
+    return usual[1]
+
+
 def server_key(request: Request, method: str) -> Key:
     """Give what a request of that method is matched by (§17.2.3).
 
@@ -354,10 +365,7 @@ def _rfc_2543_key(request: Request, method: str, to_tag: str | None) -> Key:
 def _merge_key(request: Request) -> int:
     """Give what copies of a request have in common: a hash, as each transaction keeps one and 64 bits do."""
     # Asked for twice on the way in, so it is kept with the other things that were read from the headers.
-    parsed = request.headers.parsed
-    key: int | None = parsed.get("merge_key")
-    if key is None:
-        key = parsed["merge_key"] = hash((request.from_tag, request.call_id, request.cseq))
+    key = request.headers.parsed["merge_key"] = hash((request.from_tag, request.call_id, request.cseq))
     return key
 
 
