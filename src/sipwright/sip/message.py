@@ -25,6 +25,8 @@ __all__ = ["REASONS", "Headers", "Message", "Request", "Response", "make_respons
 
 T = TypeVar("T")
 
+_USUAL_METHODS = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "NOTIFY", "REFER"})
+
 _MAX_FORWARDS = Memo(lambda line: parse_max_forwards(value_of(line)))
 _EXPIRES = Memo(lambda line: parse_seconds(value_of(line)))
 
@@ -234,7 +236,7 @@ class Request(Message):
         headers: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
     ) -> None:
-        if not is_token(method):
+        if method not in _USUAL_METHODS and not is_token(method):
             raise ValueError(f"not a method: {method[:40]!r}")
         self.method = method
         self.uri_text = _checked_uri_text(uri)
@@ -416,9 +418,15 @@ def _response_lines(
     elif status < 300 and request.method in _MAKES_DIALOG:
         lines += given.lines_of("record-route")
     to_line = line_of.get("to")
-    if to_tag is not None and to_line is not None and not _has_tag(request):
-        # A folded line may end in its fold.
-        to_line = f"{to_line.rstrip()};tag={to_tag}"
+    if to_tag is not None and to_line is not None:
+        try:
+            has_tag = request.to_tag is not None
+        except ParseError:
+            # A To that cannot be read goes back as it is.
+            has_tag = True
+        if not has_tag:
+            # A folded line may end in its fold.
+            to_line = f"{to_line.rstrip()};tag={to_tag}"
     try:
         lines += (line_of["from"], to_line or line_of["to"], line_of["call-id"], line_of["cseq"])
     except KeyError:
@@ -436,14 +444,6 @@ def _response_lines(
 def _write(lines: list[str], body: bytes) -> bytes:
     head = "\r\n".join(lines) + f"\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode("utf-8", "surrogateescape") + body
-
-
-def _has_tag(request: Request) -> bool:
-    try:
-        return request.to_tag is not None
-    except ParseError:
-        # A To that cannot be read goes back as it is.
-        return True
 
 
 def _quickly_read(text: str | None) -> Uri | None:

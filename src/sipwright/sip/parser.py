@@ -23,7 +23,7 @@ from sipwright.sip.message import Request, Response
 __all__ = ["PING", "FramingError", "ParseError", "Ping", "StreamFramer", "parse"]
 
 _START_LINE = re.compile(
-    rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0|(?i:SIP/2\.0) ([1-6][0-9]{{2}})(?: (.*))?"
+    rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0|(?i:SIP/2\.0) ([1-6][0-9]{{2}})(?: ([^\r\n\0]*))?"
 ).fullmatch
 _SINGLE = frozenset({"from", "to", "call-id", "cseq", "max-forwards"})
 _VERSION = re.compile(r"(SIP)/([0-9]+\.[0-9]+)", re.IGNORECASE)
@@ -34,14 +34,9 @@ def parse(data: bytes) -> Request | Response:
     end = data.find(b"\r\n\r\n")
     head = str(data[:end], "utf-8", "surrogateescape")
     start_line, *lines = head.split("\r\n")
-    breaks = len(lines)
-    if (
-        end < 0
-        or head.count("\n") != breaks
-        or head.count("\r") != breaks
-        or "\0" in head
-        or not (match := _START_LINE(start_line))
-    ):
+    text = "".join(lines)
+    match = _START_LINE(start_line)
+    if match is None or end < 0 or "\n" in text or "\r" in text or "\0" in text:
         return _parse_with_care(data)
     try:
         return _assemble(match, lines, data, end + 4)
@@ -193,7 +188,7 @@ def _match_start_line(line: str) -> re.Match[str]:
         # The version is the one part of a message that is not case-sensitive (§7.1).
         line = f"{method} {uri} SIP/2.0"
     match = _START_LINE(line)
-    if match is not None and "\0" not in line and "\r" not in line:
+    if match is not None:
         return match
     if not is_token(method) or not uri:
         raise ParseError("The first line is neither a request line nor a status line")

@@ -189,7 +189,9 @@ class Stack:
             if isinstance(message, Request):
                 self._receive_request(message, flow, self.clock())
             else:
-                self._receive_response(message, flow, self.clock())
+                self._responses += 1
+                if not self.layer.match_response(message, self.clock()):
+                    self._receive_stray(message, flow)
         except ParseError as error:
             self._refuse(error, flow)
         except Exception:
@@ -205,7 +207,7 @@ class Stack:
         # Nobody answers an ACK.
         reply_flow = flow if method == "ACK" else stamp_source(request, flow)
         layer = self.layer
-        if layer.match(request, now, reply_flow):
+        if layer.match_request(request, now, reply_flow):
             return
         incoming = Incoming(self, request, flow, reply_flow, now)
         if method == "ACK":
@@ -217,15 +219,12 @@ class Stack:
         elif method == "CANCEL":
             incoming.reply_statelessly(481)
             return
-        elif layer.is_merged(request):
+        elif request.to_tag is None and layer.is_merged(request):
             incoming.reply_statelessly(482, "Loop Detected")
             return
         self.pipeline(incoming)
 
-    def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
-        self._responses += 1
-        if self.layer.match(response, now, flow):
-            return
+    def _receive_stray(self, response: Response, flow: Flow) -> None:
         self._strays += 1
         if self.on_stray_response is not None and self._is_sent_by_us(response, flow):
             self.on_stray_response(response, flow)

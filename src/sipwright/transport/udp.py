@@ -93,9 +93,15 @@ class UdpFlow(Flow):
             transport.enqueue(self, data)
             return
         try:
-            self.transmit(data)
+            # As `transmit` does, which nearly every message would have to call.
+            if self._ancillary is None:
+                transport.sendto(data, self._peer)
+            else:
+                transport.sendmsg((data,), self._ancillary, 0, self._peer)
         except OSError as error:
             transport.send_failed(self, data, error)
+        else:
+            transport.sent += 1
 
     def redirected(self, port: int) -> UdpFlow:
         """Return the flow to another port of the same peer."""

@@ -18,6 +18,7 @@ from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import (
     ACCEPTED,
+    ACK,
     CALLING,
     CANCEL,
     EVENTS,
@@ -104,23 +105,29 @@ class TransactionLayer:
         say; any other that matches is answered 200 here, over `flow` if it is given; one that matches nothing is
         left for the TU to answer with 481 (§9.2). An ACK is absorbed unless it is for a 2xx.
         """
-        tx: Transaction | None
         if isinstance(message, Response):
-            tx = self._clients.get((message.top_via.branch, message.cseq[1]))
-            event = EVENTS[message.status // 100]
-        else:
-            event = message.method
-            if event == "ACK":
-                tx = self._acknowledged_by(message)
-            else:
-                # A new transaction will ask for its key again, so it is kept with what was read from the headers.
-                key = message.headers.parsed["server_key"] = server_key(message, event)
-                tx = self._servers.get(key)
-                if tx is None and event == "CANCEL":
-                    return self._cancel(message, flow, now)
-                event = REQUEST
-        if tx is None:
-            return False
+            return self.match_response(message, now)
+        return self.match_request(message, now, flow)
+
+    def match_response(self, response: Response, now: float) -> bool:
+        """Feed a response to the transaction it belongs to; False when there is none."""
+        tx = self._clients.get((response.top_via.branch, response.cseq[1]))
+        return tx is not None and self._absorb(tx, EVENTS[response.status // 100], response, now)
+
+    def match_request(self, request: Request, now: float, flow: Flow | None = None) -> bool:
+        """Feed a request to the transaction it belongs to; see `match`."""
+        method = request.method
+        if method == "ACK":
+            tx = self._acknowledged_by(request)
+            return tx is not None and self._absorb(tx, ACK, request, now)
+        # A new transaction will ask for its key again, so it is kept with what was read from the headers.
+        key = request.headers.parsed["server_key"] = server_key(request, method)
+        tx = self._servers.get(key)
+        if tx is not None:
+            return self._absorb(tx, REQUEST, request, now)
+        return method == "CANCEL" and self._cancel(request, flow, now)
+
+    def _absorb(self, tx: Transaction, event: str, message: Request | Response, now: float) -> bool:
         self._absorbed += 1
         tx.handle(event, message, now)
         if tx.outbox:
