@@ -174,10 +174,10 @@ class Registrar:
     ) -> None:
         """Write what has changed, and say 200 when it is safe."""
         now_unix = self._unix_time()
-        writes: list[tuple[str, Row | None]] = [
-            (pair[1].contact, _row(account_id, pair, incoming.request, now_unix)) for pair in fresh
-        ]
-        if known:
+        writes: list[tuple[str, Row | None]] = []
+        for pair in fresh:
+            writes.append((pair[1].contact, _row(account_id, pair, incoming.request, now_unix)))
+        if known and not (len(known) == len(bindings) == 1 and known[0].contact == bindings[0].contact):
             # Last, since the writer may be full after the first: too much is then stored, and not too little.
             left = [binding.contact for binding in bindings]
             writes += [(binding.contact, None) for binding in known if binding.contact not in left]
