@@ -9,6 +9,7 @@ from collections.abc import Callable
 __all__ = ["RandomTokens", "TimedTokens"]
 
 _POOL_SIZE = 4_096
+_POOL_LENGTH = 2 * _POOL_SIZE
 _TOKEN_SIZE = 8
 
 
@@ -19,12 +20,12 @@ class RandomTokens:
 
     def __init__(self) -> None:
         self._pool = ""
-        self._at = 0
+        self._at = _POOL_LENGTH
 
     def __call__(self) -> str:
         """Return the next token."""
         at = self._at
-        if at >= len(self._pool):
+        if at >= _POOL_LENGTH:
             self._pool = os.urandom(_POOL_SIZE).hex()
             at = 0
         self._at = end = at + 2 * _TOKEN_SIZE

@@ -94,7 +94,9 @@ class Authenticator(Generic[A]):
             Reject: The account may not be used; only its owner learns that.
         """
         request = incoming.request
-        credentials = find_credentials(request.headers.get_all("Authorization"), domain)
+        credentials = None
+        if "authorization" in request.headers.index():
+            credentials = find_credentials(request.headers.get_all("Authorization"), domain)
         if credentials is None:
             self._challenge(incoming, domain, request.from_uri.user or "", is_stale=False)
             return None

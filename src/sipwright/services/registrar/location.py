@@ -119,7 +119,7 @@ class LocationTable:
 
 def _pack(bindings: list[Binding]) -> str:
     """Write bindings as lines: the earliest expiry of all, then the fields of each."""
-    entry = str(min([binding[0] for binding in bindings]) if len(bindings) > 1 else bindings[0][0])
+    entry = str(min(bindings)[0])
     for expires_at, cseq, call_id, source, path, contact in bindings:
         entry += f"\n{expires_at}\n{cseq}\n{call_id}\n{source}\n{path}\n{contact}"
     if entry.count("\n") != len(bindings) * _FIELDS:

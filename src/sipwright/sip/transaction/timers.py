@@ -167,7 +167,8 @@ def _is_armed(entry: tuple[float, Clocked]) -> bool:
 
 def _head(lane: deque[tuple[float, Clocked]]) -> float:
     while lane:
-        if _is_armed(lane[0]):
-            return lane[0][0]
+        deadline, owner = lane[0]
+        if owner.expires_at == deadline or owner.retransmit_at == deadline:
+            return deadline
         lane.popleft()
     return _NEVER
