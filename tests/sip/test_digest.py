@@ -79,6 +79,19 @@ def test_rfc_7616_example(algorithm, response):
     assert verify(mufasa, "GET", None, secret, algorithm)
 
 
+def test_a_long_uri_is_verified_too():
+    uri = "sip:" + "x" * 200
+    value = answer(
+        ['Digest realm="r", nonce="n", qop="auth"'], "INVITE", uri, "a", lambda *_: ha1("a", "r", "p"), "c"
+    )
+
+    assert value is not None
+    assert verify(Credentials.parse(value), "INVITE", uri, ha1("a", "r", "p"))
+    assert not verify(
+        Credentials.parse(value.replace("sip:xx", "sip:yx")), "INVITE", None, ha1("a", "r", "p")
+    )
+
+
 def test_rfc_7616_example_with_sha_512_256_as_corrected():
     """RFC 7616 §3.9.2; the values printed there are wrong, these are of the verified erratum."""
     jason = "Jäsøn Doe"

@@ -232,8 +232,13 @@ def verify(
         middle = f"{nonce}:{params['nc']}:{params['cnonce']}:{qop}"
     else:
         raise UnsupportedQop(f"qop {qop!a:.20} was not offered, use auth")
-    expected = hashed(f"{ha1_hex}:{middle}:{_ha2(algorithm, method, uri)}")
+    ha2 = _ha2(algorithm, method, uri) if len(uri) <= _LONGEST_KEPT else hashed(f"{method}:{uri}")
+    expected = hashed(f"{ha1_hex}:{middle}:{ha2}")
     return response.isascii() and hmac.compare_digest(expected, response)
+
+
+# The bounds keep strangers from filling the memory.
+_LONGEST_KEPT = 100
 
 
 @lru_cache(maxsize=1024)

@@ -82,7 +82,7 @@ def test_an_error_in_a_challenge_says_so():
         Challenge.parse("Digest")
 
 
-@pytest.mark.parametrize("username", ["a", "b, c=d", "", "\t", "x" * 2000])
+@pytest.mark.parametrize("username", ["a", "b, c=d", "", "\t", "x" * 600])
 def test_what_phones_of_one_make_write_differs_in_the_quoted_values(username):
     text = f'Digest username="{username}", Realm="r",nc=00000001 , cnonce="\t"'
     params = {"username": username, "realm": "r", "nc": "00000001", "cnonce": "\t"}

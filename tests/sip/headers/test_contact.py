@@ -3,12 +3,35 @@
 import pytest
 
 from sipwright.sip import STAR, NameAddr, ParseError, expires_of, parse_contacts, q_of
+from sipwright.sip.headers.contact import parse_sole_contact
 
 
 def test_several_contacts_in_several_lines():
     contacts = parse_contacts(['"A, B" <sip:a@b;x=1>;q=0.7, sip:c@d', "<sip:e@f>"])
 
     assert [str(contact.uri) for contact in contacts] == ["sip:a@b;x=1", "sip:c@d", "sip:e@f"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["Contact: <sip:a@b;x=1>"], ("<sip:a@b;x=1>", "sip:a@b;x=1")),
+        (["m:<tel:1>"], ("<tel:1>", "tel:1")),
+        ([], None),
+        (["Contact: *"], None),
+        (["Contact: <*>"], None),
+        (["Contact: sip:a@b"], None),
+        (["Contact: A <sip:a@b>"], None),
+        (["Contact: <sip:a@b>;tag=1"], None),
+        (["Contact: <sip:a@b>;expires=60"], None),
+        (["Contact: <sip:a@b>, <sip:c@d>"], None),
+        (["Contact: <sip:a@b>", "Contact: <sip:c@d>"], None),
+    ],
+)
+def test_a_contact_that_is_nothing_but_a_uri(lines, found):
+    sole = parse_sole_contact(lines)
+
+    assert (sole and (sole[0], str(sole[1]))) == found
 
 
 def test_no_contact_at_all():

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from sipwright.sip import Response, make_response, parse
+from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.transaction import TERMINATED, ServerInvite, TimerValues, TransactionLayer
 
 
@@ -24,6 +24,26 @@ def test_a_response_is_matched_by_branch_and_method(bench, invite, request_of):
     assert bench.receive(make_response(request_of("CANCEL"), 200, to_tag="b")) is False
     assert bench.receive(make_response(invite("z9hG4bK-2"), 200, to_tag="b")) is False
     assert bench.receive(make_response(invite(), 200, to_tag="b")) is True
+
+
+@pytest.mark.parametrize(
+    "via",
+    [
+        "SIP/2.0/UDP h:5060;branch=z9;rport",
+        "SIP/2.0/UDP h;rport;branch=z9",
+        'SIP/2.0/UDP h;x=";branch=y";branch=z9',
+    ],
+)
+def test_the_branch_of_what_is_sent_is_found_wherever_it_stands(bench, via):
+    pairs = [
+        ("Via", via),
+        ("From", "<sip:a@b>;tag=1"),
+        ("To", "<sip:b@c>"),
+        ("Call-ID", "1"),
+        ("CSeq", "1 INFO"),
+    ]
+
+    assert bench.client(Request("INFO", "sip:b@c", pairs)).key == ("z9", "INFO")
 
 
 def test_a_request_is_matched_by_branch_sent_by_and_method(bench, request_of):

@@ -11,7 +11,7 @@ from functools import lru_cache
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import IN_QUOTES, TOKEN, quote, unescape
 
-_LONGEST_KEPT = 1024
+_LONGEST_KEPT = 512
 
 _SCHEME = re.compile(rf"({TOKEN})[ \t]+")
 _AUTH_PARAM = re.compile(
@@ -103,7 +103,7 @@ class Credentials(_Auth):
         return cls(*cls._read(text))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _read_around(around: tuple[str, ...]) -> tuple[str, dict[str, str], list[str]]:
     """Read a value whose quoted strings are left out: its scheme, its parameters, and which of them were quoted."""
     # A tab stands in for what was quoted, as no value without quotes has one.
