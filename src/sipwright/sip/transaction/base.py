@@ -164,10 +164,10 @@ class Transaction:
 
     def handle(self, event: str, message: Any, now: float) -> None:
         """Run one arrow of the figure; a (state, event) pair that is not in the table is ignored."""
-        rule = self.RULES.get((self.state, event))
-        if rule is None:
+        try:
+            state, action = self.RULES[self.state, event]
+        except KeyError:
             return
-        state, action = rule
         if state != self.state:
             self._enter(state, now)
         action(self, message, now)
