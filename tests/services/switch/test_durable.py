@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipwright.services.switch.alarms import Alarms
 from sipwright.services.switch.durable import Durable
 from sipwright.sip import Reject
 
@@ -20,7 +21,9 @@ class World:
 
     def __init__(self):
         self.now = 1000.0
-        self.alarms = []
+        self.handles = []
+        self.things = {}
+        self.alarms = Alarms(self.clock, self.call_later, self.things.get)
 
     def clock(self):
         return self.now
@@ -29,17 +32,17 @@ class World:
         return 1_700_000_000.0 + self.now
 
     def call_later(self, delay, callback):
-        self.alarms.append(Alarm(self.now + delay, callback))
-        return self.alarms[-1]
+        self.handles.append(Alarm(self.now + delay, callback))
+        return self.handles[-1]
 
     def armed(self):
-        return [alarm for alarm in self.alarms if not alarm.is_cancelled]
+        return [alarm for alarm in self.handles if not alarm.is_cancelled]
 
     def run(self, seconds):
         end = self.now + seconds
         while due := [alarm for alarm in self.armed() if alarm.at <= end]:
             alarm = min(due, key=lambda alarm: alarm.at)
-            self.alarms.remove(alarm)
+            self.handles.remove(alarm)
             self.now = max(self.now, alarm.at)
             alarm.callback()
         self.now = end
@@ -48,6 +51,7 @@ class World:
 class Thing(Durable):
     def __init__(self, world):
         super().__init__(world, "thing")
+        world.things["thing"] = self
         self.ran_out, self.commits, self.is_refused = [], [], False
 
     def timer(self, name):
@@ -103,17 +107,18 @@ def test_a_timer_that_was_called_off_does_not_run_out(world, thing):
     assert (thing.ran_out, world.armed()) == ([], [])
 
 
-def test_what_is_over_leaves_nothing_with_the_clock(world, thing):
+def test_what_is_over_is_not_woken(world, thing):
     thing.arm("ring", 5.0)
     thing.rest()
+    world.run(60.0)
 
-    assert (thing.timers, world.armed()) == ({}, [])
+    assert (thing.timers, thing.ran_out, world.armed()) == ({}, [], [])
 
 
 def test_an_alarm_that_comes_early_is_asked_to_come_again(world, thing):
     """A loop counts a delay from when its iteration began, which may be a moment ago."""
     thing.arm("ring", 5.0)
-    world.alarms[0].at -= 0.5
+    world.handles[0].at -= 0.5
     world.run(4.6)
     assert thing.ran_out == []
     world.run(1.0)

@@ -13,26 +13,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sipwright.sip import Reject
 
+from .alarms import EARLY
+
 if TYPE_CHECKING:
     from .switch import Switch
 
-__all__ = ["Action", "Durable", "Handle", "Writer"]
+__all__ = ["Action", "Durable", "Writer"]
 
 Action = Callable[[], object]
 
 RETRY = 1.0
 """After how many seconds a state is written again that the full queue of a missing database did not take."""
-
-
-EARLY = 0.01
-"""How many seconds before its time a timer may run out: a loop's clock stands still while it is busy."""
-
-
-class Handle(Protocol):
-    """A timer that can be called off."""
-
-    def cancel(self) -> None:
-        """Call it off."""
 
 
 class Writer(Protocol):
@@ -51,21 +42,20 @@ class Writer(Protocol):
 class Durable:
     """Something whose state is one row, and who tells others only what is in it.
 
-    `timers` is when each of its timers runs out: Unix times, for the database. All of them share one of the clock's,
-    which is left where it is when a timer is moved or called off, as most are: it only comes to look then.
+    `timers` is when each of its timers runs out: Unix times, for the database. All of them share one alarm, at
+    `wakes_at`, which is left where it is when a timer is moved or called off, as most are: it only comes to look then.
     """
 
     __slots__ = (
         "_actions",
-        "_alarm",
         "_due",
         "_has_changed",
         "_is_gone",
         "_unstored",
-        "_wakes_at",
         "id",
         "switch",
         "timers",
+        "wakes_at",
     )
 
     def __init__(self, switch: Switch, name: str) -> None:
@@ -73,8 +63,7 @@ class Durable:
         self.id = name
         self.timers: dict[str, float] = {}
         self._due: dict[str, float] = {}
-        self._alarm: Handle | None = None
-        self._wakes_at = inf
+        self.wakes_at = inf
         self._actions: list[Action] = []
         self._unstored: list[Action] | None = None
         self._has_changed = False
@@ -142,8 +131,8 @@ class Durable:
         switch = self.switch
         self.timers[name] = switch.wall_clock() + delay
         self._due[name] = due = switch.clock() + delay
-        if due < self._wakes_at:
-            self._wake_at(due, delay)
+        if due < self.wakes_at:
+            self._wake_at(due)
 
     def disarm(self, name: str) -> None:
         """Forget a timer, if it is armed."""
@@ -158,19 +147,11 @@ class Durable:
     def rest(self) -> None:
         """Forget every timer, for good."""
         self.disarm_all()
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        self.wakes_at = inf
 
-    def _wake_at(self, due: float, delay: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._wakes_at = due
-        self._alarm = self.switch.call_later(delay, self._wake)
-
-    def _wake(self) -> None:
-        self._alarm, self._wakes_at = None, inf
-        now = self.switch.clock()
+    def wake(self, now: float) -> None:
+        """Let every timer run out whose time has come."""
+        self.wakes_at = inf
         try:
             for _, name in sorted((due, name) for name, due in self._due.items() if due <= now + EARLY):
                 if self._due.get(name, inf) <= now + EARLY:  # nobody before it has called it off
@@ -178,6 +159,9 @@ class Durable:
                     self.timer(name)
         finally:
             if self._due:
-                due = min(self._due.values())
-                if due < self._wakes_at:
-                    self._wake_at(due, max(due - now, 0.0))
+                self._wake_at(min(self._due.values()))
+
+    def _wake_at(self, due: float) -> None:
+        if due < self.wakes_at:
+            self.wakes_at = due
+            self.switch.alarms.set(due, self.id)

@@ -20,13 +20,14 @@ from sipwright.stack import Incoming, Stack, answer_challenge
 from sipwright.transport import Flow
 
 from .admission import admit
+from .alarms import Alarms, Handle
 from .call import Call, Identity
 from .callback import ThirdPartyCall
 from .choosing import Outcome
 from .crossing import take_ack, take_request
 from .crossing_headers import SOURCE_HEADER
 from .destinations import Destinations
-from .durable import Handle, Writer
+from .durable import Writer
 from .ended import EndedCall
 from .hunt import RING_TIME, Hunt
 from .leg import Callee, Caller, Destination, Leg
@@ -95,6 +96,7 @@ class Switch:
         self.scripts = scripts
         self.watcher: CallWatcher | None = None
         self.calls: dict[str, Call] = {}
+        self.alarms = Alarms(clock, call_later, self.calls.get)
         self._legs: dict[str, Leg] = {}
         self._active: Counter[int] = Counter()
         self._revived: list[Revived] = []
@@ -258,6 +260,8 @@ class Switch:
         self._active[user_id] -= 1
         if not self._active[user_id]:
             del self._active[user_id]
+        if not self.calls:
+            self.alarms.clear()
 
     def call_back(
         self,
