@@ -37,6 +37,7 @@ from sipwright.services.dialplan import (
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
 from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Identity, Outcome, ScriptRun, for_caller
 from sipwright.sip import reason_for
+from sipwright.sip.headers.collection import write_lines
 from sipwright.stack import TimedTokens
 from sipwright.store.entities import Dialplan
 from sipwright.store.rows import ExecutionRow, JournalRow
@@ -219,8 +220,7 @@ class CallHost:
         call.state = CallState.ENDING
         switch.forget(call)
         if caller.transaction is not None and caller.invite is not None:
-            later = (("Retry-After", "10"),)
-            response = caller.reply(503, "Storage Unavailable", later, contact=False)
+            response = caller.reply(503, "Storage Unavailable", ("Retry-After: 10",), contact=False)
             caller.transaction.respond(response, switch.clock())
 
     def dial(self, order: Dial) -> None:
@@ -237,7 +237,7 @@ class CallHost:
 
     def respond(self, response: Respond) -> None:
         """Send the caller a provisional response."""
-        self._call.progress(response.status, response.reason, response.headers)
+        self._call.progress(response.status, response.reason, write_lines(response.headers))
         self._call.settle()
 
     def hang_up_after(self, seconds: float) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.headers.collection import value_of
+from sipwright.sip.grammar import forbid_breaks
+from sipwright.sip.headers.collection import Headers, value_of, write_lines
 from sipwright.sip.headers.name_addr import ADDRESS_LINE
 from sipwright.sip.message import Message, Request, Response
 from sipwright.sip.uri import STAR, Uri
@@ -82,7 +83,7 @@ class Dialog:
             remote_uri=_address(request, "from"),
             # A Contact is mandatory.  Whoever leaves it out is most likely where its From says.
             remote_target=_contact(request) or str(request.from_.uri),
-            route_set=request.headers.get_list("Record-Route"),
+            route_set=_record_route(request),
             remote_cseq=request.cseq.number,
         )
 
@@ -97,13 +98,13 @@ class Dialog:
             remote_uri=_address(request, "to"),
             # Some phones leave the Contact out of a 180; they can be reached where the request went.
             remote_target=_contact(response) or request.uri_text,
-            route_set=response.headers.get_list("Record-Route")[::-1],
+            route_set=_record_route(response)[::-1],
             local_cseq=request.cseq.number,
         )
 
     def confirm(self, response: Response) -> None:
         """Take over what the 2xx says, in the dialog that a provisional response has begun (§13.2.2.4)."""
-        self.route_set = response.headers.get_list("Record-Route")[::-1]
+        self.route_set = _record_route(response)[::-1]
         if response.headers.get("Contact") != f"<{self.remote_target}>":
             self.remote_target = _contact(response) or self.remote_target
         # The INVITE may have been sent again meanwhile, and other requests too.
@@ -140,21 +141,25 @@ class Dialog:
             self.local_cseq += 1
             cseq = self.local_cseq
         target, routes = self._way()
-        pairs = [] if via is None else [("Via", via)]
-        pairs.append(("Max-Forwards", "70"))
-        pairs += [("Route", route) for route in routes]
-        pairs += [
-            ("From", _tagged(self.local_uri, self.local_tag)),
-            ("To", _tagged(self.remote_uri, self.remote_tag)),
-            ("Call-ID", self.call_id),
-            ("CSeq", f"{cseq} {method}"),
+        lines = [] if via is None else [f"Via: {via}"]
+        lines.append("Max-Forwards: 70")
+        if routes:
+            lines += [f"Route: {route}" for route in routes]
+        lines += [
+            f"From: {_tagged(self.local_uri, self.local_tag)}",
+            f"To: {_tagged(self.remote_uri, self.remote_tag)}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {cseq} {method}",
         ]
         if contact is not None:
-            pairs.append(("Contact", contact))
-        pairs += headers
+            lines.append(f"Contact: {contact}")
+        if headers:
+            lines += write_lines(headers)
         if content_type is not None:
-            pairs.append(("Content-Type", content_type))
-        return Request(method, target, pairs, body)
+            lines.append(f"Content-Type: {content_type}")
+        forbid_breaks("".join(lines))
+        # The target was read as a URI, so that nothing is left to be checked.
+        return Request.from_parts(method, target, Headers.from_lines(lines), body, None)
 
     def next_hop(self) -> str:
         """Give the URI that says where a request is to be sent: the first route, else the target (§8.1.2)."""
@@ -232,9 +237,18 @@ class Dialog:
         return target, [*self.route_set[1:], f"<{self.remote_target}>"]
 
 
+def _record_route(message: Message) -> list[str]:
+    headers = message.headers
+    return headers.get_list("Record-Route") if "record-route" in headers.index() else []
+
+
 def _address(message: Message, key: str) -> str:
     """Give a From or To without its parameters, and otherwise byte for byte: old peers compare it."""
-    line = message.headers.first_line(key) or ""
+    headers = message.headers
+    known: str | None = headers.parsed.get(f"{key}_address")  # as whoever has just written it says
+    if known is not None:
+        return known
+    line = headers.first_line(key) or ""
     if "\n" not in line and (usual := ADDRESS_LINE(line)):
         return usual[1]
     value = value_of(line)
@@ -260,13 +274,15 @@ def _uri_in(route: str) -> str:
 
 
 def _contact(message: Message) -> str | None:
-    lines = message.headers.lines_of("contact")
-    if len(lines) == 1 and (usual := ADDRESS_LINE(lines[0])) and usual[1][0] == "<":
-        # Of a single address nothing but the URI is of interest, once it is known to be one.
-        try:
-            return str(Uri.parse(usual[1][1:-1]))
-        except ParseError:
-            pass
+    headers = message.headers
+    if "contacts" not in headers.parsed:
+        lines = headers.lines_of("contact")
+        if len(lines) == 1 and (usual := ADDRESS_LINE(lines[0])) and usual[1][0] == "<":
+            # Of a single address nothing but the URI is of interest, once it is known to be one.
+            try:
+                return str(Uri.parse(usual[1][1:-1]))
+            except ParseError:
+                pass
     try:
         contacts = message.contacts
     except ParseError:

@@ -33,8 +33,7 @@ def admit(stack: Stack, request: Request) -> None:
 def _is_looped(stack: Stack, request: Request) -> bool:
     """Claim that a request is one of ours, still open, that came back unchanged (RFC 3261 §16.3 step 4)."""
     for via in request.vias:
-        if via.branch is not None and stack.is_own_address(via.host, via.port):
-            own = stack.layer.find_client(via.branch, request.method)
-            if own is not None and own.request.uri_text == request.uri_text:
-                return True
+        own = None if via.branch is None else stack.layer.find_client(via.branch, request.method)
+        if own is not None and stack.is_own_address(via.host, via.port):
+            return own.request.uri_text == request.uri_text
     return False

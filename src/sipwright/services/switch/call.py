@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import ParseError, Request, Response, reason_for
 from sipwright.sip.dialog import Dialog
+from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 
 from . import media
 from .choosing import ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
-from .crossing_headers import crossing_headers
+from .crossing_headers import crossing_lines
 from .durable import Durable
 from .leg import Callee, Caller, Leg, LegState
 from .probing import probe_ends
@@ -159,9 +160,9 @@ class Call(Durable):
 
     # The caller's side before the answer.
 
-    def progress(self, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (), body: bytes = b"",
+    def progress(self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
                  content_type: str | None = None) -> None:  # fmt: skip
-        """Send the caller a provisional response."""
+        """Send the caller a provisional response, with more header lines."""
         caller = self.caller
         if self.state is not CallState.SETTING_UP or caller.invite is None:
             return
@@ -169,7 +170,7 @@ class Call(Durable):
         if caller.rang_at is None:
             caller.rang_at = self.switch.wall_clock()
             caller.state = LegState.RINGING
-        response = caller.reply(status, reason, headers, body, content_type)
+        response = caller.reply(status, reason, lines, body, content_type)
         caller.tell(caller.invite, response, self.switch.wall_clock())
         self.changed()
         self.when_stored(partial(self.caller.respond, response))
@@ -181,7 +182,7 @@ class Call(Durable):
             return
         self.cancel_open_legs(CANCELLED)
         self._end_setup(outcome, "switch")
-        self._refuse(caller.reply(outcome.status, outcome.reason, headers, contact=False))
+        self._refuse(caller.reply(outcome.status, outcome.reason, write_lines(headers), contact=False))
 
     def nobody_answered(self, outcome: Outcome) -> None:
         """Go on after a hunt without an answer: the script decides, or the caller hears the best response."""
@@ -282,7 +283,7 @@ class Call(Durable):
             self.arm("probe", self.switch.settings.probe)
         body = self.body_for(response, leg, caller)
         content_type = response.headers.get("content-type") if body else None
-        final = caller.reply(response.status, response.reason, crossing_headers(response), body,
+        final = caller.reply(response.status, response.reason, crossing_lines(response), body,
                              content_type, source=leg.source)  # fmt: skip
         has_offer = bool(caller.invite.body)
         self.changed()

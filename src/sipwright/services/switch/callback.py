@@ -136,7 +136,7 @@ class ThirdPartyCall(Call):
             return
         self.settle()
 
-    def progress(self, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (), body: bytes = b"",
+    def progress(self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
                  content_type: str | None = None) -> None:  # fmt: skip
         """Tell nobody: there is no caller who waits."""
 

@@ -11,6 +11,7 @@ __all__ = [
     "SOURCE_HEADER",
     "SUPPORTED_EXTENSIONS",
     "crossing_headers",
+    "crossing_lines",
     "explaining_headers",
     "unknown_extensions",
 ]
@@ -38,24 +39,33 @@ _STAYS = frozenset(
 )  # fmt: skip
 
 
-def crossing_headers(message: Message, *, trusted: bool = True) -> list[tuple[str, str]]:
-    """Return the headers of `message` that the other leg is to see, those of one name together.
+def crossing_lines(message: Message, *, trusted: bool = True) -> list[str]:
+    """Return the header lines of `message` that the other leg is to see, those of one name together.
 
     An identity that an untrusted phone asserts about itself does not cross (RFC 3325 §5).
     """
-    crossing: list[tuple[str, str]] = []
-    index = message.headers.index()
+    crossing: list[str] = []
+    headers = message.headers
+    index = headers.index()
     for key in index:
         if key in _STAYS or (key == "p-asserted-identity" and not trusted):
             continue
-        for line in message.headers.lines_of(key):
-            crossing.append((line.partition(":")[0].rstrip(" \t"), value_of(line)))
+        for line in headers.lines_of(key):
+            name, _, value = line.partition(":")
+            # As it came, but for the folds and blanks that not everybody can read.
+            is_plain = "\n" not in value and name[-1] not in " \t"
+            crossing.append(line if is_plain else f"{name.rstrip()}: {value_of(line)}")
     for key in ("require", "supported"):
         if key in index:
-            kept = [tag for tag in message.headers.get_list(key) if tag.lower() in SUPPORTED_EXTENSIONS]
+            kept = [tag for tag in headers.get_list(key) if tag.lower() in SUPPORTED_EXTENSIONS]
             if kept:
-                crossing.append((key.capitalize(), ", ".join(kept)))
+                crossing.append(f"{key.capitalize()}: {', '.join(kept)}")
     return crossing
+
+
+def crossing_headers(message: Message, *, trusted: bool = True) -> list[tuple[str, str]]:
+    """Return the same as names and values."""
+    return [(line.partition(":")[0], value_of(line)) for line in crossing_lines(message, trusted=trusted)]
 
 
 _EXPLAINS = frozenset(

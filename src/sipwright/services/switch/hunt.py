@@ -15,7 +15,7 @@ from sipwright.stack import LARGEST_OVER_UDP
 from sipwright.transport import Flow, Target
 
 from .choosing import Outcome, best
-from .crossing_headers import crossing_headers, explaining_headers
+from .crossing_headers import crossing_lines, explaining_headers
 from .invitation import make_invitation
 from .leg import Callee, Destination, LegState
 
@@ -253,7 +253,7 @@ class Hunt:
             return
         body = call.body_for(response, leg, call.caller)
         content_type = response.headers.get("content-type") if body else None
-        call.progress(response.status, response.reason, crossing_headers(response), body, content_type)
+        call.progress(response.status, response.reason, crossing_lines(response), body, content_type)
 
     def _authenticate(self, leg: Callee, response: Response) -> bool:
         """Answer a provider's challenge, once, with the provider's credentials (RFC 3261 §22.2)."""

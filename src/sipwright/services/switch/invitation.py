@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote as percent_encode
 
-from sipwright.sip import NameAddr, ParseError, Request, Uri
-from sipwright.sip.headers import CSeq
+from sipwright.sip import CSeq, Headers, NameAddr, ParseError, Request, Uri
+from sipwright.sip.grammar import URI_TEXT, forbid_breaks, quote
+from sipwright.sip.headers.collection import write_lines
+from sipwright.sip.headers.names import KEYS
 
 from . import media
-from .crossing_headers import SOURCE_HEADER, crossing_headers
+from .crossing_headers import SOURCE_HEADER, crossing_lines
 from .leg import Callee, Destination
 
 if TYPE_CHECKING:
@@ -21,45 +24,56 @@ __all__ = ["from_header", "make_invitation"]
 _SAFE_IN_USER = "-_.!~*'()&=+$,;?/#%"
 """What stays as a script wrote it; an escape may be its own."""
 
+_is_uri_text = re.compile(URI_TEXT).fullmatch
+
 
 def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) -> Request:
     """Build the INVITE of `leg`; its flow is known, so Via and Contact can name the right socket."""
     switch, flow, destination, original = call.switch, leg.flow, leg.destination, call.caller.invite
     assert flow is not None
     assert original is not None
-    headers: list[tuple[str, str]] = [("Via", switch.new_via(flow))]
+    uri = destination.uri
+    if not _is_uri_text(uri):
+        raise ValueError(f"not a Request-URI: {uri[:40]!r}")
+    local_uri, remote_uri = from_header(original.from_, destination), f"<{destination.to}>"
+    lines = [f"Via: {switch.new_via(flow)}"]
     if destination.route:
-        headers += [("Route", route) for route in destination.route]
-    headers += [
-        ("Max-Forwards", str(call.max_forwards)),
-        ("From", f"{from_header(original.from_, destination)};tag={leg.local_tag}"),
-        ("To", f"<{destination.to}>"),
-        ("Call-ID", leg.sip_call_id),
-        ("CSeq", f"{leg.invite_cseq} INVITE"),
-        ("Contact", switch.stack.local_contact(flow)),
+        lines += [f"Route: {route}" for route in destination.route]
+    lines += [
+        f"Max-Forwards: {call.max_forwards}",
+        f"From: {local_uri};tag={leg.local_tag}",
+        f"To: {remote_uri}",
+        f"Call-ID: {leg.sip_call_id}",
+        f"CSeq: {leg.invite_cseq} INVITE",
+        f"Contact: {switch.stack.local_contact(flow)}",
     ]
-    crossing = crossing_headers(original, trusted=call.identity.direction == "in")
+    crossing = crossing_lines(original, trusted=call.identity.direction == "in")
     if destination.headers:
-        replaced = {name.lower() for name, _ in destination.headers}
-        crossing = [header for header in crossing if header[0].lower() not in replaced]
+        replaced = {KEYS[name] for name, _ in destination.headers}
+        crossing = [line for line in crossing if KEYS[line.partition(":")[0]] not in replaced]
         # On the loop the source is what the switch itself knows, whatever a script would like the next one to believe.
-        crossing += [pair for pair in destination.headers if pair[0].lower() != SOURCE_HEADER.lower()]
-    headers += crossing
-    headers += extra
-    if switch.is_loop(flow):
-        headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1}"))
+        own = [pair for pair in destination.headers if pair[0].lower() != SOURCE_HEADER.lower()]
+        crossing += write_lines(own)
+    lines += crossing
+    if extra:
+        lines += write_lines(extra)
+    if flow.protocol == "loop":
+        lines.append(f"{SOURCE_HEADER}: {call.caller.source};loops={call.loops + 1}")
     body = original.body
     if body:
-        headers.append(("Content-Type", original.headers.get("content-type") or "application/sdp"))
+        lines.append(f"Content-Type: {original.headers.get('content-type') or 'application/sdp'}")
         if destination.mangle:
             body, _replaced = media.rewrite(
                 original, call.caller.source, leg.source, switch.settings.public_address
             )
-    request = Request("INVITE", destination.uri, headers, body)
+    forbid_breaks("".join(lines))
+    request = Request.from_parts("INVITE", uri, Headers.from_lines(lines), body, None)
     # What has just been written need not be read again when the dialog begins.
     request.headers.parsed |= {
         "call_id": leg.sip_call_id,
         "from_tag": leg.local_tag,
+        "from_address": local_uri,
+        "to_address": remote_uri,
         "cseq": CSeq(leg.invite_cseq, "INVITE"),
     }
     return request
@@ -72,10 +86,10 @@ def from_header(caller: NameAddr, destination: Destination) -> str:
         # As it was written: unescaped, the name that a caller gives could bring a host of its own.
         user = uri.raw_user
         if destination.from_user is not None:
-            user = quote(destination.from_user, safe=_SAFE_IN_USER)
+            user = percent_encode(destination.from_user, safe=_SAFE_IN_USER)
         uri = _address(user, destination.from_host or uri.hostport) or _address(user, uri.hostport) or uri
     name = destination.from_name if destination.from_name is not None else caller.display_name
-    return str(NameAddr(uri, name or None))
+    return f"{quote(name)} <{uri}>" if name else f"<{uri}>"
 
 
 def _address(user: str | None, host: str) -> Uri | None:

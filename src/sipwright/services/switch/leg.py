@@ -12,8 +12,9 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sipwright.sip import Request, Response, make_response, parse
+from sipwright.sip import Headers, Request, Response, make_response, parse, reason_for
 from sipwright.sip.dialog import Dialog
+from sipwright.sip.grammar import forbid_breaks
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
 from sipwright.transport import Flow
 
@@ -236,27 +237,41 @@ class Leg:
 class Caller(Leg):
     """Leg 0: its INVITE came in, and the switch answers it."""
 
-    __slots__ = ("progress", "transaction")
+    __slots__ = ("_head", "progress", "transaction")
 
     def __init__(self, call: Call, sip_call_id: str, local_tag: str, started_at: float) -> None:
         super().__init__(call, 0, sip_call_id, local_tag, started_at)
         self.transaction: ServerTransaction | None = None
         self.progress = 0
+        self._head: tuple[str, ...] = ()
 
     def reply(
-        self, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (), body: bytes = b"",
+        self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
         content_type: str | None = None, *, contact: bool = True, source: str | None = None,
     ) -> Response:  # fmt: skip
-        """Build a response to the INVITE; `source` is where it first came from, for the loop between two calls."""
-        flow, switch = self.flow, self.call.switch
-        assert self.invite is not None
-        extra = list(headers)
-        if contact and flow is not None:
-            extra.append(("Contact", switch.stack.local_contact(flow)))
-        if source is not None and flow is not None and switch.is_loop(flow):
-            extra.append((SOURCE_HEADER, source))
-        return make_response(self.invite, status, reason, to_tag=self.local_tag, headers=extra, body=body,
-                             content_type=content_type if body else None)  # fmt: skip
+        """Build a response to the INVITE, with more header lines.
+
+        `source` is where it first came from, for the loop between two calls.
+        """
+        flow, invite = self.flow, self.invite
+        assert invite is not None
+        head = self._head
+        if status >= 300 or not head:
+            head = tuple(make_response(invite, status, to_tag=self.local_tag).headers.lines())
+            if status < 300:
+                self._head = head  # the 200 begins as the 180 did
+        written = [*head, *lines]
+        if flow is not None:
+            if contact:
+                written.append(f"Contact: {self.call.switch.stack.local_contact(flow)}")
+            if source is not None and flow.protocol == "loop":
+                written.append(f"{SOURCE_HEADER}: {source}")
+        if body and content_type is not None:
+            written.append(f"Content-Type: {content_type}")
+        if reason is None:
+            reason = reason_for(status)
+        forbid_breaks(f"{reason}{content_type}")
+        return Response.from_parts(status, reason, Headers.from_lines(written), body, None)
 
     def respond(self, response: Response) -> None:
         """Send a response to the INVITE; a 2xx again and again, until it is acknowledged."""

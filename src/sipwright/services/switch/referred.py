@@ -57,7 +57,7 @@ class ReferredCall(Call):
         transfer = None if origin is None else origin.transfer
         return transfer if transfer is not None and transfer.other_id == self.id else None
 
-    def progress(self, status: int, reason: str | None, headers: Iterable[tuple[str, str]] = (), body: bytes = b"",
+    def progress(self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
                  content_type: str | None = None) -> None:  # fmt: skip
         """Tell the transferor."""
         transfer = self._transfer
