@@ -220,7 +220,7 @@ class CallHost:
         call.state = CallState.ENDING
         switch.forget(call)
         if caller.transaction is not None and caller.invite is not None:
-            response = caller.reply(503, "Storage Unavailable", ("Retry-After: 10",), contact=False)
+            response = caller.reply(503, "Storage Unavailable", ("Retry-After: 10",))
             caller.transaction.respond(response, switch.clock())
 
     def dial(self, order: Dial) -> None:
@@ -231,7 +231,7 @@ class CallHost:
                 call.script.nobody_answered(GONE, ())
             return
         groups = [[str(leg) for leg in group] for group in order.groups]
-        call.hunt = Hunt(call, groups, order.ring, list(order.headers))
+        call.hunt = Hunt(call, groups, order.ring, order.headers)
         call.hunt.start()
         call.settle()
 

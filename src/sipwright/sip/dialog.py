@@ -82,7 +82,7 @@ class Dialog:
             local_uri=_address(request, "to"),
             remote_uri=_address(request, "from"),
             # A Contact is mandatory.  Whoever leaves it out is most likely where its From says.
-            remote_target=_contact(request) or str(request.from_.uri),
+            remote_target=contact_uri(request) or str(request.from_.uri),
             route_set=_record_route(request),
             remote_cseq=request.cseq.number,
         )
@@ -97,7 +97,7 @@ class Dialog:
             local_uri=_address(request, "from"),
             remote_uri=_address(request, "to"),
             # Some phones leave the Contact out of a 180; they can be reached where the request went.
-            remote_target=_contact(response) or request.uri_text,
+            remote_target=contact_uri(response) or request.uri_text,
             route_set=_record_route(response)[::-1],
             local_cseq=request.cseq.number,
         )
@@ -106,7 +106,7 @@ class Dialog:
         """Take over what the 2xx says, in the dialog that a provisional response has begun (§13.2.2.4)."""
         self.route_set = _record_route(response)[::-1]
         if response.headers.get("Contact") != f"<{self.remote_target}>":
-            self.remote_target = _contact(response) or self.remote_target
+            self.remote_target = contact_uri(response) or self.remote_target
         # The INVITE may have been sent again meanwhile, and other requests too.
         self.local_cseq = max(self.local_cseq, response.cseq.number)
 
@@ -184,7 +184,7 @@ class Dialog:
             return
         if isinstance(message, Response) and not message.is_success:
             return
-        self.remote_target = _contact(message) or self.remote_target
+        self.remote_target = contact_uri(message) or self.remote_target
 
     def to_state(self) -> list[Any]:
         """Give everything as a list that JSON can hold."""
@@ -237,6 +237,37 @@ class Dialog:
         return target, [*self.route_set[1:], f"<{self.remote_target}>"]
 
 
+def contact_uri(message: Message) -> str | None:
+    """Give the URI of the first Contact, if there is one that says where the peer is.
+
+    Raises:
+        ParseError: It is that of a request, and cannot be read.
+    """
+    known = message.headers.parsed
+    if "contact_uri" not in known:
+        known["contact_uri"] = _read_contact(message)
+    uri: str | None = known["contact_uri"]
+    return uri
+
+
+def _read_contact(message: Message) -> str | None:
+    lines = message.headers.lines_of("contact")
+    if len(lines) == 1 and (usual := ADDRESS_LINE(lines[0])) and usual[1][0] == "<":
+        # Of a single address nothing but the URI is of interest, once it is known to be one.
+        try:
+            return str(Uri.parse(usual[1][1:-1]))
+        except ParseError:
+            pass
+    try:
+        contacts = message.contacts
+    except ParseError:
+        if isinstance(message, Request):
+            raise
+        # A response cannot be refused, and what it answers has happened.
+        return None
+    return str(contacts[0].uri) if contacts and contacts[0].uri is not STAR else None
+
+
 def _record_route(message: Message) -> list[str]:
     headers = message.headers
     return headers.get_list("Record-Route") if "record-route" in headers.index() else []
@@ -271,23 +302,3 @@ def _tagged(address: str, tag: str) -> str:
 def _uri_in(route: str) -> str:
     """Give the URI in a value of the route set, which always has angle brackets (§20.30, §20.34)."""
     return route[route.find("<") + 1 : route.rfind(">")] if "<" in route else route
-
-
-def _contact(message: Message) -> str | None:
-    headers = message.headers
-    if "contacts" not in headers.parsed:
-        lines = headers.lines_of("contact")
-        if len(lines) == 1 and (usual := ADDRESS_LINE(lines[0])) and usual[1][0] == "<":
-            # Of a single address nothing but the URI is of interest, once it is known to be one.
-            try:
-                return str(Uri.parse(usual[1][1:-1]))
-            except ParseError:
-                pass
-    try:
-        contacts = message.contacts
-    except ParseError:
-        if isinstance(message, Request):
-            raise
-        # A response cannot be refused, and what it answers has happened.
-        return None
-    return str(contacts[0].uri) if contacts and contacts[0].uri is not STAR else None

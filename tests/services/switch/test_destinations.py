@@ -24,4 +24,4 @@ def test_the_proxy_of_a_provider_is_a_route(bench, proxy, route):
 
     (found,) = bench.switch.finder.of_text(call, "353@trunk")
 
-    assert found.route == [route]
+    assert found.route == (route,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipwright.sip import Reject, Request
+from sipwright.sip.dialog import contact_uri
 from sipwright.stack import Stack
 
 from .crossing_headers import unknown_extensions
@@ -24,7 +25,7 @@ def admit(stack: Stack, request: Request) -> None:
         raise Reject(420, None, (("Unsupported", ", ".join(unknown)),))
     if _is_looped(stack, request):
         raise Reject(482)
-    if not request.contacts:
+    if contact_uri(request) is None:
         raise Reject(400, "INVITE Without Contact")
     if "record-route" in request.headers.index():
         _ = request.record_route  # read now, because when the call is answered it is too late for a 400

@@ -107,7 +107,7 @@ class Call(Durable):
         self.transfer: Transfer | None = None
         self.claimed_by: Transfer | None = None
         self.replacement: Replacement | None = None
-        self.crossings: list[Crossing] = []
+        self.crossings: tuple[Crossing, ...] = ()
         self.hunt: Hunt | None = None
         self.script: ScriptRun | None = None
         self.execution_id: str | None = None
@@ -182,7 +182,7 @@ class Call(Durable):
             return
         self.cancel_open_legs(CANCELLED)
         self._end_setup(outcome, "switch")
-        self._refuse(caller.reply(outcome.status, outcome.reason, write_lines(headers), contact=False))
+        self._refuse(caller.reply(outcome.status, outcome.reason, write_lines(headers)))
 
     def nobody_answered(self, outcome: Outcome) -> None:
         """Go on after a hunt without an answer: the script decides, or the caller hears the best response."""
@@ -202,7 +202,7 @@ class Call(Durable):
             self.cancel_open_legs(CANCELLED)
             self._end_setup(CANCELLED, "caller")
             assert self.caller.invite is not None
-            self._refuse(self.caller.reply(487, None, contact=False))
+            self._refuse(self.caller.reply(487, None))
         self.settle()
 
     def _refuse(self, response: Response) -> None:
@@ -331,9 +331,9 @@ class Call(Durable):
         self.disarm_all()
         self.changed()
         headers = () if reason is None else (("Reason", reason),)
-        for crossing in self.crossings:
+        crossings, self.crossings = self.crossings, ()
+        for crossing in crossings:
             crossing.give_up()
-        self.crossings.clear()
         if self.transfer is not None:
             self.transfer.abandon()
         outcome = Outcome(status, reason_for(status))

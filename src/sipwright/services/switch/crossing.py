@@ -173,7 +173,7 @@ class Crossing:
 
     def begin(self) -> None:
         """Take its place in the call, where a re-INVITE keeps others out."""
-        self.call.crossings.append(self)
+        self.call.crossings += (self,)
         if self.is_invite:
             self.receiver.crossing = self
             self.sender.crossing = self
@@ -357,8 +357,7 @@ class Crossing:
 
     def _end(self) -> None:
         """Nothing of it needs to be stored any more."""
-        if self in self.call.crossings:
-            self.call.crossings.remove(self)
+        self.call.crossings = tuple(each for each in self.call.crossings if each is not self)
 
     @property
     def is_answered(self) -> bool:

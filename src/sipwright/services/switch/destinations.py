@@ -84,7 +84,7 @@ class Destinations:
             destination.target = leg.text
             destination.delay, destination.limit, destination.mangle = leg.delay, leg.limit, leg.mangle
             destination.transfer, destination.redirect = leg.transfer, leg.redirect
-            destination.headers = list(leg.headers)
+            destination.headers = leg.headers
             destination.from_name = leg.from_name if leg.from_name is not None else destination.from_name
             destination.from_user = leg.from_user if leg.from_user is not None else destination.from_user
             destination.from_host = leg.from_host if leg.from_host is not None else destination.from_host
@@ -107,7 +107,7 @@ class Destinations:
                 uri=phone.uri,
                 to=aor,
                 flow=phone.source,
-                route=list(phone.path),
+                route=tuple(phone.path),
                 account_id=account.id,
                 instance=phone.instance,
             )
@@ -169,7 +169,7 @@ class Destinations:
             destination.from_user, destination.from_host = template.user, template.hostport
         if provider.outbound_proxy:
             proxy = provider.outbound_proxy
-            destination.route = [f"<{proxy if proxy.startswith(('sip:', 'sips:')) else 'sip:' + proxy};lr>"]
+            destination.route = (f"<{proxy if proxy.startswith(('sip:', 'sips:')) else 'sip:' + proxy};lr>",)
         return destination
 
 

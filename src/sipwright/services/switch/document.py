@@ -57,7 +57,7 @@ def write_document(call: Call) -> bytes:
         call.timers,
         _caller(call.caller),
         list(map(_callee, call.legs)),
-        [crossing.to_state() for crossing in call.crossings] if call.crossings else (),
+        [crossing.to_state() for crossing in call.crossings],
         [
             None if peer is None else peer.index,
             call.early_leg,

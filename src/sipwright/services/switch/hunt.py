@@ -6,6 +6,7 @@ first 2xx wins. A leg may wait before it starts; when everyone else in its group
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,12 +53,12 @@ class Hunt:
     __slots__ = ("call", "first", "groups", "headers", "ring")
 
     def __init__(
-        self, call: Call, groups: list[list[str]], ring: float, headers: list[tuple[str, str]] | None = None
+        self, call: Call, groups: Sequence[list[str]], ring: float, headers: Sequence[tuple[str, str]] = ()
     ) -> None:
         self.call = call
         self.groups = groups
         self.ring = ring
-        self.headers = headers or []
+        self.headers = headers
         self.first = len(call.legs) + 1
 
     def start(self, destinations: list[Destination] | None = None) -> None:
@@ -117,7 +118,7 @@ class Hunt:
 
     def _next_group(self) -> None:
         while self.groups:
-            group = self.groups.pop(0)
+            group, self.groups = self.groups[0], self.groups[1:]
             destinations = [
                 found for text in group for found in self.call.switch.destinations(self.call, text)
             ]
@@ -137,7 +138,8 @@ class Hunt:
             destination = leg.destination
             if self.headers:
                 own = {name.lower() for name, _ in destination.headers}
-                destination.headers += [pair for pair in self.headers if pair[0].lower() not in own]
+                added = (pair for pair in self.headers if pair[0].lower() not in own)
+                destination.headers = (*destination.headers, *added)
             if destination.delay > 0:
                 has_waiting, leg.state = True, LegState.WAITING
                 call.arm(f"delay {leg.index}", destination.delay)
@@ -166,7 +168,7 @@ class Hunt:
         self.call.changed()
         if outcome.status >= 600:  # nobody else is to ring either (RFC 3261 §16.7 step 5)
             self.call.cancel_open_legs(outcome)
-            self.groups.clear()
+            self.groups = ()
         if any(other.is_open for other in self.legs()):
             self._start_waiting_if_alone()
         else:

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -62,7 +62,7 @@ class Destination:
     uri: str
     to: str
     flow: str | None = None
-    route: list[str] = field(default_factory=list)
+    route: Sequence[str] = ()
     account_id: int | None = None
     provider: tuple[int, str] | None = None
     delay: float = 0.0
@@ -71,7 +71,7 @@ class Destination:
     from_name: str | None = None
     from_user: str | None = None
     from_host: str | None = None
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: Sequence[tuple[str, str]] = ()
     redirects: int = 0
     transfer: str = ""
     redirect: str = "follow"
@@ -247,9 +247,9 @@ class Caller(Leg):
 
     def reply(
         self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
-        content_type: str | None = None, *, contact: bool = True, source: str | None = None,
+        content_type: str | None = None, *, source: str | None = None,
     ) -> Response:  # fmt: skip
-        """Build a response to the INVITE, with more header lines.
+        """Build a response to the INVITE, with more header lines; whoever is refused needs no Contact.
 
         `source` is where it first came from, for the loop between two calls.
         """
@@ -259,13 +259,12 @@ class Caller(Leg):
         if status >= 300 or not head:
             head = tuple(make_response(invite, status, to_tag=self.local_tag).headers.lines())
             if status < 300:
+                if flow is not None:
+                    head = (*head, f"Contact: {self.call.switch.stack.local_contact(flow)}")
                 self._head = head  # the 200 begins as the 180 did
         written = [*head, *lines]
-        if flow is not None:
-            if contact:
-                written.append(f"Contact: {self.call.switch.stack.local_contact(flow)}")
-            if source is not None and flow.protocol == "loop":
-                written.append(f"{SOURCE_HEADER}: {source}")
+        if source is not None and flow is not None and flow.protocol == "loop":
+            written.append(f"{SOURCE_HEADER}: {source}")
         if body and content_type is not None:
             written.append(f"Content-Type: {content_type}")
         if reason is None:

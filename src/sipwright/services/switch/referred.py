@@ -186,7 +186,7 @@ def begin(call: ReferredCall) -> None:
         found = switch.router.find(dialled.user or "", domain) if domain is not None else None
         destinations = [] if found is None else switch.finder.of_account(call, found)
         if destinations:
-            call.hunt = Hunt(call, [], switch.settings.ring)
+            call.hunt = Hunt(call, (), switch.settings.ring)
             call.hunt.start(destinations)
         else:
             call.reject(Outcome(404, "Not Found") if found is None else Outcome(480, "Not Registered"))

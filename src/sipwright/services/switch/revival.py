@@ -71,7 +71,7 @@ def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
     call.dialled_user, call.max_forwards, call.limit = dialled_user, max_forwards, limit
     call.caller = _read_caller(call, caller)
     call.legs = [_read_callee(call, index, leg) for index, leg in enumerate(legs, 1)]
-    call.crossings = [Crossing.from_state(call, crossing) for crossing in crossings]
+    call.crossings = tuple(Crossing.from_state(call, crossing) for crossing in crossings)
     call.early_leg, call.execution_id = early_leg, execution_id
     if isinstance(call, ThirdPartyCall | ReferredCall):
         call.read_more(more)
@@ -111,7 +111,7 @@ def revive(revived: Revived) -> None:
     asking = [(each, each.asking) for each in (call.caller, *call.legs) if each.asking is not None]
     for each in (call.caller, *call.legs):
         _revive_dialog(call, each)
-    crossings, call.crossings = call.crossings, []
+    crossings, call.crossings = call.crossings, ()
     for crossing in crossings:
         crossing.resume()
     for each, asked in asking:  # what is asked only now has its own turn
@@ -258,7 +258,7 @@ def _read_leg(leg: Leg, parts: list[Any], invite: Message | None) -> None:
 
 def _read_destination(parts: list[Any]) -> Destination:
     destination = Destination(*parts)
-    destination.headers = [(name, value) for name, value in destination.headers]
+    destination.headers = tuple((name, value) for name, value in destination.headers)
     if destination.provider is not None:
         user_id, name = destination.provider
         destination.provider = (user_id, name)

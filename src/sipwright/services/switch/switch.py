@@ -231,7 +231,7 @@ class Switch:
         else:
             destinations = self.finder.phones(account)
         if destinations:
-            call.hunt = Hunt(call, [], self.settings.ring)
+            call.hunt = Hunt(call, (), self.settings.ring)
             call.hunt.start(destinations)
         else:
             call.reject(Outcome(480, "Not Registered"))
