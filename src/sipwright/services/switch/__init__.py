@@ -1,9 +1,10 @@
 """The switch: calls, from the INVITE to the CDR (a B2BUA that handles signalling only)."""
 
-from .call import Call, CallState, Identity
+from .call import Call, CallState
 from .choosing import ELSEWHERE, Outcome, best, for_caller
 from .destinations import MOST_LOOPS, Destinations, DialLeg
 from .hunt import Hunt, LegResult
+from .identity import Identity
 from .leg import Leg
 from .router import Decision, LocalAccount, Router
 from .script import ScriptRun, ScriptRunner

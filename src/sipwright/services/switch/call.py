@@ -1,16 +1,15 @@
 """One call: a caller, the legs that are tried for it, and what holds the two ends together.
 
 A call is a state machine without tasks: requests, responses, timers and the script's wishes come in as method
-calls, and what a peer is told goes out through `when_stored`: first the new state is committed, then it is
-told. The parts: `leg.py` speaks to one peer, `hunt.py` tries legs until one answers, `crossing.py` carries requests
-over between the ends of an answered call, and `document.py` writes a call down so that another process can go on
-with it.
+calls, and what a peer is told goes out through `when_stored`: first the new state is committed, then it is told. The
+parts: `leg.py` speaks to one peer, `ends.py` knows which two are joined, `hunt.py` tries legs until one answers,
+`crossing.py` carries requests over between the ends of an answered call, and `document.py` writes a call down so that
+another process can go on with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from math import inf
@@ -19,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from sipwright.sip import ParseError, Request, Response, reason_for
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.headers.collection import write_lines
-from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
+from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTransaction
 
 from . import media
-from .choosing import ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
+from .choosing import CANCELLED, ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
 from .crossing_headers import crossing_lines
-from .durable import Durable
-from .leg import Callee, Caller, Leg, LegState
+from .ends import Ends
+from .identity import Identity
+from .leg import Callee, Leg, LegState
 from .probing import probe_ends
 from .records import call_row, cdr_row
 
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
     from .switch import Switch
     from .transfer import Transfer
 
-__all__ = ["Call", "CallState", "Identity"]
-
-
-CANCELLED = Outcome(487, "Request Terminated")
+__all__ = ["Call", "CallState"]
 
 
 class CallState(StrEnum):
@@ -51,26 +48,12 @@ class CallState(StrEnum):
     ENDING = "ending"
 
 
-@dataclass(slots=True)
-class Identity:
-    """On whose behalf a call runs: the account in its domain, its user, and the dialplan with its version."""
-
-    direction: str
-    account_id: int
-    user_id: int
-    domain: str
-    dialplan_id: int | None = None
-    dialplan: str | None = None
-    version: int | None = None
-
-
-class Call(Durable):
+class Call(Ends):
     """The state of one call; every public method is one event and ends by settling what changed."""
 
     __slots__ = (
         "_are_records_due",
         "answered_at",
-        "caller",
         "claimed_by",
         "crossings",
         "dialled_user",
@@ -80,12 +63,9 @@ class Call(Durable):
         "has_row",
         "hunt",
         "identity",
-        "legs",
         "limit",
         "loops",
         "max_forwards",
-        "near",
-        "peer",
         "replacement",
         "script",
         "started_at",
@@ -100,10 +80,8 @@ class Call(Durable):
         self.started_at = started_at
         self.answered_at: float | None = None
         self.state = CallState.SETTING_UP
-        self.caller: Caller
-        self.legs: list[Callee] = []
-        self.peer: Callee | None = None
-        self.near: Leg | None = None
+        self.legs = []
+        self.peer = self.near = None
         self.transfer: Transfer | None = None
         self.claimed_by: Transfer | None = None
         self.replacement: Replacement | None = None
@@ -310,16 +288,6 @@ class Call(Durable):
         leg.acknowledge()
         leg.say_goodbye(ELSEWHERE_HEADERS)
 
-    def acknowledge_failure(self, transaction: ClientInvite) -> None:
-        """Send the ACK to a final response other than 2xx."""
-        transaction.acknowledge(self.switch.clock())
-
-    def cancel_open_legs(self, outcome: Outcome) -> None:
-        """Cancel every leg that may still answer."""
-        for leg in self.legs:
-            if leg.is_open:
-                leg.cancel(outcome)
-
     # The end.
 
     def hang_up(self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200) -> None:
@@ -390,28 +358,6 @@ class Call(Durable):
         elif self.hunt is not None:
             self.hunt.timer(name)
         self.settle()
-
-    def early_callee(self) -> Callee | None:
-        """Return the one leg that the caller talks to before the answer, if that can be told."""
-        ringing = [leg for leg in self.legs if leg.state is LegState.RINGING]
-        return ringing[0] if len(ringing) == 1 else None
-
-    def ends(self) -> tuple[Leg, ...]:
-        """Return the ends of the call as it stands: the caller, and whoever answered."""
-        near = self.near or self.caller
-        return (near,) if self.peer is None else (near, self.peer)
-
-    def other(self, leg: Leg) -> Leg | None:
-        """Return the end that `leg` is joined with; nobody for one that a transfer has parted from it."""
-        near = self.near
-        if near is None:
-            return self.peer if leg is self.caller else self.caller
-        return self.peer if leg is near else near if leg is self.peer else None
-
-    def transferred(self, remaining: Leg, joined: Callee) -> None:
-        """Join one end with a leg that has come from another call; the third one has left, or will."""
-        self.near, self.peer = remaining, joined
-        self.changed()
 
     def end_within(self, limits: Iterable[float | None]) -> None:
         """Let a call that talks end no later than each of these says, in seconds from now."""

@@ -27,9 +27,10 @@ from sipwright.sdp import as_version_of, origin
 from sipwright.sip import NameAddr, Request, Response, Uri, parse
 from sipwright.sip.transaction import CALLING, ClientTransaction
 
-from .call import CANCELLED, Call, CallState, Identity
-from .choosing import ELSEWHERE, Outcome
+from .call import Call, CallState
+from .choosing import CANCELLED, ELSEWHERE, Outcome
 from .hunt import Hunt
+from .identity import Identity
 from .leg import Callee, Caller, Leg, LegState
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["ELSEWHERE", "ELSEWHERE_HEADERS", "Outcome", "best", "for_caller"]
+__all__ = ["CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "Outcome", "best", "for_caller"]
 
 
 class Outcome(NamedTuple):
@@ -14,6 +14,7 @@ class Outcome(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+CANCELLED = Outcome(487, "Request Terminated")
 NOBODY = Outcome(480, "Temporarily Unavailable")
 
 ELSEWHERE = Outcome(487, "Call completed elsewhere")

@@ -353,7 +353,7 @@ class Crossing:
     def _acknowledge_failure(self, transaction: ClientTransaction | None) -> None:
         """Send the ACK to a failure once it is stored, since the peer repeats it until then."""
         if isinstance(transaction, ClientInvite):
-            self.call.when_stored(partial(self.call.acknowledge_failure, transaction))
+            self.call.when_stored(partial(transaction.acknowledge, self.call.switch.clock()))
 
     def _end(self) -> None:
         """Nothing of it needs to be stored any more."""

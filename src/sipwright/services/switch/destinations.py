@@ -12,7 +12,7 @@ from .leg import Destination
 from .router import Accounts, LocalAccount, Locations, ProviderAccount
 
 if TYPE_CHECKING:
-    from .call import Identity
+    from .identity import Identity
 
 __all__ = ["LOOP_FLOW", "MOST_LOOPS", "Destinations", "DialLeg", "Dialler"]
 

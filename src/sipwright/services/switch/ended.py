@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sipwright.sip import ParseError, Response
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerTransaction
+from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
 from .choosing import ELSEWHERE_HEADERS
 
@@ -42,10 +42,6 @@ class EndedCall:
 
     def refusal_arrived(self) -> None:
         """Take the ACK to the final response: nobody waits for it."""
-
-    def acknowledge_failure(self, transaction: ClientInvite) -> None:
-        """Send the ACK to a final response other than 2xx."""
-        transaction.acknowledge(self.switch.clock())
 
     def callee_responded(self, leg: Callee, response: Response) -> None:
         """Acknowledge a 2xx that comes again; one of another phone behind a proxy is hung up (RFC 3261 §13.2.2.4)."""

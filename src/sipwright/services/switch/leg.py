@@ -358,7 +358,7 @@ class Callee(Leg):
         if transaction is self.transaction:
             if response.status >= 300 and isinstance(transaction, ClientInvite):
                 # Until the ACK the peer repeats itself, so it comes when what it said is stored.
-                self.call.when_stored(partial(self.call.acknowledge_failure, transaction))
+                self.call.when_stored(partial(transaction.acknowledge, self.call.switch.clock()))
             self.call.callee_responded(self, response)
         else:
             self.call.farewell_answered(self, transaction, response)

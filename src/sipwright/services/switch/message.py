@@ -11,10 +11,10 @@ from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 from sipwright.stack import Incoming
 from sipwright.transport import Flow, Target
 
-from .call import Identity
 from .choosing import Outcome, best, for_caller
 from .crossing_headers import crossing_headers
 from .destinations import MOST_LOOPS
+from .identity import Identity
 from .invitation import from_header
 from .leg import Destination
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Response, Uri
 
-from .call import CANCELLED, Call, CallState, Identity
-from .choosing import ELSEWHERE, Outcome
+from .call import Call, CallState
+from .choosing import CANCELLED, ELSEWHERE, Outcome
 from .hunt import Hunt
+from .identity import Identity
 from .leg import Callee, Caller, Leg, LegState
 from .replaces import account_of
 

@@ -11,12 +11,13 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
 from sipwright.stack import ReturningFlow
 
-from .call import Call, CallState, Identity
+from .call import Call, CallState
 from .callback import ThirdPartyCall
 from .choosing import Outcome
 from .crossing import Crossing
 from .document import FORMAT, MEMORY
 from .hunt import Hunt
+from .identity import Identity
 from .leg import Callee, Caller, Destination, Leg, LegState
 from .probing import AFTER_REVIVAL, Probe
 from .referred import ReferredCall

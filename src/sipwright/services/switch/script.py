@@ -13,7 +13,8 @@ from .choosing import Outcome
 from .hunt import LegResult
 
 if TYPE_CHECKING:
-    from .call import Call, Identity
+    from .call import Call
+    from .identity import Identity
 
 __all__ = ["ScriptRun", "ScriptRunner"]
 

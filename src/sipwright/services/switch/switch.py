@@ -21,7 +21,7 @@ from sipwright.transport import Flow
 
 from .admission import admit
 from .alarms import Alarms, Handle
-from .call import Call, Identity
+from .call import Call
 from .callback import ThirdPartyCall
 from .choosing import Outcome
 from .crossing import take_ack, take_request
@@ -30,6 +30,7 @@ from .destinations import Destinations
 from .durable import Writer
 from .ended import EndedCall
 from .hunt import RING_TIME, Hunt
+from .identity import Identity
 from .leg import Callee, Caller, Destination, Leg
 from .message import deliver_message, send_text
 from .replacing import Replacement, replaced_leg
