@@ -79,8 +79,8 @@ class Dialog:
             request.call_id,
             local_tag,
             request.from_tag or "",
-            local_uri=_address(request, "to"),
-            remote_uri=_address(request, "from"),
+            local_uri=address_of(request, "to"),
+            remote_uri=address_of(request, "from"),
             # A Contact is mandatory.  Whoever leaves it out is most likely where its From says.
             remote_target=contact_uri(request) or str(request.from_.uri),
             route_set=_record_route(request),
@@ -94,8 +94,8 @@ class Dialog:
             request.call_id,
             request.from_tag or "",
             response.to_tag or "",
-            local_uri=_address(request, "from"),
-            remote_uri=_address(request, "to"),
+            local_uri=address_of(request, "from"),
+            remote_uri=address_of(request, "to"),
             # Some phones leave the Contact out of a 180; they can be reached where the request went.
             remote_target=contact_uri(response) or request.uri_text,
             route_set=_record_route(response)[::-1],
@@ -273,13 +273,17 @@ def _record_route(message: Message) -> list[str]:
     return headers.get_list("Record-Route") if "record-route" in headers.index() else []
 
 
-def _address(message: Message, key: str) -> str:
-    """Give a From or To without its parameters, and otherwise byte for byte: old peers compare it."""
-    headers = message.headers
-    known: str | None = headers.parsed.get(f"{key}_address")  # as whoever has just written it says
-    if known is not None:
-        return known
-    line = headers.first_line(key) or ""
+def address_of(message: Message, key: str) -> str:
+    """Give a From or To (by its key) without its parameters, and otherwise byte for byte: old peers compare it."""
+    known = message.headers.parsed
+    name = f"{key}_address"
+    if name not in known:
+        known[name] = _read_address(message.headers.first_line(key) or "")
+    address: str = known[name]
+    return address
+
+
+def _read_address(line: str) -> str:
     if "\n" not in line and (usual := ADDRESS_LINE(line)):
         return usual[1]
     value = value_of(line)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote as percent_encode
 
 from sipwright.sip import CSeq, Headers, NameAddr, ParseError, Request, Uri
+from sipwright.sip.dialog import address_of
 from sipwright.sip.grammar import URI_TEXT, forbid_breaks, quote
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
@@ -35,7 +36,7 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
     uri = destination.uri
     if not _is_uri_text(uri):
         raise ValueError(f"not a Request-URI: {uri[:40]!r}")
-    local_uri, remote_uri = from_header(original.from_, destination), f"<{destination.to}>"
+    local_uri, remote_uri = _from_address(original, destination), f"<{destination.to}>"
     lines = [f"Via: {switch.new_via(flow)}"]
     if destination.route:
         lines += [f"Route: {route}" for route in destination.route]
@@ -77,6 +78,14 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
         "cseq": CSeq(leg.invite_cseq, "INVITE"),
     }
     return request
+
+
+def _from_address(original: Request, destination: Destination) -> str:
+    if destination.from_user is destination.from_host is destination.from_name is None:
+        address = address_of(original, "from")
+        if address[0] in '"<':  # a name without quotes is given them
+            return address
+    return from_header(original.from_, destination)
 
 
 def from_header(caller: NameAddr, destination: Destination) -> str:

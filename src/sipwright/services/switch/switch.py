@@ -140,7 +140,7 @@ class Switch:
     @staticmethod
     def _is_of(leg: Leg, request: Request) -> bool:
         """Claim that all three parts of the dialog ID match (RFC 3261 §12.2.2), never just one."""
-        if leg.sip_call_id != request.call_id:
+        if leg.sip_call_id != request.headers.get("call-id"):
             return False
         if leg.dialog is not None:
             return leg.dialog.remote_tag == request.from_tag
