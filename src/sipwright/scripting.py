@@ -221,7 +221,7 @@ class CallHost:
         switch.forget(call)
         if caller.transaction is not None and caller.invite is not None:
             response = caller.reply(503, "Storage Unavailable", ("Retry-After: 10",))
-            caller.transaction.respond(response, switch.clock())
+            caller.transaction.answer(503, response, switch.clock())
 
     def dial(self, order: Dial) -> None:
         """Ring what the script dialled."""

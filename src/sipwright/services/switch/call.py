@@ -151,7 +151,7 @@ class Call(Ends):
         response = caller.reply(status, reason, lines, body, content_type)
         caller.tell(caller.invite, response, self.switch.wall_clock())
         self.changed()
-        self.when_stored(partial(self.caller.respond, response))
+        self.when_stored(partial(caller.respond, status, response))
 
     def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Give the caller a final response other than 2xx; whoever still rings is cancelled."""
@@ -160,7 +160,7 @@ class Call(Ends):
             return
         self.cancel_open_legs(CANCELLED)
         self._end_setup(outcome, "switch")
-        self._refuse(caller.reply(outcome.status, outcome.reason, write_lines(headers)))
+        self._refuse(outcome.status, caller.reply(outcome.status, outcome.reason, write_lines(headers)))
 
     def nobody_answered(self, outcome: Outcome) -> None:
         """Go on after a hunt without an answer: the script decides, or the caller hears the best response."""
@@ -180,16 +180,16 @@ class Call(Ends):
             self.cancel_open_legs(CANCELLED)
             self._end_setup(CANCELLED, "caller")
             assert self.caller.invite is not None
-            self._refuse(self.caller.reply(487, None))
+            self._refuse(487, self.caller.reply(487, None))
         self.settle()
 
-    def _refuse(self, response: Response) -> None:
+    def _refuse(self, status: int, response: bytes) -> None:
         """Give the caller the final response; it stays stored for a caller who has heard of the call, till the ACK."""
         caller = self.caller
         if self.has_row and caller.invite is not None:
             caller.state = LegState.REFUSED
             caller.tell(caller.invite, response, self.switch.wall_clock())
-        self.when_stored(partial(self.caller.respond, response))
+        self.when_stored(partial(caller.respond, status, response))
         self.forget_if_finished()
 
     def refusal_arrived(self) -> None:
@@ -267,7 +267,7 @@ class Call(Ends):
         self.changed()
         if has_offer:
             leg.acknowledge()
-        self.when_stored(partial(caller.respond, final))
+        self.when_stored(partial(caller.respond, response.status, final))
         caller.tell(caller.invite, final, now)
         if self.script is not None:
             self.script.answered(leg.destination.target)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.dialog import Dialog
+from sipwright.sip.message import write_response
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 from sipwright.stack import Incoming
 
@@ -88,9 +89,9 @@ def _dialog_of(call: Call, leg: Leg) -> Dialog | None:
 
 def _take_bye(call: Call, leg: Leg, incoming: Incoming) -> None:
     transaction = incoming.transaction
-    response = make_response(incoming.request, 200)
+    response = write_response(incoming.request, 200)
     leg.answer(response, call.switch.wall_clock())
-    call.when_stored(partial(transaction.respond, response, call.switch.clock()))
+    call.when_stored(partial(transaction.answer, 200, response, call.switch.clock()))
     if leg is call.caller and leg.is_open:
         call.caller_cancelled(None)
     elif leg.state is LegState.HANGING_UP:  # both said good-bye at once

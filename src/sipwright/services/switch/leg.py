@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sipwright.sip import Headers, Request, Response, make_response, parse, reason_for
+from sipwright.sip import Request, Response, make_response, parse, reason_for
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.grammar import forbid_breaks
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
@@ -164,7 +164,7 @@ class Leg:
         """Nothing more is expected from the peer of this leg."""
         return self.state is LegState.ENDED
 
-    def tell(self, invite: Request, response: Response, now: float) -> None:
+    def tell(self, invite: Request, response: Response | bytes, now: float) -> None:
         """Note a response to the peer's INVITE that it may not have heard."""
         self.told, self.told_cseq, self.told_at = bytes(response), invite.cseq.number, now
 
@@ -175,7 +175,7 @@ class Leg:
             self.repeater.stop()
             self.repeater = None
 
-    def answer(self, response: Response, now: float) -> None:
+    def answer(self, response: Response | bytes, now: float) -> None:
         """Note a final response to another request that the peer may not have heard."""
         self.last_answer, self.last_answer_at = bytes(response), now
 
@@ -243,13 +243,13 @@ class Caller(Leg):
         super().__init__(call, 0, sip_call_id, local_tag, started_at)
         self.transaction: ServerTransaction | None = None
         self.progress = 0
-        self._head: tuple[str, ...] = ()
+        self._head = ""
 
     def reply(
         self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
         content_type: str | None = None, *, source: str | None = None,
-    ) -> Response:  # fmt: skip
-        """Build a response to the INVITE, with more header lines; whoever is refused needs no Contact.
+    ) -> bytes:  # fmt: skip
+        """Write a response to the INVITE, with more header lines; whoever is refused needs no Contact.
 
         `source` is where it first came from, for the loop between two calls.
         """
@@ -257,31 +257,32 @@ class Caller(Leg):
         assert invite is not None
         head = self._head
         if status >= 300 or not head:
-            head = tuple(make_response(invite, status, to_tag=self.local_tag).headers.lines())
+            head = "\r\n".join(make_response(invite, status, to_tag=self.local_tag).headers.lines())
             if status < 300:
                 if flow is not None:
-                    head = (*head, f"Contact: {self.call.switch.stack.local_contact(flow)}")
+                    head += f"\r\nContact: {self.call.switch.stack.local_contact(flow)}"
                 self._head = head  # the 200 begins as the 180 did
-        written = [*head, *lines]
+        if reason is None:
+            reason = reason_for(status)
+        written = [f"SIP/2.0 {status} {reason}", head, *lines]
         if source is not None and flow is not None and flow.protocol == "loop":
             written.append(f"{SOURCE_HEADER}: {source}")
         if body and content_type is not None:
             written.append(f"Content-Type: {content_type}")
-        if reason is None:
-            reason = reason_for(status)
         forbid_breaks(f"{reason}{content_type}")
-        return Response.from_parts(status, reason, Headers.from_lines(written), body, None)
+        written.append(f"Content-Length: {len(body)}\r\n\r\n")
+        return "\r\n".join(written).encode("utf-8", "surrogateescape") + body
 
-    def respond(self, response: Response) -> None:
+    def respond(self, status: int, response: bytes) -> None:
         """Send a response to the INVITE; a 2xx again and again, until it is acknowledged."""
         transaction, flow, switch = self.transaction, self.flow, self.call.switch
         if transaction is None:
             return
         if flow is not None and flow.is_reliable:
             transaction.flow = switch.returns.usable(self, flow)
-        transaction.respond(response, switch.clock())
-        if response.is_success:
-            self.repeat_until_acknowledged(bytes(response))
+        transaction.answer(status, response, switch.clock())
+        if 200 <= status < 300:
+            self.repeat_until_acknowledged(response)
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Take the caller's CANCEL (RFC 3261 §9.2)."""

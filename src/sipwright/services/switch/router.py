@@ -143,7 +143,7 @@ class Router:
         dialled = request.request_uri
         if not dialled.is_sip:
             raise Reject(416)
-        sender = request.from_.uri
+        sender = request.from_uri
         if not is_internal and sender.is_sip:
             domain = self.accounts.served_domain(sender.host, sender.port)
             if domain is not None:

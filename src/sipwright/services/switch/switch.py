@@ -209,7 +209,7 @@ class Switch:
         caller.transaction.local_tag = caller.local_tag
         if isinstance(caller.transaction, ServerInvite):
             caller.transaction.promise_nothing()
-        call.from_text = str(request.from_.uri)
+        call.from_text = str(request.from_uri)
         call.to_text = request.uri_text
         call.dialled_user = decision.dialled.user or ""
         call.max_forwards = (request.max_forwards or 70) - 1 if request.max_forwards is not None else 70
