@@ -43,6 +43,7 @@ MOST_BYTES = 65_536
 """What one call may say within a second and still be kept: more is a loop or an attack, not a call."""
 
 _USUAL = b"\r\nCall-ID: "
+_USUAL_LENGTH = len(_USUAL)
 _ANY = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
 
 
@@ -61,9 +62,12 @@ class Writer(Protocol):
 
 
 class Recording:
-    """One call: the Call-IDs of its legs, and how much of it may still be kept, in all and `until` a second is over."""
+    """One call: the Call-IDs of its legs, and how much of it may still be kept, in all and `until` a second is over.
 
-    __slots__ = ("call_id", "messages_left", "room", "sip_call_ids", "until")
+    ``row`` is the number of the last row that names it.
+    """
+
+    __slots__ = ("call_id", "messages_left", "room", "row", "sip_call_ids", "until")
 
     def __init__(self, call_id: str, most_messages: int) -> None:
         self.call_id = call_id
@@ -71,6 +75,7 @@ class Recording:
         self.until = 0.0
         self.room = MOST_BYTES
         self.messages_left = most_messages
+        self.row = 0
 
 
 class Recorder:
@@ -107,7 +112,8 @@ class Recorder:
         self._heard: list[tuple[str, float, str, str, bytes]] = []
         self._heard_from = 0.0
         self._size = 0
-        self._calls: dict[str, None] = {}
+        self._calls: list[str] = []
+        self._row = 1
         self._over: deque[tuple[float, Recording]] = deque()
         self._stop_listening: Callable[[], None] | None = None
         self._timer: Timer | None = None
@@ -178,17 +184,18 @@ class Recorder:
     # What the tap tells.
 
     def _hear(self, direction: Literal["in", "out"], at: float, flow: Flow, data: bytes) -> None:
-        start = data.find(_USUAL)
-        if start >= 0:
-            start += 11
+        start = data.find(_USUAL) + _USUAL_LENGTH
+        if start >= _USUAL_LENGTH:
             sip_call_id = data[start : data.find(b"\r", start)]
         else:
             match = _ANY.search(data)
             if match is None:
                 return
             sip_call_id = match[1]
-        for recording in self._by_sip_call_id.get(sip_call_id, ()):
-            self._keep(recording, at, direction, flow.key, data)
+        if sip_call_id in self._by_sip_call_id:
+            key = flow.key
+            for recording in self._by_sip_call_id[sip_call_id]:
+                self._keep(recording, at, direction, key, data)
 
     def _keep(self, recording: Recording, at: float, direction: str, flow: str, data: bytes) -> None:
         size = len(data)
@@ -198,16 +205,22 @@ class Recorder:
             return
         recording.messages_left -= 1
         recording.room -= size
-        if not self._heard:
-            self._heard_from = self._clock()
-        call_id = recording.call_id
-        self._heard.append((call_id, at, direction, flow, data))
-        self._calls[call_id] = None
+        self._heard.append((recording.call_id, at, direction, flow, data))
         self._size += size
-        if self._size >= ROW_BYTES or len(self._calls) >= ROW_CALLS:
+        if recording.row != self._row:
+            self._name(recording)
+        if self._size >= ROW_BYTES:
             self._write()
-        elif self._timer is None:
+
+    def _name(self, recording: Recording) -> None:
+        """Put a call among those of which the row is."""
+        if not self._calls:
+            self._heard_from = self._clock()
             self._arm()
+        recording.row = self._row
+        self._calls.append(recording.call_id)
+        if len(self._calls) >= ROW_CALLS:
+            self._write()
 
     # Time.
 
@@ -231,7 +244,7 @@ class Recorder:
         heard, calls = self._heard, " ".join(self._calls)
         if not heard:
             return
-        self._heard, self._calls, self._size = [], {}, 0
+        self._heard, self._calls, self._size, self._row = [], [], 0, self._row + 1
         row = (calls, self._heard_from, pack(heard))
         try:
             self._writer.put("messages", row[:2], row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from sipwright.store import Store
 from sipwright.store.messages import AT_ONCE, Heard, forget_old, pack, read, unpack
 
@@ -28,6 +30,22 @@ def test_what_could_be_used_to_guess_a_password_is_left_out():
     (kept,) = unpack(pack([message(said + b'", nc=1\r\n\r\n')]))
 
     assert kept.data.endswith(b'RESPONSE = "...", nc=1\r\n\r\n')
+
+
+def test_what_could_be_used_to_guess_a_password_does_not_move_what_stands_beside_it():
+    said = [message(b"a" * 9), message(b'x: response="' + b"0" * 32 + b'"\r\n'), message(b"b" * 9)]
+
+    assert [one.data for one in unpack(pack(said))] == [b"a" * 9, b'x: response="..."\r\n', b"b" * 9]
+
+
+def test_what_the_last_version_has_packed_is_read():
+    """It has a line before each message."""
+    lines = b"c1 1.5 in 3 udp/a b/c\na\nbc2 2.25 out 0 udp/d\n"
+
+    assert unpack(b"\x02" + zlib.compress(lines)) == [
+        Heard("c1", 1.5, "in", "udp/a b/c", b"a\nb"),
+        Heard("c2", 2.25, "out", "udp/d", b""),
+    ]
 
 
 def test_what_an_earlier_version_has_packed_is_left_aside():

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import orjson
 from sqlalchemy import Connection, delete, func, select
 
 from sipwright.store import tables
@@ -29,7 +30,8 @@ _OVERHEAD = 120
 _MARGIN = 60.0
 """Seconds: a row is as old as its first message, and the last messages of a call may be repeated for 32."""
 
-_FORMAT = b"\x02"
+_FORMAT = b"\x03"
+_EARLIER_FORMAT = b"\x02"
 _RESPONSE = re.compile(rb'(\bresponse\s*=\s*")[0-9a-f]{16,}', re.IGNORECASE)
 
 
@@ -63,20 +65,36 @@ class Heard(NamedTuple):
 
 
 def pack(heard: Iterable[tuple[str, float, str, str, bytes]]) -> bytes:
-    """Make the ``data`` of a row: of each ``Heard`` (or a tuple like it) a line that says the rest, and its message."""
-    parts: list[bytes] = []
-    for call_id, at, direction, flow, data in heard:
-        if b"response" in data.lower():
-            data = _RESPONSE.sub(rb"\1...", data)
-        parts += (f"{call_id} {at!r} {direction} {len(data)} {flow}\n".encode(), data)
-    return _FORMAT + zlib.compress(b"".join(parts), 1)
+    """Make the ``data`` of a row of some ``Heard`` (or tuples like it): a line of JSON about them, then the messages."""
+    heard = tuple(heard)
+    texts = [one[4] for one in heard]
+    text = b"".join(texts)
+    if b"response" in text.lower():  # a look at all of them at once, as it is in few
+        texts = [_RESPONSE.sub(rb"\1...", one) for one in texts]
+        text = b"".join(texts)
+    index = [
+        (call_id, at, direction, len(one), flow)
+        for (call_id, at, direction, flow, _), one in zip(heard, texts, strict=True)
+    ]
+    return _FORMAT + zlib.compress(b"%s\n%s" % (orjson.dumps(index), text), 1)
 
 
 def unpack(data: bytes) -> list[Heard]:
-    """Read what ``pack`` made; nothing, if an earlier version has packed it in another way."""
+    """Read what ``pack`` made; nothing, if a version before the last has packed it in another way."""
+    if data.startswith(_EARLIER_FORMAT):
+        return _unpack_lines(zlib.decompress(data[1:]))
     if not data.startswith(_FORMAT):
         return []
-    text = zlib.decompress(data[len(_FORMAT) :])
+    index, _, text = zlib.decompress(data[1:]).partition(b"\n")
+    heard, start = [], 0
+    for call_id, at, direction, size, flow in orjson.loads(index):
+        heard.append(Heard(call_id, at, direction, flow, text[start : start + size]))
+        start += size
+    return heard
+
+
+def _unpack_lines(text: bytes) -> list[Heard]:
+    """Read what has a line before each message."""
     heard, start = [], 0
     while start < len(text):
         end = text.index(b"\n", start)
