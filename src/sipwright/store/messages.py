@@ -65,7 +65,7 @@ class Heard(NamedTuple):
 
 
 def pack(heard: Iterable[tuple[str, float, str, str, bytes]]) -> bytes:
-    """Make the ``data`` of a row of some ``Heard`` (or tuples like it): a line of JSON about them, then the messages."""
+    """Make the ``data`` of a row of some ``Heard`` (or tuples like it): a line of JSON on them, then the messages."""
     heard = tuple(heard)
     texts = [one[4] for one in heard]
     text = b"".join(texts)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from urllib.parse import quote
 
 from .arguments import MAX_HEADERS, header
@@ -135,10 +135,16 @@ class Leg:
 
     target: Target
     options: LegOptions = LegOptions()
+    _text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # It is asked for with each run that dials it, and made once where the dial string is a constant.
+        options = str(self.options)
+        text = f"{self.target}[{options}]" if options else str(self.target)
+        object.__setattr__(self, "_text", text)
 
     def __str__(self) -> str:
-        options = str(self.options)
-        return f"{self.target}[{options}]" if options else str(self.target)
+        return self._text
 
 
 Groups = tuple[tuple[Leg, ...], ...]

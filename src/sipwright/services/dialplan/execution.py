@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from sipwright.sip import ParseError, Reject
 
 from .host import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
-from .journal import Entry, Journal
+from .journal import Entry, Journal, is_awaited
 from .orders import REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
 from .script import script
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
@@ -67,6 +67,7 @@ class Execution:
         "_plan",
         "_reruns",
         "_row",
+        "_script",
         "_timer",
         "_waits_for_end",
         "execution_id",
@@ -83,6 +84,7 @@ class Execution:
     ) -> None:
         self._executions = executions
         self._plan = plan
+        self._script = script(plan.name, plan.source)
         self._host = host
         self._row = row
         self.execution_id = row.id
@@ -103,8 +105,7 @@ class Execution:
 
     def nobody_answered(self, outcome: Outcome, legs: Sequence[LegOutcome]) -> None:
         """``dial()`` returns: the script goes on."""
-        pending = self._journal.pending
-        if self.state is not State.WAITING or pending is None or pending.function != "dial":
+        if self.state is not State.WAITING or self._journal.pending != "dial":
             return
         results = [
             LegResult(
@@ -120,14 +121,14 @@ class Execution:
 
     def answered(self, target: str) -> None:
         """The two ends are joined; the script is over, unless it waits for the end of the call."""
-        pending = self._journal.pending
-        if self.state is not State.WAITING or pending is None or pending.function != "dial":
+        if self.state is not State.WAITING or self._journal.pending != "dial":
             return
         if self._waits_for_end:
             self._disarm()  # the time that they talk is not the script's
             return
-        self._journal.end({"answered": True, "target": clean(target)})
-        self._end("done", f"answered by {clean(target)}")
+        target = clean(target)
+        self._journal.end({"answered": True, "target": target})
+        self._end("done", f"answered by {target}")
 
     def call_ended(self, duration: float) -> None:
         """An answered call is over: ``dial(..., wait=True)`` returns."""
@@ -144,8 +145,7 @@ class Execution:
 
     def start(self, inputs: Inputs) -> None:
         """Run the script from its first line."""
-        text = script(self._plan.name, self._plan.source)
-        self._set_out(text.needed(inputs), self._row.started_at)
+        self._set_out(self._script.needed(inputs), self._row.started_at)
 
     def refuse(self, failed: Failed) -> None:
         """End a run that its owner's budget does not allow; the host hears of it later."""
@@ -154,16 +154,16 @@ class Execution:
     def _set_out(self, inputs: Inputs, now: float) -> None:
         self._journal.add("start", now, inputs.to_json())
         if self._is_kept:
-            self._save("running", None)
+            self._put("running", None)
         self._begin(inputs, now)
 
     def _begin(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
         """Have the script run from its first line, as it would at that time."""
-        text = script(self._plan.name, self._plan.source)
+        text = self._script
         if text.may_rerun and not inputs.request.redirected:
             self._inputs = inputs
-        job = Job(text, self._plan.user_id, self.took, now, self.execution_id, inputs=inputs, is_new=is_new)
-        self._submit(job)
+        job = Job(text, self._plan.user_id, self.took, now, self.execution_id, inputs, is_new=is_new)
+        self._executions.sandbox.submit(job)
 
     def _run_again(self, result: DialResult) -> bool:
         """Let the script decide about a redirect from its first line, once; False when it cannot."""
@@ -186,8 +186,8 @@ class Execution:
         results = [entry.result for entry in entries if entry.function == "dial" and entry.result is not None]
         if results:
             self._last = DialResult.from_json(json.loads(results[-1]))
-        pending = self._journal.pending
-        if self._row.snapshot is None or pending is None:
+        pending = entries[-1] if entries else None
+        if self._row.snapshot is None or pending is None or not is_awaited(pending):
             self._start_again(entries)
             return
         arguments = json.loads(pending.arguments)
@@ -199,7 +199,6 @@ class Execution:
             inputs = None if started is None else _inputs_of(started)
             self._inputs = None if inputs is None or inputs.request.redirected else inputs
         if pending.result is not None:
-            self._journal.pending = None
             self._continue(read_answer(pending.function, json.loads(pending.result)))
         elif pending.function == "sleep":
             self._sleep(pending.at + arguments["seconds"] - self._executions.clock())
@@ -236,7 +235,7 @@ class Execution:
     def _answer(self, result: Any) -> None:
         """Store the answer at once: those who gave it store that they have."""
         self._journal.end(result)
-        self._put()
+        self._put(self._row.state, self._row.snapshot)
 
     def _continue(self, answer: DialResult | Raised | Any) -> None:
         self._disarm()
@@ -244,16 +243,14 @@ class Execution:
         self._waits_for_end = self._reruns = False
         if isinstance(answer, DialResult):
             self._last = answer
-        plan, snapshot = self._plan, self._row.snapshot
+        executions, snapshot = self._executions, self._row.snapshot
         assert snapshot is not None
-        text = script(plan.name, plan.source)
-        now = self._executions.clock()
-        self._submit(
-            Job(text, plan.user_id, self.took, now, self.execution_id, snapshot=snapshot, answer=answer)
-        )
-
-    def _submit(self, job: Job) -> None:
-        self._executions.sandbox.submit(job)
+        executions.sandbox.submit(
+            Job(
+                self._script, self._plan.user_id, self.took, executions.clock(), self.execution_id,
+                snapshot=snapshot, answer=answer,
+            )
+        )  # fmt: skip
 
     def keep(self) -> None:
         """Store a run that still computes, and its call: from now on another process can start it again.
@@ -262,7 +259,7 @@ class Execution:
         """
         if not self._is_kept and self.state is State.RUNNING:
             try:
-                self._put()
+                self._put("running", None)
             except Reject:
                 self._lose()
             else:
@@ -282,7 +279,8 @@ class Execution:
             return
         was_kept = self._is_kept
         try:
-            self._take_notes(step.notes)
+            if step.notes:
+                self._take_notes(step.notes)
             match step:
                 case Waiting():
                     self._wait(step)
@@ -322,7 +320,7 @@ class Execution:
                     self._journal.add(note.function, now, note.arguments, note.shown)
         self._write_log(lines, now)
         if wishes:
-            self._put()
+            self._put(self._row.state, self._row.snapshot)
             for wish in wishes:
                 if isinstance(wish, Respond):
                     self._host.respond(wish)
@@ -336,40 +334,38 @@ class Execution:
 
     def _wait(self, step: Waiting) -> None:
         order = step.order
-        now = self._executions.clock()
-        function = "dial" if isinstance(order, Dial) else order.function
-        self._journal.begin(function, now, {"line": step.line, **order.to_json()})
+        arguments = order.to_json()
+        self._journal.begin(order.function, self._executions.clock(), {"line": step.line, **arguments})
         self.state = State.WAITING
         if not self._is_kept and not isinstance(order, Dial):
             self._host.keep()
         match order:
-            case Sleep():
-                self._save("waiting", step.snapshot)
-                self._sleep(order.seconds)
             case Dial():
-                self._save("waiting", step.snapshot)
-                self._waits_for_end, self._reruns = order.wait, order.reruns
-                if order.may_be_cut:
+                self._put("waiting", step.snapshot)
+                self._waits_for_end, self._reruns = order.wait, "reruns" in arguments
+                if "patience" in arguments:
                     self._limit_dial(order.patience)
                 self._host.dial(order)
+            case Sleep():
+                self._put("waiting", step.snapshot)
+                self._sleep(order.seconds)
             case Ask() if order.function in REPEATABLE:
-                self._save("waiting", step.snapshot)
+                self._put("waiting", step.snapshot)
                 self._perform(order)
             case Ask():
-                self._save("waiting", step.snapshot, partial(self._perform, order))
+                self._put("waiting", step.snapshot, partial(self._perform, order))
 
     def _perform(self, order: Ask) -> None:
         """Have it done; for what leaves a mark outside, the journal is in the database by now."""
-        pending = self._journal.pending
-        if self.state is State.WAITING and pending is not None:
-            self._executions.perform(order, self._row, pending.sequence, self._replied)
+        if self.state is State.WAITING and self._journal.pending is not None:
+            self._executions.perform(order, self._row, self._journal.last, self._replied)
 
     def _replied(self, reply: dict[str, Any]) -> None:
         """Take the answer to an ``Ask``, as the journal keeps it."""
         pending = self._journal.pending
         if self.state is State.WAITING and pending is not None:
             self._answer(reply)
-            self._continue(read_answer(pending.function, reply))
+            self._continue(read_answer(pending, reply))
 
     def _finish(self, step: Finished) -> None:
         response, last = step.response, self._last
@@ -429,15 +425,23 @@ class Execution:
     def _end(self, state: str, sentence: str) -> None:
         self._disarm()
         self.state = State.OVER
-        self._put(state=state, snapshot=None, ended_at=self._executions.clock(), outcome=sentence)
+        self._put(state, None, None, self._executions.clock(), sentence)
         self._executions.forget(self)
 
-    def _save(self, state: str, snapshot: bytes | None, on_commit: Callable[[], None] | None = None) -> None:
-        self._put(on_commit, state=state, snapshot=snapshot)
-
-    def _put(self, on_commit: Callable[[], None] | None = None, **changes: Any) -> None:
+    def _put(
+        self,
+        state: str,
+        snapshot: bytes | None,
+        on_commit: Callable[[], None] | None = None,
+        ended_at: float | None = None,
+        outcome: str | None = None,
+    ) -> None:
         """Write the row, with the journal as it is now."""
-        row = self._row = self._row._replace(journal=self._journal.text(), **changes)
+        row = self._row
+        # What stays, and what may change: `_replace` takes several times as long.
+        self._row = row = ExecutionRow(
+            *row[:6], state, snapshot, row.started_at, ended_at, outcome, row.node, self._journal.text()
+        )
         self._is_kept = True
         self._executions.writer.put("execution", row.id, row, on_commit)
 

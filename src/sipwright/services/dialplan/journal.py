@@ -30,7 +30,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-__all__ = ["LONGEST", "Entry", "Journal", "RowWriter", "read_entries"]
+__all__ = ["LONGEST", "Entry", "Journal", "RowWriter", "is_awaited", "read_entries"]
 
 LONGEST = 4_096
 """Characters of a journal in the row of its run: a page of the database, about."""
@@ -63,35 +63,46 @@ class Entry(NamedTuple):
     result: str | None
 
 
-class Journal:
-    """The entries of one run."""
+def is_awaited(entry: Entry) -> bool:
+    """Claim that a script waits for the result of an entry, or has waited for it."""
+    return entry.function not in _AT_ONCE
 
-    __slots__ = ("_entries", "_execution_id", "_next", "_writer", "pending")
+
+class Journal:
+    """The entries of one run, each as it is written into the row."""
+
+    __slots__ = ("_execution_id", "_lines", "_next", "_writer", "pending")
 
     def __init__(self, execution_id: str, writer: RowWriter, entries: list[Entry] | None = None) -> None:
         """Begin a journal, or go on with the entries that are there."""
         self._execution_id = execution_id
         self._writer = writer
-        self._entries = list(entries or ())
-        self._next = len(self._entries)
-        self.pending = entries[-1] if entries and entries[-1].function not in _AT_ONCE else None
+        self._lines = [_line_of(entry) for entry in entries] if entries else []
+        self._next = len(self._lines)
+        self.pending: str | None = None
+        """The function whose result is to come, which is that of the last entry."""
+        if entries and is_awaited(entries[-1]) and entries[-1].result is None:
+            self.pending = entries[-1].function
 
-    def add(self, function: str, at: float, arguments: Any, result: Any = None) -> Entry:
+    @property
+    def last(self) -> int:
+        """Number the last entry."""
+        return self._next - 1
+
+    def add(self, function: str, at: float, arguments: Any, result: Any = None) -> None:
         """Note an effect."""
-        kept = None if result is None else _dump(result)
-        entry = Entry(self._execution_id, self._next, at, function, _dump(arguments), kept)
+        self._lines.append(_dump([self._next, at, function, arguments, result]))
         self._next += 1
-        self._entries.append(entry)
-        return entry
 
     def begin(self, function: str, at: float, arguments: Any) -> None:
         """Note an effect whose result is still to come."""
-        self.pending = self.add(function, at, arguments)
+        self.add(function, at, arguments)
+        self.pending = function
 
     def end(self, result: Any) -> None:
         """Note the result of the effect that was under way, which is the last."""
         if self.pending is not None:
-            self._entries[-1] = Entry(*self.pending[:5], _dump(result))
+            self._lines[-1] = f"{self._lines[-1][:-5]}{_dump(result)}]"  # in the place of "null]"
             self.pending = None
 
     def text(self) -> str:
@@ -99,13 +110,14 @@ class Journal:
 
         Of a journal that has grown long, all but the last entry is put into the table: the row is to follow at once.
         """
-        text = _join(self._entries)
-        if len(text) <= LONGEST or len(self._entries) == 1:
+        text = f"[{','.join(self._lines)}]"
+        if len(text) <= LONGEST or len(self._lines) == 1:
             return text
-        for entry in self._entries[:-1]:
+        last = self._lines.pop()
+        for entry in read_entries(self._execution_id, f"[{','.join(self._lines)}]"):
             self._writer.put("journal", (entry.execution_id, entry.sequence), entry)
-        del self._entries[:-1]
-        return _join(self._entries)
+        self._lines = [last]
+        return f"[{last}]"
 
 
 def read_entries(execution_id: str, text: str) -> list[Entry]:
@@ -118,12 +130,9 @@ def read_entries(execution_id: str, text: str) -> list[Entry]:
     ]
 
 
-def _join(entries: list[Entry]) -> str:
-    lines = [
-        f'[{sequence},{at!r},"{function}",{arguments},{result or "null"}]'
-        for _, sequence, at, function, arguments, result in entries
-    ]
-    return f"[{','.join(lines)}]"
+def _line_of(entry: Entry) -> str:
+    _, sequence, at, function, arguments, result = entry
+    return f'[{sequence},{at!r},"{function}",{arguments},{result or "null"}]'
 
 
 def _dump(value: Any) -> str:

@@ -35,6 +35,8 @@ class Dial:
     headers: tuple[tuple[str, str], ...] = ()
     wait: bool = False
 
+    function = "dial"
+
     @property
     def may_be_cut(self) -> bool:
         """Its groups could together ring for longer than the run may last."""
@@ -43,7 +45,11 @@ class Dial:
     @property
     def reruns(self) -> bool:
         """A redirect of some leg is to be decided by the script from its first line."""
-        return any(leg.options.redirect == "rerun" for group in self.groups for leg in group)
+        for group in self.groups:
+            for leg in group:
+                if leg.options.redirect == "rerun":
+                    return True
+        return False
 
     def to_json(self) -> dict[str, Any]:
         """Return what the journal keeps."""

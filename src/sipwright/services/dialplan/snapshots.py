@@ -20,7 +20,7 @@ def freeze(state: list[Any], dump: bytes) -> bytes:
     try:
         head = orjson.dumps(state)
     except TypeError:  # a number, or a text, that no other JSON knows
-        head = json.dumps(state, separators=(",", ":")).encode()
+        head = b" " + json.dumps(state, separators=(",", ":")).encode()
     return b"%s%08x%s%s" % (_MARK, len(head), head, dump)
 
 
@@ -33,4 +33,5 @@ def thaw(snapshot: bytes) -> tuple[list[Any], bytes]:
     if not snapshot.startswith(_MARK):
         raise ValueError("a snapshot in a format that this version does not know")
     end = 11 + int(snapshot[3:11], 16)
-    return json.loads(snapshot[11:end]), snapshot[end:]
+    head = snapshot[11:end]
+    return json.loads(head) if head.startswith(b" ") else orjson.loads(head), snapshot[end:]
