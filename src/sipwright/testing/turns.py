@@ -60,7 +60,10 @@ class Workshop:
             job.script.surprises += 1
             found.append(None)
 
-        PlainStretch(self._limits, job, self._plain, self._openings, found.append, unusual, clock).start()
+        stretch = PlainStretch(self._limits, job, self._openings, clock)
+        if (step := stretch.recall()) is not None:
+            return step
+        stretch.compute(self._plain, found.append, unusual)
         while not found:
             if not self._turns.take(PATIENCE):
                 self._plain.give_up()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from sipwright.services.dialplan.openings import LONGEST, MOST, MOST_CALLS, Opening, Openings
+from sipwright.services.dialplan.openings import LONGEST, MOST, MOST_CALLS, SAMPLE, STRANGE, Opening, Openings
 from sipwright.services.dialplan.script import script
-from sipwright.services.dialplan.wire import Called, Ended
+from sipwright.services.dialplan.wire import Called
 
 OUT = script("out", "x = 1")
 
 
 def called(*args):
-    return Called("log", args, {}, 1, "<python-input-0>", 0)
+    return Called("log", args, {}, 1, "<python-input-0>", 0), 1, None
 
 
 def test_the_oldest_is_forgotten_first():
-    openings, opening = Openings(), Opening([Ended()], [], None)
+    openings, opening = Openings(), Opening([], None)
     for number in range(MOST + 1):
         openings.keep(OUT, b"%d" % number, opening)
 
@@ -25,10 +25,10 @@ def test_the_oldest_is_forgotten_first():
 
 def test_what_is_long_or_can_be_changed_is_not_kept():
     openings = Openings()
-    openings.keep(OUT, b"a", Opening([called()], [], b"x" * (LONGEST + 1)))
-    openings.keep(OUT, b"b", Opening([called()] * MOST_CALLS + [Ended()], [None] * MOST_CALLS, None))
-    openings.keep(OUT, b"c", Opening([called(["a"]), Ended()], [None], None))
-    openings.keep(OUT, b"d", Opening([called("a"), Ended()], [None], None))
+    openings.keep(OUT, b"a", Opening([called()], b"x" * (LONGEST + 1)))
+    openings.keep(OUT, b"b", Opening([called()] * (MOST_CALLS + 1), None))
+    openings.keep(OUT, b"c", Opening([called(["a"])], None))
+    openings.keep(OUT, b"d", Opening([called("a")], None))
 
     assert [openings.get(OUT, given) is not None for given in (b"a", b"b", b"c", b"d")] == [
         False,
@@ -36,3 +36,23 @@ def test_what_is_long_or_can_be_changed_is_not_kept():
         False,
         True,
     ]
+
+
+def test_of_a_script_that_looks_at_what_is_always_new_little_is_kept():
+    """It would only drive out what others begin with; once something comes again, all is kept again."""
+    openings, text = Openings(), script("other", "x = 1")
+
+    def play(number):
+        given = b"%d" % number
+        if (is_known := openings.get(text, given) is not None) is False:
+            openings.keep(text, given, Opening([], None))
+        return is_known
+
+    count = STRANGE + 8 * SAMPLE
+    assert not any(play(number) for number in range(count))
+    kept = [number for number in range(count) if (text, b"%d" % number) in openings._known]
+    assert len(kept) == STRANGE + 8
+
+    assert play(kept[-1])
+    assert not play(count)
+    assert play(count)

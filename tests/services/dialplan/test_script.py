@@ -2,7 +2,9 @@
 
 import pytest
 
-from sipwright.services.dialplan.script import Script, script
+from sipwright.services.dialplan.script import MOST_PARSED, Script, script
+from sipwright.services.dialplan.values import Inputs
+from sipwright.services.dialplan.wire import names
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,41 @@ def test_of_a_value_only_the_fields_that_are_mentioned_are_sent(source, seen, in
         assert given == inputs.request
     else:
         assert {name: value for name, value in given._asdict().items() if value} == seen
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "dial('a@b')",
+        "log(req.user, req.redirected)",
+        "log(call.active, req.body)",
+        "log(call.id)",
+        "log(req)",
+        "log(req, call.id)",
+    ],
+)
+def test_names_are_written_as_a_worker_reads_them(source, inputs):
+    long = Inputs(inputs.request._replace(user="\u00e9" * 100, redirected=True), inputs.call)
+    text = Script("x", source)
+
+    assert [text.given(one) for one in (inputs, long)] == [names(text.globals(one)) for one in (inputs, long)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_statement_is_found_by_its_place(end):
+    source = end.join(["# \u00e9", "if True:", '    log("\u00e9"); dial("a")', "x = dial('b')", ""])
+    places = [
+        len(source[:at].encode()) for at in range(len(source)) if source[at:].startswith(("log", "dial"))
+    ]
+
+    text = Script("x", source)
+    assert [text.discards("<python-input-0>", place) for place in places] == [True, True, False]
+    assert not text.discards("<string>", places[0])
+
+
+@pytest.mark.parametrize("source", ["log('", "log(1)\n" + " " * MOST_PARSED, "log(1)\0", "log('\udc80')"])
+def test_of_what_cannot_be_read_nothing_is_known(source):
+    assert not Script("x", source).discards("<python-input-0>", 0)
 
 
 def test_headers_and_body_are_heavy(inputs):

@@ -283,7 +283,11 @@ def test_what_is_used_survives_in_the_state():
 
     again = ScriptApi.from_state(Limits(), api.to_state())
 
-    assert again.to_state() == api.to_state() == [{"dst": "300"}, api.deadline, 1, 1, 1, {}, {}, "", [], None]
+    assert (
+        again.to_state()
+        == api.to_state()
+        == [{"dst": "300"}, api.deadline, 1, 1, 1, {}, {}, "", [], None, False]
+    )
 
 
 def test_orders_say_what_the_journal_keeps():

@@ -38,10 +38,11 @@ def plainly(worker, inputs):
         start = None if snapshot else text.needed(inputs)
         job = Job(text, 1, future.set_result, 1000.0, "seed", start, snapshot, answer)
         unusual = partial(future.set_exception, Unusual())
-        stretch = PlainStretch(
-            limits or Limits(), job, worker, openings or Openings(), future.set_result, unusual
-        )
-        stretch.start()
+        stretch = PlainStretch(limits or Limits(), job, Openings() if openings is None else openings)
+        if (step := stretch.recall()) is None:
+            stretch.compute(worker, future.set_result, unusual)
+        else:
+            future.set_result(step)
         return future
 
     return run
@@ -166,11 +167,13 @@ async def test_a_snapshot_of_an_earlier_version_takes_two_turns(plainly):
     """It does not say at which call it stands, which the worker then does."""
     source = 'log("a")\nr = dial("a@local")\nrespond(r.status)'
     (state, dump) = thaw((await plainly(source)).snapshot)
-    call_id = state.pop()
-    assert (await plainly(source, freeze(state, dump), NOBODY)).response.status == 486
+    *earlier, call_id, discards = state
+    assert discards is False
+    assert (await plainly(source, freeze(earlier, dump), NOBODY)).response.status == 486
 
+    assert (await plainly(source, freeze([*earlier, call_id], dump), NOBODY)).response.status == 486
     with pytest.raises(Unusual):
-        await plainly(source, freeze([*state, call_id + 1], dump), NOBODY)
+        await plainly(source, freeze([*earlier, call_id + 1], dump), NOBODY)
 
 
 async def test_the_first_call_of_a_script_that_waits_at_once_brings_its_dump(plainly):
@@ -231,3 +234,51 @@ async def test_a_script_that_needs_a_seed_or_old_names_is_left_to_the_library_at
     sources = ("import random\nlog(random.random())", "from sipsorcery import sys", "respond(486)")
 
     assert [script("out", source).is_plain for source in sources] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("source", "is_discarded"),
+    [
+        ('dial("a@local")\nrespond(480)', True),
+        ('log("\u00e9")\nif req.user:\n    dial(f"{req.user}@local")\nrespond(480)', True),
+        ('for user in ["a", "b"]:\n    dial(f"{user}@local")', True),
+        ('sleep(2)\nrespond(480)', True),
+        ('ring = dial("a@local")\nrespond(480)', False),
+        ('respond(480) if dial("a@local").status == 404 else respond(481)', False),
+        ('dial("a@local").status\nrespond(480)', False),
+        ('x = (\ndial("a@local")\n)\nrespond(480)', False),
+    ],
+)  # fmt: skip
+async def test_an_answer_that_nobody_looks_at_is_known_to_be_one(plainly, source, is_discarded):
+    waiting = await plainly(source)
+
+    assert thaw(waiting.snapshot)[0][-1] is is_discarded
+
+
+async def test_a_run_that_goes_on_as_an_earlier_one_did_needs_no_worker(plainly, worker):
+    """Whoever did not answer, and for how long they rang, when the script does not look at that."""
+    source, openings = 'dial("a@local")\nlog("nobody")\ndial("b@local", ring=9)\nrespond(480)', Openings()
+    after = []
+    for number in range(2):
+        first = await plainly(source, openings=openings)
+        second = await plainly(source, first.snapshot, NOBODY._replace(duration=number), openings=openings)
+        third = await plainly(source, second.snapshot, NOBODY._replace(duration=number), openings=openings)
+        after.append((second.line, timeless(second.order), second.notes, third))
+        worker.close()
+
+    assert after[0] == after[1]
+    assert (after[0][0], after[0][1].ring, after[0][3].response.status) == (3, 9.0, 480)
+    assert worker.pid is None
+
+
+async def test_what_a_script_looks_at_is_computed_with(plainly):
+    source, openings = 'r = dial("a@local")\nrespond(r.status)', Openings()
+    first = await plainly(source, openings=openings)
+    found = [
+        (
+            await plainly(source, first.snapshot, NOBODY._replace(status=status), openings=openings)
+        ).response.status
+        for status in (486, 404)
+    ]
+
+    assert found == [486, 404]

@@ -1,20 +1,19 @@
-"""How scripts began: a script that is given the same as before does the same, and needs no worker for it.
+"""How scripts went on before: a script that is given the same does the same, and needs no worker for it.
 
-Most dialplans begin with a line or two that depend on nothing, or on the number that was dialled, and then wait.
-What a worker said up to there is kept, by all that the script was given; the functions that it calls are called again,
-since what they do depends on the run: its budgets, its time. What a script may ask for beside that (the clock, chance)
-is a call too, of which plain scripts know nothing.
+Most dialplans begin with a line or two that depend on nothing, or on the number that was dialled, and then wait; when
+nobody answered, most do not look at who did not. What a worker said up to the next wait is kept, by all that the script
+was given; the functions that it calls are called again, since what they do depends on the run: its budgets, its time.
+What a script may ask for beside that (the clock, chance) is a call too, of which plain scripts know nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .script import Script
-from .wire import Called, Ended
+from .wire import Called
 
-__all__ = ["Memory", "Opening", "Openings", "Otherwise"]
+__all__ = ["Opening", "Openings"]
 
 MOST = 512
 """How many are kept."""
@@ -23,14 +22,19 @@ LONGEST = 8_192
 """Bytes of a dump."""
 
 MOST_CALLS = 16
-"""Calls of our functions up to the first wait, or the end."""
+"""Calls of our functions up to the next wait, or the end."""
+
+STRANGE = 64
+"""After so many stretches in a row that began as none before, a script most likely looks at what is always new."""
+
+SAMPLE = 16
+"""Of those one in so many is kept all the same."""
 
 
 class Opening(NamedTuple):
-    """What a worker said, what it was given as the values of its calls, and its dump if it waits at the last."""
+    """The calls of a stretch, each with its line and the value it had; and the dump, if it waits at the last."""
 
-    events: list[Called | Ended]
-    values: list[Any]
+    calls: list[tuple[Called, int | None, Any]]
     dump: bytes | None
 
 
@@ -41,16 +45,19 @@ class Openings:
         self._known: dict[tuple[Script, bytes], Opening] = {}
 
     def get(self, script: Script, given: bytes) -> Opening | None:
-        """Return how a script began when it was given that."""
-        return self._known.get((script, given))
+        """Return how a script went on when it was given that."""
+        opening = self._known.get((script, given))
+        script.strange = 0 if opening is not None else script.strange + 1
+        return opening
 
     def keep(self, script: Script, given: bytes, opening: Opening) -> None:
-        """Keep how a script began, if it did so shortly, and called with nothing that can be changed."""
-        events, _, dump = opening
+        """Keep how a script went on, if it did so shortly, and called with nothing that can be changed."""
+        calls, dump = opening
         if (
-            len(events) > MOST_CALLS
+            len(calls) > MOST_CALLS
             or (dump is not None and len(dump) > LONGEST)
-            or not all(map(_is_fixed, events))
+            or (script.strange > STRANGE and script.strange % SAMPLE)
+            or not all(_is_fixed(called) for called, _, _ in calls)
         ):
             return
         if len(self._known) >= MOST:
@@ -58,30 +65,7 @@ class Openings:
         self._known[script, given] = opening
 
 
-class Otherwise(Exception):
-    """A function has another value than it had."""
-
-
-class Memory:
-    """Stands in for a worker that would say what another said, as long as it is told the same."""
-
-    def __init__(self, opening: Opening) -> None:
-        self._values = opening.values
-        self.calls = 0
-        self.dumped = opening.dump
-
-    def resume(self, call_id: int, value: Any, then: Callable[[Called | Ended], None]) -> None:
-        """Take the value of a call; what the script does with it is known.
-
-        Raises:
-            Otherwise: It is another one.
-        """
-        if value != self._values[self.calls]:
-            raise Otherwise
-        self.calls += 1
-
-
-def _is_fixed(event: Called | Ended) -> bool:
-    return isinstance(event, Ended) or not any(
-        isinstance(value, list | dict | tuple) for value in (*event.args, *event.kwargs.values())
+def _is_fixed(called: Called) -> bool:
+    return not any(
+        isinstance(value, list | dict | tuple) for value in (*called.args, *called.kwargs.values())
     )

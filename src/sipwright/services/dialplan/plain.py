@@ -4,7 +4,7 @@ It does what `stretch.py` does for every script, in small steps that never wait,
 functions rightly and with short values. At everything else it gives up, and since nothing has an effect before the
 step is there, the stretch can be computed again in a thread, by the library.
 
-A run that begins as an earlier one did needs no worker up to its first wait (``openings.py``).
+One that was given the same as an earlier one needs no worker (``openings.py``).
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import wire
 from .functions import FUNCTIONS
-from .openings import Memory, Opening, Openings, Otherwise
-from .orders import Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from .openings import Opening, Openings
+from .orders import Ask, Dial, Sleep
 from .script import PRELUDE
 from .script_api import BudgetExceeded
 from .steps import Failed, Finished, Step, Waiting
@@ -33,74 +32,101 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainStretch"]
 
+_ORDERS = (Dial, Sleep, Ask)
+
 MAX_HANDLING = 0.01
 """Seconds that the loop may spend on the calls of one stretch; a script that wants more gets a thread."""
 
 
 class PlainStretch(Stretch):
-    """What one job computes in a worker for plain scripts; `done` or `unusual` is called later, once."""
+    """What one job computes: like an earlier one (`recall`), else in a worker for plain scripts (`compute`)."""
 
     def __init__(
-        self,
-        limits: Limits,
-        job: Job,
-        worker: Worker,
-        openings: Openings,
-        done: Callable[[Step], None],
-        unusual: Callable[[], None],
-        clock: Callable[[], float] = time.time,
+        self, limits: Limits, job: Job, openings: Openings, clock: Callable[[], float] = time.time
     ) -> None:
         super().__init__(limits, job, clock)
-        self._plain_worker = worker
-        self._teller: Worker | Memory = worker
         self._openings = openings
-        self._given = b""
-        self._is_new = False
-        self._events: list[Event] = []
-        self._values: list[Any] = []
-        self._done = done
-        self._unusual = unusual
+        self._dump = b""
+        self._given: bytes | None = None
+        self._calls: list[tuple[Called, int | None, Any]] = []
+        self._plain_worker: Worker
+        self._done: Callable[[Step], None]
+        self._unusual: Callable[[], None]
         self._handled = 0.0
-        self._loop = worker.loop or asyncio.get_running_loop()
+        self._loop: Any = None
 
-    def start(self) -> None:
-        """Begin."""
+    # Without a worker.
+
+    def recall(self) -> Step | None:
+        """Do as an earlier stretch did that was given the same; None when a worker has to compute it."""
+        dump = self._prepare()
+        if isinstance(dump, Failed):
+            return dump
+        self._dump = dump
+        self._given = given = self._all_given()
+        opening = None if given is None else self._openings.get(self._script, given)
+        if opening is None:
+            return None
+        try:
+            return self._do_as(opening)
+        except BudgetExceeded as error:
+            return self._exceeded(error)
+        except _Otherwise:
+            self._prepare()
+            self._line, self._notes = None, []
+            return None
+
+    def _all_given(self) -> bytes | None:
+        """Return all that the script goes by; None for what is hardly given twice."""
+        script, inputs, call_id = self._script, self._inputs, self._api.call_id
+        if inputs is not None:
+            return None if script.has_prelude else script.given(inputs)
+        if self._answer is not None or call_id is None or self._api.shape:
+            return None
+        return b"%d:%s" % (call_id, self._dump)
+
+    def _do_as(self, opening: Opening) -> Step:
+        calls, dump = opening
+        last = calls[-1] if dump is not None else None
+        for call in calls:
+            called, self._line, value = call
+            try:
+                reply = FUNCTIONS[called.function_name](self._api, *called.args, **called.kwargs)
+            except (ValueError, TypeError, AttributeError):
+                raise _Otherwise from None
+            if isinstance(reply, _ORDERS):
+                if dump is None or call is not last:
+                    raise _Otherwise
+                return self._put_away(reply, dump, called)
+            found = self._note(reply)
+            if isinstance(found, Finished):
+                return found
+            if call is last or found != value:
+                raise _Otherwise
+        return Finished(None, None, self._notes)
+
+    # With a worker.
+
+    def compute(self, worker: Worker, done: Callable[[Step], None], unusual: Callable[[], None]) -> None:
+        """Begin with what could not be recalled; `done` or `unusual` is called later, once."""
+        self._plain_worker, self._done, self._unusual = worker, done, unusual
+        self._loop = worker.loop or asyncio.get_running_loop()
         try:
             self._begin_plainly()
         except Exception:  # a root: the library computes it again, and then says what was wrong
-            self._plain_worker.close()
+            worker.close()
             self._given_up()
 
     def _begin_plainly(self) -> None:
         script, inputs, worker = self._script, self._inputs, self._plain_worker
-        dump = self._prepare()
-        if isinstance(dump, Failed):
-            self._finish(dump)
-            return
         if inputs is None:
-            self._go_on(dump)
-        elif script.has_prelude:
+            self._go_on(self._dump)
+        elif self._given is None:
             worker.begin(script.name, self._given_up)
-            worker.feed(wire.feed(PRELUDE, wire.names(script.globals(inputs))), self._has_prelude)
+            worker.feed(wire.feed(PRELUDE, script.given(inputs)), self._has_prelude)
         else:
-            self._given = wire.names(script.globals(inputs))
-            opening = self._openings.get(script, self._given)
-            if opening is None or not self._does_the_same(opening):
-                self._is_new = True
-                worker.begin(script.name, self._given_up, dumps=script.waits_at_once)
-                worker.feed(wire.feed(script.source, self._given), self._heard)
-
-    def _does_the_same(self, opening: Opening) -> bool:
-        """Do as an earlier run did; when something has another value than it had, claim that nothing was done."""
-        self._teller = Memory(opening)
-        try:
-            for event in opening.events:
-                self._heard(event)
-        except Otherwise:
-            self._prepare()
-            self._teller, self._line, self._notes = self._plain_worker, None, []
-            return False
-        return True
+            worker.begin(script.name, self._given_up, dumps=script.waits_at_once)
+            worker.feed(wire.feed(script.source, self._given), self._heard)
 
     def _go_on(self, dump: bytes) -> None:
         if self._api.shape or isinstance(self._answer, Raised):
@@ -124,7 +150,7 @@ class PlainStretch(Stretch):
     def _has_prelude(self, event: Event) -> None:
         if not isinstance(event, Ended):
             raise Unusual("a call where none was expected")
-        self._plain_worker.feed(wire.feed(self._script.source, wire.names({})), self._heard)
+        self._plain_worker.feed(wire.feed(self._script.source, wire.NO_NAMES), self._heard)
 
     def _loaded(self, event: Event) -> None:
         if isinstance(event, Ended):
@@ -133,10 +159,8 @@ class PlainStretch(Stretch):
 
     def _heard(self, event: Event) -> None:
         begun = time.perf_counter()
-        if self._is_new:
-            self._events.append(event)
         try:
-            if isinstance(event, Ended):
+            if isinstance(event, Ended) or event.function_name in ENDS:
                 step: Step | None = Finished(None, None, self._notes)
             else:
                 step = self._answer_call(event)
@@ -153,8 +177,6 @@ class PlainStretch(Stretch):
 
     def _answer_call(self, called: Called) -> Step | None:
         """Do what the script asks for; None when it goes on, or is about to be put away."""
-        if called.function_name in ENDS:
-            return Finished(None, None, self._notes)
         function = FUNCTIONS.get(called.function_name)
         if function is None:
             raise Unusual(f"{called.function_name}()")
@@ -163,39 +185,32 @@ class PlainStretch(Stretch):
             reply = function(self._api, *called.args, **called.kwargs)
         except (ValueError, TypeError, AttributeError) as error:
             raise Unusual(str(error)) from None
-        value: Any = None
-        match reply:
-            case Dial() | Sleep() | Ask():
-                return self._await_order(reply, called.call_id)
-            case LogLine():
-                self._take_log(replace(reply, line=self._line))
-            case Respond(is_final=True):
-                return Finished(reply, self._line, self._notes)
-            case Respond() | HangUpAfter():
-                self._notes.append(reply)
-            case Noted():
-                self._notes.append(reply)
-                value = reply.value
-            case _:
-                value = reply
-        if self._is_new:
-            self._values.append(value)
-        self._teller.resume(called.call_id, value, self._heard)
+        value = reply if isinstance(reply, _ORDERS) else self._note(reply)
+        self._calls.append((called, self._line, value))
+        if isinstance(value, _ORDERS):
+            return self._await_order(value, called)
+        if isinstance(value, Finished):
+            return value
+        self._plain_worker.resume(called.call_id, value, self._heard)
         return None
 
-    def _await_order(self, order: Dial | Sleep | Ask, call_id: int) -> Waiting | None:
+    def _await_order(self, order: Dial | Sleep | Ask, called: Called) -> Waiting | None:
+        worker = self._plain_worker
         if self._inputs is not None:
-            self._script.waits_at_once = self._teller.calls == 0
-        if self._teller.dumped is not None:
-            return self._put_away_at(order, call_id, self._teller.dumped)
-        self._plain_worker.dump(lambda dump: self._finish(self._put_away_at(order, call_id, dump)))
+            self._script.waits_at_once = worker.calls == 0
+        if worker.dumped is not None:
+            return self._put_away_at(order, called, worker.dumped)
+        worker.dump(lambda dump: self._finish(self._put_away_at(order, called, dump)))
         return None
 
-    def _put_away_at(self, order: Dial | Sleep | Ask, call_id: int, dump: bytes) -> Waiting:
+    def _put_away_at(self, order: Dial | Sleep | Ask, called: Called, dump: bytes) -> Waiting:
         self._remember(dump)
-        return self._put_away(order, dump, call_id)
+        return self._put_away(order, dump, called)
 
     def _remember(self, dump: bytes | None) -> None:
-        if self._is_new:
-            opening = Opening(self._events, self._values, dump)
-            self._openings.keep(self._script, self._given, opening)
+        if self._given is not None:
+            self._openings.keep(self._script, self._given, Opening(self._calls, dump))
+
+
+class _Otherwise(Exception):
+    """A function has another value than it had."""

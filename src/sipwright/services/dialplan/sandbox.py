@@ -129,12 +129,19 @@ class Sandbox:
 
     def submit(self, job: Job) -> None:
         """Run a job as soon as its owner's turn comes; ``job.done`` is called in the loop, always later."""
-        queue = self._waiting.get(job.owner)
+        if self._is_closed:
+            return
         is_new = job.inputs is not None and job.is_new
-        if is_new and self._spent_by(job.owner) > (most := self._owner_seconds(job.owner)):
+        if is_new and self._spent and self._spent_by(job.owner) > (most := self._owner_seconds(job.owner)):
             sentence = f"this user's limit is reached: dialplans compute for {most:g} s within a minute"
             self._loop.call_soon(job.done, Failed(Kind.QUOTA, sentence))
-        elif self._idle and queue is None and self._busy[job.owner] < self._share:
+            return
+        if job.script.is_plain and (step := self._recall(job)) is not None:
+            self._steps += 1
+            self._loop.call_soon(job.done, step)
+            return
+        queue = self._waiting.get(job.owner)
+        if self._idle and queue is None and self._busy[job.owner] < self._share:
             self._dispatch(job)
         elif is_new and self._is_full(queue):
             self._loop.call_soon(job.done, Failed(Kind.OVERLOAD, "too many dialplans are waiting to run"))
@@ -158,8 +165,8 @@ class Sandbox:
             return
         self._idle -= 1
         self._busy[job.owner] += 1
-        if job.script.is_plain:
-            self._run_plainly(job)
+        if job.plainly is not None:
+            self._run_plainly(job, job.plainly)
         else:
             self._jobs.put(job)
 
@@ -197,7 +204,17 @@ class Sandbox:
 
     # Plain scripts, in the loop.
 
-    def _run_plainly(self, job: Job) -> None:
+    def _recall(self, job: Job) -> Step | None:
+        """Do as an earlier stretch did, if there was one: that takes no worker, and so no turn."""
+        job.plainly = PlainStretch(self.limits, job, self._openings)
+        try:
+            return job.plainly.recall()
+        except Exception:  # a root: the library computes it, and then says what was wrong
+            job.script.surprises += 1
+            job.plainly = None
+            return None
+
+    def _run_plainly(self, job: Job, stretch: PlainStretch) -> None:
         worker, begun = self._plain_workers.pop(), time.monotonic()
         self._plain_busy.add(worker)
 
@@ -210,7 +227,7 @@ class Sandbox:
             job.script.surprises += 1
             self._jobs.put(job)
 
-        PlainStretch(self.limits, job, worker, self._openings, done, unusual).start()
+        stretch.compute(worker, done, unusual)
         if not self._watches:
             self._watches = True
             self._loop.call_later(PATIENCE, self._watch)

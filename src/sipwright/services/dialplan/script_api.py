@@ -65,7 +65,7 @@ class ScriptApi:
     ``facts`` are what functions need to know of the run: the owner's time zone, and more for old scripts. ``shape``
     tells how an old name wants the answer that it waits for, and ``last`` is what the last ``dial()`` heard.
     ``moment`` is the time that the script is told, where that is not left to the clock. ``call_id`` is the number
-    of the call that the script waits in, where it is known.
+    of the call that the script waits in, where it is known, and it ``discards`` the answer when nothing looks at that.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class ScriptApi:
         limits: Limits,
         variables: Mapping[str, str],
         deadline: float,
-        facts: Mapping[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.limits = limits
         self.clock = clock
         self.variables = variables
         self.deadline = deadline
-        self.facts: dict[str, Any] = dict(facts or {})
+        self.facts = {} if facts is None else facts
         self.dials = 0
         self.log_lines = 0
         self.log_size = 0
@@ -89,6 +89,7 @@ class ScriptApi:
         self.last: list[Any] = []
         self.moment: float | None = None
         self.call_id: int | None = None
+        self.discards = False
 
     @classmethod
     def starting(cls, limits: Limits, inputs: Inputs, clock: Callable[[], float] = time.time) -> ScriptApi:
@@ -104,7 +105,7 @@ class ScriptApi:
         """Return what another process needs to go on."""
         return [
             self.variables, self.deadline, self.dials, self.log_lines, self.log_size, self.facts, self.used,
-            self.shape, self.last, self.call_id,
+            self.shape, self.last, self.call_id, self.discards,
         ]  # fmt: skip
 
     @classmethod
@@ -118,6 +119,7 @@ class ScriptApi:
         if more:
             api.facts, api.used, api.shape, api.last = more[:4]
             api.call_id = more[4] if len(more) > 4 else None
+            api.discards = len(more) > 5 and more[5]
         return api
 
     def hear(self, answer: Any) -> None:

@@ -10,9 +10,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic_monty import (
     ExternalModule,
@@ -39,6 +39,10 @@ from .script_api import BudgetExceeded, ScriptApi
 from .snapshots import freeze, thaw
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
 from .values import Inputs, Raised
+from .wire import Called
+
+if TYPE_CHECKING:
+    from .plain import PlainStretch
 
 __all__ = ["ENDS", "POLICY", "Job", "Stretch"]
 
@@ -82,6 +86,8 @@ class Job:
     snapshot: bytes = b""
     answer: Any = None
     is_new: bool = True
+    plainly: PlainStretch | None = None
+    """What has begun to compute it."""
 
 
 class Stretch:
@@ -150,6 +156,8 @@ class Stretch:
             return self._failed(Kind.SNAPSHOT, f"the script cannot go on: {error}")
         self._api.moment = self._at
         self._api.hear(self._answer)
+        if self._api.discards and not isinstance(self._answer, Raised):
+            self._answer = None
         return dump
 
     def _policy(self) -> OSPolicy:
@@ -258,29 +266,37 @@ class Stretch:
         return self._take(reply, snapshot)
 
     def _take(self, reply: Any, snapshot: FunctionSnapshot) -> SyncSnapshot | Step:
+        if isinstance(reply, Dial | Sleep | Ask):
+            return self._put_away(reply, snapshot.dump())
+        value = self._note(reply)
+        return value if isinstance(value, Finished) else snapshot.resume({"return_value": value})
+
+    def _note(self, reply: Any) -> Any:
+        """Take note of what a function did, and return the value that it has; a final answer ends the script."""
         match reply:
+            case None | str():
+                return reply
             case LogLine():
-                self._take_log(replace(reply, line=self._line))
-                return snapshot.resume({"return_value": None})
-            case Respond(is_final=False) | HangUpAfter():
+                self._take_log(LogLine(reply.text, self._line))
+                return None
+            case Respond(is_final=True):
+                return Finished(reply, self._line, self._notes)
+            case Respond() | HangUpAfter():
                 self._notes.append(reply)
-                return snapshot.resume({"return_value": None})
+                return None
             case Noted():
                 self._notes.append(reply)
-                return snapshot.resume({"return_value": reply.value})
-            case Respond():
-                return Finished(reply, self._line, self._notes)
-            case Dial() | Sleep() | Ask():
-                return self._wait(reply, snapshot)
-        return snapshot.resume({"return_value": reply})
+                return reply.value
+        return reply
 
-    def _wait(self, order: Dial | Sleep | Ask, snapshot: FunctionSnapshot) -> Step:
-        return self._put_away(order, snapshot.dump())
-
-    def _put_away(self, order: Dial | Sleep | Ask, dump: bytes, call_id: int | None = None) -> Waiting:
-        self._end_print()
-        self._api.call_id = call_id
-        frozen = freeze(self._api.to_state(), dump)
+    def _put_away(self, order: Dial | Sleep | Ask, dump: bytes, called: Called | None = None) -> Waiting:
+        """Freeze the script; with the call that it waits in, if that is known, it goes on in one turn."""
+        if self._unfinished_line:
+            self._end_print()
+        api = self._api
+        api.call_id = None if called is None else called.call_id
+        api.discards = called is not None and self._script.discards(called.filename, called.start)
+        frozen = freeze(api.to_state(), dump)
         if len(frozen) > self._limits.snapshot:
             raise BudgetExceeded(
                 f"the script holds more than {self._limits.snapshot // 1024} kB while it waits"

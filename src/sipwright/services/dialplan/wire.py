@@ -7,14 +7,17 @@ before their parents. What is not here raises ``Unusual``: the library knows all
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple
 
 from .values import LegSpec
 
-__all__ = ["Called", "Ended", "Unusual", "configure", "dump", "feed", "load", "names", "read_dump", "read_event",
-           "reset", "resume"]  # fmt: skip
+__all__ = [
+    "NO_NAMES", "Called", "Ended", "Outline", "Unusual", "configure", "dump", "feed", "load", "names", "read_dump",
+    "read_event", "reset", "resume",
+]  # fmt: skip
 
 _PROTOCOL = 6
 _LENGTH = Struct("<I")
@@ -117,7 +120,9 @@ _ONE_BYTE = [bytes([value]) for value in range(128)]
 
 
 def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | _BYTES) + _varint(len(content)) + content
+    """Write a field of bytes; all our numbers are below 16."""
+    size = len(content)
+    return _ONE_BYTE[number << 3 | _BYTES] + (_ONE_BYTE[size] if size < 128 else _varint(size)) + content
 
 
 def _text(number: int, text: str) -> bytes:
@@ -129,7 +134,7 @@ def _number(number: int, value: int) -> bytes:
 
 
 def _index(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
+    return _ONE_BYTE[number << 3] + (_ONE_BYTE[value] if value < 128 else _varint(value))
 
 
 def _arena(nodes: list[bytes]) -> bytes:
@@ -166,25 +171,65 @@ def _write(value: Any, nodes: list[bytes]) -> int:
             14, b"".join([_field(1, _number(1, key) + _number(2, member)) for key, member in pairs])
         )
     elif issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        head = _HEADS.get(kind)
-        if head is None:
-            names = b"".join([_text(2, name) for name in kind._fields])
-            head = _HEADS[kind] = _text(1, kind.__name__) + names
-        node = _field(13, head + _members(value, nodes, 3))
+        node = _field(13, _head(kind) + _members(value, nodes, 3))
     else:
         raise Unusual(f"a {kind.__name__}")
     nodes.append(node)
     return len(nodes) - 1
 
 
-_HEADS: dict[type, bytes] = {}
-"""The names of the fields of each named tuple."""
+@lru_cache
+def _head(kind: Any) -> bytes:
+    """Write the name of a named tuple, and those of its fields."""
+    return _text(1, kind.__name__) + b"".join([_text(2, name) for name in kind._fields])
 
 
 def _members(values: Any, nodes: list[bytes], number: int = 1) -> bytes:
     indices = [_write(value, nodes) for value in values]
     return _field(number, b"".join(map(_varint, indices))) if indices else b""
 
+
+NO_NAMES = names({})
+
+
+class Outline:
+    """How some names are written whose values are named tuples, of which most fields are left out.
+
+    Only what is seen is put in each time.
+    """
+
+    def __init__(self, given: Iterable[tuple[str, type, tuple[bool, ...], int]]) -> None:
+        """Take names: the class of each, which of its fields are seen, and where they begin among the values."""
+        pieces, slots, count = [b""], [], 0
+        self._names = b""
+        for name, kind, seen, first in given:
+            indices = range(count, count + len(seen))
+            for number, is_seen in enumerate(seen, first):
+                if is_seen:
+                    slots.append((len(pieces), number))
+                    pieces += (b"", b"")
+                else:
+                    pieces[-1] += _BLANK
+            count += len(seen) + 1
+            members = _field(3, b"".join(map(_varint, indices)))
+            pieces[-1] += _field(2, _field(13, _head(kind) + members))
+            self._names += _field(2, _text(1, name) + _number(2, count - 1))
+        pieces[0] = _number(1, count) + pieces[0]
+        self._pieces = pieces
+        self._slots = slots
+
+    def fill(self, values: tuple[Any, ...]) -> bytes:
+        """Write the names, with what is seen of the values."""
+        pieces = self._pieces.copy()
+        for place, number in self._slots:
+            nodes: list[bytes] = []
+            _write(values[number], nodes)
+            (node,) = nodes
+            pieces[place] = _field(2, node)
+        return self._names + _field(3, b"".join(pieces))
+
+
+_BLANK = _field(2, _text(8, ""))
 
 # Events.
 
