@@ -423,7 +423,8 @@ class Execution:
     # Rows.
 
     def _end(self, state: str, sentence: str) -> None:
-        self._disarm()
+        if self._timer is not None:
+            self._disarm()
         self.state = State.OVER
         self._put(state, None, None, self._executions.clock(), sentence)
         self._executions.forget(self)

@@ -99,7 +99,7 @@ class Executions:
         self._user_limits = user_limits or _usual_limits
         self._node = node
         self._running: Counter[int] = Counter()
-        self._minute = 0
+        self._minute = 0.0
         self._in_minute: Counter[int] = Counter()
         self._tasks: dict[asyncio.Task[None], Ask] = {}
         self._live: dict[str, Execution] = {}
@@ -119,6 +119,7 @@ class Executions:
         account_id: int | None = None,
     ) -> Execution:
         """Start a dialplan; the host hears of its wishes later, never before this returns."""
+        now = self.clock()
         row = ExecutionRow(
             id=self._token(),
             call_id=call_id,
@@ -128,13 +129,13 @@ class Executions:
             user_id=plan.user_id,
             state="running",
             snapshot=None,
-            started_at=self.clock(),
+            started_at=now,
             ended_at=None,
             outcome=None,
             node=self._node,
         )
         execution = Execution(self, plan, host, row)
-        refusal = self._refusal(plan.user_id, inputs.call.direction)
+        refusal = self._refusal(plan.user_id, inputs.call.direction, now)
         if refusal is None:
             execution.start(inputs)
             self._new.append(execution)
@@ -147,13 +148,13 @@ class Executions:
         self._add(execution, plan.user_id)
         return execution
 
-    def _refusal(self, user_id: int, direction: str) -> str | None:
+    def _refusal(self, user_id: int, direction: str, now: float) -> str | None:
         """Say why a user may not start another run now, if so.
 
         Anybody may call in, as often as they like. So calls in leave a quarter for the calls that the user makes.
         """
         limits = self._user_limits(user_id)
-        minute = int(self.clock() // 60)
+        minute = now // 60
         if minute != self._minute:
             self._minute = minute
             self._in_minute.clear()

@@ -138,10 +138,9 @@ def _line_of(entry: Entry) -> str:
 def _dump(value: Any) -> str:
     """Write ASCII only, whatever strangers have sent: stored as it is, read back as it was."""
     try:
-        text = orjson.dumps(value)
-    except TypeError:
+        return orjson.dumps(value).decode("ascii")
+    except (TypeError, UnicodeDecodeError):
         return _encode(value)
-    return text.decode() if text.isascii() else _encode(value)
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

@@ -183,17 +183,21 @@ class Inputs:
         headers: Iterable[tuple[str, str]] = (),
     ) -> Inputs:
         """Make inputs from what came over the wire; ``user`` and ``from_user`` come unescaped."""
+        texts: Iterable[str] = (method, uri, user, host, from_name, from_user, from_host, to, user_agent)
+        if not "".join(texts).isascii():  # one look at all of them, which most pass
+            texts = map(clean, texts)
+        method, uri, user, host, from_name, from_user, from_host, to, user_agent = texts
         request = Request(
-            method=clean(method),
-            uri=_protect_uri(clean(uri)),
-            user=protect(user),
-            host=clean(host),
-            from_name=clean(from_name).translate(_NO_BRACKETS),
-            from_user=protect(from_user),
-            from_host=clean(from_host),
-            to=clean(to),
+            method=method,
+            uri=_protect_uri(uri),
+            user=_SPECIAL.sub(_escape, user),
+            host=host,
+            from_name=from_name.translate(_NO_BRACKETS) if from_name else "",
+            from_user=_SPECIAL.sub(_escape, from_user),
+            from_host=from_host,
+            to=to,
             source=source,
-            user_agent=clean(user_agent),
+            user_agent=user_agent,
             redirected=redirected,
             body="",
             headers={},
