@@ -85,7 +85,7 @@ async def test_a_queue_that_is_full_refuses_new_runs_only(two, inputs, monkeypat
     for step in steps[:2]:
         ends.append(asyncio.get_running_loop().create_future())
         two.submit(
-            Job(script("out", "dial('a@b')"), 1, ends[-1].set_result, 0.0, "x1", snapshot=step.snapshot)
+            Job(script("out", "dial('a@b')"), 1, ends[-1].set_result, 0.0, "x1", inputs, step.snapshot)
         )
     assert await asyncio.gather(*ends) == [Finished(None, None, [])] * 2
 

@@ -286,7 +286,7 @@ def test_what_is_used_survives_in_the_state():
     assert (
         again.to_state()
         == api.to_state()
-        == [{"dst": "300"}, api.deadline, 1, 1, 1, {}, {}, "", [], None, False]
+        == [{"dst": "300"}, api.deadline, 1, 1, 1, {}, {}, "", [], None, False, None]
     )
 
 

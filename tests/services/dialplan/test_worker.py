@@ -18,6 +18,7 @@ from sipwright.services.dialplan.script import script
 from sipwright.services.dialplan.snapshots import freeze, thaw
 from sipwright.services.dialplan.steps import Finished, Kind, Waiting
 from sipwright.services.dialplan.stretch import Job, Stretch
+from sipwright.services.dialplan.values import Raised
 from sipwright.services.dialplan.worker import Unusual, Worker
 
 
@@ -35,8 +36,7 @@ def plainly(worker, inputs):
     def run(source, snapshot=b"", answer=None, limits=None, openings=None):
         text = script("out", source)
         future = asyncio.get_running_loop().create_future()
-        start = None if snapshot else text.needed(inputs)
-        job = Job(text, 1, future.set_result, 1000.0, "seed", start, snapshot, answer)
+        job = Job(text, 1, future.set_result, 1000.0, "seed", text.needed(inputs), snapshot, answer)
         unusual = partial(future.set_exception, Unusual())
         stretch = PlainStretch(limits or Limits(), job, Openings() if openings is None else openings)
         if (step := stretch.recall()) is None:
@@ -52,8 +52,8 @@ def plainly(worker, inputs):
 def as_the_library(pool, inputs):
     def run(source, snapshot=b"", answer=None):
         text = script("out", source)
-        start = None if snapshot else text.needed(inputs)
-        return Stretch(Limits(), Job(text, 1, print, 1000.0, "seed", start, snapshot, answer)).run(pool)
+        job = Job(text, 1, print, 1000.0, "seed", text.needed(inputs), snapshot, answer)
+        return Stretch(Limits(), job).run(pool)
 
     return run
 
@@ -165,10 +165,10 @@ async def test_a_snapshot_that_nobody_can_read_is_unusual(plainly):
 
 async def test_a_snapshot_of_an_earlier_version_takes_two_turns(plainly):
     """It does not say at which call it stands, which the worker then does."""
-    source = 'log("a")\nr = dial("a@local")\nrespond(r.status)'
+    source = 'r = dial(leg("a@local"))\nrespond(r.status)'
     (state, dump) = thaw((await plainly(source)).snapshot)
-    *earlier, call_id, discards = state
-    assert discards is False
+    *earlier, call_id, discards, again = state
+    assert (discards, again) == (False, None)
     assert (await plainly(source, freeze(earlier, dump), NOBODY)).response.status == 486
 
     assert (await plainly(source, freeze([*earlier, call_id], dump), NOBODY)).response.status == 486
@@ -176,13 +176,77 @@ async def test_a_snapshot_of_an_earlier_version_takes_two_turns(plainly):
         await plainly(source, freeze([*earlier, call_id + 1], dump), NOBODY)
 
 
-async def test_the_first_call_of_a_script_that_waits_at_once_brings_its_dump(plainly):
-    text = script("out", 'dial("waits@local")')
-    assert not text.waits_at_once
+AGAIN = """\
+log("begins")
+number = e164("012345678", region="IE")
+seen = [number, req.user]
+r = dial("a@local")
+log(seen, r.status)
+sleep(3)
+respond(r.status, number)
+"""
 
-    await plainly(text.source)
-    assert text.waits_at_once
-    assert isinstance((await plainly(text.source)).order, Dial)
+
+async def test_a_script_that_was_quick_to_wait_is_run_again(plainly, as_the_library):
+    """It holds what it held, and does nothing twice; from its next wait on it is kept as it is."""
+    first = await plainly(AGAIN)
+    (*_, again), dump = thaw(first.snapshot)
+    assert (again, dump) == ([AGAIN.index("dial"), [None, "+35312345678"]], b"")
+
+    for going_on in (plainly, as_the_library):
+        found = going_on(AGAIN, first.snapshot, NOBODY)
+        second = found if isinstance(found, Waiting) else await found
+        assert [note.text for note in second.notes] == ["['+35312345678', '300'] 486"]
+        (*_, again), dump = thaw(second.snapshot)
+        assert (again, dump == b"") == (None, False)
+        last = await plainly(AGAIN, second.snapshot)
+        assert (last.response.status, last.response.reason, last.notes) == (486, "+35312345678", [])
+
+
+async def test_with_headers_a_script_is_run_again_too(plainly):
+    source = 'colour = req.headers["x-colour"]\ndial("a@local")\nrespond(480, colour)'
+    first = await plainly(source)
+    assert thaw(first.snapshot)[1] == b""
+
+    assert (await plainly(source, first.snapshot, NOBODY)).response.reason == "red, blue"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'for n in range(300_000):\n    n * n\ndial("a@local")',
+        'dial(leg("a@local"))',
+        'log("a")\n' * 16 + "sleep(1)",
+    ],
+)
+async def test_of_a_script_that_was_not_everything_is_kept(plainly, source):
+    """It has computed for long, or what it was told is more than a text, or was much."""
+    (*_, again), dump = thaw((await plainly(source)).snapshot)
+
+    assert (again, dump == b"") == (None, False)
+
+
+async def test_what_went_wrong_is_told_to_a_script_that_is_run_again(plainly, as_the_library):
+    source = 'try:\n    http_get("http://a.example")\nexcept OSError as e:\n    respond(480, str(e))'
+    first, error = await plainly(source), Raised("OSError", "no answer")
+    assert thaw(first.snapshot)[1] == b""
+    with pytest.raises(Unusual):
+        await plainly(source, first.snapshot, error)
+
+    assert as_the_library(source, first.snapshot, error).response.reason == "no answer"
+
+
+@pytest.mark.parametrize("again", [[3, [None, "+35312345678"]], [AGAIN.index("dial"), [None]]])
+async def test_a_script_that_does_not_come_again_to_where_it_waited_cannot_go_on(
+    plainly, as_the_library, again
+):
+    (*state, _), dump = thaw((await plainly(AGAIN)).snapshot)
+    elsewhere = freeze([*state, again], dump)
+
+    with pytest.raises(Unusual):
+        await plainly(AGAIN, elsewhere, NOBODY)
+    failed = as_the_library(AGAIN, elsewhere, NOBODY)
+    assert (failed.kind, failed.message) == (Kind.SNAPSHOT, "the script cannot go on: it is not where it was")
 
 
 @pytest.mark.parametrize("source", [PLAIN[0], PLAIN[1], *PLAIN[5:], 'log("a")\nsleep(2)\nrespond(480)'])
@@ -252,7 +316,7 @@ async def test_a_script_that_needs_a_seed_or_old_names_is_left_to_the_library_at
 async def test_an_answer_that_nobody_looks_at_is_known_to_be_one(plainly, source, is_discarded):
     waiting = await plainly(source)
 
-    assert thaw(waiting.snapshot)[0][-1] is is_discarded
+    assert thaw(waiting.snapshot)[0][-2] is is_discarded
 
 
 async def test_a_run_that_goes_on_as_an_earlier_one_did_needs_no_worker(plainly, worker):

@@ -159,21 +159,18 @@ class Execution:
 
     def _begin(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
         """Have the script run from its first line, as it would at that time."""
-        text = self._script
-        if text.may_rerun and not inputs.request.redirected:
-            self._inputs = inputs
-        job = Job(text, self._plan.user_id, self.took, now, self.execution_id, inputs, is_new=is_new)
+        self._inputs = inputs
+        job = Job(self._script, self._plan.user_id, self.took, now, self.execution_id, inputs, is_new=is_new)
         self._executions.sandbox.submit(job)
 
     def _run_again(self, result: DialResult) -> bool:
         """Let the script decide about a redirect from its first line, once; False when it cannot."""
-        if self._inputs is None:
+        if self._inputs is None or self._inputs.request.redirected:
             return False
         try:
             inputs = self._inputs.redirected_to(result.redirect)
         except ParseError:
             return False
-        self._inputs = None
         self._journal.end(result.to_json())
         self._last = result
         self._disarm()
@@ -193,11 +190,9 @@ class Execution:
         arguments = json.loads(pending.arguments)
         self.state = State.WAITING
         self._waits_for_end = bool(arguments.get("wait"))
-        if arguments.get("reruns"):
-            self._reruns = True
-            started = _start_in(entries)
-            inputs = None if started is None else _inputs_of(started)
-            self._inputs = None if inputs is None or inputs.request.redirected else inputs
+        self._reruns = bool(arguments.get("reruns"))
+        started = _start_in(entries)
+        self._inputs = None if started is None else _inputs_of(started)
         if pending.result is not None:
             self._continue(read_answer(pending.function, json.loads(pending.result)))
         elif pending.function == "sleep":
@@ -248,7 +243,7 @@ class Execution:
         executions.sandbox.submit(
             Job(
                 self._script, self._plan.user_id, self.took, executions.clock(), self.execution_id,
-                snapshot=snapshot, answer=answer,
+                self._inputs, snapshot, answer,
             )
         )  # fmt: skip
 

@@ -32,7 +32,10 @@ SAMPLE = 16
 
 
 class Opening(NamedTuple):
-    """The calls of a stretch, each with its line and the value it had; and the dump, if it waits at the last."""
+    """The calls of a stretch, each with its line and the value it had; and the dump if it waits at the last.
+
+    It is empty where the script needs none, and None where it has come to its end.
+    """
 
     calls: list[tuple[Called, int | None, Any]]
     dump: bytes | None

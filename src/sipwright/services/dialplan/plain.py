@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import wire
 from .functions import FUNCTIONS
-from .openings import Opening, Openings
+from .openings import MOST_CALLS, Opening, Openings
 from .orders import Ask, Dial, Sleep
 from .script import PRELUDE
 from .script_api import BudgetExceeded
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["PlainStretch"]
 
 _ORDERS = (Dial, Sleep, Ask)
+
+SOON = 0.002
+"""Seconds of computing up to its first wait that a script repeats rather than have everything stored that it is."""
 
 MAX_HANDLING = 0.01
 """Seconds that the loop may spend on the calls of one stretch; a script that wants more gets a thread."""
@@ -78,12 +81,17 @@ class PlainStretch(Stretch):
 
     def _all_given(self) -> bytes | None:
         """Return all that the script goes by; None for what is hardly given twice."""
-        script, inputs, call_id = self._script, self._inputs, self._api.call_id
-        if inputs is not None:
-            return None if script.has_prelude else script.given(inputs)
-        if self._answer is not None or call_id is None or self._api.shape:
+        script, inputs, api = self._script, self._inputs, self._api
+        if inputs is not None and script.has_prelude:
             return None
-        return b"%d:%s" % (call_id, self._dump)
+        if not self._snapshot:
+            assert inputs is not None
+            return script.given(inputs)
+        if self._answer is not None or api.call_id is None or api.shape:
+            return None
+        if inputs is None:
+            return b"%d:%s" % (api.call_id, self._dump)
+        return b"%d%a%s" % (api.call_id, api.again, script.given(inputs))
 
     def _do_as(self, opening: Opening) -> Step:
         calls, dump = opening
@@ -97,7 +105,7 @@ class PlainStretch(Stretch):
             if isinstance(reply, _ORDERS):
                 if dump is None or call is not last:
                     raise _Otherwise
-                return self._put_away(reply, dump, called)
+                return self._put_away(reply, dump, called, None if dump else _values(calls))
             found = self._note(reply)
             if isinstance(found, Finished):
                 return found
@@ -119,24 +127,26 @@ class PlainStretch(Stretch):
 
     def _begin_plainly(self) -> None:
         script, inputs, worker = self._script, self._inputs, self._plain_worker
+        if self._snapshot and (self._api.shape or isinstance(self._answer, Raised)):
+            raise Unusual("an old name, an exception")
+        worker.begin(script.name, self._given_up)
         if inputs is None:
-            self._go_on(self._dump)
-        elif self._given is None:
-            worker.begin(script.name, self._given_up)
+            self._load(self._dump)
+        elif script.has_prelude:
             worker.feed(wire.feed(PRELUDE, script.given(inputs)), self._has_prelude)
         else:
-            worker.begin(script.name, self._given_up, dumps=script.waits_at_once)
-            worker.feed(wire.feed(script.source, self._given), self._heard)
+            self._feed(script.given(inputs) if self._given is None or self._snapshot else self._given)
 
-    def _go_on(self, dump: bytes) -> None:
-        if self._api.shape or isinstance(self._answer, Raised):
-            raise Unusual("an old name, an exception")
-        worker, call_id = self._plain_worker, self._api.call_id
-        worker.begin(self._script.name, self._given_up)
+    def _load(self, dump: bytes) -> None:
+        call_id = self._api.call_id
         if call_id is None:
-            worker.load(dump, self._loaded)
+            self._plain_worker.load(dump, self._loaded)
         else:
-            worker.load_and_resume(dump, call_id, self._answer, self._heard)
+            self._plain_worker.load_and_resume(dump, call_id, self._answer, self._heard)
+
+    def _feed(self, names: bytes) -> None:
+        then = self._comes_again if self._snapshot else self._heard
+        self._plain_worker.feed(wire.feed(self._script.source, names), then)
 
     def _given_up(self) -> None:
         self._loop.call_soon(self._unusual)
@@ -150,7 +160,21 @@ class PlainStretch(Stretch):
     def _has_prelude(self, event: Event) -> None:
         if not isinstance(event, Ended):
             raise Unusual("a call where none was expected")
-        self._plain_worker.feed(wire.feed(self._script.source, wire.NO_NAMES), self._heard)
+        self._feed(wire.NO_NAMES)
+
+    def _comes_again(self, event: Event) -> None:
+        """Have a script come to where it waited, and then go on: it is told what it was told."""
+        api, worker = self._api, self._plain_worker
+        assert api.again is not None
+        start, values = api.again
+        if isinstance(event, Ended):
+            raise Unusual("an end")
+        if worker.calls < len(values):
+            worker.resume(event.call_id, values[worker.calls], self._comes_again)
+        elif event.start != start or event.call_id != api.call_id:
+            raise Unusual("another call")
+        else:
+            worker.resume(event.call_id, self._answer, self._heard)
 
     def _loaded(self, event: Event) -> None:
         if isinstance(event, Ended):
@@ -195,21 +219,33 @@ class PlainStretch(Stretch):
         return None
 
     def _await_order(self, order: Dial | Sleep | Ask, called: Called) -> Waiting | None:
-        worker = self._plain_worker
-        if self._inputs is not None:
-            self._script.waits_at_once = worker.calls == 0
-        if worker.dumped is not None:
-            return self._put_away_at(order, called, worker.dumped)
-        worker.dump(lambda dump: self._finish(self._put_away_at(order, called, dump)))
+        if self._comes_again_soon():
+            return self._put_away_at(order, called, b"")
+        self._plain_worker.dump(lambda dump: self._finish(self._put_away_at(order, called, dump)))
         return None
+
+    def _comes_again_soon(self) -> bool:
+        """Claim that the script may as well be run again from its start, which is kept: it needs no dump."""
+        calls = self._calls
+        return (
+            not self._snapshot
+            and len(calls) <= MOST_CALLS
+            and all(value is None or isinstance(value, str) for value in _values(calls))
+            and self._plain_worker.spent <= SOON
+        )
 
     def _put_away_at(self, order: Dial | Sleep | Ask, called: Called, dump: bytes) -> Waiting:
         self._remember(dump)
-        return self._put_away(order, dump, called)
+        return self._put_away(order, dump, called, None if dump else _values(self._calls))
 
     def _remember(self, dump: bytes | None) -> None:
         if self._given is not None:
             self._openings.keep(self._script, self._given, Opening(self._calls, dump))
+
+
+def _values(calls: list[tuple[Called, int | None, Any]]) -> list[Any]:
+    """Return the values of all calls but the last, in which the script waits."""
+    return [value for _, _, value in calls[:-1]]
 
 
 class _Otherwise(Exception):

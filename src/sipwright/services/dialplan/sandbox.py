@@ -131,7 +131,7 @@ class Sandbox:
         """Run a job as soon as its owner's turn comes; ``job.done`` is called in the loop, always later."""
         if self._is_closed:
             return
-        is_new = job.inputs is not None and job.is_new
+        is_new = job.is_new and not job.snapshot
         if is_new and self._spent and self._spent_by(job.owner) > (most := self._owner_seconds(job.owner)):
             sentence = f"this user's limit is reached: dialplans compute for {most:g} s within a minute"
             self._loop.call_soon(job.done, Failed(Kind.QUOTA, sentence))

@@ -31,13 +31,11 @@ class Script:
         "_of_req",
         "_outline",
         "has_prelude",
-        "may_rerun",
         "mentioned",
         "name",
         "source",
         "strange",
         "surprises",
-        "waits_at_once",
     )
 
     def __init__(self, name: str, source: str) -> None:
@@ -55,9 +53,6 @@ class Script:
         self.strange = 0
         # How often it did what a worker for plain scripts does not know.
         self.surprises = 0 if _SPECIAL.isdisjoint(self.mentioned) else MOST_SURPRISES
-        # The first that it did the last time was to wait: it most likely will again.
-        self.waits_at_once = False
-        self.may_rerun = _MAY_RERUN.search(source) is not None
 
     @property
     def is_plain(self) -> bool:
@@ -162,7 +157,6 @@ _SPECIAL = frozenset({"random", "sipsorcery"})
 """What no plain script mentions: chance begins with a seed, old names have a module of their own."""
 
 _IMPORT = re.compile(r"(?m)^from sipwright import (?!.*\bas\b)[\w, ]+(?=#|$)")
-_MAY_RERUN = re.compile(r"\brm\s*=|\bredirect\s*=")
 
 # Named tuples cannot have methods in the sandbox, so who mentions headers pays for two small classes.
 PRELUDE = f"""

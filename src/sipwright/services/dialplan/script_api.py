@@ -66,6 +66,8 @@ class ScriptApi:
     tells how an old name wants the answer that it waits for, and ``last`` is what the last ``dial()`` heard.
     ``moment`` is the time that the script is told, where that is not left to the clock. ``call_id`` is the number
     of the call that the script waits in, where it is known, and it ``discards`` the answer when nothing looks at that.
+    ``again`` is how it comes there again from its start, where that is kept in place of a dump: the place of that
+    call, and the values of those before it.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class ScriptApi:
         self.moment: float | None = None
         self.call_id: int | None = None
         self.discards = False
+        self.again: list[Any] | None = None
 
     @classmethod
     def starting(cls, limits: Limits, inputs: Inputs, clock: Callable[[], float] = time.time) -> ScriptApi:
@@ -105,7 +108,7 @@ class ScriptApi:
         """Return what another process needs to go on."""
         return [
             self.variables, self.deadline, self.dials, self.log_lines, self.log_size, self.facts, self.used,
-            self.shape, self.last, self.call_id, self.discards,
+            self.shape, self.last, self.call_id, self.discards, self.again,
         ]  # fmt: skip
 
     @classmethod
@@ -120,6 +123,7 @@ class ScriptApi:
             api.facts, api.used, api.shape, api.last = more[:4]
             api.call_id = more[4] if len(more) > 4 else None
             api.discards = len(more) > 5 and more[5]
+            api.again = more[6] if len(more) > 6 else None
         return api
 
     def hear(self, answer: Any) -> None:

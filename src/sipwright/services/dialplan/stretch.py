@@ -73,7 +73,8 @@ _IMPORTED = frozenset({"sipwright", "sipsorcery"})
 class Job:
     """One stretch of a script: from its start with ``inputs``, or on from ``snapshot`` with ``answer``.
 
-    Only the beginning of a new run (``is_new``) is refused when there is too much to do.
+    A snapshot may need the inputs too: that of a script that was quick to come to its first wait says how it comes
+    there again. Only the beginning of a new run (``is_new``) is refused when there is too much to do.
     ``at`` is the Unix time that the script reads all the while, and ``seed`` is where its random numbers begin.
     """
 
@@ -99,7 +100,7 @@ class Stretch:
         self._script = job.script
         self._inputs = job.inputs
         self._snapshot = job.snapshot
-        self._answer = job.answer
+        self._answer = self._answer_given = job.answer
         self._at = job.at
         self._seed = job.seed
         self._api: ScriptApi
@@ -136,6 +137,8 @@ class Stretch:
             return self._explain(error)
         except BudgetExceeded as error:
             return self._exceeded(error)
+        except _Astray:
+            return self._failed(Kind.SNAPSHOT, "the script cannot go on: it is not where it was")
 
     def _exceeded(self, error: BudgetExceeded) -> Failed:
         line = "" if self._line is None else f"line {self._line}: "
@@ -145,19 +148,24 @@ class Stretch:
         """Make the script's functions as they stood; return the interpreter's own dump, if there is one."""
         if len(self._script.source) > self._limits.source:
             return self._failed(Kind.BUDGET, f"the script is longer than {self._limits.source} characters")
-        if self._inputs is not None:
+        if not self._snapshot:
+            assert self._inputs is not None
             self._api = ScriptApi.starting(self._limits, self._inputs, self._clock)
             self._api.moment = self._at
             return b""
         try:
             state, dump = thaw(self._snapshot)
-            self._api = ScriptApi.from_state(self._limits, state, self._clock)
+            self._api = api = ScriptApi.from_state(self._limits, state, self._clock)
         except ValueError as error:
             return self._failed(Kind.SNAPSHOT, f"the script cannot go on: {error}")
-        self._api.moment = self._at
-        self._api.hear(self._answer)
-        if self._api.discards and not isinstance(self._answer, Raised):
-            self._answer = None
+        if api.again is None:
+            self._inputs = None
+        elif self._inputs is None:
+            return self._failed(Kind.SNAPSHOT, "the script cannot go on: what it began with is lost")
+        api.moment = self._at
+        answer = self._answer_given
+        api.hear(answer)
+        self._answer = None if api.discards and not isinstance(answer, Raised) else answer
         return dump
 
     def _policy(self) -> OSPolicy:
@@ -185,17 +193,33 @@ class Stretch:
         if self._inputs is None:
             snapshot = session.load_snapshot(dump, print_callback=self._take_print)
             assert isinstance(snapshot, FunctionSnapshot)
-            shape, self._api.shape = self._api.shape, ""
-            answer = sipsorcery.reshape(shape, self._answer)
-            if isinstance(answer, Raised):
-                raised: Any = {"exc_type": answer.exception, "message": answer.message}
-                return snapshot.resume(raised)
-            return snapshot.resume({"return_value": answer})
+            return self._resume(snapshot)
         given = self._script.globals(self._inputs)
         if self._script.has_prelude:
             session.feed_run(PRELUDE, inputs=given)
             given = {}
-        return session.feed_start(self._script.source, inputs=given, print_callback=self._take_print)
+        begun = session.feed_start(self._script.source, inputs=given, print_callback=self._take_print)
+        return self._resume(self._come_again(begun)) if self._snapshot else begun
+
+    def _come_again(self, snapshot: SyncSnapshot) -> FunctionSnapshot:
+        """Have a script that was run from its start come to where it waited: it is told what it was told."""
+        assert self._api.again is not None
+        start, values = self._api.again
+        for value in values:
+            if not isinstance(snapshot, FunctionSnapshot):
+                raise _Astray
+            snapshot = snapshot.resume({"return_value": value})
+        if not isinstance(snapshot, FunctionSnapshot) or snapshot.position.start != start:
+            raise _Astray
+        return snapshot
+
+    def _resume(self, snapshot: FunctionSnapshot) -> SyncSnapshot:
+        shape, self._api.shape = self._api.shape, ""
+        answer = sipsorcery.reshape(shape, self._answer)
+        if isinstance(answer, Raised):
+            raised: Any = {"exc_type": answer.exception, "message": answer.message}
+            return snapshot.resume(raised)
+        return snapshot.resume({"return_value": answer})
 
     def _drive(self, snapshot: SyncSnapshot) -> Step:
         while not isinstance(snapshot, MontyComplete):
@@ -289,13 +313,27 @@ class Stretch:
                 return reply.value
         return reply
 
-    def _put_away(self, order: Dial | Sleep | Ask, dump: bytes, called: Called | None = None) -> Waiting:
-        """Freeze the script; with the call that it waits in, if that is known, it goes on in one turn."""
+    def _put_away(
+        self,
+        order: Dial | Sleep | Ask,
+        dump: bytes,
+        called: Called | None = None,
+        values: list[Any] | None = None,
+    ) -> Waiting:
+        """Freeze the script.
+
+        Args:
+            order: What it waits for.
+            dump: All that it is, or nothing.
+            called: The call that it waits in, if that is known: it goes on in one turn then.
+            values: In place of the dump, those of the calls before it.
+        """
         if self._unfinished_line:
             self._end_print()
         api = self._api
         api.call_id = None if called is None else called.call_id
         api.discards = called is not None and self._script.discards(called.filename, called.start)
+        api.again = None if called is None or values is None else [called.start, values]
         frozen = freeze(api.to_state(), dump)
         if len(frozen) > self._limits.snapshot:
             raise BudgetExceeded(
@@ -352,6 +390,10 @@ class Stretch:
 
     def _failed(self, kind: Kind, sentence: str) -> Failed:
         return Failed(kind, sentence, self._line, sentence, self._notes)
+
+
+class _Astray(Exception):
+    """A script that comes to its first wait again does not come there."""
 
 
 def _why_not(name: str, snapshot: FunctionSnapshot, error: Exception) -> str:

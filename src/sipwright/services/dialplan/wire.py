@@ -16,7 +16,7 @@ from .values import LegSpec
 
 __all__ = [
     "NO_NAMES", "Called", "Ended", "Outline", "Unusual", "configure", "dump", "feed", "load", "names", "read_dump",
-    "read_event", "reset", "resume",
+    "read_event", "reset", "resume", "spent",
 ]  # fmt: skip
 
 _PROTOCOL = 6
@@ -235,6 +235,7 @@ _BLANK = _field(2, _text(8, ""))
 
 _CALLED, _ENDED, _DUMPED = 2, 6, 9
 _YES = b"\x52\x00"
+_SPENT = b"\xa0\x01"
 
 
 def read_event(data: bytes) -> Called | Ended | None:
@@ -247,6 +248,13 @@ def read_event(data: bytes) -> Called | Ended | None:
     if kind == _ENDED:
         return Ended()
     raise Unusual(f"event {kind}")
+
+
+def spent(data: bytes) -> int | None:
+    """Read for how many microseconds a script has computed, which stands behind what it says."""
+    length, at = _read_varint(data, 1)
+    at += length
+    return _read_varint(data, at + 2)[0] if data[at : at + 2] == _SPENT else None
 
 
 def read_dump(data: bytes) -> bytes:

@@ -9,6 +9,7 @@ nothing that it says is read before it is known to be short: it cannot hold up t
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import subprocess
 import time
@@ -65,8 +66,6 @@ class Worker:
         self._buffer = b""
         self._yeses = 0
         self._stands_at: int | None = None
-        self._dumps = False
-        self._event: Event | None = None
         self._then: Callable[[Event], None] | None = None
         self._then_dumped: Callable[[bytes], None] | None = None
         self._given_up: Callable[[], None]
@@ -77,18 +76,23 @@ class Worker:
         """It was not over when it was looked at."""
         self.calls = 0
         """How many calls of the script have been answered."""
-        self.dumped: bytes | None = None
-        """Everything that the script is where it waits now, if that is known."""
+        self._said = b""
 
     @property
     def pid(self) -> int | None:
         """Name the process, if there is one."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def spent(self) -> float:
+        """For how many seconds the script had computed when it spoke last, as the process says."""
+        microseconds = wire.spent(self._said)
+        return math.inf if microseconds is None else microseconds / 1e6
+
     def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None
-        self.deadline = self._then = self._then_dumped = self._event = None
+        self.deadline = self._then = self._then_dumped = None
         self._is_taken = False
         if process is not None:
             assert process.stdin is not None
@@ -99,13 +103,12 @@ class Worker:
             process.stdout.close()
             process.wait()
 
-    def begin(self, name: str, given_up: Callable[[], None], *, dumps: bool = False) -> None:
+    def begin(self, name: str, given_up: Callable[[], None]) -> None:
         """Begin with a script; the process hears of it together with its text.
 
         Args:
             name: Its name.
             given_up: Called when it turns out to be unusual.
-            dumps: Ask for the dump at its first call together with that: it saves a turn if that is where it waits.
         """
         if self._served >= self._recycle:
             self.close()
@@ -122,7 +125,7 @@ class Worker:
             self._yeses = 2
         self._served += 1
         self.calls = 0
-        self._dumps, self.dumped, self._stands_at = dumps, None, None
+        self._stands_at = None
 
     def start(self) -> None:
         """Start the process, unless there is one."""
@@ -161,7 +164,6 @@ class Worker:
     def resume(self, call_id: int, value: Any, then: Callable[[Event], None]) -> None:
         """Go on with the value of a call."""
         self.calls += 1
-        self.dumped = None
         if self.calls > self._limits.suspensions:
             raise Unusual("too many calls")
         self._turn(wire.resume(call_id, value), then)
@@ -173,8 +175,6 @@ class Worker:
 
     def _turn(self, request: bytes, then: Callable[[Event], None]) -> None:
         self._then = then
-        if self._dumps:
-            request += wire.dump
         ahead, self._ahead = self._ahead, b""
         self._send(ahead + request)
 
@@ -222,37 +222,25 @@ class Worker:
                 if not isinstance(event, Called) or event.call_id != self._stands_at:
                     raise Unusual("a dump of something else")
                 self._stands_at = None
-            elif self._then is not None and self._event is None:
+            elif self._then is not None:
                 event = wire.read_event(data)
                 if event is None:
                     raise Unusual("a yes to nothing")
-                if self._dumps:
-                    self._event = event
-                else:
-                    self._over(event)
-            elif self._event is not None:
-                self._dumps, self.dumped = False, wire.read_dump(data)
-                event, self._event = self._event, None
-                self._over(event)
+                then, self._then = self._then, None
+                self.deadline, self._said = None, data
+                then(event)
             else:
-                then, self._then_dumped = self._then_dumped, None
+                then_dumped, self._then_dumped = self._then_dumped, None
                 self.deadline = None
-                assert then is not None
-                then(wire.read_dump(data))
-
-    def _over(self, event: Event) -> None:
-        then, self._then = self._then, None
-        self.deadline = None
-        assert then is not None
-        then(event)
+                assert then_dumped is not None
+                then_dumped(wire.read_dump(data))
 
     def _frame(self) -> bytes | None:
         buffer = self._buffer
         if len(buffer) < 4:
             return None
         length = 4 + int.from_bytes(buffer[:4], "little")
-        is_dump = self._event is not None or self._then is None
-        if length > (MAX_DUMP if is_dump else MAX_EVENT):
+        if length > (MAX_DUMP if self._then is None else MAX_EVENT):
             raise Unusual("a long message")
         if len(buffer) < length:
             return None
