@@ -109,7 +109,7 @@ async def test_a_worker_that_is_killed_costs_one_run(inputs):
 
 
 async def test_our_own_mistake_is_a_failure_too(two, inputs):
-    step = await submit(two, "x = 1", "no inputs at all")
+    step = await submit(two, "log(req.user)", "no inputs at all")
 
     assert step.kind is Kind.INTERNAL
     assert "Traceback" in step.traceback

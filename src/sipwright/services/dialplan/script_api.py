@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -62,27 +62,29 @@ class BudgetExceeded(Exception):
 class ScriptApi:
     """The functions of one run, with what the run has used so far; ``to_state`` goes into its snapshot.
 
-    ``facts`` are what functions need to know of the run: the owner's time zone, and more for old scripts. ``shape``
-    tells how an old name wants the answer that it waits for, and ``last`` is what the last ``dial()`` heard.
-    ``moment`` is the time that the script is told, where that is not left to the clock. ``call_id`` is the number
-    of the call that the script waits in, where it is known, and it ``discards`` the answer when nothing looks at that.
-    ``again`` is how it comes there again from its start, where that is kept in place of a dump: the place of that
-    call, and the values of those before it.
+    ``facts`` are what functions need to know of the run: the owner's time zone, and more for old scripts. These and
+    the variables are given, or follow from the ``inputs``. ``shape`` tells how an old name wants the answer that it
+    waits for, and ``last`` is what the last ``dial()`` heard. ``moment`` is the time that the script is told, where
+    that is not left to the clock. ``call_id`` is the number of the call that the script waits in, where it is known,
+    and it ``discards`` the answer when nothing looks at that. ``again`` is how it comes there again from its start,
+    where that is kept in place of a dump: the place of that call, and the values of those before it.
     """
 
     def __init__(
         self,
         limits: Limits,
-        variables: Mapping[str, str],
+        variables: Mapping[str, str] | None,
         deadline: float,
         facts: dict[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.limits = limits
         self.clock = clock
-        self.variables = variables
+        self.inputs: Inputs | None = None
+        if variables is not None:
+            self.variables = variables
+            self.facts = {} if facts is None else facts
         self.deadline = deadline
-        self.facts = {} if facts is None else facts
         self.dials = 0
         self.log_lines = 0
         self.log_size = 0
@@ -97,18 +99,33 @@ class ScriptApi:
     @classmethod
     def starting(cls, limits: Limits, inputs: Inputs, clock: Callable[[], float] = time.time) -> ScriptApi:
         """Make the functions for a run that begins now."""
-        call, request = inputs.call, inputs.request
-        facts = {
+        api = cls(limits, None, clock() + limits.total_seconds, None, clock)
+        api.inputs = inputs
+        return api
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        """What stands for what in a dial string."""
+        assert self.inputs is not None
+        return self.inputs.variables
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What is known of the run."""
+        assert self.inputs is not None
+        call, request = self.inputs.call, self.inputs.request
+        return {
             "timezone": call.timezone, "direction": call.direction, "user": call.user, "account": call.account,
             "dialplan": call.dialplan, "redirect": request.uri if request.redirected else "",
         }  # fmt: skip
-        return cls(limits, inputs.variables, clock() + limits.total_seconds, facts, clock)
 
     def to_state(self) -> list[Any]:
-        """Return what another process needs to go on."""
+        """Return what another process needs to go on; what follows from the inputs is left out where it has those."""
+        has_inputs = self.again is not None
         return [
-            self.variables, self.deadline, self.dials, self.log_lines, self.log_size, self.facts, self.used,
-            self.shape, self.last, self.call_id, self.discards, self.again,
+            None if has_inputs else self.variables, self.deadline, self.dials, self.log_lines, self.log_size,
+            None if has_inputs else self.facts, self.used, self.shape, self.last, self.call_id, self.discards,
+            self.again,
         ]  # fmt: skip
 
     @classmethod
@@ -120,7 +137,9 @@ class ScriptApi:
         api = cls(limits, variables, deadline, clock=clock)
         api.dials, api.log_lines, api.log_size = dials, log_lines, log_size
         if more:
-            api.facts, api.used, api.shape, api.last = more[:4]
+            facts, api.used, api.shape, api.last = more[:4]
+            if facts is not None:
+                api.facts = facts
             api.call_id = more[4] if len(more) > 4 else None
             api.discards = len(more) > 5 and more[5]
             api.again = more[6] if len(more) > 6 else None

@@ -162,6 +162,7 @@ class Stretch:
             self._inputs = None
         elif self._inputs is None:
             return self._failed(Kind.SNAPSHOT, "the script cannot go on: what it began with is lost")
+        api.inputs = self._inputs
         api.moment = self._at
         answer = self._answer_given
         api.hear(answer)
