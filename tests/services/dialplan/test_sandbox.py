@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sipwright.services.dialplan import Limits, Sandbox, SandboxSnapshot, sandbox
+from sipwright.services.dialplan.job import Job
 from sipwright.services.dialplan.script import script
 from sipwright.services.dialplan.steps import Failed, Finished, Kind, Step, Waiting
-from sipwright.services.dialplan.stretch import Job
 
 
 @pytest.fixture

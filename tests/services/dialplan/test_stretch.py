@@ -6,10 +6,11 @@ import signal
 import pytest
 
 from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits, stretch
+from sipwright.services.dialplan.job import Job
 from sipwright.services.dialplan.script import script
 from sipwright.services.dialplan.script_api import Dial, LogLine, Respond, Sleep
 from sipwright.services.dialplan.steps import Failed, Finished, Kind, Waiting
-from sipwright.services.dialplan.stretch import Job, Stretch
+from sipwright.services.dialplan.stretch import Stretch
 
 QUICK = Limits(seconds=0.05)
 NOBODY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy Here", 3.0)], 3.0)

@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any
 from sipwright.sip import ParseError, Reject
 
 from .host import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
+from .job import Job
 from .journal import Entry, Journal, is_awaited
 from .orders import REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
 from .script import script
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
-from .stretch import Job
 from .values import DialResult, Inputs, LegResult, Raised, clean, read_answer
 
 if TYPE_CHECKING:

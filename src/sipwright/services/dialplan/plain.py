@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import wire
 from .functions import FUNCTIONS
+from .job import Job
 from .openings import MOST_CALLS, Opening, Openings
 from .orders import Ask, Dial, Sleep
 from .script import PRELUDE
 from .script_api import BudgetExceeded
 from .steps import Failed, Finished, Step, Waiting
-from .stretch import ENDS, Job, Stretch
+from .stretch import ENDS, Stretch
 from .values import Raised
 from .wire import Called, Ended
 from .worker import Event, Unusual

@@ -24,11 +24,12 @@ import structlog
 from pydantic_monty import Monty
 
 from .arguments import one_line
+from .job import Job
 from .limits import Limits, UserLimits
 from .openings import Openings
 from .plain import PlainStretch
 from .steps import Failed, Kind, Step
-from .stretch import Job, Stretch
+from .stretch import Stretch
 from .worker import PATIENCE, Worker
 
 __all__ = ["Sandbox", "SandboxSnapshot"]

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_monty import (
     ExternalModule,
@@ -32,19 +31,17 @@ from pydantic_monty import (
 from . import sipsorcery
 from .failures import explain
 from .functions import FUNCTIONS, SIGNATURES, STORE, STORE_FUNCTIONS, STORE_ID
+from .job import Job
 from .limits import Limits
 from .orders import Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
-from .script import PRELUDE, Script
+from .script import PRELUDE
 from .script_api import BudgetExceeded, ScriptApi
 from .snapshots import freeze, thaw
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
-from .values import Inputs, Raised
+from .values import Raised
 from .wire import Called
 
-if TYPE_CHECKING:
-    from .plain import PlainStretch
-
-__all__ = ["ENDS", "POLICY", "Job", "Stretch"]
+__all__ = ["ENDS", "POLICY", "Stretch"]
 
 MAX_PRINTED = 262_144
 """Characters of ``print()`` after which a worker is killed: reading them costs us as much as writing them."""
@@ -67,28 +64,6 @@ _CLOCKS = frozenset({"time.time", "datetime.now", "date.today"})
 _IMPORTS = frozenset({"import", "import_stubs"})
 ENDS = frozenset({"exit", "quit"})
 _IMPORTED = frozenset({"sipwright", "sipsorcery"})
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One stretch of a script: from its start with ``inputs``, or on from ``snapshot`` with ``answer``.
-
-    A snapshot may need the inputs too: that of a script that was quick to come to its first wait says how it comes
-    there again. Only the beginning of a new run (``is_new``) is refused when there is too much to do.
-    ``at`` is the Unix time that the script reads all the while, and ``seed`` is where its random numbers begin.
-    """
-
-    script: Script
-    owner: Hashable
-    done: Callable[[Step], None]
-    at: float
-    seed: str
-    inputs: Inputs | None = None
-    snapshot: bytes = b""
-    answer: Any = None
-    is_new: bool = True
-    plainly: PlainStretch | None = None
-    """What has begun to compute it."""
 
 
 class Stretch:
