@@ -1,10 +1,11 @@
 """What a script costs apart from its call: CPU to start, to wait and to resume, storage and workers included.
 
-Runs four scripts at a fixed rate, with the real sandbox and the real database and a call that only says what
+Runs five scripts at a fixed rate, with the real sandbox and the real database and a call that only says what
 became of it. One answers at once, one dials and is over when somebody answers, one goes on when nobody did; the
-differences are what waiting and resuming cost. None of these looks at its call, so that all but the first begin
-as an earlier one did; the fourth is the first, but that it looks at what is different each time, and so is computed
-by a worker from its first line. Prints one JSON object when asked to.
+differences are what waiting and resuming cost. None of these looks at its call, or at who did not answer, so that
+all but the first begin and go on as an earlier one did. The fourth is the first, but that it looks at what is different
+each time, and so is computed by a worker from its first line; the fifth is the third, but that it looks at how the leg
+failed. Prints one JSON object when asked to.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ SCRIPTS = {
     "ring": DIALLED,
     "go on": DIALLED,
     "look": 'if call.id: respond(486, "Busy Here")\n',
+    "look on": 'result = dial("service@local", ring=20)\nrespond(480, result.reason)\n',
 }
 INPUTS = Inputs.of(
     Call("c1", "in", "service", "root", "ring", 1), method="INVITE", uri="sip:service@127.0.0.1:5060",
@@ -170,12 +172,13 @@ async def measure(rounds: int, count: int, rate: int) -> dict[str, list[float]]:
 
 def split(costs: dict[str, list[float]]) -> dict[str, list[float]]:
     """Return what starting, waiting, resuming and computing the start cost in each round."""
-    refuse, ring, go_on, look = (costs[kind] for kind in SCRIPTS)
+    refuse, ring, go_on, look, look_on = (costs[kind] for kind in SCRIPTS)
     return {
         "script start": refuse,
         "script wait": [b - a for a, b in zip(refuse, ring, strict=True)],
         "script resume": [c - b for b, c in zip(ring, go_on, strict=True)],
         "script compute": [d - a for a, d in zip(refuse, look, strict=True)],
+        "script compute on": [e - c for c, e in zip(go_on, look_on, strict=True)],
     }
 
 
@@ -194,7 +197,7 @@ def main() -> None:
         print(json.dumps(found))
         return
     for what, costs in found.items():
-        print(f"{what:14}{statistics.median(costs):8.1f} µs  (from {min(costs):.1f} to {max(costs):.1f})")
+        print(f"{what:18}{statistics.median(costs):8.1f} µs  (from {min(costs):.1f} to {max(costs):.1f})")
 
 
 if __name__ == "__main__":

@@ -347,3 +347,14 @@ async def test_what_a_script_looks_at_is_computed_with(plainly):
     ]
 
     assert found == [486, 404]
+
+
+async def test_a_script_whose_first_call_is_another_than_it_waited_in_cannot_go_on(plainly):
+    source = 'r = dial("a@local")\nrespond(r.status)'
+    first = await plainly(source)
+    (*state, (start, values)), dump = thaw(first.snapshot)
+    assert (start, values) == (4, [])
+    assert (await plainly(source, first.snapshot, NOBODY)).response.status == 486
+
+    with pytest.raises(Unusual):
+        await plainly(source, freeze([*state, [start + 1, values]], dump), NOBODY)

@@ -143,11 +143,19 @@ class PlainStretch(Stretch):
         if call_id is None:
             self._plain_worker.load(dump, self._loaded)
         else:
-            self._plain_worker.load_and_resume(dump, call_id, self._answer, self._heard)
+            self._plain_worker.resume_after(wire.load(dump), call_id, self._answer, self._heard)
 
     def _feed(self, names: bytes) -> None:
-        then = self._comes_again if self._snapshot else self._heard
-        self._plain_worker.feed(wire.feed(self._script.source, names), then)
+        worker, request, api = self._plain_worker, wire.feed(self._script.source, names), self._api
+        if not self._snapshot:
+            worker.feed(request, self._heard)
+            return
+        assert api.again is not None
+        start, values = api.again
+        if values or api.call_id is None:
+            worker.feed(request, self._comes_again)
+        else:
+            worker.resume_after(request, api.call_id, self._answer, self._heard, start=start)
 
     def _given_up(self) -> None:
         self._loop.call_soon(self._unusual)

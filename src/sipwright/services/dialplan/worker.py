@@ -65,7 +65,7 @@ class Worker:
         self._served = 0
         self._buffer = b""
         self._yeses = 0
-        self._stands_at: int | None = None
+        self._stands_at: tuple[int, int | None] | None = None
         self._then: Callable[[Event], None] | None = None
         self._then_dumped: Callable[[bytes], None] | None = None
         self._given_up: Callable[[], None]
@@ -156,10 +156,26 @@ class Worker:
         """Be where a dump was made."""
         self._turn(wire.load(state), then)
 
-    def load_and_resume(self, state: bytes, call_id: int, value: Any, then: Callable[[Event], None]) -> None:
-        """Go on from a dump of a script that stands at a known call, with its value, in one turn."""
-        self._stands_at = call_id
-        self._turn(wire.load(state) + wire.resume(call_id, value), then)
+    def resume_after(
+        self,
+        request: bytes,
+        call_id: int,
+        value: Any,
+        then: Callable[[Event], None],
+        *,
+        start: int | None = None,
+    ) -> None:
+        """Go on with a script that stands at a known call after a request, with its value, in one turn.
+
+        Args:
+            request: What brings it there: `wire.load`, `wire.feed`.
+            call_id: The call.
+            value: Its value.
+            then: Called with what comes next.
+            start: Where the call stands, if that is known.
+        """
+        self._stands_at = call_id, start
+        self._turn(request + wire.resume(call_id, value), then)
 
     def resume(self, call_id: int, value: Any, then: Callable[[Event], None]) -> None:
         """Go on with the value of a call."""
@@ -219,8 +235,13 @@ class Worker:
                 self._yeses -= 1
             elif self._stands_at is not None:
                 event = wire.read_event(data)
-                if not isinstance(event, Called) or event.call_id != self._stands_at:
-                    raise Unusual("a dump of something else")
+                call_id, start = self._stands_at
+                if (
+                    not isinstance(event, Called)
+                    or event.call_id != call_id
+                    or start not in (None, event.start)
+                ):
+                    raise Unusual("another call than was known")
                 self._stands_at = None
             elif self._then is not None:
                 event = wire.read_event(data)
