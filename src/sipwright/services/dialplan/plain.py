@@ -5,6 +5,10 @@ functions rightly and with short values. At everything else it gives up, and sin
 step is there, the stretch can be computed again in a thread, by the library.
 
 One that was given the same as an earlier one needs no worker (``openings.py``).
+
+What a script is at its first wait is not asked for when it was quick to come there, since most never go on. One that
+does is run again from its start, which the journal has, and is told what it was told: the interpreter computes the
+same in every process (hashes, the order of sets, identities), and none of its calls is carried out again.
 """
 
 from __future__ import annotations
