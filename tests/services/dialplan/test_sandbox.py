@@ -149,3 +149,13 @@ async def test_scripts_run_where_the_library_keeps_its_program_elsewhere(two, in
     step = await submit(two, "dial('bob@local')", inputs)
 
     assert isinstance(step, Waiting)
+
+
+async def test_what_is_over_needs_no_garbage_collector(two, inputs):
+    """What computes a job has a hold on it, so the job must not hold that."""
+    done = asyncio.get_running_loop().create_future()
+    job = Job(script("out", "log(req.user)\nsleep(5)"), 1, done.set_result, 0.0, "x1", inputs)
+    two.submit(job)
+    await done
+
+    assert job.plainly is None

@@ -166,8 +166,9 @@ class Sandbox:
             return
         self._idle -= 1
         self._busy[job.owner] += 1
-        if job.plainly is not None:
-            self._run_plainly(job, job.plainly)
+        stretch, job.plainly = job.plainly, None  # which ends up with a hold on the job
+        if stretch is not None:
+            self._run_plainly(job, stretch)
         else:
             self._jobs.put(job)
 
