@@ -40,7 +40,7 @@ def test_the_lengths_over_udp_are_those_of_table_4():
         Timer.K: 5.0,
         Timer.L: 32.0,
         Timer.M: 32.0,
-        Timer.TRYING: 0.2,
+        Timer.TRYING: 0.1,
         Timer.LATE_TRYING: 3.5,
         Timer.OBLIVION: 28.5,
     }

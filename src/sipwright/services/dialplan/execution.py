@@ -250,7 +250,7 @@ class Execution:
     def keep(self) -> None:
         """Store a run that still computes, and its call: from now on another process can start it again.
 
-        The first response that a caller gets without being told anything is the 100 after 200 ms (RFC 3261 §17.2.1).
+        The first response that a caller gets without being told anything is the 100 within 200 ms (RFC 3261 §17.2.1).
         """
         if not self._is_kept and self.state is State.RUNNING:
             try:

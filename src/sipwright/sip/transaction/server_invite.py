@@ -2,7 +2,7 @@
 
                                 |INVITE
                                 |pass INV to TU
-             INVITE             V send 100 if TU is silent for 200 ms
+             INVITE             V send 100 if TU is silent for 100 ms
              send response+------------+
                  +--------| Proceeding |--------+ 101-199 from TU
                  +------->|            |<-------+ send response
@@ -60,7 +60,7 @@ class ServerInvite(ServerTransaction):
     __slots__ = ("_is_silent", "_is_trying_due")
 
     def start(self, now: float) -> None:
-        """Begin to wait for the TU's response, for 200 ms in silence."""
+        """Begin to wait for the TU's response, for so long in silence that a 100 leaves within 200 ms."""
         self._is_silent = self._is_trying_due = False
         super().start(now)
 

@@ -71,7 +71,8 @@ class TimerValues:
         """
         timeout = self.timeout
         durations = dict.fromkeys((Timer.B, Timer.F, Timer.H, Timer.L, Timer.M), timeout)
-        durations[Timer.TRYING] = 0.2
+        # A loop looks for timers every 0.1 s, and the 100 is to leave within 0.2.
+        durations[Timer.TRYING] = 0.1
         durations[Timer.LATE_TRYING] = self.late_trying
         durations[Timer.OBLIVION] = timeout - self.late_trying
         if is_reliable:
