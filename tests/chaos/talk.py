@@ -153,9 +153,11 @@ def check_start(plan: Plan, caller: Caller) -> None:
         for end in plan.callees.get(account, []):
             started = end.invited_at - caller.invited_at
             if started < after - 0.1 or end.invited_at > ledger.latest(known_at + after, 1.2):
+                known = caller.known_at - caller.invited_at
                 end.fault(
                     "ring",
-                    f"rang {started:.1f} s after the call began instead of {after:g}, {ledger.around(end.invited_at)}",
+                    f"rang {started:.1f} s after the call began instead of {after:g}, which was heard of after "
+                    f"{known:.1f} s; {ledger.around(end.invited_at)}",
                 )
 
 
