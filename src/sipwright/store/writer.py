@@ -24,7 +24,9 @@ __all__ = ["Batch", "Committer", "StoreBusy", "Writer", "WriterSnapshot"]
 log = structlog.get_logger(__name__)
 
 Row = tuple[Any, ...]
-GROUPING = 0.01
+GROUPING = 0.02
+"""Seconds for which rows are gathered after a commit: 20 ms that nobody notices, for a twentieth of a call's CPU."""
+
 CAPACITY = 100_000
 
 
