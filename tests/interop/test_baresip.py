@@ -108,7 +108,10 @@ def test_a_transfer_goes_on_when_the_switch_is_killed_in_the_middle(switch, new_
     caller.command("dial", f"sip:{callee.account}@{DOMAIN}")
     callee.wait_for("CALL_ESTABLISHED")
     callee.command("transfer", f"sip:{third}@{DOMAIN}")
-    until(lambda: len(switch.calls()) == 2, "the call to the third")
+    until(
+        lambda: "\nSIP/2.0 180 Ringing" in callee.output(),
+        "the NOTIFY that the third rings, which is stored by then",
+    )
     switch.stop(signal.SIGKILL)
     switch.start()
 
