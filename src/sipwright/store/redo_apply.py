@@ -39,6 +39,9 @@ _ROW_ERRORS = (
 
 _POSITIONS = "CREATE TABLE IF NOT EXISTS redo_positions (segment TEXT PRIMARY KEY, position INTEGER NOT NULL)"
 
+_CHECKPOINT = 4_000
+"""Pages of 4 kB in SQLite's own log after which it is folded back, which syncs the disk."""
+
 _AT_ONCE = 4
 """How many segments are applied in one transaction."""
 
@@ -50,8 +53,8 @@ class Applier:
 
     Args:
         database: The file of the database.
-        synchronous: SQLite's setting of that name: ``FULL`` for whoever removes segments, as what they held must
-            be on the disk elsewhere by then.
+        synchronous: SQLite's setting of that name. Where a power cut is to be survived it is ``FULL`` for whoever
+            removes segments, as what they held must be on the disk elsewhere by then.
         patience: For how many seconds to wait for the lock of another process.
     """
 
@@ -167,6 +170,7 @@ class Applier:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
             connection.execute(_POSITIONS)
         except BaseException:
             connection.close()

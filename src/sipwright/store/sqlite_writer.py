@@ -52,8 +52,8 @@ class SqliteCommitter:
         self.failing_since: float | None = None
         self._syncs = synchronous != "normal"
         self._log = RedoLog(directory_of(path))
-        # What it has applied is deleted from the log, so it has to be on the disk.
-        self._applier = Applier(path, synchronous="FULL", patience=5.0)
+        # A sync each second would hold up what is appended meanwhile to the same disk.
+        self._applier = Applier(path, synchronous="FULL" if self._syncs else "NORMAL", patience=5.0)
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._appended = threading.Event()
