@@ -1,5 +1,6 @@
 """RFC 3261 as values and state machines: bytes, messages and `now` in, messages and events out."""
 
+from sipwright.sip.answering import make_response, write_response
 from sipwright.sip.errors import FramingError, ParseError, Reject
 from sipwright.sip.headers import (
     Challenge,
@@ -13,7 +14,7 @@ from sipwright.sip.headers import (
     parse_contacts,
     q_of,
 )
-from sipwright.sip.message import Message, Request, Response, make_response
+from sipwright.sip.message import Message, Request, Response
 from sipwright.sip.parser import PING, Ping, StreamFramer, parse
 from sipwright.sip.reasons import REASONS, reason_for
 from sipwright.sip.uri import STAR, Uri, uris_match
@@ -45,4 +46,5 @@ __all__ = [
     "q_of",
     "reason_for",
     "uris_match",
+    "write_response",
 ]

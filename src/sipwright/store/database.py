@@ -144,7 +144,7 @@ class SqliteDatabase:
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
         except DBAPIError as error:
             raise StoreError(f"the database {self.path} does not work: {error.orig}") from error
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the database {self.path} does not work: {error}") from error
 
 

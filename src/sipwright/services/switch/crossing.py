@@ -10,9 +10,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sipwright.sip import Request, Response, make_response, parse
+from sipwright.sip import Request, Response, make_response, parse, write_response
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.message import write_response
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 from sipwright.stack import Incoming
 
