@@ -416,6 +416,18 @@ async def test_what_is_committed_before_a_write_does_not_come_over_it(key_and_ur
     await store.close()
 
 
+async def test_a_segment_that_cannot_be_read_is_an_error_in_one_line(
+    key_and_url: tuple[str, Path], tmp_path: Path
+):
+    store = await Store.open(*key_and_url)
+    (tmp_path / "sipwright.db-redo" / "000000000001-x.redo").mkdir(parents=True)
+    with pytest.raises(StoreError, match=r"sipwright\.db does not work: .*Is a directory"):
+        await store.load_calls("node1")
+    (tmp_path / "sipwright.db-redo" / "000000000001-x.redo").rmdir()
+
+    await store.close()
+
+
 async def test_the_log_of_another_database_is_nothing_to_a_new_one(
     key_and_url: tuple[str, Path], tmp_path: Path
 ):
