@@ -29,7 +29,7 @@ from sipwright.store.messages import forget_old
 from sipwright.store.retention import Retention, forget_records
 from sipwright.store.writer import WriterSnapshot
 from sipwright.transport import TcpTransport, Transport, UdpTransport
-from sipwright.transport.loop import LoopTransport
+from sipwright.transport.loopback import LoopTransport
 
 __all__ = ["Node", "NodeSnapshot"]
 

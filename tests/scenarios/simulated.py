@@ -20,7 +20,7 @@ from sipwright.sip.digest import NonceKeeper, answer, ha1
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import MemoryNetwork, Target
-from sipwright.transport.loop import LoopTransport
+from sipwright.transport.loopback import LoopTransport
 
 DOMAIN = "sip.test"
 PASSWORD = "secret"

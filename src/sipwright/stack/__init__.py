@@ -3,12 +3,12 @@
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.client import Exchange, exchange
 from sipwright.stack.credentials import Credentials, answer_challenge, challenge_headers
-from sipwright.stack.endpoint import OnStrayResponse, Stack, StackSnapshot
-from sipwright.stack.fallback import LARGEST_OVER_UDP
 from sipwright.stack.incoming import Incoming
 from sipwright.stack.pipeline import Pipeline, Step
-from sipwright.stack.returning import ReturningFlow
+from sipwright.stack.reconnecting_flow import ReturningFlow
+from sipwright.stack.stack import OnStrayResponse, Stack, StackSnapshot
 from sipwright.stack.tokens import RandomTokens, TimedTokens
+from sipwright.stack.udp_fallback import LARGEST_OVER_UDP
 
 __all__ = [
     "LARGEST_OVER_UDP",

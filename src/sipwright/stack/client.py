@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sipwright.sip.message import Request, Response
 from sipwright.sip.transaction import ClientTransaction
-from sipwright.stack.endpoint import Stack
+from sipwright.stack.stack import Stack
 from sipwright.transport.flow import Flow
 from sipwright.transport.resolver import Target
 

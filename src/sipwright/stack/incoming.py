@@ -11,7 +11,7 @@ from sipwright.sip.transaction import ServerTransaction, ServerUser
 from sipwright.transport.flow import Address, Flow
 
 if TYPE_CHECKING:
-    from sipwright.stack.endpoint import Stack
+    from sipwright.stack.stack import Stack
 
 Pairs = Iterable[tuple[str, str]]
 

@@ -7,7 +7,7 @@ from sipwright.transport.resolver import ResolveError, Resolver, Target
 from sipwright.transport.route import Routes, is_ip_address
 from sipwright.transport.tap import Tap
 from sipwright.transport.tcp import TcpLimits, TcpTransport
-from sipwright.transport.tcp_flow import TcpFlow
+from sipwright.transport.tcp_connection import TcpFlow
 from sipwright.transport.udp import UdpFlow, UdpTransport
 
 __all__ = [

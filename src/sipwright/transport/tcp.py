@@ -23,7 +23,7 @@ from sipwright.transport.base import (
 from sipwright.transport.flow import Address, is_wildcard
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.tap import Tap
-from sipwright.transport.tcp_flow import TcpFlow
+from sipwright.transport.tcp_connection import TcpFlow
 
 SWEEP_INTERVAL = 5.0
 BACKLOG = 1_024

@@ -14,7 +14,7 @@ from sipwright.services.switch import Destinations, DialLeg, Router, Switch, Swi
 from sipwright.sip import Reject, Request, Response, parse
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import MemoryNetwork, Resolver
-from sipwright.transport.loop import LoopTransport
+from sipwright.transport.loopback import LoopTransport
 
 SDP = "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 

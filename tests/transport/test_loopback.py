@@ -1,4 +1,4 @@
-from sipwright.transport.loop import LoopTransport
+from sipwright.transport.loopback import LoopTransport
 
 
 async def test_what_is_sent_on_the_loop_is_received_in_the_next_turn():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.stack import fallback, sending
+from sipwright.stack import outbound, udp_fallback
 from sipwright.transport import Target
 
 TARGET = Target("udp", "192.0.2.2", 5062)
@@ -81,7 +81,7 @@ def test_a_connection_that_takes_too_long_is_given_up(element, new_peer, outgoin
     Connecting(element, monkeypatch)
     tx = element.stack.send_request(outgoing(body=LARGE), TARGET, user)
     assert tx.flow.protocol == "tcp"
-    element.network.advance(fallback.PATIENCE + 0.1)
+    element.network.advance(udp_fallback.PATIENCE + 0.1)
 
     assert udp.received[0].top_via.transport == "UDP"
     assert udp.received[0].top_via.branch == tx.request.top_via.branch
@@ -140,7 +140,7 @@ def test_a_route_that_tcp_does_not_find_leaves_udp(element, new_peer, outgoing, 
 
 
 def test_what_is_remembered_is_bounded(element, outgoing, user, monkeypatch):
-    monkeypatch.setattr(sending, "REMEMBERED", 2)
+    monkeypatch.setattr(outbound, "REMEMBERED", 2)
     Connecting(element, monkeypatch)
     for number in range(5):
         element.stack.send_request(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from sipwright.sip.message import Request
 from sipwright.sip.transaction import TERMINATED, ClientTransaction
 from sipwright.stack.addresses import Addresses
-from sipwright.stack.fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
+from sipwright.stack.udp_fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
 from sipwright.transport.base import Transport
 from sipwright.transport.flow import Address, Flow, is_wildcard, parse_flow_key
 from sipwright.transport.resolver import Target

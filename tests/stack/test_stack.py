@@ -6,7 +6,7 @@ from sipwright.sip.transaction import PROCEEDING
 from sipwright.sip.uri import Uri
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import Resolver, Target, UdpTransport
-from sipwright.transport.loop import LoopTransport
+from sipwright.transport.loopback import LoopTransport
 
 PEER = Target("udp", "192.0.2.2", 5062)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from sipwright.stack import ReturningFlow
-from sipwright.stack.returning import MOST_KEPT
+from sipwright.stack.reconnecting_flow import MOST_KEPT
 from sipwright.transport.flow import Flow, parse_flow_key
 
 

@@ -34,9 +34,9 @@ from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.incoming import Incoming
+from sipwright.stack.outbound import Sending
 from sipwright.stack.pipeline import Pipeline
-from sipwright.stack.returning import ReturningFlow
-from sipwright.stack.sending import Sending
+from sipwright.stack.reconnecting_flow import ReturningFlow
 from sipwright.stack.source import return_address, stamp_source
 from sipwright.stack.throttle import Throttle
 from sipwright.stack.tokens import RandomTokens
