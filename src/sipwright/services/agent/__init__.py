@@ -1,8 +1,8 @@
 """The registration agent: keeps our own REGISTER alive at the providers that want one (RFC 3261 §10.2)."""
 
 from .agent import Agent, AgentSnapshot
+from .ports import Providers, Records, StoredRegistration, Writer
 from .provider import Provider
-from .records import Providers, Records, StoredRegistration, Writer
 from .registration import Registration, State
 
 __all__ = [

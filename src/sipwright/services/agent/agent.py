@@ -18,10 +18,10 @@ import structlog
 from sipwright.sip import NameAddr, ParseError, Reject
 from sipwright.stack import Stack
 
-from .agenda import PACE
 from .attempts import Attempts
+from .paced_queue import PACE
+from .ports import Providers, Records, Row, StoredRegistration, Writer
 from .provider import Account, Place, Provider
-from .records import Providers, Records, Row, StoredRegistration, Writer
 from .registration import Registration, State
 from .timing import GRACE, LEASE, lease_end
 

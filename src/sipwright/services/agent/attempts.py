@@ -17,7 +17,7 @@ from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Stack
 from sipwright.transport import Flow, Target
 
-from .agenda import Agenda
+from .paced_queue import Agenda
 from .registration import Registration, State
 
 __all__ = ["Attempts"]

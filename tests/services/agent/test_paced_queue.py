@@ -1,6 +1,6 @@
 """What is due when, at a pace."""
 
-from sipwright.services.agent.agenda import Agenda
+from sipwright.services.agent.paced_queue import Agenda
 
 
 def test_what_is_due_is_taken_in_order():
