@@ -18,8 +18,9 @@ from sipwright.recorder import Recorder
 from sipwright.scripting import Scripts, read_leg
 from sipwright.served import AccountLoader, ServedNames
 from sipwright.services.agent import Agent, AgentSnapshot
+from sipwright.services.authentication import Authenticator
 from sipwright.services.dialplan.outside import MailSettings
-from sipwright.services.registrar import Authenticator, Lifetimes, LocationTable, Registrar, RegistrarSnapshot
+from sipwright.services.registrar import Lifetimes, LocationTable, Registrar, RegistrarSnapshot
 from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings, SwitchSnapshot
 from sipwright.sip.digest import NonceKeeper
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from sipwright.scripting import read_leg
 from sipwright.served import ServedNames
-from sipwright.services.registrar import Authenticator, LocationTable, Registrar
+from sipwright.services.authentication import Authenticator
+from sipwright.services.registrar import LocationTable, Registrar
 from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings
 from sipwright.sip import Request, make_response
 from sipwright.sip.dialog import Dialog

@@ -1,17 +1,13 @@
 """The registrar: REGISTER requests in, and out of them where every phone can be reached (RFC 3261 §10)."""
 
-from sipwright.services.registrar.authentication import Account, Authenticator, Directory
 from sipwright.services.registrar.bindings import Binding
 from sipwright.services.registrar.contacts import Lifetimes
 from sipwright.services.registrar.location import BindingTarget, LocationTable
 from sipwright.services.registrar.registrar import Registrar, RegistrarSnapshot, Writer
 
 __all__ = [
-    "Account",
-    "Authenticator",
     "Binding",
     "BindingTarget",
-    "Directory",
     "Lifetimes",
     "LocationTable",
     "Registrar",

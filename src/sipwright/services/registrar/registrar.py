@@ -1,6 +1,6 @@
 """REGISTER, answered in full (RFC 3261 §10.3): whose it is, what it asks, stored, then 200.
 
-Who sent it is found out in `authentication.py`, what its Contacts ask for in `contacts.py`, and what becomes
+Who sent it is found out in `services/authentication`, what its Contacts ask for in `contacts.py`, and what becomes
 of the bindings in `bindings.py`; here the steps are put in order.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from sipwright.services.registrar.authentication import Account, Authenticator, Directory
+from sipwright.services.authentication import Account, Authenticator, Directory
 from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared, is_repeated
 from sipwright.services.registrar.contacts import Lifetimes, clears_all, read_changes
 from sipwright.services.registrar.location import LocationTable

@@ -63,7 +63,7 @@ def test_an_unknown_user_and_a_wrong_password_look_the_same(world, domain, algor
 
 
 def test_nobody_gets_in_with_the_secret_that_stands_for_unknown_users(world):
-    from sipwright.services.registrar.authentication import _NOBODY
+    from sipwright.services.authentication.authenticator import _NOBODY
     from sipwright.sip.digest import answer
 
     nonce = world.nonces.issue(world.unix_time())

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 
-from sipwright.services.registrar.failures import FailureLog
+from sipwright.services.authentication.failure_log import FailureLog
 from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
 from sipwright.sip.digest import (
     ALGORITHMS,

@@ -1,0 +1,16 @@
+"""A registrar, as the service that authenticates whoever asks it."""
+
+import pytest
+
+from services.registering import FakeFlow, World
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def at():
+    """Make a flow from a source."""
+    return lambda host, port, protocol="udp": FakeFlow((host, port), protocol)
