@@ -30,7 +30,7 @@ from sipwright.store.messages import forget_old
 from sipwright.store.retention import Retention, forget_records
 from sipwright.store.writer import WriterSnapshot
 from sipwright.transport import TcpTransport, Transport, UdpTransport
-from sipwright.transport.loopback import LoopTransport
+from sipwright.transport.loopback import LoopbackTransport
 
 __all__ = ["Node", "NodeSnapshot"]
 
@@ -232,5 +232,5 @@ def _transports(settings: Settings, call_soon: Callable[..., object]) -> list[Tr
     return [
         *(UdpTransport(host, port) for host, port in settings.sip.udp_addresses),
         *(TcpTransport(host, port) for host, port in settings.sip.tcp_addresses),
-        LoopTransport(call_soon),
+        LoopbackTransport(call_soon),
     ]

@@ -21,7 +21,7 @@ from sipwright.sip.digest import NonceKeeper, answer, ha1
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import MemoryNetwork, Target
-from sipwright.transport.loopback import LoopTransport
+from sipwright.transport.loopback import LoopbackTransport
 
 DOMAIN = "sip.test"
 PASSWORD = "secret"
@@ -39,7 +39,7 @@ class SimulatedNode:
     def __init__(self, network: MemoryNetwork, store, *, seed: int, ring: float = 20.0) -> None:
         self.network, self.store = network, store
         tokens = random.Random(seed)
-        loop = LoopTransport(lambda call, *arguments: network.call_later(0.0, lambda: call(*arguments)))
+        loop = LoopbackTransport(lambda call, *arguments: network.call_later(0.0, lambda: call(*arguments)))
         self.pipeline = Pipeline()
         self.stack = Stack(
             [network.transport(*NODE_ADDRESS), loop], self.pipeline, clock=network.clock, call_later=network.call_later,

@@ -1,6 +1,6 @@
 import pytest
 
-from sipwright.stack import ReturningFlow
+from sipwright.stack import ReconnectingFlow
 from sipwright.stack.reconnecting_flow import MOST_KEPT
 from sipwright.transport.flow import Flow, parse_flow_key
 
@@ -25,7 +25,7 @@ class Connection(Flow):
 
 @pytest.fixture
 def flow():
-    return ReturningFlow(parse_flow_key("tcp/10.0.0.1:5060/30.0.0.1:40001"))
+    return ReconnectingFlow(parse_flow_key("tcp/10.0.0.1:5060/30.0.0.1:40001"))
 
 
 def test_what_is_sent_waits_for_the_peer_and_goes_out_in_order(flow):

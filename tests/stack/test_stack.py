@@ -6,7 +6,7 @@ from sipwright.sip.transaction import PROCEEDING
 from sipwright.sip.uri import Uri
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import Resolver, Target, UdpTransport
-from sipwright.transport.loopback import LoopTransport
+from sipwright.transport.loopback import LoopbackTransport
 
 PEER = Target("udp", "192.0.2.2", 5062)
 
@@ -302,7 +302,7 @@ async def test_the_way_to_a_uri_is_found_at_once_or_after_a_lookup(element, uri,
 
 
 def test_a_target_without_a_transport_is_no_way(element):
-    element.stack._sending._transports = (element.tcp,)
+    element.stack._outbound._transports = (element.tcp,)
     found = []
     element.stack.reach(Uri.parse("sip:192.0.2.2"), lambda target, flow: found.append((target, flow)))
 
@@ -336,7 +336,7 @@ def test_a_flow_is_made_again_from_its_key(element):
 
 
 def test_the_loop_is_found_by_its_key(network):
-    loop = LoopTransport(network.call_later)
+    loop = LoopbackTransport(network.call_later)
     stack = Stack([loop], Pipeline())
     flow = loop.flow(("127.0.0.1", 0))
 

@@ -1,9 +1,9 @@
-from sipwright.transport.loopback import LoopTransport
+from sipwright.transport.loopback import LoopbackTransport
 
 
 async def test_what_is_sent_on_the_loop_is_received_in_the_next_turn():
     turns, received, heard = [], [], []
-    transport = LoopTransport(lambda *call: turns.append(call))
+    transport = LoopbackTransport(lambda *call: turns.append(call))
     transport.on_message = lambda data, flow: received.append((data, flow))
     transport.tap.listen(lambda direction, at, flow, data: heard.append((direction, data)))
     await transport.start()
@@ -21,7 +21,7 @@ async def test_what_is_sent_on_the_loop_is_received_in_the_next_turn():
 
 
 async def test_there_is_only_one_loop():
-    transport = LoopTransport(print)
+    transport = LoopbackTransport(print)
     flow = transport.flow(("127.0.0.1", 0))
 
     assert flow.key == "loop/127.0.0.1:0/127.0.0.1:0"

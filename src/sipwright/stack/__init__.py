@@ -5,7 +5,7 @@ from sipwright.stack.client import Exchange, exchange
 from sipwright.stack.credentials import Credentials, answer_challenge, challenge_headers
 from sipwright.stack.incoming import Incoming
 from sipwright.stack.pipeline import Pipeline, Step
-from sipwright.stack.reconnecting_flow import ReturningFlow
+from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.stack import OnStrayResponse, Stack, StackSnapshot
 from sipwright.stack.tokens import RandomTokens, TimedTokens
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP
@@ -19,7 +19,7 @@ __all__ = [
     "OnStrayResponse",
     "Pipeline",
     "RandomTokens",
-    "ReturningFlow",
+    "ReconnectingFlow",
     "Stack",
     "StackSnapshot",
     "Step",

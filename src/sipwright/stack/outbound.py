@@ -19,7 +19,7 @@ from sipwright.transport.resolver import Target
 REMEMBERED = 4_096
 
 
-class Sending:
+class Outbound:
     """The outgoing side of a stack."""
 
     def __init__(

@@ -10,13 +10,13 @@ from collections import deque
 
 from sipwright.transport.flow import Flow, FlowKey
 
-__all__ = ["ReturningFlow"]
+__all__ = ["ReconnectingFlow"]
 
 MOST_KEPT = 32
 """Messages that wait for one phone; of more, the oldest are dropped, as on a network."""
 
 
-class ReturningFlow(Flow):
+class ReconnectingFlow(Flow):
     """Keeps what it is given until `resume` says over which connection the peer came back."""
 
     __slots__ = ("_kept", "_successor", "since")

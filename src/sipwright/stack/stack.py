@@ -34,9 +34,9 @@ from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.incoming import Incoming
-from sipwright.stack.outbound import Sending
+from sipwright.stack.outbound import Outbound
 from sipwright.stack.pipeline import Pipeline
-from sipwright.stack.reconnecting_flow import ReturningFlow
+from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.source import return_address, stamp_source
 from sipwright.stack.throttle import Throttle
 from sipwright.stack.tokens import RandomTokens
@@ -108,7 +108,7 @@ class Stack:
         """Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace may show it."""
         self.addresses = Addresses(self.transports, public_address)
         self._call_later = call_later
-        self._sending = Sending(self.transports, self.addresses, clock, self.call_later)
+        self._outbound = Outbound(self.transports, self.addresses, clock, self.call_later)
         self._log = logger or structlog.get_logger()
         self._throttle = Throttle()
         self._timer: Timer | None = None
@@ -270,14 +270,14 @@ class Stack:
         Raises:
             OSError: There is no way to the target at all.
         """
-        flow = self._sending.put_via(request, to, self.new_branch())
+        flow = self._outbound.put_via(request, to, self.new_branch())
         return self.start_client(request, flow, user)
 
     def start_client(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
         """Send a request that has its Via already, over a flow that is known, in a transaction of its own."""
         tx = self.layer.client(request, flow, user, self.clock())
-        if flow.is_reliable and not isinstance(flow, ReturningFlow):
-            self._sending.watch(tx, flow)
+        if flow.is_reliable and not isinstance(flow, ReconnectingFlow):
+            self._outbound.watch(tx, flow)
         if self._timer is None:
             self._arm()
         return tx
@@ -290,8 +290,8 @@ class Stack:
         """
         flow = to if isinstance(to, Flow) else None
         if "Via" not in request.headers:
-            flow = self._sending.put_via(request, to, self.new_branch())
-        (flow or self._sending.flow_to(to)).send(bytes(request))  # type: ignore[arg-type]
+            flow = self._outbound.put_via(request, to, self.new_branch())
+        (flow or self._outbound.flow_to(to)).send(bytes(request))  # type: ignore[arg-type]
 
     def send_response(self, response: Response | bytes, flow: Flow) -> None:
         """Send a response without a transaction; one that cannot be sent is lost, as on a network."""
@@ -302,24 +302,24 @@ class Stack:
 
     def flow_for(self, target: Target) -> Flow | None:
         """Return the flow to a target if one can be used at once: over TCP, a known connection."""
-        return self._sending.find(target)
+        return self._outbound.find(target)
 
     def flow_from_key(self, key: str) -> Flow | None:
         """Return the flow that `Flow.key` described, perhaps in an earlier process; None when it is gone."""
-        return self._sending.from_key(key)
+        return self._outbound.from_key(key)
 
-    def returning_flow(self, key: str) -> ReturningFlow | None:
+    def reconnecting_flow(self, key: str) -> ReconnectingFlow | None:
         """Return a flow for a connection that is gone, which its peer may open again; None over UDP."""
         try:
             parts = parse_flow_key(key)
         except ValueError:
             return None
         is_reliable = any(each.is_reliable for each in self.transports if each.protocol == parts.protocol)
-        return ReturningFlow(parts) if is_reliable else None
+        return ReconnectingFlow(parts) if is_reliable else None
 
     def larger_flow(self, target: Target, flow: Flow) -> Flow | None:
         """Return the flow for a request that is too large for UDP, if the target may take TCP (RFC 3261 §18.1.1)."""
-        return self._sending.flow_for_large(target, flow)
+        return self._outbound.flow_for_large(target, flow)
 
     def reach(self, uri: Uri, then: Callable[[Target | None, Flow | None], None]) -> None:
         """Find the way to a URI (RFC 3263) and call `then` with it: at once where nothing must be looked up."""
@@ -343,14 +343,14 @@ class Stack:
     def _first_way(self, targets: list[Target]) -> tuple[Target | None, Flow | None]:
         for target in targets:
             try:
-                return target, self._sending.flow_to(target)
+                return target, self._outbound.flow_to(target)
             except OSError:
                 continue
         return None, None
 
     async def connect(self, target: Target) -> Flow:
         """Return an open flow to a target. Raises OSError."""
-        transport = self._sending.transport_for(target.protocol, target.host)
+        transport = self._outbound.transport_for(target.protocol, target.host)
         return await transport.connect((target.host, target.port))
 
     def new_branch(self) -> str:
@@ -359,7 +359,7 @@ class Stack:
 
     def via_for(self, flow: Flow, branch: str) -> str:
         """Return the Via value for a request of ours on a flow."""
-        return self._sending.via_for(flow, branch)
+        return self._outbound.via_for(flow, branch)
 
     def local_contact(self, flow: Flow, user: str | None = None) -> str:
         """Return the Contact value under which the peer of a flow reaches us; `user` is escaped already."""
@@ -393,11 +393,11 @@ class Stack:
             address = return_address(response) if isinstance(response, Response) else None
             if address is None:
                 raise
-            self._sending.flow_to(Target(flow.protocol, *address)).send(data)
+            self._outbound.flow_to(Target(flow.protocol, *address)).send(data)
 
     def _flow_closed(self, flow: Flow, error: OSError | None) -> None:
         now = self.clock()
-        for tx in self._sending.flow_closed(flow):
+        for tx in self._outbound.flow_closed(flow):
             tx.handle(TRANSPORT_ERROR, None, now)
             self.layer.perform(tx, now)
 
@@ -416,8 +416,8 @@ class Stack:
     ) -> ClientTransaction:
         """Go on with a client transaction of an earlier process."""
         tx = self.layer.restore_client(request, flow, user, self.clock(), state)
-        if flow.is_reliable and not isinstance(flow, ReturningFlow):
-            self._sending.watch(tx, flow)
+        if flow.is_reliable and not isinstance(flow, ReconnectingFlow):
+            self._outbound.watch(tx, flow)
         self._arm()
         return tx
 

@@ -1,4 +1,4 @@
-"""The loop: what joins two calls of the same switch, one running the caller's dialplan, one the callee's.
+"""The loopback: what joins two calls of the same switch, one running the caller's dialplan, one the callee's.
 
 A message sent on the loop is received on it in the next turn of the event loop. It counts as unreliable: what
 one call told the other just before the process died must be told again, and that is what retransmissions are
@@ -21,24 +21,24 @@ from sipwright.transport.base import (
 from sipwright.transport.flow import Address, Flow
 from sipwright.transport.tap import Tap
 
-__all__ = ["LoopFlow", "LoopTransport"]
+__all__ = ["LoopbackFlow", "LoopbackTransport"]
 
 LOOP_ADDRESS: Address = ("127.0.0.1", 0)
 
 
 @dataclass(frozen=True, slots=True)
-class LoopSnapshot:
+class LoopbackSnapshot:
     """The counter of the loop."""
 
     sent: int
 
 
-class LoopFlow(Flow):
+class LoopbackFlow(Flow):
     """Both ends of the loop."""
 
     __slots__ = ("_transport",)
 
-    def __init__(self, transport: LoopTransport) -> None:
+    def __init__(self, transport: LoopbackTransport) -> None:
         super().__init__("loop", LOOP_ADDRESS, LOOP_ADDRESS)
         self._transport = transport
         self.sent_by = "loop.invalid"
@@ -60,7 +60,7 @@ class LoopFlow(Flow):
         """Do nothing: nobody else is reached by the loop."""
 
 
-class LoopTransport:
+class LoopbackTransport:
     """The transport with the one flow to ourselves; `call_soon` puts the receiving off for a moment."""
 
     protocol = "loop"
@@ -74,7 +74,7 @@ class LoopTransport:
         self.on_flow_closed: OnFlowClosed = ignore_closed
         self.on_framing_error: OnFramingError = ignore_framing_error
         self._call_soon = call_soon
-        self._flow = LoopFlow(self)
+        self._flow = LoopbackFlow(self)
         self._sent = 0
 
     async def start(self) -> None:
@@ -109,6 +109,6 @@ class LoopTransport:
             self.tap.emit("in", self._flow, data)
         self._call_soon(self.on_message, data, self._flow)
 
-    def snapshot(self) -> LoopSnapshot:
+    def snapshot(self) -> LoopbackSnapshot:
         """Return the counter."""
-        return LoopSnapshot(self._sent)
+        return LoopbackSnapshot(self._sent)

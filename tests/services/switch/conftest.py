@@ -14,7 +14,7 @@ from sipwright.services.switch import Destinations, DialLeg, Router, Switch, Swi
 from sipwright.sip import Reject, Request, Response, parse
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import MemoryNetwork, Resolver
-from sipwright.transport.loopback import LoopTransport
+from sipwright.transport.loopback import LoopbackTransport
 
 SDP = "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 
@@ -215,7 +215,9 @@ class Bench:
         network = self.network
         transports = [
             network.transport("10.0.0.1", 5060),
-            LoopTransport(lambda callback, *arguments: network.call_later(0.0, lambda: callback(*arguments))),
+            LoopbackTransport(
+                lambda callback, *arguments: network.call_later(0.0, lambda: callback(*arguments))
+            ),
             network.transport("10.0.0.1", 5060, "tcp"),
         ]
         self.pipeline = Pipeline()

@@ -17,7 +17,7 @@ from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Stack
 from sipwright.transport import Flow, Target
 
-from .paced_queue import Agenda
+from .paced_queue import PacedQueue
 from .registration import Registration, State
 
 __all__ = ["Attempts"]
@@ -40,23 +40,23 @@ class Attempts:
         self._chance = chance
         self._over = over
         self._lapsed = lapsed
-        self._agenda: Agenda[Registration] = Agenda(pace)
+        self._queue: PacedQueue[Registration] = PacedQueue(pace)
         self._timer: Any = None
         self._wakes_at = float("inf")
         self._is_closed = False
 
     def __contains__(self, registration: Registration) -> bool:
-        return registration in self._agenda
+        return registration in self._queue
 
     def plan(self, registration: Registration) -> None:
         """Let the next attempt begin when it is due; one that is under way ends first."""
         if not registration.is_under_way:
-            self._agenda.put(registration, registration.due)
+            self._queue.put(registration, registration.due)
             self._arm()
 
     def drop(self, registration: Registration) -> None:
         """Let no attempt follow."""
-        self._agenda.drop(registration)
+        self._queue.drop(registration)
 
     def close(self) -> None:
         """Begin nothing any more."""
@@ -65,7 +65,7 @@ class Attempts:
             self._timer.cancel()
 
     def _arm(self, shortest: float = 0.0) -> None:
-        due = self._agenda.next_at()
+        due = self._queue.next_at()
         if due is None or self._is_closed or due >= self._wakes_at:
             return
         if self._timer is not None:
@@ -75,7 +75,7 @@ class Attempts:
 
     def _wake(self) -> None:
         self._timer, self._wakes_at = None, float("inf")
-        for registration in self._agenda.take(self._stack.clock()):
+        for registration in self._queue.take(self._stack.clock()):
             self._begin(registration)
         self._arm(SHORTEST_SLEEP)
 

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-__all__ = ["PACE", "Agenda"]
+__all__ = ["PACE", "PacedQueue"]
 
 T = TypeVar("T", bound=Hashable)
 
@@ -16,7 +16,7 @@ PACE = 100.0
 _BURST = 0.1
 
 
-class Agenda(Generic[T]):
+class PacedQueue(Generic[T]):
     """A queue by time; putting something again moves it."""
 
     def __init__(self, pace: float = PACE) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sipwright.sip import Response
 from sipwright.sip.transaction import ClientTransaction
-from sipwright.stack import ReturningFlow
+from sipwright.stack import ReconnectingFlow
 
 from .leg import Leg, LegState
 
@@ -37,7 +37,7 @@ def probe_ends(call: Call) -> None:
         if leg.state is not LegState.ANSWERED or leg.crossing is not None or dialog is None or flow is None:
             continue
         if (
-            isinstance(flow, ReturningFlow)
+            isinstance(flow, ReconnectingFlow)
             and flow.is_lost
             and switch.wall_clock() < flow.since + LONGEST_WAY_BACK
         ):

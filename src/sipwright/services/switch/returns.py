@@ -2,7 +2,7 @@
 
 Such a phone can only be waited for. It is found again for its calls by what names the device (RFC 5626 §4.1), else
 by its Contact, when it registers; or by the next request that it sends inside the dialog. Until then what it is to be
-told waits in a `ReturningFlow`.
+told waits in a `ReconnectingFlow`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sipwright.sip import ParseError, Uri
-from sipwright.stack import ReturningFlow
+from sipwright.stack import ReconnectingFlow
 from sipwright.transport import Flow
 
 from .leg import Callee, Destination, Leg
@@ -73,9 +73,9 @@ class Returns:
         if not flow.is_closed or not leg.is_phone:
             return flow
         known = leg.flow
-        if isinstance(known, ReturningFlow):
+        if isinstance(known, ReconnectingFlow):
             return known
-        returning = self._switch.stack.returning_flow(flow.key)
+        returning = self._switch.stack.reconnecting_flow(flow.key)
         if returning is None:
             return flow
         leg.flow = returning
@@ -85,7 +85,7 @@ class Returns:
     def expect(self, leg: Leg) -> None:
         """Wait for the phone of a leg; a peer that is not a phone is connected to."""
         flow = leg.flow
-        if not isinstance(flow, ReturningFlow) or not flow.is_lost or leg.is_finished:
+        if not isinstance(flow, ReconnectingFlow) or not flow.is_lost or leg.is_finished:
             return
         flow.since = self._switch.wall_clock()
         account_id = _account_of(leg)
@@ -108,7 +108,7 @@ class Returns:
         known = leg.flow
         if flow is known or known is None or not flow.is_reliable:
             return
-        if isinstance(known, ReturningFlow):
+        if isinstance(known, ReconnectingFlow):
             if known.is_lost:
                 self._resume(leg, known, flow)
         elif known.is_closed:
@@ -117,11 +117,11 @@ class Returns:
 
     def _is_back(self, leg: Leg, account_id: int) -> bool:
         flow = leg.flow
-        if not isinstance(flow, ReturningFlow) or not flow.is_lost or leg.is_finished:
+        if not isinstance(flow, ReconnectingFlow) or not flow.is_lost or leg.is_finished:
             return True
         return self._find(leg, flow, account_id)
 
-    def _find(self, leg: Leg, flow: ReturningFlow, account_id: int) -> bool:
+    def _find(self, leg: Leg, flow: ReconnectingFlow, account_id: int) -> bool:
         targets = self._locations.targets(account_id, self._switch.clock())
         for target in _likely(leg, flow, targets):
             found = self._switch.stack.flow_from_key(target.source)
@@ -130,7 +130,7 @@ class Returns:
                 return True
         return False
 
-    def _connect(self, leg: Leg, flow: ReturningFlow) -> None:
+    def _connect(self, leg: Leg, flow: ReconnectingFlow) -> None:
         hop = leg.dialog.next_hop() if leg.dialog is not None else _contact(leg)
         try:
             uri = Uri.parse(hop)
@@ -144,7 +144,7 @@ class Returns:
         self._switch.stack.reach(uri, found)
 
     @staticmethod
-    def _resume(leg: Leg, flow: ReturningFlow, found: Flow) -> None:
+    def _resume(leg: Leg, flow: ReconnectingFlow, found: Flow) -> None:
         flow.resume(found)
         leg.source = found.remote[0]
         leg.call.changed()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from sipwright.sip import Message, Request, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
-from sipwright.stack import ReturningFlow
+from sipwright.stack import ReconnectingFlow
 
 from .call import Call, CallState
 from .callback import ThirdPartyCall
@@ -163,7 +163,7 @@ def _revive_callee(call: Call, leg: Callee) -> None:
             leg.state = LegState.ENDED
         return
     has_rung = leg.state is not LegState.CALLING and leg.rang_at is not None
-    is_away = isinstance(leg.flow, ReturningFlow)
+    is_away = isinstance(leg.flow, ReconnectingFlow)
     transaction = stack.restore_client(
         leg.invite, leg.flow, leg, PROCEEDING if has_rung or is_away else CALLING
     )
@@ -242,7 +242,7 @@ def _read_leg(leg: Leg, parts: list[Any], invite: Message | None) -> None:
     state, _, _, flow, leg.source, leg.is_phone, dialog, _, leg.invite_cseq, ack, _, *times = parts
     leg.state = LegState(state)
     stack = leg.call.switch.stack
-    leg.flow = None if flow is None else stack.flow_from_key(flow) or stack.returning_flow(flow)
+    leg.flow = None if flow is None else stack.flow_from_key(flow) or stack.reconnecting_flow(flow)
     leg.dialog = None if dialog is None else Dialog.from_state(dialog)
     leg.invite = invite if isinstance(invite, Request) else None
     leg.ack = None if ack is None else ack.encode("latin-1")
