@@ -20,8 +20,8 @@ from typing import Any
 
 import uvloop
 
-from sipwright.app import Node
 from sipwright.config import Settings
+from sipwright.node.node import Node
 from sipwright.sip import parse
 from sipwright.sip.digest import answer, ha1
 from sipwright.store import Store

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sipwright.cli import run
+from sipwright.commands.__main__ import run
 from sipwright.commands.init import initialise
 
 

@@ -1,8 +1,8 @@
 """A whole node and its phones on a network in memory, where time is a number and datagrams get lost.
 
-The node is made of the parts that `app.py` puts together, with a real database below it; only sockets and the clock are
-not real. The database gets its turn after every slice of virtual time, so a run with the same seed always goes the same
-way.
+The node is made of the parts that `node.py` puts together, with a real database below it; only sockets and the clock
+are not real. The database gets its turn after every slice of virtual time, so a run with the same seed always goes the
+same way.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from sipwright.scripting import read_leg
-from sipwright.served import ServedNames
+from sipwright.node.script_bridge import read_leg
+from sipwright.node.served_names import ServedNames
 from sipwright.services.authentication import Authenticator
 from sipwright.services.registrar import LocationTable, Registrar
 from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings

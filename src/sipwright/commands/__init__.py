@@ -1,4 +1,4 @@
-"""The commands of ``sipwright``, one file per group; ``cli.py`` puts them together.
+"""The commands of ``sipwright``, one file per group; ``__main__.py`` puts them together.
 
 A command imports what it needs inside its function, so that ``--help`` answers at once.
 """

@@ -24,7 +24,7 @@ from sipwright.commands.common import (
 from sipwright.commands.dialplan_replay import replay_
 from sipwright.commands.dialplan_rules import app as rules
 from sipwright.commands.dialplan_try import try_
-from sipwright.commands.scripts import Plan, plan_of, read_text
+from sipwright.commands.script_files import Plan, plan_of, read_text
 
 if TYPE_CHECKING:
     from sipwright.services.dialplan import Limits
@@ -212,7 +212,7 @@ def _problems(file: str, source: str, data: Path | None) -> list[dict[str, Any]]
 
 def _limits(data: Path | None) -> Limits:
     """Return the budgets of a run here, or the usual ones where there is no data folder."""
-    from sipwright.scripting import limits_of
+    from sipwright.node.script_bridge import limits_of
     from sipwright.services.dialplan import Limits
 
     is_there = (data_dir(data) / "sipwright.toml").is_file()

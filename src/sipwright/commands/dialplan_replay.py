@@ -10,7 +10,7 @@ import typer
 
 from sipwright.commands.cdrs import age
 from sipwright.commands.common import Data, Json, Owner, Progress, clock, print_json, with_store
-from sipwright.commands.scripts import read_in_plans, read_script
+from sipwright.commands.script_files import read_in_plans, read_script
 
 if TYPE_CHECKING:
     from sipwright.store import Administration, Dialplan

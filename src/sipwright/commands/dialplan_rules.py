@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sipwright.commands.common import CommandError, Data, Owner, group, with_store
-from sipwright.commands.scripts import read_text
+from sipwright.commands.script_files import read_text
 
 if TYPE_CHECKING:
     from sipwright.store import Administration

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sipwright.commands.common import CommandError, Data, Json, Owner, print_json, with_store
-from sipwright.commands.scripts import Plan, plan_of
+from sipwright.commands.script_files import Plan, plan_of
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
@@ -168,7 +168,7 @@ def _lines(result: CallResult, plan: PretendedPlan, setting: Setting, took: floa
 
 def _way(result: CallResult, text: str) -> list[str]:
     """Return what one script did, and indented below each `dial()` what the in dialplans that it led to did."""
-    from sipwright.commands.tracing.telling import came_of, told
+    from sipwright.monitor.trace.wording import came_of, told
 
     source = text.splitlines()
     lines: list[str] = []

@@ -87,7 +87,7 @@ def _tell_without_effect(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
-    from sipwright.app import Node
+    from sipwright.node.node import Node
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ import typer
 from sipwright.commands.common import Data, Json, clock, print_json, with_store
 
 if TYPE_CHECKING:
-    from sipwright.commands.tracing.ladder import Rung
+    from sipwright.monitor.trace.ladder import Rung
     from sipwright.store import Administration
     from sipwright.store.calltraces import CallTrace, RunTrace
 
@@ -44,7 +44,7 @@ def trace(
       sipwright trace last
       sipwright trace 5f0c1d7e --messages
     """
-    from sipwright.commands.tracing.ladder import rungs
+    from sipwright.monitor.trace.ladder import rungs
     from sipwright.store.calltraces import read_call
 
     async def work(store: Administration) -> CallTrace:
@@ -64,9 +64,9 @@ def trace(
 
 
 def _lines(found: CallTrace, ladder: list[Rung]) -> list[str]:
-    from sipwright.commands.tracing.ladder import to_lines
-    from sipwright.commands.tracing.listing import listing, remarks
-    from sipwright.commands.tracing.why import why
+    from sipwright.monitor.trace.ladder import to_lines
+    from sipwright.monitor.trace.listing import listing, remarks
+    from sipwright.monitor.trace.why import why
 
     start = found.started_at
     first: dict[str, Any] = found.legs[0] if found.legs else found.row or {}
@@ -143,8 +143,8 @@ def _printable(text: str) -> str:
 
 
 def _json(found: CallTrace, ladder: list[Rung]) -> dict[str, Any]:
-    from sipwright.commands.tracing.ladder import to_json
-    from sipwright.commands.tracing.why import why
+    from sipwright.monitor.trace.ladder import to_json
+    from sipwright.monitor.trace.why import why
 
     return {
         "call": found.id,

@@ -21,7 +21,7 @@ from .effects import World
 from .plans import PretendedPlan
 from .result import CallResult
 from .scene import Scene
-from .turns import Workshop
+from .workers import Workshop
 
 __all__ = ["NOON", "PretendedPlan", "Setting", "Stage", "world_of"]
 

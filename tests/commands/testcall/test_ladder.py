@@ -6,7 +6,7 @@ import pytest
 
 from sipwright.commands.testcall import Ladder
 from sipwright.commands.testcall.audio import describe
-from sipwright.commands.testcall.ladder import label_of
+from sipwright.monitor.trace.label import label_of
 from sipwright.sip import Request, make_response
 from sipwright.transport import Flow, UdpTransport
 

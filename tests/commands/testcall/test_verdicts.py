@@ -9,7 +9,7 @@ import pytest
 
 from sipwright.commands.testcall import Ladder, Report
 from sipwright.commands.testcall.audio import describe
-from sipwright.commands.testcall.ladder import Hop, Side, label_of
+from sipwright.commands.testcall.ladder import Hop, Side
 from sipwright.commands.testcall.scratch import Scratch
 from sipwright.commands.testcall.verdicts import (
     check_media,
@@ -18,6 +18,7 @@ from sipwright.commands.testcall.verdicts import (
     note_script,
     talk_bounds,
 )
+from sipwright.monitor.trace.label import label_of
 from sipwright.sip import Request, make_response
 from sipwright.store import Administration
 from sipwright.store.traces import Effect, Trace

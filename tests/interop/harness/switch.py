@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sipwright import cli
+from sipwright.commands.__main__ import run
 
 from .network import free_port, until
 from .phone import Phone
@@ -67,7 +67,7 @@ class RunningSwitch:
         """
         said, complained = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
-            status = cli.run([*arguments, "--data", str(self.data)])
+            status = run([*arguments, "--data", str(self.data)])
         assert status == 0, f"sipwright {' '.join(arguments)}: {complained.getvalue()}"
         return said.getvalue()
 

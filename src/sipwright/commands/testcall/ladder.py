@@ -13,11 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sipwright.sdp import connection_addresses, is_hold, is_sdp
-from sipwright.sip import Message, ParseError, Request, Response, parse
+from sipwright.monitor.trace.label import label_of
 from sipwright.transport import Flow
 
-__all__ = ["Hop", "Ladder", "label_of"]
+__all__ = ["Hop", "Ladder"]
 
 Side = Literal["A", "B"]
 
@@ -82,29 +81,6 @@ class Ladder:
         width = min(max(longest + 8, _NARROWEST), _WIDEST)
         start = self.hops[0].at
         return [_head(width), *(_line(hop, start, width) for hop in self.hops)]
-
-
-def label_of(data: bytes) -> str:
-    """Say in a few words what a message is: its method or status, and where it wants the audio."""
-    try:
-        message = parse(data)
-        name = message.method if isinstance(message, Request) else _status(message)
-        return name + _audio(message)
-    except ParseError as error:
-        return f"cannot be read: {error.reason}"
-
-
-def _status(response: Response) -> str:
-    text = f"{response.status} {response.reason}"
-    return text if len(text) <= 32 else text[:29] + "..."
-
-
-def _audio(message: Message) -> str:
-    if not is_sdp(message.headers.get("content-type")):
-        return ""
-    addresses = dict.fromkeys(connection_addresses(message.body))
-    hold = " hold" if is_hold(message.body) else ""
-    return f" ({', '.join(addresses)}{hold})"
 
 
 def _head(width: int) -> str:

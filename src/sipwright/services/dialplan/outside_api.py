@@ -1,6 +1,6 @@
 """What a script may ask of the world outside its call: lookups, the web, mail, texts, and its owner's store.
 
-Each function checks its arguments and returns an ``Ask``; who does it is ``sipwright/effects.py``.
+Each function checks its arguments and returns an ``Ask``; who does it is ``node/script_effects.py``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the switch needs of a dialplan's run, and what the run may ask of a call.
 
-The sandbox lives in another service; the two are joined in `app.py`. A run that waits holds nothing but its
+The sandbox lives in another service; the two are joined in `node/`. A run that waits holds nothing but its
 stored snapshot, so a call tells it what happened and it comes back with its next wish whenever it likes.
 """
 

@@ -1,7 +1,5 @@
-"""Which names are ours: the directory of the store, seen together with the addresses that the stack listens on.
-
-`AccountLoader` is for switches with more accounts than memory is given to: it fetches those that a request
-names.
+"""The accounts that a request names, fetched before the services see it: for switches with more of them than memory
+is given to.
 """
 
 from __future__ import annotations
@@ -10,46 +8,12 @@ from collections.abc import Callable, Coroutine
 
 from sipwright.sip import Uri
 from sipwright.sip.headers.auth import Credentials
-from sipwright.stack import Incoming, Stack
-from sipwright.store import Account, Directory, Provider, Store
+from sipwright.stack import Incoming
+from sipwright.store import Store
 
-__all__ = ["AccountLoader", "ServedNames"]
+from .served_names import ServedNames
 
-
-class ServedNames:
-    """What the services ask about accounts, domains and providers; our own addresses are the default domain."""
-
-    def __init__(self, directory: Directory, stack: Stack) -> None:
-        self._directory = directory
-        self._stack = stack
-
-    def account(self, username: str, domain: str) -> Account | None:
-        """Return the account of that name in a canonical domain."""
-        return self._directory.account(username, domain)
-
-    def served_domain(self, host: str, port: int | None) -> str | None:
-        """Return the canonical name of a served domain, or of the default one for an own address.
-
-        A URI without a port names the host alone, so there any of our ports will do; with one, it has to be
-        ours: a provider
-        on the same machine is somebody else.
-        """
-        if host in self._directory.domains:
-            return host
-        default = self._directory.default_domain
-        if default is None:
-            return None
-        is_own = self._stack.is_own_host(host) if port is None else self._stack.is_own_address(host, port)
-        return default.name if is_own else None
-
-    def digest_algorithm(self, domain: str) -> str:
-        """Return the algorithm that users of a domain are challenged with, whether they exist or not."""
-        found = self._directory.domains.get(domain)
-        return "MD5" if found is None else found.digest_algorithm
-
-    def provider(self, user_id: int, name: str) -> Provider | None:
-        """Return a provider of a user."""
-        return self._directory.provider(user_id, name.lower())
+__all__ = ["AccountLoader"]
 
 
 class AccountLoader:

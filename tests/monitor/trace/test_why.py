@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipwright.commands.tracing.why import why
+from sipwright.monitor.trace.why import why
 
 
 def test_an_answered_call_ends_by_one_of_its_ends(made):

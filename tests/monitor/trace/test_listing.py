@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipwright.commands.tracing.listing import listing, remarks
+from sipwright.monitor.trace.listing import listing, remarks
 
 ANSWERED = {"answered": True, "target": "bob@local"}
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.switch.conftest import SDP, Bench
-from sipwright.preludes import Preludes
-from sipwright.recorder import Recorder
+from sipwright.monitor.trace.before_the_call import Preludes
+from sipwright.monitor.trace.recorder import Recorder
 from sipwright.sip import Reject
 from sipwright.store.messages import Message, unpack
 from sipwright.transport.tap import Tap

@@ -9,12 +9,12 @@ from importlib import metadata
 import pytest
 import typer
 
-from sipwright import cli
+from sipwright.commands import __main__ as command_line
 
 
 def test_help_is_given_at_once_and_without_the_heavy_libraries():
     code = (
-        "import sys; from sipwright.cli import run; status = run(['--help']);"
+        "import sys; from sipwright.commands.__main__ import run; status = run(['--help']);"
         "heavy = {'sqlalchemy', 'pydantic', 'alembic', 'asyncpg', 'uvloop', 'rich'} & set(sys.modules);"
         "sys.exit(status or bool(heavy))"
     )
@@ -25,7 +25,7 @@ def test_help_is_given_at_once_and_without_the_heavy_libraries():
 
 
 def commands(group=None, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    group = group or typer.main.get_command(cli.app)
+    group = group or typer.main.get_command(command_line.app)
     return [
         found
         for name, command in group.commands.items()
@@ -37,7 +37,7 @@ def commands(group=None, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 def test_every_command_takes_a_data_folder_and_shows_an_example(
     path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ):
-    assert cli.run([*path, "--help"]) == 0
+    assert command_line.run([*path, "--help"]) == 0
 
     out = capsys.readouterr().out
     assert out.startswith(f"Usage: {' '.join(['sipwright', *path])} ")
@@ -51,19 +51,19 @@ def test_every_command_takes_a_data_folder_and_shows_an_example(
 def test_the_list_of_commands_says_everything_in_one_line_each(
     path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ):
-    assert cli.run([*path, "--help"]) == 0
+    assert command_line.run([*path, "--help"]) == 0
 
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]):
-    assert cli.run(["--version"]) == 0
+    assert command_line.run(["--version"]) == 0
 
     assert capsys.readouterr().out == f"sipwright {metadata.version('sipwright')}\n"
 
 
 def test_nothing_at_all_shows_the_help(capsys: pytest.CaptureFixture[str]):
-    assert cli.run([]) == 2
+    assert command_line.run([]) == 2
     assert "Commands:" in capsys.readouterr().err
 
 
@@ -90,9 +90,9 @@ def test_any_error_is_one_line(
     def fail(*arguments: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(command_line, "app", fail)
 
-    assert cli.run(["calls"]) == status
+    assert command_line.run(["calls"]) == status
     said = capsys.readouterr().err
     assert said.startswith(f"sipwright: {line}")
     assert said.count("\n") == 1
@@ -102,17 +102,17 @@ def test_a_traceback_is_there_for_who_asks(monkeypatch: pytest.MonkeyPatch):
     def fail(*arguments: object, **options: object) -> None:
         raise RuntimeError("bad luck")
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(command_line, "app", fail)
     monkeypatch.setenv("SIPWRIGHT_TRACEBACK", "1")
 
     with pytest.raises(RuntimeError, match="bad luck"):
-        cli.run(["calls"])
+        command_line.run(["calls"])
 
 
 def test_the_exit_status_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cli, "app", lambda **options: 3)
+    monkeypatch.setattr(command_line, "app", lambda **options: 3)
     monkeypatch.setattr("sys.argv", ["sipwright", "calls"])
 
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        command_line.main()
     assert ended.value.code == 3

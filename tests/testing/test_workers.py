@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from sipwright.services.dialplan import Limits
-from sipwright.testing import turns
+from sipwright.testing import workers
 from sipwright.testing.answers import Answers
 from sipwright.testing.behaviour import parse_answer
 from sipwright.testing.effects import World
@@ -27,7 +27,7 @@ def without_library(monkeypatch):
     def refuse(*arguments, **named):
         raise AssertionError("this is not a plain script")
 
-    monkeypatch.setattr(turns, "Monty", refuse)
+    monkeypatch.setattr(workers, "Monty", refuse)
 
 
 def test_a_plain_script_needs_no_library(without_library):

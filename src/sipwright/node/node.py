@@ -14,9 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from sipwright.config import Settings
-from sipwright.recorder import Recorder
-from sipwright.scripting import Scripts, read_leg
-from sipwright.served import AccountLoader, ServedNames
+from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.services.authentication import Authenticator
 from sipwright.services.dialplan.outside import MailSettings
@@ -31,6 +29,10 @@ from sipwright.store.retention import Retention, forget_records
 from sipwright.store.writer import WriterSnapshot
 from sipwright.transport import TcpTransport, Transport, UdpTransport
 from sipwright.transport.loopback import LoopbackTransport
+
+from .account_loader import AccountLoader
+from .script_bridge import Scripts, read_leg
+from .served_names import ServedNames
 
 __all__ = ["Node", "NodeSnapshot"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipwright.commands.tracing.ladder import rungs, to_json, to_lines
+from sipwright.monitor.trace.ladder import rungs, to_json, to_lines
 from sipwright.store.messages import restart_mark
 
 BLANK = " " * 30

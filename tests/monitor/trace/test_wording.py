@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipwright.commands.tracing.telling import came_of, is_asking, told
+from sipwright.monitor.trace.wording import came_of, is_asking, told
 
 LEG = {"target": "bob@local", "status": 486, "reason": "Busy Here", "duration": 3.0}
 OTHER = {"target": "carol@local", "status": 408, "reason": "No Answer", "duration": 20.0}

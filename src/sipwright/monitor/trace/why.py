@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sipwright.commands.tracing.ladder import rungs
 from sipwright.sip import ParseError, Request, parse
 from sipwright.store.calltraces import CallTrace, RunTrace
+
+from .ladder import rungs
 
 __all__ = ["why"]
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import structlog
 
-from sipwright.effects import ScriptEffects
 from sipwright.services.dialplan import (
     MAX_WRITTEN,
     Dial,
@@ -42,6 +41,8 @@ from sipwright.stack import TimedTokens
 from sipwright.store.entities import Dialplan
 from sipwright.store.rows import ExecutionRow, JournalRow
 from sipwright.store.runs import read_journals, read_plan
+
+from .script_effects import ScriptEffects
 
 log = structlog.get_logger(__name__)
 

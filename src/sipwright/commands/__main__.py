@@ -1,4 +1,4 @@
-"""The command line: puts the groups of ``commands/`` together and turns errors into one line."""
+"""The command line as a whole: puts the groups of commands together and turns errors into one line."""
 
 from __future__ import annotations
 
@@ -101,3 +101,7 @@ def _usage(error: typer.TyperException) -> int:
 def _fail(message: str, status: int = 1) -> int:
     typer.echo("sipwright: " + " ".join(message.split()), err=True)
     return status
+
+
+if __name__ == "__main__":
+    main()

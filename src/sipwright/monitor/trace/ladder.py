@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sipwright.commands.testcall.ladder import label_of
 from sipwright.sip import Message as SipMessage
 from sipwright.sip import ParseError, Request, parse
 from sipwright.store.calltraces import CallTrace
 from sipwright.store.messages import Message
+
+from .label import label_of
 
 __all__ = ["Rung", "rungs", "to_json", "to_lines"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sipwright.commands.tracing.telling import came_of, is_asking, told
 from sipwright.store.calltraces import RunTrace
 from sipwright.store.traces import Effect
+
+from .wording import came_of, is_asking, told
 
 __all__ = ["listing", "remarks"]
 

@@ -16,13 +16,14 @@ from typing import Any, Literal, Protocol
 
 import structlog
 
-from sipwright.preludes import Preludes
 from sipwright.services.switch import Call, Leg
 from sipwright.sip import Reject
 from sipwright.stack import Incoming
 from sipwright.store.messages import pack, restart_mark
 from sipwright.transport import Flow
 from sipwright.transport.tap import Tap
+
+from .before_the_call import Preludes
 
 __all__ = ["Recorder", "Which"]
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from sipwright.config import DialplanSettings
-from sipwright.scripting import Scripts, user_limits_of
+from sipwright.node.script_bridge import Scripts, user_limits_of
 from sipwright.services.dialplan import UserLimits
 from sipwright.services.switch import Identity
 from sipwright.store.entities import Dialplan, User

@@ -1,0 +1,19 @@
+"""A directory with one domain, and a stack that listens on one address."""
+
+from types import SimpleNamespace
+
+
+class Stack:
+    """Listens on 10.0.0.1:5060."""
+
+    def is_own_host(self, host):
+        return host == "10.0.0.1"
+
+    def is_own_address(self, host, port):
+        return (host, port) == ("10.0.0.1", 5060)
+
+
+def directory(**more):
+    default = SimpleNamespace(name="example.org", digest_algorithm="SHA-256")
+    known = {"domains": {"example.org": default}, "default_domain": default, "is_complete": True}
+    return SimpleNamespace(**known | {"account": lambda user, domain: None} | more)
