@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sipwright.services.dialplan import check_script, compile_rules, read_rules
-from sipwright.services.dialplan.functions import FUNCTIONS, STORE_FUNCTIONS
+from sipwright.services.dialplan.language.catalogue import FUNCTIONS, STORE_FUNCTIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "dialplans.md").read_text()

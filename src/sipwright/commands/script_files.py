@@ -49,7 +49,7 @@ def read_script(file: Path) -> str:
     """Read a script, or the script that rules (``.toml``) become."""
     if file.suffix != ".toml":
         return read_text(file)
-    from sipwright.services.dialplan.rules import RulesError, compile_rules, read_rules
+    from sipwright.services.dialplan.language.rules import RulesError, compile_rules, read_rules
 
     try:
         return compile_rules(read_rules(read_text(file, "rules")))

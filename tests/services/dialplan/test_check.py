@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.services.dialplan import Limits, Problem, check_script
-from sipwright.services.dialplan.functions import FUNCTIONS
+from sipwright.services.dialplan.language.catalogue import FUNCTIONS
 
 GOOD = """
 # the "out" dialplan of alice

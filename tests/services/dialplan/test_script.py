@@ -2,8 +2,8 @@
 
 import pytest
 
+from sipwright.services.dialplan.language.values import Inputs
 from sipwright.services.dialplan.script import MOST_PARSED, Script, script
-from sipwright.services.dialplan.values import Inputs
 from sipwright.services.dialplan.wire import names
 
 

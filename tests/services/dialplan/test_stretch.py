@@ -7,8 +7,8 @@ import pytest
 
 from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits, stretch
 from sipwright.services.dialplan.job import Job
+from sipwright.services.dialplan.language.call_functions import Dial, LogLine, Respond, Sleep
 from sipwright.services.dialplan.script import script
-from sipwright.services.dialplan.script_api import Dial, LogLine, Respond, Sleep
 from sipwright.services.dialplan.steps import Failed, Finished, Kind, Waiting
 from sipwright.services.dialplan.stretch import Stretch
 

@@ -6,7 +6,11 @@ messages or tables.
 """
 
 from .check import Problem, check_script
-from .dialstring import (
+from .execution import Ending, Execution, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
+from .executions import EffectError, Effects, Executions, ExecutionsSnapshot
+from .journal import Entry, RowWriter
+from .language.commands import Ask, Dial, HangUpAfter, LogLine, Respond, Sleep
+from .language.dialstring import (
     MAX_WRITTEN,
     DialStringError,
     Groups,
@@ -23,15 +27,11 @@ from .dialstring import (
     parse_target,
     substitute,
 )
-from .execution import Ending, Execution, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
-from .executions import EffectError, Effects, Executions, ExecutionsSnapshot
-from .journal import Entry, RowWriter
-from .limits import Limits, UserLimits
-from .orders import Ask, Dial, HangUpAfter, LogLine, Respond, Sleep
-from .rules import Rule, RulesError, compile_rules, read_rules
+from .language.limits import Limits, UserLimits
+from .language.rules import Rule, RulesError, compile_rules, read_rules
+from .language.values import Binding, Call, DialResult, HttpResponse, Inputs, LegResult, LegSpec, Request
 from .sandbox import Sandbox, SandboxSnapshot
 from .steps import Failed, Kind
-from .values import Binding, Call, DialResult, HttpResponse, Inputs, LegResult, LegSpec, Request
 
 __all__ = [
     "MAX_WRITTEN",

@@ -28,10 +28,11 @@ from pydantic_monty import (
     ResourceLimits,
 )
 
-from . import sipsorcery
-from .arguments import one_line
-from .functions import FUNCTIONS, STORE
-from .limits import Limits
+from . import language
+from .language import sipsorcery
+from .language.arguments import one_line
+from .language.catalogue import FUNCTIONS, STORE
+from .language.limits import Limits
 from .literals import assigned, certain, parse, wrong_calls
 from .stretch import POLICY
 
@@ -210,7 +211,7 @@ def _pool() -> Monty:
 
 @cache
 def _stubs(name: str = "names.pyi") -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")
+    return files(language.__name__).joinpath(name).read_text("utf-8")
 
 
 @cache

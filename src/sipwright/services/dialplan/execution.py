@@ -28,10 +28,10 @@ from sipwright.sip import ParseError, Reject
 from .host import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
 from .job import Job
 from .journal import Entry, Journal, is_awaited
-from .orders import REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from .language.commands import REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from .language.values import DialResult, Inputs, LegResult, Raised, clean, read_answer
 from .script import script
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
-from .values import DialResult, Inputs, LegResult, Raised, clean, read_answer
 
 if TYPE_CHECKING:
     from .executions import Executions

@@ -14,11 +14,11 @@ import structlog
 
 from .execution import Execution, ExecutionRow, Plan, ScriptHost, State
 from .journal import Entry, RowWriter
-from .limits import UserLimits
-from .orders import Ask, LogLine
+from .language.commands import Ask, LogLine
+from .language.limits import UserLimits
+from .language.values import Inputs
 from .sandbox import Sandbox, SandboxSnapshot
 from .steps import Failed, Kind
-from .values import Inputs
 
 __all__ = ["EffectError", "Effects", "Executions", "ExecutionsSnapshot"]
 

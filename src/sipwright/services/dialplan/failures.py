@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic_monty import MontyCrashedError, MontyRuntimeError, MontySyntaxError
 
-from .arguments import one_line
-from .limits import Limits
+from .language.arguments import one_line
+from .language.limits import Limits
 from .script import Script
 from .steps import Failed, Kind, Note
 

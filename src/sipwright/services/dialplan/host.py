@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from .orders import Dial, Respond
+from .language.commands import Dial, Respond
 from .steps import Failed
 
 __all__ = ["Ending", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .language.values import Inputs
 from .script import Script
 from .steps import Step
-from .values import Inputs
 
 if TYPE_CHECKING:
     from .plain import PlainStretch

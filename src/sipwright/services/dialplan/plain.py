@@ -19,20 +19,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import wire
-from .functions import FUNCTIONS
 from .job import Job
+from .language.call_functions import BudgetExceeded
+from .language.catalogue import FUNCTIONS
+from .language.commands import Ask, Dial, Sleep
+from .language.values import Raised
 from .openings import MOST_CALLS, Opening, Openings
-from .orders import Ask, Dial, Sleep
 from .script import PRELUDE
-from .script_api import BudgetExceeded
 from .steps import Failed, Finished, Step, Waiting
 from .stretch import ENDS, Stretch
-from .values import Raised
 from .wire import Called, Ended
 from .worker import Event, Unusual
 
 if TYPE_CHECKING:
-    from .limits import Limits
+    from .language.limits import Limits
     from .worker import Worker
 
 __all__ = ["PlainStretch"]

@@ -23,9 +23,9 @@ from queue import SimpleQueue
 import structlog
 from pydantic_monty import Monty
 
-from .arguments import one_line
 from .job import Job
-from .limits import Limits, UserLimits
+from .language.arguments import one_line
+from .language.limits import Limits, UserLimits
 from .openings import Openings
 from .plain import PlainStretch
 from .steps import Failed, Kind, Step

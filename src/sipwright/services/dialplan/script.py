@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
-from .values import Call, Inputs, Request
+from .language.values import Call, Inputs, Request
 from .wire import Outline, names
 
 __all__ = ["Script", "script"]

@@ -28,17 +28,17 @@ from pydantic_monty import (
     SyncSnapshot,
 )
 
-from . import sipsorcery
 from .failures import explain
-from .functions import FUNCTIONS, SIGNATURES, STORE, STORE_FUNCTIONS, STORE_ID
 from .job import Job
-from .limits import Limits
-from .orders import Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from .language import sipsorcery
+from .language.call_functions import BudgetExceeded, ScriptApi
+from .language.catalogue import FUNCTIONS, SIGNATURES, STORE, STORE_FUNCTIONS, STORE_ID
+from .language.commands import Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from .language.limits import Limits
+from .language.values import Raised
 from .script import PRELUDE
-from .script_api import BudgetExceeded, ScriptApi
 from .snapshots import freeze, thaw
 from .steps import Failed, Finished, Kind, Note, Step, Waiting
-from .values import Raised
 from .wire import Called
 
 __all__ = ["ENDS", "POLICY", "Stretch"]

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from pydantic_monty import __version__
 
 from . import wire
-from .limits import Limits
+from .language.limits import Limits
 from .wire import Called, Ended, Unusual
 
 __all__ = ["Event", "Loop", "Unusual", "Worker"]

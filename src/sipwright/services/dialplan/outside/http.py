@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import httpcore2
 import httpx2
 
-from ..values import clean
+from ..language.values import clean
 from .addresses import Network, is_public
 
 __all__ = ["HttpClient"]

@@ -3,7 +3,7 @@
 import json
 
 from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, parse_dial_string
-from sipwright.services.dialplan.values import clean, protect
+from sipwright.services.dialplan.language.values import clean, protect
 
 CALL = Call("c1", "in", "alice@example.org", "alice", "in", 1)
 

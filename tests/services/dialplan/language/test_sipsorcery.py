@@ -7,9 +7,9 @@ from importlib.resources import files
 import pytest
 
 from sipwright.services.dialplan import DialResult, HttpResponse, LegResult, check_script
-from sipwright.services.dialplan.orders import Ask, LogLine
-from sipwright.services.dialplan.sipsorcery import METHODS
-from sipwright.services.dialplan.values import Raised
+from sipwright.services.dialplan.language.commands import Ask, LogLine
+from sipwright.services.dialplan.language.sipsorcery import METHODS
+from sipwright.services.dialplan.language.values import Raised
 
 IMPORT = "from sipsorcery import sys, req\n"
 BUSY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy Here", 2.0)], 2.0)
@@ -20,7 +20,7 @@ def logged(step) -> list[str]:
 
 
 def test_the_stubs_declare_the_methods():
-    tree = ast.parse(files("sipwright.services.dialplan").joinpath("old_names.pyi").read_text())
+    tree = ast.parse(files("sipwright.services.dialplan.language").joinpath("old_names.pyi").read_text())
     (declared,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Sys")
     methods = {
         node.name.lower(): [argument.arg for argument in node.args.args][1:]

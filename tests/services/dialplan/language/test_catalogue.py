@@ -8,10 +8,10 @@ from importlib.resources import files
 import pytest
 
 from sipwright.services.dialplan import DialResult, HangUpAfter, HttpResponse, LegResult, Limits, Respond
-from sipwright.services.dialplan.functions import FUNCTIONS
-from sipwright.services.dialplan.orders import Ask, Dial, LogLine, Noted
+from sipwright.services.dialplan.language.catalogue import FUNCTIONS
+from sipwright.services.dialplan.language.commands import Ask, Dial, LogLine, Noted
+from sipwright.services.dialplan.language.values import Raised
 from sipwright.services.dialplan.steps import Failed, Finished, Kind, Waiting
-from sipwright.services.dialplan.values import Raised
 
 BUSY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy Here", 2.0)], 2.0)
 

@@ -26,8 +26,8 @@ from sipwright.services.dialplan import (
     ToUser,
     parse_dial_string,
 )
-from sipwright.services.dialplan.functions import FUNCTIONS, STORE_FUNCTIONS
-from sipwright.services.dialplan.script_api import BudgetExceeded, ScriptApi, one_line
+from sipwright.services.dialplan.language.call_functions import BudgetExceeded, ScriptApi, one_line
+from sipwright.services.dialplan.language.catalogue import FUNCTIONS, STORE_FUNCTIONS
 
 
 def make_api(**limits) -> ScriptApi:
@@ -35,7 +35,7 @@ def make_api(**limits) -> ScriptApi:
 
 
 def test_the_stubs_declare_what_there_is():
-    tree = ast.parse(files("sipwright.services.dialplan").joinpath("names.pyi").read_text())
+    tree = ast.parse(files("sipwright.services.dialplan.language").joinpath("names.pyi").read_text())
     declared = {
         node.name: [
             argument.arg
@@ -52,7 +52,7 @@ def test_the_stubs_declare_what_there_is():
 
 
 def test_the_stubs_declare_the_values_that_cross():
-    tree = ast.parse(files("sipwright.services.dialplan").joinpath("names.pyi").read_text())
+    tree = ast.parse(files("sipwright.services.dialplan.language").joinpath("names.pyi").read_text())
     declared = {
         node.name: [part.target.id for part in node.body if isinstance(part, ast.AnnAssign)]
         for node in tree.body
@@ -64,7 +64,7 @@ def test_the_stubs_declare_the_values_that_cross():
 
 
 def test_the_stubs_declare_the_store():
-    tree = ast.parse(files("sipwright.services.dialplan").joinpath("names.pyi").read_text())
+    tree = ast.parse(files("sipwright.services.dialplan.language").joinpath("names.pyi").read_text())
     (store,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Store")
     declared = {
         node.name: [argument.arg for argument in node.args.args][1:]

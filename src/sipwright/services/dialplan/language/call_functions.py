@@ -3,7 +3,7 @@
 A function either has an answer at once (``log``, ``e164``) or it returns an ``Order``: what only the
 switch or the clock can do. The script is then put away until the answer is there. None of this runs in the
 event loop: workers' threads call it, so it is plain computing on its arguments. What asks the outside world is
-in ``outside_api.py``, and ``functions.py`` has all of them by name.
+in ``outside_functions.py``, and ``catalogue.py`` has all of them by name.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import phonenumbers
 
 from . import arguments as check
 from .arguments import one_line
+from .commands import Ask, Dial, HangUpAfter, LogLine, Noted, Order, Respond, Sleep
 from .dialstring import (
     MAX_DELAY,
     Groups,
@@ -32,7 +33,6 @@ from .dialstring import (
     parse_target,
 )
 from .limits import Limits
-from .orders import Ask, Dial, HangUpAfter, LogLine, Noted, Order, Respond, Sleep
 from .values import DialResult, Inputs, LegSpec
 
 __all__ = [

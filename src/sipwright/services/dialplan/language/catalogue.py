@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pydantic_monty import ClassInstance
 
-from . import outside_api
-from .script_api import ScriptApi
+from . import outside_functions
+from .call_functions import ScriptApi
 
 __all__ = ["FUNCTIONS", "SIGNATURES", "STORE", "STORE_FUNCTIONS", "STORE_ID"]
 
@@ -20,7 +20,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         "dial", "leg", "respond", "progress", "redirect", "hangup_after", "log", "e164", "now", "sleep",
     )
 } | {
-    name: getattr(outside_api, name)
+    name: getattr(outside_functions, name)
     for name in (
         "enum_lookup", "is_registered", "bindings", "http_get", "http_post", "email", "send_message", "callback",
     )
@@ -28,7 +28,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 """What a script may call, by name; each takes a ``ScriptApi`` first."""
 
 STORE_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: getattr(outside_api, f"store_{name}") for name in ("get", "set", "delete", "add", "replace", "keys")
+    name: getattr(outside_functions, f"store_{name}")
+    for name in ("get", "set", "delete", "add", "replace", "keys")
 }
 """The methods of ``store``."""
 

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import arguments as check
-from .orders import Ask
-from .script_api import MAX_RING, ScriptApi, dial_string
+from .call_functions import MAX_RING, ScriptApi, dial_string
+from .commands import Ask
 from .values import clean
 
 __all__ = [

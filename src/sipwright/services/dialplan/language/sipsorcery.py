@@ -14,10 +14,10 @@ from uuid import UUID
 
 from pydantic_monty import ClassInstance, ExternalModule
 
-from . import outside_api
+from . import outside_functions
 from .arguments import one_line, text
-from .orders import Ask, Dial, LogLine, Respond
-from .script_api import MAX_LIMIT, MAX_RING, ScriptApi, zone
+from .call_functions import MAX_LIMIT, MAX_RING, ScriptApi, zone
+from .commands import Ask, Dial, LogLine, Respond
 from .values import HttpResponse, Inputs, Raised
 
 __all__ = ["METHODS", "SYS_ID", "attribute", "old_module", "reshape", "shape_of"]
@@ -141,19 +141,19 @@ def _clear_custom_headers(api: ScriptApi) -> None:
 
 def _enum_lookup(api: ScriptApi, number: str) -> Ask:
     number, _, zone_name = text("number", number).partition(".")
-    return outside_api.enum_lookup(api, number, zone_name or ENUM_ZONE)
+    return outside_functions.enum_lookup(api, number, zone_name or ENUM_ZONE)
 
 
 def _web_get(api: ScriptApi, url: str, seconds: float = 4) -> Ask:
-    return outside_api.http_get(api, url)
+    return outside_functions.http_get(api, url)
 
 
 def _is_available(api: ScriptApi, user: str | None = None, domain: str | None = None) -> Ask:
-    return outside_api.is_registered(api, _account(api, user, domain))
+    return outside_functions.is_registered(api, _account(api, user, domain))
 
 
 def _get_bindings(api: ScriptApi, user: str | None = None, domain: str | None = None) -> Ask:
-    return outside_api.bindings(api, _account(api, user, domain))
+    return outside_functions.bindings(api, _account(api, user, domain))
 
 
 def _account(api: ScriptApi, user: str | None, domain: str | None) -> str:
@@ -162,11 +162,11 @@ def _account(api: ScriptApi, user: str | None, domain: str | None) -> str:
 
 
 def _callback(api: ScriptApi, a: str, b: str, delay: float = 0, ring: float = 60, ring_b: float = 60) -> Ask:
-    return outside_api.callback(api, a, b, delay=delay, ring=max(ring, ring_b) or 60)
+    return outside_functions.callback(api, a, b, delay=delay, ring=max(ring, ring_b) or 60)
 
 
 def _email(api: ScriptApi, to: str, subject: str, body: str, is_html: bool = False) -> Ask:
-    return outside_api.email(api, to.replace(";", ","), subject, body)
+    return outside_functions.email(api, to.replace(";", ","), subject, body)
 
 
 def _log(api: ScriptApi, *values: object) -> LogLine:
@@ -204,10 +204,10 @@ METHODS: dict[str, Callable[..., Any]] = {
     "getbindings": _get_bindings,
     "callback": _callback,
     "email": _email,
-    "dbread": outside_api.store_get,
-    "dbwrite": outside_api.store_set,
-    "dbdelete": outside_api.store_delete,
-    "dbgetkeys": outside_api.store_keys,
+    "dbread": outside_functions.store_get,
+    "dbwrite": outside_functions.store_set,
+    "dbdelete": outside_functions.store_delete,
+    "dbgetkeys": outside_functions.store_keys,
     "gettimezone": _timezone,
     "gettimezoneoffsetminutes": _offset,
     "extendscripttimeout": _nothing,
