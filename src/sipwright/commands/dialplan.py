@@ -202,7 +202,7 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
 
 
 def _problems(file: str, source: str, data: Path | None) -> list[dict[str, Any]]:
-    from sipwright.services.dialplan.check import check_script
+    from sipwright.services.dialplan.checking.check import check_script
 
     return [
         {"file": file, "line": one.line, "column": one.column, "message": one.message}

@@ -58,7 +58,7 @@ def show(file: File, data: Data = None) -> None:
 
 
 def _compile(file: Path) -> str:
-    from sipwright.services.dialplan.check import check_script
+    from sipwright.services.dialplan.checking.check import check_script
     from sipwright.services.dialplan.language.rules import RulesError, compile_rules, read_rules
 
     try:

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sipwright.services.dialplan import Limits, Sandbox, SandboxSnapshot, sandbox
+from sipwright.services.dialplan import sandbox
+
+from sipwright.services.dialplan import Limits, Sandbox, SandboxSnapshot
 from sipwright.services.dialplan.job import Job
 from sipwright.services.dialplan.script import script
 from sipwright.services.dialplan.steps import Failed, Finished, Kind, Step, Waiting

@@ -5,7 +5,9 @@ import signal
 
 import pytest
 
-from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits, stretch
+from sipwright.services.dialplan import stretch
+
+from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits
 from sipwright.services.dialplan.job import Job
 from sipwright.services.dialplan.language.call_functions import Dial, LogLine, Respond, Sleep
 from sipwright.services.dialplan.script import script

@@ -5,7 +5,7 @@ snapshots make a run durable; ``check_script`` looks at a script before it is sa
 messages or tables.
 """
 
-from .check import Problem, check_script
+from .checking.check import Problem, check_script
 from .execution import Ending, Execution, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
 from .executions import EffectError, Effects, Executions, ExecutionsSnapshot
 from .journal import Entry, RowWriter

@@ -28,13 +28,13 @@ from pydantic_monty import (
     ResourceLimits,
 )
 
-from . import language
-from .language import sipsorcery
-from .language.arguments import one_line
-from .language.catalogue import FUNCTIONS, STORE
-from .language.limits import Limits
+from .. import language
+from ..language import sipsorcery
+from ..language.arguments import one_line
+from ..language.catalogue import FUNCTIONS, STORE
+from ..language.limits import Limits
 from .literals import assigned, certain, parse, wrong_calls
-from .stretch import POLICY
+from ..stretch import POLICY
 
 __all__ = ["Problem", "check_script"]
 

@@ -12,11 +12,11 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .language.call_functions import BudgetExceeded, ScriptApi
-from .language.catalogue import FUNCTIONS, SIGNATURES
-from .language.dialstring import DialStringError
-from .language.limits import Limits
-from .language.values import Call, Inputs
+from ..language.call_functions import BudgetExceeded, ScriptApi
+from ..language.catalogue import FUNCTIONS, SIGNATURES
+from ..language.dialstring import DialStringError
+from ..language.limits import Limits
+from ..language.values import Call, Inputs
 
 __all__ = ["assigned", "certain", "parse", "wrong_calls"]
 

@@ -1,0 +1,1 @@
+"""What is found wrong with a script before it is saved."""
