@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sipwright.services.dialplan import MAX_WRITTEN, DialStringError, Entry, Inputs, Plan, parse_dial_string
-from sipwright.services.dialplan.script import script
+from sipwright.services.dialplan.sandbox.program import script
 from sipwright.sip import ParseError, Request, parse
 
 from .answers import Answers

@@ -25,8 +25,8 @@ from sipwright.services.dialplan import (
     Sandbox,
 )
 from sipwright.services.dialplan import Call as ScriptCall
-from sipwright.services.dialplan.job import Job
 from sipwright.services.dialplan.journal import read_entries
+from sipwright.services.dialplan.sandbox.job import Job
 from sipwright.services.switch import MOST_LOOPS
 
 from .answers import Asked

@@ -12,7 +12,7 @@ from typing import Self
 
 from sipwright.services.dialplan import Call as ScriptCall
 from sipwright.services.dialplan import Inputs, Limits, Plan
-from sipwright.services.dialplan.job import Job
+from sipwright.services.dialplan.sandbox.job import Job
 from sipwright.sip import NameAddr, ParseError
 
 from .answers import Answers

@@ -14,12 +14,12 @@ from typing import Any
 from pydantic_monty import Monty
 
 from sipwright.services.dialplan import Limits
-from sipwright.services.dialplan.job import Job
-from sipwright.services.dialplan.openings import Openings
 from sipwright.services.dialplan.plain import PlainStretch
-from sipwright.services.dialplan.sandbox import spare_telemetry_search
-from sipwright.services.dialplan.steps import Step
-from sipwright.services.dialplan.stretch import Stretch
+from sipwright.services.dialplan.sandbox.activation import Stretch
+from sipwright.services.dialplan.sandbox.job import Job
+from sipwright.services.dialplan.sandbox.openings import Openings
+from sipwright.services.dialplan.sandbox.pool import spare_telemetry_search
+from sipwright.services.dialplan.sandbox.result import Step
 from sipwright.services.dialplan.worker import PATIENCE, Worker
 
 __all__ = ["Workshop"]

@@ -7,10 +7,10 @@ import pytest
 from pydantic_monty import Monty
 
 from sipwright.services.dialplan import Call, DialResult, Executions, Inputs, Limits, Sandbox
-from sipwright.services.dialplan.job import Job
-from sipwright.services.dialplan.script import script
-from sipwright.services.dialplan.steps import Step
-from sipwright.services.dialplan.stretch import Stretch
+from sipwright.services.dialplan.sandbox.activation import Stretch
+from sipwright.services.dialplan.sandbox.job import Job
+from sipwright.services.dialplan.sandbox.program import script
+from sipwright.services.dialplan.sandbox.result import Step
 
 from .running import Host, Rows, World
 

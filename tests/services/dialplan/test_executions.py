@@ -258,7 +258,7 @@ async def test_a_clean_stop_stores_what_still_computes(world):
 
 
 async def test_an_overloaded_sandbox_is_503(world, monkeypatch):
-    monkeypatch.setattr("sipwright.services.dialplan.sandbox.MAX_WAITING", 0)
+    monkeypatch.setattr("sipwright.services.dialplan.sandbox.pool.MAX_WAITING", 0)
     world.run("x = 1")
     world.executions.run(Plan("x = 1"), world.inputs, world.host)
     endings = [await world.wish(), await world.wish()]

@@ -11,15 +11,15 @@ from functools import partial
 import pytest
 
 from sipwright.services.dialplan import Dial, DialResult, LegResult, Limits
-from sipwright.services.dialplan.job import Job
 from sipwright.services.dialplan.language.catalogue import FUNCTIONS
 from sipwright.services.dialplan.language.values import Raised
-from sipwright.services.dialplan.openings import Openings
 from sipwright.services.dialplan.plain import PlainStretch
-from sipwright.services.dialplan.script import script
-from sipwright.services.dialplan.snapshots import freeze, thaw
-from sipwright.services.dialplan.steps import Finished, Kind, Waiting
-from sipwright.services.dialplan.stretch import Stretch
+from sipwright.services.dialplan.sandbox.activation import Stretch
+from sipwright.services.dialplan.sandbox.continuation import freeze, thaw
+from sipwright.services.dialplan.sandbox.job import Job
+from sipwright.services.dialplan.sandbox.openings import Openings
+from sipwright.services.dialplan.sandbox.program import script
+from sipwright.services.dialplan.sandbox.result import Finished, Kind, Waiting
 from sipwright.services.dialplan.worker import Unusual, Worker
 
 

@@ -30,8 +30,8 @@ from .language.dialstring import (
 from .language.limits import Limits, UserLimits
 from .language.rules import Rule, RulesError, compile_rules, read_rules
 from .language.values import Binding, Call, DialResult, HttpResponse, Inputs, LegResult, LegSpec, Request
-from .sandbox import Sandbox, SandboxSnapshot
-from .steps import Failed, Kind
+from .sandbox.pool import Sandbox, SandboxSnapshot
+from .sandbox.result import Failed, Kind
 
 __all__ = [
     "MAX_WRITTEN",

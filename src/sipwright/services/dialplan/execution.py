@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Any
 from sipwright.sip import ParseError, Reject
 
 from .host import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
-from .job import Job
 from .journal import Entry, Journal, is_awaited
 from .language.commands import REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
 from .language.values import DialResult, Inputs, LegResult, Raised, clean, read_answer
-from .script import script
-from .steps import Failed, Finished, Kind, Note, Step, Waiting
+from .sandbox.job import Job
+from .sandbox.program import script
+from .sandbox.result import Failed, Finished, Kind, Note, Step, Waiting
 
 if TYPE_CHECKING:
     from .executions import Executions

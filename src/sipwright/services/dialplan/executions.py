@@ -17,8 +17,8 @@ from .journal import Entry, RowWriter
 from .language.commands import Ask, LogLine
 from .language.limits import UserLimits
 from .language.values import Inputs
-from .sandbox import Sandbox, SandboxSnapshot
-from .steps import Failed, Kind
+from .sandbox.pool import Sandbox, SandboxSnapshot
+from .sandbox.result import Failed, Kind
 
 __all__ = ["EffectError", "Effects", "Executions", "ExecutionsSnapshot"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from .language.commands import Dial, Respond
-from .steps import Failed
+from .sandbox.result import Failed
 
 __all__ = ["Ending", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 

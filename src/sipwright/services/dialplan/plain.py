@@ -1,6 +1,6 @@
 """One stretch of a plain script, driven in the event loop: from the start or a snapshot to the next order.
 
-It does what `stretch.py` does for every script, in small steps that never wait, as long as the script calls our
+It does what `activation.py` does for every script, in small steps that never wait, as long as the script calls our
 functions rightly and with short values. At everything else it gives up, and since nothing has an effect before the
 step is there, the stretch can be computed again in a thread, by the library.
 
@@ -19,15 +19,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import wire
-from .job import Job
 from .language.call_functions import BudgetExceeded
 from .language.catalogue import FUNCTIONS
 from .language.commands import Ask, Dial, Sleep
 from .language.values import Raised
-from .openings import MOST_CALLS, Opening, Openings
-from .script import PRELUDE
-from .steps import Failed, Finished, Step, Waiting
-from .stretch import ENDS, Stretch
+from .sandbox.activation import ENDS, Stretch
+from .sandbox.job import Job
+from .sandbox.openings import MOST_CALLS, Opening, Openings
+from .sandbox.program import PRELUDE
+from .sandbox.result import Failed, Finished, Step, Waiting
 from .wire import Called, Ended
 from .worker import Event, Unusual
 

@@ -11,7 +11,7 @@ from sipwright.services.dialplan import DialResult, HangUpAfter, HttpResponse, L
 from sipwright.services.dialplan.language.catalogue import FUNCTIONS
 from sipwright.services.dialplan.language.commands import Ask, Dial, LogLine, Noted
 from sipwright.services.dialplan.language.values import Raised
-from sipwright.services.dialplan.steps import Failed, Finished, Kind, Waiting
+from sipwright.services.dialplan.sandbox.result import Failed, Finished, Kind, Waiting
 
 BUSY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy Here", 2.0)], 2.0)
 

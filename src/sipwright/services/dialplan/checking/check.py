@@ -33,8 +33,8 @@ from ..language import sipsorcery
 from ..language.arguments import one_line
 from ..language.catalogue import FUNCTIONS, STORE
 from ..language.limits import Limits
+from ..sandbox.activation import POLICY
 from .literals import assigned, certain, parse, wrong_calls
-from ..stretch import POLICY
 
 __all__ = ["Problem", "check_script"]
 

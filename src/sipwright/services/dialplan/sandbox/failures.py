@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic_monty import MontyCrashedError, MontyRuntimeError, MontySyntaxError
 
-from .language.arguments import one_line
-from .language.limits import Limits
-from .script import Script
-from .steps import Failed, Kind, Note
+from ..language.arguments import one_line
+from ..language.limits import Limits
+from .program import Script
+from .result import Failed, Kind, Note
 
 __all__ = ["explain"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.services.dialplan.snapshots import freeze, thaw
+from sipwright.services.dialplan.sandbox.continuation import freeze, thaw
 
 
 def test_what_is_frozen_thaws():

@@ -5,14 +5,13 @@ import signal
 
 import pytest
 
-from sipwright.services.dialplan import stretch
-
 from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits
-from sipwright.services.dialplan.job import Job
 from sipwright.services.dialplan.language.call_functions import Dial, LogLine, Respond, Sleep
-from sipwright.services.dialplan.script import script
-from sipwright.services.dialplan.steps import Failed, Finished, Kind, Waiting
-from sipwright.services.dialplan.stretch import Stretch
+from sipwright.services.dialplan.sandbox import activation
+from sipwright.services.dialplan.sandbox.activation import Stretch
+from sipwright.services.dialplan.sandbox.job import Job
+from sipwright.services.dialplan.sandbox.program import script
+from sipwright.services.dialplan.sandbox.result import Failed, Finished, Kind, Waiting
 
 QUICK = Limits(seconds=0.05)
 NOBODY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy Here", 3.0)], 3.0)
@@ -114,7 +113,7 @@ def test_what_has_an_answer_at_once_costs_no_snapshot(run):
 
 def test_a_script_that_keeps_us_busy_is_given_up(run, monkeypatch):
     """Moving values between the processes is not computing, so it has a limit of its own."""
-    monkeypatch.setattr("sipwright.services.dialplan.stretch.PATIENCE", -3.0)
+    monkeypatch.setattr("sipwright.services.dialplan.sandbox.activation.PATIENCE", -3.0)
 
     assert run("log(1)").message == "the script keeps the switch busy with its data"
 
@@ -255,7 +254,7 @@ def test_what_cannot_be_compiled_is_a_syntax_failure(run, source, kind, message)
 )
 def test_a_hostile_script_ends_soon_and_is_explained(run, monkeypatch, source, kind, message):
     """The limits that are not meant are out of reach, so that a slow machine does not meet one of them first."""
-    monkeypatch.setattr(stretch, "MAX_HANDLING", 0.1 if "keeps the switch busy" in message else 60.0)
+    monkeypatch.setattr(activation, "MAX_HANDLING", 0.1 if "keeps the switch busy" in message else 60.0)
 
     step = run(source, limits=QUICK if kind is Kind.TIME else Limits(seconds=50.0))
 

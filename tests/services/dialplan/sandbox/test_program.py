@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.services.dialplan.language.values import Inputs
-from sipwright.services.dialplan.script import MOST_PARSED, Script, script
+from sipwright.services.dialplan.sandbox.program import MOST_PARSED, Script, script
 from sipwright.services.dialplan.wire import names
 
 

@@ -23,14 +23,14 @@ from queue import SimpleQueue
 import structlog
 from pydantic_monty import Monty
 
+from ..language.arguments import one_line
+from ..language.limits import Limits, UserLimits
+from ..plain import PlainStretch
+from ..worker import PATIENCE, Worker
+from .activation import Stretch
 from .job import Job
-from .language.arguments import one_line
-from .language.limits import Limits, UserLimits
 from .openings import Openings
-from .plain import PlainStretch
-from .steps import Failed, Kind, Step
-from .stretch import Stretch
-from .worker import PATIENCE, Worker
+from .result import Failed, Kind, Step
 
 __all__ = ["Sandbox", "SandboxSnapshot"]
 

@@ -28,18 +28,18 @@ from pydantic_monty import (
     SyncSnapshot,
 )
 
+from ..language import sipsorcery
+from ..language.call_functions import BudgetExceeded, ScriptApi
+from ..language.catalogue import FUNCTIONS, SIGNATURES, STORE, STORE_FUNCTIONS, STORE_ID
+from ..language.commands import Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from ..language.limits import Limits
+from ..language.values import Raised
+from ..wire import Called
+from .continuation import freeze, thaw
 from .failures import explain
 from .job import Job
-from .language import sipsorcery
-from .language.call_functions import BudgetExceeded, ScriptApi
-from .language.catalogue import FUNCTIONS, SIGNATURES, STORE, STORE_FUNCTIONS, STORE_ID
-from .language.commands import Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
-from .language.limits import Limits
-from .language.values import Raised
-from .script import PRELUDE
-from .snapshots import freeze, thaw
-from .steps import Failed, Finished, Kind, Note, Step, Waiting
-from .wire import Called
+from .program import PRELUDE
+from .result import Failed, Finished, Kind, Note, Step, Waiting
 
 __all__ = ["ENDS", "POLICY", "Stretch"]
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .language.values import Inputs
-from .script import Script
-from .steps import Step
+from ..language.values import Inputs
+from .program import Script
+from .result import Step
 
 if TYPE_CHECKING:
-    from .plain import PlainStretch
+    from ..plain import PlainStretch
 
 __all__ = ["Job"]
 

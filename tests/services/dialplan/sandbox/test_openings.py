@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from sipwright.services.dialplan.openings import LONGEST, MOST, MOST_CALLS, SAMPLE, STRANGE, Opening, Openings
-from sipwright.services.dialplan.script import script
+from sipwright.services.dialplan.sandbox.openings import (
+    LONGEST,
+    MOST,
+    MOST_CALLS,
+    SAMPLE,
+    STRANGE,
+    Opening,
+    Openings,
+)
+from sipwright.services.dialplan.sandbox.program import script
 from sipwright.services.dialplan.wire import Called
 
 OUT = script("out", "x = 1")

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .script import Script
-from .wire import Called
+from ..wire import Called
+from .program import Script
 
 __all__ = ["Opening", "Openings"]
 

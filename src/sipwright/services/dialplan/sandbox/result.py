@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .language.commands import HangUpAfter, LogLine, Noted, Order, Respond
+from ..language.commands import HangUpAfter, LogLine, Noted, Order, Respond
 
 __all__ = ["Failed", "Finished", "Kind", "Note", "Step", "Waiting"]
 

@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sipwright.services.dialplan import sandbox
-
 from sipwright.services.dialplan import Limits, Sandbox, SandboxSnapshot
-from sipwright.services.dialplan.job import Job
-from sipwright.services.dialplan.script import script
-from sipwright.services.dialplan.steps import Failed, Finished, Kind, Step, Waiting
+from sipwright.services.dialplan.sandbox import pool
+from sipwright.services.dialplan.sandbox.job import Job
+from sipwright.services.dialplan.sandbox.program import script
+from sipwright.services.dialplan.sandbox.result import Failed, Finished, Kind, Step, Waiting
 
 
 @pytest.fixture
@@ -75,14 +74,14 @@ async def test_users_take_turns(inputs):
 
 
 async def test_a_queue_that_is_full_refuses_new_runs_only(two, inputs, monkeypatch):
-    monkeypatch.setattr(sandbox, "MAX_WAITING_OF_ONE", 1)
+    monkeypatch.setattr(pool, "MAX_WAITING_OF_ONE", 1)
     jobs = [submit(two, "dial('a@b')", inputs) for _ in range(3)]
     steps = await asyncio.gather(*jobs)
 
     assert [type(step) for step in steps] == [Waiting, Waiting, Failed]
     assert steps[2].kind is Kind.OVERLOAD
 
-    monkeypatch.setattr(sandbox, "MAX_WAITING", 0)
+    monkeypatch.setattr(pool, "MAX_WAITING", 0)
     ends: list[asyncio.Future[Step]] = []
     for step in steps[:2]:
         ends.append(asyncio.get_running_loop().create_future())

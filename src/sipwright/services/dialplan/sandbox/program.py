@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
-from .language.values import Call, Inputs, Request
-from .wire import Outline, names
+from ..language.values import Call, Inputs, Request
+from ..wire import Outline, names
 
 __all__ = ["Script", "script"]
 
