@@ -1,6 +1,6 @@
 """Scripts without an event loop: each stretch is computed when its turn comes on the virtual clock.
 
-A plain script is spoken to as a running switch does it (``services/dialplan/plain.py``), only that nothing else is
+A plain script is spoken to as a running switch does it (``fast_backend.py``), only that nothing else is
 to be done while its worker computes; all others, and the stretches that turn out to be unusual, go to the library.
 """
 
@@ -14,13 +14,13 @@ from typing import Any
 from pydantic_monty import Monty
 
 from sipwright.services.dialplan import Limits
-from sipwright.services.dialplan.plain import PlainStretch
 from sipwright.services.dialplan.sandbox.activation import Stretch
+from sipwright.services.dialplan.sandbox.fastpath.fast_backend import PlainStretch
+from sipwright.services.dialplan.sandbox.fastpath.openings import Openings
+from sipwright.services.dialplan.sandbox.fastpath.worker import PATIENCE, Worker
 from sipwright.services.dialplan.sandbox.job import Job
-from sipwright.services.dialplan.sandbox.openings import Openings
 from sipwright.services.dialplan.sandbox.pool import spare_telemetry_search
 from sipwright.services.dialplan.sandbox.result import Step
-from sipwright.services.dialplan.worker import PATIENCE, Worker
 
 __all__ = ["Workshop"]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from sipwright.services.dialplan.language.values import Inputs
+from sipwright.services.dialplan.sandbox.fastpath.monty_protocol import names
 from sipwright.services.dialplan.sandbox.program import MOST_PARSED, Script, script
-from sipwright.services.dialplan.wire import names
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ from ..language.catalogue import FUNCTIONS, SIGNATURES, STORE, STORE_FUNCTIONS, 
 from ..language.commands import Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
 from ..language.limits import Limits
 from ..language.values import Raised
-from ..wire import Called
 from .continuation import freeze, thaw
 from .failures import explain
+from .fastpath.monty_protocol import Called
 from .job import Job
 from .program import PRELUDE
 from .result import Failed, Finished, Kind, Note, Step, Waiting

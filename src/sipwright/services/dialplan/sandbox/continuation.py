@@ -1,6 +1,6 @@
 """The bytes of a waiting script: what its functions have used up, then the interpreter's own dump.
 
-There is no dump of a script that was quick to come to its first wait: it comes there again (``plain.py``).
+There is no dump of a script that was quick to come to its first wait: it comes there again (``fast_backend.py``).
 
 They are kept in our own database and nowhere else, since loading a dump trusts who wrote it.
 """

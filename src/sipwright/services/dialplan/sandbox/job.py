@@ -11,7 +11,7 @@ from .program import Script
 from .result import Step
 
 if TYPE_CHECKING:
-    from ..plain import PlainStretch
+    from .fastpath.fast_backend import PlainStretch
 
 __all__ = ["Job"]
 

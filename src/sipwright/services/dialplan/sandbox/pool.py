@@ -1,8 +1,8 @@
 """Runs scripts in worker processes of `pydantic-monty`.
 
 A job is one stretch of a script, from its start or its snapshot to the next order. It begins as a plain one, in small
-steps in the event loop (``plain.py``). What is not plain is computed by the library, in a thread for each of its
-workers, which keeps everything that such a script sends away from the loop: arguments are checked in that thread,
+steps in the event loop (``fast_backend.py``). What is not plain is computed by the library, in a thread for each of
+its workers, which keeps everything that such a script sends away from the loop: arguments are checked in that thread,
 and only a finished ``Step`` reaches the loop. Which job runs next is decided in the loop: users take turns, and none
 may hold every worker.
 """
@@ -25,11 +25,11 @@ from pydantic_monty import Monty
 
 from ..language.arguments import one_line
 from ..language.limits import Limits, UserLimits
-from ..plain import PlainStretch
-from ..worker import PATIENCE, Worker
 from .activation import Stretch
+from .fastpath.fast_backend import PlainStretch
+from .fastpath.openings import Openings
+from .fastpath.worker import PATIENCE, Worker
 from .job import Job
-from .openings import Openings
 from .result import Failed, Kind, Step
 
 __all__ = ["Sandbox", "SandboxSnapshot"]

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from ..language.values import Call, Inputs, Request
-from ..wire import Outline, names
+from .fastpath.monty_protocol import Outline, names
 
 __all__ = ["Script", "script"]
 

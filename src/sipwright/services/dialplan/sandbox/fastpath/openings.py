@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..wire import Called
-from .program import Script
+from ..program import Script
+from .monty_protocol import Called
 
 __all__ = ["Opening", "Openings"]
 

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import pytest
 
-from sipwright.services.dialplan.wire import (
+from sipwright.services.dialplan.sandbox.fastpath.monty_protocol import (
     Called,
     Ended,
     Unusual,

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 
 from pydantic_monty import __version__
 
-from . import wire
-from .language.limits import Limits
-from .wire import Called, Ended, Unusual
+from ...language.limits import Limits
+from . import monty_protocol as wire
+from .monty_protocol import Called, Ended, Unusual
 
 __all__ = ["Event", "Loop", "Unusual", "Worker"]
 

@@ -13,14 +13,14 @@ import pytest
 from sipwright.services.dialplan import Dial, DialResult, LegResult, Limits
 from sipwright.services.dialplan.language.catalogue import FUNCTIONS
 from sipwright.services.dialplan.language.values import Raised
-from sipwright.services.dialplan.plain import PlainStretch
 from sipwright.services.dialplan.sandbox.activation import Stretch
 from sipwright.services.dialplan.sandbox.continuation import freeze, thaw
+from sipwright.services.dialplan.sandbox.fastpath.fast_backend import PlainStretch
+from sipwright.services.dialplan.sandbox.fastpath.openings import Openings
+from sipwright.services.dialplan.sandbox.fastpath.worker import Unusual, Worker
 from sipwright.services.dialplan.sandbox.job import Job
-from sipwright.services.dialplan.sandbox.openings import Openings
 from sipwright.services.dialplan.sandbox.program import script
 from sipwright.services.dialplan.sandbox.result import Finished, Kind, Waiting
-from sipwright.services.dialplan.worker import Unusual, Worker
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple
 
-from .language.values import LegSpec
+from ...language.values import LegSpec
 
 __all__ = [
     "NO_NAMES", "Called", "Ended", "Outline", "Unusual", "configure", "dump", "feed", "load", "names", "read_dump",

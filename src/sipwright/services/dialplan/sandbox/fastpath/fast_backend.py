@@ -18,21 +18,21 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import wire
-from .language.call_functions import BudgetExceeded
-from .language.catalogue import FUNCTIONS
-from .language.commands import Ask, Dial, Sleep
-from .language.values import Raised
-from .sandbox.activation import ENDS, Stretch
-from .sandbox.job import Job
-from .sandbox.openings import MOST_CALLS, Opening, Openings
-from .sandbox.program import PRELUDE
-from .sandbox.result import Failed, Finished, Step, Waiting
-from .wire import Called, Ended
+from ...language.call_functions import BudgetExceeded
+from ...language.catalogue import FUNCTIONS
+from ...language.commands import Ask, Dial, Sleep
+from ...language.values import Raised
+from ..activation import ENDS, Stretch
+from ..job import Job
+from ..program import PRELUDE
+from ..result import Failed, Finished, Step, Waiting
+from . import monty_protocol as wire
+from .monty_protocol import Called, Ended
+from .openings import MOST_CALLS, Opening, Openings
 from .worker import Event, Unusual
 
 if TYPE_CHECKING:
-    from .language.limits import Limits
+    from ...language.limits import Limits
     from .worker import Worker
 
 __all__ = ["PlainStretch"]

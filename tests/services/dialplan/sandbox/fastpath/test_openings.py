@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sipwright.services.dialplan.sandbox.openings import (
+from sipwright.services.dialplan.sandbox.fastpath.monty_protocol import Called
+from sipwright.services.dialplan.sandbox.fastpath.openings import (
     LONGEST,
     MOST,
     MOST_CALLS,
@@ -12,7 +13,6 @@ from sipwright.services.dialplan.sandbox.openings import (
     Openings,
 )
 from sipwright.services.dialplan.sandbox.program import script
-from sipwright.services.dialplan.wire import Called
 
 OUT = script("out", "x = 1")
 

@@ -1,0 +1,1 @@
+"""The short way to a worker process for plain scripts, beside the library's own."""
