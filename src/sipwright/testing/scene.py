@@ -25,7 +25,7 @@ from sipwright.services.dialplan import (
     Sandbox,
 )
 from sipwright.services.dialplan import Call as ScriptCall
-from sipwright.services.dialplan.journal import read_entries
+from sipwright.services.dialplan.execution.journal import read_entries
 from sipwright.services.dialplan.sandbox.job import Job
 from sipwright.services.switch import MOST_LOOPS
 

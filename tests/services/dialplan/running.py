@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sipwright.services.dialplan import Entry, Execution, ExecutionRow, Executions
-from sipwright.services.dialplan.executions import KEEP_AFTER
-from sipwright.services.dialplan.journal import read_entries
+from sipwright.services.dialplan.execution.journal import read_entries
+from sipwright.services.dialplan.execution.runner import KEEP_AFTER
 
 
 class Plan(NamedTuple):

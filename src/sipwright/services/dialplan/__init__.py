@@ -6,9 +6,9 @@ messages or tables.
 """
 
 from .checking.check import Problem, check_script
-from .execution import Ending, Execution, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
-from .executions import EffectError, Effects, Executions, ExecutionsSnapshot
-from .journal import Entry, RowWriter
+from .execution.execution import Ending, Execution, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
+from .execution.journal import Entry, RowWriter
+from .execution.runner import EffectError, Effects, Executions, ExecutionsSnapshot
 from .language.commands import Ask, Dial, HangUpAfter, LogLine, Respond, Sleep
 from .language.dialstring import (
     MAX_WRITTEN,

@@ -25,16 +25,16 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import ParseError, Reject
 
-from .host import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
+from ..language.commands import REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from ..language.values import DialResult, Inputs, LegResult, Raised, clean, read_answer
+from ..sandbox.job import Job
+from ..sandbox.program import script
+from ..sandbox.result import Failed, Finished, Kind, Note, Step, Waiting
 from .journal import Entry, Journal, is_awaited
-from .language.commands import REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
-from .language.values import DialResult, Inputs, LegResult, Raised, clean, read_answer
-from .sandbox.job import Job
-from .sandbox.program import script
-from .sandbox.result import Failed, Finished, Kind, Note, Step, Waiting
+from .ports import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
 
 if TYPE_CHECKING:
-    from .executions import Executions
+    from .runner import Executions
 
 __all__ = ["Ending", "Execution", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 

@@ -14,7 +14,7 @@ from sipwright.services.dialplan import (
 )
 from sipwright.sip import Reject
 
-from .running import BUSY, BUSY_LEGS, Host, Outcome, Plan
+from ..running import BUSY, BUSY_LEGS, Host, Outcome, Plan
 
 
 async def test_someone_answers_and_the_script_is_over(world):

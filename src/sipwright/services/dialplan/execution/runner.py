@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 import structlog
 
+from ..language.commands import Ask, LogLine
+from ..language.limits import UserLimits
+from ..language.values import Inputs
+from ..sandbox.pool import Sandbox, SandboxSnapshot
+from ..sandbox.result import Failed, Kind
 from .execution import Execution, ExecutionRow, Plan, ScriptHost, State
 from .journal import Entry, RowWriter
-from .language.commands import Ask, LogLine
-from .language.limits import UserLimits
-from .language.values import Inputs
-from .sandbox.pool import Sandbox, SandboxSnapshot
-from .sandbox.result import Failed, Kind
 
 __all__ = ["EffectError", "Effects", "Executions", "ExecutionsSnapshot"]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sipwright.services.dialplan import Entry
-from sipwright.services.dialplan.journal import LONGEST, Journal, read_entries
+from sipwright.services.dialplan.execution.journal import LONGEST, Journal, read_entries
 
 
 class Rows:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from .language.commands import Dial, Respond
-from .sandbox.result import Failed
+from ..language.commands import Dial, Respond
+from ..sandbox.result import Failed
 
 __all__ = ["Ending", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from sipwright.services.dialplan import DialResult, LogLine
 
-from .running import BUSY, BUSY_LEGS
+from ..running import BUSY, BUSY_LEGS
 
 DRAW = """
 import random

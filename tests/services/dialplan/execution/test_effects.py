@@ -7,7 +7,7 @@ import pytest
 
 from sipwright.services.dialplan import EffectError, Executions, UserLimits
 
-from .running import BUSY, BUSY_LEGS, Host, LegOutcome, Plan, Rows
+from ..running import BUSY, BUSY_LEGS, Host, LegOutcome, Plan, Rows
 
 
 class Outside:
