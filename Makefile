@@ -1,5 +1,10 @@
 # Everything is installed into .venv; Debian packages of the real peers in the tests are installed where that is allowed.
-PYTHON ?= python3
+# Debian's Python is built with profile-guided optimisation, which saves a sixth of all CPU time beside one that is not:
+# it comes before another `python3` that the PATH may name. An existing .venv stays with the Python that made it.
+SYSTEM_PYTHON ?= /usr/bin/python3
+IS_FIT := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for each in $(SYSTEM_PYTHON) python3; do \
+    if $$each -c '$(IS_FIT)' 2>/dev/null; then echo $$each; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
@@ -39,11 +44,17 @@ clean: ## Remove .venv and caches; the data folder stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "Sipwright needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.11" >&2; exit 1; }
-	@echo "Creating $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV) || \
-	    { rm -rf $(VENV); echo "Python cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	    echo "No Python 3.11 or newer was found that can make a virtual environment." >&2; \
+	    echo "On Debian: apt-get install python3-venv. Or say where one is: make PYTHON=/path/to/python3" >&2; exit 1; \
+	elif ! $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+	    echo "Sipwright needs Python 3.11 or newer, and $$python is not that. Try: make PYTHON=python3.11" >&2; exit 1; \
+	elif ! $$python -c 'import venv, ensurepip' 2>/dev/null; then \
+	    echo "$$python cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	echo "Creating $(VENV) with $$python ..."; \
+	$$python -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing Sipwright into $(VENV) (a minute on the first run) ..."
