@@ -21,6 +21,7 @@ from typing import Any
 import uvloop
 
 from sipwright.config import Settings
+from sipwright.node.collector import THRESHOLDS
 from sipwright.node.node import Node
 from sipwright.sip import parse
 from sipwright.sip.digest import answer, ha1
@@ -224,7 +225,7 @@ async def main() -> None:
         node = Node(settings, store, b"secret")
         gc.collect()
         gc.freeze()
-        gc.set_threshold(10_000, 10, 100)
+        gc.set_threshold(*THRESHOLDS)
         bench = Bench(node, writer, arguments.profile)
         for number in range(arguments.rounds):
             measure(bench, arguments.users, (number + 1) * arguments.users)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
-import gc
 import logging
 import os
 import signal
@@ -95,11 +94,6 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
         loop.add_signal_handler(number, stopped.set)
     node = await Node.open(settings)
     await node.start()
-    # What exists now lives as long as the process: the collector need never look at it again.
-    gc.collect()
-    gc.freeze()
-    # Calls leave no cycles behind, so it seldom has a reason to look; when it does, it is to be short.
-    gc.set_threshold(10_000, 10, 100)
     # While the loop is busy, another thread waits for so long at each of its steps: to apply the log takes many.
     sys.setswitchinterval(0.001)
     on_ready()

@@ -31,6 +31,7 @@ from sipwright.transport import TcpTransport, Transport, UdpTransport
 from sipwright.transport.loopback import LoopbackTransport
 
 from .account_loader import AccountLoader
+from .collector import Collector, CollectorSnapshot
 from .script_bridge import Scripts, read_leg
 from .served_names import ServedNames
 
@@ -39,6 +40,7 @@ __all__ = ["Node", "NodeSnapshot"]
 log = structlog.get_logger(__name__)
 
 EXPIRE_EVERY = 1.0
+COLLECT_EVERY = 1.0
 FORGET_EVERY = 600.0
 DAY = 86_400.0
 
@@ -53,6 +55,7 @@ class NodeSnapshot:
     switch: SwitchSnapshot
     agent: AgentSnapshot
     writer: WriterSnapshot
+    collector: CollectorSnapshot
 
 
 class Node:
@@ -106,6 +109,7 @@ class Node:
         steps = (self.registrar, self.switch, answer_options, refuse_method)
         self.pipeline.steps = (AccountLoader(store, self.names, Pipeline(steps)), *steps)
         store.directory.listeners.append(self._directory_changed)
+        self.collector = Collector(lambda: self.stack.messages)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -147,10 +151,12 @@ class Node:
         self._tasks = [
             asyncio.create_task(self.store.follow_changes()),
             asyncio.create_task(self._expire_bindings()),
+            asyncio.create_task(self._collect_garbage()),
             asyncio.create_task(self._forget_old()),
         ]
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  udp=self.settings.sip.udp, tcp=self.settings.sip.tcp)  # fmt: skip
+        self.collector.start(time.monotonic())
 
     async def stop(self) -> None:
         """Finish what cannot be taken up again, stop listening, commit what waits and close.
@@ -168,13 +174,14 @@ class Node:
         await self.stack.close()
         await self.scripts.close()
         await self.store.close()
+        self.collector.close()
         log.info("switch stopped", node=self.settings.node, calls=len(self.switch.calls))
 
     def snapshot(self) -> NodeSnapshot:
         """Return the numbers of all parts."""
         return NodeSnapshot(
             self.settings.node, self.stack.snapshot(), self.registrar.snapshot(), self.switch.snapshot(),
-            self.agent.snapshot(), self.store.writer.snapshot(),
+            self.agent.snapshot(), self.store.writer.snapshot(), self.collector.snapshot(),
         )  # fmt: skip
 
     def _directory_changed(self, change: Change) -> None:
@@ -196,6 +203,11 @@ class Node:
         while True:
             await asyncio.sleep(EXPIRE_EVERY)
             self.registrar.expire(time.monotonic())
+
+    async def _collect_garbage(self) -> None:
+        while True:
+            await asyncio.sleep(COLLECT_EVERY)
+            self.collector.look(time.monotonic())
 
     async def _forget_old(self) -> None:
         """Delete what has been kept for long enough: messages of traces, CDRs, runs of dialplans, versions."""

@@ -168,6 +168,11 @@ class Stack:
         for transport in self.transports:
             await transport.close()
 
+    @property
+    def messages(self) -> int:
+        """How many requests and responses have come in."""
+        return self._requests + self._responses
+
     def snapshot(self) -> StackSnapshot:
         """Return the counters of this stack and of what is below it."""
         return StackSnapshot(

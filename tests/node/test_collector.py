@@ -1,0 +1,157 @@
+"""When everything is looked at: in a quiet second, or when memory has grown; and how what is young is looked at."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from itertools import pairwise
+
+import pytest
+
+from sipwright.node.collector import (
+    GROWTH,
+    SPACING,
+    THRESHOLDS,
+    Collector,
+    CollectorSnapshot,
+    resident_memory,
+)
+
+
+class Process:
+    """A process whose messages and memory are set by hand, and which notes when it was collected."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.memory = 100
+        self.now = 1000.0
+        self.collected: list[float] = []
+        self.collector = Collector(
+            lambda: self.messages, memory=lambda: self.memory, collect=self.collect, timer=lambda: self.now
+        )
+        self.collector._rest(self.now)
+
+    def collect(self) -> int:
+        self.collected.append(self.now - 1000.0)
+        return 3
+
+    def seconds(self, count: int, *, messages: int = 0) -> list[float]:
+        """Let time pass with so many messages a second, and return at which seconds everything was looked at."""
+        self.collected.clear()
+        for _ in range(count):
+            self.now += 1.0
+            self.messages += messages
+            self.collector.look(self.now)
+        return self.collected
+
+
+@pytest.fixture
+def process():
+    return Process()
+
+
+@pytest.fixture
+def as_found():
+    """Leave the collector of the tests as it was, whatever becomes of the test."""
+    found = gc.get_threshold()
+    yield found
+    gc.set_threshold(*found)
+    gc.unfreeze()
+
+
+def test_the_first_quiet_second_after_work_is_taken(process):
+    assert process.seconds(70, messages=200) == []
+    assert process.seconds(30) == [71.0]
+
+
+def test_a_node_without_work_does_not_look_again_and_again(process):
+    assert process.seconds(1000) == []
+
+    process.seconds(1, messages=1)
+    assert process.seconds(1000) == [1002.0]
+
+
+def test_quiet_seconds_among_work_are_taken_a_minute_apart(process):
+    found = [second for _ in range(100) for second in [*process.seconds(2, messages=5), *process.seconds(1)]]
+
+    assert [b - a for a, b in pairwise(found)] == [SPACING] * (len(found) - 1)
+    assert found[0] == SPACING
+    assert len(found) == 5
+
+
+def test_steady_load_is_not_disturbed_as_long_as_memory_stays(process):
+    process.memory = int(100 * GROWTH) - 1
+
+    assert process.seconds(100_000, messages=1) == []
+
+
+def test_under_steady_load_memory_that_has_grown_is_a_reason_and_then_the_new_measure(process):
+    process.memory = int(100 * GROWTH)
+    assert process.seconds(1000, messages=500) == [SPACING]
+    process.memory = int(150 * GROWTH) - 1
+    assert process.seconds(1000, messages=500) == []
+    process.memory = int(150 * GROWTH)
+    assert process.seconds(1000, messages=500) == [2001.0]
+
+
+def test_growing_without_end_costs_one_look_a_minute(process):
+    found = []
+    for _ in range(600):
+        process.memory *= 2
+        found += process.seconds(1, messages=1)
+
+    assert found == [SPACING * number for number in range(1, 11)]
+
+
+def test_the_snapshot_says_how_long_it_took_at_most(process):
+    def collect() -> int:
+        process.now += took.pop()
+        return 7
+
+    took = [0.1, 0.25]
+    process.collector._collect = collect
+    for _ in range(2):
+        process.seconds(70, messages=1)
+        process.seconds(1)
+
+    assert process.collector.snapshot() == CollectorSnapshot(2, 14, pytest.approx(0.25))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="the incremental collector has other thresholds")
+def test_what_exists_at_the_start_is_never_looked_at_again_until_the_end(as_found):
+    collector = Collector(lambda: 0)
+    collector.start(0.0)
+
+    assert gc.get_threshold() == THRESHOLDS
+    assert gc.get_freeze_count() > 10_000
+
+    collector.close()
+    assert gc.get_threshold() == as_found
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="the incremental collector has other thresholds")
+def test_objects_that_live_on_are_soon_left_alone(as_found):
+    """A young collection sees no more than three intervals of new ones, however many there are."""
+    counts = []
+
+    def note(phase: str, about: dict[str, int]) -> None:
+        if phase == "start":
+            counts.append((about["generation"], len(gc.get_objects(0)) + len(gc.get_objects(1))))
+
+    collector = Collector(lambda: 0)
+    collector.start(0.0)
+    gc.callbacks.append(note)
+    try:
+        kept = [[number] for number in range(30 * THRESHOLDS[0])]
+    finally:
+        gc.callbacks.remove(note)
+        collector.close()
+
+    assert len(kept) == 30 * THRESHOLDS[0]
+    assert {generation for generation, _ in counts} == {0, 1}
+    assert max(count for _, count in counts) < 3.1 * THRESHOLDS[0]
+
+
+def test_the_memory_of_this_process_is_known():
+    assert 10_000_000 < resident_memory() < 100_000_000_000
