@@ -11,7 +11,7 @@ from meter import family, resident_bytes
 from servers import Sipwright, wait
 from workloads import call, calls_ringing, service
 
-from sipwright.store.redo_apply import Applier
+from sipwright.store.writing.log_applier import Applier
 
 RATE = 250
 MOST_WORKERS = 4

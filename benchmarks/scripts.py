@@ -36,8 +36,8 @@ from sipwright.services.dialplan import (
     UserLimits,
 )
 from sipwright.store.crypto import create_key_file
-from sipwright.store.entities import Dialplan
-from sipwright.store.store import Store
+from sipwright.store.live.live_store import Store
+from sipwright.store.schema.entities import Dialplan
 
 DIALLED = 'dial("service@local", ring=20)\nrespond(480, "Nobody Answered")\n'
 NO_LIMITS = UserLimits(runs=10**6, runs_per_minute=10**6, seconds_per_minute=3600.0)

@@ -18,7 +18,7 @@ from typing import Any
 import uvloop
 
 from sipwright.store.crypto import create_key_file
-from sipwright.store.store import Store
+from sipwright.store.live.live_store import Store
 
 Put = Callable[[str, Any, Any, Callable[[], None]], None]
 DOCUMENT = b"{" + b'"leg": ["sip:alice@example.org", 12345, "z9hG4bKabcdef"], ' * 40 + b"}"

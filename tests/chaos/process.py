@@ -11,7 +11,7 @@ from typing import Any
 
 from interop.harness import DOMAIN, PASSWORD, RunningSwitch
 from interop.harness.switch import HOST
-from sipwright.store.redo_apply import Applier
+from sipwright.store.writing.log_applier import Applier
 
 __all__ = ["DOMAIN", "FIRST_PORT", "HOST", "LAST_PORT", "PASSWORD", "SwitchProcess"]
 

@@ -18,7 +18,8 @@ from sipwright.commands.init import initialise
 from sipwright.commands.testcall import Place, find_place, rehearse
 from sipwright.commands.testcall.scratch import Scratch
 from sipwright.config import Settings
-from sipwright.store import Administration, tables
+from sipwright.store import Administration
+from sipwright.store.schema import tables
 
 StartSwitch = Callable[..., RunningSwitch]
 

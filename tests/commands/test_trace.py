@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from sipwright.store.messages import Heard, pack, restart_mark
+from sipwright.store.history.trace_messages import Heard, pack, restart_mark
 
 CDR = (
     "INSERT INTO cdrs (call_id, leg, direction, from_uri, to_uri, target, dialplan, started_at, rang_at, ended_at,"

@@ -8,7 +8,7 @@ from sipwright.config import DialplanSettings
 from sipwright.node.script_bridge import Scripts, user_limits_of
 from sipwright.services.dialplan import UserLimits
 from sipwright.services.switch import Identity
-from sipwright.store.entities import Dialplan, User
+from sipwright.store.schema.entities import Dialplan, User
 
 OWN, OTHER_OF_OWNER, OF_ANOTHER = 1, 2, 3
 

@@ -5,8 +5,8 @@ import pytest
 from scenarios.simulated import DOMAIN, PASSWORD, PHONES
 from sipwright.store import Store
 from sipwright.store.crypto import create_key_file
-from sipwright.store.sqlite_writer import SqliteCommitter
-from sipwright.store.writer import Writer
+from sipwright.store.writing.sqlite_committer import SqliteCommitter
+from sipwright.store.writing.writer import Writer
 
 
 @pytest.fixture

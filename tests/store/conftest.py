@@ -16,7 +16,8 @@ import asyncpg
 import pytest
 from sqlalchemy import Connection
 
-from sipwright.store import Administration, Store, users
+from sipwright.store import Administration, Store
+from sipwright.store.admin import users
 from sipwright.store.crypto import create_key_file
 
 _numbers = count(1)

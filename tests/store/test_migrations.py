@@ -12,10 +12,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select, text
 
-from sipwright.store import Administration, JournalRow, Store, StoreError, tables
-from sipwright.store.journals import read_journals
+from sipwright.store import Administration, JournalRow, Store, StoreError
+from sipwright.store.history.journals import read_journals
 from sipwright.store.migrations import HEAD, current_revision
-from sipwright.store.tables import metadata
+from sipwright.store.schema import tables
+from sipwright.store.schema.tables import metadata
 
 
 def test_head_is_the_newest_revision():

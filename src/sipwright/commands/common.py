@@ -85,7 +85,7 @@ def with_store(given: Path | None, work: Callable[[Administration], Awaitable[T]
     settings = settings_of(given)
 
     async def run() -> T:
-        from sipwright.store.administration import Administration
+        from sipwright.store.admin.administration import Administration
 
         store = await Administration.open(settings.database_url, settings.key_file)
         try:

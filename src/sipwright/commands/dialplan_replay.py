@@ -14,7 +14,7 @@ from sipwright.commands.script_files import read_in_plans, read_script
 
 if TYPE_CHECKING:
     from sipwright.store import Administration, Dialplan
-    from sipwright.store.recordings import RecordedRun
+    from sipwright.store.history.recordings import RecordedRun
     from sipwright.testing.plans import InPlans
     from sipwright.testing.replay import Recording, Replayed
 
@@ -54,7 +54,7 @@ def replay_(
     earliest = time.time() - age(since)
 
     async def work(store: Administration) -> tuple[Dialplan, str, str, list[RecordedRun], InPlans]:
-        from sipwright.store.recordings import read_recordings
+        from sipwright.store.history.recordings import read_recordings
 
         found = await store.find_dialplan(plan, user)
         domains = await store.list_domains()

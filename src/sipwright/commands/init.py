@@ -74,7 +74,7 @@ def initialise(
     from sipwright.commands.common import CommandError
     from sipwright.config import CONFIG_FILE, Settings
     from sipwright.store.crypto import create_key_file
-    from sipwright.store.names import domain_name
+    from sipwright.store.schema.names import domain_name
 
     chosen = domain_name(domain or DEFAULT_DOMAIN)
     try:
@@ -89,7 +89,7 @@ def initialise(
     create_key_file(settings.key_file)
 
     async def fill() -> Initialised:
-        from sipwright.store.administration import Administration
+        from sipwright.store.admin.administration import Administration
 
         store = await Administration.open(settings.database_url, settings.key_file, migrate=True)
         try:

@@ -12,7 +12,7 @@ from sipwright.commands.common import Data, Json, clock, print_json, with_store
 if TYPE_CHECKING:
     from sipwright.monitor.trace.ladder import Rung
     from sipwright.store import Administration
-    from sipwright.store.calltraces import CallTrace, RunTrace
+    from sipwright.store.history.calltraces import CallTrace, RunTrace
 
 __all__ = ["trace"]
 
@@ -45,7 +45,7 @@ def trace(
       sipwright trace 5f0c1d7e --messages
     """
     from sipwright.monitor.trace.ladder import rungs
-    from sipwright.store.calltraces import read_call
+    from sipwright.store.history.calltraces import read_call
 
     async def work(store: Administration) -> CallTrace:
         return await read_call(store, call)

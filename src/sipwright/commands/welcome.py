@@ -71,7 +71,7 @@ def prepare(folder: Path) -> FirstStart | None:
 
 async def _fill(folder: Path, accounts: dict[str, str]) -> None:
     from sipwright.config import Settings
-    from sipwright.store.administration import Administration
+    from sipwright.store.admin.administration import Administration
 
     settings = Settings.load(folder)
     store = await Administration.open(settings.database_url, settings.key_file)

@@ -23,10 +23,10 @@ from sipwright.services.switch import Destinations, Router, Switch, SwitchSettin
 from sipwright.sip.digest import NonceKeeper
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.store import Change, Registrations, Store, StoreError
-from sipwright.store.collisions import existing
-from sipwright.store.messages import forget_old
-from sipwright.store.retention import Retention, forget_records
-from sipwright.store.writer import WriterSnapshot
+from sipwright.store.admin.collisions import existing
+from sipwright.store.history.retention import Retention, forget_records
+from sipwright.store.history.trace_messages import forget_old
+from sipwright.store.writing.writer import WriterSnapshot
 from sipwright.transport import TcpTransport, Transport, UdpTransport
 from sipwright.transport.loopback import LoopbackTransport
 

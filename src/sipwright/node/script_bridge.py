@@ -38,9 +38,9 @@ from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Identity, 
 from sipwright.sip import reason_for
 from sipwright.sip.headers.collection import write_lines
 from sipwright.stack import TimedTokens
-from sipwright.store.entities import Dialplan
-from sipwright.store.rows import ExecutionRow, JournalRow
-from sipwright.store.runs import read_journals, read_plan
+from sipwright.store.history.runs import read_journals, read_plan
+from sipwright.store.schema.entities import Dialplan
+from sipwright.store.schema.rows import ExecutionRow, JournalRow
 
 from .script_effects import ScriptEffects
 

@@ -16,7 +16,7 @@ from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer
 from sipwright.services.switch import Identity
 from sipwright.sip import Reject
 from sipwright.store import StoreError
-from sipwright.store.script_values import apply
+from sipwright.store.live.script_values import apply
 
 if TYPE_CHECKING:
     from sipwright.services.registrar import LocationTable

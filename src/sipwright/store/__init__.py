@@ -9,41 +9,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sipwright.store.account_import import AccountSpec, ImportResult
-    from sipwright.store.administration import Administration
-    from sipwright.store.changes import Change
-    from sipwright.store.directory import Directory
-    from sipwright.store.entities import Account, Dialplan, Domain, Provider, User
+    from sipwright.store.admin.account_import import AccountSpec, ImportResult
+    from sipwright.store.admin.administration import Administration
+    from sipwright.store.admin.changes import Change
     from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
-    from sipwright.store.registrations import Registrations
-    from sipwright.store.rows import BindingRow, CallRow, CdrRow, ExecutionRow, JournalRow, RegistrationRow
-    from sipwright.store.store import Store
-    from sipwright.store.writer import StoreBusy, Writer
+    from sipwright.store.live.directory import Directory
+    from sipwright.store.live.live_store import Store
+    from sipwright.store.live.registration_leases import Registrations
+    from sipwright.store.schema.entities import Account, Dialplan, Domain, Provider, User
+    from sipwright.store.schema.rows import (
+        BindingRow,
+        CallRow,
+        CdrRow,
+        ExecutionRow,
+        JournalRow,
+        RegistrationRow,
+    )
+    from sipwright.store.writing.writer import StoreBusy, Writer
 
 _HOMES = {
-    "Account": "entities",
-    "AccountSpec": "account_import",
-    "Administration": "administration",
+    "Account": "schema.entities",
+    "AccountSpec": "admin.account_import",
+    "Administration": "admin.administration",
     "AlreadyExistsError": "errors",
-    "BindingRow": "rows",
-    "CallRow": "rows",
-    "CdrRow": "rows",
-    "Change": "changes",
-    "Dialplan": "entities",
-    "Directory": "directory",
-    "Domain": "entities",
-    "ExecutionRow": "rows",
-    "ImportResult": "account_import",
-    "JournalRow": "rows",
+    "BindingRow": "schema.rows",
+    "CallRow": "schema.rows",
+    "CdrRow": "schema.rows",
+    "Change": "admin.changes",
+    "Dialplan": "schema.entities",
+    "Directory": "live.directory",
+    "Domain": "schema.entities",
+    "ExecutionRow": "schema.rows",
+    "ImportResult": "admin.account_import",
+    "JournalRow": "schema.rows",
     "NotFoundError": "errors",
-    "Provider": "entities",
-    "RegistrationRow": "rows",
-    "Registrations": "registrations",
-    "Store": "store",
-    "StoreBusy": "writer",
+    "Provider": "schema.entities",
+    "RegistrationRow": "schema.rows",
+    "Registrations": "live.registration_leases",
+    "Store": "live.live_store",
+    "StoreBusy": "writing.writer",
     "StoreError": "errors",
-    "User": "entities",
-    "Writer": "writer",
+    "User": "schema.entities",
+    "Writer": "writing.writer",
 }
 
 __all__ = [

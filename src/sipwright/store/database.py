@@ -2,8 +2,9 @@
 
 Work is an ordinary function of a SQLAlchemy Core ``Connection``, run inside one transaction: on SQLite in
 a thread, on PostgreSQL in SQLAlchemy's greenlet over asyncpg, so that the same code serves both and never
-blocks the loop.  The hot writes of a running node do not come through here: see ``store/writer.py``.  On SQLite
-they are in the redo log for a second before they are in the tables; both verbs apply it first.
+blocks the loop.  The hot writes of a running node do not come through here: see
+``store/writing/writer.py``.  On SQLite they are in the redo log for a second before they are in the tables; both
+verbs apply it first.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from sipwright.store.errors import StoreError
-from sipwright.store.redo import directory_of, discard
-from sipwright.store.redo_apply import Applier
+from sipwright.store.writing.log import directory_of, discard
+from sipwright.store.writing.log_applier import Applier
 
 if TYPE_CHECKING:
     import asyncpg

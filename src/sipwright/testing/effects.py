@@ -122,7 +122,7 @@ class World:
         return [{"uri": uri, "source": "192.0.2.1:5060", "expires_in": 60.0}]
 
     def _keep(self, method: str, arguments: dict[str, Any]) -> Any:
-        """Do what ``store/script_values.py`` does in the database."""
+        """Do what ``store/live/script_values.py`` does in the database."""
         store = self.store
         key = arguments.get("key", "")
         match method:

@@ -21,7 +21,7 @@ from sipwright.commands.testcall.verdicts import (
 from sipwright.monitor.trace.label import label_of
 from sipwright.sip import Request, make_response
 from sipwright.store import Administration
-from sipwright.store.traces import Effect, Trace
+from sipwright.store.history.traces import Effect, Trace
 
 SENT = describe("10.0.0.1", 4000, video="10.0.0.1")
 HEADERS = (

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sipwright.store.calltraces import CallTrace, RunTrace
-from sipwright.store.messages import Message
-from sipwright.store.traces import Effect
+from sipwright.store.history.calltraces import CallTrace, RunTrace
+from sipwright.store.history.trace_messages import Message
+from sipwright.store.history.traces import Effect
 
 SCRIPT = 'log("hello")\ndial("bob@local", ring=20)\nrespond(480, "Nobody")\n'
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipwright.monitor.trace.ladder import rungs, to_json, to_lines
-from sipwright.store.messages import restart_mark
+from sipwright.store.history.trace_messages import restart_mark
 
 BLANK = " " * 30
 EXPECTED = [

@@ -10,7 +10,7 @@ from services.switch.conftest import SDP, Bench
 from sipwright.monitor.trace.before_the_call import Preludes
 from sipwright.monitor.trace.recorder import Recorder
 from sipwright.sip import Reject
-from sipwright.store.messages import Message, unpack
+from sipwright.store.history.trace_messages import Message, unpack
 from sipwright.transport.tap import Tap
 
 

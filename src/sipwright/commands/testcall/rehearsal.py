@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sipwright.sip import Message
     from sipwright.store import Administration
-    from sipwright.store.traces import Trace
+    from sipwright.store.history.traces import Trace
 
     from .place import Place
 
@@ -225,7 +225,7 @@ class _Rehearsal:
 
     async def _read_trace(self) -> Trace:
         """Read what the database has, once the call is forgotten there and its records are committed."""
-        from sipwright.store.traces import read_trace
+        from sipwright.store.history.traces import read_trace
 
         caller_id = self._scratch.account_ids[0]
         deadline = time.monotonic() + 2.0

@@ -88,7 +88,7 @@ async def remove_leftovers(store: Administration) -> None:
 
 async def _remove(store: Administration, plan: str, account_ids: list[int], names: Iterable[str]) -> None:
     from sipwright.store import NotFoundError
-    from sipwright.store.traces import remove_traces
+    from sipwright.store.history.traces import remove_traces
 
     await remove_traces(store, account_ids)
     for name in names:

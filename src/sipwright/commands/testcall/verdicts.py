@@ -13,7 +13,7 @@ from .ladder import Hop, Ladder
 from .report import Report
 
 if TYPE_CHECKING:
-    from sipwright.store.traces import Trace
+    from sipwright.store.history.traces import Trace
 
     from .scratch import Scratch
 

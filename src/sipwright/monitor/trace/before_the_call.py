@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sipwright.sip import Message as SipMessage
 from sipwright.stack import Incoming
-from sipwright.store.messages import Message
+from sipwright.store.history.trace_messages import Message
 
 __all__ = ["Preludes"]
 

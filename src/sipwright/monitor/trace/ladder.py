@@ -12,8 +12,8 @@ from typing import Any
 
 from sipwright.sip import Message as SipMessage
 from sipwright.sip import ParseError, Request, parse
-from sipwright.store.calltraces import CallTrace
-from sipwright.store.messages import Message
+from sipwright.store.history.calltraces import CallTrace
+from sipwright.store.history.trace_messages import Message
 
 from .label import label_of
 

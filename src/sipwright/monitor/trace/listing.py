@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sipwright.store.calltraces import RunTrace
-from sipwright.store.traces import Effect
+from sipwright.store.history.calltraces import RunTrace
+from sipwright.store.history.traces import Effect
 
 from .wording import came_of, is_asking, told
 

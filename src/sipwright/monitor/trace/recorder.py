@@ -19,7 +19,7 @@ import structlog
 from sipwright.services.switch import Call, Leg
 from sipwright.sip import Reject
 from sipwright.stack import Incoming
-from sipwright.store.messages import pack, restart_mark
+from sipwright.store.history.trace_messages import pack, restart_mark
 from sipwright.transport import Flow
 from sipwright.transport.tap import Tap
 

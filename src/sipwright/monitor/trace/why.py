@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from sipwright.sip import ParseError, Request, parse
-from sipwright.store.calltraces import CallTrace, RunTrace
+from sipwright.store.history.calltraces import CallTrace, RunTrace
 
 from .ladder import rungs
 

@@ -176,7 +176,7 @@ class Router:
         """Return the account that `user` names: exactly, or by what follows the last dot.
 
         Providers are told to call `provider.name`, so that a dialplan can see which trunk a call came by. No account
-        can have such a name: `store/collisions.py`.
+        can have such a name: `store/admin/collisions.py`.
         """
         account = self.accounts.account(user, domain)
         if account is None and "." in user:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from sipwright.store.tables import metadata
+from sipwright.store.schema.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,1 @@
+"""What people change: users, domains, accounts, providers and dialplans, and how a change is announced."""

@@ -1,0 +1,203 @@
+"""Accounts: the SIP identities that phones register as.  Importing many: ``account_import.py``."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from sipwright.store.admin import dialplans, domains, users
+from sipwright.store.admin.changes import record_change
+from sipwright.store.admin.collisions import NameKeeper
+from sipwright.store.crypto import KeyRing
+from sipwright.store.database import insert_row
+from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
+from sipwright.store.schema import tables
+from sipwright.store.schema.entities import HA1_COLUMNS, Account, Domain, account_place
+from sipwright.store.schema.names import account_name, secret_text
+
+__all__ = [
+    "COLUMNS",
+    "add",
+    "change",
+    "entity",
+    "find",
+    "plan_id",
+    "read_all",
+    "remove",
+    "sealed_ha1s",
+    "split_name",
+]
+
+COLUMNS = [
+    tables.accounts.c[name]
+    for name in (
+        "id",
+        "user_id",
+        "username",
+        "domain_id",
+        "out_plan",
+        "in_plan",
+        "digest_algorithm",
+        "is_enabled",
+        *HA1_COLUMNS.values(),
+    )
+]
+
+
+def add(
+    connection: Connection,
+    keys: KeyRing,
+    name: str,
+    password: str,
+    *,
+    user: str | None = None,
+    domain: str | None = None,
+    out_plan: str | None = None,
+    in_plan: str | None = None,
+    algorithm: str | None = None,
+) -> Account:
+    """Add an account ``name`` or ``name@domain``; only hashes of its password are kept."""
+    username, home = _place(connection, name, domain)
+    owner = users.find(connection, user)
+    NameKeeper.for_account(connection, username, home.id).refuse(username, home.id, owner.id)
+    values = {
+        "user_id": owner.id,
+        "username": account_name(username),
+        "domain_id": home.id,
+        "out_plan": plan_id(connection, owner.id, out_plan),
+        "in_plan": plan_id(connection, owner.id, in_plan),
+        "digest_algorithm": algorithm and domains.checked_algorithm(algorithm),
+        "is_enabled": True,
+        "created_at": time.time(),
+        **sealed_ha1s(keys, username, home.name, password),
+    }
+    try:
+        account_id = insert_row(connection, tables.accounts, values)
+    except IntegrityError:
+        raise AlreadyExistsError(
+            f"there is an account {username}@{home.name} already; 'sipwright account set' changes it"
+        ) from None
+    record_change(connection, "account", account_id)
+    return find(connection, keys, f"{username}@{home.name}")
+
+
+def change(
+    connection: Connection,
+    keys: KeyRing,
+    name: str,
+    *,
+    domain: str | None = None,
+    password: str | None = None,
+    out_plan: str | None = None,
+    in_plan: str | None = None,
+    algorithm: str | None = None,
+    is_enabled: bool | None = None,
+) -> Account:
+    """Change what is given and leave the rest; an empty plan name takes the plan away."""
+    account = find(connection, keys, name, domain)
+    values: dict[str, Any] = {}
+    if password is not None:
+        values |= sealed_ha1s(keys, account.username, account.domain, password)
+    if out_plan is not None:
+        values["out_plan"] = plan_id(connection, account.user_id, out_plan)
+    if in_plan is not None:
+        values["in_plan"] = plan_id(connection, account.user_id, in_plan)
+    if algorithm is not None:
+        values["digest_algorithm"] = domains.checked_algorithm(algorithm) if algorithm else None
+    if is_enabled is not None:
+        values["is_enabled"] = is_enabled
+    if values:
+        connection.execute(update(tables.accounts).where(tables.accounts.c.id == account.id).values(values))
+        record_change(connection, "account", account.id)
+    return find(connection, keys, account.aor)
+
+
+def find(connection: Connection, keys: KeyRing, name: str, domain: str | None = None) -> Account:
+    """Find an account by ``name`` in the default domain, or by ``name@domain``."""
+    username, home = _place(connection, name, domain)
+    column = tables.accounts.c
+    query = select(*COLUMNS).where(column.username == username, column.domain_id == home.id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFoundError(
+            f"there is no account {username}@{home.name}; 'sipwright account list' shows them"
+        )
+    return entity(row, {home.id: home}, keys)
+
+
+def read_all(
+    connection: Connection,
+    keys: KeyRing,
+    user_id: int | None = None,
+    between: tuple[int, int] | None = None,
+) -> list[Account]:
+    """List accounts, of one user or with ids in a range if so asked."""
+    homes = {home.id: home for home in domains.read_all(connection)}
+    query = select(*COLUMNS).order_by(tables.accounts.c.id)
+    if user_id is not None:
+        query = query.where(tables.accounts.c.user_id == user_id)
+    if between is not None:
+        query = query.where(tables.accounts.c.id.between(*between))
+    return [entity(row, homes, keys) for row in connection.execute(query) if row.domain_id in homes]
+
+
+def remove(connection: Connection, keys: KeyRing, name: str, domain: str | None = None) -> Account:
+    """Remove an account with its bindings."""
+    account = find(connection, keys, name, domain)
+    connection.execute(delete(tables.bindings).where(tables.bindings.c.account_id == account.id))
+    connection.execute(delete(tables.accounts).where(tables.accounts.c.id == account.id))
+    record_change(connection, "account", account.id)
+    return account
+
+
+def entity(row: Row[Any], homes: dict[int, Domain], keys: KeyRing) -> Account:
+    """Make an account of a row of ``COLUMNS``, keeping the one HA1 that its challenges call for."""
+    values: list[Any] = list(row)
+    account_id, user_id, username, domain_id, out_plan, in_plan, own_algorithm, is_enabled, *sealed = values
+    home = homes[domain_id]
+    algorithm = own_algorithm or home.digest_algorithm
+    ha1 = sealed[list(HA1_COLUMNS).index(algorithm)]
+    return Account(
+        account_id, user_id, username, home.name, out_plan, in_plan, algorithm, is_enabled, ha1, keys
+    )
+
+
+def sealed_ha1s(keys: KeyRing, username: str, domain: str, password: str) -> dict[str, bytes]:
+    """Hash a password with every algorithm, and encrypt the hashes."""
+    from sipwright.sip.digest import ha1
+
+    secret_text(password)
+    return {
+        column: keys.seal(
+            bytes.fromhex(ha1(username, domain, password, algorithm)), account_place(column, username, domain)
+        )
+        for algorithm, column in HA1_COLUMNS.items()
+    }
+
+
+def plan_id(connection: Connection, user_id: int, name: str | None) -> int | None:
+    """Find the dialplan that an account of a user is to run; no name means none."""
+    if not name:
+        return None
+    found = dialplans.find_id(connection, user_id, name)
+    if found is None:
+        raise NotFoundError(
+            f"the account's owner has no dialplan {name!r}; 'sipwright dialplan set {name} FILE' makes it"
+        )
+    return found
+
+
+def split_name(name: str, domain: str | None = None) -> tuple[str, str | None]:
+    """Split ``name@domain``; a domain may not be given twice in two ways."""
+    username, at, named = name.partition("@")
+    if at and domain is not None and domain.lower() != named.lower():
+        raise StoreError(f"{name!r} names another domain than {domain!r}; give one of the two")
+    return username, named if at else domain
+
+
+def _place(connection: Connection, name: str, domain: str | None) -> tuple[str, Domain]:
+    username, named = split_name(name, domain)
+    return username, domains.find(connection, named)

@@ -1,0 +1,401 @@
+"""Everything that a person changes: what the command line does today, and REST and the web UI tomorrow.
+
+Each method is one transaction over the functions in ``accounts.py``, ``dialplans.py`` and their neighbours.
+``user=None`` means the first admin, ``domain=None`` the default domain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection
+
+from sipwright.store import migrations
+from sipwright.store.admin import account_import, accounts, dialplans, domains, providers, sealed, users
+from sipwright.store.admin.account_import import AccountSpec, ImportResult
+from sipwright.store.admin.dialplans import DialplanVersion
+from sipwright.store.crypto import KeyRing
+from sipwright.store.database import Database, missing_file, open_database
+from sipwright.store.errors import StoreError
+from sipwright.store.history import listings
+from sipwright.store.live import registration_leases
+from sipwright.store.schema.entities import Account, Dialplan, Domain, Provider, User
+
+__all__ = ["Administration"]
+
+# Between two chunks of an import, so that a running node gets its turn on a SQLite file.
+_BREATH = 0.005
+
+
+class Administration:
+    """The administered half of the store."""
+
+    def __init__(self, database: Database, keys: KeyRing) -> None:
+        self.database = database
+        self.keys = keys
+
+    @classmethod
+    async def open(cls, url: str, key_file: Path, *, migrate: bool = False) -> Self:
+        """Open a database; ``migrate`` makes it or brings it up to date, otherwise it has to be."""
+        if not migrate and (path := missing_file(url)) is not None:
+            raise StoreError(f"there is no database {path}; run 'sipwright init'")
+        keys = await asyncio.to_thread(KeyRing.load, key_file)
+        database = await asyncio.to_thread(open_database, url)
+        try:
+            await _prepare(database, migrate)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, keys)
+
+    async def close(self) -> None:
+        """Give back every connection."""
+        await self.database.close()
+
+    # --- users ---
+
+    async def add_user(self, name: str, password: str, role: str = "user", timezone: str = "UTC") -> User:
+        """Add a user with a web password."""
+        password_hash = await asyncio.to_thread(users.hash_password, password)
+        return await self.database.write(lambda c: users.add(c, name, password_hash, role, timezone))
+
+    async def find_user(self, name: str | None = None) -> User:
+        """Find a user."""
+        return await self.database.read(lambda c: users.find(c, name))
+
+    async def list_users(self) -> list[User]:
+        """List every user."""
+        return await self.database.read(users.read_all)
+
+    async def change_user(
+        self,
+        name: str,
+        *,
+        role: str | None = None,
+        timezone: str | None = None,
+        limits: Mapping[str, float | None] | None = None,
+    ) -> User:
+        """Change what is given of a user; `limits` are those on their scripts, by the names of the columns."""
+        return await self.database.write(lambda c: users.change(c, name, role, timezone, limits or {}))
+
+    async def set_user_password(self, name: str, password: str) -> None:
+        """Give a user a new web password."""
+        password_hash = await asyncio.to_thread(users.hash_password, password)
+        await self.database.write(lambda c: users.set_password(c, name, password_hash))
+
+    async def remove_user(self, name: str) -> User:
+        """Remove a user who owns nothing any more."""
+        return await self.database.write(lambda c: users.remove(c, name))
+
+    # --- domains ---
+
+    async def ensure_domains(self, names: Iterable[str]) -> list[Domain]:
+        """Add the domains that are missing; the first one ever is the default."""
+        wanted = list(names)
+        known = {domain.name for domain in await self.list_domains()}
+        if all(name.strip().lower() in known for name in wanted):
+            return await self.list_domains()
+        return await self.database.write(lambda c: domains.ensure(c, wanted))
+
+    async def list_domains(self) -> list[Domain]:
+        """List every domain, the default one first."""
+        return await self.database.read(domains.read_all)
+
+    async def change_domain(
+        self, name: str, *, default: bool = False, algorithm: str | None = None
+    ) -> Domain:
+        """Make a domain the default, or choose its digest algorithm."""
+
+        def work(connection: Connection) -> Domain:
+            if algorithm is not None:
+                domains.set_algorithm(connection, name, algorithm)
+            if default:
+                domains.set_default(connection, name)
+            return domains.find(connection, name)
+
+        return await self.database.write(work)
+
+    async def remove_domain(self, name: str) -> Domain:
+        """Stop serving a domain."""
+        return await self.database.write(lambda c: domains.remove(c, name))
+
+    # --- accounts ---
+
+    async def add_account(
+        self,
+        name: str,
+        password: str,
+        *,
+        user: str | None = None,
+        domain: str | None = None,
+        out_plan: str | None = None,
+        in_plan: str | None = None,
+        algorithm: str | None = None,
+    ) -> Account:
+        """Add a SIP account."""
+        work = partial(
+            accounts.add,
+            keys=self.keys,
+            name=name,
+            password=password,
+            user=user,
+            domain=domain,
+            out_plan=out_plan,
+            in_plan=in_plan,
+            algorithm=algorithm,
+        )
+        return await self.database.write(work)
+
+    async def change_account(
+        self,
+        name: str,
+        *,
+        domain: str | None = None,
+        password: str | None = None,
+        out_plan: str | None = None,
+        in_plan: str | None = None,
+        algorithm: str | None = None,
+        is_enabled: bool | None = None,
+    ) -> Account:
+        """Change what is given; an empty plan or algorithm takes it away."""
+        work = partial(
+            accounts.change,
+            keys=self.keys,
+            name=name,
+            domain=domain,
+            password=password,
+            out_plan=out_plan,
+            in_plan=in_plan,
+            algorithm=algorithm,
+            is_enabled=is_enabled,
+        )
+        return await self.database.write(work)
+
+    async def find_account(self, name: str, domain: str | None = None) -> Account:
+        """Find an account by ``name`` or ``name@domain``."""
+        return await self.database.read(lambda c: accounts.find(c, self.keys, name, domain))
+
+    async def list_accounts(self, user: str | None = None) -> list[Account]:
+        """List the accounts of a user, or of everybody."""
+
+        def work(connection: Connection) -> list[Account]:
+            user_id = None if user is None else users.find(connection, user).id
+            return accounts.read_all(connection, self.keys, user_id)
+
+        return await self.database.read(work)
+
+    async def remove_account(self, name: str, domain: str | None = None) -> Account:
+        """Remove an account and its bindings."""
+        return await self.database.write(lambda c: accounts.remove(c, self.keys, name, domain))
+
+    async def import_accounts(
+        self,
+        specs: Iterable[AccountSpec],
+        *,
+        user: str | None = None,
+        domain: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ImportResult:
+        """Add or change many accounts: all of them, or none when a line is wrong.
+
+        Args:
+            specs: What the lines say.
+            user: Who owns accounts whose line names nobody.
+            domain: Where accounts live whose name has no domain.
+            progress: Called with (done, total) as the work goes on.
+        """
+        lines = list(specs)
+        rows = await self.database.read(lambda c: account_import.check(c, lines, user, domain))
+        result = ImportResult()
+        done = 0
+        for chunk in account_import.chunks(rows):
+            part = await self.database.write(partial(account_import.write, keys=self.keys, chunk=chunk))
+            result.added += part.added
+            result.changed += part.changed
+            done += len(chunk)
+            if progress is not None:
+                progress(done, len(rows))
+            await asyncio.sleep(_BREATH)
+        return result
+
+    # --- providers ---
+
+    async def add_provider(
+        self,
+        name: str,
+        *,
+        server: str,
+        username: str,
+        password: str,
+        user: str | None = None,
+        auth_username: str | None = None,
+        register: bool = False,
+        realm: str | None = None,
+        from_template: str | None = None,
+        outbound_proxy: str | None = None,
+    ) -> Provider:
+        """Add a provider with a user's credentials there."""
+        work = partial(
+            providers.add,
+            keys=self.keys,
+            user=user,
+            name=name,
+            server=server,
+            username=username,
+            password=password,
+            auth_username=auth_username,
+            register=register,
+            realm=realm,
+            from_template=from_template,
+            outbound_proxy=outbound_proxy,
+        )
+        return await self.database.write(work)
+
+    async def change_provider(
+        self,
+        name: str,
+        *,
+        user: str | None = None,
+        server: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        auth_username: str | None = None,
+        register: bool | None = None,
+        realm: str | None = None,
+        from_template: str | None = None,
+        outbound_proxy: str | None = None,
+        is_enabled: bool | None = None,
+    ) -> Provider:
+        """Change what is given of a provider; an empty text takes away what may be missing."""
+        work = partial(
+            providers.change,
+            keys=self.keys,
+            user=user,
+            name=name,
+            server=server,
+            username=username,
+            password=password,
+            auth_username=auth_username,
+            register=register,
+            realm=realm,
+            from_template=from_template,
+            outbound_proxy=outbound_proxy,
+            is_enabled=is_enabled,
+        )
+        return await self.database.write(work)
+
+    async def find_provider(self, name: str, user: str | None = None) -> Provider:
+        """Find a user's provider."""
+        return await self.database.read(lambda c: providers.find(c, self.keys, user, name))
+
+    async def list_providers(self, user: str | None = None) -> list[Provider]:
+        """List the providers of a user, or of everybody."""
+
+        def work(connection: Connection) -> list[Provider]:
+            user_id = None if user is None else users.find(connection, user).id
+            return providers.read_all(connection, self.keys, user_id)
+
+        return await self.database.read(work)
+
+    async def list_registrations(self) -> dict[int, dict[str, Any]]:
+        """Tell how our registrations at providers stand, by the provider's number."""
+        return await self.database.read(registration_leases.read_states)
+
+    async def remove_provider(self, name: str, user: str | None = None) -> Provider:
+        """Remove a user's provider."""
+        return await self.database.write(lambda c: providers.remove(c, self.keys, user, name))
+
+    # --- dialplans ---
+
+    async def set_dialplan(self, user: str | None, name: str, source: str) -> int:
+        """Save a script as a dialplan's next version, live at once; give its version number."""
+        plan = await self.database.write(lambda c: dialplans.set_source(c, user, name, source))
+        return plan.version
+
+    async def roll_back_dialplan(self, user: str | None, name: str, version: int | None = None) -> Dialplan:
+        """Make an older version of a dialplan live, by default the one before."""
+        return await self.database.write(lambda c: dialplans.roll_back(c, user, name, version))
+
+    async def find_dialplan(self, name: str, user: str | None = None, version: int | None = None) -> Dialplan:
+        """Find a user's dialplan."""
+        return await self.database.read(lambda c: dialplans.find(c, user, name, version))
+
+    async def list_dialplans(self, user: str | None = None) -> list[Dialplan]:
+        """List the live dialplans of a user, or of everybody."""
+
+        def work(connection: Connection) -> list[Dialplan]:
+            user_id = None if user is None else users.find(connection, user).id
+            return dialplans.read_all(connection, user_id)
+
+        return await self.database.read(work)
+
+    async def list_dialplan_versions(self, plan: Dialplan) -> list[DialplanVersion]:
+        """List the versions of a dialplan."""
+        return await self.database.read(lambda c: dialplans.versions(c, plan))
+
+    async def remove_dialplan(self, name: str, user: str | None = None) -> Dialplan:
+        """Remove a dialplan that no account runs."""
+        return await self.database.write(lambda c: dialplans.remove(c, user, name))
+
+    # --- what is going on ---
+
+    async def list_bindings(
+        self, user: str | None = None, account: str | None = None
+    ) -> list[dict[str, Any]]:
+        """List where phones can be reached now."""
+        return await self.database.read(lambda c: listings.bindings(c, user, account))
+
+    async def list_calls(self, user: str | None = None, account: str | None = None) -> list[dict[str, Any]]:
+        """List the calls in progress."""
+        return await self.database.read(lambda c: listings.calls(c, user, account))
+
+    async def list_cdrs(
+        self,
+        user: str | None = None,
+        *,
+        limit: int = 50,
+        since: float | None = None,
+        account: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """List the newest call detail records, newest first."""
+        return await self.database.read(lambda c: listings.cdrs(c, user, limit, since, account))
+
+    # --- secrets and keys ---
+
+    async def secret(self, name: str, size: int = 32) -> bytes:
+        """Give a random secret that all nodes of this database share; it is made on first use."""
+        return await self.database.write(lambda c: sealed.secret(c, self.keys, name, size))
+
+    async def reseal(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Encrypt everything with the newest key, a little at a time; give how many values still had an older one.
+
+        Args:
+            progress: Called with (done, total) as the work goes on.
+        """
+        parts = await self.database.read(sealed.parts)
+        sizes = [await self.database.read(partial(sealed.count, part=part)) for part in parts]
+        total, looked_at, resealed = sum(sizes), 0, 0
+        for part in parts:
+            after: Any = None
+            found = sealed.AT_ONCE
+            while found == sealed.AT_ONCE:
+                work = partial(sealed.reseal, keys=self.keys, part=part, after=after)
+                found, fresh, after = await self.database.write(work)
+                looked_at, resealed = looked_at + found, resealed + fresh
+                if progress is not None:
+                    progress(min(looked_at, total), total)
+        return resealed
+
+
+async def _prepare(database: Database, migrate: bool) -> None:
+    revision = await database.read(migrations.current_revision, of_nodes=False)
+    if revision == migrations.HEAD:
+        return
+    if migrate:
+        await database.write(migrations.migrate, of_nodes=False)
+    else:
+        await database.read(migrations.require_head, of_nodes=False)

@@ -1,0 +1,95 @@
+"""Secrets of the system itself, and sealing everything anew after a change of key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from sipwright.store.admin import domains
+from sipwright.store.crypto import KeyRing
+from sipwright.store.schema import tables
+from sipwright.store.schema.entities import HA1_COLUMNS, account_place, provider_place
+
+__all__ = ["AT_ONCE", "Part", "count", "parts", "reseal", "secret"]
+
+AT_ONCE = 500
+"""Values that one transaction seals anew: a running node waits for no longer than that takes."""
+
+
+def secret(connection: Connection, keys: KeyRing, name: str, size: int = 32) -> bytes:
+    """Give a secret that all nodes of this database share; make it on first use."""
+    place = _setting_place(name)
+    query = select(tables.settings.c.value).where(tables.settings.c.name == name)
+    sealed = connection.scalar(query)
+    if sealed is None:
+        try:
+            with connection.begin_nested():
+                fresh = keys.seal(os.urandom(size), place)
+                connection.execute(insert(tables.settings).values(name=name, value=fresh))
+        except IntegrityError:
+            pass  # another node was faster
+        sealed = connection.scalar(query)
+    return keys.open(bytes(sealed or b""), place)
+
+
+class Part(NamedTuple):
+    """One encrypted column, and what each of its values is bound to."""
+
+    table: Table
+    key: str
+    column: str
+    place: Callable[[Any], str]
+
+
+def parts(connection: Connection) -> list[Part]:
+    """Return everything that is encrypted."""
+    homes = {home.id: home.name for home in domains.read_all(connection)}
+    accounts = (
+        Part(tables.accounts, "id", column, _account_place_in(column, homes))
+        for column in HA1_COLUMNS.values()
+    )
+    providers = Part(tables.providers, "id", "password", lambda row: provider_place(row.user_id, row.name))
+    return [
+        *accounts,
+        providers,
+        Part(tables.settings, "name", "value", lambda row: _setting_place(row.name)),
+    ]
+
+
+def count(connection: Connection, part: Part) -> int:
+    """Count the values of a part."""
+    return connection.scalar(select(func.count()).select_from(part.table)) or 0
+
+
+def reseal(connection: Connection, keys: KeyRing, part: Part, after: Any) -> tuple[int, int, Any]:
+    """Seal some values of a part with the newest key, those with the lowest row keys after `after`.
+
+    Returns:
+        How many were looked at, how many an older key had sealed, and the last row key; fewer than `AT_ONCE` were the
+        last ones.
+    """
+    table, key, column, place = part
+    query = select(table).order_by(table.c[key]).limit(AT_ONCE)
+    rows = connection.execute(query if after is None else query.where(table.c[key] > after)).all()
+    fresh = []
+    for row in rows:
+        sealed = bytes(getattr(row, column))
+        if not keys.is_current(sealed):
+            value = keys.seal(keys.open(sealed, place(row)), place(row))
+            fresh.append({"row_key": getattr(row, key), "sealed": value})
+    if fresh:
+        statement = update(table).where(table.c[key] == bindparam("row_key"))
+        connection.execute(statement.values({column: bindparam("sealed")}), fresh)
+    return len(rows), len(fresh), getattr(rows[-1], key) if rows else after
+
+
+def _account_place_in(column: str, homes: dict[int, str]) -> Callable[[Any], str]:
+    return lambda row: account_place(column, row.username, homes[row.domain_id])
+
+
+def _setting_place(name: str) -> str:
+    return f"settings:value:{name}"

@@ -1,0 +1,1 @@
+"""What calls and scripts leave behind, for people to look at, and when it is forgotten."""

@@ -1,0 +1,193 @@
+"""Everything that the database has about one call: its row, its CDRs, its runs with their journals, its messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from sipwright.store.admin.administration import Administration
+from sipwright.store.errors import NotFoundError, StoreError
+from sipwright.store.history import trace_messages
+from sipwright.store.history.journals import read_journals
+from sipwright.store.history.traces import Effect, effect
+from sipwright.store.schema import tables
+
+__all__ = ["CallTrace", "RunTrace", "read_call"]
+
+LAST = "last"
+"""Names the call that began last."""
+
+_MOST_CANDIDATES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RunTrace:
+    """One run of a dialplan; ``source`` is None when that version is gone."""
+
+    id: str
+    dialplan: str | None
+    version: int | None
+    state: str
+    outcome: str | None
+    started_at: float
+    ended_at: float | None
+    source: str | None
+    journal: list[Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class CallTrace:
+    """One call; ``row`` is there while it lasts, ``legs`` (its CDRs) once it is over.
+
+    ``others`` are calls of this switch that have a leg in common with it, ``callbacks`` those that its script made.
+    """
+
+    id: str
+    row: dict[str, Any] | None
+    legs: list[dict[str, Any]]
+    runs: list[RunTrace]
+    messages: list[trace_messages.Message] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    @property
+    def callbacks(self) -> list[str]:
+        """The calls that its script made with ``callback()``."""
+        results = [entry.result for run in self.runs for entry in run.journal if entry.function == "callback"]
+        return [result["value"] for result in results if isinstance(result, dict) and result.get("value")]
+
+    @property
+    def started_at(self) -> float:
+        """When the first trace of it was left."""
+        instants: list[float] = [leg["started_at"] for leg in self.legs] + [
+            run.started_at for run in self.runs
+        ]
+        instants += [message.at for message in self.messages[:1]]
+        if self.row is not None:
+            instants.append(self.row["started_at"])
+        return min(instants)
+
+
+async def read_call(store: Administration, name: str) -> CallTrace:
+    """Find a call by its id, by the beginning or end of it, or by the SIP Call-ID of one of its legs.
+
+    ``last`` is the one that began last.
+
+    Raises:
+        NotFoundError: There is no such call.
+        StoreError: There are several.
+    """
+
+    def work(connection: Connection) -> CallTrace:
+        return _read(connection, _find(connection, name))
+
+    return await store.database.read(work)
+
+
+def _find(connection: Connection, name: str) -> str:
+    found: list[str] = []
+    if name == LAST:
+        found = _latest(connection)
+    elif name:
+        found = (
+            _where(connection, lambda column: column == name)
+            or _where(connection, lambda column: column.startswith(name, autoescape=True))
+            or _where(connection, lambda column: column.endswith(name, autoescape=True))
+            or _by_sip_call_id(connection, name)
+        )
+    if not found:
+        raise NotFoundError(
+            f"no call {name!r} is known; 'sipwright calls' and 'sipwright cdrs --json' have their ids"
+        )
+    if len(found) > 1:
+        raise StoreError(f"{name!r} may be any of {', '.join(found[:_MOST_CANDIDATES])}; write more of it")
+    return found[0]
+
+
+def _where(connection: Connection, fits: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> list[str]:
+    """Return the ids that fit, of calls that last, have ended, or have a script that runs on."""
+    found: dict[str, None] = {}
+    for column in (tables.calls.c.id, tables.cdrs.c.call_id, tables.executions.c.call_id):
+        query = select(column).where(fits(column)).distinct().limit(_MOST_CANDIDATES + 1)
+        found.update(dict.fromkeys(map(str, connection.scalars(query))))
+    return list(found)
+
+
+def _latest(connection: Connection) -> list[str]:
+    calls, cdrs = tables.calls.c, tables.cdrs.c
+    begun: list[tuple[float, str]] = []
+    for query in (
+        select(calls.started_at, calls.id),
+        select(cdrs.started_at, cdrs.call_id).where(cdrs.leg == 0),
+    ):
+        newest = query.order_by(query.selected_columns[0].desc()).limit(1)
+        begun += [(float(at), str(name)) for at, name in connection.execute(newest)]
+    return [name for _, name in sorted(begun)[-1:]]
+
+
+def _by_sip_call_id(connection: Connection, name: str) -> list[str]:
+    ended = select(tables.cdrs.c.call_id).where(tables.cdrs.c.sip_call_id == name).distinct()
+    found = [str(call_id) for call_id in connection.scalars(ended)]
+    needle = json.dumps(name).encode()
+    lasting = select(tables.calls.c.id, tables.calls.c.document)
+    found += [str(call_id) for call_id, document in connection.execute(lasting) if needle in document]
+    return list(dict.fromkeys(found))
+
+
+def _read(connection: Connection, call_id: str) -> CallTrace:
+    calls, cdrs = tables.calls.c, tables.cdrs.c
+    columns = [column for column in calls if column.name != "document"]
+    row = connection.execute(select(*columns).where(calls.id == call_id)).mappings().first()
+    query = select(*cdrs).where(cdrs.call_id == call_id).order_by(cdrs.leg)
+    legs = [dict(leg) for leg in connection.execute(query).mappings()]
+    trace = CallTrace(
+        call_id,
+        None if row is None else dict(row),
+        legs,
+        _runs(connection, call_id),
+        others=_others(connection, call_id),
+    )
+    ended = [leg["ended_at"] for leg in legs if leg["ended_at"] is not None]
+    until = max(ended) if ended and row is None else None
+    trace.messages.extend(trace_messages.read(connection, call_id, trace.started_at, until))
+    return trace
+
+
+def _others(connection: Connection, call_id: str) -> list[str]:
+    cdrs = tables.cdrs.c
+    ours = select(cdrs.sip_call_id).where(cdrs.call_id == call_id, cdrs.sip_call_id.is_not(None))
+    near = select(cdrs.started_at).where(cdrs.call_id == call_id).limit(1).scalar_subquery()
+    query = (
+        select(cdrs.call_id)
+        .where(cdrs.started_at.between(near - 600.0, near + 600.0))
+        .where(cdrs.sip_call_id.in_(ours), cdrs.call_id != call_id)
+        .distinct()
+    )
+    return [str(other) for other in connection.scalars(query)]
+
+
+def _runs(connection: Connection, call_id: str) -> list[RunTrace]:
+    runs, plans, versions = tables.executions.c, tables.dialplans.c, tables.dialplan_versions.c
+    same = (versions.dialplan_id == runs.dialplan_id) & (versions.version == runs.version)
+    query = (
+        select(
+            runs.id, plans.name, runs.version, runs.state, runs.outcome, runs.started_at, runs.ended_at,
+            versions.source,
+        )
+        .select_from(
+            tables.executions.outerjoin(tables.dialplans, plans.id == runs.dialplan_id).outerjoin(
+                tables.dialplan_versions, same
+            )
+        )
+        .where(runs.call_id == call_id)
+        .order_by(runs.started_at)
+    )  # fmt: skip
+    return [RunTrace(*row, _journal(connection, row[0])) for row in connection.execute(query)]
+
+
+def _journal(connection: Connection, execution_id: str) -> list[Effect]:
+    journals = read_journals(connection, tables.executions.c.id == execution_id)
+    return [effect(entry) for entry in journals[execution_id]]

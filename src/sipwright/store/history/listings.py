@@ -1,0 +1,102 @@
+"""What is going on, for people to look at: bindings, calls and call detail records as plain dictionaries."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from sipwright.store.admin import users
+from sipwright.store.admin.accounts import split_name
+from sipwright.store.schema import tables
+
+__all__ = ["bindings", "calls", "cdrs"]
+
+_AOR = (tables.accounts.c.username + "@" + tables.domains.c.name).label("account")
+_ACCOUNTS = tables.accounts.join(tables.domains, tables.domains.c.id == tables.accounts.c.domain_id)
+
+
+def bindings(
+    connection: Connection, user: str | None = None, account: str | None = None
+) -> list[dict[str, Any]]:
+    """List bindings that have not expired, by account; ``account`` as ``name`` or ``name@domain``."""
+    column = tables.bindings.c
+    query = (
+        select(
+            _AOR,
+            column.contact,
+            column.q,
+            column.source,
+            column.path,
+            column.expires_at,
+            column.user_agent,
+            column.instance,
+            column.updated_at,
+        )
+        .select_from(tables.bindings.join(_ACCOUNTS, tables.accounts.c.id == column.account_id))
+        .where(column.expires_at > time.time())
+        .order_by(_AOR, column.updated_at)
+    )
+    if user is not None:
+        query = query.where(tables.accounts.c.user_id == users.find(connection, user).id)
+    return _found(connection, _of_account(query, account))
+
+
+def calls(
+    connection: Connection, user: str | None = None, account: str | None = None
+) -> list[dict[str, Any]]:
+    """List calls in progress, oldest first."""
+    column = tables.calls.c
+    query = (
+        select(
+            column.id,
+            column.node,
+            _AOR,
+            column.direction,
+            column.state,
+            column.from_text.label("from"),
+            column.to_text.label("to"),
+            column.started_at,
+            column.answered_at,
+        )
+        .select_from(tables.calls.outerjoin(_ACCOUNTS, tables.accounts.c.id == column.account_id))
+        .order_by(column.started_at)
+    )
+    if user is not None:
+        query = query.where(column.user_id == users.find(connection, user).id)
+    return _found(connection, _of_account(query, account))
+
+
+def cdrs(
+    connection: Connection,
+    user: str | None = None,
+    limit: int = 50,
+    since: float | None = None,
+    account: str | None = None,
+) -> list[dict[str, Any]]:
+    """List call detail records, newest first."""
+    column = tables.cdrs.c
+    source = tables.cdrs.outerjoin(_ACCOUNTS, tables.accounts.c.id == column.account_id)
+    source = source.outerjoin(tables.users, tables.users.c.id == column.user_id)
+    owner = tables.users.c.name.label("user")
+    query = (
+        select(*column, _AOR, owner).select_from(source).order_by(column.started_at.desc(), column.id.desc())
+    )
+    if user is not None:
+        query = query.where(column.user_id == users.find(connection, user).id)
+    if since is not None:
+        query = query.where(column.started_at >= since)
+    return _found(connection, _of_account(query, account).limit(limit))
+
+
+def _of_account(query: Select[Any], account: str | None) -> Select[Any]:
+    if account is None:
+        return query
+    username, domain = split_name(account)
+    query = query.where(tables.accounts.c.username == username)
+    return query if domain is None else query.where(tables.domains.c.name == domain.lower())
+
+
+def _found(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,206 @@
+"""The directory: who and what there is, in memory, so that a request is decided without a query.
+
+It holds every user, domain, provider and dialplan, and every account up to a limit.  While all accounts
+fit, it ``is_complete`` and a name it does not know does not exist; beyond that, an unknown account may have
+to be loaded.  Changes made by any process arrive through ``store/admin/changes.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from sipwright.store.admin import accounts, dialplans, domains, providers, users
+from sipwright.store.admin.changes import Change
+from sipwright.store.crypto import KeyRing
+from sipwright.store.schema import tables
+from sipwright.store.schema.entities import Account, Dialplan, Domain, Provider, User
+
+__all__ = ["Directory", "DirectorySnapshot", "Listener", "Update"]
+
+Listener = Callable[[Change], None]
+
+_Names = dict[str, dict[str, Account]]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySnapshot:
+    """How much the directory holds."""
+
+    users: int
+    domains: int
+    accounts: int
+    providers: int
+    dialplans: int
+    is_complete: bool
+
+
+@dataclass(slots=True)
+class Update:
+    """What was read from the database for some changes, ready to be put into the directory."""
+
+    change: Change
+    users: list[User] | None = None
+    domains: list[Domain] | None = None
+    accounts: list[Account] | None = None
+    providers: list[Provider] | None = None
+    dialplans: list[Dialplan] | None = None
+    # Every account, indexed already: too much work for the loop when there are many.
+    index: tuple[dict[int, Account], _Names] | None = None
+
+
+class Directory:
+    """Accounts, providers, dialplans, domains and users by the names that requests carry."""
+
+    def __init__(self, keys: KeyRing, account_limit: int = 250_000) -> None:
+        self._keys = keys
+        self._account_limit = account_limit
+        self._by_name: _Names = {}
+        self._by_id: dict[int, Account] = {}
+        self._providers: dict[tuple[int, str], Provider] = {}
+        self._provider_names: dict[int, tuple[int, str]] = {}
+        self._dialplans: dict[int, Dialplan] = {}
+        self.users: dict[int, User] = {}
+        self.domains: dict[str, Domain] = {}
+        self.default_domain: Domain | None = None
+        self.is_complete = True
+        self.listeners: list[Listener] = []
+
+    def account(self, username: str, domain: str) -> Account | None:
+        """Look up an account; ``domain`` in lower case."""
+        names = self._by_name.get(domain)
+        return None if names is None else names.get(username)
+
+    def account_by_id(self, account_id: int) -> Account | None:
+        """Look up an account by its number."""
+        return self._by_id.get(account_id)
+
+    def provider(self, user_id: int, name: str) -> Provider | None:
+        """Look up a user's provider by name, in any case."""
+        return self._providers.get((user_id, name.lower()))
+
+    def provider_by_id(self, provider_id: int) -> Provider | None:
+        """Look up a provider by its number."""
+        place = self._provider_names.get(provider_id)
+        return None if place is None else self._providers.get(place)
+
+    def providers(self) -> Iterable[Provider]:
+        """Go through all providers."""
+        return self._providers.values()
+
+    def dialplan(self, dialplan_id: int) -> Dialplan | None:
+        """Look up the live version of a dialplan."""
+        return self._dialplans.get(dialplan_id)
+
+    def dialplan_named(self, user_id: int, name: str) -> Dialplan | None:
+        """Look up a user's dialplan by name; it goes through all of them."""
+        plans = self._dialplans.values()
+        return next((plan for plan in plans if plan.user_id == user_id and plan.name == name), None)
+
+    def put_account(self, account: Account) -> None:
+        """Keep an account; the one that has been here longest goes when there is no room."""
+        self._drop_account(account.id)
+        if len(self._by_id) >= self._account_limit:
+            self.is_complete = False
+            self._drop_account(next(iter(self._by_id)))
+        self._by_id[account.id] = account
+        self._by_name.setdefault(account.domain, {})[account.username] = account
+
+    def read(self, connection: Connection, change: Change) -> Update:
+        """Read what a change is about; runs in a thread, and touches nothing of the directory."""
+        update = Update(change)
+        between = (change.first_id, change.last_id)
+        if change.kind == "account":
+            update.accounts = accounts.read_all(connection, self._keys, between=between)
+        elif change.kind == "provider":
+            update.providers = providers.read_all(connection, self._keys, between=between)
+        elif change.kind == "dialplan":
+            update.dialplans = dialplans.read_all(connection, between=between)
+        elif change.kind == "user":
+            update.users = users.read_all(connection)
+        elif change.kind == "domain":
+            update.domains = domains.read_all(connection)
+            # A domain's algorithm decides which hash of its accounts is kept.
+            if self._fits(connection):
+                update.index = _index(accounts.read_all(connection, self._keys))
+        return update
+
+    def read_everything(self, connection: Connection) -> list[Update]:
+        """Read the whole directory, without accounts when there are too many."""
+        kinds = ("user", "domain", "provider", "dialplan")
+        return [self.read(connection, Change(kind, 0, 2**31 - 1)) for kind in kinds]
+
+    def apply(self, update: Update) -> None:
+        """Put what was read in the place of what was there, and tell the listeners."""
+        ids = range(update.change.first_id, update.change.last_id + 1)
+        if update.users is not None:
+            self.users = {user.id: user for user in update.users}
+        if update.domains is not None:
+            self._apply_domains(update.domains, update.index)
+        if update.accounts is not None:
+            self._apply_accounts(ids, update.accounts)
+        if update.providers is not None:
+            self._apply_providers(ids, update.providers)
+        if update.dialplans is not None:
+            for plan_id in [known for known in self._dialplans if known in ids]:
+                del self._dialplans[plan_id]
+            self._dialplans.update((plan.id, plan) for plan in update.dialplans)
+        for listener in self.listeners:
+            listener(update.change)
+
+    def snapshot(self) -> DirectorySnapshot:
+        """Count what is here."""
+        return DirectorySnapshot(
+            len(self.users),
+            len(self.domains),
+            len(self._by_id),
+            len(self._providers),
+            len(self._dialplans),
+            self.is_complete,
+        )
+
+    def _fits(self, connection: Connection) -> bool:
+        count = connection.scalar(select(func.count()).select_from(tables.accounts)) or 0
+        return count <= self._account_limit
+
+    def _apply_domains(self, found: list[Domain], index: tuple[dict[int, Account], _Names] | None) -> None:
+        self.domains = {domain.name: domain for domain in found}
+        self.default_domain = next((domain for domain in found if domain.is_default), None)
+        self.is_complete = index is not None
+        self._by_id, self._by_name = index or ({}, {})
+
+    def _apply_accounts(self, ids: range, found: list[Account]) -> None:
+        stored = {account.id for account in found}
+        if len(ids) <= len(self._by_id):
+            gone = [known for known in ids if known in self._by_id and known not in stored]
+        else:
+            gone = [known for known in self._by_id if known in ids and known not in stored]
+        for account_id in gone:
+            self._drop_account(account_id)
+        for account in found:
+            if self.is_complete or account.id in self._by_id:
+                self.put_account(account)
+
+    def _apply_providers(self, ids: range, found: list[Provider]) -> None:
+        for provider_id in [known for known in self._provider_names if known in ids]:
+            del self._providers[self._provider_names.pop(provider_id)]
+        for provider in found:
+            self._providers[provider.user_id, provider.name] = provider
+            self._provider_names[provider.id] = (provider.user_id, provider.name)
+
+    def _drop_account(self, account_id: int) -> None:
+        account = self._by_id.pop(account_id, None)
+        if account is not None:
+            names = self._by_name.get(account.domain, {})
+            # A name may have been given to a new account since.
+            if names.get(account.username) is account:
+                del names[account.username]
+
+
+def _index(found: list[Account]) -> tuple[dict[int, Account], _Names]:
+    by_name: _Names = {}
+    for account in found:
+        by_name.setdefault(account.domain, {})[account.username] = account
+    return {account.id: account for account in found}, by_name

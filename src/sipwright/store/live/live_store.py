@@ -1,0 +1,174 @@
+"""The store of a running node: administration, the directory in memory, and the writer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import structlog
+from sqlalchemy import Connection, delete, select
+
+from sipwright.store.admin.administration import Administration
+from sipwright.store.admin.changes import Change, ChangeFeed, prune_changes
+from sipwright.store.crypto import KeyRing
+from sipwright.store.database import Database, PostgresDatabase, SqliteDatabase
+from sipwright.store.errors import NotFoundError, StoreError
+from sipwright.store.live.directory import Directory, Update
+from sipwright.store.schema import tables
+from sipwright.store.schema.entities import Account
+from sipwright.store.schema.rows import (
+    KINDS,
+    BindingRow,
+    CallRow,
+    ExecutionRow,
+    restored,
+    unfinished_executions,
+)
+from sipwright.store.writing.writer import Committer, Writer
+
+__all__ = ["Store"]
+
+log = structlog.get_logger(__name__)
+
+R = TypeVar("R", BindingRow, CallRow, ExecutionRow)
+
+_PRUNE_EVERY = 3600.0
+
+
+class Store(Administration):
+    """Everything a node keeps, and what it needs to know without asking."""
+
+    directory: Directory
+    writer: Writer
+
+    def __init__(self, database: Database, keys: KeyRing) -> None:
+        super().__init__(database, keys)
+        self._feed = ChangeFeed()
+        self._pruned_at = 0.0
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        key_file: Path,
+        *,
+        migrate: bool = True,
+        account_limit: int = 250_000,
+        synchronous: str = "normal",
+    ) -> Self:
+        """Open a database, fill the directory and start the writer.
+
+        Args:
+            url: ``sqlite:///FILE`` or ``postgresql://...``.
+            key_file: The keys of the encrypted columns.
+            migrate: Bring the schema up to date first.
+            account_limit: How many accounts the directory may hold.
+            synchronous: SQLite's setting of that name for the hot writes, ``normal`` or ``full``.
+        """
+        store = await super().open(url, key_file, migrate=migrate)
+        store.directory = Directory(store.keys, account_limit)
+        try:
+            await store.database.read(store._feed.start)
+            for update in await store.database.read(store.directory.read_everything):
+                store.directory.apply(update)
+        except BaseException:
+            await store.database.close()
+            raise
+        store.writer = Writer(_committer(store.database, synchronous))
+        return store
+
+    async def close(self) -> None:
+        """Commit what waits, and give back every connection."""
+        await self.writer.close()
+        await super().close()
+
+    async def follow_changes(self, every: float = 1.0) -> None:
+        """Keep the directory up to date, until cancelled; an outage of the database is waited for."""
+        is_failing = False
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self.catch_up()
+                is_failing = False
+            except Exception as error:  # the root of a task: whatever fails now may work in a second
+                if not is_failing:
+                    ours = not isinstance(error, StoreError | OSError)
+                    log.error(
+                        "changes cannot be followed; what is known stays in force",
+                        error=str(error),
+                        exc_info=ours,
+                    )
+                is_failing = True
+
+    async def catch_up(self) -> list[Change]:
+        """Bring the directory up to date now; give what had changed."""
+        await asyncio.to_thread(self.keys.follow_file)
+        numbers, updates = await self.database.read(self._read_changes, of_nodes=False)
+        for update in updates:
+            self.directory.apply(update)
+        self._feed.taken(numbers)
+        if time.monotonic() > self._pruned_at + _PRUNE_EVERY:
+            self._pruned_at = time.monotonic()
+            await self.database.write(prune_changes, of_nodes=False)
+        return [update.change for update in updates]
+
+    async def load_account(self, username: str, domain: str) -> Account | None:
+        """Look in the database for an account that the directory, not being complete, may lack."""
+        known = self.directory.account(username, domain)
+        if known is not None or self.directory.is_complete or domain not in self.directory.domains:
+            return known
+        try:
+            account = await self.find_account(username, domain)
+        except NotFoundError:
+            return None
+        self.directory.put_account(account)
+        return account
+
+    async def load_bindings(self) -> list[BindingRow]:
+        """Load every binding, and delete those whose account has gone."""
+
+        def work(connection: Connection) -> list[BindingRow]:
+            known = select(tables.accounts.c.id)
+            connection.execute(delete(tables.bindings).where(tables.bindings.c.account_id.not_in(known)))
+            return _rows(connection, BindingRow, "binding", select(*_columns("binding")))
+
+        return await self.database.write(work)
+
+    async def load_calls(self, node: str) -> list[CallRow]:
+        """Load the calls that a node was carrying."""
+        query = (
+            select(*_columns("call")).where(tables.calls.c.node == node).order_by(tables.calls.c.started_at)
+        )
+        return await self.database.read(lambda c: _rows(c, CallRow, "call", query))
+
+    async def load_executions(self, node: str) -> list[ExecutionRow]:
+        """Load the executions that were running or waiting on a node, even when their calls are over."""
+        query = select(*_columns("execution")).where(unfinished_executions(node))
+        return await self.database.read(lambda c: _rows(c, ExecutionRow, "execution", query))
+
+    def _read_changes(self, connection: Connection) -> tuple[list[int], list[Update]]:
+        found = self._feed.poll(connection)
+        distinct = dict.fromkeys(found.values())
+        return list(found), [self.directory.read(connection, change) for change in distinct]
+
+
+def _committer(database: Database, synchronous: str) -> Committer:
+    if isinstance(database, SqliteDatabase):
+        from sipwright.store.writing.sqlite_committer import SqliteCommitter
+
+        return SqliteCommitter(database.path, synchronous)
+    if isinstance(database, PostgresDatabase):
+        from sipwright.store.writing.postgres_committer import PostgresCommitter
+
+        return PostgresCommitter(database.connect)
+    raise AssertionError(database)
+
+
+def _columns(kind: str) -> list[Any]:
+    return [KINDS[kind].table.c[name] for name in KINDS[kind].columns]
+
+
+def _rows(connection: Connection, make: type[R], kind: str, query: Any) -> list[R]:
+    return [make(*restored(tuple(row))) for row in connection.execute(query)]

@@ -1,0 +1,1 @@
+"""What is kept: the tables, the rows that nodes write, the values that are handed out, and what may be called how."""

@@ -1,0 +1,200 @@
+"""The rows that running nodes write: one kind per table, a plain tuple in the order given here.
+
+Text from the wire may hold bytes that are no UTF-8, as lone surrogates, and PostgreSQL takes no NUL either;
+``storable`` maps both into a private-use block, and ``restored`` maps them back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, Double, Integer, LargeBinary, Table, and_, or_, select
+
+from sipwright.store.schema import tables
+
+__all__ = [
+    "KINDS",
+    "BindingRow",
+    "CallRow",
+    "CdrRow",
+    "ExecutionRow",
+    "JournalRow",
+    "Kind",
+    "MessagesRow",
+    "RegistrationRow",
+    "restored",
+    "storable",
+    "unfinished_executions",
+]
+
+
+class BindingRow(NamedTuple):
+    """Kind ``binding``, key ``(account_id, contact)``."""
+
+    account_id: int
+    contact: str
+    q: float | None
+    source: str
+    path: str | None
+    call_id: str
+    cseq: int
+    expires_at: float
+    user_agent: str | None
+    instance: str | None
+    reg_id: int | None
+    updated_at: float
+
+
+class CallRow(NamedTuple):
+    """Kind ``call``, key ``id``."""
+
+    id: str
+    node: str
+    user_id: int | None
+    account_id: int | None
+    direction: str
+    state: str
+    from_text: str
+    to_text: str
+    started_at: float
+    answered_at: float | None
+    document: bytes
+
+
+class CdrRow(NamedTuple):
+    """Kind ``cdr``, key ``(call_id, leg)``."""
+
+    call_id: str
+    leg: int
+    direction: str
+    account_id: int | None
+    user_id: int | None
+    from_uri: str | None
+    to_uri: str | None
+    target: str | None
+    dialplan: str | None
+    dialplan_version: int | None
+    started_at: float
+    rang_at: float | None
+    answered_at: float | None
+    ended_at: float | None
+    status: int | None
+    reason: str | None
+    hung_up_by: str | None
+    sip_call_id: str | None
+    execution_id: str | None
+
+
+class ExecutionRow(NamedTuple):
+    """Kind ``execution``, key ``id``; ``state`` is running, waiting, done or failed.
+
+    ``journal`` has the entries that are in no row of their own: see ``journals.py``.
+    """
+
+    id: str
+    call_id: str | None
+    dialplan_id: int | None
+    version: int | None
+    account_id: int | None
+    user_id: int | None
+    state: str
+    snapshot: bytes | None
+    started_at: float
+    ended_at: float | None
+    outcome: str | None
+    node: str | None = None
+    journal: str | None = None
+
+
+class JournalRow(NamedTuple):
+    """Kind ``journal``, key ``(execution_id, sequence)``: an entry of a journal that is too long for its run's row."""
+
+    execution_id: str
+    sequence: int
+    at: float
+    function: str
+    arguments: str
+    result: str | None
+
+
+class RegistrationRow(NamedTuple):
+    """Kind ``registration``, key ``provider_id``; ``state`` is registering, registered or failed."""
+
+    provider_id: int
+    node: str | None
+    state: str
+    contact: str | None
+    call_id: str | None
+    cseq: int | None
+    expires_at: float | None
+    status: int | None
+    reason: str | None
+    updated_at: float
+
+
+class MessagesRow(NamedTuple):
+    """Kind ``messages``, key ``(call_id, at)``; ``data`` is what ``messages.pack`` made.
+
+    ``call_id`` has the ids of all calls whose messages these are, with blanks between them.
+    """
+
+    call_id: str
+    at: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """How one kind of row is kept."""
+
+    table: Table
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
+    """Columns that never change: SQLite writes the index of a column anew when it is set to what it was."""
+
+    def postgres_type(self, column: str) -> str:
+        """Name the PostgreSQL type of a column."""
+        type_ = self.table.c[column].type
+        for class_, name in ((BigInteger, "bigint"), (Integer, "integer"), (Double, "double precision")):
+            if isinstance(type_, class_):
+                return name
+        return "bytea" if isinstance(type_, LargeBinary) else "text"
+
+
+KINDS = {
+    "call": Kind(tables.calls, CallRow._fields, ("id",)),
+    "binding": Kind(tables.bindings, BindingRow._fields, ("account_id", "contact")),
+    "cdr": Kind(tables.cdrs, CdrRow._fields, ("call_id", "leg")),
+    "execution": Kind(tables.executions, ExecutionRow._fields, ("id",), fixed=("call_id", "started_at")),
+    "registration": Kind(tables.registrations, RegistrationRow._fields, ("provider_id",)),
+    "journal": Kind(tables.journal, JournalRow._fields, ("execution_id", "sequence")),
+    "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at")),
+}
+
+
+def unfinished_executions(node: str) -> ColumnElement[bool]:
+    """Select the executions that a node has to go on with; older rows are found by their calls."""
+    column = tables.executions.c
+    its_calls = select(tables.calls.c.id).where(tables.calls.c.node == node)
+    is_ours = or_(column.node == node, and_(column.node.is_(None), column.call_id.in_(its_calls)))
+    return and_(is_ours, column.state.in_(("running", "waiting")))
+
+
+_BLOCK = 0x10F700
+_TO_STORE = {0: _BLOCK} | {0xDC00 + byte: _BLOCK + byte for byte in range(0x80, 0x100)}
+_FROM_STORE = {stored: original for original, stored in _TO_STORE.items()}
+
+
+def storable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Make every text of a row one that a database takes."""
+    return tuple(value.translate(_TO_STORE) if isinstance(value, str) else value for value in row)
+
+
+def restored(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Give the texts of a row back as they came from the wire."""
+    return tuple(
+        value.translate(_FROM_STORE) if isinstance(value, str) and not value.isascii() else value
+        for value in row
+    )

@@ -1,0 +1,249 @@
+"""Applies the redo log to the tables of its SQLite database; any process may do so, at any time.
+
+What has been applied of each segment is kept in the database and changes in the same transaction, so a record counts
+once, whoever applies it.  The running node does so every second, and whoever reads the tables does so first: nobody
+ever sees less than what was committed.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Hashable
+from contextlib import ExitStack, closing
+from itertools import chain
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import structlog
+
+from sipwright.store.schema.rows import KINDS, Kind, storable
+from sipwright.store.writing.log import Rows, directory_of, lock, read_records, segments_in
+from sipwright.store.writing.statements import LONGEST, sqlite_delete, sqlite_upsert
+from sipwright.store.writing.writer import row_refused
+
+__all__ = ["Applier"]
+
+log = structlog.get_logger(__name__)
+
+# Errors that the same rows will cause again, as opposed to those of the file or the disk.
+_ROW_ERRORS = (
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    OverflowError,
+    UnicodeEncodeError,
+)
+
+_POSITIONS = "CREATE TABLE IF NOT EXISTS redo_positions (segment TEXT PRIMARY KEY, position INTEGER NOT NULL)"
+
+_CHECKPOINT = 4_000
+"""Pages of 4 kB in SQLite's own log after which it is folded back, which syncs the disk."""
+
+_AT_ONCE = 4
+"""How many segments are applied in one transaction."""
+
+_Statement = tuple[str, list[Any]]
+
+
+class Applier:
+    """Brings the tables up to date with the log.
+
+    Args:
+        database: The file of the database.
+        synchronous: SQLite's setting of that name. Where a power cut is to be survived it is ``FULL`` for whoever
+            removes segments, as what they held must be on the disk elsewhere by then.
+        patience: For how many seconds to wait for the lock of another process.
+    """
+
+    def __init__(self, database: Path, *, synchronous: str = "NORMAL", patience: float = 10.0) -> None:
+        self._database = database
+        self._directory = directory_of(database)
+        self._synchronous = synchronous
+        self._patience = patience
+        self._lock = Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def apply(self, *, in_any_case: bool = False) -> None:
+        """Apply what is in the log by now; with nothing new in it that takes a few dozen microseconds.
+
+        Args:
+            in_any_case: End with a commit even if there is nothing to apply.
+
+        Raises:
+            OSError: A segment cannot be read.
+            sqlite3.Error: The database does not work, or somebody has kept it locked for too long.
+            StoreError: A newer version has written the log.
+        """
+        with self._lock:
+            segments = segments_in(self._directory)
+            if not segments and not in_any_case:
+                return
+            connection = self._connection or self._connect()
+            if not in_any_case and not _is_behind(segments, _positions(connection)):
+                return
+            try:
+                # After a long outage there are many: not all of them are held in memory at once.
+                for start in range(0, max(len(segments), 1), _AT_ONCE):
+                    connection.execute("BEGIN IMMEDIATE")
+                    self._apply(connection, segments[start : start + _AT_ONCE])
+                    connection.execute("COMMIT")
+            except BaseException:
+                self._disconnect()  # and so rolls back
+                raise
+
+    def apply_within(self, connection: sqlite3.Connection) -> None:
+        """Apply what is in the log by now within a transaction that has taken the lock.
+
+        Raises:
+            OSError, sqlite3.Error, StoreError: As `apply`.
+        """
+        segments = segments_in(self._directory)
+        if segments:
+            connection.execute(_POSITIONS)
+            if _is_behind(segments, _positions(connection)):
+                self._apply(connection, segments)
+
+    def position(self, segment: Path) -> int:
+        """Return up to where a segment has been applied.
+
+        Raises:
+            sqlite3.Error: The database does not work.
+        """
+        with self._lock:
+            return _positions(self._connection or self._connect()).get(segment.name, 0)
+
+    def reap(self) -> None:
+        """Apply and remove the segments of processes that have ended.
+
+        Raises:
+            OSError, sqlite3.Error, StoreError: As `apply`.
+        """
+        with ExitStack() as opened:
+            left = []
+            for path in segments_in(self._directory):
+                fd = os.open(path, os.O_RDONLY)
+                opened.callback(os.close, fd)
+                if lock(fd):
+                    left.append((path, fd))
+            if not left:
+                return
+            self.apply(in_any_case=True)
+            for path, fd in left:
+                if unread := os.fstat(fd).st_size - self.position(path):
+                    log.info(
+                        "an earlier process was cut off while it committed", file=path.name, bytes=unread
+                    )
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._disconnect()
+
+    def _apply(self, connection: sqlite3.Connection, segments: list[Path]) -> None:
+        there = {path.name for path in segments_in(self._directory)}
+        positions = {name: position for name, position in _positions(connection).items() if name in there}
+        latest: dict[str, dict[Hashable, tuple[Any, ...] | None]] = {}
+        for path in segments:
+            try:
+                batches, positions[path.name] = read_records(path, positions.get(path.name, 0))
+            except FileNotFoundError:
+                continue
+            for batch in batches:
+                for kind, rows in batch.items():
+                    latest.setdefault(kind, {}).update(rows)
+        _write(connection, latest)
+        connection.execute("DELETE FROM redo_positions")
+        connection.executemany("INSERT INTO redo_positions VALUES (?, ?)", positions.items())
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._database,
+            timeout=self._patience,
+            isolation_level=None,
+            cached_statements=1_024,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+            connection.execute(_POSITIONS)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _positions(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how far each segment has been applied."""
+    with closing(connection.execute("SELECT segment, position FROM redo_positions")) as found:
+        return dict(found)
+
+
+def _is_behind(segments: list[Path], positions: dict[str, int]) -> bool:
+    for path in segments:
+        try:
+            if path.stat().st_size != positions.get(path.name):
+                return True
+        except FileNotFoundError:
+            continue
+    return False
+
+
+def _write(connection: sqlite3.Connection, rows: Rows) -> None:
+    connection.execute("SAVEPOINT rows")
+    try:
+        for statement in _statements(rows):
+            connection.execute(*statement)
+    except _ROW_ERRORS:
+        connection.execute("ROLLBACK TO rows")
+        _write_one_by_one(connection, rows)
+    connection.execute("RELEASE rows")
+
+
+def _write_one_by_one(connection: sqlite3.Connection, rows: Rows) -> None:
+    """Write what can be written of rows of which the database has refused one."""
+    for name, of_kind in rows.items():
+        for key, row in of_kind.items():
+            clean = None if row is None else storable(row)
+            try:
+                for statement in _statements({name: {_storable_key(key): clean}}):
+                    connection.execute(*statement)
+            except _ROW_ERRORS as error:
+                row_refused(name, key, error)
+
+
+def _statements(rows: Rows) -> list[_Statement]:
+    statements: list[_Statement] = []
+    for name, of_kind in rows.items():
+        kind = KINDS[name]
+        kept = [row for row in of_kind.values() if row is not None]
+        for start in range(0, len(kept), LONGEST):
+            part = kept[start : start + LONGEST]
+            statements.append((sqlite_upsert(kind, len(part)), list(chain.from_iterable(part))))
+        if len(kept) < len(of_kind):
+            statements += _deletes(kind, [key for key, row in of_kind.items() if row is None])
+    return statements
+
+
+def _deletes(kind: Kind, keys: list[Any]) -> list[_Statement]:
+    statements: list[_Statement] = []
+    for start in range(0, len(keys), LONGEST):
+        part = keys[start : start + LONGEST]
+        values = part if len(kind.key) == 1 else list(chain.from_iterable(part))
+        statements.append((sqlite_delete(kind, len(part)), values))
+    return statements
+
+
+def _storable_key(key: Hashable) -> Any:
+    return storable(key) if isinstance(key, tuple) else storable((key,))[0]

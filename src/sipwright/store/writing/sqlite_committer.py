@@ -1,0 +1,196 @@
+"""Commits batches on SQLite: appends them to the redo log, in the loop while that is quick, else in a thread.
+
+An append writes to a file and syncs nothing; handing it to a thread and hearing of it costs more than that.  Whatever
+takes long is left to the thread: a sync, a fault, and everything for a while once an append was slow: for a moment the
+first time, as a busy machine may have been the cause, for longer when it happens again.  There is one batch at a time,
+so order is kept whoever appends it.
+
+A second thread applies the log to the tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+
+import structlog
+
+from sipwright.store.errors import StoreError
+from sipwright.store.writing.log import RedoLog, directory_of
+from sipwright.store.writing.log_applier import Applier
+from sipwright.store.writing.writer import Batch, batch_refused, outage_began, outage_ended
+
+__all__ = ["SqliteCommitter"]
+
+log = structlog.get_logger(__name__)
+
+APPLY_EVERY = 1.0
+"""Seconds for which batches are gathered before they are applied to the tables."""
+
+# An append in the loop that took so many seconds sends the next ones to the thread: for as many seconds as the first of
+# these, and twice as long each time, until there was none for as many seconds as the second.
+_SLOW = 0.01
+_RESPITES = (0.1, 10.0)
+_BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+_FAULTS = (sqlite3.Error, OSError, StoreError)
+
+
+class SqliteCommitter:
+    """The log of this process, and the two threads that look after it.
+
+    Args:
+        path: The file of the database.
+        synchronous: ``normal``, or ``full`` to sync the disk before a batch counts as committed.
+    """
+
+    def __init__(self, path: Path, synchronous: str = "normal") -> None:
+        self.failing_since: float | None = None
+        self._syncs = synchronous != "normal"
+        self._log = RedoLog(directory_of(path))
+        # A sync each second would hold up what is appended meanwhile to the same disk.
+        self._applier = Applier(path, synchronous="FULL" if self._syncs else "NORMAL", patience=5.0)
+        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._appended = threading.Event()
+        self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
+        self._follower = threading.Thread(target=self._follow, name="store-applier", daemon=True)
+        # What earlier processes have left is applied before anything new is said of the same rows.
+        self._has_inherited = False
+        self._here_from = 0.0
+        self._respite = _RESPITES[0]
+
+    def start(self, on_done: Callable[[Batch], None]) -> None:
+        """Get ready."""
+        self._on_done = on_done
+        self._loop = asyncio.get_running_loop()
+        self._writer.start()
+        self._follower.start()
+
+    def submit(self, batch: Batch) -> None:
+        """Commit a batch now, or begin to."""
+        if self._append_here(batch):
+            self._on_done(batch)
+        else:
+            self._queue.put(batch)
+
+    async def close(self) -> None:
+        """Stop, and give up a batch that cannot be committed."""
+        self._stopping.set()
+        self._appended.set()
+        self._queue.put(None)
+        await asyncio.to_thread(self._join)
+
+    def _join(self) -> None:
+        self._writer.join()
+        self._follower.join()
+        try:
+            self._applier.apply(in_any_case=True)
+        except _FAULTS as error:
+            log.warning("the tables are behind; the next start makes up for it", error=str(error))
+            self._log.close(is_applied=False)
+        else:
+            self._log.close(is_applied=True)
+        self._applier.close()
+
+    # Appending.
+
+    def _append_here(self, batch: Batch) -> bool:
+        """Commit in the loop; False when the batch is left to the thread."""
+        started_at = self._loop.time()
+        if not self._has_inherited or self._syncs or started_at < self._here_from:
+            return False
+        try:
+            self._append(batch)
+        except Exception:  # the thread meets it too, and has the time to say so
+            self._here_from = started_at + _RESPITES[1]
+            return False
+        if self._loop.time() - started_at > _SLOW:
+            self._rest_from(started_at)
+        return True
+
+    def _append(self, batch: Batch) -> None:
+        self._log.append(batch.rows)
+        if not self._appended.is_set():
+            self._appended.set()
+
+    def _rest_from(self, now: float) -> None:
+        """Leave the next appends to the thread."""
+        shortest, longest = _RESPITES
+        self._respite = shortest if now > self._here_from + longest else min(2 * self._respite, longest)
+        self._here_from = now + self._respite
+
+    def _write(self) -> None:
+        if not self._through_outages(self._applier.reap):
+            return
+        self._has_inherited = True
+        while (batch := self._queue.get()) is not None:
+            if not self._commit_for_sure(batch):
+                return
+            try:
+                self._loop.call_soon_threadsafe(self._on_done, batch)
+            except RuntimeError:
+                return  # the loop is closed: nobody waits any more
+
+    def _commit_for_sure(self, batch: Batch) -> bool:
+        """Commit a batch, through an outage if need be; False when told to stop meanwhile."""
+
+        def commit() -> None:
+            self._append(batch)
+            if self._syncs:
+                self._log.sync()
+
+        try:
+            return self._through_outages(commit)
+        except Exception:
+            batch_refused(batch)
+            return True
+
+    def _through_outages(self, work: Callable[[], None]) -> bool:
+        """Do something that may fail for a while, until it succeeds; False when told to stop meanwhile."""
+        attempt = 0
+        while True:
+            try:
+                work()
+            except _FAULTS as error:
+                if self.failing_since is None:
+                    self.failing_since = outage_began(error)
+                if self._stopping.wait(_BACKOFF[min(attempt, len(_BACKOFF) - 1)]):
+                    return False
+                attempt += 1
+            else:
+                if self.failing_since is not None:
+                    outage_ended(self.failing_since)
+                    self.failing_since = None
+                return True
+
+    # Applying.
+
+    def _follow(self) -> None:
+        is_failing = False
+        while not self._stopping.is_set():
+            self._appended.wait()
+            self._stopping.wait(APPLY_EVERY)
+            self._appended.clear()
+            try:
+                self._apply()
+                is_failing = False
+            except _FAULTS as error:
+                if not is_failing:
+                    log.error(
+                        "the tables cannot follow the log; what is committed stays there", error=str(error)
+                    )
+                is_failing = True
+                self._appended.set()
+
+    def _apply(self) -> None:
+        full = self._log.full()
+        self._applier.apply(in_any_case=bool(full))
+        for segment in full:
+            if lost := segment.size - self._applier.position(segment.path):
+                log.error("the log was damaged: rows are lost", file=segment.path.name, bytes=lost)
+        self._log.remove(full)

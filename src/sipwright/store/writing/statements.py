@@ -1,0 +1,54 @@
+"""The SQL of the hot writes, made once from the tables: many rows to one statement.
+
+One statement means one trip into SQLite without the interpreter lock, or one round trip to PostgreSQL,
+however many rows it carries.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sipwright.store.schema.rows import Kind
+
+__all__ = ["LONGEST", "postgres_delete", "postgres_upsert", "sqlite_delete", "sqlite_upsert"]
+
+# Rows to one SQLite statement at most: every length up to this is a statement of its own, kept prepared.
+LONGEST = 32
+
+
+@cache
+def sqlite_upsert(kind: Kind, count: int) -> str:
+    """Insert or replace ``count`` rows, given as one flat list of values."""
+    row = "(" + ",".join("?" * len(kind.columns)) + ")"
+    values = ",".join([row] * count)
+    columns = ",".join(kind.columns)
+    return f"INSERT INTO {kind.table.name} ({columns}) VALUES {values} {_on_conflict(kind)}"
+
+
+@cache
+def sqlite_delete(kind: Kind, count: int) -> str:
+    """Delete ``count`` rows by key, given as one flat list of key parts."""
+    row = "(" + ",".join("?" * len(kind.key)) + ")"
+    return f"DELETE FROM {kind.table.name} WHERE ({','.join(kind.key)}) IN (VALUES {','.join([row] * count)})"
+
+
+def postgres_upsert(kind: Kind) -> str:
+    """Insert or replace any number of rows, given as one array per column."""
+    arrays = ",".join(f"${n}::{kind.postgres_type(name)}[]" for n, name in enumerate(kind.columns, start=1))
+    columns = ",".join(kind.columns)
+    return f"INSERT INTO {kind.table.name} ({columns}) SELECT * FROM unnest({arrays}) {_on_conflict(kind)}"
+
+
+def postgres_delete(kind: Kind) -> str:
+    """Delete any number of rows by key, given as one array per key column."""
+    arrays = ",".join(f"${n}::{kind.postgres_type(name)}[]" for n, name in enumerate(kind.key, start=1))
+    same = " AND ".join(f"target.{name} = gone.{name}" for name in kind.key)
+    gone = f"unnest({arrays}) AS gone({','.join(kind.key)})"
+    return f"DELETE FROM {kind.table.name} target USING {gone} WHERE {same}"
+
+
+def _on_conflict(kind: Kind) -> str:
+    changes = ",".join(
+        f"{name}=excluded.{name}" for name in kind.columns if name not in kind.key and name not in kind.fixed
+    )
+    return f"ON CONFLICT ({','.join(kind.key)}) DO UPDATE SET {changes}"

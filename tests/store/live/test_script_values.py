@@ -1,0 +1,89 @@
+"""What scripts keep: changed once, whatever happens in between."""
+
+import json
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from sipwright.store.live.script_values import MAX_KEYS, apply
+from sipwright.store.schema import tables
+
+
+@pytest.fixture
+async def keep(store):
+    user = await store.add_user("alice", "secret", "user")
+    numbers = iter(range(10_000))
+    run = {"id": "x", "state": "waiting", "started_at": 0.0, "journal": "[]"}
+    await store.database.write(lambda connection: connection.execute(insert(tables.executions).values(run)))
+
+    async def keep(function, entry=None, **arguments):
+        for name in ("value", "old", "new"):
+            if name in arguments:
+                arguments[name] = json.dumps(arguments[name])
+        sequence = next(numbers) if entry is None else entry
+
+        def work(connection):
+            runs = tables.executions
+            known = json.loads(connection.scalar(select(runs.c.journal).where(runs.c.id == "x")))
+            if all(one[0] != sequence for one in known):
+                journal = json.dumps([*known, [sequence, 0.0, function, {}, None]])
+                connection.execute(update(runs).values(journal=journal))
+            return apply(connection, user.id, function, arguments, ("x", sequence))
+
+        return await store.database.write(work)
+
+    return keep
+
+
+async def test_values_are_kept_until_they_are_deleted(keep):
+    assert await keep("get", key="a", default=3) == 3
+    assert await keep("set", key="a", value={"b": [1, "é"]}) is None
+    assert await keep("get", key="a") == {"b": [1, "é"]}
+    assert await keep("delete", key="a") is True
+    assert await keep("delete", key="a") is False
+    assert await keep("get", key="a") is None
+
+
+async def test_keys(keep):
+    for key in ("b.2", "a_1", "b.1", "a%1"):
+        await keep("set", key=key, value=1)
+
+    assert await keep("keys", prefix="") == ["a%1", "a_1", "b.1", "b.2"]
+    assert await keep("keys", prefix="b.") == ["b.1", "b.2"]
+    assert await keep("keys", prefix="a_") == ["a_1"]
+
+
+async def test_counting(keep):
+    assert [await keep("add", key="n", amount=2), await keep("add", key="n", amount=-0.5)] == [2, 1.5]
+
+    await keep("set", key="n", value="text")
+    with pytest.raises(ValueError, match="not a number"):
+        await keep("add", key="n", amount=1)
+
+
+async def test_only_what_is_known_is_replaced(keep):
+    assert await keep("replace", key="a", old=None, new=1) is True
+    assert await keep("replace", key="a", old=None, new=2) is False
+    assert await keep("replace", key="a", old=1, new=3) is True
+    assert await keep("get", key="a") == 3
+
+
+async def test_the_same_entry_of_a_journal_changes_something_once(keep):
+    assert [await keep("add", entry=7, key="n", amount=1) for _ in range(3)] == [1, 1, 1]
+    assert await keep("get", key="n") == 1
+
+
+async def test_there_is_an_end_to_it(keep, store):
+    with pytest.raises(ValueError, match="longer than 10000"):
+        await keep("set", key="a", value="x" * 10_001)
+
+    def fill(connection):
+        user_id = connection.scalar(select(tables.users.c.id).where(tables.users.c.name == "alice"))
+        rows = [
+            {"user_id": user_id, "key": f"k{n}", "value": "1", "updated_at": 0.0} for n in range(MAX_KEYS)
+        ]
+        connection.execute(insert(tables.script_values), rows)
+
+    await store.database.write(fill)
+    with pytest.raises(ValueError, match="1000 values already"):
+        await keep("set", key="one more", value=1)
