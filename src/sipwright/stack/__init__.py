@@ -7,12 +7,14 @@ from sipwright.stack.incoming import Incoming
 from sipwright.stack.pipeline import Pipeline, Step
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.stack import OnStrayResponse, Stack, StackSnapshot
+from sipwright.stack.timer_heap import CallLater, TimerHandle, TimerHeap, Wakeup
 from sipwright.stack.tokens import RandomTokens, TimedTokens
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP
 
 __all__ = [
     "LARGEST_OVER_UDP",
     "Addresses",
+    "CallLater",
     "Credentials",
     "Exchange",
     "Incoming",
@@ -24,6 +26,9 @@ __all__ = [
     "StackSnapshot",
     "Step",
     "TimedTokens",
+    "TimerHandle",
+    "TimerHeap",
+    "Wakeup",
     "answer_challenge",
     "challenge_headers",
     "exchange",

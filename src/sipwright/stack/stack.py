@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -39,6 +39,7 @@ from sipwright.stack.pipeline import Pipeline
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.source import return_address, stamp_source
 from sipwright.stack.throttle import Throttle
+from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
 from sipwright.transport.base import Transport, ignore_closed
 from sipwright.transport.flow import Flow, parse_flow_key
@@ -50,16 +51,6 @@ SHORTEST_TICK, LONGEST_TICK = 0.01, 0.1
 
 Send = Callable[[bytes, transaction.Flow], None]
 OnStrayResponse = Callable[[Response, Flow], None]
-
-
-class Timer(Protocol):
-    """A call that is to come."""
-
-    def cancel(self) -> None:
-        """Let it not come."""
-
-
-CallLater = Callable[[float, Callable[[], None]], Timer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +102,7 @@ class Stack:
         self._outbound = Outbound(self.transports, self.addresses, clock, self.call_later)
         self._log = logger or structlog.get_logger()
         self._throttle = Throttle()
-        self._timer: Timer | None = None
+        self._timer: TimerHandle | None = None
         self._held: list[tuple[bytes, Flow]] = []
         self._requests = self._responses = self._malformed = self._strays = self._failed = 0
         for transport in self.transports:
@@ -428,7 +419,7 @@ class Stack:
 
     # --- time --------------------------------------------------------------------------------------------
 
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+    def call_later(self, delay: float, callback: Callable[[], None]) -> TimerHandle:
         """Call `callback` after `delay` seconds of this stack's clock."""
         if self._call_later is None:
             self._call_later = asyncio.get_running_loop().call_later

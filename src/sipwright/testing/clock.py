@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections.abc import Callable
 from typing import Any
+
+from sipwright.stack import TimerHeap
 
 __all__ = ["Handle", "VirtualClock"]
 
@@ -13,15 +13,18 @@ __all__ = ["Handle", "VirtualClock"]
 class Handle:
     """Something that is to happen."""
 
-    __slots__ = ("arguments", "callback")
+    __slots__ = ("_events", "arguments", "callback")
 
-    def __init__(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        self.callback: Callable[..., object] | None = callback
+    def __init__(
+        self, events: TimerHeap[Handle], callback: Callable[..., object], arguments: tuple[Any, ...]
+    ) -> None:
+        self._events = events
+        self.callback = callback
         self.arguments = arguments
 
     def cancel(self) -> None:
         """Let it not happen."""
-        self.callback = None
+        self._events.drop(self)
 
 
 class VirtualClock:
@@ -29,8 +32,7 @@ class VirtualClock:
 
     def __init__(self, now: float) -> None:
         self.now = now
-        self._numbers = itertools.count()
-        self._events: list[tuple[float, int, Handle]] = []
+        self._events: TimerHeap[Handle] = TimerHeap()
 
     def __call__(self) -> float:
         """Return the time."""
@@ -38,15 +40,13 @@ class VirtualClock:
 
     def call_later(self, delay: float, callback: Callable[..., object], *arguments: Any) -> Handle:
         """Call something after `delay` seconds."""
-        handle = Handle(callback, arguments)
-        heapq.heappush(self._events, (self.now + max(delay, 0.0), next(self._numbers), handle))
+        handle = Handle(self._events, callback, arguments)
+        self._events.set(handle, self.now + max(delay, 0.0))
         return handle
 
     def run(self) -> None:
         """Let everything happen, until nothing is to come."""
         events = self._events
-        while events:
-            at, _, handle = heapq.heappop(events)
-            if handle.callback is not None:
-                self.now = at
-                handle.callback(*handle.arguments)
+        while (at := events.next_at()) is not None and (handle := events.pop(at)) is not None:
+            self.now = at
+            handle.callback(*handle.arguments)

@@ -37,12 +37,3 @@ def test_no_more_begin_in_a_second_than_the_pace_allows():
     assert taken[0] == 11
     assert 100 <= sum(taken) <= 115
     assert queue.next_at() > 1_001.0
-
-
-def test_moving_things_about_does_not_fill_the_memory():
-    queue = PacedQueue()
-    for number in range(10_000):
-        queue.put("same", float(number))
-
-    assert len(queue._heap) < 200
-    assert queue.take(1e6) == ["same"]

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import structlog
 
 from sipwright.sip import Response
 from sipwright.sip.transaction import ClientTransaction
-from sipwright.stack import Stack
+from sipwright.stack import Stack, Wakeup
 from sipwright.transport import Flow, Target
 
 from .paced_queue import PacedQueue
@@ -41,8 +40,7 @@ class Attempts:
         self._over = over
         self._lapsed = lapsed
         self._queue: PacedQueue[Registration] = PacedQueue(pace)
-        self._timer: Any = None
-        self._wakes_at = float("inf")
+        self._wakeup = Wakeup(stack.clock, stack.call_later, self._wake)
         self._is_closed = False
 
     def __contains__(self, registration: Registration) -> bool:
@@ -61,20 +59,13 @@ class Attempts:
     def close(self) -> None:
         """Begin nothing any more."""
         self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._wakeup.cancel()
 
-    def _arm(self, shortest: float = 0.0) -> None:
-        due = self._queue.next_at()
-        if due is None or self._is_closed or due >= self._wakes_at:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._wakes_at = due
-        self._timer = self._stack.call_later(max(due - self._stack.clock(), shortest), self._wake)
+    def _arm(self, soonest: float = 0.0) -> None:
+        if not self._is_closed:
+            self._wakeup.at(self._queue.next_at(), soonest)
 
     def _wake(self) -> None:
-        self._timer, self._wakes_at = None, float("inf")
         for registration in self._queue.take(self._stack.clock()):
             self._begin(registration)
         self._arm(SHORTEST_SLEEP)
