@@ -52,9 +52,8 @@ class Line:
         self.is_phone = is_phone
         self.target = Target(protocol, HOST, load.port)
         self.transport = UdpTransport(HOST, port) if protocol == "udp" else TcpTransport(HOST, port)
-        self.stack = _Stack([self.transport], Pipeline([self.take]))
+        self.stack = _Stack([self.transport], Pipeline([self.take]), on_stray_response=self._stray)
         self.stack.line = self
-        self.stack.on_stray_response = self._stray
         self.ends: dict[str, End] = {}
         self.flow: Flow | None = None
         self._is_up = asyncio.Event()

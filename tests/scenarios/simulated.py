@@ -44,6 +44,7 @@ class SimulatedNode:
         self.stack = Stack(
             [network.transport(*NODE_ADDRESS), loop], self.pipeline, clock=network.clock, call_later=network.call_later,
             random_token=lambda: f"{tokens.getrandbits(64):016x}",
+            on_stray_response=lambda response, flow: self.switch.stray_response(response, flow),
         )  # fmt: skip
         names = ServedNames(store.directory, self.stack)
         self.locations = LocationTable()
@@ -58,7 +59,6 @@ class SimulatedNode:
             node="node1", clock=network.clock, wall_clock=self.unix_time, call_later=self.stack.call_later,
             token=self.stack.random_token,
         )  # fmt: skip
-        self.stack.on_stray_response = self.switch.stray_response
         self.pipeline.steps = (self.registrar, self.switch)
 
     def unix_time(self) -> float:

@@ -232,19 +232,28 @@ def test_a_response_that_cannot_be_sent_is_lost_quietly(element, new_peer, reque
     assert element.log.lines == []
 
 
-def test_a_stray_response_goes_to_its_hook_if_the_via_is_ours(element, peer, outgoing):
+def test_a_stray_response_goes_to_its_hook_if_the_via_is_ours(new_element, peer, outgoing):
     """§18.1.2 and §13.2.2.4."""
     strays = []
+    element = new_element(
+        "192.0.2.1", on_stray_response=lambda response, flow: strays.append((response.status, flow.remote))
+    )
     request = outgoing("INVITE")
     request.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKlate")
-    peer.send(response_to(request), element)
-    element.stack.on_stray_response = lambda response, flow: strays.append((response.status, flow.remote))
     peer.send(response_to(request), element)
     request.headers.set("Via", "SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKlate")
     peer.send(response_to(request), element)
 
     assert strays == [(200, ("192.0.2.2", 5062))]
-    assert element.stack.snapshot().stray_responses == 3
+    assert element.stack.snapshot().stray_responses == 2
+
+
+def test_a_stray_response_that_nobody_wants_is_counted(element, peer, outgoing):
+    request = outgoing("INVITE")
+    request.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKlate")
+    peer.send(response_to(request), element)
+
+    assert element.stack.snapshot().stray_responses == 1
 
 
 # --- addresses and flows

@@ -29,6 +29,7 @@ from sipwright.store.history.trace_messages import forget_old
 from sipwright.store.writing.writer import WriterSnapshot
 from sipwright.transport import TcpTransport, Transport, UdpTransport
 from sipwright.transport.loopback import LoopbackTransport
+from sipwright.transport.tap import Tap
 
 from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
@@ -66,46 +67,40 @@ class Node:
         sip = settings.sip
         self.settings = settings
         self.store = store
+        tap = Tap()
+        self.recorder = Recorder(tap, store.writer, settings.trace.calls, call_later=loop.call_later)
+        is_recording = settings.trace.calls != "off"
         self.pipeline = Pipeline()
         self.stack = Stack(
-            _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address
-        )
+            _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address, tap=tap,
+            on_stray_response=lambda response, flow: self.switch.stray_response(response, flow),
+            on_absorbed_ack=self.recorder.acknowledged if is_recording else None,
+        )  # fmt: skip
 
         self.names = ServedNames(store.directory, self.stack)
         self.locations = LocationTable()
         authenticator = Authenticator(self.names, NonceKeeper(nonce_secret))
-        self.registrar = Registrar(
-            self.names,
-            store.writer,
-            authenticator,
-            self.locations,
-            most_bindings=sip.max_bindings,
-            lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
-        )
-
         self.scripts = Scripts(
-            settings.dialplan, store, node=settings.node, mail=MailSettings(**settings.mail.model_dump())
-        )
+            settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node,
+            mail=MailSettings(**settings.mail.model_dump()),
+        )  # fmt: skip
         router = Router(self.names, authenticator)
         destinations = Destinations(self.names, self.locations, router.find, time.monotonic, read_leg)
         self.switch = Switch(
             self.stack, router, destinations, store.writer, SwitchSettings(public_address=sip.public_address),
             node=settings.node, clock=time.monotonic, wall_clock=time.time, call_later=self.stack.call_later,
-            token=TimedTokens(), scripts=self.scripts,
+            token=TimedTokens(), scripts=self.scripts, watcher=self.recorder if is_recording else None,
         )  # fmt: skip
-        self.stack.on_stray_response = self.switch.stray_response
-        self.scripts.effects.attach(self.switch, self.locations)
-        self.recorder = Recorder(
-            self.stack.tap, store.writer, settings.trace.calls, call_later=self.stack.call_later
-        )
-        if settings.trace.calls != "off":
-            self.switch.watcher = self.recorder
-            self.stack.on_absorbed_ack = self.recorder.acknowledged
+        self.registrar = Registrar(
+            self.names, store.writer, authenticator, self.locations, most_bindings=sip.max_bindings,
+            lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
+            on_registered=self.switch.returns.registered,
+        )  # fmt: skip
         self.agent = Agent(
             self.stack, store.directory, store.writer, Registrations(store.database), node=settings.node
         )
-        self.registrar.on_registered = self.switch.returns.registered
 
+        # The one thing that is given late: a step sends through the stack, which offers it what comes in.
         steps = (self.registrar, self.switch, answer_options, refuse_method)
         self.pipeline.steps = (AccountLoader(store, self.names, Pipeline(steps)), *steps)
         store.directory.listeners.append(self._directory_changed)

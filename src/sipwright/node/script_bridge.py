@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -42,12 +42,13 @@ from sipwright.store.history.runs import read_journals, read_plan
 from sipwright.store.schema.entities import Dialplan
 from sipwright.store.schema.rows import ExecutionRow, JournalRow
 
-from .script_effects import ScriptEffects
+from .script_effects import Calls, ScriptEffects
 
 log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from sipwright.config import DialplanSettings
+    from sipwright.services.registrar import LocationTable
     from sipwright.store import Store
 
 __all__ = ["AfterCall", "CallHost", "Scripts", "read_leg"]
@@ -79,6 +80,8 @@ class Scripts:
         self,
         settings: DialplanSettings,
         store: Store,
+        locations: LocationTable,
+        calls: Callable[[], Calls],
         *,
         node: str | None = None,
         mail: MailSettings | None = None,
@@ -90,8 +93,9 @@ class Scripts:
             owner_seconds=lambda owner: self._user_limits(cast("int", owner)).seconds_per_minute,
         )  # fmt: skip
         self.effects = ScriptEffects(
-            store, HttpClient(networks(settings.http_networks)), EnumLookup(), Mailer(mail or MailSettings())
-        )
+            store, locations, calls, HttpClient(networks(settings.http_networks)), EnumLookup(),
+            Mailer(mail or MailSettings()),
+        )  # fmt: skip
         self.executions = Executions(
             self._sandbox, store.writer, clock=time.time, token=TimedTokens(), effects=self.effects, node=node,
             user_limits=self._user_limits,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sipwright.services.dialplan import MAX_WRITTEN, Ask, EffectError, ExecutionRow, parse_dial_string
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer
@@ -20,7 +20,6 @@ from sipwright.store.live.script_values import apply
 
 if TYPE_CHECKING:
     from sipwright.services.registrar import LocationTable
-    from sipwright.services.switch import Switch
     from sipwright.store import Account, Store
 
 __all__ = ["ScriptEffects"]
@@ -28,16 +27,43 @@ __all__ = ["ScriptEffects"]
 Effect = Callable[[Ask, ExecutionRow, int], Awaitable[Any]]
 
 
-class ScriptEffects:
-    """Does what scripts ask for; `attach` gives it the switch, which needs the scripts first."""
+class Calls(Protocol):
+    """What scripts ask of the switch beside their own calls."""
 
-    def __init__(self, store: Store, http: HttpClient, enum: EnumLookup, mailer: Mailer) -> None:
+    def send_text(
+        self, identity: Identity, sender: str, legs: list[str], text: str, then: Callable[[bool], None]
+    ) -> None:
+        """Send a text to every phone that `legs` lead to; `then` is told whether somebody took it."""
+
+    def call_back(
+        self, identity: Identity, sender: str, a: list[list[str]], b: list[list[str]], *, delay: float, ring: float
+    ) -> str:  # fmt: skip
+        """Call `a`, then `b`, and join them; returns the id of that call."""
+
+
+class ScriptEffects:
+    """Does what scripts ask for beyond their own calls."""
+
+    def __init__(
+        self, store: Store, locations: LocationTable, calls: Callable[[], Calls], http: HttpClient, enum: EnumLookup,
+        mailer: Mailer,
+    ) -> None:  # fmt: skip
+        """Get ready.
+
+        Args:
+            store: The accounts, and what scripts have stored.
+            locations: Where phones can be reached now.
+            calls: Returns the switch. It is asked for when a script needs it: scripts start calls, and calls scripts.
+            http: Fetches and posts.
+            enum: Looks numbers up.
+            mailer: Sends mails.
+        """
         self._store = store
+        self._locations = locations
+        self._calls = calls
         self._http = http
         self._enum = enum
         self._mailer = mailer
-        self._switch: Switch
-        self._locations: LocationTable
         self._effects: dict[str, Effect] = {
             "http_get": self._get,
             "http_post": self._post,
@@ -48,10 +74,6 @@ class ScriptEffects:
             "send_message": self._send_message,
             "callback": self._callback,
         }
-
-    def attach(self, switch: Switch, locations: LocationTable) -> None:
-        """Get to know the parts that were made later."""
-        self._switch, self._locations = switch, locations
 
     async def close(self) -> None:
         """Close what is open."""
@@ -132,7 +154,7 @@ class ScriptEffects:
             if not taken.done():  # the switch may be closing
                 taken.set_result(was_taken)
 
-        self._switch.send_text(identity, sender, legs, ask.arguments["text"], tell)
+        self._calls().send_text(identity, sender, legs, ask.arguments["text"], tell)
         return await taken
 
     async def _callback(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
@@ -140,7 +162,7 @@ class ScriptEffects:
         identity, sender = self._identity(row)
         arguments = ask.arguments
         try:
-            return self._switch.call_back(
+            return self._calls().call_back(
                 identity, sender, _groups(arguments["a"]), _groups(arguments["b"]),
                 delay=arguments["delay"], ring=arguments["ring"],
             )  # fmt: skip

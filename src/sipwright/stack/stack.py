@@ -83,7 +83,27 @@ class Stack:
         timers: TimerValues | None = None,
         logger: FilteringBoundLogger | None = None,
         tap: Tap | None = None,
+        on_stray_response: OnStrayResponse | None = None,
+        on_absorbed_ack: Callable[[Incoming], None] | None = None,
     ) -> None:
+        """Put the stack together; it is deaf until `start`.
+
+        Args:
+            transports: The sockets, in the order in which they are preferred.
+            pipeline: Who is offered the requests.
+            resolver: Who finds the way to a URI (RFC 3263).
+            public_address: The address that peers outside see, where it is not the one that we listen on.
+            clock: Monotonic time.
+            call_later: As of the event loop.
+            random_token: What makes branches.
+            timers: T1 and its kin (RFC 3261 §17).
+            logger: Where faults are logged.
+            tap: Who hears every message.
+            on_stray_response: Called with a response of no transaction, such as a 2xx that comes again
+                (RFC 3261 §13.2.2.4).
+            on_absorbed_ack: Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace
+                may show it.
+        """
         self.transports = tuple(transports)
         self.pipeline = pipeline
         self.resolver = resolver or Resolver()
@@ -93,10 +113,8 @@ class Stack:
         # The core asks less of a flow than we do; it only ever gets ours.
         self.layer = TransactionLayer(cast(Send, self._transmit), timers)
         self.layer.timers.on_first = self._arm
-        self.on_stray_response: OnStrayResponse | None = None
-        """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
-        self.on_absorbed_ack: Callable[[Incoming], None] | None = None
-        """Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace may show it."""
+        self._on_stray_response = on_stray_response
+        self._on_absorbed_ack = on_absorbed_ack
         self.addresses = Addresses(self.transports, public_address)
         self._call_later = call_later
         self._outbound = Outbound(self.transports, self.addresses, clock, self.call_later)
@@ -210,8 +228,8 @@ class Stack:
         if method == "ACK":
             if request.to_tag == self.tag_for(request):
                 # It acknowledges a failure that we answered statelessly.
-                if self.on_absorbed_ack is not None:
-                    self.on_absorbed_ack(incoming)
+                if self._on_absorbed_ack is not None:
+                    self._on_absorbed_ack(incoming)
                 return
         elif method == "CANCEL":
             incoming.reply_statelessly(481)
@@ -223,8 +241,8 @@ class Stack:
 
     def _receive_stray(self, response: Response, flow: Flow) -> None:
         self._strays += 1
-        if self.on_stray_response is not None and self._is_sent_by_us(response, flow):
-            self.on_stray_response(response, flow)
+        if self._on_stray_response is not None and self._is_sent_by_us(response, flow):
+            self._on_stray_response(response, flow)
 
     def _is_sent_by_us(self, response: Response, flow: Flow) -> bool:
         """RFC 3261 §18.1.2: a response to a Via that is not ours is silently discarded."""

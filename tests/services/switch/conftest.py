@@ -224,6 +224,7 @@ class Bench:
         self.stack = Stack(
             transports, self.pipeline, Resolver(clock=network.clock), clock=network.clock,
             call_later=network.call_later, random_token=lambda: f"{next(self.counter):016x}",
+            on_stray_response=lambda response, flow: self.switch.stray_response(response, flow),
         )  # fmt: skip
         router = Router(self.accounts, self.accounts)
         finder = Destinations(self.accounts, self.accounts, router.find, network.clock, read_leg)
@@ -231,7 +232,6 @@ class Bench:
             self.stack, router, finder, self.database, self.settings, node="n1", clock=network.clock,
             wall_clock=network.clock, call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
         )  # fmt: skip
-        self.stack.on_stray_response = self.switch.stray_response
         self.pipeline.steps = (self.switch,)
 
     def restart(self):

@@ -68,7 +68,20 @@ class Registrar:
         unix_time: Callable[[], float] = time.time,
         most_bindings: int = MOST_BINDINGS,
         lifetimes: Lifetimes | None = None,
+        on_registered: Callable[[int], None] | None = None,
     ) -> None:
+        """Get ready.
+
+        Args:
+            directory: The accounts and the domains that we serve.
+            writer: Where bindings are stored.
+            authenticator: Who finds out whose a request is.
+            locations: The bindings, by account.
+            unix_time: Wall-clock time, for the Date of the responses and for what is stored.
+            most_bindings: How many bindings an account may have.
+            lifetimes: The bounds of what a phone may ask for.
+            on_registered: Called with the account of a phone whose binding is new or fresh.
+        """
         self.locations = locations
         self._directory = directory
         self._writer = writer
@@ -76,8 +89,7 @@ class Registrar:
         self._unix_time = unix_time
         self._most_bindings = most_bindings
         self._lifetimes = lifetimes or Lifetimes()
-        self.on_registered: Callable[[int], None] = _nobody_asks
-        """Called with the account of a phone whose binding is new or fresh."""
+        self._on_registered = on_registered or _nobody_asks
         self._accepted = self._expired = 0
 
     def __call__(self, incoming: Incoming) -> bool:
@@ -191,7 +203,7 @@ class Registrar:
         self._writer.put("binding", (account_id, contact), row, accept)
         self.locations.put(account_id, bindings)
         if fresh:
-            self.on_registered(account_id)
+            self._on_registered(account_id)
 
     def _accept(self, incoming: Incoming, bindings: list[Binding], path: str, now_unix: float) -> None:
         second = int(incoming.now)

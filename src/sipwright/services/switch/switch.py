@@ -83,6 +83,7 @@ class Switch:
         self, stack: Stack, router: Router, destinations: Destinations, writer: Writer, settings: SwitchSettings, *,
         node: str, clock: Callable[[], float], wall_clock: Callable[[], float],
         call_later: Callable[..., Handle], token: Callable[[], str], scripts: ScriptRunner | None = None,
+        watcher: CallWatcher | None = None,
     ) -> None:  # fmt: skip
         self.stack = stack
         self.router = router
@@ -95,7 +96,7 @@ class Switch:
         self.call_later = call_later
         self.token = token
         self.scripts = scripts
-        self.watcher: CallWatcher | None = None
+        self.watcher = watcher
         self.calls: dict[str, Call] = {}
         self.alarms = Alarms(clock, call_later, self.calls.get)
         self._legs: dict[str, Leg] = {}
