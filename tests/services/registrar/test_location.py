@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipwright.services.registrar import Binding, BindingTarget, LocationTable
+from sipwright.services.ports import BindingTarget
+from sipwright.services.registrar import Binding, LocationTable
 
 NOW = 1_000.5
 

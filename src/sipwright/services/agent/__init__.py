@@ -1,18 +1,15 @@
 """The registration agent: keeps our own REGISTER alive at the providers that want one (RFC 3261 §10.2)."""
 
 from .agent import Agent, AgentSnapshot
-from .ports import Providers, Records, StoredRegistration, Writer
-from .provider import Provider
+from .ports import Providers, Records, StoredRegistration
 from .registration import Registration, State
 
 __all__ = [
     "Agent",
     "AgentSnapshot",
-    "Provider",
     "Providers",
     "Records",
     "Registration",
     "State",
     "StoredRegistration",
-    "Writer",
 ]

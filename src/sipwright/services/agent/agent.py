@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import structlog
 
+from sipwright.services.ports import Clock, ProviderView, Row, TimerHandle, Writer
 from sipwright.sip import NameAddr, ParseError, Reject
 from sipwright.stack import Stack
 
 from .attempts import Attempts
 from .paced_queue import PACE
-from .ports import Providers, Records, Row, StoredRegistration, Writer
-from .provider import Account, Place, Provider
+from .ports import Providers, Records, StoredRegistration
+from .provider import Account, Place
 from .registration import Registration, State
 from .timing import GRACE, LEASE, lease_end
 
@@ -50,7 +50,7 @@ class Agent:
 
     def __init__(
         self, stack: Stack, providers: Providers, writer: Writer, records: Records, *, node: str,
-        wall_clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random, pace: float = PACE,
+        wall_clock: Clock = time.time, chance: Callable[[], float] = random.random, pace: float = PACE,
     ) -> None:  # fmt: skip
         self._stack = stack
         self._providers = providers
@@ -65,7 +65,7 @@ class Agent:
         self._unsettled: set[int] = set()
         self._unusable: set[int] = set()
         self._is_settling = self._is_failing = self._is_closed = False
-        self._review_timer: Any = None
+        self._review_timer: TimerHandle | None = None
         self._succeeded = self._failed = 0
 
     async def start(self) -> None:
@@ -120,7 +120,7 @@ class Agent:
         """Follow a change of domains: other accounts may be those that calls to our address find."""
         self._settle(list(self._registrations))
 
-    def _wanted(self, provider_id: int) -> Provider | None:
+    def _wanted(self, provider_id: int) -> ProviderView | None:
         provider = self._providers.provider_by_id(provider_id)
         return provider if provider is not None and _is_wanted(provider) else None
 
@@ -195,7 +195,9 @@ class Agent:
                 registration.lease_until = registration.claimed_at + LEASE
             self._follow(registration, provider, account)
 
-    def _take_up(self, provider: Provider, account: Account | None, row: StoredRegistration | None) -> None:
+    def _take_up(
+        self, provider: ProviderView, account: Account | None, row: StoredRegistration | None
+    ) -> None:
         registration = self._make(provider, account)
         if registration is None:
             return
@@ -223,7 +225,7 @@ class Agent:
         uri = NameAddr.parse(registration.contact).uri
         return uri.raw_user == registration.user and self._stack.is_own_address(uri.host, uri.port)
 
-    def _make(self, provider: Provider, account: Account | None) -> Registration | None:
+    def _make(self, provider: ProviderView, account: Account | None) -> Registration | None:
         try:
             place = Place.of(provider)
         except ParseError as error:
@@ -243,7 +245,7 @@ class Agent:
         self._attempts.drop(registration)
         self._store(registration)
 
-    def _follow(self, registration: Registration, provider: Provider, account: Account | None) -> None:
+    def _follow(self, registration: Registration, provider: ProviderView, account: Account | None) -> None:
         """Go on with a provider that may have changed."""
         before, registration.provider = registration.provider, provider
         has_moved = _place_of(provider) != _place_of(before)
@@ -369,7 +371,7 @@ class Agent:
                 on_commit()
 
 
-def _is_wanted(provider: Provider) -> bool:
+def _is_wanted(provider: ProviderView) -> bool:
     return provider.register and provider.is_enabled
 
 
@@ -377,5 +379,5 @@ def _is_held(row: StoredRegistration | None, unix_time: float) -> bool:
     return row is not None and lease_end(row.state, row.expires_at, row.updated_at) > unix_time
 
 
-def _place_of(provider: Provider) -> tuple[str, str]:
+def _place_of(provider: ProviderView) -> tuple[str, str]:
     return provider.server, provider.username

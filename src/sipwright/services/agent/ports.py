@@ -1,15 +1,13 @@
-"""What the agent asks of the rest of the node: the rows of the database, the providers in memory, the writer."""
+"""What the agent asks of the rest of the node: the rows of the database, the providers in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
-from .provider import Provider
+from sipwright.services.ports import ProviderView
 
-__all__ = ["Providers", "Records", "Row", "StoredRegistration", "Writer"]
-
-Row = tuple[Any, ...]
+__all__ = ["Providers", "Records", "StoredRegistration"]
 
 
 class StoredRegistration(Protocol):
@@ -77,21 +75,8 @@ class Records(Protocol):
 class Providers(Protocol):
     """The providers of all users, in memory."""
 
-    def provider_by_id(self, provider_id: int) -> Provider | None:
+    def provider_by_id(self, provider_id: int) -> ProviderView | None:
         """Return a provider."""
 
-    def providers(self) -> Iterable[Provider]:
+    def providers(self) -> Iterable[ProviderView]:
         """Go through all of them."""
-
-
-class Writer(Protocol):
-    """Stores rows, many to a transaction."""
-
-    def put(
-        self,
-        kind: str,
-        key: Hashable,
-        row: Row | None,
-        on_commit: Callable[[], None] | None = None,
-    ) -> None:
-        """Store a row, or delete it; `on_commit` is called when that is safe."""

@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from sipwright.services.ports import ProviderView
 from sipwright.sip import Uri
-from sipwright.stack import Credentials
 
-__all__ = ["Account", "Place", "Provider", "contact_user"]
-
-
-class Provider(Credentials, Protocol):
-    """What the agent needs to know of a provider."""
-
-    @property
-    def id(self) -> int:
-        """Its number."""
-
-    @property
-    def server(self) -> str:
-        """Its host, with a port where that is not 5060."""
-
-    @property
-    def register(self) -> bool:
-        """We are to register there."""
-
-    @property
-    def outbound_proxy(self) -> str | None:
-        """Where requests to it are sent first."""
-
-    @property
-    def is_enabled(self) -> bool:
-        """It may be used."""
+__all__ = ["Account", "Place", "contact_user"]
 
 
 class Account(NamedTuple):
@@ -55,7 +31,7 @@ class Place(NamedTuple):
     proxy: Uri | None
 
     @classmethod
-    def of(cls, provider: Provider) -> Place:
+    def of(cls, provider: ProviderView) -> Place:
         """Read a provider's settings.
 
         Raises:
@@ -76,7 +52,7 @@ class Place(NamedTuple):
         return self.proxy or self.registrar
 
 
-def contact_user(provider: Provider, account: Account) -> str:
+def contact_user(provider: ProviderView, account: Account) -> str:
     """Return the user part of our Contact, escaped.
 
     Calls to `provider.account` find the account by what follows the dot. An account whose own name has a dot would not

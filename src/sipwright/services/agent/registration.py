@@ -23,11 +23,12 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
+from sipwright.services.ports import ProviderView
 from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, expires_of, uris_match
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stack import answer_challenge, challenge_headers
 
-from .provider import Account, Place, Provider, contact_user
+from .provider import Account, Place, contact_user
 from .timing import ASKED, LEASE, LONGEST, lease_end, renewal_after, retry_after
 
 __all__ = ["Registration", "State", "granted_expiry"]
@@ -87,7 +88,13 @@ class Registration:
     )
 
     def __init__(
-        self, provider: Provider, place: Place, account: Account | None, call_id: str, tag: str, now: float
+        self,
+        provider: ProviderView,
+        place: Place,
+        account: Account | None,
+        call_id: str,
+        tag: str,
+        now: float,
     ) -> None:
         self.provider = provider
         self.place = place

@@ -1,5 +1,5 @@
 """Who sent a request: digest challenges and their answers (RFC 3261 §22), and the log line on wrong ones."""
 
-from sipwright.services.authentication.authenticator import Account, Authenticator, Directory
+from sipwright.services.authentication.authenticator import Authenticator
 
-__all__ = ["Account", "Authenticator", "Directory"]
+__all__ = ["Authenticator"]

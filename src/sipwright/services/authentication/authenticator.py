@@ -5,10 +5,10 @@ From outside an unknown user and a wrong password look the same: both cost the s
 """
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable
 
 from sipwright.services.authentication.failure_log import FailureLog
+from sipwright.services.ports import AccountView, Clock, Directory
 from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
 from sipwright.sip.digest import (
     ALGORITHMS,
@@ -23,44 +23,7 @@ from sipwright.sip.digest import (
 )
 from sipwright.stack import Incoming
 
-__all__ = ["Account", "Authenticator", "Directory"]
-
-
-class Account(Protocol):
-    """What is needed of an account to authenticate and register it."""
-
-    @property
-    def id(self) -> int:
-        """The number that bindings are kept under."""
-
-    @property
-    def algorithm(self) -> str:
-        """The digest algorithm to challenge with: the account's own, or else its domain's."""
-
-    @property
-    def ha1(self) -> Mapping[str, str]:
-        """The stored hashes, that of `algorithm` among them."""
-
-    @property
-    def is_enabled(self) -> bool:
-        """Whether the account may be used."""
-
-
-A = TypeVar("A", bound=Account)
-A_co = TypeVar("A_co", bound=Account, covariant=True)
-
-
-class Directory(Protocol[A_co]):
-    """The accounts and domains, in memory."""
-
-    def account(self, username: str, domain: str) -> A_co | None:
-        """Return the account of that name."""
-
-    def served_domain(self, host: str, port: int | None) -> str | None:
-        """Return the canonical name of a served domain, or of the default one for our own addresses."""
-
-    def digest_algorithm(self, domain: str) -> str:
-        """Return the algorithm of a served domain, for users who are not there."""
+__all__ = ["Authenticator"]
 
 
 # What stands in for the secret of a user who does not exist.  That a right answer to it can be made does not
@@ -68,20 +31,21 @@ class Directory(Protocol[A_co]):
 _NOBODY = {algorithm: ha1("", "", "", algorithm) for algorithm in ALGORITHMS}
 
 
-class Authenticator(Generic[A]):
+class Authenticator:
     """Challenges requests and judges the answers; the realm is the domain of the account."""
 
-    def __init__(
-        self, directory: Directory[A], nonces: NonceKeeper, *, unix_time: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, directory: Directory, nonces: NonceKeeper, *, unix_time: Clock = time.time) -> None:
         self._directory = directory
         self._nonces = nonces
         self._unix_time = unix_time
         self._failures = FailureLog()
 
     def authenticate(
-        self, incoming: Incoming, domain: str, may_repeat: Callable[[Incoming, A], bool] | None = None
-    ) -> A | None:
+        self,
+        incoming: Incoming,
+        domain: str,
+        may_repeat: Callable[[Incoming, AccountView], bool] | None = None,
+    ) -> AccountView | None:
         """Return the account whose credentials a request carries; None when it was answered here.
 
         Args:
@@ -129,7 +93,9 @@ class Authenticator(Generic[A]):
             raise Reject(403, "Account Disabled")
         return account
 
-    def _is_right(self, credentials: Credentials, request: Request, account: A | None, domain: str) -> bool:
+    def _is_right(
+        self, credentials: Credentials, request: Request, account: AccountView | None, domain: str
+    ) -> bool:
         if account is None:
             algorithm = self._directory.digest_algorithm(domain)
             secret = _NOBODY[algorithm]
@@ -139,7 +105,7 @@ class Authenticator(Generic[A]):
         is_right = verify(credentials, request.method, None, secret, algorithm)
         return is_right and account is not None and self._is_for(credentials.params["uri"], request)
 
-    def _why_wrong(self, credentials: Credentials, request: Request, account: A | None) -> str:
+    def _why_wrong(self, credentials: Credentials, request: Request, account: AccountView | None) -> str:
         """Say for the log, and for nobody else, what was wrong with credentials."""
         if account is None:
             return "unknown user"

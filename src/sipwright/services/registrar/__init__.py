@@ -2,15 +2,13 @@
 
 from sipwright.services.registrar.bindings import Binding
 from sipwright.services.registrar.contacts import Lifetimes
-from sipwright.services.registrar.location import BindingTarget, LocationTable
-from sipwright.services.registrar.registrar import Registrar, RegistrarSnapshot, Writer
+from sipwright.services.registrar.location import LocationTable
+from sipwright.services.registrar.registrar import Registrar, RegistrarSnapshot
 
 __all__ = [
     "Binding",
-    "BindingTarget",
     "Lifetimes",
     "LocationTable",
     "Registrar",
     "RegistrarSnapshot",
-    "Writer",
 ]

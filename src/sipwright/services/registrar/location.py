@@ -6,33 +6,16 @@ become `Binding` values when somebody asks.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from sipwright.services.ports import BindingTarget
 from sipwright.services.registrar.bindings import Binding
 from sipwright.sip import NameAddr, q_of
 from sipwright.sip.grammar import split_list
 
-__all__ = ["BindingTarget", "LocationTable"]
+__all__ = ["LocationTable"]
 
 _FIELDS = len(Binding._fields)
-
-
-class BindingTarget(NamedTuple):
-    """How to reach one phone.
-
-    Attributes:
-        uri: The Request-URI to use, which is what the phone gave as its Contact.
-        source: The key of the flow to send over: behind a NAT only that one leads to the phone.
-        path: The route set, of the proxies between us and the phone (RFC 3327 §5.4).
-        q: The preference that the phone gave, from 0.0 to 1.0.
-        instance: What names the device, if it gave that (RFC 5626 §4.1).
-    """
-
-    uri: str
-    source: str
-    path: list[str]
-    q: float
-    instance: str | None
 
 
 class LocationTable:

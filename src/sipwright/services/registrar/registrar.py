@@ -5,45 +5,30 @@ of the bindings in `bindings.py`; here the steps are put in order.
 """
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
 
 import structlog
 
-from sipwright.services.authentication import Account, Authenticator, Directory
+from sipwright.services.authentication import Authenticator
+from sipwright.services.ports import AccountView, Clock, Directory, Row, Writer
 from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared, is_repeated
 from sipwright.services.registrar.contacts import Lifetimes, clears_all, read_changes
 from sipwright.services.registrar.location import LocationTable
 from sipwright.sip import Reject, Request, format_date
 from sipwright.stack import Incoming
 
-__all__ = ["Registrar", "RegistrarSnapshot", "Writer"]
+__all__ = ["Registrar", "RegistrarSnapshot"]
 
 log = structlog.get_logger(__name__)
 
 MOST_BINDINGS = 10
-# A row of the table `bindings`, with its columns in the order of `_row`.
-Row = tuple[Any, ...]
 
 _EXTENSIONS = frozenset({"path"})
 _LONGEST_PATH = 2048
 _LONGEST_CALL_ID = 512
 _LONGEST_USER_AGENT = 128
-
-
-class Writer(Protocol):
-    """Stores rows, many to a transaction."""
-
-    def put(
-        self,
-        kind: str,
-        key: Hashable,
-        row: Row | None,
-        on_commit: Callable[[], None] | None = None,
-    ) -> None:
-        """Store a row, or delete it; `on_commit` is called when that is safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +45,12 @@ class Registrar:
 
     def __init__(
         self,
-        directory: Directory[Account],
+        directory: Directory,
         writer: Writer,
-        authenticator: Authenticator[Any],
+        authenticator: Authenticator,
         locations: LocationTable,
         *,
-        unix_time: Callable[[], float] = time.time,
+        unix_time: Clock = time.time,
         most_bindings: int = MOST_BINDINGS,
         lifetimes: Lifetimes | None = None,
         on_registered: Callable[[int], None] | None = None,
@@ -165,7 +150,7 @@ class Registrar:
             raise Reject(503, "Too Many Bindings")
         self._store(incoming, account_id, known, bindings, fresh)
 
-    def _is_repeated(self, incoming: Incoming, account: Account) -> bool:
+    def _is_repeated(self, incoming: Incoming, account: AccountView) -> bool:
         """Claim that a REGISTER asks for nothing but what it has had already."""
         request = incoming.request
         if "contact" not in request.headers.index() or clears_all(request):

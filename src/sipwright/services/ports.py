@@ -1,0 +1,163 @@
+"""What services ask of the world around them: who is known, where phones are, where rows go, when something is due.
+
+One copy of each, for all of them; what only one service asks is in its own `ports.py`. The store, the registrar and
+the event loop fit in here without knowing it, and so do the fakes of the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from sipwright.stack import CallLater, Credentials, TimerHandle
+
+__all__ = [
+    "AccountView",
+    "BindingTarget",
+    "CallLater",
+    "Clock",
+    "Directory",
+    "Locations",
+    "ProviderView",
+    "Row",
+    "TimerHandle",
+    "Writer",
+]
+
+Clock = Callable[[], float]
+"""Seconds: of the monotonic clock, or of Unix time where it is called that."""
+
+Row = tuple[Any, ...]
+"""The values of a row, in the order of the columns of its kind."""
+
+
+class Writer(Protocol):
+    """Stores rows, many to a transaction."""
+
+    def put(
+        self,
+        kind: str,
+        key: Hashable,
+        row: Row | Callable[[], Row] | None,
+        on_commit: Callable[[], None] | None = None,
+    ) -> None:
+        """Store a row, given as it is or as what makes it at the commit, or delete it (None).
+
+        `on_commit` is called when that is safe.
+
+        Raises:
+            Reject: The database has been away for so long that nothing more can wait for it.
+        """
+
+
+class AccountView(Protocol):
+    """An account, as services see it."""
+
+    @property
+    def id(self) -> int:
+        """The number that bindings and dialplans are kept under."""
+
+    @property
+    def user_id(self) -> int:
+        """Whose it is."""
+
+    @property
+    def username(self) -> str:
+        """The user part of its address."""
+
+    @property
+    def domain(self) -> str:
+        """The canonical name of its domain."""
+
+    @property
+    def out_plan(self) -> int | None:
+        """The dialplan for calls that it makes."""
+
+    @property
+    def in_plan(self) -> int | None:
+        """The dialplan for calls to it."""
+
+    @property
+    def algorithm(self) -> str:
+        """The digest algorithm to challenge with: the account's own, or else its domain's."""
+
+    @property
+    def ha1(self) -> Mapping[str, str]:
+        """The stored hashes, that of `algorithm` among them."""
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether it may be used."""
+
+
+class ProviderView(Credentials, Protocol):
+    """A provider of a user, as services see it: with `Credentials`, what calls to it and REGISTERs are made from."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def user_id(self) -> int:
+        """Whose it is."""
+
+    @property
+    def server(self) -> str:
+        """Its host, with a port where that is not 5060."""
+
+    @property
+    def register(self) -> bool:
+        """Whether we are to register there."""
+
+    @property
+    def from_template(self) -> str | None:
+        """The From URI that it wants."""
+
+    @property
+    def outbound_proxy(self) -> str | None:
+        """Where requests to it are sent first."""
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether it may be used."""
+
+
+class Directory(Protocol):
+    """The accounts, domains and providers, in memory."""
+
+    def account(self, username: str, domain: str) -> AccountView | None:
+        """Return the account of that name."""
+
+    def served_domain(self, host: str, port: int | None) -> str | None:
+        """Return the canonical name of a served domain, or of the default one for our own addresses."""
+
+    def digest_algorithm(self, domain: str) -> str:
+        """Return the algorithm of a served domain, for users who are not there."""
+
+    def provider(self, user_id: int, name: str) -> ProviderView | None:
+        """Return a provider of a user, by name without regard to case."""
+
+
+class BindingTarget(NamedTuple):
+    """How to reach one phone.
+
+    Attributes:
+        uri: The Request-URI to use, which is what the phone gave as its Contact.
+        source: The key of the flow to send over: behind a NAT only that one leads to the phone.
+        path: The route set, of the proxies between us and the phone (RFC 3327 §5.4).
+        q: The preference that the phone gave, from 0.0 to 1.0.
+        instance: What names the device, if it gave that (RFC 5626 §4.1).
+    """
+
+    uri: str
+    source: str
+    path: list[str]
+    q: float
+    instance: str | None
+
+
+class Locations(Protocol):
+    """The location table: where phones are."""
+
+    def targets(self, account_id: int, now: float) -> Sequence[BindingTarget]:
+        """Return how to reach the phones of an account, the preferred and then the latest first."""
