@@ -27,6 +27,7 @@ from sipwright.services.dialplan import (
 from sipwright.services.dialplan import Call as ScriptCall
 from sipwright.services.dialplan.execution.journal import read_entries
 from sipwright.services.dialplan.sandbox.job import Job
+from sipwright.services.ports import Row
 from sipwright.services.switch import MOST_LOOPS
 
 from .answers import Asked
@@ -154,7 +155,7 @@ class _Rows:
         self,
         kind: str,
         key: Hashable,
-        row: tuple[Any, ...] | None,
+        row: Row | Callable[[], Row] | None,
         on_commit: Callable[[], None] | None = None,
     ) -> None:
         """Keep a row."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
-from typing import Any, Literal, Protocol
+from collections.abc import Callable
+from typing import Literal
 
 import structlog
 
+from sipwright.services.ports import CallLater, TimerHandle, Writer
 from sipwright.services.switch import Call, Leg
 from sipwright.sip import Reject
 from sipwright.stack import Incoming
@@ -48,20 +49,6 @@ _USUAL_LENGTH = len(_USUAL)
 _ANY = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
 
 
-class Timer(Protocol):
-    """A call that is to come."""
-
-    def cancel(self) -> None:
-        """Let it not come."""
-
-
-class Writer(Protocol):
-    """The store's writer."""
-
-    def put(self, kind: str, key: Hashable, row: tuple[Any, ...] | None) -> None:
-        """Write a row."""
-
-
 class Recording:
     """One call: the Call-IDs of its legs, and how much of it may still be kept, in all and `until` a second is over.
 
@@ -88,7 +75,7 @@ class Recorder:
         writer: Writer,
         which: Which,
         *,
-        call_later: Callable[[float, Callable[[], None]], Timer],
+        call_later: CallLater,
         clock: Callable[[], float] = time.time,
         most_messages: int = 1000,
     ) -> None:
@@ -117,7 +104,7 @@ class Recorder:
         self._row = 1
         self._over: deque[tuple[float, Recording]] = deque()
         self._stop_listening: Callable[[], None] | None = None
-        self._timer: Timer | None = None
+        self._timer: TimerHandle | None = None
         self._preludes = Preludes()
 
     def __len__(self) -> int:

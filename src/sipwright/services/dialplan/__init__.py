@@ -7,7 +7,7 @@ messages or tables.
 
 from .checking.check import Problem, check_script
 from .execution.execution import Ending, Execution, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
-from .execution.journal import Entry, RowWriter
+from .execution.journal import Entry
 from .execution.runner import EffectError, Effects, Executions, ExecutionsSnapshot
 from .language.commands import Ask, Dial, HangUpAfter, LogLine, Respond, Sleep
 from .language.dialstring import (
@@ -67,7 +67,6 @@ __all__ = [
     "Problem",
     "Request",
     "Respond",
-    "RowWriter",
     "Rule",
     "RulesError",
     "Sandbox",

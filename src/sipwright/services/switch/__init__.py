@@ -6,7 +6,7 @@ from .destinations import MOST_LOOPS, Destinations, DialLeg
 from .hunt import Hunt, LegResult
 from .identity import Identity
 from .leg import Leg
-from .router import Decision, LocalAccount, Router
+from .router import Decision, Router
 from .script import ScriptRun, ScriptRunner
 from .switch import Switch, SwitchSettings, SwitchSnapshot
 from .unreachable import no_provider_or_host
@@ -25,7 +25,6 @@ __all__ = [
     "Identity",
     "Leg",
     "LegResult",
-    "LocalAccount",
     "Outcome",
     "Router",
     "ScriptRun",

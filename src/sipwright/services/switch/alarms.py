@@ -11,19 +11,14 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Protocol
 
-__all__ = ["EARLY", "Alarms", "Handle"]
+from sipwright.services.ports import CallLater, TimerHandle
+
+__all__ = ["EARLY", "Alarms"]
 
 EARLY = 0.01
 """How many seconds before its time a timer may run out: a loop's clock stands still while it is busy."""
 
 FEW = 1_024
-
-
-class Handle(Protocol):
-    """A timer that can be called off."""
-
-    def cancel(self) -> None:
-        """Call it off."""
 
 
 class Sleeper(Protocol):
@@ -46,7 +41,7 @@ class Alarms:
     def __init__(
         self,
         clock: Callable[[], float],
-        call_later: Callable[..., Handle],
+        call_later: CallLater,
         find: Callable[[str], Sleeper | None],
     ) -> None:
         self._clock = clock
@@ -54,7 +49,7 @@ class Alarms:
         self._find = find
         self._waiting: list[tuple[float, str]] = []
         self._enough = FEW
-        self._handle: Handle | None = None
+        self._handle: TimerHandle | None = None
         self._rings_at = inf
 
     def set(self, due: float, name: str) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from sipwright.services.ports import AccountView, Directory, Locations, ProviderView
 from sipwright.sip import ParseError, Uri
 
 from .leg import Destination
-from .router import Accounts, LocalAccount, Locations, ProviderAccount
 
 if TYPE_CHECKING:
     from .identity import Identity
@@ -67,7 +67,7 @@ class Destinations:
     """Resolves targets for the owner of a call: `user@X` is their provider X, else a served domain, else a host."""
 
     def __init__(
-        self, accounts: Accounts, locations: Locations, find: Callable[[str, str], LocalAccount | None],
+        self, accounts: Directory, locations: Locations, find: Callable[[str, str], AccountView | None],
         clock: Callable[[], float], read_leg: Callable[[str], DialLeg],
     ) -> None:  # fmt: skip
         self._accounts = accounts
@@ -90,7 +90,7 @@ class Destinations:
             destination.from_host = leg.from_host if leg.from_host is not None else destination.from_host
         return found
 
-    def of_account(self, call: Dialler, account: LocalAccount) -> list[Destination]:
+    def of_account(self, call: Dialler, account: AccountView) -> list[Destination]:
         """Return what a call to a local account rings: its in dialplan when it has one, else its phones."""
         runs_here = call.identity.dialplan_id == account.in_plan and call.identity.user_id == account.user_id
         if account.in_plan is None or runs_here or call.loops >= MOST_LOOPS:
@@ -98,7 +98,7 @@ class Destinations:
         uri = f"sip:{account.username}@{account.domain}"
         return [Destination(target=uri, uri=uri, to=uri, flow=LOOP_FLOW, account_id=account.id)]
 
-    def phones(self, account: LocalAccount) -> list[Destination]:
+    def phones(self, account: AccountView) -> list[Destination]:
         """Return the phones of an account that are registered now."""
         aor = f"sip:{account.username}@{account.domain}"
         return [
@@ -142,7 +142,7 @@ class Destinations:
         except ParseError:
             return []
 
-    def _find_local(self, call: Dialler, user: str) -> LocalAccount | None:
+    def _find_local(self, call: Dialler, user: str) -> AccountView | None:
         return self._find(user, call.identity.domain)
 
     def _of_host(self, call: Dialler, uri: Uri) -> list[Destination]:
@@ -154,7 +154,7 @@ class Destinations:
         return [Destination(target=text, uri=text, to=text)]
 
     @staticmethod
-    def _of_provider(provider: ProviderAccount, user: str, params: str) -> Destination:
+    def _of_provider(provider: ProviderView, user: str, params: str) -> Destination:
         uri = f"sip:{user}@{provider.server}{params}" if user else f"sip:{provider.server}{params}"
         destination = Destination(
             target=f"{user}@{provider.name}", uri=uri, to=uri, provider=(provider.user_id, provider.name)

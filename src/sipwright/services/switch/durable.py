@@ -6,10 +6,10 @@ them when it is safe. With nothing to commit they are told at once, but never ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import Reject
 
@@ -18,25 +18,12 @@ from .alarms import EARLY
 if TYPE_CHECKING:
     from .switch import Switch
 
-__all__ = ["Action", "Durable", "Writer"]
+__all__ = ["Action", "Durable"]
 
 Action = Callable[[], object]
 
 RETRY = 1.0
 """After how many seconds a state is written again that the full queue of a missing database did not take."""
-
-
-class Writer(Protocol):
-    """Group commit: `on_commit` runs once the row is in the database."""
-
-    def put(
-        self,
-        kind: str,
-        key: Hashable,
-        row: tuple[Any, ...] | Callable[[], tuple[Any, ...]] | None,
-        on_commit: Callable[[], None] | None = None,
-    ) -> None:
-        """Write a row, given as it is or as what makes it at the commit, or delete it (`None`)."""
 
 
 class Durable:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sipwright.services.ports import BindingTarget, Locations
 from sipwright.sip import ParseError, Uri
 from sipwright.stack import ReconnectingFlow
 from sipwright.transport import Flow
@@ -18,7 +19,6 @@ from sipwright.transport import Flow
 from .leg import Callee, Destination, Leg
 
 if TYPE_CHECKING:
-    from .router import BindingTarget, Locations
     from .switch import Switch
 
 __all__ = ["Returns"]

@@ -2,123 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from sipwright.services.authentication import Authenticator
+from sipwright.services.ports import AccountView, Directory
 from sipwright.sip import Reject, Uri
-from sipwright.stack import Credentials, Incoming
+from sipwright.stack import Incoming
 
-__all__ = ["Accounts", "Decision", "LocalAccount", "Locations", "Router"]
-
-
-class LocalAccount(Protocol):
-    """What the switch needs to know of an account."""
-
-    @property
-    def id(self) -> int:
-        """The number of the account."""
-
-    @property
-    def user_id(self) -> int:
-        """Whose it is."""
-
-    @property
-    def username(self) -> str:
-        """The user part of its address."""
-
-    @property
-    def domain(self) -> str:
-        """The canonical name of its domain."""
-
-    @property
-    def out_plan(self) -> int | None:
-        """The dialplan for calls that it makes."""
-
-    @property
-    def in_plan(self) -> int | None:
-        """The dialplan for calls to it."""
-
-    @property
-    def is_enabled(self) -> bool:
-        """It may be used."""
-
-
-class ProviderAccount(Credentials, Protocol):
-    """What the switch needs to know of a provider."""
-
-    @property
-    def user_id(self) -> int:
-        """Whose it is."""
-
-    @property
-    def server(self) -> str:
-        """Its host, with a port where that is not 5060."""
-
-    @property
-    def from_template(self) -> str | None:
-        """The From URI that it wants."""
-
-    @property
-    def outbound_proxy(self) -> str | None:
-        """Where requests to it are sent first."""
-
-    @property
-    def is_enabled(self) -> bool:
-        """It may be used."""
-
-
-class Accounts(Protocol):
-    """The directory of accounts, domains and providers."""
-
-    def served_domain(self, host: str, port: int | None) -> str | None:
-        """Return the canonical name of a served domain, or of the default one for our own addresses."""
-
-    def account(self, username: str, domain: str) -> LocalAccount | None:
-        """Return the account of that name."""
-
-    def provider(self, user_id: int, name: str) -> ProviderAccount | None:
-        """Return a provider of a user, by name without regard to case."""
-
-
-class BindingTarget(Protocol):
-    """Where a phone can be reached now."""
-
-    @property
-    def uri(self) -> str:
-        """Its Contact."""
-
-    @property
-    def source(self) -> str:
-        """The key of the flow that leads to it."""
-
-    @property
-    def path(self) -> list[str]:
-        """The proxies on the way (RFC 3327)."""
-
-    @property
-    def instance(self) -> str | None:
-        """What names the device (RFC 5626 §4.1)."""
-
-
-class Locations(Protocol):
-    """The location table of the registrar."""
-
-    def targets(self, account_id: int, now: float) -> Sequence[BindingTarget]:
-        """Return where the phones of an account are."""
-
-
-class Authenticator(Protocol):
-    """Digest authentication of callers."""
-
-    def authenticate(self, incoming: Incoming, domain: str) -> LocalAccount | None:
-        """Return the account whose credentials the request carries; `None` when it was challenged or refused."""
+__all__ = ["Decision", "Router"]
 
 
 class Decision(NamedTuple):
     """On whose behalf a request runs, which way, and which dialplan decides (`None`: no script)."""
 
     direction: str
-    account: LocalAccount
+    account: AccountView
     dialplan_id: int | None
     dialled: Uri
 
@@ -126,7 +24,7 @@ class Decision(NamedTuple):
 class Router:
     """Decides by the From and the Request-URI alone; what a dialplan dials is `destinations.py`."""
 
-    def __init__(self, accounts: Accounts, authenticator: Authenticator) -> None:
+    def __init__(self, accounts: Directory, authenticator: Authenticator) -> None:
         self.accounts = accounts
         self.authenticator = authenticator
 
@@ -172,7 +70,7 @@ class Router:
             raise Reject(404)
         return Decision("in", account, account.in_plan, dialled)
 
-    def find(self, user: str, domain: str) -> LocalAccount | None:
+    def find(self, user: str, domain: str) -> AccountView | None:
         """Return the account that `user` names: exactly, or by what follows the last dot.
 
         Providers are told to call `provider.name`, so that a dialplan can see which trunk a call came by. No account

@@ -14,20 +14,20 @@ from typing import TypeVar, cast
 
 import structlog
 
+from sipwright.services.ports import CallLater, Writer
 from sipwright.sip import Reject, Request, Response
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack, answer_challenge
 from sipwright.transport import Flow
 
 from .admission import admit
-from .alarms import Alarms, Handle
+from .alarms import Alarms
 from .call import Call
 from .callback import ThirdPartyCall
 from .choosing import Outcome
 from .crossing import take_ack, take_request
 from .crossing_headers import SOURCE_HEADER
 from .destinations import Destinations
-from .durable import Writer
 from .ended import EndedCall
 from .hunt import RING_TIME, Hunt
 from .identity import Identity
@@ -82,7 +82,7 @@ class Switch:
     def __init__(
         self, stack: Stack, router: Router, destinations: Destinations, writer: Writer, settings: SwitchSettings, *,
         node: str, clock: Callable[[], float], wall_clock: Callable[[], float],
-        call_later: Callable[..., Handle], token: Callable[[], str], scripts: ScriptRunner | None = None,
+        call_later: CallLater, token: Callable[[], str], scripts: ScriptRunner | None = None,
         watcher: CallWatcher | None = None,
     ) -> None:  # fmt: skip
         self.stack = stack

@@ -25,31 +25,19 @@ failed      ``line``, ``kind``                      the sentence and the traceba
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import orjson
 
-__all__ = ["LONGEST", "Entry", "Journal", "RowWriter", "is_awaited", "read_entries"]
+from sipwright.services.ports import Writer
+
+__all__ = ["LONGEST", "Entry", "Journal", "is_awaited", "read_entries"]
 
 LONGEST = 4_096
 """Characters of a journal in the row of its run: a page of the database, about."""
 
 _AT_ONCE = frozenset({"start", "log", "respond", "hangup", "now", "failed"})
 """What is done when it is written down; for everything else a script waits."""
-
-
-class RowWriter(Protocol):
-    """Writes rows in groups; the store's writer."""
-
-    def put(
-        self,
-        kind: str,
-        key: Hashable,
-        row: tuple[Any, ...] | None,
-        on_commit: Callable[[], None] | None = None,
-    ) -> None:
-        """Write a row, or delete it (``None``)."""
 
 
 class Entry(NamedTuple):
@@ -73,7 +61,7 @@ class Journal:
 
     __slots__ = ("_execution_id", "_lines", "_next", "_writer", "pending")
 
-    def __init__(self, execution_id: str, writer: RowWriter, entries: list[Entry] | None = None) -> None:
+    def __init__(self, execution_id: str, writer: Writer, entries: list[Entry] | None = None) -> None:
         """Begin a journal, or go on with the entries that are there."""
         self._execution_id = execution_id
         self._writer = writer

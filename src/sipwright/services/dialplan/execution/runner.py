@@ -12,13 +12,15 @@ from typing import Any, Protocol
 
 import structlog
 
+from sipwright.services.ports import Writer
+
 from ..language.commands import Ask, LogLine
 from ..language.limits import UserLimits
 from ..language.values import Inputs
 from ..sandbox.pool import Sandbox, SandboxSnapshot
 from ..sandbox.result import Failed, Kind
 from .execution import Execution, ExecutionRow, Plan, ScriptHost, State
-from .journal import Entry, RowWriter
+from .journal import Entry
 
 __all__ = ["EffectError", "Effects", "Executions", "ExecutionsSnapshot"]
 
@@ -68,7 +70,7 @@ class Executions:
     def __init__(
         self,
         sandbox: Sandbox,
-        writer: RowWriter,
+        writer: Writer,
         *,
         clock: Callable[[], float] = time.time,
         call_later: Callable[..., Any] | None = None,
