@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from sipwright.services.agent import Agent, Provider, Registration
+from sipwright.services.agent import Agent, Registration
 from sipwright.services.agent.provider import Account, Place
 from sipwright.sip import Credentials, Reject, Response, digest, make_response, parse
 from sipwright.sip.digest import challenge, ha1
@@ -40,7 +40,7 @@ class FakeRecords:
     def __init__(self):
         self.rows: dict[int, RegistrationRow] = {}
         self.owners: dict[int, tuple[int, str]] = {}
-        self.by_id: dict[int, Provider] = {}
+        self.by_id: dict[int, FakeProvider] = {}
         self.is_away = self.is_full = False
         self.claims: list[list[int]] = []
 
