@@ -10,7 +10,7 @@ CALLS = 60
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
 @pytest.mark.parametrize("status", [200, 486])
-def test_every_transaction_ends_and_every_table_is_empty(
+def test_every_transaction_ends_and_every_table_is_empty(  # noqa: C901 (one walk through a whole network)
     new_element, outgoing, network, seed, method, status
 ):
     network.__init__(seed, drop=0.1, duplicate=0.05, reorder=0.1)

@@ -49,7 +49,7 @@ class Dialog:
         "route_set",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the state of a dialog, RFC 3261 §12)
         self,
         call_id: str,
         local_tag: str,

@@ -70,7 +70,7 @@ class StackSnapshot:
 class Stack:
     """One SIP element."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wiring: one argument for each neighbour)
         self,
         transports: Sequence[Transport],
         pipeline: Pipeline,

@@ -376,7 +376,7 @@ def test_a_layer_can_be_carried_from_process_to_process(bench, invite, request_o
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_the_network_loses_every_transaction_ends(invite, request_of, seed):
+def test_whatever_the_network_loses_every_transaction_ends(invite, request_of, seed):  # noqa: C901 (one walk through a whole network)
     """A third of all messages is lost, repeated or late; both TUs hear of an end, and nothing stays."""
     random = Random(seed)
     network, ends = [], []

@@ -79,7 +79,7 @@ class Switch:
 
     allow = ALLOW
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wiring: one argument for each neighbour)
         self, stack: Stack, router: Router, destinations: Destinations, writer: Writer, settings: SwitchSettings, *,
         node: str, clock: Callable[[], float], wall_clock: Callable[[], float],
         call_later: CallLater, token: Callable[[], str], scripts: ScriptRunner | None = None,

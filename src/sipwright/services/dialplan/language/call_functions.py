@@ -159,7 +159,7 @@ class ScriptApi:
 
     # What a script may call, by the same names.
 
-    def dial(
+    def dial(  # noqa: PLR0913 (as scripts write it)
         self,
         target: str | LegSpec | list[Any],
         *,
@@ -190,7 +190,7 @@ class ScriptApi:
         ring_time = min(check.seconds("ring", ring, MAX_RING) or MAX_RING, patience)
         return Dial(groups, ring_time, patience, check.headers(headers), check.truth("wait", wait))
 
-    def leg(
+    def leg(  # noqa: PLR0913 (as scripts write it)
         self,
         target: str,
         *,

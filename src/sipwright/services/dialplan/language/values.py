@@ -164,7 +164,7 @@ class Inputs:
     raw_body: bytes = b""
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 (what the caller said, each thing by its name)
         cls,
         call: Call,
         *,
