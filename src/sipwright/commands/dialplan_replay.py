@@ -61,7 +61,7 @@ def replay_(
         domain = next((one.name for one in domains if one.is_default), "")
         source = found.source if draft is None else read_script(draft)
         runs = await read_recordings(
-            store, found.id, earliest, limit, with_messages="headers" in source or "body" in source
+            store.database, found.id, earliest, limit, with_messages="headers" in source or "body" in source
         )
         return found, source, domain, runs, await read_in_plans(store, domain)
 

@@ -48,7 +48,7 @@ def trace(
     from sipwright.store.history.calltraces import read_call
 
     async def work(store: Administration) -> CallTrace:
-        return await read_call(store, call)
+        return await read_call(store.database, call)
 
     found = with_store(data, work)
     ladder = rungs(found)

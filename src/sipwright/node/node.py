@@ -211,8 +211,10 @@ class Node:
         while True:
             await asyncio.sleep(FORGET_EVERY)
             try:
-                await forget_old(self.store, time.time() - trace.days * DAY, trace.megabytes * 1_000_000)
-                gone = await forget_records(self.store, keep, time.time())
+                await forget_old(
+                    self.store.database, time.time() - trace.days * DAY, trace.megabytes * 1_000_000
+                )
+                gone = await forget_records(self.store.database, keep, time.time())
             except StoreError as error:
                 log.warning("old records stay for now", error=str(error))
                 continue

@@ -137,13 +137,13 @@ class Scripts:
 
     async def load(self, node: str) -> list[StoredRun]:
         """Read the runs of an earlier process."""
-        journals = await read_journals(self._store, node)
+        journals = await read_journals(self._store.database, node)
         plans: dict[tuple[int | None, int | None], Dialplan | None] = {}
         runs = []
         for row in await self._store.load_executions(node):
             version = (row.dialplan_id, row.version)
             if version not in plans:
-                plans[version] = await read_plan(self._store, *version)
+                plans[version] = await read_plan(self._store.database, *version)
             runs.append(StoredRun(row, plans[version], journals.get(row.id, [])))
         return runs
 

@@ -38,7 +38,7 @@ async def test_everything_about_a_call_is_found_by_the_beginning_of_its_id(store
     await put_call(store, "abc123", "one")
     await put_call(store, "abd456", "two")
 
-    found = await read_call(store, "abc")
+    found = await read_call(store.database, "abc")
     assert (found.id, found.row, [leg["leg"] for leg in found.legs]) == ("abc123", None, [0, 1])
     (run,) = found.runs
     assert (run.dialplan, run.version, run.source, run.outcome) == ("out", 1, SCRIPT, "nobody answered")
@@ -52,10 +52,10 @@ async def test_a_beginning_that_fits_several_calls_names_them(store: Store):
     await put_call(store, "abd456")
 
     with pytest.raises(StoreError, match="abc123, abd456"):
-        await read_call(store, "ab")
+        await read_call(store.database, "ab")
     for name in ("", "abx", "100%"):
         with pytest.raises(NotFoundError, match="sipwright calls"):
-            await read_call(store, name)
+            await read_call(store.database, name)
 
 
 async def test_a_call_is_found_by_the_end_of_its_id(store: Store):
@@ -64,23 +64,23 @@ async def test_a_call_is_found_by_the_end_of_its_id(store: Store):
     await put_call(store, "63a896c4b7-2301")
     await put_call(store, "1301-63a896c4b8")
 
-    assert (await read_call(store, "2301")).id == "63a896c4b7-2301"
-    assert (await read_call(store, "1301")).id == "1301-63a896c4b8", "a beginning comes first"
+    assert (await read_call(store.database, "2301")).id == "63a896c4b7-2301"
+    assert (await read_call(store.database, "1301")).id == "1301-63a896c4b8", "a beginning comes first"
     with pytest.raises(StoreError, match="63a896c4b6-1301, 63a896c4b7-2301"):
-        await read_call(store, "301")
+        await read_call(store.database, "301")
 
 
 async def test_the_last_call_is_the_one_that_began_last(store: Store):
     with pytest.raises(NotFoundError):
-        await read_call(store, "last")
+        await read_call(store.database, "last")
     await put_call(store, "second", started=200.0)
     await put_call(store, "first", started=100.0)
-    assert (await read_call(store, "last")).id == "second"
+    assert (await read_call(store.database, "last")).id == "second"
     row = CallRow("live", "node1", 1, 7, "out", "talking", "sip:a", "sip:b", 300.0, None, b"{}")
     store.writer.put("call", "live", row)
     await store.writer.drain()
 
-    assert (await read_call(store, "last")).id == "live"
+    assert (await read_call(store.database, "last")).id == "live"
 
 
 async def test_a_call_is_found_by_the_call_id_of_a_leg(store: Store):
@@ -90,8 +90,8 @@ async def test_a_call_is_found_by_the_call_id_of_a_leg(store: Store):
     store.writer.put("call", "live1", row)
     await store.writer.drain()
 
-    assert (await read_call(store, "from-the-phone@10.0.0.1/1")).id == "abc123"
-    live = await read_call(store, "other@phone")
+    assert (await read_call(store.database, "from-the-phone@10.0.0.1/1")).id == "abc123"
+    live = await read_call(store.database, "other@phone")
     assert (live.id, live.row["state"], live.started_at) == ("live1", "talking", 50.0)
 
 
@@ -100,4 +100,4 @@ async def test_calls_that_have_a_leg_in_common_name_each_other(store: Store):
     await put_call(store, "second", "loop")
     await put_call(store, "later", "loop", started=9000.0)
 
-    assert (await read_call(store, "first")).others == ["second"]
+    assert (await read_call(store.database, "first")).others == ["second"]

@@ -38,7 +38,7 @@ async def test_runs_come_with_their_journals_and_records(store: Store):
     await put_run(store, "waits", 40.0, "waiting")
     await put_run(store, "other", 40.0, plan=2)
 
-    runs = await read_recordings(store, 1, 15.0, 10)
+    runs = await read_recordings(store.database, 1, 15.0, 10)
     assert [(run.id, run.state, run.source) for run in runs] == [
         ("first", "done", "respond(480)\n"),
         ("second", "failed", "respond(480)\n"),
@@ -57,7 +57,7 @@ async def test_the_calls_that_legs_became_come_too(store: Store):
     store.writer.put("cdr", ("call-outer", 1), leg)
     await store.writer.drain()
 
-    (outer,) = await read_recordings(store, 1, 0.0, 10)
+    (outer,) = await read_recordings(store.database, 1, 0.0, 10)
     (inner,) = outer.inner
     assert (inner.id, inner.call_id, inner.inner) == ("inner", "call-inner", [])
     assert [entry.sequence for entry in inner.journal] == [0, 1]
@@ -68,6 +68,6 @@ async def test_of_too_many_runs_the_newest_are_taken(store: Store):
     for number in range(5):
         await put_run(store, f"run{number}", 10.0 + number)
 
-    runs = await read_recordings(store, 1, 0.0, 2, with_messages=True)
+    runs = await read_recordings(store.database, 1, 0.0, 2, with_messages=True)
     assert [run.id for run in runs] == ["run3", "run4"]
     assert [[message.data for message in run.messages] for run in runs] == [[b"INVITE"], [b"INVITE"]]

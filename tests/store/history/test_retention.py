@@ -58,11 +58,11 @@ async def test_old_records_go_and_newer_ones_stay(store: Store):
         put_run(store, name, began, ended)
     await store.writer.drain()
 
-    assert await forget_records(store, KEEP, NOW) == Forgotten(2, 2, 0)
+    assert await forget_records(store.database, KEEP, NOW) == Forgotten(2, 2, 0)
     assert await ids(store, tables.cdrs.c.call_id) == ["long", "new"]
     assert await ids(store, tables.executions.c.id) == ["long", "new"]
     assert await ids(store, tables.journal.c.execution_id) == ["long", "new"]
-    assert await forget_records(store, KEEP, NOW) == Forgotten()
+    assert await forget_records(store.database, KEEP, NOW) == Forgotten()
 
 
 async def test_what_goes_on_is_never_touched(store: Store):
@@ -74,11 +74,11 @@ async def test_what_goes_on_is_never_touched(store: Store):
     put_call(store, "call-done")
     await store.writer.drain()
 
-    assert await forget_records(store, KEEP, NOW) == Forgotten()
+    assert await forget_records(store.database, KEEP, NOW) == Forgotten()
     store.writer.put("call", "call-done", None)
     store.writer.put("call", "talks", None)
     await store.writer.drain()
-    assert await forget_records(store, KEEP, NOW) == Forgotten(1, 1, 0)
+    assert await forget_records(store.database, KEEP, NOW) == Forgotten(1, 1, 0)
     assert await ids(store, tables.executions.c.id) == ["runs", "waits"]
 
 
@@ -87,8 +87,8 @@ async def test_zero_keeps_for_ever(store: Store):
     put_run(store, "old", 1, 2)
     await store.writer.drain()
 
-    assert await forget_records(store, Retention(), NOW) == Forgotten()
-    assert await forget_records(store, Retention(executions=DAY), NOW) == Forgotten(0, 1, 0)
+    assert await forget_records(store.database, Retention(), NOW) == Forgotten()
+    assert await forget_records(store.database, Retention(executions=DAY), NOW) == Forgotten(0, 1, 0)
 
 
 async def test_much_goes_a_little_at_a_time_and_the_writer_gets_its_turn(store: Store):
@@ -101,7 +101,7 @@ async def test_much_goes_a_little_at_a_time_and_the_writer_gets_its_turn(store: 
         put_cdr(store, f"new{len(left)}", 999, 999.5)
         left.append(len(await ids(store, tables.cdrs.c.call_id)))
 
-    assert (await forget_records(store, KEEP, NOW, pause=pause)).cdrs == 2 * AT_ONCE + 1
+    assert (await forget_records(store.database, KEEP, NOW, pause=pause)).cdrs == 2 * AT_ONCE + 1
     assert left == [AT_ONCE + 2, 3]
     assert await ids(store, tables.cdrs.c.call_id) == ["new0", "new1"]
 
@@ -128,7 +128,7 @@ async def test_versions_that_nobody_uses_go(store: Store, plan: int):
     put_run(store, "gone", 1, 2, plan=plan, version=5)
     await store.writer.drain()
 
-    assert await forget_records(store, KEEP, NOW) == Forgotten(0, 1, 3)
+    assert await forget_records(store.database, KEEP, NOW) == Forgotten(0, 1, 3)
     assert await versions(store) == [2, 4, *range(6, 16)]
     assert len(range(6, 16)) == KEPT_VERSIONS
     with pytest.raises(StoreError, match="no version 3"):
@@ -137,14 +137,16 @@ async def test_versions_that_nobody_uses_go(store: Store, plan: int):
 
 
 async def test_new_versions_stay_however_many_they_are(store: Store, plan: int):
-    assert await forget_records(store, KEEP, 10 * DAY) == Forgotten()
+    assert await forget_records(store.database, KEEP, 10 * DAY) == Forgotten()
     assert await versions(store) == list(range(1, 16))
 
 
 async def test_a_rollback_beside_the_forgetting_never_loses_its_version(store: Store, plan: int):
     """Either the version is gone and the rollback says so, or it is live and there."""
     rolled, _ = await asyncio.gather(
-        store.roll_back_dialplan(None, "out", 1), forget_records(store, KEEP, NOW), return_exceptions=True
+        store.roll_back_dialplan(None, "out", 1),
+        forget_records(store.database, KEEP, NOW),
+        return_exceptions=True,
     )
 
     live = await store.find_dialplan("out")

@@ -77,16 +77,16 @@ async def test_what_is_old_is_forgotten(store: Store):
         put(store, f"c{at}", float(at))
     await store.writer.drain()
 
-    assert await forget_old(store, AT_ONCE + 4.5, 10**9) == AT_ONCE + 5
-    assert await forget_old(store, AT_ONCE + 4.5, 10**9) == 0
+    assert await forget_old(store.database, AT_ONCE + 4.5, 10**9) == AT_ONCE + 5
+    assert await forget_old(store.database, AT_ONCE + 4.5, 10**9) == 0
 
 
 async def test_of_too_much_the_oldest_is_forgotten(store: Store):
-    assert await forget_old(store, 0.0, 100) == 0
+    assert await forget_old(store.database, 0.0, 100) == 0
     for at in range(100):
         put(store, f"c{at}", float(at))
     await store.writer.drain()
 
-    gone = await forget_old(store, 0.0, 5_000)
+    gone = await forget_old(store.database, 0.0, 5_000)
     assert 50 < gone < 100
     assert await store.database.read(lambda connection: read(connection, "c99", 99.0, None)) != []

@@ -29,7 +29,7 @@ async def test_a_trace_has_the_legs_and_the_journal_in_order(store: Store):
     put_call(store, OTHERS)
     await store.writer.drain()
 
-    trace = await read_trace(store, OURS)
+    trace = await read_trace(store.database, OURS)
 
     assert trace.calls == 1
     assert [(cdr["call_id"], cdr["leg"]) for cdr in trace.cdrs] == [("call7", 0), ("call7", 1)]
@@ -45,8 +45,8 @@ async def test_only_the_traces_of_the_named_accounts_are_removed(store: Store):
     put_call(store, OTHERS)
     await store.writer.drain()
 
-    await remove_traces(store, [OURS])
+    await remove_traces(store.database, [OURS])
 
-    gone, kept = await read_trace(store, OURS), await read_trace(store, OTHERS)
+    gone, kept = await read_trace(store.database, OURS), await read_trace(store.database, OTHERS)
     assert (gone.calls, gone.cdrs, gone.runs, gone.journal) == (0, [], [], [])
     assert (kept.calls, len(kept.cdrs), len(kept.runs), len(kept.journal)) == (1, 2, 1, 2)

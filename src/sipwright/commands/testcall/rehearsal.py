@@ -230,7 +230,7 @@ class _Rehearsal:
         caller_id = self._scratch.account_ids[0]
         deadline = time.monotonic() + 2.0
         while True:
-            trace = await read_trace(self._store, caller_id)
+            trace = await read_trace(self._store.database, caller_id)
             is_settled = not trace.calls and all(run["ended_at"] for run in trace.runs)
             if is_settled or time.monotonic() > deadline:
                 return trace

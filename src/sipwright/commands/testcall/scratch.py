@@ -90,7 +90,7 @@ async def _remove(store: Administration, plan: str, account_ids: list[int], name
     from sipwright.store import NotFoundError
     from sipwright.store.history.traces import remove_traces
 
-    await remove_traces(store, account_ids)
+    await remove_traces(store.database, account_ids)
     for name in names:
         try:
             await store.remove_account(name)

@@ -19,7 +19,7 @@ from sipwright.store.admin.collisions import NameKeeper
 from sipwright.store.crypto import KeyRing
 from sipwright.store.errors import StoreError
 from sipwright.store.schema import tables
-from sipwright.store.schema.names import account_name, secret_text
+from sipwright.store.schema.names import account_name, secret_text, split_name
 
 __all__ = ["AccountSpec", "ImportResult", "Rows", "check", "chunks", "write"]
 
@@ -123,7 +123,7 @@ class _Lookup:
         self._plans: dict[tuple[int, str], int] = {(owner, name): plan_id for plan_id, owner, name in plans}
 
     def row(self, spec: AccountSpec) -> dict[str, Any]:
-        username, domain = accounts.split_name(spec.name)
+        username, domain = split_name(spec.name)
         domain = (domain or self._default_domain).lower()
         user = spec.user or self._default_user
         if domain not in self._domains:

@@ -13,10 +13,10 @@ from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.collisions import NameKeeper
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row
-from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
+from sipwright.store.errors import AlreadyExistsError, NotFoundError
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import HA1_COLUMNS, Account, Domain, account_place
-from sipwright.store.schema.names import account_name, secret_text
+from sipwright.store.schema.names import account_name, secret_text, split_name
 
 __all__ = [
     "COLUMNS",
@@ -28,7 +28,6 @@ __all__ = [
     "read_all",
     "remove",
     "sealed_ha1s",
-    "split_name",
 ]
 
 COLUMNS = [
@@ -188,14 +187,6 @@ def plan_id(connection: Connection, user_id: int, name: str | None) -> int | Non
             f"the account's owner has no dialplan {name!r}; 'sipwright dialplan set {name} FILE' makes it"
         )
     return found
-
-
-def split_name(name: str, domain: str | None = None) -> tuple[str, str | None]:
-    """Split ``name@domain``; a domain may not be given twice in two ways."""
-    username, at, named = name.partition("@")
-    if at and domain is not None and domain.lower() != named.lower():
-        raise StoreError(f"{name!r} names another domain than {domain!r}; give one of the two")
-    return username, named if at else domain
 
 
 def _place(connection: Connection, name: str, domain: str | None) -> tuple[str, Domain]:

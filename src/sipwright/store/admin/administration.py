@@ -22,7 +22,6 @@ from sipwright.store.crypto import KeyRing
 from sipwright.store.database import Database, missing_file, open_database
 from sipwright.store.errors import StoreError
 from sipwright.store.history import listings
-from sipwright.store.live import registration_leases
 from sipwright.store.schema.entities import Account, Dialplan, Domain, Provider, User
 
 __all__ = ["Administration"]
@@ -181,12 +180,7 @@ class Administration:
 
     async def list_accounts(self, user: str | None = None) -> list[Account]:
         """List the accounts of a user, or of everybody."""
-
-        def work(connection: Connection) -> list[Account]:
-            user_id = None if user is None else users.find(connection, user).id
-            return accounts.read_all(connection, self.keys, user_id)
-
-        return await self.database.read(work)
+        return await self.database.read(lambda c: accounts.read_all(c, self.keys, users.id_of(c, user)))
 
     async def remove_account(self, name: str, domain: str | None = None) -> Account:
         """Remove an account and its bindings."""
@@ -294,16 +288,11 @@ class Administration:
 
     async def list_providers(self, user: str | None = None) -> list[Provider]:
         """List the providers of a user, or of everybody."""
-
-        def work(connection: Connection) -> list[Provider]:
-            user_id = None if user is None else users.find(connection, user).id
-            return providers.read_all(connection, self.keys, user_id)
-
-        return await self.database.read(work)
+        return await self.database.read(lambda c: providers.read_all(c, self.keys, users.id_of(c, user)))
 
     async def list_registrations(self) -> dict[int, dict[str, Any]]:
         """Tell how our registrations at providers stand, by the provider's number."""
-        return await self.database.read(registration_leases.read_states)
+        return await self.database.read(listings.registrations)
 
     async def remove_provider(self, name: str, user: str | None = None) -> Provider:
         """Remove a user's provider."""
@@ -326,12 +315,7 @@ class Administration:
 
     async def list_dialplans(self, user: str | None = None) -> list[Dialplan]:
         """List the live dialplans of a user, or of everybody."""
-
-        def work(connection: Connection) -> list[Dialplan]:
-            user_id = None if user is None else users.find(connection, user).id
-            return dialplans.read_all(connection, user_id)
-
-        return await self.database.read(work)
+        return await self.database.read(lambda c: dialplans.read_all(c, users.id_of(c, user)))
 
     async def list_dialplan_versions(self, plan: Dialplan) -> list[DialplanVersion]:
         """List the versions of a dialplan."""
@@ -347,11 +331,11 @@ class Administration:
         self, user: str | None = None, account: str | None = None
     ) -> list[dict[str, Any]]:
         """List where phones can be reached now."""
-        return await self.database.read(lambda c: listings.bindings(c, user, account))
+        return await self.database.read(lambda c: listings.bindings(c, users.id_of(c, user), account))
 
     async def list_calls(self, user: str | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """List the calls in progress."""
-        return await self.database.read(lambda c: listings.calls(c, user, account))
+        return await self.database.read(lambda c: listings.calls(c, users.id_of(c, user), account))
 
     async def list_cdrs(
         self,
@@ -362,7 +346,9 @@ class Administration:
         account: str | None = None,
     ) -> list[dict[str, Any]]:
         """List the newest call detail records, newest first."""
-        return await self.database.read(lambda c: listings.cdrs(c, user, limit, since, account))
+        return await self.database.read(
+            lambda c: listings.cdrs(c, users.id_of(c, user), limit, since, account)
+        )
 
     # --- secrets and keys ---
 

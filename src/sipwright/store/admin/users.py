@@ -25,6 +25,7 @@ __all__ = [
     "check_password",
     "find",
     "hash_password",
+    "id_of",
     "read_all",
     "remove",
     "set_password",
@@ -82,6 +83,11 @@ def find(connection: Connection, name: str | None) -> User:
     if row is None:
         raise NotFoundError(f"there is no user {name!r}; 'sipwright user list' shows who there is")
     return User(*row)
+
+
+def id_of(connection: Connection, name: str | None) -> int | None:
+    """Find the number of a user that a listing is narrowed to; nobody's name means everybody, and no number."""
+    return None if name is None else find(connection, name).id
 
 
 def read_all(connection: Connection) -> list[User]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from sipwright.store.admin.administration import Administration
+from sipwright.store.database import Database
 from sipwright.store.errors import NotFoundError, StoreError
 from sipwright.store.history import trace_messages
 from sipwright.store.history.journals import read_journals
@@ -71,7 +71,7 @@ class CallTrace:
         return min(instants)
 
 
-async def read_call(store: Administration, name: str) -> CallTrace:
+async def read_call(database: Database, name: str) -> CallTrace:
     """Find a call by its id, by the beginning or end of it, or by the SIP Call-ID of one of its legs.
 
     ``last`` is the one that began last.
@@ -84,7 +84,7 @@ async def read_call(store: Administration, name: str) -> CallTrace:
     def work(connection: Connection) -> CallTrace:
         return _read(connection, _find(connection, name))
 
-    return await store.database.read(work)
+    return await database.read(work)
 
 
 def _find(connection: Connection, name: str) -> str:

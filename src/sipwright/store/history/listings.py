@@ -1,4 +1,4 @@
-"""What is going on, for people to look at: bindings, calls and call detail records as plain dictionaries."""
+"""What is going on, for people to look at: bindings, calls, CDRs and registrations as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from sipwright.store.admin import users
-from sipwright.store.admin.accounts import split_name
 from sipwright.store.schema import tables
+from sipwright.store.schema.names import split_name
+from sipwright.store.schema.rows import RegistrationRow, restored
 
-__all__ = ["bindings", "calls", "cdrs"]
+__all__ = ["bindings", "calls", "cdrs", "registrations"]
 
 _AOR = (tables.accounts.c.username + "@" + tables.domains.c.name).label("account")
 _ACCOUNTS = tables.accounts.join(tables.domains, tables.domains.c.id == tables.accounts.c.domain_id)
 
 
 def bindings(
-    connection: Connection, user: str | None = None, account: str | None = None
+    connection: Connection, user_id: int | None = None, account: str | None = None
 ) -> list[dict[str, Any]]:
     """List bindings that have not expired, by account; ``account`` as ``name`` or ``name@domain``."""
     column = tables.bindings.c
@@ -38,13 +38,13 @@ def bindings(
         .where(column.expires_at > time.time())
         .order_by(_AOR, column.updated_at)
     )
-    if user is not None:
-        query = query.where(tables.accounts.c.user_id == users.find(connection, user).id)
+    if user_id is not None:
+        query = query.where(tables.accounts.c.user_id == user_id)
     return _found(connection, _of_account(query, account))
 
 
 def calls(
-    connection: Connection, user: str | None = None, account: str | None = None
+    connection: Connection, user_id: int | None = None, account: str | None = None
 ) -> list[dict[str, Any]]:
     """List calls in progress, oldest first."""
     column = tables.calls.c
@@ -63,14 +63,14 @@ def calls(
         .select_from(tables.calls.outerjoin(_ACCOUNTS, tables.accounts.c.id == column.account_id))
         .order_by(column.started_at)
     )
-    if user is not None:
-        query = query.where(column.user_id == users.find(connection, user).id)
+    if user_id is not None:
+        query = query.where(column.user_id == user_id)
     return _found(connection, _of_account(query, account))
 
 
 def cdrs(
     connection: Connection,
-    user: str | None = None,
+    user_id: int | None = None,
     limit: int = 50,
     since: float | None = None,
     account: str | None = None,
@@ -83,11 +83,31 @@ def cdrs(
     query = (
         select(*column, _AOR, owner).select_from(source).order_by(column.started_at.desc(), column.id.desc())
     )
-    if user is not None:
-        query = query.where(column.user_id == users.find(connection, user).id)
+    if user_id is not None:
+        query = query.where(column.user_id == user_id)
     if since is not None:
         query = query.where(column.started_at >= since)
     return _found(connection, _of_account(query, account).limit(limit))
+
+
+def registrations(connection: Connection) -> dict[int, dict[str, Any]]:
+    """Give how every registration at a provider stands, by the provider's number."""
+    table = tables.registrations
+    query = select(*(table.c[name] for name in RegistrationRow._fields))
+    rows = [RegistrationRow(*restored(tuple(row))) for row in connection.execute(query)]
+    return {row.provider_id: _registration(row) for row in rows}
+
+
+def _registration(row: RegistrationRow) -> dict[str, Any]:
+    state = row.state
+    if state == "registered" and (row.expires_at or 0.0) <= time.time():
+        state = "expired"
+    return {
+        "state": state,
+        "registered_until": row.expires_at if state == "registered" else None,
+        "status": row.status,
+        "reason": row.reason,
+    }
 
 
 def _of_account(query: Select[Any], account: str | None) -> Select[Any]:

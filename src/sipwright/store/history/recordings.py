@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from sipwright.store.admin.administration import Administration
+from sipwright.store.database import Database
 from sipwright.store.history import trace_messages
 from sipwright.store.history.journals import read_journals
 from sipwright.store.schema import tables
@@ -41,7 +41,7 @@ class RecordedRun:
 
 
 async def read_recordings(
-    store: Administration, dialplan_id: int, since: float, most: int, *, with_messages: bool = False
+    database: Database, dialplan_id: int, since: float, most: int, *, with_messages: bool = False
 ) -> list[RecordedRun]:
     """Return the runs of a dialplan that began since then, the oldest first; of too many, the newest."""
 
@@ -51,7 +51,7 @@ async def read_recordings(
             _complete(connection, runs[start : start + _AT_ONCE], with_messages=with_messages)
         return runs
 
-    return await store.database.read(work)
+    return await database.read(work)
 
 
 def _runs(connection: Connection, dialplan_id: int, since: float, most: int) -> list[RecordedRun]:

@@ -2,7 +2,7 @@
 
 What goes on is never touched, however old it is. Rows go a few at a time, each few in a transaction of their own with
 a pause after it: the writer of a running node, which shares the one write lock that SQLite has, waits for a few
-milliseconds at most. Recorded messages have a limit of their own (``messages.py``).
+milliseconds at most. Recorded messages have a limit of their own (``trace_messages.py``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, delete, exists, func, select, tuple_
 
-from sipwright.store.admin.administration import Administration
+from sipwright.store.database import Database
 from sipwright.store.schema import tables
 
 __all__ = ["AT_ONCE", "KEPT_VERSIONS", "Forgotten", "Retention", "forget_records"]
@@ -49,21 +49,23 @@ Pause = Callable[[float], Awaitable[object]]
 
 
 async def forget_records(
-    store: Administration, keep: Retention, now: float, *, pause: Pause = asyncio.sleep
+    database: Database, keep: Retention, now: float, *, pause: Pause = asyncio.sleep
 ) -> Forgotten:
     """Delete what is older than it is to be kept; `now` is the Unix time."""
-    cdrs = await _repeatedly(store, _prune_cdrs, now - keep.cdrs, pause) if keep.cdrs else 0
-    runs = await _repeatedly(store, _prune_executions, now - keep.executions, pause) if keep.executions else 0
+    cdrs = await _repeatedly(database, _prune_cdrs, now - keep.cdrs, pause) if keep.cdrs else 0
+    runs = (
+        await _repeatedly(database, _prune_executions, now - keep.executions, pause) if keep.executions else 0
+    )
     # Last, because a version stays as long as there is a run of it.
-    versions = await _forget_versions(store, now - keep.versions, pause) if keep.versions else 0
+    versions = await _forget_versions(database, now - keep.versions, pause) if keep.versions else 0
     return Forgotten(cdrs, runs, versions)
 
 
 async def _repeatedly(
-    store: Administration, prune: Callable[[Connection, float], int], before: float, pause: Pause
+    database: Database, prune: Callable[[Connection, float], int], before: float, pause: Pause
 ) -> int:
     gone = 0
-    while count := await store.database.write(lambda connection: prune(connection, before)):
+    while count := await database.write(lambda connection: prune(connection, before)):
         gone += count
         if count < AT_ONCE:
             break
@@ -98,15 +100,15 @@ def _prune_executions(connection: Connection, before: float) -> int:
     return len(found)
 
 
-async def _forget_versions(store: Administration, before: float, pause: Pause) -> int:
+async def _forget_versions(database: Database, before: float, pause: Pause) -> int:
     """Delete the versions that are old, not live, not among the newest of their dialplan, and that no run names."""
     # Looking through all runs is reading, which holds up nobody.
-    found = await store.database.read(lambda connection: _unused_versions(connection, before))
+    found = await database.read(lambda connection: _unused_versions(connection, before))
     gone = 0
     for start in range(0, len(found), AT_ONCE):
         if start:
             await pause(PAUSE)
-        gone += await store.database.write(partial(_drop_versions, some=found[start : start + AT_ONCE]))
+        gone += await database.write(partial(_drop_versions, some=found[start : start + AT_ONCE]))
     return gone
 
 

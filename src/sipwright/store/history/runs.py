@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from sipwright.store.admin.administration import Administration
+from sipwright.store.database import Database
 from sipwright.store.history import journals
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Dialplan
@@ -13,13 +13,13 @@ from sipwright.store.schema.rows import JournalRow, unfinished_executions
 __all__ = ["read_journals", "read_plan"]
 
 
-async def read_journals(store: Administration, node: str) -> dict[str, list[JournalRow]]:
+async def read_journals(database: Database, node: str) -> dict[str, list[JournalRow]]:
     """Return the journals of the runs of a node that are not over, by execution, in order."""
     which = unfinished_executions(node)
-    return await store.database.read(lambda connection: journals.read_journals(connection, which))
+    return await database.read(lambda connection: journals.read_journals(connection, which))
 
 
-async def read_plan(store: Administration, dialplan_id: int | None, version: int | None) -> Dialplan | None:
+async def read_plan(database: Database, dialplan_id: int | None, version: int | None) -> Dialplan | None:
     """Return one version of a dialplan, which need not be the live one; None when it is gone."""
     plans, versions = tables.dialplans.c, tables.dialplan_versions.c
     query = (
@@ -27,5 +27,5 @@ async def read_plan(store: Administration, dialplan_id: int | None, version: int
         .join_from(tables.dialplans, tables.dialplan_versions, plans.id == versions.dialplan_id)
         .where(plans.id == dialplan_id, versions.version == version)
     )
-    row = await store.database.read(lambda connection: connection.execute(query).first())
+    row = await database.read(lambda connection: connection.execute(query).first())
     return None if row is None else Dialplan(*row)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import orjson
 from sqlalchemy import Connection, delete, func, select
 
-from sipwright.store.admin.administration import Administration
+from sipwright.store.database import Database
 from sipwright.store.schema import tables
 
 __all__ = ["Heard", "Message", "forget_old", "pack", "prune", "read", "restart_mark", "unpack"]
@@ -125,16 +125,16 @@ def read(connection: Connection, call_id: str, since: float, until: float | None
     return [Message(one.at, one.direction, one.flow, one.data) for one in heard if one.call_id == call_id]
 
 
-async def forget_old(store: Administration, oldest: float, most_bytes: int) -> int:
+async def forget_old(database: Database, oldest: float, most_bytes: int) -> int:
     """Delete what is older than ``oldest``, and of the rest what is too much; give the number of rows.
 
     What is too much is estimated in a transaction that only reads, and deleted a little at a time: running nodes
     wait for neither.
     """
-    until = max(oldest, await store.database.read(lambda connection: _end_of_room(connection, most_bytes)))
+    until = max(oldest, await database.read(lambda connection: _end_of_room(connection, most_bytes)))
     gone = 0
     while True:
-        count = await store.database.write(lambda connection: prune(connection, until))
+        count = await database.write(lambda connection: prune(connection, until))
         gone += count
         if count < AT_ONCE:
             return gone

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from sipwright.store.admin.administration import Administration
+from sipwright.store.database import Database
 from sipwright.store.history.journals import read_journals
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import JournalRow
@@ -36,7 +36,7 @@ class Trace:
     journal: list[Effect]
 
 
-async def read_trace(store: Administration, account_id: int) -> Trace:
+async def read_trace(database: Database, account_id: int) -> Trace:
     """Return everything about the calls that ran on behalf of an account, in the order in which it happened."""
     calls, cdrs, runs = tables.calls.c, tables.cdrs.c, tables.executions.c
 
@@ -57,10 +57,10 @@ async def read_trace(store: Administration, account_id: int) -> Trace:
             [effect(entry) for run in found for entry in journals[run["id"]]],
         )
 
-    return await store.database.read(work)
+    return await database.read(work)
 
 
-async def remove_traces(store: Administration, account_ids: list[int]) -> None:
+async def remove_traces(database: Database, account_ids: list[int]) -> None:
     """Forget the calls of accounts that were made for a test."""
 
     def work(connection: Connection) -> None:
@@ -69,7 +69,7 @@ async def remove_traces(store: Administration, account_ids: list[int]) -> None:
         for table in (tables.executions, tables.cdrs, tables.calls):
             connection.execute(delete(table).where(table.c.account_id.in_(account_ids)))
 
-    await store.database.write(work)
+    await database.write(work)
 
 
 def effect(entry: JournalRow) -> Effect:

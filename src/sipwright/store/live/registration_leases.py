@@ -5,7 +5,6 @@ The node that has claimed a row writes it through ``store/writing/writer.py``.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ from sipwright.store.database import Database
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import RegistrationRow, restored
 
-__all__ = ["Registrations", "read_states"]
+__all__ = ["Registrations"]
 
 T = TypeVar("T")
 
@@ -74,22 +73,6 @@ class Registrations:
             return {row.provider_id: (row.account_id, row.username) for row in rows}
 
         return await self._database.read(work)
-
-
-def read_states(connection: Connection) -> dict[int, dict[str, Any]]:
-    """Give how every registration stands, by provider, for people to look at."""
-    states = {}
-    for row in _rows(connection, select(*_COLUMNS)):
-        state = row.state
-        if state == "registered" and (row.expires_at or 0.0) <= time.time():
-            state = "expired"
-        states[row.provider_id] = {
-            "state": state,
-            "registered_until": row.expires_at if state == "registered" else None,
-            "status": row.status,
-            "reason": row.reason,
-        }
-    return states
 
 
 def _claim(

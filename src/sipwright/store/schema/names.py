@@ -6,7 +6,15 @@ import re
 
 from sipwright.store.errors import StoreError
 
-__all__ = ["account_name", "domain_name", "plan_name", "provider_name", "secret_text", "user_name"]
+__all__ = [
+    "account_name",
+    "domain_name",
+    "plan_name",
+    "provider_name",
+    "secret_text",
+    "split_name",
+    "user_name",
+]
 
 _ACCOUNT = re.compile(r"[\w.!~*'()#+$=-]{1,128}")
 _LABEL = re.compile(r"[^\W_][\w.-]{0,63}")
@@ -57,6 +65,14 @@ def secret_text(text: str, what: str = "the password") -> str:
     if not text.isprintable():
         raise StoreError(f"{what} has control characters or broken text in it; give another")
     return text
+
+
+def split_name(name: str, domain: str | None = None) -> tuple[str, str | None]:
+    """Split ``name@domain``; a domain may not be given twice in two ways."""
+    username, at, named = name.partition("@")
+    if at and domain is not None and domain.lower() != named.lower():
+        raise StoreError(f"{name!r} names another domain than {domain!r}; give one of the two")
+    return username, named if at else domain
 
 
 def _label(text: str, what: str) -> str:
