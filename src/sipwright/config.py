@@ -195,7 +195,7 @@ class SshSettings(_Section):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, read once at start."""
+    """The settings of a data folder, read once at start."""
 
     model_config = SettingsConfigDict(
         env_prefix="SIPWRIGHT_", env_nested_delimiter="__", extra="forbid", validate_default=True

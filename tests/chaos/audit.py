@@ -75,7 +75,7 @@ async def _check_left(load: Load) -> None:
 
 
 def _is_refused(legs: list[tuple[str, str]]) -> bool:
-    """Claim that a call only waits for the ACK to a refusal, which a broken connection has swallowed."""
+    """Return whether a call only waits for the ACK to a refusal, which a broken connection has swallowed."""
     return legs[0][0] == "refused" and all(state == "ended" for state, _ in legs[1:])
 
 

@@ -62,7 +62,7 @@ class Ledger:
         self._faults[kind][str(call)].append(what)
 
     def was_away(self, since: float, until: float) -> bool:
-        """Claim that the switch was away, or had only just come back, at some time in between."""
+        """Return whether the switch was away, or had only just come back, at some time in between."""
         return any(
             outage.since < until and (outage.until is None or outage.until + 0.5 > since)
             for outage in self.outages
@@ -99,7 +99,7 @@ class Ledger:
         )
 
     def was_killed(self, since: float, until: float) -> bool:
-        """Claim that the switch was ended without a word at some time in between."""
+        """Return whether the switch was ended without a word at some time in between."""
         return any(outage.is_kill and since <= outage.since <= until for outage in self.outages)
 
     def latest(self, moment: float, patience: float = 0.6, grace: float = 0.2) -> float:

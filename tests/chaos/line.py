@@ -225,7 +225,7 @@ class Line:
             self.ledger.fault("cseq", match[1].decode(), f"{match[2].decode()} came again with other content")
 
     def challenges(self, incoming: Incoming, number: int) -> bool:
-        """Claim that a request of call `number` was challenged, and has been answered so."""
+        """Return whether a request of call `number` was challenged, and has been answered so."""
         return False
 
     def take(self, incoming: Incoming) -> bool:

@@ -127,7 +127,7 @@ def _failed(result: CallResult) -> CallResult | None:
 
 
 def _is_known(setting: Setting, in_plans: InPlans, data: Path | None) -> bool:
-    """Claim that the account that is called is one of the data folder, or was given a dialplan for this try."""
+    """Return whether the account that is called is one of the data folder, or was given a dialplan for this try."""
     from sipwright.services.dialplan import Leg, ToUser
     from sipwright.store import NotFoundError
 

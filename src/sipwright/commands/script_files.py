@@ -58,7 +58,7 @@ def read_script(file: Path) -> str:
 
 
 def is_file(plan: str) -> bool:
-    """Claim that what was named is a file, there or not, and no stored dialplan."""
+    """Return whether what was named is a file, there or not, and no stored dialplan."""
     path = Path(plan)
     return plan == "-" or path.suffix in (".py", ".toml") or "/" in plan or path.exists()
 

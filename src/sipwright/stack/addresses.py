@@ -42,7 +42,7 @@ class Addresses:
         return sent_by
 
     def is_own_host(self, host: str) -> bool:
-        """Claim that we listen on an IP address, on whatever port."""
+        """Return whether we listen on an IP address, on whatever port."""
         host = host.strip("[]").lower()
         for transport in self._transports:  # noqa: SIM110, a generator costs more than this
             if self._is_bound_by(transport, transport.local[0], host):
@@ -50,7 +50,7 @@ class Addresses:
         return False
 
     def is_own(self, host: str, port: int | None = None) -> bool:
-        """Claim that an IP address with a port (5060 when it is None) is where we listen."""
+        """Return whether an IP address with a port (5060 when it is None) is where we listen."""
         host, port = host.strip("[]").lower(), port or 5060
         for transport in self._transports:
             bound, bound_port = transport.local
@@ -66,7 +66,7 @@ class Addresses:
 
 @lru_cache(maxsize=4_096)
 def is_near(host: str) -> bool:
-    """Claim that an address is of this machine or of a private network, where no public address helps."""
+    """Return whether an address is of this machine or of a private network, where no public address helps."""
     if not is_ip_address(host):
         return False
     address = ipaddress.ip_address(host.partition("%")[0])

@@ -382,11 +382,11 @@ class Stack:
         return f"<sip:{address}>" if flow.protocol == "udp" else f"<sip:{address};transport={flow.protocol}>"
 
     def is_own_address(self, host: str, port: int | None = None) -> bool:
-        """Claim that an IP address with a port (5060 when it is None) is where this stack listens."""
+        """Return whether an IP address with a port (5060 when it is None) is where this stack listens."""
         return self.addresses.is_own(host, port)
 
     def is_own_host(self, host: str) -> bool:
-        """Claim that an IP address is one that this stack listens on, on whatever port."""
+        """Return whether an IP address is one that this stack listens on, on whatever port."""
         return self.addresses.is_own_host(host)
 
     def tag_for(self, request: Request) -> str:

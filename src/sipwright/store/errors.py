@@ -12,7 +12,7 @@ class StoreError(UserError):
 
 
 class NotFoundError(StoreError):
-    """Something named in a request does not exist."""
+    """A request names what does not exist."""
 
 
 class AlreadyExistsError(StoreError):

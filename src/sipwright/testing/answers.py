@@ -47,7 +47,7 @@ class Answers:
         return self._said.get(who.lower(), [])
 
     def is_registered(self, user: str) -> bool:
-        """Claim that a phone of that name was spoken of, and is registered."""
+        """Return whether a phone of that name was spoken of, and is registered."""
         behaviours = self._find(f"{user}@local", user)[1]
         return bool(behaviours) and behaviours[0].is_registered
 

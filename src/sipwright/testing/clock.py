@@ -11,7 +11,7 @@ __all__ = ["Handle", "VirtualClock"]
 
 
 class Handle:
-    """Something that is to happen."""
+    """A timer of the virtual clock."""
 
     __slots__ = ("_events", "arguments", "callback")
 

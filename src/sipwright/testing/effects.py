@@ -47,7 +47,7 @@ class Pretence:
     is_exact: bool = False
 
     def fits(self, ask: Ask) -> bool:
-        """Claim that this is the function, asked about what was meant."""
+        """Return whether this is the function, asked about what was meant."""
         if ask.function != self.function:
             return False
         first = str(next(iter(ask.arguments.values()), ""))
@@ -71,7 +71,7 @@ class Pretence:
 
 
 class World:
-    """Everything outside a call that a script can ask."""
+    """The world outside a call, as a script can ask it."""
 
     def __init__(
         self, answers: Answers, pretences: Iterable[Pretence] = (), in_plans: InPlans | None = None

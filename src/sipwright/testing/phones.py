@@ -11,7 +11,7 @@ __all__ = ["Party"]
 
 
 class Party:
-    """Somebody who is called: each sentence says what the next call meets; ``then`` goes on to the one after it.
+    """A phone or provider that is called: each sentence says what the next call meets, ``then`` goes to the one after.
 
     ::
 

@@ -41,7 +41,7 @@ __all__ = ["Scene"]
 
 
 class Worker(Protocol):
-    """All that runs ask of a sandbox."""
+    """The sandbox as runs see it."""
 
     limits: Limits
 

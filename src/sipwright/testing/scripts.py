@@ -19,7 +19,7 @@ _TIME = re.compile(r"(\d\d?):(\d\d)")
 
 
 class ScriptError(UserError):
-    """There is no such script, or no such time."""
+    """A script that is not there, or a time that is none."""
 
 
 def script_of(plan: str | Path, folders: Iterable[Path]) -> tuple[str, str]:

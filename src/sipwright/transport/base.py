@@ -39,7 +39,7 @@ class Transport(Protocol):
         """Stop listening and close every flow."""
 
     def reaches(self, host: str) -> bool:
-        """Claim that this socket can send to the IP address (the family fits)."""
+        """Return whether this socket can send to the IP address (the family fits)."""
 
     def flow(self, remote: Address, local: Address | None = None) -> Flow:
         """Return the flow to a peer; where it must be connected first it queues until then.

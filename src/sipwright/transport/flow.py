@@ -116,5 +116,5 @@ def parse_flow_key(key: str) -> FlowKey:
 
 
 def is_wildcard(host: str) -> bool:
-    """Claim that `host` means every address of this machine."""
+    """Return whether `host` means every address of this machine."""
     return host in ("0.0.0.0", "::")

@@ -84,7 +84,7 @@ class LoopbackTransport:
         """Do nothing: there is no socket."""
 
     def reaches(self, host: str) -> bool:
-        """Claim nothing: the loop is only used by those who ask for it."""
+        """Return False: the loop is only used by those who ask for it."""
         return False
 
     def flow(self, remote: Address, local: Address | None = None) -> Flow:

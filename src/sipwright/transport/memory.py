@@ -38,7 +38,7 @@ def _nothing() -> None:
 
 
 class Event:
-    """Something that will happen on the network, unless it is cancelled."""
+    """An event on the network that is to come, unless it is cancelled."""
 
     __slots__ = ("callback", "is_cancelled")
 
@@ -210,7 +210,7 @@ class MemoryTransport:
         self.network.detach(self)
 
     def reaches(self, host: str) -> bool:
-        """Claim that any address can be reached."""
+        """Return whether any address can be reached."""
         return True
 
     def flow(self, remote: Address, local: Address | None = None) -> MemoryFlow:

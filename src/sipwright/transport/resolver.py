@@ -66,7 +66,7 @@ class Resolver:
         return _targets(uri, protocol, host, known[1])
 
     def has_no_address(self, uri: Uri) -> bool:
-        """Claim that the name in a URI was looked up of late, and no address was found."""
+        """Return whether the name in a URI was looked up of late, and no address was found."""
         known = self._known.get((uri.params.get("maddr") or uri.host).strip("[]").lower())
         return known is not None and not known[1]
 

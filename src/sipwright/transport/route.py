@@ -19,7 +19,7 @@ def family_of(host: str) -> socket.AddressFamily:
 
 
 def is_ip_address(host: str) -> bool:
-    """Claim that `host` is an IPv4 or IPv6 address, the latter without brackets."""
+    """Return whether `host` is an IPv4 or IPv6 address, the latter without brackets."""
     try:
         socket.inet_pton(family_of(host), host.partition("%")[0])
     except (OSError, ValueError):
@@ -57,7 +57,7 @@ class Routes:
         return host
 
     def is_own(self, host: str) -> bool:
-        """Claim that `host` is an address of this machine: a socket can be bound to it."""
+        """Return whether `host` is an address of this machine: a socket can be bound to it."""
         if not is_ip_address(host):
             return False
         now = self._clock()

@@ -144,7 +144,7 @@ class TcpTransport:
             self._sweeper = None
 
     def reaches(self, host: str) -> bool:
-        """Claim that the IP address is of the listener's family."""
+        """Return whether the IP address is of the listener's family."""
         return family_of(host) == self._family
 
     def find(self, remote: Address) -> TcpFlow | None:

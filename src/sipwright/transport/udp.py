@@ -178,7 +178,7 @@ class UdpTransport:
         self._socket.close()
 
     def reaches(self, host: str) -> bool:
-        """Claim that the IP address is of this socket's family."""
+        """Return whether the IP address is of this socket's family."""
         return family_of(host) == self._family
 
     def flow(self, remote: Address, local: Address | None = None) -> UdpFlow:

@@ -170,7 +170,7 @@ class RunningSwitch:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def is_running(self) -> bool:
-        """Claim that the process is alive."""
+        """Return whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
     # Its log.
@@ -241,7 +241,7 @@ class RunningSwitch:
 
 
 def _is_fault(line: str) -> bool:
-    """Claim that a line of the log tells of a fault of ours."""
+    """Return whether a line of the log tells of a fault of ours."""
     if not line.startswith("{"):
         return line.startswith(("Traceback", "Exception"))
     event = json.loads(line)

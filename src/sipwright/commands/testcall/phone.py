@@ -225,7 +225,7 @@ class Phone:
         return True
 
     def _is_of_call(self, request: Request) -> bool:
-        """Claim that a request belongs to the dialog (RFC 3261 §12.2.2)."""
+        """Return whether a request belongs to the dialog (RFC 3261 §12.2.2)."""
         dialog = self.dialog
         if dialog is None or dialog.id != (request.call_id, request.to_tag, request.from_tag):
             return False

@@ -279,7 +279,7 @@ async def _unless_refused(
 
 
 def _is_bound(phone: Phone, response: Response) -> bool:
-    """Claim that the registrar lists the Contact as the phone gave it."""
+    """Return whether the registrar lists the Contact as the phone gave it."""
     uri = phone.contact.strip("<>")
     return any(str(contact.uri) == uri for contact in response.contacts)
 

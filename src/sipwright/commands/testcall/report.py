@@ -11,7 +11,7 @@ __all__ = ["Check", "Report", "Unfinished"]
 
 
 class Unfinished(Exception):
-    """Something did not happen without which the call cannot go on; says what."""
+    """A step of the test call that did not happen, without which it cannot go on; says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Check:
 
 @dataclass(slots=True)
 class Report:
-    """Everything about one test call."""
+    """The findings of one test call."""
 
     switch: str = ""
     phones: dict[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Report:
 
     @property
     def is_right(self) -> bool:
-        """Claim that there were checks, and that all of them were passed."""
+        """Return whether there were checks, and that all of them were passed."""
         return bool(self.checks) and all(check.is_right for check in self.checks)
 
     @property

@@ -49,7 +49,7 @@ def came_of(function: str, result: Any) -> str | None:
 
 
 def is_asking(function: str) -> bool:
-    """Claim that an entry without a result is one whose answer has not come yet."""
+    """Return whether an entry without a result is one whose answer has not come yet."""
     return function not in ("start", "log", "respond", "hangup", "failed")
 
 

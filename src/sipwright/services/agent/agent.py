@@ -220,7 +220,7 @@ class Agent:
                 self._store(registration)
 
     def _reaches_us(self, registration: Registration) -> bool:
-        """Claim that what the provider was told by an earlier process still leads to the right place."""
+        """Return whether what the provider was told by an earlier process still leads to the right place."""
         assert registration.contact is not None
         uri = NameAddr.parse(registration.contact).uri
         return uri.raw_user == registration.user and self._stack.is_own_address(uri.host, uri.port)

@@ -29,7 +29,7 @@ Told = Callable[[Registration], None]
 
 
 class Attempts:
-    """Those that are planned, and those that are under way."""
+    """The attempts to register that are planned, and those that are under way."""
 
     def __init__(
         self, stack: Stack, chance: Callable[[], float], pace: float, *, over: Told, lapsed: Told

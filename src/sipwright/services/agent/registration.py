@@ -155,7 +155,7 @@ class Registration:
         return "" if self.account is None else contact_user(self.provider, self.account)
 
     def holds(self, now: float) -> bool:
-        """Claim that the provider sends calls to our contact now."""
+        """Return whether the provider sends calls to our contact now."""
         return self.contact is not None and self.expires_at is not None and self.expires_at > now
 
     # --- requests ------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def cleared(bindings: list[Binding], template: Binding) -> list[Binding]:
 
 
 def is_repeated(bindings: list[Binding], changes: Iterable[Change], template: Binding) -> bool:
-    """Claim that a REGISTER is the one that made these bindings, once more, and that nothing came between.
+    """Return whether a REGISTER is the one that made these bindings, once more, and that nothing came between.
 
     §10.3 step 7 makes an equal CSeq of the same Call-ID an error, which suits a request that was overtaken. But a phone
     whose 200 was lost when the switch was killed sends the same request again, and its transaction is gone; it is

@@ -151,7 +151,7 @@ class Registrar:
         self._store(incoming, account_id, known, bindings, fresh)
 
     def _is_repeated(self, incoming: Incoming, account: AccountView) -> bool:
-        """Claim that a REGISTER asks for nothing but what it has had already."""
+        """Return whether a REGISTER asks for nothing but what it has had already."""
         request = incoming.request
         if "contact" not in request.headers.index() or clears_all(request):
             return False

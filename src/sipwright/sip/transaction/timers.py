@@ -83,7 +83,7 @@ class TimerValues:
 
 
 class Clocked(Protocol):
-    """Something that waits for at most two instants.
+    """A waiter for at most two instants.
 
     Attributes:
         retransmit_at: When to send again, or None.
@@ -98,7 +98,7 @@ class Clocked(Protocol):
 
 
 class TimerQueue:
-    """Everything that waits, in one lane per duration.
+    """The queue of all that waits, in one lane per duration.
 
     Timers of one duration end in the order in which they began, so a lane is a plain deque and starting
     a timer is one append.  Nothing is ever taken out early: an entry counts only if its owner still waits

@@ -111,7 +111,7 @@ def write(connection: Connection, keys: KeyRing, chunk: Rows) -> ImportResult:
 
 
 class _Lookup:
-    """Everything that lines refer to by name, read once."""
+    """The names that lines may refer to, read once."""
 
     def __init__(self, connection: Connection, user: str | None, domain: str | None) -> None:
         self._default_user = users.find(connection, user).name

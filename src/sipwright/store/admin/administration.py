@@ -1,4 +1,4 @@
-"""Everything that a person changes: what the command line does today, and REST and the web UI tomorrow.
+"""The use cases of administration: what the command line does today, and REST and the web UI tomorrow.
 
 Each method is one transaction over the functions in ``accounts.py``, ``dialplans.py`` and their neighbours.
 ``user=None`` means the first admin, ``domain=None`` the default domain.

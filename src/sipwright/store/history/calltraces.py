@@ -1,4 +1,4 @@
-"""Everything that the database has about one call: its row, its CDRs, its runs with their journals, its messages."""
+"""The trace of one call, out of the database: its row, its CDRs, its runs with their journals, its messages."""
 
 from __future__ import annotations
 

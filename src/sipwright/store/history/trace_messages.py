@@ -45,7 +45,7 @@ class Message(NamedTuple):
 
     @property
     def is_restart(self) -> bool:
-        """Claim that this is no message but the moment in which a process went on with the call of an earlier one."""
+        """Return whether this is no message but the moment when a process went on with the call of an earlier one."""
         return not self.flow
 
 

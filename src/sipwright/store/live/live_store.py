@@ -38,7 +38,7 @@ _PRUNE_EVERY = 3600.0
 
 
 class Store(Administration):
-    """Everything a node keeps, and what it needs to know without asking."""
+    """The store of a running node: what it keeps, and what it needs to know without asking."""
 
     directory: Directory
     writer: Writer

@@ -1,0 +1,29 @@
+"""The source text as the checks of the house see it: its modules, their trees, and the docstrings in them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "sipwright"
+TESTS = ROOT / "tests"
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module, by its path below `src/sipwright` without the ending."""
+    return {
+        str(path.relative_to(SOURCE).with_suffix("")): ast.parse(path.read_text("utf-8"))
+        for path in sorted(SOURCE.rglob("*.py"))
+    }
+
+
+def scopes(tree: ast.AST, name: str = "") -> Iterator[tuple[str, ast.AST]]:
+    """Every node, with the class or function that it is or stands in, as Python spells it: `Class.method`."""
+    yield name, tree
+    for child in ast.iter_child_nodes(tree):
+        is_scope = isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        yield from scopes(child, f"{name}.{child.name}".lstrip(".") if is_scope else name)

@@ -1,0 +1,77 @@
+"""Whatever goes wrong is caught in few places: in the pipeline, and at the roots of tasks, timers and threads.
+
+Anywhere else an exception is caught by its name, or cleaned up after and raised again.
+"""
+
+import ast
+
+from house.source import modules, scopes
+
+ROOTS = {
+    "Agent._look_at_others": "the root of a task",
+    "Agent._settle_all": "the root of a task",
+    "Execution.took": "what a worker computed arrives here; one run is lost",
+    "Executions._perform": "the root of a task",
+    "PlainStretch.compute": "the fast path: the library computes it again",
+    "Pipeline.__call__": "the pipeline: one request is lost",
+    "Pipeline._fail": "the pipeline: not even the 500 could be sent",
+    "Pipeline._run": "the root of a task: one request is lost",
+    "Pipeline._run_alone": "the root of a task",
+    "PostgresCommitter._commit_for_sure": "a batch that the database refuses is not tried for ever",
+    "Sandbox._recall": "the fast path: the library computes it again",
+    "Sandbox._run": "the root of a thread's work: one run is lost",
+    "SqliteCommitter._append_here": "the thread meets it too, and says so",
+    "SqliteCommitter._commit_for_sure": "a batch that cannot be written is not tried for ever",
+    "Stack._tick": "the root of a timer",
+    "Stack.receive": "the root of everything that a socket starts: one message is lost",
+    "Store.follow_changes": "the root of a task",
+    "Switch.resume": "a start: one call must not cost the others",
+    "Worker._readable": "the root of what a worker's pipe starts: the library computes it again",
+    "Writer._on_done": "one callback must not cost the others",
+    "_make_rows": "one row must not cost the others",
+    "run": "the command line: an error is one line",
+}
+"""Where everything is caught, and why."""
+
+QUIET = {"PlainStretch.compute", "Sandbox._recall", "SqliteCommitter._append_here", "Worker._readable"}
+"""The roots that leave it to somebody else to say what went wrong. This list only shrinks."""
+
+REPORTERS = {"Failed", "_database_failed", "_fail", "_log_failure", "batch_refused", "error", "exception"}
+"""What is called with a fault that somebody has to see."""
+
+
+def test_everything_is_caught_at_the_roots_alone():
+    assert sorted(broad_handlers()) == sorted(ROOTS)
+
+
+def test_a_root_says_what_went_wrong():
+    assert {name for name, handlers in broad_handlers().items() if not all(map(is_told, handlers))} == QUIET
+
+
+def broad_handlers():
+    """The handlers that catch whatever comes and do not raise it again, by the name of their function."""
+    found = {}
+    for tree in modules().values():
+        for name, node in scopes(tree):
+            if isinstance(node, ast.ExceptHandler) and is_broad(node) and not raises_again(node):
+                found.setdefault(name, []).append(node)
+    return found
+
+
+def is_broad(handler):
+    if handler.type is None:
+        return True
+    return any(
+        isinstance(node, ast.Name) and node.id in ("Exception", "BaseException")
+        for node in ast.walk(handler.type)
+    )
+
+
+def raises_again(handler):
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
+def is_told(handler):
+    calls = [node.func for node in ast.walk(handler) if isinstance(node, ast.Call)]
+    return any((call.attr if isinstance(call, ast.Attribute) else call.id) in REPORTERS for call in calls)
