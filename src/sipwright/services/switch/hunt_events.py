@@ -1,0 +1,190 @@
+"""What a hunt is told and what it asks for: the events and effects of `hunt_machine.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from .choosing import Outcome
+
+__all__ = [
+    "RING_TIME_OVER", "Add", "Arm", "Begin", "Cancel", "Candidate", "Close", "Disarm", "Effect", "Event", "Failure",
+    "Find", "Follow", "Found", "GiveUp", "Join", "Launch", "Progress", "Provisional", "Stop", "Success", "TimeIsUp",
+]  # fmt: skip
+
+Peer = TypeVar("Peer")
+"""What the driver calls: the machine hands it back with the leg that is to ring it."""
+
+Message = TypeVar("Message")
+"""What the driver heard: the machine hands it back when the caller is to hear it too."""
+
+
+# What happens.
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Generic[Peer]):
+    """Whom a leg would ring, after how many seconds, and whether a redirect is followed without asking the script."""
+
+    target: str
+    peer: Peer
+    delay: float = 0.0
+    is_followed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Ring the first group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Peer]):
+    """These are the candidates of the group that was to be found; maybe none."""
+
+    candidates: Sequence[Candidate[Peer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional(Generic[Message]):
+    """A leg rings, or says something else before its answer."""
+
+    leg: int
+    status: int
+    has_media: bool
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A leg will not be answered, `by` whose doing; `contacts` are the SIP URIs that it sends us to instead."""
+
+    leg: int
+    outcome: Outcome
+    contacts: Sequence[str] = ()
+    by: str = "callee"
+
+
+@dataclass(frozen=True, slots=True)
+class Success(Generic[Message]):
+    """A leg was answered."""
+
+    leg: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIsUp:
+    """A timer ran out: that of the group (`RING_TIME_OVER`), or the delay of the leg of that number."""
+
+    timer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Nobody is wanted any more: the caller gave up, or was answered otherwise."""
+
+    outcome: Outcome
+
+
+Event = Begin | Found[Any] | Provisional[Any] | Failure | Success[Any] | TimeIsUp | Stop
+
+RING_TIME_OVER: Final = 0
+"""The timer of the group; every other timer has the number of the leg that it starts."""
+
+
+# What is to be done.
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Find out whom the next group rings, and say it with `Found`."""
+
+    group: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Generic[Peer]):
+    """Make a leg: it is tried now or later, and counts from now on."""
+
+    leg: int
+    peer: Peer
+    is_waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Make a leg that is tried in place of `old`, at the Contact that this one gave."""
+
+    leg: int
+    old: int
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Send the INVITE of a leg."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Generic[Message]):
+    """Let the caller hear what a leg said; with media, the caller hears that leg from now on."""
+
+    leg: int
+    has_media: bool
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Note that a leg is over by itself; `redirect` is where the script may find it."""
+
+    leg: int
+    outcome: Outcome
+    by: str
+    redirect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop trying a leg."""
+
+    leg: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Say `TimeIsUp` after so many seconds."""
+
+    timer: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    """Say nothing of that timer."""
+
+    timer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Generic[Message]):
+    """Join the caller with a leg: it has won, and the hunt is over."""
+
+    leg: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Tell whoever dialled that nobody answered, and the best response: the hunt is over."""
+
+    outcome: Outcome
+
+
+Effect = (
+    Find | Add[Any] | Follow | Launch | Progress[Any] | Close | Cancel | Arm | Disarm | Join[Any] | GiveUp
+)

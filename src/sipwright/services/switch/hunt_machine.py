@@ -1,0 +1,362 @@
+"""The rules of one `dial()`: who rings when, whom the caller hears, who wins (SYSTEM.md, dial strings).
+
+Events and the time go in, effects come out, to be done in order by whoever drives the machine: `hunt.py` for real
+calls, ``testing/pretended_call.py`` for pretended ones. It knows legs only by their numbers. A provisional
+response of 100 is no event: it comes from the next hop alone.
+
+::
+
+           Begin                          Found                      Success
+    READY ---------> FINDING (Find) ----------------> RINGING (Arm) ---------> OVER (Join)
+                       ^    | no group is left            |    |    Stop
+                       |    +----------> OVER (GiveUp)    |    +-------------> OVER
+                       +----------------------------------+
+                    all of the group failed, or its ring time is over
+
+One leg of the group:
+
+::
+
+            its delay is over,                Provisional
+            or nobody else is left          (Progress, if it is news for the caller)
+    WAITING ----------------> TRYING (Launch) ----------------> RINGING
+       |                         |                                 |
+       |                         +------------- Success -----------+--> ANSWERED
+       |                         +------------- Failure -----------+--> OVER (Close)
+       +-------------------------+---------- not wanted any more --+--> OVER (Cancel)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final, NamedTuple
+
+from .choosing import ELSEWHERE, Outcome, best
+from .hunt_events import (
+    RING_TIME_OVER,
+    Add,
+    Arm,
+    Begin,
+    Cancel,
+    Candidate,
+    Close,
+    Disarm,
+    Effect,
+    Event,
+    Failure,
+    Find,
+    Follow,
+    Found,
+    GiveUp,
+    Join,
+    Launch,
+    Progress,
+    Provisional,
+    Stop,
+    Success,
+    TimeIsUp,
+)
+
+__all__ = [
+    "ANSWERED", "MAX_LEGS", "MAX_REDIRECTS", "OVER", "RINGING", "TRYING", "WAITING", "HuntLeg", "HuntMachine",
+    "LegResult",
+]  # fmt: skip
+
+MAX_LEGS = 40
+"""How many legs one call may try, unless the driver says otherwise."""
+
+MAX_REDIRECTS = 5
+"""How many times one leg is followed to another Contact, and to how many at once (RFC 3261 §8.1.3.4)."""
+
+NO_ANSWER = Outcome(408, "No Answer")
+
+# The states of a hunt and of its legs.
+READY: Final = "ready"
+FINDING: Final = "finding"
+WAITING: Final = "waiting"
+TRYING: Final = "trying"
+RINGING: Final = "ringing"
+ANSWERED: Final = "answered"
+OVER: Final = "over"
+
+OPEN = (TRYING, RINGING, WAITING)
+"""Where a leg may still be answered."""
+
+Action = Callable[[Any, Any, Any, float], None]
+
+
+class LegResult(NamedTuple):
+    """What a script is told about one leg; `duration` is how long it was tried, in seconds.
+
+    `redirect` is where the leg was sent instead, when following that was left to the script.
+    """
+
+    target: str
+    status: int
+    reason: str
+    duration: float
+    redirect: str = ""
+
+
+class HuntLeg:
+    """What the machine knows of a leg; a driver makes some when it goes on with a hunt of an earlier process."""
+
+    __slots__ = (
+        "ended_at", "is_followed", "number", "outcome", "redirect", "redirects", "started_at", "state", "target",
+    )  # fmt: skip
+
+    def __init__(
+        self, number: int, target: str, started_at: float, *, state: str = TRYING, is_followed: bool = True,
+        redirects: int = 0,
+    ) -> None:  # fmt: skip
+        self.number = number
+        self.target = target
+        self.started_at = started_at
+        self.state = state
+        self.is_followed = is_followed
+        self.redirects = redirects
+        self.redirect = ""
+        self.outcome: Outcome | None = None
+        self.ended_at: float | None = None
+
+    def end(self, outcome: Outcome, now: float) -> None:
+        """Note how it ended."""
+        self.outcome, self.ended_at = outcome, now
+
+    @property
+    def result(self) -> LegResult:
+        """What a script is told of it."""
+        outcome = self.outcome or NO_ANSWER
+        duration = 0.0 if self.ended_at is None else self.ended_at - self.started_at
+        return LegResult(self.target, outcome.status, outcome.reason, duration, self.redirect)
+
+
+class HuntMachine:
+    """One hunt.
+
+    Attributes:
+        state: One of the names in the figure.
+        groups: Those that have not rung yet; what they are is up to the driver.
+        legs: Those that were tried, or wait for their turn; the first one has the number `first`.
+        outbox: What is to be done, in order; `effects` empties it.
+    """
+
+    __slots__ = (
+        "_first", "_heard", "_heard_leg", "_is_performing", "_most", "_ring", "groups", "legs", "outbox", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self, groups: Sequence[Any], ring: float, *, first: int = 1, most: int = MAX_LEGS,
+        legs: Iterable[HuntLeg] = (), heard: int = 0, heard_leg: int | None = None,
+    ) -> None:  # fmt: skip
+        """Make a machine that waits for `Begin` or `Found`; with open `legs`, one that is in the middle of a group.
+
+        Args:
+            groups: What rings one after the other.
+            ring: For how many seconds each group rings.
+            first: The number of the first leg: one more than the call has tried so far.
+            most: How many legs the call may try.
+            legs: Those of an earlier process.
+            heard: The status of the last provisional response that the caller has heard.
+            heard_leg: The leg whose early media the caller hears.
+        """
+        self.groups = groups
+        self.legs = list(legs)
+        self.state = RINGING if any(leg.state in OPEN for leg in self.legs) else READY
+        self.outbox: deque[Effect] = deque()
+        self._ring = ring
+        self._first = first
+        self._most = most
+        self._heard = heard
+        self._heard_leg = heard_leg
+        self._is_performing = False
+
+    def handle(self, event: Event, now: float) -> None:
+        """Take an event; one that is not in the tables is ignored."""
+        action = self.RULES.get((self.state, type(event)))
+        if action is not None:
+            action(self, event, now)
+
+    def effects(self) -> Iterator[Effect]:
+        """Empty the outbox, and what events bring that come meanwhile; nothing is left for a second loop inside."""
+        if self._is_performing:
+            return
+        self._is_performing = True
+        try:
+            while self.outbox:
+                yield self.outbox.popleft()
+        finally:
+            self._is_performing = False
+
+    def results(self) -> list[LegResult]:
+        """Return what became of each leg."""
+        return [leg.result for leg in self.legs]
+
+    # The groups.
+
+    def _begin(self, event: Begin, now: float) -> None:
+        self._next_group()
+
+    def _next_group(self) -> None:
+        if self.groups:
+            group, self.groups = self.groups[0], self.groups[1:]
+            self.state = FINDING
+            self.outbox.append(Find(group))
+        else:
+            self.state = OVER
+            self.outbox.append(GiveUp(best(leg.outcome for leg in self.legs if leg.outcome is not None)))
+
+    def _found(self, event: Found[Any], now: float) -> None:
+        candidates = event.candidates[: self._room()]
+        if not candidates:
+            self._next_group()
+            return
+        self.state = RINGING
+        self.outbox.append(Arm(RING_TIME_OVER, self._ring))
+        added = [self._add(candidate, now) for candidate in candidates]
+        for leg, candidate in zip(added, candidates, strict=True):
+            if leg.state == WAITING:
+                self.outbox.append(Arm(leg.number, candidate.delay))
+            else:
+                self.outbox.append(Launch(leg.number))
+        self._hurry(now)
+
+    def _room(self) -> int:
+        return max(self._most - (self._first - 1) - len(self.legs), 0)
+
+    def _add(self, candidate: Candidate[Any], now: float) -> HuntLeg:
+        is_waiting = candidate.delay > 0
+        leg = HuntLeg(
+            self._first + len(self.legs), candidate.target, now, state=WAITING if is_waiting else TRYING,
+            is_followed=candidate.is_followed,
+        )  # fmt: skip
+        self.legs.append(leg)
+        self.outbox.append(Add(leg.number, candidate.peer, is_waiting))
+        return leg
+
+    def _time_is_up(self, event: TimeIsUp, now: float) -> None:
+        if event.timer == RING_TIME_OVER:
+            self._cancel_open(NO_ANSWER, now)
+            self._next_group()
+        else:
+            self._to_leg(event.timer, event, now)
+
+    def _stop(self, event: Stop, now: float) -> None:
+        self._cancel_open(event.outcome, now)
+        if self.state == RINGING:
+            self.outbox.append(Disarm(RING_TIME_OVER))
+        self.state = OVER
+
+    def _cancel_open(self, outcome: Outcome, now: float) -> None:
+        stop = Stop(outcome)
+        for leg in self.legs:
+            self._to(leg, stop, now)
+
+    def _go_on(self, now: float) -> None:
+        """Go on after a leg has failed: with those that wait if nobody else is left, or with the next group."""
+        if any(leg.state in OPEN for leg in self.legs):
+            self._hurry(now)
+        else:
+            self.outbox.append(Disarm(RING_TIME_OVER))
+            self._next_group()
+
+    def _hurry(self, now: float) -> None:
+        still_open = [leg for leg in self.legs if leg.state in OPEN]
+        if all(leg.state == WAITING for leg in still_open):
+            for leg in still_open:
+                self.outbox.append(Disarm(leg.number))
+                self._to(leg, TimeIsUp(leg.number), now)
+
+    # One leg.
+
+    def _of_leg(self, event: Provisional[Any] | Failure | Success[Any], now: float) -> None:
+        self._to_leg(event.leg, event, now)
+
+    def _to_leg(self, number: int, event: Event, now: float) -> None:
+        index = number - self._first
+        if 0 <= index < len(self.legs):
+            self._to(self.legs[index], event, now)
+
+    def _to(self, leg: HuntLeg, event: Event, now: float) -> None:
+        rule = self.LEG_RULES.get((leg.state, type(event)))
+        if rule is not None:
+            leg.state, action = rule
+            action(self, leg, event, now)
+
+    def _launch(self, leg: HuntLeg, event: TimeIsUp, now: float) -> None:
+        self.outbox.append(Launch(leg.number))
+
+    def _progress(self, leg: HuntLeg, event: Provisional[Any], now: float) -> None:
+        """Let the caller hear it, unless it is nothing new or the caller hears the media of another leg already."""
+        is_heard = self._heard_leg in (None, leg.number)
+        if is_heard and (event.has_media or event.status != self._heard):
+            self._heard = event.status
+            if event.has_media:
+                self._heard_leg = leg.number
+            self.outbox.append(Progress(leg.number, event.has_media, event.message))
+
+    def _fail(self, leg: HuntLeg, event: Failure, now: float) -> None:
+        outcome = event.outcome
+        if 300 <= outcome.status < 400 and event.contacts and leg.redirects < MAX_REDIRECTS and self._room():
+            if leg.is_followed:
+                self._follow(leg, event, now)
+                return
+            leg.redirect = event.contacts[0]
+        leg.end(outcome, now)
+        self.outbox.append(Close(leg.number, outcome, event.by, leg.redirect))
+        if outcome.status >= 600:  # nobody else is to ring either (RFC 3261 §16.7 step 5)
+            self.groups = ()
+            self._cancel_open(outcome, now)
+        self._go_on(now)
+
+    def _follow(self, leg: HuntLeg, event: Failure, now: float) -> None:
+        """Try the Contacts of a redirect in place of the leg (RFC 3261 §8.1.3.4)."""
+        outcome = Outcome(event.outcome.status, event.outcome.reason)
+        leg.end(outcome, now)
+        self.outbox.append(Close(leg.number, outcome, event.by))
+        for contact in event.contacts[: min(MAX_REDIRECTS, self._room())]:
+            number = self._first + len(self.legs)
+            self.legs.append(HuntLeg(number, contact, now, redirects=leg.redirects + 1))
+            self.outbox += (Follow(number, leg.number, contact), Launch(number))
+
+    def _win(self, leg: HuntLeg, event: Success[Any], now: float) -> None:
+        self._cancel_open(ELSEWHERE, now)
+        self.state = OVER
+        self.outbox += (Disarm(RING_TIME_OVER), Join(leg.number, event.message))
+
+    def _cancel(self, leg: HuntLeg, event: Stop, now: float) -> None:
+        leg.end(event.outcome, now)
+        self.outbox.append(Cancel(leg.number, event.outcome))
+
+    def _call_off(self, leg: HuntLeg, event: Stop, now: float) -> None:
+        self.outbox.append(Disarm(leg.number))
+        self._cancel(leg, event, now)
+
+    # The tables.  A (state, event) pair that is not listed is ignored.
+    # fmt: off
+    RULES: ClassVar[Mapping[tuple[str, type[Event]], Callable[[Any, Any, float], None]]] = {
+        (READY,   Begin):       _begin,
+        (READY,   Found):       _found,
+        (READY,   Stop):        _stop,
+        (FINDING, Found):       _found,
+        (FINDING, Stop):        _stop,
+        (RINGING, Provisional): _of_leg,
+        (RINGING, Failure):     _of_leg,
+        (RINGING, Success):     _of_leg,
+        (RINGING, TimeIsUp):    _time_is_up,
+        (RINGING, Stop):        _stop,
+    }
+    LEG_RULES: ClassVar[Mapping[tuple[str, type[Event]], tuple[str, Action]]] = {
+        (WAITING, TimeIsUp):    (TRYING,   _launch),
+        (WAITING, Stop):        (OVER,     _call_off),
+        (TRYING,  Provisional): (RINGING,  _progress),
+        (TRYING,  Failure):     (OVER,     _fail),
+        (TRYING,  Success):     (ANSWERED, _win),
+        (TRYING,  Stop):        (OVER,     _cancel),
+        (RINGING, Provisional): (RINGING,  _progress),
+        (RINGING, Failure):     (OVER,     _fail),
+        (RINGING, Success):     (ANSWERED, _win),
+        (RINGING, Stop):        (OVER,     _cancel),
+    }
+    # fmt: on

@@ -1,0 +1,504 @@
+"""The rules of one dial, without a switch: what is told a machine, and what it asks for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipwright.services.switch.choosing import ELSEWHERE, Outcome
+from sipwright.services.switch.hunt_events import (
+    RING_TIME_OVER,
+    Add,
+    Arm,
+    Begin,
+    Cancel,
+    Candidate,
+    Close,
+    Disarm,
+    Failure,
+    Find,
+    Follow,
+    Found,
+    GiveUp,
+    Join,
+    Launch,
+    Progress,
+    Provisional,
+    Stop,
+    Success,
+    TimeIsUp,
+)
+from sipwright.services.switch.hunt_machine import (
+    MAX_REDIRECTS,
+    NO_ANSWER,
+    OVER,
+    RINGING,
+    WAITING,
+    HuntLeg,
+    HuntMachine,
+    LegResult,
+)
+
+BUSY, DECLINED, MOVED = (
+    Outcome(486, "Busy Here"),
+    Outcome(603, "Decline"),
+    Outcome(302, "Moved", (("x", "y"),)),
+)
+GONE = Outcome(487, "Request Terminated")
+
+
+def told(machine, *events, now=0.0):
+    """Return what a machine asks for when it is told something."""
+    for event in events:
+        machine.handle(event, now)
+    return list(machine.effects())
+
+
+def candidates(*names, **said):
+    return Found([Candidate(name, name.upper(), **said) for name in names])
+
+
+def ringing(*names, groups=(), **options):
+    """Return a machine whose first group rings."""
+    machine = HuntMachine(groups, 30.0, **options)
+    told(machine, candidates(*names))
+    return machine
+
+
+# Groups.
+
+
+def test_the_legs_of_a_group_are_tried_at_once():
+    machine = HuntMachine(["first", "second"], 30.0)
+
+    assert told(machine, Begin()) == [Find("first")]
+    assert told(machine, candidates("bob", "carol")) == [
+        Arm(RING_TIME_OVER, 30.0),
+        Add(1, "BOB", is_waiting=False),
+        Add(2, "CAROL", is_waiting=False),
+        Launch(1),
+        Launch(2),
+    ]
+
+
+def test_whom_to_ring_may_be_known_from_the_start():
+    machine = HuntMachine((), 30.0, first=4)
+
+    assert told(machine, candidates("bob"))[1:] == [Add(4, "BOB", is_waiting=False), Launch(4)]
+
+
+def test_the_next_group_rings_when_all_of_one_have_failed():
+    machine = ringing("bob", "carol", groups=["second"])
+
+    assert told(machine, Failure(1, BUSY)) == [Close(1, BUSY, "callee")]
+    assert told(machine, Failure(2, BUSY, by="switch")) == [
+        Close(2, BUSY, "switch"),
+        Disarm(RING_TIME_OVER),
+        Find("second"),
+    ]
+
+
+def test_the_next_group_rings_when_the_ring_time_is_over():
+    machine = ringing("bob", "carol", groups=["second"])
+
+    assert told(machine, TimeIsUp(RING_TIME_OVER)) == [
+        Cancel(1, NO_ANSWER),
+        Cancel(2, NO_ANSWER),
+        Find("second"),
+    ]
+
+
+def test_a_group_that_leads_nowhere_is_passed_over():
+    machine = HuntMachine(["first", "second"], 30.0)
+
+    assert told(machine, Begin(), Found([])) == [Find("first"), Find("second")]
+    assert told(machine, Found([])) == [GiveUp(Outcome(480, "Temporarily Unavailable"))]
+
+
+def test_nothing_to_ring_at_all_is_over_at_once():
+    assert told(HuntMachine((), 30.0), Begin()) == [GiveUp(Outcome(480, "Temporarily Unavailable"))]
+
+
+def test_a_call_tries_no_more_legs_than_it_may():
+    machine = HuntMachine(["second"], 30.0, first=3, most=4)
+
+    assert [effect.leg for effect in told(machine, candidates("a", "b", "c")) if isinstance(effect, Add)] == [
+        3,
+        4,
+    ]
+    told(machine, Failure(3, BUSY))
+    assert told(machine, Failure(4, BUSY))[-1] == Find("second")
+    assert told(machine, candidates("d")) == [GiveUp(BUSY)]
+
+
+# Delays.
+
+
+def test_a_delayed_leg_is_tried_when_its_delay_is_over():
+    machine = HuntMachine((), 30.0)
+    found = Found([Candidate("bob", "BOB"), Candidate("carol", "CAROL", delay=5.0)])
+
+    assert told(machine, found) == [
+        Arm(RING_TIME_OVER, 30.0),
+        Add(1, "BOB", is_waiting=False),
+        Add(2, "CAROL", is_waiting=True),
+        Launch(1),
+        Arm(2, 5.0),
+    ]
+    assert told(machine, TimeIsUp(2)) == [Launch(2)]
+    assert told(machine, TimeIsUp(2)) == []
+
+
+def test_delayed_legs_are_tried_at_once_when_nobody_else_is_left():
+    machine = HuntMachine((), 30.0)
+    told(machine, Found([Candidate("bob", 0), Candidate("carol", 0, 5.0), Candidate("dave", 0, 9.0)]))
+
+    assert told(machine, Failure(1, BUSY)) == [
+        Close(1, BUSY, "callee"),
+        Disarm(2),
+        Launch(2),
+        Disarm(3),
+        Launch(3),
+    ]
+
+
+def test_there_is_no_delay_when_every_leg_has_one():
+    assert told(HuntMachine((), 30.0), candidates("bob", delay=5.0)) == [
+        Arm(RING_TIME_OVER, 30.0),
+        Add(1, "BOB", is_waiting=True),
+        Arm(1, 5.0),
+        Disarm(1),
+        Launch(1),
+    ]
+
+
+def test_a_leg_that_waits_is_called_off_with_its_timer():
+    machine = HuntMachine((), 30.0)
+    told(machine, Found([Candidate("bob", 0), Candidate("carol", 0, 5.0)]))
+
+    assert told(machine, Stop(GONE)) == [Cancel(1, GONE), Disarm(2), Cancel(2, GONE), Disarm(RING_TIME_OVER)]
+
+
+# Answers.
+
+
+def test_the_first_answer_wins():
+    machine = ringing("bob", "carol", groups=["second"])
+
+    assert told(machine, Success(2, "200")) == [Cancel(1, ELSEWHERE), Disarm(RING_TIME_OVER), Join(2, "200")]
+    assert told(machine, Success(1, "200"), Failure(1, BUSY), TimeIsUp(RING_TIME_OVER), Stop(GONE)) == []
+
+
+def test_a_6xx_ends_it_all():
+    """RFC 3261 §16.7 step 5."""
+    machine = ringing("bob", "carol", groups=["second"])
+
+    assert told(machine, Failure(1, DECLINED)) == [
+        Close(1, DECLINED, "callee"),
+        Cancel(2, DECLINED),
+        Disarm(RING_TIME_OVER),
+        GiveUp(DECLINED),
+    ]
+
+
+def test_the_best_response_of_all_groups_is_reported():
+    """RFC 3261 §16.7 step 6."""
+    machine = ringing("bob", groups=["second"])
+    told(machine, Failure(1, BUSY), candidates("carol"))
+
+    assert told(machine, Failure(2, Outcome(503, "Unreachable")))[-1] == GiveUp(BUSY)
+
+
+@pytest.mark.parametrize("machine", [HuntMachine(["first"], 30.0), HuntMachine((), 30.0)])
+def test_a_hunt_may_be_stopped_before_it_begins(machine):
+    assert told(machine, Stop(GONE)) == []
+    assert told(machine, Begin(), candidates("bob")) == []
+    assert machine.state == OVER
+
+
+def test_a_hunt_may_be_stopped_while_a_group_is_looked_up():
+    machine = HuntMachine(["first"], 30.0)
+
+    assert told(machine, Begin(), Stop(GONE), candidates("bob")) == [Find("first")]
+
+
+# What the caller hears.
+
+
+def test_the_caller_hears_of_each_status_once():
+    machine = ringing("bob", "carol", "dave")
+
+    assert told(machine, Provisional(1, 180, has_media=False, message="180")) == [Progress(1, False, "180")]
+    assert told(machine, Provisional(2, 180, has_media=False, message="180")) == []
+    assert told(machine, Provisional(3, 181, has_media=False, message="181")) == [Progress(3, False, "181")]
+    assert [leg.state for leg in machine.legs] == [RINGING] * 3
+
+
+def test_the_caller_hears_the_media_of_the_first_leg_that_has_some():
+    machine = ringing("bob", "carol")
+    told(machine, Provisional(1, 180, has_media=False, message=None))
+
+    assert told(machine, Provisional(2, 183, has_media=True, message="a")) == [Progress(2, True, "a")]
+    assert told(machine, Provisional(1, 183, has_media=True, message="b")) == []
+    assert told(machine, Provisional(1, 182, has_media=False, message="c")) == []
+    assert told(machine, Provisional(2, 183, has_media=True, message="d")) == [Progress(2, True, "d")]
+    assert told(machine, Provisional(2, 180, has_media=False, message="e")) == [Progress(2, False, "e")]
+
+
+def test_what_the_caller_has_heard_before_is_not_said_again():
+    machine = ringing("bob", first=2, heard=183, heard_leg=1)
+
+    assert told(machine, Provisional(2, 180, has_media=False, message=None)) == []
+    machine = ringing("bob", first=2, heard=180)
+    assert told(machine, Provisional(2, 180, has_media=False, message=None)) == []
+
+
+# Redirects.
+
+
+def test_a_redirect_is_followed_in_place_of_the_leg():
+    """RFC 3261 §8.1.3.4."""
+    machine = ringing("bob")
+
+    assert told(machine, Failure(1, MOVED, ["sip:a@x", "sip:b@x"])) == [
+        Close(1, Outcome(302, "Moved"), "callee"),
+        Follow(2, 1, "sip:a@x"),
+        Launch(2),
+        Follow(3, 1, "sip:b@x"),
+        Launch(3),
+    ]
+
+
+def test_a_redirect_is_followed_only_so_often():
+    machine = ringing("bob")
+    for number in range(1, MAX_REDIRECTS + 1):
+        told(machine, Failure(number, MOVED, ["sip:a@x"]))
+
+    assert told(machine, Failure(MAX_REDIRECTS + 1, MOVED, ["sip:a@x"]))[0] == Close(6, MOVED, "callee")
+    assert machine.state == OVER
+
+
+def test_a_redirect_is_followed_to_so_many_at_most():
+    machine = ringing("bob", most=9)
+    ways = [f"sip:{number}@x" for number in range(20)]
+
+    followed = told(machine, Failure(1, MOVED, ways))
+    assert [effect.contact for effect in followed if isinstance(effect, Follow)] == ways[:MAX_REDIRECTS]
+    followed = told(machine, Failure(2, MOVED, ways))
+    assert [effect.contact for effect in followed if isinstance(effect, Follow)] == ways[:3]
+    assert told(machine, Failure(3, MOVED, ways)) == [Close(3, MOVED, "callee")]
+
+
+def test_a_redirect_without_a_contact_is_a_failure():
+    assert told(ringing("bob"), Failure(1, MOVED))[0] == Close(1, MOVED, "callee")
+
+
+def test_a_redirect_may_be_left_to_the_script():
+    machine = HuntMachine((), 30.0)
+    told(machine, candidates("bob", is_followed=False), now=2.0)
+
+    assert told(machine, Failure(1, MOVED, ["sip:a@x"]), now=3.0) == [
+        Close(1, MOVED, "callee", "sip:a@x"),
+        Disarm(RING_TIME_OVER),
+        GiveUp(MOVED),
+    ]
+    assert machine.results() == [LegResult("bob", 302, "Moved", 1.0, "sip:a@x")]
+
+
+# Results, and going on in another process.
+
+
+def test_the_script_is_told_of_every_leg():
+    machine = ringing("bob", "carol", groups=["second"])
+    told(machine, Failure(1, BUSY), now=2.0)
+
+    assert machine.results() == [
+        LegResult("bob", 486, "Busy Here", 2.0),
+        LegResult("carol", 408, "No Answer", 0.0),
+    ]
+
+
+def test_a_hunt_goes_on_from_its_legs():
+    waiting, over = HuntLeg(4, "carol", 0.0, state=WAITING), HuntLeg(3, "bob", 0.0, state=OVER)
+    over.end(BUSY, 5.0)
+    machine = HuntMachine(["second"], 30.0, first=3, legs=[over, waiting])
+
+    assert told(machine, Begin(), candidates("eve")) == []
+    assert told(machine, TimeIsUp(4)) == [Launch(4)]
+    assert told(machine, Failure(4, GONE)) == [
+        Close(4, GONE, "callee"),
+        Disarm(RING_TIME_OVER),
+        Find("second"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Provisional(7, 180, has_media=False, message=None),
+        Failure(0, BUSY),
+        Success(-1, None),
+        TimeIsUp(2),
+        Begin(),
+        Found([Candidate("eve", None)]),
+    ],
+)
+def test_what_does_not_belong_there_is_ignored(event):
+    machine = ringing("bob")
+
+    assert told(machine, event) == []
+
+
+def test_effects_of_what_happens_meanwhile_come_in_their_turn():
+    machine = HuntMachine(["second"], 30.0)
+    machine.handle(candidates("bob", "carol"), 0.0)
+    done = []
+    for effect in machine.effects():
+        done.append(effect)
+        if isinstance(effect, Launch):
+            machine.handle(Failure(effect.leg, BUSY, by="switch"), 0.0)
+            assert list(machine.effects()) == []
+
+    assert done[3:] == [
+        Launch(1),
+        Launch(2),
+        Close(1, BUSY, "switch"),
+        Close(2, BUSY, "switch"),
+        Disarm(RING_TIME_OVER),
+        Find("second"),
+    ]
+    assert not machine.outbox
+
+
+# Whatever happens.
+
+STATUSES = (180, 183, 200, 302, 404, 486, 503, 603)
+GROUPS = st.lists(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.0, 1.0, 7.0]), st.booleans()), max_size=4), max_size=4
+)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["tell", "wait", "stray"]),
+        st.integers(0, 9),
+        st.sampled_from(STATUSES),
+        st.booleans(),
+    )
+)
+
+
+class World:
+    """Does what a machine asks for, and checks that it may ask for it."""
+
+    def __init__(self, groups, most):
+        self.machine = HuntMachine(range(len(groups)), 5.0, most=most)
+        self.groups = groups
+        self.most = most
+        self.now = 0.0
+        self.armed = {}
+        self.added, self.launched, self.ended = [], [], []
+        self.ends = []
+        self.media = set()
+        self.is_refused = False
+
+    def tell(self, event):
+        self.machine.handle(event, self.now)
+        for effect in self.machine.effects():
+            assert not self.ends, "something comes after the end"
+            getattr(self, type(effect).__name__.lower())(effect)
+
+    def find(self, effect):
+        assert not self.open
+        assert not self.is_refused
+        self.tell(
+            Found([Candidate("x", None, delay, follows) for delay, follows in self.groups[effect.group]])
+        )
+
+    def add(self, effect):
+        assert effect.leg == len(self.added) + 1 <= self.most
+        self.added.append(effect.leg)
+
+    def follow(self, effect):
+        assert effect.old in self.ended
+        self.add(effect)
+
+    def launch(self, effect):
+        assert effect.leg in self.open
+        assert effect.leg not in self.launched
+        self.launched.append(effect.leg)
+
+    def progress(self, effect):
+        assert effect.leg in self.open
+        if effect.has_media:
+            self.media.add(effect.leg)
+
+    def close(self, effect):
+        assert effect.leg in self.launched
+        self.end(effect)
+        self.is_refused |= effect.outcome.status >= 600
+
+    def cancel(self, effect):
+        self.end(effect)
+
+    def end(self, effect):
+        assert effect.leg in self.open
+        self.ended.append(effect.leg)
+
+    def arm(self, effect):
+        assert effect.timer not in self.armed
+        self.armed[effect.timer] = self.now + effect.delay
+
+    def disarm(self, effect):
+        del self.armed[effect.timer]
+
+    def join(self, effect):
+        self.end(effect)
+        self.ends.append(effect)
+
+    def giveup(self, effect):
+        self.ends.append(effect)
+
+    @property
+    def open(self):
+        return [leg for leg in self.added if leg not in self.ended]
+
+    def say(self, leg, status, flag):
+        if status < 200:
+            self.tell(Provisional(leg, status, has_media=flag, message=None))
+        elif status < 300:
+            self.tell(Success(leg, None))
+        else:
+            self.tell(Failure(leg, Outcome(status, "x"), ["sip:a@x", "sip:b@x"] if flag else []))
+
+    def wait(self):
+        """Let the next timer run out."""
+        timer = min(self.armed, key=lambda timer: (self.armed[timer], timer))
+        self.now = self.armed.pop(timer)
+        self.tell(TimeIsUp(timer))
+
+
+@given(GROUPS, STEPS, st.integers(1, 6), st.booleans())
+def test_whatever_happens_every_leg_ends_once_and_nothing_stays_armed(groups, steps, most, stops):
+    world = World(groups, most)
+    world.tell(Begin())
+    for what, which, status, flag in steps:
+        if what == "stray":
+            world.say(which, status, flag) if which in world.launched else world.tell(TimeIsUp(which + 20))
+        elif what == "wait" and world.armed:
+            world.wait()
+        elif what == "tell" and (launched := [leg for leg in world.open if leg in world.launched]):
+            world.say(launched[which % len(launched)], status, flag)
+    was_over = bool(world.ends)
+    if stops:
+        world.tell(Stop(GONE))
+    else:
+        while world.armed:
+            world.wait()
+
+    assert (len(world.ends), world.machine.state) == (0 if stops and not was_over else 1, OVER)
+    assert sorted(world.ended) == world.added
+    assert (world.armed, list(world.machine.outbox)) == ({}, [])
+    assert len(world.media) <= 1
+    joined = [end.leg for end in world.ends if isinstance(end, Join)]
+    unanswered = [leg.number for leg in world.machine.legs if leg.outcome is not None]
+    assert sorted(unanswered + joined) == world.added
