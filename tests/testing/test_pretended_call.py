@@ -83,6 +83,29 @@ def test_endless_redirects_come_to_an_end(call, provider):
     assert call(plan='dial("x@a.example")').path == ["a.example 302"] * 6
 
 
+def test_a_run_that_takes_too_long_rings_nobody_any_more(call, phone):
+    phone("bob").rings()
+    phone("carol").rings()
+
+    cut = call(plan='dial("bob@local | carol@local | dave@local", ring=180)')
+    assert (cut.path, cut.status, cut.duration) == (["bob 408", "carol 487"], 500, 300.0)
+
+
+def test_the_caller_hears_again_what_was_not_the_last_thing_heard(call, phone):
+    phone("bob").rings()
+    phone("carol").rings()
+
+    plan = 'dial("bob@local", ring=5)\nprogress(183)\ndial("carol@local", ring=5)\ndial("bob@local", ring=5)'
+    assert [status for status, _ in call(plan=plan).provisional] == [180, 183, 180]
+
+
+def test_a_call_tries_no_more_legs_than_it_may(call, provider):
+    provider("a.example").redirects("sip:x@a.example")
+
+    tried = call(plan='for _ in range(8):\n    r = dial("x@a.example")\nlog(r.status, len(r.legs))')
+    assert (len(tried.path), tried.log) == (40, ["480 0"])
+
+
 def test_a_script_that_waits_goes_on_after_the_call(call, phone):
     phone("bob").rings(2).answers(talks=30)
     plan = 'r = dial("bob@local", wait=True)\nlog(r.answered, r.duration)\nlog(dial("carol@local").reason)'

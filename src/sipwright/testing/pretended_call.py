@@ -1,18 +1,19 @@
 """The call that a pretended run decides: it rings what the script dials as a hunt does, on the virtual clock.
 
-The rules are those of ``services/switch/hunt.py``: the legs of a group ring together, the next group rings when all
-of one have failed, a delayed leg starts at once when nobody else is left, the first answer wins, a 6xx ends it all.
-A leg to an account here that has an in dialplan is a call of its own (``scene.py``).
+The rules are those of a real call, since the same machine keeps them (``services/switch/hunt_machine.py``); what is
+said of phones and providers stands in for their messages. A leg to an account here that has an in dialplan is a call
+of its own (``scene.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
-from sipwright.services.dialplan import Dial, Ending, Execution, Leg, LegResult, Respond, ToUri
-from sipwright.services.switch import ELSEWHERE, Outcome, best, for_caller
+from sipwright.services.dialplan import Dial, Ending, Execution, Leg, Respond, ToUri
+from sipwright.services.switch import Outcome, for_caller, hunt_events
+from sipwright.services.switch.hunt_machine import HuntMachine
 from sipwright.sip import reason_for
 
 from .answers import Asked, short_name
@@ -22,10 +23,8 @@ from .result import CallResult, TriedLeg
 
 __all__ = ["Caller", "Nest", "PretendedCall"]
 
-NO_ANSWER = Outcome(408, "No Answer")
 CANCELLED = Outcome(487, "Request Terminated")
 GONE = Outcome(487, "The Call Is Over")
-MAX_REDIRECTS = 5
 
 
 class Caller(Protocol):
@@ -46,41 +45,48 @@ Nest = Callable[[Leg, Sequence[tuple[str, str]]], Begin | None]
 class _Trial:
     """One leg that is tried; `begin` makes it a call of its own."""
 
-    __slots__ = ("begin", "behaviour", "call", "handle", "inner", "leg", "redirects", "tried")
+    __slots__ = ("begin", "behaviour", "call", "handle", "inner", "leg", "number", "tried")
 
     def __init__(
-        self,
-        call: PretendedCall,
-        leg: Leg,
-        behaviour: Behaviour,
-        tried: TriedLeg,
-        redirects: int = 0,
-        begin: Begin | None = None,
+        self, call: PretendedCall, leg: Leg, behaviour: Behaviour, begin: Begin | None = None
     ) -> None:
         self.call = call
+        self.number = 0
         self.leg = leg
         self.behaviour = behaviour
-        self.tried = tried
-        self.redirects = redirects
         self.begin = begin
+        self.tried: TriedLeg
         self.inner: PretendedCall | None = None
         self.handle: Handle | None = None
 
     def progressed(self, status: int, reason: str) -> None:
-        """Hear that the inner call rings."""
-        if self.is_open:
-            self.call.progressed(status, reason)
+        """Say that it rings, or that the inner call does."""
+        heard = Outcome(status, reason)
+        self.call.tell(hunt_events.Provisional(self.number, status, has_media=False, message=heard))
 
     def ended(self, behaviour: Behaviour) -> float:
         """Hear how the inner call came out."""
-        if self.is_open:
-            self.behaviour = behaviour
-            self.call.responded(self)
+        self.behaviour = behaviour
+        self.responded()
         return self.call.talked
 
-    @property
-    def is_open(self) -> bool:
-        return self.tried.ended is None
+    def responded(self) -> None:
+        """Say its final response."""
+        behaviour = self.behaviour
+        outcome = Outcome(behaviour.status, behaviour.phrase)
+        if outcome.status < 300:
+            self.call.tell(hunt_events.Success(self.number, outcome))
+        else:
+            contacts = (behaviour.redirect,) if behaviour.redirect else ()
+            self.call.tell(hunt_events.Failure(self.number, outcome, contacts))
+
+    def close(self, outcome: Outcome, at: float) -> None:
+        """Note how it ended; nothing more comes of it."""
+        if self.handle is not None:
+            self.handle.cancel()
+        self.tried.status, self.tried.reason, self.tried.ended = outcome.status, outcome.reason, at
+        if self.inner is not None:
+            self.inner.give_up()
 
 
 class PretendedCall:
@@ -110,10 +116,9 @@ class PretendedCall:
         self._caller = caller
         self._dials = 0
         self._headers: Sequence[tuple[str, str]] = ()
-        self._groups: list[tuple[Leg, ...]] = []
-        self._trials: list[_Trial] = []
-        self._ring = 0.0
-        self._timer: Handle | None = None
+        self._hunt: HuntMachine | None = None
+        self._trials: dict[int, _Trial] = {}
+        self._timers: dict[int, Handle] = {}
         self._waits = False
         self._limit: float | None = None
         self._patience = None if gives_up_after is None else clock.call_later(gives_up_after, self.give_up)
@@ -132,11 +137,15 @@ class PretendedCall:
             self.execution.nobody_answered(GONE, ())
             return
         self._dials += 1
-        self._headers = order.headers
-        self._groups = list(order.groups)
-        self._trials = []
-        self._ring, self._waits = order.ring, order.wait
-        self._next_group()
+        self._headers, self._waits = order.headers, order.wait
+        provisional = self.result.provisional
+        self._hunt = HuntMachine(
+            order.groups,
+            order.ring,
+            first=len(self._trials) + 1,
+            heard=provisional[-1][0] if provisional else 0,
+        )
+        self.tell(hunt_events.Begin())
 
     def respond(self, response: Respond) -> None:
         """Let the caller hear a provisional response."""
@@ -151,6 +160,7 @@ class PretendedCall:
         result = self.result
         result.failure = ending.failure
         if result.status == 0:
+            self.tell(hunt_events.Stop(CANCELLED))
             outcome = Outcome(ending.status, ending.reason or reason_for(ending.status))
             if ending.is_relayed or ending.status in (401, 407):
                 outcome = for_caller(outcome)
@@ -179,132 +189,86 @@ class PretendedCall:
     def give_up(self) -> None:
         """Let the caller hang up, unless there was a final response."""
         if self.result.status == 0:
-            self._cancel(CANCELLED)
-            self._disarm()
+            self.tell(hunt_events.Stop(CANCELLED))
             self._end(CANCELLED)
             self.execution.caller_gone(CANCELLED)
 
-    # One group.
+    # The hunt.
 
-    def _next_group(self) -> None:
-        while self._groups:
-            group = self._groups.pop(0)
-            trials = [trial for leg in group if (trial := self._trial(leg)) is not None]
-            if trials:
-                self._start(trials)
-                return
-        self._over()
+    def tell(self, event: hunt_events.Event) -> None:
+        """Tell the hunt what happened, and do what it asks for."""
+        hunt = self._hunt
+        if hunt is not None:
+            hunt.handle(event, self._elapsed())
+            for effect in hunt.effects():
+                self._perform(hunt, effect)
 
-    def _trial(self, leg: Leg) -> _Trial | None:
+    def _perform(self, hunt: HuntMachine, effect: hunt_events.Effect) -> None:
+        match effect:
+            case hunt_events.Find(group):
+                self.tell(hunt_events.Found([found for leg in group for found in self._candidates(leg)]))
+            case hunt_events.Add(number, trial, _):
+                self._add(number, trial)
+            case hunt_events.Follow(number, old, contact):
+                leg = Leg(ToUri(contact), self._trials[old].leg.options)
+                self._add(number, _Trial(self, leg, self._asked.next_for(leg, self._user)), contact)
+            case hunt_events.Launch(number):
+                self._launch(self._trials[number])
+            case hunt_events.Progress(_, _, heard):
+                self._progress(heard.status, heard.reason)
+            case hunt_events.Close(number, outcome, _, redirect):
+                self._trials[number].tried.redirect = redirect
+                self._trials[number].close(outcome, self._elapsed())
+            case hunt_events.Cancel(number, outcome):
+                self._trials[number].close(outcome, self._elapsed())
+            case hunt_events.Arm(timer, delay):
+                self._timers[timer] = self._clock.call_later(delay, self.tell, hunt_events.TimeIsUp(timer))
+            case hunt_events.Disarm(timer):
+                self._timers.pop(timer).cancel()
+            case hunt_events.Join(number, outcome):
+                self._join(self._trials[number], outcome)
+            case hunt_events.GiveUp(outcome):
+                self.execution.nobody_answered(outcome, hunt.results())
+
+    def _candidates(self, leg: Leg) -> Iterator[hunt_events.Candidate[_Trial]]:
+        """Give whom a leg rings: nobody, if that is a phone which is registered nowhere."""
         begin = self._nest(leg, self._headers_of(leg))
         behaviour = SILENT if begin is not None else self._asked.next_for(leg, self._user)
-        return (
-            _Trial(self, leg, behaviour, self._tried(leg), begin=begin) if behaviour.is_registered else None
-        )
-
-    def _tried(self, leg: Leg) -> TriedLeg:
-        headers = dict(self._headers_of(leg))
-        return TriedLeg(
-            str(leg.target), short_name(leg, self._domain), self._elapsed(), dial=self._dials, headers=headers
-        )
+        if behaviour.is_registered:
+            trial, options = _Trial(self, leg, behaviour, begin), leg.options
+            yield hunt_events.Candidate(
+                str(leg.target), trial, options.delay or 0.0, options.redirect in (None, "follow")
+            )
 
     def _headers_of(self, leg: Leg) -> list[tuple[str, str]]:
         """Return the headers that the INVITE of a leg carries: its own, and those of `dial()` that it has not."""
         own = {name.lower() for name, _ in leg.options.headers}
         return [*leg.options.headers, *(pair for pair in self._headers if pair[0].lower() not in own)]
 
-    def _start(self, trials: list[_Trial]) -> None:
-        self._timer = self._clock.call_later(self._ring, self._ring_time_over)
-        self._trials += trials
-        self.result.legs += [trial.tried for trial in trials]
-        for trial in trials:
-            delay = trial.leg.options.delay or 0.0
-            if delay > 0:
-                trial.handle = self._clock.call_later(delay, self._launch, trial)
-            else:
-                self._launch(trial)
-        self._hurry()
+    def _add(self, number: int, trial: _Trial, contact: str | None = None) -> None:
+        leg = trial.leg
+        trial.number = number
+        trial.tried = TriedLeg(
+            str(leg.target) if contact is None else contact, short_name(leg, self._domain), self._elapsed(),
+            dial=self._dials, headers=dict(self._headers_of(leg)),
+        )  # fmt: skip
+        self._trials[number] = trial
+        self.result.legs.append(trial.tried)
 
     def _launch(self, trial: _Trial) -> None:
         behaviour = trial.behaviour
-        if trial.handle is not None:
-            trial.handle.cancel()
         trial.tried.was_called = True
         if trial.begin is not None:
             trial.inner = trial.begin(trial)
             trial.tried.inner = trial.inner.result
             return
         if behaviour.rings:
-            self.progressed(180, "Ringing")
+            trial.progressed(180, "Ringing")
         if behaviour.status:
-            trial.handle = self._clock.call_later(behaviour.after, self.responded, trial)
+            trial.handle = self._clock.call_later(behaviour.after, trial.responded)
 
-    def progressed(self, status: int, reason: str) -> None:
-        """Let the caller hear that somebody rings, once."""
-        if not any(status == known for known, _ in self.result.provisional):
-            self._progress(status, reason)
-
-    def _hurry(self) -> None:
-        """Start the delayed legs at once when nobody else is left."""
-        open_ones = [trial for trial in self._trials if trial.is_open]
-        if not any(trial.tried.was_called for trial in open_ones):
-            for trial in open_ones:
-                self._launch(trial)
-
-    def responded(self, trial: _Trial) -> None:
-        """Go on after the final response of a leg."""
-        behaviour = trial.behaviour
-        outcome = Outcome(behaviour.status, behaviour.phrase)
-        if outcome.status < 300:
-            self._answered(trial, outcome)
-            return
-        self._close(trial, outcome)
-        if outcome.status >= 600:
-            self._cancel(outcome)
-            self._groups.clear()
-        elif behaviour.redirect and trial.redirects < MAX_REDIRECTS:
-            if trial.leg.options.redirect in (None, "follow"):
-                leg = Leg(ToUri(behaviour.redirect), trial.leg.options)
-                tried = self._tried(leg)
-                tried.target = behaviour.redirect
-                follower = _Trial(
-                    self, leg, self._asked.next_for(leg, self._user), tried, trial.redirects + 1
-                )
-                self._trials.append(follower)
-                self.result.legs.append(follower.tried)
-                self._launch(follower)
-            else:
-                trial.tried.redirect = behaviour.redirect
-        if any(other.is_open for other in self._trials):
-            self._hurry()
-        else:
-            self._group_failed()
-
-    def _ring_time_over(self) -> None:
-        self._cancel(NO_ANSWER)
-        self._group_failed()
-
-    def _group_failed(self) -> None:
-        self._disarm()
-        if self._groups:
-            self._next_group()
-        else:
-            self._over()
-
-    def _over(self) -> None:
-        outcomes = [Outcome(trial.tried.status, trial.tried.reason) for trial in self._trials]
-        legs = [
-            LegResult(leg.target, leg.status, leg.reason, leg.duration, leg.redirect)
-            for leg in (trial.tried for trial in self._trials)
-        ]
-        self.execution.nobody_answered(best(outcomes), legs)
-
-    # The answer.
-
-    def _answered(self, trial: _Trial, outcome: Outcome) -> None:
-        self._disarm()
-        self._close(trial, outcome)
-        self._cancel(ELSEWHERE)
+    def _join(self, trial: _Trial, outcome: Outcome) -> None:
+        trial.close(outcome, self._elapsed())
         limits = [limit for limit in (trial.leg.options.limit, self._limit) if limit]
         self.talked = min([trial.behaviour.talks, *limits])
         if self.result.status == 0:
@@ -313,24 +277,6 @@ class PretendedCall:
         self.execution.answered(trial.tried.target)
         if self._waits:
             self._clock.call_later(self.talked, partial(self.execution.call_ended, self.talked))
-
-    def _cancel(self, outcome: Outcome) -> None:
-        for trial in self._trials:
-            if trial.is_open:
-                self._close(trial, outcome)
-
-    def _close(self, trial: _Trial, outcome: Outcome) -> None:
-        if trial.handle is not None:
-            trial.handle.cancel()
-        trial.tried.status, trial.tried.reason = outcome.status, outcome.reason
-        trial.tried.ended = self._elapsed()
-        if trial.inner is not None:
-            trial.inner.give_up()
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _elapsed(self) -> float:
         return round(self._clock.now - self._started, 6)
