@@ -16,7 +16,6 @@ from pydantic_monty import Monty
 from sipwright.services.dialplan import Limits
 from sipwright.services.dialplan.sandbox.activation import Stretch
 from sipwright.services.dialplan.sandbox.fastpath.fast_backend import PlainStretch
-from sipwright.services.dialplan.sandbox.fastpath.openings import Openings
 from sipwright.services.dialplan.sandbox.fastpath.worker import PATIENCE, Worker
 from sipwright.services.dialplan.sandbox.job import Job
 from sipwright.services.dialplan.sandbox.pool import spare_telemetry_search
@@ -35,7 +34,6 @@ class Workshop:
         self._limits = limits
         self._turns = _Turns()
         self._plain = Worker(limits, RECYCLE, loop=self._turns)
-        self._openings = Openings()
         self._pool: Monty | None = None
 
     def open(self) -> None:
@@ -61,10 +59,7 @@ class Workshop:
             job.script.surprises += 1
             found.append(None)
 
-        stretch = PlainStretch(self._limits, job, self._openings, clock)
-        if (step := stretch.recall()) is not None:
-            return step
-        stretch.compute(self._plain, found.append, unusual)
+        PlainStretch(self._limits, job, clock).compute(self._plain, found.append, unusual)
         while not found:
             if not self._turns.take(PATIENCE):
                 self._plain.give_up()

@@ -4,7 +4,7 @@ import pytest
 
 from sipwright.services.dialplan.language.values import Inputs
 from sipwright.services.dialplan.sandbox.fastpath.monty_protocol import names
-from sipwright.services.dialplan.sandbox.program import MOST_PARSED, Script, script
+from sipwright.services.dialplan.sandbox.program import Script, script
 
 
 @pytest.mark.parametrize(
@@ -55,23 +55,6 @@ def test_names_are_written_as_a_worker_reads_them(source, inputs):
     text = Script("x", source)
 
     assert [text.given(one) for one in (inputs, long)] == [names(text.globals(one)) for one in (inputs, long)]
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_statement_is_found_by_its_place(end):
-    source = end.join(["# \u00e9", "if True:", '    log("\u00e9"); dial("a")', "x = dial('b')", ""])
-    places = [
-        len(source[:at].encode()) for at in range(len(source)) if source[at:].startswith(("log", "dial"))
-    ]
-
-    text = Script("x", source)
-    assert [text.discards("<python-input-0>", place) for place in places] == [True, True, False]
-    assert not text.discards("<string>", places[0])
-
-
-@pytest.mark.parametrize("source", ["log('", "log(1)\n" + " " * MOST_PARSED, "log(1)\0", "log('\udc80')"])
-def test_of_what_cannot_be_read_nothing_is_known(source):
-    assert not Script("x", source).discards("<python-input-0>", 0)
 
 
 def test_headers_and_body_are_heavy(inputs):

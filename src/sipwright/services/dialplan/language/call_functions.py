@@ -65,9 +65,9 @@ class ScriptApi:
     ``facts`` are what functions need to know of the run: the owner's time zone, and more for old scripts. These and
     the variables are given, or follow from the ``inputs``. ``shape`` tells how an old name wants the answer that it
     waits for, and ``last`` is what the last ``dial()`` heard. ``moment`` is the time that the script is told, where
-    that is not left to the clock. ``call_id`` is the number of the call that the script waits in, where it is known,
-    and it ``discards`` the answer when nothing looks at that. ``again`` is how it comes there again from its start,
-    where that is kept in place of a dump: the place of that call, and the values of those before it.
+    that is not left to the clock. ``call_id`` is the number of the call that the script waits in, where it is known.
+    ``again`` is how it comes there again from its start, where that is kept in place of a dump: the place of that call,
+    and the values of those before it.
     """
 
     def __init__(
@@ -93,7 +93,6 @@ class ScriptApi:
         self.last: list[Any] = []
         self.moment: float | None = None
         self.call_id: int | None = None
-        self.discards = False
         self.again: list[Any] | None = None
 
     @classmethod
@@ -124,7 +123,7 @@ class ScriptApi:
         has_inputs = self.again is not None
         return [
             None if has_inputs else self.variables, self.deadline, self.dials, self.log_lines, self.log_size,
-            None if has_inputs else self.facts, self.used, self.shape, self.last, self.call_id, self.discards,
+            None if has_inputs else self.facts, self.used, self.shape, self.last, self.call_id, False,
             self.again,
         ]  # fmt: skip
 
@@ -141,7 +140,6 @@ class ScriptApi:
             if facts is not None:
                 api.facts = facts
             api.call_id = more[4] if len(more) > 4 else None
-            api.discards = len(more) > 5 and more[5]
             api.again = more[6] if len(more) > 6 else None
         return api
 

@@ -75,7 +75,7 @@ class Stretch:
         self._script = job.script
         self._inputs = job.inputs
         self._snapshot = job.snapshot
-        self._answer = self._answer_given = job.answer
+        self._answer = job.answer
         self._at = job.at
         self._seed = job.seed
         self._api: ScriptApi
@@ -139,9 +139,7 @@ class Stretch:
             return self._failed(Kind.SNAPSHOT, "the script cannot go on: what it began with is lost")
         api.inputs = self._inputs
         api.moment = self._at
-        answer = self._answer_given
-        api.hear(answer)
-        self._answer = None if api.discards and not isinstance(answer, Raised) else answer
+        api.hear(self._answer)
         return dump
 
     def _policy(self) -> OSPolicy:
@@ -308,7 +306,6 @@ class Stretch:
             self._end_print()
         api = self._api
         api.call_id = None if called is None else called.call_id
-        api.discards = called is not None and self._script.discards(called.filename, called.start)
         api.again = None if called is None or values is None else [called.start, values]
         frozen = freeze(api.to_state(), dump)
         if len(frozen) > self._limits.snapshot:

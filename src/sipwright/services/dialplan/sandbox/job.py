@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..language.values import Inputs
 from .program import Script
 from .result import Step
-
-if TYPE_CHECKING:
-    from .fastpath.fast_backend import PlainStretch
 
 __all__ = ["Job"]
 
@@ -34,5 +31,3 @@ class Job:
     snapshot: bytes = b""
     answer: Any = None
     is_new: bool = True
-    plainly: PlainStretch | None = None
-    """What has begun to compute it."""

@@ -27,7 +27,6 @@ from ..language.arguments import one_line
 from ..language.limits import Limits, UserLimits
 from .activation import Stretch
 from .fastpath.fast_backend import PlainStretch
-from .fastpath.openings import Openings
 from .fastpath.worker import PATIENCE, Worker
 from .job import Job
 from .result import Failed, Kind, Step
@@ -79,7 +78,6 @@ class Sandbox:
         self._workers = workers
         self._plain_workers = [Worker(self.limits, recycle) for _ in range(workers)]
         self._plain_busy: set[Worker] = set()
-        self._openings = Openings()
         self._watches = self._is_closed = False
         self._share = max(1, workers - 1)
         self._pool = Monty(
@@ -137,10 +135,6 @@ class Sandbox:
             sentence = f"this user's limit is reached: dialplans compute for {most:g} s within a minute"
             self._loop.call_soon(job.done, Failed(Kind.QUOTA, sentence))
             return
-        if job.script.is_plain and (step := self._recall(job)) is not None:
-            self._steps += 1
-            self._loop.call_soon(job.done, step)
-            return
         queue = self._waiting.get(job.owner)
         if self._idle and queue is None and self._busy[job.owner] < self._share:
             self._dispatch(job)
@@ -166,9 +160,8 @@ class Sandbox:
             return
         self._idle -= 1
         self._busy[job.owner] += 1
-        stretch, job.plainly = job.plainly, None  # which ends up with a hold on the job
-        if stretch is not None:
-            self._run_plainly(job, stretch)
+        if job.script.is_plain:
+            self._run_plainly(job)
         else:
             self._jobs.put(job)
 
@@ -206,17 +199,7 @@ class Sandbox:
 
     # Plain scripts, in the loop.
 
-    def _recall(self, job: Job) -> Step | None:
-        """Do as an earlier stretch did, if there was one: that takes no worker, and so no turn."""
-        job.plainly = PlainStretch(self.limits, job, self._openings)
-        try:
-            return job.plainly.recall()
-        except Exception:  # a root: the library computes it, and then says what was wrong
-            job.script.surprises += 1
-            job.plainly = None
-            return None
-
-    def _run_plainly(self, job: Job, stretch: PlainStretch) -> None:
+    def _run_plainly(self, job: Job) -> None:
         worker, begun = self._plain_workers.pop(), time.monotonic()
         self._plain_busy.add(worker)
 
@@ -229,7 +212,7 @@ class Sandbox:
             job.script.surprises += 1
             self._jobs.put(job)
 
-        stretch.compute(worker, done, unusual)
+        PlainStretch(self.limits, job).compute(worker, done, unusual)
         if not self._watches:
             self._watches = True
             self._loop.call_later(PATIENCE, self._watch)

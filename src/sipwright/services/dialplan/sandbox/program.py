@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import lru_cache
-from itertools import accumulate
 from typing import Any
 
 from ..language.values import Call, Inputs, Request
@@ -17,15 +15,11 @@ __all__ = ["Script", "script"]
 MOST_SURPRISES = 3
 """After so many a script is left to the library at once."""
 
-MOST_PARSED = 16_384
-"""Bytes of a script whose statements are looked at, which takes a few milliseconds."""
-
 
 class Script:
     """The source, with the names it mentions: what a script does not mention need not be sent to a worker."""
 
     __slots__ = (
-        "_discarding",
         "_encoded",
         "_of_call",
         "_of_req",
@@ -34,7 +28,6 @@ class Script:
         "mentioned",
         "name",
         "source",
-        "strange",
         "surprises",
     )
 
@@ -48,9 +41,6 @@ class Script:
         self._of_req = None if self.has_prelude else _fields("req", Request, self.source)
         self._of_call = _fields("call", Call, self.source)
         self._outline = self._draw()
-        self._discarding: frozenset[int] | None = None
-        # How many stretches in a row were given what none before was.
-        self.strange = 0
         # How often it did what a worker for plain scripts does not know.
         self.surprises = 0 if _SPECIAL.isdisjoint(self.mentioned) else MOST_SURPRISES
 
@@ -101,14 +91,6 @@ class Script:
             drawn.append((name, kind, seen, first))
         return Outline(drawn)
 
-    def discards(self, filename: str, start: int) -> bool:
-        """Claim that nothing looks at the value of the call that stands there: it is a statement of its own."""
-        if filename != self.filename:
-            return False
-        if self._discarding is None:
-            self._discarding = _statements(self.source) if len(self._encoded) <= MOST_PARSED else frozenset()
-        return start in self._discarding
-
     def line_of(self, filename: str, start: int) -> int | None:
         """Return the line where a call stands; None inside ``exec`` and the like."""
         if filename != self.filename or not self._encoded:
@@ -127,22 +109,6 @@ def _only(mentioned: tuple[bool, ...] | None, value: Any) -> Any:
     if mentioned is None:
         return value
     return type(value)(*[one if is_seen else "" for one, is_seen in zip(value, mentioned, strict=True)])
-
-
-def _statements(source: str) -> frozenset[int]:
-    """Find where calls stand, in bytes, that are a statement each, of a function by its name: ``dial("a@local")``."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return frozenset()
-    starts = [0, *accumulate(map(len, source.encode().splitlines(keepends=True)))]
-    return frozenset(
-        starts[node.lineno - 1] + node.col_offset
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Call)
-        and isinstance(node.value.func, ast.Name)
-    )
 
 
 @lru_cache(maxsize=1024)

@@ -11,12 +11,10 @@ from functools import partial
 import pytest
 
 from sipwright.services.dialplan import Dial, DialResult, LegResult, Limits
-from sipwright.services.dialplan.language.catalogue import FUNCTIONS
 from sipwright.services.dialplan.language.values import Raised
 from sipwright.services.dialplan.sandbox.activation import Stretch
 from sipwright.services.dialplan.sandbox.continuation import freeze, thaw
 from sipwright.services.dialplan.sandbox.fastpath.fast_backend import PlainStretch
-from sipwright.services.dialplan.sandbox.fastpath.openings import Openings
 from sipwright.services.dialplan.sandbox.fastpath.worker import Unusual, Worker
 from sipwright.services.dialplan.sandbox.job import Job
 from sipwright.services.dialplan.sandbox.program import script
@@ -34,16 +32,12 @@ async def worker():
 def plainly(worker, inputs):
     """Run a script from its start, or on from a snapshot."""
 
-    def run(source, snapshot=b"", answer=None, limits=None, openings=None):
+    def run(source, snapshot=b"", answer=None, limits=None):
         text = script("out", source)
         future = asyncio.get_running_loop().create_future()
         job = Job(text, 1, future.set_result, 1000.0, "seed", text.needed(inputs), snapshot, answer)
         unusual = partial(future.set_exception, Unusual())
-        stretch = PlainStretch(limits or Limits(), job, Openings() if openings is None else openings)
-        if (step := stretch.recall()) is None:
-            stretch.compute(worker, future.set_result, unusual)
-        else:
-            future.set_result(step)
+        PlainStretch(limits or Limits(), job).compute(worker, future.set_result, unusual)
         return future
 
     return run
@@ -168,8 +162,8 @@ async def test_a_snapshot_of_an_earlier_version_takes_two_turns(plainly):
     """It does not say at which call it stands, which the worker then does."""
     source = 'r = dial(leg("a@local"))\nrespond(r.status)'
     (state, dump) = thaw((await plainly(source)).snapshot)
-    *earlier, call_id, discards, again = state
-    assert (discards, again) == (False, None)
+    *earlier, call_id, _, again = state
+    assert again is None
     assert (await plainly(source, freeze(earlier, dump), NOBODY)).response.status == 486
 
     assert (await plainly(source, freeze([*earlier, call_id], dump), NOBODY)).response.status == 486
@@ -250,103 +244,10 @@ async def test_a_script_that_does_not_come_again_to_where_it_waited_cannot_go_on
     assert (failed.kind, failed.message) == (Kind.SNAPSHOT, "the script cannot go on: it is not where it was")
 
 
-@pytest.mark.parametrize("source", [PLAIN[0], PLAIN[1], *PLAIN[5:], 'log("a")\nsleep(2)\nrespond(480)'])
-async def test_a_run_that_begins_as_an_earlier_one_did_needs_no_worker(plainly, worker, source):
-    openings = Openings()
-    first = await plainly(source, openings=openings)
-    worker.close()
-    again = await plainly(source, openings=openings)
-
-    assert worker.pid is None
-    assert (type(again), again.notes, again.line) == (type(first), first.notes, first.line)
-    if isinstance(first, Waiting):
-        assert timeless(again.order) == timeless(first.order)
-        after = [await plainly(source, step.snapshot, NOBODY) for step in (first, again)]
-        assert after[0] == after[1] == Finished(after[0].response, after[0].line, [])
-    else:
-        assert again == first
-
-
-async def test_a_function_that_has_another_value_than_before_is_computed_with(plainly, worker, monkeypatch):
-    values, openings = iter(["one", "two"]), Openings()
-    monkeypatch.setitem(FUNCTIONS, "e164", lambda api, number: next(values))
-    source = 'log("begins")\nrespond(480, e164("1"))'
-
-    async def reason():
-        nonlocal values
-        step = await plainly(source, openings=openings)
-        assert [note.text for note in step.notes] == ["begins"]
-        return step.response.reason
-
-    assert await reason() == "one"
-    values = iter(["two", "two"])  # asked for twice: when the two are compared, and in the worker
-    assert await reason() == "two"
-    worker.close()
-    values = iter(["two"])
-    assert await reason() == "two"
-    assert worker.pid is None
-
-
-async def test_budgets_are_those_of_the_run_however_it_began(plainly):
-    source, openings = 'dial("a@local & b@local")', Openings()
-    await plainly(source, openings=openings)
-    again = await plainly(source, limits=Limits(dials=1), openings=openings)
-
-    assert (again.kind, again.message) == (Kind.BUDGET, "line 1: the run has used up its 1 dials")
-
-
 async def test_a_script_that_needs_a_seed_or_old_names_is_left_to_the_library_at_once():
     sources = ("import random\nlog(random.random())", "from sipsorcery import sys", "respond(486)")
 
     assert [script("out", source).is_plain for source in sources] == [False, False, True]
-
-
-@pytest.mark.parametrize(
-    ("source", "is_discarded"),
-    [
-        ('dial("a@local")\nrespond(480)', True),
-        ('log("\u00e9")\nif req.user:\n    dial(f"{req.user}@local")\nrespond(480)', True),
-        ('for user in ["a", "b"]:\n    dial(f"{user}@local")', True),
-        ('sleep(2)\nrespond(480)', True),
-        ('ring = dial("a@local")\nrespond(480)', False),
-        ('respond(480) if dial("a@local").status == 404 else respond(481)', False),
-        ('dial("a@local").status\nrespond(480)', False),
-        ('x = (\ndial("a@local")\n)\nrespond(480)', False),
-    ],
-)  # fmt: skip
-async def test_an_answer_that_nobody_looks_at_is_known_to_be_one(plainly, source, is_discarded):
-    waiting = await plainly(source)
-
-    assert thaw(waiting.snapshot)[0][-2] is is_discarded
-
-
-async def test_a_run_that_goes_on_as_an_earlier_one_did_needs_no_worker(plainly, worker):
-    """Whoever did not answer, and for how long they rang, when the script does not look at that."""
-    source, openings = 'dial("a@local")\nlog("nobody")\ndial("b@local", ring=9)\nrespond(480)', Openings()
-    after = []
-    for number in range(2):
-        first = await plainly(source, openings=openings)
-        second = await plainly(source, first.snapshot, NOBODY._replace(duration=number), openings=openings)
-        third = await plainly(source, second.snapshot, NOBODY._replace(duration=number), openings=openings)
-        after.append((second.line, timeless(second.order), second.notes, third))
-        worker.close()
-
-    assert after[0] == after[1]
-    assert (after[0][0], after[0][1].ring, after[0][3].response.status) == (3, 9.0, 480)
-    assert worker.pid is None
-
-
-async def test_what_a_script_looks_at_is_computed_with(plainly):
-    source, openings = 'r = dial("a@local")\nrespond(r.status)', Openings()
-    first = await plainly(source, openings=openings)
-    found = [
-        (
-            await plainly(source, first.snapshot, NOBODY._replace(status=status), openings=openings)
-        ).response.status
-        for status in (486, 404)
-    ]
-
-    assert found == [486, 404]
 
 
 async def test_a_script_whose_first_call_is_another_than_it_waited_in_cannot_go_on(plainly):

@@ -4,8 +4,6 @@ It does what `activation.py` does for every script, in small steps that never wa
 functions rightly and with short values. At everything else it gives up, and since nothing has an effect before the
 step is there, the stretch can be computed again in a thread, by the library.
 
-One that was given the same as an earlier one needs no worker (``openings.py``).
-
 What a script is at its first wait is not asked for when it was quick to come there, since most never go on. One that
 does is run again from its start, which the journal has, and is told what it was told: the interpreter computes the
 same in every process (hashes, the order of sets, identities), and none of its calls is carried out again.
@@ -28,7 +26,6 @@ from ..program import PRELUDE
 from ..result import Failed, Finished, Step, Waiting
 from . import monty_protocol as wire
 from .monty_protocol import Called, Ended
-from .openings import MOST_CALLS, Opening, Openings
 from .worker import Event, Unusual
 
 if TYPE_CHECKING:
@@ -39,6 +36,9 @@ __all__ = ["PlainStretch"]
 
 _ORDERS = (Dial, Sleep, Ask)
 
+MOST_CALLS = 16
+"""Calls of our functions up to its first wait that a script repeats."""
+
 SOON = 0.002
 """Seconds of computing up to its first wait that a script repeats rather than have everything stored that it is."""
 
@@ -47,15 +47,10 @@ MAX_HANDLING = 0.01
 
 
 class PlainStretch(Stretch):
-    """What one job computes: like an earlier one (`recall`), else in a worker for plain scripts (`compute`)."""
+    """What one job computes, in a worker for plain scripts."""
 
-    def __init__(
-        self, limits: Limits, job: Job, openings: Openings, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, limits: Limits, job: Job, clock: Callable[[], float] = time.time) -> None:
         super().__init__(limits, job, clock)
-        self._openings = openings
-        self._dump = b""
-        self._given: bytes | None = None
         self._calls: list[tuple[Called, int | None, Any]] = []
         self._plain_worker: Worker
         self._done: Callable[[Step], None]
@@ -63,84 +58,31 @@ class PlainStretch(Stretch):
         self._handled = 0.0
         self._loop: Any = None
 
-    # Without a worker.
-
-    def recall(self) -> Step | None:
-        """Do as an earlier stretch did that was given the same; None when a worker has to compute it."""
-        dump = self._prepare()
-        if isinstance(dump, Failed):
-            return dump
-        self._dump = dump
-        self._given = given = self._all_given()
-        opening = None if given is None else self._openings.get(self._script, given)
-        if opening is None:
-            return None
-        try:
-            return self._do_as(opening)
-        except BudgetExceeded as error:
-            return self._exceeded(error)
-        except _Otherwise:
-            self._prepare()
-            self._line, self._notes = None, []
-            return None
-
-    def _all_given(self) -> bytes | None:
-        """Return all that the script goes by; None for what is hardly given twice."""
-        script, inputs, api = self._script, self._inputs, self._api
-        if inputs is not None and script.has_prelude:
-            return None
-        if not self._snapshot:
-            assert inputs is not None
-            return script.given(inputs)
-        if self._answer is not None or api.call_id is None or api.shape:
-            return None
-        if inputs is None:
-            return b"%d:%s" % (api.call_id, self._dump)
-        return b"%d%a%s" % (api.call_id, api.again, script.given(inputs))
-
-    def _do_as(self, opening: Opening) -> Step:
-        calls, dump = opening
-        last = calls[-1] if dump is not None else None
-        for call in calls:
-            called, self._line, value = call
-            try:
-                reply = FUNCTIONS[called.function_name](self._api, *called.args, **called.kwargs)
-            except (ValueError, TypeError, AttributeError):
-                raise _Otherwise from None
-            if isinstance(reply, _ORDERS):
-                if dump is None or call is not last:
-                    raise _Otherwise
-                return self._put_away(reply, dump, called, None if dump else _values(calls))
-            found = self._note(reply)
-            if isinstance(found, Finished):
-                return found
-            if call is last or found != value:
-                raise _Otherwise
-        return Finished(None, None, self._notes)
-
-    # With a worker.
-
     def compute(self, worker: Worker, done: Callable[[Step], None], unusual: Callable[[], None]) -> None:
-        """Begin with what could not be recalled; `done` or `unusual` is called later, once."""
+        """Begin; `done` or `unusual` is called later, once."""
         self._plain_worker, self._done, self._unusual = worker, done, unusual
         self._loop = worker.loop or asyncio.get_running_loop()
         try:
-            self._begin_plainly()
+            dump = self._prepare()
+            if isinstance(dump, Failed):
+                self._loop.call_soon(self._done, dump)
+            else:
+                self._begin_plainly(dump)
         except Exception:  # a root: the library computes it again, and then says what was wrong
             worker.close()
             self._given_up()
 
-    def _begin_plainly(self) -> None:
+    def _begin_plainly(self, dump: bytes) -> None:
         script, inputs, worker = self._script, self._inputs, self._plain_worker
         if self._snapshot and (self._api.shape or isinstance(self._answer, Raised)):
             raise Unusual("an old name, an exception")
         worker.begin(script.name, self._given_up)
         if inputs is None:
-            self._load(self._dump)
+            self._load(dump)
         elif script.has_prelude:
             worker.feed(wire.feed(PRELUDE, script.given(inputs)), self._has_prelude)
         else:
-            self._feed(script.given(inputs) if self._given is None or self._snapshot else self._given)
+            self._feed(script.given(inputs))
 
     def _load(self, dump: bytes) -> None:
         call_id = self._api.call_id
@@ -203,9 +145,6 @@ class PlainStretch(Stretch):
                 step = self._answer_call(event)
         except BudgetExceeded as error:
             step = self._exceeded(error)
-        else:
-            if isinstance(step, Finished):
-                self._remember(None)
         self._handled += time.perf_counter() - begun
         if step is not None:
             self._finish(step)
@@ -248,18 +187,9 @@ class PlainStretch(Stretch):
         )
 
     def _put_away_at(self, order: Dial | Sleep | Ask, called: Called, dump: bytes) -> Waiting:
-        self._remember(dump)
         return self._put_away(order, dump, called, None if dump else _values(self._calls))
-
-    def _remember(self, dump: bytes | None) -> None:
-        if self._given is not None:
-            self._openings.keep(self._script, self._given, Opening(self._calls, dump))
 
 
 def _values(calls: list[tuple[Called, int | None, Any]]) -> list[Any]:
     """Return the values of all calls but the last, in which the script waits."""
     return [value for _, _, value in calls[:-1]]
-
-
-class _Otherwise(Exception):
-    """A function has another value than it had."""

@@ -244,7 +244,7 @@ def read_event(data: bytes) -> Called | Ended | None:
         return None
     kind, content = _event(data)
     if kind == _CALLED:
-        return _called(content)
+        return _read_call(content)
     if kind == _ENDED:
         return Ended()
     raise Unusual(f"event {kind}")
@@ -273,22 +273,6 @@ def _event(data: bytes) -> tuple[int, bytes]:
     if key & 7 != _BYTES or at + length > len(data):
         raise Unusual("an event that is none")
     return key >> 3, data[at : at + length]
-
-
-def _called(data: bytes) -> Called:
-    """Read a call; a script calls with the same values again and again."""
-    found = _KNOWN.get(data)
-    if found is None:
-        found = _read_call(data)
-        if not any(isinstance(value, list | dict | tuple) for value in (*found.args, *found.kwargs.values())):
-            if len(_KNOWN) >= _MOST_KNOWN:
-                _KNOWN.clear()
-            _KNOWN[data] = found
-    return found
-
-
-_KNOWN: dict[bytes, Called] = {}
-_MOST_KNOWN = 1024
 
 
 def _read_call(data: bytes) -> Called:

@@ -68,7 +68,7 @@ class Worker:
         self._stands_at: tuple[int, int | None] | None = None
         self._then: Callable[[Event], None] | None = None
         self._then_dumped: Callable[[bytes], None] | None = None
-        self._given_up: Callable[[], None]
+        self._given_up: Callable[[], None] = _do_nothing
         self._is_taken = False
         self.deadline: float | None = None
         """When the turn that is under way is to be over (monotonic)."""
@@ -210,8 +210,9 @@ class Worker:
         self._given_up()
 
     def end(self) -> None:
-        """Be done with a script."""
+        """Be done with a script, and hold nothing of it."""
         self._is_taken = False
+        self._given_up = _do_nothing
 
     def _readable(self) -> None:
         try:
@@ -267,3 +268,7 @@ class Worker:
             return None
         self._buffer = buffer[length:]
         return buffer[4:length]
+
+
+def _do_nothing() -> None:
+    pass
