@@ -26,13 +26,13 @@ def test_modules_and_public_classes_name_a_thing():
         if isinstance(node, ast.Module | ast.ClassDef) and EVASIVE.match(said)
     )
 
-    assert found == LEFT
+    assert too_many(found, LEFT) == {}
 
 
 def test_functions_say_what_they_do_and_claim_nothing():
     found = counted(name for name, _, said in docstrings() if said.startswith("Claim that"))
 
-    assert found == CLAIMS_LEFT
+    assert too_many(found, CLAIMS_LEFT) == {}
 
 
 def docstrings():
@@ -53,3 +53,7 @@ def counted(names):
         package = "/".join(name.partition(":")[0].split("/")[:2])
         found[package] = found.get(package, 0) + 1
     return found
+
+
+def too_many(found, left):
+    return {package: number for package, number in found.items() if number > left.get(package, 0)}

@@ -185,7 +185,7 @@ def test_a_caller_on_tcp_reaches_a_phone_on_udp(switch):
 
 
 def test_a_stranger_calls_an_account(switch):
-    """SYSTEM.md, "How a call is decided": no account of ours is in the From, so nobody is challenged."""
+    """No account of ours is in the From, so nobody is challenged."""
     bob = switch.new_account()
     callee = switch.answering("answer", bob)
 

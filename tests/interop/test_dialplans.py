@@ -256,7 +256,7 @@ def test_the_in_plan_of_the_callee_runs(switch):
 
 
 def test_the_plans_of_both_run_when_accounts_call_each_other(switch):
-    """SYSTEM.md: a call from a local account to another local account runs both."""
+    """A call from one local account to another runs the *out* plan of the first and the *in* plan of the other."""
     callee = switch.answering("answer", "answered-by-plan")
 
     trace, cdrs = call(switch, "call", "plain", "answered-by-plan")

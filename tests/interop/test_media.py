@@ -1,7 +1,7 @@
 """Direct media: which addresses the two ends of a call are told, by where they really send from.
 
 Every address in 127.0.0.0/8 can be a source of its own here, and counts as public; 10/8, 172.16/12, 192.168/16 and
-100.64/10 are private. SYSTEM.md, "Direct media", is the rule.
+100.64/10 are private. The rule is in docs/architecture.md, "Direct media".
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Trying legs until one answers: what one `dial()` does (SYSTEM.md, dial strings).
+"""Trying legs until one answers: what one `dial()` does (dial strings: docs/dialplans.md).
 
 A hunt has groups. The legs of a group ring at once; when all of a group failed, the next group is tried; the
 first 2xx wins. A leg may wait before it starts; when everyone else in its group has failed it starts at once.

@@ -1,4 +1,11 @@
-"""Whose call is it, and where does it go? SYSTEM.md, "How a call is decided"."""
+"""Whose call a request begins, and where it goes.
+
+1. A request whose From is at a domain that we serve is a call *out* of that account. The caller must authenticate as
+   it, or as another of its owner's, and its *out* dialplan runs; without one it may call local accounts, nothing else.
+2. Any other whose Request-URI is at a domain that we serve is a call *in* to that account: its *in* dialplan runs, or,
+   where it has none, its phones ring. A call from one local account to another runs both.
+3. All else is answered 404.
+"""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class Switch:
         return call
 
     def _call_without_script(self, call: Call, decision: Decision) -> None:
-        """Ring the phones of a local account (SYSTEM.md, "How a call is decided")."""
+        """Ring the phones of a local account: without a dialplan nobody else can be called."""
         account = decision.account
         if decision.direction == "out":
             dialled = decision.dialled
