@@ -28,7 +28,7 @@ check: $(VENV)/.development ## Format, lint, types, layers and the fast tests: t
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pytest -q -p no:cacheprovider --ignore=tests/scenarios --ignore=tests/interop --ignore=tests/chaos $(ARGS)
 
-bench: $(VENV)/.runtime peers ## Measure CPU per registration, call and scripted call beside Kamailio
+bench: $(VENV)/.runtime peers ## Measure CPU and waiting beside Kamailio, 20 minutes (ARGS=--quick: three)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 chaos: $(VENV)/.development ## Kill the switch twenty times under load; counts every call

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""CPU per registration, per call and per scripted call, side by side with Kamailio; with --full the memory of what
-is held: bindings, established calls, scripted calls that ring.
+"""CPU per registration, refresh, call and scripted call, and how long a caller waits, side by side with Kamailio; with
+--full the memory of what is held: bindings, established calls, scripted calls that ring.
 
-Both servers run on loopback at the same time and take turns, round by round, so that whatever else the machine does
-hits both. What counts is the ratio in one run; absolute figures drift from machine to machine and from hour to hour.
-CPU is that of all processes together: the switch, and the workers in which scripts compute.
+The servers run on loopback at the same time and take turns, round by round, so that whatever else the machine does
+hits all of them. What counts is the ratio in one run, at one rate; absolute figures drift from machine to machine,
+from hour to hour, and with the rate. CPU is that of all processes together: the switch, and the workers in which
+scripts compute.
 Sipwright stores every binding and every call in SQLite before it answers; Kamailio keeps bindings in memory and calls
-nowhere.
+nowhere. With --against another release of Sipwright takes its turns too. README.md here says how to read the tables.
 """
 
 from __future__ import annotations
@@ -14,49 +15,33 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from pathlib import Path
 
 from meter import resident_bytes
+from results import AGAINST, CALL, CHOOSING, SCRIPTED, SHARES, SIPWRIGHT, Results, as_json, report
 from ringing import hold_ringing
 from servers import FIRST_PORT, HERE, Kamailio, Server, Sipwright
-from workloads import Cost, call, calls_held, register, service
+from set_up import client
+from workloads import (
+    CALLING_PORT,
+    SERVICE_PORT,
+    call,
+    calls_held,
+    register,
+    register_service,
+    service,
+)
 
-SIPWRIGHT_PORT, KAMAILIO_PORT = FIRST_PORT, FIRST_PORT + 2
+SIPWRIGHT_PORT, KAMAILIO_PORT, AGAINST_PORT = FIRST_PORT, FIRST_PORT + 2, FIRST_PORT + 4
 HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
-SLOWLY, SCRIPTED, CHOOSING = "call, slowly", "scripted call", "by its caller"
-
-
-@dataclass
-class Results:
-    """What was measured: costs by workload and server, microseconds by part of a script, bytes by what is held."""
-
-    costs: dict[str, dict[str, list[Cost]]] = field(default_factory=dict)
-    parts: dict[str, list[float]] = field(default_factory=dict)
-    memory: dict[str, float] = field(default_factory=dict)
-
-    def add(self, workload: str, server: Server, cost: Cost) -> None:
-        """Note one round of one server."""
-        self.costs.setdefault(workload, {}).setdefault(server.name, []).append(cost)
-
-    def median(self, workload: str, server: str) -> float:
-        """Return the CPU that one piece has cost in the median round, in microseconds."""
-        return statistics.median(cost.each for cost in self.costs[workload][server])
-
-    def ratio(self, workload: str) -> float | None:
-        """Return how many times Kamailio's cost ours is."""
-        return None if "kamailio" not in self.costs[workload] else self.times(workload, "kamailio", workload)
-
-    def times(self, workload: str, other_server: str, other_workload: str) -> float:
-        """Return how many times that cost ours is."""
-        return self.median(workload, "sipwright") / self.median(other_workload, other_server)
+QUICK = {"rounds": 2, "registrations": 1_600, "calls": 1_600, "scripted_calls": 600, "seconds": 4.0}
+PARTS = ("cpu", "set-up", "scripts")
 
 
 def main() -> None:
@@ -64,23 +49,25 @@ def main() -> None:
     options = read_options()
     if shutil.which("sipp") is None:
         raise SystemExit("sipp is not installed (Debian package: sip-tester)")
-    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores; "
-          f"{options.rounds} rounds of {options.registrations} registrations, {options.calls} calls and "
-          f"{options.scripted_calls} scripted calls")  # fmt: skip
     results = Results()
-    compare(options, results)
-    results.parts = parts_of_a_script(options)
-    report_costs(results)
+    if "cpu" in options.only or "set-up" in options.only:
+        compare(options, results)
+    if "scripts" in options.only:
+        results.parts, results.parts_rate = parts_of_a_script(options), options.scripted_rate
     if options.full:
         measure_memory(options, results)
         measure_ringing(results)
-        report_memory(results)
+    report(results)
     if options.json:
         print(json.dumps(as_json(results), indent=2))
-    if options.at_most is not None and any(
-        (results.ratio(name) or 0) > options.at_most for name in results.costs
-    ):
-        raise SystemExit(f"a ratio is above {options.at_most:g}")
+    if options.at_most is not None:
+        above = [
+            f"{what} at {rate}/s {to}"
+            for (what, rate), to, ratio in results.ratios()
+            if ratio > options.at_most
+        ]
+        if above:
+            raise SystemExit(f"above {options.at_most:g}: {', '.join(above)}")
 
 
 def read_options() -> argparse.Namespace:
@@ -88,57 +75,108 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5, help="how often the servers take turns")
-    parser.add_argument("--registrations", type=int, default=5_000, help="registrations in a round")
-    parser.add_argument("--calls", type=int, default=4_000, help="calls in a round")
-    parser.add_argument(
-        "--rate", type=int, default=1_000, help="calls per second; twice as many registrations"
-    )
-    parser.add_argument(
-        "--scripted-calls", type=int, default=2_000, help="scripted calls in a round, and as many plain ones"
-    )
-    parser.add_argument("--scripted-rate", type=int, default=400, help="scripted calls per second")
-    parser.add_argument(
+    add = parser.add_argument
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small rounds: three minutes, for a first look")
+    size.add_argument(
         "--full",
         action="store_true",
-        help="measure memory too: 100,000 bindings, 10,000 calls at once, 10,000 that ring",
+        help="measure memory too: 100,000 bindings, 10,000 calls at once, 10,000 that ring (half an hour)",
     )
-    parser.add_argument("--at-most", type=float, metavar="RATIO", help="fail when a ratio is higher")
-    parser.add_argument("--json", action="store_true", help="print JSON as well")
+    add("--against", type=Path, metavar="PATH", help="measure another checkout's switch too, from its .venv")
+    add("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
+    add("--rounds", type=int, default=5, help="how often the servers take turns")
+    add("--registrations", type=int, default=4_000, help="registrations in a round, and as many refreshes")
+    add("--calls", type=int, default=4_000, help="calls in a round")
+    add("--rate", type=int, default=800, help="calls per second; twice as many registrations")
+    add("--scripted-calls", type=int, default=2_000, help="scripted calls in a round, and as many plain ones")
+    add("--scripted-rate", type=int, default=300, help="scripted calls per second")
+    add("--seconds", type=float, default=8.0, help="how long set-up times are measured at each rate")
+    add(
+        "--saturation",
+        type=int,
+        help="calls per second that count as 100 %%; default: measure it",
+    )
+    add("--at-most", type=float, metavar="RATIO", help="fail when a ratio is higher")
+    add("--json", action="store_true", help="print JSON as well")
+    if "--quick" in sys.argv:
+        parser.set_defaults(**QUICK)
     return parser.parse_args()
 
 
 def compare(options: argparse.Namespace, results: Results) -> None:
     """Let the servers take turns."""
     with ExitStack() as stack:
-        servers: list[Server] = [Sipwright(SIPWRIGHT_PORT)]
-        if Kamailio.program() is None:
-            print(
-                "kamailio is not installed (Debian package: kamailio), so there is nothing to compare with",
-                file=sys.stderr,
-            )
-        else:
-            servers.append(Kamailio(KAMAILIO_PORT))
-        for server in servers:
-            stack.callback(server.close)
-            server.start(options.rounds * options.registrations)
-        for number in range(options.rounds):
-            for server in servers if number % 2 == 0 else servers[::-1]:
+        servers = start_servers(options, stack)
+        for number in range(options.rounds if "cpu" in options.only else 0):
+            for server in turn(servers, number):
                 play(server, number, options, results)
+        if "set-up" in options.only:
+            measure_set_up(servers, options, results)
+
+
+def start_servers(options: argparse.Namespace, stack: ExitStack) -> list[Server]:
+    """Start all that are to be compared; `stack` ends them."""
+    servers: list[Server] = [Sipwright(SIPWRIGHT_PORT)]
+    if options.against is not None:
+        environment = Sipwright.find_environment(options.against)
+        servers.append(Sipwright(AGAINST_PORT, environment, AGAINST))
+    if Kamailio.program() is None:
+        print("kamailio is not installed (Debian package: kamailio): not compared with", file=sys.stderr)
+    else:
+        servers.append(Kamailio(KAMAILIO_PORT))
+    pythons = {server.name: server.python() for server in servers if isinstance(server, Sipwright)}
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {options.rounds} rounds; "
+          + ", ".join(f"{name}: Python {python}" for name, python in pythons.items()))  # fmt: skip
+    if len(set(pythons.values())) > 1:
+        print("The Pythons differ: these ratios say nothing of the code alone.")
+    for server in servers:
+        stack.callback(server.close)
+        server.start(options.rounds * options.registrations)
+    return servers
+
+
+def turn(servers: list[Server], number: int) -> list[Server]:
+    """Return the order of a round: there and back, so that nobody always follows the same one."""
+    return servers if number % 2 == 0 else servers[::-1]
 
 
 def play(server: Server, number: int, options: argparse.Namespace, results: Results) -> None:
-    """Play one round of one server; its users are bound for the first time, which costs more than a refresh."""
-    first = number * options.registrations
+    """Play one round of one server: its users are bound for the first time, then again, and then there are calls."""
+    first, twice = number * options.registrations, 2 * options.rate
     users = range(first, first + options.registrations)
-    results.add("registration", server, register(server, users, 2 * options.rate))
+    results.add(("registration", twice), server.name, register(server, users, twice))
+    results.add(("refresh", twice), server.name, register(server, users, twice, refreshes=1))
     with service(server):
-        results.add("call", server, call(server, options.calls, options.rate))
+        results.add((CALL, options.rate), server.name, call(server, options.calls, options.rate))
+        # A proxy has no scripts: what it compares with is its plain call at the rate of the scripted ones.
+        count, rate = options.scripted_calls, options.scripted_rate
+        results.add((CALL, rate), server.name, call(server, count, rate))
         if isinstance(server, Sipwright):
-            count, rate = options.scripted_calls, options.scripted_rate
-            results.add(SLOWLY, server, call(server, count, rate))
-            results.add(SCRIPTED, server, call(server, count, rate, "scripted"))
-            results.add(CHOOSING, server, call(server, count, rate, "choosing"))
+            results.add((SCRIPTED, rate), server.name, call(server, count, rate, "scripted"))
+            results.add((CHOOSING, rate), server.name, call(server, count, rate, "choosing"))
+
+
+def measure_set_up(servers: list[Server], options: argparse.Namespace, results: Results) -> None:
+    """Measure how long callers wait at shares of what our own switch can do, at the same rates for all."""
+    for server in servers:
+        register_service(server)
+    limit = options.saturation
+    if limit is None:
+        # The client has one core, so that a server of several processes has less than the other one here: not asked.
+        for server in servers:
+            if isinstance(server, Sipwright):
+                with client(server.port, CALLING_PORT, SERVICE_PORT) as calls:
+                    results.saturation[server.name] = calls.saturate(options.seconds)
+        limit = results.saturation[SIPWRIGHT]
+    for number in range(options.rounds):
+        for share in SHARES:
+            # Rounded, as nobody can measure the limit better.
+            rate = round(limit * share / 100, -1) or 10
+            for server in turn(servers, number):
+                with client(server.port, CALLING_PORT, SERVICE_PORT) as calls:
+                    times = calls.offer(rate, options.seconds, seed=number)
+                results.add_times(share, int(rate), server.name, times)
 
 
 def parts_of_a_script(options: argparse.Namespace) -> dict[str, list[float]]:
@@ -149,28 +187,6 @@ def parts_of_a_script(options: argparse.Namespace) -> dict[str, list[float]]:
         subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     )
     return found
-
-
-def report_costs(results: Results) -> None:
-    """Print a table of CPU per piece, and the ratios."""
-    print(f"\n{'CPU in µs':<14}{'server':<12}{'median':>8}{'least':>8}{'most':>8}{'per second':>12}")
-    for workload, by_server in results.costs.items():
-        for name, costs in by_server.items():
-            each = [cost.each for cost in costs]
-            rate = statistics.median(cost.rate for cost in costs)
-            print(
-                f"{workload:<14}{name:<12}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}{rate:12.0f}"
-            )
-        ratio = results.ratio(workload)
-        if ratio is not None:
-            print(f"{workload:<14}{'ratio':<12}{ratio:8.2f}   (aim: at most 1.0)")
-    ratios = [(results.times(SCRIPTED, "sipwright", SLOWLY), "to a plain call at that rate")]
-    if results.ratio("call") is not None:
-        ratios.append((results.times(SCRIPTED, "kamailio", "call"), "to a call through Kamailio"))
-    for ratio, to_what in ratios:
-        print(f"{SCRIPTED:<14}{'ratio':<12}{ratio:8.2f}   ({to_what})")
-    for part, each in results.parts.items():
-        print(f"{part:<14}{'':<12}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
 
 
 def measure_memory(options: argparse.Namespace, results: Results) -> None:
@@ -214,26 +230,6 @@ def at_rest(measure: Callable[[], int]) -> int:
     """Measure when the transactions are over: timer J takes 32 s."""
     time.sleep(35)
     return measure()
-
-
-def report_memory(results: Results) -> None:
-    """Print the bytes."""
-    print()
-    for what, size in results.memory.items():
-        print(f"{what:<32}{size / 1e6:10.1f} MB" if size > 1e6 else f"{what:<32}{size:10.0f} bytes")
-
-
-def as_json(results: Results) -> dict[str, object]:
-    """Return everything for other programs."""
-    return {
-        "cpu_us": {
-            workload: {name: [round(cost.each, 1) for cost in costs] for name, costs in by_server.items()}
-            for workload, by_server in results.costs.items()
-        },
-        "script_us": {part: [round(cost, 1) for cost in each] for part, each in results.parts.items()},
-        "ratio": {workload: results.ratio(workload) for workload in results.costs},
-        "memory_bytes": results.memory,
-    }
 
 
 if __name__ == "__main__":

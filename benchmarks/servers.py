@@ -116,6 +116,28 @@ class Sipwright(Server):
 
     name = "sipwright"
 
+    def __init__(self, port: int, environment: Path | None = None, name: str = "sipwright") -> None:
+        """Measure the release that is installed beside this Python, or in another virtual environment."""
+        super().__init__(port)
+        self.name = name
+        self._programs = environment / "bin" if environment else Path(sys.executable).parent
+
+    def python(self) -> str:
+        """Return which Python it runs on; how that was built makes more of a difference than most changes."""
+        ask = "import platform, sys; print(platform.python_version(), 'from', sys.base_prefix)"
+        done = subprocess.run(
+            [self._programs / "python", "-c", ask], check=True, stdout=subprocess.PIPE, text=True
+        )
+        return done.stdout.strip()
+
+    @staticmethod
+    def find_environment(path: Path) -> Path:
+        """Return the virtual environment of another checkout, or the one that the path is itself."""
+        for found in (path / ".venv", path):
+            if (found / "bin" / "sipwright").exists():
+                return found.absolute()
+        raise SystemExit(f"no sipwright is installed in {path} or its .venv: run `make .venv/.runtime` there")
+
     def start(self, users: int) -> None:
         """Start it with accounts u0, u1, ..., `service`, and `scripted` and `choosing`, which have dialplans."""
         names = [*(f"u{number}" for number in range(users)), "service"]
@@ -142,7 +164,7 @@ class Sipwright(Server):
 
     def _command(self, *arguments: str) -> list[str]:
         return [
-            str(Path(sys.executable).with_name("sipwright")),
+            str(self._programs / "sipwright"),
             *arguments,
             "--data",
             str(self.folder / "data"),

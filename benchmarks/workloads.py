@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 REGISTERING_PORT, CALLING_PORT, SERVICE_PORT, WAITING_PORT = range(FIRST_PORT + 10, FIRST_PORT + 14)
 
 
+KEPT_UP = 0.9
+"""The share of the calls that were asked for in a second which must have come."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What `count` of something has cost, in CPU seconds, and how long it took."""
+    """What `count` of something has cost, in CPU seconds, how long it took, and what went wrong."""
 
     count: int
     cpu: float
     elapsed: float
+    asked: int
+    repeated: int = 0
+    failed: int = 0
 
     @property
     def each(self) -> float:
@@ -38,24 +45,39 @@ class Cost:
         """Pieces per second."""
         return self.count / self.elapsed
 
+    @property
+    def trouble(self) -> str:
+        """Why this cost is not that of a server that keeps up with its load; empty when all is well."""
+        said = []
+        if self.repeated:
+            said.append(f"sipp had to retransmit {self.repeated} times")
+        if self.failed:
+            said.append(f"{self.failed} of {self.count} failed")
+        if self.rate < KEPT_UP * self.asked:
+            said.append(f"{self.rate:.0f} a second came instead of {self.asked}")
+        return "; ".join(said)
 
-def register(server: Server, users: range, rate: int) -> Cost:
-    """Let users register, one after the other: REGISTER, 401, REGISTER with digest, 200."""
+
+def register(server: Server, users: range, rate: int, *, refreshes: int = 0) -> Cost:
+    """Let users register, one after the other: REGISTER, 401, REGISTER with digest, 200.
+
+    With `refreshes`, how often they have registered already: the same bindings again, as phones do all day.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
         file.write("SEQUENTIAL\n")
         file.writelines(
             f"u{number};[authentication username=u{number} password=secret]\n" for number in users
         )
         file.flush()
-        options = ["-inf", file.name, "-r", str(rate), "-m", str(len(users)), "-l", "2000"]
-        return _measured(server, len(users), "register", REGISTERING_PORT, options)
+        options = ["-inf", file.name, "-l", "2000", "-base_cseq", str(1 + 2 * refreshes)]
+        options += ["-cid_str", f"%u-{users.start}@phone"]
+        return _measured(server, len(users), rate, "register", REGISTERING_PORT, options)
 
 
 def call(server: Server, count: int, rate: int, whom: str = "service") -> Cost:
     """Call the service and soon hang up: INVITE, 180, 200, ACK, BYE, 200, on two legs."""
     # A 180 that the 200 has overtaken comes while they talk, when it is ignored.
-    options = ["-s", whom, "-r", str(rate), "-m", str(count), "-l", "5000", "-d", "30"]
-    return _measured(server, count, "call", CALLING_PORT, options)
+    return _measured(server, count, rate, "call", CALLING_PORT, ["-s", whom, "-l", "5000", "-d", "30"])
 
 
 @contextmanager
@@ -94,8 +116,17 @@ def _caller(
 @contextmanager
 def service(server: Server, scenario: str = "answer") -> Iterator[None]:
     """Register the service at the server, and let it answer calls, or ring."""
-    _run(server, "register-callee", SERVICE_PORT, ["-m", "1"])
-    command = ["sipp", "-sf", str(HERE / f"{scenario}.xml"), *_at(SERVICE_PORT)]
+    register_service(server)
+    statistics = _statistics_file(server, scenario)
+    command = [
+        "sipp",
+        "-sf",
+        str(HERE / f"{scenario}.xml"),
+        *_at(SERVICE_PORT),
+        *_told(statistics),
+        "-fd",
+        "1",
+    ]
     process = subprocess.Popen(command, cwd=server.folder, **_SILENT)
     wait(lambda: _is_taken(SERVICE_PORT), "the service listens")
     try:
@@ -103,22 +134,55 @@ def service(server: Server, scenario: str = "answer") -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
+        statistics.unlink(missing_ok=True)
 
 
-def _measured(server: Server, count: int, scenario: str, port: int, options: list[str]) -> Cost:
+def register_service(server: Server) -> None:
+    """Register the service at the server, at the port where somebody is to answer."""
+    _run(server, "register-callee", SERVICE_PORT, ["-m", "1"])
+
+
+def _measured(server: Server, count: int, rate: int, scenario: str, port: int, options: list[str]) -> Cost:
+    repeated_before = _count(_statistics_file(server, "answer"), "Retransmissions(C)")
     before, started = cpu_seconds(server.pid), time.monotonic()
-    _run(server, scenario, port, options)
+    _run(server, scenario, port, [*options, "-r", str(rate), "-m", str(count)])
     elapsed = time.monotonic() - started
     time.sleep(1.5)  # what the peers have been told is still being tidied up, and written into traces
-    return Cost(count, cpu_seconds(server.pid) - before, elapsed)
+    spent = cpu_seconds(server.pid) - before
+    ours = _statistics_file(server, scenario)
+    repeated = _count(ours, "Retransmissions(C)") - repeated_before
+    repeated += _count(_statistics_file(server, "answer"), "Retransmissions(C)")
+    return Cost(count, spent, elapsed, rate, repeated, _count(ours, "FailedCall(C)"))
 
 
 def _run(server: Server, scenario: str, port: int, options: list[str]) -> None:
+    """Let sipp do its work; calls that fail are counted and told, anything else is the end."""
     errors = server.folder / f"{scenario}.errors"
-    command = [*_command(server, scenario, port, options), "-trace_err", "-error_file", str(errors)]
-    if status := subprocess.run(command, cwd=server.folder, timeout=600, **_SILENT).returncode:
+    statistics = _statistics_file(server, scenario)
+    statistics.unlink(missing_ok=True)
+    command = [*_command(server, scenario, port, options), *_told(statistics)]
+    command += ["-trace_err", "-error_file", str(errors)]
+    status = subprocess.run(command, cwd=server.folder, timeout=600, **_SILENT).returncode
+    if status not in (0, _SOME_FAILED) or _count(statistics, "SuccessfulCall(C)") == 0:
         story = errors.read_text(errors="replace")[:2000] if errors.exists() else ""
         raise SystemExit(f"sipp {scenario} against {server.name} ended with {status}\n{story}")
+
+
+def _statistics_file(server: Server, scenario: str) -> Path:
+    return server.folder / f"{scenario}.csv"
+
+
+def _told(statistics: Path) -> list[str]:
+    return ["-trace_stat", "-stf", str(statistics)]
+
+
+def _count(statistics: Path, column: str) -> int:
+    """Return the last figure in a column of sipp's statistics; 0 when it has written none."""
+    if not statistics.exists():
+        return 0
+    heads, *lines = [line.split(";") for line in statistics.read_text().splitlines()] or [[]]
+    whole = [line for line in lines if len(line) >= len(heads) - 1]  # the last one may be half written
+    return int(whole[-1][heads.index(column)]) if whole else 0
 
 
 def _command(server: Server, scenario: str, port: int, options: list[str]) -> list[str]:
@@ -133,5 +197,8 @@ def _is_taken(port: int) -> bool:
     address = socket.inet_aton(HOST)[::-1].hex().upper() + f":{port:04X}"
     return any(address in line for line in Path("/proc/net/udp").read_text().splitlines())
 
+
+_SOME_FAILED = 1
+"""sipp's status when at least one call failed."""
 
 _SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
