@@ -28,9 +28,10 @@ from pydantic_monty import (
     ResourceLimits,
 )
 
+from sipwright.services.script_headers import one_line
+
 from .. import language
 from ..language import sipsorcery
-from ..language.arguments import one_line
 from ..language.catalogue import FUNCTIONS, STORE
 from ..language.limits import Limits
 from ..sandbox.activation import POLICY

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import reprlib
 from datetime import date, time, timedelta
 from typing import Any, NoReturn
 
 from pydantic_monty import MontyClassProxy
 
+from sipwright.services.script_headers import MAX_HEADERS, header, one_line
+
 __all__ = [
-    "MAX_HEADERS",
-    "header",
     "headers",
     "json_text",
     "number",
-    "one_line",
     "optional_text",
     "seconds",
     "shown",
@@ -25,28 +23,10 @@ __all__ = [
     "wrong",
 ]
 
-MAX_HEADERS = 32
-"""Headers of one message that a script may set."""
-
-_FORBIDDEN_HEADERS = frozenset(
-    {
-        "via", "from", "to", "contact", "cseq", "call-id", "max-forwards", "content-length", "content-type", "route",
-        "record-route", "require", "authorization", "proxy-authorization", "proxy-authenticate", "www-authenticate",
-        "v", "f", "t", "m", "i", "l", "c",
-    }
-)  # fmt: skip
 _SHORT = (int, float, date, time, timedelta, type(None), BaseException)
 _BRIEF = reprlib.Repr()
 _BRIEF.maxlist = _BRIEF.maxtuple = _BRIEF.maxset = _BRIEF.maxdict = 50
 _BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 500
-_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,64}")
-_ONE_LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
-
-
-def one_line(value: str, most: int) -> str:
-    """Make text fit for a header or a log line."""
-    value = _ONE_LINE.sub(" ", value[: 4 * most]).strip()
-    return value if len(value) <= most else value[: most - 3] + "..."
 
 
 def shown(value: object) -> str:
@@ -113,20 +93,13 @@ def headers(values: object, *, contact: bool = False) -> tuple[tuple[str, str], 
         wrong("headers", values, "a dict")
     if len(values) > MAX_HEADERS:
         raise ValueError(f"more than {MAX_HEADERS} headers")
-    return tuple(header(name, value, contact=contact) for name, value in values.items())
+    return tuple(_header(name, value, contact=contact) for name, value in values.items())
 
 
-def header(name: object, value: object, *, contact: bool = False) -> tuple[str, str]:
-    """Take one header for a SIP message.
-
-    Raises:
-        ValueError: It is not one, or the switch writes it itself.
-    """
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+def _header(name: object, value: object, *, contact: bool) -> tuple[str, str]:
+    if not isinstance(name, str):
         raise ValueError(f"{shown(name)[:40]!r} is not the name of a header")
-    if name.lower() in _FORBIDDEN_HEADERS and not (contact and name.lower() == "contact"):
-        raise ValueError(f"the header {name} is written by the switch")
-    return name, one_line(text(f"the header {name}", value), 1000)
+    return header(name, text(f"the header {name[:64]}", value), contact=contact)
 
 
 def json_text(name: str, value: Any, most: int) -> str:

@@ -19,8 +19,9 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
+from sipwright.services.script_headers import one_line
+
 from . import arguments as check
-from .arguments import one_line
 from .commands import Ask, Dial, HangUpAfter, LogLine, Noted, Order, Respond, Sleep
 from .dialstring import (
     MAX_DELAY,

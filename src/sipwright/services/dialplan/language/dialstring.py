@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from urllib.parse import quote
 
-from .arguments import MAX_HEADERS, header
+from sipwright.services.script_headers import MAX_HEADERS, header
 
 __all__ = [
     "MAX_WRITTEN",

@@ -9,6 +9,8 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from sipwright.services.script_headers import one_line
+
 from . import arguments as check
 from .call_functions import MAX_RING, ScriptApi, dial_string
 from .commands import Ask
@@ -54,9 +56,9 @@ def enum_lookup(api: ScriptApi, number: str, zone: str = "e164.arpa") -> Ask:
     api.spend("lookups", api.limits.lookups)
     digits = _NOT_DIGITS.sub("", check.text("number", number, 64))
     if not 1 <= len(digits) <= 20:
-        raise ValueError(f"{check.one_line(number, 40)!r} is not an international phone number")
+        raise ValueError(f"{one_line(number, 40)!r} is not an international phone number")
     if not _ZONE.fullmatch(check.text("zone", zone, 200)):
-        raise ValueError(f"{check.one_line(zone, 40)!r} is not a DNS zone")
+        raise ValueError(f"{one_line(zone, 40)!r} is not a DNS zone")
     return Ask("enum_lookup", {"number": digits, "zone": zone.lower()})
 
 
@@ -108,12 +110,12 @@ def email(api: ScriptApi, to: str | list[str], subject: str, body: str) -> Ask:
         raise ValueError(f"to must be 1 to {MAX_ADDRESSES} addresses")
     for address in addresses:
         if not _ADDRESS.fullmatch(address):
-            raise ValueError(f"{check.one_line(address, 60)!r} is not a mail address")
+            raise ValueError(f"{one_line(address, 60)!r} is not a mail address")
     return Ask(
         "email",
         {
             "to": addresses,
-            "subject": check.one_line(check.text("subject", subject), MAX_SUBJECT),
+            "subject": one_line(check.text("subject", subject), MAX_SUBJECT),
             "body": clean(check.text("body", body, MAX_MAIL)),
         },
     )
@@ -208,7 +210,7 @@ def _url(url: object) -> str:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https") or re.search(r"[\x00-\x20\x7f\ud800-\udfff]", text):
-        raise ValueError(f"{check.one_line(text, 60)!r} is not an address of the web (http:// or https://)")
+        raise ValueError(f"{one_line(text, 60)!r} is not an address of the web (http:// or https://)")
     return text
 
 

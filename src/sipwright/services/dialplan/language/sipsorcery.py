@@ -14,8 +14,10 @@ from uuid import UUID
 
 from pydantic_monty import ClassInstance, ExternalModule
 
+from sipwright.services.script_headers import one_line
+
 from . import outside_functions
-from .arguments import one_line, text
+from .arguments import text
 from .call_functions import MAX_LIMIT, MAX_RING, ScriptApi, zone
 from .commands import Ask, Dial, LogLine, Respond
 from .values import HttpResponse, Inputs, Raised

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic_monty import MontyCrashedError, MontyRuntimeError, MontySyntaxError
 
-from ..language.arguments import one_line
+from sipwright.services.script_headers import one_line
+
 from ..language.limits import Limits
 from .program import Script
 from .result import Failed, Kind, Note

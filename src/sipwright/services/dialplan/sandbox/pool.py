@@ -23,7 +23,8 @@ from queue import SimpleQueue
 import structlog
 from pydantic_monty import Monty
 
-from ..language.arguments import one_line
+from sipwright.services.script_headers import one_line
+
 from ..language.limits import Limits, UserLimits
 from .activation import Stretch
 from .fastpath.fast_backend import PlainStretch
