@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipwright.services.dialplan import parse_dial_string
+from sipwright.services.dialstring import parse_dial_string
 from sipwright.testing.answers import Answers, Asked, names_of, short_name
 from sipwright.testing.behaviour import SILENT, Behaviour, parse_answer
 

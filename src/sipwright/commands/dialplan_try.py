@@ -128,7 +128,7 @@ def _failed(result: CallResult) -> CallResult | None:
 
 def _is_known(setting: Setting, in_plans: InPlans, data: Path | None) -> bool:
     """Return whether the account that is called is one of the data folder, or was given a dialplan for this try."""
-    from sipwright.services.dialplan import Leg, ToUser
+    from sipwright.services.dialstring import Leg, ToUser
     from sipwright.store import NotFoundError
 
     called = setting.inputs("").request

@@ -15,25 +15,21 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import structlog
 
 from sipwright.services.dialplan import (
-    MAX_WRITTEN,
+    Call as ScriptCall,
+)
+from sipwright.services.dialplan import (
     Dial,
     Ending,
     Execution,
     Executions,
     Inputs,
-    Leg,
     Limits,
     Respond,
     Sandbox,
-    ToProvider,
-    ToUri,
     UserLimits,
-    parse_dial_string,
-)
-from sipwright.services.dialplan import (
-    Call as ScriptCall,
 )
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
+from sipwright.services.dialstring import MAX_WRITTEN, Leg, ToProvider, ToUri, parse_dial_string
 from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Identity, Outcome, ScriptRun, for_caller
 from sipwright.sip import reason_for
 from sipwright.sip.headers.collection import write_lines

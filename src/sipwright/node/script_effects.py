@@ -11,8 +11,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sipwright.services.dialplan import MAX_WRITTEN, Ask, EffectError, ExecutionRow, parse_dial_string
+from sipwright.services.dialplan import Ask, EffectError, ExecutionRow
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer
+from sipwright.services.dialstring import MAX_WRITTEN, parse_dial_string
 from sipwright.services.switch import Identity
 from sipwright.sip import Reject
 from sipwright.store import StoreError

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from fnmatch import fnmatchcase
 
-from sipwright.services.dialplan import Leg, ToProvider, ToUri, ToUser
+from sipwright.services.dialstring import Leg, ToProvider, ToUri, ToUser
 from sipwright.services.switch import no_provider_or_host
 from sipwright.sip import ParseError, Uri
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-from sipwright.services.dialplan import Leg, ToUri, ToUser
+from sipwright.services.dialstring import Leg, ToUri, ToUser
 from sipwright.sip import ParseError, Uri
 
 __all__ = ["InPlan", "InPlans", "PretendedPlan"]

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
-from sipwright.services.dialplan import Dial, Ending, Execution, Leg, Respond, ToUri
+from sipwright.services.dialplan import Dial, Ending, Execution, Respond
+from sipwright.services.dialstring import Leg, ToUri
 from sipwright.services.switch import Outcome, for_caller, hunt_events
 from sipwright.services.switch.hunt_machine import HuntMachine
 from sipwright.sip import reason_for

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sipwright.services.dialplan import MAX_WRITTEN, DialStringError, Entry, Inputs, Plan, parse_dial_string
+from sipwright.services.dialplan import Entry, Inputs, Plan
 from sipwright.services.dialplan.sandbox.program import script
+from sipwright.services.dialstring import MAX_WRITTEN, DialStringError, parse_dial_string
 from sipwright.sip import ParseError, Request, parse
 
 from .answers import Answers

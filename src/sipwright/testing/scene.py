@@ -18,7 +18,6 @@ from sipwright.services.dialplan import (
     Executions,
     Failed,
     Inputs,
-    Leg,
     Limits,
     LogLine,
     Plan,
@@ -27,6 +26,7 @@ from sipwright.services.dialplan import (
 from sipwright.services.dialplan import Call as ScriptCall
 from sipwright.services.dialplan.execution.journal import read_entries
 from sipwright.services.dialplan.sandbox.job import Job
+from sipwright.services.dialstring import Leg
 from sipwright.services.ports import Row
 from sipwright.services.switch import MOST_LOOPS
 

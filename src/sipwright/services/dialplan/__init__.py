@@ -10,23 +10,6 @@ from .execution.execution import Ending, Execution, ExecutionRow, LegOutcome, Ou
 from .execution.journal import Entry
 from .execution.runner import EffectError, Effects, Executions, ExecutionsSnapshot
 from .language.commands import Ask, Dial, HangUpAfter, LogLine, Respond, Sleep
-from .language.dialstring import (
-    MAX_WRITTEN,
-    DialStringError,
-    Groups,
-    Leg,
-    LegOptions,
-    Target,
-    ToProvider,
-    ToUri,
-    ToUser,
-    escape_user,
-    expand,
-    format_dial_string,
-    parse_dial_string,
-    parse_target,
-    substitute,
-)
 from .language.limits import Limits, UserLimits
 from .language.rules import Rule, RulesError, compile_rules, read_rules
 from .language.values import Binding, Call, DialResult, HttpResponse, Inputs, LegResult, LegSpec, Request
@@ -34,13 +17,11 @@ from .sandbox.pool import Sandbox, SandboxSnapshot
 from .sandbox.result import Failed, Kind
 
 __all__ = [
-    "MAX_WRITTEN",
     "Ask",
     "Binding",
     "Call",
     "Dial",
     "DialResult",
-    "DialStringError",
     "EffectError",
     "Effects",
     "Ending",
@@ -50,13 +31,10 @@ __all__ = [
     "Executions",
     "ExecutionsSnapshot",
     "Failed",
-    "Groups",
     "HangUpAfter",
     "HttpResponse",
     "Inputs",
     "Kind",
-    "Leg",
-    "LegOptions",
     "LegOutcome",
     "LegResult",
     "LegSpec",
@@ -73,18 +51,8 @@ __all__ = [
     "SandboxSnapshot",
     "ScriptHost",
     "Sleep",
-    "Target",
-    "ToProvider",
-    "ToUri",
-    "ToUser",
     "UserLimits",
     "check_script",
     "compile_rules",
-    "escape_user",
-    "expand",
-    "format_dial_string",
-    "parse_dial_string",
-    "parse_target",
     "read_rules",
-    "substitute",
 ]

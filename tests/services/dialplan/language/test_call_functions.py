@@ -8,14 +8,11 @@ from importlib.resources import files
 import pytest
 
 from sipwright.services.dialplan import (
-    MAX_WRITTEN,
     Binding,
     Call,
     Dial,
     DialResult,
     HttpResponse,
-    Leg,
-    LegOptions,
     LegResult,
     LegSpec,
     Limits,
@@ -23,11 +20,10 @@ from sipwright.services.dialplan import (
     Request,
     Respond,
     Sleep,
-    ToUser,
-    parse_dial_string,
 )
 from sipwright.services.dialplan.language.call_functions import BudgetExceeded, ScriptApi, one_line
 from sipwright.services.dialplan.language.catalogue import FUNCTIONS, STORE_FUNCTIONS
+from sipwright.services.dialstring import MAX_WRITTEN, Leg, LegOptions, ToUser, parse_dial_string
 
 
 def make_api(**limits) -> ScriptApi:

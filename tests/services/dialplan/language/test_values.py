@@ -2,8 +2,9 @@
 
 import json
 
-from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, parse_dial_string
+from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult
 from sipwright.services.dialplan.language.values import clean, protect
+from sipwright.services.dialstring import parse_dial_string
 
 CALL = Call("c1", "in", "alice@example.org", "alice", "in", 1)
 

@@ -12,9 +12,10 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sipwright.services.dialstring import DialStringError
+
 from ..language.call_functions import BudgetExceeded, ScriptApi
 from ..language.catalogue import FUNCTIONS, SIGNATURES
-from ..language.dialstring import DialStringError
 from ..language.limits import Limits
 from ..language.values import Call, Inputs
 

@@ -19,11 +19,7 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
-from sipwright.services.script_headers import one_line
-
-from . import arguments as check
-from .commands import Ask, Dial, HangUpAfter, LogLine, Noted, Order, Respond, Sleep
-from .dialstring import (
+from sipwright.services.dialstring import (
     MAX_DELAY,
     Groups,
     Leg,
@@ -33,6 +29,10 @@ from .dialstring import (
     parse_dial_string,
     parse_target,
 )
+from sipwright.services.script_headers import one_line
+
+from . import arguments as check
+from .commands import Ask, Dial, HangUpAfter, LogLine, Noted, Order, Respond, Sleep
 from .limits import Limits
 from .values import DialResult, Inputs, LegSpec
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .dialstring import Groups, format_dial_string
+from sipwright.services.dialstring import Groups, format_dial_string
 
 __all__ = [
     "ONCE",

@@ -13,9 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.script_headers import one_line
-
-from .dialstring import parse_dial_string
 
 __all__ = ["Rule", "RulesError", "compile_rules", "read_rules"]
 

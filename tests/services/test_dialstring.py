@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipwright.services.dialplan import (
+from sipwright.services.dialstring import (
     DialStringError,
     Leg,
     LegOptions,
