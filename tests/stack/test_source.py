@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.sip.answering import make_response
+from sipwright.sip.build import make_response
 from sipwright.sip.parser import parse
 from sipwright.stack.source import return_address, stamp_source
 from sipwright.transport import MemoryNetwork

@@ -1,6 +1,6 @@
 """RFC 3261 as values and state machines: bytes, messages and `now` in, messages and events out."""
 
-from sipwright.sip.answering import make_response, write_response
+from sipwright.sip.build import make_response, write_response
 from sipwright.sip.errors import FramingError, ParseError, Reject
 from sipwright.sip.headers import (
     Challenge,

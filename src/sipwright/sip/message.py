@@ -1,7 +1,7 @@
 """Requests and responses (RFC 3261 §7).
 
 A parsed message keeps the bytes that it came in and gives them back while nobody changes it. Its
-structured headers are read on first access. Bytes become messages in parser.py, requests are answered in answering.py.
+structured headers are read on first access. Bytes become messages in parser.py, messages are built in build.py.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sipwright.sip.answering import write_response
+from sipwright.sip.build import write_response
 from sipwright.sip.message import Request
 from sipwright.sip.transaction import ServerTransaction, ServerUser
 from sipwright.transport.flow import Address, Flow

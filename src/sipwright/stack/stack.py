@@ -16,7 +16,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from sipwright.sip import transaction
-from sipwright.sip.answering import make_response
+from sipwright.sip.build import make_response
 from sipwright.sip.errors import ParseError
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
-from sipwright.sip.answering import make_response
+from sipwright.sip.build import make_response
 from sipwright.sip.message import Message, Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.timers import TimerQueue, TimerValues
