@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sipwright.sip import Request, Response
+from sipwright.sip.build import make_cancel
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
-from sipwright.sip.transaction.client_invite import make_cancel
 
 from .end import SDP, End
 from .process import DOMAIN

@@ -1,19 +1,41 @@
-"""The response to a request (RFC 3261 §8.2.6): what it copies, and what it adds."""
+"""Every message that we send: responses (RFC 3261 §8.2.6), and requests outside and inside of dialogs (§8.1.1).
+
+Nobody else writes start lines or the headers that they require: a service says what it wants to say, and here is how
+that is said. What one dialog puts into its requests is in `dialog.py`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import forbid_breaks
+from sipwright.sip.grammar import URI_TEXT, forbid_breaks
 from sipwright.sip.headers.collection import Headers, write_lines
-from sipwright.sip.message import Request, Response
+from sipwright.sip.headers.cseq import CSeq
+from sipwright.sip.message import Known, Message, Request, Response
 from sipwright.sip.reasons import REASONS, reason_for
 
-__all__ = ["make_response", "write_response"]
+__all__ = [
+    "HeaderPairs",
+    "ack_to_stray",
+    "make_ack",
+    "make_cancel",
+    "make_request",
+    "make_response",
+    "response_head",
+    "write_on_head",
+    "write_response",
+]
+
+HeaderPairs = Iterable[tuple[str, str]]
 
 # Methods whose 2xx and 18x make a dialog, and so carry the route set back (RFC 3261 §12.1.1).
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
+
+_is_uri_text = re.compile(URI_TEXT).fullmatch
+
+# --- responses -------------------------------------------------------------------------------------------
 
 
 def make_response(
@@ -22,7 +44,7 @@ def make_response(
     reason: str | None = None,
     *,
     to_tag: str | None = None,
-    headers: Iterable[tuple[str, str]] = (),
+    headers: HeaderPairs = (),
     body: bytes = b"",
     content_type: str | None = None,
 ) -> Response:
@@ -52,7 +74,7 @@ def write_response(
     reason: str | None = None,
     *,
     to_tag: str | None = None,
-    headers: Iterable[tuple[str, str]] = (),
+    headers: HeaderPairs = (),
     body: bytes = b"",
     content_type: str | None = None,
 ) -> bytes:
@@ -62,12 +84,39 @@ def write_response(
     return _write(_response_lines(request, status, reason, to_tag, headers, content_type), body)
 
 
+def response_head(request: Request, status: int, *, to_tag: str | None, contact: str | None = None) -> str:
+    """Return the headers that the responses to a request begin with, for several that differ in what follows."""
+    lines = _response_lines(request, status, "", to_tag, (), None)
+    if contact is not None:
+        lines.append(f"Contact: {contact}")
+    return "\r\n".join(lines[1:])
+
+
+def write_on_head(
+    head: str,
+    status: int,
+    reason: str | None = None,
+    *,
+    lines: Iterable[str] = (),
+    body: bytes = b"",
+    content_type: str | None = None,
+) -> bytes:
+    """Write a response that begins with a head; `lines` are header lines that are known to be well formed."""
+    if reason is None:
+        reason = REASONS.get(status) or reason_for(status)
+    forbid_breaks(f"{reason}{content_type}")
+    written = [f"SIP/2.0 {status} {reason}", head, *lines]
+    if body and content_type is not None:
+        written.append(f"Content-Type: {content_type}")
+    return _write(written, body)
+
+
 def _response_lines(
     request: Request,
     status: int,
     reason: str,
     to_tag: str | None,
-    headers: Iterable[tuple[str, str]],
+    headers: HeaderPairs,
     content_type: str | None,
 ) -> list[str]:
     given = request.headers
@@ -104,3 +153,118 @@ def _response_lines(
 def _write(lines: list[str], body: bytes) -> bytes:
     head = "\r\n".join(lines) + f"\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode("utf-8", "surrogateescape") + body
+
+
+# --- requests --------------------------------------------------------------------------------------------
+
+
+def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
+    method: str,
+    uri: str,
+    *,
+    from_: str,
+    to: str,
+    call_id: str,
+    cseq: int,
+    from_tag: str = "",
+    to_tag: str = "",
+    via: str | None = None,
+    routes: Iterable[str] = (),
+    max_forwards: int = 70,
+    contact: str | None = None,
+    lines: Iterable[str] = (),
+    headers: HeaderPairs = (),
+    body: bytes = b"",
+    content_type: str | None = None,
+) -> Request:
+    """Build a request (§8.1.1).
+
+    Args:
+        method: The method.
+        uri: The Request-URI.
+        from_: Our address as From has it, without a tag.
+        to: The peer's address as To has it, without a tag.
+        call_id: The Call-ID.
+        cseq: The number of its CSeq.
+        from_tag: Our tag.
+        to_tag: The peer's tag, inside of a dialog.
+        via: The top Via; without it the stack is to add one.
+        routes: The values of Route, next hop first.
+        max_forwards: How many hops it may take.
+        contact: Our Contact.
+        lines: More headers, as lines of a message that was read.
+        headers: More headers, as names and values; they follow the lines.
+        body: The body.
+        content_type: The type of the body.
+
+    Raises:
+        ValueError: The Request-URI is none, or something has a line break in it.
+    """
+    if not _is_uri_text(uri):
+        raise ValueError(f"not a Request-URI: {uri[:40]!r}")
+    written = [] if via is None else [f"Via: {via}"]
+    written.append(f"Max-Forwards: {max_forwards}")
+    if routes:
+        written += [f"Route: {route}" for route in routes]
+    written += (
+        f"From: {from_};tag={from_tag}" if from_tag else f"From: {from_}",
+        f"To: {to};tag={to_tag}" if to_tag else f"To: {to}",
+        f"Call-ID: {call_id}",
+        f"CSeq: {cseq} {method}",
+    )
+    if contact is not None:
+        written.append(f"Contact: {contact}")
+    if lines:
+        written += lines
+    if headers:
+        written += write_lines(headers)
+    if content_type is not None:
+        written.append(f"Content-Type: {content_type}")
+    forbid_breaks("".join(written))
+    known = None
+    if not to_tag:
+        # Read soon, when its response begins a dialog; of requests inside of one nobody asks what they say.
+        known = Known(
+            call_id=call_id,
+            cseq=CSeq(cseq, method),
+            from_tag=from_tag or None,
+            from_address=from_,
+            to_address=to,
+        )
+    return Request.from_parts(method, uri, Headers.from_lines(written), body, None, known)
+
+
+def make_ack(request: Request, response: Response) -> Request:
+    """Build the ACK for a final response that is no 2xx (§17.1.1.3)."""
+    return _same_hop("ACK", request, request.uri_text, response.headers.get("To"), ())
+
+
+def make_cancel(request: Request, headers: HeaderPairs = ()) -> Request:
+    """Build the CANCEL for a request that is under way (§9.1)."""
+    return _same_hop("CANCEL", request, request.uri_text, request.headers.get("To"), headers)
+
+
+def ack_to_stray(response: Response) -> Request | None:
+    """Build the ACK to a failure from that alone, as its transaction is gone; None when nobody could read it.
+
+    It is matched by its branch, whatever its Request-URI (§17.2.3).
+    """
+    try:
+        return _same_hop("ACK", response, str(response.to.uri), response.headers.get("To"), ())
+    except ValueError:
+        return None
+
+
+def _same_hop(method: str, message: Message, uri: str, to: str | None, headers: HeaderPairs) -> Request:
+    """Build what follows a request to its next hop and no further, so with its top Via and its routes."""
+    given = message.headers
+    pairs = [("Via", str(message.top_via)), ("Max-Forwards", "70")]
+    pairs += [("Route", route) for route in given.get_all("Route")]
+    pairs += [
+        ("From", given.get("From", "") or ""),
+        ("To", to or ""),
+        ("Call-ID", message.call_id),
+        ("CSeq", f"{message.cseq.number} {method}"),
+        *headers,
+    ]
+    return Request(method, uri, pairs)

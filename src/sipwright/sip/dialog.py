@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sipwright.sip.build import make_request
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import forbid_breaks
-from sipwright.sip.headers.collection import Headers, value_of, write_lines
+from sipwright.sip.headers.collection import value_of
 from sipwright.sip.headers.name_addr import ADDRESS_LINE
 from sipwright.sip.message import Message, Request, Response
 from sipwright.sip.uri import STAR, Uri
@@ -141,25 +141,22 @@ class Dialog:
             self.local_cseq += 1
             cseq = self.local_cseq
         target, routes = self._way()
-        lines = [] if via is None else [f"Via: {via}"]
-        lines.append("Max-Forwards: 70")
-        if routes:
-            lines += [f"Route: {route}" for route in routes]
-        lines += [
-            f"From: {_tagged(self.local_uri, self.local_tag)}",
-            f"To: {_tagged(self.remote_uri, self.remote_tag)}",
-            f"Call-ID: {self.call_id}",
-            f"CSeq: {cseq} {method}",
-        ]
-        if contact is not None:
-            lines.append(f"Contact: {contact}")
-        if headers:
-            lines += write_lines(headers)
-        if content_type is not None:
-            lines.append(f"Content-Type: {content_type}")
-        forbid_breaks("".join(lines))
-        # The target was read as a URI, so that nothing is left to be checked.
-        return Request.from_parts(method, target, Headers.from_lines(lines), body, None)
+        return make_request(
+            method,
+            target,
+            from_=self.local_uri,
+            to=self.remote_uri,
+            call_id=self.call_id,
+            cseq=cseq,
+            from_tag=self.local_tag,
+            to_tag=self.remote_tag,
+            via=via,
+            routes=routes,
+            contact=contact,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
 
     def next_hop(self) -> str:
         """Give the URI that says where a request is to be sent: the first route, else the target (§8.1.2)."""
@@ -297,10 +294,6 @@ def _read_address(line: str) -> str:
         # Without angle brackets everything after ";" belongs to the header (§20).
         return f"<{value.partition(';')[0].strip()}>"
     return value[: value.find(">", start) + 1]
-
-
-def _tagged(address: str, tag: str) -> str:
-    return f"{address};tag={tag}" if tag else address
 
 
 def _uri_in(route: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import URI_TEXT, Memo, forbid_breaks, is_token, split_list
@@ -21,7 +21,7 @@ from sipwright.sip.headers.via import Via
 from sipwright.sip.reasons import reason_for
 from sipwright.sip.uri import Uri
 
-__all__ = ["Headers", "Message", "Request", "Response"]
+__all__ = ["Headers", "Known", "Message", "Request", "Response"]
 
 T = TypeVar("T")
 
@@ -31,6 +31,21 @@ _MAX_FORWARDS = Memo(lambda line: parse_max_forwards(value_of(line)))
 _EXPIRES = Memo(lambda line: parse_seconds(value_of(line)))
 
 _is_uri_text = re.compile(URI_TEXT).fullmatch
+
+
+class Known(TypedDict, total=False):
+    """What whoever wrote a message knows of it, so that it need not be read again (see `Headers.parsed`).
+
+    Attributes:
+        from_address: The From without its parameters, as `dialog.address_of` gives it.
+        to_address: The To likewise.
+    """
+
+    call_id: str
+    cseq: CSeq
+    from_tag: str | None
+    from_address: str
+    to_address: str
 
 
 class _read_once(Generic[T]):
@@ -245,9 +260,17 @@ class Request(Message):
 
     @classmethod
     def from_parts(
-        cls, method: str, uri_text: str, headers: Headers, body: bytes, wire: bytes | None
+        cls,
+        method: str,
+        uri_text: str,
+        headers: Headers,
+        body: bytes,
+        wire: bytes | None,
+        known: Known | None = None,
     ) -> Request:
         """Assemble a request whose parts are known to be well formed, with the bytes it came in."""
+        if known is not None:
+            headers.parsed.update(known)
         self = cls.__new__(cls)
         self.method = method
         self.uri_text = uri_text

@@ -1,8 +1,8 @@
 import pytest
 
 from sipwright.sip import make_response, parse
+from sipwright.sip.build import make_ack, make_cancel
 from sipwright.sip.transaction import CALLING, COMPLETED, PROCEEDING, TERMINATED
-from sipwright.sip.transaction.client_invite import make_ack, make_cancel
 
 
 @pytest.fixture

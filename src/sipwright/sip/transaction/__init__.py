@@ -15,7 +15,7 @@ from sipwright.sip.transaction.base import (
     ServerUser,
     Transaction,
 )
-from sipwright.sip.transaction.client_invite import ClientInvite, make_ack, make_cancel
+from sipwright.sip.transaction.client_invite import ClientInvite
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.layer import LayerSnapshot, TransactionLayer
 from sipwright.sip.transaction.reliable import ReliableResponse
@@ -47,6 +47,4 @@ __all__ = [
     "TimerValues",
     "Transaction",
     "TransactionLayer",
-    "make_ack",
-    "make_cancel",
 ]

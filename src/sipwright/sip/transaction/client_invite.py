@@ -30,9 +30,9 @@ The TU sends the ACK for a 2xx itself (§13.2.2.4).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
+from sipwright.sip.build import HeaderPairs, make_ack, make_cancel
 from sipwright.sip.message import Request, Response
 from sipwright.sip.transaction.base import (
     ACCEPTED,
@@ -53,8 +53,6 @@ from sipwright.sip.transaction.base import (
     Flow,
 )
 from sipwright.sip.transaction.timers import Timer
-
-HeaderPairs = Iterable[tuple[str, str]]
 
 
 class ClientInvite(ClientTransaction):
@@ -163,29 +161,3 @@ class ClientInvite(ClientTransaction):
     # Timer.CANCEL has no length of its own, so that PROCEEDING is bounded only once _cancel says so.
     LIFETIME   = {CALLING: Timer.B, PROCEEDING: Timer.CANCEL, COMPLETED: Timer.D, ACCEPTED: Timer.M}
     # fmt: on
-
-
-def make_ack(request: Request, response: Response) -> Request:
-    """Build the ACK for a final response that is no 2xx (§17.1.1.3)."""
-    to = response.headers.get("To", "")
-    return _same_hop("ACK", request, to or "", ())
-
-
-def make_cancel(request: Request, headers: HeaderPairs = ()) -> Request:
-    """Build the CANCEL for a request that is under way (§9.1)."""
-    return _same_hop("CANCEL", request, request.headers.get("To", "") or "", headers)
-
-
-def _same_hop(method: str, request: Request, to: str, headers: HeaderPairs) -> Request:
-    """Build what follows a request to its next hop and no further, so with its top Via and its routes."""
-    given = request.headers
-    pairs = [("Via", str(request.top_via)), ("Max-Forwards", "70")]
-    pairs += [("Route", route) for route in given.get_all("Route")]
-    pairs += [
-        ("From", given.get("From", "") or ""),
-        ("To", to),
-        ("Call-ID", request.call_id),
-        ("CSeq", f"{request.cseq.number} {method}"),
-        *headers,
-    ]
-    return Request(method, request.uri_text, pairs)
