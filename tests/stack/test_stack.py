@@ -1,5 +1,6 @@
 import pytest
 
+from sipwright.sip.build import make_response
 from sipwright.sip.message import Request
 from sipwright.sip.parser import FramingError, StreamFramer, parse
 from sipwright.sip.transaction import PROCEEDING
@@ -372,6 +373,8 @@ def test_transactions_of_an_earlier_process_go_on(element, peer, outgoing, reque
     request = parse(request_text("INVITE").encode())
     flow = element.stack.flow_from_key("udp/192.0.2.1:5060/192.0.2.2:5062")
     tx = element.stack.restore_server(request, flow, user, None)
+    answered = parse(request_text("BYE", via="SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bKbye").encode())
+    element.stack.restore_answered(bytes(make_response(answered, 200, to_tag="t")), flow, None)
     sent = outgoing("INVITE")
     sent.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKold")
     element.stack.restore_client(sent, flow, user, PROCEEDING)
@@ -383,8 +386,10 @@ def test_transactions_of_an_earlier_process_go_on(element, peer, outgoing, reque
 
     peer.send(request_text("CANCEL"), element)
     peer.send(response_to(sent, 180), element)
+    peer.send(bytes(answered), element)
 
     assert (tx.state, user.heard) == ("proceeding", ["CANCEL"])
+    assert [each.cseq.method for each in peer.received if each.status == 200].count("BYE") == 2
     assert user.statuses == [(503, True), (180, False)]
 
 

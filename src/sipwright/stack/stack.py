@@ -425,6 +425,12 @@ class Stack:
         self._arm()
         return tx
 
+    def restore_answered(self, response: bytes, flow: Flow, user: ServerUser | None) -> ServerTransaction:
+        """Go on with a server transaction of an earlier process that had sent its final response."""
+        tx = self.layer.restore_answered(response, flow, user, self.clock())
+        self._arm()
+        return tx
+
     def restore_client(
         self, request: Request, flow: Flow, user: ClientUser | None, state: str = CALLING
     ) -> ClientTransaction:

@@ -228,6 +228,36 @@ def test_an_invite_restored_after_its_final_response_sends_it_again(bench, invit
     assert bench.leftovers() == (0, 0, 0)
 
 
+@pytest.mark.parametrize(("status", "state"), [(200, ACCEPTED), (486, COMPLETED)])
+def test_an_answered_invite_is_restored_from_its_answer_alone(bench, invite, request_of, status, state):
+    """Nobody keeps the INVITE for that: it is as large as everything else of a call together."""
+    final = bytes(make_response(invite(), status, to_tag="b"))
+    tx = bench.layer.restore_answered(final, bench.udp, bench, bench.now)
+    assert (tx.state, tx.local_tag, bench.udp.sent) == (state, "b", [final])
+
+    assert bench.receive(invite()) is True
+    assert bench.receive(request_of("ACK")) is (status == 486)
+    assert bench.receive(request_of("CANCEL")) is True
+    assert bench.leftovers() == (0, 0, 0)
+
+
+def test_a_request_that_was_answered_before_rfc_3261_is_restored_for_its_time(bench, invite):
+    """§17.2.3: without the cookie a request is matched by its URI too, which its answer does not say."""
+    final = bytes(make_response(invite("old"), 200, to_tag="b"))
+    bench.layer.restore_answered(final, bench.udp, bench, bench.now)
+
+    assert bench.receive(invite("old")) is False
+    assert bench.leftovers() == (0, 0, 0)
+
+
+def test_what_goes_on_already_is_not_restored_once_more(bench, invite):
+    final = bytes(make_response(invite(), 200, to_tag="b"))
+    bench.layer.restore_answered(final, bench.udp, bench, bench.now)
+
+    with pytest.raises(ValueError, match="already"):
+        bench.layer.restore_answered(final, bench.udp, bench, bench.now)
+
+
 def test_a_cancel_reaches_the_tu_only_while_the_invite_can_still_be_answered(bench, invite, request_of):
     tx = bench.server(invite())
     bench.receive(request_of("CANCEL"))

@@ -96,3 +96,13 @@ def test_a_request_is_restored_in_the_state_of_its_last_response(bench, request_
 
     assert (tx.state, bench.labels()) == (state, sent)
     assert bench.leftovers() == (0, 0, 0)
+
+
+def test_an_answered_request_is_restored_from_its_answer_alone(bench, request_of):
+    request = request_of("OPTIONS")
+    final = bytes(make_response(request, 200, to_tag="b"))
+    tx = bench.layer.restore_answered(final, bench.udp, None, bench.now)
+    bench.receive(request)
+
+    assert (tx.state, bench.labels()) == (COMPLETED, [200, 200])
+    assert bench.leftovers() == (0, 0, 0)

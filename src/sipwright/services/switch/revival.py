@@ -32,8 +32,6 @@ __all__ = ["Revived", "StoredCall", "read_document", "revive"]
 GRACE = 4.2
 """How long a phone rings at least after a restart: an answer is repeated after T2 at most (RFC 3261 §13.3.1.4)."""
 
-_OF_TRANSACTION = frozenset({"via", "from", "to", "call-id", "cseq"})
-
 
 class StoredCall(Protocol):
     """A row of the table `calls`."""
@@ -146,7 +144,7 @@ def _revive_caller(call: Call) -> None:
     if caller.is_open and caller.invite is not None:
         caller.transaction = stack.restore_server(caller.invite, caller.flow, caller, caller.told)
     elif caller.state is LegState.REFUSED and caller.told is not None:
-        caller.transaction = stack.restore_server(_answered(caller.told), caller.flow, caller, caller.told)
+        caller.transaction = stack.restore_answered(caller.told, caller.flow, caller)
     if caller.transaction is not None:
         caller.transaction.local_tag = caller.local_tag
 
@@ -183,9 +181,9 @@ def _revive_dialog(call: Call, leg: Leg) -> None:
         return
     now = switch.wall_clock()
     if leg.last_answer is not None and now < leg.last_answer_at + MEMORY:
-        switch.stack.restore_server(_answered(leg.last_answer), flow, None, leg.last_answer)
+        switch.stack.restore_answered(leg.last_answer, flow, None)
     if leg.told is not None and leg.state is LegState.ANSWERED:
-        switch.stack.restore_server(_answered(leg.told), flow, None, leg.told)
+        switch.stack.restore_answered(leg.told, flow, None)
         if now < leg.told_at + MEMORY:
             leg.repeat_until_acknowledged(leg.told, is_revived=True)
         else:
@@ -211,13 +209,6 @@ def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:
     elif leg.state is LegState.ANSWERED and leg.dialog and leg.dialog.local_cseq == request.cseq.number:
         # With a higher number in use it was answered, or has lost its turn (RFC 3261 §12.2.2).
         call.switch.ways.send_request(leg, request, Probe(call, leg))
-
-
-def _answered(response: bytes) -> Request:
-    """Return as much of the request as its transaction needs that has got this response."""
-    message = parse(response)
-    headers = [(name, value) for name, value in message.headers.items() if name.lower() in _OF_TRANSACTION]
-    return Request(message.cseq.method, "sip:answered.invalid", headers)
 
 
 def _read_caller(call: Call, parts: list[Any]) -> Caller:

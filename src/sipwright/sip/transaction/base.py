@@ -315,12 +315,18 @@ class ServerTransaction(Transaction):
     __slots__ = ("last_response", "local_tag", "merge_key", "method", "request", "user")
 
     def __init__(
-        self, key: tuple[Any, ...], request: Request, flow: Flow, user: ServerUser | None, driver: Driver
+        self,
+        key: tuple[Any, ...],
+        method: str,
+        request: Request | None,
+        flow: Flow,
+        user: ServerUser | None,
+        driver: Driver,
     ) -> None:
         super().__init__(key, flow, driver)
         self.user = user
-        self.method = request.method
-        self.request: Request | None = request
+        self.method = method
+        self.request = request
         self.last_response: bytes | None = None
         self.local_tag: str | None = None
         self.merge_key: int | None = None

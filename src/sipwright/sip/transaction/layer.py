@@ -180,6 +180,25 @@ class TransactionLayer:
         self.perform(tx, now)
         return tx
 
+    def restore_answered(
+        self, response: bytes, flow: Flow, user: ServerUser | None, now: float
+    ) -> ServerTransaction:
+        """Bring back a server transaction of an earlier process that had sent this final response.
+
+        Nothing else is needed of it: the response names the request, and is sent once more.
+        """
+        answered = parse(response)
+        method = answered.cseq.method
+        key = server_key(answered, method)
+        if key in self._servers:
+            raise ValueError(f"there is a transaction for what this answers already: {answered}")
+        kind = ServerInvite if method == "INVITE" else ServerNonInvite
+        tx = self._servers[key] = kind(key, method, None, flow, user, self)
+        tx.local_tag = answered.to_tag
+        tx.restore(response, now)
+        self.perform(tx, now)
+        return tx
+
     def restore_client(
         self, request: Request, flow: Flow, user: ClientUser | None, now: float, state: str = CALLING
     ) -> ClientTransaction:
@@ -282,7 +301,7 @@ class TransactionLayer:
         if key in self._servers:
             raise ValueError(f"there is a transaction for this request already: {request}")
         kind = ServerInvite if method == "INVITE" else ServerNonInvite
-        tx = self._servers[key] = kind(key, request, flow, user, self)
+        tx = self._servers[key] = kind(key, method, request, flow, user, self)
         if request.to_tag is None:
             tx.merge_key = merge_key = request.headers.parsed.get("merge_key") or _merge_key(request)
             # The first one stands for all: the later ones are only the 482s that its copies got.
@@ -350,23 +369,25 @@ def _branch_of(request: Request) -> str | None:
     return usual[1]
 
 
-def server_key(request: Request, method: str) -> Key:
-    """Give what a request of that method is matched by (§17.2.3).
+def server_key(message: Request | Response, method: str) -> Key:
+    """Give what a request of that method is matched by (§17.2.3), from it or from a response to it.
 
     Branches are compared byte for byte: nobody is known to change their case on the way.
     """
-    via = request.top_via
+    via = message.top_via
     branch = via.branch
     # A branch that is nothing but the cookie is unique to nobody.
     if branch is not None and branch.startswith(_COOKIE) and branch != _COOKIE:
         return (branch, via.host, via.port, method)
-    return _rfc_2543_key(request, method, request.to_tag)
+    return _rfc_2543_key(message, method, message.to_tag)
 
 
-def _rfc_2543_key(request: Request, method: str, to_tag: str | None) -> Key:
-    via = request.top_via
+def _rfc_2543_key(message: Request | Response, method: str, to_tag: str | None) -> Key:
+    via = message.top_via
     hop = (via.branch, via.host, via.port)
-    return (hop, method, request.uri_text, to_tag, request.from_tag, request.call_id, request.cseq.number)
+    # A response does not say where the request went; what it answers is then not recognized when it is repeated.
+    uri_text = message.uri_text if isinstance(message, Request) else None
+    return (hop, method, uri_text, to_tag, message.from_tag, message.call_id, message.cseq.number)
 
 
 def _merge_key(request: Request) -> int:
