@@ -68,7 +68,7 @@ def waiting_leg(stage: Stage) -> None:
     for number, name in enumerate(("bob", "carol", "dave"), 1):
         stage.registered(name, f"3{number}.0.0.1")
     stage.bench.account("plan", in_plan=9)
-    stage.bench.switch.scripts = Plans(stage, ["bob@local", "carol@local;delay=20;limit=300"], ["dave@local"])
+    stage.bench.use_scripts(Plans(stage, ["bob@local", "carol@local;delay=20;limit=300"], ["dave@local"]))
     stage.phone("alice", "20.0.0.1").invite("sip:plan@example.org")
     stage["bob"].answer(stage["bob"].last("INVITE"), 180)
 
@@ -76,7 +76,7 @@ def waiting_leg(stage: Stage) -> None:
 def waiting_script(stage: Stage) -> None:
     """A script that sleeps: nobody rings."""
     stage.bench.account("plan", in_plan=9)
-    stage.bench.switch.scripts = Plans(stage)
+    stage.bench.use_scripts(Plans(stage))
     stage.phone("alice", "20.0.0.1").invite("sip:plan@example.org")
 
 
@@ -85,7 +85,7 @@ def inner_call(stage: Stage) -> None:
     stage.registered("bob", "30.0.0.1", in_plan=9)
     alice = stage.registered("alice", "20.0.0.1")
     alice.domain = "example.org"
-    stage.bench.switch.scripts = Plans(stage, ["bob@local"])
+    stage.bench.use_scripts(Plans(stage, ["bob@local"]))
     alice.invite()
     stage["bob"].answer(stage["bob"].last("INVITE"), 180)
 
@@ -124,7 +124,7 @@ def talking_within_limit(stage: Stage) -> None:
     """A script waits for the end of a call that a limit will end."""
     stage.registered("bob", "30.0.0.1")
     stage.bench.account("plan", in_plan=9)
-    stage.bench.switch.scripts = Plans(stage, ["bob@local;limit=60;mangle=false"])
+    stage.bench.use_scripts(Plans(stage, ["bob@local;limit=60;mangle=false"]))
     alice, bob = stage.phone("alice", "20.0.0.1"), stage["bob"]
     alice.invite("sip:plan@example.org")
     bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
@@ -185,7 +185,7 @@ def hanging_up(stage: Stage) -> None:
 def _trunk(stage: Stage) -> Phone:
     stage.bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9", realm="trunk")
     stage.bench.account("plan", in_plan=9)
-    stage.bench.switch.scripts = Plans(stage, ["353@trunk"])
+    stage.bench.use_scripts(Plans(stage, ["353@trunk"]))
     trunk = stage.phone("trunk", "30.0.0.9")
     stage.phone("alice", "20.0.0.1").invite("sip:plan@example.org")
     challenge = 'Digest realm="trunk", nonce="abc", algorithm=MD5, qop="auth"'

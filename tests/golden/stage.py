@@ -56,8 +56,8 @@ class Plans:
 
     def _dial(self, call: Any) -> None:
         if self.groups:
-            call.hunt = Hunt(call, self.groups, self.ring, [("X-Plan", "yes")])
-            call.hunt.start()
+            call.hunt = hunt = Hunt(call, self.groups, self.ring, [("X-Plan", "yes")])
+            hunt.start()
         else:
             call.changed()
         call.settle()

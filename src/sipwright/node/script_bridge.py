@@ -177,7 +177,7 @@ class Scripts:
             account="" if account is None else account.username,
             user="" if owner is None else owner.name,
             dialplan=plan.name,
-            active=call.switch.active_calls(identity.user_id),
+            active=call.ports.active_calls(identity.user_id),
             timezone="UTC" if owner is None else owner.timezone,
         )
         host = CallHost(call)
@@ -217,12 +217,12 @@ class CallHost:
     def lose(self) -> None:
         """Refuse a call that the database does not take; whoever asks again is heard again."""
         call = self._call
-        caller, switch = call.caller, call.switch
+        caller, ports = call.caller, call.ports
         call.state = CallState.ENDING
-        switch.forget(call)
+        ports.forget(call)
         if caller.transaction is not None and caller.invite is not None:
             response = caller.reply(503, "Storage Unavailable", ("Retry-After: 10",))
-            caller.transaction.answer(503, response, switch.clock())
+            caller.transaction.answer(503, response, ports.clock())
 
     def dial(self, order: Dial) -> None:
         """Ring what the script dialled."""
@@ -232,8 +232,8 @@ class CallHost:
                 call.script.nobody_answered(GONE, ())
             return
         groups = [[str(leg) for leg in group] for group in order.groups]
-        call.hunt = Hunt(call, groups, order.ring, order.headers)
-        call.hunt.start()
+        call.hunt = hunt = Hunt(call, groups, order.ring, order.headers)
+        hunt.start()
         call.settle()
 
     def respond(self, response: Respond) -> None:

@@ -97,7 +97,7 @@ class Call:
 
 @dataclass
 class Leg:
-    call: Call
+    owner: Call
     sip_call_id: str
     invite: object = None
     flow: object = None
@@ -260,7 +260,7 @@ def test_a_switch_tells_of_its_calls_and_their_legs():
     alice, bob = bench.phone("alice", "20.0.0.1"), bench.phone("bob", "30.0.0.1")
     bench.account("bob", bob)
     rows = Rows()
-    recorder = bench.switch.watcher = Recorder(
+    recorder = bench.switch.table.watcher = Recorder(
         bench.stack.tap, rows, "all", call_later=bench.network.call_later
     )
     alice.invite()

@@ -234,6 +234,10 @@ class Bench:
         )  # fmt: skip
         self.pipeline.steps = (self.switch,)
 
+    def use_scripts(self, scripts):
+        """Let `scripts` start the dialplans of the calls and of the transfers from now on."""
+        self.switch.scripts = self.switch._requests._dialler._scripts = scripts
+
     def restart(self):
         """Kill the process, and start another one on the same database."""
         for transport in self.stack.transports:
@@ -274,7 +278,7 @@ class Bench:
     def is_empty(self):
         """Nothing of any call is left anywhere."""
         self.run(200)
-        return (len(self.switch.calls), len(self.switch._legs), len(self.stack.layer),
+        return (len(self.switch.calls), len(self.switch.ports.legs), len(self.stack.layer),
                 len(self.database.rows["call"])) == (0, 0, 0, 0)  # fmt: skip
 
 

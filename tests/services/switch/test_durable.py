@@ -23,7 +23,7 @@ class World:
         self.now = 1000.0
         self.handles = []
         self.things = {}
-        self.alarms = Alarms(self.clock, self.call_later, self.things.get)
+        self.timers = Alarms(self.clock, self.call_later, self.things.get)
 
     def clock(self):
         return self.now
@@ -57,7 +57,7 @@ class Thing(Durable):
     def timer(self, name):
         if name == "faulty":
             raise RuntimeError(name)
-        self.ran_out.append((name, self.switch.now))
+        self.ran_out.append((name, self.ports.now))
 
     def store(self, on_commit):
         if self.is_refused:

@@ -3,8 +3,8 @@
 import pytest
 
 from sipwright.services.switch import Hunt
+from sipwright.services.switch.destination import Destination
 from sipwright.services.switch.invitation import from_header
-from sipwright.services.switch.leg import Destination
 from sipwright.sip import NameAddr
 
 from .conftest import SDP, Provider
@@ -38,7 +38,7 @@ class Plans:
     def __init__(self, bench, plans):
         self.bench, self.plans = bench, plans
         self.asked = []
-        bench.switch.scripts = self
+        bench.use_scripts(self)
 
     def start(self, call, plan):
         text, headers = self.plans[plan]

@@ -168,7 +168,7 @@ def test_the_dialplan_depends_on_whose_phone_asks(bench, alice, bob, carol, plac
         def transfer_plan(self, identity, account_id):
             asked.append((identity.direction, identity.user_id, account_id))
 
-    bench.switch.scripts = Scripts()
+    bench.use_scripts(Scripts())
     refer(*((alice, place[0]) if who == "caller" else (bob, place[1])))
 
     assert asked == [("transfer", 1, account)]
@@ -353,7 +353,7 @@ def test_a_refer_that_makes_no_sense_is_refused(bench, bob, place, headers, stat
     refusal = bob.last(status)
     assert refusal.cseq.method == "REFER"
     assert reason in (None, refusal.reason)
-    assert [call.transfer for call in bench.switch.calls.values()] == [None]
+    assert [call.processes for call in bench.switch.calls.values()] == [()]
 
 
 def test_a_second_refer_has_to_wait(bench, bob, carol, place):
@@ -651,7 +651,7 @@ def test_what_the_target_was_answered_last_is_in_one_call_only(bench, alice, bob
 
 def test_the_limit_of_a_call_that_is_fetched_runs_on(bench, alice, bob, carol, place):
     ok, _ = consult(bench, bob, carol)
-    bench.switch._legs[ok.to_tag].call.end_within((60,))
+    bench.switch.ports.legs[ok.to_tag].owner.end_within((60,))
     bench.run(20)
     refer(bob, place[1], replacing(ok))
     accept_reports(bob)

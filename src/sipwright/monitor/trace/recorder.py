@@ -154,7 +154,7 @@ class Recorder:
 
     def leg_begins(self, leg: Leg) -> None:
         """Hear the messages of one more leg."""
-        recording = self._recordings.get(leg.call.id)
+        recording = self._recordings.get(leg.owner.id)
         if recording is not None:
             sip_call_id = leg.sip_call_id.encode("utf-8", "surrogateescape")
             recording.sip_call_ids.append(sip_call_id)

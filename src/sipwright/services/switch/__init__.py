@@ -1,13 +1,14 @@
 """The switch: calls, from the INVITE to the CDR (a B2BUA that handles signalling only)."""
 
 from .call import Call, CallState
-from .choosing import ELSEWHERE, Outcome, best, for_caller
+from .choosing import ELSEWHERE, LegResult, Outcome, best, for_caller
 from .destinations import MOST_LOOPS, Destinations, DialLeg
-from .hunt import Hunt, LegResult
+from .hunt import Hunt
 from .identity import Identity
 from .leg import Leg
 from .router import Decision, Router
-from .script import ScriptRun, ScriptRunner
+from .script import ScriptRun
+from .script_runner import ScriptRunner
 from .switch import Switch, SwitchSettings, SwitchSnapshot
 from .unreachable import no_provider_or_host
 from .watching import CallWatcher

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TypeVar
 
 from sipwright.sip import ParseError, Request, Response, reason_for
 from sipwright.sip.dialog import Dialog
@@ -21,23 +21,20 @@ from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTransaction
 
 from . import media
+from .callee import Callee
 from .choosing import CANCELLED, ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
 from .crossing_headers import crossing_lines
 from .ends import Ends
 from .identity import Identity
-from .leg import Callee, Leg, LegState
-from .probing import probe_ends
-from .records import call_row, cdr_row
-
-if TYPE_CHECKING:
-    from .crossing import Crossing
-    from .hunt import Hunt
-    from .replacing import Replacement
-    from .script import ScriptRun
-    from .switch import Switch
-    from .transfer import Transfer
+from .leg import Leg
+from .leg_state import LegState
+from .ports import CallPorts
+from .process import CallProcess, Claim, HuntProcess
+from .script import ScriptRun
 
 __all__ = ["Call", "CallState"]
+
+ProcessT = TypeVar("ProcessT")
 
 
 class CallState(StrEnum):
@@ -55,7 +52,6 @@ class Call(Ends):
         "_are_records_due",
         "answered_at",
         "claimed_by",
-        "crossings",
         "dialled_user",
         "early_leg",
         "execution_id",
@@ -66,27 +62,26 @@ class Call(Ends):
         "limit",
         "loops",
         "max_forwards",
-        "replacement",
+        "processes",
         "script",
         "started_at",
         "state",
         "to_text",
-        "transfer",
     )
 
-    def __init__(self, switch: Switch, call_id: str, identity: Identity, started_at: float) -> None:
-        super().__init__(switch, call_id)
+    ports: CallPorts[Call]
+
+    def __init__(self, ports: CallPorts[Call], call_id: str, identity: Identity, started_at: float) -> None:
+        super().__init__(ports, call_id)
         self.identity = identity
         self.started_at = started_at
         self.answered_at: float | None = None
         self.state = CallState.SETTING_UP
         self.legs = []
         self.peer = self.near = None
-        self.transfer: Transfer | None = None
-        self.claimed_by: Transfer | None = None
-        self.replacement: Replacement | None = None
-        self.crossings: tuple[Crossing, ...] = ()
-        self.hunt: Hunt | None = None
+        self.processes: tuple[CallProcess, ...] = ()
+        self.claimed_by: Claim | None = None
+        self.hunt: HuntProcess | None = None
         self.script: ScriptRun | None = None
         self.execution_id: str | None = None
         self.early_leg: int | None = None
@@ -99,32 +94,33 @@ class Call(Ends):
         self._are_records_due = False
         self.has_row = False
 
-    def more(self) -> list[Any]:
-        """Return what the document has of a special kind of call, or of one that was or is to be transferred."""
-        if self.near is None and self.transfer is None and self.replacement is None:
-            return []
-        return [self.transfers()]
+    # What goes on in it.
 
-    def transfers(self) -> list[Any]:
-        """Return what the document has on transfers."""
-        near = None if self.near is None else self.near.index
-        transfer = None if self.transfer is None else self.transfer.to_state()
-        return ["call", near, transfer, None if self.replacement is None else self.replacement.to_state()]
+    def carry(self, process: CallProcess) -> None:
+        """Let a process go on in this call until it is dropped."""
+        self.processes += (process,)
+
+    def drop(self, process: CallProcess) -> None:
+        """Carry a process no more."""
+        self.processes = tuple(each for each in self.processes if each is not process)
+
+    def find(self, kind: type[ProcessT]) -> ProcessT | None:
+        """Return the process of a kind that goes on in this call."""
+        for process in self.processes:
+            if isinstance(process, kind):
+                return process
+        return None
 
     def revived(self) -> None:
         """Go on, in a new process, with what only few calls have."""
-        if self.transfer is not None:
-            self.transfer.resume()
-        if self.replacement is not None:
-            self.replacement.resume()
 
     def store(self, on_commit: Callable[[], None]) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
-        put = self.switch.writer.put
+        put = self.ports.writer.put
         if self._are_records_due:
             for leg in (self.caller, *self.legs):
-                put("cdr", (self.id, leg.index), cdr_row(self, leg))
-        put("call", self.id, None if self._is_gone else partial(call_row, self), on_commit)
+                put("cdr", (self.id, leg.index), self.ports.cdr_row(self, leg))
+        put("call", self.id, None if self._is_gone else partial(self.ports.call_row, self), on_commit)
         self._are_records_due = False
         if not self.has_row:
             self.has_row = True
@@ -134,7 +130,7 @@ class Call(Ends):
         """Let the caller have a 100: whatever happens now, there will be a final response."""
         transaction = self.caller.transaction
         if isinstance(transaction, ServerInvite):
-            transaction.may_promise(self.switch.clock())
+            transaction.may_promise(self.ports.clock())
 
     # The caller's side before the answer.
 
@@ -146,10 +142,10 @@ class Call(Ends):
             return
         caller.progress = status
         if caller.rang_at is None:
-            caller.rang_at = self.switch.wall_clock()
+            caller.rang_at = self.ports.wall_clock()
             caller.state = LegState.RINGING
         response = caller.reply(status, reason, lines, body, content_type)
-        caller.tell(caller.invite, response, self.switch.wall_clock())
+        caller.tell(caller.invite, response, self.ports.wall_clock())
         self.changed()
         self.when_stored(partial(caller.respond, status, response))
 
@@ -175,7 +171,7 @@ class Call(Ends):
     def caller_cancelled(self, cancel: ServerTransaction | None) -> None:
         """Stop everything: the caller gave up (RFC 3261 §9.2, §15)."""
         if cancel is not None:
-            self.when_stored(lambda: cancel.accept(self.switch.clock()))
+            self.when_stored(lambda: cancel.accept(self.ports.clock()))
         if self.state is CallState.SETTING_UP and self.caller.is_open:
             self.cancel_open_legs(CANCELLED)
             self._end_setup(CANCELLED, "caller")
@@ -188,7 +184,7 @@ class Call(Ends):
         caller = self.caller
         if self.has_row and caller.invite is not None:
             caller.state = LegState.REFUSED
-            caller.tell(caller.invite, response, self.switch.wall_clock())
+            caller.tell(caller.invite, response, self.ports.wall_clock())
         self.when_stored(partial(caller.respond, status, response))
         self.forget_if_finished()
 
@@ -201,12 +197,12 @@ class Call(Ends):
             self.settle()
 
     def _end_setup(self, outcome: Outcome, by: str) -> None:
-        now = self.switch.wall_clock()
+        now = self.ports.wall_clock()
         self.state = CallState.ENDING
         self.hunt = None
         self.disarm_all()
-        if self.replacement is not None:
-            self.replacement.abandon()
+        for process in self.processes:
+            process.abandon()
         self.caller.state = LegState.ENDED
         self.caller.told = None
         self.caller.end(outcome, now, by)
@@ -246,7 +242,7 @@ class Call(Ends):
 
     def _join(self, leg: Callee, response: Response) -> None:
         """The first answer: the two ends are joined, the others are told that it is over."""
-        now = self.switch.wall_clock()
+        now = self.ports.wall_clock()
         caller = self.caller
         assert caller.invite is not None
         leg.state = caller.state = LegState.ANSWERED
@@ -257,8 +253,8 @@ class Call(Ends):
         self.disarm_all()
         self.cancel_open_legs(ELSEWHERE)
         self._limit_duration(leg)
-        if self.switch.settings.probe:
-            self.arm("probe", self.switch.settings.probe)
+        if self.ports.settings.probe:
+            self.arm("probe", self.ports.settings.probe)
         body = self.body_for(response, leg, caller)
         content_type = response.headers.get("content-type") if body else None
         final = caller.reply(response.status, response.reason, crossing_lines(response), body,
@@ -294,16 +290,13 @@ class Call(Ends):
         """End an answered call: BYE to both ends but `already`, which is the one that said it (RFC 3261 §15)."""
         if self.state is not CallState.TALKING:
             return
-        now = self.switch.wall_clock()
+        now = self.ports.wall_clock()
         self.state = CallState.ENDING
         self.disarm_all()
         self.changed()
         headers = () if reason is None else (("Reason", reason),)
-        crossings, self.crossings = self.crossings, ()
-        for crossing in crossings:
-            crossing.give_up()
-        if self.transfer is not None:
-            self.transfer.abandon()
+        for process in self.processes:
+            process.abandon()
         outcome = Outcome(status, reason_for(status))
         for leg in self.ends():
             leg.end(outcome, now, by)
@@ -321,7 +314,7 @@ class Call(Ends):
         if not response.is_final:
             return
         asked = transaction.request
-        retry = None if response.is_success else self.switch.answer_challenge(leg, asked, response)
+        retry = None if response.is_success else self.ports.credentials.for_leg(leg, asked, response)
         if retry is not None and leg.dialog is not None and asked.headers.get("authorization") is None \
                 and asked.headers.get("proxy-authorization") is None:  # fmt: skip
             leg.say_goodbye((retry,))
@@ -339,7 +332,7 @@ class Call(Ends):
     def perhaps_acknowledged(self, leg: Leg) -> None:
         """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
         leg.told = None
-        probe_ends(self)
+        self.ports.probe(self)
         self.settle()
 
     def timer(self, name: str) -> None:
@@ -347,30 +340,28 @@ class Call(Ends):
         if name == "limit":
             self.hang_up("switch", 'SIP;cause=200;text="Time limit reached"')
         elif name == "probe":
-            probe_ends(self)
-        elif name == "crossing":
-            for crossing in self.crossings:
-                crossing.cancel()
-        elif name == "transfer" and self.transfer is not None:
-            self.transfer.timer()
-        elif name == "replacement" and self.replacement is not None:
-            self.replacement.timer()
-        elif self.hunt is not None:
-            self.hunt.timer(name)
+            self.ports.probe(self)
+        else:
+            kind, hunt = name.partition(" ")[0], self.hunt
+            for process in self.processes:
+                if kind in process.timers:
+                    process.timer(name)
+            if hunt is not None and kind in hunt.timers:
+                hunt.timer(name)
         self.settle()
 
     def end_within(self, limits: Iterable[float | None]) -> None:
         """Let a call that talks end no later than each of these says, in seconds from now."""
         given = [limit for limit in limits if limit is not None]
         deadline = self.timers.get("limit")
-        if given and (deadline is None or self.switch.wall_clock() + min(given) < deadline):
+        if given and (deadline is None or self.ports.wall_clock() + min(given) < deadline):
             self.arm("limit", min(given))
 
     @property
     def time_left(self) -> float | None:
         """For how many seconds the call may go on, if that is limited."""
         deadline = self.timers.get("limit")
-        return None if deadline is None else max(deadline - self.switch.wall_clock(), 0.001)
+        return None if deadline is None else max(deadline - self.ports.wall_clock(), 0.001)
 
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""
@@ -381,7 +372,7 @@ class Call(Ends):
                 return
         self._is_gone = True
         self.changed()
-        self.when_stored(partial(self.switch.forget, self))
+        self.when_stored(partial(self.ports.forget, self))
 
     # Messages.
 
@@ -394,6 +385,6 @@ class Call(Ends):
         if isinstance(callee, Callee) and not callee.destination.mangle:
             return body
         body, _replaced = media.rewrite(
-            message, sender.source, receiver.source, self.switch.settings.public_address
+            message, sender.source, receiver.source, self.ports.settings.public_address
         )
         return body

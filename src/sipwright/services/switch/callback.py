@@ -21,29 +21,28 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sipwright.sdp import as_version_of, origin
 from sipwright.sip import NameAddr, Request, Response, Uri, parse
 from sipwright.sip.transaction import CALLING, ClientTransaction
 
 from .call import Call, CallState
+from .callee import Callee
+from .caller import Caller
 from .choosing import CANCELLED, ELSEWHERE, Outcome
 from .hunt import Hunt
 from .identity import Identity
-from .leg import Callee, Caller, Leg, LegState
-
-if TYPE_CHECKING:
-    from .switch import Switch
+from .leg import Leg
+from .leg_state import LegState
+from .ports import CallPorts
+from .reinvite import GLARE
 
 __all__ = ["ThirdPartyCall"]
 
 DIRECTION = "callback"
 OFFERED = 2
 """The version of the session description that `a` is offered; the silence before it was the first."""
-
-GLARE = 2.1
-"""Seconds after which a re-INVITE that crossed another one is sent again (RFC 3261 §14.1)."""
 
 # One inactive stream rather than none at all, as the flow has it: phones refuse an offer without a stream.
 SILENCE = (
@@ -61,8 +60,8 @@ class ThirdPartyCall(Call):
 
     __slots__ = ("first", "offer", "ring", "second", "then", "versions")
 
-    def __init__(self, switch: Switch, call_id: str, identity: Identity, started_at: float) -> None:
-        super().__init__(switch, call_id, identity, started_at)
+    def __init__(self, ports: CallPorts[Call], call_id: str, identity: Identity, started_at: float) -> None:
+        super().__init__(ports, call_id, identity, started_at)
         self.first: Callee | None = None
         self.second: Callee | None = None
         self.offer: bytes | None = None
@@ -72,13 +71,13 @@ class ThirdPartyCall(Call):
 
     @classmethod
     def between(
-        cls, switch: Switch, identity: Identity, sender: str, a: list[list[str]], b: list[list[str]],
+        cls, ports: CallPorts[Call], identity: Identity, sender: str, a: list[list[str]], b: list[list[str]],
         *, delay: float, ring: float,
     ) -> ThirdPartyCall:  # fmt: skip
         """Make a call between the groups `a` and `b` of two dial strings; it begins after `delay` seconds."""
-        now = switch.wall_clock()
-        call = cls(switch, switch.token(), identity, now)
-        call.caller = Caller(call, f"{call.id}.0", switch.token(), now)
+        now = ports.wall_clock()
+        call = cls(ports, ports.token(), identity, now)
+        call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
         call.from_text, call.to_text = sender, b[0][0]
         call.then, call.ring = b, ring
         call.caller.invite = _template(sender, call._silence())
@@ -87,16 +86,16 @@ class ThirdPartyCall(Call):
         call.arm("begin", delay)
         return call
 
-    def more(self) -> list[Any]:
+    def to_state(self) -> list[Any]:
         """Return what its document has beyond that of other calls."""
         first = None if self.first is None else self.first.index
         second = None if self.second is None else self.second.index
         offer = None if self.offer is None else self.offer.decode("latin-1")
-        return [[first, second, offer, self.then, self.ring, self.versions], self.transfers()]
+        return [first, second, offer, self.then, self.ring, self.versions]
 
-    def read_more(self, more: list[Any]) -> None:
-        """Read what `more` gave."""
-        first, second, offer, self.then, self.ring, self.versions = more[0]
+    def read_state(self, state: list[Any]) -> None:
+        """Read what `to_state` gave."""
+        first, second, offer, self.then, self.ring, self.versions = state
         self.first = None if first is None else self.legs[first - 1]
         self.second = None if second is None else self.legs[second - 1]
         self.offer = None if offer is None else offer.encode("latin-1")
@@ -121,14 +120,14 @@ class ThirdPartyCall(Call):
         if self.offer is not None and first is not None and first.flow is not None:
             request = parse(self.offer)
             assert isinstance(request, Request)
-            self.switch.stack.restore_client(request, first.flow, _Joining(self), CALLING)
+            self.ports.stack.restore_client(request, first.flow, _Joining(self), CALLING)
 
     # What happens.
 
     def timer(self, name: str) -> None:
         """Take a timer: the time to begin, or to send a re-INVITE again, or those that every call has."""
         if name == "begin":
-            if self.hunt is not None:
+            if isinstance(self.hunt, Hunt):
                 self.hunt.start()
         elif name == "offer again":
             self._offer_again(())
@@ -151,7 +150,7 @@ class ThirdPartyCall(Call):
             self._give_up(CANCELLED, by, already)
         elif self.state is CallState.TALKING:
             self.caller.state = LegState.ENDED
-            self.caller.end(Outcome(status, "OK"), self.switch.wall_clock(), by)
+            self.caller.end(Outcome(status, "OK"), self.ports.wall_clock(), by)
             super().hang_up(by, reason, already=already, status=status)
 
     def ends(self) -> tuple[Leg, ...]:
@@ -171,7 +170,7 @@ class ThirdPartyCall(Call):
     def _join(self, leg: Callee, response: Response) -> None:
         """Take the answer of `a`, and call `b`; or that of `b`, and let `a` hear of it."""
         leg.state = LegState.ANSWERED
-        leg.answered_at = self.switch.wall_clock()
+        leg.answered_at = self.ports.wall_clock()
         if leg.dialog is None:
             leg.begin_dialog(response)
         self.disarm_all()
@@ -182,8 +181,8 @@ class ThirdPartyCall(Call):
             self.first = leg
             leg.acknowledge()
             self.caller.invite = _template(self.from_text, b"")
-            self.hunt = Hunt(self, self.then, self.ring)
-            self.hunt.start()
+            self.hunt = hunt = Hunt(self, self.then, self.ring)
+            hunt.start()
         else:
             self.second, self.hunt = leg, None
             body = self.body_for(response, leg, self.first)
@@ -201,15 +200,15 @@ class ThirdPartyCall(Call):
         if dialog is None or flow is None:
             self._give_up(Outcome(480, "First End Not Reached"), "switch")
             return
-        contact = self.switch.stack.local_contact(flow)
+        contact = self.ports.stack.local_contact(flow)
         request = dialog.make_request(
-            "INVITE", via=self.switch.new_via(flow), contact=contact, headers=headers, body=body,
+            "INVITE", via=self.ports.new_via(flow), contact=contact, headers=headers, body=body,
             content_type=content_type,
         )  # fmt: skip
         first.invite_cseq = dialog.local_cseq
         self.offer = bytes(request)
         self.changed()
-        self.when_stored(partial(self.switch.ways.send_request, first, request, _Joining(self)))
+        self.when_stored(partial(self.ports.routes.send_request, first, request, _Joining(self)))
 
     def _offer_again(self, headers: tuple[tuple[str, str], ...]) -> None:
         if self.offer is not None and self.state is CallState.SETTING_UP:
@@ -238,7 +237,9 @@ class ThirdPartyCall(Call):
         assert first is not None
         asked = transaction.request.headers
         has_answered = "authorization" in asked or "proxy-authorization" in asked
-        answer = None if has_answered else self.switch.answer_challenge(first, transaction.request, response)
+        answer = (
+            None if has_answered else self.ports.credentials.for_leg(first, transaction.request, response)
+        )
         if answer is not None:
             self._offer_again((answer,))
         elif response.status == 491:
@@ -247,22 +248,22 @@ class ThirdPartyCall(Call):
             self._give_up(Outcome(response.status, response.reason), "callee")
 
     def _talk(self, second: Callee) -> None:
-        now = self.switch.wall_clock()
+        now = self.ports.wall_clock()
         caller = self.caller
         self.peer, self.second, self.offer, self.state = second, None, None, CallState.TALKING
         caller.state, caller.invite = LegState.ANSWERED, None
         caller.answered_at = self.answered_at = now
         self.disarm_all()
         self._limit_duration(second)
-        if self.switch.settings.probe:
-            self.arm("probe", self.switch.settings.probe)
+        if self.ports.settings.probe:
+            self.arm("probe", self.ports.settings.probe)
         self.changed()
 
     def _give_up(self, outcome: Outcome, by: str, already: Leg | None = None) -> None:
         """End a call whose two ends were not joined yet."""
         if self.state is not CallState.SETTING_UP:
             return
-        now = self.switch.wall_clock()
+        now = self.ports.wall_clock()
         self.cancel_open_legs(CANCELLED)
         for leg in (self.first, self.second):
             if leg is None or leg.state is not LegState.ANSWERED:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "Outcome", "best", "for_caller"]
+__all__ = ["CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "LegResult", "Outcome", "best", "for_caller"]
 
 
 class Outcome(NamedTuple):
@@ -12,6 +12,19 @@ class Outcome(NamedTuple):
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class LegResult(NamedTuple):
+    """What a script is told about one leg; `duration` is how long it was tried, in seconds.
+
+    `redirect` is where the leg was sent instead, when following that was left to the script.
+    """
+
+    target: str
+    status: int
+    reason: str
+    duration: float
+    redirect: str = ""
 
 
 CANCELLED = Outcome(487, "Request Terminated")

@@ -8,139 +8,20 @@ call was set up.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sipwright.sip import Request, Response, make_response, parse, write_response
-from sipwright.sip.dialog import Dialog
+from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
-from sipwright.stack import Incoming
 
+from .call import Call
 from .crossing_headers import crossing_headers
-from .leg import Leg, LegState
-from .referral import is_outsider, take_refer
-from .replaces import translated
+from .leg import Leg
+from .leg_state import LegState
 
-if TYPE_CHECKING:
-    from .call import Call
-
-__all__ = ["CROSSING_METHODS", "Crossing", "take_ack", "take_request"]
-
-CROSSING_METHODS = frozenset(
-    {"INVITE", "UPDATE", "INFO", "OPTIONS", "MESSAGE", "NOTIFY", "REFER", "SUBSCRIBE", "PRACK"}
-)
-"""What crosses; everything else inside a dialog is answered 405."""
+__all__ = ["Crossing"]
 
 _NAMES_US = frozenset({"INVITE", "UPDATE", "REFER", "SUBSCRIBE", "NOTIFY"})
 _REFRESHES = frozenset({"INVITE", "UPDATE"})
-
-
-def take_request(call: Call, leg: Leg, incoming: Incoming) -> None:
-    """Take a request that came in on `leg`, inside its dialog (RFC 3261 §12.2.2)."""
-    request = incoming.request
-    dialog = leg.dialog or _dialog_of(call, leg)
-    if leg.flow is not None and leg.flow.is_reliable:
-        call.switch.returns.came_by(leg, incoming.flow)
-    if dialog is None or leg.state in (LegState.ENDED, LegState.CANCELLED, LegState.REFUSED):
-        # A BYE may come once more, because the process that took it had no time to say so.
-        is_known = dialog is not None and request.method == "BYE"
-        incoming.reply_statelessly(200 if is_known else 481)
-        return
-    if not dialog.accepts(request):
-        incoming.respond(500, "CSeq Out Of Order")
-        return
-    call.changed()
-    if request.method == "BYE":
-        _take_bye(call, leg, incoming)
-    elif leg.state is LegState.HANGING_UP:
-        incoming.respond(481)
-    elif request.method not in CROSSING_METHODS:
-        incoming.respond(405, headers=(("Allow", call.switch.allow),))
-    else:
-        _cross(call, leg, incoming)
-    call.settle()
-
-
-def take_ack(call: Call, leg: Leg, ack: Request) -> None:
-    """Take the ACK to a 2xx that `leg` was sent; an answer that it carries goes on to the other end."""
-    if leg.told is None or ack.cseq.number != leg.told_cseq:
-        return  # it has come before, as every copy of the 2xx is acknowledged
-    leg.heard()
-    if leg.state is not LegState.ANSWERED:
-        return  # the other end has hung up already, and the BYE is on its way
-    leg.invite = None
-    crossing, leg.crossing = leg.crossing, None
-    if crossing is not None:
-        call.changed()
-        crossing.acknowledged(ack)
-    elif leg is call.caller and call.peer is not None and call.peer.ack is None:
-        peer = call.peer
-        peer.acknowledge(call.body_for(ack, leg, peer), ack.headers.get("content-type"))
-        call.changed()
-    call.settle()
-
-
-def _dialog_of(call: Call, leg: Leg) -> Dialog | None:
-    """Return the leg's dialog; the caller's early one is made when it is first needed."""
-    if leg.dialog is None and leg is call.caller and leg.invite is not None:
-        leg.dialog = Dialog.as_uas(leg.invite, leg.local_tag)
-    return leg.dialog
-
-
-def _take_bye(call: Call, leg: Leg, incoming: Incoming) -> None:
-    transaction = incoming.transaction
-    response = write_response(incoming.request, 200)
-    leg.answer(response, call.switch.wall_clock())
-    call.when_stored(partial(transaction.answer, 200, response, call.switch.clock()))
-    if leg is call.caller and leg.is_open:
-        call.caller_cancelled(None)
-    elif leg.state is LegState.HANGING_UP:  # both said good-bye at once
-        leg.state = LegState.ENDED
-        call.forget_if_finished()
-    else:
-        by = "caller" if leg is call.caller else "callee"
-        for transfer in (call.transfer, call.claimed_by):
-            if transfer is not None and transfer.take_leave(leg, by):
-                return
-        call.hang_up(by, incoming.request.headers.get("reason"), already=leg)
-
-
-def _cross(call: Call, leg: Leg, incoming: Incoming) -> None:
-    other = call.other(leg) if call.peer is not None or leg is not call.caller else call.early_callee()
-    if other is None or other.flow is None or other.is_finished or _dialog_of(call, other) is None:
-        incoming.respond(480, "Other End Not Reached Yet")
-        return
-    transfer = call.transfer if incoming.request.method == "SUBSCRIBE" else None
-    if transfer is not None and transfer.report.take_subscribe(leg, incoming):
-        return
-    if incoming.request.method == "REFER" and call.peer is not None:
-        transfers = call.peer.destination.transfer
-        if transfers == "refuse" or (not transfers and is_outsider(leg, other)):
-            incoming.respond(603, "Transfers Are Not Allowed")
-            return
-        if transfers == "place":
-            take_refer(call, leg, other, incoming)
-            return
-    if incoming.request.method in _REFRESHES:
-        _ = (
-            incoming.request.contacts
-        )  # one that cannot be read is answered 400 now, and not when it has crossed
-    if incoming.request.method == "INVITE":
-        open_one = leg.crossing or other.crossing
-        if open_one is not None and open_one.sender is leg:  # its own earlier one (RFC 3261 §14.2)
-            if not open_one.is_answered:
-                incoming.respond(500, "Earlier INVITE Pending", headers=(("Retry-After", "2"),))
-                return
-            # No ACK will come: the sender lost its connection, and what it asks now it asks instead of that.
-            open_one.forsaken()
-        elif open_one is not None or call.peer is None:  # glare
-            incoming.respond(491)
-            return
-    crossing = Crossing(call, leg, other, incoming.request)
-    crossing.server = server = incoming.open(crossing)
-    if isinstance(server, ServerInvite):
-        server.promise_nothing()
-    crossing.begin()
-    crossing.carry_over(())
 
 
 class Crossing:
@@ -159,6 +40,8 @@ class Crossing:
         "wire",
     )
 
+    timers = ("crossing",)
+
     def __init__(self, call: Call, sender: Leg, receiver: Leg, request: Request) -> None:
         self.call = call
         self.sender = sender
@@ -173,10 +56,12 @@ class Crossing:
 
     def begin(self) -> None:
         """Take its place in the call, where a re-INVITE keeps others out."""
-        self.call.crossings += (self,)
+        self.call.carry(self)
+        self._keep_others_out()
+
+    def _keep_others_out(self) -> None:
         if self.is_invite:
-            self.receiver.crossing = self
-            self.sender.crossing = self
+            self.receiver.reinvite = self.sender.reinvite = self
 
     def to_state(self) -> list[Any]:
         """Return what another process needs to go on."""
@@ -199,11 +84,11 @@ class Crossing:
 
     def resume(self) -> None:
         """Go on in a new process: wait for the response, or for the ACK that carries an answer."""
-        self.begin()
+        self._keep_others_out()
         flow = self.sender.flow
         if self._is_done or flow is None:
             return
-        self.server = self.call.switch.stack.restore_server(self.request, flow, self)
+        self.server = self.call.ports.stack.restore_server(self.request, flow, self)
         request = parse(self.wire)
         assert isinstance(request, Request)
         self._send(request)
@@ -219,17 +104,12 @@ class Crossing:
         dialog, flow = receiver.dialog, receiver.flow
         assert dialog is not None
         assert flow is not None
-        stack = call.switch.stack
+        stack = call.ports.stack
         body = call.body_for(self.request, self.sender, receiver)
         headers = [*crossing_headers(self.request), *extra]
-        if method == "REFER":
-            headers = [
-                (name, translated(call.switch, value) if name.lower() in ("refer-to", "r") else value)
-                for name, value in headers
-            ]
         contact = stack.local_contact(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
-        request = dialog.make_request(method, via=call.switch.new_via(flow), contact=contact, headers=headers,
+        request = dialog.make_request(method, via=call.ports.new_via(flow), contact=contact, headers=headers,
         body=body,
                                       content_type=content_type)  # fmt: skip
         if self.is_invite:
@@ -240,12 +120,12 @@ class Crossing:
 
     def _send(self, request: Request) -> None:
         if isinstance(self.server, ServerInvite):
-            self.server.may_promise(self.call.switch.clock())
-        self.client = client = self.call.switch.ways.send_request(self.receiver, request, self)
+            self.server.may_promise(self.call.ports.clock())
+        self.client = client = self.call.ports.routes.send_request(self.receiver, request, self)
         if isinstance(client, ClientInvite):
             client.holds_ack = True
             if not self._is_done:  # nobody rings here, but a person may be asked, as for video
-                self.call.arm("crossing", self.call.switch.settings.ring)
+                self.call.arm("crossing", self.call.ports.settings.ring)
 
     # What the two transactions deliver.
 
@@ -258,7 +138,7 @@ class Crossing:
             return
         if response.status in (401, 407) and not self._has_answered_challenge:
             self._has_answered_challenge = True
-            answer = self.call.switch.answer_challenge(self.receiver, transaction.request, response)
+            answer = self.call.ports.credentials.for_leg(self.receiver, transaction.request, response)
             if answer is not None:
                 self._acknowledge_failure(transaction)
                 self.carry_over((answer,))
@@ -283,14 +163,14 @@ class Crossing:
         status = response.status if response.status not in (401, 407) else 403
         headers = list(crossing_headers(response))
         if self.request.method in _REFRESHES and sender.flow is not None:
-            headers.append(("Contact", call.switch.stack.local_contact(sender.flow)))
+            headers.append(("Contact", call.ports.stack.local_contact(sender.flow)))
         body = call.body_for(response, receiver, sender)
         back = make_response(self.request, status, response.reason, headers=headers, body=body,
                              content_type=response.headers.get("content-type") if body else None)  # fmt: skip
         if self.is_invite and back.is_success:
-            sender.tell(self.request, back, call.switch.wall_clock())
+            sender.tell(self.request, back, call.ports.wall_clock())
         elif back.is_final:
-            sender.answer(back, call.switch.wall_clock())
+            sender.answer(back, call.ports.wall_clock())
         call.when_stored(partial(self._answer, back))
         if self.is_invite and response.status in (408, 481) and call.peer is not None:
             # The far end is gone, or does not know the call any more (RFC 3261 §12.2.1.2).
@@ -300,7 +180,7 @@ class Crossing:
 
     def _answer(self, response: Response) -> None:
         if self.server is not None:
-            self.server.respond(response, self.call.switch.clock())
+            self.server.respond(response, self.call.ports.clock())
         if self.is_invite and response.is_success:
             self.sender.repeat_until_acknowledged(bytes(response))
 
@@ -314,10 +194,10 @@ class Crossing:
         if response.is_success:
             self.receiver.ack = None
             if self.had_offer:
-                self.receiver.crossing = None
+                self.receiver.reinvite = None
                 self.receiver.acknowledge()
         else:
-            self.sender.crossing = self.receiver.crossing = None
+            self.sender.reinvite = self.receiver.reinvite = None
 
     def _take_late(self, transaction: ClientTransaction, response: Response) -> None:
         """Acknowledge a final response that comes again, or after the crossing was given up."""
@@ -332,32 +212,35 @@ class Crossing:
             receiver.acknowledge()
         self.call.settle()
 
-    def cancel(self) -> None:
+    def timer(self, name: str) -> None:
         """Cancel a re-INVITE that has been open for too long; its 487 goes back as any other response."""
         self.call.when_stored(self._cancel)
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Answer 487, and wait for nothing more: the call is over (RFC 3261 §15.1.2)."""
+        if self.call.answered_at is None:
+            return  # no re-INVITE comes before the answer, and all else is soon over by itself
+        self._end()
         if self._is_done:
             return
         self._is_done = True
         back = make_response(self.request, 487)
-        self.sender.answer(back, self.call.switch.wall_clock())
+        self.sender.answer(back, self.call.ports.wall_clock())
         self.call.when_stored(partial(self._answer, back))
         self.call.when_stored(self._cancel)
 
     def _cancel(self) -> None:
         if isinstance(self.client, ClientInvite):
-            self.client.cancel(self.call.switch.clock())
+            self.client.cancel(self.call.ports.clock())
 
     def _acknowledge_failure(self, transaction: ClientTransaction | None) -> None:
         """Send the ACK to a failure once it is stored, since the peer repeats it until then."""
         if isinstance(transaction, ClientInvite):
-            self.call.when_stored(partial(transaction.acknowledge, self.call.switch.clock()))
+            self.call.when_stored(partial(transaction.acknowledge, self.call.ports.clock()))
 
     def _end(self) -> None:
         """Nothing of it needs to be stored any more."""
-        self.call.crossings = tuple(each for each in self.call.crossings if each is not self)
+        self.call.drop(self)
 
     @property
     def is_answered(self) -> bool:
@@ -367,13 +250,13 @@ class Crossing:
     def forsaken(self) -> None:
         """End without the sender's ACK."""
         self._end()
-        self.sender.crossing = self.receiver.crossing = None
+        self.sender.reinvite = self.receiver.reinvite = None
         self.sender.heard()
 
     def acknowledged(self, ack: Request) -> None:
         """Take the sender's ACK; with a delayed offer it carries the answer (RFC 3264 §4)."""
         self._end()
-        self.receiver.crossing = None
+        self.receiver.reinvite = None
         if not self.had_offer and self.receiver.ack is None:
             body = self.call.body_for(ack, self.sender, self.receiver)
             self.receiver.acknowledge(body, ack.headers.get("content-type"))
@@ -381,7 +264,7 @@ class Crossing:
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Cancel the request on the other leg too (RFC 3261 §9)."""
-        cancel.accept(self.call.switch.clock())
+        cancel.accept(self.call.ports.clock())
         self._cancel()
 
     def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:

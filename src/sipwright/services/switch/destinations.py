@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sipwright.services.ports import AccountView, Directory, Locations, ProviderView
 from sipwright.sip import ParseError, Uri
 
-from .leg import Destination
-
-if TYPE_CHECKING:
-    from .identity import Identity
+from .destination import Destination
+from .identity import Identity
 
 __all__ = ["LOOP_FLOW", "MOST_LOOPS", "Destinations", "DialLeg", "Dialler"]
 

@@ -7,14 +7,21 @@ be derived. Message bytes stand in it as Latin-1 text, so that every byte surviv
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-from .leg import Callee, Caller, Leg, LegState
-
-if TYPE_CHECKING:
-    from .call import Call
+from .call import Call
+from .callback import ThirdPartyCall
+from .callee import Callee
+from .caller import Caller
+from .crossing import Crossing
+from .hunt import Hunt
+from .leg import Leg
+from .leg_state import LegState
+from .referred import ReferredCall
+from .replacing import Replacement
+from .transfer import Transfer
 
 __all__ = ["FORMAT", "MEMORY", "write_document"]
 
@@ -31,7 +38,8 @@ _WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED, LegState
 
 def write_document(call: Call) -> bytes:
     """Return the whole state of a call."""
-    identity, hunt, peer = call.identity, call.hunt, call.peer
+    identity, hunt, peer, now = call.identity, call.hunt, call.peer, call.ports.wall_clock()
+    assert hunt is None or isinstance(hunt, Hunt)
     parts = [
         FORMAT,
         call.state,
@@ -55,15 +63,15 @@ def write_document(call: Call) -> bytes:
             call.limit,
         ],
         call.timers,
-        _caller(call.caller),
-        list(map(_callee, call.legs)),
-        [crossing.to_state() for crossing in call.crossings],
+        _caller(call.caller, now),
+        [_callee(leg, now) for leg in call.legs],
+        [process.to_state() for process in call.processes if isinstance(process, Crossing)],
         [
             None if peer is None else peer.index,
             call.early_leg,
             None if hunt is None else (hunt.groups, hunt.ring, hunt.headers, hunt.first),
             call.execution_id,
-            *call.more(),
+            *_more(call),
         ],
     ]
     try:
@@ -72,14 +80,36 @@ def write_document(call: Call) -> bytes:
         return _encode_any(parts).encode("ascii")
 
 
-def _caller(leg: Caller) -> list[Any]:
-    parts = _leg(leg)
+def _more(call: Call) -> list[Any]:
+    """Return what there is of a special kind of call, or of one that was or is to be transferred."""
+    if isinstance(call, ReferredCall):
+        return [call.to_state()]
+    if isinstance(call, ThirdPartyCall):
+        return [call.to_state(), _transfers(call)]
+    if call.near is None and not call.processes:
+        return []
+    transfers = _transfers(call)
+    return [] if transfers == ["call", None, None, None] else [transfers]
+
+
+def _transfers(call: Call) -> list[Any]:
+    near, transfer, replacement = call.near, call.find(Transfer), call.find(Replacement)
+    return [
+        "call",
+        None if near is None else near.index,
+        None if transfer is None else transfer.to_state(),
+        None if replacement is None else replacement.to_state(),
+    ]
+
+
+def _caller(leg: Caller, now: float) -> list[Any]:
+    parts = _leg(leg, now)
     parts.append(leg.progress)
     return parts
 
 
-def _callee(leg: Callee) -> list[Any]:
-    parts, to = _leg(leg), leg.destination
+def _callee(leg: Callee, now: float) -> list[Any]:
+    parts, to = _leg(leg, now), leg.destination
     destination = (
         to.target, to.uri, to.to, to.flow, to.route, to.account_id, to.provider, to.delay, to.limit, to.mangle,
         to.from_name, to.from_user, to.from_host, to.headers, to.redirects,
@@ -89,7 +119,7 @@ def _callee(leg: Callee) -> list[Any]:
     return parts
 
 
-def _leg(leg: Leg) -> list[Any]:
+def _leg(leg: Leg, now: float) -> list[Any]:
     state, flow, dialog, invite, outcome = leg.state, leg.flow, leg.dialog, leg.invite, leg.outcome
     ack, told, asking, last_answer = leg.ack, leg.told, leg.asking, leg.last_answer
     return [
@@ -112,11 +142,11 @@ def _leg(leg: Leg) -> list[Any]:
         leg.instance,
         None if told is None else (told.decode("latin-1"), leg.told_at),
         None if asking is None else asking.decode("latin-1"),
-        None if last_answer is None else _last_answer(leg, last_answer),
+        None if last_answer is None else _last_answer(leg, last_answer, now),
     ]
 
 
-def _last_answer(leg: Leg, answer: bytes) -> tuple[str, float] | None:
+def _last_answer(leg: Leg, answer: bytes, now: float) -> tuple[str, float] | None:
     """Return the answer while its peer may still ask for it."""
-    is_fresh = leg.call.switch.wall_clock() < leg.last_answer_at + MEMORY
+    is_fresh = now < leg.last_answer_at + MEMORY
     return (answer.decode("latin-1"), leg.last_answer_at) if is_fresh else None

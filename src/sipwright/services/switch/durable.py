@@ -9,21 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from sipwright.sip import Reject
 
-from .alarms import EARLY
+from .alarms import EARLY, Alarms
 
-if TYPE_CHECKING:
-    from .switch import Switch
-
-__all__ = ["Action", "Durable"]
+__all__ = ["Action", "Durable", "EntityPorts"]
 
 Action = Callable[[], object]
 
 RETRY = 1.0
 """After how many seconds a state is written again that the full queue of a missing database did not take."""
+
+
+class EntityPorts(Protocol):
+    """The clocks, and the timers that all of them share."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds that only go forward."""
+
+    @property
+    def wall_clock(self) -> Callable[[], float]:
+        """Unix time."""
+
+    @property
+    def timers(self) -> Alarms:
+        """What wakes whoever has something to do."""
 
 
 class Durable:
@@ -40,13 +53,13 @@ class Durable:
         "_is_gone",
         "_unstored",
         "id",
-        "switch",
+        "ports",
         "timers",
         "wakes_at",
     )
 
-    def __init__(self, switch: Switch, name: str) -> None:
-        self.switch = switch
+    def __init__(self, ports: EntityPorts, name: str) -> None:
+        self.ports = ports
         self.id = name
         self.timers: dict[str, float] = {}
         self._due: dict[str, float] = {}
@@ -115,9 +128,9 @@ class Durable:
 
     def arm(self, name: str, delay: float) -> None:
         """Run `timer(name)` after `delay` seconds; arming again moves it."""
-        switch = self.switch
-        self.timers[name] = switch.wall_clock() + delay
-        self._due[name] = due = switch.clock() + delay
+        ports = self.ports
+        self.timers[name] = ports.wall_clock() + delay
+        self._due[name] = due = ports.clock() + delay
         if due < self.wakes_at:
             self._wake_at(due)
 
@@ -151,4 +164,4 @@ class Durable:
     def _wake_at(self, due: float) -> None:
         if due < self.wakes_at:
             self.wakes_at = due
-            self.switch.alarms.set(due, self.id)
+            self.ports.timers.set(due, self.id)

@@ -8,28 +8,36 @@ not by a search through the whole memory that would hold up everybody else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from sipwright.sip import ParseError, Response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
+from .callee import Callee
 from .choosing import ELSEWHERE_HEADERS
-
-if TYPE_CHECKING:
-    from .leg import Callee, Leg
-    from .switch import Switch
+from .leg import Leg, LegPorts
 
 __all__ = ["EndedCall"]
 
 
 class EndedCall:
-    """Answers for every call that is over; has the methods of a call that transactions reach."""
+    """Answers for every call that is over, as the owner of its legs."""
 
-    __slots__ = ("switch",)
+    __slots__ = ("ports",)
 
-    def __init__(self, switch: Switch) -> None:
-        self.switch = switch
+    id = ""
+
+    def __init__(self, ports: LegPorts) -> None:
+        self.ports = ports
+
+    def changed(self) -> None:
+        """Note nothing: there is no row any more."""
+
+    def settle(self) -> None:
+        """Tell nobody anything: what there was to tell has been told."""
+
+    def disarm(self, name: str) -> None:
+        """Do nothing: no timer is armed."""
 
     def when_stored(self, action: Callable[[], object]) -> None:
         """Do it now: nothing of the call is to be stored any more."""
@@ -38,7 +46,7 @@ class EndedCall:
     def caller_cancelled(self, cancel: ServerTransaction | None) -> None:
         """Answer a CANCEL that comes too late (RFC 3261 §9.2)."""
         if cancel is not None:
-            cancel.accept(self.switch.clock())
+            cancel.accept(self.ports.clock())
 
     def refusal_arrived(self) -> None:
         """Take the ACK to the final response: nobody waits for it."""
@@ -58,11 +66,16 @@ class EndedCall:
             dialog = Dialog.as_uac(invite, response)
         except ParseError:
             return
-        switch = self.switch
-        ack = dialog.make_request("ACK", via=switch.new_via(flow), contact=None, cseq=leg.invite_cseq)
+        ports = self.ports
+        ack = dialog.make_request("ACK", via=ports.new_via(flow), contact=None, cseq=leg.invite_cseq)
         flow.send(bytes(ack))
-        bye = dialog.make_request("BYE", via=switch.new_via(flow), contact=None, headers=ELSEWHERE_HEADERS)
-        switch.stack.start_client(bye, flow, None)
+        bye = dialog.make_request("BYE", via=ports.new_via(flow), contact=None, headers=ELSEWHERE_HEADERS)
+        ports.stack.start_client(bye, flow, None)
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to a BYE that was answered before."""
+
+    def never_acknowledged(self, leg: Leg) -> None:
+        """Do nothing: whoever did not acknowledge our 2xx has said good-bye since, or was told it."""
+
+    perhaps_acknowledged = never_acknowledged

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from .callee import Callee
+from .caller import Caller
 from .choosing import Outcome
 from .durable import Durable
-from .leg import Callee, Caller, Leg, LegState
+from .leg import Leg
+from .leg_state import LegState
 
 __all__ = ["Ends"]
 

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
 
 from sipwright.sip import ParseError, Request, Response, Uri
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP
 from sipwright.transport import Flow, Target
 
-from .choosing import Outcome, best
+from .call import Call
+from .callee import Callee
+from .choosing import LegResult, Outcome, best
 from .crossing_headers import crossing_lines, explaining_headers
+from .destination import Destination
 from .invitation import make_invitation
-from .leg import Callee, Destination, LegState
+from .leg_state import LegState
 
-if TYPE_CHECKING:
-    from .call import Call
-
-__all__ = ["RING_TIME", "Hunt", "LegResult"]
-
-RING_TIME = 180.0
-"""Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
+__all__ = ["Hunt"]
 
 MAX_REDIRECTS = 5
 """How many times one leg is followed to another Contact (RFC 3261 §8.1.3.4)."""
@@ -34,23 +30,12 @@ MAX_REDIRECTS = 5
 NO_ANSWER = Outcome(408, "No Answer")
 
 
-class LegResult(NamedTuple):
-    """What a script is told about one leg; `duration` is how long it was tried, in seconds.
-
-    `redirect` is where the leg was sent instead, when following that was left to the script.
-    """
-
-    target: str
-    status: int
-    reason: str
-    duration: float
-    redirect: str = ""
-
-
 class Hunt:
     """One `dial()` in progress."""
 
     __slots__ = ("call", "first", "groups", "headers", "ring")
+
+    timers = ("ring", "delay")
 
     def __init__(
         self, call: Call, groups: Sequence[list[str]], ring: float, headers: Sequence[tuple[str, str]] = ()
@@ -120,7 +105,7 @@ class Hunt:
         while self.groups:
             group, self.groups = self.groups[0], self.groups[1:]
             destinations = [
-                found for text in group for found in self.call.switch.destinations(self.call, text)
+                found for text in group for found in self.call.ports.destinations(self.call, text)
             ]
             if destinations:
                 self._ring(destinations)
@@ -129,7 +114,7 @@ class Hunt:
 
     def _ring(self, destinations: list[Destination]) -> None:
         call = self.call
-        room = call.switch.settings.max_legs - len(call.legs)
+        room = call.ports.settings.max_legs - len(call.legs)
         call.changed()
         call.arm("ring", self.ring)
         legs = [self._add(destination) for destination in destinations[:room]]
@@ -154,17 +139,17 @@ class Hunt:
     def _add(self, destination: Destination) -> Callee:
         call = self.call
         index = len(call.legs) + 1
-        token = call.switch.token()
-        leg = Callee(call, index, token, f"{call.id}.{index}", call.switch.wall_clock(), destination)
+        token = call.ports.token()
+        leg = Callee(call, index, token, f"{call.id}.{index}", call.ports.wall_clock(), destination)
         leg.instance = destination.instance
         call.legs.append(leg)
-        call.switch.remember(leg)
+        call.ports.remember(leg)
         return leg
 
     def failed(self, leg: Callee, outcome: Outcome, by: str = "callee") -> None:
         """Note that a leg failed, `by` whose doing; the others of its group may still answer."""
         leg.state = LegState.ENDED
-        leg.end(outcome, self.call.switch.wall_clock(), by)
+        leg.end(outcome, self.call.ports.wall_clock(), by)
         self.call.changed()
         if outcome.status >= 600:  # nobody else is to ring either (RFC 3261 §16.7 step 5)
             self.call.cancel_open_legs(outcome)
@@ -198,7 +183,7 @@ class Hunt:
         leg.state = LegState.CALLING
         if leg.destination.delay:
             self.call.disarm(f"delay {leg.index}")
-        flow = self.call.switch.ways.to_phone(leg.destination)
+        flow = self.call.ports.routes.to_phone(leg.destination)
         if flow is not None:
             self._reached(leg, None, flow)
         else:
@@ -212,7 +197,7 @@ class Hunt:
             if not is_now:  # after a look-up, it is an event of its own
                 self.call.settle()
 
-        self.call.switch.ways.reach(leg.destination, reached)
+        self.call.ports.routes.reach(leg.destination, reached)
         is_now = False
 
     def _reached(self, leg: Callee, target: Target | None, flow: Flow | None) -> None:
@@ -221,27 +206,27 @@ class Hunt:
         if call.hunt is not self or not leg.is_open:
             return
         if flow is None:
-            self.failed(leg, call.switch.unreachable.outcome(leg), "switch")
+            self.failed(leg, call.ports.unreachable(call, leg), "switch")
             return
         leg.flow = flow
         leg.source = flow.remote[0]
         leg.invite = make_invitation(call, leg)
         if target is not None and target.protocol == "udp" and len(bytes(leg.invite)) > LARGEST_OVER_UDP:
-            leg.flow = call.switch.stack.larger_flow(target, flow) or flow
+            leg.flow = call.ports.stack.larger_flow(target, flow) or flow
             leg.invite = make_invitation(call, leg)
         call.changed()
         call.when_stored(partial(self._send, leg, leg.invite))
 
     def _send(self, leg: Callee, invite: Request) -> None:
         if leg.is_open and leg.flow is not None and leg.invite is invite:
-            leg.transaction = transaction = self.call.switch.stack.start_client(invite, leg.flow, leg)
+            leg.transaction = transaction = self.call.ports.stack.start_client(invite, leg.flow, leg)
             if isinstance(transaction, ClientInvite):
                 transaction.holds_ack = True
 
     def _ringing(self, leg: Callee, response: Response) -> None:
         call = self.call
         if leg.rang_at is None:
-            leg.rang_at = call.switch.wall_clock()
+            leg.rang_at = call.ports.wall_clock()
             leg.state = LegState.RINGING
             if response.to_tag is not None:
                 leg.begin_dialog(response)
@@ -262,7 +247,7 @@ class Hunt:
         invite, flow = leg.invite, leg.flow
         if leg.has_authenticated or invite is None or flow is None:
             return False
-        answer = self.call.switch.answer_challenge(leg, invite, response)
+        answer = self.call.ports.credentials.for_leg(leg, invite, response)
         if answer is None:
             return False
         leg.has_authenticated = True
@@ -279,13 +264,13 @@ class Hunt:
             contacts = [contact.uri for contact in response.contacts if contact.uri.is_sip]
         except ParseError:
             return False
-        if not contacts or old.redirects >= MAX_REDIRECTS or len(call.legs) >= call.switch.settings.max_legs:
+        if not contacts or old.redirects >= MAX_REDIRECTS or len(call.legs) >= call.ports.settings.max_legs:
             return False
         if old.redirect != "follow":
             old.redirect_to = str(contacts[0])
             return False
         leg.state = LegState.ENDED
-        leg.end(Outcome(response.status, response.reason), call.switch.wall_clock(), "callee")
+        leg.end(Outcome(response.status, response.reason), call.ports.wall_clock(), "callee")
         for uri in contacts[:MAX_REDIRECTS]:
             self.launch(self._add(self._redirected(old, uri)))
         return True

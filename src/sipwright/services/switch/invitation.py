@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 from urllib.parse import quote as percent_encode
 
 from sipwright.sip import CSeq, Headers, NameAddr, ParseError, Request, Uri
@@ -14,11 +13,10 @@ from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
 
 from . import media
+from .call import Call
+from .callee import Callee
 from .crossing_headers import SOURCE_HEADER, crossing_lines
-from .leg import Callee, Destination
-
-if TYPE_CHECKING:
-    from .call import Call
+from .destination import Destination
 
 __all__ = ["from_header", "make_invitation"]
 
@@ -30,14 +28,14 @@ _is_uri_text = re.compile(URI_TEXT).fullmatch
 
 def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) -> Request:
     """Build the INVITE of `leg`; its flow is known, so Via and Contact can name the right socket."""
-    switch, flow, destination, original = call.switch, leg.flow, leg.destination, call.caller.invite
+    ports, flow, destination, original = call.ports, leg.flow, leg.destination, call.caller.invite
     assert flow is not None
     assert original is not None
     uri = destination.uri
     if not _is_uri_text(uri):
         raise ValueError(f"not a Request-URI: {uri[:40]!r}")
     local_uri, remote_uri = _from_address(original, destination), f"<{destination.to}>"
-    lines = [f"Via: {switch.new_via(flow)}"]
+    lines = [f"Via: {ports.new_via(flow)}"]
     if destination.route:
         lines += [f"Route: {route}" for route in destination.route]
     lines += [
@@ -46,7 +44,7 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
         f"To: {remote_uri}",
         f"Call-ID: {leg.sip_call_id}",
         f"CSeq: {leg.invite_cseq} INVITE",
-        f"Contact: {switch.stack.local_contact(flow)}",
+        f"Contact: {ports.stack.local_contact(flow)}",
     ]
     crossing = crossing_lines(original, trusted=call.identity.direction == "in")
     if destination.headers:
@@ -65,7 +63,7 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
         lines.append(f"Content-Type: {original.headers.get('content-type') or 'application/sdp'}")
         if destination.mangle:
             body, _replaced = media.rewrite(
-                original, call.caller.source, leg.source, switch.settings.public_address
+                original, call.caller.source, leg.source, ports.settings.public_address
             )
     forbid_breaks("".join(lines))
     request = Request.from_parts("INVITE", uri, Headers.from_lines(lines), body, None)

@@ -1,87 +1,90 @@
 """One leg of a call: the dialog between the switch and one phone or provider.
 
 `Caller` is leg 0, `Callee` each leg that was tried. After the answer both sides are alike: what they share is
-`Leg`. A leg keeps the facts and speaks to its transactions; what to do next is decided in `call.py`.
+`Leg`. A leg keeps the facts and speaks to its transactions; what to do next is decided by its owner, the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from sipwright.sip import Request, Response, make_response, parse, reason_for
+from sipwright.sip import Request, Response, parse
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.grammar import forbid_breaks
-from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
+from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableResponse
+from sipwright.stack import Stack
 from sipwright.transport import Flow
 
-from .choosing import ELSEWHERE, ELSEWHERE_HEADERS, Outcome
-from .crossing_headers import SOURCE_HEADER
+from .choosing import Outcome
+from .leg_state import OPEN, LegState
 
-if TYPE_CHECKING:
-    from .call import Call
-    from .crossing import Crossing
-    from .reinvite import ReInvite
-
-__all__ = ["Callee", "Caller", "Destination", "Leg", "LegState"]
+__all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite"]
 
 
-class LegState(StrEnum):
-    """Where a leg stands.
+class LegRoutes(Protocol):
+    """The way to the peer of a leg."""
 
-    `CANCELLED` still waits for the final response that its CANCEL causes, `REFUSED` for the ACK to ours.
-    """
+    def usable(self, leg: Leg, flow: Flow) -> Flow:
+        """Return `flow`, or what stands for it while its phone is away."""
 
-    WAITING = "waiting"
-    CALLING = "calling"
-    RINGING = "ringing"
-    ANSWERED = "answered"
-    CANCELLED = "cancelled"
-    HANGING_UP = "hanging up"
-    REFUSED = "refused"
-    ENDED = "ended"
+    def send_request(self, leg: Leg, request: Request, user: ClientUser | None) -> ClientTransaction | None:
+        """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""
+
+    def send_ack(self, leg: Leg, ack: bytes) -> None:
+        """Send an ACK, which has no transaction."""
 
 
-_OPEN = (LegState.RINGING, LegState.CALLING, LegState.WAITING)
+@dataclass(eq=False, slots=True, kw_only=True)
+class LegPorts:
+    """What a leg asks of its surroundings."""
+
+    stack: Stack
+    clock: Callable[[], float]
+    wall_clock: Callable[[], float]
+    routes: LegRoutes
+
+    def new_via(self, flow: Flow) -> str:
+        """Return a Via for a new request on a flow."""
+        return self.stack.via_for(flow, self.stack.new_branch())
 
 
-@dataclass(slots=True)
-class Destination:
-    """What a leg is to reach, and how the caller is to look to whoever is reached.
-
-    `flow` is the socket that a registered phone is behind; without it `uri` is resolved. Times are seconds.
-    `transfer` is whether a REFER crosses ("pass"), is refused ("refuse") or carried out by the switch ("place"); when
-    nothing is said (""), it crosses unless somebody outside asks it of a phone of ours.
-    `redirect` is who follows a 3xx: the switch ("follow") or the script, which then finds its Contact in `redirect_to`.
-    """
-
-    target: str
-    uri: str
-    to: str
-    flow: str | None = None
-    route: Sequence[str] = ()
-    account_id: int | None = None
-    provider: tuple[int, str] | None = None
-    delay: float = 0.0
-    limit: float | None = None
-    mangle: bool = True
-    from_name: str | None = None
-    from_user: str | None = None
-    from_host: str | None = None
-    headers: Sequence[tuple[str, str]] = ()
-    redirects: int = 0
-    transfer: str = ""
-    redirect: str = "follow"
-    redirect_to: str = ""
-    instance: str | None = None
+class LegOwner(Protocol):
+    """Whose leg it is: a call, or what answers for the calls that are over."""
 
     @property
-    def next_hop(self) -> str:
-        """The URI that says where the INVITE is sent to, when there is no flow."""
-        return self.route[0].strip("<>") if self.route else self.uri
+    def id(self) -> str:
+        """The call."""
+
+    @property
+    def ports(self) -> LegPorts:
+        """The surroundings."""
+
+    def changed(self) -> None:
+        """Note that the state differs from the stored one."""
+
+    def when_stored(self, action: Callable[[], object]) -> None:
+        """Do `action` once everything that has changed up to now is committed, in order."""
+
+    def settle(self) -> None:
+        """Commit what changed, then tell the peers."""
+
+    def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
+        """Take the response to our BYE."""
+
+    def never_acknowledged(self, leg: Leg) -> None:
+        """Take note that our 2xx was never acknowledged."""
+
+    def perhaps_acknowledged(self, leg: Leg) -> None:
+        """Take note that no ACK to our 2xx has come to this process."""
+
+
+class OpenReInvite(Protocol):
+    """A re-INVITE that is under way on a leg, whoever has sent it."""
+
+    def acknowledged(self, ack: Request) -> None:
+        """Take the ACK of the peer."""
 
 
 class Leg:
@@ -99,8 +102,6 @@ class Leg:
         "ack",
         "answered_at",
         "asking",
-        "call",
-        "crossing",
         "dialog",
         "ended_at",
         "flow",
@@ -114,7 +115,9 @@ class Leg:
         "last_answer_at",
         "local_tag",
         "outcome",
+        "owner",
         "rang_at",
+        "reinvite",
         "repeater",
         "sip_call_id",
         "source",
@@ -125,8 +128,10 @@ class Leg:
         "told_cseq",
     )
 
-    def __init__(self, call: Call, index: int, sip_call_id: str, local_tag: str, started_at: float) -> None:
-        self.call = call
+    def __init__(
+        self, owner: LegOwner, index: int, sip_call_id: str, local_tag: str, started_at: float
+    ) -> None:
+        self.owner = owner
         self.index = index
         self.sip_call_id = sip_call_id
         self.local_tag = local_tag
@@ -145,7 +150,7 @@ class Leg:
         self.asking: bytes | None = None
         self.last_answer: bytes | None = None
         self.last_answer_at = 0.0
-        self.crossing: Crossing | ReInvite | None = None
+        self.reinvite: OpenReInvite | None = None
         self.repeater: ReliableResponse | None = None
         self.started_at = started_at
         self.rang_at: float | None = None
@@ -157,7 +162,7 @@ class Leg:
     @property
     def is_open(self) -> bool:
         """The leg may still be answered."""
-        return self.state in _OPEN
+        return self.state in OPEN
 
     @property
     def is_finished(self) -> bool:
@@ -190,176 +195,45 @@ class Leg:
 
     def acknowledge(self, body: bytes = b"", content_type: str | None = None) -> None:
         """Send the ACK to a 2xx, and keep it for the next copy of that 2xx (RFC 3261 §13.2.2.4)."""
-        dialog, flow, switch = self.dialog, self.flow, self.call.switch
+        dialog, flow, ports = self.dialog, self.flow, self.owner.ports
         if dialog is None or flow is None:
             return
         ack = dialog.make_request(
-            "ACK", via=switch.new_via(flow), body=body, content_type=content_type, cseq=self.invite_cseq
+            "ACK", via=ports.new_via(flow), body=body, content_type=content_type, cseq=self.invite_cseq
         )
         self.ack = data = bytes(ack)
-        self.call.when_stored(partial(switch.ways.send_ack, self, data))
+        self.owner.when_stored(partial(ports.routes.send_ack, self, data))
 
     def acknowledge_again(self, response: Response) -> None:
         """Repeat the ACK to a 2xx that comes again, since ours was lost; it may be that of an earlier INVITE."""
-        number, switch = response.cseq.number, self.call.switch
+        number, ports = response.cseq.number, self.owner.ports
         if self.ack is not None and parse(self.ack).cseq.number == number:
-            switch.ways.send_ack(self, self.ack)
+            ports.routes.send_ack(self, self.ack)
         elif self.dialog is not None and self.flow is not None and number < self.invite_cseq:
-            ack = self.dialog.make_request("ACK", via=switch.new_via(self.flow), cseq=number)
-            switch.ways.send_ack(self, bytes(ack))
+            ack = self.dialog.make_request("ACK", via=ports.new_via(self.flow), cseq=number)
+            ports.routes.send_ack(self, bytes(ack))
 
     def repeat_until_acknowledged(self, success: bytes, *, is_revived: bool = False) -> None:
         """Repeat a 2xx that the peer was sent until its ACK comes (RFC 3261 §13.3.1.4)."""
         if self.flow is not None and self.state is LegState.ANSWERED:
             if self.repeater is not None:  # whoever asks for something else has heard the answer before
                 self.repeater.stop()
-            call = self.call
-            timed_out = partial(call.perhaps_acknowledged if is_revived else call.never_acknowledged, self)
-            self.repeater = call.switch.stack.layer.repeat(success, self.flow, timed_out, call.switch.clock())
+            owner = self.owner
+            timed_out = partial(owner.perhaps_acknowledged if is_revived else owner.never_acknowledged, self)
+            self.repeater = owner.ports.stack.layer.repeat(success, self.flow, timed_out, owner.ports.clock())
 
     def say_goodbye(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Send BYE."""
-        dialog, flow, call = self.dialog, self.flow, self.call
+        dialog, flow, owner = self.dialog, self.flow, self.owner
         if dialog is None or flow is None:
             self.state = LegState.ENDED
             return
         self.state = LegState.HANGING_UP
-        bye = dialog.make_request("BYE", via=call.switch.new_via(flow), headers=headers)
+        bye = dialog.make_request("BYE", via=owner.ports.new_via(flow), headers=headers)
         self.asking = bytes(bye)
-        call.changed()
-        call.when_stored(partial(call.switch.ways.send_request, self, bye, self))
+        owner.changed()
+        owner.when_stored(partial(owner.ports.routes.send_request, self, bye, self))
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the BYE that this leg was sent (RFC 3261 §15.1.1)."""
-        self.call.farewell_answered(self, transaction, response)
-
-
-class Caller(Leg):
-    """Leg 0: its INVITE came in, and the switch answers it."""
-
-    __slots__ = ("_head", "progress", "transaction")
-
-    def __init__(self, call: Call, sip_call_id: str, local_tag: str, started_at: float) -> None:
-        super().__init__(call, 0, sip_call_id, local_tag, started_at)
-        self.transaction: ServerTransaction | None = None
-        self.progress = 0
-        self._head = ""
-
-    def reply(
-        self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
-        content_type: str | None = None, *, source: str | None = None,
-    ) -> bytes:  # fmt: skip
-        """Write a response to the INVITE, with more header lines; whoever is refused needs no Contact.
-
-        `source` is where it first came from, for the loop between two calls.
-        """
-        flow, invite = self.flow, self.invite
-        assert invite is not None
-        head = self._head
-        if status >= 300 or not head:
-            head = "\r\n".join(make_response(invite, status, to_tag=self.local_tag).headers.lines())
-            if status < 300:
-                if flow is not None:
-                    head += f"\r\nContact: {self.call.switch.stack.local_contact(flow)}"
-                self._head = head  # the 200 begins as the 180 did
-        if reason is None:
-            reason = reason_for(status)
-        written = [f"SIP/2.0 {status} {reason}", head, *lines]
-        if source is not None and flow is not None and flow.protocol == "loop":
-            written.append(f"{SOURCE_HEADER}: {source}")
-        if body and content_type is not None:
-            written.append(f"Content-Type: {content_type}")
-        forbid_breaks(f"{reason}{content_type}")
-        written.append(f"Content-Length: {len(body)}\r\n\r\n")
-        return "\r\n".join(written).encode("utf-8", "surrogateescape") + body
-
-    def respond(self, status: int, response: bytes) -> None:
-        """Send a response to the INVITE; a 2xx again and again, until it is acknowledged."""
-        transaction, flow, switch = self.transaction, self.flow, self.call.switch
-        if transaction is None:
-            return
-        if flow is not None and flow.is_reliable:
-            transaction.flow = switch.returns.usable(self, flow)
-        transaction.answer(status, response, switch.clock())
-        if 200 <= status < 300:
-            self.repeat_until_acknowledged(response)
-
-    def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
-        """Take the caller's CANCEL (RFC 3261 §9.2)."""
-        self.call.caller_cancelled(cancel)
-
-    def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
-        """Take the ACK to a final response other than 2xx."""
-        self.call.refusal_arrived()
-
-    def on_timeout(self, transaction: ServerTransaction) -> None:
-        """Stop waiting for that ACK."""
-        self.call.refusal_arrived()
-
-
-class Callee(Leg):
-    """A leg that is tried: the switch sent its INVITE."""
-
-    __slots__ = ("destination", "has_authenticated", "transaction")
-
-    def __init__(
-        self,
-        call: Call,
-        index: int,
-        sip_call_id: str,
-        local_tag: str,
-        started_at: float,
-        destination: Destination,
-    ) -> None:
-        super().__init__(call, index, sip_call_id, local_tag, started_at)
-        self.destination = destination
-        self.is_phone = destination.flow is not None
-        self.transaction: ClientTransaction | None = None
-        self.has_authenticated = False
-
-    def begin_dialog(self, response: Response) -> None:
-        """Note the dialog that the peer's response to our INVITE makes, or confirms (RFC 3261 §12.1.2, §13.2.2.4)."""
-        dialog, invite, transaction = self.dialog, self.invite, self.transaction
-        if dialog is not None and response.is_success and dialog.remote_tag == response.to_tag:
-            dialog.confirm(response)
-        elif invite is not None:
-            self.dialog = Dialog.as_uac(invite, response)
-        elif transaction is not None:  # another phone behind the same proxy, when this leg is over
-            self.dialog = Dialog.as_uac(transaction.request, response)
-        if response.is_success:
-            self.invite = None  # it is as large as everything else of a call together, and not sent again
-
-    def cancel(self, outcome: Outcome) -> None:
-        """Stop trying this leg; its record says why."""
-        call, was_sent = self.call, self.transaction is not None
-        self.state = LegState.CANCELLED if was_sent else LegState.ENDED
-        self.end(outcome, call.switch.wall_clock(), "switch")
-        call.disarm(f"delay {self.index}")
-        call.changed()
-        if was_sent:
-            call.when_stored(self._send_cancel)
-
-    def cancel_again(self) -> None:
-        """Send the CANCEL that an earlier process may not have got round to."""
-        self.call.when_stored(self._send_cancel)
-
-    def _send_cancel(self) -> None:
-        # A phone that hears why counts no missed call (RFC 3326). It is told by its reason, as a stored outcome is not
-        # the same object: the next process says the same words.
-        is_elsewhere = self.outcome is not None and self.outcome.reason == ELSEWHERE.reason
-        headers = ELSEWHERE_HEADERS if is_elsewhere else ()
-        transaction, flow, switch = self.transaction, self.flow, self.call.switch
-        if isinstance(transaction, ClientInvite) and self.state is LegState.CANCELLED:
-            if flow is not None and flow.is_reliable:
-                transaction.flow = switch.returns.usable(self, flow)
-            transaction.cancel(switch.clock(), headers)
-
-    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """Take a response to the INVITE, or to the BYE."""
-        if transaction is self.transaction:
-            if response.status >= 300 and isinstance(transaction, ClientInvite):
-                # Until the ACK the peer repeats itself, so it comes when what it said is stored.
-                self.call.when_stored(partial(transaction.acknowledge, self.call.switch.clock()))
-            self.call.callee_responded(self, response)
-        else:
-            self.call.farewell_answered(self, transaction, response)
+        self.owner.farewell_answered(self, transaction, response)

@@ -4,49 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 from sipwright.stack import Incoming
 from sipwright.transport import Flow, Target
 
+from .call import Call
 from .choosing import Outcome, best, for_caller
 from .crossing_headers import crossing_headers
-from .destinations import MOST_LOOPS
+from .destination import Destination
+from .destinations import MOST_LOOPS, Destinations
 from .identity import Identity
 from .invitation import from_header
-from .leg import Destination
+from .ports import CallPorts
+from .router import Router
 
-if TYPE_CHECKING:
-    from .switch import Switch
-
-__all__ = ["deliver_message", "send_text"]
+__all__ = ["Messages"]
 
 
-def deliver_message(switch: Switch, incoming: Incoming) -> None:
-    """Deliver a MESSAGE to the phones of a local account; nobody else is sent one.
+class Messages:
+    """Takes and sends texts outside the dialogs of calls."""
 
-    Raises:
-        Reject: 403, 404 or 480 when there is nobody to deliver it to, 483 and 484 as for a call.
-    """
-    request = incoming.request
-    if request.max_forwards == 0:
-        raise Reject(483)
-    decision = switch.router.decide(incoming, is_internal=False)
-    if decision is None:
-        return
-    account = decision.account
-    if decision.direction == "out":
-        domain = switch.router.accounts.served_domain(decision.dialled.host, decision.dialled.port)
-        found = switch.router.find(decision.dialled.user or "", domain) if domain is not None else None
-        if found is None:
-            raise Reject(404)
-        account = found
-    phones = switch.finder.phones(account)
-    if not phones:
-        raise Reject(480, "Not Registered")
-    Delivery(switch, incoming, len(phones)).send(phones)
+    __slots__ = ("_destinations", "_ports", "_router")
+
+    def __init__(self, ports: CallPorts[Call], router: Router, destinations: Destinations) -> None:
+        self._ports = ports
+        self._router = router
+        self._destinations = destinations
+
+    def deliver(self, incoming: Incoming) -> None:
+        """Deliver a MESSAGE to the phones of a local account; nobody else is sent one.
+
+        Raises:
+            Reject: 403, 404 or 480 when there is nobody to deliver it to, 483 and 484 as for a call.
+        """
+        request, router = incoming.request, self._router
+        if request.max_forwards == 0:
+            raise Reject(483)
+        decision = router.decide(incoming, is_internal=False)
+        if decision is None:
+            return
+        account = decision.account
+        if decision.direction == "out":
+            domain = router.accounts.served_domain(decision.dialled.host, decision.dialled.port)
+            found = router.find(decision.dialled.user or "", domain) if domain is not None else None
+            if found is None:
+                raise Reject(404)
+            account = found
+        phones = self._destinations.phones(account)
+        if not phones:
+            raise Reject(480, "Not Registered")
+        Delivery(self._ports, incoming, len(phones)).send(phones)
+
+    def send(
+        self, identity: Identity, sender: str, legs: list[str], text: str, then: Callable[[bool], None]
+    ) -> None:
+        """Send a text of a script to every phone that the legs of a dial string lead to.
+
+        Args:
+            identity: On whose behalf.
+            sender: The URI in From.
+            legs: What is dialled.
+            text: The message.
+            then: Is told once whether somebody took it.
+        """
+        texter = Texter(identity)
+        destinations = [found for leg in legs for found in self._destinations.of_text(texter, leg)]
+        if destinations:
+            Text(self._ports, sender, text.encode(), len(destinations), then).send(destinations)
+        else:
+            then(False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,36 +86,15 @@ class Texter:
     loops: int = MOST_LOOPS
 
 
-def send_text(
-    switch: Switch, identity: Identity, sender: str, legs: list[str], text: str, then: Callable[[bool], None]
-) -> None:
-    """Send a text of a script to every phone that the legs of a dial string lead to.
-
-    Args:
-        switch: Who sends it.
-        identity: On whose behalf.
-        sender: The URI in From.
-        legs: What is dialled.
-        text: The message.
-        then: Is told once whether somebody took it.
-    """
-    texter = Texter(identity)
-    destinations = [found for leg in legs for found in switch.finder.of_text(texter, leg)]
-    if destinations:
-        Text(switch, sender, text.encode(), len(destinations), then).send(destinations)
-    else:
-        then(False)
-
-
 class Text:
     """One text of a script on its way to several phones; one 2xx is enough."""
 
-    __slots__ = ("_body", "_sender", "_switch", "_then", "_waiting")
+    __slots__ = ("_body", "_ports", "_sender", "_then", "_waiting")
 
     def __init__(
-        self, switch: Switch, sender: str, body: bytes, count: int, then: Callable[[bool], None]
+        self, ports: CallPorts[Call], sender: str, body: bytes, count: int, then: Callable[[bool], None]
     ) -> None:
-        self._switch = switch
+        self._ports = ports
         self._sender = sender
         self._body = body
         self._waiting = count
@@ -97,8 +104,8 @@ class Text:
         """Send it to all of them at once."""
         sender = NameAddr(self._sender)
         for destination in destinations:
-            copy = Copy(self._switch, destination, sender, self._body, self._count)
-            self._switch.ways.reach(destination, copy.reached)
+            copy = Copy(self._ports, destination, sender, self._body, self._count)
+            self._ports.routes.reach(destination, copy.reached)
 
     def _count(self, was_taken: bool) -> None:
         self._waiting -= 1
@@ -110,21 +117,21 @@ class Text:
 class Copy:
     """A text on its way to one destination; a provider may ask who we are first (RFC 3261 §22.2)."""
 
-    __slots__ = ("_body", "_call_id", "_destination", "_flow", "_from", "_switch", "_then")
+    __slots__ = ("_body", "_call_id", "_destination", "_flow", "_from", "_ports", "_then")
 
     def __init__(
         self,
-        switch: Switch,
+        ports: CallPorts[Call],
         destination: Destination,
         sender: NameAddr,
         body: bytes,
         then: Callable[[bool], None],
     ) -> None:
-        self._switch = switch
+        self._ports = ports
         self._destination = destination
         self._flow: Flow
-        self._from = f"{from_header(sender, destination)};tag={switch.token()}"
-        self._call_id = switch.token()
+        self._from = f"{from_header(sender, destination)};tag={ports.token()}"
+        self._call_id = ports.token()
         self._body = body
         self._then = then
 
@@ -139,7 +146,7 @@ class Copy:
     def _send(self, cseq: int, extra: tuple[tuple[str, str], ...]) -> None:
         destination, flow = self._destination, self._flow
         headers = [
-            ("Via", self._switch.new_via(flow)),
+            ("Via", self._ports.new_via(flow)),
             *(("Route", route) for route in destination.route),
             ("Max-Forwards", "70"),
             ("From", self._from),
@@ -150,7 +157,7 @@ class Copy:
             *extra,
             ("Content-Type", "text/plain;charset=UTF-8"),
         ]
-        self._switch.stack.start_client(Request("MESSAGE", destination.uri, headers, self._body), flow, self)
+        self._ports.stack.start_client(Request("MESSAGE", destination.uri, headers, self._body), flow, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the response; a challenge is answered once."""
@@ -158,7 +165,7 @@ class Copy:
             return
         answer = None
         if transaction.request.cseq.number == 1:
-            answer = self._switch.credentials_for(self._destination, transaction.request, response)
+            answer = self._ports.credentials.for_destination(self._destination, transaction.request, response)
         if answer is None:
             self._then(response.is_success)
         else:
@@ -168,10 +175,10 @@ class Copy:
 class Delivery:
     """One MESSAGE on its way to several phones; the first 2xx is the answer."""
 
-    __slots__ = ("_is_answered", "_outcomes", "_request", "_switch", "_transaction", "_waiting")
+    __slots__ = ("_is_answered", "_outcomes", "_ports", "_request", "_transaction", "_waiting")
 
-    def __init__(self, switch: Switch, incoming: Incoming, count: int) -> None:
-        self._switch = switch
+    def __init__(self, ports: CallPorts[Call], incoming: Incoming, count: int) -> None:
+        self._ports = ports
         self._request: Request = incoming.request
         self._transaction: ServerTransaction = incoming.open(self)
         self._waiting = count
@@ -181,25 +188,25 @@ class Delivery:
     def send(self, phones: list[Destination]) -> None:
         """Send it to every phone at once."""
         for phone in phones:
-            flow = self._switch.stack.flow_from_key(phone.flow) if phone.flow is not None else None
+            flow = self._ports.stack.flow_from_key(phone.flow) if phone.flow is not None else None
             if flow is None:
                 self._count(Outcome(480, "Unreachable"))
                 continue
             request, sender = self._request, self._request.from_
             headers = [
-                ("Via", self._switch.new_via(flow)),
+                ("Via", self._ports.new_via(flow)),
                 *(("Route", route) for route in phone.route),
                 ("Max-Forwards", str((request.max_forwards or 71) - 1)),
-                ("From", f"{NameAddr(sender.uri, sender.display_name)};tag={self._switch.token()}"),
+                ("From", f"{NameAddr(sender.uri, sender.display_name)};tag={self._ports.token()}"),
                 ("To", f"<{phone.to}>"),
-                ("Call-ID", self._switch.token()),
+                ("Call-ID", self._ports.token()),
                 ("CSeq", "1 MESSAGE"),
                 *crossing_headers(request, trusted=False),
             ]
             content_type = request.headers.get("content-type")
             if content_type is not None:
                 headers.append(("Content-Type", content_type))
-            self._switch.stack.start_client(Request("MESSAGE", phone.uri, headers, request.body), flow, self)
+            self._ports.stack.start_client(Request("MESSAGE", phone.uri, headers, request.body), flow, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the response of one phone."""
@@ -208,7 +215,7 @@ class Delivery:
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Answer it, which is all: a CANCEL has no effect on a MESSAGE (RFC 3261 §9.1)."""
-        cancel.accept(self._switch.clock())
+        cancel.accept(self._ports.clock())
 
     def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
         """Ignore it: a MESSAGE has no ACK."""
@@ -225,4 +232,4 @@ class Delivery:
             final = outcome if is_answer else for_caller(best(self._outcomes))
             tag = self._transaction.local_tag
             response = make_response(self._request, final.status, final.reason, to_tag=tag)
-            self._transaction.respond(response, self._switch.clock())
+            self._transaction.respond(response, self._ports.clock())

@@ -8,16 +8,14 @@ the call answers 481, one that is gone does not answer at all (RFC 3261 §12.2.1
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sipwright.sip import Response
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import ReconnectingFlow
 
-from .leg import Leg, LegState
-
-if TYPE_CHECKING:
-    from .call import Call
+from .call import Call
+from .leg import Leg
+from .leg_state import LegState
 
 __all__ = ["AFTER_REVIVAL", "probe_ends"]
 
@@ -30,23 +28,23 @@ AFTER_REVIVAL = 60
 
 def probe_ends(call: Call) -> None:
     """Send OPTIONS to both ends, unless they are busy changing the call, which tells as much."""
-    switch = call.switch
-    patience = switch.settings.probe
+    ports = call.ports
+    patience = ports.settings.probe
     for leg in call.ends():
         dialog, flow = leg.dialog, leg.flow
-        if leg.state is not LegState.ANSWERED or leg.crossing is not None or dialog is None or flow is None:
+        if leg.state is not LegState.ANSWERED or leg.reinvite is not None or dialog is None or flow is None:
             continue
         if (
             isinstance(flow, ReconnectingFlow)
             and flow.is_lost
-            and switch.wall_clock() < flow.since + LONGEST_WAY_BACK
+            and ports.wall_clock() < flow.since + LONGEST_WAY_BACK
         ):
             patience = AFTER_REVIVAL
             continue
-        options = dialog.make_request("OPTIONS", via=switch.new_via(flow))
+        options = dialog.make_request("OPTIONS", via=ports.new_via(flow))
         leg.asking = bytes(options)
         call.changed()
-        call.when_stored(partial(switch.ways.send_request, leg, options, Probe(call, leg)))
+        call.when_stored(partial(ports.routes.send_request, leg, options, Probe(call, leg)))
     call.arm("probe", patience)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .call import Call
+from .callee import Callee
 from .document import write_document
-from .leg import Callee, Leg
-
-if TYPE_CHECKING:
-    from .call import Call
+from .leg import Leg
 
 __all__ = ["call_row", "cdr_row"]
 
@@ -18,7 +17,7 @@ def call_row(call: Call) -> tuple[Any, ...]:
     identity = call.identity
     return (
         call.id,
-        call.switch.node,
+        call.ports.node,
         identity.user_id,
         identity.account_id,
         identity.direction,

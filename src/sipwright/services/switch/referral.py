@@ -3,71 +3,68 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri, make_response
 from sipwright.stack import Incoming
 
+from .call import Call
 from .destinations import MOST_LOOPS
-from .leg import Leg, LegState
-from .referred import begin, dial_target
-from .replaces import Replaces, is_same_party
+from .leg import Leg
+from .leg_state import LegState
+from .ports import CallPorts
+from .referred import TargetDialler
+from .replaces import Replaces, is_same_party, other_end
 from .transfer import Transfer
-
-if TYPE_CHECKING:
-    from .call import Call
 
 __all__ = ["is_outsider", "take_refer"]
 
 
-def is_outsider(sender: Leg, receiver: Leg) -> bool:
+def is_outsider(ports: CallPorts[Call], sender: Leg, receiver: Leg) -> bool:
     """Claim that somebody outside asks a phone of ours to dial, which it would do with its owner's rights."""
-    return _is_inside(receiver) and not _is_inside(sender)
+    return _is_inside(ports, receiver) and not _is_inside(ports, sender)
 
 
-def _is_inside(leg: Leg) -> bool:
+def _is_inside(ports: CallPorts[Call], leg: Leg) -> bool:
     """Claim that a leg is a phone of ours, or leads to one through other calls here."""
-    switch = leg.call.switch
     for _ in range(MOST_LOOPS + 1):
-        if leg.is_phone or leg.flow is None or leg.dialog is None or not switch.is_loop(leg.flow):
+        if leg.is_phone or leg.flow is None or leg.dialog is None or leg.flow.protocol != "loop":
             break
-        twin = switch.leg(leg.dialog.remote_tag or "")
-        far = None if twin is None else twin.call.other(twin)
+        twin = ports.legs.get(leg.dialog.remote_tag or "")
+        far = None if twin is None else other_end(ports, twin)
         if far is None:
             break
         leg = far
     return leg.is_phone
 
 
-def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming) -> None:
+def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming, dialler: TargetDialler) -> None:
     """Accept a REFER of one end of an answered call and begin what it asks for, or refuse it.
 
     Whoever is in the call may send it on: that is what the owner has allowed with `transfer=place`, and what is dialled
     is dialled with the owner's rights. An attended transfer must come from the party that is in the other call too.
     """
     try:
-        transfer = _begin(call, leg, remaining, incoming.request)
+        transfer, target = _begin(call, leg, remaining, incoming.request)
     except Reject as refusal:
         incoming.respond(refusal.status, refusal.reason)
         return
-    switch, target = call.switch, transfer[1]
-    call.transfer = transfer[0]
+    ports = call.ports
+    call.carry(transfer)
     assert leg.flow is not None
-    headers = [("Contact", switch.stack.local_contact(leg.flow))]
+    headers = [("Contact", ports.stack.local_contact(leg.flow))]
     if not _is_reported(incoming.request):
         headers.append(("Refer-Sub", "false"))
     accepted = make_response(incoming.request, 202, headers=headers)
-    leg.answer(accepted, switch.wall_clock())
-    call.when_stored(partial(incoming.transaction.respond, accepted, switch.clock()))
+    leg.answer(accepted, ports.wall_clock())
+    call.when_stored(partial(incoming.transaction.respond, accepted, ports.clock()))
     if isinstance(target, Uri):
         referred_by = incoming.request.headers.get("referred-by")
-        referred = dial_target(
-            call, leg, remaining, target, () if referred_by is None else (("Referred-By", referred_by),)
-        )
-        call.transfer.dialled(referred)
-        begin(referred)
+        headers = [] if referred_by is None else [("Referred-By", referred_by)]
+        referred = dialler.dial(call, leg, remaining, target, headers)
+        transfer.dialled(referred)
+        dialler.begin(referred)
     else:
-        call.transfer.consult(target)
+        transfer.consult(target)
 
 
 def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Transfer, Uri | Leg]:
@@ -76,26 +73,28 @@ def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Tran
     Raises:
         Reject: It cannot be done.
     """
-    switch = call.switch
-    if call.transfer is not None or leg.state is not LegState.ANSWERED:
+    ports = call.ports
+    if call.find(Transfer) is not None or leg.state is not LegState.ANSWERED:
         raise Reject(491, "Transfer Pending")
     if call.peer is None or remaining.state is not LegState.ANSWERED:
         raise Reject(480, "Other End Not Reached Yet")
-    if len(call.legs) >= switch.settings.max_legs:
+    if len(call.legs) >= ports.settings.max_legs:
         raise Reject(480, "Too Many Transfers")
     uri, replaces = _refer_to(request)
     transfer = Transfer(call, leg, remaining, request.cseq.number, is_reported=_is_reported(request))
     if replaces is None:
-        if len(switch.calls) >= switch.settings.max_calls:
+        if len(ports.calls) >= ports.settings.max_calls:
             raise Reject(503, "Too Many Calls")
         return transfer, uri
-    named = replaces.leg(switch)
-    if named is None or named.call is call:
+    named = replaces.leg(ports)
+    named_call = None if named is None else ports.calls.get(named.owner.id)
+    if named is None or named_call is None or named_call is call:
         raise Reject(400, "Replaces Names No Other Call Here")
-    if not is_same_party(leg, named):
+    if not is_same_party(ports, leg, named):
         raise Reject(403, "Not A Call Of Yours")
-    target = named.call.other(named) if named.call.peer is not None else None
-    if target is None or target.state is not LegState.ANSWERED or named.call.transfer is not None:
+    target = named_call.other(named) if named_call.peer is not None else None
+    is_busy = named_call.find(Transfer) is not None
+    if target is None or target.state is not LegState.ANSWERED or is_busy:
         raise Reject(480, "The Other Call Is Not Answered Yet")
     return transfer, target
 

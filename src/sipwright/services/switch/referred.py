@@ -7,24 +7,49 @@ is told nothing but a wish for an offer; the rest is up to the `Transfer` that t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Response, Uri
 
 from .call import Call, CallState
+from .callee import Callee
+from .caller import Caller
 from .choosing import CANCELLED, ELSEWHERE, Outcome
+from .destinations import Destinations
 from .hunt import Hunt
 from .identity import Identity
-from .leg import Callee, Caller, Leg, LegState
+from .leg import Leg
+from .leg_state import LegState
+from .ports import CallPorts
 from .replaces import account_of
+from .router import Router
+from .script_runner import ScriptRunner
+from .table import CallTable
 
-if TYPE_CHECKING:
-    from .switch import Switch
-    from .transfer import Transfer
-
-__all__ = ["ReferredCall", "begin", "dial_target"]
+__all__ = ["ReferredCall", "Referrer", "TargetDialler"]
 
 DIRECTION = "transfer"
+
+
+class Referrer:
+    """Whoever had a target called, and hears what becomes of that: the transfer."""
+
+    __slots__ = ("call", "other_id")
+
+    call: Call
+    other_id: str
+
+    def progressed(self, status: int, reason: str) -> None:
+        """Take note that the target rings."""
+        raise NotImplementedError
+
+    def picked_up(self, leg: Callee, response: Response) -> None:
+        """Take the answer of the target."""
+        raise NotImplementedError
+
+    def fail(self, outcome: Outcome) -> None:
+        """Take note that nobody answered."""
+        raise NotImplementedError
 
 
 class ReferredCall(Call):
@@ -32,18 +57,18 @@ class ReferredCall(Call):
 
     __slots__ = ("origin_id", "second")
 
-    def __init__(self, switch: Switch, call_id: str, identity: Identity, started_at: float) -> None:
-        super().__init__(switch, call_id, identity, started_at)
+    def __init__(self, ports: CallPorts[Call], call_id: str, identity: Identity, started_at: float) -> None:
+        super().__init__(ports, call_id, identity, started_at)
         self.origin_id = ""
         self.second: Callee | None = None
 
-    def more(self) -> list[Any]:
+    def to_state(self) -> list[Any]:
         """Return what its document has beyond that of other calls."""
-        return [["referred", self.origin_id, None if self.second is None else self.second.index]]
+        return ["referred", self.origin_id, None if self.second is None else self.second.index]
 
-    def read_more(self, more: list[Any]) -> None:
-        """Read what `more` gave."""
-        _, self.origin_id, second = more[0]
+    def read_state(self, state: list[Any]) -> None:
+        """Read what `to_state` gave."""
+        _, self.origin_id, second = state
         self.second = None if second is None else self.legs[second - 1]
 
     def revived(self) -> None:
@@ -53,9 +78,9 @@ class ReferredCall(Call):
             self.reject(Outcome(500, "Dialplan Lost"))
 
     @property
-    def _transfer(self) -> Transfer | None:
-        origin = self.switch.calls.get(self.origin_id)
-        transfer = None if origin is None else origin.transfer
+    def _transfer(self) -> Referrer | None:
+        origin = self.ports.calls.get(self.origin_id)
+        transfer = None if origin is None else origin.find(Referrer)
         return transfer if transfer is not None and transfer.other_id == self.id else None
 
     def progress(self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
@@ -93,7 +118,7 @@ class ReferredCall(Call):
         if transfer is None:
             self._hang_up_late(leg, response)
             return
-        now = self.switch.wall_clock()
+        now = self.ports.wall_clock()
         leg.state, leg.answered_at = LegState.ANSWERED, now
         self.second, self.hunt = leg, None
         self.disarm_all()
@@ -107,7 +132,7 @@ class ReferredCall(Call):
 
     def _hand_over(self) -> None:
         """Let go of who has answered: that leg goes on in the call that was transferred."""
-        now = self.switch.wall_clock()
+        now = self.ports.wall_clock()
         done = Outcome(200, "OK")
         for leg in (self.caller, *self.ends()):
             leg.state = LegState.ENDED
@@ -126,7 +151,7 @@ class ReferredCall(Call):
         self.cancel_open_legs(CANCELLED)
         second = self.second
         if second is not None:
-            second.end(outcome, self.switch.wall_clock(), by)
+            second.end(outcome, self.ports.wall_clock(), by)
             if second is already:
                 second.state = LegState.ENDED
             else:
@@ -141,57 +166,72 @@ class ReferredCall(Call):
             transfer.call.settle()
 
 
-def dial_target(
-    origin: Call, transferor: Leg, remaining: Leg, target: Uri, headers: Iterable[tuple[str, str]]
-) -> ReferredCall:
-    """Dial the target of a transfer on behalf of the owner of `origin`, for the end that remains.
+class TargetDialler:
+    """Has the targets of transfers called, for the owner of the call that is to be transferred."""
 
-    Nothing has been sent when this returns; `begin` lets a script decide.
+    __slots__ = ("_destinations", "_router", "_scripts", "_table")
 
-    Raises:
-        Reject: There are too many calls.
-    """
-    switch = origin.switch
-    if len(switch.calls) >= switch.settings.max_calls:
-        raise Reject(503, "Too Many Calls")
-    now, owner = switch.wall_clock(), origin.identity
-    identity = Identity(DIRECTION, owner.account_id, owner.user_id, owner.domain)
-    call = ReferredCall(switch, switch.token(), identity, now)
-    call.origin_id = origin.id
-    caller = call.caller = Caller(call, f"{call.id}.0", switch.token(), now)
-    sender = _address_of(remaining)
-    caller.invite = _template(sender, target, headers)
-    caller.source = remaining.source
-    call.from_text, call.to_text = str(sender.uri), str(target)
-    call.dialled_user, call.loops = target.user or "", origin.loops + 1
-    if switch.scripts is not None:
-        identity.dialplan_id = switch.scripts.transfer_plan(identity, account_of(transferor))
-    switch.take_in(call, is_scripted=identity.dialplan_id is not None)
-    return call
+    def __init__(
+        self, table: CallTable, router: Router, destinations: Destinations, scripts: ScriptRunner | None
+    ) -> None:
+        self._table = table
+        self._router = router
+        self._destinations = destinations
+        self._scripts = scripts
 
+    def dial(
+        self, origin: Call, transferor: Leg, remaining: Leg, target: Uri, headers: Iterable[tuple[str, str]]
+    ) -> ReferredCall:
+        """Make the call to the target on behalf of the owner of `origin`, for the end that remains.
 
-def begin(call: ReferredCall) -> None:
-    """Let the owner's script decide who rings; without one, only accounts of this switch can be reached."""
-    switch, plan = call.switch, call.identity.dialplan_id
-    if plan is not None and switch.scripts is not None:
-        call.script = switch.scripts.start(call, plan)
-        if call.script is None:
-            call.reject(Outcome(500, "Dialplan Not Found"))
+        Nothing has been sent when this returns; `begin` lets a script decide.
+
+        Raises:
+            Reject: There are too many calls.
+        """
+        ports = origin.ports
+        if len(ports.calls) >= ports.settings.max_calls:
+            raise Reject(503, "Too Many Calls")
+        now, owner = ports.wall_clock(), origin.identity
+        identity = Identity(DIRECTION, owner.account_id, owner.user_id, owner.domain)
+        call = ReferredCall(ports, ports.token(), identity, now)
+        call.origin_id = origin.id
+        caller = call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
+        sender = _address_of(remaining)
+        caller.invite = _template(sender, target, headers)
+        caller.source = remaining.source
+        call.from_text, call.to_text = str(sender.uri), str(target)
+        call.dialled_user, call.loops = target.user or "", origin.loops + 1
+        if self._scripts is not None:
+            identity.dialplan_id = self._scripts.transfer_plan(identity, account_of(ports, transferor))
+        self._table.begin(call, is_scripted=identity.dialplan_id is not None)
+        return call
+
+    def begin(self, call: ReferredCall) -> None:
+        """Let the owner's script decide who rings; without one, only accounts of this switch can be reached."""
+        plan = call.identity.dialplan_id
+        if plan is not None and self._scripts is not None:
+            call.script = self._scripts.start(call, plan)
+            if call.script is None:
+                call.reject(Outcome(500, "Dialplan Not Found"))
+            else:
+                call.execution_id = call.script.execution_id
+                call.changed()
         else:
-            call.execution_id = call.script.execution_id
-            call.changed()
-    else:
+            self._ring_account(call)
+        call.settle()
+
+    def _ring_account(self, call: ReferredCall) -> None:
         assert call.caller.invite is not None
-        dialled = call.caller.invite.request_uri
-        domain = switch.router.accounts.served_domain(dialled.host, dialled.port)
-        found = switch.router.find(dialled.user or "", domain) if domain is not None else None
-        destinations = [] if found is None else switch.finder.of_account(call, found)
+        dialled, router = call.caller.invite.request_uri, self._router
+        domain = router.accounts.served_domain(dialled.host, dialled.port)
+        found = router.find(dialled.user or "", domain) if domain is not None else None
+        destinations = [] if found is None else self._destinations.of_account(call, found)
         if destinations:
-            call.hunt = Hunt(call, (), switch.settings.ring)
-            call.hunt.start(destinations)
+            call.hunt = hunt = Hunt(call, (), call.ports.settings.ring)
+            hunt.start(destinations)
         else:
             call.reject(Outcome(404, "Not Found") if found is None else Outcome(480, "Not Registered"))
-    call.settle()
 
 
 def _address_of(leg: Leg) -> NameAddr:

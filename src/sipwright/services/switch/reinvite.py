@@ -7,18 +7,20 @@ the business of who sent it, since that may have to carry an answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sipwright.sdp import refuse_streams
 from sipwright.sip import Request, Response, parse
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
 
-from .leg import Leg, LegState
+from .call import Call
+from .leg import Leg
+from .leg_state import LegState
 
-if TYPE_CHECKING:
-    from .call import Call
+__all__ = ["GLARE", "ReInvite"]
 
-__all__ = ["ReInvite"]
+GLARE = 2.1
+"""Seconds after which a re-INVITE that crossed another one is sent again (RFC 3261 §14.1)."""
 
 
 class ReInvite:
@@ -28,9 +30,6 @@ class ReInvite:
     """
 
     __slots__ = ("_client", "_has_answered", "_is_done", "_then", "call", "leg", "wire")
-
-    sender = None
-    """Neither end has sent it, which is what a crossing one is asked for."""
 
     def __init__(self, call: Call, leg: Leg, then: Callable[[Response | None], None]) -> None:
         self.call = call
@@ -44,7 +43,7 @@ class ReInvite:
     @staticmethod
     def may_begin(leg: Leg) -> bool:
         """Claim that no other change of this leg is under way."""
-        return leg.crossing is None and leg.told is None
+        return leg.reinvite is None and leg.told is None
 
     def to_state(self) -> list[Any]:
         """Return what another process needs to go on."""
@@ -54,34 +53,34 @@ class ReInvite:
         """Go on in a new process: the peer takes it for a retransmission."""
         wire, self._has_answered = state
         self.wire = wire.encode("latin-1")
-        self.leg.crossing = self
+        self.leg.reinvite = self
         self._send()
 
     def send(self, body: bytes, content_type: str | None, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Send it once its new CSeq is stored; without a body it asks for an offer."""
-        call, leg, switch = self.call, self.leg, self.call.switch
+        call, leg, ports = self.call, self.leg, self.call.ports
         dialog, flow = leg.dialog, leg.flow
         if dialog is None or flow is None or leg.state is not LegState.ANSWERED:
             self._is_done = True
             self._then(None)
             return
         request = dialog.make_request(
-            "INVITE", via=switch.new_via(flow), contact=switch.stack.local_contact(flow), headers=headers,
+            "INVITE", via=ports.new_via(flow), contact=ports.stack.local_contact(flow), headers=headers,
             body=body, content_type=content_type if body else None,
         )  # fmt: skip
         leg.invite_cseq = dialog.local_cseq
-        leg.crossing = self
+        leg.reinvite = self
         self.wire = bytes(request)
         call.changed()
-        if leg.call is not call:
-            leg.call.changed()
-            leg.call.settle()
+        if leg.owner is not call:
+            leg.owner.changed()
+            leg.owner.settle()
         call.when_stored(self._send)
 
     def _send(self) -> None:
         request = parse(self.wire)
         assert isinstance(request, Request)
-        self._client = self.call.switch.ways.send_request(self.leg, request, self)
+        self._client = self.call.ports.routes.send_request(self.leg, request, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response; a challenge is answered with the credentials of the leg's provider."""
@@ -92,7 +91,7 @@ class ReInvite:
             return
         request = transaction.request
         answer = (
-            None if self._has_answered else self.call.switch.answer_challenge(self.leg, request, response)
+            None if self._has_answered else self.call.ports.credentials.for_leg(self.leg, request, response)
         )
         if answer is not None:
             self._has_answered = True
@@ -108,8 +107,8 @@ class ReInvite:
 
     def _finish(self) -> None:
         self._is_done = True
-        if self.leg.crossing is self:
-            self.leg.crossing = None
+        if self.leg.reinvite is self:
+            self.leg.reinvite = None
 
     def _take_late(self, response: Response) -> None:
         """Acknowledge a 2xx again, or for the first time when nobody waits for it any more."""
@@ -121,7 +120,7 @@ class ReInvite:
         elif self._then is _forgotten:
             body = refuse_streams(response.body) if response.body and not self._had_offer else b""
             leg.acknowledge(body, "application/sdp" if body else None)
-            leg.call.settle()
+            leg.owner.settle()
 
     @property
     def _had_offer(self) -> bool:
@@ -140,7 +139,7 @@ class ReInvite:
 
     def _cancel(self) -> None:
         if isinstance(self._client, ClientInvite):
-            self._client.cancel(self.call.switch.clock())
+            self._client.cancel(self.call.ports.clock())
 
     def acknowledged(self, ack: Request) -> None:
         """Take no notice of an ACK of the peer: nothing of this was sent by it."""

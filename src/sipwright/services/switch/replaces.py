@@ -7,18 +7,19 @@ nothing to the phone that is to be called, unless it is put into terms of that p
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from sipwright.sip import ParseError
 
+from .call import Call
+from .callee import Callee
 from .destinations import LOOP_FLOW, MOST_LOOPS
-from .leg import Callee, Leg, LegState
+from .leg import Leg
+from .leg_state import LegState
+from .ports import CallPorts
 
-if TYPE_CHECKING:
-    from .switch import Switch
-
-__all__ = ["Replaces", "account_of", "is_same_party", "translated"]
+__all__ = ["Replaces", "account_of", "is_same_party", "other_end", "translated"]
 
 _IN_URI = re.compile(r"(?i)([?&]replaces=)([^&>\s]*)")
 _TAG = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,256}")
@@ -65,22 +66,28 @@ class Replaces(NamedTuple):
         found = _IN_URI.search(text)
         return None if found is None else cls.parse(unquote(found[2]))
 
-    def leg(self, switch: Switch) -> Leg | None:
+    def leg(self, ports: CallPorts[Call]) -> Leg | None:
         """Return the leg of this switch that it names: all three parts must match (RFC 3891 §3)."""
-        leg = switch.leg(self.to_tag)
+        leg = ports.legs.get(self.to_tag)
         if leg is None or leg.sip_call_id != self.call_id or leg.dialog is None:
             return None
         return leg if leg.dialog.remote_tag == self.from_tag else None
 
 
-def translated(switch: Switch, refer_to: str) -> str:
+def other_end(ports: CallPorts[Call], leg: Leg) -> Leg | None:
+    """Return the end that a leg is joined with in its call."""
+    call = ports.calls.get(leg.owner.id)
+    return None if call is None else call.other(leg)
+
+
+def translated(ports: CallPorts[Call], refer_to: str) -> str:
     """Return a Refer-To whose Replaces, if it names a leg of ours, is as the far end of that leg knows it."""
     try:
         replaces = Replaces.in_uri(refer_to)
     except ParseError:
         return refer_to
-    leg = None if replaces is None else replaces.leg(switch)
-    far = None if leg is None else leg.call.other(leg)
+    leg = None if replaces is None else replaces.leg(ports)
+    far = None if leg is None else other_end(ports, leg)
     if replaces is None or far is None or far.dialog is None or far.state is LegState.ENDED:
         return refer_to
     dialog = far.dialog
@@ -88,7 +95,7 @@ def translated(switch: Switch, refer_to: str) -> str:
     return _IN_URI.sub(lambda found: found[1] + quote(str(there), safe=""), refer_to, count=1)
 
 
-def account_of(leg: Leg) -> int | None:
+def account_of(ports: CallPorts[Call], leg: Leg) -> int | None:
     """Return the account whose phone is behind a leg.
 
     On the loop that is for the other call to say: the *in* dialplan of an account may ring anybody, who is then no
@@ -96,22 +103,24 @@ def account_of(leg: Leg) -> int | None:
     """
     for _ in range(MOST_LOOPS + 1):
         if not isinstance(leg, Callee):
-            identity = leg.call.identity
-            return identity.account_id if identity.direction == "out" else None
+            call = ports.calls.get(leg.owner.id)
+            return call.identity.account_id if call is not None and call.identity.direction == "out" else None
         if leg.destination.flow != LOOP_FLOW:
             return leg.destination.account_id
         tag = None if leg.dialog is None else leg.dialog.remote_tag
-        inner = None if tag is None else leg.call.switch.leg(tag)
-        behind = None if inner is None else inner.call.other(inner)
+        inner = None if tag is None else ports.legs.get(tag)
+        behind = None if inner is None else other_end(ports, inner)
         if behind is None:
             return None
         leg = behind
     return None
 
 
-def is_same_party(one: Leg, other: Leg) -> bool:
+def is_same_party(ports: CallPorts[Call], one: Leg, other: Leg) -> bool:
     """Claim that two legs lead to phones of one account, or in calls of one owner to one address outside."""
-    account = account_of(one)
-    if account is not None or account_of(other) is not None:
-        return account == account_of(other)
-    return one.source == other.source and one.call.identity.user_id == other.call.identity.user_id
+    accounts = account_of(ports, one), account_of(ports, other)
+    if accounts != (None, None):
+        return accounts[0] == accounts[1]
+    calls = ports.calls
+    owners = {calls[leg.owner.id].identity.user_id for leg in (one, other)}
+    return one.source == other.source and len(owners) == 1

@@ -14,28 +14,26 @@ The new call is one like any other, whose callee has come from the old one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sipwright.sip import ParseError, Reject, Request, Response
 
-from .callback import GLARE
+from .call import Call
 from .choosing import Outcome, for_caller
-from .leg import Leg, LegState
-from .reinvite import ReInvite
-from .replaces import Replaces, account_of
-from .transfer import BUSY, PATIENCE, REASON, move
-
-if TYPE_CHECKING:
-    from .call import Call
-    from .router import Decision
-    from .switch import Switch
+from .leg import Leg
+from .leg_state import LegState
+from .ports import CallPorts
+from .reinvite import GLARE, ReInvite
+from .replaces import Replaces, account_of, other_end
+from .router import Decision
+from .transfer import BUSY, PATIENCE, REASON, Transfer, move
 
 __all__ = ["Replacement", "replaced_leg"]
 
 GONE = Outcome(481, "Call Does Not Exist")
 
 
-def replaced_leg(switch: Switch, request: Request, decision: Decision) -> Leg | None:
+def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -> Leg | None:
     """Return the leg of this switch that an INVITE is to take the place of.
 
     A dialog that is none of ours is the business of whoever is called: the header crosses.
@@ -52,15 +50,15 @@ def replaced_leg(switch: Switch, request: Request, decision: Decision) -> Leg | 
         replaces = Replaces.parse(values[0])
     except ParseError as error:
         raise Reject(400, error.reason) from None
-    leg = replaces.leg(switch)
+    leg = replaces.leg(ports)
     if leg is None:
         return None
-    call = leg.call
-    other = call.other(leg) if call.peer is not None else None
-    if other is None or LegState.ANSWERED not in (leg.state, other.state):
+    call = ports.calls.get(leg.owner.id)
+    other = call.other(leg) if call is not None and call.peer is not None else None
+    if call is None or other is None or LegState.ANSWERED not in (leg.state, other.state):
         raise Reject(481)
     is_own = decision.direction == "out" and (
-        decision.account.user_id == call.identity.user_id or decision.account.id == account_of(leg)
+        decision.account.user_id == call.identity.user_id or decision.account.id == account_of(ports, leg)
     )
     if not is_own:
         raise Reject(403, "Not A Call Of Yours")
@@ -68,7 +66,7 @@ def replaced_leg(switch: Switch, request: Request, decision: Decision) -> Leg | 
         raise Reject(603)
     if replaces.is_early_only:
         raise Reject(486)
-    if call.transfer is not None:
+    if call.find(Transfer) is not None:
         raise Reject(491)
     return leg
 
@@ -77,6 +75,8 @@ class Replacement:
     """One that is under way, kept by the call of the new caller."""
 
     __slots__ = ("_invite", "_other_id", "_place", "_stored", "call")
+
+    timers = ("replacement",)
 
     def __init__(self, call: Call, other_id: str, place: int) -> None:
         """Begin one; `place` is the leg of the call `other_id` that the new caller is to be joined with."""
@@ -89,9 +89,9 @@ class Replacement:
     @classmethod
     def of(cls, call: Call, replaced: Leg) -> Replacement:
         """Put the caller of `call` into the place of a leg."""
-        other = replaced.call.other(replaced)
+        other = other_end(call.ports, replaced)
         assert other is not None
-        return cls(call, other.call.id, other.index)
+        return cls(call, other.owner.id, other.index)
 
     def to_state(self) -> list[Any]:
         """Return what another process needs to go on."""
@@ -144,25 +144,25 @@ class Replacement:
         elif not response.is_success:
             self._fail(Outcome(response.status, response.reason))
         else:
-            other = leg.call
-            call.replacement = None
+            other = call.ports.calls[self._other_id]
+            call.drop(self)
             time_left = other.time_left
-            call.replaced(move(leg, call), response)
+            call.replaced(move(leg, other, call), response)
             call.end_within((time_left,))
             other.hang_up("transfer", REASON, already=leg)
             other.settle()
 
     def _fail(self, outcome: Outcome) -> None:
-        self.call.replacement = None
+        self.call.drop(self)
         self.call.reject(for_caller(outcome))
 
     def abandon(self) -> None:
         """Stop: the new caller has given up."""
-        self.call.replacement = None
+        self.call.drop(self)
         if self._invite is not None:
             self._invite.give_up()
 
-    def timer(self) -> None:
+    def timer(self, name: str) -> None:
         """Try again after a collision, or stop waiting for an end that does not say anything."""
         if self._invite is not None:
             self._invite.cancel()
@@ -171,7 +171,7 @@ class Replacement:
 
     def _leg(self) -> Leg | None:
         """Return the leg of the other end while it is there."""
-        other = self.call.switch.calls.get(self._other_id)
+        other = self.call.ports.calls.get(self._other_id)
         if other is None:
             return None
         leg = other.caller if self._place == 0 else other.legs[self._place - 1]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Incoming
 
-from .leg import Leg, LegState
-
-if TYPE_CHECKING:
-    from .call import Call
+from .call import Call
+from .leg import Leg
+from .leg_state import LegState
 
 __all__ = ["Report"]
 
@@ -84,7 +83,7 @@ class Report:
 
         Either way it is followed by a NOTIFY (RFC 6665 §4.2.1).
         """
-        request, switch = incoming.request, self._call.switch
+        request, ports = incoming.request, self._call.ports
         event, _, name = (request.headers.get("event") or "").replace(" ", "").partition(";id=")
         if (
             leg is not self._leg
@@ -96,12 +95,12 @@ class Report:
         is_over = (request.headers.get("expires") or "").strip() == "0"
         headers = [
             ("Expires", "0" if is_over else str(LIFETIME)),
-            ("Contact", switch.stack.local_contact(leg.flow)),
+            ("Contact", ports.stack.local_contact(leg.flow)),
         ]
         accepted = make_response(request, 200, headers=headers)
-        leg.answer(accepted, switch.wall_clock())
+        leg.answer(accepted, ports.wall_clock())
         self._call.changed()
-        self._call.when_stored(partial(incoming.transaction.respond, accepted, switch.clock()))
+        self._call.when_stored(partial(incoming.transaction.respond, accepted, ports.clock()))
         if self._next is None or self._next[2] != LAST:
             self._next = (*self._last, UNSUBSCRIBED if is_over else ACTIVE)
         self._is_wanted = self._is_wanted and not is_over
@@ -110,13 +109,13 @@ class Report:
         return True
 
     def _say_next(self, headers: tuple[tuple[str, str], ...]) -> None:
-        leg, switch = self._leg, self._call.switch
+        leg, ports = self._leg, self._call.ports
         dialog, flow = leg.dialog, leg.flow
         if self._next is None or dialog is None or flow is None:
             return
         status, reason, state = self._next
         notify = dialog.make_request(
-            "NOTIFY", via=switch.new_via(flow), contact=switch.stack.local_contact(flow),
+            "NOTIFY", via=ports.new_via(flow), contact=ports.stack.local_contact(flow),
             headers=(("Event", f"refer;id={self._name}"), ("Subscription-State", state), *headers),
             body=f"SIP/2.0 {status} {reason}\r\n".encode(), content_type="message/sipfrag;version=2.0",
         )  # fmt: skip
@@ -128,7 +127,7 @@ class Report:
         assert self._wire is not None
         request = parse(self._wire)
         assert isinstance(request, Request)
-        self._call.switch.ways.send_request(self._leg, request, self)
+        self._call.ports.routes.send_request(self._leg, request, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the answer to a NOTIFY; whatever it is, the next one follows (a provider may ask who we are first)."""
@@ -137,7 +136,7 @@ class Report:
             return
         state = asked.headers.get("subscription-state") or ""
         answer = (
-            None if self._has_answered else self._call.switch.answer_challenge(self._leg, asked, response)
+            None if self._has_answered else self._call.ports.credentials.for_leg(self._leg, asked, response)
         )
         if answer is not None:
             self._has_answered = True

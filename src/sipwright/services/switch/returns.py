@@ -7,19 +7,18 @@ told waits in a `ReconnectingFlow`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sipwright.services.ports import BindingTarget, Locations
 from sipwright.sip import ParseError, Uri
-from sipwright.stack import ReconnectingFlow
+from sipwright.stack import ReconnectingFlow, Stack
 from sipwright.transport import Flow
 
-from .leg import Callee, Destination, Leg
-
-if TYPE_CHECKING:
-    from .switch import Switch
+from .call import Call
+from .callee import Callee
+from .destination import Destination
+from .leg import Leg
 
 __all__ = ["Returns"]
 
@@ -32,15 +31,22 @@ LOOK_AGAIN = 0.25
 class Returns:
     """The legs whose phones are away, by account."""
 
-    def __init__(self, switch: Switch, locations: Locations) -> None:
-        self._switch = switch
+    def __init__(
+        self, stack: Stack, locations: Locations, calls: Mapping[str, Call], *, clock: Callable[[], float],
+        wall_clock: Callable[[], float], call_later: Callable[..., object],
+    ) -> None:  # fmt: skip
+        self._stack = stack
         self._locations = locations
+        self._calls = calls
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._call_later = call_later
         self._away: dict[int, list[Leg]] = {}
         self._lenient_until = 0.0
 
     def began(self) -> None:
         """Note that this process begins, without any of the connections of the one before."""
-        self._lenient_until = self._switch.clock() + TIME_TO_RETURN
+        self._lenient_until = self._clock() + TIME_TO_RETURN
 
     def await_phone(self, destination: Destination, then: Callable[[None, Flow | None], None]) -> None:
         """Call `then` with the flow to a phone that should be there but is not, as soon as it is back.
@@ -48,21 +54,21 @@ class Returns:
         Right after a start all phones on connections are away, so they are given some time; later on, none.
         """
         flow = self._lookup(destination)
-        if flow is not None or self._switch.clock() >= self._lenient_until:
+        if flow is not None or self._clock() >= self._lenient_until:
             then(None, flow)
         else:
-            self._switch.call_later(LOOK_AGAIN, partial(self.await_phone, destination, then))
+            self._call_later(LOOK_AGAIN, partial(self.await_phone, destination, then))
 
     def _lookup(self, destination: Destination) -> Flow | None:
         if destination.account_id is None:
             return None
-        for target in self._locations.targets(destination.account_id, self._switch.clock()):
+        for target in self._locations.targets(destination.account_id, self._clock()):
             is_same = (
                 target.instance == destination.instance
                 if destination.instance
                 else target.uri == destination.uri
             )
-            found = self._switch.stack.flow_from_key(target.source) if is_same else None
+            found = self._stack.flow_from_key(target.source) if is_same else None
             if found is not None:
                 destination.flow, destination.uri = target.source, target.uri
                 return found
@@ -75,7 +81,7 @@ class Returns:
         known = leg.flow
         if isinstance(known, ReconnectingFlow):
             return known
-        returning = self._switch.stack.reconnecting_flow(flow.key)
+        returning = self._stack.reconnecting_flow(flow.key)
         if returning is None:
             return flow
         leg.flow = returning
@@ -87,8 +93,8 @@ class Returns:
         flow = leg.flow
         if not isinstance(flow, ReconnectingFlow) or not flow.is_lost or leg.is_finished:
             return
-        flow.since = self._switch.wall_clock()
-        account_id = _account_of(leg)
+        flow.since = self._wall_clock()
+        account_id = self._account_of(leg)
         if not leg.is_phone or account_id is None:
             self._connect(leg, flow)
         elif not self._find(leg, flow, account_id):
@@ -103,7 +109,7 @@ class Returns:
         if left:
             self._away[account_id] = left
 
-    def came_by(self, leg: Leg, flow: Flow) -> None:
+    def learn_flow(self, leg: Leg, flow: Flow) -> None:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
         known = leg.flow
         if flow is known or known is None or not flow.is_reliable:
@@ -113,7 +119,7 @@ class Returns:
                 self._resume(leg, known, flow)
         elif known.is_closed:
             leg.flow = flow
-            leg.call.changed()
+            leg.owner.changed()
 
     def _is_back(self, leg: Leg, account_id: int) -> bool:
         flow = leg.flow
@@ -122,9 +128,9 @@ class Returns:
         return self._find(leg, flow, account_id)
 
     def _find(self, leg: Leg, flow: ReconnectingFlow, account_id: int) -> bool:
-        targets = self._locations.targets(account_id, self._switch.clock())
+        targets = self._locations.targets(account_id, self._clock())
         for target in _likely(leg, flow, targets):
-            found = self._switch.stack.flow_from_key(target.source)
+            found = self._stack.flow_from_key(target.source)
             if found is not None and found.is_reliable and not found.is_closed:
                 self._resume(leg, flow, found)
                 return True
@@ -141,21 +147,20 @@ class Returns:
             if way is not None and way.is_reliable and flow.is_lost:
                 self._resume(leg, flow, way)
 
-        self._switch.stack.reach(uri, found)
+        self._stack.reach(uri, found)
+
+    def _account_of(self, leg: Leg) -> int | None:
+        if isinstance(leg, Callee):
+            return leg.destination.account_id
+        call = self._calls.get(leg.owner.id)
+        return call.identity.account_id if call is not None and call.identity.direction == "out" else None
 
     @staticmethod
     def _resume(leg: Leg, flow: ReconnectingFlow, found: Flow) -> None:
         flow.resume(found)
         leg.source = found.remote[0]
-        leg.call.changed()
-        leg.call.settle()
-
-
-def _account_of(leg: Leg) -> int | None:
-    if isinstance(leg, Callee):
-        return leg.destination.account_id
-    identity = leg.call.identity
-    return identity.account_id if identity.direction == "out" else None
+        leg.owner.changed()
+        leg.owner.settle()
 
 
 def _contact(leg: Leg) -> str:

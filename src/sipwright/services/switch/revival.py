@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sipwright.sip import Message, Request, parse
 from sipwright.sip.dialog import Dialog
@@ -13,19 +13,21 @@ from sipwright.stack import ReconnectingFlow
 
 from .call import Call, CallState
 from .callback import ThirdPartyCall
+from .callee import Callee
+from .caller import Caller
 from .choosing import Outcome
 from .crossing import Crossing
+from .destination import Destination
 from .document import FORMAT, MEMORY
 from .hunt import Hunt
 from .identity import Identity
-from .leg import Callee, Caller, Destination, Leg, LegState
+from .leg import Leg
+from .leg_state import LegState
+from .ports import CallPorts
 from .probing import AFTER_REVIVAL, Probe
 from .referred import ReferredCall
 from .replacing import Replacement
 from .transfer import Transfer
-
-if TYPE_CHECKING:
-    from .switch import Switch
 
 __all__ = ["Revived", "StoredCall", "read_document", "revive"]
 
@@ -52,7 +54,7 @@ class Revived(NamedTuple):
     deadlines: dict[str, float]
 
 
-def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
+def read_document(ports: CallPorts[Call], call_id: str, document: bytes) -> Revived:
     """Make a call again from what was written; `revive` then sets it going.
 
     Raises:
@@ -63,27 +65,29 @@ def read_document(switch: Switch, call_id: str, document: bytes) -> Revived:
         raise ValueError(f"call {call_id} was written in a format that this version does not know")
     _, state, identity, facts, deadlines, caller, legs, crossings, rest = parts
     peer, early_leg, hunt, execution_id, *more = rest
-    call = _kind(more)(switch, call_id, Identity(*identity), facts[0])
+    call = _kind(more)(ports, call_id, Identity(*identity), facts[0])
     _, answered_at, from_text, to_text, dialled_user, max_forwards, call.loops, limit = facts
     call.state, call.has_row = CallState(state), True
     call.answered_at, call.from_text, call.to_text = answered_at, from_text, to_text
     call.dialled_user, call.max_forwards, call.limit = dialled_user, max_forwards, limit
     call.caller = _read_caller(call, caller)
     call.legs = [_read_callee(call, index, leg) for index, leg in enumerate(legs, 1)]
-    call.crossings = tuple(Crossing.from_state(call, crossing) for crossing in crossings)
+    call.processes = tuple(Crossing.from_state(call, crossing) for crossing in crossings)
     call.early_leg, call.execution_id = early_leg, execution_id
     if isinstance(call, ThirdPartyCall | ReferredCall):
-        call.read_more(more)
+        call.read_state(more[0])
     call.peer = None if peer is None else call.legs[peer - 1]
     if more and more[-1][0] == "call":
         _, near, transfer, replacement = more[-1]
         call.near = None if near is None else (call.caller, *call.legs)[near]
-        call.transfer = None if transfer is None else Transfer.from_state(call, transfer)
-        call.replacement = None if replacement is None else Replacement.from_state(call, replacement)
+        if transfer is not None:
+            call.carry(Transfer.from_state(call, transfer))
+        if replacement is not None:
+            call.carry(Replacement.from_state(call, replacement))
     if hunt is not None:
         groups, ring, headers, first = hunt
-        call.hunt = Hunt(call, groups, ring, [(name, value) for name, value in headers])
-        call.hunt.first = first
+        call.hunt = read = Hunt(call, groups, ring, [(name, value) for name, value in headers])
+        read.first = first
     # They are in the document again from the first time that it is written, even before anything goes on.
     call.timers = dict(deadlines)
     return Revived(call, deadlines)
@@ -110,35 +114,44 @@ def revive(revived: Revived) -> None:
     asking = [(each, each.asking) for each in (call.caller, *call.legs) if each.asking is not None]
     for each in (call.caller, *call.legs):
         _revive_dialog(call, each)
-    crossings, call.crossings = call.crossings, ()
+    crossings = [process for process in call.processes if isinstance(process, Crossing)]
+    others = [process for process in call.processes if not isinstance(process, Crossing)]
     for crossing in crossings:
         crossing.resume()
     for each, asked in asking:  # what is asked only now has its own turn
         _ask_again(call, each, asked)
+    for process in others:
+        process.resume()
     call.revived()
-    if call.state is CallState.SETTING_UP and call.hunt is None and call.script is None and not call.more():
+    if _is_dialplan_lost(call):
         call.reject(Outcome(500, "Dialplan Lost"))
     # Last, since a phone that is back already has the call stored: by now all of it is there again.
     for each in (call.caller, *call.legs):
-        call.switch.returns.expect(each)
+        call.ports.routes.expect(each)
     call.settle()
 
 
+def _is_dialplan_lost(call: Call) -> bool:
+    """Claim that nothing is there any more that could go on with the setup of a call."""
+    is_set_up = call.state is not CallState.SETTING_UP or call.hunt is not None or call.script is not None
+    return not is_set_up and type(call) is Call and call.find(Replacement) is None
+
+
 def _revive_timers(call: Call, deadlines: dict[str, float]) -> None:
-    now = call.switch.wall_clock()
+    now = call.ports.wall_clock()
     for name, deadline in deadlines.items():
         if name not in call.timers:
             continue  # what it was for has happened meanwhile
         # Whoever answered while nobody listened is given the time to say so again.
         earliest = now + GRACE if name == "ring" else now
         call.arm(name, max(deadline, earliest) - now)
-    if call.state is CallState.TALKING and call.switch.settings.probe:
+    if call.state is CallState.TALKING and call.ports.settings.probe:
         call.arm("probe", 1.0 + zlib.crc32(call.id.encode()) % AFTER_REVIVAL)
 
 
 def _revive_caller(call: Call) -> None:
     """Go on with the transaction of the caller's INVITE."""
-    caller, stack = call.caller, call.switch.stack
+    caller, stack = call.caller, call.ports.stack
     if caller.flow is None:
         return
     if caller.is_open and caller.invite is not None:
@@ -151,7 +164,7 @@ def _revive_caller(call: Call) -> None:
 
 def _revive_callee(call: Call, leg: Callee) -> None:
     """Go on with the transaction of our INVITE to a leg."""
-    stack = call.switch.stack
+    stack = call.ports.stack
     if leg.state not in (LegState.CALLING, LegState.RINGING, LegState.CANCELLED):
         return
     if leg.flow is None or leg.invite is None:
@@ -176,20 +189,20 @@ def _revive_callee(call: Call, leg: Callee) -> None:
 
 def _revive_dialog(call: Call, leg: Leg) -> None:
     """Say again, inside the dialog, what the peer may not have heard."""
-    switch, flow = call.switch, leg.flow
+    ports, flow = call.ports, leg.flow
     if flow is None:
         return
-    now = switch.wall_clock()
+    now = ports.wall_clock()
     if leg.last_answer is not None and now < leg.last_answer_at + MEMORY:
-        switch.stack.restore_answered(leg.last_answer, flow, None)
+        ports.stack.restore_answered(leg.last_answer, flow, None)
     if leg.told is not None and leg.state is LegState.ANSWERED:
-        switch.stack.restore_answered(leg.told, flow, None)
+        ports.stack.restore_answered(leg.told, flow, None)
         if now < leg.told_at + MEMORY:
             leg.repeat_until_acknowledged(leg.told, is_revived=True)
         else:
             leg.told = None  # the peer has long forgotten that it asked, so that no ACK means nothing
     if leg.ack is not None and leg.state is LegState.ANSWERED and _may_miss_ack(call, leg, now):
-        switch.ways.send_ack(leg, leg.ack)  # a copy does no harm, and without any the peer hangs up
+        ports.routes.send_ack(leg, leg.ack)  # a copy does no harm, and without any the peer hangs up
     if leg.asking is None and leg.state is LegState.HANGING_UP:
         leg.say_goodbye()
 
@@ -205,10 +218,10 @@ def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:
     if not isinstance(request, Request):
         return
     if leg.state is LegState.HANGING_UP:
-        call.switch.ways.send_request(leg, request, leg)
+        call.ports.routes.send_request(leg, request, leg)
     elif leg.state is LegState.ANSWERED and leg.dialog and leg.dialog.local_cseq == request.cseq.number:
         # With a higher number in use it was answered, or has lost its turn (RFC 3261 §12.2.2).
-        call.switch.ways.send_request(leg, request, Probe(call, leg))
+        call.ports.routes.send_request(leg, request, Probe(call, leg))
 
 
 def _read_caller(call: Call, parts: list[Any]) -> Caller:
@@ -232,7 +245,7 @@ def _read_callee(call: Call, index: int, parts: list[Any]) -> Callee:
 def _read_leg(leg: Leg, parts: list[Any], invite: Message | None) -> None:
     state, _, _, flow, leg.source, leg.is_phone, dialog, _, leg.invite_cseq, ack, _, *times = parts
     leg.state = LegState(state)
-    stack = leg.call.switch.stack
+    stack = leg.owner.ports.stack
     leg.flow = None if flow is None else stack.flow_from_key(flow) or stack.reconnecting_flow(flow)
     leg.dialog = None if dialog is None else Dialog.from_state(dialog)
     leg.invite = invite if isinstance(invite, Request) else None

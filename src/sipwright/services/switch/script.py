@@ -7,16 +7,11 @@ stored snapshot, so a call tells it what happened and it comes back with its nex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from .choosing import Outcome
-from .hunt import LegResult
+from .choosing import LegResult, Outcome
 
-if TYPE_CHECKING:
-    from .call import Call
-    from .identity import Identity
-
-__all__ = ["ScriptRun", "ScriptRunner"]
+__all__ = ["ScriptRun"]
 
 
 class ScriptRun(Protocol):
@@ -35,13 +30,3 @@ class ScriptRun(Protocol):
 
     def caller_gone(self, outcome: Outcome) -> None:
         """The caller gave up or was answered finally: the script is over."""
-
-
-class ScriptRunner(Protocol):
-    """Starts dialplans for calls."""
-
-    def start(self, call: Call, dialplan_id: int) -> ScriptRun | None:
-        """Start the live version of a dialplan for a call; `None` when there is no such dialplan."""
-
-    def transfer_plan(self, identity: Identity, account_id: int | None) -> int | None:
-        """Return the dialplan that decides about a transfer; `account_id` is whose phone asks for it, if known."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sipwright.sip import Request, Response
 from sipwright.transport import Flow
 
 from .leg import Leg
-
-if TYPE_CHECKING:
-    from .switch import Switch
+from .ports import Routes
 
 __all__ = ["acknowledge_stray"]
 
 
-def acknowledge_stray(switch: Switch, leg: Leg | None, response: Response, flow: Flow) -> None:
+def acknowledge_stray(routes: Routes, leg: Leg | None, response: Response, flow: Flow) -> None:
     """Let the sender of a final response stop.
 
     A 2xx gets the ACK of its leg (RFC 3261 §13.2.2.4). Any other gets one like that of its transaction
@@ -29,9 +25,9 @@ def acknowledge_stray(switch: Switch, leg: Leg | None, response: Response, flow:
             except OSError:
                 pass  # as lost as a datagram on the way; the peer asks again by repeating itself
     elif leg is not None and leg.sip_call_id == response.call_id:
-        switch.returns.came_by(leg, flow)
+        routes.learn_flow(leg, flow)
         leg.acknowledge_again(response)
-        leg.call.settle()
+        leg.owner.settle()
 
 
 def _ack_for(response: Response) -> Request | None:

@@ -26,21 +26,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sipwright.sdp import refuse_streams
 from sipwright.sip import Response
 
-from .callback import GLARE
+from .call import Call
+from .callee import Callee
 from .choosing import Outcome
-from .leg import Callee, Destination, Leg, LegState
-from .referred import ReferredCall
-from .reinvite import ReInvite
+from .destination import Destination
+from .leg import Leg
+from .leg_state import LegState
+from .referred import ReferredCall, Referrer
+from .reinvite import GLARE, ReInvite
 from .replaces import account_of
 from .report import Report
-
-if TYPE_CHECKING:
-    from .call import Call
 
 __all__ = ["Transfer", "move"]
 
@@ -69,7 +69,7 @@ class Stage(StrEnum):
     FAILED = "failed"
 
 
-class Transfer:
+class Transfer(Referrer):
     """One of them, kept by the call in which the REFER came in.
 
     `other_id` and `target` say where the target is: its call, and its leg there (0 until it has answered).
@@ -81,15 +81,15 @@ class Transfer:
         "_offer",
         "_stored",
         "_tries",
-        "call",
         "failure",
-        "other_id",
         "remaining",
         "report",
         "stage",
         "target",
         "transferor",
     )
+
+    timers = ("transfer",)
 
     def __init__(self, call: Call, transferor: Leg, remaining: Leg, name: int, *, is_reported: bool) -> None:
         self.call = call
@@ -161,8 +161,10 @@ class Transfer:
 
     def consult(self, target: Leg) -> None:
         """Fetch the end of another call of the transferor that it is to be joined with."""
-        self.other_id, self.target = target.call.id, target.index
-        target.call.claimed_by = self
+        self.other_id, self.target = target.owner.id, target.index
+        other = self._other
+        assert other is not None
+        other.claimed_by = self
         self.report.tell(100, "Trying")
         self._ask()
 
@@ -251,11 +253,12 @@ class Transfer:
 
     def _join(self, target: Leg, response: Response) -> None:
         """Both ends have what they need of each other: the leg of the target comes into this call."""
-        call, other = self.call, target.call
+        call, other = self.call, self._other
+        assert other is not None
         self.stage, self._offer = Stage.DONE, None
         call.disarm("transfer")
         answer = call.body_for(response, self.remaining, target)
-        moved = move(target, call)
+        moved = move(target, other, call)
         if self._asked is not None:
             self._asked.leg = moved
         if moved.destination.transfer != "refuse":
@@ -300,7 +303,7 @@ class Transfer:
     def _reported(self) -> None:
         """Go on when the transferor knows how it ended."""
         call, transferor = self.call, self.transferor
-        call.transfer = None
+        call.drop(self)
         call.changed()
         if self.stage is Stage.DONE:
             if transferor.state is LegState.ANSWERED:
@@ -313,11 +316,11 @@ class Transfer:
         """Take the BYE of the transferor, in either call, for which it need not wait; False when it is not its own."""
         call = self.call
         is_here = leg is self.transferor
-        if not is_here and (leg.call is call or leg is self._target()):
+        if not is_here and (leg.owner is call or leg is self._target()):
             return False
         leg.state = LegState.ENDED
-        leg.end(TRANSFERRED, call.switch.wall_clock(), by)
-        leg.call.changed()
+        leg.end(TRANSFERRED, call.ports.wall_clock(), by)
+        leg.owner.changed()
         if is_here and self.stage in (Stage.DONE, Stage.FAILED):
             self._reported()
         return True
@@ -325,14 +328,14 @@ class Transfer:
     def abandon(self) -> None:
         """Stop: the call is over."""
         stage, self.stage = self.stage, Stage.FAILED
-        self.call.transfer = None
+        self.call.drop(self)
         if stage is Stage.DONE:
             if self.transferor.state is LegState.ANSWERED:
                 self.transferor.say_goodbye((("Reason", REASON),))
         elif stage is not Stage.FAILED:
             self._drop(stage)
 
-    def timer(self) -> None:
+    def timer(self, name: str) -> None:
         """Try again after a collision, or stop waiting for an end that does not say anything."""
         if self._invite is not None:
             self._invite.cancel()
@@ -345,7 +348,7 @@ class Transfer:
 
     @property
     def _other(self) -> Call | None:
-        return self.call.switch.calls.get(self.other_id)
+        return self.call.ports.calls.get(self.other_id)
 
     def _target(self) -> Leg | None:
         """Return the leg of the target while it is there."""
@@ -356,16 +359,16 @@ class Transfer:
         return leg if leg.state is LegState.ANSWERED else None
 
 
-def move(leg: Leg, call: Call) -> Callee:
+def move(leg: Leg, other: Call, call: Call) -> Callee:
     """Let a leg of another call go on in `call`, with its dialog; what is left of it there only has to end."""
-    switch, now = call.switch, call.switch.wall_clock()
+    ports, now = call.ports, call.ports.wall_clock()
     moved = Callee(
         call,
         len(call.legs) + 1,
         leg.sip_call_id,
         leg.local_tag,
         now,
-        replace(_destination(leg), redirect_to=""),
+        replace(_destination(leg, other), redirect_to=""),
     )
     moved.state, moved.answered_at, moved.is_phone = LegState.ANSWERED, now, leg.is_phone
     moved.flow, moved.source, moved.dialog, moved.instance = leg.flow, leg.source, leg.dialog, leg.instance
@@ -376,15 +379,15 @@ def move(leg: Leg, call: Call) -> Callee:
         moved.transaction, moved.transaction.user = leg.transaction, moved  # more copies of its 2xx may come
     call.legs.append(moved)
     call.changed()
-    switch.remember(moved)
+    ports.remember(moved)
     return moved
 
 
-def _destination(leg: Leg) -> Destination:
+def _destination(leg: Leg, call: Call) -> Destination:
     if isinstance(leg, Callee):
         return leg.destination
     assert leg.dialog is not None
-    call = leg.call
+    account_id = account_of(call.ports, leg)
     return Destination(
-        target=call.from_text, uri=leg.dialog.remote_target, to=call.from_text, account_id=account_of(leg)
+        target=call.from_text, uri=leg.dialog.remote_target, to=call.from_text, account_id=account_id
     )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 from urllib.parse import quote
 
 import structlog
 
 from sipwright.sip import ParseError, Uri
+from sipwright.stack import Stack
 from sipwright.stack.throttle import Throttle
 
+from .call import Call
+from .callee import Callee
 from .choosing import Outcome
-
-if TYPE_CHECKING:
-    from .leg import Callee
-    from .switch import Switch
 
 __all__ = ["Unreachable", "no_provider_or_host"]
 
@@ -32,17 +31,17 @@ def no_provider_or_host(name: str) -> Outcome:
 class Unreachable:
     """Finds out why no way leads to a leg."""
 
-    __slots__ = ("_switch", "_throttle")
+    __slots__ = ("_clock", "_stack", "_throttle")
 
-    def __init__(self, switch: Switch) -> None:
-        self._switch = switch
+    def __init__(self, stack: Stack, clock: Callable[[], float]) -> None:
+        self._stack = stack
+        self._clock = clock
         self._throttle = Throttle(every=EVERY)
 
-    def outcome(self, leg: Callee) -> Outcome:
+    def outcome(self, call: Call, leg: Callee) -> Outcome:
         """Return the outcome of a leg that no way leads to, and let the log know."""
         outcome = self._why(leg)
-        call = leg.call
-        suppressed = self._throttle.admit((call.identity.user_id, outcome.reason), self._switch.clock())
+        suppressed = self._throttle.admit((call.identity.user_id, outcome.reason), self._clock())
         if suppressed is not None:
             log.warning(
                 "leg unreachable",
@@ -62,7 +61,7 @@ class Unreachable:
             uri = Uri.parse(destination.next_hop)
         except ParseError:
             return Outcome(503, "Unreachable")
-        if not self._switch.stack.resolver.has_no_address(uri):
+        if not self._stack.resolver.has_no_address(uri):
             return Outcome(503, "Unreachable")  # its transport is switched off, or no network leads there
         is_whole_uri = destination.target.startswith(("<", "sip:", "sips:"))
         if destination.provider is None and not destination.route and not is_whole_uri:

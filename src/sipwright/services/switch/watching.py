@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from sipwright.stack import Incoming
+from sipwright.stack import Incoming
 
-    from .call import Call
-    from .leg import Leg
+from .call import Call
+from .leg import Leg
 
 __all__ = ["CallWatcher"]
 

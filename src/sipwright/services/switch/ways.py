@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sipwright.sdp import is_private
 from sipwright.sip import ParseError, Request, Uri
@@ -12,9 +11,9 @@ from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import Stack
 from sipwright.transport import Flow, Target
 
-if TYPE_CHECKING:
-    from .leg import Destination, Leg
-    from .returns import Returns
+from .destination import Destination
+from .leg import Leg
+from .returns import Returns
 
 __all__ = ["Ways"]
 
@@ -46,6 +45,18 @@ class Ways:
                 then(None, None)
             else:
                 self._stack.reach(uri, then)
+
+    def usable(self, leg: Leg, flow: Flow) -> Flow:
+        """Return `flow`, or what stands for it while its phone is away."""
+        return self._returns.usable(leg, flow)
+
+    def expect(self, leg: Leg) -> None:
+        """Wait for the phone of a leg whose connection has gone."""
+        self._returns.expect(leg)
+
+    def learn_flow(self, leg: Leg, flow: Flow) -> None:
+        """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
+        self._returns.learn_flow(leg, flow)
 
     def send_request(self, leg: Leg, request: Request, user: ClientUser | None) -> ClientTransaction | None:
         """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""

@@ -1,0 +1,97 @@
+"""A leg that is tried: a phone, a provider or somebody elsewhere whom the switch has sent an INVITE."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Protocol
+
+from sipwright.sip import Response
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.transaction import ClientInvite, ClientTransaction
+
+from .choosing import ELSEWHERE, ELSEWHERE_HEADERS, Outcome
+from .destination import Destination
+from .leg import Leg, LegOwner
+from .leg_state import LegState
+
+__all__ = ["Callee", "CalleeOwner"]
+
+
+class CalleeOwner(LegOwner, Protocol):
+    """Whose callee it is."""
+
+    def disarm(self, name: str) -> None:
+        """Forget a timer, if it is armed."""
+
+    def callee_responded(self, leg: Callee, response: Response) -> None:
+        """Take a response to the INVITE of a leg."""
+
+
+class Callee(Leg):
+    """A leg that is tried: the switch sent its INVITE."""
+
+    __slots__ = ("destination", "has_authenticated", "transaction")
+
+    owner: CalleeOwner
+
+    def __init__(
+        self,
+        owner: CalleeOwner,
+        index: int,
+        sip_call_id: str,
+        local_tag: str,
+        started_at: float,
+        destination: Destination,
+    ) -> None:
+        super().__init__(owner, index, sip_call_id, local_tag, started_at)
+        self.destination = destination
+        self.is_phone = destination.flow is not None
+        self.transaction: ClientTransaction | None = None
+        self.has_authenticated = False
+
+    def begin_dialog(self, response: Response) -> None:
+        """Note the dialog that the peer's response to our INVITE makes, or confirms (RFC 3261 §12.1.2, §13.2.2.4)."""
+        dialog, invite, transaction = self.dialog, self.invite, self.transaction
+        if dialog is not None and response.is_success and dialog.remote_tag == response.to_tag:
+            dialog.confirm(response)
+        elif invite is not None:
+            self.dialog = Dialog.as_uac(invite, response)
+        elif transaction is not None:  # another phone behind the same proxy, when this leg is over
+            self.dialog = Dialog.as_uac(transaction.request, response)
+        if response.is_success:
+            self.invite = None  # it is as large as everything else of a call together, and not sent again
+
+    def cancel(self, outcome: Outcome) -> None:
+        """Stop trying this leg; its record says why."""
+        owner, was_sent = self.owner, self.transaction is not None
+        self.state = LegState.CANCELLED if was_sent else LegState.ENDED
+        self.end(outcome, owner.ports.wall_clock(), "switch")
+        owner.disarm(f"delay {self.index}")
+        owner.changed()
+        if was_sent:
+            owner.when_stored(self._send_cancel)
+
+    def cancel_again(self) -> None:
+        """Send the CANCEL that an earlier process may not have got round to."""
+        self.owner.when_stored(self._send_cancel)
+
+    def _send_cancel(self) -> None:
+        # A phone that hears why counts no missed call (RFC 3326). It is told by its reason, as a stored outcome is not
+        # the same object: the next process says the same words.
+        is_elsewhere = self.outcome is not None and self.outcome.reason == ELSEWHERE.reason
+        headers = ELSEWHERE_HEADERS if is_elsewhere else ()
+        transaction, flow, ports = self.transaction, self.flow, self.owner.ports
+        if isinstance(transaction, ClientInvite) and self.state is LegState.CANCELLED:
+            if flow is not None and flow.is_reliable:
+                transaction.flow = ports.routes.usable(self, flow)
+            transaction.cancel(ports.clock(), headers)
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take a response to the INVITE, or to the BYE."""
+        if transaction is self.transaction:
+            if response.status >= 300 and isinstance(transaction, ClientInvite):
+                # Until the ACK the peer repeats itself, so it comes when what it said is stored.
+                self.owner.when_stored(partial(transaction.acknowledge, self.owner.ports.clock()))
+            self.owner.callee_responded(self, response)
+        else:
+            self.owner.farewell_answered(self, transaction, response)

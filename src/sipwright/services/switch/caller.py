@@ -1,0 +1,90 @@
+"""Leg 0 of a call: whoever called, and how the switch answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from sipwright.sip import Request, make_response, reason_for
+from sipwright.sip.grammar import forbid_breaks
+from sipwright.sip.transaction import ServerTransaction
+
+from .crossing_headers import SOURCE_HEADER
+from .leg import Leg, LegOwner
+
+__all__ = ["Caller", "CallerOwner"]
+
+
+class CallerOwner(LegOwner, Protocol):
+    """Whose caller it is."""
+
+    def caller_cancelled(self, cancel: ServerTransaction | None) -> None:
+        """Take the CANCEL of the caller."""
+
+    def refusal_arrived(self) -> None:
+        """Take the ACK to a final response other than 2xx, or the end of the time in which it should have come."""
+
+
+class Caller(Leg):
+    """Leg 0: its INVITE came in, and the switch answers it."""
+
+    __slots__ = ("_head", "progress", "transaction")
+
+    owner: CallerOwner
+
+    def __init__(self, owner: CallerOwner, sip_call_id: str, local_tag: str, started_at: float) -> None:
+        super().__init__(owner, 0, sip_call_id, local_tag, started_at)
+        self.transaction: ServerTransaction | None = None
+        self.progress = 0
+        self._head = ""
+
+    def reply(
+        self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
+        content_type: str | None = None, *, source: str | None = None,
+    ) -> bytes:  # fmt: skip
+        """Write a response to the INVITE, with more header lines; whoever is refused needs no Contact.
+
+        `source` is where it first came from, for the loop between two calls.
+        """
+        flow, invite = self.flow, self.invite
+        assert invite is not None
+        head = self._head
+        if status >= 300 or not head:
+            head = "\r\n".join(make_response(invite, status, to_tag=self.local_tag).headers.lines())
+            if status < 300:
+                if flow is not None:
+                    head += f"\r\nContact: {self.owner.ports.stack.local_contact(flow)}"
+                self._head = head  # the 200 begins as the 180 did
+        if reason is None:
+            reason = reason_for(status)
+        written = [f"SIP/2.0 {status} {reason}", head, *lines]
+        if source is not None and flow is not None and flow.protocol == "loop":
+            written.append(f"{SOURCE_HEADER}: {source}")
+        if body and content_type is not None:
+            written.append(f"Content-Type: {content_type}")
+        forbid_breaks(f"{reason}{content_type}")
+        written.append(f"Content-Length: {len(body)}\r\n\r\n")
+        return "\r\n".join(written).encode("utf-8", "surrogateescape") + body
+
+    def respond(self, status: int, response: bytes) -> None:
+        """Send a response to the INVITE; a 2xx again and again, until it is acknowledged."""
+        transaction, flow, ports = self.transaction, self.flow, self.owner.ports
+        if transaction is None:
+            return
+        if flow is not None and flow.is_reliable:
+            transaction.flow = ports.routes.usable(self, flow)
+        transaction.answer(status, response, ports.clock())
+        if 200 <= status < 300:
+            self.repeat_until_acknowledged(response)
+
+    def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
+        """Take the caller's CANCEL (RFC 3261 §9.2)."""
+        self.owner.caller_cancelled(cancel)
+
+    def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
+        """Take the ACK to a final response other than 2xx."""
+        self.owner.refusal_arrived()
+
+    def on_timeout(self, transaction: ServerTransaction) -> None:
+        """Stop waiting for that ACK."""
+        self.owner.refusal_arrived()

@@ -1,0 +1,100 @@
+"""What calls ask of their surroundings: clocks, the database, the way to a peer, each other.
+
+`switch.py` makes one `CallPorts` for all of its calls; nothing else knows the switch. The class of a call is a
+parameter here, since a call is made on top of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from sipwright.services.ports import Writer
+from sipwright.sip import Request, Response
+from sipwright.transport import Flow, Target
+
+from .alarms import Alarms
+from .callee import Callee
+from .choosing import Outcome
+from .destination import Destination
+from .leg import Leg, LegPorts, LegRoutes
+
+__all__ = ["RING_TIME", "CallPorts", "ProviderCredentials", "Routes", "SwitchSettings"]
+
+RING_TIME = 180.0
+"""Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchSettings:
+    """What can be set: `public_address` for phones beside the switch, legs per call, calls at once.
+
+    `ring` is Timer C and `probe` how often the ends of a talking call are asked whether they are there, in seconds.
+    """
+
+    public_address: str | None = None
+    max_legs: int = 40
+    max_calls: int = 100_000
+    ring: float = RING_TIME
+    probe: float = 900.0
+
+
+class Routes(LegRoutes, Protocol):
+    """The ways to all peers, which may be looked up first or waited for."""
+
+    def to_phone(self, destination: Destination) -> Flow | None:
+        """Return the flow to a phone, if the destination is one and it is there now."""
+
+    def reach(self, destination: Destination, then: Callable[[Target | None, Flow | None], None]) -> None:
+        """Find the way to a destination; `then` gets `None` when there is none."""
+
+    def expect(self, leg: Leg) -> None:
+        """Wait for the phone of a leg whose connection has gone."""
+
+    def learn_flow(self, leg: Leg, flow: Flow) -> None:
+        """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
+
+
+class ProviderCredentials(Protocol):
+    """The answers to the challenges of providers, and of nobody else."""
+
+    def for_leg(self, leg: Leg, request: Request, response: Response) -> tuple[str, str] | None:
+        """Return the header that answers the challenge of the provider that a leg leads to."""
+
+    def for_destination(
+        self, destination: Destination, request: Request, response: Response
+    ) -> tuple[str, str] | None:
+        """Return the header that answers the challenge of a destination."""
+
+
+CallT = TypeVar("CallT")
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class CallPorts(LegPorts, Generic[CallT]):
+    """The surroundings of all calls of a node.
+
+    `calls` are found by their ids, `legs` by the tags that they were given; `remember` and `forget` keep both tables,
+    and `active_calls` counts those of a user.
+    `destinations` reads one leg of a dial string, `unreachable` says why no way leads to a leg, and `probe` asks the
+    ends of a call whether they are still there.
+    """
+
+    node: str
+    settings: SwitchSettings
+    token: Callable[[], str]
+    writer: Writer
+    timers: Alarms
+    routes: Routes
+    credentials: ProviderCredentials
+    calls: dict[str, CallT]
+    legs: dict[str, Leg]
+    remember: Callable[[Leg], None]
+    forget: Callable[[CallT], None]
+    active_calls: Callable[[int], int]
+    destinations: Callable[[CallT, str], list[Destination]]
+    unreachable: Callable[[CallT, Callee], Outcome]
+    probe: Callable[[CallT], None]
+    call_row: Callable[[CallT], tuple[Any, ...]]
+    cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]

@@ -1,0 +1,65 @@
+"""What may go on in a call besides talking: a hunt, requests on their way across, a transfer, a takeover.
+
+A call carries these processes without knowing what they do: it hands them their timers, sets them going again after
+a restart, and tells them when it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sipwright.sip import Response
+
+from .callee import Callee
+from .choosing import LegResult, Outcome
+from .leg import Leg
+
+__all__ = ["CallProcess", "Claim", "HuntProcess"]
+
+
+class CallProcess(Protocol):
+    """Something that goes on in a call until it ends by itself, or with the call."""
+
+    @property
+    def timers(self) -> tuple[str, ...]:
+        """The names of its timers; what follows a space in the name of an armed one is its own."""
+
+    def timer(self, name: str) -> None:
+        """Take one of these timers that has run out."""
+
+    def resume(self) -> None:
+        """Go on in a new process."""
+
+    def abandon(self) -> None:
+        """Stop: the call is over, or nobody has answered it."""
+
+
+class HuntProcess(Protocol):
+    """The hunt of a call: the legs that are tried until one of them answers."""
+
+    @property
+    def timers(self) -> tuple[str, ...]:
+        """The names of its timers."""
+
+    def timer(self, name: str) -> None:
+        """Take one of these timers that has run out."""
+
+    def responded(self, leg: Callee, response: Response) -> None:
+        """Take a response other than 2xx of a leg that may still answer."""
+
+    def failed(self, leg: Callee, outcome: Outcome) -> None:
+        """Note that a leg failed; the others of its group may still answer."""
+
+    def launch(self, leg: Callee) -> None:
+        """Start a leg, now or when its delay is over."""
+
+    def results(self) -> Sequence[LegResult]:
+        """Return what became of each leg."""
+
+
+class Claim(Protocol):
+    """What is about to fetch one end of a call into another call."""
+
+    def take_leave(self, leg: Leg, by: str) -> bool:
+        """Take the BYE of an end whose leaving is part of it; False when the call is to end."""

@@ -1,0 +1,217 @@
+"""Requests inside the dialogs of calls: whose they are, and what is to be done with each method (RFC 3261 §12.2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from sipwright.sip import Request, write_response
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.transaction import ServerInvite
+from sipwright.stack import Incoming
+
+from .call import Call
+from .caller import Caller
+from .crossing import Crossing
+from .leg import Leg
+from .leg_state import LegState
+from .ports import CallPorts
+from .referral import is_outsider, take_refer
+from .referred import TargetDialler
+from .replaces import translated
+from .transfer import Transfer
+
+__all__ = ["ALLOW", "Requests"]
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER, PRACK"
+
+
+class Requests:
+    """Takes the requests that come in inside the dialogs of all calls."""
+
+    __slots__ = ("_dialler", "_handlers", "_ports")
+
+    def __init__(self, ports: CallPorts[Call], dialler: TargetDialler) -> None:
+        self._ports = ports
+        self._dialler = dialler
+        # A method that is not listed is answered 405.
+        self._handlers: dict[str, Callable[[Call, Leg, Incoming], None]] = {
+            "BYE": self._bye,
+            "INVITE": self._reinvite,
+            "UPDATE": self._update,
+            "REFER": self._refer,
+            "SUBSCRIBE": self._subscribe,
+            "INFO": self._cross,
+            "OPTIONS": self._cross,
+            "MESSAGE": self._cross,
+            "NOTIFY": self._cross,
+            "PRACK": self._cross,
+        }
+
+    def take(self, incoming: Incoming, to_tag: str) -> None:
+        """Take a request; one that belongs to no dialog of ours is answered 481."""
+        request, ports = incoming.request, self._ports
+        leg = ports.legs.get(to_tag)
+        call = None if leg is None else ports.calls.get(leg.owner.id)
+        if leg is None or call is None or not _is_of(leg, request):
+            if request.method != "ACK":
+                incoming.reply_statelessly(481)
+        elif request.method == "ACK":
+            _take_ack(call, leg, request)
+        else:
+            self._take(call, leg, incoming)
+
+    def _take(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        request = incoming.request
+        dialog = leg.dialog or _dialog_of(call, leg)
+        if leg.flow is not None and leg.flow.is_reliable:
+            self._ports.routes.learn_flow(leg, incoming.flow)
+        if dialog is None or leg.state in (LegState.ENDED, LegState.CANCELLED, LegState.REFUSED):
+            # A BYE may come once more, because the process that took it had no time to say so.
+            is_known = dialog is not None and request.method == "BYE"
+            incoming.reply_statelessly(200 if is_known else 481)
+            return
+        if not dialog.accepts(request):
+            incoming.respond(500, "CSeq Out Of Order")
+            return
+        call.changed()
+        handler = self._handlers.get(request.method)
+        if leg.state is LegState.HANGING_UP and request.method != "BYE":
+            incoming.respond(481)
+        elif handler is None:
+            incoming.respond(405, headers=(("Allow", ALLOW),))
+        else:
+            handler(call, leg, incoming)
+        call.settle()
+
+    def _bye(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        transaction = incoming.transaction
+        response = write_response(incoming.request, 200)
+        leg.answer(response, call.ports.wall_clock())
+        call.when_stored(partial(transaction.answer, 200, response, call.ports.clock()))
+        if leg is call.caller and leg.is_open:
+            call.caller_cancelled(None)
+        elif leg.state is LegState.HANGING_UP:  # both said good-bye at once
+            leg.state = LegState.ENDED
+            call.forget_if_finished()
+        else:
+            by = "caller" if leg is call.caller else "callee"
+            for transfer in (call.find(Transfer), call.claimed_by):
+                if transfer is not None and transfer.take_leave(leg, by):
+                    return
+            call.hang_up(by, incoming.request.headers.get("reason"), already=leg)
+
+    # What crosses to the other end.
+
+    def _cross(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        other = _other_end(call, leg, incoming)
+        if other is not None:
+            _carry_over(call, leg, other, incoming, incoming.request)
+
+    def _update(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        other = _other_end(call, leg, incoming)
+        if other is not None:
+            _ = (
+                incoming.request.contacts
+            )  # one that cannot be read is answered 400 now, not when it has crossed
+            _carry_over(call, leg, other, incoming, incoming.request)
+
+    def _reinvite(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        other = _other_end(call, leg, incoming)
+        if other is None:
+            return
+        _ = incoming.request.contacts
+        open_one = leg.reinvite or other.reinvite
+        if isinstance(open_one, Crossing) and open_one.sender is leg:  # its own earlier one (RFC 3261 §14.2)
+            if not open_one.is_answered:
+                incoming.respond(500, "Earlier INVITE Pending", headers=(("Retry-After", "2"),))
+                return
+            # No ACK will come: the sender lost its connection, and what it asks now it asks instead of that.
+            open_one.forsaken()
+        elif open_one is not None or call.peer is None:  # glare
+            incoming.respond(491)
+            return
+        _carry_over(call, leg, other, incoming, incoming.request)
+
+    def _subscribe(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        other = _other_end(call, leg, incoming)
+        if other is None:
+            return
+        transfer = call.find(Transfer)
+        if transfer is None or not transfer.report.take_subscribe(leg, incoming):
+            _carry_over(call, leg, other, incoming, incoming.request)
+
+    def _refer(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        other = _other_end(call, leg, incoming)
+        if other is None:
+            return
+        if call.peer is not None:
+            transfers = call.peer.destination.transfer
+            if transfers == "refuse" or (not transfers and is_outsider(self._ports, leg, other)):
+                incoming.respond(603, "Transfers Are Not Allowed")
+                return
+            if transfers == "place":
+                take_refer(call, leg, other, incoming, self._dialler)
+                return
+        _carry_over(call, leg, other, incoming, self._translated(incoming.request))
+
+    def _translated(self, request: Request) -> Request:
+        """Return a REFER as the far end of the leg that it names knows that leg."""
+        headers = [
+            (name, translated(self._ports, value) if name.lower() in ("refer-to", "r") else value)
+            for name, value in request.headers.items()
+        ]
+        return Request(request.method, request.uri_text, headers, request.body)
+
+
+def _is_of(leg: Leg, request: Request) -> bool:
+    """Claim that all three parts of the dialog ID match (RFC 3261 §12.2.2), never just one."""
+    if leg.sip_call_id != request.headers.get("call-id"):
+        return False
+    if leg.dialog is not None:
+        return leg.dialog.remote_tag == request.from_tag
+    return leg.invite is not None and isinstance(leg, Caller) and leg.invite.from_tag == request.from_tag
+
+
+def _take_ack(call: Call, leg: Leg, ack: Request) -> None:
+    """Take the ACK to a 2xx that `leg` was sent; an answer that it carries goes on to the other end."""
+    if leg.told is None or ack.cseq.number != leg.told_cseq:
+        return  # it has come before, as every copy of the 2xx is acknowledged
+    leg.heard()
+    if leg.state is not LegState.ANSWERED:
+        return  # the other end has hung up already, and the BYE is on its way
+    leg.invite = None
+    reinvite, leg.reinvite = leg.reinvite, None
+    if reinvite is not None:
+        call.changed()
+        reinvite.acknowledged(ack)
+    elif leg is call.caller and call.peer is not None and call.peer.ack is None:
+        peer = call.peer
+        peer.acknowledge(call.body_for(ack, leg, peer), ack.headers.get("content-type"))
+        call.changed()
+    call.settle()
+
+
+def _dialog_of(call: Call, leg: Leg) -> Dialog | None:
+    """Return the leg's dialog; the caller's early one is made when it is first needed."""
+    if leg.dialog is None and leg is call.caller and leg.invite is not None:
+        leg.dialog = Dialog.as_uas(leg.invite, leg.local_tag)
+    return leg.dialog
+
+
+def _other_end(call: Call, leg: Leg, incoming: Incoming) -> Leg | None:
+    """Return the end that a request is to cross to; without one it is answered 480."""
+    other = call.other(leg) if call.peer is not None or leg is not call.caller else call.early_callee()
+    if other is None or other.flow is None or other.is_finished or _dialog_of(call, other) is None:
+        incoming.respond(480, "Other End Not Reached Yet")
+        return None
+    return other
+
+
+def _carry_over(call: Call, leg: Leg, other: Leg, incoming: Incoming, request: Request) -> None:
+    crossing = Crossing(call, leg, other, request)
+    crossing.server = server = incoming.open(crossing)
+    if isinstance(server, ServerInvite):
+        server.promise_nothing()
+    crossing.begin()
+    crossing.carry_over(())

@@ -1,0 +1,71 @@
+"""The tables of a switch: its calls by id, their legs by the tags that they were given."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from .alarms import Alarms
+from .call import Call
+from .ended import EndedCall
+from .leg import Leg
+from .watching import CallWatcher
+
+__all__ = ["CallTable"]
+
+
+class CallTable:
+    """All calls of a node; `watcher` is told of each."""
+
+    __slots__ = ("_active", "calls", "ended", "legs", "timers", "watcher")
+
+    def __init__(
+        self, calls: dict[str, Call], timers: Alarms, ended: EndedCall, watcher: CallWatcher | None
+    ) -> None:
+        self.calls = calls
+        self.legs: dict[str, Leg] = {}
+        self.timers = timers
+        self.ended = ended
+        self.watcher = watcher
+        self._active: Counter[int] = Counter()
+
+    def add(self, call: Call) -> None:
+        """Take in a call; its legs are remembered one by one."""
+        self.calls[call.id] = call
+        self._active[call.identity.user_id] += 1
+
+    def begin(self, call: Call, *, is_scripted: bool) -> None:
+        """Take in a call that nobody has sent us an INVITE for."""
+        self.add(call)
+        self.remember(call.caller)
+        if self.watcher is not None:
+            self.watcher.call_begins(call, is_scripted=is_scripted)
+
+    def remember(self, leg: Leg) -> None:
+        """Let requests find a leg by its tag."""
+        self.legs[leg.local_tag] = leg
+        if self.watcher is not None:
+            self.watcher.leg_begins(leg)
+
+    def forget(self, call: Call) -> None:
+        """Drop a call that is over."""
+        if self.calls.pop(call.id, None) is None:
+            return
+        if self.watcher is not None:
+            self.watcher.call_ends(call)
+        call.rest()
+        legs = self.legs
+        for leg in (call.caller, *call.legs):
+            if legs.get(leg.local_tag) is leg:  # and did not go on in another call
+                del legs[leg.local_tag]
+            leg.owner = self.ended
+        call.script = None
+        user_id = call.identity.user_id
+        self._active[user_id] -= 1
+        if not self._active[user_id]:
+            del self._active[user_id]
+        if not self.calls:
+            self.timers.clear()
+
+    def active(self, user_id: int) -> int:
+        """Return how many calls of a user are in progress."""
+        return self._active[user_id]

@@ -1,0 +1,112 @@
+"""What the layout promises and no import-linter contract says: no files import each other in a circle.
+
+Imports for types count as any other: who can only be read together with another is one file in two places.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sipwright
+
+ROOT = Path(sipwright.__file__).parent
+
+KNOWN = {
+    "sipwright.services.dialplan",
+    "sipwright.sip",
+    "sipwright.stack",
+    "sipwright.transport",
+}
+"""The packages in which there are still circles. The list only ever gets shorter."""
+
+
+def modules():
+    """Return every module with its file."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = ("sipwright", *path.relative_to(ROOT).with_suffix("").parts)
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def imports_of(path, package):
+    """Return the names that a module imports, anywhere in it: `a.b` for `import a.b`, `from a import b`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def graph():
+    """Return what each module imports of this project."""
+    files = modules()
+    arrows = {}
+    for name, path in files.items():
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        targets = set()
+        for imported in imports_of(path, package):
+            targets.add(imported if imported in files else imported.rpartition(".")[0])
+        arrows[name] = {target for target in targets if target in files and target != name}
+    return arrows
+
+
+def circles(arrows):
+    """Return the groups of modules each of which leads to all others of its group (Tarjan)."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(name):
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for target in sorted(arrows[name]):
+            if target not in index:
+                visit(target)
+                low[name] = min(low[name], low[target])
+            elif target in stack:
+                low[name] = min(low[name], index[target])
+        if low[name] == index[name]:
+            group = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for name in arrows:
+        if name not in index:
+            visit(name)
+    return found
+
+
+def package_of(name):
+    parts = name.split(".")
+    return ".".join(parts[: 3 if parts[1] == "services" else 2])
+
+
+@pytest.fixture(scope="module")
+def found():
+    return circles(graph())
+
+
+def test_no_files_import_each_other_in_a_circle(found):
+    unknown = [group for group in found if not {package_of(name) for name in group} <= KNOWN]
+
+    assert unknown == []
+
+
+def test_the_list_of_circles_names_no_package_without_one(found):
+    assert {package_of(name) for group in found for name in group} == KNOWN
+
+
+def test_a_circle_is_found_however_long_it_is():
+    arrows = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": set(), "f": {"f2"}, "f2": {"f"}}
+
+    assert circles(arrows) == [["a", "b", "c"], ["f", "f2"]]
+
+
+def test_an_import_for_types_is_an_arrow(tmp_path):
+    path = tmp_path / "one.py"
+    path.write_text("if TYPE_CHECKING:\n    from ..other.two import Two\nimport a.b\nfrom . import three\n")
+
+    assert sorted(imports_of(path, "top.package")) == ["a.b", "top.other.two.Two", "top.package.three"]
