@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from monitor.trace.said import Challenged, Flow, Wire
 from services.switch.conftest import SDP, Bench
-from sipwright.monitor.trace.before_the_call import Preludes
 from sipwright.monitor.trace.recorder import Recorder
 from sipwright.sip import Reject
 from sipwright.store.history.trace_messages import Message, unpack
@@ -103,20 +103,6 @@ class Leg:
     flow: object = None
     told: bytes | None = None
     started_at: float = 1000.0
-
-
-class Flow:
-    key = "udp/192.0.2.1:5060/192.0.2.9:5060"
-
-
-class Wire:
-    call_id = "a-leg"
-
-    def __init__(self, data):
-        self._data = data
-
-    def __bytes__(self):
-        return self._data
 
 
 def sip(first, call_id, header="Call-ID: "):
@@ -279,22 +265,6 @@ def test_a_switch_tells_of_its_calls_and_their_legs():
     ]
 
 
-@dataclass
-class Challenged:
-    """What the recorder looks at of a request."""
-
-    call_id: str
-    text: str = "INVITE"
-    flow: object = field(default_factory=Flow)
-    reply: object = None
-
-    @property
-    def request(self):
-        wire = Wire(self.text.encode())
-        wire.call_id = self.call_id
-        return wire
-
-
 def test_what_was_said_before_the_call_was_one_is_kept_in_front_of_it():
     world = World()
     world.recorder.challenged(Challenged("a-leg", "INVITE without", reply=Wire(b"SIP/2.0 401")))
@@ -312,26 +282,6 @@ def test_what_was_said_before_the_call_was_one_is_kept_in_front_of_it():
         (0.1, "in", b"ACK"),
         (0.0, "in", b"INVITE c1"),
     ]
-
-
-def test_challenges_that_nobody_answers_are_forgotten():
-    preludes = Preludes()
-    for number in range(1500):
-        preludes.challenged(Challenged(f"call{number}"), number / 1000.0)
-    assert len(preludes) == 1000
-    assert preludes.take("call0") == []
-    assert len(preludes.take("call1499")) == 1
-
-    preludes.challenged(Challenged("late"), 100.0)
-    assert len(preludes) == 1
-
-
-def test_one_caller_who_never_has_the_password_fills_nothing():
-    preludes = Preludes()
-    for _ in range(100):
-        preludes.challenged(Challenged("guess", reply=Wire(b"401")), 1.0)
-
-    assert len(preludes.take("guess")) <= 12
 
 
 def test_a_call_that_is_told_of_twice_is_recorded_once():
