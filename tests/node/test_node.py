@@ -1,0 +1,66 @@
+"""One node as a whole: what it is made of answers on real sockets, and lets go of them."""
+
+import asyncio
+import socket
+
+import pytest
+
+from sipwright.commands.init import initialise
+from sipwright.config import Settings
+from sipwright.node.account_loader import AccountLoader
+from sipwright.node.node import Node, answer_options, refuse_method
+from sipwright.sip import parse
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("node") / "data"
+    initialise(made, "example.org", "admin", "password")
+    return made
+
+
+@pytest.fixture
+async def node(folder, monkeypatch):
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:0"]')
+    monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
+    made = await Node.open(Settings.load(folder))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def asked(node, method):
+    """Send a request from a socket of its own, and return the response."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.setblocking(False)
+        phone.connect(node.stack.transports[0].local)
+        await loop.sock_sendall(
+            phone,
+            f"{method} sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{method};rport\r\n"
+            f"From: <sip:somebody@example.net>;tag=1\r\nTo: <sip:example.org>\r\nCall-ID: {method}\r\n"
+            f"CSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n".encode(),
+        )
+        return parse(await loop.sock_recv(phone, 65_535))
+
+
+async def test_a_node_says_what_it_can_and_what_it_cannot(node):
+    options, publish = await asked(node, "OPTIONS"), await asked(node, "PUBLISH")
+
+    assert (options.status, publish.status) == (200, 405)
+    assert options.headers.get("Allow") == publish.headers.get("Allow")
+    assert "REGISTER" in options.headers.get("Allow")
+
+
+async def test_the_steps_are_asked_in_this_order(node):
+    first, *others = node.pipeline.steps
+
+    assert isinstance(first, AccountLoader)
+    assert others == [node.registrar, node.switch, answer_options, refuse_method]
+
+
+async def test_a_snapshot_has_the_numbers_of_all_parts(node):
+    await asked(node, "OPTIONS")
+    seen = node.snapshot()
+
+    assert (seen.name, seen.stack.requests, seen.registrar.accounts, seen.switch.legs) == ("node1", 1, 0, 0)
