@@ -40,7 +40,7 @@ class EntityPorts(Protocol):
 
 
 class Durable:
-    """Something whose state is one row, and who tells others only what is in it.
+    """An entity whose state is one row, and who tells others only what is in it.
 
     `timers` is when each of its timers runs out: Unix times, for the database. All of them share one alarm, at
     `wakes_at`, which is left where it is when a timer is moved or called off, as most are: it only comes to look then.

@@ -19,7 +19,7 @@ __all__ = ["CallProcess", "Claim", "HuntProcess"]
 
 
 class CallProcess(Protocol):
-    """Something that goes on in a call until it ends by itself, or with the call."""
+    """A process that goes on in a call until it ends by itself, or with the call."""
 
     @property
     def timers(self) -> tuple[str, ...]:

@@ -20,12 +20,12 @@ __all__ = ["is_outsider", "take_refer"]
 
 
 def is_outsider(ports: CallPorts[Call], sender: Leg, receiver: Leg) -> bool:
-    """Claim that somebody outside asks a phone of ours to dial, which it would do with its owner's rights."""
+    """Return whether somebody outside asks a phone of ours to dial, which it would do with its owner's rights."""
     return _is_inside(ports, receiver) and not _is_inside(ports, sender)
 
 
 def _is_inside(ports: CallPorts[Call], leg: Leg) -> bool:
-    """Claim that a leg is a phone of ours, or leads to one through other calls here."""
+    """Return whether a leg is a phone of ours, or leads to one through other calls here."""
     for _ in range(MOST_LOOPS + 1):
         if leg.is_phone or leg.flow is None or leg.dialog is None or leg.flow.protocol != "loop":
             break
@@ -122,5 +122,5 @@ def _refer_to(request: Request) -> tuple[Uri, Replaces | None]:
 
 
 def _is_reported(request: Request) -> bool:
-    """Claim that the sender of a REFER wants to hear what becomes of it (RFC 4488)."""
+    """Return whether the sender of a REFER wants to hear what becomes of it (RFC 4488)."""
     return (request.headers.get("refer-sub") or "true").strip().lower() != "false"

@@ -32,7 +32,7 @@ DIRECTION = "transfer"
 
 
 class Referrer:
-    """Whoever had a target called, and hears what becomes of that: the transfer."""
+    """The one who had a target called, and hears what becomes of that: the transfer."""
 
     __slots__ = ("call", "other_id")
 

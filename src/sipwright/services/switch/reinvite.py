@@ -24,7 +24,7 @@ GLARE = 2.1
 
 
 class ReInvite:
-    """One of them; `call` keeps it in its document, and `leg` may be of another call.
+    """A re-INVITE of ours; `call` keeps it in its document, and `leg` may be of another call.
 
     `then` is told the final response once, or None when there is nobody to send it to.
     """
@@ -42,7 +42,7 @@ class ReInvite:
 
     @staticmethod
     def may_begin(leg: Leg) -> bool:
-        """Claim that no other change of this leg is under way."""
+        """Return whether no other change of this leg is under way."""
         return leg.reinvite is None and leg.told is None
 
     def to_state(self) -> list[Any]:

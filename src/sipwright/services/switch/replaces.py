@@ -117,7 +117,7 @@ def account_of(ports: CallPorts[Call], leg: Leg) -> int | None:
 
 
 def is_same_party(ports: CallPorts[Call], one: Leg, other: Leg) -> bool:
-    """Claim that two legs lead to phones of one account, or in calls of one owner to one address outside."""
+    """Return whether two legs lead to phones of one account, or in calls of one owner to one address outside."""
     accounts = account_of(ports, one), account_of(ports, other)
     if accounts != (None, None):
         return accounts[0] == accounts[1]

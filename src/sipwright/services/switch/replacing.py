@@ -72,7 +72,7 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
 
 
 class Replacement:
-    """One that is under way, kept by the call of the new caller."""
+    """A takeover that is under way, kept by the call of the new caller."""
 
     __slots__ = ("_invite", "_other_id", "_place", "_stored", "call")
 

@@ -165,7 +165,7 @@ class Requests:
 
 
 def _is_of(leg: Leg, request: Request) -> bool:
-    """Claim that all three parts of the dialog ID match (RFC 3261 §12.2.2), never just one."""
+    """Return whether all three parts of the dialog ID match (RFC 3261 §12.2.2), never just one."""
     if leg.sip_call_id != request.headers.get("call-id"):
         return False
     if leg.dialog is not None:

@@ -132,7 +132,7 @@ def revive(revived: Revived) -> None:
 
 
 def _is_dialplan_lost(call: Call) -> bool:
-    """Claim that nothing is there any more that could go on with the setup of a call."""
+    """Return whether nothing is there any more that could go on with the setup of a call."""
     is_set_up = call.state is not CallState.SETTING_UP or call.hunt is not None or call.script is not None
     return not is_set_up and type(call) is Call and call.find(Replacement) is None
 
@@ -208,7 +208,7 @@ def _revive_dialog(call: Call, leg: Leg) -> None:
 
 
 def _may_miss_ack(call: Call, leg: Leg, now: float) -> bool:
-    """Claim that our ACK may not have left: it was to go with what the other end was told, or with the answer."""
+    """Return whether our ACK may not have left: it was to go with what the other end was told, or with the answer."""
     other = call.other(leg)
     return now < (leg.answered_at or 0.0) + MEMORY or (other is not None and other.told is not None)
 

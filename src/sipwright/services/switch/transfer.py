@@ -70,7 +70,7 @@ class Stage(StrEnum):
 
 
 class Transfer(Referrer):
-    """One of them, kept by the call in which the REFER came in.
+    """A transfer, kept by the call in which the REFER came in.
 
     `other_id` and `target` say where the target is: its call, and its leg there (0 until it has answered).
     """

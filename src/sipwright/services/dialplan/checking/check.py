@@ -162,7 +162,7 @@ def _missing(tree: ast.Module) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
 
 
 def _is_foreign(node: ast.AST) -> bool:
-    """Claim that it imports something, and nothing of ours."""
+    """Return whether it imports something, and nothing of ours."""
     match node:
         case ast.Import(names=names):
             return all(alias.name not in _OURS for alias in names)
@@ -193,7 +193,7 @@ def _modules_of(imports: list[ast.AST]) -> set[str]:
 
 
 def _is_read(node: ast.AST, modules: set[str]) -> bool:
-    """Claim that a name of a module is read; of ``os`` also that it is called, with nothing but literals."""
+    """Return whether a name of a module is read; of ``os`` also that it is called, with nothing but literals."""
     match node:
         case ast.Attribute(value=ast.Name(id=name), ctx=ast.Load()):
             return name in modules

@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 
 
 def is_awaited(entry: Entry) -> bool:
-    """Claim that a script waits for the result of an entry, or has waited for it."""
+    """Return whether a script waits for the result of an entry, or has waited for it."""
     return entry.function not in _AT_ONCE
 
 

@@ -374,7 +374,7 @@ def _groups(target: object) -> Groups:
 
 
 def _is_spec(value: object) -> bool:
-    """Claim that a value is what ``leg()`` gave; back from the sandbox it is of a class like ours."""
+    """Return whether a value is what ``leg()`` gave; back from the sandbox it is of a class like ours."""
     return isinstance(value, tuple) and getattr(value, "_fields", None) == LegSpec._fields
 
 

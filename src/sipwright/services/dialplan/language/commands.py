@@ -82,7 +82,7 @@ class Respond:
 
     @property
     def is_final(self) -> bool:
-        """Claim that nothing can follow."""
+        """Return whether nothing can follow."""
         return self.status >= 200
 
 

@@ -153,7 +153,7 @@ def read_answer(function: str, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Everything that a run starts from; JSON can carry it, so a run can be started again, or replayed.
+    """The inputs that a run starts from; JSON can carry it, so a run can be started again, or replayed.
 
     Headers and body stay as they came until it is known that the script mentions them (``including``).
     """

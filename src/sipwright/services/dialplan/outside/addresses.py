@@ -28,7 +28,7 @@ _DENIED: tuple[Network, ...] = tuple(
 
 
 def is_public(text: str, allowed: Iterable[Network] = ()) -> bool:
-    """Claim that a script may connect to an IP address; ``allowed`` are exceptions that the operator made."""
+    """Return whether a script may connect to an IP address; ``allowed`` are exceptions that the operator made."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

@@ -105,7 +105,7 @@ def _substitute(expression: str, number: str) -> str | None:
 
 
 def _is_dangerous(pattern: str) -> bool:
-    """Claim that strangers could keep us busy: a repeated group, or many choices, on at most 21 characters.
+    """Return whether strangers could keep us busy: a repeated group, or many choices, on at most 21 characters.
 
     A `?` and a `|` are choices as well: twenty take a tenth of a second, thirty a minute, and all calls wait.
     """

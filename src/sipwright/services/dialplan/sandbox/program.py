@@ -46,7 +46,7 @@ class Script:
 
     @property
     def is_plain(self) -> bool:
-        """Claim that a worker for plain scripts most likely suffices."""
+        """Return whether a worker for plain scripts most likely suffices."""
         return self.surprises < MOST_SURPRISES
 
     @property

@@ -177,7 +177,7 @@ class PlainStretch(Stretch):
         return None
 
     def _comes_again_soon(self) -> bool:
-        """Claim that the script may as well be run again from its start, which is kept: it needs no dump."""
+        """Return whether the script may as well be run again from its start, which is kept: it needs no dump."""
         calls = self._calls
         return (
             not self._snapshot

@@ -27,7 +27,7 @@ _VARINT, _FIXED64, _BYTES = 0, 1, 2
 
 
 class Unusual(Exception):
-    """Something that plain scripts do not do, or an answer that we do not understand."""
+    """A thing that plain scripts do not do, or an answer that we do not understand."""
 
 
 class Called(NamedTuple):
