@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from sipwright.sip import Request, Response, digest
+from sipwright.sip.build import make_request
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
 from sipwright.stack import Exchange, Incoming, Pipeline, Stack, challenge_headers
@@ -240,16 +241,10 @@ class Phone:
         """Build a request outside a dialog (RFC 3261 §8.1.1); the stack adds its Via."""
         self._cseq += 1
         token = self._stack.random_token
-        pairs = [
-            ("Max-Forwards", "70"),
-            ("From", f'"Phone {self.side}" <{self.aor}>;tag={tag or token()}'),
-            ("To", f"<{to}>"),
-            ("Call-ID", call_id or token()),
-            ("CSeq", f"{self._cseq} {method}"),
-            USER_AGENT,
-            *headers,
-        ]
-        return Request(method, uri, pairs, body)
+        return make_request(
+            method, uri, from_=f'"Phone {self.side}" <{self.aor}>', to=f"<{to}>", call_id=call_id or token(),
+            cseq=self._cseq, from_tag=tag or token(), headers=(USER_AGENT, *headers), body=body,
+        )  # fmt: skip
 
     async def _within_call(self, method: str, headers: Pairs, body: bytes = b"") -> Response:
         dialog = self.dialog

@@ -25,6 +25,7 @@ from typing import Any
 
 from sipwright.services.ports import ProviderView
 from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, expires_of, uris_match
+from sipwright.sip.build import make_request
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stack import answer_challenge, challenge_headers
 
@@ -183,25 +184,25 @@ class Registration:
         self.cseq += 1
         self._sent_at = now
         place = self.place
-        headers = [("Max-Forwards", "70")]
-        if place.proxy is not None:
-            headers.append(("Route", f"<{place.proxy}>"))
-        headers += [
-            ("From", f"<{place.aor}>;tag={self._tag}"),
-            ("To", f"<{place.aor}>"),
-            ("Call-ID", self.call_id),
-            ("CSeq", f"{self.cseq} REGISTER"),
-        ]
+        headers: list[tuple[str, str]] = []
         if self.is_removing:
-            headers += [("Contact", self.contact or contact), ("Expires", "0")]
+            contact, asked = self.contact or contact, 0
         else:
-            self._asked_contact = contact
-            headers.append(("Contact", contact))
+            asked, self._asked_contact = self.asked, contact
             if self.contact != contact and self.contact is not None and self.holds(now):
                 headers.append(("Contact", f"{self.contact};expires=0"))
-            headers.append(("Expires", str(self.asked)))
-        headers += self._answers.items()
-        return Request("REGISTER", str(place.registrar), headers)
+        return make_request(
+            "REGISTER",
+            str(place.registrar),
+            from_=f"<{place.aor}>",
+            to=f"<{place.aor}>",
+            call_id=self.call_id,
+            cseq=self.cseq,
+            from_tag=self._tag,
+            routes=() if place.proxy is None else (f"<{place.proxy}>",),
+            contact=contact,
+            headers=[*headers, ("Expires", str(asked)), *self._answers.items()],
+        )
 
     # --- answers -------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from sipwright.sip import Request, make_response, reason_for
-from sipwright.sip.grammar import forbid_breaks
+from sipwright.sip import Request
+from sipwright.sip.build import response_head, write_on_head
 from sipwright.sip.transaction import ServerTransaction
 
 from .crossing_headers import SOURCE_HEADER
@@ -50,21 +50,15 @@ class Caller(Leg):
         assert invite is not None
         head = self._head
         if status >= 300 or not head:
-            head = "\r\n".join(make_response(invite, status, to_tag=self.local_tag).headers.lines())
+            contact = None
+            if status < 300 and flow is not None:
+                contact = self.owner.ports.stack.local_contact(flow)
+            head = response_head(invite, status, to_tag=self.local_tag, contact=contact)
             if status < 300:
-                if flow is not None:
-                    head += f"\r\nContact: {self.owner.ports.stack.local_contact(flow)}"
                 self._head = head  # the 200 begins as the 180 did
-        if reason is None:
-            reason = reason_for(status)
-        written = [f"SIP/2.0 {status} {reason}", head, *lines]
         if source is not None and flow is not None and flow.protocol == "loop":
-            written.append(f"{SOURCE_HEADER}: {source}")
-        if body and content_type is not None:
-            written.append(f"Content-Type: {content_type}")
-        forbid_breaks(f"{reason}{content_type}")
-        written.append(f"Content-Length: {len(body)}\r\n\r\n")
-        return "\r\n".join(written).encode("utf-8", "surrogateescape") + body
+            lines = [*lines, f"{SOURCE_HEADER}: {source}"]
+        return write_on_head(head, status, reason, lines=lines, body=body, content_type=content_type)
 
     def respond(self, status: int, response: bytes) -> None:
         """Send a response to the INVITE; a 2xx again and again, until it is acknowledged."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from urllib.parse import quote as percent_encode
 
-from sipwright.sip import CSeq, Headers, NameAddr, ParseError, Request, Uri
+from sipwright.sip import NameAddr, ParseError, Request, Uri
+from sipwright.sip.build import make_request
 from sipwright.sip.dialog import address_of
-from sipwright.sip.grammar import URI_TEXT, forbid_breaks, quote
+from sipwright.sip.grammar import quote
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
 
@@ -23,29 +23,12 @@ __all__ = ["from_header", "make_invitation"]
 _SAFE_IN_USER = "-_.!~*'()&=+$,;?/#%"
 """What stays as a script wrote it; an escape may be its own."""
 
-_is_uri_text = re.compile(URI_TEXT).fullmatch
-
 
 def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) -> Request:
     """Build the INVITE of `leg`; its flow is known, so Via and Contact can name the right socket."""
     ports, flow, destination, original = call.ports, leg.flow, leg.destination, call.caller.invite
     assert flow is not None
     assert original is not None
-    uri = destination.uri
-    if not _is_uri_text(uri):
-        raise ValueError(f"not a Request-URI: {uri[:40]!r}")
-    local_uri, remote_uri = _from_address(original, destination), f"<{destination.to}>"
-    lines = [f"Via: {ports.new_via(flow)}"]
-    if destination.route:
-        lines += [f"Route: {route}" for route in destination.route]
-    lines += [
-        f"Max-Forwards: {call.max_forwards}",
-        f"From: {local_uri};tag={leg.local_tag}",
-        f"To: {remote_uri}",
-        f"Call-ID: {leg.sip_call_id}",
-        f"CSeq: {leg.invite_cseq} INVITE",
-        f"Contact: {ports.stack.local_contact(flow)}",
-    ]
     crossing = crossing_lines(original, trusted=call.identity.direction == "in")
     if destination.headers:
         replaced = {KEYS[name] for name, _ in destination.headers}
@@ -53,29 +36,33 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
         # On the loop the source is what the switch itself knows, whatever a script would like the next one to believe.
         own = [pair for pair in destination.headers if pair[0].lower() != SOURCE_HEADER.lower()]
         crossing += write_lines(own)
-    lines += crossing
-    if extra:
-        lines += write_lines(extra)
+    headers = list(extra)
     if flow.protocol == "loop":
-        lines.append(f"{SOURCE_HEADER}: {call.caller.source};loops={call.loops + 1}")
-    body = original.body
+        headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1}"))
+    body, content_type = original.body, None
     if body:
-        lines.append(f"Content-Type: {original.headers.get('content-type') or 'application/sdp'}")
+        content_type = original.headers.get("content-type") or "application/sdp"
         if destination.mangle:
             body, _replaced = media.rewrite(
                 original, call.caller.source, leg.source, ports.settings.public_address
             )
-    forbid_breaks("".join(lines))
-    request = Request.from_parts("INVITE", uri, Headers.from_lines(lines), body, None)
-    # What has just been written need not be read again when the dialog begins.
-    request.headers.parsed |= {
-        "call_id": leg.sip_call_id,
-        "from_tag": leg.local_tag,
-        "from_address": local_uri,
-        "to_address": remote_uri,
-        "cseq": CSeq(leg.invite_cseq, "INVITE"),
-    }
-    return request
+    return make_request(
+        "INVITE",
+        destination.uri,
+        from_=_from_address(original, destination),
+        to=f"<{destination.to}>",
+        call_id=leg.sip_call_id,
+        cseq=leg.invite_cseq,
+        from_tag=leg.local_tag,
+        via=ports.new_via(flow),
+        routes=destination.route,
+        max_forwards=call.max_forwards,
+        contact=ports.stack.local_contact(flow),
+        lines=crossing,
+        headers=headers,
+        body=body,
+        content_type=content_type,
+    )
 
 
 def _from_address(original: Request, destination: Destination) -> str:

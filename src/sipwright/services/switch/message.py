@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
+from sipwright.sip.build import make_request
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 from sipwright.stack import Incoming
 from sipwright.transport import Flow, Target
 
 from .call import Call
 from .choosing import Outcome, best, for_caller
-from .crossing_headers import crossing_headers
+from .crossing_headers import crossing_lines
 from .destination import Destination
 from .destinations import MOST_LOOPS, Destinations
 from .identity import Identity
@@ -117,7 +118,7 @@ class Text:
 class Copy:
     """A text on its way to one destination; a provider may ask who we are first (RFC 3261 §22.2)."""
 
-    __slots__ = ("_body", "_call_id", "_destination", "_flow", "_from", "_ports", "_then")
+    __slots__ = ("_body", "_call_id", "_destination", "_flow", "_from", "_ports", "_tag", "_then")
 
     def __init__(
         self,
@@ -130,7 +131,7 @@ class Copy:
         self._ports = ports
         self._destination = destination
         self._flow: Flow
-        self._from = f"{from_header(sender, destination)};tag={ports.token()}"
+        self._from, self._tag = from_header(sender, destination), ports.token()
         self._call_id = ports.token()
         self._body = body
         self._then = then
@@ -145,19 +146,12 @@ class Copy:
 
     def _send(self, cseq: int, extra: tuple[tuple[str, str], ...]) -> None:
         destination, flow = self._destination, self._flow
-        headers = [
-            ("Via", self._ports.new_via(flow)),
-            *(("Route", route) for route in destination.route),
-            ("Max-Forwards", "70"),
-            ("From", self._from),
-            ("To", f"<{destination.to}>"),
-            ("Call-ID", self._call_id),
-            ("CSeq", f"{cseq} MESSAGE"),
-            *destination.headers,
-            *extra,
-            ("Content-Type", "text/plain;charset=UTF-8"),
-        ]
-        self._ports.stack.start_client(Request("MESSAGE", destination.uri, headers, self._body), flow, self)
+        request = make_request(
+            "MESSAGE", destination.uri, from_=self._from, to=f"<{destination.to}>", call_id=self._call_id, cseq=cseq,
+            from_tag=self._tag, via=self._ports.new_via(flow), routes=destination.route,
+            headers=(*destination.headers, *extra), body=self._body, content_type="text/plain;charset=UTF-8",
+        )  # fmt: skip
+        self._ports.stack.start_client(request, flow, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the response; a challenge is answered once."""
@@ -192,21 +186,14 @@ class Delivery:
             if flow is None:
                 self._count(Outcome(480, "Unreachable"))
                 continue
-            request, sender = self._request, self._request.from_
-            headers = [
-                ("Via", self._ports.new_via(flow)),
-                *(("Route", route) for route in phone.route),
-                ("Max-Forwards", str((request.max_forwards or 71) - 1)),
-                ("From", f"{NameAddr(sender.uri, sender.display_name)};tag={self._ports.token()}"),
-                ("To", f"<{phone.to}>"),
-                ("Call-ID", self._ports.token()),
-                ("CSeq", "1 MESSAGE"),
-                *crossing_headers(request, trusted=False),
-            ]
-            content_type = request.headers.get("content-type")
-            if content_type is not None:
-                headers.append(("Content-Type", content_type))
-            self._ports.stack.start_client(Request("MESSAGE", phone.uri, headers, request.body), flow, self)
+            given, sender, token = self._request, self._request.from_, self._ports.token
+            request = make_request(
+                "MESSAGE", phone.uri, from_=str(NameAddr(sender.uri, sender.display_name)), to=f"<{phone.to}>",
+                call_id=token(), cseq=1, from_tag=token(), via=self._ports.new_via(flow), routes=phone.route,
+                max_forwards=(given.max_forwards or 71) - 1, lines=crossing_lines(given, trusted=False),
+                body=given.body, content_type=given.headers.get("content-type"),
+            )  # fmt: skip
+            self._ports.stack.start_client(request, flow, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the response of one phone."""

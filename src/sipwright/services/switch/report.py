@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sipwright.sip import Request, Response, make_response, parse
+from sipwright.sip.sipfrag import SIPFRAG, read_sipfrag, write_sipfrag
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Incoming
 
@@ -117,7 +118,7 @@ class Report:
         notify = dialog.make_request(
             "NOTIFY", via=ports.new_via(flow), contact=ports.stack.local_contact(flow),
             headers=(("Event", f"refer;id={self._name}"), ("Subscription-State", state), *headers),
-            body=f"SIP/2.0 {status} {reason}\r\n".encode(), content_type="message/sipfrag;version=2.0",
+            body=write_sipfrag(status, reason), content_type=SIPFRAG,
         )  # fmt: skip
         self._wire, self._next = bytes(notify), None
         self._call.changed()
@@ -140,8 +141,7 @@ class Report:
         )
         if answer is not None:
             self._has_answered = True
-            status, _, reason = asked.body.decode("latin-1").strip().removeprefix("SIP/2.0 ").partition(" ")
-            self._next = self._next or (int(status), reason, state)
+            self._next = self._next or (*read_sipfrag(asked.body), state)
             self._say_next((answer,))
         else:
             self._wire, self._has_answered = None, False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sipwright.sip import Request, Response
+from sipwright.sip import Response
+from sipwright.sip.build import ack_to_stray
 from sipwright.transport import Flow
 
 from .leg import Leg
@@ -18,7 +19,7 @@ def acknowledge_stray(routes: Routes, leg: Leg | None, response: Response, flow:
     (§17.1.1.3).
     """
     if not response.is_success:
-        ack = _ack_for(response)
+        ack = ack_to_stray(response)
         if ack is not None:
             try:
                 flow.send(bytes(ack))
@@ -28,20 +29,3 @@ def acknowledge_stray(routes: Routes, leg: Leg | None, response: Response, flow:
         routes.learn_flow(leg, flow)
         leg.acknowledge_again(response)
         leg.owner.settle()
-
-
-def _ack_for(response: Response) -> Request | None:
-    """Build the ACK to a failure from that alone: it is matched by its branch, whatever its Request-URI (§17.2.3)."""
-    headers = response.headers
-    pairs = [
-        ("Via", str(response.top_via)),
-        ("Max-Forwards", "70"),
-        ("From", headers.get("From") or ""),
-        ("To", headers.get("To") or ""),
-        ("Call-ID", response.call_id),
-        ("CSeq", f"{response.cseq.number} ACK"),
-    ]
-    try:
-        return Request("ACK", str(response.to.uri), pairs)
-    except ValueError:  # nobody could read it, so its sender has to give up by himself
-        return None
