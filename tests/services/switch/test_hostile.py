@@ -3,8 +3,8 @@
 import pytest
 
 from sipwright.services.switch import Hunt
-from sipwright.services.switch.destination import Destination
 from sipwright.services.switch.invitation import from_header
+from sipwright.services.switch.model.destination import Destination
 from sipwright.sip import NameAddr
 
 from .conftest import SDP, Provider

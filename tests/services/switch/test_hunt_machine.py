@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipwright.services.switch.choosing import ELSEWHERE, Outcome
 from sipwright.services.switch.hunt_events import (
     RING_TIME_OVER,
     Add,
@@ -39,6 +38,7 @@ from sipwright.services.switch.hunt_machine import (
     HuntMachine,
     LegResult,
 )
+from sipwright.services.switch.model.outcome import ELSEWHERE, Outcome
 
 BUSY, DECLINED, MOVED = (
     Outcome(486, "Busy Here"),

@@ -1,11 +1,11 @@
 """The switch: calls, from the INVITE to the CDR (a B2BUA that handles signalling only)."""
 
 from .call import Call, CallState
-from .choosing import ELSEWHERE, LegResult, Outcome, best, for_caller
 from .destinations import MOST_LOOPS, Destinations, DialLeg
 from .hunt import Hunt
-from .identity import Identity
 from .leg import Leg
+from .model.identity import Identity
+from .model.outcome import ELSEWHERE, LegResult, Outcome, best, for_caller
 from .router import Decision, Router
 from .script import ScriptRun
 from .script_runner import ScriptRunner

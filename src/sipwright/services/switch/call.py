@@ -20,14 +20,14 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTransaction
 
-from . import media
 from .callee import Callee
-from .choosing import CANCELLED, ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
-from .crossing_headers import crossing_lines
 from .ends import Ends
-from .identity import Identity
 from .leg import Leg
-from .leg_state import LegState
+from .model import media
+from .model.identity import Identity
+from .model.leg_state import LegState
+from .model.outcome import CANCELLED, ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
+from .model.relayed_headers import crossing_lines
 from .ports import CallPorts
 from .process import CallProcess, Claim, HuntProcess
 from .script import ScriptRun

@@ -30,11 +30,11 @@ from sipwright.sip.transaction import CALLING, ClientTransaction
 from .call import Call, CallState
 from .callee import Callee
 from .caller import Caller
-from .choosing import CANCELLED, ELSEWHERE, Outcome
 from .hunt import Hunt
-from .identity import Identity
 from .leg import Leg
-from .leg_state import LegState
+from .model.identity import Identity
+from .model.leg_state import LegState
+from .model.outcome import CANCELLED, ELSEWHERE, Outcome
 from .ports import CallPorts
 from .reinvite import GLARE
 

@@ -9,8 +9,8 @@ from sipwright.sip import Request, Response
 from sipwright.stack import answer_challenge
 
 from .callee import Callee
-from .destination import Destination
 from .leg import Leg
+from .model.destination import Destination
 
 __all__ = ["Credentials"]
 

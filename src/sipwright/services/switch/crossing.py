@@ -14,9 +14,9 @@ from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 
 from .call import Call
-from .crossing_headers import crossing_headers
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
+from .model.relayed_headers import crossing_headers
 
 __all__ = ["Crossing"]
 

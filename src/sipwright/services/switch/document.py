@@ -18,7 +18,7 @@ from .caller import Caller
 from .crossing import Crossing
 from .hunt import Hunt
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
 from .referred import ReferredCall
 from .replacing import Replacement
 from .transfer import Transfer

@@ -14,8 +14,8 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
 from .callee import Callee
-from .choosing import ELSEWHERE_HEADERS
 from .leg import Leg, LegPorts
+from .model.outcome import ELSEWHERE_HEADERS
 
 __all__ = ["EndedCall"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from .callee import Callee
 from .caller import Caller
-from .choosing import Outcome
 from .durable import Durable
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
+from .model.outcome import Outcome
 
 __all__ = ["Ends"]
 

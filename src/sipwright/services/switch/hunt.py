@@ -16,11 +16,11 @@ from sipwright.transport import Flow, Target
 
 from .call import Call
 from .callee import Callee
-from .choosing import LegResult, Outcome, best
-from .crossing_headers import crossing_lines, explaining_headers
-from .destination import Destination
 from .invitation import make_invitation
-from .leg_state import LegState
+from .model.destination import Destination
+from .model.leg_state import LegState
+from .model.outcome import LegResult, Outcome, best
+from .model.relayed_headers import crossing_lines, explaining_headers
 
 __all__ = ["Hunt"]
 

@@ -32,7 +32,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
-from .choosing import ELSEWHERE, Outcome, best
 from .hunt_events import (
     RING_TIME_OVER,
     Add,
@@ -57,6 +56,7 @@ from .hunt_events import (
     Success,
     TimeIsUp,
 )
+from .model.outcome import ELSEWHERE, Outcome, best
 
 __all__ = [
     "ANSWERED", "MAX_LEGS", "MAX_REDIRECTS", "OVER", "RINGING", "TRYING", "WAITING", "HuntLeg", "HuntMachine",

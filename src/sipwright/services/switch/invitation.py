@@ -12,11 +12,11 @@ from sipwright.sip.grammar import quote
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
 
-from . import media
 from .call import Call
 from .callee import Callee
-from .crossing_headers import SOURCE_HEADER, crossing_lines
-from .destination import Destination
+from .model import media
+from .model.destination import Destination
+from .model.relayed_headers import SOURCE_HEADER, crossing_lines
 
 __all__ = ["from_header", "make_invitation"]
 

@@ -12,12 +12,12 @@ from sipwright.stack import Incoming
 from sipwright.transport import Flow, Target
 
 from .call import Call
-from .choosing import Outcome, best, for_caller
-from .crossing_headers import crossing_lines
-from .destination import Destination
 from .destinations import MOST_LOOPS, Destinations
-from .identity import Identity
 from .invitation import from_header
+from .model.destination import Destination
+from .model.identity import Identity
+from .model.outcome import Outcome, best, for_caller
+from .model.relayed_headers import crossing_lines
 from .ports import CallPorts
 from .router import Router
 

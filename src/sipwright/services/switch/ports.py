@@ -16,9 +16,9 @@ from sipwright.transport import Flow, Target
 
 from .alarms import Alarms
 from .callee import Callee
-from .choosing import Outcome
-from .destination import Destination
 from .leg import Leg, LegPorts, LegRoutes
+from .model.destination import Destination
+from .model.outcome import Outcome
 
 __all__ = ["RING_TIME", "CallPorts", "ProviderCredentials", "Routes", "SwitchSettings"]
 

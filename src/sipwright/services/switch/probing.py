@@ -15,7 +15,7 @@ from sipwright.stack import ReconnectingFlow
 
 from .call import Call
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
 
 __all__ = ["AFTER_REVIVAL", "probe_ends"]
 

@@ -12,8 +12,8 @@ from typing import Protocol
 from sipwright.sip import Response
 
 from .callee import Callee
-from .choosing import LegResult, Outcome
 from .leg import Leg
+from .model.outcome import LegResult, Outcome
 
 __all__ = ["CallProcess", "Claim", "HuntProcess"]
 

@@ -10,7 +10,7 @@ from sipwright.stack import Incoming
 from .call import Call
 from .destinations import MOST_LOOPS
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
 from .ports import CallPorts
 from .referred import TargetDialler
 from .replaces import Replaces, is_same_party, other_end

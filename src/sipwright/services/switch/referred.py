@@ -14,12 +14,12 @@ from sipwright.sip import NameAddr, ParseError, Reject, Request, Response, Uri
 from .call import Call, CallState
 from .callee import Callee
 from .caller import Caller
-from .choosing import CANCELLED, ELSEWHERE, Outcome
 from .destinations import Destinations
 from .hunt import Hunt
-from .identity import Identity
 from .leg import Leg
-from .leg_state import LegState
+from .model.identity import Identity
+from .model.leg_state import LegState
+from .model.outcome import CANCELLED, ELSEWHERE, Outcome
 from .ports import CallPorts
 from .replaces import account_of
 from .router import Router

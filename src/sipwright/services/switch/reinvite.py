@@ -15,7 +15,7 @@ from sipwright.sip.transaction import ClientInvite, ClientTransaction
 
 from .call import Call
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
 
 __all__ = ["GLARE", "ReInvite"]
 

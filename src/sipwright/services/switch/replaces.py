@@ -16,7 +16,7 @@ from .call import Call
 from .callee import Callee
 from .destinations import LOOP_FLOW, MOST_LOOPS
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
 from .ports import CallPorts
 
 __all__ = ["Replaces", "account_of", "is_same_party", "other_end", "translated"]

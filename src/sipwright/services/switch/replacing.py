@@ -19,9 +19,9 @@ from typing import Any
 from sipwright.sip import ParseError, Reject, Request, Response
 
 from .call import Call
-from .choosing import Outcome, for_caller
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
+from .model.outcome import Outcome, for_caller
 from .ports import CallPorts
 from .reinvite import GLARE, ReInvite
 from .replaces import Replaces, account_of, other_end

@@ -13,7 +13,7 @@ from sipwright.stack import Incoming
 
 from .call import Call
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
 
 __all__ = ["Report"]
 

@@ -14,7 +14,7 @@ from .call import Call
 from .caller import Caller
 from .crossing import Crossing
 from .leg import Leg
-from .leg_state import LegState
+from .model.leg_state import LegState
 from .ports import CallPorts
 from .referral import is_outsider, take_refer
 from .referred import TargetDialler

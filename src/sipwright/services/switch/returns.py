@@ -17,8 +17,8 @@ from sipwright.transport import Flow
 
 from .call import Call
 from .callee import Callee
-from .destination import Destination
 from .leg import Leg
+from .model.destination import Destination
 
 __all__ = ["Returns"]
 

@@ -15,14 +15,14 @@ from .call import Call, CallState
 from .callback import ThirdPartyCall
 from .callee import Callee
 from .caller import Caller
-from .choosing import Outcome
 from .crossing import Crossing
-from .destination import Destination
 from .document import FORMAT, MEMORY
 from .hunt import Hunt
-from .identity import Identity
 from .leg import Leg
-from .leg_state import LegState
+from .model.destination import Destination
+from .model.identity import Identity
+from .model.leg_state import LegState
+from .model.outcome import Outcome
 from .ports import CallPorts
 from .probing import AFTER_REVIVAL, Probe
 from .referred import ReferredCall

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from .call import Call
-from .identity import Identity
+from .model.identity import Identity
 from .script import ScriptRun
 
 __all__ = ["ScriptRunner"]

@@ -24,15 +24,15 @@ from .alarms import Alarms
 from .call import Call
 from .callback import ThirdPartyCall
 from .caller import Caller
-from .choosing import Outcome
 from .credentials import Credentials
-from .crossing_headers import SOURCE_HEADER
 from .destinations import Destinations
 from .ended import EndedCall
 from .hunt import Hunt
-from .identity import Identity
 from .leg import LegPorts
 from .message import Messages
+from .model.identity import Identity
+from .model.outcome import Outcome
+from .model.relayed_headers import SOURCE_HEADER
 from .ports import CallPorts, SwitchSettings
 from .probing import probe_ends
 from .records import call_row, cdr_row

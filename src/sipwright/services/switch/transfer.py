@@ -33,10 +33,10 @@ from sipwright.sip import Response
 
 from .call import Call
 from .callee import Callee
-from .choosing import Outcome
-from .destination import Destination
 from .leg import Leg
-from .leg_state import LegState
+from .model.destination import Destination
+from .model.leg_state import LegState
+from .model.outcome import Outcome
 from .referred import ReferredCall, Referrer
 from .reinvite import GLARE, ReInvite
 from .replaces import account_of

@@ -13,7 +13,7 @@ from sipwright.stack.throttle import Throttle
 
 from .call import Call
 from .callee import Callee
-from .choosing import Outcome
+from .model.outcome import Outcome
 
 __all__ = ["Unreachable", "no_provider_or_host"]
 

@@ -11,8 +11,8 @@ from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import Stack
 from sipwright.transport import Flow, Target
 
-from .destination import Destination
 from .leg import Leg
+from .model.destination import Destination
 from .returns import Returns
 
 __all__ = ["Ways"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.services.switch.choosing import NOBODY, Outcome, best
+from sipwright.services.switch.model.outcome import NOBODY, Outcome, best
 
 
 @pytest.mark.parametrize(

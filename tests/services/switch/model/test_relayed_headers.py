@@ -1,6 +1,6 @@
 """Which header lines of a message the other leg sees, and how they are written."""
 
-from sipwright.services.switch.crossing_headers import crossing_headers, crossing_lines
+from sipwright.services.switch.model.relayed_headers import crossing_headers, crossing_lines
 from sipwright.sip import parse
 
 

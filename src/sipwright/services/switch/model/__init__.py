@@ -1,0 +1,1 @@
+"""What calls are made of: values and rules that know no call."""
