@@ -1,17 +1,17 @@
 """The switch: calls, from the INVITE to the CDR (a B2BUA that handles signalling only)."""
 
-from .call import Call, CallState
+from .call.call import Call, CallState
+from .call.leg import Leg
+from .call.observer import CallWatcher
+from .call.script_port import ScriptRun
+from .call.script_runner import ScriptRunner
 from .destinations import MOST_LOOPS, Destinations, DialLeg
 from .hunt import Hunt
-from .leg import Leg
 from .model.identity import Identity
 from .model.outcome import ELSEWHERE, LegResult, Outcome, best, for_caller
 from .router import Decision, Router
-from .script import ScriptRun
-from .script_runner import ScriptRunner
 from .switch import Switch, SwitchSettings, SwitchSnapshot
 from .unreachable import no_provider_or_host
-from .watching import CallWatcher
 
 __all__ = [
     "ELSEWHERE",

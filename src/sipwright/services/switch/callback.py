@@ -27,15 +27,15 @@ from sipwright.sdp import as_version_of, origin
 from sipwright.sip import NameAddr, Request, Response, Uri, parse
 from sipwright.sip.transaction import CALLING, ClientTransaction
 
-from .call import Call, CallState
-from .callee import Callee
-from .caller import Caller
+from .call.call import Call, CallState
+from .call.callee import Callee
+from .call.caller import Caller
+from .call.leg import Leg
+from .call.ports import CallPorts
 from .hunt import Hunt
-from .leg import Leg
 from .model.identity import Identity
 from .model.leg_state import LegState
 from .model.outcome import CANCELLED, ELSEWHERE, Outcome
-from .ports import CallPorts
 from .reinvite import GLARE
 
 __all__ = ["ThirdPartyCall"]

@@ -8,8 +8,8 @@ from sipwright.services.ports import Directory
 from sipwright.sip import Request, Response
 from sipwright.stack import answer_challenge
 
-from .callee import Callee
-from .leg import Leg
+from .call.callee import Callee
+from .call.leg import Leg
 from .model.destination import Destination
 
 __all__ = ["Credentials"]

@@ -13,8 +13,8 @@ from typing import Any
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 
-from .call import Call
-from .leg import Leg
+from .call.call import Call
+from .call.leg import Leg
 from .model.leg_state import LegState
 from .model.relayed_headers import crossing_headers
 

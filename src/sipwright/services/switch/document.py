@@ -11,13 +11,13 @@ from typing import Any
 
 import orjson
 
-from .call import Call
+from .call.call import Call
+from .call.callee import Callee
+from .call.caller import Caller
+from .call.leg import Leg
 from .callback import ThirdPartyCall
-from .callee import Callee
-from .caller import Caller
 from .crossing import Crossing
 from .hunt import Hunt
-from .leg import Leg
 from .model.leg_state import LegState
 from .referred import ReferredCall
 from .replacing import Replacement

@@ -14,8 +14,8 @@ from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP
 from sipwright.transport import Flow, Target
 
-from .call import Call
-from .callee import Callee
+from .call.call import Call
+from .call.callee import Callee
 from .invitation import make_invitation
 from .model.destination import Destination
 from .model.leg_state import LegState

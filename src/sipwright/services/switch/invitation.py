@@ -12,8 +12,8 @@ from sipwright.sip.grammar import quote
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
 
-from .call import Call
-from .callee import Callee
+from .call.call import Call
+from .call.callee import Callee
 from .model import media
 from .model.destination import Destination
 from .model.relayed_headers import SOURCE_HEADER, crossing_lines

@@ -11,14 +11,14 @@ from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 from sipwright.stack import Incoming
 from sipwright.transport import Flow, Target
 
-from .call import Call
+from .call.call import Call
+from .call.ports import CallPorts
 from .destinations import MOST_LOOPS, Destinations
 from .invitation import from_header
 from .model.destination import Destination
 from .model.identity import Identity
 from .model.outcome import Outcome, best, for_caller
 from .model.relayed_headers import crossing_lines
-from .ports import CallPorts
 from .router import Router
 
 __all__ = ["Messages"]

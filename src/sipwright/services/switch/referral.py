@@ -7,11 +7,11 @@ from functools import partial
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri, make_response
 from sipwright.stack import Incoming
 
-from .call import Call
+from .call.call import Call
+from .call.leg import Leg
+from .call.ports import CallPorts
 from .destinations import MOST_LOOPS
-from .leg import Leg
 from .model.leg_state import LegState
-from .ports import CallPorts
 from .referred import TargetDialler
 from .replaces import Replaces, is_same_party, other_end
 from .transfer import Transfer

@@ -11,20 +11,20 @@ from typing import Any
 
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Response, Uri
 
-from .call import Call, CallState
-from .callee import Callee
-from .caller import Caller
+from .call.call import Call, CallState
+from .call.callee import Callee
+from .call.caller import Caller
+from .call.leg import Leg
+from .call.ports import CallPorts
+from .call.script_runner import ScriptRunner
+from .call.table import CallTable
 from .destinations import Destinations
 from .hunt import Hunt
-from .leg import Leg
 from .model.identity import Identity
 from .model.leg_state import LegState
 from .model.outcome import CANCELLED, ELSEWHERE, Outcome
-from .ports import CallPorts
 from .replaces import account_of
 from .router import Router
-from .script_runner import ScriptRunner
-from .table import CallTable
 
 __all__ = ["ReferredCall", "Referrer", "TargetDialler"]
 

@@ -18,11 +18,11 @@ from typing import Any
 
 from sipwright.sip import ParseError, Reject, Request, Response
 
-from .call import Call
-from .leg import Leg
+from .call.call import Call
+from .call.leg import Leg
+from .call.ports import CallPorts
 from .model.leg_state import LegState
 from .model.outcome import Outcome, for_caller
-from .ports import CallPorts
 from .reinvite import GLARE, ReInvite
 from .replaces import Replaces, account_of, other_end
 from .router import Decision

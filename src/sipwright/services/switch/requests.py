@@ -10,12 +10,12 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming
 
-from .call import Call
-from .caller import Caller
+from .call.call import Call
+from .call.caller import Caller
+from .call.leg import Leg
+from .call.ports import CallPorts
 from .crossing import Crossing
-from .leg import Leg
 from .model.leg_state import LegState
-from .ports import CallPorts
 from .referral import is_outsider, take_refer
 from .referred import TargetDialler
 from .replaces import translated

@@ -11,19 +11,19 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
 from sipwright.stack import ReconnectingFlow
 
-from .call import Call, CallState
+from .call.call import Call, CallState
+from .call.callee import Callee
+from .call.caller import Caller
+from .call.leg import Leg
+from .call.ports import CallPorts
 from .callback import ThirdPartyCall
-from .callee import Callee
-from .caller import Caller
 from .crossing import Crossing
 from .document import FORMAT, MEMORY
 from .hunt import Hunt
-from .leg import Leg
 from .model.destination import Destination
 from .model.identity import Identity
 from .model.leg_state import LegState
 from .model.outcome import Outcome
-from .ports import CallPorts
 from .probing import AFTER_REVIVAL, Probe
 from .referred import ReferredCall
 from .replacing import Replacement

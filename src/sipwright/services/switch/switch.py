@@ -20,20 +20,23 @@ from sipwright.stack import Incoming, Stack
 from sipwright.transport import Flow
 
 from .admission import admit
-from .alarms import Alarms
-from .call import Call
+from .call.call import Call
+from .call.caller import Caller
+from .call.ended import EndedCall
+from .call.leg import LegPorts
+from .call.observer import CallWatcher
+from .call.ports import CallPorts, SwitchSettings
+from .call.script_runner import ScriptRunner
+from .call.table import CallTable
+from .call.timers import Alarms
 from .callback import ThirdPartyCall
-from .caller import Caller
 from .credentials import Credentials
 from .destinations import Destinations
-from .ended import EndedCall
 from .hunt import Hunt
-from .leg import LegPorts
 from .message import Messages
 from .model.identity import Identity
 from .model.outcome import Outcome
 from .model.relayed_headers import SOURCE_HEADER
-from .ports import CallPorts, SwitchSettings
 from .probing import probe_ends
 from .records import call_row, cdr_row
 from .referred import TargetDialler
@@ -42,11 +45,8 @@ from .requests import ALLOW, Requests
 from .returns import Returns
 from .revival import Revived, StoredCall, read_document, revive
 from .router import Decision, Router
-from .script_runner import ScriptRunner
 from .stray import acknowledge_stray
-from .table import CallTable
 from .unreachable import Unreachable
-from .watching import CallWatcher
 from .ways import Ways
 
 log = structlog.get_logger(__name__)

@@ -31,9 +31,9 @@ from typing import Any
 from sipwright.sdp import refuse_streams
 from sipwright.sip import Response
 
-from .call import Call
-from .callee import Callee
-from .leg import Leg
+from .call.call import Call
+from .call.callee import Callee
+from .call.leg import Leg
 from .model.destination import Destination
 from .model.leg_state import LegState
 from .model.outcome import Outcome

@@ -11,8 +11,8 @@ from sipwright.sip import ParseError, Uri
 from sipwright.stack import Stack
 from sipwright.stack.throttle import Throttle
 
-from .call import Call
-from .callee import Callee
+from .call.call import Call
+from .call.callee import Callee
 from .model.outcome import Outcome
 
 __all__ = ["Unreachable", "no_provider_or_host"]

@@ -11,7 +11,7 @@ from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import Stack
 from sipwright.transport import Flow, Target
 
-from .leg import Leg
+from .call.leg import Leg
 from .model.destination import Destination
 from .returns import Returns
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ..model.leg_state import LegState
+from ..model.outcome import Outcome
 from .callee import Callee
 from .caller import Caller
-from .durable import Durable
+from .entity import Durable
 from .leg import Leg
-from .model.leg_state import LegState
-from .model.outcome import Outcome
 
 __all__ = ["Ends"]
 

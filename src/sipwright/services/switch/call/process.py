@@ -11,9 +11,9 @@ from typing import Protocol
 
 from sipwright.sip import Response
 
+from ..model.outcome import LegResult, Outcome
 from .callee import Callee
 from .leg import Leg
-from .model.outcome import LegResult, Outcome
 
 __all__ = ["CallProcess", "Claim", "HuntProcess"]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sipwright.services.switch.alarms import Alarms
-from sipwright.services.switch.durable import Durable
+from sipwright.services.switch.call.entity import Durable
+from sipwright.services.switch.call.timers import Alarms
 from sipwright.sip import Reject
 
 

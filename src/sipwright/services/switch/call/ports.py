@@ -14,11 +14,11 @@ from sipwright.services.ports import Writer
 from sipwright.sip import Request, Response
 from sipwright.transport import Flow, Target
 
-from .alarms import Alarms
+from ..model.destination import Destination
+from ..model.outcome import Outcome
 from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
-from .model.destination import Destination
-from .model.outcome import Outcome
+from .timers import Alarms
 
 __all__ = ["RING_TIME", "CallPorts", "ProviderCredentials", "Routes", "SwitchSettings"]
 

@@ -9,10 +9,10 @@ from sipwright.sip import Response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
 
+from ..model.destination import Destination
+from ..model.leg_state import LegState
+from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, Outcome
 from .leg import Leg, LegOwner
-from .model.destination import Destination
-from .model.leg_state import LegState
-from .model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, Outcome
 
 __all__ = ["Callee", "CalleeOwner"]
 

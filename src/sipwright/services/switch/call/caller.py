@@ -9,8 +9,8 @@ from sipwright.sip import Request
 from sipwright.sip.build import response_head, write_on_head
 from sipwright.sip.transaction import ServerTransaction
 
+from ..model.relayed_headers import SOURCE_HEADER
 from .leg import Leg, LegOwner
-from .model.relayed_headers import SOURCE_HEADER
 
 __all__ = ["Caller", "CallerOwner"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from .alarms import Alarms
 from .call import Call
 from .ended import EndedCall
 from .leg import Leg
-from .watching import CallWatcher
+from .observer import CallWatcher
+from .timers import Alarms
 
 __all__ = ["CallTable"]
 

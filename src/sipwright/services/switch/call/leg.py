@@ -17,8 +17,8 @@ from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableRes
 from sipwright.stack import Stack
 from sipwright.transport import Flow
 
-from .model.leg_state import OPEN, LegState
-from .model.outcome import Outcome
+from ..model.leg_state import OPEN, LegState
+from ..model.outcome import Outcome
 
 __all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite"]
 

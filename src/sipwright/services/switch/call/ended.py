@@ -13,9 +13,9 @@ from sipwright.sip import ParseError, Response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
+from ..model.outcome import ELSEWHERE_HEADERS
 from .callee import Callee
 from .leg import Leg, LegPorts
-from .model.outcome import ELSEWHERE_HEADERS
 
 __all__ = ["EndedCall"]
 

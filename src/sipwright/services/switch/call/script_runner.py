@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..model.identity import Identity
 from .call import Call
-from .model.identity import Identity
-from .script import ScriptRun
+from .script_port import ScriptRun
 
 __all__ = ["ScriptRunner"]
 

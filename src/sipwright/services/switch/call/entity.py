@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from sipwright.sip import Reject
 
-from .alarms import EARLY, Alarms
+from .timers import EARLY, Alarms
 
 __all__ = ["Action", "Durable", "EntityPorts"]
 

@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from sipwright.services.switch.alarms import FEW, Alarms
+from sipwright.services.switch.call.timers import FEW, Alarms
 
 
 class Handle:

@@ -2,7 +2,7 @@
 
 import gc
 
-from sipwright.services.switch.call import Call
+from sipwright.services.switch.call.call import Call
 
 
 def ended(alice, bob, ok):

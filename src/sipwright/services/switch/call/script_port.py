@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from .model.outcome import LegResult, Outcome
+from ..model.outcome import LegResult, Outcome
 
 __all__ = ["ScriptRun"]
 

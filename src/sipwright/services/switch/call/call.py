@@ -20,17 +20,17 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTransaction
 
+from ..model import media
+from ..model.identity import Identity
+from ..model.leg_state import LegState
+from ..model.outcome import CANCELLED, ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
+from ..model.relayed_headers import crossing_lines
+from .bridge import Ends
 from .callee import Callee
-from .ends import Ends
 from .leg import Leg
-from .model import media
-from .model.identity import Identity
-from .model.leg_state import LegState
-from .model.outcome import CANCELLED, ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
-from .model.relayed_headers import crossing_lines
 from .ports import CallPorts
 from .process import CallProcess, Claim, HuntProcess
-from .script import ScriptRun
+from .script_port import ScriptRun
 
 __all__ = ["Call", "CallState"]
 

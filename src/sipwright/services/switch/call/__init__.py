@@ -1,0 +1,1 @@
+"""A call, its legs, and what both stand on."""
