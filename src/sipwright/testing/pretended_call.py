@@ -13,8 +13,9 @@ from typing import Protocol
 
 from sipwright.services.dialplan import Dial, Ending, Execution, Respond
 from sipwright.services.dialstring import Leg, ToUri
-from sipwright.services.switch import Outcome, for_caller, hunt_events
-from sipwright.services.switch.hunt_machine import HuntMachine
+from sipwright.services.switch import Outcome, for_caller
+from sipwright.services.switch.dialling import hunt_events
+from sipwright.services.switch.dialling.hunt_machine import HuntMachine
 from sipwright.sip import reason_for
 
 from .answers import Asked, short_name

@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.services.switch import Hunt
-from sipwright.services.switch.invitation import from_header
+from sipwright.services.switch.dialling.invite import from_header
 from sipwright.services.switch.model.destination import Destination
 from sipwright.sip import NameAddr
 

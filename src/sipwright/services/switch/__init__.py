@@ -5,13 +5,13 @@ from .call.leg import Leg
 from .call.observer import CallWatcher
 from .call.script_port import ScriptRun
 from .call.script_runner import ScriptRunner
-from .destinations import MOST_LOOPS, Destinations, DialLeg
-from .hunt import Hunt
+from .dialling.destinations import MOST_LOOPS, Destinations, DialLeg
+from .dialling.hunt import Hunt
+from .dialling.router import Decision, Router
+from .dialling.unreachable import no_provider_or_host
 from .model.identity import Identity
 from .model.outcome import ELSEWHERE, LegResult, Outcome, best, for_caller
-from .router import Decision, Router
 from .switch import Switch, SwitchSettings, SwitchSnapshot
-from .unreachable import no_provider_or_host
 
 __all__ = [
     "ELSEWHERE",

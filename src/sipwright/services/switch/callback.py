@@ -32,7 +32,7 @@ from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
-from .hunt import Hunt
+from .dialling.hunt import Hunt
 from .model.identity import Identity
 from .model.leg_state import LegState
 from .model.outcome import CANCELLED, ELSEWHERE, Outcome

@@ -17,7 +17,7 @@ from .call.caller import Caller
 from .call.leg import Leg
 from .callback import ThirdPartyCall
 from .crossing import Crossing
-from .hunt import Hunt
+from .dialling.hunt import Hunt
 from .model.leg_state import LegState
 from .referred import ReferredCall
 from .replacing import Replacement

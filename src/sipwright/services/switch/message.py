@@ -13,13 +13,13 @@ from sipwright.transport import Flow, Target
 
 from .call.call import Call
 from .call.ports import CallPorts
-from .destinations import MOST_LOOPS, Destinations
-from .invitation import from_header
+from .dialling.destinations import MOST_LOOPS, Destinations
+from .dialling.invite import from_header
+from .dialling.router import Router
 from .model.destination import Destination
 from .model.identity import Identity
 from .model.outcome import Outcome, best, for_caller
 from .model.relayed_headers import crossing_lines
-from .router import Router
 
 __all__ = ["Messages"]
 

@@ -10,7 +10,7 @@ from sipwright.stack import Incoming
 from .call.call import Call
 from .call.leg import Leg
 from .call.ports import CallPorts
-from .destinations import MOST_LOOPS
+from .dialling.destinations import MOST_LOOPS
 from .model.leg_state import LegState
 from .referred import TargetDialler
 from .replaces import Replaces, is_same_party, other_end

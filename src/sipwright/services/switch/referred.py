@@ -18,13 +18,13 @@ from .call.leg import Leg
 from .call.ports import CallPorts
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
-from .destinations import Destinations
-from .hunt import Hunt
+from .dialling.destinations import Destinations
+from .dialling.hunt import Hunt
+from .dialling.router import Router
 from .model.identity import Identity
 from .model.leg_state import LegState
 from .model.outcome import CANCELLED, ELSEWHERE, Outcome
 from .replaces import account_of
-from .router import Router
 
 __all__ = ["ReferredCall", "Referrer", "TargetDialler"]
 

@@ -16,7 +16,7 @@ from .call.call import Call
 from .call.callee import Callee
 from .call.leg import Leg
 from .call.ports import CallPorts
-from .destinations import LOOP_FLOW, MOST_LOOPS
+from .dialling.destinations import LOOP_FLOW, MOST_LOOPS
 from .model.leg_state import LegState
 
 __all__ = ["Replaces", "account_of", "is_same_party", "other_end", "translated"]

@@ -21,11 +21,11 @@ from sipwright.sip import ParseError, Reject, Request, Response
 from .call.call import Call
 from .call.leg import Leg
 from .call.ports import CallPorts
+from .dialling.router import Decision
 from .model.leg_state import LegState
 from .model.outcome import Outcome, for_caller
 from .reinvite import GLARE, ReInvite
 from .replaces import Replaces, account_of, other_end
-from .router import Decision
 from .transfer import BUSY, PATIENCE, REASON, Transfer, move
 
 __all__ = ["Replacement", "replaced_leg"]

@@ -18,8 +18,8 @@ from .call.leg import Leg
 from .call.ports import CallPorts
 from .callback import ThirdPartyCall
 from .crossing import Crossing
+from .dialling.hunt import Hunt
 from .document import FORMAT, MEMORY
-from .hunt import Hunt
 from .model.destination import Destination
 from .model.identity import Identity
 from .model.leg_state import LegState

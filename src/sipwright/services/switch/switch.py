@@ -19,7 +19,6 @@ from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack
 from sipwright.transport import Flow
 
-from .admission import admit
 from .call.call import Call
 from .call.caller import Caller
 from .call.ended import EndedCall
@@ -30,9 +29,12 @@ from .call.script_runner import ScriptRunner
 from .call.table import CallTable
 from .call.timers import Alarms
 from .callback import ThirdPartyCall
-from .credentials import Credentials
-from .destinations import Destinations
-from .hunt import Hunt
+from .dialling.admission import admit
+from .dialling.credentials import Credentials
+from .dialling.destinations import Destinations
+from .dialling.hunt import Hunt
+from .dialling.router import Decision, Router
+from .dialling.unreachable import Unreachable
 from .message import Messages
 from .model.identity import Identity
 from .model.outcome import Outcome
@@ -44,9 +46,7 @@ from .replacing import Replacement, replaced_leg
 from .requests import ALLOW, Requests
 from .returns import Returns
 from .revival import Revived, StoredCall, read_document, revive
-from .router import Decision, Router
 from .stray import acknowledge_stray
-from .unreachable import Unreachable
 from .ways import Ways
 
 log = structlog.get_logger(__name__)

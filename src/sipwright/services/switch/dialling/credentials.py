@@ -8,9 +8,9 @@ from sipwright.services.ports import Directory
 from sipwright.sip import Request, Response
 from sipwright.stack import answer_challenge
 
-from .call.callee import Callee
-from .call.leg import Leg
-from .model.destination import Destination
+from ..call.callee import Callee
+from ..call.leg import Leg
+from ..model.destination import Destination
 
 __all__ = ["Credentials"]
 

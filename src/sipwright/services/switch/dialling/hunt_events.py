@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from .model.outcome import Outcome
+from ..model.outcome import Outcome
 
 __all__ = [
     "RING_TIME_OVER", "Add", "Arm", "Begin", "Cancel", "Candidate", "Close", "Disarm", "Effect", "Event", "Failure",

@@ -6,7 +6,7 @@ from sipwright.sip import Reject, Request
 from sipwright.sip.dialog import contact_uri
 from sipwright.stack import Stack
 
-from .model.relayed_headers import unknown_extensions
+from ..model.relayed_headers import unknown_extensions
 
 __all__ = ["admit"]
 

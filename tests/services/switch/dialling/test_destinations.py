@@ -3,10 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+from tests.services.switch.conftest import Provider
 
 from sipwright.services.switch import Identity
-
-from .conftest import Provider
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP
 from sipwright.transport import Flow, Target
 
-from .call.call import Call
-from .call.callee import Callee
-from .invitation import make_invitation
-from .model.destination import Destination
-from .model.leg_state import LegState
-from .model.outcome import LegResult, Outcome, best
-from .model.relayed_headers import crossing_lines, explaining_headers
+from ..call.call import Call
+from ..call.callee import Callee
+from ..model.destination import Destination
+from ..model.leg_state import LegState
+from ..model.outcome import LegResult, Outcome, best
+from ..model.relayed_headers import crossing_lines, explaining_headers
+from .invite import make_invitation
 
 __all__ = ["Hunt"]
 

@@ -9,8 +9,8 @@ from typing import Protocol
 from sipwright.services.ports import AccountView, Directory, Locations, ProviderView
 from sipwright.sip import ParseError, Uri
 
-from .model.destination import Destination
-from .model.identity import Identity
+from ..model.destination import Destination
+from ..model.identity import Identity
 
 __all__ = ["LOOP_FLOW", "MOST_LOOPS", "Destinations", "DialLeg", "Dialler"]
 

@@ -2,12 +2,11 @@
 
 import pytest
 from structlog.testing import capture_logs
+from tests.services.switch.conftest import Provider
 
 from sipwright.services.switch import Identity
 from sipwright.sip import Uri
 from sipwright.transport import ResolveError, Resolver
-
-from .conftest import Provider
 
 
 class Names:

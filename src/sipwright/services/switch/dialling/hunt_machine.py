@@ -32,6 +32,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
+from ..model.outcome import ELSEWHERE, Outcome, best
 from .hunt_events import (
     RING_TIME_OVER,
     Add,
@@ -56,7 +57,6 @@ from .hunt_events import (
     Success,
     TimeIsUp,
 )
-from .model.outcome import ELSEWHERE, Outcome, best
 
 __all__ = [
     "ANSWERED", "MAX_LEGS", "MAX_REDIRECTS", "OVER", "RINGING", "TRYING", "WAITING", "HuntLeg", "HuntMachine",

@@ -12,11 +12,11 @@ from sipwright.sip.grammar import quote
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
 
-from .call.call import Call
-from .call.callee import Callee
-from .model import media
-from .model.destination import Destination
-from .model.relayed_headers import SOURCE_HEADER, crossing_lines
+from ..call.call import Call
+from ..call.callee import Callee
+from ..model import media
+from ..model.destination import Destination
+from ..model.relayed_headers import SOURCE_HEADER, crossing_lines
 
 __all__ = ["from_header", "make_invitation"]
 

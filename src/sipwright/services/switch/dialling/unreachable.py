@@ -11,9 +11,9 @@ from sipwright.sip import ParseError, Uri
 from sipwright.stack import Stack
 from sipwright.stack.throttle import Throttle
 
-from .call.call import Call
-from .call.callee import Callee
-from .model.outcome import Outcome
+from ..call.call import Call
+from ..call.callee import Callee
+from ..model.outcome import Outcome
 
 __all__ = ["Unreachable", "no_provider_or_host"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipwright.services.switch.hunt_events import (
+from sipwright.services.switch.dialling.hunt_events import (
     RING_TIME_OVER,
     Add,
     Arm,
@@ -28,7 +28,7 @@ from sipwright.services.switch.hunt_events import (
     Success,
     TimeIsUp,
 )
-from sipwright.services.switch.hunt_machine import (
+from sipwright.services.switch.dialling.hunt_machine import (
     MAX_REDIRECTS,
     NO_ANSWER,
     OVER,
