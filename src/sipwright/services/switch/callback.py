@@ -33,10 +33,10 @@ from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
 from .dialling.hunt import Hunt
+from .midcall.reinvite import GLARE
 from .model.identity import Identity
 from .model.leg_state import LegState
 from .model.outcome import CANCELLED, ELSEWHERE, Outcome
-from .reinvite import GLARE
 
 __all__ = ["ThirdPartyCall"]
 

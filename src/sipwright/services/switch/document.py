@@ -16,8 +16,8 @@ from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
 from .callback import ThirdPartyCall
-from .crossing import Crossing
 from .dialling.hunt import Hunt
+from .midcall.relay import Crossing
 from .model.leg_state import LegState
 from .referred import ReferredCall
 from .replacing import Replacement

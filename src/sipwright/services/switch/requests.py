@@ -14,7 +14,7 @@ from .call.call import Call
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
-from .crossing import Crossing
+from .midcall.relay import Crossing
 from .model.leg_state import LegState
 from .referral import is_outsider, take_refer
 from .referred import TargetDialler

@@ -17,14 +17,14 @@ from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
 from .callback import ThirdPartyCall
-from .crossing import Crossing
 from .dialling.hunt import Hunt
 from .document import FORMAT, MEMORY
+from .midcall.liveness import AFTER_REVIVAL, Probe
+from .midcall.relay import Crossing
 from .model.destination import Destination
 from .model.identity import Identity
 from .model.leg_state import LegState
 from .model.outcome import Outcome
-from .probing import AFTER_REVIVAL, Probe
 from .referred import ReferredCall
 from .replacing import Replacement
 from .transfer import Transfer

@@ -36,17 +36,17 @@ from .dialling.hunt import Hunt
 from .dialling.router import Decision, Router
 from .dialling.unreachable import Unreachable
 from .message import Messages
+from .midcall.late_responses import acknowledge_stray
+from .midcall.liveness import probe_ends
 from .model.identity import Identity
 from .model.outcome import Outcome
 from .model.relayed_headers import SOURCE_HEADER
-from .probing import probe_ends
 from .records import call_row, cdr_row
 from .referred import TargetDialler
 from .replacing import Replacement, replaced_leg
 from .requests import ALLOW, Requests
 from .returns import Returns
 from .revival import Revived, StoredCall, read_document, revive
-from .stray import acknowledge_stray
 from .ways import Ways
 
 log = structlog.get_logger(__name__)

@@ -34,11 +34,11 @@ from sipwright.sip import Response
 from .call.call import Call
 from .call.callee import Callee
 from .call.leg import Leg
+from .midcall.reinvite import GLARE, ReInvite
 from .model.destination import Destination
 from .model.leg_state import LegState
 from .model.outcome import Outcome
 from .referred import ReferredCall, Referrer
-from .reinvite import GLARE, ReInvite
 from .replaces import account_of
 from .report import Report
 

@@ -13,10 +13,10 @@ from typing import Any
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 
-from .call.call import Call
-from .call.leg import Leg
-from .model.leg_state import LegState
-from .model.relayed_headers import crossing_headers
+from ..call.call import Call
+from ..call.leg import Leg
+from ..model.leg_state import LegState
+from ..model.relayed_headers import crossing_headers
 
 __all__ = ["Crossing"]
 

@@ -6,8 +6,8 @@ from sipwright.sip import Response
 from sipwright.sip.build import ack_to_stray
 from sipwright.transport import Flow
 
-from .call.leg import Leg
-from .call.ports import Routes
+from ..call.leg import Leg
+from ..call.ports import Routes
 
 __all__ = ["acknowledge_stray"]
 

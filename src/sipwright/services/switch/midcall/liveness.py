@@ -13,9 +13,9 @@ from sipwright.sip import Response
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import ReconnectingFlow
 
-from .call.call import Call
-from .call.leg import Leg
-from .model.leg_state import LegState
+from ..call.call import Call
+from ..call.leg import Leg
+from ..model.leg_state import LegState
 
 __all__ = ["AFTER_REVIVAL", "probe_ends"]
 

@@ -13,9 +13,9 @@ from sipwright.sdp import refuse_streams
 from sipwright.sip import Request, Response, parse
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
 
-from .call.call import Call
-from .call.leg import Leg
-from .model.leg_state import LegState
+from ..call.call import Call
+from ..call.leg import Leg
+from ..model.leg_state import LegState
 
 __all__ = ["GLARE", "ReInvite"]
 

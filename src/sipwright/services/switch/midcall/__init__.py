@@ -1,0 +1,1 @@
+"""What happens while both ends talk: requests that are relayed, and whether the ends are there."""
