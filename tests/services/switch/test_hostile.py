@@ -8,7 +8,7 @@ from sipwright.services.switch.model.destination import Destination
 from sipwright.sip import NameAddr
 
 from .conftest import SDP, Provider
-from .test_transfer import refer
+from .transfer.test_transfer import refer
 
 
 class Run:

@@ -15,13 +15,13 @@ from .call.call import Call
 from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
-from .callback import ThirdPartyCall
 from .dialling.hunt import Hunt
 from .midcall.relay import Crossing
 from .model.leg_state import LegState
-from .referred import ReferredCall
-from .replacing import Replacement
-from .transfer import Transfer
+from .transfer.takeover import Replacement
+from .transfer.target_call import ReferredCall
+from .transfer.third_party_call import ThirdPartyCall
+from .transfer.transfer import Transfer
 
 __all__ = ["FORMAT", "MEMORY", "write_document"]
 

@@ -16,10 +16,10 @@ from .call.leg import Leg
 from .call.ports import CallPorts
 from .midcall.relay import Crossing
 from .model.leg_state import LegState
-from .referral import is_outsider, take_refer
-from .referred import TargetDialler
-from .replaces import translated
-from .transfer import Transfer
+from .transfer.refer import is_outsider, take_refer
+from .transfer.replaces import translated
+from .transfer.target_call import TargetDialler
+from .transfer.transfer import Transfer
 
 __all__ = ["ALLOW", "Requests"]
 

@@ -16,7 +16,6 @@ from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
-from .callback import ThirdPartyCall
 from .dialling.hunt import Hunt
 from .document import FORMAT, MEMORY
 from .midcall.liveness import AFTER_REVIVAL, Probe
@@ -25,9 +24,10 @@ from .model.destination import Destination
 from .model.identity import Identity
 from .model.leg_state import LegState
 from .model.outcome import Outcome
-from .referred import ReferredCall
-from .replacing import Replacement
-from .transfer import Transfer
+from .transfer.takeover import Replacement
+from .transfer.target_call import ReferredCall
+from .transfer.third_party_call import ThirdPartyCall
+from .transfer.transfer import Transfer
 
 __all__ = ["Revived", "StoredCall", "read_document", "revive"]
 

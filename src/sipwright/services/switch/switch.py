@@ -28,7 +28,6 @@ from .call.ports import CallPorts, SwitchSettings
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
 from .call.timers import Alarms
-from .callback import ThirdPartyCall
 from .dialling.admission import admit
 from .dialling.credentials import Credentials
 from .dialling.destinations import Destinations
@@ -42,11 +41,12 @@ from .model.identity import Identity
 from .model.outcome import Outcome
 from .model.relayed_headers import SOURCE_HEADER
 from .records import call_row, cdr_row
-from .referred import TargetDialler
-from .replacing import Replacement, replaced_leg
 from .requests import ALLOW, Requests
 from .returns import Returns
 from .revival import Revived, StoredCall, read_document, revive
+from .transfer.takeover import Replacement, replaced_leg
+from .transfer.target_call import TargetDialler
+from .transfer.third_party_call import ThirdPartyCall
 from .ways import Ways
 
 log = structlog.get_logger(__name__)

@@ -7,13 +7,13 @@ from functools import partial
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri, make_response
 from sipwright.stack import Incoming
 
-from .call.call import Call
-from .call.leg import Leg
-from .call.ports import CallPorts
-from .dialling.destinations import MOST_LOOPS
-from .model.leg_state import LegState
-from .referred import TargetDialler
+from ..call.call import Call
+from ..call.leg import Leg
+from ..call.ports import CallPorts
+from ..dialling.destinations import MOST_LOOPS
+from ..model.leg_state import LegState
 from .replaces import Replaces, is_same_party, other_end
+from .target_call import TargetDialler
 from .transfer import Transfer
 
 __all__ = ["is_outsider", "take_refer"]

@@ -12,12 +12,12 @@ from urllib.parse import quote, unquote
 
 from sipwright.sip import ParseError
 
-from .call.call import Call
-from .call.callee import Callee
-from .call.leg import Leg
-from .call.ports import CallPorts
-from .dialling.destinations import LOOP_FLOW, MOST_LOOPS
-from .model.leg_state import LegState
+from ..call.call import Call
+from ..call.callee import Callee
+from ..call.leg import Leg
+from ..call.ports import CallPorts
+from ..dialling.destinations import LOOP_FLOW, MOST_LOOPS
+from ..model.leg_state import LegState
 
 __all__ = ["Replaces", "account_of", "is_same_party", "other_end", "translated"]
 

@@ -4,10 +4,9 @@ from urllib.parse import quote
 
 import pytest
 from structlog.testing import capture_logs
+from tests.services.switch.conftest import SDP
 
 from sipwright.sip import Request
-
-from .conftest import SDP
 
 
 @pytest.fixture

@@ -11,19 +11,19 @@ from typing import Any
 
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Response, Uri
 
-from .call.call import Call, CallState
-from .call.callee import Callee
-from .call.caller import Caller
-from .call.leg import Leg
-from .call.ports import CallPorts
-from .call.script_runner import ScriptRunner
-from .call.table import CallTable
-from .dialling.destinations import Destinations
-from .dialling.hunt import Hunt
-from .dialling.router import Router
-from .model.identity import Identity
-from .model.leg_state import LegState
-from .model.outcome import CANCELLED, ELSEWHERE, Outcome
+from ..call.call import Call, CallState
+from ..call.callee import Callee
+from ..call.caller import Caller
+from ..call.leg import Leg
+from ..call.ports import CallPorts
+from ..call.script_runner import ScriptRunner
+from ..call.table import CallTable
+from ..dialling.destinations import Destinations
+from ..dialling.hunt import Hunt
+from ..dialling.router import Router
+from ..model.identity import Identity
+from ..model.leg_state import LegState
+from ..model.outcome import CANCELLED, ELSEWHERE, Outcome
 from .replaces import account_of
 
 __all__ = ["ReferredCall", "Referrer", "TargetDialler"]

@@ -3,11 +3,10 @@
 from urllib.parse import quote, unquote
 
 import pytest
+from tests.services.switch.conftest import SDP
 
-from sipwright.services.switch.replaces import Replaces
+from sipwright.services.switch.transfer.replaces import Replaces
 from sipwright.sip import ParseError, Request
-
-from .conftest import SDP
 
 
 @pytest.fixture

@@ -27,16 +27,16 @@ from sipwright.sdp import as_version_of, origin
 from sipwright.sip import NameAddr, Request, Response, Uri, parse
 from sipwright.sip.transaction import CALLING, ClientTransaction
 
-from .call.call import Call, CallState
-from .call.callee import Callee
-from .call.caller import Caller
-from .call.leg import Leg
-from .call.ports import CallPorts
-from .dialling.hunt import Hunt
-from .midcall.reinvite import GLARE
-from .model.identity import Identity
-from .model.leg_state import LegState
-from .model.outcome import CANCELLED, ELSEWHERE, Outcome
+from ..call.call import Call, CallState
+from ..call.callee import Callee
+from ..call.caller import Caller
+from ..call.leg import Leg
+from ..call.ports import CallPorts
+from ..dialling.hunt import Hunt
+from ..midcall.reinvite import GLARE
+from ..model.identity import Identity
+from ..model.leg_state import LegState
+from ..model.outcome import CANCELLED, ELSEWHERE, Outcome
 
 __all__ = ["ThirdPartyCall"]
 

@@ -18,13 +18,13 @@ from typing import Any
 
 from sipwright.sip import ParseError, Reject, Request, Response
 
-from .call.call import Call
-from .call.leg import Leg
-from .call.ports import CallPorts
-from .dialling.router import Decision
-from .midcall.reinvite import GLARE, ReInvite
-from .model.leg_state import LegState
-from .model.outcome import Outcome, for_caller
+from ..call.call import Call
+from ..call.leg import Leg
+from ..call.ports import CallPorts
+from ..dialling.router import Decision
+from ..midcall.reinvite import GLARE, ReInvite
+from ..model.leg_state import LegState
+from ..model.outcome import Outcome, for_caller
 from .replaces import Replaces, account_of, other_end
 from .transfer import BUSY, PATIENCE, REASON, Transfer, move
 

@@ -31,16 +31,16 @@ from typing import Any
 from sipwright.sdp import refuse_streams
 from sipwright.sip import Response
 
-from .call.call import Call
-from .call.callee import Callee
-from .call.leg import Leg
-from .midcall.reinvite import GLARE, ReInvite
-from .model.destination import Destination
-from .model.leg_state import LegState
-from .model.outcome import Outcome
-from .referred import ReferredCall, Referrer
+from ..call.call import Call
+from ..call.callee import Callee
+from ..call.leg import Leg
+from ..midcall.reinvite import GLARE, ReInvite
+from ..model.destination import Destination
+from ..model.leg_state import LegState
+from ..model.outcome import Outcome
+from .refer_notify import Report
 from .replaces import account_of
-from .report import Report
+from .target_call import ReferredCall, Referrer
 
 __all__ = ["Transfer", "move"]
 

@@ -11,9 +11,9 @@ from sipwright.sip.sipfrag import SIPFRAG, read_sipfrag, write_sipfrag
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Incoming
 
-from .call.call import Call
-from .call.leg import Leg
-from .model.leg_state import LegState
+from ..call.call import Call
+from ..call.leg import Leg
+from ..model.leg_state import LegState
 
 __all__ = ["Report"]
 

@@ -1,11 +1,10 @@
 """Calls that the switch makes by itself: a, then b, joined without any media of ours (RFC 3725, flow IV)."""
 
 import pytest
+from tests.services.switch.conftest import SDP
 
 from sipwright.services.switch import Identity
 from sipwright.sip import Request
-
-from .conftest import SDP
 
 
 @pytest.fixture
