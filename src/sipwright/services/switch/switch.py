@@ -40,14 +40,14 @@ from .midcall.liveness import probe_ends
 from .model.identity import Identity
 from .model.outcome import Outcome
 from .model.relayed_headers import SOURCE_HEADER
+from .reach.reconnect import Returns
+from .reach.routes import Ways
 from .records import call_row, cdr_row
 from .requests import ALLOW, Requests
-from .returns import Returns
 from .revival import Revived, StoredCall, read_document, revive
 from .transfer.takeover import Replacement, replaced_leg
 from .transfer.target_call import TargetDialler
 from .transfer.third_party_call import ThirdPartyCall
-from .ways import Ways
 
 log = structlog.get_logger(__name__)
 

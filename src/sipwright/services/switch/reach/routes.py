@@ -11,9 +11,9 @@ from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import Stack
 from sipwright.transport import Flow, Target
 
-from .call.leg import Leg
-from .model.destination import Destination
-from .returns import Returns
+from ..call.leg import Leg
+from ..model.destination import Destination
+from .reconnect import Returns
 
 __all__ = ["Ways"]
 

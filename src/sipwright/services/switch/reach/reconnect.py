@@ -15,10 +15,10 @@ from sipwright.sip import ParseError, Uri
 from sipwright.stack import ReconnectingFlow, Stack
 from sipwright.transport import Flow
 
-from .call.call import Call
-from .call.callee import Callee
-from .call.leg import Leg
-from .model.destination import Destination
+from ..call.call import Call
+from ..call.callee import Callee
+from ..call.leg import Leg
+from ..model.destination import Destination
 
 __all__ = ["Returns"]
 

@@ -1,0 +1,1 @@
+"""The way to a peer: where it is, and what to do while it is away."""
