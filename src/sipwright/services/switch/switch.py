@@ -42,9 +42,9 @@ from .model.outcome import Outcome
 from .model.relayed_headers import SOURCE_HEADER
 from .reach.reconnect import Returns
 from .reach.routes import Ways
-from .records import call_row, cdr_row
+from .recovery.recover import Revived, StoredCall, read_document, revive
+from .recovery.rows import call_row, cdr_row
 from .requests import ALLOW, Requests
-from .revival import Revived, StoredCall, read_document, revive
 from .transfer.takeover import Replacement, replaced_leg
 from .transfer.target_call import TargetDialler
 from .transfer.third_party_call import ThirdPartyCall

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .call.call import Call
-from .call.callee import Callee
-from .call.leg import Leg
-from .document import write_document
+from ..call.call import Call
+from ..call.callee import Callee
+from ..call.leg import Leg
+from .call_state import write_document
 
 __all__ = ["call_row", "cdr_row"]
 

@@ -11,23 +11,23 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
 from sipwright.stack import ReconnectingFlow
 
-from .call.call import Call, CallState
-from .call.callee import Callee
-from .call.caller import Caller
-from .call.leg import Leg
-from .call.ports import CallPorts
-from .dialling.hunt import Hunt
-from .document import FORMAT, MEMORY
-from .midcall.liveness import AFTER_REVIVAL, Probe
-from .midcall.relay import Crossing
-from .model.destination import Destination
-from .model.identity import Identity
-from .model.leg_state import LegState
-from .model.outcome import Outcome
-from .transfer.takeover import Replacement
-from .transfer.target_call import ReferredCall
-from .transfer.third_party_call import ThirdPartyCall
-from .transfer.transfer import Transfer
+from ..call.call import Call, CallState
+from ..call.callee import Callee
+from ..call.caller import Caller
+from ..call.leg import Leg
+from ..call.ports import CallPorts
+from ..dialling.hunt import Hunt
+from ..midcall.liveness import AFTER_REVIVAL, Probe
+from ..midcall.relay import Crossing
+from ..model.destination import Destination
+from ..model.identity import Identity
+from ..model.leg_state import LegState
+from ..model.outcome import Outcome
+from ..transfer.takeover import Replacement
+from ..transfer.target_call import ReferredCall
+from ..transfer.third_party_call import ThirdPartyCall
+from ..transfer.transfer import Transfer
+from .call_state import FORMAT, MEMORY
 
 __all__ = ["Revived", "StoredCall", "read_document", "revive"]
 

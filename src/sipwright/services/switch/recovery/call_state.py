@@ -11,17 +11,17 @@ from typing import Any
 
 import orjson
 
-from .call.call import Call
-from .call.callee import Callee
-from .call.caller import Caller
-from .call.leg import Leg
-from .dialling.hunt import Hunt
-from .midcall.relay import Crossing
-from .model.leg_state import LegState
-from .transfer.takeover import Replacement
-from .transfer.target_call import ReferredCall
-from .transfer.third_party_call import ThirdPartyCall
-from .transfer.transfer import Transfer
+from ..call.call import Call
+from ..call.callee import Callee
+from ..call.caller import Caller
+from ..call.leg import Leg
+from ..dialling.hunt import Hunt
+from ..midcall.relay import Crossing
+from ..model.leg_state import LegState
+from ..transfer.takeover import Replacement
+from ..transfer.target_call import ReferredCall
+from ..transfer.third_party_call import ThirdPartyCall
+from ..transfer.transfer import Transfer
 
 __all__ = ["FORMAT", "MEMORY", "write_document"]
 
