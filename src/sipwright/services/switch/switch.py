@@ -34,7 +34,7 @@ from .dialling.destinations import Destinations
 from .dialling.hunt import Hunt
 from .dialling.router import Decision, Router
 from .dialling.unreachable import Unreachable
-from .message import Messages
+from .messages import Messages
 from .midcall.late_responses import acknowledge_stray
 from .midcall.liveness import probe_ends
 from .model.identity import Identity
