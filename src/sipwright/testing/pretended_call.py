@@ -1,6 +1,6 @@
 """The call that a pretended run decides: it rings what the script dials as a hunt does, on the virtual clock.
 
-The rules are those of a real call, since the same machine keeps them (``services/switch/hunt_machine.py``); what is
+The rules are those of a real call, since the same machine keeps them (``dialling/hunt_machine.py``); what is
 said of phones and providers stands in for their messages. A leg to an account here that has an in dialplan is a call
 of its own (``scene.py``).
 """

@@ -2,9 +2,8 @@
 
 A call is a state machine without tasks: requests, responses, timers and the script's wishes come in as method
 calls, and what a peer is told goes out through `when_stored`: first the new state is committed, then it is told. The
-parts: `leg.py` speaks to one peer, `ends.py` knows which two are joined, `hunt.py` tries legs until one answers,
-`crossing.py` carries requests over between the ends of an answered call, and `document.py` writes a call down so that
-another process can go on with it.
+parts: `leg.py` speaks to one peer, `bridge.py` knows which two are joined, and `process.py` says what a call
+may carry besides: a hunt, requests on their way across, a transfer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A call written down, so that another process can go on with it (`revival.py` reads it).
+"""A call written down, so that another process can go on with it (`recover.py` reads it).
 
 The document is JSON: what the peers have been told and what they are still to be told, and nothing that can
 be derived. Message bytes stand in it as Latin-1 text, so that every byte survives.

@@ -1,4 +1,4 @@
-"""Going on with the calls of a process that is no more: from `document.py`'s text back to live calls."""
+"""Going on with the calls of a process that is no more: from `call_state.py`'s text back to live calls."""
 
 from __future__ import annotations
 
