@@ -14,9 +14,6 @@ ROOT = Path(sipwright.__file__).parent
 
 KNOWN = {
     "sipwright.services.dialplan",
-    "sipwright.sip",
-    "sipwright.stack",
-    "sipwright.transport",
 }
 """The packages in which there are still circles. The list only ever gets shorter."""
 

@@ -5,10 +5,7 @@ The fault decides the class: `ParseError` is the peer's, `Reject` is a decision 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sipwright.sip.message import Request
+from typing import Any
 
 _LONGEST_REASON = 120
 
@@ -20,7 +17,7 @@ class ParseError(ValueError):
         reason: One sentence naming the header and why; printable ASCII, so that it can be a reason phrase.
         header: The header at fault, or None when it is the start line, the body or the framing.
         respondable: Via, From, To, Call-ID and CSeq are good enough to answer the request.
-        request: What could be read of the request, when it is respondable.
+        request: What could be read of the `Request`, when it is respondable; messages stand on top of this.
         status: The status to answer with.
     """
 
@@ -30,7 +27,7 @@ class ParseError(ValueError):
         header: str | None = None,
         *,
         status: int = 400,
-        request: Request | None = None,
+        request: Any = None,
     ) -> None:
         # ASCII, because a reason phrase that needs an encoding is one that a log or a phone gets wrong.
         printable = "".join(c if " " <= c <= "~" else "?" for c in reason[:_LONGEST_REASON])

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from sipwright.sip.build import write_response
-from sipwright.sip.message import Request
-from sipwright.sip.transaction import ServerTransaction, ServerUser
+from sipwright.sip.message import Request, Response
+from sipwright.sip.transaction import ServerTransaction, ServerUser, TransactionLayer
 from sipwright.transport.flow import Address, Flow
 
-if TYPE_CHECKING:
-    from sipwright.stack.stack import Stack
-
 Pairs = Iterable[tuple[str, str]]
+
+
+class Element(Protocol):
+    """The stack that received a request, as far as an answer needs it."""
+
+    layer: TransactionLayer
+    clock: Callable[[], float]
+
+    def tag_for(self, request: Request) -> str:
+        """Return our To tag for a request, the same one every time."""
+
+    def send_response(self, response: Response | bytes, flow: Flow) -> None:
+        """Send a response without a transaction."""
 
 
 class Incoming:
@@ -29,7 +39,7 @@ class Incoming:
 
     __slots__ = ("_reply_flow", "_transaction", "flow", "now", "reply", "request", "stack")
 
-    def __init__(self, stack: Stack, request: Request, flow: Flow, reply_flow: Flow, now: float) -> None:
+    def __init__(self, stack: Element, request: Request, flow: Flow, reply_flow: Flow, now: float) -> None:
         self.stack = stack
         self.request = request
         self.flow = flow

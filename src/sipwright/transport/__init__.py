@@ -6,8 +6,9 @@ from sipwright.transport.memory import MemoryFlow, MemoryNetwork, MemoryTranspor
 from sipwright.transport.resolver import ResolveError, Resolver, Target
 from sipwright.transport.route import Routes, is_ip_address
 from sipwright.transport.tap import Tap
-from sipwright.transport.tcp import TcpLimits, TcpTransport
+from sipwright.transport.tcp import TcpTransport
 from sipwright.transport.tcp_connection import TcpFlow
+from sipwright.transport.tcp_limits import TcpLimits
 from sipwright.transport.udp import UdpFlow, UdpTransport
 
 __all__ = [

@@ -24,33 +24,11 @@ from sipwright.transport.flow import Address, is_wildcard
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.tap import Tap
 from sipwright.transport.tcp_connection import TcpFlow
+from sipwright.transport.tcp_limits import TcpLimits
 
 SWEEP_INTERVAL = 5.0
 BACKLOG = 1_024
 ALIASES_PER_CONNECTION = 8
-
-
-@dataclass(frozen=True, slots=True)
-class TcpLimits:
-    """What connections may cost us. Times are in seconds, sizes in bytes."""
-
-    connections: int = 20_000
-    connections_per_source: int = 1_000
-    idle: float = 70 * 60.0
-    """A connection that carried a message is kept longer than a registration lasts (an hour)."""
-    message: float = 30.0
-    """From the first byte of a message, or of the connection, to the last byte of the message."""
-    head: int = 16_384
-    body: int = 262_144
-    unfinished: int = 64 << 20
-    """Bytes of unfinished messages, all connections together; beyond it the oldest one is closed."""
-    unsent: int = 1 << 20
-    """Bytes that wait for one slow reader."""
-    unacknowledged: float = 32.0
-    """How long a peer may leave our bytes without any acknowledgement (64*T1)."""
-    connect: float = 5.0
-    closing: float = 1.0
-    """How long what is written may take to leave when the transport closes."""
 
 
 @dataclass(frozen=True, slots=True)

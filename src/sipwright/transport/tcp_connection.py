@@ -5,17 +5,51 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from sipwright.sip.errors import FramingError, ParseError
 from sipwright.sip.parser import PING, StreamFramer
+from sipwright.transport.base import OnFramingError, OnMessage
 from sipwright.transport.flow import Address, Flow, flow_key
-
-if TYPE_CHECKING:
-    from sipwright.transport.tcp import TcpTransport
+from sipwright.transport.tap import Tap
+from sipwright.transport.tcp_limits import TcpLimits
 
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
 _NOWHERE: Address = ("", 0)
+
+
+class Listener(Protocol):
+    """The transport of a connection: who has it in its tables, and counts what goes through it."""
+
+    limits: TcpLimits
+    loop: asyncio.AbstractEventLoop
+    tap: Tap
+    on_message: OnMessage
+    on_framing_error: OnFramingError
+    received: int
+    sent: int
+    pings: int
+    slow: int
+    framing_errors: int
+
+    @property
+    def local(self) -> Address:
+        """The bound address; the host may be a wildcard."""
+
+    def admit(self, flow: TcpFlow) -> bool:
+        """Take an accepted connection into the table, or refuse it because of a limit."""
+
+    def alias(self, flow: TcpFlow, remote: Address) -> None:
+        """Use a connection for what goes to `remote` too."""
+
+    def opened(self, flow: TcpFlow) -> None:
+        """Watch over the time of a connection from now on."""
+
+    def progressed(self, flow: TcpFlow, has_ended: bool, grown: int, is_inside: bool) -> None:
+        """Note that bytes came: whether they ended a message, and whether another has begun."""
+
+    def forget(self, flow: TcpFlow, error: OSError | None, unfinished: int) -> None:
+        """Take a connection that has ended out of the table."""
 
 
 class TcpFlow(Flow, asyncio.Protocol):
@@ -36,7 +70,7 @@ class TcpFlow(Flow, asyncio.Protocol):
 
     is_reliable = True
 
-    def __init__(self, transport: TcpTransport, remote: Address | None, local: Address = _NOWHERE) -> None:
+    def __init__(self, transport: Listener, remote: Address | None, local: Address = _NOWHERE) -> None:
         super().__init__("tcp", local, remote or _NOWHERE)
         self._transport = transport
         self._framer = StreamFramer(transport.limits.head, transport.limits.body)
