@@ -27,7 +27,7 @@ from .call.observer import CallWatcher
 from .call.ports import CallPorts, SwitchSettings
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
-from .call.timers import Alarms
+from .call.timers import Timers
 from .dialling.admission import admit
 from .dialling.credentials import Credentials
 from .dialling.destinations import Destinations
@@ -86,7 +86,7 @@ class Switch:
             call_later=call_later,
         )
         routes = Ways(stack, self.returns)
-        timers = Alarms(clock, call_later, self.calls.get)
+        timers = Timers(clock, call_later, self.calls.get)
         ended = EndedCall(LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes))
         self.table = CallTable(self.calls, timers, ended, watcher)
         self.ports: CallPorts[Call] = CallPorts(

@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.services.switch.call.entity import Durable
-from sipwright.services.switch.call.timers import Alarms
+from sipwright.services.switch.call.timers import Timers
 from sipwright.sip import Reject
 
 
@@ -23,7 +23,7 @@ class World:
         self.now = 1000.0
         self.handles = []
         self.things = {}
-        self.timers = Alarms(self.clock, self.call_later, self.things.get)
+        self.timers = Timers(self.clock, self.call_later, self.things.get)
 
     def clock(self):
         return self.now

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from sipwright.sip import Reject
 
-from .timers import EARLY, Alarms
+from .timers import EARLY, Timers
 
 __all__ = ["Action", "Durable", "EntityPorts"]
 
@@ -35,15 +35,16 @@ class EntityPorts(Protocol):
         """Unix time."""
 
     @property
-    def timers(self) -> Alarms:
+    def timers(self) -> Timers:
         """What wakes whoever has something to do."""
 
 
 class Durable:
     """An entity whose state is one row, and who tells others only what is in it.
 
-    `timers` is when each of its timers runs out: Unix times, for the database. All of them share one alarm, at
-    `wakes_at`, which is left where it is when a timer is moved or called off, as most are: it only comes to look then.
+    `timers` is when each of its timers runs out: Unix times, for the database. All of them share one place on the
+    heap, at `wakes_at`, which is left where it is when a timer is moved or called off, as most are: it only wakes to
+    look then.
     """
 
     __slots__ = (
@@ -147,6 +148,7 @@ class Durable:
     def rest(self) -> None:
         """Forget every timer, for good."""
         self.disarm_all()
+        self.ports.timers.drop(self.id)
         self.wakes_at = inf
 
     def wake(self, now: float) -> None:

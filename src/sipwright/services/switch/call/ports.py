@@ -18,7 +18,7 @@ from ..model.destination import Destination
 from ..model.outcome import Outcome
 from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
-from .timers import Alarms
+from .timers import Timers
 
 __all__ = ["RING_TIME", "CallPorts", "ProviderCredentials", "Routes", "SwitchSettings"]
 
@@ -85,7 +85,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     settings: SwitchSettings
     token: Callable[[], str]
     writer: Writer
-    timers: Alarms
+    timers: Timers
     routes: Routes
     credentials: ProviderCredentials
     calls: dict[str, CallT]

@@ -8,7 +8,7 @@ from .call import Call
 from .ended import EndedCall
 from .leg import Leg
 from .observer import CallWatcher
-from .timers import Alarms
+from .timers import Timers
 
 __all__ = ["CallTable"]
 
@@ -19,7 +19,7 @@ class CallTable:
     __slots__ = ("_active", "calls", "ended", "legs", "timers", "watcher")
 
     def __init__(
-        self, calls: dict[str, Call], timers: Alarms, ended: EndedCall, watcher: CallWatcher | None
+        self, calls: dict[str, Call], timers: Timers, ended: EndedCall, watcher: CallWatcher | None
     ) -> None:
         self.calls = calls
         self.legs: dict[str, Leg] = {}
