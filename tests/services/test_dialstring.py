@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipwright.services.dialstring import (
+    DialLeg,
     DialStringError,
-    Leg,
-    LegOptions,
     ToProvider,
     ToUri,
     ToUser,
@@ -17,6 +16,7 @@ from sipwright.services.dialstring import (
     parse_dial_string,
     substitute,
 )
+from sipwright.services.leg_options import LegOptions
 
 VARIABLES = {
     "dst": "0035312345",
@@ -27,7 +27,7 @@ VARIABLES = {
 }
 
 
-def one(text: str) -> Leg:
+def one(text: str) -> DialLeg:
     groups = parse_dial_string(text)
     assert [len(group) for group in groups] == [1]
     return groups[0][0]
@@ -56,16 +56,16 @@ def one(text: str) -> Leg:
     ],
 )
 def test_a_target_is_a_provider_a_user_somewhere_or_a_uri(text, target):
-    assert one(text) == Leg(target)
+    assert one(text) == DialLeg(target)
 
 
 def test_legs_ring_together_and_groups_one_after_the_other():
     groups = parse_dial_string("a@local&b@local | 123@blueface|blueface")
 
     assert groups == (
-        (Leg(ToUser("a", "local")), Leg(ToUser("b", "local"))),
-        (Leg(ToUser("123", "blueface")),),
-        (Leg(ToProvider("blueface")),),
+        (DialLeg(ToUser("a", "local")), DialLeg(ToUser("b", "local"))),
+        (DialLeg(ToUser("123", "blueface")),),
+        (DialLeg(ToProvider("blueface")),),
     )
 
 
@@ -96,7 +96,7 @@ def test_legs_ring_together_and_groups_one_after_the_other():
     ],
 )
 def test_options_have_short_and_long_names(text, options):
-    assert one(f"bob@local{text}") == Leg(ToUser("bob", "local"), options)
+    assert one(f"bob@local{text}") == DialLeg(ToUser("bob", "local"), options)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ options = st.builds(
         tuple
     ),
 )
-legs = st.builds(Leg, targets, options)
+legs = st.builds(DialLeg, targets, options)
 groups = st.lists(st.lists(legs, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3).map(tuple)
 
 
@@ -244,7 +244,7 @@ def test_variables_are_put_in_after_parsing_so_they_add_no_legs():
 
     assert expanded == (
         (
-            Leg(
+            DialLeg(
                 ToUser("x%26900%40blueface%7Cy%5Bma=false%5D", "local"),
                 LegOptions(from_name="x&900@blueface|y[ma=false]"),
             ),
@@ -262,10 +262,10 @@ def test_every_part_is_expanded():
     )
 
     assert expanded == (
-        (Leg(ToUser("Al%20%26%20Bo", "h345", None, ";x=45"), LegOptions(from_user="45", from_host="h")),),
-        (Leg(ToProvider("p45")),),
-        (Leg(ToUri("sip:45@x")),),
-        (Leg(ToUser("a", "::1")),),
+        (DialLeg(ToUser("Al%20%26%20Bo", "h345", None, ";x=45"), LegOptions(from_user="45", from_host="h")),),
+        (DialLeg(ToProvider("p45")),),
+        (DialLeg(ToUri("sip:45@x")),),
+        (DialLeg(ToUser("a", "::1")),),
     )
 
 

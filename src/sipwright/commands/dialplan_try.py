@@ -128,11 +128,11 @@ def _failed(result: CallResult) -> CallResult | None:
 
 def _is_known(setting: Setting, in_plans: InPlans, data: Path | None) -> bool:
     """Return whether the account that is called is one of the data folder, or was given a dialplan for this try."""
-    from sipwright.services.dialstring import Leg, ToUser
+    from sipwright.services.dialstring import DialLeg, ToUser
     from sipwright.store import NotFoundError
 
     called = setting.inputs("").request
-    if in_plans.of(Leg(ToUser(called.user, called.host))) is not None:
+    if in_plans.of(DialLeg(ToUser(called.user, called.host))) is not None:
         return True
 
     async def work(store: Administration) -> bool:

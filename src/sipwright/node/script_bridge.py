@@ -29,7 +29,7 @@ from sipwright.services.dialplan import (
     UserLimits,
 )
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
-from sipwright.services.dialstring import MAX_WRITTEN, Leg, ToProvider, ToUri, parse_dial_string
+from sipwright.services.dialstring import MAX_WRITTEN, ToProvider, ToUri, parse_dial_string
 from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Identity, Outcome, ScriptRun, for_caller
 from sipwright.sip import reason_for
 from sipwright.sip.headers.collection import write_lines
@@ -335,7 +335,7 @@ def read_leg(text: str) -> DialLeg:
 
 
 def _read_leg(text: str) -> DialLeg:
-    (leg,) = _legs(parse_dial_string(text, most=MAX_WRITTEN))
+    ((leg,),) = parse_dial_string(text, most=MAX_WRITTEN)
     options = leg.options
     target = leg.target
     user, host, port, params, uri = "", "", None, "", None
@@ -355,7 +355,3 @@ def _read_leg(text: str) -> DialLeg:
 
 
 _known_leg = lru_cache(maxsize=4096)(_read_leg)
-
-
-def _legs(groups: Iterable[Iterable[Leg]]) -> list[Leg]:
-    return [leg for group in groups for leg in group]

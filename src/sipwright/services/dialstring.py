@@ -17,18 +17,18 @@ sends can add a leg or an option.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from sipwright.services.leg_options import OPTIONS, PLAIN, Kind, LegOptions, Text
 from sipwright.services.script_headers import MAX_HEADERS, header
 
 __all__ = [
     "MAX_WRITTEN",
+    "DialLeg",
     "DialStringError",
     "Groups",
-    "Leg",
-    "LegOptions",
     "Target",
     "ToProvider",
     "ToUri",
@@ -46,9 +46,6 @@ MAX_LENGTH = 4096
 
 MAX_WRITTEN = 1024 * 1024
 """Characters of one that we have written ourselves, from legs that are checked."""
-
-MAX_DELAY = 120.0
-MAX_LIMIT = 86_400.0
 
 
 class DialStringError(ValueError):
@@ -102,39 +99,11 @@ Target = ToProvider | ToUser | ToUri
 
 
 @dataclass(frozen=True, slots=True)
-class LegOptions:
-    """What ``[key=value]`` sets for one leg; None is "not said". Seconds are floats.
-
-    ``headers`` are what the leg's own INVITE carries: ``[header="X-Queue: sales"]``, once for each.
-    """
-
-    delay: float | None = None
-    limit: float | None = None
-    mangle: bool | None = None
-    from_name: str | None = None
-    from_user: str | None = None
-    from_host: str | None = None
-    transfer: str | None = None
-    redirect: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-
-    def __str__(self) -> str:
-        if self == _NOTHING_SAID:
-            return ""
-        said = [(option.name, getattr(self, option.name)) for option in fields(self)[:-1]]
-        said += [("header", f"{name}: {value}") for name, value in self.headers]
-        return ",".join(f"{key}={_format_value(value)}" for key, value in said if value is not None)
-
-
-_NOTHING_SAID = LegOptions()
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
+class DialLeg:
     """One target with its options."""
 
     target: Target
-    options: LegOptions = LegOptions()
+    options: LegOptions = PLAIN
     _text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -147,7 +116,7 @@ class Leg:
         return self._text
 
 
-Groups = tuple[tuple[Leg, ...], ...]
+Groups = tuple[tuple[DialLeg, ...], ...]
 
 
 def parse_dial_string(text: str, *, most: int = MAX_LENGTH) -> Groups:
@@ -162,7 +131,7 @@ def parse_dial_string(text: str, *, most: int = MAX_LENGTH) -> Groups:
 def parse_target(text: str) -> Target:
     """Read one target, with neither options nor a second leg behind it."""
     groups = parse_dial_string(text)
-    if len(groups) > 1 or len(groups[0]) > 1 or groups[0][0].options != LegOptions():
+    if len(groups) > 1 or len(groups[0]) > 1 or groups[0][0].options != PLAIN:
         raise DialStringError("more than one target", 0)
     return groups[0][0].target
 
@@ -217,7 +186,6 @@ _BRACKETED_URI = re.compile(r"<((?:sips?|tel):[^<>\s]+)>", re.IGNORECASE)
 _KEY = re.compile(r"[A-Za-z_]+")
 _QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\[^\r\n])*)"')
 _VALUE = re.compile(r'[^,\[\]"\r\n]*')
-_SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,3})?")
 _HOST_CHARACTERS = re.compile(r"[^\s@&|\[\],<>\"{}:;=?/\x00-\x1f\x7f]+")
 
 
@@ -236,16 +204,16 @@ class _Parser:
             raise self.error("expected & or | or the end")
         return tuple(groups)
 
-    def group(self) -> tuple[Leg, ...]:
+    def group(self) -> tuple[DialLeg, ...]:
         legs = [self.leg()]
         while self.accept("&"):
             legs.append(self.leg())
         return tuple(legs)
 
-    def leg(self) -> Leg:
+    def leg(self) -> DialLeg:
         self.skip_blanks()
         target = self.target()
-        return Leg(target, self.options() if self.accept("[") else LegOptions())
+        return DialLeg(target, self.options() if self.accept("[") else PLAIN)
 
     def target(self) -> Target:
         if bracketed := self.take(_BRACKETED_URI):
@@ -305,7 +273,7 @@ class _Parser:
                 if len(headers) > MAX_HEADERS:
                     raise DialStringError(f"more than {MAX_HEADERS} headers", start)
             else:
-                said[name] = self.value(name)
+                said[name] = self.value(OPTIONS[name].kind)
             if self.accept("]"):
                 return LegOptions(**said, headers=tuple(headers))  # type: ignore[arg-type]
             if not self.accept(","):
@@ -314,16 +282,16 @@ class _Parser:
     def header(self) -> tuple[str, str]:
         self.skip_blanks()
         start = self.at
-        text = str(self.value("header"))
+        text = str(self.value(_TEXT))
         name, colon, value = text.partition(":")
         if not colon:
-            raise DialStringError(f"{text[:40]!r} is not {_EXPECTED['header']}", start)
+            raise DialStringError(f"{text[:40]!r} is not {_EXPECTED_HEADER}", start)
         try:
             return header(name.strip(), value.strip())
         except ValueError as error:
             raise DialStringError(str(error), start) from None
 
-    def value(self, name: str) -> float | bool | str:
+    def value(self, kind: Kind) -> float | bool | str:
         self.skip_blanks()
         start = self.at
         if quoted := self.take(_QUOTED):
@@ -331,9 +299,9 @@ class _Parser:
         else:
             plain = self.take(_VALUE)
             text = plain[0].strip() if plain else ""
-        value = _READERS[name](text)
+        value = kind.read(text)
         if value is None:
-            raise DialStringError(f"{text[:40]!r} is not {_EXPECTED[name]}", start)
+            raise DialStringError(f"{text[:40]!r} is not {kind.expected}", start)
         return value
 
     def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
@@ -357,93 +325,16 @@ class _Parser:
         return DialStringError(message, self.at)
 
 
-def _seconds(text: str, most: float) -> float | None:
-    value = float(text) if _SECONDS.fullmatch(text) else None
-    return value if value is not None and value <= most else None
-
-
-def _truth(text: str) -> bool | None:
-    return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(
-        text.lower()
-    )
-
-
-def _text(text: str) -> str | None:
-    return None if "\r" in text or "\n" in text else text
-
-
-_TRANSFERS: dict[str, str] = {
-    "refuse": "refuse",
-    "n": "refuse",
-    "pass": "pass",
-    "p": "pass",
-    "place": "place",
-    "c": "place",
+_OPTION_NAMES = {name: name for name in (*OPTIONS, "header")} | {
+    option.short: option.name for option in OPTIONS.values()
 }
-_REDIRECTS: dict[str, str] = {
-    "follow": "follow",
-    "a": "follow",
-    "r": "follow",
-    "return": "return",
-    "m": "return",
-    "rerun": "rerun",
-    "n": "rerun",
-}
-
-_READERS: dict[str, Callable[[str], float | bool | str | None]] = {
-    "delay": lambda text: _seconds(text, MAX_DELAY),
-    "limit": lambda text: _seconds(text, MAX_LIMIT),
-    "mangle": _truth,
-    "from_name": _text,
-    "from_user": _text,
-    "from_host": _text,
-    "transfer": lambda text: _TRANSFERS.get(text.lower()),
-    "redirect": lambda text: _REDIRECTS.get(text.lower()),
-    "header": _text,
-}
-_EXPECTED = {
-    "delay": f"a number of seconds up to {MAX_DELAY:.0f}",
-    "limit": f"a number of seconds up to {MAX_LIMIT:.0f}",
-    "mangle": "true or false",
-    "from_name": "a text on one line",
-    "from_user": "a text on one line",
-    "from_host": "a text on one line",
-    "transfer": "refuse, pass or place",
-    "redirect": "follow, return or rerun",
-    "header": 'a header such as "X-Queue: sales"',
-}
-_SHORT_NAMES = {
-    "dt": "delay",
-    "cd": "limit",
-    "ma": "mangle",
-    "fd": "from_name",
-    "fu": "from_user",
-    "fh": "from_host",
-    "tr": "transfer",
-    "rm": "redirect",
-}
-_OPTION_NAMES = {name: name for name in _READERS} | _SHORT_NAMES
+_TEXT = Text()
+_EXPECTED_HEADER = 'a header such as "X-Queue: sales"'
 
 
-def _format_value(value: float | bool | str) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".")
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _expand_leg(leg: Leg, variables: Mapping[str, str]) -> Leg:
-    options = leg.options
-    if any(text and "${" in text for text in (options.from_name, options.from_user, options.from_host)):
-        options = replace(
-            options,
-            from_name=options.from_name and substitute(options.from_name, variables),
-            from_user=options.from_user and substitute(options.from_user, variables),
-            from_host=options.from_host and substitute(options.from_host, variables),
-        )
-    return Leg(_expand_target(leg.target, variables), options)
+def _expand_leg(leg: DialLeg, variables: Mapping[str, str]) -> DialLeg:
+    options = leg.options.with_texts(lambda text: substitute(text, variables))
+    return DialLeg(_expand_target(leg.target, variables), options)
 
 
 def _expand_target(target: Target, variables: Mapping[str, str]) -> Target:

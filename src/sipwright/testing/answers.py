@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from fnmatch import fnmatchcase
 
-from sipwright.services.dialstring import Leg, ToProvider, ToUri, ToUser
+from sipwright.services.dialstring import DialLeg, ToProvider, ToUri, ToUser
 from sipwright.services.switch import no_provider_or_host
 from sipwright.sip import ParseError, Uri
 
@@ -51,7 +51,7 @@ class Answers:
         behaviours = self._find(f"{user}@local", user)[1]
         return bool(behaviours) and behaviours[0].is_registered
 
-    def missing_provider(self, leg: Leg, user: str) -> str | None:
+    def missing_provider(self, leg: DialLeg, user: str) -> str | None:
         """Return the name that a leg of that user's script takes for a provider's, if there is none."""
         match leg.target:
             case ToProvider(name) | ToUser(_, name, None):
@@ -86,7 +86,7 @@ class Asked:
         self.no_provider: list[str] = []
         """The names of providers that were dialled and that there are none of."""
 
-    def next_for(self, leg: Leg, user: str = "") -> Behaviour:
+    def next_for(self, leg: DialLeg, user: str = "") -> Behaviour:
         """Return what this call of that leg meets, when a script of that user dials it."""
         names = names_of(leg, self._answers.domain)
         found, behaviours = self._answers._find(*names)
@@ -103,7 +103,7 @@ class Asked:
         return behaviours[min(number, len(behaviours) - 1)]
 
 
-def names_of(leg: Leg, domain: str) -> list[str]:
+def names_of(leg: DialLeg, domain: str) -> list[str]:
     """Return what a leg may be called in an answer, the most exact name first."""
     target = leg.target
     match target:
@@ -123,7 +123,7 @@ def names_of(leg: Leg, domain: str) -> list[str]:
     raise AssertionError(target)
 
 
-def short_name(leg: Leg, domain: str) -> str:
+def short_name(leg: DialLeg, domain: str) -> str:
     """Return the name of a phone here, or of the provider or host that a leg leads to."""
     return names_of(leg, domain)[-1]
 

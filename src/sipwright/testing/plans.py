@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-from sipwright.services.dialstring import Leg, ToUri, ToUser
+from sipwright.services.dialstring import DialLeg, ToUri, ToUser
 from sipwright.sip import ParseError, Uri
 
 __all__ = ["InPlan", "InPlans", "PretendedPlan"]
@@ -53,7 +53,7 @@ class InPlans:
         else:
             self._plans[key] = found._replace(account=user, domain=key[1])
 
-    def of(self, leg: Leg) -> InPlan | None:
+    def of(self, leg: DialLeg) -> InPlan | None:
         """Return what a call to that leg runs, where it leads to an account here that has an in dialplan."""
         match leg.target:
             case ToUser(user, host):

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from sipwright.services.dialplan import Dial, Ending, Execution, Respond
-from sipwright.services.dialstring import Leg, ToUri
+from sipwright.services.dialstring import DialLeg, ToUri
 from sipwright.services.switch import Outcome, for_caller
 from sipwright.services.switch.dialling import hunt_events
 from sipwright.services.switch.dialling.hunt_machine import HuntMachine
@@ -40,7 +40,7 @@ class Caller(Protocol):
 
 
 Begin = Callable[[Caller], "PretendedCall"]
-Nest = Callable[[Leg, Sequence[tuple[str, str]]], Begin | None]
+Nest = Callable[[DialLeg, Sequence[tuple[str, str]]], Begin | None]
 """Tells how to begin the call that a leg with these headers makes, if an in dialplan is to decide about it."""
 
 
@@ -50,7 +50,7 @@ class _Trial:
     __slots__ = ("begin", "behaviour", "call", "handle", "inner", "leg", "number", "tried")
 
     def __init__(
-        self, call: PretendedCall, leg: Leg, behaviour: Behaviour, begin: Begin | None = None
+        self, call: PretendedCall, leg: DialLeg, behaviour: Behaviour, begin: Begin | None = None
     ) -> None:
         self.call = call
         self.number = 0
@@ -212,7 +212,7 @@ class PretendedCall:
             case hunt_events.Add(number, trial, _):
                 self._add(number, trial)
             case hunt_events.Follow(number, old, contact):
-                leg = Leg(ToUri(contact), self._trials[old].leg.options)
+                leg = DialLeg(ToUri(contact), self._trials[old].leg.options)
                 self._add(number, _Trial(self, leg, self._asked.next_for(leg, self._user)), contact)
             case hunt_events.Launch(number):
                 self._launch(self._trials[number])
@@ -232,20 +232,19 @@ class PretendedCall:
             case hunt_events.GiveUp(outcome):
                 self.execution.nobody_answered(outcome, hunt.results())
 
-    def _candidates(self, leg: Leg) -> Iterator[hunt_events.Candidate[_Trial]]:
+    def _candidates(self, leg: DialLeg) -> Iterator[hunt_events.Candidate[_Trial]]:
         """Give whom a leg rings: nobody, if that is a phone which is registered nowhere."""
         begin = self._nest(leg, self._headers_of(leg))
         behaviour = SILENT if begin is not None else self._asked.next_for(leg, self._user)
         if behaviour.is_registered:
             trial, options = _Trial(self, leg, behaviour, begin), leg.options
             yield hunt_events.Candidate(
-                str(leg.target), trial, options.delay or 0.0, options.redirect in (None, "follow")
+                str(leg.target), trial, options.delay or 0.0, options.follows_redirects
             )
 
-    def _headers_of(self, leg: Leg) -> list[tuple[str, str]]:
+    def _headers_of(self, leg: DialLeg) -> tuple[tuple[str, str], ...]:
         """Return the headers that the INVITE of a leg carries: its own, and those of `dial()` that it has not."""
-        own = {name.lower() for name, _ in leg.options.headers}
-        return [*leg.options.headers, *(pair for pair in self._headers if pair[0].lower() not in own)]
+        return leg.options.with_headers(self._headers).headers
 
     def _add(self, number: int, trial: _Trial, contact: str | None = None) -> None:
         leg = trial.leg

@@ -26,7 +26,7 @@ from sipwright.services.dialplan import (
 from sipwright.services.dialplan import Call as ScriptCall
 from sipwright.services.dialplan.execution.journal import read_entries
 from sipwright.services.dialplan.sandbox.job import Job
-from sipwright.services.dialstring import Leg
+from sipwright.services.dialstring import DialLeg
 from sipwright.services.ports import Row
 from sipwright.services.switch import MOST_LOOPS
 
@@ -108,7 +108,7 @@ class Scene:
             one.result.sentence = part.rows.outcome
         return call.result
 
-    def _nest(self, outer: _Part, leg: Leg, headers: Sequence[tuple[str, str]]) -> Begin | None:
+    def _nest(self, outer: _Part, leg: DialLeg, headers: Sequence[tuple[str, str]]) -> Begin | None:
         found = self._world.in_plans.of(leg)
         if found is None or outer.loops >= MOST_LOOPS:
             return None
@@ -117,7 +117,9 @@ class Scene:
         inputs = self._inputs(outer.inputs, found, leg, headers)
         return lambda caller: self.begin(found.plan, inputs, caller=caller, loops=outer.loops + 1)
 
-    def _inputs(self, outer: Inputs, found: InPlan, leg: Leg, headers: Sequence[tuple[str, str]]) -> Inputs:
+    def _inputs(
+        self, outer: Inputs, found: InPlan, leg: DialLeg, headers: Sequence[tuple[str, str]]
+    ) -> Inputs:
         """Return what the in dialplan sees of the INVITE that the outer call sends."""
         request, options = outer.request, leg.options
         is_same_user = found.user == outer.call.user

@@ -23,7 +23,8 @@ from sipwright.services.dialplan import (
 )
 from sipwright.services.dialplan.language.call_functions import BudgetExceeded, ScriptApi, one_line
 from sipwright.services.dialplan.language.catalogue import FUNCTIONS, STORE_FUNCTIONS
-from sipwright.services.dialstring import MAX_WRITTEN, Leg, LegOptions, ToUser, parse_dial_string
+from sipwright.services.dialstring import MAX_WRITTEN, DialLeg, ToUser, parse_dial_string
+from sipwright.services.leg_options import LegOptions
 
 
 def make_api(**limits) -> ScriptApi:
@@ -77,7 +78,7 @@ def test_dial_says_who_rings_for_how_long():
     order = make_api().dial("${dst}@blueface & bob@local[dt=5]", ring=25)
 
     assert order.groups == (
-        (Leg(ToUser("300", "blueface")), Leg(ToUser("bob", "local"), LegOptions(delay=5.0))),
+        (DialLeg(ToUser("300", "blueface")), DialLeg(ToUser("bob", "local"), LegOptions(delay=5.0))),
     )
     assert (order.ring, order.wait, order.headers) == (25.0, False, ())
     assert 299 < order.patience <= 300

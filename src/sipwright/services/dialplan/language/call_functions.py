@@ -11,28 +11,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 
-from sipwright.services.dialstring import (
-    MAX_DELAY,
-    Groups,
-    Leg,
-    LegOptions,
-    expand,
-    format_dial_string,
-    parse_dial_string,
-    parse_target,
-)
+from sipwright.services.leg_options import MAX_LIMIT
 from sipwright.services.script_headers import one_line
 
 from . import arguments as check
 from .commands import Ask, Dial, HangUpAfter, LogLine, Noted, Order, Respond, Sleep
+from .leg_arguments import dialled, leg_of, takes_options, with_defaults
 from .limits import Limits
 from .values import DialResult, Inputs, LegSpec
 
@@ -51,9 +42,7 @@ __all__ = [
 ]
 
 MAX_RING = 180.0
-MAX_LIMIT = 86_400.0
 _SIP_URI = re.compile(r"""sips?:[^\s<>"\x00-\x1f\x7f-\x9f]{1,500}""", re.IGNORECASE)
-_HOST = re.compile(r"(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class BudgetExceeded(Exception):
@@ -158,57 +147,30 @@ class ScriptApi:
 
     # What a script may call, by the same names.
 
-    def dial(  # noqa: PLR0913 (as scripts write it)
+    @takes_options(of_all=True)
+    def dial(
         self,
         target: str | LegSpec | list[Any],
         *,
         ring: float | None = None,
-        limit: float | None = None,
-        from_name: str | None = None,
-        from_user: str | None = None,
-        from_host: str | None = None,
         headers: dict[str, str] | None = None,
-        mangle: bool | None = None,
-        transfer: str | None = None,
-        redirect: str | None = None,
         wait: bool = False,
+        **options: object,
     ) -> Dial:
         """Ring phones; the script goes on only when nobody answered (or, with ``wait``, after the call)."""
-        if isinstance(target, str) and "${" not in target:
-            groups = _expanded(target)
-        else:
-            groups = expand(_groups(target), self.variables)
-            _check_senders(groups)
-        said = (limit, mangle, from_name, from_user, from_host, transfer, redirect)
-        if said != _NOTHING_SAID:
-            options = _options(LegSpec("", None, *said))
-            groups = tuple(tuple(_with_defaults(leg, options) for leg in group) for group in groups)
-            _check_senders(groups)
+        groups = dialled(target, self.variables)
+        if options:
+            groups = with_defaults(groups, options)
         self._spend_dials(sum(map(len, groups)))
         patience = self._remaining()
         ring_time = min(check.seconds("ring", ring, MAX_RING) or MAX_RING, patience)
         return Dial(groups, ring_time, patience, check.headers(headers), check.truth("wait", wait))
 
-    def leg(  # noqa: PLR0913 (as scripts write it)
-        self,
-        target: str,
-        *,
-        delay: float | None = None,
-        limit: float | None = None,
-        mangle: bool | None = None,
-        from_name: str | None = None,
-        from_user: str | None = None,
-        from_host: str | None = None,
-        transfer: str | None = None,
-        redirect: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> LegSpec:
+    @takes_options(of_all=False)
+    def leg(self, target: str, *, headers: dict[str, str] | None = None, **options: object) -> LegSpec:
         """Describe one leg for ``dial([leg(...), leg(...)])``, which rings them together."""
-        spec = LegSpec(
-            check.text("target", target), delay, limit, mangle, from_name, from_user, from_host, transfer, redirect,
-            headers,
-        )  # fmt: skip
-        _leg_of(spec)
+        spec = LegSpec(check.text("target", target), **options, headers=headers)
+        leg_of(spec)
         return spec
 
     def respond(
@@ -320,18 +282,6 @@ class ScriptApi:
         return remaining
 
 
-_parse = lru_cache(maxsize=2048)(parse_dial_string)
-_NOTHING_SAID = (None,) * 7
-
-
-@lru_cache(maxsize=2048)
-def _expanded(text: str) -> Groups:
-    """Read a dial string without variables."""
-    groups = expand(parse_dial_string(check.text("target", text)), {})
-    _check_senders(groups)
-    return groups
-
-
 @lru_cache(maxsize=256)
 def zone(name: str) -> ZoneInfo:
     """Return a time zone.
@@ -343,78 +293,3 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise ValueError(f"{one_line(name, 40)!r} is not a time zone such as 'Europe/Dublin'") from None
-
-
-def dial_string(name: str, target: object) -> str:
-    """Take what is to be dialled, and return it as one dial string."""
-    try:
-        groups = _groups(target)
-        _check_senders(groups)
-        return format_dial_string(groups)
-    except TypeError:
-        check.wrong(name, target, "a dial string, leg(...) or a list of these")
-
-
-def _check_senders(groups: Groups) -> None:
-    """Refuse a `from_host` that is none, when its variables are filled in: no From could be made of it."""
-    for host in (leg.options.from_host for group in groups for leg in group):
-        if host and not _HOST.fullmatch(host):
-            raise ValueError(f"from_host {one_line(host, 40)!r} is not a host")
-
-
-def _groups(target: object) -> Groups:
-    """Read what ``dial()`` is given: a dial string, one leg, or a list whose members ring together."""
-    if _is_spec(target):
-        return ((_leg_of(target),),)
-    if isinstance(target, list):
-        if not target:
-            raise ValueError("an empty list rings nobody")
-        return (tuple(_leg_of(member) for member in target),)
-    return _parse(check.text("target", target))
-
-
-def _is_spec(value: object) -> bool:
-    """Return whether a value is what ``leg()`` gave; back from the sandbox it is of a class like ours."""
-    return isinstance(value, tuple) and getattr(value, "_fields", None) == LegSpec._fields
-
-
-def _leg_of(given: object) -> Leg:
-    if _is_spec(given):
-        member = LegSpec(*cast("tuple[Any, ...]", given))
-        return Leg(parse_target(check.text("target", member.target)), _options(member))
-    groups = _parse(check.text("a member of the list", given))
-    if len(groups) > 1 or len(groups[0]) > 1:
-        raise ValueError("each member of the list is one leg, without & and |")
-    return groups[0][0]
-
-
-_CHOICES = {"transfer": ("refuse", "pass", "place"), "redirect": ("follow", "return", "rerun")}
-
-
-def _options(spec: LegSpec) -> LegOptions:
-    for name, choices in _CHOICES.items():
-        value = getattr(spec, name)
-        if value is not None and value not in choices:
-            raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}")
-    delay = 0.0 if spec.delay == 0 else check.seconds("delay", spec.delay, MAX_DELAY)
-    return LegOptions(
-        delay=delay,
-        limit=check.seconds("limit", spec.limit, MAX_LIMIT),
-        mangle=None if spec.mangle is None else check.truth("mangle", spec.mangle),
-        from_name=check.optional_text("from_name", spec.from_name),
-        from_user=check.optional_text("from_user", spec.from_user),
-        from_host=check.optional_text("from_host", spec.from_host),
-        transfer=spec.transfer,
-        redirect=spec.redirect,
-        headers=check.headers(spec.headers),
-    )
-
-
-def _with_defaults(leg: Leg, defaults: LegOptions) -> Leg:
-    # The headers of dial() are not among them: they go with the order, and a leg's own replace them one by one.
-    said = {
-        option.name: getattr(defaults, option.name)
-        for option in fields(LegOptions)[:-1]
-        if getattr(leg.options, option.name) is None
-    }
-    return replace(leg, options=replace(leg.options, **said))

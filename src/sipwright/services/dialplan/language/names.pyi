@@ -117,15 +117,15 @@ def dial(
     target: str | LegSpec | list[str] | list[LegSpec] | list[str | LegSpec],
     *,
     ring: float | None = None,
+    headers: dict[str, str] | None = None,
+    wait: bool = False,
     limit: float | None = None,
+    mangle: bool | None = None,
     from_name: str | None = None,
     from_user: str | None = None,
     from_host: str | None = None,
-    headers: dict[str, str] | None = None,
-    mangle: bool | None = None,
     transfer: str | None = None,
     redirect: str | None = None,
-    wait: bool = False,
 ) -> DialResult:
     """Ring phones. When somebody answers, the dialplan is over; it goes on only when nobody did.
 
@@ -137,6 +137,7 @@ def dial(
 def leg(
     target: str,
     *,
+    headers: dict[str, str] | None = None,
     delay: float | None = None,
     limit: float | None = None,
     mangle: bool | None = None,
@@ -145,7 +146,6 @@ def leg(
     from_host: str | None = None,
     transfer: str | None = None,
     redirect: str | None = None,
-    headers: dict[str, str] | None = None,
 ) -> LegSpec:
     """Describe one leg: ``dial([leg("bob@local"), leg("mobile@blueface", delay=5)])``.
 

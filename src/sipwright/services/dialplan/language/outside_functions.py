@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from sipwright.services.script_headers import one_line
 
 from . import arguments as check
-from .call_functions import MAX_RING, ScriptApi, dial_string
+from .call_functions import MAX_RING, ScriptApi
 from .commands import Ask
+from .leg_arguments import dial_string
 from .values import clean
 
 __all__ = [

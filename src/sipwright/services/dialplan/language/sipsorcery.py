@@ -14,11 +14,12 @@ from uuid import UUID
 
 from pydantic_monty import ClassInstance, ExternalModule
 
+from sipwright.services.leg_options import MAX_LIMIT
 from sipwright.services.script_headers import one_line
 
 from . import outside_functions
 from .arguments import text
-from .call_functions import MAX_LIMIT, MAX_RING, ScriptApi, zone
+from .call_functions import MAX_RING, ScriptApi, zone
 from .commands import Ask, Dial, LogLine, Respond
 from .values import HttpResponse, Inputs, Raised
 

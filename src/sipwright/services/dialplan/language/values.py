@@ -8,10 +8,12 @@ that ``dial(f"{req.user}@local")`` can never ring more than one leg.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
+from sipwright.services.leg_options import LegOptions
 from sipwright.sip import Uri
 
 __all__ = [
@@ -95,19 +97,16 @@ class DialResult(NamedTuple):
         return cls(**{**kept, "legs": [LegResult(**leg) for leg in kept["legs"]]})
 
 
-class LegSpec(NamedTuple):
+# Written out, as mypy would have them, its fields were a second list of options.
+_make: Callable[..., Any] = namedtuple
+_OPTIONS = [each.name for each in fields(LegOptions)]
+_LegSpec: Any = _make("LegSpec", ["target", *_OPTIONS], defaults=[None] * len(_OPTIONS))
+
+
+class LegSpec(_LegSpec):  # type: ignore[misc]
     """What ``leg()`` returns and ``dial()`` takes: one leg, with its options."""
 
-    target: str
-    delay: float | None = None
-    limit: float | None = None
-    mangle: bool | None = None
-    from_name: str | None = None
-    from_user: str | None = None
-    from_host: str | None = None
-    transfer: str | None = None
-    redirect: str | None = None
-    headers: Mapping[str, str] | None = None
+    __slots__ = ()
 
 
 class HttpResponse(NamedTuple):
