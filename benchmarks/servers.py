@@ -22,7 +22,7 @@ RING = """\
 dial("service@local", ring=180)
 respond(480, "Nobody Answered")
 """
-"""What the scripted calls run: they all begin in the same way, which is computed once."""
+"""What scripted calls run that look at nothing: they all begin in the same way."""
 
 CHOOSE = (
     """\
@@ -31,7 +31,7 @@ if req.from_user == "anonymous":
 """
     + RING
 )
-"""Another one, which looks at its caller, and each call comes from somebody else: it is computed for each of them."""
+"""What others run, as the scripts of people do: it looks at its caller, and each call comes from somebody else."""
 
 
 class Server:
