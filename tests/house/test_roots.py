@@ -19,8 +19,7 @@ ROOTS = {
     "Pipeline._run_alone": "the root of a task",
     "PostgresCommitter._commit_for_sure": "a batch that the database refuses is not tried for ever",
     "Sandbox._run": "the root of a thread's work: one run is lost",
-    "SqliteCommitter._append_here": "the thread meets it too, and says so",
-    "SqliteCommitter._commit_for_sure": "a batch that cannot be written is not tried for ever",
+    "SqliteCommitter._follow": "the root of a thread",
     "Stack._tick": "the root of a timer",
     "Stack.receive": "the root of everything that a socket starts: one message is lost",
     "Store.follow_changes": "the root of a task",
@@ -32,7 +31,7 @@ ROOTS = {
 }
 """Where everything is caught, and why."""
 
-QUIET = {"PlainStretch.compute", "SqliteCommitter._append_here", "Worker._readable"}
+QUIET = {"PlainStretch.compute", "Worker._readable"}
 """The roots that leave it to somebody else to say what went wrong. This list only shrinks."""
 
 REPORTERS = {"Failed", "_database_failed", "_fail", "_log_failure", "batch_refused", "error", "exception"}

@@ -3,56 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from sipwright.sip.errors import Reject
-from sipwright.store import BindingRow, CallRow, CdrRow, ExecutionRow, JournalRow, Store, StoreBusy, Writer
-from sipwright.store.writing import sqlite_committer
-from sipwright.store.writing.log import RedoLog, Rows
-from sipwright.store.writing.sqlite_committer import SqliteCommitter
+from sipwright.store import CallRow, ExecutionRow, JournalRow, Store, StoreBusy, Writer
 from sipwright.store.writing.writer import Batch
-
-
-def binding(
-    account_id: int, contact: str = "<sip:alice@192.0.2.1>", cseq: int = 1, **changes: Any
-) -> BindingRow:
-    row = BindingRow(
-        account_id,
-        contact,
-        1.0,
-        "udp/0.0.0.0:5060/192.0.2.1:5060",
-        None,
-        "call",
-        cseq,
-        2e9,
-        "UA",
-        None,
-        None,
-        1e9,
-    )
-    return row._replace(**changes)
-
-
-def call(call_id: str, node: str = "node1", document: bytes = b"{}") -> CallRow:
-    return CallRow(call_id, node, 1, 1, "out", "TALKING", "alice", "bob", 1e9, None, document)
-
-
-def cdr(call_id: str, leg: int, status: int | None = None) -> CdrRow:
-    return CdrRow(
-        call_id, leg, "out", None, None, "sip:a@x", "sip:b@x", "b@local", "main", 1,
-        1e9, None, None, None, status, None, None, None, None,
-    )  # fmt: skip
+from store.writing.batches import binding, call, cdr, iteration, until
 
 
 class FakeCommitter:
@@ -74,23 +33,6 @@ class FakeCommitter:
 
     async def close(self) -> None:
         self.is_closed = True
-
-
-async def iteration() -> None:
-    """Let the loop run what is due."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Run the loop until something holds that no event announces."""
-    deadline = time.monotonic() + 30.0
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0)
-
-
-# --- the writer itself ---
 
 
 async def test_the_first_write_is_flushed_at_once_with_all_of_its_iteration():
@@ -235,9 +177,6 @@ async def test_closing_with_a_dead_database_gives_up_and_says_what_is_lost():
     assert [(entry["event"], entry["rows"]) for entry in logs] == [("rows lost at shutdown", 1)]
 
 
-# --- on the databases ---
-
-
 async def test_every_kind_is_written_replaced_and_deleted(store: Store):
     account = await store.add_account("alice", "secret")
     writer = store.writer
@@ -349,204 +288,3 @@ async def test_bindings_without_an_account_are_swept_when_loading(store: Store):
     await store.writer.drain()
 
     assert await store.load_bindings() == []
-
-
-# --- outages ---
-
-
-async def test_sqlite_writes_do_not_wait_while_another_process_holds_the_lock(
-    sqlite_url: str, key_file: Path, tmp_path: Path
-):
-    store = await Store.open(sqlite_url, key_file)
-    other = sqlite3.connect(tmp_path / "sipwright.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    store.writer.put("call", "a", call("a"))
-    await store.writer.drain()
-    assert other.execute("SELECT count(*) FROM calls").fetchone() == (0,)
-    other.execute("COMMIT")
-
-    assert await store.load_calls("node1") == [call("a")]
-    other.close()
-    await store.close()
-
-
-async def test_a_sqlite_outage_is_logged_once_and_survived_in_order(tmp_path: Path):
-    path = tmp_path / "gone" / "sipwright.db"
-    committer = SqliteCommitter(path)
-    writer = Writer(committer)
-    told: list[str] = []
-    with capture_logs() as logs:
-        writer.put("call", "a", call("a"), lambda: told.append("a"))
-        await until(lambda: committer.failing_since is not None)
-        writer.put("call", "a", None, lambda: told.append("gone"))
-        assert writer.snapshot().failing_since is not None
-        path.parent.mkdir()
-        other = sqlite3.connect(path)
-        other.execute(f"CREATE TABLE calls ({','.join(CallRow._fields)}, PRIMARY KEY (id))")
-        other.commit()
-        await writer.drain()
-
-    assert told == ["a", "gone"]
-    assert [entry["event"] for entry in logs] == [
-        "database outage began; writes wait",
-        "database outage over",
-    ]
-    await writer.close()
-    assert other.execute("SELECT count(*) FROM calls").fetchone() == (0,)
-    other.close()
-
-
-async def test_a_sqlite_committer_stops_in_the_middle_of_an_outage(tmp_path: Path):
-    committer = SqliteCommitter(tmp_path / "gone" / "sipwright.db")
-    writer = Writer(committer)
-    writer.put("call", "a", call("a"))
-    await writer.close(patience=0.0)
-
-    assert writer.snapshot().under_way == 1
-
-
-@pytest.mark.peer("postgresql")
-async def test_a_lost_postgres_connection_is_replaced(postgres_url: str, key_file: Path):
-    store = await Store.open(postgres_url, key_file)
-    store.writer.put("call", "a", call("a"))
-    await store.writer.drain()
-    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-    await store.database.write(lambda c: c.execute(text(kill + " AND datname = current_database()")))
-    with capture_logs() as logs:
-        store.writer.put("call", "b", call("b"))
-        await store.writer.drain()
-
-    assert [row.id for row in await store.load_calls("node1")] == ["a", "b"]
-    assert [entry["event"] for entry in logs] == [
-        "database outage began; writes wait",
-        "database outage over",
-    ]
-    await store.close()
-
-
-@pytest.mark.peer("postgresql")
-async def test_a_postgres_committer_stops_in_the_middle_of_an_outage():
-    from sipwright.store.writing.postgres_committer import PostgresCommitter
-
-    async def refuse() -> Any:
-        raise ConnectionRefusedError("nobody there")
-
-    writer = Writer(PostgresCommitter(refuse))
-    writer.put("call", "a", call("a"))
-    await writer.close(patience=0.0)
-
-    assert writer.snapshot().under_way == 1
-
-
-# --- in the loop, or in the thread ---
-
-
-@pytest.fixture
-def places(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the threads in which batches were appended to the log."""
-    places: list[str] = []
-
-    def append(redo: RedoLog, rows: Rows) -> None:
-        places.append(threading.current_thread().name)
-        really_append(redo, rows)
-
-    really_append = RedoLog.append
-    monkeypatch.setattr(RedoLog, "append", append)
-    monkeypatch.setattr(sqlite_committer, "_SLOW", 60.0)
-    return places
-
-
-LOOP, THREAD = "MainThread", "store-writer"
-
-
-async def commit(store: Store, name: str) -> None:
-    store.writer.put("call", name, call(name))
-    await store.writer.drain()
-
-
-async def ready(store: Store) -> None:
-    """Wait until what earlier processes have left is applied."""
-    await until(lambda: store.writer._committer._has_inherited)  # type: ignore[attr-defined]
-
-
-async def test_sqlite_commits_in_the_loop_while_that_is_quick(
-    sqlite_url: str, key_file: Path, places: list[str], monkeypatch: pytest.MonkeyPatch
-):
-    store = await Store.open(sqlite_url, key_file)
-    await ready(store)
-    await commit(store, "quick")
-    monkeypatch.setattr(sqlite_committer, "_SLOW", -1.0)
-    await commit(store, "slow")
-    await commit(store, "after a slow one")
-
-    assert places == [LOOP, LOOP, THREAD]
-    stored = {row.id for row in await store.load_calls("node1")}
-    assert stored == {"quick", "slow", "after a slow one"}
-    await store.close()
-
-
-async def test_the_loop_commits_again_soon_after_one_slow_commit_and_later_after_more(
-    sqlite_url: str, key_file: Path, places: list[str], monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(sqlite_committer, "_RESPITES", (1.0, 100.0))
-    store = await Store.open(sqlite_url, key_file)
-    now = 1000.0
-    tell = asyncio.get_running_loop().call_soon_threadsafe
-    clock = SimpleNamespace(time=lambda: now, call_soon_threadsafe=tell)
-    monkeypatch.setattr(store.writer._committer, "_loop", clock)
-    await ready(store)
-    for respite in (1.0, 2.0, 4.0):
-        monkeypatch.setattr(sqlite_committer, "_SLOW", -1.0)
-        await commit(store, f"slow before {respite}")
-        monkeypatch.setattr(sqlite_committer, "_SLOW", 60.0)
-        now += 0.9 * respite
-        await commit(store, f"within {respite}")
-        now += 0.1 * respite
-        await commit(store, f"after {respite}")
-
-    assert places == [LOOP, THREAD, LOOP] * 3
-    await store.close()
-
-
-async def test_a_sync_is_never_waited_for_by_the_loop(
-    sqlite_url: str, key_file: Path, places: list[str], monkeypatch: pytest.MonkeyPatch
-):
-    synced: list[str] = []
-    directories: list[str] = []
-    monkeypatch.setattr(os, "fdatasync", lambda _: synced.append(threading.current_thread().name))
-    monkeypatch.setattr(os, "fsync", lambda _: directories.append(threading.current_thread().name))
-    store = await Store.open(sqlite_url, key_file, synchronous="full")
-    await ready(store)
-    await commit(store, "first")
-    await commit(store, "second")
-
-    assert places == synced == [THREAD, THREAD]
-    assert directories == [THREAD]
-    await store.close()
-
-
-async def test_a_full_disk_is_waited_for_by_the_thread(
-    sqlite_url: str, key_file: Path, places: list[str], monkeypatch: pytest.MonkeyPatch
-):
-    store = await Store.open(sqlite_url, key_file)
-    await ready(store)
-    await commit(store, "first")
-    write, room = os.pwritev, 0
-
-    def pwritev(fd: int, buffers: Sequence[bytes], offset: int) -> int:
-        return write(fd, [b"".join(buffers)[:7]] if not room else buffers, offset)
-
-    monkeypatch.setattr(os, "pwritev", pwritev)
-    with capture_logs() as logs:
-        store.writer.put("call", "second", call("second"))
-        await until(lambda: store.writer.snapshot().failing_since is not None)
-        room = 1
-        await store.writer.drain()
-
-    assert places[:3] == [LOOP, LOOP, THREAD]
-    assert [entry["event"] for entry in logs] == [
-        "database outage began; writes wait",
-        "database outage over",
-    ]
-    assert {row.id for row in await store.load_calls("node1")} == {"first", "second"}
-    await store.close()

@@ -5,44 +5,31 @@ ten times that, and is better done for a second's worth of batches at once, when
 (``log_applier.py``).  A batch is safe against the end of the process once it is appended.
 
 The log is a directory of segments, applied in the order of their names.  A segment belongs to the process that has it
-open and locked (``flock``).  It is a sequence of records: the length of the data and its CRC-32, both of four bytes,
-least significant first, and the data in the format of ``marshal``.  The first record names the columns of each kind of
-row, every other one is a batch.  What a crash has left of an unfinished record at the end is not read.
+open and locked (``flock``).  What is in one: ``log_records.py``.  What holds for all of it: ``docs/durability.md``.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import marshal
 import os
-from collections.abc import Hashable, Mapping
+import shutil
 from pathlib import Path
 from secrets import token_hex
-from struct import Struct
 from typing import Any
-from zlib import crc32
 
 import structlog
 
-from sipwright.store.errors import StoreError
-from sipwright.store.schema.rows import KINDS
+from sipwright.store.writing.log_records import Rows, encode, heading
 
-__all__ = ["RedoLog", "Rows", "Segment", "directory_of", "discard", "lock", "read_records", "segments_in"]
+__all__ = ["RedoLog", "Segment", "directory_of", "discard", "keep_damaged", "lock", "segments_in"]
 
 log = structlog.get_logger(__name__)
-
-Rows = Mapping[str, Mapping[Any, tuple[Any, ...] | None]]
-"""Rows by kind and key; None deletes."""
 
 SEGMENT_SIZE = 8_000_000
 """Bytes after which a new segment is begun."""
 
 _SUFFIX = ".redo"
-_FORMAT = 1
-_MARSHAL = 4  # the same in all versions of Python since 3.4
-_HEAD = Struct("<II")
-_COLUMNS = {kind: KINDS[kind].columns for kind in KINDS}
 
 
 def directory_of(database: Path) -> Path:
@@ -62,6 +49,23 @@ def discard(directory: Path) -> None:
     """Delete what is in a log."""
     for path in segments_in(directory):
         path.unlink(missing_ok=True)
+
+
+def keep_damaged(segment: Path, lost: int) -> None:
+    """Say that a segment is damaged, and see to it that the file stays when the segment is removed."""
+    kept = segment.with_name(f"{segment.name}.damaged")
+    try:
+        os.link(segment, kept)
+    except FileExistsError:
+        pass  # it was damaged before in another place
+    except OSError:
+        shutil.copyfile(segment, kept)  # this file system has no links
+    log.error(
+        "the log is damaged; what was committed in these bytes may be lost, the rest is applied",
+        file=segment.name,
+        bytes=lost,
+        kept=str(kept),
+    )
 
 
 def lock(fd: int) -> bool:
@@ -94,7 +98,7 @@ class Segment:
         try:
             if not lock(self._fd) or not os.fstat(self._fd).st_nlink:
                 raise OSError(errno.EAGAIN, "a segment was taken for one of a dead process")
-            self.append((_FORMAT, _COLUMNS))
+            self.append(heading())
         except OSError:
             os.close(self._fd)
             raise
@@ -106,9 +110,9 @@ class Segment:
             OSError: The disk is full, or gone.
             ValueError: Not everything in the record is a plain value.
         """
-        data = marshal.dumps(record, _MARSHAL)
-        whole = _HEAD.size + len(data)
-        written = os.pwritev(self._fd, (_HEAD.pack(len(data), crc32(data)), data), self.size)
+        parts = encode(record)
+        whole = sum(map(len, parts))
+        written = os.pwritev(self._fd, parts, self.size)
         if written < whole:
             os.ftruncate(self._fd, self.size)
             raise OSError(errno.ENOSPC, f"{written} of {whole} bytes written")
@@ -170,6 +174,12 @@ class RedoLog:
         if self._segment is not None:
             self._segment.sync()
 
+    def end(self) -> None:
+        """Append nothing more to the segment at the end."""
+        if self._segment is not None:
+            self._full.append(self._segment)
+            self._segment = None
+
     def full(self) -> list[Segment]:
         """Return the segments to which nothing more is appended."""
         return self._full.copy()
@@ -180,72 +190,14 @@ class RedoLog:
             segment.remove()
             self._full.remove(segment)
 
-    def close(self, *, is_applied: bool) -> None:
-        """End the log; it is deleted if everything in it has been applied."""
-        if self._segment is not None:
-            self._full.append(self._segment)
-            self._segment = None
-        if is_applied:
-            self.remove(self.full())
-        else:
-            for segment in self._full:
-                segment.close()
+    def close(self) -> None:
+        """Leave what there is still to the next process."""
+        self.end()
+        for segment in self._full:
+            segment.close()
 
     def _begin(self) -> Segment:
         fresh = Segment(self._directory)
-        if self._segment is not None:
-            self._full.append(self._segment)
+        self.end()
         self._segment = fresh
         return fresh
-
-
-def read_records(path: Path, position: int) -> tuple[list[Rows], int]:
-    """Return the batches of a segment from a position on, and the position after the last whole one.
-
-    Raises:
-        FileNotFoundError: The segment is gone, so all of it has been applied.
-        StoreError: A newer version has written it.
-    """
-    with path.open("rb") as file:
-        head, start = _record(file.read(4096), 0)
-        if head is None:
-            return [], position
-        if head[0] != _FORMAT:
-            raise StoreError(f"{path} was written by a newer version of Sipwright")
-        file.seek(position := max(position, start))
-        data = file.read()
-    batches: list[Rows] = []
-    at = 0
-    while True:
-        batch, end = _record(data, at)
-        if batch is None:
-            return batches, position + at
-        batches.append(batch if head[1] == _COLUMNS else _adapted(batch, head[1]))
-        at = end
-
-
-def _record(data: bytes, start: int) -> tuple[Any, int]:
-    """Return the record at a position and where it ends; None if there is no whole one."""
-    at = start + _HEAD.size
-    if at > len(data):
-        return None, start
-    length, checksum = _HEAD.unpack_from(data, start)
-    end = at + length
-    if not length or end > len(data) or crc32(payload := data[at:end]) != checksum:
-        return None, start
-    return marshal.loads(payload), end
-
-
-def _adapted(batch: Rows, columns: Mapping[str, tuple[str, ...]]) -> Rows:
-    """Give rows of another version the columns that they have now."""
-    adapted: dict[str, dict[Hashable, tuple[Any, ...] | None]] = {}
-    for kind, rows in batch.items():
-        if kind not in KINDS:
-            log.error("rows of a kind that is unknown here", kind=kind, rows=len(rows))
-            continue
-        names = KINDS[kind].columns
-        adapted[kind] = {
-            key: None if row is None else tuple(map(dict(zip(columns[kind], row, strict=False)).get, names))
-            for key, row in rows.items()
-        }
-    return adapted

@@ -19,7 +19,8 @@ from typing import Any
 import structlog
 
 from sipwright.store.schema.rows import KINDS, Kind, storable
-from sipwright.store.writing.log import Rows, directory_of, lock, read_records, segments_in
+from sipwright.store.writing.log import directory_of, keep_damaged, lock, segments_in
+from sipwright.store.writing.log_records import Rows, is_cut_off, read_records
 from sipwright.store.writing.statements import LONGEST, sqlite_delete, sqlite_upsert
 from sipwright.store.writing.writer import row_refused
 
@@ -132,10 +133,9 @@ class Applier:
                 return
             self.apply(in_any_case=True)
             for path, fd in left:
-                if unread := os.fstat(fd).st_size - self.position(path):
-                    log.info(
-                        "an earlier process was cut off while it committed", file=path.name, bytes=unread
-                    )
+                position = self.position(path)
+                if unread := os.fstat(fd).st_size - position:
+                    _say_what_is_unread(path, position, unread)
                 path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -149,7 +149,9 @@ class Applier:
         latest: dict[str, dict[Hashable, tuple[Any, ...] | None]] = {}
         for path in segments:
             try:
-                batches, positions[path.name] = read_records(path, positions.get(path.name, 0))
+                batches, positions[path.name], damaged = read_records(path, positions.get(path.name, 0))
+                if damaged:
+                    keep_damaged(path, damaged)
             except FileNotFoundError:
                 continue
             for batch in batches:
@@ -182,6 +184,13 @@ class Applier:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _say_what_is_unread(path: Path, position: int, unread: int) -> None:
+    if is_cut_off(path, position):
+        log.info("an earlier process was cut off while it committed", file=path.name, bytes=unread)
+    else:
+        keep_damaged(path, unread)
 
 
 def _positions(connection: sqlite3.Connection) -> dict[str, int]:

@@ -1,11 +1,8 @@
-"""Commits batches on SQLite: appends them to the redo log, in the loop while that is quick, else in a thread.
+"""Commits batches on SQLite: appends them to the redo log in the loop, and applies the log to the tables in a thread.
 
-An append writes to a file and syncs nothing; handing it to a thread and hearing of it costs more than that.  Whatever
-takes long is left to the thread: a sync, a fault, and everything for a while once an append was slow: for a moment the
-first time, as a busy machine may have been the cause, for longer when it happens again.  There is one batch at a time,
-so order is kept whoever appends it.
-
-A second thread applies the log to the tables.
+An append writes to the page cache, which is quicker than to hand it to a thread and hear of it.  A thread does what may
+take long: it syncs, where that is wanted, and waits for a disk that is full or gone.  There is one batch at a time, so
+order is kept whoever appends it.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ from queue import SimpleQueue
 import structlog
 
 from sipwright.store.errors import StoreError
-from sipwright.store.writing.log import RedoLog, directory_of
+from sipwright.store.writing.log import RedoLog, directory_of, keep_damaged
 from sipwright.store.writing.log_applier import Applier
 from sipwright.store.writing.writer import Batch, batch_refused, outage_began, outage_ended
 
@@ -31,10 +28,6 @@ log = structlog.get_logger(__name__)
 APPLY_EVERY = 1.0
 """Seconds for which batches are gathered before they are applied to the tables."""
 
-# An append in the loop that took so many seconds sends the next ones to the thread: for as many seconds as the first of
-# these, and twice as long each time, until there was none for as many seconds as the second.
-_SLOW = 0.01
-_RESPITES = (0.1, 10.0)
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 _FAULTS = (sqlite3.Error, OSError, StoreError)
@@ -61,8 +54,6 @@ class SqliteCommitter:
         self._follower = threading.Thread(target=self._follow, name="store-applier", daemon=True)
         # What earlier processes have left is applied before anything new is said of the same rows.
         self._has_inherited = False
-        self._here_from = 0.0
-        self._respite = _RESPITES[0]
 
     def start(self, on_done: Callable[[Batch], None]) -> None:
         """Get ready."""
@@ -73,10 +64,15 @@ class SqliteCommitter:
 
     def submit(self, batch: Batch) -> None:
         """Commit a batch now, or begin to."""
-        if self._append_here(batch):
-            self._on_done(batch)
-        else:
+        if self._syncs or not self._has_inherited:
             self._queue.put(batch)
+            return
+        try:
+            self._append(batch)
+        except OSError:  # the thread meets it too, and has the time to say so and to wait
+            self._queue.put(batch)
+        else:
+            self._on_done(batch)
 
     async def close(self) -> None:
         """Stop, and give up a batch that cannot be committed."""
@@ -88,41 +84,23 @@ class SqliteCommitter:
     def _join(self) -> None:
         self._writer.join()
         self._follower.join()
+        self._log.end()
         try:
-            self._applier.apply(in_any_case=True)
+            self._apply()
         except _FAULTS as error:
             log.warning("the tables are behind; the next start makes up for it", error=str(error))
-            self._log.close(is_applied=False)
-        else:
-            self._log.close(is_applied=True)
+        self._log.close()
         self._applier.close()
 
     # Appending.
 
-    def _append_here(self, batch: Batch) -> bool:
-        """Commit in the loop; False when the batch is left to the thread."""
-        started_at = self._loop.time()
-        if not self._has_inherited or self._syncs or started_at < self._here_from:
-            return False
-        try:
-            self._append(batch)
-        except Exception:  # the thread meets it too, and has the time to say so
-            self._here_from = started_at + _RESPITES[1]
-            return False
-        if self._loop.time() - started_at > _SLOW:
-            self._rest_from(started_at)
-        return True
-
     def _append(self, batch: Batch) -> None:
-        self._log.append(batch.rows)
+        try:
+            self._log.append(batch.rows)
+        except (TypeError, ValueError):
+            batch_refused(batch)
         if not self._appended.is_set():
             self._appended.set()
-
-    def _rest_from(self, now: float) -> None:
-        """Leave the next appends to the thread."""
-        shortest, longest = _RESPITES
-        self._respite = shortest if now > self._here_from + longest else min(2 * self._respite, longest)
-        self._here_from = now + self._respite
 
     def _write(self) -> None:
         if not self._through_outages(self._applier.reap):
@@ -144,11 +122,7 @@ class SqliteCommitter:
             if self._syncs:
                 self._log.sync()
 
-        try:
-            return self._through_outages(commit)
-        except Exception:
-            batch_refused(batch)
-            return True
+        return self._through_outages(commit)
 
     def _through_outages(self, work: Callable[[], None]) -> bool:
         """Do something that may fail for a while, until it succeeds; False when told to stop meanwhile."""
@@ -179,18 +153,21 @@ class SqliteCommitter:
             try:
                 self._apply()
                 is_failing = False
-            except _FAULTS as error:
+            except Exception as error:  # the root of a thread: what fails now may work in a second
                 if not is_failing:
                     log.error(
-                        "the tables cannot follow the log; what is committed stays there", error=str(error)
+                        "the tables cannot follow the log; what is committed stays there",
+                        error=str(error),
+                        exc_info=not isinstance(error, _FAULTS),
                     )
                 is_failing = True
                 self._appended.set()
 
     def _apply(self) -> None:
+        """Apply what was appended, and remove the segments to which nothing more is."""
         full = self._log.full()
         self._applier.apply(in_any_case=bool(full))
         for segment in full:
             if lost := segment.size - self._applier.position(segment.path):
-                log.error("the log was damaged: rows are lost", file=segment.path.name, bytes=lost)
+                keep_damaged(segment.path, lost)
         self._log.remove(full)

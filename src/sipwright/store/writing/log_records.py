@@ -1,0 +1,161 @@
+"""The records in a segment of the log: how they are written, read, and found again behind damage.
+
+A record is the length of its data and its CRC-32, both of four bytes, least significant first, and the data in the
+format of ``marshal``.  The first record names the columns of each kind of row, every other one is a batch.
+
+Where no whole record is, what is behind decides.  Nothing whole: the process is just writing there, or did not live to
+finish, and nobody has been told of it; it is not read.  A whole record: the disk has damaged what was there, and it is
+left out.
+"""
+
+from __future__ import annotations
+
+import marshal
+import re
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from struct import Struct
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import structlog
+
+from sipwright.store.errors import StoreError
+from sipwright.store.schema.rows import KINDS
+
+__all__ = ["Records", "Rows", "encode", "heading", "is_cut_off", "read_records"]
+
+log = structlog.get_logger(__name__)
+
+Rows = Mapping[str, Mapping[Any, tuple[Any, ...] | None]]
+"""Rows by kind and key; None deletes."""
+
+_FORMAT = 1
+_MARSHAL = 4  # the same in all versions of Python since 3.4
+_HEAD = Struct("<II")
+_BATCH = re.compile(rb"[{\xfb]")  # how marshal begins a dictionary
+_COLUMNS = {kind: KINDS[kind].columns for kind in KINDS}
+
+
+class Records(NamedTuple):
+    """What a segment holds from a position on."""
+
+    batches: list[Rows]
+    end: int
+    """The position behind the last whole record."""
+
+    damaged: int
+    """How many bytes before that are in no whole record."""
+
+
+def encode(record: Any) -> tuple[bytes, bytes]:
+    """Return the head and the data of a record.
+
+    Raises:
+        ValueError: Not everything in it is a plain value.
+    """
+    data = marshal.dumps(record, _MARSHAL)
+    return _HEAD.pack(len(data), crc32(data)), data
+
+
+def heading() -> tuple[int, Mapping[str, tuple[str, ...]]]:
+    """Return what the first record of a segment says: the format, and the columns of each kind of row."""
+    return _FORMAT, _COLUMNS
+
+
+def read_records(path: Path, position: int) -> Records:
+    """Return the batches of a segment from a position on.
+
+    Raises:
+        FileNotFoundError: The segment is gone, so all of it has been applied.
+        StoreError: A newer version has written it.
+    """
+    found = _read(path, position)
+    if found.damaged:
+        # Where a write failed for want of room another one follows: who has read half of each meets damage only once.
+        found = _read(path, position)
+    return found
+
+
+def is_cut_off(path: Path, position: int) -> bool:
+    """Return whether the file ends within the record that begins at a position: nobody lived to tell of it."""
+    with path.open("rb") as file:
+        file.seek(position)
+        head = file.read(_HEAD.size)
+        return len(head) < _HEAD.size or position + _HEAD.size + _HEAD.unpack(head)[0] > path.stat().st_size
+
+
+def _read(path: Path, position: int) -> Records:
+    with path.open("rb") as file:
+        columns, start = _read_heading(path, file.read(4096))
+        file.seek(position := max(position, start))
+        batches, end, damaged = _whole_records(file.read())
+    if columns != _COLUMNS:
+        batches = [_adapted(batch, columns) for batch in batches]
+    return Records(batches, position + end, damaged)
+
+
+def _read_heading(path: Path, data: bytes) -> tuple[Mapping[str, tuple[str, ...]], int]:
+    """Return the columns that a segment names, and where its batches begin."""
+    end = _end_of(data, 0)
+    if not end:
+        return _COLUMNS, 0  # damaged: most likely it was this version that wrote it
+    format_, columns = marshal.loads(data[_HEAD.size : end])
+    if format_ != _FORMAT:
+        raise StoreError(f"{path} was written by a newer version of Sipwright")
+    return columns, end
+
+
+def _whole_records(data: bytes) -> tuple[list[Rows], int, int]:
+    """Return the batches in some data, where the last of them ends, and how many bytes before that are damaged."""
+    batches: list[Rows] = []
+    at = damaged = 0
+    while at < len(data):
+        if end := _end_of(data, at):
+            batches.append(marshal.loads(data[at + _HEAD.size : end]))
+            at = end
+        elif whole := _next_whole(data, at):
+            damaged += whole - at
+            at = whole
+        else:
+            break
+    return batches, at, damaged
+
+
+def _end_of(data: bytes, start: int) -> int:
+    """Return where the record ends that begins at a position; 0 if none does, or not all of it is there."""
+    at = start + _HEAD.size
+    if at > len(data):
+        return 0
+    length, checksum = _HEAD.unpack_from(data, start)
+    end = int(at + length)
+    return end if length and end <= len(data) and crc32(data[at:end]) == checksum else 0
+
+
+def _next_whole(data: bytes, start: int) -> int:
+    """Return where the next whole record begins behind a position where none does; 0 if there is no other."""
+    at = start + _HEAD.size
+    if at > len(data):
+        return 0
+    # Most likely the data was damaged: then the head says where to go on.  Looking at each byte comes after, as a batch
+    # holds what strangers have sent.
+    behind = int(at + _HEAD.unpack_from(data, start)[0])
+    if _end_of(data, behind):
+        return behind
+    starts = (found.start() - _HEAD.size for found in _BATCH.finditer(data, at + 1))
+    return next((begin for begin in starts if _end_of(data, begin)), 0)
+
+
+def _adapted(batch: Rows, columns: Mapping[str, tuple[str, ...]]) -> Rows:
+    """Give rows of another version the columns that they have now."""
+    adapted: dict[str, dict[Hashable, tuple[Any, ...] | None]] = {}
+    for kind, rows in batch.items():
+        if kind not in KINDS:
+            log.error("rows of a kind that is unknown here", kind=kind, rows=len(rows))
+            continue
+        names = KINDS[kind].columns
+        adapted[kind] = {
+            key: None if row is None else tuple(map(dict(zip(columns[kind], row, strict=False)).get, names))
+            for key, row in rows.items()
+        }
+    return adapted
