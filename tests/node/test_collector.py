@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from sipwright.node.collector import (
+    ENOUGH,
     GROWTH,
     SPACING,
     THRESHOLDS,
@@ -23,7 +24,7 @@ class Process:
 
     def __init__(self) -> None:
         self.messages = 0
-        self.memory = 100
+        self.memory = ENOUGH
         self.now = 1000.0
         self.collected: list[float] = []
         self.collector = Collector(
@@ -80,18 +81,27 @@ def test_quiet_seconds_among_work_are_taken_a_minute_apart(process):
 
 
 def test_steady_load_is_not_disturbed_as_long_as_memory_stays(process):
-    process.memory = int(100 * GROWTH) - 1
+    process.memory = int(ENOUGH * GROWTH) - 1
 
     assert process.seconds(100_000, messages=1) == []
 
 
 def test_under_steady_load_memory_that_has_grown_is_a_reason_and_then_the_new_measure(process):
-    process.memory = int(100 * GROWTH)
+    process.memory = int(ENOUGH * GROWTH)
     assert process.seconds(1000, messages=500) == [SPACING]
-    process.memory = int(150 * GROWTH) - 1
+    process.memory = int(1.5 * ENOUGH * GROWTH) - 1
     assert process.seconds(1000, messages=500) == []
-    process.memory = int(150 * GROWTH)
+    process.memory = int(1.5 * ENOUGH * GROWTH)
     assert process.seconds(1000, messages=500) == [2001.0]
+
+
+def test_little_memory_is_no_reason(process):
+    process.memory = 1
+    process.seconds(70, messages=1)
+    process.seconds(1)
+    process.memory = ENOUGH - 1
+
+    assert process.seconds(1000, messages=1) == []
 
 
 def test_growing_without_end_costs_one_look_a_minute(process):

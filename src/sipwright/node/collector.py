@@ -26,8 +26,8 @@ more. The third number is never reached: when everything is looked at is decided
 SPACING = 60.0
 """Seconds between two looks at everything, at least."""
 
-GROWTH = 1.5
-"""So many times the memory after the last look at everything makes another one due while messages come."""
+ENOUGH, GROWTH = 400_000_000, 1.5
+"""So many bytes, and so many times the memory after the last look at everything, make one due while messages come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Collector:
     """Decides when to look at everything; to be asked once a second.
 
     That is when no message has come since it was last asked; under steady load, which has no such second, only when
-    memory has grown by half, so that a fault that leaves cycles behind cannot eat it all.
+    much memory has grown by half, so that a fault that leaves cycles behind cannot eat it all.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Collector:
         if now < self._due_at:
             return
         has_worked = messages != self._seen_at_last
-        if (is_quiet and has_worked) or self._memory() >= GROWTH * self._base:
+        if (is_quiet and has_worked) or self._memory() >= max(ENOUGH, GROWTH * self._base):
             self._look_at_everything(now)
 
     def snapshot(self) -> CollectorSnapshot:
