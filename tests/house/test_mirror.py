@@ -1,0 +1,194 @@
+"""Every module has its mirror in `tests/`, or a line here that says which test covers it instead."""
+
+import ast
+from functools import cache
+
+import grimp
+import pytest
+
+from house.source import ROOT, TESTS, modules
+
+ELSEWHERE = {
+    "commands/bindings": "commands/test_listings",
+    "commands/calls": "commands/test_listings",
+    "commands/cdrs": "commands/test_listings",
+    "commands/dialplan_rules": "commands/test_dialplan",
+    "commands/domain": "commands/test_people",
+    "commands/key": "commands/test_people",
+    "commands/script_files": "commands/test_dialplan_try",
+    "commands/testcall/rehearsal": "commands/test_call_test",
+    "commands/testcall/report": "commands/testcall/test_verdicts",
+    "commands/testcall/scratch": "commands/test_call_test",
+    "commands/user": "commands/test_people",
+    "errors": "commands/test_main",
+    "sdp/refusal": "services/switch/transfer/test_transfer",
+    "services/agent/attempts": "services/agent/test_agent",
+    "services/agent/ports": "services/agent/test_agent",
+    "services/dialplan/checking/literals": "services/dialplan/checking/test_check",
+    "services/dialplan/execution/execution": "services/dialplan/execution/test_runner",
+    "services/dialplan/execution/ports": "services/dialplan/execution/test_runner",
+    "services/dialplan/language/arguments": "services/dialplan/language/test_call_functions",
+    "services/dialplan/language/commands": "services/dialplan/execution/test_effects",
+    "services/dialplan/language/limits": "services/dialplan/language/test_call_functions",
+    "services/dialplan/language/outside_functions": "services/dialplan/execution/test_effects",
+    "services/dialplan/sandbox/failures": "services/dialplan/sandbox/test_activation",
+    "services/dialplan/sandbox/fastpath/fast_backend": "services/dialplan/sandbox/fastpath/test_worker",
+    "services/dialplan/sandbox/job": "services/dialplan/sandbox/test_activation",
+    "services/dialplan/sandbox/result": "services/dialplan/sandbox/test_activation",
+    "services/ports": "services/registrar/test_registrar",
+    "services/switch/call/bridge": "services/switch/transfer/test_transfer",
+    "services/switch/call/callee": "services/switch/call/test_call",
+    "services/switch/call/caller": "services/switch/call/test_call",
+    "services/switch/call/leg": "services/switch/call/test_call",
+    "services/switch/call/observer": "monitor/trace/test_recorder",
+    "services/switch/call/ports": "services/switch/call/test_call",
+    "services/switch/call/process": "services/switch/midcall/test_relay",
+    "services/switch/call/script_port": "services/switch/recovery/test_recover",
+    "services/switch/call/script_runner": "services/switch/transfer/test_transfer",
+    "services/switch/call/table": "services/switch/call/test_call",
+    "services/switch/dialling/admission": "services/switch/call/test_call",
+    "services/switch/dialling/credentials": "services/switch/test_messages",
+    "services/switch/dialling/hunt": "services/switch/call/test_call",
+    "services/switch/dialling/hunt_events": "services/switch/dialling/test_hunt_machine",
+    "services/switch/dialling/router": "services/switch/call/test_call",
+    "services/switch/midcall/late_responses": "services/switch/recovery/test_recover",
+    "services/switch/midcall/reinvite": "services/switch/transfer/test_transfer",
+    "services/switch/model/destination": "services/switch/dialling/test_destinations",
+    "services/switch/model/identity": "node/test_script_bridge",
+    "services/switch/model/leg_state": "services/switch/call/test_call",
+    "services/switch/reach/routes": "services/switch/reach/test_reconnect",
+    "services/switch/recovery/call_state": "services/switch/recovery/test_recover",
+    "services/switch/recovery/rows": "services/switch/call/test_call",
+    "services/switch/requests": "services/switch/midcall/test_relay",
+    "services/switch/switch": "services/switch/call/test_call",
+    "services/switch/transfer/refer": "services/switch/transfer/test_transfer",
+    "services/switch/transfer/refer_notify": "services/switch/transfer/test_transfer",
+    "services/switch/transfer/replaces": "services/switch/transfer/test_takeover",
+    "services/switch/transfer/target_call": "services/switch/transfer/test_transfer",
+    "stack/udp_fallback": "stack/test_outbound",
+    "store/admin/account_import": "store/admin/test_administration",
+    "store/admin/accounts": "store/admin/test_administration",
+    "store/admin/changes": "store/live/test_directory",
+    "store/admin/dialplans": "store/admin/test_administration",
+    "store/admin/domains": "store/admin/test_administration",
+    "store/admin/providers": "store/admin/test_administration",
+    "store/admin/sealed": "store/admin/test_administration",
+    "store/admin/users": "store/admin/test_administration",
+    "store/database": "store/test_migrations",
+    "store/errors": "store/admin/test_administration",
+    "store/history/journals": "store/history/test_recordings",
+    "store/history/listings": "store/admin/test_administration",
+    "store/history/runs": "interop/test_dialplans",
+    "store/live/live_store": "store/live/test_directory",
+    "store/schema/entities": "store/admin/test_administration",
+    "store/schema/names": "store/admin/test_administration",
+    "store/schema/rows": "store/writing/test_writer",
+    "store/schema/tables": "store/writing/test_writer",
+    "store/writing/statements": "store/admin/test_administration",
+    "testing/plans": "testing/test_in_plans",
+    "testing/result": "testing/test_stage",
+    "testing/scene": "testing/test_replay",
+    "transport/base": "transport/test_memory",
+    "transport/tcp_connection": "transport/test_tcp",
+    "transport/tcp_limits": "transport/test_tcp",
+}
+"""Which test covers a module that has no mirror. What Alembic loads by itself is covered by `store/test_migrations`."""
+
+STORIES = {
+    "services/dialplan/execution/test_chance": "random numbers, the same after a restart",
+    "services/switch/test_hostile": "peers that mean no good, against the whole switch",
+    "stack/test_loss": "a network that loses, repeats and reorders",
+    "stack/test_malformed": "messages that cannot be read, against the whole stack",
+    "stack/test_sockets": "the stack on real sockets",
+    "test_makefile": "what `make` chooses",
+    "test_structure": "what imports what",
+}
+"""The tests beside the mirrors that are about no one module."""
+
+WITHOUT_MIRROR = ("benchmarks", "chaos", "docs", "golden", "house", "interop", "scenarios", "torture")
+"""The folders of tests that do not mirror the source."""
+
+
+def own_modules():
+    """The modules that somebody has to test: all but the lists of names in `__init__` and what Alembic loads."""
+    return [
+        name
+        for name in modules()
+        if not name.endswith("__init__") and not name.startswith("store/migrations/")
+    ]
+
+
+def mirror_of(module):
+    folder, _, name = module.rpartition("/")
+    return f"{folder}/test_{name.strip('_')}".lstrip("/")
+
+
+def exists(test):
+    return (TESTS / f"{test}.py").exists()
+
+
+def test_every_module_has_its_mirror_or_a_line_that_says_who_covers_it():
+    assert [name for name in own_modules() if not exists(mirror_of(name)) and name not in ELSEWHERE] == []
+
+
+def test_a_line_is_only_there_for_a_module_without_mirror():
+    assert [name for name in ELSEWHERE if name not in own_modules() or exists(mirror_of(name))] == []
+
+
+def test_every_test_mirrors_a_module_or_tells_a_story():
+    mirrors = {mirror_of(name) for name in own_modules()} | set(ELSEWHERE.values()) | set(STORIES)
+    tests = [str(path.relative_to(TESTS).with_suffix("")) for path in TESTS.rglob("test_*.py")]
+
+    assert [
+        name for name in tests if name.partition("/")[0] not in WITHOUT_MIRROR and name not in mirrors
+    ] == []
+    assert [name for name in STORIES if name not in tests] == []
+
+
+@pytest.mark.parametrize("module", ELSEWHERE)
+def test_the_test_that_covers_a_module_reaches_it(module):
+    test = ELSEWHERE[module]
+
+    assert exists(test)
+    assert f"sipwright.{module.replace('/', '.')}" in reached_by(test)
+
+
+@cache
+def imports():
+    return grimp.build_graph("sipwright", cache_dir=None)
+
+
+@cache
+def reached_by(test):
+    """The modules that a test imports, itself or through its fixtures and helpers, and what those import in turn."""
+    found = set()
+    for name in imported_by(TESTS / f"{test}.py"):
+        if name in imports().modules:
+            found |= {name} | imports().find_upstream_modules(name)
+    return found
+
+
+def imported_by(path, seen=None):
+    """What a file of tests imports, by itself or through other files of tests: modules, and names in them.
+
+    The fixtures of all tests are left out: they start the whole switch as a process.
+    """
+    seen = {TESTS / "conftest.py"} if seen is None else seen
+    if path in seen or not path.exists():
+        return set()
+    seen.add(path)
+    found = set()
+    package = path.relative_to(TESTS).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*above, *([node.module] if node.module else [])))
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    for name in tuple(found):
+        inside = TESTS / name.replace(".", "/")
+        found |= imported_by(inside.with_suffix(".py"), seen) | imported_by(inside / "__init__.py", seen)
+    for folder in path.relative_to(ROOT).parents:
+        found |= imported_by(ROOT / folder / "conftest.py", seen)
+    return found
