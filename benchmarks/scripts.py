@@ -66,10 +66,10 @@ class Host:
         self._is_answered = is_answered
         self.execution: Execution
 
-    def keep(self) -> None:
+    def persist(self) -> None:
         """Have no row of its own."""
 
-    def dial(self, order: Dial) -> None:
+    def dial(self, command: Dial) -> None:
         """Let the leg fail, or be answered, after the commit."""
         self._bench.after_commit(self._over)
 
@@ -80,7 +80,7 @@ class Host:
         else:
             self.execution.nobody_answered(Outcome(), [Outcome()])
 
-    def lose(self) -> None:
+    def abandon(self) -> None:
         """Fail: the database takes everything here."""
         raise AssertionError
 

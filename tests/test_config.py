@@ -132,3 +132,15 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path):
 def test_listen_addresses_are_split():
     assert listen_address("[::]:5060") == ("::", 5060)
     assert listen_address("127.0.0.1:0") == ("127.0.0.1", 0)
+
+
+def test_the_fast_path_of_scripts_is_switched_off_in_the_file_or_by_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert Settings.load(tmp_path).dialplan.fast_path is True
+
+    (tmp_path / "sipwright.toml").write_text("[dialplan]\nfast_path = false\n")
+    assert Settings.load(tmp_path).dialplan.fast_path is False
+
+    monkeypatch.setenv("SIPWRIGHT_DIALPLAN__FAST_PATH", "true")
+    assert Settings.load(tmp_path).dialplan.fast_path is True

@@ -142,6 +142,7 @@ class DialplanSettings(_Section):
     messages: Annotated[int, Field(ge=0)] = 5
     callbacks: Annotated[int, Field(ge=0)] = 3
     recycle: Annotated[int, Field(ge=1)] = 1000
+    fast_path: bool = True
     user_runs: Annotated[int, Field(ge=1)] = 200
     user_runs_per_minute: Annotated[int, Field(ge=1)] = 600
     user_seconds_per_minute: Annotated[float, Field(gt=0)] = 60.0

@@ -56,8 +56,9 @@ def test_a_script_that_computes_for_long_ends_at_its_limit():
 def test_a_script_whose_worker_was_killed_is_computed_by_the_library():
     with Stage() as stage:
         assert run(stage, PLAIN).status == 480
-        process = stage._workshop._plain._process
+        (worker,) = stage._workshop._fast._idle
+        process = worker._process
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert run(stage, PLAIN).status == 480
-        assert stage._workshop._plain.pid != process.pid
+        assert worker.pid != process.pid

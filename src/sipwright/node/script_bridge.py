@@ -85,7 +85,7 @@ class Scripts:
         self._store = store
         self._usual_limits = user_limits_of(settings)
         self._sandbox = Sandbox(
-            limits_of(settings), workers=settings.workers, recycle=settings.recycle,
+            limits_of(settings), workers=settings.workers, recycle=settings.recycle, fast_path=settings.fast_path,
             owner_seconds=lambda owner: self._user_limits(cast("int", owner)).seconds_per_minute,
         )  # fmt: skip
         self.effects = ScriptEffects(
@@ -209,12 +209,12 @@ class CallHost:
     def __init__(self, call: Call) -> None:
         self._call = call
 
-    def keep(self) -> None:
+    def persist(self) -> None:
         """Store the call with its run."""
         self._call.changed()
         self._call.settle()
 
-    def lose(self) -> None:
+    def abandon(self) -> None:
         """Refuse a call that the database does not take; whoever asks again is heard again."""
         call = self._call
         caller, ports = call.caller, call.ports
@@ -224,15 +224,15 @@ class CallHost:
             response = caller.reply(503, "Storage Unavailable", ("Retry-After: 10",))
             caller.transaction.answer(503, response, ports.clock())
 
-    def dial(self, order: Dial) -> None:
+    def dial(self, command: Dial) -> None:
         """Ring what the script dialled."""
         call = self._call
         if call.state is not CallState.SETTING_UP:
             if call.script is not None:
                 call.script.nobody_answered(GONE, ())
             return
-        groups = [[str(leg) for leg in group] for group in order.groups]
-        call.hunt = hunt = Hunt(call, groups, order.ring, order.headers)
+        groups = [[str(leg) for leg in group] for group in command.groups]
+        call.hunt = hunt = Hunt(call, groups, command.ring, command.headers)
         hunt.start()
         call.settle()
 
@@ -265,13 +265,13 @@ class AfterCall:
     def __init__(self) -> None:
         self.execution: Execution | None = None
 
-    def keep(self) -> None:
+    def persist(self) -> None:
         """Do nothing: there is no call to store."""
 
-    def lose(self) -> None:
+    def abandon(self) -> None:
         """Do nothing: the caller has gone."""
 
-    def dial(self, order: Dial) -> None:
+    def dial(self, command: Dial) -> None:
         """Say that there is nobody to ring for."""
         if self.execution is not None:
             self.execution.nobody_answered(GONE, ())

@@ -127,23 +127,23 @@ class PretendedCall:
 
     # What the script orders.
 
-    def keep(self) -> None:
+    def persist(self) -> None:
         """Do nothing: there is no database."""
 
-    def lose(self) -> None:
+    def abandon(self) -> None:
         """Do nothing: nothing is ever stored here."""
 
-    def dial(self, order: Dial) -> None:
+    def dial(self, command: Dial) -> None:
         """Ring what the script dialled; after the end of the call there is nobody to ring for."""
         if self.result.status:
             self.execution.nobody_answered(GONE, ())
             return
         self._dials += 1
-        self._headers, self._waits = order.headers, order.wait
+        self._headers, self._waits = command.headers, command.wait
         provisional = self.result.provisional
         self._hunt = HuntMachine(
-            order.groups,
-            order.ring,
+            command.groups,
+            command.ring,
             first=len(self._trials) + 1,
             heard=provisional[-1][0] if provisional else 0,
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sipwright.services.dialplan import Entry, Inputs, Plan
-from sipwright.services.dialplan.sandbox.program import script
+from sipwright.services.dialplan.sandbox.program import program
 from sipwright.services.dialstring import MAX_WRITTEN, DialStringError, parse_dial_string
 from sipwright.sip import ParseError, Request, parse
 
@@ -106,7 +106,7 @@ def _run(
     in_plans: InPlans | None,
 ) -> tuple[CallResult, tuple[str, ...]]:
     world = _world(recording, in_plans)
-    text = script(plan.name, plan.source)
+    text = program(plan.name, plan.source)
     if not inputs.raw_headers and text.has_prelude:
         world.unknown.append("the headers of the INVITE")
     result = stage.run_inputs(

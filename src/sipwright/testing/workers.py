@@ -1,7 +1,7 @@
-"""Scripts without an event loop: each stretch is computed when its turn comes on the virtual clock.
+"""Scripts without an event loop: each activation is computed when its turn comes on the virtual clock.
 
-A plain script is spoken to as a running switch does it (``fast_backend.py``), only that nothing else is
-to be done while its worker computes; all others, and the stretches that turn out to be unusual, go to the library.
+A plain script is spoken to as a running switch does it (``dialplan/sandbox/fastpath``), only that nothing else is to be
+done while its worker computes; all others, and what leaves the fast path, go to the library.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from typing import Any
 from pydantic_monty import Monty
 
 from sipwright.services.dialplan import Limits
-from sipwright.services.dialplan.sandbox.activation import Stretch
-from sipwright.services.dialplan.sandbox.fastpath.fast_backend import PlainStretch
-from sipwright.services.dialplan.sandbox.fastpath.worker import PATIENCE, Worker
+from sipwright.services.dialplan.sandbox.fastpath.fast_backend import FastBackend, is_tested
+from sipwright.services.dialplan.sandbox.fastpath.worker import PATIENCE
 from sipwright.services.dialplan.sandbox.job import Job
-from sipwright.services.dialplan.sandbox.pool import spare_telemetry_search
-from sipwright.services.dialplan.sandbox.result import Step
+from sipwright.services.dialplan.sandbox.library_backend import LibraryActivation
+from sipwright.services.dialplan.sandbox.result import Result
 
-__all__ = ["Workshop"]
+__all__ = ["Turns", "Workshop"]
 
 RECYCLE = 10_000
-"""Stretches after which a worker is replaced."""
+"""Activations after which a worker is replaced."""
 
 
 class Workshop:
@@ -32,48 +31,45 @@ class Workshop:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._turns = _Turns()
-        self._plain = Worker(limits, RECYCLE, loop=self._turns)
+        self._turns = Turns()
+        self._fast = FastBackend(limits, 1, RECYCLE, loop=self._turns, tells=False) if is_tested() else None
         self._pool: Monty | None = None
 
     def open(self) -> None:
         """Start the worker that most scripts need, so that none of them waits for that."""
-        self._plain.start()
+        if self._fast is not None:
+            self._fast.open()
 
     def close(self) -> None:
         """End the workers."""
-        self._plain.close()
+        if self._fast is not None:
+            self._fast.close()
         if self._pool is not None:
             self._pool.__exit__(None, None, None)
             self._pool = None
 
-    def compute(self, job: Job, clock: Callable[[], float]) -> Step:
-        """Compute one stretch, which must not be called while another one is computed."""
-        step = self._compute_plainly(job, clock) if job.script.is_plain else None
-        return step or Stretch(self._limits, job, clock).run(self._library())
+    def compute(self, job: Job, clock: Callable[[], float]) -> Result:
+        """Compute one activation, which must not be called while another one is computed."""
+        fast = self._fast
+        result = self._compute_fast(fast, job, clock) if fast and fast.takes(job.program) else None
+        return result or LibraryActivation(self._limits, job, clock).run(self._library())
 
-    def _compute_plainly(self, job: Job, clock: Callable[[], float]) -> Step | None:
-        found: list[Step | None] = []
-
-        def unusual() -> None:
-            job.script.surprises += 1
-            found.append(None)
-
-        PlainStretch(self._limits, job, clock).compute(self._plain, found.append, unusual)
+    def _compute_fast(self, fast: FastBackend, job: Job, clock: Callable[[], float]) -> Result | None:
+        found: list[Result | None] = []
+        fast.compute(job, found.append, lambda: found.append(None), clock)
         while not found:
             if not self._turns.take(PATIENCE):
-                self._plain.give_up()
+                fast.give_up_late()
         return found[0]
 
     def _library(self) -> Monty:
         if self._pool is None:
-            spare_telemetry_search()
             self._pool = Monty(min_processes=1, max_processes=1, max_checkouts_per_worker=RECYCLE)
             self._pool.__enter__()
         return self._pool
 
 
-class _Turns:
+class Turns:
     """What a worker needs of an event loop, taken turn by turn."""
 
     def __init__(self) -> None:
@@ -82,14 +78,17 @@ class _Turns:
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
 
     def add_reader(self, fd: int, callback: Callable[[], object]) -> None:
+        """Call back whenever there is something to read."""
         self._readers[fd] = callback
         self._poll.register(fd, select.POLLIN)
 
     def remove_reader(self, fd: int) -> None:
+        """Do so no more."""
         del self._readers[fd]
         self._poll.unregister(fd)
 
     def call_soon(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call back in a later turn."""
         self._ready.append((callback, arguments))
 
     def take(self, patience: float) -> bool:

@@ -1,4 +1,4 @@
-"""A worker pool for the whole run, and the run of one stretch of a script in it."""
+"""A worker pool for the whole run, and the run of one activation of a script in it."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -7,10 +7,13 @@ import pytest
 from pydantic_monty import Monty
 
 from sipwright.services.dialplan import Call, DialResult, Executions, Inputs, Limits, Sandbox
-from sipwright.services.dialplan.sandbox.activation import Stretch
+from sipwright.services.dialplan.sandbox.fastpath.fast_backend import FastBackend
+from sipwright.services.dialplan.sandbox.fastpath.worker import PATIENCE
 from sipwright.services.dialplan.sandbox.job import Job
-from sipwright.services.dialplan.sandbox.program import script
-from sipwright.services.dialplan.sandbox.result import Step
+from sipwright.services.dialplan.sandbox.library_backend import LibraryActivation
+from sipwright.services.dialplan.sandbox.program import program
+from sipwright.services.dialplan.sandbox.result import Result
+from sipwright.testing.workers import Turns
 
 from .running import Host, Rows, World
 
@@ -41,26 +44,47 @@ def inputs() -> Inputs:
 
 
 @pytest.fixture
-def run(pool: Monty, inputs: Inputs) -> Callable[..., Step]:
-    """Run a script from its start, or on from a snapshot."""
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture(params=["library", "fast path"])
+def run(request, pool: Monty, inputs: Inputs, turns: Turns) -> Iterator[Callable[..., Result]]:
+    """Run a script from its start, or on from a continuation: both backends keep one contract."""
+    opened: list[FastBackend] = []
+
+    def on_the_fast_path(limits: Limits, job: Job) -> Result | None:
+        if job.program.is_special:
+            return None
+        backend, found = FastBackend(limits, loop=turns), []
+        opened.append(backend)
+        backend.compute(job, found.append, lambda: found.append(None))
+        while not found:
+            if not turns.take(PATIENCE):
+                backend.give_up_late()
+        assert backend.faults == 0
+        return found[0]
 
     def run(
         source: str,
         *,
         limits: Limits | None = None,
-        snapshot: bytes = b"",
+        continuation: bytes = b"",
         answer: DialResult | None = None,
         given: Inputs | None = None,
         at: float | None = None,
         seed: str = "x1",
-    ) -> Step:
-        text = script("out", source)
-        start = None if snapshot else text.needed(given or inputs)
+    ) -> Result:
+        text = program("out", source)
         now = time.time() if at is None else at
-        job = Job(text, 1, lambda step: None, now, seed, start, snapshot, answer)
-        return Stretch(limits or Limits(), job).run(pool)
+        start = text.needed(given or inputs)
+        job = Job(text, 1, lambda result: None, now, seed, start, continuation, answer)
+        result = on_the_fast_path(limits or Limits(), job) if request.param == "fast path" else None
+        return result or LibraryActivation(limits or Limits(), job).run(pool)
 
-    return run
+    yield run
+    for backend in opened:
+        backend.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sipwright.services.dialplan import Entry, Execution, ExecutionRow, Executions
 from sipwright.services.dialplan.execution.journal import read_entries
-from sipwright.services.dialplan.execution.runner import KEEP_AFTER
+from sipwright.services.dialplan.execution.runner import PERSIST_AFTER
 
 
 class Plan(NamedTuple):
@@ -93,10 +93,10 @@ class Host:
 
     dial = respond = finish = hang_up_after = note
 
-    def keep(self) -> None:
+    def persist(self) -> None:
         self.kept.append(list(self.rows.written))
 
-    def lose(self) -> None:
+    def abandon(self) -> None:
         self.lost.set()
 
 
@@ -127,7 +127,7 @@ class World:
 
     def call_later(self, delay: float, callback: Any, *arguments: Any) -> Any:
         timer = Timer(delay, callback, arguments)
-        if delay == KEEP_AFTER:
+        if delay == PERSIST_AFTER:
             self.keeper = timer
             return timer
         self.timers.append(timer)

@@ -30,13 +30,15 @@ RESULT = DialResult(False, 486, "Busy Here", [], 1.0)
 
 
 def said(step) -> list[str]:
-    return [note.text for note in step.notes if isinstance(note, LogLine)]
+    return [note.text for note in step.side_effects if isinstance(note, LogLine)]
 
 
 def test_a_seed_gives_the_same_numbers_before_and_after_a_wait(run):
     first = [run(DRAW, seed="one"), run(DRAW, seed="one"), run(DRAW, seed="two")]
     # The second process has no idea of the seed, and cannot change what the script has begun.
-    then = [run(DRAW, snapshot=step.snapshot, answer=RESULT, seed="other") for step in (*first, first[0])]
+    then = [
+        run(DRAW, continuation=step.continuation, answer=RESULT, seed="other") for step in (*first, first[0])
+    ]
 
     assert said(first[0]) == said(first[1]) != said(first[2])
     assert said(then[0]) == said(then[1]) == said(then[3]) != said(then[2])
@@ -44,7 +46,7 @@ def test_a_seed_gives_the_same_numbers_before_and_after_a_wait(run):
 
 def test_the_clock_stands_still_while_a_script_computes_and_goes_on_when_it_waits(run):
     begun = run(CLOCKS, at=NOON)
-    ended = run(CLOCKS, snapshot=begun.snapshot, answer=RESULT, at=LATER)
+    ended = run(CLOCKS, continuation=begun.continuation, answer=RESULT, at=LATER)
 
     day = datetime.fromtimestamp(NOON, UTC).date()
     assert said(begun) == [f"{NOON} {NOON} {day} 12:00:00 {day} 12:00:00+00:00 {day} {day} 12:00:00+00:00"]

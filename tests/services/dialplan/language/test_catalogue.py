@@ -9,15 +9,15 @@ import pytest
 
 from sipwright.services.dialplan import DialResult, HangUpAfter, HttpResponse, LegResult, Limits, Respond
 from sipwright.services.dialplan.language.catalogue import FUNCTIONS
-from sipwright.services.dialplan.language.commands import Ask, Dial, LogLine, Noted
+from sipwright.services.dialplan.language.commands import Ask, Dial, LogLine, Recorded
 from sipwright.services.dialplan.language.values import Raised
-from sipwright.services.dialplan.sandbox.result import Failed, Finished, Kind, Waiting
+from sipwright.services.dialplan.sandbox.result import Completed, Failed, Kind, Suspended
 
 BUSY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy Here", 2.0)], 2.0)
 
 
 def logged(step) -> list[str]:
-    return [note.text for note in step.notes if isinstance(note, LogLine)]
+    return [note.text for note in step.side_effects if isinstance(note, LogLine)]
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def logged(step) -> list[str]:
 def test_what_only_the_world_outside_knows_is_asked_for(run, source, ask):
     step = run(source)
 
-    assert isinstance(step, Waiting)
-    assert step.order == ask
+    assert isinstance(step, Suspended)
+    assert step.command == ask
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_a_list_of_legs_rings_together(run):
         'dial([bob, "0035312345@blueface[ma=false]", leg("carol", redirect="return")], limit=60, transfer="refuse")'
     )
 
-    assert isinstance(step.order, Dial)
-    assert [str(leg) for leg in step.order.groups[0]] == [
+    assert isinstance(step.command, Dial)
+    assert [str(leg) for leg in step.command.groups[0]] == [
         'bob@local[delay=5,limit=60,from_name="Al, [x]",transfer="refuse"]',
         '0035312345@blueface[limit=60,mangle=false,transfer="refuse"]',
         'carol[limit=60,transfer="refuse",redirect="return"]',
@@ -117,7 +117,7 @@ def test_a_leg_cannot_smuggle_in_another(run, inputs):
     given = inputs.of(inputs.call, method="INVITE", uri="sip:x", user="1&2|3[dt=5]", host="example.org")
     step = run('dial([leg(f"{req.user}@local")])', given=given)
 
-    assert [len(group) for group in step.order.groups] == [1]
+    assert [len(group) for group in step.command.groups] == [1]
 
 
 def test_the_caller_is_sent_elsewhere(run):
@@ -129,17 +129,17 @@ def test_the_caller_is_sent_elsewhere(run):
 def test_progress_and_a_limit_are_done_on_the_way(run):
     step = run('progress(183, "Looking")\nhangup_after(60)')
 
-    assert step.notes == [Respond(183, "Looking"), HangUpAfter(60.0)]
-    assert isinstance(step, Finished)
+    assert step.side_effects == [Respond(183, "Looking"), HangUpAfter(60.0)]
+    assert isinstance(step, Completed)
 
 
 def test_the_time_is_that_of_the_owner_and_in_the_journal(run):
     step = run(
         'here = now()\nthere = now("Asia/Tokyo")\nlog(there.strftime("%z"), here.hour >= 0, here.weekday())'
     )
-    here, there, line = step.notes
+    here, there, line = step.side_effects
 
-    assert isinstance(here, Noted)
+    assert isinstance(here, Recorded)
     assert (here.arguments, there.arguments) == ({"timezone": "UTC"}, {"timezone": "Asia/Tokyo"})
     assert abs(datetime.datetime.fromisoformat(there.shown).timestamp() - time.time()) < 30
     assert re.fullmatch(r"\+0900 True [0-6]", line.text)
@@ -148,7 +148,9 @@ def test_the_time_is_that_of_the_owner_and_in_the_journal(run):
 def test_an_answer_from_outside_is_a_value(run):
     source = 'page = http_get("http://example.com")\nlog(page.status, page.json["name"], page.headers["a"])'
     step = run(source)
-    step = run(source, snapshot=step.snapshot, answer=HttpResponse(200, "{}", {"name": "Alice"}, {"a": "b"}))
+    step = run(
+        source, continuation=step.continuation, answer=HttpResponse(200, "{}", {"name": "Alice"}, {"a": "b"})
+    )
 
     assert logged(step) == ["200 Alice b"]
 
@@ -157,7 +159,7 @@ def test_an_answer_from_outside_is_a_value(run):
 def test_a_failure_outside_is_an_exception(run, kind):
     source = f'try:\n    http_get("http://example.com")\nexcept {kind} as error:\n    log("failed:", error)'
     step = run(source)
-    step = run(source, snapshot=step.snapshot, answer=Raised(kind, "no answer"))
+    step = run(source, continuation=step.continuation, answer=Raised(kind, "no answer"))
 
     assert logged(step) == ["failed: no answer"]
 
@@ -185,8 +187,8 @@ def test_what_was_used_is_remembered_across_a_wait(run):
     source = 'store.get("a")\nstore.get("a")\nstore.get("a")'
     limits = Limits(store_calls=2)
     step = run(source, limits=limits)
-    step = run(source, limits=limits, snapshot=step.snapshot)
-    step = run(source, limits=limits, snapshot=step.snapshot)
+    step = run(source, limits=limits, continuation=step.continuation)
+    step = run(source, limits=limits, continuation=step.continuation)
 
     assert isinstance(step, Failed)
 

@@ -16,7 +16,7 @@ BUSY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy He
 
 
 def logged(step) -> list[str]:
-    return [note.text for note in step.notes if isinstance(note, LogLine)]
+    return [note.text for note in step.side_effects if isinstance(note, LogLine)]
 
 
 def test_the_stubs_declare_the_methods():
@@ -51,10 +51,10 @@ def test_a_dial_that_fails_and_what_it_leaves(run):
         "last = sys.LastDialled[0].TransactionFinalResponse\nsys.Respond(last.StatusCode, last.ReasonPhrase)"
     )
     waiting = run(source)
-    step = run(source, snapshot=waiting.snapshot, answer=BUSY)
+    step = run(source, continuation=waiting.continuation, answer=BUSY)
 
     assert waiting.line == 4
-    assert (str(waiting.order.groups[0][0]), waiting.order.ring, waiting.order.headers) == (
+    assert (str(waiting.command.groups[0][0]), waiting.command.ring, waiting.command.headers) == (
         'bob@local[from_name="Al",from_host="here.net"]',
         30.0,
         (("X-A", "1"),),
@@ -78,7 +78,7 @@ def test_a_dial_that_fails_and_what_it_leaves(run):
     ],
 )
 def test_lookups(run, source, ask):
-    assert run(IMPORT + source).order == ask
+    assert run(IMPORT + source).command == ask
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_lookups(run, source, ask):
 )
 def test_web_get_gives_the_text_or_nothing(run, answer, given):
     source = IMPORT + 'sys.Log(sys.WebGet("http://a.b"))'
-    step = run(source, snapshot=run(source).snapshot, answer=answer)
+    step = run(source, continuation=run(source).continuation, answer=answer)
 
     assert logged(step) == [given]
 

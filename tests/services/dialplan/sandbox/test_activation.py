@@ -6,27 +6,27 @@ import signal
 import pytest
 
 from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits
-from sipwright.services.dialplan.language.call_functions import Dial, LogLine, Respond, Sleep
-from sipwright.services.dialplan.sandbox import activation
-from sipwright.services.dialplan.sandbox.activation import Stretch
+from sipwright.services.dialplan.language.commands import Dial, LogLine, Respond, Sleep
+from sipwright.services.dialplan.sandbox import library_backend
 from sipwright.services.dialplan.sandbox.job import Job
-from sipwright.services.dialplan.sandbox.program import script
-from sipwright.services.dialplan.sandbox.result import Failed, Finished, Kind, Waiting
+from sipwright.services.dialplan.sandbox.library_backend import LibraryActivation
+from sipwright.services.dialplan.sandbox.program import program
+from sipwright.services.dialplan.sandbox.result import Completed, Failed, Kind, Suspended
 
 QUICK = Limits(seconds=0.05)
 NOBODY = DialResult(False, 486, "Busy Here", [LegResult("bob@local", 486, "Busy Here", 3.0)], 3.0)
 
 
 def lines(step) -> list[str]:
-    return [note.text for note in step.notes if isinstance(note, LogLine)]
+    return [note.text for note in step.side_effects if isinstance(note, LogLine)]
 
 
 def test_a_script_waits_at_a_dial(run):
     step = run('number = "42"\ndial(f"{number}@blueface", ring=25)')
 
-    assert isinstance(step, Waiting)
-    assert isinstance(step.order, Dial)
-    assert (step.order.ring, step.line, len(step.snapshot) < 4096) == (25.0, 2, True)
+    assert isinstance(step, Suspended)
+    assert isinstance(step.command, Dial)
+    assert (step.command.ring, step.line, len(step.continuation) < 4096) == (25.0, 2, True)
 
 
 def test_it_goes_on_with_the_result_in_another_worker(run):
@@ -37,11 +37,11 @@ if result.status == 486:
     dial("mobile@blueface")
 """
     waiting = run(source)
-    step = run(source, snapshot=waiting.snapshot, answer=NOBODY)
+    step = run(source, continuation=waiting.continuation, answer=NOBODY)
 
     assert lines(step) == ["486 Busy Here False bob@local 3.0"]
-    assert step.notes[0].line == 3
-    assert str(step.order.groups[0][0]) == "mobile@blueface"
+    assert step.side_effects[0].line == 3
+    assert str(step.command.groups[0][0]) == "mobile@blueface"
 
 
 def test_it_sees_the_request_and_the_call(run):
@@ -75,12 +75,12 @@ log(req.headers["none"])
 def test_a_final_response_ends_the_script(run):
     step = run('respond(180)\nlog("x")\nrespond(486, "Busy")\nlog("never")')
 
-    assert step == Finished(Respond(486, "Busy"), 3, [Respond(180, None), LogLine("x", 2)])
+    assert step == Completed(Respond(486, "Busy"), 3, [Respond(180, None), LogLine("x", 2)])
 
 
 @pytest.mark.parametrize("source", ["", "x = 1", "exit()", "quit(1)", "raise SystemExit"])
 def test_a_script_may_simply_end(run, source):
-    assert run(source) == Finished(None, None, [])
+    assert run(source) == Completed(None, None, [])
 
 
 def test_print_goes_to_the_log(run):
@@ -101,19 +101,20 @@ def test_functions_are_values(run):
 def test_sleep_holds_no_worker(run, source):
     step = run(source)
 
-    assert step.order == Sleep(4.0)
-    assert run(source, snapshot=step.snapshot) == Finished(None, None, [])
+    assert step.command == Sleep(4.0)
+    assert run(source, continuation=step.continuation) == Completed(None, None, [])
 
 
 def test_what_has_an_answer_at_once_costs_no_snapshot(run):
     step = run('import time\ntime.sleep(0)\nsleep(-1)\nlog(e164("0871234567", "IE"))')
 
-    assert step == Finished(None, None, [LogLine("+353871234567", 4)])
+    assert step == Completed(None, None, [LogLine("+353871234567", 4)])
 
 
+@pytest.mark.parametrize("run", ["library"], indirect=True)
 def test_a_script_that_keeps_us_busy_is_given_up(run, monkeypatch):
     """Moving values between the processes is not computing, so it has a limit of its own."""
-    monkeypatch.setattr("sipwright.services.dialplan.sandbox.activation.PATIENCE", -3.0)
+    monkeypatch.setattr("sipwright.services.dialplan.sandbox.library_backend.PATIENCE", -3.0)
 
     assert run("log(1)").message == "the script keeps the switch busy with its data"
 
@@ -236,7 +237,7 @@ def test_what_cannot_be_compiled_is_a_syntax_failure(run, source, kind, message)
         ("while True:\n    try: nope()\n    except BaseException: pass", Kind.BUDGET, "more than 1000 calls"),
         ("dial(' & '.join(['a@b'] * 21))", Kind.BUDGET, "line 1: the run has used up its 20 dials"),
         ("try: sleep(1000)\nexcept BaseException: pass", Kind.BUDGET, "line 1: sleep(1000) is longer"),
-        ("x = 'a' * 2_000_000\ndial('a@b')", Kind.BUDGET, "line 2: the script holds more than 1024 kB"),
+        ("x = 'a' * 2_000_000\ndial(leg('a@b'))", Kind.BUDGET, "line 2: the script holds more than 1024 kB"),
         ("while True: print('x' * 1000)", Kind.BUDGET, "the script printed more than 262144 characters"),
         (
             "x = list(range(100_000))\nwhile True: log(x)",
@@ -254,14 +255,14 @@ def test_what_cannot_be_compiled_is_a_syntax_failure(run, source, kind, message)
 )
 def test_a_hostile_script_ends_soon_and_is_explained(run, monkeypatch, source, kind, message):
     """The limits that are not meant are out of reach, so that a slow machine does not meet one of them first."""
-    monkeypatch.setattr(activation, "MAX_HANDLING", 0.1 if "keeps the switch busy" in message else 60.0)
+    monkeypatch.setattr(library_backend, "MAX_HANDLING", 0.1 if "keeps the switch busy" in message else 60.0)
 
     step = run(source, limits=QUICK if kind is Kind.TIME else Limits(seconds=50.0))
 
     assert isinstance(step, Failed)
     assert (step.kind, message in step.message) == (kind, True), step.message
-    assert len(step.notes) <= 201
-    assert isinstance(run("x = 1"), Finished)
+    assert len(step.side_effects) <= 201
+    assert isinstance(run("x = 1"), Completed)
 
 
 @pytest.mark.parametrize(
@@ -304,20 +305,20 @@ except TypeError as error:
     log(error)
 """)
 
-    assert isinstance(step, Finished), step
+    assert isinstance(step, Completed), step
     assert "taken" not in lines(step)
-    assert len(step.notes) == 11
+    assert len(step.side_effects) == 11
 
 
 def test_a_flood_of_lines_keeps_the_first(run):
     step = run("for i in range(500): log(i)")
 
-    assert isinstance(step, Finished)
+    assert isinstance(step, Completed)
     assert lines(step)[:200] == [str(number) for number in range(200)]
     assert lines(step)[200:] == ["(the run has logged enough; the rest is dropped)"]
 
 
-class Doomed(Stretch):
+class Doomed(LibraryActivation):
     """A stretch whose worker dies under it."""
 
     def _take_print(self, stream: str, text: str) -> None:
@@ -325,11 +326,11 @@ class Doomed(Stretch):
 
 
 def test_a_worker_that_dies_is_a_failure_with_the_line_where_it_was_last_seen(pool, run, inputs):
-    text = script("out", "log(1)\nprint(2)\nwhile True: pass")
+    text = program("out", "log(1)\nprint(2)\nwhile True: pass")
     step = Doomed(Limits(), Job(text, 1, lambda step: None, 0.0, "x1", inputs)).run(pool)
 
     assert (step.kind, step.message, step.line) == (Kind.CRASHED, "the script crashed its interpreter", 1)
-    assert isinstance(run("x = 1"), Finished)
+    assert isinstance(run("x = 1"), Completed)
 
 
 def test_the_time_of_a_run_is_counted_over_all_its_stretches(run):
@@ -338,8 +339,8 @@ def test_the_time_of_a_run_is_counted_over_all_its_stretches(run):
     limits = Limits(seconds=0.5, dials=1000)
 
     step = run(source, limits=limits)
-    while isinstance(step, Waiting):
-        step = run(source, limits=limits, snapshot=step.snapshot, answer=NOBODY)
+    while isinstance(step, Suspended):
+        step = run(source, limits=limits, continuation=step.continuation, answer=NOBODY)
 
     assert step.kind is Kind.TIME
 
@@ -348,9 +349,9 @@ def test_the_dials_of_a_run_are_counted_over_all_its_stretches(run):
     source = "while True: dial('a@b')"
     step = run(source)
     dials = 0
-    while isinstance(step, Waiting):
+    while isinstance(step, Suspended):
         dials += 1
-        step = run(source, snapshot=step.snapshot, answer=NOBODY)
+        step = run(source, continuation=step.continuation, answer=NOBODY)
 
     assert (dials, step.message) == (20, "line 1: the run has used up its 20 dials")
 
@@ -361,18 +362,21 @@ def test_time_spent_talking_is_given_back(run):
     waiting = run(source, limits=limits)
 
     talked = run(
-        source, limits=limits, snapshot=waiting.snapshot, answer=DialResult(True, 200, "OK", [], 3600.0)
+        source,
+        limits=limits,
+        continuation=waiting.continuation,
+        answer=DialResult(True, 200, "OK", [], 3600.0),
     )
 
-    assert talked.order == Sleep(900.0)
+    assert talked.command == Sleep(900.0)
 
 
 @pytest.mark.parametrize(
-    "snapshot",
+    "continuation",
     [b"x", b"SW100000002[]x", b"SW10000000f[{},9e99,0,0,0]", b"SW10000000f[{},9e99,0,0,0]MONTY\0\x0e\0x"],
 )
-def test_a_snapshot_that_nobody_can_read_is_a_failure_of_its_own(run, snapshot):
-    assert run("", snapshot=snapshot, answer=NOBODY).kind is Kind.SNAPSHOT
+def test_a_continuation_that_nobody_can_read_is_a_failure_of_its_own(run, continuation):
+    assert run("", continuation=continuation, answer=NOBODY).kind is Kind.SNAPSHOT
 
 
 def test_inputs_that_are_no_text_reach_the_script_as_text(run):
@@ -384,5 +388,5 @@ def test_inputs_that_are_no_text_reach_the_script_as_text(run):
 
     step = run("log(req.user, req.from_name, req.body, req.headers)", given=odd)
 
-    assert isinstance(step, Finished)
+    assert isinstance(step, Completed)
     assert lines(step) == ["\ufffd \ufffd \ufffd Headers({'_values': {'x-\ufffd': '\ufffd'}})"]

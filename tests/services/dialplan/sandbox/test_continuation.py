@@ -1,23 +1,63 @@
-"""The bytes of a waiting script."""
+"""The bytes of a waiting script, as they are written today and as they ever were."""
+
+import json
 
 import pytest
 
-from sipwright.services.dialplan.sandbox.continuation import freeze, thaw
+from sipwright.services.dialplan.sandbox.continuation import Continuation, Dump, Replay, decode, encode
+
+FUNCTIONS = {"deadline": 1300.5, "dials": 2, "variables": {"dst": "300"}}
 
 
-def test_what_is_frozen_thaws():
-    assert thaw(freeze([{"dst": "3ü"}, 1.5, 2], b"\x00MONTY\xff")) == (
-        [{"dst": "3ü"}, 1.5, 2],
-        b"\x00MONTY\xff",
-    )
+@pytest.mark.parametrize(
+    "continuation",
+    [
+        Continuation(FUNCTIONS, Dump(b"\x00dump\xff"), 7),
+        Continuation(FUNCTIONS, Dump(b"")),
+        Continuation({"deadline": 1.0}, Replay(12, [None, "+353", "\u00e9"]), 0),
+        Continuation({"deadline": float("inf"), "used": {"lone \udc80": 1 << 70}}, Dump(b"x"), 1),
+    ],
+)
+def test_what_is_written_is_read(continuation):
+    assert decode(encode(continuation)) == continuation
 
 
-@pytest.mark.parametrize("value", [2**80, "\udc80"])
-def test_what_only_our_own_json_knows_thaws_too(value):
-    assert thaw(freeze([{"a": value}], b"MONTY")) == ([{"a": value}], b"MONTY")
+def old(*values, dump=b""):
+    head = json.dumps(values).encode()
+    return b"SW1%08x%s%s" % (len(head), head, dump)
 
 
-@pytest.mark.parametrize("snapshot", [b"", b"SW2", b"SW1", b"SW1zzzzzzzz", b"SW100000005[1,2", b"MONTY" * 5])
-def test_anything_else_is_refused(snapshot):
-    with pytest.raises(ValueError, match=r".*"):
-        thaw(snapshot)
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (old({"dst": "3"}, 9.0, 1, 2, 30, dump=b"d"), ({"variables": {"dst": "3"}}, Dump(b"d"), None)),
+        (
+            old({"dst": "3"}, 9.0, 1, 2, 30, {"user": "a"}, {"emails": 1}, "web", [486], 4, True, None, dump=b"d"),
+            (
+                {
+                    "variables": {"dst": "3"}, "facts": {"user": "a"}, "used": {"emails": 1}, "shape": "web",
+                    "last": [486],
+                },
+                Dump(b"d"),
+                4,
+            ),
+        ),
+        (
+            old(None, 9.0, 1, 2, 30, None, {}, "", [], 4, False, [17, [None, "+353"]]),
+            ({"used": {}, "shape": "", "last": []}, Replay(17, [None, "+353"]), 4),
+        ),
+    ],
+)  # fmt: skip
+def test_what_release_0_1_0_wrote_by_position_is_read_by_name(data, expected):
+    functions, how, call_id = expected
+    functions = {**functions, "deadline": 9.0, "dials": 1, "log_lines": 2, "log_size": 30}
+
+    assert decode(data) == Continuation(functions, how, call_id)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"SW2", b"SW1", b"SW1zzzzzzzz", b"SW200000005[1,2", b"SW3" + bytes(20), b"MONTY" * 5]
+)
+def test_anything_else_is_refused(data):
+    with pytest.raises(ValueError, match=r".+"):
+        decode(data)

@@ -10,10 +10,11 @@ import pytest
 
 from sipwright.services.dialplan import Limits, Sandbox, SandboxSnapshot
 from sipwright.services.dialplan.sandbox import pool
-from sipwright.services.dialplan.sandbox.fastpath.fast_backend import PlainStretch
+from sipwright.services.dialplan.sandbox.fastpath import fast_backend
+from sipwright.services.dialplan.sandbox.fastpath.fast_activation import FastActivation
 from sipwright.services.dialplan.sandbox.job import Job
-from sipwright.services.dialplan.sandbox.program import script
-from sipwright.services.dialplan.sandbox.result import Failed, Finished, Kind, Step, Waiting
+from sipwright.services.dialplan.sandbox.program import program
+from sipwright.services.dialplan.sandbox.result import Completed, Failed, Kind, Result, Suspended
 
 
 @pytest.fixture
@@ -26,16 +27,16 @@ async def two() -> AsyncIterator[Sandbox]:
 
 def submit(
     box: Sandbox, source: str, inputs, owner: object = 1, order: list[object] | None = None
-) -> asyncio.Future[Step]:
+) -> asyncio.Future[Result]:
     future = asyncio.get_running_loop().create_future()
 
-    def done(step: Step) -> None:
+    def done(step: Result) -> None:
         if order is not None:
             order.append(owner)
         if not future.done():
             future.set_result(step)
 
-    box.submit(Job(script("out", source), owner, done, 0.0, "x1", inputs=inputs))
+    box.submit(Job(program("out", source), owner, done, 0.0, "x1", inputs=inputs))
     return future
 
 
@@ -43,14 +44,16 @@ async def test_a_job_is_done_later_in_the_loop(two, inputs):
     future = submit(two, "x = 1", inputs)
 
     assert not future.done()
-    assert await future == Finished(None, None, [])
-    assert two.snapshot() == SandboxSnapshot(workers=2, busy=0, waiting=0, steps=1, crashes=0)
+    assert await future == Completed(None, None, [])
+    assert two.snapshot() == SandboxSnapshot(
+        workers=2, busy=0, waiting=0, activations=1, crashes=0, fallbacks=0, faults=0
+    )
 
 
 async def test_a_waiting_script_holds_no_worker(two, inputs):
     steps = await asyncio.gather(*[submit(two, "dial('bob@local')", inputs, owner) for owner in range(100)])
 
-    assert all(isinstance(step, Waiting) for step in steps)
+    assert all(isinstance(step, Suspended) for step in steps)
     assert (two.snapshot().busy, two.snapshot().waiting) == (0, 0)
 
 
@@ -81,22 +84,22 @@ async def test_a_queue_that_is_full_refuses_new_runs_only(two, inputs, monkeypat
     jobs = [submit(two, "dial('a@b')", inputs) for _ in range(3)]
     steps = await asyncio.gather(*jobs)
 
-    assert [type(step) for step in steps] == [Waiting, Waiting, Failed]
+    assert [type(step) for step in steps] == [Suspended, Suspended, Failed]
     assert steps[2].kind is Kind.OVERLOAD
 
     monkeypatch.setattr(pool, "MAX_WAITING", 0)
-    ends: list[asyncio.Future[Step]] = []
+    ends: list[asyncio.Future[Result]] = []
     for step in steps[:2]:
         ends.append(asyncio.get_running_loop().create_future())
         two.submit(
-            Job(script("out", "dial('a@b')"), 1, ends[-1].set_result, 0.0, "x1", inputs, step.snapshot)
+            Job(program("out", "dial('a@b')"), 1, ends[-1].set_result, 0.0, "x1", inputs, step.continuation)
         )
-    assert await asyncio.gather(*ends) == [Finished(None, None, [])] * 2
+    assert await asyncio.gather(*ends) == [Completed(None, None, [])] * 2
 
     begun_before = asyncio.get_running_loop().create_future()
     submit(two, "dial('a@b')", inputs)
-    two.submit(Job(script("out", ""), 1, begun_before.set_result, 0.0, "", inputs, is_new=False))
-    assert await begun_before == Finished(None, None, [])
+    two.submit(Job(program("out", ""), 1, begun_before.set_result, 0.0, "", inputs, is_new=False))
+    assert await begun_before == Completed(None, None, [])
 
 
 async def test_a_worker_that_is_killed_costs_one_run(inputs):
@@ -109,7 +112,7 @@ async def test_a_worker_that_is_killed_costs_one_run(inputs):
     )
     await box.close()
 
-    assert (flood.kind, bomb.kind, after) == (Kind.BUDGET, Kind.MEMORY, Finished(None, None, []))
+    assert (flood.kind, bomb.kind, after) == (Kind.BUDGET, Kind.MEMORY, Completed(None, None, []))
 
 
 async def test_our_own_mistake_is_a_failure_too(two, inputs):
@@ -138,13 +141,13 @@ async def test_an_owner_who_has_computed_long_enough_waits_for_the_next_minute(i
     other = await submit(box, "x = 1", inputs, owner=2)
     await box.close()
 
-    assert isinstance(first, Finished)
+    assert isinstance(first, Completed)
     assert isinstance(second, Failed)
     assert (second.kind, second.message) == (
         Kind.QUOTA,
         "this user's limit is reached: dialplans compute for 0.0001 s within a minute",
     )
-    assert isinstance(other, Finished)
+    assert isinstance(other, Completed)
 
 
 async def test_scripts_run_where_the_library_keeps_its_program_elsewhere(two, inputs, monkeypatch):
@@ -152,22 +155,22 @@ async def test_scripts_run_where_the_library_keeps_its_program_elsewhere(two, in
 
     step = await submit(two, "dial('bob@local')", inputs)
 
-    assert isinstance(step, Waiting)
+    assert isinstance(step, Suspended)
 
 
 async def test_what_is_over_needs_no_garbage_collector(two, inputs):
     """What computes a job is gone when the job is done: it is part of no cycle."""
-    made: list[weakref.ref[PlainStretch]] = []
+    made: list[weakref.ref[FastActivation]] = []
 
     def make(*arguments):
-        stretch = PlainStretch(*arguments)
-        made.append(weakref.ref(stretch))
-        return stretch
+        activation = FastActivation(*arguments)
+        made.append(weakref.ref(activation))
+        return activation
 
     gc.disable()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pool, "PlainStretch", make)
+            patch.setattr(fast_backend, "FastActivation", make)
             await submit(two, "log(req.user)\nsleep(5)", inputs)
             await submit(two, "respond(486)", inputs)
         await asyncio.sleep(0)

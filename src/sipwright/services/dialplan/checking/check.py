@@ -34,7 +34,7 @@ from .. import language
 from ..language import sipsorcery
 from ..language.catalogue import FUNCTIONS, STORE
 from ..language.limits import Limits
-from ..sandbox.activation import POLICY
+from ..sandbox.library_backend import POLICY
 from .literals import assigned, certain, parse, wrong_calls
 
 __all__ = ["Problem", "check_script"]

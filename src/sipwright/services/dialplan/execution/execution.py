@@ -2,7 +2,7 @@
 
 ::
 
-            start           an order, and its snapshot
+            start          a command, and its continuation
     RUNNING ------> sandbox ---------------------------> WAITING
        ^                 |                                  |
        |                 | the end, a failure               | nobody answered, the call ended, slept enough
@@ -25,11 +25,21 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import ParseError, Reject
 
-from ..language.commands import REPEATABLE, Ask, Dial, HangUpAfter, LogLine, Noted, Respond, Sleep
+from ..language.commands import (
+    REPEATABLE,
+    Ask,
+    Dial,
+    HangUpAfter,
+    LogLine,
+    Recorded,
+    Respond,
+    SideEffect,
+    Sleep,
+)
 from ..language.values import DialResult, Inputs, LegResult, Raised, clean, read_answer
 from ..sandbox.job import Job
-from ..sandbox.program import script
-from ..sandbox.result import Failed, Finished, Kind, Note, Step, Waiting
+from ..sandbox.program import program
+from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
 from .journal import Entry, Journal, is_awaited
 from .ports import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
 
@@ -65,9 +75,9 @@ class Execution:
         "_journal",
         "_last",
         "_plan",
+        "_program",
         "_reruns",
         "_row",
-        "_script",
         "_timer",
         "_waits_for_end",
         "execution_id",
@@ -84,7 +94,7 @@ class Execution:
     ) -> None:
         self._executions = executions
         self._plan = plan
-        self._script = script(plan.name, plan.source)
+        self._program = program(plan.name, plan.source)
         self._host = host
         self._row = row
         self.execution_id = row.id
@@ -145,7 +155,7 @@ class Execution:
 
     def start(self, inputs: Inputs) -> None:
         """Run the script from its first line."""
-        self._set_out(self._script.needed(inputs), self._row.started_at)
+        self._set_out(self._program.needed(inputs), self._row.started_at)
 
     def refuse(self, failed: Failed) -> None:
         """End a run that its owner's budget does not allow; the host hears of it later."""
@@ -160,7 +170,7 @@ class Execution:
     def _begin(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
         """Have the script run from its first line, as it would at that time."""
         self._inputs = inputs
-        job = Job(self._script, self._plan.user_id, self.took, now, self.execution_id, inputs, is_new=is_new)
+        job = Job(self._program, self._plan.user_id, self.took, now, self.execution_id, inputs, is_new=is_new)
         self._executions.sandbox.submit(job)
 
     def _run_again(self, result: DialResult) -> bool:
@@ -206,9 +216,9 @@ class Execution:
     def _ask_again(self, function: str, arguments: dict[str, Any]) -> None:
         """Look once more; what may have been done already, by a process that is no more, is not done twice."""
         arguments.pop("line", None)
-        order = Ask(function, arguments)
-        if not order.leaves_a_mark:
-            self._perform(order)
+        ask = Ask(function, arguments)
+        if not ask.leaves_a_mark:
+            self._perform(ask)
         else:
             text = "interrupted: the switch was restarted in the middle; nobody knows whether it was done"
             self._executions.call_later(
@@ -242,12 +252,12 @@ class Execution:
         assert snapshot is not None
         executions.sandbox.submit(
             Job(
-                self._script, self._plan.user_id, self.took, executions.clock(), self.execution_id,
+                self._program, self._plan.user_id, self.took, executions.clock(), self.execution_id,
                 self._inputs, snapshot, answer,
             )
         )  # fmt: skip
 
-    def keep(self) -> None:
+    def persist(self) -> None:
         """Store a run that still computes, and its call: from now on another process can start it again.
 
         The first response that a caller gets without being told anything is the 100 within 200 ms (RFC 3261 §17.2.1).
@@ -256,36 +266,36 @@ class Execution:
             try:
                 self._put("running", None)
             except Reject:
-                self._lose()
+                self._abandon()
             else:
-                self._host.keep()
+                self._host.persist()
 
-    def _lose(self) -> None:
+    def _abandon(self) -> None:
         self.state = State.OVER
         self._disarm()
         self._executions.forget(self)
-        self._host.lose()
+        self._host.abandon()
 
     # What the sandbox found.
 
-    def took(self, step: Step) -> None:
-        """Take the next step of the script; while the process ends, some are left for the next one to compute again."""
-        if self.state is State.OVER or (self._executions.is_ending and _leaves_a_mark(step)):
+    def took(self, result: Result) -> None:
+        """Take the next result; while the process ends, some are left for the next one to compute again."""
+        if self.state is State.OVER or (self._executions.is_ending and _leaves_a_mark(result)):
             return
         was_kept = self._is_kept
         try:
-            if step.notes:
-                self._take_notes(step.notes)
-            match step:
-                case Waiting():
-                    self._wait(step)
-                case Finished():
-                    self._finish(step)
+            if result.side_effects:
+                self._take_side_effects(result.side_effects)
+            match result:
+                case Suspended():
+                    self._wait(result)
+                case Completed():
+                    self._complete(result)
                 case Failed():
-                    self._fail(step)
+                    self._fail(result)
         except Exception as error:
             if isinstance(error, Reject) and not was_kept:
-                self._lose()
+                self._abandon()
                 return
             self._executions.log.exception(
                 "execution lost", execution=self.execution_id, call_id=self._row.call_id
@@ -294,25 +304,25 @@ class Execution:
             self._executions.forget(self)
             self._host.finish(Ending(500, None, (), f"internal error: {type(error).__name__}"))
 
-    def _take_notes(self, notes: list[Note]) -> None:
+    def _take_side_effects(self, side_effects: list[SideEffect]) -> None:
         now = self._executions.clock()
         lines: list[LogLine] = []
         wishes: list[Respond | HangUpAfter] = []
-        for note in notes:
-            if isinstance(note, LogLine):
-                lines.append(note)
+        for effect in side_effects:
+            if isinstance(effect, LogLine):
+                lines.append(effect)
                 continue
             self._write_log(lines, now)
             lines = []
-            match note:
+            match effect:
                 case Respond():
-                    self._journal.add("respond", now, note.to_json())
-                    wishes.append(note)
+                    self._journal.add("respond", now, effect.to_json())
+                    wishes.append(effect)
                 case HangUpAfter():
-                    self._journal.add("hangup", now, note.to_json())
-                    wishes.append(note)
-                case Noted():
-                    self._journal.add(note.function, now, note.arguments, note.shown)
+                    self._journal.add("hangup", now, effect.to_json())
+                    wishes.append(effect)
+                case Recorded():
+                    self._journal.add(effect.function, now, effect.arguments, effect.shown)
         self._write_log(lines, now)
         if wishes:
             self._put(self._row.state, self._row.snapshot)
@@ -327,33 +337,33 @@ class Execution:
             self._journal.add("log", now, [[line.line, line.text] for line in lines])
             self._executions.script_logged(self._row, self._plan, lines)
 
-    def _wait(self, step: Waiting) -> None:
-        order = step.order
-        arguments = order.to_json()
-        self._journal.begin(order.function, self._executions.clock(), {"line": step.line, **arguments})
+    def _wait(self, suspended: Suspended) -> None:
+        command = suspended.command
+        arguments = command.to_json()
+        self._journal.begin(command.function, self._executions.clock(), {"line": suspended.line, **arguments})
         self.state = State.WAITING
-        if not self._is_kept and not isinstance(order, Dial):
-            self._host.keep()
-        match order:
+        if not self._is_kept and not isinstance(command, Dial):
+            self._host.persist()
+        match command:
             case Dial():
-                self._put("waiting", step.snapshot)
-                self._waits_for_end, self._reruns = order.wait, "reruns" in arguments
+                self._put("waiting", suspended.continuation)
+                self._waits_for_end, self._reruns = command.wait, "reruns" in arguments
                 if "patience" in arguments:
-                    self._limit_dial(order.patience)
-                self._host.dial(order)
+                    self._limit_dial(command.patience)
+                self._host.dial(command)
             case Sleep():
-                self._put("waiting", step.snapshot)
-                self._sleep(order.seconds)
-            case Ask() if order.function in REPEATABLE:
-                self._put("waiting", step.snapshot)
-                self._perform(order)
+                self._put("waiting", suspended.continuation)
+                self._sleep(command.seconds)
+            case Ask() if command.function in REPEATABLE:
+                self._put("waiting", suspended.continuation)
+                self._perform(command)
             case Ask():
-                self._put("waiting", step.snapshot, partial(self._perform, order))
+                self._put("waiting", suspended.continuation, partial(self._perform, command))
 
-    def _perform(self, order: Ask) -> None:
+    def _perform(self, ask: Ask) -> None:
         """Have it done; for what leaves a mark outside, the journal is in the database by now."""
         if self.state is State.WAITING and self._journal.pending is not None:
-            self._executions.perform(order, self._row, self._journal.last, self._replied)
+            self._executions.perform(ask, self._row, self._journal.last, self._replied)
 
     def _replied(self, reply: dict[str, Any]) -> None:
         """Take the answer to an ``Ask``, as the journal keeps it."""
@@ -362,14 +372,14 @@ class Execution:
             self._answer(reply)
             self._continue(read_answer(pending, reply))
 
-    def _finish(self, step: Finished) -> None:
-        response, last = step.response, self._last
+    def _complete(self, completed: Completed) -> None:
+        response, last = completed.response, self._last
         if response is not None:
             now = self._executions.clock()
-            self._journal.add("respond", now, {"line": step.line, **response.to_json()})
+            self._journal.add("respond", now, {"line": completed.line, **response.to_json()})
             said = f"{response.status} {response.reason or ''}".rstrip()
             ending = Ending(
-                response.status, response.reason, response.headers, f"line {step.line} answered {said}"
+                response.status, response.reason, response.headers, f"line {completed.line} answered {said}"
             )
         elif last is not None and not last.answered:
             sentence = f"nobody answered: {last.status} {last.reason}"
@@ -442,8 +452,8 @@ class Execution:
         self._executions.writer.put("execution", row.id, row, on_commit)
 
 
-def _leaves_a_mark(step: Step) -> bool:
-    return isinstance(step, Waiting) and isinstance(step.order, Ask) and step.order.leaves_a_mark
+def _leaves_a_mark(result: Result) -> bool:
+    return isinstance(result, Suspended) and isinstance(result.command, Ask) and result.command.leaves_a_mark
 
 
 def _start_in(entries: list[Entry]) -> Entry | None:

@@ -81,13 +81,13 @@ class Ending:
 class ScriptHost(Protocol):
     """The call that a run decides. Every method only begins something and returns at once."""
 
-    def keep(self) -> None:
+    def persist(self) -> None:
         """Be stored from now on: the run is, and it goes on only with its call."""
 
-    def lose(self) -> None:
+    def abandon(self) -> None:
         """End: the database takes neither the run nor its call."""
 
-    def dial(self, order: Dial) -> None:
+    def dial(self, command: Dial) -> None:
         """Ring; the execution is told later how it went: ``nobody_answered``, ``answered`` and so on."""
 
     def respond(self, response: Respond) -> None:

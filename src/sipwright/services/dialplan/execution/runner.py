@@ -26,7 +26,7 @@ __all__ = ["EffectError", "Effects", "Executions", "ExecutionsSnapshot"]
 
 log = structlog.get_logger(__name__)
 
-KEEP_AFTER = 0.05
+PERSIST_AFTER = 0.05
 """Seconds that a new run may compute, once or twice over, before it is stored without having had an effect."""
 
 
@@ -107,7 +107,7 @@ class Executions:
         self._live: dict[str, Execution] = {}
         self._new: list[Execution] = []
         self._less_new: list[Execution] = []
-        self._keeps = False
+        self._persists = False
         self._started = self._failed = 0
         self.is_ending = False
 
@@ -141,9 +141,9 @@ class Executions:
         if refusal is None:
             execution.start(inputs)
             self._new.append(execution)
-            if not self._keeps:
-                self._keeps = True
-                self.call_later(KEEP_AFTER, self._keep)
+            if not self._persists:
+                self._persists = True
+                self.call_later(PERSIST_AFTER, self._persist)
         else:
             execution.refuse(Failed(Kind.QUOTA, refusal))
         self._started += 1
@@ -174,14 +174,14 @@ class Executions:
         self._live[execution.execution_id] = execution
         self._running[user_id] += 1
 
-    def _keep(self) -> None:
+    def _persist(self) -> None:
         """Store the runs that were new a while ago and have still done nothing that is stored."""
         for execution in self._less_new:
-            execution.keep()
+            execution.persist()
         self._less_new, self._new = self._new, []
-        self._keeps = bool(self._less_new)
-        if self._keeps:
-            self.call_later(KEEP_AFTER, self._keep)
+        self._persists = bool(self._less_new)
+        if self._persists:
+            self.call_later(PERSIST_AFTER, self._persist)
 
     def restore(
         self, row: Iterable[Any], entries: Iterable[Iterable[Any]], plan: Plan, host: ScriptHost
@@ -262,7 +262,7 @@ class Executions:
     async def close(self) -> None:
         """Give up what is being done; the journal knows that it had begun, and the database every run."""
         for execution in (*self._less_new, *self._new):
-            execution.keep()
+            execution.persist()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

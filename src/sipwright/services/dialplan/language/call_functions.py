@@ -1,7 +1,7 @@
 """What a script may call to steer its call, and what its run has used up so far.
 
-A function either has an answer at once (``log``, ``e164``) or it returns an ``Order``: what only the
-switch or the clock can do. The script is then put away until the answer is there. None of this runs in the
+A function either has an answer at once (``log``, ``e164``) or it returns a ``Command``: what only the
+switch or the clock can do. The script is then suspended until the answer is there. None of this runs in the
 event loop: workers' threads call it, so it is plain computing on its arguments. What asks the outside world is
 in ``outside_functions.py``, and ``catalogue.py`` has all of them by name.
 """
@@ -22,24 +22,12 @@ from sipwright.services.leg_options import MAX_LIMIT
 from sipwright.services.script_headers import one_line
 
 from . import arguments as check
-from .commands import Ask, Dial, HangUpAfter, LogLine, Noted, Order, Respond, Sleep
+from .commands import Dial, HangUpAfter, LogLine, Recorded, Respond, Sleep
 from .leg_arguments import dialled, leg_of, takes_options, with_defaults
 from .limits import Limits
 from .values import DialResult, Inputs, LegSpec
 
-__all__ = [
-    "Ask",
-    "BudgetExceeded",
-    "Dial",
-    "HangUpAfter",
-    "LogLine",
-    "Noted",
-    "Order",
-    "Respond",
-    "ScriptApi",
-    "Sleep",
-    "one_line",
-]
+__all__ = ["BudgetExceeded", "ScriptApi", "zone"]
 
 MAX_RING = 180.0
 _SIP_URI = re.compile(r"""sips?:[^\s<>"\x00-\x1f\x7f-\x9f]{1,500}""", re.IGNORECASE)
@@ -49,15 +37,17 @@ class BudgetExceeded(Exception):
     """A run has used up something; the script cannot catch this."""
 
 
+_COUNTED = ("dials", "log_lines", "log_size", "used", "shape", "last")
+"""What a run has used up, or has heard, by name."""
+
+
 class ScriptApi:
-    """The functions of one run, with what the run has used so far; ``to_state`` goes into its snapshot.
+    """The functions of one run, with what the run has used so far; ``to_state`` goes into its continuation.
 
     ``facts`` are what functions need to know of the run: the owner's time zone, and more for old scripts. These and
     the variables are given, or follow from the ``inputs``. ``shape`` tells how an old name wants the answer that it
     waits for, and ``last`` is what the last ``dial()`` heard. ``moment`` is the time that the script is told, where
-    that is not left to the clock. ``call_id`` is the number of the call that the script waits in, where it is known.
-    ``again`` is how it comes there again from its start, where that is kept in place of a dump: the place of that call,
-    and the values of those before it.
+    that is not left to the clock.
     """
 
     def __init__(
@@ -82,8 +72,6 @@ class ScriptApi:
         self.shape = ""
         self.last: list[Any] = []
         self.moment: float | None = None
-        self.call_id: int | None = None
-        self.again: list[Any] | None = None
 
     @classmethod
     def starting(cls, limits: Limits, inputs: Inputs, clock: Callable[[], float] = time.time) -> ScriptApi:
@@ -108,29 +96,25 @@ class ScriptApi:
             "dialplan": call.dialplan, "redirect": request.uri if request.redirected else "",
         }  # fmt: skip
 
-    def to_state(self) -> list[Any]:
-        """Return what another process needs to go on; what follows from the inputs is left out where it has those."""
-        has_inputs = self.again is not None
-        return [
-            None if has_inputs else self.variables, self.deadline, self.dials, self.log_lines, self.log_size,
-            None if has_inputs else self.facts, self.used, self.shape, self.last, self.call_id, False,
-            self.again,
-        ]  # fmt: skip
+    def to_state(self, *, has_inputs: bool) -> dict[str, Any]:
+        """Return what another process needs to go on, by name; what follows from the inputs only where it has none."""
+        state: dict[str, Any] = {"deadline": self.deadline}
+        if not has_inputs:
+            state |= {"variables": self.variables, "facts": self.facts}
+        for name in _COUNTED:
+            if value := getattr(self, name):
+                state[name] = value
+        return state
 
     @classmethod
     def from_state(
-        cls, limits: Limits, state: list[Any], clock: Callable[[], float] = time.time
+        cls, limits: Limits, state: Mapping[str, Any], clock: Callable[[], float] = time.time
     ) -> ScriptApi:
         """Read what ``to_state`` gave."""
-        variables, deadline, dials, log_lines, log_size, *more = state
-        api = cls(limits, variables, deadline, clock=clock)
-        api.dials, api.log_lines, api.log_size = dials, log_lines, log_size
-        if more:
-            facts, api.used, api.shape, api.last = more[:4]
-            if facts is not None:
-                api.facts = facts
-            api.call_id = more[4] if len(more) > 4 else None
-            api.again = more[6] if len(more) > 6 else None
+        api = cls(limits, state.get("variables"), state["deadline"], state.get("facts"), clock)
+        for name in _COUNTED:
+            if name in state:
+                setattr(api, name, state[name])
         return api
 
     def hear(self, answer: Any) -> None:
@@ -233,11 +217,11 @@ class ScriptApi:
             raise ValueError(f"{one_line(number, 40)!r} is not a whole phone number{where}")
         return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
 
-    def now(self, timezone: str | None = None) -> Noted:
+    def now(self, timezone: str | None = None) -> Recorded:
         """Return the time of day in a time zone ("Europe/Dublin"), or in the owner's own."""
         name = check.text("timezone", timezone, 64) if timezone is not None else self.facts.get("timezone")
         value = datetime.fromtimestamp(self.present, zone(name or "UTC")).replace(microsecond=0)
-        return Noted("now", {"timezone": name}, value.isoformat(), value)
+        return Recorded("now", {"timezone": name}, value.isoformat(), value)
 
     def sleep(self, seconds: float) -> Sleep | None:
         """Wait, without holding anything."""

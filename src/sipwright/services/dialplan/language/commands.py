@@ -1,7 +1,7 @@
 """What a script asks for that only the switch, the clock or the outside world can do.
 
-A function of ``script_api`` either has its answer at once, or it returns one of these. A *note* is done on the
-way (``log``, ``progress``); for an *order* the script is put away until the answer is there.
+A function either has its answer at once, or it returns one of these. A *side effect* is done on the way (``log``,
+``progress``); for a *command* the script is suspended until the answer is there.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ __all__ = [
     "ONCE",
     "REPEATABLE",
     "Ask",
+    "Command",
     "Dial",
     "HangUpAfter",
     "LogLine",
-    "Noted",
-    "Order",
+    "Recorded",
     "Respond",
+    "SideEffect",
     "Sleep",
 ]
 
@@ -98,7 +99,7 @@ class HangUpAfter:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class Recorded:
     """A value that another run of the same script would not get again, such as the time of day."""
 
     function: str
@@ -137,7 +138,8 @@ class Ask:
         return self.arguments
 
 
-Order = Dial | Sleep | Ask
+Command = Dial | Sleep | Ask
+"""What a script waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,9 @@ class LogLine:
     text: str
     line: int | None
 
+
+SideEffect = LogLine | Respond | HangUpAfter | Recorded
+"""What a script does on its way, without waiting."""
 
 REPEATABLE = frozenset({"http_get", "enum_lookup", "is_registered", "bindings", "store.get", "store.keys"})
 """What only looks: after a crash in the middle it is asked again."""

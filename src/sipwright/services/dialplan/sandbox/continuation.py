@@ -1,6 +1,7 @@
-"""The bytes of a waiting script: what its functions have used up, then the interpreter's own dump.
+"""A waiting script as bytes: what its functions have used up, and how it comes to where it waits.
 
-There is no dump of a script that was quick to come to its first wait: it comes there again (``fast_backend.py``).
+A script that was quick to come there is replayed: run from its start, which the journal has, and told what it was
+told (``Replay``). Of every other there is the interpreter's own dump (``Dump``).
 
 They are kept in our own database and nowhere else, since loading a dump trusts who wrote it.
 """
@@ -8,32 +9,91 @@ They are kept in our own database and nowhere else, since loading a dump trusts 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-__all__ = ["freeze", "thaw"]
+__all__ = ["Continuation", "Dump", "NonDeterminismError", "Replay", "decode", "encode"]
 
-_MARK = b"SW1"
+_MARK = b"SW2"
+_OLD_MARK = b"SW1"
+_OLD_NAMES = ("variables", "deadline", "dials", "log_lines", "log_size", "facts", "used", "shape", "last")
 
 
-def freeze(state: list[Any], dump: bytes) -> bytes:
-    """Put the two together."""
+class NonDeterminismError(Exception):
+    """A script that is replayed does not come to where it waited."""
+
+
+class Replay(NamedTuple):
+    """The script is run again: where in its text the call stands that it waits in, and the values of those before."""
+
+    start: int
+    values: list[Any]
+
+
+class Dump(NamedTuple):
+    """The script as the interpreter has written it."""
+
+    data: bytes
+
+
+class Continuation(NamedTuple):
+    """All that a script needs to go on.
+
+    Attributes:
+        functions: What its functions have used up, by name (`ScriptApi.to_state`).
+        how: How it comes to where it waits.
+        call_id: The interpreter's number of the call that it waits in, where that is known.
+    """
+
+    functions: dict[str, Any]
+    how: Replay | Dump
+    call_id: int | None = None
+
+
+def encode(continuation: Continuation) -> bytes:
+    """Write it."""
+    functions, how, call_id = continuation
+    head: dict[str, Any] = {"functions": functions}
+    if call_id is not None:
+        head["call_id"] = call_id
+    dump = b""
+    if isinstance(how, Dump):
+        dump = how.data
+    else:
+        head["replay"] = {"start": how.start, "values": how.values}
     try:
-        head = orjson.dumps(state)
+        text = orjson.dumps(head)
     except TypeError:  # a number, or a text, that no other JSON knows
-        head = b" " + json.dumps(state, separators=(",", ":")).encode()
-    return b"%s%08x%s%s" % (_MARK, len(head), head, dump)
+        text = b" " + json.dumps(head, separators=(",", ":")).encode()
+    return b"%s%08x%s%s" % (_MARK, len(text), text, dump)
 
 
-def thaw(snapshot: bytes) -> tuple[list[Any], bytes]:
-    """Take them apart again.
+def decode(data: bytes) -> Continuation:
+    """Read it, as this version writes it or an earlier one did.
 
     Raises:
-        ValueError: These are not the bytes of a snapshot that this version knows.
+        ValueError: These are not the bytes of a continuation that this version knows.
     """
-    if not snapshot.startswith(_MARK):
-        raise ValueError("a snapshot in a format that this version does not know")
-    end = 11 + int(snapshot[3:11], 16)
-    head = snapshot[11:end]
-    return json.loads(head) if head.startswith(b" ") else orjson.loads(head), snapshot[end:]
+    if not data.startswith((_MARK, _OLD_MARK)):
+        raise ValueError("a continuation in a format that this version does not know")
+    end = 11 + int(data[3:11], 16)
+    text, dump = data[11:end], data[end:]
+    head = json.loads(text) if text.startswith(b" ") else orjson.loads(text)
+    if data.startswith(_OLD_MARK):
+        head = _upgrade(head)
+    if "deadline" not in head["functions"]:
+        raise ValueError("a continuation of nothing")
+    replay = head.get("replay")
+    how = Dump(dump) if replay is None else Replay(replay["start"], replay["values"])
+    return Continuation(head["functions"], how, head.get("call_id"))
+
+
+def _upgrade(values: list[Any]) -> dict[str, Any]:
+    """Name what 0.1.0 wrote by position: functions, number of the call, one that means nothing now, how to replay."""
+    functions = {name: value for name, value in zip(_OLD_NAMES, values, strict=False) if value is not None}
+    call_id, _, again = (*values[len(_OLD_NAMES) :], None, None, None)[:3]
+    head: dict[str, Any] = {"functions": functions, "call_id": call_id}
+    if again is not None:
+        head["replay"] = {"start": again[0], "values": again[1]}
+    return head

@@ -6,9 +6,10 @@ from pydantic_monty import MontyCrashedError, MontyRuntimeError, MontySyntaxErro
 
 from sipwright.services.script_headers import one_line
 
+from ..language.commands import SideEffect
 from ..language.limits import Limits
-from .program import Script
-from .result import Failed, Kind, Note
+from .program import Program
+from .result import Failed, Kind
 
 __all__ = ["explain"]
 
@@ -20,28 +21,28 @@ _UNSUPPORTED = "NotImplementedError: The monty syntax parser does not yet suppor
 def explain(
     error: MontyCrashedError | MontyRuntimeError | MontySyntaxError,
     limits: Limits,
-    script: Script,
+    program: Program,
     last_line: int | None,
-    notes: list[Note],
+    side_effects: list[SideEffect],
 ) -> Failed:
     """Say what went wrong.
 
     Args:
         error: What the interpreter raised.
         limits: The budgets, to name the one that was hit.
-        script: What ran.
+        program: What ran.
         last_line: Where the script last called one of our functions; an endless loop leaves no better trace.
-        notes: What the script did before.
+        side_effects: What the script did before.
     """
     if isinstance(error, MontyCrashedError):
         if error.timed_out:
-            return _failed(Kind.TIME, _too_slow(limits, last_line), last_line, notes)
-        return _failed(Kind.CRASHED, "the script crashed its interpreter", last_line, notes)
+            return _failed(Kind.TIME, _too_slow(limits, last_line), last_line, side_effects)
+        return _failed(Kind.CRASHED, "the script crashed its interpreter", last_line, side_effects)
     line = next(
-        (frame.line for frame in reversed(error.traceback()) if frame.filename == script.filename), None
+        (frame.line for frame in reversed(error.traceback()) if frame.filename == program.filename), None
     )
     traceback = error.display("traceback")[-MAX_TRACEBACK:]
-    traceback = traceback.replace(f'File "{script.filename}"', f'File "{script.name}"')
+    traceback = traceback.replace(f'File "{program.filename}"', f'File "{program.name}"')
     text = error.display("type-msg")
     kind = _kind(error, text)
     if kind is Kind.TIME:
@@ -52,7 +53,7 @@ def explain(
         sentence = _at(line, f"more than {limits.suspensions} calls without a pause")
     else:
         sentence = _at(line, text.replace(_UNSUPPORTED, "scripts here cannot use"))
-    return _failed(kind, sentence, line, notes, traceback)
+    return _failed(kind, sentence, line, side_effects, traceback)
 
 
 def _kind(error: MontyRuntimeError | MontySyntaxError, text: str) -> Kind:
@@ -80,7 +81,13 @@ def _at(line: int | None, text: str) -> str:
     return text if line is None else f"line {line}: {text}"
 
 
-def _failed(kind: Kind, sentence: str, line: int | None, notes: list[Note], traceback: str = "") -> Failed:
+def _failed(
+    kind: Kind, sentence: str, line: int | None, side_effects: list[SideEffect], traceback: str = ""
+) -> Failed:
     return Failed(
-        kind, one_line(sentence, MAX_MESSAGE), line, traceback or one_line(sentence, MAX_MESSAGE), notes
+        kind,
+        one_line(sentence, MAX_MESSAGE),
+        line,
+        traceback or one_line(sentence, MAX_MESSAGE),
+        side_effects,
     )

@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..language.values import Inputs
-from .program import Script
-from .result import Step
+from .program import Program
+from .result import Result
 
 __all__ = ["Job"]
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One stretch of a script: from its start with ``inputs``, or on from ``snapshot`` with ``answer``.
+    """One activation of a script: from its start with ``inputs``, or on from a ``continuation`` with ``answer``.
 
-    A snapshot may need the inputs too: that of a script that was quick to come to its first wait says how it comes
-    there again. Only the beginning of a new run (``is_new``) is refused when there is too much to do.
+    A continuation may need the inputs too: that of a script that is replayed says how it comes there again. Only the
+    beginning of a new run (``is_new``) is refused when there is too much to do.
     ``at`` is the Unix time that the script reads all the while, and ``seed`` is where its random numbers begin.
     """
 
-    script: Script
+    program: Program
     owner: Hashable
-    done: Callable[[Step], None]
+    done: Callable[[Result], None]
     at: float
     seed: str
     inputs: Inputs | None = None
-    snapshot: bytes = b""
+    continuation: bytes = b""
     answer: Any = None
     is_new: bool = True

@@ -1,17 +1,15 @@
 """Runs scripts in worker processes of `pydantic-monty`.
 
-A job is one stretch of a script, from its start or its snapshot to the next order. It begins as a plain one, in small
-steps in the event loop (``fast_backend.py``). What is not plain is computed by the library, in a thread for each of
-its workers, which keeps everything that such a script sends away from the loop: arguments are checked in that thread,
-and only a finished ``Step`` reaches the loop. Which job runs next is decided in the loop: users take turns, and none
-may hold every worker.
+A job is one activation of a script, from its start or its continuation to its next wait. It begins on the fast path, in
+small steps in the event loop (``fastpath/``). What is not plain is computed by the library, in a thread for each of its
+workers, which keeps everything that such a script sends away from the loop: arguments are checked in that thread, and
+only a ``Result`` reaches the loop. Which job runs next is decided in the loop: users take turns, and none may hold
+every worker.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 import threading
 import time
 import traceback
@@ -26,11 +24,11 @@ from pydantic_monty import Monty
 from sipwright.services.script_headers import one_line
 
 from ..language.limits import Limits, UserLimits
-from .activation import Stretch
-from .fastpath.fast_backend import PlainStretch
-from .fastpath.worker import PATIENCE, Worker
+from .fastpath.fast_backend import FastBackend, is_tested
+from .fastpath.worker import PATIENCE
 from .job import Job
-from .result import Failed, Kind, Step
+from .library_backend import LibraryActivation
+from .result import Failed, Kind, Result
 
 __all__ = ["Sandbox", "SandboxSnapshot"]
 
@@ -49,8 +47,10 @@ class SandboxSnapshot:
     workers: int
     busy: int
     waiting: int
-    steps: int
+    activations: int
     crashes: int
+    fallbacks: int
+    faults: int
 
 
 class Sandbox:
@@ -63,22 +63,23 @@ class Sandbox:
         workers: int = 2,
         recycle: int = 1000,
         owner_seconds: Callable[[Hashable], float] = lambda owner: UserLimits().seconds_per_minute,
+        fast_path: bool = True,
     ) -> None:
         """Make the workers, which `start` starts.
 
         Args:
             limits: What one run may use.
             workers: How many processes there are.
-            recycle: After how many stretches one of them is replaced.
+            recycle: After how many activations one of them is replaced.
             owner_seconds: For how long the scripts of an owner may compute within a minute.
+            fast_path: Whether plain scripts take the short way, if the library is of the tested version.
         """
         self.limits = limits or Limits()
         self._owner_seconds = owner_seconds
         self._minute = 0
         self._spent: dict[Hashable, float] = {}
         self._workers = workers
-        self._plain_workers = [Worker(self.limits, recycle) for _ in range(workers)]
-        self._plain_busy: set[Worker] = set()
+        self._fast = FastBackend(self.limits, workers, recycle) if fast_path and is_tested() else None
         self._watches = self._is_closed = False
         self._share = max(1, workers - 1)
         self._pool = Monty(
@@ -94,12 +95,11 @@ class Sandbox:
         self._waiting_count = 0
         self._busy: Counter[Hashable] = Counter()
         self._idle = 0
-        self._steps = self._crashes = 0
+        self._activations = self._crashes = 0
         self._loop: asyncio.AbstractEventLoop
 
     async def start(self) -> None:
         """Start the workers."""
-        spare_telemetry_search()
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._pool.__enter__)
         self._idle = self._workers
@@ -109,14 +109,14 @@ class Sandbox:
             self._threads.append(thread)
 
     async def close(self) -> None:
-        """Stop; what is under way is given up (its snapshot is where it was)."""
+        """Stop; what is under way is given up (its continuation is where it was)."""
         self._is_closed = True
         self._waiting.clear()
         self._waiting_count = 0
         for _ in self._threads:
             self._jobs.put(None)
-        for worker in (*self._plain_busy, *self._plain_workers):
-            worker.close()
+        if self._fast is not None:
+            self._fast.close()
         await asyncio.to_thread(self._stop_workers)
         self._threads.clear()
 
@@ -131,7 +131,7 @@ class Sandbox:
         """Run a job as soon as its owner's turn comes; ``job.done`` is called in the loop, always later."""
         if self._is_closed:
             return
-        is_new = job.is_new and not job.snapshot
+        is_new = job.is_new and not job.continuation
         if is_new and self._spent and self._spent_by(job.owner) > (most := self._owner_seconds(job.owner)):
             sentence = f"this user's limit is reached: dialplans compute for {most:g} s within a minute"
             self._loop.call_soon(job.done, Failed(Kind.QUOTA, sentence))
@@ -161,24 +161,24 @@ class Sandbox:
             return
         self._idle -= 1
         self._busy[job.owner] += 1
-        if job.script.is_plain:
-            self._run_plainly(job)
+        if self._fast is not None and self._fast.takes(job.program):
+            self._run_fast(self._fast, job)
         else:
             self._jobs.put(job)
 
-    def _finished(self, job: Job, step: Step, seconds: float) -> None:
-        self._steps += 1
+    def _finished(self, job: Job, result: Result, seconds: float) -> None:
+        self._activations += 1
         self._spent[job.owner] = self._spent_by(job.owner) + seconds
         self._busy[job.owner] -= 1
         if not self._busy[job.owner]:
             del self._busy[job.owner]
         self._idle += 1
         self._next()
-        if isinstance(step, Failed):
-            self._crashes += step.kind is Kind.CRASHED
-            if step.kind is Kind.INTERNAL:
-                log.error("dialplan sandbox failed", error=step.message, traceback=step.traceback)
-        job.done(step)
+        if isinstance(result, Failed):
+            self._crashes += result.kind is Kind.CRASHED
+            if result.kind is Kind.INTERNAL:
+                log.error("dialplan sandbox failed", error=result.message, traceback=result.traceback)
+        job.done(result)
 
     def _next(self) -> None:
         for owner in self._waiting:
@@ -194,67 +194,50 @@ class Sandbox:
 
     def snapshot(self) -> SandboxSnapshot:
         """Tell how busy the sandbox is."""
+        fast = self._fast
         return SandboxSnapshot(
-            self._workers, sum(self._busy.values()), self._waiting_count, self._steps, self._crashes
+            self._workers,
+            sum(self._busy.values()),
+            self._waiting_count,
+            self._activations,
+            self._crashes,
+            0 if fast is None else fast.fallbacks,
+            0 if fast is None else fast.faults,
         )
 
     # Plain scripts, in the loop.
 
-    def _run_plainly(self, job: Job) -> None:
-        worker, begun = self._plain_workers.pop(), time.monotonic()
-        self._plain_busy.add(worker)
-
-        def done(step: Step) -> None:
-            self._set_free(worker)
-            self._finished(job, step, time.monotonic() - begun)
-
-        def unusual() -> None:
-            self._set_free(worker)
-            job.script.surprises += 1
-            self._jobs.put(job)
-
-        PlainStretch(self.limits, job).compute(worker, done, unusual)
+    def _run_fast(self, fast: FastBackend, job: Job) -> None:
+        begun = time.monotonic()
+        fast.compute(
+            job,
+            lambda result: self._finished(job, result, time.monotonic() - begun),
+            lambda: self._jobs.put(job),
+        )
         if not self._watches:
             self._watches = True
-            self._loop.call_later(PATIENCE, self._watch)
+            self._loop.call_later(PATIENCE, self._watch, fast)
 
-    def _set_free(self, worker: Worker) -> None:
-        self._plain_busy.discard(worker)
-        self._plain_workers.append(worker)
-
-    def _watch(self) -> None:
-        """Give up what computes for long: what has been late at two looks, as we may have been busy ourselves."""
-        now = time.monotonic()
-        for worker in [one for one in self._plain_busy if one.deadline is not None and one.deadline < now]:
-            if worker.is_late:
-                worker.give_up()
-            worker.is_late = True
-        self._watches = bool(self._plain_busy)
+    def _watch(self, fast: FastBackend) -> None:
+        self._watches = fast.give_up_late()
         if self._watches:
-            self._loop.call_later(PATIENCE, self._watch)
+            self._loop.call_later(PATIENCE, self._watch, fast)
 
     # Everything else, in threads.
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             begun = time.monotonic()
-            step = self._run(job)
+            result = self._run(job)
             try:
-                self._loop.call_soon_threadsafe(self._finished, job, step, time.monotonic() - begun)
+                self._loop.call_soon_threadsafe(self._finished, job, result, time.monotonic() - begun)
             except RuntimeError:  # the loop is closed
                 return
 
-    def _run(self, job: Job) -> Step:
+    def _run(self, job: Job) -> Result:
         try:
-            return Stretch(self.limits, job).run(self._pool)
-        except Exception as error:
+            return LibraryActivation(self.limits, job).run(self._pool)
+        except Exception as error:  # the root of a thread
             return Failed(
                 Kind.INTERNAL, one_line(f"internal error: {error}", 120), None, traceback.format_exc()
             )
-
-
-def spare_telemetry_search() -> None:
-    """Spare every feed a search of the disk: the client tries to import this each time (25 of 220 us)."""
-    if importlib.util.find_spec("opentelemetry") is None:
-        for name in ("opentelemetry", "opentelemetry.context"):
-            sys.modules[name] = None  # type: ignore[assignment]

@@ -7,29 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 from ..language.values import Call, Inputs, Request
-from .fastpath.monty_protocol import Outline, names
 
-__all__ = ["Script", "script"]
-
-
-MOST_SURPRISES = 3
-"""After so many a script is left to the library at once."""
+__all__ = ["PRELUDE", "Program", "program"]
 
 
-class Script:
+class Program:
     """The source, with the names it mentions: what a script does not mention need not be sent to a worker."""
 
-    __slots__ = (
-        "_encoded",
-        "_of_call",
-        "_of_req",
-        "_outline",
-        "has_prelude",
-        "mentioned",
-        "name",
-        "source",
-        "surprises",
-    )
+    __slots__ = ("_encoded", "fallbacks", "has_prelude", "is_special", "mentioned", "name", "seen", "source")
 
     def __init__(self, name: str, source: str) -> None:
         self.name = name
@@ -38,16 +23,15 @@ class Script:
         self._encoded = self.source.encode("utf-8", "replace")
         self.mentioned = _INPUT_NAMES.intersection(_WORD.findall(source))
         self.has_prelude = self.mentioned >= {"req", "headers"} and "sipsorcery" not in self.mentioned
-        self._of_req = None if self.has_prelude else _fields("req", Request, self.source)
-        self._of_call = _fields("call", Call, self.source)
-        self._outline = self._draw()
-        # How often it did what a worker for plain scripts does not know.
-        self.surprises = 0 if _SPECIAL.isdisjoint(self.mentioned) else MOST_SURPRISES
-
-    @property
-    def is_plain(self) -> bool:
-        """Return whether a worker for plain scripts most likely suffices."""
-        return self.surprises < MOST_SURPRISES
+        self.seen = {
+            "req": None if self.has_prelude else _fields("req", Request, self.source),
+            "call": _fields("call", Call, self.source),
+        }
+        """Of each of the two values which fields the script sees; None where it may see all."""
+        self.is_special = not _SPECIAL.isdisjoint(self.mentioned)
+        """It needs what only the library gives: chance that begins with a seed, a module of old names."""
+        self.fallbacks = 0
+        """How often the fast path left it to the library."""
 
     @property
     def filename(self) -> str:
@@ -66,30 +50,10 @@ class Script:
         """Return the names that the script starts with."""
         given: dict[str, Any] = {}
         if "req" in self.mentioned:
-            given["req"] = _only(self._of_req, inputs.request)
+            given["req"] = _only(self.seen["req"], inputs.request)
         if "call" in self.mentioned:
-            given["call"] = _only(self._of_call, inputs.call)
+            given["call"] = _only(self.seen["call"], inputs.call)
         return given
-
-    def given(self, inputs: Inputs) -> bytes:
-        """Return the same names as they are sent to a worker."""
-        if self._outline is None:
-            return names(self.globals(inputs))
-        return self._outline.fill((*inputs.request, *inputs.call))
-
-    def _draw(self) -> Outline | None:
-        """Prepare for `given`, where it is known which fields are mentioned."""
-        drawn: list[tuple[str, type, tuple[bool, ...], int]] = []
-        for name, kind, seen, first in (
-            ("req", Request, self._of_req, 0),
-            ("call", Call, self._of_call, len(Request._fields)),
-        ):
-            if name not in self.mentioned:
-                continue
-            if seen is None:
-                return None
-            drawn.append((name, kind, seen, first))
-        return Outline(drawn)
 
     def line_of(self, filename: str, start: int) -> int | None:
         """Return the line where a call stands; None inside ``exec`` and the like."""
@@ -112,15 +76,14 @@ def _only(mentioned: tuple[bool, ...] | None, value: Any) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def script(name: str, source: str) -> Script:
+def program(name: str, source: str) -> Program:
     """Return the script of that text; looking at the text is done once."""
-    return Script(name, source)
+    return Program(name, source)
 
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _INPUT_NAMES = frozenset({"req", "call", "headers", "body", "random", "sipsorcery", "sipwright"})
 _SPECIAL = frozenset({"random", "sipsorcery"})
-"""What no plain script mentions: chance begins with a seed, old names have a module of their own."""
 
 _IMPORT = re.compile(r"(?m)^from sipwright import (?!.*\bas\b)[\w, ]+(?=#|$)")
 

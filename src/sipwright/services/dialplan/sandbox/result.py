@@ -1,35 +1,32 @@
-"""How far a script came in one go: it waits for something, or it is over. The sandbox knows no third."""
+"""How far a script came in one activation: it waits for a command, or it is over. The sandbox knows no third."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..language.commands import HangUpAfter, LogLine, Noted, Order, Respond
+from ..language.commands import Command, Respond, SideEffect
 
-__all__ = ["Failed", "Finished", "Kind", "Note", "Step", "Waiting"]
-
-Note = LogLine | Respond | HangUpAfter | Noted
-"""What a script did on its way without waiting, in order."""
+__all__ = ["Completed", "Failed", "Kind", "Result", "Suspended"]
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """The script stands at an order; its snapshot goes on from there, in any process."""
+class Suspended:
+    """The script waits for a command; its continuation goes on from there, in any process."""
 
-    order: Order
+    command: Command
     line: int | None
-    snapshot: bytes
-    notes: list[Note]
+    continuation: bytes
+    side_effects: list[SideEffect]
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Completed:
     """The script ran to its end, or up to a final response."""
 
     response: Respond | None
     line: int | None
-    notes: list[Note]
+    side_effects: list[SideEffect]
 
 
 class Kind(StrEnum):
@@ -55,7 +52,7 @@ class Failed:
     message: str
     line: int | None = None
     traceback: str = ""
-    notes: list[Note] = field(default_factory=list)
+    side_effects: list[SideEffect] = field(default_factory=list)
 
 
-Step = Waiting | Finished | Failed
+Result = Suspended | Completed | Failed

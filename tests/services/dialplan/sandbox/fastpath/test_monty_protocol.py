@@ -4,16 +4,20 @@ from collections import namedtuple
 
 import pytest
 
+from sipwright.services.dialplan.sandbox.fastpath.fallback import Fallback, Reason
 from sipwright.services.dialplan.sandbox.fastpath.monty_protocol import (
+    DUMP,
+    RESET,
     Called,
     Ended,
-    Unusual,
+    configure,
     feed,
-    names,
+    microseconds,
     read_dump,
     read_event,
     resume,
 )
+from sipwright.services.dialplan.sandbox.fastpath.monty_values import names
 
 Given = namedtuple(
     "LegSpec",
@@ -35,11 +39,17 @@ def test_a_call_is_read_with_all_that_it_was_given():
     assert read_event(CALL) == Called("f", args, {"b": None}, 0, "<python-input-0>", 0)
 
 
-def test_what_a_call_was_given_is_nobody_elses():
-    """Calls with plain values are read once for all; lists and dicts are made anew each time."""
-    first, second = read_event(CALL), read_event(CALL)
+def test_how_long_a_script_has_computed_stands_behind_a_call():
+    assert microseconds(CALL) == 36
+    assert microseconds(CALL[: -len(STAMPS)]) is None
 
-    assert first.args[0] is not second.args[0]
+
+def test_a_session_begins_as_the_library_begins_it():
+    assert configure("out", "1.4.0", seconds=2.0, memory=1 << 26, recursion=500, suspensions=1000) == (
+        b"5\x00\x00\x00\n3\n\x03out\x12\x0f\x10\x80\x80\x80  \xf4\x03(\xe8\x070\x80\x89z*\x051.4.0"
+        b'0x8\x01H\x06Z\x0e\x12\x00"\x02\n\x00*\x02\x12\x002\x00J\x00'
+    )
+    assert (DUMP, RESET) == (b"\x02\x00\x00\x00\x3a\x00", b"\x02\x00\x00\x00\x4a\x00")
 
 
 def test_a_yes_and_an_end_are_read():
@@ -60,8 +70,8 @@ def test_a_yes_and_an_end_are_read():
         b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
     ],
 )
-def test_everything_else_is_unusual(event):
-    with pytest.raises((Unusual, IndexError)):
+def test_everything_else_is_left_to_the_library(event):
+    with pytest.raises(Fallback):
         read_event(event)
 
 
@@ -85,13 +95,22 @@ def test_a_script_is_sent_with_its_names():
     )
 
 
-@pytest.mark.parametrize("value", [object(), 1 << 63, {"a": b"bytes"}])
-def test_a_value_that_no_plain_script_is_given_is_unusual(value):
-    with pytest.raises(Unusual):
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", [object(), 1 << 63, {"a": b"bytes"}, "\ud800", nested(5_000)])
+def test_a_value_that_no_plain_script_is_given_is_left_to_the_library(value):
+    with pytest.raises(Fallback) as caught:
         resume(1, value)
+
+    assert caught.value.reason is Reason.VALUE
 
 
 def test_a_dump_is_taken_out_of_its_answer():
     assert read_dump(b"J\x05\n\x03abc") == b"abc"
-    with pytest.raises(Unusual):
+    with pytest.raises(Fallback):
         read_dump(b"\x52\x00" + STAMPS)
