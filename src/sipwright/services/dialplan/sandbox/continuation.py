@@ -38,7 +38,7 @@ class Dump(NamedTuple):
 
 
 class Continuation(NamedTuple):
-    """All that a script needs to go on.
+    """The state that a script needs to go on.
 
     Attributes:
         functions: What its functions have used up, by name (`ScriptApi.to_state`).
