@@ -10,7 +10,7 @@ from sipwright.sip import Message as SipMessage
 from sipwright.stack import Incoming
 from sipwright.store.history.trace_messages import Message
 
-__all__ = ["Preludes"]
+__all__ = ["EarlyMessages"]
 
 _LASTS = 40.0
 """Seconds: a client transaction has given up by then."""
@@ -19,7 +19,7 @@ _MOST = 1000
 _MOST_MESSAGES = 12
 
 
-class Preludes:
+class EarlyMessages:
     """Challenges that nobody has answered yet, by Call-ID, the oldest first."""
 
     def __init__(self) -> None:

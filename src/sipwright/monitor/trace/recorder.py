@@ -24,7 +24,7 @@ from sipwright.store.history.trace_messages import pack, restart_mark
 from sipwright.transport import Flow
 from sipwright.transport.tap import Tap
 
-from .before_the_call import Preludes
+from .before_the_call import EarlyMessages
 
 __all__ = ["Recorder", "Which"]
 
@@ -105,7 +105,7 @@ class Recorder:
         self._over: deque[tuple[float, Recording]] = deque()
         self._stop_listening: Callable[[], None] | None = None
         self._timer: TimerHandle | None = None
-        self._preludes = Preludes()
+        self._early = EarlyMessages()
 
     def __len__(self) -> int:
         return len(self._recordings)
@@ -119,12 +119,12 @@ class Recorder:
 
     def challenged(self, incoming: Incoming) -> None:
         """Keep what is said before it is known whether the call is one to record."""
-        self._preludes.challenged(incoming, self._clock())
+        self._early.challenged(incoming, self._clock())
 
     def acknowledged(self, incoming: Incoming) -> None:
         """Keep the ACK to a challenge."""
-        if self._preludes:
-            self._preludes.acknowledged(incoming, self._clock())
+        if self._early:
+            self._early.acknowledged(incoming, self._clock())
 
     def call_begins(self, call: Call, *, is_scripted: bool, is_revived: bool = False) -> None:
         """Record a call, if it is one to record.
@@ -143,7 +143,7 @@ class Recorder:
         if is_revived:
             self._keep(recording, *restart_mark(self._clock()))
         elif call.caller.told is None and invite is not None and flow is not None:
-            for message in self._preludes.take(invite.call_id):
+            for message in self._early.take(invite.call_id):
                 self._keep(recording, *message)
             self._keep(recording, call.caller.started_at, "in", flow.key, bytes(invite))
             for tried in call.legs:
