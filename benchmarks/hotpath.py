@@ -26,7 +26,7 @@ from sipwright.node.node import Node
 from sipwright.sip import parse
 from sipwright.sip.digest import answer, ha1
 from sipwright.store import Store
-from sipwright.store.admin.account_import import AccountSpec
+from sipwright.store.admin.specs import AccountSpec
 from sipwright.store.crypto import create_key_file
 from sipwright.transport import UdpTransport
 

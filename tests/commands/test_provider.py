@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from sipwright.store import Administration
+from sipwright.store import Administration, ProviderChange, ProviderSpec
 
 
 def test_providers_are_added_listed_shown_and_removed(command):
@@ -133,8 +133,8 @@ async def test_the_new_password_of_a_provider_is_stored(command):
         f"sqlite:///{command.folder}/sipwright.db", command.folder / "sipwright.key"
     )
     try:
-        await store.add_provider("blueface", server="s", username="u", password="old")
-        changed = await store.change_provider("blueface", password="new")
+        await store.add_provider(ProviderSpec("blueface", "s", "u", "old"))
+        changed = await store.change_provider("blueface", ProviderChange(password="new"))
         assert (changed.password, changed.username) == ("new", "u")
     finally:
         await store.close()

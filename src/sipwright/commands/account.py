@@ -249,7 +249,7 @@ def _read_csv(file: Path) -> list[AccountSpec]:
 def _specs(lines: Iterable[str]) -> Iterator[AccountSpec]:
     import csv
 
-    from sipwright.store.admin.account_import import AccountSpec
+    from sipwright.store.admin.specs import AccountSpec
 
     reader = csv.reader(lines)
     order = ["name", "password", "user", "out", "in"]

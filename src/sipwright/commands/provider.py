@@ -18,6 +18,7 @@ from sipwright.commands.common import (
     print_table,
     with_store,
 )
+from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 
 if TYPE_CHECKING:
     from sipwright.store import Administration, Provider
@@ -79,21 +80,20 @@ def add(
     Example:
       sipwright provider add blueface --server sip.blueface.example --username 35315551234 --register
     """
-    secret = ask_password(password, f"password at {server}")
+    spec = ProviderSpec(
+        name,
+        server,
+        username,
+        ask_password(password, f"password at {server}"),
+        auth_username=auth_username,
+        register=register,
+        realm=realm,
+        from_template=from_template,
+        outbound_proxy=outbound_proxy,
+    )
 
     async def work(store: Administration) -> Provider:
-        return await store.add_provider(
-            name,
-            server=server,
-            username=username,
-            password=secret,
-            user=user,
-            auth_username=auth_username,
-            register=register,
-            realm=realm,
-            from_template=from_template,
-            outbound_proxy=outbound_proxy,
-        )
+        return await store.add_provider(spec, user)
 
     typer.echo(f"added {with_store(data, work).name}")
 
@@ -132,21 +132,20 @@ def set_(
       sipwright provider set blueface --password NEW
       sipwright provider set blueface --proxy "" --no-register
     """
+    change = ProviderChange(
+        server=server,
+        username=username,
+        password=password,
+        auth_username=auth_username,
+        register=register,
+        realm=realm,
+        from_template=from_template,
+        outbound_proxy=outbound_proxy,
+        is_enabled=enabled,
+    )
 
     async def work(store: Administration) -> Provider:
-        return await store.change_provider(
-            name,
-            user=user,
-            server=server,
-            username=username,
-            password=password,
-            auth_username=auth_username,
-            register=register,
-            realm=realm,
-            from_template=from_template,
-            outbound_proxy=outbound_proxy,
-            is_enabled=enabled,
-        )
+        return await store.change_provider(name, change, user)
 
     typer.echo(f"changed {with_store(data, work).name}")
 

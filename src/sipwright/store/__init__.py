@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sipwright.store.admin.account_import import AccountSpec, ImportResult
+    from sipwright.store.admin.account_import import ImportResult
     from sipwright.store.admin.administration import Administration
     from sipwright.store.admin.changes import Change
+    from sipwright.store.admin.specs import AccountSpec, ProviderChange, ProviderSpec
     from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
     from sipwright.store.live.directory import Directory
     from sipwright.store.live.live_store import Store
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Account": "schema.entities",
-    "AccountSpec": "admin.account_import",
+    "AccountSpec": "admin.specs",
     "Administration": "admin.administration",
     "AlreadyExistsError": "errors",
     "BindingRow": "schema.rows",
@@ -44,6 +45,8 @@ _HOMES = {
     "JournalRow": "schema.rows",
     "NotFoundError": "errors",
     "Provider": "schema.entities",
+    "ProviderChange": "admin.specs",
+    "ProviderSpec": "admin.specs",
     "RegistrationRow": "schema.rows",
     "Registrations": "live.registration_leases",
     "Store": "live.live_store",
@@ -70,6 +73,8 @@ __all__ = [
     "JournalRow",
     "NotFoundError",
     "Provider",
+    "ProviderChange",
+    "ProviderSpec",
     "RegistrationRow",
     "Registrations",
     "Store",

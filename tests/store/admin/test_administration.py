@@ -10,7 +10,16 @@ import pytest
 from sqlalchemy import select, text
 
 from sipwright.sip.digest import ha1
-from sipwright.store import AccountSpec, Administration, AlreadyExistsError, NotFoundError, Store, StoreError
+from sipwright.store import (
+    AccountSpec,
+    Administration,
+    AlreadyExistsError,
+    NotFoundError,
+    ProviderChange,
+    ProviderSpec,
+    Store,
+    StoreError,
+)
 from sipwright.store.admin import sealed, users
 from sipwright.store.crypto import KeyRing, forget_old_keys, rotate_key_file
 from sipwright.store.schema import tables
@@ -268,7 +277,7 @@ async def test_a_dialplan_in_use_stays(store: Store):
 
 async def test_a_provider_password_is_encrypted_and_comes_back(store: Store):
     added = await store.add_provider(
-        "BlueFace", server="sip.b.example:5062", username="u", password="pä55", register=True, realm="b"
+        ProviderSpec("BlueFace", "sip.b.example:5062", "u", "pä55", register=True, realm="b")
     )
     found = await store.find_provider("blueFACE")
     assert found == added
@@ -279,6 +288,37 @@ async def test_a_provider_password_is_encrypted_and_comes_back(store: Store):
     assert [one.name for one in await store.list_providers("admin")] == ["blueface"]
     await store.remove_provider("blueface")
     assert await store.list_providers() == []
+
+
+async def test_what_is_given_of_a_provider_changes_and_nothing_else(store: Store):
+    """An empty text takes away what may be missing."""
+    spec = ProviderSpec("b", "s", "u", "p", auth_username="a", realm="r", outbound_proxy="sip:proxy.example")
+    before = await store.add_provider(spec)
+    change = ProviderChange(password="new", realm="", outbound_proxy="", is_enabled=False)
+    changed = await store.change_provider("b", change)
+
+    assert changed.password == "new"
+    assert (changed.realm, changed.outbound_proxy, changed.is_enabled) == (None, None, False)
+    assert (changed.server, changed.username, changed.auth_username) == ("s", "u", "a")
+    assert await store.change_provider("b", ProviderChange()) == changed
+    assert (before.name, before.id) == (changed.name, changed.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (ProviderChange(server=""), "cannot be the provider's server"),
+        (ProviderChange(username=""), "cannot be the provider's username"),
+        (ProviderChange(outbound_proxy="a b"), "cannot be the provider's proxy"),
+        (ProviderChange(password=""), "the password is empty"),
+    ],
+)
+async def test_a_provider_that_cannot_be_changed_says_why(store: Store, change: ProviderChange, message: str):
+    before = await store.add_provider(ProviderSpec("b", "s", "u", "p"))
+
+    with pytest.raises(StoreError, match=message):
+        await store.change_provider("b", change)
+    assert await store.find_provider("b") == before
 
 
 @pytest.mark.parametrize(
@@ -293,10 +333,10 @@ async def test_a_provider_password_is_encrypted_and_comes_back(store: Store):
     ],
 )
 async def test_a_provider_that_cannot_be_added_says_why(store: Store, name: str, server: str, message: str):
-    await store.add_provider("blueface", server="s", username="u", password="p")
+    await store.add_provider(ProviderSpec("blueface", "s", "u", "p"))
 
     with pytest.raises(StoreError, match=message):
-        await store.add_provider(name, server=server, username="u", password="p")
+        await store.add_provider(ProviderSpec(name, server, "u", "p"))
     with pytest.raises(NotFoundError, match="'sipwright provider list'"):
         await store.find_provider("other")
 
@@ -374,7 +414,7 @@ async def test_after_a_rotation_everything_opens_with_the_new_key_alone(
     url: str, store: Store, key_file: Path
 ):
     account = await store.add_account("alice", "secret")
-    await store.add_provider("blueface", server="s", username="u", password="p")
+    await store.add_provider(ProviderSpec("blueface", "s", "u", "p"))
     secret = await store.secret("nonce")
     rotate_key_file(key_file)
     rotated = await Administration.open(url, key_file)

@@ -7,12 +7,12 @@ from sqlalchemy import update
 
 from sipwright.store import Store, StoreError
 from sipwright.store.admin import collisions
-from sipwright.store.admin.account_import import AccountSpec
+from sipwright.store.admin.specs import AccountSpec, ProviderSpec
 from sipwright.store.schema import tables
 
 
 async def add_provider(store: Store, name: str, user: str | None = None) -> None:
-    await store.add_provider(name, server="s", username="u", password="p", user=user)
+    await store.add_provider(ProviderSpec(name, "s", "u", "p"), user)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from sipwright.store import AccountSpec, Administration, Change, Store
+from sipwright.store import AccountSpec, Administration, Change, ProviderSpec, Store
 from sipwright.store.admin.changes import ChangeFeed, record_change
 
 
@@ -38,7 +38,7 @@ async def test_changes_of_every_kind_arrive(store: Store):
     directory = store.directory
     await store.set_dialplan(None, "main", "respond(486)")
     account = await store.add_account("alice", "secret", out_plan="main")
-    provider = await store.add_provider("blueface", server="sip.b.example", username="u", password="p")
+    provider = await store.add_provider(ProviderSpec("blueface", "sip.b.example", "u", "p"))
     heard: list[Change] = []
     directory.listeners.append(heard.append)
     await store.catch_up()

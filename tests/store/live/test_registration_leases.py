@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sipwright.store import Administration, RegistrationRow, Registrations, Store
+from sipwright.store import Administration, ProviderSpec, RegistrationRow, Registrations, Store
 
 NOW = 1_763_640_000.0
 LEASE, GRACE = 2_700.0, 60.0
@@ -17,7 +17,7 @@ LEASE, GRACE = 2_700.0, 60.0
 async def provider_ids(store: Store) -> list[int]:
     """Two providers that are to be registered with."""
     added = [
-        await store.add_provider(name, server="b.example", username="u", password="p", register=True)
+        await store.add_provider(ProviderSpec(name, "b.example", "u", "p", register=True))
         for name in ("one", "two")
     ]
     return [provider.id for provider in added]

@@ -16,28 +16,17 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sipwright.store.admin import accounts, domains, users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.collisions import NameKeeper
+from sipwright.store.admin.specs import AccountSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.errors import StoreError
 from sipwright.store.schema import tables
 from sipwright.store.schema.names import account_name, secret_text, split_name
 
-__all__ = ["AccountSpec", "ImportResult", "Rows", "check", "chunks", "write"]
+__all__ = ["ImportResult", "Rows", "check", "chunks", "write"]
 
 _CHUNK = 500
 # Changed rows this close to each other are announced as one range.
 _GAP = 50
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSpec:
-    """One line of an import file."""
-
-    name: str
-    password: str
-    user: str | None = None
-    out_plan: str | None = None
-    in_plan: str | None = None
-    line: int = 0
 
 
 @dataclass(slots=True)

@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 
 from sipwright.store import migrations
 from sipwright.store.admin import account_import, accounts, dialplans, domains, providers, sealed, users
-from sipwright.store.admin.account_import import AccountSpec, ImportResult
+from sipwright.store.admin.account_import import ImportResult
 from sipwright.store.admin.dialplans import DialplanVersion
+from sipwright.store.admin.specs import AccountSpec, ProviderChange, ProviderSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import Database, missing_file, open_database
 from sipwright.store.errors import StoreError
@@ -218,69 +219,13 @@ class Administration:
 
     # --- providers ---
 
-    async def add_provider(
-        self,
-        name: str,
-        *,
-        server: str,
-        username: str,
-        password: str,
-        user: str | None = None,
-        auth_username: str | None = None,
-        register: bool = False,
-        realm: str | None = None,
-        from_template: str | None = None,
-        outbound_proxy: str | None = None,
-    ) -> Provider:
+    async def add_provider(self, spec: ProviderSpec, user: str | None = None) -> Provider:
         """Add a provider with a user's credentials there."""
-        work = partial(
-            providers.add,
-            keys=self.keys,
-            user=user,
-            name=name,
-            server=server,
-            username=username,
-            password=password,
-            auth_username=auth_username,
-            register=register,
-            realm=realm,
-            from_template=from_template,
-            outbound_proxy=outbound_proxy,
-        )
-        return await self.database.write(work)
+        return await self.database.write(lambda c: providers.add(c, self.keys, user, spec))
 
-    async def change_provider(
-        self,
-        name: str,
-        *,
-        user: str | None = None,
-        server: str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-        auth_username: str | None = None,
-        register: bool | None = None,
-        realm: str | None = None,
-        from_template: str | None = None,
-        outbound_proxy: str | None = None,
-        is_enabled: bool | None = None,
-    ) -> Provider:
-        """Change what is given of a provider; an empty text takes away what may be missing."""
-        work = partial(
-            providers.change,
-            keys=self.keys,
-            user=user,
-            name=name,
-            server=server,
-            username=username,
-            password=password,
-            auth_username=auth_username,
-            register=register,
-            realm=realm,
-            from_template=from_template,
-            outbound_proxy=outbound_proxy,
-            is_enabled=is_enabled,
-        )
-        return await self.database.write(work)
+    async def change_provider(self, name: str, change: ProviderChange, user: str | None = None) -> Provider:
+        """Change what is given of a provider."""
+        return await self.database.write(lambda c: providers.change(c, self.keys, user, name, change))
 
     async def find_provider(self, name: str, user: str | None = None) -> Provider:
         """Find a user's provider."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -11,6 +13,7 @@ from sipwright.sip import ParseError, Uri
 from sipwright.store.admin import users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.collisions import refuse_provider
+from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row
 from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
@@ -34,43 +37,20 @@ _FIELDS = (
     "is_enabled",
     "password",
 )
+_OPTIONAL = ("auth_username", "realm", "from_template", "outbound_proxy")
 _SELECT = select(*(tables.providers.c[name] for name in _FIELDS)).order_by(tables.providers.c.id)
 
 
-def add(
-    connection: Connection,
-    keys: KeyRing,
-    user: str | None,
-    name: str,
-    *,
-    server: str,
-    username: str,
-    password: str,
-    auth_username: str | None = None,
-    register: bool = False,
-    realm: str | None = None,
-    from_template: str | None = None,
-    outbound_proxy: str | None = None,
-) -> Provider:
+def add(connection: Connection, keys: KeyRing, user: str | None, spec: ProviderSpec) -> Provider:
     """Add a provider to a user."""
     owner = users.find(connection, user)
-    name = provider_name(name)
+    name = provider_name(spec.name)
     refuse_provider(connection, name, owner.id)
-    values: dict[str, Any] = {
-        "user_id": owner.id,
-        "name": name,
-        "server": _hop(server, "server"),
-        "username": _one_word(username, "username"),
-        "auth_username": auth_username,
-        "register": register,
-        "realm": realm,
-        "from_template": from_template,
-        "outbound_proxy": _hop(outbound_proxy, "proxy") if outbound_proxy else None,
-        "is_enabled": True,
-        "password": keys.seal(secret_text(password).encode(), provider_place(owner.id, name)),
-    }
+    values = _checked(replace(spec, name=name), keys, provider_place(owner.id, name))
     try:
-        provider_id = insert_row(connection, tables.providers, values)
+        provider_id = insert_row(
+            connection, tables.providers, {"user_id": owner.id, "is_enabled": True, **values}
+        )
     except IntegrityError:
         raise AlreadyExistsError(
             f"user {owner.name!r} has a provider {name!r} already; remove it first, or choose another name"
@@ -80,41 +60,11 @@ def add(
 
 
 def change(
-    connection: Connection,
-    keys: KeyRing,
-    user: str | None,
-    name: str,
-    *,
-    server: str | None = None,
-    username: str | None = None,
-    password: str | None = None,
-    auth_username: str | None = None,
-    register: bool | None = None,
-    realm: str | None = None,
-    from_template: str | None = None,
-    outbound_proxy: str | None = None,
-    is_enabled: bool | None = None,
+    connection: Connection, keys: KeyRing, user: str | None, name: str, change: ProviderChange
 ) -> Provider:
-    """Change what is given and leave the rest; an empty text takes away what may be missing."""
+    """Change what is given and leave the rest."""
     provider = find(connection, keys, user, name)
-    optional = {
-        "auth_username": auth_username,
-        "realm": realm,
-        "from_template": from_template,
-        "outbound_proxy": _hop(outbound_proxy, "proxy") if outbound_proxy else outbound_proxy,
-    }
-    values: dict[str, Any] = {key: value or None for key, value in optional.items() if value is not None}
-    if server is not None:
-        values["server"] = _hop(server, "server")
-    if username is not None:
-        values["username"] = _one_word(username, "username")
-    if password is not None:
-        place = provider_place(provider.user_id, provider.name)
-        values["password"] = keys.seal(secret_text(password).encode(), place)
-    if register is not None:
-        values["register"] = register
-    if is_enabled is not None:
-        values["is_enabled"] = is_enabled
+    values = _checked(change, keys, provider_place(provider.user_id, provider.name))
     if values:
         row = tables.providers.c.id == provider.id
         connection.execute(update(tables.providers).where(row).values(values))
@@ -166,14 +116,30 @@ def _entity(row: Row[Any], keys: KeyRing) -> Provider:
     return Provider(*values)
 
 
-def _one_word(text: str, what: str) -> str:
+def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) -> dict[str, Any]:
+    """Check what is given, and return it by column, the password sealed for its place."""
+    values: dict[str, Any] = {}
+    for field in fields(given):
+        value = getattr(given, field.name)
+        if value == "" and field.name in _OPTIONAL:
+            values[field.name] = None
+        elif value is not None:
+            values[field.name] = value
+    for column, check in _CHECKS.items():
+        if values.get(column) is not None:
+            check(values[column])
+    if "password" in values:
+        values["password"] = keys.seal(secret_text(values["password"]).encode(), place)
+    return values
+
+
+def _one_word(text: str, what: str) -> None:
     if not text or not text.isprintable() or any(character in ' <>"@' for character in text):
         raise StoreError(f"{text!r} cannot be the provider's {what}; write it without spaces, <>, \" or @")
-    return text
 
 
-def _hop(text: str, what: str) -> str:
-    """Take where requests are sent: ``HOST[:PORT]``, for a proxy with ``sip:`` if so written."""
+def _hop(text: str, what: str) -> None:
+    """Check where requests are sent: ``HOST[:PORT]``, for a proxy with ``sip:`` if so written."""
     _one_word(text, what)
     uri = text if what == "proxy" and text.startswith(("sip:", "sips:")) else f"sip:{text}"
     try:
@@ -184,4 +150,11 @@ def _hop(text: str, what: str) -> str:
         raise StoreError(
             f"{text!r} cannot be the provider's {what}; write HOST or HOST:PORT, with a port up to 65535"
         )
-    return text
+
+
+_CHECKS = {
+    "server": partial(_hop, what="server"),
+    "username": partial(_one_word, what="username"),
+    "outbound_proxy": partial(_hop, what="proxy"),
+}
+"""What the texts that end up in requests have to look like, by column."""

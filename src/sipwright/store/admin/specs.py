@@ -1,0 +1,49 @@
+"""What is to be added or changed, as values: each setting of an account or a provider is named here once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["AccountSpec", "ProviderChange", "ProviderSpec"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSpec:
+    """One line of an import file."""
+
+    name: str
+    password: str
+    user: str | None = None
+    out_plan: str | None = None
+    in_plan: str | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """A provider to add."""
+
+    name: str
+    server: str
+    username: str
+    password: str
+    auth_username: str | None = None
+    register: bool = False
+    realm: str | None = None
+    from_template: str | None = None
+    outbound_proxy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderChange:
+    """What is to change of a provider: None leaves it, an empty text takes away what may be missing."""
+
+    server: str | None = None
+    username: str | None = None
+    password: str | None = None
+    auth_username: str | None = None
+    register: bool | None = None
+    realm: str | None = None
+    from_template: str | None = None
+    outbound_proxy: str | None = None
+    is_enabled: bool | None = None
