@@ -78,6 +78,7 @@ ELSEWHERE = {
     "store/admin/domains": "store/admin/test_administration",
     "store/admin/providers": "store/admin/test_administration",
     "store/admin/sealed": "store/admin/test_administration",
+    "store/admin/specs": "store/admin/test_administration",
     "store/admin/users": "store/admin/test_administration",
     "store/database": "store/test_migrations",
     "store/errors": "store/admin/test_administration",

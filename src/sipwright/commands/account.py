@@ -23,9 +23,10 @@ from sipwright.commands.common import (
     print_table,
     with_store,
 )
+from sipwright.store.admin.specs import AccountChange, AccountSpec
 
 if TYPE_CHECKING:
-    from sipwright.store import Account, AccountSpec, Administration
+    from sipwright.store import Account, Administration
 
 __all__ = ["app"]
 
@@ -113,13 +114,7 @@ def set_(
 
     async def work(store: Administration) -> Account:
         return await store.change_account(
-            name,
-            domain=domain,
-            password=password,
-            out_plan=out_plan,
-            in_plan=in_plan,
-            algorithm=algorithm,
-            is_enabled=enabled,
+            name, AccountChange(password, out_plan, in_plan, algorithm, enabled), domain
         )
 
     typer.echo(f"changed {with_store(data, work).aor}")
@@ -248,8 +243,6 @@ def _read_csv(file: Path) -> list[AccountSpec]:
 
 def _specs(lines: Iterable[str]) -> Iterator[AccountSpec]:
     import csv
-
-    from sipwright.store.admin.specs import AccountSpec
 
     reader = csv.reader(lines)
     order = ["name", "password", "user", "out", "in"]

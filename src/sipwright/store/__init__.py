@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sipwright.store.admin.account_import import ImportResult
     from sipwright.store.admin.administration import Administration
     from sipwright.store.admin.changes import Change
-    from sipwright.store.admin.specs import AccountSpec, ProviderChange, ProviderSpec
+    from sipwright.store.admin.specs import AccountChange, AccountSpec, ProviderChange, ProviderSpec
     from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
     from sipwright.store.live.directory import Directory
     from sipwright.store.live.live_store import Store
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Account": "schema.entities",
+    "AccountChange": "admin.specs",
     "AccountSpec": "admin.specs",
     "Administration": "admin.administration",
     "AlreadyExistsError": "errors",
@@ -58,6 +59,7 @@ _HOMES = {
 
 __all__ = [
     "Account",
+    "AccountChange",
     "AccountSpec",
     "Administration",
     "AlreadyExistsError",

@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 
 from sipwright.sip.digest import ha1
 from sipwright.store import (
+    AccountChange,
     AccountSpec,
     Administration,
     AlreadyExistsError,
@@ -50,15 +51,15 @@ async def test_an_account_can_be_changed_piece_by_piece(store: Store):
     await store.set_dialplan(None, "main", "respond(486)")
     await store.add_account("alice", "secret", in_plan="main")
     changed = await store.change_account(
-        "alice", password="other", out_plan="main", in_plan="", is_enabled=False
+        "alice", AccountChange(password="other", out_plan="main", in_plan="", is_enabled=False)
     )
     assert changed.ha1 == {"MD5": ha1("alice", "example.org", "other")}
     assert (changed.out_plan is None, changed.in_plan, changed.is_enabled) == (False, None, False)
 
-    changed = await store.change_account("alice@example.org", algorithm="sha-256")
+    changed = await store.change_account("alice@example.org", AccountChange(algorithm="sha-256"))
     assert changed.ha1 == {"SHA-256": ha1("alice", "example.org", "other", "SHA-256")}
-    assert (await store.change_account("alice", algorithm="")).algorithm == "MD5"
-    assert await store.change_account("alice") == await store.find_account("alice")
+    assert (await store.change_account("alice", AccountChange(algorithm=""))).algorithm == "MD5"
+    assert await store.change_account("alice", AccountChange()) == await store.find_account("alice")
 
 
 async def test_accounts_are_listed_by_owner(store: Store):
@@ -265,7 +266,7 @@ async def test_a_dialplan_in_use_stays(store: Store):
     with pytest.raises(StoreError, match="account 'alice' runs dialplan 'main'"):
         await store.remove_dialplan("main")
 
-    await store.change_account("alice", out_plan="")
+    await store.change_account("alice", AccountChange(out_plan=""))
     await store.remove_dialplan("main")
     with pytest.raises(NotFoundError, match="'sipwright dialplan list'"):
         await store.find_dialplan("main")

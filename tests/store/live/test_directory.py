@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from sipwright.store import AccountSpec, Administration, Change, ProviderSpec, Store
+from sipwright.store import AccountChange, AccountSpec, Administration, Change, ProviderSpec, Store
 from sipwright.store.admin.changes import ChangeFeed, record_change
 
 
@@ -51,7 +51,7 @@ async def test_changes_of_every_kind_arrive(store: Store):
     assert [found.name for found in directory.providers()] == ["blueface"]
 
     await store.set_dialplan(None, "main", "respond(480)")
-    await store.change_account("alice", out_plan="")
+    await store.change_account("alice", AccountChange(out_plan=""))
     await store.remove_provider("blueface")
     await store.catch_up()
     plan = directory.dialplan(plan.id)
@@ -120,9 +120,9 @@ async def test_accounts_beyond_the_limit_are_loaded_when_needed(url: str, store:
     assert await node.load_account("dave", "example.org") is None
     assert await node.load_account("alice", "example.com") is None
 
-    await store.change_account("carol", is_enabled=False)
+    await store.change_account("carol", AccountChange(is_enabled=False))
     await store.remove_account("bob")
-    await store.change_account("alice", is_enabled=False)
+    await store.change_account("alice", AccountChange(is_enabled=False))
     await node.catch_up()
     carol = node.directory.account("carol", "example.org")
     assert carol is not None

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sipwright.store import Administration, ProviderSpec, RegistrationRow, Registrations, Store
+from sipwright.store import AccountChange, Administration, ProviderSpec, RegistrationRow, Registrations, Store
 
 NOW = 1_763_640_000.0
 LEASE, GRACE = 2_700.0, 60.0
@@ -144,7 +144,7 @@ async def test_accounts_that_cannot_be_called_there_do_not_count(store, records,
     await store.add_account("carols", "p", user="carol")
     await store.add_account("admin", "p", domain="other.example")
     await store.add_account("off", "p")
-    await store.change_account("off", is_enabled=False)
+    await store.change_account("off", AccountChange(is_enabled=False))
 
     assert await records.accounts(provider_ids) == {}
 

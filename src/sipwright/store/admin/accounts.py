@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sipwright.store.admin import dialplans, domains, users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.collisions import NameKeeper
+from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row
 from sipwright.store.errors import AlreadyExistsError, NotFoundError
@@ -46,32 +47,21 @@ COLUMNS = [
 ]
 
 
-def add(
-    connection: Connection,
-    keys: KeyRing,
-    name: str,
-    password: str,
-    *,
-    user: str | None = None,
-    domain: str | None = None,
-    out_plan: str | None = None,
-    in_plan: str | None = None,
-    algorithm: str | None = None,
-) -> Account:
-    """Add an account ``name`` or ``name@domain``; only hashes of its password are kept."""
-    username, home = _place(connection, name, domain)
-    owner = users.find(connection, user)
+def add(connection: Connection, keys: KeyRing, spec: AccountSpec, domain: str | None = None) -> Account:
+    """Add an account; only hashes of its password are kept."""
+    username, home = _place(connection, spec.name, domain)
+    owner = users.find(connection, spec.user)
     NameKeeper.for_account(connection, username, home.id).refuse(username, home.id, owner.id)
     values = {
         "user_id": owner.id,
         "username": account_name(username),
         "domain_id": home.id,
-        "out_plan": plan_id(connection, owner.id, out_plan),
-        "in_plan": plan_id(connection, owner.id, in_plan),
-        "digest_algorithm": algorithm and domains.checked_algorithm(algorithm),
+        "out_plan": plan_id(connection, owner.id, spec.out_plan),
+        "in_plan": plan_id(connection, owner.id, spec.in_plan),
+        "digest_algorithm": spec.algorithm and domains.checked_algorithm(spec.algorithm),
         "is_enabled": True,
         "created_at": time.time(),
-        **sealed_ha1s(keys, username, home.name, password),
+        **sealed_ha1s(keys, username, home.name, spec.password),
     }
     try:
         account_id = insert_row(connection, tables.accounts, values)
@@ -87,27 +77,23 @@ def change(
     connection: Connection,
     keys: KeyRing,
     name: str,
-    *,
+    change: AccountChange,
     domain: str | None = None,
-    password: str | None = None,
-    out_plan: str | None = None,
-    in_plan: str | None = None,
-    algorithm: str | None = None,
-    is_enabled: bool | None = None,
 ) -> Account:
-    """Change what is given and leave the rest; an empty plan name takes the plan away."""
+    """Change what is given and leave the rest."""
     account = find(connection, keys, name, domain)
     values: dict[str, Any] = {}
-    if password is not None:
-        values |= sealed_ha1s(keys, account.username, account.domain, password)
-    if out_plan is not None:
-        values["out_plan"] = plan_id(connection, account.user_id, out_plan)
-    if in_plan is not None:
-        values["in_plan"] = plan_id(connection, account.user_id, in_plan)
-    if algorithm is not None:
+    if change.password is not None:
+        values |= sealed_ha1s(keys, account.username, account.domain, change.password)
+    if change.out_plan is not None:
+        values["out_plan"] = plan_id(connection, account.user_id, change.out_plan)
+    if change.in_plan is not None:
+        values["in_plan"] = plan_id(connection, account.user_id, change.in_plan)
+    if change.algorithm is not None:
+        algorithm = change.algorithm
         values["digest_algorithm"] = domains.checked_algorithm(algorithm) if algorithm else None
-    if is_enabled is not None:
-        values["is_enabled"] = is_enabled
+    if change.is_enabled is not None:
+        values["is_enabled"] = change.is_enabled
     if values:
         connection.execute(update(tables.accounts).where(tables.accounts.c.id == account.id).values(values))
         record_change(connection, "account", account.id)

@@ -18,7 +18,7 @@ from sipwright.store import migrations
 from sipwright.store.admin import account_import, accounts, dialplans, domains, providers, sealed, users
 from sipwright.store.admin.account_import import ImportResult
 from sipwright.store.admin.dialplans import DialplanVersion
-from sipwright.store.admin.specs import AccountSpec, ProviderChange, ProviderSpec
+from sipwright.store.admin.specs import AccountChange, AccountSpec, ProviderChange, ProviderSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import Database, missing_file, open_database
 from sipwright.store.errors import StoreError
@@ -137,43 +137,17 @@ class Administration:
         algorithm: str | None = None,
     ) -> Account:
         """Add a SIP account."""
-        work = partial(
-            accounts.add,
-            keys=self.keys,
-            name=name,
-            password=password,
-            user=user,
-            domain=domain,
-            out_plan=out_plan,
-            in_plan=in_plan,
-            algorithm=algorithm,
-        )
-        return await self.database.write(work)
+        spec = AccountSpec(name, password, user, out_plan, in_plan, algorithm=algorithm)
+        return await self.database.write(lambda c: accounts.add(c, self.keys, spec, domain))
 
     async def change_account(
         self,
         name: str,
-        *,
+        change: AccountChange,
         domain: str | None = None,
-        password: str | None = None,
-        out_plan: str | None = None,
-        in_plan: str | None = None,
-        algorithm: str | None = None,
-        is_enabled: bool | None = None,
     ) -> Account:
-        """Change what is given; an empty plan or algorithm takes it away."""
-        work = partial(
-            accounts.change,
-            keys=self.keys,
-            name=name,
-            domain=domain,
-            password=password,
-            out_plan=out_plan,
-            in_plan=in_plan,
-            algorithm=algorithm,
-            is_enabled=is_enabled,
-        )
-        return await self.database.write(work)
+        """Change what is given of an account."""
+        return await self.database.write(lambda c: accounts.change(c, self.keys, name, change, domain))
 
     async def find_account(self, name: str, domain: str | None = None) -> Account:
         """Find an account by ``name`` or ``name@domain``."""

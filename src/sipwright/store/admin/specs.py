@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["AccountSpec", "ProviderChange", "ProviderSpec"]
+__all__ = ["AccountChange", "AccountSpec", "ProviderChange", "ProviderSpec"]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountSpec:
-    """One line of an import file."""
+    """An account to add, ``name`` or ``name@domain``; `line` is where it stands in a file that is imported."""
 
     name: str
     password: str
@@ -17,6 +17,18 @@ class AccountSpec:
     out_plan: str | None = None
     in_plan: str | None = None
     line: int = 0
+    algorithm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What is to change of an account: None leaves it, an empty plan or algorithm takes it away."""
+
+    password: str | None = None
+    out_plan: str | None = None
+    in_plan: str | None = None
+    algorithm: str | None = None
+    is_enabled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
