@@ -58,7 +58,7 @@ async def _check_left(load: Load) -> None:
         calls, unknown = [], set()
         for row in load.switch.rows("select id, state, document from calls"):
             document = json.loads(row["document"])
-            legs = [(leg[0], leg[1]) for leg in (document[5], *document[6])]
+            legs = [(leg["state"], leg["call_id"]) for leg in (document["caller"], *document["legs"])]
             if legs[0][1] in swallowed or (load.options.spares_timer_h and _is_refused(legs)):
                 unknown.add(row["id"])
             else:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from sipwright.config import DialplanSettings
-from sipwright.node.script_bridge import Scripts, user_limits_of
+from sipwright.node.script_bridge import Scripts, StoredRun, user_limits_of
 from sipwright.services.dialplan import UserLimits
 from sipwright.services.switch import Identity
 from sipwright.store.schema.entities import Dialplan, User
@@ -52,3 +52,18 @@ def test_a_users_own_limits_take_the_place_of_the_usual_ones():
 
     assert scripts._user_limits(7) == scripts._user_limits(99) == UserLimits(200, 600, 60.0)
     assert scripts._user_limits(8) == UserLimits(3, 600, 0.5)
+
+
+def test_the_run_of_a_call_that_cannot_be_read_stays_as_it_is():
+    """The version that can read the call finds its script where it stood."""
+    restored = []
+    scripts = scripts_with()
+    scripts.executions = SimpleNamespace(restore=lambda row, *_: restored.append(row.id) or scripts.executions,
+                                         call_ended=lambda _: None, nobody_answered=lambda *_: None)  # fmt: skip
+    plan = Dialplan(5, 7, "out", 1, "")
+    runs = [
+        StoredRun(SimpleNamespace(id=f"run-{call}", call_id=call), plan, []) for call in ("unread", "over")
+    ]
+    scripts.revive(runs, {}, {"unread"})
+
+    assert restored == ["run-over"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -143,9 +143,16 @@ class Scripts:
             runs.append(StoredRun(row, plans[version], journals.get(row.id, [])))
         return runs
 
-    def revive(self, runs: Iterable[StoredRun], waiting: Mapping[str, Call]) -> None:
-        """Go on with runs of an earlier process; `waiting` has their calls, by execution id."""
+    def revive(
+        self, runs: Iterable[StoredRun], waiting: Mapping[str, Call], unread: Collection[str] = ()
+    ) -> None:
+        """Go on with runs of an earlier process; `waiting` has their calls, by execution id.
+
+        Those of calls that are `unread` stay as they are, for whoever can read the calls.
+        """
         for row, plan, journal in runs:
+            if row.call_id in unread:
+                continue
             call = waiting.get(row.id)
             if plan is None:
                 log.error("dialplan run lost", execution=row.id, call=row.call_id, why="its version is gone")

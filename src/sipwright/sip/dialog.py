@@ -183,36 +183,22 @@ class Dialog:
             return
         self.remote_target = contact_uri(message) or self.remote_target
 
-    def to_state(self) -> list[Any]:
-        """Give everything as a list that JSON can hold."""
-        return [
-            self.call_id,
-            self.local_tag,
-            self.remote_tag,
-            self.local_uri,
-            self.remote_uri,
-            self.local_cseq,
-            self.remote_cseq,
-            self.route_set,
-            self.remote_target,
-        ]
+    def to_state(self) -> dict[str, Any]:
+        """Give, as JSON can hold it, all that its owner does not know: the Call-ID and our tag are the owner's."""
+        return {
+            "remote_tag": self.remote_tag,
+            "local_uri": self.local_uri,
+            "remote_uri": self.remote_uri,
+            "local_cseq": self.local_cseq,
+            "remote_cseq": self.remote_cseq,
+            "route_set": self.route_set,
+            "remote_target": self.remote_target,
+        }
 
     @classmethod
-    def from_state(cls, state: list[Any]) -> Dialog:
+    def from_state(cls, call_id: str, local_tag: str, state: dict[str, Any]) -> Dialog:
         """Make the dialog that `to_state` has described."""
-        call_id, local_tag, remote_tag, local_uri, remote_uri, local_cseq, remote_cseq, *rest = state
-        route_set, remote_target, *_ = rest  # earlier versions told whether it was early
-        return cls(
-            call_id,
-            local_tag,
-            remote_tag,
-            local_uri=local_uri,
-            remote_uri=remote_uri,
-            local_cseq=local_cseq,
-            remote_cseq=remote_cseq,
-            route_set=route_set,
-            remote_target=remote_target,
-        )
+        return cls(call_id, local_tag, **state)
 
     def __repr__(self) -> str:
         return f"<Dialog {self.id}>"

@@ -42,7 +42,8 @@ from .model.outcome import Outcome
 from .model.relayed_headers import SOURCE_HEADER
 from .reach.reconnect import Returns
 from .reach.routes import Ways
-from .recovery.recover import Revived, StoredCall, read_document, revive
+from .recovery.call_state import UnreadableError
+from .recovery.recover import CallRow, Revived, restore, revive
 from .recovery.rows import call_row, cdr_row
 from .requests import ALLOW, Requests
 from .transfer.takeover import Replacement, replaced_leg
@@ -100,6 +101,8 @@ class Switch:
         self._requests = Requests(self.ports, TargetDialler(self.table, router, destinations, scripts))
         self._messages = Messages(self.ports, router, destinations)
         self._revived: list[Revived] = []
+        self.unread: set[str] = set()
+        """Calls in the database that this version cannot go on with; perhaps another one can."""
 
     # The pipeline step.
 
@@ -255,17 +258,18 @@ class Switch:
 
     # The calls of an earlier process.
 
-    def revive(self, rows: Iterable[StoredCall]) -> dict[str, Call]:
+    def revive(self, rows: Iterable[CallRow]) -> dict[str, Call]:
         """Go on with the calls of an earlier process; returns those whose script waits, by execution id.
 
-        The scripts must be attached before time goes on. A call that cannot be read is left in the database and logged.
+        The scripts must be attached before time goes on. A call that cannot be read stays in the database as it is.
         """
         revived = []
         for row in rows:
             try:
-                revived.append(read_document(self.ports, row.id, row.document))
-            except (ValueError, TypeError, IndexError, KeyError) as error:
-                log.error("call lost", call=row.id, error=str(error))
+                revived.append(restore(self.ports, row))
+            except UnreadableError as error:
+                self.unread.add(row.id)
+                log.error("a call of an earlier process stays in the database", call=row.id, why=str(error))
         waiting = {}
         for one in revived:
             call = one.call

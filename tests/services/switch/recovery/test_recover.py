@@ -1,7 +1,10 @@
 """A process dies and another one goes on: no call is lost, and no phone is rung twice."""
 
+import json
 from dataclasses import replace
 
+import pytest
+from structlog.testing import capture_logs
 from tests.services.switch.conftest import SDP
 
 
@@ -90,12 +93,43 @@ def test_a_goodbye_that_was_stored_but_not_sent_is_said_after_the_restart(bench,
     assert bench.is_empty()
 
 
-def test_a_call_of_a_format_nobody_knows_is_left_alone(bench, alice, bob, talking):
-    bench.database.rows["call"]["other"] = ("other", b"[99]")
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        (b'{"format": 4, "kind": "call"}', "start that version, or a later one, and the call goes on"),
+        (b"[99]", "start that version"),
+        (b"[1]", "deleting the row forgets the call"),
+        (b'{"format": 3, "kind": "call"}', "deleting the row forgets the call"),
+        (b'{"format": 3', "deleting the row forgets the call"),
+        (b"{}", "deleting the row forgets the call"),
+        (b"7", "deleting the row forgets the call"),
+    ],
+)
+def test_a_call_that_nobody_here_can_read_stays_in_the_database(bench, alice, bob, talking, document, why):
+    bench.database.rows["call"]["other"] = ("other", document)
+    with capture_logs() as logs:
+        bench.restart()
+
+    (event,) = [entry for entry in logs if entry["log_level"] == "error"]
+    assert (event["call"], event["event"]) == ("other", "a call of an earlier process stays in the database")
+    assert why in event["why"]
+    assert bench.switch.snapshot().calls == {"talking": 1}
+    assert bench.database.rows["call"]["other"] == ("other", document)
+    assert bench.switch.unread == {"other"}
+
+
+def test_a_call_whose_parts_do_not_fit_together_stays_in_the_database(bench, alice, bob, talking):
+    """Every value has its name, and yet there is no such state, no such leg, no such process."""
+    ((key, row),) = bench.database.rows["call"].items()
+    for number, damage in enumerate(
+        [{"state": "x"}, {"peer": 9}, {"processes": [{"kind": "x"}]}, {"kind": "x"}]
+    ):
+        document = json.dumps({**json.loads(row[-1]), **damage}).encode()
+        bench.database.rows["call"][f"d{number}"] = (f"d{number}", document)
     bench.restart()
 
-    assert bench.switch.snapshot().calls == {"talking": 1}
-    assert "other" in bench.database.rows["call"]
+    assert bench.switch.unread == {"d0", "d1", "d2", "d3"}
+    assert set(bench.database.rows["call"]) == {key, "d0", "d1", "d2", "d3"}
 
 
 def test_bytes_that_are_no_utf_8_survive_the_restart(bench, alice, bob):

@@ -7,7 +7,7 @@ a restart, and tells them when it is over.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sipwright.sip import Response
 
@@ -27,6 +27,9 @@ class CallProcess(Protocol):
 
     def timer(self, name: str) -> None:
         """Take one of these timers that has run out."""
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what another process needs to go on, by name, with its `kind`."""
 
     def resume(self) -> None:
         """Go on in a new process."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from sipwright.sip import ParseError, Request, Response, Uri
 from sipwright.sip.transaction import ClientInvite
@@ -45,6 +46,18 @@ class Hunt:
         self.ring = ring
         self.headers = headers
         self.first = len(call.legs) + 1
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what another process needs to go on."""
+        return {"groups": self.groups, "ring": self.ring, "headers": self.headers, "first": self.first}
+
+    @classmethod
+    def from_state(cls, call: Call, state: dict[str, Any]) -> Hunt:
+        """Make it again: its legs are in the call."""
+        headers = [(name, value) for name, value in state["headers"]]
+        hunt = cls(call, state["groups"], state["ring"], headers)
+        hunt.first = state["first"]
+        return hunt
 
     def start(self, destinations: list[Destination] | None = None) -> None:
         """Ring the first group: `destinations` when they are known already, else the first of `groups`."""

@@ -45,14 +45,13 @@ class ReInvite:
         """Return whether no other change of this leg is under way."""
         return leg.reinvite is None and leg.told is None
 
-    def to_state(self) -> list[Any]:
+    def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
-        return [self.wire.decode("latin-1"), self._has_answered]
+        return {"wire": self.wire.decode("latin-1"), "has_answered": self._has_answered}
 
-    def resume(self, state: list[Any]) -> None:
+    def resume(self, state: dict[str, Any]) -> None:
         """Go on in a new process: the peer takes it for a retransmission."""
-        wire, self._has_answered = state
-        self.wire = wire.encode("latin-1")
+        self.wire, self._has_answered = state["wire"].encode("latin-1"), state["has_answered"]
         self.leg.reinvite = self
         self._send()
 

@@ -63,23 +63,28 @@ class Crossing:
         if self.is_invite:
             self.receiver.reinvite = self.sender.reinvite = self
 
-    def to_state(self) -> list[Any]:
+    def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
-        request, wire = bytes(self.request).decode("latin-1"), self.wire.decode("latin-1")
-        ends = self.sender.index, self.receiver.index
-        return [*ends, request, wire, self._has_answered_challenge, self._is_done]
+        return {
+            "kind": "relay",
+            "sender": self.sender.index,
+            "receiver": self.receiver.index,
+            "request": bytes(self.request).decode("latin-1"),
+            "wire": self.wire.decode("latin-1"),
+            "has_answered_challenge": self._has_answered_challenge,
+            "is_done": self._is_done,
+        }
 
     @classmethod
-    def from_state(cls, call: Call, state: list[Any]) -> Crossing:
+    def from_state(cls, call: Call, state: dict[str, Any]) -> Crossing:
         """Make it again; `resume` sets it going."""
-        sender, receiver, request, wire, has_answered_challenge, is_done = state
         legs: list[Leg] = [call.caller, *call.legs]
-        message = parse(request.encode("latin-1"))
+        message = parse(state["request"].encode("latin-1"))
         assert isinstance(message, Request)
-        crossing = cls(call, legs[sender], legs[receiver], message)
-        crossing.wire = wire.encode("latin-1")
-        crossing._has_answered_challenge = has_answered_challenge
-        crossing._is_done = is_done
+        crossing = cls(call, legs[state["sender"]], legs[state["receiver"]], message)
+        crossing.wire = state["wire"].encode("latin-1")
+        crossing._has_answered_challenge = state["has_answered_challenge"]
+        crossing._is_done = state["is_done"]
         return crossing
 
     def resume(self) -> None:

@@ -1,7 +1,9 @@
 """Choosing the response that the caller hears when nobody answered (RFC 3261 §16.7 step 6)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ["CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "LegResult", "Outcome", "best", "for_caller"]
 
@@ -12,6 +14,17 @@ class Outcome(NamedTuple):
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...] = ()
+
+    def to_state(self) -> dict[str, Any]:
+        """Return it by name, as JSON has it."""
+        state: dict[str, Any] = {"status": self.status, "reason": self.reason}
+        return {**state, "headers": self.headers} if self.headers else state
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Outcome:
+        """Read what `to_state` gave."""
+        headers = tuple((name, value) for name, value in state.get("headers", ()))
+        return cls(state["status"], state["reason"], headers)
 
 
 class LegResult(NamedTuple):

@@ -1,12 +1,30 @@
-"""A call written down, so that another process can go on with it (`recover.py` reads it).
+"""A call written down, so that another process can go on with it: what stands in `calls.document`, and back.
 
-The document is JSON: what the peers have been told and what they are still to be told, and nothing that can
-be derived. Message bytes stand in it as Latin-1 text, so that every byte survives.
+The document is a JSON object. It has what the peers have been told and what they are still to be told, and nothing that
+can be derived; what is as usual is left out. Message bytes stand in it as Latin-1 text, so that every byte survives.
+Every value has a name, and the names are those of `StoredCall` and `StoredLeg`; whoever changes what a name means, or
+takes one away, raises `FORMAT` and writes the step from the format before into `upgrade.py`. A new name with a default
+needs neither. `recover.py` makes a live call of it.
+
+=================  ==================================================================================================
+name               what it is
+=================  ==================================================================================================
+format             3
+kind               `call`, `third_party` (RFC 3725) or `target` (of a transfer); the latter two have an object of that
+                   name with what is theirs
+direction ...      on whose behalf it runs, by the names of `Identity`
+caller, legs       one object each, by the names of `StoredLeg`; legs are numbered from 1, the caller is 0
+peer, near         the legs that are joined, where `near` is not the caller
+timers             when each runs out, by its name
+hunt               the groups that are left to be rung, and the first leg that this hunt has rung
+processes          what goes on in it besides, each with its `kind`: `relay`, `transfer`, `takeover`
+=================  ==================================================================================================
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -14,139 +32,276 @@ import orjson
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.caller import Caller
-from ..call.leg import Leg
 from ..dialling.hunt import Hunt
-from ..midcall.relay import Crossing
+from ..model.destination import Destination
 from ..model.leg_state import LegState
-from ..transfer.takeover import Replacement
 from ..transfer.target_call import ReferredCall
 from ..transfer.third_party_call import ThirdPartyCall
-from ..transfer.transfer import Transfer
+from .upgrade import upgraded
 
-__all__ = ["FORMAT", "MEMORY", "write_document"]
+__all__ = [
+    "FORMAT",
+    "KINDS",
+    "MEMORY",
+    "StoredCall",
+    "StoredLeg",
+    "UnreadableError",
+    "damaged",
+    "read_document",
+    "write_document",
+]
 
-FORMAT = 2
-"""The version of the document; a node refuses to go on with a newer one than it knows."""
+FORMAT = 3
+"""The version of the document."""
 
 MEMORY = 32.0
 """For how many seconds a request is repeated that was not answered (64*T1, RFC 3261 §17)."""
+
+KINDS = {Call: "call", ThirdPartyCall: "third_party", ReferredCall: "target"}
 
 _encode_any = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
 
 _WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED, LegState.REFUSED)
 
 
-def write_document(call: Call) -> bytes:
-    """Return the whole state of a call."""
-    identity, hunt, peer, now = call.identity, call.hunt, call.peer, call.ports.wall_clock()
-    assert hunt is None or isinstance(hunt, Hunt)
-    parts = [
-        FORMAT,
-        call.state,
-        [
-            identity.direction,
-            identity.account_id,
-            identity.user_id,
-            identity.domain,
-            identity.dialplan_id,
-            identity.dialplan,
-            identity.version,
-        ],
-        [
-            call.started_at,
-            call.answered_at,
-            call.from_text,
-            call.to_text,
-            call.dialled_user,
-            call.max_forwards,
-            call.loops,
-            call.limit,
-        ],
-        call.timers,
-        _caller(call.caller, now),
-        [_callee(leg, now) for leg in call.legs],
-        [process.to_state() for process in call.processes if isinstance(process, Crossing)],
-        [
-            None if peer is None else peer.index,
-            call.early_leg,
-            None if hunt is None else (hunt.groups, hunt.ring, hunt.headers, hunt.first),
-            call.execution_id,
-            *_more(call),
-        ],
-    ]
+class UnreadableError(ValueError):
+    """A document that this version cannot go on with; it says why, and what can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLeg:
+    """What is kept of a leg. `progress` is the caller's, `destination` and `has_authenticated` are a callee's."""
+
+    state: str
+    call_id: str
+    tag: str
+    source: str
+    started_at: float
+    flow: str | None = None
+    is_phone: bool = False
+    instance: str | None = None
+    dialog: dict[str, Any] | None = None
+    invite: str | None = None
+    invite_cseq: int = 1
+    ack: str | None = None
+    told: str | None = None
+    told_at: float = 0.0
+    asking: str | None = None
+    last_answer: str | None = None
+    last_answer_at: float = 0.0
+    rang_at: float | None = None
+    answered_at: float | None = None
+    ended_at: float | None = None
+    outcome: dict[str, Any] | None = None
+    hung_up_by: str | None = None
+    progress: int = 0
+    destination: dict[str, Any] | None = None
+    has_authenticated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """What is kept of a call."""
+
+    kind: str
+    state: str
+    direction: str
+    account_id: int
+    user_id: int
+    domain: str
+    started_at: float
+    from_text: str
+    to_text: str
+    dialled_user: str
+    timers: dict[str, float]
+    caller: StoredLeg
+    legs: tuple[StoredLeg, ...]
+    dialplan_id: int | None = None
+    dialplan: str | None = None
+    version: int | None = None
+    execution_id: str | None = None
+    answered_at: float | None = None
+    max_forwards: int = 70
+    loops: int = 0
+    limit: float | None = None
+    peer: int | None = None
+    near: int | None = None
+    early_leg: int | None = None
+    hunt: dict[str, Any] | None = None
+    processes: list[dict[str, Any]] = field(default_factory=list)
+    third_party: dict[str, Any] | None = None
+    target: dict[str, Any] | None = None
+
+
+# Reading.
+
+
+def read_document(document: bytes) -> StoredCall:
+    """Read a document of this format, or of one before.
+
+    Raises:
+        UnreadableError: It is of a newer format, or damaged.
+    """
     try:
-        return orjson.dumps(parts)
-    except TypeError:  # bytes of the wire that are no UTF-8 stand in it as lone surrogates
-        return _encode_any(parts).encode("ascii")
+        parts = json.loads(document)
+        number = parts["format"] if isinstance(parts, dict) else parts[0]
+        if number > FORMAT:
+            raise UnreadableError(
+                f"a newer version of Sipwright has written it (format {number}; this one knows {FORMAT}): "
+                "start that version, or a later one, and the call goes on"
+            )
+        known = upgraded(parts, number, FORMAT)
+        del known["format"]
+        legs = tuple(StoredLeg(**leg) for leg in known.pop("legs"))
+        return StoredCall(caller=StoredLeg(**known.pop("caller")), legs=legs, **known)
+    except UnreadableError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise damaged(error) from error
 
 
-def _more(call: Call) -> list[Any]:
-    """Return what there is of a special kind of call, or of one that was or is to be transferred."""
-    if isinstance(call, ReferredCall):
-        return [call.to_state()]
+def damaged(error: Exception) -> UnreadableError:
+    """Say that what is written of a call makes no sense, and what to do."""
+    return UnreadableError(
+        f"what is written of it makes no sense here ({type(error).__name__}: {error}): "
+        "report that, with its row of the table calls; deleting the row forgets the call"
+    )
+
+
+# Writing. This is done about four times for every call, so the objects are made as they are to be written.
+
+
+def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
+    """Return the whole state of a call."""
+    identity, hunt, now = call.identity, call.hunt, call.ports.wall_clock()
+    state = {
+        "format": FORMAT,
+        "kind": KINDS[type(call)],
+        "state": call.state,
+        "direction": identity.direction,
+        "account_id": identity.account_id,
+        "user_id": identity.user_id,
+        "domain": identity.domain,
+        "started_at": call.started_at,
+        "from_text": call.from_text,
+        "to_text": call.to_text,
+        "dialled_user": call.dialled_user,
+        "timers": call.timers,
+        "caller": _leg(call.caller, now),
+        "legs": [_leg(leg, now) for leg in call.legs],
+    }
+    if identity.dialplan_id is not None:
+        state["dialplan_id"] = identity.dialplan_id
+        state["dialplan"] = identity.dialplan
+        state["version"] = identity.version
+    if call.execution_id is not None:
+        state["execution_id"] = call.execution_id
+    if call.answered_at is not None:
+        state["answered_at"] = call.answered_at
+    if call.max_forwards != 70:
+        state["max_forwards"] = call.max_forwards
+    if call.loops:
+        state["loops"] = call.loops
+    if call.limit is not None:
+        state["limit"] = call.limit
+    if call.peer is not None:
+        state["peer"] = call.peer.index
+    if call.early_leg is not None:
+        state["early_leg"] = call.early_leg
+    if hunt is not None:
+        assert isinstance(hunt, Hunt)
+        state["hunt"] = hunt.to_state()
+    if call.near is not None:
+        state["near"] = call.near.index
+    if call.processes:
+        state["processes"] = [process.to_state() for process in call.processes]
     if isinstance(call, ThirdPartyCall):
-        return [call.to_state(), _transfers(call)]
-    if call.near is None and not call.processes:
-        return []
-    transfers = _transfers(call)
-    return [] if transfers == ["call", None, None, None] else [transfers]
+        state["third_party"] = call.to_state()
+    elif isinstance(call, ReferredCall):
+        state["target"] = call.to_state()
+    try:
+        return orjson.dumps(state)
+    except TypeError:  # bytes of the wire that are no UTF-8 stand in it as lone surrogates
+        return _encode_any(state).encode("ascii")
 
 
-def _transfers(call: Call) -> list[Any]:
-    near, transfer, replacement = call.near, call.find(Transfer), call.find(Replacement)
-    return [
-        "call",
-        None if near is None else near.index,
-        None if transfer is None else transfer.to_state(),
-        None if replacement is None else replacement.to_state(),
-    ]
+def _leg(leg: Caller | Callee, now: float) -> dict[str, Any]:  # noqa: C901 - a line for each name
+    stored: dict[str, Any] = {
+        "state": leg.state,
+        "call_id": leg.sip_call_id,
+        "tag": leg.local_tag,
+        "source": leg.source,
+        "started_at": leg.started_at,
+    }
+    if isinstance(leg, Callee):
+        stored["destination"] = _destination(leg.destination)
+        if leg.has_authenticated:
+            stored["has_authenticated"] = True
+    else:
+        stored["progress"] = leg.progress
+    if leg.flow is not None:
+        stored["flow"] = leg.flow.key
+    if leg.is_phone:
+        stored["is_phone"] = True
+    if leg.instance is not None:
+        stored["instance"] = leg.instance
+    if leg.dialog is not None:
+        stored["dialog"] = leg.dialog.to_state()
+    if leg.invite is not None and leg.state in _WITH_INVITE:
+        stored["invite"] = bytes(leg.invite).decode("latin-1")
+    if leg.invite_cseq != 1:
+        stored["invite_cseq"] = leg.invite_cseq
+    if leg.ack is not None:
+        stored["ack"] = leg.ack.decode("latin-1")
+    if leg.told is not None:
+        stored["told"], stored["told_at"] = leg.told.decode("latin-1"), leg.told_at
+    if leg.asking is not None:
+        stored["asking"] = leg.asking.decode("latin-1")
+    if leg.last_answer is not None and now < leg.last_answer_at + MEMORY:  # its peer may still ask for it
+        stored["last_answer"] = leg.last_answer.decode("latin-1")
+        stored["last_answer_at"] = leg.last_answer_at
+    if leg.rang_at is not None:
+        stored["rang_at"] = leg.rang_at
+    if leg.answered_at is not None:
+        stored["answered_at"] = leg.answered_at
+    if leg.ended_at is not None:
+        stored["ended_at"], stored["hung_up_by"] = leg.ended_at, leg.hung_up_by
+        stored["outcome"] = None if leg.outcome is None else leg.outcome.to_state()
+    return stored
 
 
-def _caller(leg: Caller, now: float) -> list[Any]:
-    parts = _leg(leg, now)
-    parts.append(leg.progress)
-    return parts
-
-
-def _callee(leg: Callee, now: float) -> list[Any]:
-    parts, to = _leg(leg, now), leg.destination
-    destination = (
-        to.target, to.uri, to.to, to.flow, to.route, to.account_id, to.provider, to.delay, to.limit, to.mangle,
-        to.from_name, to.from_user, to.from_host, to.headers, to.redirects,
-        to.transfer, to.redirect, to.redirect_to, to.instance,
-    )  # fmt: skip
-    parts += (destination, leg.has_authenticated)
-    return parts
-
-
-def _leg(leg: Leg, now: float) -> list[Any]:
-    state, flow, dialog, invite, outcome = leg.state, leg.flow, leg.dialog, leg.invite, leg.outcome
-    ack, told, asking, last_answer = leg.ack, leg.told, leg.asking, leg.last_answer
-    return [
-        state,
-        leg.sip_call_id,
-        leg.local_tag,
-        None if flow is None else flow.key,
-        leg.source,
-        leg.is_phone,
-        None if dialog is None else dialog.to_state(),
-        None if invite is None or state not in _WITH_INVITE else bytes(invite).decode("latin-1"),
-        leg.invite_cseq,
-        None if ack is None else ack.decode("latin-1"),
-        leg.started_at,
-        leg.rang_at,
-        leg.answered_at,
-        leg.ended_at,
-        None if outcome is None else tuple(outcome),
-        leg.hung_up_by,
-        leg.instance,
-        None if told is None else (told.decode("latin-1"), leg.told_at),
-        None if asking is None else asking.decode("latin-1"),
-        None if last_answer is None else _last_answer(leg, last_answer, now),
-    ]
-
-
-def _last_answer(leg: Leg, answer: bytes, now: float) -> tuple[str, float] | None:
-    """Return the answer while its peer may still ask for it."""
-    is_fresh = now < leg.last_answer_at + MEMORY
-    return (answer.decode("latin-1"), leg.last_answer_at) if is_fresh else None
+def _destination(to: Destination) -> dict[str, Any]:  # noqa: C901 - a line for each name
+    stored: dict[str, Any] = {"target": to.target, "uri": to.uri, "to": to.to}
+    if to.flow is not None:
+        stored["flow"] = to.flow
+    if to.route:
+        stored["route"] = to.route
+    if to.account_id is not None:
+        stored["account_id"] = to.account_id
+    if to.provider is not None:
+        stored["provider"] = to.provider
+    if to.delay:
+        stored["delay"] = to.delay
+    if to.limit is not None:
+        stored["limit"] = to.limit
+    if not to.mangle:
+        stored["mangle"] = False
+    if to.from_name is not None:
+        stored["from_name"] = to.from_name
+    if to.from_user is not None:
+        stored["from_user"] = to.from_user
+    if to.from_host is not None:
+        stored["from_host"] = to.from_host
+    if to.headers:
+        stored["headers"] = to.headers
+    if to.redirects:
+        stored["redirects"] = to.redirects
+    if to.transfer:
+        stored["transfer"] = to.transfer
+    if to.redirect != "follow":
+        stored["redirect"] = to.redirect
+    if to.redirect_to:
+        stored["redirect_to"] = to.redirect_to
+    if to.instance is not None:
+        stored["instance"] = to.instance
+    return stored

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import zlib
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from sipwright.sip import Message, Request, parse
+from sipwright.sip import Request, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
 from sipwright.stack import ReconnectingFlow
@@ -16,6 +16,7 @@ from ..call.callee import Callee
 from ..call.caller import Caller
 from ..call.leg import Leg
 from ..call.ports import CallPorts
+from ..call.process import CallProcess
 from ..dialling.hunt import Hunt
 from ..midcall.liveness import AFTER_REVIVAL, Probe
 from ..midcall.relay import Crossing
@@ -27,15 +28,22 @@ from ..transfer.takeover import Replacement
 from ..transfer.target_call import ReferredCall
 from ..transfer.third_party_call import ThirdPartyCall
 from ..transfer.transfer import Transfer
-from .call_state import FORMAT, MEMORY
+from .call_state import (
+    KINDS,
+    MEMORY,
+    StoredCall,
+    StoredLeg,
+    damaged,
+    read_document,
+)
 
-__all__ = ["Revived", "StoredCall", "read_document", "revive"]
+__all__ = ["CallRow", "Revived", "restore", "revive"]
 
 GRACE = 4.2
 """How long a phone rings at least after a restart: an answer is repeated after T2 at most (RFC 3261 §13.3.1.4)."""
 
 
-class StoredCall(Protocol):
+class CallRow(Protocol):
     """A row of the table `calls`."""
 
     @property
@@ -54,50 +62,52 @@ class Revived(NamedTuple):
     deadlines: dict[str, float]
 
 
-def read_document(ports: CallPorts[Call], call_id: str, document: bytes) -> Revived:
+CLASSES: dict[str, type[Call]] = {kind: of for of, kind in KINDS.items()}
+PROCESSES: dict[str, Callable[[Call, dict[str, Any]], CallProcess]] = {
+    "relay": Crossing.from_state,
+    "transfer": Transfer.from_state,
+    "takeover": Replacement.from_state,
+}
+
+
+def restore(ports: CallPorts[Call], row: CallRow) -> Revived:
     """Make a call again from what was written; `revive` then sets it going.
 
     Raises:
-        ValueError: The document is of a newer format, or not one at all.
+        UnreadableError: The document is of a newer format, or damaged.
     """
-    parts = json.loads(document)
-    if not isinstance(parts, list) or not parts or parts[0] != FORMAT:
-        raise ValueError(f"call {call_id} was written in a format that this version does not know")
-    _, state, identity, facts, deadlines, caller, legs, crossings, rest = parts
-    peer, early_leg, hunt, execution_id, *more = rest
-    call = _kind(more)(ports, call_id, Identity(*identity), facts[0])
-    _, answered_at, from_text, to_text, dialled_user, max_forwards, call.loops, limit = facts
-    call.state, call.has_row = CallState(state), True
-    call.answered_at, call.from_text, call.to_text = answered_at, from_text, to_text
-    call.dialled_user, call.max_forwards, call.limit = dialled_user, max_forwards, limit
-    call.caller = _read_caller(call, caller)
-    call.legs = [_read_callee(call, index, leg) for index, leg in enumerate(legs, 1)]
-    call.processes = tuple(Crossing.from_state(call, crossing) for crossing in crossings)
-    call.early_leg, call.execution_id = early_leg, execution_id
-    if isinstance(call, ThirdPartyCall | ReferredCall):
-        call.read_state(more[0])
-    call.peer = None if peer is None else call.legs[peer - 1]
-    if more and more[-1][0] == "call":
-        _, near, transfer, replacement = more[-1]
-        call.near = None if near is None else (call.caller, *call.legs)[near]
-        if transfer is not None:
-            call.carry(Transfer.from_state(call, transfer))
-        if replacement is not None:
-            call.carry(Replacement.from_state(call, replacement))
-    if hunt is not None:
-        groups, ring, headers, first = hunt
-        call.hunt = read = Hunt(call, groups, ring, [(name, value) for name, value in headers])
-        read.first = first
+    stored = read_document(row.document)
+    try:
+        return Revived(_restored(ports, row.id, stored), stored.timers)
+    except (ValueError, TypeError, LookupError) as error:
+        raise damaged(error) from error
+
+
+def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
+    identity = Identity(
+        stored.direction, stored.account_id, stored.user_id, stored.domain,
+        dialplan_id=stored.dialplan_id, dialplan=stored.dialplan, version=stored.version,
+    )  # fmt: skip
+    call = CLASSES[stored.kind](ports, call_id, identity, stored.started_at)
+    call.state, call.has_row = CallState(stored.state), True
+    call.answered_at, call.from_text, call.to_text = stored.answered_at, stored.from_text, stored.to_text
+    call.dialled_user, call.max_forwards = stored.dialled_user, stored.max_forwards
+    call.loops, call.limit = stored.loops, stored.limit
+    call.early_leg, call.execution_id = stored.early_leg, stored.execution_id
+    call.caller = _caller(call, stored.caller)
+    call.legs = [_callee(call, index, leg) for index, leg in enumerate(stored.legs, 1)]
+    legs: list[Leg] = [call.caller, *call.legs]
+    call.peer = None if stored.peer is None else call.legs[stored.peer - 1]
+    call.near = None if stored.near is None else legs[stored.near]
+    if isinstance(call, ThirdPartyCall) and stored.third_party is not None:
+        call.read_state(stored.third_party)
+    elif isinstance(call, ReferredCall) and stored.target is not None:
+        call.read_state(stored.target)
+    call.processes = tuple(PROCESSES[process["kind"]](call, process) for process in stored.processes)
+    call.hunt = None if stored.hunt is None else Hunt.from_state(call, stored.hunt)
     # They are in the document again from the first time that it is written, even before anything goes on.
-    call.timers = dict(deadlines)
-    return Revived(call, deadlines)
-
-
-def _kind(more: list[Any]) -> type[Call]:
-    """Return the class of a call, by what its document has beyond that of others."""
-    if not more or more[0][0] == "call":
-        return Call
-    return ReferredCall if more[0][0] == "referred" else ThirdPartyCall
+    call.timers = dict(stored.timers)
+    return call
 
 
 def revive(revived: Revived) -> None:
@@ -224,45 +234,48 @@ def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:
         call.ports.routes.send_request(leg, request, Probe(call, leg))
 
 
-def _read_caller(call: Call, parts: list[Any]) -> Caller:
-    *common, progress = parts
-    invite = None if common[7] is None else parse(common[7].encode("latin-1"))
-    leg = Caller(call, common[1], common[2], common[10])
-    leg.progress = progress
-    _read_leg(leg, common, invite)
+def _caller(call: Call, stored: StoredLeg) -> Caller:
+    leg = Caller(call, stored.call_id, stored.tag, stored.started_at)
+    leg.progress = stored.progress
+    _restore_leg(leg, stored)
     return leg
 
 
-def _read_callee(call: Call, index: int, parts: list[Any]) -> Callee:
-    *common, destination, has_authenticated = parts
-    invite = None if common[7] is None else parse(common[7].encode("latin-1"))
-    leg = Callee(call, index, common[1], common[2], common[10], _read_destination(destination))
-    leg.has_authenticated = has_authenticated
-    _read_leg(leg, common, invite)
+def _callee(call: Call, index: int, stored: StoredLeg) -> Callee:
+    assert stored.destination is not None
+    destination = _destination(stored.destination)
+    leg = Callee(call, index, stored.call_id, stored.tag, stored.started_at, destination)
+    leg.has_authenticated = stored.has_authenticated
+    _restore_leg(leg, stored)
     return leg
 
 
-def _read_leg(leg: Leg, parts: list[Any], invite: Message | None) -> None:
-    state, _, _, flow, leg.source, leg.is_phone, dialog, _, leg.invite_cseq, ack, _, *times = parts
-    leg.state = LegState(state)
-    stack = leg.owner.ports.stack
+def _restore_leg(leg: Leg, stored: StoredLeg) -> None:
+    stack, flow = leg.owner.ports.stack, stored.flow
+    leg.state, leg.source, leg.is_phone = LegState(stored.state), stored.source, stored.is_phone
     leg.flow = None if flow is None else stack.flow_from_key(flow) or stack.reconnecting_flow(flow)
-    leg.dialog = None if dialog is None else Dialog.from_state(dialog)
-    leg.invite = invite if isinstance(invite, Request) else None
-    leg.ack = None if ack is None else ack.encode("latin-1")
-    leg.rang_at, leg.answered_at, leg.ended_at, outcome, leg.hung_up_by, leg.instance, *unheard = times
-    leg.outcome = None if outcome is None else Outcome(*outcome)
-    told, asking, last_answer = unheard
-    if told is not None:
-        leg.told, leg.told_at = told[0].encode("latin-1"), told[1]
+    leg.instance = stored.instance
+    if stored.dialog is not None:
+        leg.dialog = Dialog.from_state(stored.call_id, stored.tag, stored.dialog)
+    invite = None if stored.invite is None else parse(stored.invite.encode("latin-1"))
+    leg.invite, leg.invite_cseq = invite if isinstance(invite, Request) else None, stored.invite_cseq
+    leg.rang_at, leg.answered_at, leg.ended_at = stored.rang_at, stored.answered_at, stored.ended_at
+    leg.outcome = None if stored.outcome is None else Outcome.from_state(stored.outcome)
+    leg.hung_up_by = stored.hung_up_by
+    leg.ack, leg.asking = _wire(stored.ack), _wire(stored.asking)
+    leg.told, leg.told_at = _wire(stored.told), stored.told_at
+    if leg.told is not None:
         leg.told_cseq = parse(leg.told).cseq.number
-    leg.asking = None if asking is None else asking.encode("latin-1")
-    if last_answer is not None:
-        leg.last_answer, leg.last_answer_at = last_answer[0].encode("latin-1"), last_answer[1]
+    leg.last_answer, leg.last_answer_at = _wire(stored.last_answer), stored.last_answer_at
 
 
-def _read_destination(parts: list[Any]) -> Destination:
-    destination = Destination(*parts)
+def _wire(text: str | None) -> bytes | None:
+    """Return the bytes of a message."""
+    return None if text is None else text.encode("latin-1")
+
+
+def _destination(stored: dict[str, Any]) -> Destination:
+    destination = Destination(**stored)
     destination.headers = tuple((name, value) for name, value in destination.headers)
     if destination.provider is not None:
         user_id, name = destination.provider

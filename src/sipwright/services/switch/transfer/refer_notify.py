@@ -25,6 +25,8 @@ ACTIVE = f"active;expires={LIFETIME}"
 LAST = "terminated;reason=noresource"
 UNSUBSCRIBED = "terminated;reason=timeout"
 
+_NEXT = ("status", "reason", "state")
+
 
 class Report:
     """The subscription of one REFER.
@@ -47,19 +49,28 @@ class Report:
         self._last = (100, "Trying")
         self._has_answered = False
 
-    def to_state(self) -> list[Any]:
+    def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
-        wire = None if self._wire is None else self._wire.decode("latin-1")
-        return [self._name, self._is_wanted, wire, self._next, self._has_answered, self._last]
+        following, last = self._next, self._last
+        return {
+            "name": self._name,
+            "is_wanted": self._is_wanted,
+            "wire": None if self._wire is None else self._wire.decode("latin-1"),
+            "next": None if following is None else dict(zip(_NEXT, following, strict=True)),
+            "has_answered": self._has_answered,
+            "last": {"status": last[0], "reason": last[1]},
+        }
 
     @classmethod
-    def from_state(cls, call: Call, leg: Leg, then: Callable[[], None], state: list[Any]) -> Report:
+    def from_state(cls, call: Call, leg: Leg, then: Callable[[], None], state: dict[str, Any]) -> Report:
         """Make it again; `resume` sets it going."""
-        name, is_wanted, wire, following, has_answered, last = state
-        report = cls(call, leg, name, then, is_wanted=is_wanted)
+        report = cls(call, leg, state["name"], then, is_wanted=state["is_wanted"])
+        wire, following, last = state["wire"], state["next"], state["last"]
         report._wire = None if wire is None else wire.encode("latin-1")
-        report._next = None if following is None else (following[0], following[1], following[2])
-        report._has_answered, report._last = has_answered, (last[0], last[1])
+        report._has_answered = state["has_answered"]
+        if following is not None:
+            report._next = (following["status"], following["reason"], following["state"])
+        report._last = (last["status"], last["reason"])
         return report
 
     def resume(self) -> None:

@@ -84,7 +84,7 @@ class Replacement:
         self._other_id = other_id
         self._place = place
         self._invite: ReInvite | None = None
-        self._stored: list[Any] | None = None
+        self._stored: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, call: Call, replaced: Leg) -> Replacement:
@@ -93,19 +93,20 @@ class Replacement:
         assert other is not None
         return cls(call, other.owner.id, other.index)
 
-    def to_state(self) -> list[Any]:
+    def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
-        return [
-            self._other_id,
-            self._place,
-            self._stored if self._invite is None else self._invite.to_state(),
-        ]
+        return {
+            "kind": "takeover",
+            "other_id": self._other_id,
+            "place": self._place,
+            "invite": self._stored if self._invite is None else self._invite.to_state(),
+        }
 
     @classmethod
-    def from_state(cls, call: Call, state: list[Any]) -> Replacement:
+    def from_state(cls, call: Call, state: dict[str, Any]) -> Replacement:
         """Make it again; `resume` sets it going."""
-        replacement = cls(call, state[0], state[1])
-        replacement._stored = state[2]
+        replacement = cls(call, state["other_id"], state["place"])
+        replacement._stored = state["invite"]
         return replacement
 
     def resume(self) -> None:

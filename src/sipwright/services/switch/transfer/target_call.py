@@ -62,13 +62,13 @@ class ReferredCall(Call):
         self.origin_id = ""
         self.second: Callee | None = None
 
-    def to_state(self) -> list[Any]:
+    def to_state(self) -> dict[str, Any]:
         """Return what its document has beyond that of other calls."""
-        return ["referred", self.origin_id, None if self.second is None else self.second.index]
+        return {"origin_id": self.origin_id, "second": None if self.second is None else self.second.index}
 
-    def read_state(self, state: list[Any]) -> None:
+    def read_state(self, state: dict[str, Any]) -> None:
         """Read what `to_state` gave."""
-        _, self.origin_id, second = state
+        self.origin_id, second = state["origin_id"], state["second"]
         self.second = None if second is None else self.legs[second - 1]
 
     def revived(self) -> None:

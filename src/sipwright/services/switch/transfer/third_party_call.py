@@ -86,16 +86,21 @@ class ThirdPartyCall(Call):
         call.arm("begin", delay)
         return call
 
-    def to_state(self) -> list[Any]:
+    def to_state(self) -> dict[str, Any]:
         """Return what its document has beyond that of other calls."""
-        first = None if self.first is None else self.first.index
-        second = None if self.second is None else self.second.index
-        offer = None if self.offer is None else self.offer.decode("latin-1")
-        return [first, second, offer, self.then, self.ring, self.versions]
+        return {
+            "first": None if self.first is None else self.first.index,
+            "second": None if self.second is None else self.second.index,
+            "offer": None if self.offer is None else self.offer.decode("latin-1"),
+            "then": self.then,
+            "ring": self.ring,
+            "versions": self.versions,
+        }
 
-    def read_state(self, state: list[Any]) -> None:
+    def read_state(self, state: dict[str, Any]) -> None:
         """Read what `to_state` gave."""
-        first, second, offer, self.then, self.ring, self.versions = state
+        first, second, offer = state["first"], state["second"], state["offer"]
+        self.then, self.ring, self.versions = state["then"], state["ring"], state["versions"]
         self.first = None if first is None else self.legs[first - 1]
         self.second = None if second is None else self.legs[second - 1]
         self.offer = None if offer is None else offer.encode("latin-1")

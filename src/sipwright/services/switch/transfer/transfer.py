@@ -103,31 +103,40 @@ class Transfer(Referrer):
         self._offer: tuple[bytes, str | None] | None = None
         self._invite: ReInvite | None = None
         self._asked: ReInvite | None = None
-        self._stored: list[Any] | None = None
+        self._stored: dict[str, Any] | None = None
         self._tries = 0
 
     # Written down, and read again.
 
-    def to_state(self) -> list[Any]:
+    def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
-        offer = None if self._offer is None else [self._offer[0].decode("latin-1"), self._offer[1]]
-        invite = self._stored if self._invite is None else self._invite.to_state()
-        return [
-            self.transferor.index, self.remaining.index, self.report.to_state(), self.stage.value, self.other_id,
-            self.target, list(self.failure), offer, invite,
-        ]  # fmt: skip
+        offer = self._offer
+        return {
+            "kind": "transfer",
+            "transferor": self.transferor.index,
+            "remaining": self.remaining.index,
+            "report": self.report.to_state(),
+            "stage": self.stage.value,
+            "other_id": self.other_id,
+            "target": self.target,
+            "failure": self.failure.to_state(),
+            "offer": None
+            if offer is None
+            else {"body": offer[0].decode("latin-1"), "content_type": offer[1]},
+            "invite": self._stored if self._invite is None else self._invite.to_state(),
+        }
 
     @classmethod
-    def from_state(cls, call: Call, state: list[Any]) -> Transfer:
+    def from_state(cls, call: Call, state: dict[str, Any]) -> Transfer:
         """Make it again; `resume` sets it going, when all calls are there."""
-        transferor, remaining, report, stage, other_id, target, failure, offer, invite = state
         legs: list[Leg] = [call.caller, *call.legs]
-        transfer = cls(call, legs[transferor], legs[remaining], 0, is_reported=True)
-        transfer.report = Report.from_state(call, transfer.transferor, transfer._reported, report)
-        transfer.stage, transfer.other_id, transfer.target = Stage(stage), other_id, target
-        transfer.failure = Outcome(failure[0], failure[1])
-        transfer._offer = None if offer is None else (offer[0].encode("latin-1"), offer[1])
-        transfer._stored = invite
+        transfer = cls(call, legs[state["transferor"]], legs[state["remaining"]], 0, is_reported=True)
+        transfer.report = Report.from_state(call, transfer.transferor, transfer._reported, state["report"])
+        transfer.stage, transfer.other_id = Stage(state["stage"]), state["other_id"]
+        transfer.target, transfer.failure = state["target"], Outcome.from_state(state["failure"])
+        offer = state["offer"]
+        transfer._offer = None if offer is None else (offer["body"].encode("latin-1"), offer["content_type"])
+        transfer._stored = state["invite"]
         return transfer
 
     def resume(self) -> None:

@@ -1,0 +1,111 @@
+"""A call as it is written down: every value by its name, and every value back where it was."""
+
+import json
+from dataclasses import MISSING, asdict, fields
+
+import pytest
+from tests.golden.moments import MOMENTS
+from tests.golden.stage import Stage
+from tests.services.switch.conftest import Row
+
+from sipwright.services.switch.model.destination import Destination
+from sipwright.services.switch.model.identity import Identity
+from sipwright.services.switch.recovery.call_state import (
+    KINDS,
+    StoredCall,
+    StoredLeg,
+    read_document,
+    write_document,
+)
+from sipwright.services.switch.recovery.recover import restore
+
+
+def names(kind):
+    return {field.name for field in fields(kind)}
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_a_call_that_was_read_is_written_as_it_was(name):
+    """Nothing is forgotten on the way, at any moment in the life of a call."""
+    stage, again = Stage(), Stage()
+    MOMENTS[name](stage)
+    again.bench.network.now = stage.bench.network.now
+    for call in stage.bench.switch.calls.values():
+        document = write_document(call)
+        read = restore(again.bench.switch.ports, Row(call.id, document)).call
+
+        assert json.loads(write_document(read)) == json.loads(document)
+        assert type(read) is type(call)
+
+
+def test_calls_of_each_kind_say_so():
+    kinds = set()
+    for name in ("ringing", "called_back_later", "transfer_dialling"):
+        stage = Stage()
+        MOMENTS[name](stage)
+        kinds |= {json.loads(write_document(call))["kind"] for call in stage.bench.switch.calls.values()}
+
+    assert kinds == set(KINDS.values()) == {"call", "third_party", "target"}
+
+
+def full(kind, **given):
+    """Make a value of which nothing is as usual."""
+    values = {}
+    for number, field in enumerate(fields(kind), 1):
+        values[field.name] = {"str": f"{field.name}", "bool": field.default is not True, "int": number,
+                              "float": number / 4}.get(field.type.partition(" ")[0])  # fmt: skip
+    return kind(**values | given)
+
+
+def test_every_part_of_a_destination_is_written(bench, alice, bob):
+    """And nothing of it in the place of another."""
+    to = full(Destination, route=("<sip:r;lr>",), headers=(("X-A", "b"),), provider=(1, "trunk"))
+    assert [field.name for field in fields(Destination) if getattr(to, field.name) == field.default] == []
+
+    alice.invite()
+    (call,) = bench.switch.calls.values()
+    call.legs[0].destination = to
+    (stored,) = read_document(write_document(call)).legs
+    assert {name: tuple(map(tuple, value)) if name == "headers" else tuple(value) if isinstance(value, list) else value
+            for name, value in stored.destination.items()} == asdict(to)  # fmt: skip
+
+    read = restore(bench.switch.ports, Row(call.id, write_document(call))).call
+    assert read.legs[0].destination.headers == to.headers
+    assert read.legs[0].destination.provider == to.provider
+
+
+def test_every_part_of_an_identity_is_written(bench, alice, bob):
+    alice.invite()
+    (call,) = bench.switch.calls.values()
+    call.identity = full(Identity)
+    read = restore(bench.switch.ports, Row(call.id, write_document(call))).call
+
+    assert read.identity == call.identity
+    assert names(Identity) <= names(StoredCall)
+
+
+def test_every_name_is_written_at_some_moment():
+    """A name that nobody writes is one that a reader waits for in vain."""
+    seen, seen_of_legs = set(), set()
+    for moment in MOMENTS.values():
+        stage = Stage()
+        moment(stage)
+        for call in stage.bench.switch.calls.values():
+            call.loops, call.limit, call.max_forwards = 1, 2.0, 3
+            document = json.loads(write_document(call))
+            seen |= set(document)
+            seen_of_legs |= {name for leg in (document["caller"], *document["legs"]) for name in leg}
+
+    assert seen - {"format"} == names(StoredCall)
+    assert seen_of_legs == names(StoredLeg)
+
+
+def test_a_name_that_an_earlier_version_did_not_know_has_its_usual_value(bench, alice, bob):
+    """So a new one needs no other format."""
+    alice.invite()
+    (call,) = bench.switch.calls.values()
+    document = json.loads(write_document(call))
+    needed = {field.name for field in fields(StoredCall) if field.default is field.default_factory is MISSING}
+    stored = read_document(json.dumps({name: document[name] for name in {"format", *needed}}).encode())
+
+    assert (stored.dialplan, stored.max_forwards, stored.processes) == (None, 70, [])
