@@ -127,7 +127,7 @@ class Stage:
         """Set up such a moment, and start the next process."""
         stage = cls.read(path)
         switch, rows = stage.bench.switch, stage.bench.database.rows["call"]
-        for execution_id, call in switch.revive([Row(key, row[-1]) for key, row in rows.items()]).items():
+        for execution_id, call in switch.recover([Row(key, row[-1]) for key, row in rows.items()]).items():
             stage.runs[call.id] = call.script = Run(execution_id)
         switch.resume()
         stage.bench.run(0.05)

@@ -44,7 +44,7 @@ class SimulatedNode:
         self.stack = Stack(
             [network.transport(*NODE_ADDRESS), loop], self.pipeline, clock=network.clock, call_later=network.call_later,
             random_token=lambda: f"{tokens.getrandbits(64):016x}",
-            on_stray_response=lambda response, flow: self.switch.stray_response(response, flow),
+            on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
         )  # fmt: skip
         names = ServedNames(store.directory, self.stack)
         self.locations = LocationTable()

@@ -73,7 +73,7 @@ class Node:
         self.pipeline = Pipeline()
         self.stack = Stack(
             _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address, tap=tap,
-            on_stray_response=lambda response, flow: self.switch.stray_response(response, flow),
+            on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
             on_absorbed_ack=self.recorder.acknowledged if is_recording else None,
         )  # fmt: skip
 
@@ -89,7 +89,7 @@ class Node:
         self.switch = Switch(
             self.stack, router, destinations, store.writer, SwitchSettings(public_address=sip.public_address),
             node=settings.node, clock=time.monotonic, wall_clock=time.time, call_later=self.stack.call_later,
-            token=TimedTokens(), scripts=self.scripts, watcher=self.recorder if is_recording else None,
+            token=TimedTokens(), scripts=self.scripts, observer=self.recorder if is_recording else None,
         )  # fmt: skip
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, most_bindings=sip.max_bindings,
@@ -139,7 +139,7 @@ class Node:
         runs = await self.scripts.load(self.settings.node)
         # Nothing that comes in is looked at before every call of the earlier process is there again.
         await self.stack.start(is_held=True)
-        self.scripts.revive(runs, self.switch.revive(calls), self.switch.unread)
+        self.scripts.revive(runs, self.switch.recover(calls), self.switch.unread)
         self.switch.resume()
         self.stack.release()
         await self.agent.start()

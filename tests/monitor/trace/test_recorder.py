@@ -62,10 +62,10 @@ class World:
             timer.callback()
         self.now = end
 
-    def begin(self, name="c1", *, is_scripted=True, sip_call_id="a-leg", is_revived=False):
+    def begin(self, name="c1", *, is_scripted=True, sip_call_id="a-leg", is_recovered=False):
         call = Call(name)
         call.caller = Leg(call, sip_call_id, Wire(f"INVITE {name}".encode()), Flow())
-        self.recorder.call_begins(call, is_scripted=is_scripted, is_revived=is_revived)
+        self.recorder.call_begins(call, is_scripted=is_scripted, is_recovered=is_recovered)
         return call
 
     def add_leg(self, call, sip_call_id):
@@ -101,7 +101,7 @@ class Leg:
     sip_call_id: str
     invite: object = None
     flow: object = None
-    told: bytes | None = None
+    unacked_response: bytes | None = None
     started_at: float = 1000.0
 
 
@@ -188,7 +188,7 @@ def test_the_setting_says_whose_messages_are_kept(which, kept):
 
 def test_a_call_of_an_earlier_process_is_recorded_from_here_on_after_a_mark():
     world = World()
-    world.begin(is_revived=True)
+    world.begin(is_recovered=True)
     world.say(sip("SIP/2.0 200 OK", "a-leg"), "out")
     world.recorder.close()
 
@@ -246,7 +246,7 @@ def test_a_switch_tells_of_its_calls_and_their_legs():
     alice, bob = bench.phone("alice", "20.0.0.1"), bench.phone("bob", "30.0.0.1")
     bench.account("bob", bob)
     rows = Rows()
-    recorder = bench.switch.table.watcher = Recorder(
+    recorder = bench.switch.table.observer = Recorder(
         bench.stack.tap, rows, "all", call_later=bench.network.call_later
     )
     alice.invite()

@@ -224,7 +224,7 @@ class Bench:
         self.stack = Stack(
             transports, self.pipeline, Resolver(clock=network.clock), clock=network.clock,
             call_later=network.call_later, random_token=lambda: f"{next(self.counter):016x}",
-            on_stray_response=lambda response, flow: self.switch.stray_response(response, flow),
+            on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
         )  # fmt: skip
         router = Router(self.accounts, self.accounts)
         finder = Destinations(self.accounts, self.accounts, router.find, network.clock, read_leg)
@@ -247,7 +247,7 @@ class Bench:
         self.network._events.clear()
         rows = [Row(key, row[-1]) for key, row in self.database.rows["call"].items()]
         self.start()
-        self.switch.revive(rows)
+        self.switch.recover(rows)
         self.switch.resume()
         self.run(0.05)
 

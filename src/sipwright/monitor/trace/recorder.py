@@ -126,7 +126,7 @@ class Recorder:
         if self._early:
             self._early.acknowledged(incoming, self._clock())
 
-    def call_begins(self, call: Call, *, is_scripted: bool, is_revived: bool = False) -> None:
+    def call_begins(self, call: Call, *, is_scripted: bool, is_recovered: bool = False) -> None:
         """Record a call, if it is one to record.
 
         The messages that began it were heard before this was known, so they are taken from the call and from what
@@ -140,9 +140,9 @@ class Recorder:
         if self._stop_listening is None:
             self._stop_listening = self._tap.listen(self._hear)
         invite, flow = call.caller.invite, call.caller.flow
-        if is_revived:
+        if is_recovered:
             self._keep(recording, *restart_mark(self._clock()))
-        elif call.caller.told is None and invite is not None and flow is not None:
+        elif call.caller.unacked_response is None and invite is not None and flow is not None:
             for message in self._early.take(invite.call_id):
                 self._keep(recording, *message)
             self._keep(recording, call.caller.started_at, "in", flow.key, bytes(invite))

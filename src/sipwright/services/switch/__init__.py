@@ -2,7 +2,7 @@
 
 from .call.call import Call, CallState
 from .call.leg import Leg
-from .call.observer import CallWatcher
+from .call.observer import CallObserver
 from .call.script_port import ScriptRun
 from .call.script_runner import ScriptRunner
 from .dialling.destinations import MOST_LOOPS, Destinations, DialLeg
@@ -17,8 +17,8 @@ __all__ = [
     "ELSEWHERE",
     "MOST_LOOPS",
     "Call",
+    "CallObserver",
     "CallState",
-    "CallWatcher",
     "Decision",
     "Destinations",
     "DialLeg",

@@ -19,7 +19,7 @@ from .dialling.router import Router
 from .model.destination import Destination
 from .model.identity import Identity
 from .model.outcome import Outcome, best, for_caller
-from .model.relayed_headers import crossing_lines
+from .model.relayed_headers import relayed_lines
 
 __all__ = ["Messages"]
 
@@ -190,7 +190,7 @@ class Delivery:
             request = make_request(
                 "MESSAGE", phone.uri, from_=str(NameAddr(sender.uri, sender.display_name)), to=f"<{phone.to}>",
                 call_id=token(), cseq=1, from_tag=token(), via=self._ports.new_via(flow), routes=phone.route,
-                max_forwards=(given.max_forwards or 71) - 1, lines=crossing_lines(given, trusted=False),
+                max_forwards=(given.max_forwards or 71) - 1, lines=relayed_lines(given, trusted=False),
                 body=given.body, content_type=given.headers.get("content-type"),
             )  # fmt: skip
             self._ports.stack.start_client(request, flow, self)

@@ -14,7 +14,7 @@ from .call.call import Call
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
-from .midcall.relay import Crossing
+from .midcall.relay import Relay
 from .model.leg_state import LegState
 from .transfer.refer import is_outsider, take_refer
 from .transfer.replaces import translated
@@ -122,7 +122,7 @@ class Requests:
             return
         _ = incoming.request.contacts
         open_one = leg.reinvite or other.reinvite
-        if isinstance(open_one, Crossing) and open_one.sender is leg:  # its own earlier one (RFC 3261 §14.2)
+        if isinstance(open_one, Relay) and open_one.sender is leg:  # its own earlier one (RFC 3261 §14.2)
             if not open_one.is_answered:
                 incoming.respond(500, "Earlier INVITE Pending", headers=(("Retry-After", "2"),))
                 return
@@ -175,9 +175,9 @@ def _is_of(leg: Leg, request: Request) -> bool:
 
 def _take_ack(call: Call, leg: Leg, ack: Request) -> None:
     """Take the ACK to a 2xx that `leg` was sent; an answer that it carries goes on to the other end."""
-    if leg.told is None or ack.cseq.number != leg.told_cseq:
+    if leg.unacked_response is None or ack.cseq.number != leg.unacked_cseq:
         return  # it has come before, as every copy of the 2xx is acknowledged
-    leg.heard()
+    leg.acked()
     if leg.state is not LegState.ANSWERED:
         return  # the other end has hung up already, and the BYE is on its way
     leg.invite = None
@@ -209,9 +209,9 @@ def _other_end(call: Call, leg: Leg, incoming: Incoming) -> Leg | None:
 
 
 def _carry_over(call: Call, leg: Leg, other: Leg, incoming: Incoming, request: Request) -> None:
-    crossing = Crossing(call, leg, other, request)
-    crossing.server = server = incoming.open(crossing)
+    relay = Relay(call, leg, other, request)
+    relay.server = server = incoming.open(relay)
     if isinstance(server, ServerInvite):
         server.promise_nothing()
-    crossing.begin()
-    crossing.carry_over(())
+    relay.begin()
+    relay.carry_over(())

@@ -23,7 +23,7 @@ from .call.call import Call
 from .call.caller import Caller
 from .call.ended import EndedCall
 from .call.leg import LegPorts
-from .call.observer import CallWatcher
+from .call.observer import CallObserver
 from .call.ports import CallPorts, SwitchSettings
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
@@ -35,18 +35,18 @@ from .dialling.hunt import Hunt
 from .dialling.router import Decision, Router
 from .dialling.unreachable import Unreachable
 from .messages import Messages
-from .midcall.late_responses import acknowledge_stray
+from .midcall.late_responses import acknowledge_late
 from .midcall.liveness import probe_ends
 from .model.identity import Identity
 from .model.outcome import Outcome
 from .model.relayed_headers import SOURCE_HEADER
-from .reach.reconnect import Returns
-from .reach.routes import Ways
+from .reach.reconnect import Reconnects
+from .reach.routes import PeerRoutes
 from .recovery.call_state import UnreadableError
-from .recovery.recover import CallRow, Revived, restore, revive
+from .recovery.recover import CallRow, Recovered, recover, restore
 from .recovery.rows import call_row, cdr_row
 from .requests import ALLOW, Requests
-from .transfer.takeover import Replacement, replaced_leg
+from .transfer.takeover import Takeover, replaced_leg
 from .transfer.target_call import TargetDialler
 from .transfer.third_party_call import ThirdPartyCall
 
@@ -72,13 +72,13 @@ class Switch:
         self, stack: Stack, router: Router, destinations: Destinations, writer: Writer, settings: SwitchSettings, *,
         node: str, clock: Callable[[], float], wall_clock: Callable[[], float],
         call_later: CallLater, token: Callable[[], str], scripts: ScriptRunner | None = None,
-        watcher: CallWatcher | None = None,
+        observer: CallObserver | None = None,
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
         self.scripts = scripts
         self.calls: dict[str, Call] = {}
-        self.returns = Returns(
+        self.returns = Reconnects(
             stack,
             destinations.locations,
             self.calls,
@@ -86,10 +86,10 @@ class Switch:
             wall_clock=wall_clock,
             call_later=call_later,
         )
-        routes = Ways(stack, self.returns)
+        routes = PeerRoutes(stack, self.returns)
         timers = Timers(clock, call_later, self.calls.get)
         ended = EndedCall(LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes))
-        self.table = CallTable(self.calls, timers, ended, watcher)
+        self.table = CallTable(self.calls, timers, ended, observer)
         self.ports: CallPorts[Call] = CallPorts(
             node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token, writer=writer,
             timers=timers, routes=routes, credentials=Credentials(router.accounts, token), calls=self.calls,
@@ -100,7 +100,7 @@ class Switch:
         )  # fmt: skip
         self._requests = Requests(self.ports, TargetDialler(self.table, router, destinations, scripts))
         self._messages = Messages(self.ports, router, destinations)
-        self._revived: list[Revived] = []
+        self._recovered: list[Recovered] = []
         self.unread: set[str] = set()
         """Calls in the database that this version cannot go on with; perhaps another one can."""
 
@@ -129,19 +129,19 @@ class Switch:
         is_internal = incoming.flow.protocol == "loop"
         decision = self.router.decide(incoming, is_internal=is_internal)
         if decision is None:
-            if self.table.watcher is not None:
-                self.table.watcher.challenged(incoming)
+            if self.table.observer is not None:
+                self.table.observer.challenged(incoming)
             return
         self._admit_another()
         replaced = replaced_leg(self.ports, request, decision)
         call = self._new_call(incoming, decision, is_internal=is_internal)
-        if self.table.watcher is not None:
-            self._tell_watcher(call, self.table.watcher, is_scripted=decision.dialplan_id is not None)
+        if self.table.observer is not None:
+            self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
         if replaced is not None:
-            replacement = Replacement.of(call, replaced)
-            call.carry(replacement)
+            takeover = Takeover.of(call, replaced)
+            call.carry(takeover)
             call.changed()
-            replacement.begin()
+            takeover.begin()
         elif decision.dialplan_id is not None and self.scripts is not None:
             call.script = self.scripts.start(call, decision.dialplan_id)
             if call.script is None:
@@ -156,15 +156,15 @@ class Switch:
             self.forget(call)
             raise Reject(503, "Storage Unavailable", (("Retry-After", "10"),))
 
-    def _tell_watcher(self, call: Call, watcher: CallWatcher, *, is_scripted: bool) -> None:
+    def _tell_observer(self, call: Call, observer: CallObserver, *, is_scripted: bool) -> None:
         invite = call.caller.invite
         if is_scripted and call.loops and invite is not None:
             # Half of what happens to the caller of this call is said in the call that it came from.
             twin = self.ports.legs.get(invite.from_tag or "")
             outer = None if twin is None else self.calls.get(twin.owner.id)
             if outer is not None:
-                watcher.call_begins(outer, is_scripted=True)
-        watcher.call_begins(call, is_scripted=is_scripted)
+                observer.call_begins(outer, is_scripted=True)
+        observer.call_begins(call, is_scripted=is_scripted)
 
     def _new_call(self, incoming: Incoming, decision: Decision, *, is_internal: bool) -> Call:
         request = incoming.request
@@ -258,46 +258,46 @@ class Switch:
 
     # The calls of an earlier process.
 
-    def revive(self, rows: Iterable[CallRow]) -> dict[str, Call]:
+    def recover(self, rows: Iterable[CallRow]) -> dict[str, Call]:
         """Go on with the calls of an earlier process; returns those whose script waits, by execution id.
 
         The scripts must be attached before time goes on. A call that cannot be read stays in the database as it is.
         """
-        revived = []
+        recovered = []
         for row in rows:
             try:
-                revived.append(restore(self.ports, row))
+                recovered.append(restore(self.ports, row))
             except UnreadableError as error:
                 self.unread.add(row.id)
                 log.error("a call of an earlier process stays in the database", call=row.id, why=str(error))
         waiting = {}
-        for one in revived:
+        for one in recovered:
             call = one.call
             self.table.add(call)
             for leg in (call.caller, *call.legs):
                 self.table.remember(leg)
-            if self.table.watcher is not None:
+            if self.table.observer is not None:
                 is_scripted = call.identity.dialplan_id is not None
-                self.table.watcher.call_begins(call, is_scripted=is_scripted, is_revived=True)
+                self.table.observer.call_begins(call, is_scripted=is_scripted, is_recovered=True)
             if call.execution_id is not None:
                 waiting[call.execution_id] = call
-        self._revived = revived
+        self._recovered = recovered
         return waiting
 
     def resume(self) -> None:
-        """Set the revived calls going; the transports must be open."""
+        """Set the recovered calls going; the transports must be open."""
         self.returns.began()
-        revived, self._revived = self._revived, []
-        for one in revived:
+        recovered, self._recovered = self._recovered, []
+        for one in recovered:
             try:
-                revive(one)
+                recover(one)
             except Exception:  # one call must not cost the others
-                log.exception("call not revived", call=one.call.id)
+                log.exception("call not recovered", call=one.call.id)
 
-    def stray_response(self, response: Response, flow: Flow) -> None:
+    def late_response(self, response: Response, flow: Flow) -> None:
         """Take a response that belongs to no transaction."""
         if response.is_final and response.cseq.method == "INVITE" and response.from_tag is not None:
-            acknowledge_stray(self.ports.routes, self.ports.legs.get(response.from_tag), response, flow)
+            acknowledge_late(self.ports.routes, self.ports.legs.get(response.from_tag), response, flow)
 
     def snapshot(self) -> SwitchSnapshot:
         """Return the numbers that the faces show."""

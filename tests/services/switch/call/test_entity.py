@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.services.switch.call.entity import Durable
+from sipwright.services.switch.call.entity import Entity
 from sipwright.services.switch.call.timers import Timers
 from sipwright.sip import Reject
 
@@ -48,7 +48,7 @@ class World:
         self.now = end
 
 
-class Thing(Durable):
+class Thing(Entity):
     def __init__(self, world):
         super().__init__(world, "thing")
         world.things["thing"] = self

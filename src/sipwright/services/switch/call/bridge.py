@@ -6,13 +6,13 @@ from ..model.leg_state import LegState
 from ..model.outcome import Outcome
 from .callee import Callee
 from .caller import Caller
-from .entity import Durable
+from .entity import Entity
 from .leg import Leg
 
-__all__ = ["Ends"]
+__all__ = ["Bridge"]
 
 
-class Ends(Durable):
+class Bridge(Entity):
     """What a call has of legs: its `caller`, the `legs` that were tried, and the one of them that answered, its `peer`.
 
     `near` is the end that the peer is joined with when that is not the caller, after a transfer.

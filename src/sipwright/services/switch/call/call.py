@@ -23,8 +23,8 @@ from ..model import media
 from ..model.identity import Identity
 from ..model.leg_state import LegState
 from ..model.outcome import CANCELLED, ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
-from ..model.relayed_headers import crossing_lines
-from .bridge import Ends
+from ..model.relayed_headers import relayed_lines
+from .bridge import Bridge
 from .callee import Callee
 from .leg import Leg
 from .ports import CallPorts
@@ -44,7 +44,7 @@ class CallState(StrEnum):
     ENDING = "ending"
 
 
-class Call(Ends):
+class Call(Bridge):
     """The state of one call; every public method is one event and ends by settling what changed."""
 
     __slots__ = (
@@ -110,7 +110,7 @@ class Call(Ends):
                 return process
         return None
 
-    def revived(self) -> None:
+    def recovered(self) -> None:
         """Go on, in a new process, with what only few calls have."""
 
     def store(self, on_commit: Callable[[], None]) -> None:
@@ -191,7 +191,7 @@ class Call(Ends):
         """Take the ACK to that response, or the end of the time in which it should have come."""
         caller = self.caller
         if caller.state is LegState.REFUSED:
-            caller.state, caller.told = LegState.ENDED, None
+            caller.state, caller.unacked_response = LegState.ENDED, None
             self.forget_if_finished()
             self.settle()
 
@@ -203,7 +203,7 @@ class Call(Ends):
         for process in self.processes:
             process.abandon()
         self.caller.state = LegState.ENDED
-        self.caller.told = None
+        self.caller.unacked_response = None
         self.caller.end(outcome, now, by)
         self._are_records_due = True
         self.changed()
@@ -256,7 +256,7 @@ class Call(Ends):
             self.arm("probe", self.ports.settings.probe)
         body = self.body_for(response, leg, caller)
         content_type = response.headers.get("content-type") if body else None
-        final = caller.reply(response.status, response.reason, crossing_lines(response), body,
+        final = caller.reply(response.status, response.reason, relayed_lines(response), body,
                              content_type, source=leg.source)  # fmt: skip
         has_offer = bool(caller.invite.body)
         self.changed()
@@ -324,13 +324,13 @@ class Call(Ends):
 
     def never_acknowledged(self, leg: Leg) -> None:
         """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""
-        leg.told = None
+        leg.unacked_response = None
         self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408)
         self.settle()
 
     def perhaps_acknowledged(self, leg: Leg) -> None:
         """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
-        leg.told = None
+        leg.unacked_response = None
         self.ports.probe(self)
         self.settle()
 

@@ -15,7 +15,7 @@ from sipwright.sip import Reject
 
 from .timers import EARLY, Timers
 
-__all__ = ["Action", "Durable", "EntityPorts"]
+__all__ = ["Action", "Entity", "EntityPorts"]
 
 Action = Callable[[], object]
 
@@ -39,7 +39,7 @@ class EntityPorts(Protocol):
         """What wakes whoever has something to do."""
 
 
-class Durable:
+class Entity:
     """An entity whose state is one row, and who tells others only what is in it.
 
     `timers` is when each of its timers runs out: Unix times, for the database. All of them share one place on the

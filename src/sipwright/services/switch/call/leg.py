@@ -93,15 +93,14 @@ class Leg:
     `source` is the address that the peer's messages really come from; a phone (`is_phone`) is only reached on the flow
     that it opened itself; `instance` names the device (RFC 5626 §4.1). Instants are Unix times.
 
-    What the peer may not have heard yet: `told` is the last response to its INVITE until that is acknowledged,
-    `last_answer` the last final response to another request, `asking` our own request (BYE, OPTIONS) that is not
-    answered, `ack` our last ACK. All are kept as bytes, to be sent again as they were.
+    What the peer may not have heard yet: `unacked_response` is the last response to its INVITE until that is
+    acknowledged, `last_final` the last final response to another request, `pending_request` our own request (BYE,
+    OPTIONS) that is not answered, `ack` our last ACK. All are kept as bytes, to be sent again as they were.
     """
 
     __slots__ = (
         "ack",
         "answered_at",
-        "asking",
         "dialog",
         "ended_at",
         "flow",
@@ -111,11 +110,12 @@ class Leg:
         "invite",
         "invite_cseq",
         "is_phone",
-        "last_answer",
-        "last_answer_at",
+        "last_final",
+        "last_final_at",
         "local_tag",
         "outcome",
         "owner",
+        "pending_request",
         "rang_at",
         "reinvite",
         "repeater",
@@ -123,9 +123,9 @@ class Leg:
         "source",
         "started_at",
         "state",
-        "told",
-        "told_at",
-        "told_cseq",
+        "unacked_at",
+        "unacked_cseq",
+        "unacked_response",
     )
 
     def __init__(
@@ -144,12 +144,12 @@ class Leg:
         self.is_phone = False
         self.instance: str | None = None
         self.ack: bytes | None = None
-        self.told: bytes | None = None
-        self.told_cseq = 0
-        self.told_at = 0.0
-        self.asking: bytes | None = None
-        self.last_answer: bytes | None = None
-        self.last_answer_at = 0.0
+        self.unacked_response: bytes | None = None
+        self.unacked_cseq = 0
+        self.unacked_at = 0.0
+        self.pending_request: bytes | None = None
+        self.last_final: bytes | None = None
+        self.last_final_at = 0.0
         self.reinvite: OpenReInvite | None = None
         self.repeater: ReliableResponse | None = None
         self.started_at = started_at
@@ -171,18 +171,18 @@ class Leg:
 
     def tell(self, invite: Request, response: Response | bytes, now: float) -> None:
         """Note a response to the peer's INVITE that it may not have heard."""
-        self.told, self.told_cseq, self.told_at = bytes(response), invite.cseq.number, now
+        self.unacked_response, self.unacked_cseq, self.unacked_at = bytes(response), invite.cseq.number, now
 
-    def heard(self) -> None:
+    def acked(self) -> None:
         """Note that the peer has heard that response: it need not be repeated."""
-        self.told = None
+        self.unacked_response = None
         if self.repeater is not None:
             self.repeater.stop()
             self.repeater = None
 
     def answer(self, response: Response | bytes, now: float) -> None:
         """Note a final response to another request that the peer may not have heard."""
-        self.last_answer, self.last_answer_at = bytes(response), now
+        self.last_final, self.last_final_at = bytes(response), now
 
     def end(self, outcome: Outcome, now: float, hung_up_by: str | None = None) -> None:
         """Note how the leg ended, once; the transactions may still have work to do."""
@@ -213,13 +213,15 @@ class Leg:
             ack = self.dialog.make_request("ACK", via=ports.new_via(self.flow), cseq=number)
             ports.routes.send_ack(self, bytes(ack))
 
-    def repeat_until_acknowledged(self, success: bytes, *, is_revived: bool = False) -> None:
+    def repeat_until_acknowledged(self, success: bytes, *, is_recovered: bool = False) -> None:
         """Repeat a 2xx that the peer was sent until its ACK comes (RFC 3261 §13.3.1.4)."""
         if self.flow is not None and self.state is LegState.ANSWERED:
             if self.repeater is not None:  # whoever asks for something else has heard the answer before
                 self.repeater.stop()
             owner = self.owner
-            timed_out = partial(owner.perhaps_acknowledged if is_revived else owner.never_acknowledged, self)
+            timed_out = partial(
+                owner.perhaps_acknowledged if is_recovered else owner.never_acknowledged, self
+            )
             self.repeater = owner.ports.stack.layer.repeat(success, self.flow, timed_out, owner.ports.clock())
 
     def say_goodbye(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
@@ -230,7 +232,7 @@ class Leg:
             return
         self.state = LegState.HANGING_UP
         bye = dialog.make_request("BYE", via=owner.ports.new_via(flow), headers=headers)
-        self.asking = bytes(bye)
+        self.pending_request = bytes(bye)
         owner.changed()
         owner.when_stored(partial(owner.ports.routes.send_request, self, bye, self))
 

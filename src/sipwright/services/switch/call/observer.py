@@ -9,17 +9,17 @@ from sipwright.stack import Incoming
 from .call import Call
 from .leg import Leg
 
-__all__ = ["CallWatcher"]
+__all__ = ["CallObserver"]
 
 
-class CallWatcher(Protocol):
+class CallObserver(Protocol):
     """Follows calls; none of this may raise."""
 
     def challenged(self, incoming: Incoming) -> None:
         """An INVITE was answered with a challenge: its call begins when the caller comes back."""
 
-    def call_begins(self, call: Call, *, is_scripted: bool, is_revived: bool = False) -> None:
-        """A call has come in, or was brought back from the database (`is_revived`); legs that it has already count too.
+    def call_begins(self, call: Call, *, is_scripted: bool, is_recovered: bool = False) -> None:
+        """A call has come in, or was recovered from the database; legs that it has already count too.
 
         It may be told again of a call that turned out to be part of a scripted one.
         """

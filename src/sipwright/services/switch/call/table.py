@@ -7,25 +7,25 @@ from collections import Counter
 from .call import Call
 from .ended import EndedCall
 from .leg import Leg
-from .observer import CallWatcher
+from .observer import CallObserver
 from .timers import Timers
 
 __all__ = ["CallTable"]
 
 
 class CallTable:
-    """All calls of a node; `watcher` is told of each."""
+    """All calls of a node; `observer` is told of each."""
 
-    __slots__ = ("_active", "calls", "ended", "legs", "timers", "watcher")
+    __slots__ = ("_active", "calls", "ended", "legs", "observer", "timers")
 
     def __init__(
-        self, calls: dict[str, Call], timers: Timers, ended: EndedCall, watcher: CallWatcher | None
+        self, calls: dict[str, Call], timers: Timers, ended: EndedCall, observer: CallObserver | None
     ) -> None:
         self.calls = calls
         self.legs: dict[str, Leg] = {}
         self.timers = timers
         self.ended = ended
-        self.watcher = watcher
+        self.observer = observer
         self._active: Counter[int] = Counter()
 
     def add(self, call: Call) -> None:
@@ -37,21 +37,21 @@ class CallTable:
         """Take in a call that nobody has sent us an INVITE for."""
         self.add(call)
         self.remember(call.caller)
-        if self.watcher is not None:
-            self.watcher.call_begins(call, is_scripted=is_scripted)
+        if self.observer is not None:
+            self.observer.call_begins(call, is_scripted=is_scripted)
 
     def remember(self, leg: Leg) -> None:
         """Let requests find a leg by its tag."""
         self.legs[leg.local_tag] = leg
-        if self.watcher is not None:
-            self.watcher.leg_begins(leg)
+        if self.observer is not None:
+            self.observer.leg_begins(leg)
 
     def forget(self, call: Call) -> None:
         """Drop a call that is over."""
         if self.calls.pop(call.id, None) is None:
             return
-        if self.watcher is not None:
-            self.watcher.call_ends(call)
+        if self.observer is not None:
+            self.observer.call_ends(call)
         call.rest()
         legs = self.legs
         for leg in (call.caller, *call.legs):

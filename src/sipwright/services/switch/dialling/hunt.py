@@ -20,8 +20,8 @@ from ..call.callee import Callee
 from ..model.destination import Destination
 from ..model.leg_state import LegState
 from ..model.outcome import LegResult, Outcome, best
-from ..model.relayed_headers import crossing_lines, explaining_headers
-from .invite import make_invitation
+from ..model.relayed_headers import explaining_headers, relayed_lines
+from .invite import make_invite
 
 __all__ = ["Hunt"]
 
@@ -223,10 +223,10 @@ class Hunt:
             return
         leg.flow = flow
         leg.source = flow.remote[0]
-        leg.invite = make_invitation(call, leg)
+        leg.invite = make_invite(call, leg)
         if target is not None and target.protocol == "udp" and len(bytes(leg.invite)) > LARGEST_OVER_UDP:
             leg.flow = call.ports.stack.larger_flow(target, flow) or flow
-            leg.invite = make_invitation(call, leg)
+            leg.invite = make_invite(call, leg)
         call.changed()
         call.when_stored(partial(self._send, leg, leg.invite))
 
@@ -253,7 +253,7 @@ class Hunt:
             return
         body = call.body_for(response, leg, call.caller)
         content_type = response.headers.get("content-type") if body else None
-        call.progress(response.status, response.reason, crossing_lines(response), body, content_type)
+        call.progress(response.status, response.reason, relayed_lines(response), body, content_type)
 
     def _authenticate(self, leg: Callee, response: Response) -> bool:
         """Answer a provider's challenge, once, with the provider's credentials (RFC 3261 §22.2)."""
@@ -265,7 +265,7 @@ class Hunt:
             return False
         leg.has_authenticated = True
         leg.invite_cseq += 1
-        leg.invite = make_invitation(self.call, leg, (answer,))
+        leg.invite = make_invite(self.call, leg, (answer,))
         self.call.changed()
         self.call.when_stored(partial(self._send, leg, leg.invite))
         return True

@@ -16,26 +16,26 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..model import media
 from ..model.destination import Destination
-from ..model.relayed_headers import SOURCE_HEADER, crossing_lines
+from ..model.relayed_headers import SOURCE_HEADER, relayed_lines
 
-__all__ = ["from_header", "make_invitation"]
+__all__ = ["from_header", "make_invite"]
 
 _SAFE_IN_USER = "-_.!~*'()&=+$,;?/#%"
 """What stays as a script wrote it; an escape may be its own."""
 
 
-def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) -> Request:
+def make_invite(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) -> Request:
     """Build the INVITE of `leg`; its flow is known, so Via and Contact can name the right socket."""
     ports, flow, destination, original = call.ports, leg.flow, leg.destination, call.caller.invite
     assert flow is not None
     assert original is not None
-    crossing = crossing_lines(original, trusted=call.identity.direction == "in")
+    relayed = relayed_lines(original, trusted=call.identity.direction == "in")
     if destination.headers:
         replaced = {KEYS[name] for name, _ in destination.headers}
-        crossing = [line for line in crossing if KEYS[line.partition(":")[0]] not in replaced]
+        relayed = [line for line in relayed if KEYS[line.partition(":")[0]] not in replaced]
         # On the loop the source is what the switch itself knows, whatever a script would like the next one to believe.
         own = [pair for pair in destination.headers if pair[0].lower() != SOURCE_HEADER.lower()]
-        crossing += write_lines(own)
+        relayed += write_lines(own)
     headers = list(extra)
     if flow.protocol == "loop":
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1}"))
@@ -58,7 +58,7 @@ def make_invitation(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = 
         routes=destination.route,
         max_forwards=call.max_forwards,
         contact=ports.stack.local_contact(flow),
-        lines=crossing,
+        lines=relayed,
         headers=headers,
         body=body,
         content_type=content_type,

@@ -9,10 +9,10 @@ from sipwright.transport import Flow
 from ..call.leg import Leg
 from ..call.ports import Routes
 
-__all__ = ["acknowledge_stray"]
+__all__ = ["acknowledge_late"]
 
 
-def acknowledge_stray(routes: Routes, leg: Leg | None, response: Response, flow: Flow) -> None:
+def acknowledge_late(routes: Routes, leg: Leg | None, response: Response, flow: Flow) -> None:
     """Let the sender of a final response stop.
 
     A 2xx gets the ACK of its leg (RFC 3261 §13.2.2.4). Any other gets one like that of its transaction

@@ -17,12 +17,12 @@ from ..call.call import Call
 from ..call.leg import Leg
 from ..model.leg_state import LegState
 
-__all__ = ["AFTER_REVIVAL", "probe_ends"]
+__all__ = ["AFTER_RECOVERY", "probe_ends"]
 
 LONGEST_WAY_BACK = 300.0
 """How long a phone may take to connect again before it is taken for gone, in seconds."""
 
-AFTER_REVIVAL = 60
+AFTER_RECOVERY = 60
 """Within how many seconds the calls of an earlier process are probed, spread evenly."""
 
 
@@ -39,10 +39,10 @@ def probe_ends(call: Call) -> None:
             and flow.is_lost
             and ports.wall_clock() < flow.since + LONGEST_WAY_BACK
         ):
-            patience = AFTER_REVIVAL
+            patience = AFTER_RECOVERY
             continue
         options = dialog.make_request("OPTIONS", via=ports.new_via(flow))
-        leg.asking = bytes(options)
+        leg.pending_request = bytes(options)
         call.changed()
         call.when_stored(partial(ports.routes.send_request, leg, options, Probe(call, leg)))
     call.arm("probe", patience)
@@ -60,7 +60,7 @@ class Probe:
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Hang up when the end is gone; any other answer means that it is there."""
         if response.is_final:
-            self._leg.asking = None
+            self._leg.pending_request = None
         if response.status in (408, 481):
             self._leg.state = LegState.ENDED
             reason = f'SIP;cause={response.status};text="No longer there"'

@@ -1,6 +1,6 @@
 """A re-INVITE that the switch sends by itself, on one leg of a call (RFC 3261 §14.1).
 
-It takes the place of a crossing one, so nothing that the two ends want to change meanwhile gets in between. Its ACK is
+It takes the place of a relayed one, so nothing that the two ends want to change meanwhile gets in between. Its ACK is
 the business of who sent it, since that may have to carry an answer.
 """
 
@@ -43,7 +43,7 @@ class ReInvite:
     @staticmethod
     def may_begin(leg: Leg) -> bool:
         """Return whether no other change of this leg is under way."""
-        return leg.reinvite is None and leg.told is None
+        return leg.reinvite is None and leg.unacked_response is None
 
     def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""

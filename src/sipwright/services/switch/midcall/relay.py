@@ -16,15 +16,15 @@ from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInv
 from ..call.call import Call
 from ..call.leg import Leg
 from ..model.leg_state import LegState
-from ..model.relayed_headers import crossing_headers
+from ..model.relayed_headers import relayed_headers
 
-__all__ = ["Crossing"]
+__all__ = ["Relay"]
 
 _NAMES_US = frozenset({"INVITE", "UPDATE", "REFER", "SUBSCRIBE", "NOTIFY"})
 _REFRESHES = frozenset({"INVITE", "UPDATE"})
 
 
-class Crossing:
+class Relay:
     """One request on its way from `sender` to `receiver`, and its response on the way back."""
 
     __slots__ = (
@@ -76,16 +76,16 @@ class Crossing:
         }
 
     @classmethod
-    def from_state(cls, call: Call, state: dict[str, Any]) -> Crossing:
+    def from_state(cls, call: Call, state: dict[str, Any]) -> Relay:
         """Make it again; `resume` sets it going."""
         legs: list[Leg] = [call.caller, *call.legs]
         message = parse(state["request"].encode("latin-1"))
         assert isinstance(message, Request)
-        crossing = cls(call, legs[state["sender"]], legs[state["receiver"]], message)
-        crossing.wire = state["wire"].encode("latin-1")
-        crossing._has_answered_challenge = state["has_answered_challenge"]
-        crossing._is_done = state["is_done"]
-        return crossing
+        relay = cls(call, legs[state["sender"]], legs[state["receiver"]], message)
+        relay.wire = state["wire"].encode("latin-1")
+        relay._has_answered_challenge = state["has_answered_challenge"]
+        relay._is_done = state["is_done"]
+        return relay
 
     def resume(self) -> None:
         """Go on in a new process: wait for the response, or for the ACK that carries an answer."""
@@ -111,7 +111,7 @@ class Crossing:
         assert flow is not None
         stack = call.ports.stack
         body = call.body_for(self.request, self.sender, receiver)
-        headers = [*crossing_headers(self.request), *extra]
+        headers = [*relayed_headers(self.request), *extra]
         contact = stack.local_contact(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
         request = dialog.make_request(method, via=call.ports.new_via(flow), contact=contact, headers=headers,
@@ -166,7 +166,7 @@ class Crossing:
             if not (self.is_invite and response.is_success and not self.had_offer):
                 self._end()
         status = response.status if response.status not in (401, 407) else 403
-        headers = list(crossing_headers(response))
+        headers = list(relayed_headers(response))
         if self.request.method in _REFRESHES and sender.flow is not None:
             headers.append(("Contact", call.ports.stack.local_contact(sender.flow)))
         body = call.body_for(response, receiver, sender)
@@ -205,7 +205,7 @@ class Crossing:
             self.sender.reinvite = self.receiver.reinvite = None
 
     def _take_late(self, transaction: ClientTransaction, response: Response) -> None:
-        """Acknowledge a final response that comes again, or after the crossing was given up."""
+        """Acknowledge a final response that comes again, or after the relay was given up."""
         receiver = self.receiver
         if not self.is_invite or not response.is_final:
             return
@@ -256,7 +256,7 @@ class Crossing:
         """End without the sender's ACK."""
         self._end()
         self.sender.reinvite = self.receiver.reinvite = None
-        self.sender.heard()
+        self.sender.acked()
 
     def acknowledged(self, ack: Request) -> None:
         """Take the sender's ACK; with a delayed offer it carries the answer (RFC 3264 §4)."""

@@ -24,7 +24,7 @@ def rewrite(
     content_type = message.headers.get("content-type")
     if content_type is None:
         return body, []
-    replacement = source
+    takeover = source
     if public_address is not None and is_private(source) and not is_private(destination):
-        replacement = public_address
-    return rewrite_body(content_type, body, replacement)
+        takeover = public_address
+    return rewrite_body(content_type, body, takeover)

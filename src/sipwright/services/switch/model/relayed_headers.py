@@ -10,9 +10,9 @@ from sipwright.sip.headers.collection import value_of
 __all__ = [
     "SOURCE_HEADER",
     "SUPPORTED_EXTENSIONS",
-    "crossing_headers",
-    "crossing_lines",
     "explaining_headers",
+    "relayed_headers",
+    "relayed_lines",
     "unknown_extensions",
 ]
 
@@ -39,7 +39,7 @@ _STAYS = frozenset(
 )  # fmt: skip
 
 
-def crossing_lines(message: Message, *, trusted: bool = True) -> list[str]:
+def relayed_lines(message: Message, *, trusted: bool = True) -> list[str]:
     """Return the header lines of `message` that the other leg is to see, those of one name together.
 
     An identity that an untrusted phone asserts about itself does not cross (RFC 3325 §5).
@@ -63,9 +63,9 @@ def crossing_lines(message: Message, *, trusted: bool = True) -> list[str]:
     return crossing
 
 
-def crossing_headers(message: Message, *, trusted: bool = True) -> list[tuple[str, str]]:
+def relayed_headers(message: Message, *, trusted: bool = True) -> list[tuple[str, str]]:
     """Return the same as names and values."""
-    return [(line.partition(":")[0], value_of(line)) for line in crossing_lines(message, trusted=trusted)]
+    return [(line.partition(":")[0], value_of(line)) for line in relayed_lines(message, trusted=trusted)]
 
 
 _EXPLAINS = frozenset(

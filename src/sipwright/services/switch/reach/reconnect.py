@@ -20,7 +20,7 @@ from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
 
-__all__ = ["Returns"]
+__all__ = ["Reconnects"]
 
 TIME_TO_RETURN = 15.0
 """For how many seconds after a start a call to a phone that is away waits for it."""
@@ -28,7 +28,7 @@ TIME_TO_RETURN = 15.0
 LOOK_AGAIN = 0.25
 
 
-class Returns:
+class Reconnects:
     """The legs whose phones are away, by account."""
 
     def __init__(

@@ -13,17 +13,17 @@ from sipwright.transport import Flow, Target
 
 from ..call.leg import Leg
 from ..model.destination import Destination
-from .reconnect import Returns
+from .reconnect import Reconnects
 
-__all__ = ["Ways"]
+__all__ = ["PeerRoutes"]
 
 
-class Ways:
+class PeerRoutes:
     """Finds flows, and sends what belongs to the dialogs of calls."""
 
     __slots__ = ("_returns", "_stack")
 
-    def __init__(self, stack: Stack, returns: Returns) -> None:
+    def __init__(self, stack: Stack, returns: Reconnects) -> None:
         self._stack = stack
         self._returns = returns
 

@@ -35,7 +35,7 @@ from ..call.caller import Caller
 from ..dialling.hunt import Hunt
 from ..model.destination import Destination
 from ..model.leg_state import LegState
-from ..transfer.target_call import ReferredCall
+from ..transfer.target_call import TargetCall
 from ..transfer.third_party_call import ThirdPartyCall
 from .upgrade import upgraded
 
@@ -57,7 +57,7 @@ FORMAT = 3
 MEMORY = 32.0
 """For how many seconds a request is repeated that was not answered (64*T1, RFC 3261 §17)."""
 
-KINDS = {Call: "call", ThirdPartyCall: "third_party", ReferredCall: "target"}
+KINDS = {Call: "call", ThirdPartyCall: "third_party", TargetCall: "target"}
 
 _encode_any = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
 
@@ -217,7 +217,7 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         state["processes"] = [process.to_state() for process in call.processes]
     if isinstance(call, ThirdPartyCall):
         state["third_party"] = call.to_state()
-    elif isinstance(call, ReferredCall):
+    elif isinstance(call, TargetCall):
         state["target"] = call.to_state()
     try:
         return orjson.dumps(state)
@@ -253,13 +253,13 @@ def _leg(leg: Caller | Callee, now: float) -> dict[str, Any]:  # noqa: C901 - a 
         stored["invite_cseq"] = leg.invite_cseq
     if leg.ack is not None:
         stored["ack"] = leg.ack.decode("latin-1")
-    if leg.told is not None:
-        stored["told"], stored["told_at"] = leg.told.decode("latin-1"), leg.told_at
-    if leg.asking is not None:
-        stored["asking"] = leg.asking.decode("latin-1")
-    if leg.last_answer is not None and now < leg.last_answer_at + MEMORY:  # its peer may still ask for it
-        stored["last_answer"] = leg.last_answer.decode("latin-1")
-        stored["last_answer_at"] = leg.last_answer_at
+    if leg.unacked_response is not None:
+        stored["told"], stored["told_at"] = leg.unacked_response.decode("latin-1"), leg.unacked_at
+    if leg.pending_request is not None:
+        stored["asking"] = leg.pending_request.decode("latin-1")
+    if leg.last_final is not None and now < leg.last_final_at + MEMORY:  # its peer may still ask for it
+        stored["last_answer"] = leg.last_final.decode("latin-1")
+        stored["last_answer_at"] = leg.last_final_at
     if leg.rang_at is not None:
         stored["rang_at"] = leg.rang_at
     if leg.answered_at is not None:

@@ -18,14 +18,14 @@ from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..call.process import CallProcess
 from ..dialling.hunt import Hunt
-from ..midcall.liveness import AFTER_REVIVAL, Probe
-from ..midcall.relay import Crossing
+from ..midcall.liveness import AFTER_RECOVERY, Probe
+from ..midcall.relay import Relay
 from ..model.destination import Destination
 from ..model.identity import Identity
 from ..model.leg_state import LegState
 from ..model.outcome import Outcome
-from ..transfer.takeover import Replacement
-from ..transfer.target_call import ReferredCall
+from ..transfer.takeover import Takeover
+from ..transfer.target_call import TargetCall
 from ..transfer.third_party_call import ThirdPartyCall
 from ..transfer.transfer import Transfer
 from .call_state import (
@@ -37,7 +37,7 @@ from .call_state import (
     read_document,
 )
 
-__all__ = ["CallRow", "Revived", "restore", "revive"]
+__all__ = ["CallRow", "Recovered", "recover", "restore"]
 
 GRACE = 4.2
 """How long a phone rings at least after a restart: an answer is repeated after T2 at most (RFC 3261 §13.3.1.4)."""
@@ -55,7 +55,7 @@ class CallRow(Protocol):
         """Its state."""
 
 
-class Revived(NamedTuple):
+class Recovered(NamedTuple):
     """A call as it stood, and its timers by name (Unix times)."""
 
     call: Call
@@ -64,21 +64,21 @@ class Revived(NamedTuple):
 
 CLASSES: dict[str, type[Call]] = {kind: of for of, kind in KINDS.items()}
 PROCESSES: dict[str, Callable[[Call, dict[str, Any]], CallProcess]] = {
-    "relay": Crossing.from_state,
+    "relay": Relay.from_state,
     "transfer": Transfer.from_state,
-    "takeover": Replacement.from_state,
+    "takeover": Takeover.from_state,
 }
 
 
-def restore(ports: CallPorts[Call], row: CallRow) -> Revived:
-    """Make a call again from what was written; `revive` then sets it going.
+def restore(ports: CallPorts[Call], row: CallRow) -> Recovered:
+    """Make a call again from what was written; `recover` then sets it going.
 
     Raises:
         UnreadableError: The document is of a newer format, or damaged.
     """
     stored = read_document(row.document)
     try:
-        return Revived(_restored(ports, row.id, stored), stored.timers)
+        return Recovered(_restored(ports, row.id, stored), stored.timers)
     except (ValueError, TypeError, LookupError) as error:
         raise damaged(error) from error
 
@@ -101,7 +101,7 @@ def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
     call.near = None if stored.near is None else legs[stored.near]
     if isinstance(call, ThirdPartyCall) and stored.third_party is not None:
         call.read_state(stored.third_party)
-    elif isinstance(call, ReferredCall) and stored.target is not None:
+    elif isinstance(call, TargetCall) and stored.target is not None:
         call.read_state(stored.target)
     call.processes = tuple(PROCESSES[process["kind"]](call, process) for process in stored.processes)
     call.hunt = None if stored.hunt is None else Hunt.from_state(call, stored.hunt)
@@ -110,29 +110,31 @@ def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
     return call
 
 
-def revive(revived: Revived) -> None:
+def recover(recovered: Recovered) -> None:
     """Set a call going where it stood: open transactions, repeated responses, timers.
 
     What may have been stored and never sent is sent once more: a peer that has it already takes it for a
     retransmission.
     """
-    call = revived.call
-    _revive_timers(call, revived.deadlines)
-    _revive_caller(call)
+    call = recovered.call
+    _recover_timers(call, recovered.deadlines)
+    _recover_caller(call)
     for leg in call.legs:
-        _revive_callee(call, leg)
-    asking = [(each, each.asking) for each in (call.caller, *call.legs) if each.asking is not None]
+        _recover_callee(call, leg)
+    asking = [
+        (each, each.pending_request) for each in (call.caller, *call.legs) if each.pending_request is not None
+    ]
     for each in (call.caller, *call.legs):
-        _revive_dialog(call, each)
-    crossings = [process for process in call.processes if isinstance(process, Crossing)]
-    others = [process for process in call.processes if not isinstance(process, Crossing)]
-    for crossing in crossings:
-        crossing.resume()
+        _recover_dialog(call, each)
+    relays = [process for process in call.processes if isinstance(process, Relay)]
+    others = [process for process in call.processes if not isinstance(process, Relay)]
+    for relay in relays:
+        relay.resume()
     for each, asked in asking:  # what is asked only now has its own turn
         _ask_again(call, each, asked)
     for process in others:
         process.resume()
-    call.revived()
+    call.recovered()
     if _is_dialplan_lost(call):
         call.reject(Outcome(500, "Dialplan Lost"))
     # Last, since a phone that is back already has the call stored: by now all of it is there again.
@@ -144,10 +146,10 @@ def revive(revived: Revived) -> None:
 def _is_dialplan_lost(call: Call) -> bool:
     """Return whether nothing is there any more that could go on with the setup of a call."""
     is_set_up = call.state is not CallState.SETTING_UP or call.hunt is not None or call.script is not None
-    return not is_set_up and type(call) is Call and call.find(Replacement) is None
+    return not is_set_up and type(call) is Call and call.find(Takeover) is None
 
 
-def _revive_timers(call: Call, deadlines: dict[str, float]) -> None:
+def _recover_timers(call: Call, deadlines: dict[str, float]) -> None:
     now = call.ports.wall_clock()
     for name, deadline in deadlines.items():
         if name not in call.timers:
@@ -156,23 +158,23 @@ def _revive_timers(call: Call, deadlines: dict[str, float]) -> None:
         earliest = now + GRACE if name == "ring" else now
         call.arm(name, max(deadline, earliest) - now)
     if call.state is CallState.TALKING and call.ports.settings.probe:
-        call.arm("probe", 1.0 + zlib.crc32(call.id.encode()) % AFTER_REVIVAL)
+        call.arm("probe", 1.0 + zlib.crc32(call.id.encode()) % AFTER_RECOVERY)
 
 
-def _revive_caller(call: Call) -> None:
+def _recover_caller(call: Call) -> None:
     """Go on with the transaction of the caller's INVITE."""
     caller, stack = call.caller, call.ports.stack
     if caller.flow is None:
         return
     if caller.is_open and caller.invite is not None:
-        caller.transaction = stack.restore_server(caller.invite, caller.flow, caller, caller.told)
-    elif caller.state is LegState.REFUSED and caller.told is not None:
-        caller.transaction = stack.restore_answered(caller.told, caller.flow, caller)
+        caller.transaction = stack.restore_server(caller.invite, caller.flow, caller, caller.unacked_response)
+    elif caller.state is LegState.REFUSED and caller.unacked_response is not None:
+        caller.transaction = stack.restore_answered(caller.unacked_response, caller.flow, caller)
     if caller.transaction is not None:
         caller.transaction.local_tag = caller.local_tag
 
 
-def _revive_callee(call: Call, leg: Callee) -> None:
+def _recover_callee(call: Call, leg: Callee) -> None:
     """Go on with the transaction of our INVITE to a leg."""
     stack = call.ports.stack
     if leg.state not in (LegState.CALLING, LegState.RINGING, LegState.CANCELLED):
@@ -197,30 +199,32 @@ def _revive_callee(call: Call, leg: Callee) -> None:
         leg.flow.send(transaction.wire)  # once it is back; what it has said meanwhile it then says again
 
 
-def _revive_dialog(call: Call, leg: Leg) -> None:
+def _recover_dialog(call: Call, leg: Leg) -> None:
     """Say again, inside the dialog, what the peer may not have heard."""
     ports, flow = call.ports, leg.flow
     if flow is None:
         return
     now = ports.wall_clock()
-    if leg.last_answer is not None and now < leg.last_answer_at + MEMORY:
-        ports.stack.restore_answered(leg.last_answer, flow, None)
-    if leg.told is not None and leg.state is LegState.ANSWERED:
-        ports.stack.restore_answered(leg.told, flow, None)
-        if now < leg.told_at + MEMORY:
-            leg.repeat_until_acknowledged(leg.told, is_revived=True)
+    if leg.last_final is not None and now < leg.last_final_at + MEMORY:
+        ports.stack.restore_answered(leg.last_final, flow, None)
+    if leg.unacked_response is not None and leg.state is LegState.ANSWERED:
+        ports.stack.restore_answered(leg.unacked_response, flow, None)
+        if now < leg.unacked_at + MEMORY:
+            leg.repeat_until_acknowledged(leg.unacked_response, is_recovered=True)
         else:
-            leg.told = None  # the peer has long forgotten that it asked, so that no ACK means nothing
+            leg.unacked_response = None  # the peer has long forgotten it, so that no ACK means nothing
     if leg.ack is not None and leg.state is LegState.ANSWERED and _may_miss_ack(call, leg, now):
         ports.routes.send_ack(leg, leg.ack)  # a copy does no harm, and without any the peer hangs up
-    if leg.asking is None and leg.state is LegState.HANGING_UP:
+    if leg.pending_request is None and leg.state is LegState.HANGING_UP:
         leg.say_goodbye()
 
 
 def _may_miss_ack(call: Call, leg: Leg, now: float) -> bool:
     """Return whether our ACK may not have left: it was to go with what the other end was told, or with the answer."""
     other = call.other(leg)
-    return now < (leg.answered_at or 0.0) + MEMORY or (other is not None and other.told is not None)
+    return now < (leg.answered_at or 0.0) + MEMORY or (
+        other is not None and other.unacked_response is not None
+    )
 
 
 def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:
@@ -262,11 +266,11 @@ def _restore_leg(leg: Leg, stored: StoredLeg) -> None:
     leg.rang_at, leg.answered_at, leg.ended_at = stored.rang_at, stored.answered_at, stored.ended_at
     leg.outcome = None if stored.outcome is None else Outcome.from_state(stored.outcome)
     leg.hung_up_by = stored.hung_up_by
-    leg.ack, leg.asking = _wire(stored.ack), _wire(stored.asking)
-    leg.told, leg.told_at = _wire(stored.told), stored.told_at
-    if leg.told is not None:
-        leg.told_cseq = parse(leg.told).cseq.number
-    leg.last_answer, leg.last_answer_at = _wire(stored.last_answer), stored.last_answer_at
+    leg.ack, leg.pending_request = _wire(stored.ack), _wire(stored.asking)
+    leg.unacked_response, leg.unacked_at = _wire(stored.told), stored.told_at
+    if leg.unacked_response is not None:
+        leg.unacked_cseq = parse(leg.unacked_response).cseq.number
+    leg.last_final, leg.last_final_at = _wire(stored.last_answer), stored.last_answer_at
 
 
 def _wire(text: str | None) -> bytes | None:

@@ -15,7 +15,7 @@ from ..call.call import Call
 from ..call.leg import Leg
 from ..model.leg_state import LegState
 
-__all__ = ["Report"]
+__all__ = ["ReferNotifier"]
 
 LIFETIME = 180
 """Seconds for which the subscription that a REFER makes is said to last: as long as anybody may ring."""
@@ -28,7 +28,7 @@ UNSUBSCRIBED = "terminated;reason=timeout"
 _NEXT = ("status", "reason", "state")
 
 
-class Report:
+class ReferNotifier:
     """The subscription of one REFER.
 
     One NOTIFY is under way at a time, so that none overtakes another; of what happens meanwhile, the last thing is told
@@ -62,7 +62,9 @@ class Report:
         }
 
     @classmethod
-    def from_state(cls, call: Call, leg: Leg, then: Callable[[], None], state: dict[str, Any]) -> Report:
+    def from_state(
+        cls, call: Call, leg: Leg, then: Callable[[], None], state: dict[str, Any]
+    ) -> ReferNotifier:
         """Make it again; `resume` sets it going."""
         report = cls(call, leg, state["name"], then, is_wanted=state["is_wanted"])
         wire, following, last = state["wire"], state["next"], state["last"]

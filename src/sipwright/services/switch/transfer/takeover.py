@@ -28,7 +28,7 @@ from ..model.outcome import Outcome, for_caller
 from .replaces import Replaces, account_of, other_end
 from .transfer import BUSY, PATIENCE, REASON, Transfer, move
 
-__all__ = ["Replacement", "replaced_leg"]
+__all__ = ["Takeover", "replaced_leg"]
 
 GONE = Outcome(481, "Call Does Not Exist")
 
@@ -71,7 +71,7 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
     return leg
 
 
-class Replacement:
+class Takeover:
     """A takeover that is under way, kept by the call of the new caller."""
 
     __slots__ = ("_invite", "_other_id", "_place", "_stored", "call")
@@ -87,7 +87,7 @@ class Replacement:
         self._stored: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, call: Call, replaced: Leg) -> Replacement:
+    def of(cls, call: Call, replaced: Leg) -> Takeover:
         """Put the caller of `call` into the place of a leg."""
         other = other_end(call.ports, replaced)
         assert other is not None
@@ -103,11 +103,11 @@ class Replacement:
         }
 
     @classmethod
-    def from_state(cls, call: Call, state: dict[str, Any]) -> Replacement:
+    def from_state(cls, call: Call, state: dict[str, Any]) -> Takeover:
         """Make it again; `resume` sets it going."""
-        replacement = cls(call, state["other_id"], state["place"])
-        replacement._stored = state["invite"]
-        return replacement
+        takeover = cls(call, state["other_id"], state["place"])
+        takeover._stored = state["invite"]
+        return takeover
 
     def resume(self) -> None:
         """Go on in a new process."""

@@ -26,7 +26,7 @@ from ..model.leg_state import LegState
 from ..model.outcome import CANCELLED, ELSEWHERE, Outcome
 from .replaces import account_of
 
-__all__ = ["ReferredCall", "Referrer", "TargetDialler"]
+__all__ = ["Referrer", "TargetCall", "TargetDialler"]
 
 DIRECTION = "transfer"
 
@@ -52,7 +52,7 @@ class Referrer:
         raise NotImplementedError
 
 
-class ReferredCall(Call):
+class TargetCall(Call):
     """A call to the target of a transfer; `second` is who has answered, and waits to hear from the other end."""
 
     __slots__ = ("origin_id", "second")
@@ -71,7 +71,7 @@ class ReferredCall(Call):
         self.origin_id, second = state["origin_id"], state["second"]
         self.second = None if second is None else self.legs[second - 1]
 
-    def revived(self) -> None:
+    def recovered(self) -> None:
         """Fail when there is nothing left that could go on."""
         is_lost = self.hunt is None and self.script is None and self.second is None
         if self.state is CallState.SETTING_UP and (is_lost or self._transfer is None):
@@ -181,7 +181,7 @@ class TargetDialler:
 
     def dial(
         self, origin: Call, transferor: Leg, remaining: Leg, target: Uri, headers: Iterable[tuple[str, str]]
-    ) -> ReferredCall:
+    ) -> TargetCall:
         """Make the call to the target on behalf of the owner of `origin`, for the end that remains.
 
         Nothing has been sent when this returns; `begin` lets a script decide.
@@ -194,7 +194,7 @@ class TargetDialler:
             raise Reject(503, "Too Many Calls")
         now, owner = ports.wall_clock(), origin.identity
         identity = Identity(DIRECTION, owner.account_id, owner.user_id, owner.domain)
-        call = ReferredCall(ports, ports.token(), identity, now)
+        call = TargetCall(ports, ports.token(), identity, now)
         call.origin_id = origin.id
         caller = call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
         sender = _address_of(remaining)
@@ -207,7 +207,7 @@ class TargetDialler:
         self._table.begin(call, is_scripted=identity.dialplan_id is not None)
         return call
 
-    def begin(self, call: ReferredCall) -> None:
+    def begin(self, call: TargetCall) -> None:
         """Let the owner's script decide who rings; without one, only accounts of this switch can be reached."""
         plan = call.identity.dialplan_id
         if plan is not None and self._scripts is not None:
@@ -221,7 +221,7 @@ class TargetDialler:
             self._ring_account(call)
         call.settle()
 
-    def _ring_account(self, call: ReferredCall) -> None:
+    def _ring_account(self, call: TargetCall) -> None:
         assert call.caller.invite is not None
         dialled, router = call.caller.invite.request_uri, self._router
         domain = router.accounts.served_domain(dialled.host, dialled.port)

@@ -118,9 +118,9 @@ class ThirdPartyCall(Call):
     def _silence(self) -> bytes:
         return SILENCE % zlib.crc32(self.id.encode())
 
-    def revived(self) -> None:
+    def recovered(self) -> None:
         """Repeat the re-INVITE that was under way: `a` takes it for a retransmission."""
-        super().revived()
+        super().recovered()
         first = self.first
         if self.offer is not None and first is not None and first.flow is not None:
             request = parse(self.offer)

@@ -7,7 +7,7 @@
         |                   |<-- REFER ---------|                 |
         |                   |--- 202 ---------->|                 |
         |                   |--- NOTIFY 100 --->|                 |
-        |                   |--- INVITE, no offer --------------->|   blind: a `ReferredCall` dials it
+        |                   |--- INVITE, no offer --------------->|   blind: a `TargetCall` dials it
         |                   |--- NOTIFY 180 --->|<-- 180 ---------|   attended: a re-INVITE to the other
         |                   |<-- 200, offer ----------------------|   end of the call that Replaces names
         |<- re-INVITE, offer|                   |                 |
@@ -38,9 +38,9 @@ from ..midcall.reinvite import GLARE, ReInvite
 from ..model.destination import Destination
 from ..model.leg_state import LegState
 from ..model.outcome import Outcome
-from .refer_notify import Report
+from .refer_notify import ReferNotifier
 from .replaces import account_of
-from .target_call import ReferredCall, Referrer
+from .target_call import Referrer, TargetCall
 
 __all__ = ["Transfer", "move"]
 
@@ -95,7 +95,7 @@ class Transfer(Referrer):
         self.call = call
         self.transferor = transferor
         self.remaining = remaining
-        self.report = Report(call, transferor, name, self._reported, is_wanted=is_reported)
+        self.report = ReferNotifier(call, transferor, name, self._reported, is_wanted=is_reported)
         self.stage = Stage.DIALLING
         self.other_id = ""
         self.target = 0
@@ -131,7 +131,9 @@ class Transfer(Referrer):
         """Make it again; `resume` sets it going, when all calls are there."""
         legs: list[Leg] = [call.caller, *call.legs]
         transfer = cls(call, legs[state["transferor"]], legs[state["remaining"]], 0, is_reported=True)
-        transfer.report = Report.from_state(call, transfer.transferor, transfer._reported, state["report"])
+        transfer.report = ReferNotifier.from_state(
+            call, transfer.transferor, transfer._reported, state["report"]
+        )
         transfer.stage, transfer.other_id = Stage(state["stage"]), state["other_id"]
         transfer.target, transfer.failure = state["target"], Outcome.from_state(state["failure"])
         offer = state["offer"]
@@ -145,11 +147,11 @@ class Transfer(Referrer):
         other = self._other
         if self.stage in (Stage.DONE, Stage.FAILED):
             return
-        has_lost_offer = self.stage is Stage.DIALLING and isinstance(other, ReferredCall) and other.second
+        has_lost_offer = self.stage is Stage.DIALLING and isinstance(other, TargetCall) and other.second
         if other is None or has_lost_offer:
             self.fail(GONE)
             return
-        if not isinstance(other, ReferredCall):
+        if not isinstance(other, TargetCall):
             other.claimed_by = self
         stored, self._stored = self._stored, None
         if stored is not None:
@@ -163,7 +165,7 @@ class Transfer(Referrer):
 
     # What happens.
 
-    def dialled(self, other: ReferredCall) -> None:
+    def dialled(self, other: TargetCall) -> None:
         """Note which call dials the target."""
         self.other_id = other.id
         self.report.tell(100, "Trying")
@@ -275,7 +277,7 @@ class Transfer(Referrer):
         moved.acknowledge(answer, response.headers.get("content-type"))
         call.transferred(self.remaining, moved)
         # A limit that has begun to run goes on; that of a target that was dialled begins now.
-        dialled = (moved.destination.limit, other.limit) if isinstance(other, ReferredCall) else ()
+        dialled = (moved.destination.limit, other.limit) if isinstance(other, TargetCall) else ()
         call.end_within((*dialled, other.time_left))
         self.transferor.end(TRANSFERRED, moved.started_at, "transfer")
         other.claimed_by = None
@@ -305,7 +307,7 @@ class Transfer(Referrer):
         if target is not None and stage is Stage.OFFERING and offer is not None:
             # Its offer must be answered; the transferor will take it back from there, if it is still there.
             target.acknowledge(refuse_streams(offer[0]), "application/sdp")
-        if isinstance(other, ReferredCall) or any(leg.is_finished for leg in other.ends()):
+        if isinstance(other, TargetCall) or any(leg.is_finished for leg in other.ends()):
             other.hang_up("switch", f"SIP;cause={self.failure.status}")
         other.settle()
 
@@ -362,7 +364,7 @@ class Transfer(Referrer):
     def _target(self) -> Leg | None:
         """Return the leg of the target while it is there."""
         other = self._other
-        if other is None or (self.target == 0 and isinstance(other, ReferredCall)):
+        if other is None or (self.target == 0 and isinstance(other, TargetCall)):
             return None
         leg = other.caller if self.target == 0 else other.legs[self.target - 1]
         return leg if leg.state is LegState.ANSWERED else None
@@ -383,7 +385,7 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
     moved.flow, moved.source, moved.dialog, moved.instance = leg.flow, leg.source, leg.dialog, leg.instance
     moved.invite_cseq, moved.ack = leg.invite_cseq, leg.ack
     # The answer goes with the dialog: a new process that found it in both calls could bring back only one of them.
-    moved.last_answer, moved.last_answer_at, leg.last_answer = leg.last_answer, leg.last_answer_at, None
+    moved.last_final, moved.last_final_at, leg.last_final = leg.last_final, leg.last_final_at, None
     if isinstance(leg, Callee) and leg.transaction is not None:
         moved.transaction, moved.transaction.user = leg.transaction, moved  # more copies of its 2xx may come
     call.legs.append(moved)
