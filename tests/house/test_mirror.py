@@ -62,7 +62,6 @@ ELSEWHERE = {
     "services/switch/model/identity": "node/test_script_bridge",
     "services/switch/model/leg_state": "services/switch/call/test_call",
     "services/switch/reach/routes": "services/switch/reach/test_reconnect",
-    "services/switch/recovery/call_state": "services/switch/recovery/test_recover",
     "services/switch/recovery/rows": "services/switch/call/test_call",
     "services/switch/requests": "services/switch/midcall/test_relay",
     "services/switch/switch": "services/switch/call/test_call",
