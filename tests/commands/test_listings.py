@@ -7,6 +7,9 @@ import time
 
 import pytest
 
+from sipwright.store import CallRow
+from sipwright.store.writing.log import RedoLog, directory_of, segments_in
+
 CDR = (
     "INSERT INTO cdrs (call_id, leg, direction, user_id, from_uri, to_uri, target, started_at, answered_at, ended_at,"
     " status, reason, hung_up_by) VALUES (?, 1, 'out', ?, 'sip:a@x', 'sip:b@x', ?, ?, ?, ?, ?, 'OK', 'callee')"
@@ -78,3 +81,20 @@ def test_calls_and_cdrs_are_listed_by_account(command, database: sqlite3.Connect
         assert (cdr["call_id"], cdr["account"]) == ("mine", "alice@example.org")
     assert command.json("calls", "--account", "alice@example.net") == []
     assert len(command.json("calls")) == len(command.json("cdrs")) == 2
+
+
+def test_what_the_store_has_to_say_does_not_get_into_the_output(command):
+    """Here that its log is damaged."""
+    log = RedoLog(directory_of(command.folder / "sipwright.db"))
+    for name in ("a", "b"):
+        log.append({"call": {name: CallRow(name, "n", 1, None, "out", "TALKING", "x", "y", 1.0, None, b"")}})
+        (path,) = segments_in(directory_of(command.folder / "sipwright.db"))
+        if name == "a":
+            damaged = path.stat().st_size - 1
+    with path.open("r+b") as file:
+        file.seek(damaged)
+        file.write(b"\xff")
+    log.close()
+
+    assert [call["id"] for call in command.json("calls")] == ["b"]
+    assert "the log is damaged" in command.err

@@ -87,6 +87,7 @@ def with_store(given: Path | None, work: Callable[[Administration], Awaitable[T]
     async def run() -> T:
         from sipwright.store.admin.administration import Administration
 
+        _log_to_standard_error()
         store = await Administration.open(settings.database_url, settings.key_file)
         try:
             return await work(store)
@@ -94,6 +95,14 @@ def with_store(given: Path | None, work: Callable[[Administration], Awaitable[T]
             await store.close()
 
     return asyncio.run(run())
+
+
+def _log_to_standard_error() -> None:
+    """Keep what the store has to say, of a damaged log perhaps, out of the output of ``--json``."""
+    import structlog
+
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def ask_password(given: str | None, what: str) -> str:
