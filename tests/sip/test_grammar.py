@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from sipwright.sip import ParseError
 from sipwright.sip.grammar import (
-    Memo,
     forbid_breaks,
     format_params,
     is_token,
@@ -21,22 +20,6 @@ from sipwright.sip.grammar import (
 
 TOKENS = st.text("abcdefXYZ019-.!%*_+`'~", min_size=1, max_size=12)
 NO_BREAKS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=30)
-
-
-def test_what_a_line_says_is_read_once():
-    read = []
-    memo = Memo(lambda line: read.append(line) or len(line))
-
-    assert [memo["Expires: 60"], memo["Expires: 60"], memo["x" * 49], memo["x" * 49]] == [11, 11, 49, 49]
-    assert read == ["Expires: 60", "x" * 49, "x" * 49]  # the long one is not kept
-
-
-def test_strangers_cannot_fill_a_memo():
-    memo = Memo(int)
-    for number in range(4097):
-        assert memo[str(number)] == number
-
-    assert dict(memo) == {"4096": 4096}
 
 
 @pytest.mark.parametrize("text", ["INVITE", "a.b-c!%*_+`'~9"])

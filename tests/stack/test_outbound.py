@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.stack import outbound, udp_fallback
+from sipwright.stack import udp_fallback
 from sipwright.transport import Target
 
 TARGET = Target("udp", "192.0.2.2", 5062)
@@ -140,7 +140,7 @@ def test_a_route_that_tcp_does_not_find_leaves_udp(element, new_peer, outgoing, 
 
 
 def test_what_is_remembered_is_bounded(element, outgoing, user, monkeypatch):
-    monkeypatch.setattr(outbound, "REMEMBERED", 2)
+    monkeypatch.setattr(element.stack._outbound._refuses_tcp, "most", 2)
     Connecting(element, monkeypatch)
     for number in range(5):
         element.stack.send_request(

@@ -19,7 +19,7 @@ def test_a_route_is_asked_for_again_after_a_minute():
     clock = Clock()
     routes = Routes(clock)
     routes.local_host("127.0.0.1")
-    routes._cache["127.0.0.1"] = (routes._cache["127.0.0.1"][0], "remembered")
+    routes._hosts["127.0.0.1"] = (routes._hosts["127.0.0.1"][0], "remembered")
 
     assert routes.local_host("127.0.0.1") == "remembered"
     clock.now = 61.0
@@ -47,7 +47,7 @@ def test_what_is_remembered_is_bounded(monkeypatch):
         routes.local_host(f"127.0.0.{last}")
         routes.is_own(f"127.0.0.{last}")
 
-    assert len(routes._cache) <= 2
+    assert len(routes._hosts) <= 2
     assert len(routes._own) <= 2
 
 

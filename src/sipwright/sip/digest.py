@@ -11,8 +11,8 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from enum import Enum
-from functools import lru_cache
 
+from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import quote
 from sipwright.sip.headers.auth import Challenge, Credentials
@@ -232,19 +232,13 @@ def verify(
         middle = f"{nonce}:{params['nc']}:{params['cnonce']}:{qop}"
     else:
         raise UnsupportedQop(f"qop {qop!a:.20} was not offered, use auth")
-    ha2 = _ha2(algorithm, method, uri) if len(uri) <= _LONGEST_KEPT else hashed(f"{method}:{uri}")
+    ha2 = _HA2[algorithm][f"{method}:{uri}"]
     expected = hashed(f"{ha1_hex}:{middle}:{ha2}")
     return response.isascii() and hmac.compare_digest(expected, response)
 
 
-# The bounds keep strangers from filling the memory.
-_LONGEST_KEPT = 100
-
-
-@lru_cache(maxsize=1024)
-def _ha2(algorithm: str, method: str, uri: str) -> str:
-    # Cached, because all phones of a domain register at the same URI.
-    return ALGORITHMS[algorithm](f"{method}:{uri}")
+# All phones of a domain register at the same URI.
+_HA2 = {algorithm: Memo(hashed) for algorithm, hashed in ALGORITHMS.items()}
 
 
 # --- the client -----------------------------------------------------------------------------------

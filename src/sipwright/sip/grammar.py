@@ -6,8 +6,7 @@ Every pattern is linear in the length of its input: what repeats is possessive o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from sipwright.sip.errors import ParseError
 
@@ -29,32 +28,6 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(r'[,"<(]')
 _QUOTED_STRING = re.compile(QUOTED, re.DOTALL)
 _PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
-
-
-V = TypeVar("V")
-
-_MOST_KEPT = 4096
-_LONGEST_KEPT = 48
-
-
-class Memo(dict[str, V]):
-    """What some lines say that message after message has word for word, so that each is read once.
-
-    The bounds keep strangers from filling the memory.
-    """
-
-    __slots__ = ("_read",)
-
-    def __init__(self, read: Callable[[str], V]) -> None:
-        self._read = read
-
-    def __missing__(self, line: str) -> V:
-        value = self._read(line)
-        if len(line) <= _LONGEST_KEPT:
-            if len(self) >= _MOST_KEPT:
-                self.clear()
-            self[line] = value
-        return value
 
 
 def forbid_breaks(text: str) -> None:

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypedDict, TypeVar
 
+from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import URI_TEXT, Memo, forbid_breaks, is_token, split_list
+from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, split_list
 from sipwright.sip.headers.collection import Headers, value_of
 from sipwright.sip.headers.contact import parse_contacts, parse_sole_contact
 from sipwright.sip.headers.cseq import CSeq

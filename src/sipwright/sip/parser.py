@@ -10,8 +10,9 @@ import enum
 import re
 from collections.abc import Mapping
 
+from sipwright.memo import Memo
 from sipwright.sip.errors import FramingError, ParseError
-from sipwright.sip.grammar import TOKEN, URI_TEXT, Memo, is_token
+from sipwright.sip.grammar import TOKEN, URI_TEXT, is_token
 from sipwright.sip.headers.collection import Headers, index_lines, value_of
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.headers.name_addr import ADDRESS_LINE

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import quote as _percent_encode
 from urllib.parse import unquote_to_bytes as _percent_decode
 
+from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import HOST
 
@@ -104,7 +104,7 @@ class Uri:
     def parse(text: str) -> Uri:
         """Read a URI without angle brackets around it."""
         # The requests of one phone, and the headers of one request, name the same few URIs again and again.
-        return _parse_kept(text) if len(text) <= _LONGEST_KEPT else Uri._parse(text)
+        return _URIS[text]
 
     @classmethod
     def _parse(cls, text: str) -> Uri:
@@ -232,9 +232,7 @@ def _star() -> Uri:
 STAR: Final = _star()
 """The "URI" of `Contact: *`, which stands for all bindings (RFC 3261 §10.2.2)."""
 
-# The bounds keep strangers from filling the memory.
-_LONGEST_KEPT = 100
-_parse_kept = lru_cache(maxsize=8192)(Uri._parse)
+_URIS: Memo[Uri] = Memo(Uri._parse, most=8_192)
 
 _COMPARED_WHEN_IN_EITHER = ("user", "ttl", "method", "maddr", "transport")
 
@@ -292,7 +290,6 @@ def _port(text: str) -> int:
     return port
 
 
-@lru_cache(maxsize=1024)
 def _is_ipv6(host: str) -> bool:
     try:
         IPv6Address(host)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from functools import lru_cache
 
 from sipwright.transport.base import Transport
 from sipwright.transport.flow import Flow, format_address, is_wildcard
@@ -64,7 +63,6 @@ class Addresses:
         return is_wildcard(bound) and transport.reaches(host) and self._routes.is_own(host)
 
 
-@lru_cache(maxsize=4_096)
 def is_near(host: str) -> bool:
     """Return whether an address is of this machine or of a private network, where no public address helps."""
     if not is_ip_address(host):

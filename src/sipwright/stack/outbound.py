@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sipwright.memo import Bounded
 from sipwright.sip.message import Request
 from sipwright.sip.transaction import TERMINATED, ClientTransaction
 from sipwright.stack.addresses import Addresses
@@ -33,7 +34,7 @@ class Outbound:
         self._addresses = addresses
         self._clock = clock
         self._call_later = call_later
-        self._refuses_tcp: dict[Address, float] = {}
+        self._refuses_tcp: Bounded[Address, float] = Bounded(REMEMBERED)
         self._attempts: dict[Flow, list[FallbackFlow]] = {}
         self._waiting: dict[Flow, list[ClientTransaction]] = {}
 
@@ -158,9 +159,7 @@ class Outbound:
     def _fall_back(self, flow: Flow) -> None:
         attempts = self._attempts.pop(flow, ())
         if attempts:
-            if len(self._refuses_tcp) >= REMEMBERED:
-                self._refuses_tcp.clear()
-            self._refuses_tcp[flow.remote] = self._clock() + MEMORY
+            self._refuses_tcp.keep(flow.remote, self._clock() + MEMORY)
         for attempt in attempts:
             try:
                 attempt.fall_back()

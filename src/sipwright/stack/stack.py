@@ -262,7 +262,7 @@ class Stack:
                 header=error.header,
                 suppressed=suppressed,
             )
-        request = error.request
+        request: Request | None = error.request
         if request is None or request.method == "ACK":
             return
         try:

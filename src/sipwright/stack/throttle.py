@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from sipwright.memo import Bounded
+
 CAPACITY = 4_096
 
 
@@ -18,7 +20,7 @@ class Throttle:
         self._burst = burst
         self._allowance = burst
         self._updated_at = 0.0
-        self._last: dict[Hashable, float] = {}
+        self._last: Bounded[Hashable, float] = Bounded(CAPACITY)
         self._suppressed = 0
 
     def admit(self, key: Hashable, now: float) -> int | None:
@@ -29,9 +31,7 @@ class Throttle:
         if (last is not None and now - last < self._every) or self._allowance < 1.0:
             self._suppressed += 1
             return None
-        if len(self._last) >= CAPACITY:
-            self._last.clear()
-        self._last[key] = now
+        self._last.keep(key, now)
         self._allowance -= 1.0
         suppressed, self._suppressed = self._suppressed, 0
         return suppressed

@@ -6,8 +6,9 @@ sockets. `Flow.key` is the text under which a binding or a call remembers its fl
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
+
+from sipwright.memo import Memo
 
 Address = tuple[str, int]
 """Host and port. The host is an IP address as text, an IPv6 one without brackets."""
@@ -101,18 +102,24 @@ def parse_address(text: str, default_port: int = 5060) -> Address:
     return host, port
 
 
-@lru_cache(maxsize=8_192)
 def parse_flow_key(key: str) -> FlowKey:
     """Take `Flow.key` apart again.
 
     Raises:
         ValueError: The text was not made by `Flow.key`.
     """
+    return _FLOW_KEYS[key]
+
+
+def _read_flow_key(key: str) -> FlowKey:
     protocol, first, rest = key.partition("/")
     local, second, remote = rest.partition("/")
     if not (protocol and first and second):
         raise ValueError(f"not a flow key: {key!r}")
     return FlowKey(protocol, parse_address(local), parse_address(remote))
+
+
+_FLOW_KEYS = Memo(_read_flow_key, most=8_192)
 
 
 def is_wildcard(host: str) -> bool:

@@ -17,6 +17,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
+from sipwright.memo import Bounded
 from sipwright.sip.uri import Uri
 from sipwright.transport.route import is_ip_address
 
@@ -48,7 +49,7 @@ class Resolver:
     def __init__(self, lookup: Lookup | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._lookup = lookup or NameLookup()
         self._clock = clock
-        self._known: dict[str, tuple[float, list[str]]] = {}
+        self._known: Bounded[str, tuple[float, list[str]]] = Bounded(CAPACITY)
         self._running: dict[str, asyncio.Task[list[str]]] = {}
 
     def resolve_now(self, uri: Uri) -> list[Target] | None:
@@ -94,9 +95,7 @@ class Resolver:
     async def _look_up(self, host: str) -> list[str]:
         addresses, ttl = await self._lookup(host)
         ttl = min(max(ttl, SHORTEST_TTL), LONGEST_TTL) if addresses else FAILURE_TTL
-        if len(self._known) >= CAPACITY:
-            self._known.clear()
-        self._known[host] = (self._clock() + ttl, addresses)
+        self._known.keep(host, (self._clock() + ttl, addresses))
         return addresses
 
 

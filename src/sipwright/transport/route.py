@@ -9,6 +9,8 @@ import socket
 import time
 from collections.abc import Callable
 
+from sipwright.memo import Bounded
+
 LIFETIME = 60.0
 CAPACITY = 4_096
 
@@ -30,12 +32,12 @@ def is_ip_address(host: str) -> bool:
 class Routes:
     """Remembers for a minute which local address leads to a destination."""
 
-    __slots__ = ("_cache", "_clock", "_own")
+    __slots__ = ("_clock", "_hosts", "_own")
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._cache: dict[str, tuple[float, str]] = {}
-        self._own: dict[str, tuple[float, bool]] = {}
+        self._hosts: Bounded[str, tuple[float, str]] = Bounded(CAPACITY)
+        self._own: Bounded[str, tuple[float, bool]] = Bounded(CAPACITY)
 
     def local_host(self, destination: str) -> str:
         """Return the local IP address that packets to `destination` leave from.
@@ -44,16 +46,14 @@ class Routes:
             OSError: No route leads there.
         """
         now = self._clock()
-        known = self._cache.get(destination)
+        known = self._hosts.get(destination)
         if known is not None and known[0] > now:
             return known[1]
         with socket.socket(family_of(destination), socket.SOCK_DGRAM) as probe:
             probe.setblocking(False)
             probe.connect((destination, 5060))
             host: str = probe.getsockname()[0]
-        if len(self._cache) >= CAPACITY:
-            self._cache.clear()
-        self._cache[destination] = (now + LIFETIME, host)
+        self._hosts.keep(destination, (now + LIFETIME, host))
         return host
 
     def is_own(self, host: str) -> bool:
@@ -70,7 +70,5 @@ class Routes:
             answer = True
         except OSError:
             answer = False
-        if len(self._own) >= CAPACITY:
-            self._own.clear()
-        self._own[host] = (now + LIFETIME, answer)
+        self._own.keep(host, (now + LIFETIME, answer))
         return answer

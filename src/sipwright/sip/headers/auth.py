@@ -6,8 +6,8 @@ What the values mean is in digest.py; here they are only read and written.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
+from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import IN_QUOTES, TOKEN, quote, unescape
 
@@ -43,7 +43,7 @@ class _Auth:
         if len(around) % 2 == 0 or "\\" in text or len(text) > _LONGEST_KEPT:
             return cls._read_with_care(text)
         try:
-            scheme, params, quoted = _read_around(tuple(around[::2]))
+            scheme, params, quoted = _AROUND["\t".join(around[::2])]
         except ParseError:
             return cls._read_with_care(text)
         params = params.copy()
@@ -103,9 +103,11 @@ class Credentials(_Auth):
         return cls(*cls._read(text))
 
 
-@lru_cache(maxsize=1024)
-def _read_around(around: tuple[str, ...]) -> tuple[str, dict[str, str], list[str]]:
+def _read_around(around: str) -> tuple[str, dict[str, str], list[str]]:
     """Read a value whose quoted strings are left out: its scheme, its parameters, and which of them were quoted."""
     # A tab stands in for what was quoted, as no value without quotes has one.
-    scheme, params = Credentials._read_with_care('"\t"'.join(around))
+    scheme, params = Credentials._read_with_care(around.replace("\t", '"\t"'))
     return scheme, params, [name for name, value in params.items() if value == "\t"]
+
+
+_AROUND = Memo(_read_around, longest=200)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from email.utils import formatdate
-from functools import lru_cache
+
+from sipwright.memo import Bounded
+
+_WRITTEN: Bounded[int, str] = Bounded(2)
+"""By the second, as every registration of the same one says the same."""
 
 
 def format_date(unix_time: float) -> str:
     """Write a time as in `Sun, 08 Nov 2009 12:12:21 GMT`."""
-    return _format_second(int(unix_time))
-
-
-@lru_cache(maxsize=4)
-def _format_second(unix_time: int) -> str:
-    # Cached, because every registration of the same second says the same.
-    return formatdate(unix_time, usegmt=True)
+    second = int(unix_time)
+    written = _WRITTEN.get(second)
+    if written is None:
+        written = formatdate(second, usegmt=True)
+        _WRITTEN.keep(second, written)
+    return written

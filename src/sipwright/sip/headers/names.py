@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import is_token
 
@@ -30,42 +31,16 @@ COMPACT = {
     "y": "identity",  # RFC 8224
 }
 
-# Names repeat from message to message, so each spelling is folded once.  The bound keeps a peer
-# that invents names from filling the memory; the usual ones were here long before.
-_MOST_SPELLINGS = 4096
-_LONGEST_KEPT = 40
+
+def _key_of(name: str) -> str:
+    key = name.rstrip(" \t").lower()
+    if not is_token(key):
+        raise ParseError(f"A header name is not a token: {name[:40]!r}", name[:40])
+    return COMPACT.get(key, key)
 
 
-class _Keys(dict[str, str]):
-    """Spelling → key; a spelling that was not met before is folded, and a name that is no token a `ParseError`."""
+KEYS: Final = Memo(_key_of, longest=40)
+"""The key of a header name, however it is spelled; blanks before the colon do not count.
 
-    def __missing__(self, name: str) -> str:
-        key = name.rstrip(" \t").lower()
-        if not is_token(key):
-            raise ParseError(f"A header name is not a token: {name[:40]!r}", name[:40])
-        key = COMPACT.get(key, key)
-        if len(self) < _MOST_SPELLINGS and len(name) <= _LONGEST_KEPT:
-            self[name] = key
-        return key
-
-
-KEYS: Final = _Keys()
-"""The key of a header name, however it is spelled; blanks before the colon do not count."""
-
-
-def _learn_usual_names() -> None:
-    usual = (
-        "Via From To Call-ID CSeq Contact Max-Forwards Route Record-Route Content-Type Content-Length Expires"
-        " Allow Supported Require Proxy-Require Unsupported User-Agent Server Date Path Event"
-        " Subscription-State Refer-To Referred-By Replaces Session-Expires Min-SE Min-Expires Reason"
-        " Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate Accept Allow-Events"
-        " P-Asserted-Identity P-Preferred-Identity Privacy Remote-Party-ID Diversion Timestamp Warning"
-    )
-    for name in usual.split():
-        for spelling in (name, name.lower(), name.upper()):
-            _ = KEYS[spelling]
-    for short in COMPACT:
-        _ = KEYS[short], KEYS[short.upper()]
-
-
-_learn_usual_names()
+What is no token is a `ParseError`.
+"""
