@@ -9,12 +9,13 @@ which step. What a stored row costs is measured by `writer.py`, and everything t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import cProfile
 import gc
 import pstats
 import tempfile
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -204,12 +205,9 @@ def to_callee(datagram: bytes) -> bytes:
     return datagram.replace(b":6060", b":6090")
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=2_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--profile", help="profile this step, such as '180 -> 180'")
-    arguments = parser.parse_args()
+@contextlib.asynccontextmanager
+async def open_bench(users: int, profiled: str | None = None) -> AsyncIterator[Bench]:
+    """Make a node with so many accounts, in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         create_key_file(Path(folder) / "sipwright.key")
         settings = Settings.load(Path(folder))
@@ -217,7 +215,7 @@ async def main() -> None:
         store = await Store.open(f"sqlite:///{folder}/bench.db", Path(folder) / "sipwright.key")
         await store.ensure_domains(["localhost"])
         await store.add_user("admin", "secret", role="admin")
-        names = [f"u{number}" for number in range(arguments.users)] + ["service"]
+        names = [f"u{number}" for number in range(users)] + ["service"]
         await store.import_accounts([AccountSpec(name, "secret") for name in names])
         await store.catch_up()
         real_writer, writer = store.writer, InstantWriter()
@@ -226,13 +224,22 @@ async def main() -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*THRESHOLDS)
-        bench = Bench(node, writer, arguments.profile)
+        yield Bench(node, writer, profiled)
+        store.writer = real_writer
+        await store.close()
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=2_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--profile", help="profile this step, such as '180 -> 180'")
+    arguments = parser.parse_args()
+    async with open_bench(arguments.users, arguments.profile) as bench:
         for number in range(arguments.rounds):
             measure(bench, arguments.users, (number + 1) * arguments.users)
         for name, (spent, more) in bench.found.items():
             print(f"  {name:26}{1e6 * spent:7.1f} us  {more}")
-        store.writer = real_writer
-        await store.close()
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import statistics
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,21 +146,27 @@ class Bench:
         return time.process_time() - before
 
 
-async def measure(rounds: int, count: int, rate: int) -> dict[str, list[float]]:
-    """Return the cost of each script in each round, in microseconds."""
-    costs: dict[str, list[float]] = {kind: [] for kind in SCRIPTS}
+@contextlib.asynccontextmanager
+async def open_bench() -> AsyncIterator[Bench]:
+    """Start a sandbox and open a database, in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder) / "key"
         create_key_file(key)
         store = await Store.open(f"sqlite:///{folder}/bench.db", key)
         sandbox = Sandbox(Limits(), workers=2, owner_seconds=lambda owner: NO_LIMITS.seconds_per_minute)
         await sandbox.start()
-        bench = Bench(sandbox, store)
+        yield Bench(sandbox, store)
+        await sandbox.close()
+        await store.close()
+
+
+async def measure(rounds: int, count: int, rate: int) -> dict[str, list[float]]:
+    """Return the cost of each script in each round, in microseconds."""
+    costs: dict[str, list[float]] = {kind: [] for kind in SCRIPTS}
+    async with open_bench() as bench:
         for _ in range(rounds):
             for kind, found in costs.items():
                 found.append(1e6 * await bench.play(kind, count, rate))
-        await sandbox.close()
-        await store.close()
     return costs
 
 

@@ -12,7 +12,6 @@ import hmac
 from collections.abc import Callable
 from enum import Enum
 
-from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import quote
 from sipwright.sip.headers.auth import Challenge, Credentials
@@ -232,13 +231,9 @@ def verify(
         middle = f"{nonce}:{params['nc']}:{params['cnonce']}:{qop}"
     else:
         raise UnsupportedQop(f"qop {qop!a:.20} was not offered, use auth")
-    ha2 = _HA2[algorithm][f"{method}:{uri}"]
+    ha2 = hashed(f"{method}:{uri}")
     expected = hashed(f"{ha1_hex}:{middle}:{ha2}")
     return response.isascii() and hmac.compare_digest(expected, response)
-
-
-# All phones of a domain register at the same URI.
-_HA2 = {algorithm: Memo(hashed) for algorithm, hashed in ALGORITHMS.items()}
 
 
 # --- the client -----------------------------------------------------------------------------------

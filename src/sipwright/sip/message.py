@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypedDict, TypeVar
 
-from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, split_list
 from sipwright.sip.headers.collection import Headers, value_of
@@ -27,9 +26,6 @@ __all__ = ["Headers", "Known", "Message", "Request", "Response"]
 T = TypeVar("T")
 
 _USUAL_METHODS = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "NOTIFY", "REFER"})
-
-_MAX_FORWARDS = Memo(lambda line: parse_max_forwards(value_of(line)))
-_EXPIRES = Memo(lambda line: parse_seconds(value_of(line)))
 
 _is_uri_text = re.compile(URI_TEXT).fullmatch
 
@@ -188,13 +184,13 @@ class Message:
     def max_forwards(self) -> int | None:
         """Max-Forwards, or None when there is none."""
         line = self.headers.first_line("max-forwards")
-        return None if line is None else _MAX_FORWARDS[line]
+        return None if line is None else parse_max_forwards(value_of(line))
 
     @_read_once
     def expires(self) -> int | None:
         """Expires, cut to 32 bits; None when absent or malformed, so that the default holds (§10.2.1.1)."""
         line = self.headers.first_line("expires")
-        return None if line is None else _EXPIRES[line]
+        return None if line is None else parse_seconds(value_of(line))
 
     def _only(self, key: str, name: str) -> str:
         line = self.headers.first_line(key)

@@ -1,12 +1,10 @@
-"""The SQL of the hot writes, made once from the tables: many rows to one statement.
+"""The SQL of the hot writes, made from the tables: many rows to one statement.
 
 One statement means one trip into SQLite without the interpreter lock, or one round trip to PostgreSQL,
 however many rows it carries.
 """
 
 from __future__ import annotations
-
-from functools import cache
 
 from sipwright.store.schema.rows import Kind
 
@@ -16,7 +14,6 @@ __all__ = ["LONGEST", "postgres_delete", "postgres_upsert", "sqlite_delete", "sq
 LONGEST = 32
 
 
-@cache
 def sqlite_upsert(kind: Kind, count: int) -> str:
     """Insert or replace ``count`` rows, given as one flat list of values."""
     row = "(" + ",".join("?" * len(kind.columns)) + ")"
@@ -25,7 +22,6 @@ def sqlite_upsert(kind: Kind, count: int) -> str:
     return f"INSERT INTO {kind.table.name} ({columns}) VALUES {values} {_on_conflict(kind)}"
 
 
-@cache
 def sqlite_delete(kind: Kind, count: int) -> str:
     """Delete ``count`` rows by key, given as one flat list of key parts."""
     row = "(" + ",".join("?" * len(kind.key)) + ")"

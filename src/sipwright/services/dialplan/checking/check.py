@@ -210,12 +210,10 @@ def _pool() -> Monty:
     ).__enter__()
 
 
-@cache
 def _stubs(name: str = "names.pyi") -> str:
     return files(language.__name__).joinpath(name).read_text("utf-8")
 
 
-@cache
 def _modules() -> dict[str, ExternalModule]:
     names = {**FUNCTIONS, "store": STORE}
     return {

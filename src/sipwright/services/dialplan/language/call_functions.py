@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -266,7 +266,6 @@ class ScriptApi:
         return remaining
 
 
-@lru_cache(maxsize=256)
 def zone(name: str) -> ZoneInfo:
     """Return a time zone.
 

@@ -92,12 +92,7 @@ def configure(
 
 def feed(code: str, given: bytes) -> bytes:
     """Run a script with some `names`."""
-    return _request(Request.FEED, _code(code) + given + _FOLDER)
-
-
-@lru_cache(maxsize=1024)
-def _code(code: str) -> bytes:
-    return text(Feed.CODE, code)
+    return _request(Request.FEED, text(Feed.CODE, code) + given + _FOLDER)
 
 
 def resume(call_id: int, value: Any) -> bytes:
