@@ -62,8 +62,8 @@ class Results:
 
     def is_trustworthy(self) -> bool:
         """Return whether everything came as often as it was asked for, without retransmissions."""
-        costs = [cost for by_server in self.costs.values() for each in by_server.values() for cost in each]
-        return not any(cost.trouble for cost in costs)
+        rows = [*self.costs.values(), *self.times.values()]
+        return not any(each.trouble for row in rows for rounds in row.values() for each in rounds)
 
 
 def report(results: Results) -> None:
@@ -72,6 +72,10 @@ def report(results: Results) -> None:
         _report_costs(results)
     if results.times:
         _report_times(results)
+    if not results.is_trustworthy():
+        print(
+            "\nRows that could not keep up compare nothing: repeat them on a quieter machine or with a lower rate."
+        )
     if results.parts:
         print(f"\n{'CPU of scripts in µs, without their calls':<44}{'median':>8}{'least':>8}{'most':>8}")
         for part, each in results.parts.items():
@@ -101,10 +105,6 @@ def _report_costs(results: Results) -> None:
     print(f"\n{'ratio of the medians':<32}")
     for (what, rate), to_what, ratio in results.ratios():
         print(f"{f'{what}, {rate} a second':<32}{ratio:8.2f}  {to_what}")
-    if not results.is_trustworthy():
-        print(
-            "\nRows that could not keep up compare nothing: repeat them on a quieter machine or with a lower rate."
-        )
 
 
 def _report_times(results: Results) -> None:

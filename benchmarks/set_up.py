@@ -50,6 +50,7 @@ class Times:
 
     set_up: list[float] = field(default_factory=list)
     lost: int = 0
+    refused: int = 0
     behind: float = 0.0
     """Seconds by which this client was late with an INVITE, at most."""
 
@@ -66,6 +67,8 @@ class Times:
             said.append(f"{self.late} calls took over {1e3 * T1:.0f} ms: a phone sends its INVITE again")
         if self.lost:
             said.append(f"{self.lost} calls were not answered")
+        if self.refused:
+            said.append(f"{self.refused} calls were refused, or their end was")
         if self.behind > 0.1:
             said.append(f"the client was {self.behind:.1f} s behind")
         return "; ".join(said)
@@ -81,10 +84,11 @@ class Client:
 
     def __init__(self, server_port: int, caller: socket.socket, callee: socket.socket, whom: str) -> None:
         self._server = (HOST, server_port)
+        self._host_port = (HOST.encode(), server_port)
         self._caller, self._callee = caller, callee
         self._whom = whom
         self._prefix = f"{time.time_ns():x}"
-        self._begun = self._ended = 0
+        self._begun = self._ended = self._refused = 0
         self._waiting: dict[bytes, int] = {}
         """When the INVITEs were sent that have no 200 yet, in the nanoseconds that the kernel counts too."""
         self._open: dict[bytes, float] = {}
@@ -99,7 +103,7 @@ class Client:
         gaps, behind = random.Random(seed), 0.0
         due = time.monotonic()
         end = due + WARMING_UP + seconds
-        self._answered = []
+        self._answered, self._refused = [], 0
         self._counted_from = time.time_ns() + int(1e9 * WARMING_UP)
         while (now := time.monotonic()) < end:
             while due <= now:
@@ -109,7 +113,9 @@ class Client:
             self._turn(min(due, end) - now)
         self._finish()
         lost = sum(sent >= self._counted_from for sent in self._waiting.values())
-        return Times(self._answered, lost, behind)
+        if not self._answered:
+            raise SystemExit(f"none of {self._begun} calls was answered, {rate:g} a second")
+        return Times(self._answered, lost, self._refused, behind)
 
     def saturate(self, seconds: float) -> float:
         """Return how many calls end in a second when a new one begins for each, and many are always under way."""
@@ -169,13 +175,14 @@ class Client:
         self._caller.sendto(data, self._server)
 
     def _at_caller(self, data: bytes, ancillary: list[tuple[int, int, bytes]], source: object) -> None:
-        if not data.startswith(b"SIP/2.0 2"):
-            if data.startswith(b"SIP/2.0 1"):
-                return
-            raise SystemExit(f"a call was refused:\n{data.decode(errors='replace')}")
+        if data.startswith(b"SIP/2.0 1"):
+            return
         found = _CALL_ID.search(data)
         assert found is not None
         call_id = found[1]
+        if not data.startswith(b"SIP/2.0 2"):
+            self._over(call_id, data)
+            return
         if b" BYE\r\n" in data:
             self._ended += self._open.pop(call_id, None) is not None
             return
@@ -185,6 +192,21 @@ class Client:
             if sent >= self._counted_from:
                 self._answered.append((_kernel_time(ancillary) - sent) / 1e9)
             self._byes.append((time.monotonic() + TALK, self._in_dialog(b"BYE", b"2", call_id, data)))
+
+    def _over(self, call_id: bytes, refusal: bytes) -> None:
+        """Count a call that was refused, and tell the server that it was heard (RFC 3261 §17.1.1.3)."""
+        self._refused += self._open.pop(call_id, None) is not None
+        self._waiting.pop(call_id, None)
+        to = _TO.search(refusal)
+        if b" INVITE\r\n" in refusal and to is not None:
+            port, whom = self._caller.getsockname()[1], self._whom.encode()
+            self._caller.sendto(
+                b"ACK sip:%s@%s:%d SIP/2.0\r\nVia: SIP/2.0/UDP %s:%d;branch=z9hG4bK-%s-i;rport\r\n"
+                b'Max-Forwards: 70\r\nFrom: "caller" <sip:caller%s@elsewhere.example>;tag=%s\r\n%sCall-ID: %s\r\n'
+                b"CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
+                % (whom, *self._host_port, HOST.encode(), port, call_id, call_id, call_id, to[0], call_id),
+                self._server,
+            )
 
     def _in_dialog(self, method: bytes, cseq: bytes, call_id: bytes, answer: bytes) -> bytes:
         contact, to = _CONTACT.search(answer), _TO.search(answer)

@@ -82,16 +82,17 @@ def test_a_row_that_could_not_keep_up_says_so(module, capsys, elapsed, repeated,
 
 
 @pytest.mark.parametrize(
-    ("set_up", "lost", "behind", "said"),
+    ("set_up", "lost", "refused", "behind", "said"),
     [
-        ([0.03, 0.5], 0, 0.05, ""),
-        ([0.03, 0.6], 0, 0.0, "1 calls took over 500 ms: a phone sends its INVITE again"),
-        ([0.03], 2, 0.0, "2 calls were not answered"),
-        ([0.03], 0, 0.2, "the client was 0.2 s behind"),
+        ([0.03, 0.5], 0, 0, 0.05, ""),
+        ([0.03, 0.6], 0, 0, 0.0, "1 calls took over 500 ms: a phone sends its INVITE again"),
+        ([0.03], 2, 0, 0.0, "2 calls were not answered"),
+        ([0.03], 0, 1, 0.0, "1 calls were refused, or their end was"),
+        ([0.03], 0, 0, 0.2, "the client was 0.2 s behind"),
     ],
 )
-def test_set_up_times_of_a_server_that_falls_behind_say_so(module, set_up, lost, behind, said):
-    assert module("set_up").Times(set_up, lost, behind).trouble == said
+def test_set_up_times_of_a_server_that_falls_behind_say_so(module, set_up, lost, refused, behind, said):
+    assert module("set_up").Times(set_up, lost, refused, behind).trouble == said
 
 
 @pytest.mark.parametrize(
