@@ -2,11 +2,12 @@
 
 import pytest
 
-from sipwright.sip import CSeq, ParseError, Request, Response, make_response, parse
+from sipwright.sip import CSeq, ParseError, Request, Response, Uri, make_response, parse
 from sipwright.sip.build import (
     ack_to_stray,
     make_ack,
     make_cancel,
+    make_draft,
     make_request,
     response_head,
     write_on_head,
@@ -268,6 +269,23 @@ def test_a_request_is_aimed_at_a_uri(uri):
 def test_nobody_smuggles_a_line_into_a_request(part):
     with pytest.raises(ValueError, match="line break"):
         request(**part)
+
+
+def test_a_draft_is_read_again_like_an_invite_that_came_in():
+    """It is stored with its call."""
+    draft = make_draft(
+        '"A" <sip:a@h>', Uri.parse("sip:b@h"), [("X-Own", "1")], body=b"v=0", content_type="application/sdp"
+    )
+    read = parse(bytes(draft))
+
+    assert (read.method, read.uri_text, read.from_.display_name, read.to_uri.user) == (
+        "INVITE",
+        "sip:b@h",
+        "A",
+        "b",
+    )
+    assert (read.headers.get("X-Own"), read.content_type, read.body) == ("1", "application/sdp", b"v=0")
+    assert (read.from_tag, read.to_tag) == (None, None)
 
 
 def test_an_ack_to_a_failure_and_a_cancel_follow_the_request_to_its_next_hop():

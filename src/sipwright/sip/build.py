@@ -15,12 +15,14 @@ from sipwright.sip.headers.collection import Headers, write_lines
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Known, Message, Request, Response
 from sipwright.sip.reasons import REASONS, reason_for
+from sipwright.sip.uri import Uri
 
 __all__ = [
     "HeaderPairs",
     "ack_to_stray",
     "make_ack",
     "make_cancel",
+    "make_draft",
     "make_request",
     "make_response",
     "response_head",
@@ -232,6 +234,28 @@ def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
             to_address=to,
         )
     return Request.from_parts(method, uri, Headers.from_lines(written), body, None, known)
+
+
+def make_draft(
+    from_: str, to: Uri, headers: HeaderPairs = (), body: bytes = b"", content_type: str | None = None
+) -> Request:
+    """Build the INVITE that the legs of a call of our own are made from, as others are from the caller's.
+
+    Nobody sends it, so that it has come by no hop and belongs to no dialog; what it says of those is what a request
+    must say to be read again.
+    """
+    return make_request(
+        "INVITE",
+        str(to),
+        from_=from_,
+        to=f"<{to}>",
+        call_id="0",
+        cseq=1,
+        via="SIP/2.0/UDP draft.invalid;branch=z9hG4bK0",
+        headers=headers,
+        body=body,
+        content_type=content_type,
+    )
 
 
 def make_ack(request: Request, response: Response) -> Request:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sipwright.sip import NameAddr, ParseError, Reject, Request, Response, Uri
+from sipwright.sip import NameAddr, ParseError, Reject, Response, Uri
+from sipwright.sip.build import make_draft
 
 from ..call.call import Call, CallState
 from ..call.callee import Callee
@@ -198,7 +199,7 @@ class TargetDialler:
         call.origin_id = origin.id
         caller = call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
         sender = _address_of(remaining)
-        caller.invite = _template(sender, target, headers)
+        caller.invite = make_draft(str(NameAddr(sender.uri, sender.display_name)), target, headers)
         caller.source = remaining.source
         call.from_text, call.to_text = str(sender.uri), str(target)
         call.dialled_user, call.loops = target.user or "", origin.loops + 1
@@ -240,16 +241,3 @@ def _address_of(leg: Leg) -> NameAddr:
         return NameAddr.parse("" if leg.dialog is None else leg.dialog.remote_uri)
     except ParseError:
         return NameAddr("sip:anonymous@anonymous.invalid")
-
-
-def _template(sender: NameAddr, target: Uri, headers: Iterable[tuple[str, str]]) -> Request:
-    """Return the INVITE that the script sees and that the legs are made from."""
-    pairs = [
-        ("Via", "SIP/2.0/UDP transfer.invalid;branch=z9hG4bK0"),
-        ("From", str(NameAddr(sender.uri, sender.display_name))),
-        ("To", f"<{target}>"),
-        ("Call-ID", "0"),
-        ("CSeq", "1 INVITE"),
-        *headers,
-    ]
-    return Request("INVITE", str(target), pairs)

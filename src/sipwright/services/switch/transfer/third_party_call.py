@@ -25,6 +25,7 @@ from typing import Any
 
 from sipwright.sdp import as_version_of, origin
 from sipwright.sip import NameAddr, Request, Response, Uri, parse
+from sipwright.sip.build import make_draft
 from sipwright.sip.transaction import CALLING, ClientTransaction
 
 from ..call.call import Call, CallState
@@ -43,6 +44,8 @@ __all__ = ["ThirdPartyCall"]
 DIRECTION = "callback"
 OFFERED = 2
 """The version of the session description that `a` is offered; the silence before it was the first."""
+
+NOWHERE = Uri(host="callback.invalid")
 
 # One inactive stream rather than none at all, as the flow has it: phones refuse an offer without a stream.
 SILENCE = (
@@ -80,7 +83,7 @@ class ThirdPartyCall(Call):
         call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
         call.from_text, call.to_text = sender, b[0][0]
         call.then, call.ring = b, ring
-        call.caller.invite = _template(sender, call._silence())
+        call.caller.invite = _draft(sender, call._silence())
         call.hunt = Hunt(call, a, ring)
         call.changed()
         call.arm("begin", delay)
@@ -185,7 +188,7 @@ class ThirdPartyCall(Call):
         if self.first is None:
             self.first = leg
             leg.acknowledge()
-            self.caller.invite = _template(self.from_text, b"")
+            self.caller.invite = _draft(self.from_text, b"")
             self.hunt = hunt = Hunt(self, self.then, self.ring)
             hunt.start()
         else:
@@ -298,15 +301,7 @@ class _Joining:
         self._call.offer_answered(transaction, response)
 
 
-def _template(sender: str, body: bytes) -> Request:
-    """Return the INVITE that the legs are made from: From and body are taken from it."""
-    headers = [
-        ("Via", "SIP/2.0/UDP callback.invalid;branch=z9hG4bK0"),
-        ("From", str(NameAddr(Uri.parse(sender), None))),
-        ("To", "<sip:callback.invalid>"),
-        ("Call-ID", "0"),
-        ("CSeq", "1 INVITE"),
-    ]
-    if body:
-        headers.append(("Content-Type", "application/sdp"))
-    return Request("INVITE", "sip:callback.invalid", headers, body)
+def _draft(sender: str, body: bytes) -> Request:
+    """Return what the legs are made from, which is From and body; each knows by itself where it leads."""
+    address = str(NameAddr(Uri.parse(sender), None))
+    return make_draft(address, NOWHERE, body=body, content_type="application/sdp" if body else None)
