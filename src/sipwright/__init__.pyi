@@ -1,30 +1,3 @@
 """What editors and type checkers see of ``from sipwright import ...`` in a dialplan; there it is ``names.pyi``."""
 
-from sipwright.services.dialplan.language.names import Binding as Binding
-from sipwright.services.dialplan.language.names import Call as Call
-from sipwright.services.dialplan.language.names import DialResult as DialResult
-from sipwright.services.dialplan.language.names import HttpResponse as HttpResponse
-from sipwright.services.dialplan.language.names import LegResult as LegResult
-from sipwright.services.dialplan.language.names import LegSpec as LegSpec
-from sipwright.services.dialplan.language.names import Request as Request
-from sipwright.services.dialplan.language.names import bindings as bindings
-from sipwright.services.dialplan.language.names import call as call
-from sipwright.services.dialplan.language.names import callback as callback
-from sipwright.services.dialplan.language.names import dial as dial
-from sipwright.services.dialplan.language.names import e164 as e164
-from sipwright.services.dialplan.language.names import email as email
-from sipwright.services.dialplan.language.names import enum_lookup as enum_lookup
-from sipwright.services.dialplan.language.names import hangup_after as hangup_after
-from sipwright.services.dialplan.language.names import http_get as http_get
-from sipwright.services.dialplan.language.names import http_post as http_post
-from sipwright.services.dialplan.language.names import is_registered as is_registered
-from sipwright.services.dialplan.language.names import leg as leg
-from sipwright.services.dialplan.language.names import log as log
-from sipwright.services.dialplan.language.names import now as now
-from sipwright.services.dialplan.language.names import progress as progress
-from sipwright.services.dialplan.language.names import redirect as redirect
-from sipwright.services.dialplan.language.names import req as req
-from sipwright.services.dialplan.language.names import respond as respond
-from sipwright.services.dialplan.language.names import send_message as send_message
-from sipwright.services.dialplan.language.names import sleep as sleep
-from sipwright.services.dialplan.language.names import store as store
+from sipwright.services.dialplan.language.names import *  # noqa: F403

@@ -7,6 +7,7 @@ import pytest
 
 from sipwright.node.script_effects import ScriptEffects
 from sipwright.services.dialplan import Ask, EffectError
+from sipwright.services.dialplan.language.catalogue import OUTSIDE
 from sipwright.services.registrar import LocationTable
 from sipwright.services.registrar.bindings import Binding
 from sipwright.sip import Reject
@@ -178,3 +179,9 @@ async def test_without_its_account_a_script_can_speak_in_nobodys_name(world, fun
         await world.ask(
             function, account_id=99, to="bob@local", a="a@b", b="a@b", text="", delay=0.0, ring=9.0
         )
+
+
+def test_all_is_done_that_the_catalogue_says_is_done_outside():
+    store = {name for name in OUTSIDE if name.startswith("store.")}
+
+    assert World().effects._effects.keys() | store == OUTSIDE

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -317,18 +318,8 @@ def inputs_of(call: Call, script_call: ScriptCall) -> Inputs:
 
 def limits_of(settings: DialplanSettings) -> Limits:
     """Return the budgets that the settings give each run."""
-    return Limits(
-        seconds=settings.seconds,
-        memory=settings.memory,
-        dials=settings.dials,
-        total_seconds=settings.total_seconds,
-        http_requests=settings.http_requests,
-        lookups=settings.lookups,
-        store_calls=settings.store_calls,
-        emails=settings.emails,
-        messages=settings.messages,
-        callbacks=settings.callbacks,
-    )
+    names = [field.name for field in fields(Limits) if field.name in type(settings).model_fields]
+    return Limits(**{name: getattr(settings, name) for name in names})
 
 
 def user_limits_of(settings: DialplanSettings) -> UserLimits:

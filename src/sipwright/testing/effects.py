@@ -15,6 +15,7 @@ from typing import Any
 
 from sipwright.errors import UserError
 from sipwright.services.dialplan import Ask
+from sipwright.services.dialplan.language.catalogue import OUTSIDE
 
 from .answers import Answers
 from .plans import InPlans
@@ -24,12 +25,6 @@ __all__ = ["EffectSyntaxError", "Pretence", "World", "parse_effect"]
 _RAISES = re.compile(r"raises\s+([A-Za-z]+)\s*(.*)", re.DOTALL)
 _ACCOUNT_NAME = re.compile(r"(?:sip:)?([^@]+)")
 _WEB = frozenset({"http_get", "http_post"})
-FUNCTIONS = frozenset(
-    {
-        "http_get", "http_post", "enum_lookup", "is_registered", "bindings", "email", "send_message", "callback",
-        "store.get", "store.set", "store.delete", "store.add", "store.replace", "store.keys",
-    }
-)  # fmt: skip
 
 
 class EffectSyntaxError(UserError):
@@ -164,10 +159,8 @@ def parse_effect(text: str) -> Pretence:
             "such as 'enum_lookup: \"sip:bob@example.org\"'"
         )
     value = value.strip()
-    if function not in FUNCTIONS:
-        raise EffectSyntaxError(
-            f"{function!r} cannot be pretended; what can is {', '.join(sorted(FUNCTIONS))}"
-        )
+    if function not in OUTSIDE:
+        raise EffectSyntaxError(f"{function!r} cannot be pretended; what can is {', '.join(sorted(OUTSIDE))}")
     pretence = Pretence(function, arguments[0] if arguments else "*")
     if raised := _RAISES.fullmatch(value):
         return pretence.raises(raised[1], raised[2].strip())

@@ -8,8 +8,11 @@ from importlib.resources import files
 import pytest
 
 from sipwright.services.dialplan import DialResult, HangUpAfter, HttpResponse, LegResult, Limits, Respond
-from sipwright.services.dialplan.language.catalogue import FUNCTIONS
+from sipwright.services.dialplan.language import function
+from sipwright.services.dialplan.language.call_functions import BudgetExceeded, ScriptApi
+from sipwright.services.dialplan.language.catalogue import CATALOGUE, OUTSIDE, Retry, retry_of
 from sipwright.services.dialplan.language.commands import Ask, Dial, LogLine, Recorded
+from sipwright.services.dialplan.language.limits import BUDGETS
 from sipwright.services.dialplan.language.values import Raised
 from sipwright.services.dialplan.sandbox.result import Completed, Failed, Kind, Suspended
 
@@ -199,7 +202,38 @@ def test_the_store_has_nothing_else(run, source):
 
 
 def test_editors_are_told_of_every_name():
-    """`sipwright/__init__.pyi` hands on what `names.pyi` declares."""
-    told = set(re.findall(r"import (\w+) as \1\n", files("sipwright").joinpath("__init__.pyi").read_text()))
+    """`sipwright/__init__.pyi` hands on all of `names.pyi`, which is tested to declare what there is."""
+    told = files("sipwright").joinpath("__init__.pyi").read_text()
 
-    assert told >= {*FUNCTIONS, "req", "call", "store"}
+    assert told.endswith("from sipwright.services.dialplan.language.names import *  # noqa: F403\n")
+
+
+def test_what_is_done_outside_the_call_says_what_becomes_of_it_after_a_kill():
+    inside = {"dial", "sleep"}  # the call and the run know themselves how far they are
+
+    assert {one.name for one in CATALOGUE.values() if one.kind is function.Kind.COMMAND} == OUTSIDE | inside
+    assert all(one.retry is None for one in CATALOGUE.values() if one.kind is function.Kind.INLINE)
+    assert (retry_of("store.add"), retry_of("gone")) == (Retry.TRANSACTIONAL, Retry.NEVER)
+
+
+ARGUMENTS = {
+    "a": "a@local", "b": "b@local", "body": "b", "key": "k", "name": "bob", "new": 1, "number": "+35312345678",
+    "old": None, "subject": "s", "target": "a@local", "text": "t", "to": "a@example.org", "url": "https://a.example",
+    "value": 1,
+}  # fmt: skip
+
+
+def call_once(name: str, **limits: int) -> None:
+    known = CATALOGUE[name]
+    needed = [one.name for one in list(known.signature.parameters.values())[1:] if one.default is one.empty]
+    api = ScriptApi(Limits(**limits), {}, time.time() + 300)
+    known.call(api, **{one: ARGUMENTS[one] for one in needed})
+
+
+@pytest.mark.parametrize("name", [one.name for one in CATALOGUE.values() if one.budget])
+def test_a_function_uses_up_the_budget_that_the_catalogue_names_and_no_other(name):
+    own = CATALOGUE[name].budget
+    call_once(name, **{budget: 0 for budget in (*BUDGETS, "dials") if budget != own})
+
+    with pytest.raises(BudgetExceeded, match="has used up its 0 "):
+        call_once(name, **{own: 0})

@@ -15,30 +15,13 @@ from typing import Any
 from sipwright.services.dialstring import DialStringError
 
 from ..language.call_functions import BudgetExceeded, ScriptApi
-from ..language.catalogue import FUNCTIONS, SIGNATURES
+from ..language.catalogue import CATALOGUE
 from ..language.limits import Limits
 from ..language.values import Call, Inputs
 
 __all__ = ["assigned", "certain", "parse", "wrong_calls"]
 
-_CHECKED: dict[str, dict[str, Any]] = {
-    "dial": {"target": "a"},
-    "leg": {"target": "a"},
-    "respond": {"status": 302},  # may have a Contact
-    "progress": {},
-    "redirect": {"uri": "sip:a"},
-    "hangup_after": {"seconds": 1},
-    "sleep": {"seconds": 0},
-    "e164": {"number": None},
-    "enum_lookup": {"number": "1"},
-    "send_message": {"to": "a", "text": "a"},
-    "callback": {"a": "a", "b": "a"},
-}
-"""What is checked, and what is taken for an argument that is not literal and has no default."""
-
-_DIAL_STRINGS = frozenset(
-    {("dial", "target"), ("leg", "target"), ("send_message", "to"), ("callback", "a"), ("callback", "b")}
-)
+_CHECKED = {name: one for name, one in CATALOGUE.items() if one.checked is not None}
 _FILLINGS = (
     "1",
     "",
@@ -184,12 +167,15 @@ def _arguments(name: str, node: ast.Call) -> dict[str, Any] | None:
     ):
         return None
     try:
-        bound = SIGNATURES[name].bind(None, *node.args, **{str(k.arg): k.value for k in node.keywords})
+        bound = CATALOGUE[name].signature.bind(
+            None, *node.args, **{str(k.arg): k.value for k in node.keywords}
+        )
     except TypeError:
         return None  # the type checker has its own words for this
-    given = dict(_CHECKED[name])
+    known = CATALOGUE[name]
+    given = dict(known.checked or {})
     for parameter, argument in list(bound.arguments.items())[1:]:
-        value = _value(argument, (name, parameter) in _DIAL_STRINGS)
+        value = _value(argument, parameter in known.dial_strings)
         if value is not _UNKNOWN:
             given[parameter] = value
         elif name == "e164":
@@ -236,7 +222,7 @@ def _refusal(name: str, arguments: dict[str, Any], limits: Limits) -> Exception 
     """Have the function itself look at its arguments, at the very beginning of a run."""
     api = ScriptApi(limits, _VARIABLES, limits.total_seconds, clock=lambda: 0.0)
     try:
-        FUNCTIONS[name](api, **arguments)
+        CATALOGUE[name].call(api, **arguments)
     except (ValueError, TypeError, BudgetExceeded) as error:
         return error
     return None

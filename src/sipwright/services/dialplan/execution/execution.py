@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.sip import ParseError, Reject
 
+from ..language.catalogue import Retry, read_answer, retry_of
 from ..language.commands import (
-    REPEATABLE,
     Ask,
     Dial,
     HangUpAfter,
@@ -36,7 +36,7 @@ from ..language.commands import (
     SideEffect,
     Sleep,
 )
-from ..language.values import DialResult, Inputs, LegResult, Raised, clean, read_answer
+from ..language.values import DialResult, Inputs, LegResult, Raised, clean
 from ..sandbox.job import Job
 from ..sandbox.program import program
 from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
@@ -217,7 +217,7 @@ class Execution:
         """Look once more; what may have been done already, by a process that is no more, is not done twice."""
         arguments.pop("line", None)
         ask = Ask(function, arguments)
-        if not ask.leaves_a_mark:
+        if retry_of(function) is not Retry.NEVER:
             self._perform(ask)
         else:
             text = "interrupted: the switch was restarted in the middle; nobody knows whether it was done"
@@ -280,7 +280,7 @@ class Execution:
 
     def took(self, result: Result) -> None:
         """Take the next result; while the process ends, some are left for the next one to compute again."""
-        if self.state is State.OVER or (self._executions.is_ending and _leaves_a_mark(result)):
+        if self.state is State.OVER or (self._executions.is_ending and _is_never_retried(result)):
             return
         was_kept = self._is_kept
         try:
@@ -354,7 +354,7 @@ class Execution:
             case Sleep():
                 self._put("waiting", suspended.continuation)
                 self._sleep(command.seconds)
-            case Ask() if command.function in REPEATABLE:
+            case Ask() if retry_of(command.function) is Retry.SAFE:
                 self._put("waiting", suspended.continuation)
                 self._perform(command)
             case Ask():
@@ -452,8 +452,10 @@ class Execution:
         self._executions.writer.put("execution", row.id, row, on_commit)
 
 
-def _leaves_a_mark(result: Result) -> bool:
-    return isinstance(result, Suspended) and isinstance(result.command, Ask) and result.command.leaves_a_mark
+def _is_never_retried(result: Result) -> bool:
+    if not isinstance(result, Suspended) or not isinstance(result.command, Ask):
+        return False
+    return retry_of(result.command.function) is Retry.NEVER
 
 
 def _start_in(entries: list[Entry]) -> Entry | None:

@@ -14,6 +14,7 @@ import structlog
 
 from sipwright.services.ports import Writer
 
+from ..language.catalogue import Retry, retry_of
 from ..language.commands import Ask, LogLine
 from ..language.limits import UserLimits
 from ..language.values import Inputs
@@ -255,7 +256,7 @@ class Executions:
 
     async def finish(self) -> None:
         """Wait for what is being done that must not be done twice."""
-        tasks = [task for task, ask in self._tasks.items() if ask.leaves_a_mark]
+        tasks = [task for task, ask in self._tasks.items() if retry_of(ask.function) is Retry.NEVER]
         if tasks:
             await asyncio.wait(tasks)
 

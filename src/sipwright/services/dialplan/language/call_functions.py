@@ -23,11 +23,12 @@ from sipwright.services.script_headers import one_line
 
 from . import arguments as check
 from .commands import Dial, HangUpAfter, LogLine, Recorded, Respond, Sleep
+from .function import Function, Kind
 from .leg_arguments import dialled, leg_of, takes_options, with_defaults
-from .limits import Limits
+from .limits import BUDGETS, Limits
 from .values import DialResult, Inputs, LegSpec
 
-__all__ = ["BudgetExceeded", "ScriptApi", "zone"]
+__all__ = ["CALL_FUNCTIONS", "BudgetExceeded", "ScriptApi", "zone"]
 
 MAX_RING = 180.0
 _SIP_URI = re.compile(r"""sips?:[^\s<>"\x00-\x1f\x7f-\x9f]{1,500}""", re.IGNORECASE)
@@ -247,12 +248,13 @@ class ScriptApi:
             return LogLine("(the run has logged enough; the rest is dropped)", line.line)
         return line
 
-    def spend(self, what: str, most: int, count: int = 1) -> None:
-        """Count something that a run may do so many times; ``what`` is its plural."""
+    def spend(self, budget: str) -> None:
+        """Count something that a run may do so many times, as its field of `Limits` says."""
         self._remaining()
-        used = self.used[what] = self.used.get(what, 0) + count
+        used = self.used[budget] = self.used.get(budget, 0) + 1
+        most = getattr(self.limits, budget)
         if used > most:
-            raise BudgetExceeded(f"the run has used up its {most} {what}")
+            raise BudgetExceeded(f"the run has used up its {most} {BUDGETS[budget]}")
 
     def _spend_dials(self, legs: int) -> None:
         self.dials += legs
@@ -276,3 +278,20 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise ValueError(f"{one_line(name, 40)!r} is not a time zone such as 'Europe/Dublin'") from None
+
+
+CALL_FUNCTIONS = (
+    Function(
+        "dial", ScriptApi.dial, Kind.COMMAND, budget="dials", checked={"target": "a"},
+        dial_strings=frozenset({"target"}),
+    ),
+    Function("leg", ScriptApi.leg, Kind.INLINE, checked={"target": "a"}, dial_strings=frozenset({"target"})),
+    Function("respond", ScriptApi.respond, Kind.INLINE, checked={"status": 302}),  # may have a Contact
+    Function("progress", ScriptApi.progress, Kind.INLINE, checked={}),
+    Function("redirect", ScriptApi.redirect, Kind.INLINE, checked={"uri": "sip:a"}),
+    Function("hangup_after", ScriptApi.hangup_after, Kind.INLINE, checked={"seconds": 1}),
+    Function("log", ScriptApi.log, Kind.INLINE),
+    Function("e164", ScriptApi.e164, Kind.INLINE, checked={"number": None}),
+    Function("now", ScriptApi.now, Kind.INLINE),
+    Function("sleep", ScriptApi.sleep, Kind.COMMAND, checked={"seconds": 0}),
+)  # fmt: skip

@@ -12,8 +12,6 @@ from typing import Any
 from sipwright.services.dialstring import Groups, format_dial_string
 
 __all__ = [
-    "ONCE",
-    "REPEATABLE",
     "Ask",
     "Command",
     "Dial",
@@ -128,11 +126,6 @@ class Ask:
     function: str
     arguments: dict[str, Any]
 
-    @property
-    def leaves_a_mark(self) -> bool:
-        """After a crash in the middle nobody can know whether it was done."""
-        return self.function not in REPEATABLE and self.function not in ONCE
-
     def to_json(self) -> dict[str, Any]:
         """Return what the journal keeps."""
         return self.arguments
@@ -152,9 +145,3 @@ class LogLine:
 
 SideEffect = LogLine | Respond | HangUpAfter | Recorded
 """What a script does on its way, without waiting."""
-
-REPEATABLE = frozenset({"http_get", "enum_lookup", "is_registered", "bindings", "store.get", "store.keys"})
-"""What only looks: after a crash in the middle it is asked again."""
-
-ONCE = frozenset({"store.set", "store.delete", "store.add", "store.replace", "callback"})
-"""What is committed together with its entry in the journal: after a crash it is known whether it was done."""

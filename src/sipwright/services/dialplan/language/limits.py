@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Limits", "UserLimits"]
+__all__ = ["BUDGETS", "Limits", "UserLimits"]
+
+BUDGETS = {
+    "http_requests": "HTTP requests",
+    "lookups": "lookups",
+    "store_calls": "calls of the store",
+    "emails": "emails",
+    "messages": "messages",
+    "callbacks": "callbacks",
+}
+"""What a run may do so many times, by its field of `Limits`, as a script is told."""
 
 
 @dataclass(frozen=True, slots=True)

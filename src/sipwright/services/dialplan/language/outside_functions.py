@@ -1,6 +1,7 @@
 """What a script may ask of the world outside its call: lookups, the web, mail, texts, and its owner's store.
 
-Each function checks its arguments and returns an ``Ask``; who does it is ``node/script_effects.py``.
+Each function checks its arguments and returns an ``Ask``, and has an entry in the catalogue, at the end of this file.
+What it asks for is done in ``node/script_effects.py``.
 """
 
 from __future__ import annotations
@@ -14,25 +15,11 @@ from sipwright.services.script_headers import one_line
 from . import arguments as check
 from .call_functions import MAX_RING, ScriptApi
 from .commands import Ask
+from .function import Function, Kind, Retry
 from .leg_arguments import dial_string
-from .values import clean
+from .values import Binding, HttpResponse, clean
 
-__all__ = [
-    "bindings",
-    "callback",
-    "email",
-    "enum_lookup",
-    "http_get",
-    "http_post",
-    "is_registered",
-    "send_message",
-    "store_add",
-    "store_delete",
-    "store_get",
-    "store_keys",
-    "store_replace",
-    "store_set",
-]
+__all__ = ["OUTSIDE_FUNCTIONS"]
 
 MAX_CALLBACK_DELAY = 3600.0
 MAX_ADDRESSES = 5
@@ -54,7 +41,7 @@ _NOT_FOR_SCRIPTS = frozenset(
 
 def enum_lookup(api: ScriptApi, number: str, zone: str = "e164.arpa") -> Ask:
     """Return the SIP address that the DNS has for a phone number (RFC 6116), or None."""
-    api.spend("lookups", api.limits.lookups)
+    api.spend("lookups")
     digits = _NOT_DIGITS.sub("", check.text("number", number, 64))
     if not 1 <= len(digits) <= 20:
         raise ValueError(f"{one_line(number, 40)!r} is not an international phone number")
@@ -75,7 +62,7 @@ def bindings(api: ScriptApi, name: str) -> Ask:
 
 def http_get(api: ScriptApi, url: str, headers: dict[str, str] | None = None) -> Ask:
     """Get a page of the public web; it has 4 seconds and 64 kB."""
-    api.spend("HTTP requests", api.limits.http_requests)
+    api.spend("http_requests")
     return Ask("http_get", {"url": _url(url), "headers": _http_headers(headers)})
 
 
@@ -87,7 +74,7 @@ def http_post(
     headers: dict[str, str] | None = None,
 ) -> Ask:
     """Post a text, form fields or JSON to a server on the public web."""
-    api.spend("HTTP requests", api.limits.http_requests)
+    api.spend("http_requests")
     arguments: dict[str, Any] = {"url": _url(url), "headers": _http_headers(headers)}
     if data is not None and json is not None:
         raise ValueError("give data or json, not both")
@@ -104,7 +91,7 @@ def http_post(
 
 def email(api: ScriptApi, to: str | list[str], subject: str, body: str) -> Ask:
     """Send a mail through the mail server of the switch."""
-    api.spend("emails", api.limits.emails)
+    api.spend("emails")
     wanted = to if isinstance(to, list) else check.text("to", to).split(",")
     addresses = [check.text("to", address).strip() for address in wanted]
     if not 1 <= len(addresses) <= MAX_ADDRESSES:
@@ -124,7 +111,7 @@ def email(api: ScriptApi, to: str | list[str], subject: str, body: str) -> Ask:
 
 def send_message(api: ScriptApi, to: str, text: str) -> Ask:
     """Send a text to phones (SIP MESSAGE); returns whether one of them took it."""
-    api.spend("messages", api.limits.messages)
+    api.spend("messages")
     return Ask(
         "send_message", {"to": dial_string("to", to), "text": clean(check.text("text", text, MAX_MESSAGE))}
     )
@@ -132,7 +119,7 @@ def send_message(api: ScriptApi, to: str, text: str) -> Ask:
 
 def callback(api: ScriptApi, a: str, b: str, *, delay: float = 0.0, ring: float = 60.0) -> Ask:
     """Call ``a``, then ``b``, and join them; that is a call of its own, which goes on when the script ends."""
-    api.spend("callbacks", api.limits.callbacks)
+    api.spend("callbacks")
     wait = check.number("delay", delay)
     if not 0 <= wait <= MAX_CALLBACK_DELAY:
         raise ValueError(f"delay must be from 0 to {MAX_CALLBACK_DELAY:g} seconds")
@@ -186,12 +173,12 @@ def store_replace(api: ScriptApi, key: str, old: Any, new: Any) -> Ask:
 
 def store_keys(api: ScriptApi, prefix: str = "") -> Ask:
     """Return the keys that begin so, in order."""
-    api.spend("calls of the store", api.limits.store_calls)
+    api.spend("store_calls")
     return Ask("store.keys", {"prefix": check.text("prefix", prefix, MAX_KEY)})
 
 
 def _store(api: ScriptApi, name: str, key: str, **arguments: Any) -> Ask:
-    api.spend("calls of the store", api.limits.store_calls)
+    api.spend("store_calls")
     key = clean(check.text("key", key, MAX_KEY))
     if not key or "\0" in key:
         raise ValueError("a key is a text of 1 to 64 characters")
@@ -199,7 +186,7 @@ def _store(api: ScriptApi, name: str, key: str, **arguments: Any) -> Ask:
 
 
 def _about_account(api: ScriptApi, function: str, name: str) -> Ask:
-    api.spend("lookups", api.limits.lookups)
+    api.spend("lookups")
     return Ask(function, {"name": clean(check.text("name", name, 256)).removeprefix("sip:")})
 
 
@@ -228,3 +215,35 @@ def _http_headers(headers: object) -> dict[str, str]:
         if not check.text(f"the header {name}", value, 2000).isprintable() or not value.isascii():
             raise ValueError(f"the header {name} must be plain ASCII on one line")
     return dict(headers)
+
+
+def _bindings(values: list[dict[str, Any]]) -> list[Binding]:
+    return [Binding(**value) for value in values]
+
+
+def _page(value: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(**value)
+
+
+OUTSIDE_FUNCTIONS = (
+    Function("enum_lookup", enum_lookup, Kind.COMMAND, Retry.SAFE, "lookups", checked={"number": "1"}),
+    Function("is_registered", is_registered, Kind.COMMAND, Retry.SAFE, "lookups"),
+    Function("bindings", bindings, Kind.COMMAND, Retry.SAFE, "lookups", _bindings),
+    Function("http_get", http_get, Kind.COMMAND, Retry.SAFE, "http_requests", _page),
+    Function("http_post", http_post, Kind.COMMAND, Retry.NEVER, "http_requests", _page),
+    Function("email", email, Kind.COMMAND, Retry.NEVER, "emails"),
+    Function(
+        "send_message", send_message, Kind.COMMAND, Retry.NEVER, "messages", checked={"to": "a", "text": "a"},
+        dial_strings=frozenset({"to"}),
+    ),
+    Function(
+        "callback", callback, Kind.COMMAND, Retry.TRANSACTIONAL, "callbacks", checked={"a": "a", "b": "a"},
+        dial_strings=frozenset({"a", "b"}),
+    ),
+    Function("store.get", store_get, Kind.COMMAND, Retry.SAFE, "store_calls"),
+    Function("store.set", store_set, Kind.COMMAND, Retry.TRANSACTIONAL, "store_calls"),
+    Function("store.delete", store_delete, Kind.COMMAND, Retry.TRANSACTIONAL, "store_calls"),
+    Function("store.add", store_add, Kind.COMMAND, Retry.TRANSACTIONAL, "store_calls"),
+    Function("store.replace", store_replace, Kind.COMMAND, Retry.TRANSACTIONAL, "store_calls"),
+    Function("store.keys", store_keys, Kind.COMMAND, Retry.SAFE, "store_calls"),
+)  # fmt: skip

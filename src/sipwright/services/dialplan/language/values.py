@@ -28,7 +28,6 @@ __all__ = [
     "Request",
     "clean",
     "protect",
-    "read_answer",
 ]
 
 
@@ -132,22 +131,6 @@ class Raised:
 
     exception: str
     message: str
-
-
-def read_answer(function: str, value: Any) -> Any:
-    """Turn what the journal kept of a function's value into what the script is given."""
-    if function == "dial":
-        return DialResult.from_json(value)
-    if function == "sleep":
-        return None
-    if "error" in value:
-        return Raised(*value["error"])
-    value = value["value"]
-    if function in ("http_get", "http_post"):
-        return HttpResponse(**value)
-    if function == "bindings":
-        return [Binding(**binding) for binding in value]
-    return value
 
 
 @dataclass(frozen=True, slots=True)

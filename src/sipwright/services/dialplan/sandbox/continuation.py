@@ -17,6 +17,7 @@ __all__ = ["Continuation", "Dump", "NonDeterminismError", "Replay", "decode", "e
 
 _MARK = b"SW2"
 _OLD_MARK = b"SW1"
+_OLD_BUDGETS = {"HTTP requests": "http_requests", "calls of the store": "store_calls"}
 _OLD_NAMES = ("variables", "deadline", "dials", "log_lines", "log_size", "facts", "used", "shape", "last")
 
 
@@ -92,6 +93,8 @@ def decode(data: bytes) -> Continuation:
 def _upgrade(values: list[Any]) -> dict[str, Any]:
     """Name what 0.1.0 wrote by position: functions, number of the call, one that means nothing now, how to replay."""
     functions = {name: value for name, value in zip(_OLD_NAMES, values, strict=False) if value is not None}
+    if "used" in functions:
+        functions["used"] = {_OLD_BUDGETS.get(name, name): count for name, count in functions["used"].items()}
     call_id, _, again = (*values[len(_OLD_NAMES) :], None, None, None)[:3]
     head: dict[str, Any] = {"functions": functions, "call_id": call_id}
     if again is not None:

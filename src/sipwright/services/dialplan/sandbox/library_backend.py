@@ -30,7 +30,7 @@ from pydantic_monty import (
 
 from ..language import sipsorcery
 from ..language.call_functions import BudgetExceeded
-from ..language.catalogue import FUNCTIONS, SIGNATURES, STORE, STORE_FUNCTIONS, STORE_ID
+from ..language.catalogue import CATALOGUE, FUNCTIONS, STORE, STORE_FUNCTIONS, STORE_ID
 from ..language.commands import Ask, Dial, LogLine, Sleep
 from ..language.limits import Limits
 from ..language.values import Raised
@@ -275,10 +275,10 @@ class LibraryActivation(Activation):
 
 def _why_not(name: str, snapshot: FunctionSnapshot, error: Exception) -> str:
     """Say what is wrong with the arguments, without counting our own ``self``."""
-    signature = SIGNATURES.get(name)
-    if signature is not None:
+    known = CATALOGUE.get(name)
+    if known is not None:
         try:
-            signature.bind(None, *snapshot.args, **snapshot.kwargs)
+            known.signature.bind(None, *snapshot.args, **snapshot.kwargs)
         except TypeError as mismatch:
             error = mismatch
     return f"{name}(): {error}"
