@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from .call_state import write_document
 
-__all__ = ["call_row", "cdr_row"]
+__all__ = ["CdrRow", "call_row", "cdr_row"]
+
+
+class CdrRow(NamedTuple):
+    """A row of `cdrs`, in the order of its columns."""
+
+    call_id: str
+    leg: int
+    direction: str
+    account_id: int
+    user_id: int
+    from_uri: str
+    to_uri: str
+    target: str | None
+    dialplan: str | None
+    dialplan_version: int | None
+    started_at: float
+    rang_at: float | None
+    answered_at: float | None
+    ended_at: float | None
+    status: int | None
+    reason: str | None
+    hung_up_by: str | None
+    sip_call_id: str
+    execution_id: str | None
 
 
 def call_row(call: Call) -> tuple[Any, ...]:
@@ -30,28 +54,27 @@ def call_row(call: Call) -> tuple[Any, ...]:
     )
 
 
-def cdr_row(call: Call, leg: Leg) -> tuple[Any, ...]:
-    """Return the row of `cdrs` (in the order of its columns)."""
+def cdr_row(call: Call, leg: Leg) -> CdrRow:
+    """Return the row of `cdrs` for one leg."""
     identity, outcome = call.identity, leg.outcome
-    destination = leg.destination if isinstance(leg, Callee) else None
-    return (
-        call.id,
-        leg.index,
-        identity.direction,
-        identity.account_id,
-        identity.user_id,
-        call.from_text,
-        call.to_text,
-        destination.target if destination is not None else None,
-        identity.dialplan,
-        identity.version,
-        leg.started_at,
-        leg.rang_at,
-        leg.answered_at,
-        leg.ended_at,
-        outcome.status if outcome is not None else None,
-        outcome.reason if outcome is not None else None,
-        leg.hung_up_by,
-        leg.sip_call_id,
-        call.execution_id,
+    return CdrRow(
+        call_id=call.id,
+        leg=leg.index,
+        direction=identity.direction,
+        account_id=identity.account_id,
+        user_id=identity.user_id,
+        from_uri=call.from_text,
+        to_uri=call.to_text,
+        target=leg.destination.target if isinstance(leg, Callee) else None,
+        dialplan=identity.dialplan,
+        dialplan_version=identity.version,
+        started_at=leg.started_at,
+        rang_at=leg.rang_at,
+        answered_at=leg.answered_at,
+        ended_at=leg.ended_at,
+        status=None if outcome is None else outcome.status,
+        reason=None if outcome is None else outcome.reason,
+        hung_up_by=leg.hung_up_by,
+        sip_call_id=leg.sip_call_id,
+        execution_id=call.execution_id,
     )
