@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sipwright.services.switch.recovery.call_state import read_document
 
 from .callee import Callee
 from .caller import Caller
@@ -57,8 +58,8 @@ async def _check_left(load: Load) -> None:
     while True:
         calls, unknown = [], set()
         for row in load.switch.rows("select id, state, document from calls"):
-            document = json.loads(row["document"])
-            legs = [(leg["state"], leg["call_id"]) for leg in (document["caller"], *document["legs"])]
+            call = read_document(row["document"])
+            legs = [(leg.state, leg.call_id) for leg in (call.caller, *call.legs)]
             if legs[0][1] in swallowed or (load.options.spares_timer_h and _is_refused(legs)):
                 unknown.add(row["id"])
             else:

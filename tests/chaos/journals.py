@@ -15,11 +15,12 @@ __all__ = ["check_runs"]
 
 JOURNAL = """
 select execution_id, sequence, at, function, arguments, result from journal union all
-select executions.id, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-       value -> '$[3]', nullif(value -> '$[4]', 'null')
-from executions, json_each(executions.journal)
+select executions.id, coalesce(value ->> '$.sequence', value ->> '$[0]'), coalesce(value ->> '$.at', value ->> '$[1]'),
+       coalesce(value ->> '$.function', value ->> '$[2]'), coalesce(value -> '$.arguments', value -> '$[3]'),
+       nullif(coalesce(value -> '$.result', value -> '$[4]'), 'null')
+from executions, json_each(coalesce(executions.journal -> '$.entries', executions.journal))
 """
-"""Every entry, whether it is in a row of its own or in that of its run."""
+"""Every entry, whether it is in a row of its own or in that of its run, as this release or 0.1.0 has written that."""
 
 AT_ONCE = frozenset({"start", "log", "respond"})
 Row = dict[str, Any]

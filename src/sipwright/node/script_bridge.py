@@ -138,10 +138,12 @@ class Scripts:
         plans: dict[tuple[int | None, int | None], Dialplan | None] = {}
         runs = []
         for row in await self._store.load_executions(node):
+            if row.id not in journals:
+                continue  # another version has written it, and can go on with it
             version = (row.dialplan_id, row.version)
             if version not in plans:
                 plans[version] = await read_plan(self._store.database, *version)
-            runs.append(StoredRun(row, plans[version], journals.get(row.id, [])))
+            runs.append(StoredRun(row, plans[version], journals[row.id]))
         return runs
 
     def revive(

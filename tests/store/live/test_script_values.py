@@ -13,7 +13,7 @@ from sipwright.store.schema import tables
 async def keep(store):
     user = await store.add_user("alice", "secret", "user")
     numbers = iter(range(10_000))
-    run = {"id": "x", "state": "waiting", "started_at": 0.0, "journal": "[]"}
+    run = {"id": "x", "state": "waiting", "started_at": 0.0, "journal": '{"format":2,"entries":[]}'}
     await store.database.write(lambda connection: connection.execute(insert(tables.executions).values(run)))
 
     async def keep(function, entry=None, **arguments):
@@ -24,9 +24,10 @@ async def keep(store):
 
         def work(connection):
             runs = tables.executions
-            known = json.loads(connection.scalar(select(runs.c.journal).where(runs.c.id == "x")))
-            if all(one[0] != sequence for one in known):
-                journal = json.dumps([*known, [sequence, 0.0, function, {}, None]])
+            known = json.loads(connection.scalar(select(runs.c.journal).where(runs.c.id == "x")))["entries"]
+            if all(one["sequence"] != sequence for one in known):
+                new = {"sequence": sequence, "at": 0.0, "function": function, "arguments": {}, "result": None}
+                journal = json.dumps({"format": 2, "entries": [*known, new]})
                 connection.execute(update(runs).values(journal=journal))
             return apply(connection, user.id, function, arguments, ("x", sequence))
 

@@ -190,4 +190,4 @@ def _runs(connection: Connection, call_id: str) -> list[RunTrace]:
 
 def _journal(connection: Connection, execution_id: str) -> list[Effect]:
     journals = read_journals(connection, tables.executions.c.id == execution_id)
-    return [effect(entry) for entry in journals[execution_id]]
+    return [effect(entry) for entry in journals.get(execution_id, [])]

@@ -1,7 +1,7 @@
 """The journals of runs: in the row of the run as long as they are short, else all but the end in a table.
 
-In the row it is JSON, ``[[sequence, at, function, arguments, result or null], ...]``; see ``journal.py`` of the
-dialplan service, which writes it.
+In the row it is JSON with a ``format`` and the ``entries``, an object each with the names of the table's columns; see
+``journal.py`` of the dialplan service, which writes it. Release 0.1.0 wrote lists: `_entries` names what stood where.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from sipwright.store.schema import tables
@@ -16,17 +17,29 @@ from sipwright.store.schema.rows import JournalRow, restored
 
 __all__ = ["pending_result", "read_journals", "set_result"]
 
+log = structlog.get_logger(__name__)
+
+FORMAT = 2
+"""The version in which journals are written here, as in the dialplan service."""
+
 
 def read_journals(connection: Connection, which: ColumnElement[bool]) -> dict[str, list[JournalRow]]:
-    """Return the journals of some runs, by execution, in order; `which` speaks of the table `executions`."""
+    """Return the journals of some runs, by execution, in order; `which` speaks of the table `executions`.
+
+    One that a newer version has written is not among them.
+    """
     runs, columns = tables.executions.c, [tables.journal.c[name] for name in JournalRow._fields]
     entries: dict[str, dict[int, JournalRow]] = {}
     for run, text in connection.execute(select(runs.id, runs.journal).where(which)):
-        entries[run] = {entry.sequence: entry for entry in _read(run, text)}
+        try:
+            entries[run] = {entry.sequence: entry for entry in _read(run, text)}
+        except (ValueError, TypeError, LookupError) as error:
+            log.error("the journal of a run cannot be read; it stays as it is", execution=run, why=str(error))
     moved = select(*columns).where(tables.journal.c.execution_id.in_(select(runs.id).where(which)))
     for row in connection.execute(moved):
         entry = JournalRow(*restored(tuple(row)))
-        entries[entry.execution_id][entry.sequence] = entry
+        if entry.execution_id in entries:
+            entries[entry.execution_id][entry.sequence] = entry
     return {run: [found[number] for number in sorted(found)] for run, found in entries.items()}
 
 
@@ -35,30 +48,47 @@ def pending_result(connection: Connection, execution_id: str, sequence: int) -> 
 
     The row is locked until the transaction is over.
     """
-    return next((entry[4] for entry in _locked(connection, execution_id) if entry[0] == sequence), None)
+    entries = _entries(_locked(connection, execution_id))
+    return next((entry["result"] for entry in entries if entry["sequence"] == sequence), None)
 
 
 def set_result(connection: Connection, execution_id: str, sequence: int, result: Any) -> None:
     """Write down the result of an entry in its run's row."""
-    entries = [
-        [*entry[:4], result] if entry[0] == sequence else entry for entry in _locked(connection, execution_id)
-    ]
-    runs = tables.executions
-    connection.execute(update(runs).where(runs.c.id == execution_id).values(journal=json.dumps(entries)))
+    entries = _entries(_locked(connection, execution_id))
+    for entry in entries:
+        if entry["sequence"] == sequence:
+            entry["result"] = result
+    text, runs = json.dumps({"format": FORMAT, "entries": entries}), tables.executions
+    connection.execute(update(runs).where(runs.c.id == execution_id).values(journal=text))
 
 
 def _read(execution_id: str, text: str | None) -> list[JournalRow]:
     return [
-        JournalRow(execution_id, sequence, at, function, json.dumps(arguments), _dump(result))
-        for sequence, at, function, arguments, result in json.loads(text or "[]")
+        JournalRow(
+            execution_id=execution_id,
+            sequence=entry["sequence"],
+            at=entry["at"],
+            function=entry["function"],
+            arguments=json.dumps(entry["arguments"]),
+            result=None if entry["result"] is None else json.dumps(entry["result"]),
+        )
+        for entry in _entries(text)
     ]
 
 
-def _dump(result: Any) -> str | None:
-    return None if result is None else json.dumps(result)
+def _entries(text: str | None) -> list[dict[str, Any]]:
+    known = json.loads(text or "[]")
+    if isinstance(known, list):
+        return [dict(zip(JournalRow._fields[1:], entry, strict=True)) for entry in known]
+    if known["format"] > FORMAT:
+        raise ValueError(
+            f"a newer version of Sipwright has written it (format {known['format']}): start that one"
+        )
+    entries: list[dict[str, Any]] = known["entries"]
+    return entries
 
 
-def _locked(connection: Connection, execution_id: str) -> list[list[Any]]:
+def _locked(connection: Connection, execution_id: str) -> str | None:
     runs = tables.executions.c
     query = select(runs.journal).where(runs.id == execution_id).with_for_update()
-    return json.loads(connection.scalar(query) or "[]")  # type: ignore[no-any-return]
+    return connection.scalar(query)

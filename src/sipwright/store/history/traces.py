@@ -54,7 +54,7 @@ async def read_trace(database: Database, account_id: int) -> Trace:
             connection.scalar(going_on) or 0,
             [dict(row) for row in connection.execute(legs).mappings()],
             found,
-            [effect(entry) for run in found for entry in journals[run["id"]]],
+            [effect(entry) for run in found for entry in journals.get(run["id"], [])],
         )
 
     return await database.read(work)

@@ -7,7 +7,7 @@ import pytest
 
 from sipwright.services.dialplan import DialResult, LogLine
 
-from ..running import BUSY, BUSY_LEGS
+from ..running import BUSY, BUSY_LEGS, first_entries
 
 DRAW = """
 import random
@@ -68,7 +68,7 @@ async def test_a_run_that_a_crash_cut_short_draws_the_same(world):
     await world.wish()
     before = list(world.rows.told())
     (row,) = world.rows.executions.values()
-    start = json.dumps(json.loads(row.journal)[:1])
+    start = first_entries(row.journal, 1)
     world.rows.executions[row.id] = row._replace(snapshot=None, state="running", journal=start)
     world.now[0] += 60
     world.restore(DRAW)

@@ -7,7 +7,7 @@ import pytest
 
 from sipwright.services.dialplan import EffectError, Executions, UserLimits
 
-from ..running import BUSY, BUSY_LEGS, Host, LegOutcome, Plan, Rows
+from ..running import BUSY, BUSY_LEGS, Host, LegOutcome, Plan, Rows, first_entries
 
 
 class Outside:
@@ -150,7 +150,7 @@ async def test_an_answer_that_is_stored_is_not_asked_for_again(world, outside):
     execution = world.run('respond(480 + store.add("n"))')
     await world.wish()
     row = world.row
-    before_the_end = json.dumps(json.loads(row.journal)[:2])
+    before_the_end = first_entries(row.journal, 2)
     world.rows.executions[execution.execution_id] = row._replace(
         state="waiting", snapshot=outside_snapshot(world), journal=before_the_end
     )

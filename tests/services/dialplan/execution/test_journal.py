@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from sipwright.services.dialplan import Entry
-from sipwright.services.dialplan.execution.journal import LONGEST, Journal, read_entries
+from sipwright.services.dialplan.execution.journal import FORMAT, LONGEST, Journal, read_entries
+from sipwright.store.history import journals
+from sipwright.store.schema.rows import JournalRow
 
 
 class Rows:
@@ -20,7 +24,11 @@ def test_an_effect_is_an_entry_that_gets_its_result():
 
     journal.add("start", 1.0, {"a": "\udce9"})
     journal.begin("dial", 2.0, {"target": "a@b"})
-    assert journal.text() == r'[[0,1.0,"start",{"a":"\udce9"},null],[1,2.0,"dial",{"target":"a@b"},null]]'
+    assert journal.text() == (
+        r'{"format":2,"entries":['
+        r'{"sequence":0,"at":1.0,"function":"start","arguments":{"a":"\udce9"},"result":null},'
+        r'{"sequence":1,"at":2.0,"function":"dial","arguments":{"target":"a@b"},"result":null}]}'
+    )
 
     journal.end({"status": 486})
     journal.end({"status": 0})
@@ -37,7 +45,11 @@ def test_a_journal_goes_on_where_it_was():
     journal.end(True)
     journal.add("log", 3.0, [[1, "a"]])
 
-    assert journal.text() == '[[0,1.0,"start",{},null],[1,2.0,"dial",{},true],[2,3.0,"log",[[1,"a"]],null]]'
+    assert journal.text() == (
+        '{"format":2,"entries":[{"sequence":0,"at":1.0,"function":"start","arguments":{},"result":null},'
+        '{"sequence":1,"at":2.0,"function":"dial","arguments":{},"result":true},'
+        '{"sequence":2,"at":3.0,"function":"log","arguments":[[1,"a"]],"result":null}]}'
+    )
     assert Journal("x", Rows(), entries[:1]).pending is None
 
 
@@ -51,10 +63,10 @@ def test_a_long_journal_leaves_the_row_but_for_what_is_under_way():
 
     journal.begin("sleep", 2.0, {})
 
-    assert journal.text() == '[[1,2.0,"sleep",{},null]]'
+    assert read_entries("x", journal.text()) == [Entry("x", 1, 2.0, "sleep", "{}", None)]
     assert [(key, entry.function) for key, entry in rows.rows.items()] == [(("x", 0), "log")]
     journal.end(True)
-    assert journal.text() == '[[1,2.0,"sleep",{},true]]'
+    assert read_entries("x", journal.text()) == [Entry("x", 1, 2.0, "sleep", "{}", "true")]
 
 
 def test_a_run_that_waits_a_thousand_times_does_not_write_all_of_it_each_time():
@@ -68,3 +80,25 @@ def test_a_run_that_waits_a_thousand_times_does_not_write_all_of_it_each_time():
     assert written < 1000 * LONGEST
     entries = [*rows.rows.values(), *read_entries("x", journal.text())]
     assert [entry.sequence for entry in entries] == list(range(1000))
+
+
+def test_a_journal_that_release_0_1_0_has_written_is_read_and_goes_on():
+    entries = read_entries("x", '[[0,1.0,"start",{},null],[1,2.0,"sleep",{"seconds":3},null]]')
+    journal = Journal("x", Rows(), entries)
+    journal.end(True)
+
+    assert entries == [
+        Entry("x", 0, 1.0, "start", "{}", None),
+        Entry("x", 1, 2.0, "sleep", '{"seconds":3}', None),
+    ]
+    assert read_entries("x", journal.text())[1].result == "true"
+
+
+def test_a_journal_that_a_newer_version_has_written_is_not_read():
+    with pytest.raises(ValueError, match="a newer version"):
+        read_entries("x", '{"format":3,"entries":[]}')
+
+
+def test_the_names_in_it_are_the_columns_of_its_table():
+    assert Entry._fields == JournalRow._fields
+    assert journals.FORMAT == FORMAT

@@ -31,7 +31,12 @@ import orjson
 
 from sipwright.services.ports import Writer
 
-__all__ = ["LONGEST", "Entry", "Journal", "is_awaited", "read_entries"]
+__all__ = ["FORMAT", "LONGEST", "Entry", "Journal", "is_awaited", "read_entries"]
+
+FORMAT = 2
+"""The version of what stands in the row of a run; the first had lists in place of objects (``read_entries``)."""
+
+_HEAD, _TAIL = f'{{"format":{FORMAT},"entries":[', "]}"
 
 LONGEST = 4_096
 """Characters of a journal in the row of its run: a page of the database, about."""
@@ -79,7 +84,14 @@ class Journal:
 
     def add(self, function: str, at: float, arguments: Any, result: Any = None) -> None:
         """Note an effect."""
-        self._lines.append(_dump([self._next, at, function, arguments, result]))
+        entry = {
+            "sequence": self._next,
+            "at": at,
+            "function": function,
+            "arguments": arguments,
+            "result": result,
+        }
+        self._lines.append(_dump(entry))
         self._next += 1
 
     def begin(self, function: str, at: float, arguments: Any) -> None:
@@ -90,37 +102,60 @@ class Journal:
     def end(self, result: Any) -> None:
         """Note the result of the effect that was under way, which is the last."""
         if self.pending is not None:
-            self._lines[-1] = f"{self._lines[-1][:-5]}{_dump(result)}]"  # in the place of "null]"
+            self._lines[-1] = f"{self._lines[-1][:-5]}{_dump(result)}}}"  # in the place of "null}"
             self.pending = None
 
     def text(self) -> str:
-        """Return what goes into the row of the run: ``[[sequence, at, function, arguments, result or null], ...]``.
+        """Return what goes into the row of the run: JSON with a ``format`` and the ``entries``, an object each.
 
-        Of a journal that has grown long, all but the last entry is put into the table: the row is to follow at once.
+        The names in those are the columns of the table `journal`. Of a journal that has grown long, all but the last
+        entry is put into that table: the row is to follow at once.
         """
-        text = f"[{','.join(self._lines)}]"
+        text = f"{_HEAD}{','.join(self._lines)}{_TAIL}"
         if len(text) <= LONGEST or len(self._lines) == 1:
             return text
         last = self._lines.pop()
-        for entry in read_entries(self._execution_id, f"[{','.join(self._lines)}]"):
+        for entry in read_entries(self._execution_id, f"{_HEAD}{','.join(self._lines)}{_TAIL}"):
             self._writer.put("journal", (entry.execution_id, entry.sequence), entry)
         self._lines = [last]
-        return f"[{last}]"
+        return f"{_HEAD}{last}{_TAIL}"
 
 
 def read_entries(execution_id: str, text: str) -> list[Entry]:
-    """Read what `Journal.text` gave."""
+    """Read what `Journal.text` gave, in this version or an earlier one.
+
+    Raises:
+        ValueError: A newer version has written it.
+    """
     return [
         Entry(
-            execution_id, sequence, at, function, _dump(arguments), None if result is None else _dump(result)
+            execution_id,
+            entry["sequence"],
+            entry["at"],
+            entry["function"],
+            _dump(entry["arguments"]),
+            None if entry["result"] is None else _dump(entry["result"]),
         )
-        for sequence, at, function, arguments, result in json.loads(text)
+        for entry in named_entries(json.loads(text))
     ]
+
+
+def named_entries(known: Any) -> list[dict[str, Any]]:
+    """Return the entries of a journal by name; 0.1.0 had written them by position, and no format."""
+    if isinstance(known, list):
+        return [dict(zip(Entry._fields[1:], entry, strict=True)) for entry in known]
+    if known["format"] > FORMAT:
+        raise ValueError(f"a newer version of Sipwright has written this journal (format {known['format']})")
+    entries: list[dict[str, Any]] = known["entries"]
+    return entries
 
 
 def _line_of(entry: Entry) -> str:
     _, sequence, at, function, arguments, result = entry
-    return f'[{sequence},{at!r},"{function}",{arguments},{result or "null"}]'
+    return (
+        f'{{"sequence":{sequence},"at":{at!r},"function":"{function}","arguments":{arguments},'
+        f'"result":{result or "null"}}}'
+    )
 
 
 def _dump(value: Any) -> str:
