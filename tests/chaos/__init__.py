@@ -35,4 +35,5 @@ The exit status is 1 when anything was lost; the table names the Call-IDs.
     make chaos                                      # 20 kills; about four minutes
     make chaos ARGS='--rate 50 --kills 5'           # fewer calls, fewer kills
     make chaos ARGS='--signal TERM'                 # clean stops instead: they must lose nothing either
+    make chaos ARGS='--from PATH/bin/sipwright'     # an upgrade under load: until the first kill, another release
 """

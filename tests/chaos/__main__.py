@@ -7,6 +7,7 @@ import asyncio
 import logging
 import signal
 import sys
+from pathlib import Path
 
 import structlog
 import uvloop
@@ -28,9 +29,16 @@ def main() -> int:
     parser.add_argument(
         "--kinds", nargs="*", default=(), help="only these kinds of calls, as plans.py names them"
     )
+    parser.add_argument(
+        "--from", dest="begins_with", type=Path, metavar="SIPWRIGHT",
+        help="the program of another release: it makes the data folder and runs until the first kill",
+    )  # fmt: skip
     chosen = parser.parse_args()
     signals = (signal.Signals[f"SIG{chosen.signal}"],)
-    options = Options(chosen.rate, chosen.kills, chosen.interval, chosen.seed, signals, tuple(chosen.kinds))
+    options = Options(
+        chosen.rate, chosen.kills, chosen.interval, chosen.seed, signals, tuple(chosen.kinds),
+        begins_with=chosen.begins_with,
+    )  # fmt: skip
 
     # What the phones' own stacks say is about connections that a kill has broken.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from .audit import audit
 from .kinds import make_plan
@@ -31,7 +32,8 @@ class Options:
     """What can be chosen: calls a second, kills, the mean time between them and the longest talk, in seconds.
 
     The signals take turns. `kinds` leaves out all other kinds of calls. `spares_timer_h` is not to wait until the
-    switch gives up waiting for ACKs that were lost with a connection (RFC 3261 §17.2.1, 32 s).
+    switch gives up waiting for ACKs that were lost with a connection (RFC 3261 §17.2.1, 32 s). What the load
+    `begins_with` is the program of another release, until the first kill.
     """
 
     rate: float = 200.0
@@ -44,6 +46,7 @@ class Options:
     patience: float = 150.0
     is_quiet: bool = False
     spares_timer_h: bool = False
+    begins_with: Path | None = None
 
 
 class Load:
@@ -80,8 +83,9 @@ class Load:
             name: f"{HOST}:{line.port};transport={line.protocol}" for name, line in self._providers.items()
         }
         self.switch = await asyncio.to_thread(
-            SwitchProcess, self.port, dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings
-        )
+            SwitchProcess, self.port, dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings,
+            self.options.begins_with,
+        )  # fmt: skip
         try:
             await self.switch.launch()
             await asyncio.gather(*(line.open() for line in self.lines))

@@ -6,7 +6,9 @@ import asyncio
 import json
 import signal
 import sqlite3
+import subprocess
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from interop.harness import DOMAIN, PASSWORD, RunningSwitch
@@ -32,8 +34,11 @@ class SwitchProcess(RunningSwitch):
 
     def __init__(
         self, port: int, plans: Mapping[str, str], accounts: Iterable[tuple[str, str, str]],
-        providers: Mapping[str, str], settings: Mapping[str, str],
+        providers: Mapping[str, str], settings: Mapping[str, str], begins_with: Path | None = None,
     ) -> None:  # fmt: skip
+        """Make the data folder; `begins_with` is the program of another release that does so, and is started first."""
+        if begins_with is not None:
+            self.program = begins_with
         super().__init__()
         self.port = port
         self._settings = {"LOG__LEVEL": "warning", **WIDE_LIMITS, **settings}
@@ -42,13 +47,21 @@ class SwitchProcess(RunningSwitch):
         for name, server in providers.items():
             self.add_provider(name, server)
 
+    def run_command(self, *arguments: str) -> str:
+        """Run a command of the program that is to be started, on the data folder."""
+        if self.program is RunningSwitch.program:
+            return super().run_command(*arguments)
+        command = [str(self.program), *arguments, "--data", str(self.data)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
     async def launch(self) -> None:
         """Start it and wait until it answers."""
         await asyncio.to_thread(self.start, **self._settings)
 
     async def end(self, how: signal.Signals) -> None:
-        """End it, and wait until it is gone."""
+        """End it, and wait until it is gone; from now on it is the program of this release."""
         await asyncio.to_thread(self.stop, how)
+        self.program = RunningSwitch.program
 
     def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
         """Ask the database, with all that is committed."""

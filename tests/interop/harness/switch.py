@@ -31,10 +31,11 @@ SPARE_ACCOUNTS = 60
 class RunningSwitch:
     """One switch with its data folder; `start` and `close` bracket its life.
 
-    It has `patience` seconds to answer after its start, and to end when it is told to.
+    It has `patience` seconds to answer after its start, and to end when it is told to. `program` is what is started.
     """
 
     patience = 20.0
+    program = Path(sys.executable).with_name("sipwright")
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sipwright-interop-"))
@@ -136,7 +137,7 @@ class RunningSwitch:
         variables = {"SIP__UDP": listen, "SIP__TCP": listen, "LOG__FORMAT": "json", **settings}
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SIPWRIGHT_")}
         environment |= {f"SIPWRIGHT_{name}": value for name, value in variables.items()}
-        command = [str(Path(sys.executable).with_name("sipwright")), "run", "--data", str(self.data)]
+        command = [str(self.program), "run", "--data", str(self.data)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         until(self._answers, "the switch answers OPTIONS", self.patience)
