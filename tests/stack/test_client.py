@@ -1,6 +1,4 @@
-import asyncio
-
-from sipwright.stack import exchange
+from sipwright.stack import Exchange
 from sipwright.transport import Target
 
 
@@ -10,18 +8,18 @@ async def test_the_final_response_can_be_awaited(element, new_element, outgoing)
         [incoming.respond(180), incoming.respond(200), incoming.respond(200)] and True
     )
     provisional = []
-    waiting = asyncio.ensure_future(
-        exchange(element.stack, outgoing("INVITE"), Target("udp", "192.0.2.2", 5060), provisional.append)
-    )
+    user = Exchange(provisional.append)
+    element.stack.send_request(outgoing("INVITE"), Target("udp", "192.0.2.2", 5060), user)
     await element.network.run(1.0)
 
-    assert (await waiting).status == 200
+    assert (await user.final).status == 200
     assert [response.status for response in provisional] == [180]
 
 
 async def test_silence_ends_in_a_local_408(element, outgoing):
-    waiting = asyncio.ensure_future(exchange(element.stack, outgoing(), Target("udp", "192.0.2.9", 5060)))
+    user = Exchange()
+    element.stack.send_request(outgoing(), Target("udp", "192.0.2.9", 5060), user)
     await element.network.run(33.0)
 
-    response = await waiting
+    response = await user.final
     assert (response.status, response.local) == (408, True)

@@ -90,6 +90,6 @@ def test_it_knows_where_it_came_from(element, peer, request_text):
 
     assert incoming.source == ("192.0.2.2", 5062)
     assert incoming.flow.key == "udp/192.0.2.1:5060/192.0.2.2:5062"
-    assert (incoming.stack, incoming.has_transaction) == (element.stack, False)
+    assert (incoming.stack, incoming._transaction) == (element.stack, None)
     assert "OPTIONS" in repr(incoming)
     assert incoming.now == pytest.approx(1000.005)

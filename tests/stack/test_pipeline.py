@@ -141,7 +141,7 @@ async def test_an_ack_can_be_handled_by_a_task(element, peer, request_text):
     done = []
 
     async def note(incoming):
-        done.append(incoming.has_transaction)
+        done.append(incoming._transaction is not None)
 
     element.handle = note
     peer.send(request_text("ACK"), element)

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from sipwright.stack import Pipeline, Stack, exchange
+from sipwright.stack import Exchange, Pipeline, Stack
 from sipwright.transport import Target, TcpTransport, UdpTransport
 
 
@@ -52,7 +52,9 @@ async def new_stack():
 
 async def ask(stack, request, target):
     async with asyncio.timeout(30):
-        return await exchange(stack, request, target)
+        user = Exchange()
+        stack.send_request(request, target, user)
+        return await user.final
 
 
 @pytest.mark.parametrize("protocol", ["udp", "tcp"])

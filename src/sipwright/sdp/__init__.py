@@ -2,14 +2,13 @@
 
 from sipwright.sdp.address import is_private
 from sipwright.sdp.description import Media, connection_addresses, is_hold, is_sdp, media
-from sipwright.sdp.origin import as_version_of, bump_version, origin, with_origin
+from sipwright.sdp.origin import as_version_of, origin
 from sipwright.sdp.refusal import refuse_streams
 from sipwright.sdp.rewrite import rewrite_body, rewrite_private
 
 __all__ = [
     "Media",
     "as_version_of",
-    "bump_version",
     "connection_addresses",
     "is_hold",
     "is_private",
@@ -19,5 +18,4 @@ __all__ = [
     "refuse_streams",
     "rewrite_body",
     "rewrite_private",
-    "with_origin",
 ]

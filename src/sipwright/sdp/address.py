@@ -16,7 +16,7 @@ _PRIVATE_6 = (IPv6Network("fe80::/10"), IPv6Network("fc00::/7"))
 
 
 def is_private(address: str) -> bool:
-    """Tell whether an address means something only in its own network; False for anything else, names too."""
+    """Return whether an address means something only in its own network; False for anything else, names too."""
     return len(address) <= _LONGEST and _PRIVATE[address]
 
 

@@ -31,7 +31,7 @@ class Media:
 
 
 def is_sdp(content_type: str | None) -> bool:
-    """Tell whether a Content-Type names a session description."""
+    """Return whether a Content-Type names a session description."""
     return content_type is not None and content_type.partition(";")[0].strip().lower() == "application/sdp"
 
 
@@ -41,7 +41,7 @@ def connection_addresses(body: bytes) -> list[str]:
 
 
 def is_hold(body: bytes) -> bool:
-    """Tell whether a description holds the other side: none of its active media wants to receive."""
+    """Return whether a description holds the other side: none of its active media wants to receive."""
     active = [one for one in media(body) if one.port]
     return bool(active) and all(one.is_held for one in active)
 

@@ -6,7 +6,7 @@ changed (RFC 3264 §8).  A switch that puts another description in front of a pe
 
 import re
 
-__all__ = ["as_version_of", "bump_version", "origin", "with_origin"]
+__all__ = ["as_version_of", "origin"]
 
 _LINE = re.compile(rb"(?:^|\n)(o=[^ \r\n]+ \d{1,20} )\d{1,20}( IN [^\r\n]*)")
 _ORIGIN = re.compile(rb"(?:^|\n)o=[^ \r\n]+ (\d{1,20}) (\d{1,20}) IN ")
@@ -18,23 +18,9 @@ def origin(body: bytes) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def with_origin(body: bytes, session_id: int, version: int) -> bytes:
-    """Return a description with this session id and version; the same object if it has no proper o= line."""
-    match = _ORIGIN.search(body)
-    if match is None:
-        return body
-    return b"%b%d %d%b" % (body[: match.start(1)], session_id, version, body[match.end(2) :])
-
-
 def as_version_of(body: bytes, first: bytes, version: int) -> bytes:
     """Return a description as a later version of `first`; the same object if either has no proper o= line."""
     match, start = _LINE.search(body), _LINE.search(first)
     if match is None or start is None:
         return body
     return b"%b%b%d%b%b" % (body[: match.start(1)], start[1], version, start[2], body[match.end(2) :])
-
-
-def bump_version(body: bytes) -> bytes:
-    """Return a description as the next version of itself; the same object if it has no proper o= line."""
-    now = origin(body)
-    return body if now is None else with_origin(body, now[0], now[1] + 1)

@@ -197,7 +197,7 @@ def nonce_count(credentials: Credentials) -> int | None:
 def verify(
     credentials: Credentials, method: str, uri_text: str | None, ha1_hex: str, algorithm: str = "MD5"
 ) -> bool:
-    """Tell whether the digest in these credentials was made by someone who knows the password.
+    """Return whether the digest in these credentials was made by someone who knows the password.
 
     Args:
         credentials: What the client sent.

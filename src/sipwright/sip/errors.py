@@ -39,7 +39,7 @@ class ParseError(ValueError):
 
     @property
     def respondable(self) -> bool:
-        """Tell whether a response to the faulty request can be built."""
+        """Return whether a response to the faulty request can be built."""
         return self.request is not None
 
 

@@ -352,17 +352,17 @@ class Response(Message):
 
     @property
     def is_provisional(self) -> bool:
-        """Tell whether another response will follow."""
+        """Return whether another response will follow."""
         return self.status < 200
 
     @property
     def is_final(self) -> bool:
-        """Tell whether it ends the transaction."""
+        """Return whether it ends the transaction."""
         return self.status >= 200
 
     @property
     def is_success(self) -> bool:
-        """Tell whether the request was accepted."""
+        """Return whether the request was accepted."""
         return 200 <= self.status < 300
 
     def start_line(self) -> str:

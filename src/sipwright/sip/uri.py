@@ -152,7 +152,7 @@ class Uri:
 
     @property
     def is_sip(self) -> bool:
-        """Tell whether it is a sip or sips URI."""
+        """Return whether it is a sip or sips URI."""
         return not self.opaque
 
     @property

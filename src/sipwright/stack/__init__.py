@@ -1,7 +1,7 @@
 """The core brought to life: messages from sockets to handlers, requests to their targets, one clock."""
 
 from sipwright.stack.addresses import Addresses
-from sipwright.stack.client import Exchange, exchange
+from sipwright.stack.client import Exchange
 from sipwright.stack.credentials import Credentials, answer_challenge, challenge_headers
 from sipwright.stack.incoming import Incoming
 from sipwright.stack.pipeline import Pipeline, Step
@@ -31,5 +31,4 @@ __all__ = [
     "Wakeup",
     "answer_challenge",
     "challenge_headers",
-    "exchange",
 ]

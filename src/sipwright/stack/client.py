@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sipwright.sip.message import Request, Response
+from sipwright.sip.message import Response
 from sipwright.sip.transaction import ClientTransaction
-from sipwright.stack.stack import Stack
-from sipwright.transport.flow import Flow
-from sipwright.transport.resolver import Target
 
 
 class Exchange:
@@ -28,19 +25,3 @@ class Exchange:
                 self.final.set_result(response)
         elif self._on_provisional is not None:
             self._on_provisional(response)
-
-
-async def exchange(
-    stack: Stack,
-    request: Request,
-    to: Flow | Target,
-    on_provisional: Callable[[Response], None] | None = None,
-) -> Response:
-    """Send a request and wait for its final response, which is a local 408 or 503 where none came.
-
-    Raises:
-        OSError: There is no way to the target.
-    """
-    user = Exchange(on_provisional)
-    stack.send_request(request, to, user)
-    return await user.final

@@ -58,11 +58,6 @@ class Incoming:
         """The server transaction; it exists from the first time that somebody asks for it."""
         return self._transaction or self.open()
 
-    @property
-    def has_transaction(self) -> bool:
-        """Somebody has asked for the transaction, so repeated requests are absorbed."""
-        return self._transaction is not None
-
     def open(self, user: ServerUser | None = None) -> ServerTransaction:
         """Create the server transaction, or give the existing one a user that hears of CANCEL and ACK."""
         tx = self._transaction

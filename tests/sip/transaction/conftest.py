@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.sip import Request, make_response, parse
+from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.transaction import TransactionLayer
 
 
@@ -74,7 +74,10 @@ class Bench:
         return self.layer.server(request, flow or self.udp, self, self.now)
 
     def receive(self, message):
-        return self.layer.match(parse(bytes(message)), self.now)
+        message = parse(bytes(message))
+        if isinstance(message, Response):
+            return self.layer.match_response(message, self.now)
+        return self.layer.match_request(message, self.now)
 
     def respond(self, tx, status, **more):
         """Answer as a TU does."""

@@ -211,7 +211,7 @@ def test_a_cancel_for_another_method_is_answered_and_does_nothing(bench, request
 
 def test_a_cancel_is_answered_where_it_came_from(bench, invite, request_of):
     bench.server(invite(), bench.udp)
-    bench.layer.match(request_of("CANCEL"), 0.0, bench.tcp)
+    bench.layer.match_request(request_of("CANCEL"), 0.0, bench.tcp)
 
     assert (len(bench.udp.sent), len(bench.tcp.sent)) == (0, 1)
 
@@ -415,7 +415,10 @@ def test_whatever_the_network_loses_every_transaction_ends(invite, request_of, s
         for message in [message for message in network if message[0] <= now]:
             network.remove(message)
             parsed = parse(message[1])
-            if message[2].match(parsed, now) or isinstance(parsed, Response) or parsed.method == "ACK":
+            if isinstance(parsed, Response):
+                message[2].match_response(parsed, now)
+                continue
+            if message[2].match_request(parsed, now) or parsed.method == "ACK":
                 continue
             tx = callee.server(parsed, to_caller, tu, now)
             status = {"INVITE": 180, "CANCEL": 481}.get(parsed.method, 200)

@@ -22,19 +22,19 @@ def test_a_2xx_is_repeated_up_to_every_t2_until_64_t1(bench, start, any_flow):
 
     assert [now for now, _ in sent] == [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
     assert bench.heard == [(32.0, "timeout")]
-    assert repeated.is_running is False
+    assert repeated.expires_at is None
     assert bench.leftovers() == (0, 0, 0)
 
 
 def test_it_stops_when_the_ack_has_come(bench, start):
     repeated = start(bench.udp)
     bench.run_until(2.0)
-    assert (bench.labels(), repeated.is_running) == ([200, 200, 200], True)
+    assert (bench.labels(), repeated.expires_at) == ([200, 200, 200], 32.0)
 
     repeated.stop()
     repeated.stop()
     assert bench.run_until(40.0) == []
-    assert (repeated.is_running, bench.heard) == (False, [])
+    assert (repeated.expires_at, bench.heard) == (None, [])
     assert bench.leftovers() == (0, 0, 0)
 
 
@@ -60,4 +60,4 @@ def test_a_tu_may_stop_it_when_it_is_told_of_the_timeout(bench, start):
     bench.reaction = lambda _: repeated.stop()
     bench.run_until(40.0)
 
-    assert (repeated.is_running, bench.heard) == (False, [(32.0, "timeout")])
+    assert (repeated.expires_at, bench.heard) == (None, [(32.0, "timeout")])

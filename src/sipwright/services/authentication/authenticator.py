@@ -116,7 +116,7 @@ class Authenticator:
         return "wrong password"
 
     def _is_for(self, uri_text: str, request: Request) -> bool:
-        """Tell whether a digest was made for this request, or at least for us (RFC 8760 §2.6 (6))."""
+        """Return whether a digest was made for this request, or at least for us (RFC 8760 §2.6 (6))."""
         if uri_text == request.uri_text:
             return True
         try:

@@ -43,7 +43,7 @@ class Binding(NamedTuple):
         return str(NameAddr.parse(self.contact).uri)
 
     def has_expired(self, now: float) -> bool:
-        """Tell whether its time is over."""
+        """Return whether its time is over."""
         return self.expires_at < int(now)
 
 
@@ -156,7 +156,7 @@ def _find(bindings: list[Binding], change: Change) -> int | None:
 
 
 def _is_same_flow(binding: Binding, change: Change) -> bool:
-    """Tell whether a phone comes back under another address over the flow of that number (RFC 5626 §6)."""
+    """Return whether a phone comes back under another address over the flow of that number (RFC 5626 §6)."""
     if change.instance is None or change.reg_id is None or "reg-id" not in binding.contact.lower():
         return False
     known = NameAddr.parse(binding.contact)

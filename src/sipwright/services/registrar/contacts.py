@@ -29,7 +29,7 @@ _LONGEST_CONTACT = 1024
 
 
 def clears_all(request: Request) -> bool:
-    """Tell whether a REGISTER removes all bindings at once: `Contact: *` with `Expires: 0`.
+    """Return whether a REGISTER removes all bindings at once: `Contact: *` with `Expires: 0`.
 
     Among other Contacts a star cannot be read, so here it is the only one.
 
@@ -100,7 +100,7 @@ def _checked(text: str) -> str:
 
 
 def _is_at(uri: Uri, address: tuple[str, int]) -> bool:
-    """Tell whether a Contact says where its REGISTER really came from."""
+    """Return whether a Contact says where its REGISTER really came from."""
     host, port = address
     if (uri.port or (5061 if uri.scheme == "sips" else 5060)) != port:
         return False

@@ -80,7 +80,7 @@ class Flow(Protocol):
 
     @property
     def is_reliable(self) -> bool:
-        """Tell whether the transport itself repeats what was lost."""
+        """Return whether the transport itself repeats what was lost."""
 
     def send(self, data: bytes) -> None:
         """Send one message; raises `OSError` when that cannot be done."""

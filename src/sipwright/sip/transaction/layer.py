@@ -98,24 +98,18 @@ class TransactionLayer:
 
     # ---- messages that came in
 
-    def match(self, message: Request | Response, now: float, flow: Flow | None = None) -> bool:
-        """Feed a message to the transaction it belongs to; False when there is none that absorbs it.
-
-        A CANCEL that still has an effect is given to the TU of the INVITE, which accepts it when that is safe to
-        say; any other that matches is answered 200 here, over `flow` if it is given; one that matches nothing is
-        left for the TU to answer with 481 (§9.2). An ACK is absorbed unless it is for a 2xx.
-        """
-        if isinstance(message, Response):
-            return self.match_response(message, now)
-        return self.match_request(message, now, flow)
-
     def match_response(self, response: Response, now: float) -> bool:
         """Feed a response to the transaction it belongs to; False when there is none."""
         tx = self._clients.get((response.top_via.branch, response.cseq[1]))
         return tx is not None and self._absorb(tx, EVENTS[response.status // 100], response, now)
 
     def match_request(self, request: Request, now: float, flow: Flow | None = None) -> bool:
-        """Feed a request to the transaction it belongs to; see `match`."""
+        """Feed a request to the transaction it belongs to; False when there is none that absorbs it.
+
+        A CANCEL that still has an effect is given to the TU of the INVITE, which accepts it when that is safe to
+        say; any other that matches is answered 200 here, over `flow` if it is given; one that matches nothing is
+        left for the TU to answer with 481 (§9.2). An ACK is absorbed unless it is for a 2xx.
+        """
         method = request.method
         if method == "ACK":
             tx = self._acknowledged_by(request)
@@ -135,7 +129,7 @@ class TransactionLayer:
         return True
 
     def is_merged(self, request: Request) -> bool:
-        """Tell whether a request without To tag is a copy of one that came by another path (§8.2.2.2)."""
+        """Return whether a request without To tag is a copy of one that came by another path (§8.2.2.2)."""
         if request.to_tag is not None or request.method == "CANCEL":
             return False
         return _merge_key(request) in self._merge_keys
@@ -147,7 +141,7 @@ class TransactionLayer:
     # ---- new transactions
 
     def server(self, request: Request, flow: Flow, user: ServerUser | None, now: float) -> ServerTransaction:
-        """Begin a server transaction for a request that `match` knew nothing of."""
+        """Begin a server transaction for a request that `match_request` knew nothing of."""
         tx = self._add_server(request, flow, user)
         tx.start(now)
         return tx

@@ -64,11 +64,6 @@ class ReliableResponse:
         self.retransmit_at: float | None = sender.timers.start(self._interval, self, now)
         self.expires_at: float | None = sender.timers.start(sender.values.timeout, self, now)
 
-    @property
-    def is_running(self) -> bool:
-        """Tell whether the acknowledgement is still to come."""
-        return self.expires_at is not None
-
     def stop(self) -> None:
         """Note that the ACK has come, or that nobody waits for it any more."""
         self.retransmit_at = self.expires_at = None
