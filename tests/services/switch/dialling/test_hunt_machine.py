@@ -36,9 +36,8 @@ from sipwright.services.switch.dialling.hunt_machine import (
     WAITING,
     HuntLeg,
     HuntMachine,
-    LegResult,
 )
-from sipwright.services.switch.model.outcome import ELSEWHERE, Outcome
+from sipwright.services.switch.model.outcome import ELSEWHERE, LegResult, Outcome
 
 BUSY, DECLINED, MOVED = (
     Outcome(486, "Busy Here"),

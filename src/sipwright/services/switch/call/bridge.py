@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..model.leg_state import LegState
-from ..model.outcome import Outcome
 from .callee import Callee
 from .caller import Caller
 from .entity import Entity
@@ -46,9 +45,3 @@ class Bridge(Entity):
         """Join one end with a leg that has come from another call; the third one has left, or will."""
         self.near, self.peer = remaining, joined
         self.changed()
-
-    def cancel_open_legs(self, outcome: Outcome) -> None:
-        """Cancel every leg that may still answer."""
-        for leg in self.legs:
-            if leg.is_open:
-                leg.cancel(outcome)

@@ -22,7 +22,7 @@ from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTra
 from ..model import media
 from ..model.identity import Identity
 from ..model.leg_state import LegState
-from ..model.outcome import CANCELLED, ELSEWHERE, ELSEWHERE_HEADERS, Outcome, for_caller
+from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, Outcome, for_caller
 from ..model.relayed_headers import relayed_lines
 from .bridge import Bridge
 from .callee import Callee
@@ -153,7 +153,7 @@ class Call(Bridge):
         caller = self.caller
         if self.state is not CallState.SETTING_UP or caller.invite is None:
             return
-        self.cancel_open_legs(CANCELLED)
+        self.stop_hunt()
         self._end_setup(outcome, "switch")
         self._refuse(outcome.status, caller.reply(outcome.status, outcome.reason, write_lines(headers)))
 
@@ -172,7 +172,7 @@ class Call(Bridge):
         if cancel is not None:
             self.when_stored(lambda: cancel.accept(self.ports.clock()))
         if self.state is CallState.SETTING_UP and self.caller.is_open:
-            self.cancel_open_legs(CANCELLED)
+            self.stop_hunt()
             self._end_setup(CANCELLED, "caller")
             assert self.caller.invite is not None
             self._refuse(487, self.caller.reply(487, None))
@@ -195,10 +195,15 @@ class Call(Bridge):
             self.forget_if_finished()
             self.settle()
 
+    def stop_hunt(self) -> None:
+        """Cancel every leg that may still answer."""
+        hunt, self.hunt = self.hunt, None
+        if hunt is not None:
+            hunt.stop(CANCELLED)
+
     def _end_setup(self, outcome: Outcome, by: str) -> None:
         now = self.ports.wall_clock()
         self.state = CallState.ENDING
-        self.hunt = None
         self.disarm_all()
         for process in self.processes:
             process.abandon()
@@ -235,12 +240,12 @@ class Call(Bridge):
             except ParseError as error:
                 self.hunt.failed(leg, Outcome(502, f"Bad Answer: {error.reason}"))
             else:
-                self._join(leg, response)
+                self.hunt.answered(leg, response)
         else:
             self._hang_up_late(leg, response)
 
-    def _join(self, leg: Callee, response: Response) -> None:
-        """The first answer: the two ends are joined, the others are told that it is over."""
+    def join(self, leg: Callee, response: Response) -> None:
+        """The first answer: the two ends are joined; the others have been told that it is over."""
         now = self.ports.wall_clock()
         caller = self.caller
         assert caller.invite is not None
@@ -250,7 +255,6 @@ class Call(Bridge):
             caller.dialog = Dialog.as_uas(caller.invite, caller.local_tag)
         self.peer, self.hunt, self.state = leg, None, CallState.TALKING
         self.disarm_all()
-        self.cancel_open_legs(ELSEWHERE)
         self._limit_duration(leg)
         if self.ports.settings.probe:
             self.arm("probe", self.ports.settings.probe)
@@ -269,7 +273,7 @@ class Call(Bridge):
 
     def replaced(self, leg: Callee, response: Response) -> None:
         """Join the caller with a leg that has come from another call, as if it had just answered."""
-        self._join(leg, response)
+        self.join(leg, response)
 
     def _limit_duration(self, leg: Callee) -> None:
         if leg.destination.limit or self.limit:

@@ -20,9 +20,6 @@ __all__ = ["Callee", "CalleeOwner"]
 class CalleeOwner(LegOwner, Protocol):
     """Whose callee it is."""
 
-    def disarm(self, name: str) -> None:
-        """Forget a timer, if it is armed."""
-
     def callee_responded(self, leg: Callee, response: Response) -> None:
         """Take a response to the INVITE of a leg."""
 
@@ -66,7 +63,6 @@ class Callee(Leg):
         owner, was_sent = self.owner, self.transaction is not None
         self.state = LegState.CANCELLED if was_sent else LegState.ENDED
         self.end(outcome, owner.ports.wall_clock(), "switch")
-        owner.disarm(f"delay {self.index}")
         owner.changed()
         if was_sent:
             owner.when_stored(self._send_cancel)

@@ -51,8 +51,14 @@ class HuntProcess(Protocol):
     def responded(self, leg: Callee, response: Response) -> None:
         """Take a response other than 2xx of a leg that may still answer."""
 
+    def answered(self, leg: Callee, response: Response) -> None:
+        """Take the 2xx of a leg that may still answer; the call is told whether to join it."""
+
     def failed(self, leg: Callee, outcome: Outcome) -> None:
         """Note that a leg failed; the others of its group may still answer."""
+
+    def stop(self, outcome: Outcome) -> None:
+        """Cancel whoever may still answer."""
 
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""

@@ -1,16 +1,17 @@
 """Trying legs until one answers: what one `dial()` does (dial strings: docs/dialplans.md).
 
-A hunt has groups. The legs of a group ring at once; when all of a group failed, the next group is tried; the
-first 2xx wins. A leg may wait before it starts; when everyone else in its group has failed it starts at once.
+The rules are in `hunt_machine.py`. Here responses and timers become its events, and its effects what is done to legs
+and told the call. All that it must know to go on in another process is stored with the call anyway: the groups that
+have not rung yet, and the legs that have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
-from sipwright.sip import ParseError, Request, Response, Uri
+from sipwright.sip import ParseError, Request, Response
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP
 from sipwright.transport import Flow, Target
@@ -19,33 +20,37 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..model.destination import Destination
 from ..model.leg_state import LegState
-from ..model.outcome import LegResult, Outcome, best
+from ..model.outcome import LegResult, Outcome
 from ..model.relayed_headers import explaining_headers, relayed_lines
+from . import hunt_events as events
+from .hunt_machine import OVER, RINGING, TRYING, WAITING, HuntLeg, HuntMachine
 from .invite import make_invite
 
 __all__ = ["Hunt"]
 
-MAX_REDIRECTS = 5
-"""How many times one leg is followed to another Contact (RFC 3261 §8.1.3.4)."""
-
-NO_ANSWER = Outcome(408, "No Answer")
+_STATES = {LegState.WAITING: WAITING, LegState.CALLING: TRYING, LegState.RINGING: RINGING}
 
 
 class Hunt:
-    """One `dial()` in progress."""
+    """One `dial()` in progress; `first` is the number of its first leg, `headers` are those of all its legs."""
 
-    __slots__ = ("call", "first", "groups", "headers", "ring")
+    __slots__ = ("_machine", "call", "first", "headers", "ring")
 
     timers = ("ring", "delay")
 
     def __init__(
-        self, call: Call, groups: Sequence[list[str]], ring: float, headers: Sequence[tuple[str, str]] = ()
-    ) -> None:
+        self, call: Call, groups: Sequence[list[str]], ring: float, headers: Sequence[tuple[str, str]] = (), *,
+        first: int | None = None,
+    ) -> None:  # fmt: skip
+        """Make a hunt that is still to be started, or, with `first`, one that goes on with the legs of a call."""
         self.call = call
-        self.groups = groups
         self.ring = ring
         self.headers = headers
-        self.first = len(call.legs) + 1
+        self.first = first or len(call.legs) + 1
+        self._machine = HuntMachine(
+            groups, ring, first=self.first, most=call.ports.settings.max_legs,
+            legs=map(_known, call.legs[self.first - 1 :]), heard=call.caller.progress, heard_leg=call.early_leg,
+        )  # fmt: skip
 
     def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
@@ -55,147 +60,164 @@ class Hunt:
     def from_state(cls, call: Call, state: dict[str, Any]) -> Hunt:
         """Make it again: its legs are in the call."""
         headers = [(name, value) for name, value in state["headers"]]
-        hunt = cls(call, state["groups"], state["ring"], headers)
-        hunt.first = state["first"]
-        return hunt
+        return cls(call, state["groups"], state["ring"], headers, first=state["first"])
+
+    @property
+    def groups(self) -> Sequence[list[str]]:
+        """What has not rung yet."""
+        return self._machine.groups
 
     def start(self, destinations: list[Destination] | None = None) -> None:
         """Ring the first group: `destinations` when they are known already, else the first of `groups`."""
-        if destinations is not None:
-            self._ring(destinations)
-        else:
-            self._next_group()
-
-    def legs(self) -> list[Callee]:
-        """Return the legs that this hunt has tried so far."""
-        return self.call.legs[self.first - 1 :]
+        self._tell(events.Begin() if destinations is None else _found(destinations))
 
     def results(self) -> list[LegResult]:
         """Return what became of each leg."""
-        results = []
-        for leg in self.legs():
-            outcome = leg.outcome or NO_ANSWER
-            duration = (leg.ended_at or leg.started_at) - leg.started_at
-            destination = leg.destination
-            results.append(
-                LegResult(
-                    destination.target, outcome.status, outcome.reason, duration, destination.redirect_to
-                )
-            )
-        return results
+        return self._machine.results()
 
     # What happens.
 
     def responded(self, leg: Callee, response: Response) -> None:
         """Take a response other than 2xx of a leg that may still answer."""
         status = response.status
-        if status == 100:
-            return
         if status < 200:
-            self._ringing(leg, response)
-        elif (status in (401, 407) and self._authenticate(leg, response)) or (
-            300 <= status < 400 and self._follow(leg, response)
-        ):
-            return
-        else:
-            self.failed(leg, Outcome(status, response.reason, explaining_headers(response)))
+            if status > 100:  # which comes from the next hop alone
+                self._rings(leg, response)
+        elif status not in (401, 407) or not self._authenticate(leg, response):
+            outcome = Outcome(status, response.reason, explaining_headers(response))
+            contacts = _contacts(response) if status < 400 else ()
+            self._tell(events.Failure(leg.index, outcome, contacts))
+
+    def answered(self, leg: Callee, response: Response) -> None:
+        """Take the 2xx of a leg that may still answer."""
+        self._tell(events.Success(leg.index, response))
+
+    def failed(self, leg: Callee, outcome: Outcome, by: str = "callee") -> None:
+        """Take note that a leg failed, `by` whose doing; the others of its group may still answer."""
+        self._tell(events.Failure(leg.index, outcome, (), by))
 
     def timer(self, name: str) -> None:
         """Take the ring time, or the delay of a leg."""
-        if name == "ring":
-            for leg in self.legs():
-                if leg.is_open:
-                    leg.cancel(NO_ANSWER)
-            self._group_failed()
-        elif name.startswith("delay "):
-            leg = self.call.legs[int(name[6:]) - 1]
-            if leg.state is LegState.WAITING:
-                self.launch(leg)
+        self._tell(events.TimeIsUp(events.RING_TIME_OVER if name == "ring" else int(name[6:])))
 
-    # One group.
+    def stop(self, outcome: Outcome) -> None:
+        """Cancel whoever may still answer."""
+        self._tell(events.Stop(outcome))
 
-    def _next_group(self) -> None:
-        while self.groups:
-            group, self.groups = self.groups[0], self.groups[1:]
-            destinations = [
-                found for text in group for found in self.call.ports.destinations(self.call, text)
-            ]
-            if destinations:
-                self._ring(destinations)
-                return
-        self._over()
-
-    def _ring(self, destinations: list[Destination]) -> None:
+    def _rings(self, leg: Callee, response: Response) -> None:
         call = self.call
-        room = call.ports.settings.max_legs - len(call.legs)
-        call.changed()
-        call.arm("ring", self.ring)
-        legs = [self._add(destination) for destination in destinations[:room]]
-        has_waiting = False
-        for leg in legs:
-            destination = leg.destination
-            if self.headers:
-                own = {name.lower() for name, _ in destination.headers}
-                added = (pair for pair in self.headers if pair[0].lower() not in own)
-                destination.headers = (*destination.headers, *added)
-            if destination.delay > 0:
-                has_waiting, leg.state = True, LegState.WAITING
-                call.arm(f"delay {leg.index}", destination.delay)
-        for leg in legs:
-            if leg.state is LegState.CALLING:
-                self.launch(leg)
-        if has_waiting:
-            self._start_waiting_if_alone()
-        if not legs:
-            self._group_failed()
+        if leg.rang_at is None:
+            leg.rang_at = call.ports.wall_clock()
+            leg.state = LegState.RINGING
+            if response.to_tag is not None:
+                leg.begin_dialog(response)
+            call.changed()
+        self._tell(events.Provisional(leg.index, response.status, bool(response.body), response))
 
-    def _add(self, destination: Destination) -> Callee:
+    def _authenticate(self, leg: Callee, response: Response) -> bool:
+        """Answer a provider's challenge, once, with the provider's credentials (RFC 3261 §22.2)."""
+        invite, flow = leg.invite, leg.flow
+        if leg.has_authenticated or invite is None or flow is None:
+            return False
+        answer = self.call.ports.credentials.for_leg(leg, invite, response)
+        if answer is None:
+            return False
+        leg.has_authenticated = True
+        leg.invite_cseq += 1
+        leg.invite = make_invite(self.call, leg, (answer,))
+        self.call.changed()
+        self.call.when_stored(partial(self._send, leg, leg.invite))
+        return True
+
+    # What is done about it.
+
+    def _tell(self, event: events.Event) -> None:
+        machine = self._machine
+        machine.handle(event, self.call.ports.wall_clock())
+        for effect in machine.effects():
+            self._EFFECTS[type(effect)](self, effect)
+
+    def _find(self, effect: events.Find) -> None:
         call = self.call
-        index = len(call.legs) + 1
-        token = call.ports.token()
-        leg = Callee(call, index, token, f"{call.id}.{index}", call.ports.wall_clock(), destination)
+        self._tell(_found([found for text in effect.group for found in call.ports.destinations(call, text)]))
+
+    def _add(self, effect: events.Add[Destination]) -> None:
+        destination = effect.peer
+        if self.headers:
+            own = {name.lower() for name, _ in destination.headers}
+            added = (pair for pair in self.headers if pair[0].lower() not in own)
+            destination.headers = (*destination.headers, *added)
+        leg = self._make(effect.leg, destination)
+        if effect.is_waiting:
+            leg.state = LegState.WAITING
+
+    def _follow(self, effect: events.Follow) -> None:
+        self._make(effect.leg, _redirected(self._leg(effect.old).destination, effect.contact))
+
+    def _make(self, number: int, destination: Destination) -> Callee:
+        call, ports = self.call, self.call.ports
+        leg = Callee(call, number, ports.token(), f"{call.id}.{number}", ports.wall_clock(), destination)
         leg.instance = destination.instance
         call.legs.append(leg)
-        call.ports.remember(leg)
+        ports.remember(leg)
+        call.changed()
         return leg
 
-    def failed(self, leg: Callee, outcome: Outcome, by: str = "callee") -> None:
-        """Note that a leg failed, `by` whose doing; the others of its group may still answer."""
+    def _arm(self, effect: events.Arm) -> None:
+        self.call.arm(_timer_name(effect.timer), effect.delay)
+
+    def _disarm(self, effect: events.Disarm) -> None:
+        self.call.disarm(_timer_name(effect.timer))
+
+    def _launch(self, effect: events.Launch) -> None:
+        self.launch(self._leg(effect.leg))
+
+    def _progress(self, effect: events.Progress[Response]) -> None:
+        call, leg, response = self.call, self._leg(effect.leg), effect.message
+        if effect.has_media:
+            call.early_leg = leg.index
+        body = call.body_for(response, leg, call.caller)
+        content_type = response.headers.get("content-type") if body else None
+        call.progress(response.status, response.reason, relayed_lines(response), body, content_type)
+
+    def _close(self, effect: events.Close) -> None:
+        leg = self._leg(effect.leg)
         leg.state = LegState.ENDED
-        leg.end(outcome, self.call.ports.wall_clock(), by)
+        leg.destination.redirect_to = effect.redirect
+        leg.end(effect.outcome, self.call.ports.wall_clock(), effect.by)
         self.call.changed()
-        if outcome.status >= 600:  # nobody else is to ring either (RFC 3261 §16.7 step 5)
-            self.call.cancel_open_legs(outcome)
-            self.groups = ()
-        if any(other.is_open for other in self.legs()):
-            self._start_waiting_if_alone()
-        else:
-            self._group_failed()
 
-    def _start_waiting_if_alone(self) -> None:
-        waiting = [leg for leg in self.legs() if leg.state is LegState.WAITING]
-        if waiting and len(waiting) == sum(leg.is_open for leg in self.legs()):
-            for leg in waiting:
-                self.launch(leg)
+    def _cancel(self, effect: events.Cancel) -> None:
+        self._leg(effect.leg).cancel(effect.outcome)
 
-    def _group_failed(self) -> None:
-        self.call.disarm("ring")
-        if self.groups:
-            self._next_group()
-        else:
-            self._over()
+    def _join(self, effect: events.Join[Response]) -> None:
+        self.call.join(self._leg(effect.leg), effect.message)
 
-    def _over(self) -> None:
-        outcomes = [leg.outcome for leg in self.legs() if leg.outcome is not None]
-        self.call.nobody_answered(best(outcomes))
+    def _give_up(self, effect: events.GiveUp) -> None:
+        self.call.nobody_answered(effect.outcome)
 
-    # One leg.
+    _EFFECTS: ClassVar[Mapping[type[events.Effect], Callable[[Hunt, Any], None]]] = {
+        events.Find: _find,
+        events.Add: _add,
+        events.Follow: _follow,
+        events.Launch: _launch,
+        events.Progress: _progress,
+        events.Close: _close,
+        events.Cancel: _cancel,
+        events.Arm: _arm,
+        events.Disarm: _disarm,
+        events.Join: _join,
+        events.GiveUp: _give_up,
+    }
+
+    def _leg(self, number: int) -> Callee:
+        return self.call.legs[number - 1]
+
+    # Sending the INVITE of a leg.
 
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""
         leg.state = LegState.CALLING
-        if leg.destination.delay:
-            self.call.disarm(f"delay {leg.index}")
         flow = self.call.ports.routes.to_phone(leg.destination)
         if flow is not None:
             self._reached(leg, None, flow)
@@ -236,63 +258,43 @@ class Hunt:
             if isinstance(transaction, ClientInvite):
                 transaction.holds_ack = True
 
-    def _ringing(self, leg: Callee, response: Response) -> None:
-        call = self.call
-        if leg.rang_at is None:
-            leg.rang_at = call.ports.wall_clock()
-            leg.state = LegState.RINGING
-            if response.to_tag is not None:
-                leg.begin_dialog(response)
-            call.changed()
-        has_media = bool(response.body)
-        if has_media:
-            if call.early_leg is not None and call.early_leg != leg.index:
-                return  # the caller already hears somebody
-            call.early_leg = leg.index
-        elif call.caller.progress == response.status or call.early_leg not in (None, leg.index):
-            return
-        body = call.body_for(response, leg, call.caller)
-        content_type = response.headers.get("content-type") if body else None
-        call.progress(response.status, response.reason, relayed_lines(response), body, content_type)
 
-    def _authenticate(self, leg: Callee, response: Response) -> bool:
-        """Answer a provider's challenge, once, with the provider's credentials (RFC 3261 §22.2)."""
-        invite, flow = leg.invite, leg.flow
-        if leg.has_authenticated or invite is None or flow is None:
-            return False
-        answer = self.call.ports.credentials.for_leg(leg, invite, response)
-        if answer is None:
-            return False
-        leg.has_authenticated = True
-        leg.invite_cseq += 1
-        leg.invite = make_invite(self.call, leg, (answer,))
-        self.call.changed()
-        self.call.when_stored(partial(self._send, leg, leg.invite))
-        return True
+def _timer_name(timer: int) -> str:
+    """Return the name that a timer of the machine is stored under."""
+    return "ring" if timer == events.RING_TIME_OVER else f"delay {timer}"
 
-    def _follow(self, leg: Callee, response: Response) -> bool:
-        """Try the Contact of a redirect in place of the leg (RFC 3261 §8.1.3.4)."""
-        call, old = self.call, leg.destination
-        try:
-            contacts = [contact.uri for contact in response.contacts if contact.uri.is_sip]
-        except ParseError:
-            return False
-        if not contacts or old.redirects >= MAX_REDIRECTS or len(call.legs) >= call.ports.settings.max_legs:
-            return False
-        if old.redirect != "follow":
-            old.redirect_to = str(contacts[0])
-            return False
-        leg.state = LegState.ENDED
-        leg.end(Outcome(response.status, response.reason), call.ports.wall_clock(), "callee")
-        for uri in contacts[:MAX_REDIRECTS]:
-            self.launch(self._add(self._redirected(old, uri)))
-        return True
 
-    @staticmethod
-    def _redirected(old: Destination, uri: Uri) -> Destination:
-        text = str(uri)
-        return Destination(
-            target=text, uri=text, to=text, limit=old.limit, mangle=old.mangle, from_name=old.from_name,
-            from_user=old.from_user, from_host=old.from_host, redirects=old.redirects + 1, transfer=old.transfer,
-            headers=old.headers,
-        )  # fmt: skip
+def _found(destinations: list[Destination]) -> events.Found[Destination]:
+    return events.Found(
+        [
+            events.Candidate(each.target, each, each.delay, is_followed=each.redirect == "follow")
+            for each in destinations
+        ]
+    )
+
+
+def _known(leg: Callee) -> HuntLeg:
+    """Return what the machine knew of a leg in an earlier process."""
+    destination = leg.destination
+    known = HuntLeg(
+        leg.index, destination.target, leg.started_at, state=_STATES.get(leg.state, OVER),
+        is_followed=destination.redirect == "follow", redirects=destination.redirects,
+    )  # fmt: skip
+    known.redirect, known.outcome, known.ended_at = destination.redirect_to, leg.outcome, leg.ended_at
+    return known
+
+
+def _contacts(response: Response) -> list[str]:
+    """Return where a redirect leads to (RFC 3261 §8.1.3.4)."""
+    try:
+        return [str(contact.uri) for contact in response.contacts if contact.uri.is_sip]
+    except ParseError:
+        return []
+
+
+def _redirected(old: Destination, uri: str) -> Destination:
+    return Destination(
+        target=uri, uri=uri, to=uri, limit=old.limit, mangle=old.mangle, from_name=old.from_name,
+        from_user=old.from_user, from_host=old.from_host, redirects=old.redirects + 1, transfer=old.transfer,
+        headers=old.headers,
+    )  # fmt: skip

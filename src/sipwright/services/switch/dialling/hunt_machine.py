@@ -30,9 +30,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final
 
-from ..model.outcome import ELSEWHERE, Outcome, best
+from ..model.outcome import ELSEWHERE, LegResult, Outcome, best
 from .hunt_events import (
     RING_TIME_OVER,
     Add,
@@ -60,7 +60,6 @@ from .hunt_events import (
 
 __all__ = [
     "ANSWERED", "MAX_LEGS", "MAX_REDIRECTS", "OVER", "RINGING", "TRYING", "WAITING", "HuntLeg", "HuntMachine",
-    "LegResult",
 ]  # fmt: skip
 
 MAX_LEGS = 40
@@ -84,19 +83,6 @@ OPEN = (TRYING, RINGING, WAITING)
 """Where a leg may still be answered."""
 
 Action = Callable[[Any, Any, Any, float], None]
-
-
-class LegResult(NamedTuple):
-    """What a script is told about one leg; `duration` is how long it was tried, in seconds.
-
-    `redirect` is where the leg was sent instead, when following that was left to the script.
-    """
-
-    target: str
-    status: int
-    reason: str
-    duration: float
-    redirect: str = ""
 
 
 class HuntLeg:
@@ -163,7 +149,7 @@ class HuntMachine:
         """
         self.groups = groups
         self.legs = list(legs)
-        self.state = RINGING if any(leg.state in OPEN for leg in self.legs) else READY
+        self.state = RINGING if self._open() else READY
         self.outbox: deque[Effect] = deque()
         self._ring = ring
         self._first = first
@@ -215,12 +201,15 @@ class HuntMachine:
         self.state = RINGING
         self.outbox.append(Arm(RING_TIME_OVER, self._ring))
         added = [self._add(candidate, now) for candidate in candidates]
+        is_alone = True
         for leg, candidate in zip(added, candidates, strict=True):
             if leg.state == WAITING:
                 self.outbox.append(Arm(leg.number, candidate.delay))
             else:
+                is_alone = False
                 self.outbox.append(Launch(leg.number))
-        self._hurry(now)
+        if is_alone:
+            self._launch_waiting(now)
 
     def _room(self) -> int:
         return max(self._most - (self._first - 1) - len(self.legs), 0)
@@ -248,25 +237,26 @@ class HuntMachine:
             self.outbox.append(Disarm(RING_TIME_OVER))
         self.state = OVER
 
+    def _open(self) -> list[HuntLeg]:
+        return [leg for leg in self.legs if leg.state in OPEN]
+
     def _cancel_open(self, outcome: Outcome, now: float) -> None:
-        stop = Stop(outcome)
-        for leg in self.legs:
-            self._to(leg, stop, now)
+        for leg in self._open():
+            self._to(leg, Stop(outcome), now)
 
     def _go_on(self, now: float) -> None:
         """Go on after a leg has failed: with those that wait if nobody else is left, or with the next group."""
-        if any(leg.state in OPEN for leg in self.legs):
-            self._hurry(now)
-        else:
+        still_open = self._open()
+        if not still_open:
             self.outbox.append(Disarm(RING_TIME_OVER))
             self._next_group()
+        elif all(leg.state == WAITING for leg in still_open):
+            self._launch_waiting(now)
 
-    def _hurry(self, now: float) -> None:
-        still_open = [leg for leg in self.legs if leg.state in OPEN]
-        if all(leg.state == WAITING for leg in still_open):
-            for leg in still_open:
-                self.outbox.append(Disarm(leg.number))
-                self._to(leg, TimeIsUp(leg.number), now)
+    def _launch_waiting(self, now: float) -> None:
+        for leg in self._open():
+            self.outbox.append(Disarm(leg.number))
+            self._to(leg, TimeIsUp(leg.number), now)
 
     # One leg.
 

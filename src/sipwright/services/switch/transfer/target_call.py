@@ -24,7 +24,7 @@ from ..dialling.hunt import Hunt
 from ..dialling.router import Router
 from ..model.identity import Identity
 from ..model.leg_state import LegState
-from ..model.outcome import CANCELLED, ELSEWHERE, Outcome
+from ..model.outcome import CANCELLED, Outcome
 from .replaces import account_of
 
 __all__ = ["Referrer", "TargetCall", "TargetDialler"]
@@ -113,17 +113,17 @@ class TargetCall(Call):
         """Return nobody: the two are not joined here."""
         return None
 
-    def _join(self, leg: Callee, response: Response) -> None:
+    def join(self, leg: Callee, response: Response) -> None:
         """Take the answer of the target, and let the other end hear of it."""
         transfer = self._transfer
         if transfer is None:
             self._hang_up_late(leg, response)
+            self.reject(CANCELLED)
             return
         now = self.ports.wall_clock()
         leg.state, leg.answered_at = LegState.ANSWERED, now
         self.second, self.hunt = leg, None
         self.disarm_all()
-        self.cancel_open_legs(ELSEWHERE)
         self.changed()
         if self.script is not None:
             self.script.answered(leg.destination.target)
@@ -149,7 +149,7 @@ class TargetCall(Call):
     def _give_up(self, outcome: Outcome, by: str, already: Leg | None = None) -> None:
         if self.state is not CallState.SETTING_UP:
             return
-        self.cancel_open_legs(CANCELLED)
+        self.stop_hunt()
         second = self.second
         if second is not None:
             second.end(outcome, self.ports.wall_clock(), by)

@@ -37,7 +37,7 @@ from ..dialling.hunt import Hunt
 from ..midcall.reinvite import GLARE
 from ..model.identity import Identity
 from ..model.leg_state import LegState
-from ..model.outcome import CANCELLED, ELSEWHERE, Outcome
+from ..model.outcome import CANCELLED, Outcome
 
 __all__ = ["ThirdPartyCall"]
 
@@ -175,14 +175,13 @@ class ThirdPartyCall(Call):
         assert isinstance(remaining, Callee)
         self.first = remaining
 
-    def _join(self, leg: Callee, response: Response) -> None:
+    def join(self, leg: Callee, response: Response) -> None:
         """Take the answer of `a`, and call `b`; or that of `b`, and let `a` hear of it."""
         leg.state = LegState.ANSWERED
         leg.answered_at = self.ports.wall_clock()
         if leg.dialog is None:
             leg.begin_dialog(response)
         self.disarm_all()
-        self.cancel_open_legs(ELSEWHERE)
         self.early_leg = None
         self.changed()
         if self.first is None:
@@ -272,7 +271,7 @@ class ThirdPartyCall(Call):
         if self.state is not CallState.SETTING_UP:
             return
         now = self.ports.wall_clock()
-        self.cancel_open_legs(CANCELLED)
+        self.stop_hunt()
         for leg in (self.first, self.second):
             if leg is None or leg.state is not LegState.ANSWERED:
                 continue

@@ -1,0 +1,104 @@
+"""What the machine's effects come to: legs, INVITEs, timers, and going on with them in another process."""
+
+from __future__ import annotations
+
+import pytest
+from tests.services.switch.conftest import SDP
+from tests.services.switch.transfer.test_transfer import accept_reports, refer
+
+from sipwright.services.switch import Hunt
+
+
+@pytest.fixture
+def dial(bench, alice, monkeypatch):
+    """Let a call of alice dial what a script would."""
+
+    def dial(groups, ring=30.0, headers=()):
+        monkeypatch.setattr(bench.switch.finder, "phones", lambda account: [])
+        bench.account("nobody")
+
+        def reject(call, outcome, headers=()):
+            monkeypatch.undo()
+            call.hunt = Hunt(call, groups, ring, given)
+            call.hunt.start()
+
+        given = headers
+        monkeypatch.setattr("sipwright.services.switch.call.call.Call.reject", reject)
+        alice.invite("sip:nobody@example.org")
+
+    return dial
+
+
+def cancelled(phone):
+    """The phone confirms the CANCEL that it has got."""
+    phone.answer(phone.last("CANCEL"), 200)
+    phone.answer(phone.last("INVITE"), 487)
+
+
+def test_what_was_dialled_goes_on_in_another_process(bench, alice, dial):
+    first, second, third, last = (bench.phone(name, f"40.0.0.{n}") for n, name in enumerate("abcd", 1))
+    dial(
+        [["a@40.0.0.1", "b@40.0.0.2;delay=5", "c@40.0.0.3;delay=20"], ["d@40.0.0.4"]], headers=[("X-A", "1")]
+    )
+    first.answer(first.last("INVITE"), 180)
+    bench.restart()
+
+    assert (first.methods(), second.methods()) == (["INVITE"], [])
+    bench.run(5)
+    assert (second.methods(), second.last("INVITE").headers.get("x-a")) == (["INVITE"], "1")
+    second.answer(second.last("INVITE"), 486)
+    first.answer(first.last("INVITE"), 480)
+    assert third.methods() == ["INVITE"]
+    third.answer(third.last("INVITE"), 404)
+    assert (last.methods(), last.last("INVITE").headers.get("x-a")) == (["INVITE"], "1")
+    last.answer(last.last("INVITE"), 404)
+    assert alice.statuses()[-1] == 486
+    assert bench.is_empty()
+    assert [cdr[1] for cdr in bench.cdrs()] == [486, 480, 486, 404, 404]
+
+
+def test_the_caller_hears_whom_it_heard_before_the_restart(bench, alice, dial):
+    first, second = bench.phone("a", "40.0.0.1"), bench.phone("b", "40.0.0.2")
+    dial([["a@40.0.0.1", "b@40.0.0.2"]])
+    first.answer(first.last("INVITE"), 183, body=SDP.format("40.0.0.1"))
+    bench.restart()
+    second.answer(second.last("INVITE"), 183, body=SDP.format("40.0.0.2"))
+    first.answer(first.last("INVITE"), 183, body=SDP.format("40.0.0.1"))
+
+    early = [message.body for message in alice.heard if b"183" in bytes(message)[:12]]
+    assert len(early) >= 2
+    assert all(b"40.0.0.1" in body for body in early)
+
+
+def test_a_thousand_groups_that_lead_nowhere_are_no_depth(bench, alice, dial):
+    dial([["nobody@example.org"]] * 2000)
+
+    assert alice.statuses() == [480]
+
+
+def test_legs_beyond_what_a_call_may_try_are_left_out(bench, alice, dial):
+    dial([[f"x{number}@40.0.0.9" for number in range(39)]])
+    (call,) = bench.switch.calls.values()
+    phone = bench.phone("x", "40.0.0.9")
+    bench.run(1)
+    ways = tuple(("Contact", f"<sip:{number}@40.0.0.8>") for number in range(5))
+    phone.answer(phone.last("INVITE"), 302, headers=ways)
+
+    assert len(call.legs) == 40
+
+
+def test_a_target_that_answers_when_its_transfer_has_gone_is_hung_up(bench, alice, bob, talking):
+    carol, dave = bench.phone("carol", "40.0.0.1"), bench.phone("dave", "40.0.0.2")
+    bench.account("carol", carol, dave)
+    (origin,) = bench.switch.calls.values()
+    origin.peer.destination.transfer = "place"
+    refer(bob, talking[1])
+    accept_reports(bob)
+    origin.processes = ()
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    dave.answer(dave.last("INVITE"), 180)
+    cancelled(dave)
+    carol.answer(carol.last("BYE"), 200)
+
+    assert carol.methods() == ["INVITE", "ACK", "BYE"]
+    assert list(bench.switch.calls.values()) == [origin]
