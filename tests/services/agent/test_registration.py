@@ -309,7 +309,10 @@ def test_a_row_says_all_that_is_needed_to_go_on(new_registration):
 
     row = RegistrationRow(*registration.row("a", 100.0, 1_000_000.0))
 
-    assert row == (1, "a", "registered", CONTACT, "call-id", 1, 1_003_600.0, 200, "OK", 1_000_000.0)
+    assert row._asdict() == {
+        "provider_id": 1, "node": "a", "state": "registered", "contact": CONTACT, "call_id": "call-id", "cseq": 1,
+        "expires_at": 1_003_600.0, "status": 200, "reason": "OK", "updated_at": 1_000_000.0,
+    }  # fmt: skip
 
 
 def test_after_a_restart_it_is_renewed_when_it_would_have_been(new_registration):

@@ -2,6 +2,7 @@ import pytest
 
 from sipwright.services.registrar import LocationTable, Registrar
 from sipwright.sip.digest import NonceKeeper
+from sipwright.store.schema.rows import BindingRow
 
 CONTACT = "Contact: <sip:alice@10.0.0.5:5062>"
 
@@ -35,19 +36,19 @@ def test_the_binding_is_stored_whole(world):
     )
     (row,) = world.writer.rows.values()
 
-    assert row == (
-        1,
-        '<sip:alice@10.0.0.5:5062>;q=0.7;reg-id=1;+sip.instance="<urn:uuid:1>"',
-        0.7,
-        "udp/192.0.2.1:5060/203.0.113.9:40001",
-        "<sip:p1.example;lr>, <sip:p2.example;lr>",
-        "abc@phone",
-        17,
-        world.unix_time() + 3600,
-        "x" * 128,
-        "<urn:uuid:1>",
-        1,
-        world.unix_time(),
+    assert BindingRow(*row) == BindingRow(
+        account_id=1,
+        contact='<sip:alice@10.0.0.5:5062>;q=0.7;reg-id=1;+sip.instance="<urn:uuid:1>"',
+        q=0.7,
+        source="udp/192.0.2.1:5060/203.0.113.9:40001",
+        path="<sip:p1.example;lr>, <sip:p2.example;lr>",
+        call_id="abc@phone",
+        cseq=17,
+        expires_at=world.unix_time() + 3600,
+        user_agent="x" * 128,
+        instance="<urn:uuid:1>",
+        reg_id=1,
+        updated_at=world.unix_time(),
     )
 
 
