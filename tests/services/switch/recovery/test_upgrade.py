@@ -14,8 +14,8 @@ NAMED_LEG = {
                "remote_cseq": 3, "route_set": ["<sip:r;lr>"], "remote_target": "sip:t@h"},
     "invite": "INVITE", "invite_cseq": 5, "ack": "ACK", "started_at": 10.0, "rang_at": 11.0, "answered_at": 12.0,
     "ended_at": 13.0, "outcome": {"status": 486, "reason": "Busy", "headers": [["X", "y"]]}, "hung_up_by": "callee",
-    "instance": "<urn:1>", "told": "200", "told_at": 14.0, "asking": "BYE", "last_answer": "500",
-    "last_answer_at": 15.0,
+    "instance": "<urn:1>", "unacked_response": "200", "unacked_at": 14.0, "pending_request": "BYE", "last_final": "500",
+    "last_final_at": 15.0,
 }  # fmt: skip
 DESTINATION = ["target", "uri", "to", "flow", ["route"], 1, [2, "trunk"], 3.0, 4.0, False, "name", "user", "host",
                [["X", "y"]], 5, "place", "return", "sip:r", "instance"]  # fmt: skip
@@ -104,7 +104,9 @@ def test_from_2_what_is_not_there():
     document[5], document[6], document[8] = [*empty, 0], [], [None, None, None, None]
     caller = upgraded(document, 2, 3)["caller"]
 
-    assert (caller["dialog"], caller["outcome"], caller["told"], caller["last_answer"]) == (None,) * 4
+    assert (caller["dialog"], caller["outcome"], caller["unacked_response"], caller["last_final"]) == (
+        None,
+    ) * 4
     assert "hunt" not in upgraded(document, 2, 3)
 
 

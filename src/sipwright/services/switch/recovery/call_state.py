@@ -84,11 +84,11 @@ class StoredLeg:
     invite: str | None = None
     invite_cseq: int = 1
     ack: str | None = None
-    told: str | None = None
-    told_at: float = 0.0
-    asking: str | None = None
-    last_answer: str | None = None
-    last_answer_at: float = 0.0
+    unacked_response: str | None = None
+    unacked_at: float = 0.0
+    pending_request: str | None = None
+    last_final: str | None = None
+    last_final_at: float = 0.0
     rang_at: float | None = None
     answered_at: float | None = None
     ended_at: float | None = None
@@ -173,10 +173,10 @@ def damaged(error: Exception) -> UnreadableError:
 
 def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
     """Return the whole state of a call."""
-    identity, hunt, now = call.identity, call.hunt, call.ports.wall_clock()
-    state = {
+    identity, hunt, kind = call.identity, call.hunt, KINDS[type(call)]
+    state: dict[str, Any] = {
         "format": FORMAT,
-        "kind": KINDS[type(call)],
+        "kind": kind,
         "state": call.state,
         "direction": identity.direction,
         "account_id": identity.account_id,
@@ -187,8 +187,8 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         "to_text": call.to_text,
         "dialled_user": call.dialled_user,
         "timers": call.timers,
-        "caller": _leg(call.caller, now),
-        "legs": [_leg(leg, now) for leg in call.legs],
+        "caller": _leg(call.caller),
+        "legs": list(map(_leg, call.legs)),
     }
     if identity.dialplan_id is not None:
         state["dialplan_id"] = identity.dialplan_id
@@ -208,24 +208,21 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         state["peer"] = call.peer.index
     if call.early_leg is not None:
         state["early_leg"] = call.early_leg
-    if hunt is not None:
-        assert isinstance(hunt, Hunt)
+    if isinstance(hunt, Hunt):
         state["hunt"] = hunt.to_state()
     if call.near is not None:
         state["near"] = call.near.index
     if call.processes:
         state["processes"] = [process.to_state() for process in call.processes]
-    if isinstance(call, ThirdPartyCall):
-        state["third_party"] = call.to_state()
-    elif isinstance(call, TargetCall):
-        state["target"] = call.to_state()
+    if isinstance(call, ThirdPartyCall | TargetCall):
+        state[kind] = call.to_state()
     try:
         return orjson.dumps(state)
     except TypeError:  # bytes of the wire that are no UTF-8 stand in it as lone surrogates
         return _encode_any(state).encode("ascii")
 
 
-def _leg(leg: Caller | Callee, now: float) -> dict[str, Any]:  # noqa: C901 - a line for each name
+def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for each name
     stored: dict[str, Any] = {
         "state": leg.state,
         "call_id": leg.sip_call_id,
@@ -254,12 +251,13 @@ def _leg(leg: Caller | Callee, now: float) -> dict[str, Any]:  # noqa: C901 - a 
     if leg.ack is not None:
         stored["ack"] = leg.ack.decode("latin-1")
     if leg.unacked_response is not None:
-        stored["told"], stored["told_at"] = leg.unacked_response.decode("latin-1"), leg.unacked_at
+        stored["unacked_response"] = leg.unacked_response.decode("latin-1")
+        stored["unacked_at"] = leg.unacked_at
     if leg.pending_request is not None:
-        stored["asking"] = leg.pending_request.decode("latin-1")
-    if leg.last_final is not None and now < leg.last_final_at + MEMORY:  # its peer may still ask for it
-        stored["last_answer"] = leg.last_final.decode("latin-1")
-        stored["last_answer_at"] = leg.last_final_at
+        stored["pending_request"] = leg.pending_request.decode("latin-1")
+    if leg.last_final is not None and leg.owner.ports.wall_clock() < leg.last_final_at + MEMORY:
+        # Its peer may still ask for it.
+        stored["last_final"], stored["last_final_at"] = leg.last_final.decode("latin-1"), leg.last_final_at
     if leg.rang_at is not None:
         stored["rang_at"] = leg.rang_at
     if leg.answered_at is not None:

@@ -266,11 +266,11 @@ def _restore_leg(leg: Leg, stored: StoredLeg) -> None:
     leg.rang_at, leg.answered_at, leg.ended_at = stored.rang_at, stored.answered_at, stored.ended_at
     leg.outcome = None if stored.outcome is None else Outcome.from_state(stored.outcome)
     leg.hung_up_by = stored.hung_up_by
-    leg.ack, leg.pending_request = _wire(stored.ack), _wire(stored.asking)
-    leg.unacked_response, leg.unacked_at = _wire(stored.told), stored.told_at
+    leg.ack, leg.pending_request = _wire(stored.ack), _wire(stored.pending_request)
+    leg.unacked_response, leg.unacked_at = _wire(stored.unacked_response), stored.unacked_at
     if leg.unacked_response is not None:
         leg.unacked_cseq = parse(leg.unacked_response).cseq.number
-    leg.last_final, leg.last_final_at = _wire(stored.last_answer), stored.last_answer_at
+    leg.last_final, leg.last_final_at = _wire(stored.last_final), stored.last_final_at
 
 
 def _wire(text: str | None) -> bytes | None:

@@ -35,7 +35,8 @@ _FACTS = (
 )  # fmt: skip
 _LEG = (
     "state", "call_id", "tag", "flow", "source", "is_phone", "dialog", "invite", "invite_cseq", "ack", "started_at",
-    "rang_at", "answered_at", "ended_at", "outcome", "hung_up_by", "instance", "told", "asking", "last_answer",
+    "rang_at", "answered_at", "ended_at", "outcome", "hung_up_by", "instance", "unacked_response", "pending_request",
+    "last_final",
 )  # fmt: skip
 _DESTINATION = (
     "target", "uri", "to", "flow", "route", "account_id", "provider", "delay", "limit", "mangle", "from_name",
@@ -115,9 +116,8 @@ def _leg_of_2(values: Any) -> Json:
         leg["dialog"] = dialog
     if leg["outcome"] is not None:
         leg["outcome"] = _outcome_of_2(leg["outcome"])
-    for name in ("told", "last_answer"):
-        text, at = leg[name] or (None, 0.0)
-        leg |= {name: text, f"{name}_at": at}
+    for name, at in (("unacked_response", "unacked_at"), ("last_final", "last_final_at")):
+        leg[name], leg[at] = leg[name] or (None, 0.0)
     return leg
 
 
