@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 
 from sipwright.sip.errors import Reject
 from sipwright.store import CallRow, ExecutionRow, JournalRow, Store, StoreBusy, Writer
+from sipwright.store.writing.grouping import Grouping
 from sipwright.store.writing.writer import Batch
-from store.writing.batches import binding, call, cdr, iteration, until
+from store.writing.batches import binding, call, cdr, iteration
 
 
 class FakeCommitter:
@@ -35,9 +36,19 @@ class FakeCommitter:
         self.is_closed = True
 
 
+def at_once() -> Grouping:
+    """Nothing is gathered."""
+    return Grouping(longest=0.0)
+
+
+def for_long() -> Grouping:
+    """After a commit, rows are gathered for longer than any test takes."""
+    return Grouping(longest=60.0, urgent=(0, 1), patient=(0, 1))
+
+
 async def test_the_first_write_is_flushed_at_once_with_all_of_its_iteration():
     committer = FakeCommitter()
-    writer = Writer(committer, grouping=60.0)
+    writer = Writer(committer, grouping=for_long())
     writer.put("binding", (1, "a"), binding(1, "a"))
     writer.put("call", "c", call("c"))
     await iteration()
@@ -45,26 +56,89 @@ async def test_the_first_write_is_flushed_at_once_with_all_of_its_iteration():
     assert [batch.size for batch in committer.batches] == [2]
 
 
-async def test_later_writes_wait_for_the_grouping_and_for_the_batch_under_way():
+async def test_later_writes_are_gathered():
     committer = FakeCommitter()
-    writer = Writer(committer, grouping=0.001)
+    writer = Writer(committer, grouping=for_long())
+    writer.put("binding", (1, "a"), binding(1, "a"))
+    await iteration()
+    committer.finish()
+    writer.put("binding", (2, "b"), binding(2, "b"))
+    writer.put("binding", (3, "c"), binding(3, "c"))
+    await iteration()
+
+    assert [batch.size for batch in committer.batches] == [1]
+    assert (writer.snapshot().waiting, writer.snapshot().under_way) == (2, 0)
+
+
+async def test_later_writes_wait_for_the_batch_under_way():
+    committer = FakeCommitter()
+    writer = Writer(committer, grouping=at_once())
     writer.put("binding", (1, "a"), binding(1, "a"))
     await iteration()
     writer.put("binding", (2, "b"), binding(2, "b"))
     writer.put("binding", (3, "c"), binding(3, "c"))
-    await asyncio.sleep(0.003)
+    await iteration()
     assert [batch.size for batch in committer.batches] == [1]
     assert (writer.snapshot().waiting, writer.snapshot().under_way) == (2, 1)
 
     committer.finish()
-    await until(lambda: len(committer.batches) == 2)
+    await iteration()
+    assert [batch.size for batch in committer.batches] == [1, 2]
+
+
+async def test_few_writes_wait_for_nothing():
+    committer = FakeCommitter()
+    writer = Writer(committer)
+    for number in (1, 2, 3):
+        writer.put("binding", (number, "a"), binding(number, "a"))
+        await iteration()
+        committer.finish()
+
+    assert [batch.size for batch in committer.batches] == [1, 1, 1]
+
+
+async def test_what_a_caller_waits_for_takes_with_it_what_can_wait():
+    committer = FakeCommitter()
+    writer = Writer(committer, grouping=Grouping(longest=60.0, urgent=(10, 11), patient=(0, 1)))
+    writer.put("binding", (1, "a"), binding(1, "a"))
+    await iteration()
+    committer.finish()
+    writer.put("binding", (2, "b"), binding(2, "b"))
+    await iteration()
+    assert [batch.size for batch in committer.batches] == [1]
+
+    writer.put("call", "c", call("c"))
+    await iteration()
+    assert [batch.size for batch in committer.batches] == [1, 2]
+    writer.put("binding", (3, "c"), binding(3, "c"))
+    committer.finish()
+    await iteration()
+    assert [batch.size for batch in committer.batches] == [1, 2], "only what can wait is left"
+
+    writer.put("call", "d", call("d"))
+    await iteration()
+    committer.finish()
+    assert [batch.size for batch in committer.batches] == [1, 2, 2]
+    await writer.drain()
+
+
+async def test_what_a_caller_waits_for_is_due_when_the_batch_under_way_is_done():
+    committer = FakeCommitter()
+    writer = Writer(committer, grouping=Grouping(longest=60.0, urgent=(10, 11), patient=(0, 1)))
+    writer.put("call", "c", call("c"))
+    await iteration()
+    writer.put("binding", (1, "a"), binding(1, "a"))
+    writer.put("call", "d", call("d"))
+    committer.finish()
+    await iteration()
+
     assert [batch.size for batch in committer.batches] == [1, 2]
 
 
 async def test_settling_waits_for_what_was_put_and_not_for_what_comes_after():
     """Under load there is always more to come."""
     committer = FakeCommitter()
-    writer = Writer(committer, grouping=60.0)
+    writer = Writer(committer, grouping=for_long())
     await writer.settle()
     writer.put("call", "a", call("a"))
     settling = asyncio.ensure_future(writer.settle())
@@ -95,7 +169,7 @@ async def test_writes_about_one_key_coalesce_and_all_callbacks_run_in_order():
 
 async def test_a_row_is_made_once_when_its_batch_is_committed():
     committer = FakeCommitter()
-    writer = Writer(committer, grouping=60.0)
+    writer = Writer(committer, grouping=for_long())
     document = b"first"
     made: list[bytes] = []
 
@@ -114,7 +188,7 @@ async def test_a_row_is_made_once_when_its_batch_is_committed():
 
 async def test_a_row_that_cannot_be_made_costs_only_itself():
     committer = FakeCommitter()
-    writer = Writer(committer, grouping=60.0)
+    writer = Writer(committer, grouping=for_long())
     told: list[str] = []
     writer.put("call", "bad", lambda: call("bad", document=1 // 0), lambda: told.append("bad"))  # type: ignore[arg-type]
     writer.put("call", "good", call("good"), lambda: told.append("good"))
@@ -143,7 +217,7 @@ async def test_a_callback_that_fails_does_not_stop_the_others():
 
 async def test_a_callback_may_put_more():
     committer = FakeCommitter()
-    writer = Writer(committer, grouping=0.0)
+    writer = Writer(committer, grouping=at_once())
     writer.put("call", "a", call("a"), lambda: writer.put("call", "b", call("b")))
     await iteration()
     committer.finish()

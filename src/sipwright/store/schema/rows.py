@@ -154,6 +154,9 @@ class Kind:
     fixed: tuple[str, ...] = ()
     """Columns that never change: SQLite writes the index of a column anew when it is set to what it was."""
 
+    is_patient: bool = False
+    """Whether no caller waits for what is said once it is committed."""
+
     def postgres_type(self, column: str) -> str:
         """Name the PostgreSQL type of a column."""
         type_ = self.table.c[column].type
@@ -165,12 +168,12 @@ class Kind:
 
 KINDS = {
     "call": Kind(tables.calls, CallRow._fields, ("id",)),
-    "binding": Kind(tables.bindings, BindingRow._fields, ("account_id", "contact")),
-    "cdr": Kind(tables.cdrs, CdrRow._fields, ("call_id", "leg")),
+    "binding": Kind(tables.bindings, BindingRow._fields, ("account_id", "contact"), is_patient=True),
+    "cdr": Kind(tables.cdrs, CdrRow._fields, ("call_id", "leg"), is_patient=True),
     "execution": Kind(tables.executions, ExecutionRow._fields, ("id",), fixed=("call_id", "started_at")),
-    "registration": Kind(tables.registrations, RegistrationRow._fields, ("provider_id",)),
+    "registration": Kind(tables.registrations, RegistrationRow._fields, ("provider_id",), is_patient=True),
     "journal": Kind(tables.journal, JournalRow._fields, ("execution_id", "sequence")),
-    "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at")),
+    "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at"), is_patient=True),
 }
 
 

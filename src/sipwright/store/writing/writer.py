@@ -1,8 +1,8 @@
 """Group commit: what running nodes write, many rows to a transaction, without making the loop wait for a disk.
 
-``put`` only notes a row.  The first one after a pause is committed at the end of the loop's iteration, later
-ones are gathered for some milliseconds; one batch is under way at a time, so order is kept.  How a batch
-reaches the disk is the committer's business: ``sqlite_committer.py``, ``postgres_committer.py``.
+``put`` only notes a row.  While few come they are committed at the end of the loop's turn, else they are gathered for
+some milliseconds (``grouping.py``); one batch is under way at a time, so order is kept.  How a batch reaches the disk
+is the committer's business: ``sqlite_committer.py``, ``postgres_committer.py``.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import structlog
 
 from sipwright.sip.errors import Reject
 from sipwright.store.schema.rows import KINDS
+from sipwright.store.writing.grouping import Grouping
 
 __all__ = ["Batch", "Committer", "StoreBusy", "Writer", "WriterSnapshot"]
 
 log = structlog.get_logger(__name__)
 
 Row = tuple[Any, ...]
-GROUPING = 0.02
-"""Seconds for which rows are gathered after a commit: 20 ms that nobody notices, for a twentieth of a call's CPU."""
-
 CAPACITY = 100_000
+
+_PATIENT = frozenset(name for name, kind in KINDS.items() if kind.is_patient)
 
 
 class StoreBusy(Reject):
@@ -79,9 +79,11 @@ class WriterSnapshot:
 class Writer:
     """Notes rows and hands them to the committer in batches."""
 
-    def __init__(self, committer: Committer, *, grouping: float = GROUPING, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, committer: Committer, *, grouping: Grouping | None = None, capacity: int = CAPACITY
+    ) -> None:
         self._committer = committer
-        self._grouping = grouping
+        self._grouping = grouping or Grouping()
         self._capacity = capacity
         self._loop = asyncio.get_running_loop()
         self._next = Batch()
@@ -89,6 +91,8 @@ class Writer:
         self._under_way: Batch | None = None
         # True from the arming of a flush until a batch is done and nothing more has come.
         self._is_armed = False
+        # What is armed, as long as all that is to be committed then can wait.
+        self._patient_flush: asyncio.Handle | None = None
         self._is_closed = False
         self._flushed_at = -1.0
         self._idle = asyncio.Event()
@@ -124,8 +128,8 @@ class Writer:
         rows[key] = row
         if on_commit is not None:
             self._next.callbacks.append((kind, key, on_commit))
-        if not self._is_armed:
-            self._arm()
+        if not self._is_armed or (self._patient_flush is not None and kind not in _PATIENT):
+            self._arm(is_patient=kind in _PATIENT)
 
     async def drain(self) -> None:
         """Wait until everything that was put is committed, and nothing more comes."""
@@ -164,22 +168,24 @@ class Writer:
             self._committer.failing_since,
         )
 
-    def _arm(self) -> None:
+    def _arm(self, *, is_patient: bool) -> None:
         self._is_armed = True
         self._idle.clear()
-        wait = self._flushed_at + self._grouping - self._loop.time()
-        if wait > 0.0:
-            self._loop.call_later(wait, self._flush)
-        else:
-            self._loop.call_soon(self._flush)
+        if self._patient_flush is not None:
+            self._patient_flush.cancel()
+        wait = self._grouping.wait(self._loop.time(), is_patient=is_patient)
+        flush = self._loop.call_later(wait, self._flush) if wait > 0.0 else self._loop.call_soon(self._flush)
+        self._patient_flush = flush if is_patient else None
 
     def _flush(self) -> None:
         if self._is_closed:
             return
+        self._patient_flush = None
         batch = self._under_way = self._next
         self._next = Batch()
         self._rows = self._next.rows
         self._flushed_at = self._loop.time()
+        self._grouping.committed(batch.size, self._flushed_at)
         _make_rows(batch)
         self._committer.submit(batch)
 
@@ -197,7 +203,7 @@ class Writer:
             except Exception:
                 log.exception("a callback after a commit failed")
         if self._next.size:
-            self._arm()
+            self._arm(is_patient=all(kind in _PATIENT for kind, rows in self._rows.items() if rows))
         else:
             self._is_armed = False
             self._idle.set()
