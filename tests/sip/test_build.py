@@ -14,6 +14,7 @@ from sipwright.sip.build import (
     write_response,
 )
 from sipwright.sip.dialog import address_of
+from sipwright.sip.parser import parse_draft
 
 HEAD = [
     "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;rport, SIP/2.0/TCP h2;branch=z9hG4bK2",
@@ -271,21 +272,35 @@ def test_nobody_smuggles_a_line_into_a_request(part):
         request(**part)
 
 
-def test_a_draft_is_read_again_like_an_invite_that_came_in():
+def test_a_draft_says_nothing_of_hop_and_dialog_and_is_read_again():
     """It is stored with its call."""
     draft = make_draft(
         '"A" <sip:a@h>', Uri.parse("sip:b@h"), [("X-Own", "1")], body=b"v=0", content_type="application/sdp"
     )
-    read = parse(bytes(draft))
+    assert lines_of(draft) == [
+        "INVITE sip:b@h SIP/2.0",
+        'From: "A" <sip:a@h>',
+        "To: <sip:b@h>",
+        "X-Own: 1",
+        "Content-Type: application/sdp",
+        "Content-Length: 3",
+        "",
+        "v=0",
+    ]
+    read = parse_draft(bytes(draft))
 
-    assert (read.method, read.uri_text, read.from_.display_name, read.to_uri.user) == (
-        "INVITE",
-        "sip:b@h",
-        "A",
-        "b",
-    )
+    assert (read.method, read.uri_text, read.request_uri.user) == ("INVITE", "sip:b@h", "b")
+    assert (read.from_.display_name, read.from_tag, read.to_uri.user, read.to_tag) == ("A", None, "b", None)
     assert (read.headers.get("X-Own"), read.content_type, read.body) == ("1", "application/sdp", b"v=0")
-    assert (read.from_tag, read.to_tag) == (None, None)
+    assert bytes(read) == bytes(draft)
+    read.body = b"longer"
+    assert bytes(read).endswith(b"Content-Length: 6\r\n\r\nlonger")
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"SIP/2.0 200 OK\r\n\r\n", b"INVITE sip:b SIP/2.0\r\n:\r\n\r\n"])
+def test_what_is_no_draft_is_an_error(data):
+    with pytest.raises(ValueError):  # noqa: PT011, whatever the sentence
+        parse_draft(data)
 
 
 def test_an_ack_to_a_failure_and_a_cancel_follow_the_request_to_its_next_hop():

@@ -239,23 +239,14 @@ def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
 def make_draft(
     from_: str, to: Uri, headers: HeaderPairs = (), body: bytes = b"", content_type: str | None = None
 ) -> Request:
-    """Build the INVITE that the legs of a call of our own are made from, as others are from the caller's.
+    """Build what the INVITEs of a call of our own say alike, as those of other calls say what the caller's does.
 
-    Nobody sends it, so that it has come by no hop and belongs to no dialog; what it says of those is what a request
-    must say to be read again.
+    It has come by no hop and belongs to no dialog, so it has neither Via nor Call-ID nor CSeq; `parse_draft` reads it.
     """
-    return make_request(
-        "INVITE",
-        str(to),
-        from_=from_,
-        to=f"<{to}>",
-        call_id="0",
-        cseq=1,
-        via="SIP/2.0/UDP draft.invalid;branch=z9hG4bK0",
-        headers=headers,
-        body=body,
-        content_type=content_type,
-    )
+    pairs = [("From", from_), ("To", f"<{to}>"), *headers]
+    if content_type is not None:
+        pairs.append(("Content-Type", content_type))
+    return Request("INVITE", to, pairs, body)
 
 
 def make_ack(request: Request, response: Response) -> Request:

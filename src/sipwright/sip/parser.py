@@ -21,7 +21,7 @@ from sipwright.sip.headers.numbers import parse_content_length
 from sipwright.sip.headers.via import Via
 from sipwright.sip.message import Request, Response
 
-__all__ = ["PING", "FramingError", "ParseError", "Ping", "StreamFramer", "parse"]
+__all__ = ["PING", "FramingError", "ParseError", "Ping", "StreamFramer", "parse", "parse_draft"]
 
 _START_LINE = re.compile(
     rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0|(?i:SIP/2\.0) ([1-6][0-9]{{2}})(?: ([^\r\n\0]*))?"
@@ -43,6 +43,20 @@ def parse(data: bytes) -> Request | Response:
         return _assemble(match, lines, data, end + 4)
     except ParseError:
         return _parse_with_care(data)
+
+
+def parse_draft(data: bytes) -> Request:
+    """Read what `make_draft` has built, or any request of ours, without asking for what only one that was sent has.
+
+    Raises:
+        ValueError: It is no request.
+    """
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    method, uri_text, version = first.split(" ")
+    if version != "SIP/2.0":
+        raise ValueError(f"not a request: {first[:40]!r}")
+    return Request.from_parts(method, uri_text, Headers.from_lines(lines, index_lines(lines)), body, data)
 
 
 def _assemble(match: re.Match[str], lines: list[str], data: bytes, start: int) -> Request | Response:

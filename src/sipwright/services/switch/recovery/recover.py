@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sipwright.sip import Request, parse
 from sipwright.sip.dialog import Dialog
+from sipwright.sip.parser import parse_draft
 from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
 from sipwright.stack import ReconnectingFlow
 
@@ -261,8 +262,12 @@ def _restore_leg(leg: Leg, stored: StoredLeg) -> None:
     leg.instance = stored.instance
     if stored.dialog is not None:
         leg.dialog = Dialog.from_state(stored.call_id, stored.tag, stored.dialog)
-    invite = None if stored.invite is None else parse(stored.invite.encode("latin-1"))
-    leg.invite, leg.invite_cseq = invite if isinstance(invite, Request) else None, stored.invite_cseq
+    leg.invite_cseq = stored.invite_cseq
+    if stored.invite is not None:
+        # Nobody sent that of a call of our own, so that it came over no flow.
+        is_draft = stored.flow is None and isinstance(leg, Caller)
+        invite = (parse_draft if is_draft else parse)(stored.invite.encode("latin-1"))
+        leg.invite = invite if isinstance(invite, Request) else None
     leg.rang_at, leg.answered_at, leg.ended_at = stored.rang_at, stored.answered_at, stored.ended_at
     leg.outcome = None if stored.outcome is None else Outcome.from_state(stored.outcome)
     leg.hung_up_by = stored.hung_up_by
