@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from dataclasses import replace
+from functools import partial
+from itertools import count
 
 import pytest
 
@@ -267,3 +270,21 @@ def test_names_are_written_as_a_worker_reads_them(source, inputs):
     assert [given(text, one) for one in (inputs, long)] == [
         names(text.globals(one)) for one in (inputs, long)
     ]
+
+
+@pytest.mark.parametrize(("seconds", "is_left"), [(0.0, False), (0.02, True)])
+async def test_a_script_whose_calls_are_much_work_for_us_is_left_to_the_library(
+    plainly, monkeypatch, seconds, is_left
+):
+    """What counts is what our own thread computes: that another had the processor meanwhile is nobody's fault."""
+    computed = count(step=seconds)
+    monkeypatch.setattr(time, "thread_time", lambda: next(computed))
+    monkeypatch.setattr(time, "perf_counter", partial(next, count(step=10.0)))
+    future = plainly("log(1)\nrespond(486)")
+
+    if is_left:
+        with pytest.raises(Fallback) as caught:
+            await future
+        assert caught.value.reason is Reason.TIME
+    else:
+        assert (await future).response.status == 486

@@ -43,7 +43,7 @@ SOON = 0.002
 """Seconds of computing up to its first wait that a script repeats rather than have everything stored that it is."""
 
 MAX_HANDLING = 0.01
-"""Seconds that the loop may spend on the calls of one activation; a script that wants more gets a thread."""
+"""Seconds that the loop may compute for the calls of one activation; a script that wants more gets a thread."""
 
 
 class FastActivation(Activation):
@@ -127,7 +127,7 @@ class FastActivation(Activation):
         self._worker.resume(event.call_id, self._answer, self._heard)
 
     def _heard(self, event: Event) -> None:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         try:
             if isinstance(event, Ended) or event.function_name in ENDS:
                 result: Result | None = Completed(None, None, self._side_effects)
@@ -135,7 +135,7 @@ class FastActivation(Activation):
                 result = self._answer_call(event)
         except BudgetExceeded as error:
             result = self._exceeded(error)
-        self._handled += time.perf_counter() - begun
+        self._handled += time.thread_time() - begun
         if result is not None:
             self._finish(result)
         elif self._handled > MAX_HANDLING:
