@@ -168,7 +168,8 @@ def probed(stage: Stage) -> None:
     """The switch asks both ends whether they are there."""
     talking(stage)
     (call,) = stage.bench.switch.calls.values()
-    call.timer("probe")
+    with call.event():
+        call.timer("probe")
     stage.bench.run(0.05)
 
 
@@ -296,9 +297,9 @@ def _placing(stage: Stage) -> tuple[Response, Request]:
     stage.registered("carol", "40.0.0.1")
     talking(stage)
     (call,) = stage.bench.switch.calls.values()
-    call.peer.destination.transfer = "place"
-    call.changed()
-    call.settle()
+    with call.event():
+        call.peer.destination.transfer = "place"
+        call.changed()
     stage.bench.run(0.01)
     return stage["alice"].last(200), stage["bob"].last("INVITE")
 

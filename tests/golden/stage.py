@@ -55,12 +55,12 @@ class Plans:
         return None
 
     def _dial(self, call: Any) -> None:
-        if self.groups:
-            call.hunt = hunt = Hunt(call, self.groups, self.ring, [("X-Plan", "yes")])
-            hunt.start()
-        else:
-            call.changed()
-        call.settle()
+        with call.event():
+            if self.groups:
+                call.hunt = hunt = Hunt(call, self.groups, self.ring, [("X-Plan", "yes")])
+                hunt.start()
+            else:
+                call.changed()
 
 
 class Stage:

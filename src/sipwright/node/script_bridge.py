@@ -221,8 +221,8 @@ class CallHost:
 
     def persist(self) -> None:
         """Store the call with its run."""
-        self._call.changed()
-        self._call.settle()
+        with self._call.event():
+            self._call.changed()
 
     def abandon(self) -> None:
         """Refuse a call that the database does not take; whoever asks again is heard again."""
@@ -243,19 +243,19 @@ class CallHost:
             return
         groups = [[str(leg) for leg in group] for group in command.groups]
         call.hunt = hunt = Hunt(call, groups, command.ring, command.headers)
-        hunt.start()
-        call.settle()
+        with call.event():
+            hunt.start()
 
     def respond(self, response: Respond) -> None:
         """Send the caller a provisional response."""
-        self._call.progress(response.status, response.reason, write_lines(response.headers))
-        self._call.settle()
+        with self._call.event():
+            self._call.progress(response.status, response.reason, write_lines(response.headers))
 
     def hang_up_after(self, seconds: float) -> None:
         """Limit how long the call may last, once it is answered."""
-        self._call.limit = seconds
-        self._call.changed()
-        self._call.settle()
+        with self._call.event():
+            self._call.limit = seconds
+            self._call.changed()
 
     def finish(self, ending: Ending) -> None:
         """Give a caller who has no final response yet the one that the script ended with."""
@@ -263,8 +263,8 @@ class CallHost:
         if call.state is CallState.SETTING_UP:
             outcome = Outcome(ending.status, ending.reason or reason_for(ending.status))
             is_forbidden = ending.is_relayed or ending.status in (401, 407)
-            call.reject(for_caller(outcome) if is_forbidden else outcome, ending.headers)
-        call.settle()
+            with call.event():
+                call.reject(for_caller(outcome) if is_forbidden else outcome, ending.headers)
 
 
 class AfterCall:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sipwright.services.switch import Destinations, DialLeg, Router, Switch, SwitchSettings
+from sipwright.services.switch.call.entity import Entity
 from sipwright.sip import Reject, Request, Response, parse
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import MemoryNetwork, Resolver
@@ -280,6 +281,21 @@ class Bench:
         self.run(200)
         return (len(self.switch.calls), len(self.switch.ports.legs), len(self.stack.layer),
                 len(self.database.rows["call"])) == (0, 0, 0, 0)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nothing_happens_outside_of_an_event(monkeypatch):
+    """Fail whoever changes a call, or has something to tell, where nobody would commit and tell it."""
+
+    def inside(method):
+        def checked(self, *arguments):
+            assert self._depth, f"{method.__name__} outside of an event"
+            method(self, *arguments)
+
+        return checked
+
+    for method in (Entity.changed, Entity.when_stored):
+        monkeypatch.setattr(Entity, method.__name__, inside(method))
 
 
 @dataclass

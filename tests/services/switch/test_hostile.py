@@ -44,8 +44,13 @@ class Plans:
         text, headers = self.plans[plan]
         call.identity.dialplan_id = plan
         call.hunt = Hunt(call, [[text]], 30.0, list(headers))
-        self.bench.network.call_later(0.0, lambda: (call.hunt.start(), call.settle()))
+        self.bench.network.call_later(0.0, lambda: self._dial(call))
         return Run(call)
+
+    @staticmethod
+    def _dial(call):
+        with call.event():
+            call.hunt.start()
 
     def transfer_plan(self, identity, account_id):
         self.asked.append(account_id)

@@ -57,9 +57,11 @@ class Requests:
             if request.method != "ACK":
                 incoming.reply_statelessly(481)
         elif request.method == "ACK":
-            _take_ack(call, leg, request)
+            with call.event():
+                _take_ack(call, leg, request)
         else:
-            self._take(call, leg, incoming)
+            with call.event():
+                self._take(call, leg, incoming)
 
     def _take(self, call: Call, leg: Leg, incoming: Incoming) -> None:
         request = incoming.request
@@ -82,7 +84,6 @@ class Requests:
             incoming.respond(405, headers=(("Allow", ALLOW),))
         else:
             handler(call, leg, incoming)
-        call.settle()
 
     def _bye(self, call: Call, leg: Leg, incoming: Incoming) -> None:
         transaction = incoming.transaction
@@ -189,7 +190,6 @@ def _take_ack(call: Call, leg: Leg, ack: Request) -> None:
         peer = call.peer
         peer.acknowledge(call.body_for(ack, leg, peer), ack.headers.get("content-type"))
         call.changed()
-    call.settle()
 
 
 def _dialog_of(call: Call, leg: Leg) -> Dialog | None:

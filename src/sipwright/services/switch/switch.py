@@ -22,7 +22,7 @@ from sipwright.transport import Flow
 from .call.call import Call
 from .call.caller import Caller
 from .call.ended import EndedCall
-from .call.leg import LegPorts
+from .call.leg import Leg, LegPorts
 from .call.observer import CallObserver
 from .call.ports import CallPorts, SwitchSettings
 from .call.script_runner import ScriptRunner
@@ -137,6 +137,14 @@ class Switch:
         call = self._new_call(incoming, decision, is_internal=is_internal)
         if self.table.observer is not None:
             self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
+        with call.event():
+            self._begin(call, decision, replaced)
+        if not call.is_stored_soon:
+            self.forget(call)
+            raise Reject(503, "Storage Unavailable", (("Retry-After", "10"),))
+
+    def _begin(self, call: Call, decision: Decision, replaced: Leg | None) -> None:
+        """Let a new call take over a leg, or let a script or the account decide who rings."""
         if replaced is not None:
             takeover = Takeover.of(call, replaced)
             call.carry(takeover)
@@ -151,10 +159,6 @@ class Switch:
                 call.execution_id = call.script.execution_id
         else:
             self._call_without_script(call, decision)
-        call.settle()
-        if not call.is_stored_soon:
-            self.forget(call)
-            raise Reject(503, "Storage Unavailable", (("Retry-After", "10"),))
 
     def _tell_observer(self, call: Call, observer: CallObserver, *, is_scripted: bool) -> None:
         invite = call.caller.invite
@@ -246,8 +250,9 @@ class Switch:
         """
         self._admit_another()
         call = ThirdPartyCall.between(self.ports, identity, sender, a, b, delay=delay, ring=ring)
-        self.table.begin(call, is_scripted=True)
-        call.settle()
+        with call.event():
+            self.table.begin(call, is_scripted=True)
+            call.changed()
         return call.id
 
     def send_text(
@@ -290,7 +295,8 @@ class Switch:
         recovered, self._recovered = self._recovered, []
         for one in recovered:
             try:
-                recover(one)
+                with one.call.event():
+                    recover(one)
             except Exception:  # one call must not cost the others
                 log.exception("call not recovered", call=one.call.id)
 

@@ -138,14 +138,14 @@ def test_a_timer_that_fails_does_not_cost_the_others(world, thing):
 
 def test_what_is_told_waits_for_all_that_has_changed_before(thing):
     told = []
-    thing.changed()
-    thing.when_stored(lambda: told.append(1))
-    thing.settle()
-    thing.when_stored(lambda: told.append(2))
-    thing.settle()
-    thing.changed()
-    thing.when_stored(lambda: told.append(3))
-    thing.settle()
+    with thing.event():
+        thing.changed()
+        thing.when_stored(lambda: told.append(1))
+    with thing.event():
+        thing.when_stored(lambda: told.append(2))
+    with thing.event():
+        thing.changed()
+        thing.when_stored(lambda: told.append(3))
     assert told == []
 
     first, second = thing.commits
@@ -153,16 +153,80 @@ def test_what_is_told_waits_for_all_that_has_changed_before(thing):
     assert told == [1, 2]
     second()
     assert told == [1, 2, 3]
-    thing.when_stored(lambda: told.append(4))
-    thing.settle()
+    with thing.event():
+        thing.when_stored(lambda: told.append(4))
     assert told == [1, 2, 3, 4]
 
 
 def test_a_state_that_the_queue_did_not_take_is_not_told(world, thing):
     told = []
     thing.is_refused = True
-    thing.changed()
-    thing.when_stored(lambda: told.append(1))
-    thing.settle()
+    with thing.event():
+        thing.changed()
+        thing.when_stored(lambda: told.append(1))
 
     assert (told, thing.is_stored_soon, list(thing.timers)) == ([], False, ["settle"])
+
+
+def test_an_event_inside_another_is_a_part_of_it(thing):
+    told = []
+    with thing.event():
+        with thing.event():
+            thing.changed()
+            thing.when_stored(lambda: told.append(1))
+        assert thing.commits == []
+        thing.changed()
+        thing.when_stored(lambda: told.append(2))
+    (commit,) = thing.commits
+    commit()
+
+    assert told == [1, 2]
+
+
+def test_what_was_noted_before_an_exception_is_stored_and_told(thing):
+    """The state in memory is what the entity goes on with, so that is what the next process must find."""
+    told = []
+
+    def fail():
+        with thing.event():
+            thing.changed()
+            thing.when_stored(lambda: told.append(1))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    (commit,) = thing.commits
+    commit()
+
+    assert (told, thing.is_stored_soon) == ([1], True)
+
+
+def test_an_event_that_what_was_told_leads_to_is_one_of_its_own(thing):
+    """A transport that fails at once, say: what is told then has its answer before the telling returns."""
+    told = []
+
+    def fails():
+        with thing.event():
+            thing.changed()
+            thing.when_stored(lambda: told.append("failed"))
+
+    with thing.event():
+        thing.when_stored(fails)
+    (commit,) = thing.commits
+    commit()
+
+    assert told == ["failed"]
+
+
+def test_a_state_that_was_refused_is_stored_a_second_later(world, thing):
+    told = []
+    thing.is_refused = True
+    with thing.event():
+        thing.changed()
+        thing.when_stored(lambda: told.append(1))
+    thing.is_refused = False
+    world.run(1.5)
+    (commit,) = thing.commits
+    commit()
+
+    assert told == [1]

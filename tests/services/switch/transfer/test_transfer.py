@@ -20,9 +20,9 @@ def carol(bench):
 def place(bench, talking):
     """A call of alice to bob whose transfers the switch places."""
     (call,) = bench.switch.calls.values()
-    call.peer.destination.transfer = "place"
-    call.changed()
-    call.settle()
+    with call.event():
+        call.peer.destination.transfer = "place"
+        call.changed()
     bench.run(0.01)
     return talking
 

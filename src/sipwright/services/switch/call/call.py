@@ -45,7 +45,7 @@ class CallState(StrEnum):
 
 
 class Call(Bridge):
-    """The state of one call; every public method is one event and ends by settling what changed."""
+    """The state of one call; whoever calls its methods does so inside its `event()`."""
 
     __slots__ = (
         "_are_records_due",
@@ -123,7 +123,7 @@ class Call(Bridge):
         self._are_records_due = False
         if not self.has_row:
             self.has_row = True
-            self.when_stored(self._promise)
+            self._actions.append(self._promise)  # this event is being committed
 
     def _promise(self) -> None:
         """Let the caller have a 100: whatever happens now, there will be a final response."""
@@ -176,7 +176,6 @@ class Call(Bridge):
             self._end_setup(CANCELLED, "caller")
             assert self.caller.invite is not None
             self._refuse(487, self.caller.reply(487, None))
-        self.settle()
 
     def _refuse(self, status: int, response: bytes) -> None:
         """Give the caller the final response; it stays stored for a caller who has heard of the call, till the ACK."""
@@ -193,7 +192,6 @@ class Call(Bridge):
         if caller.state is LegState.REFUSED:
             caller.state, caller.unacked_response = LegState.ENDED, None
             self.forget_if_finished()
-            self.settle()
 
     def stop_hunt(self) -> None:
         """Cancel every leg that may still answer."""
@@ -227,7 +225,6 @@ class Call(Bridge):
             leg.state = LegState.ENDED
             self.changed()
             self.forget_if_finished()
-        self.settle()
 
     def _take_success(self, leg: Callee, response: Response) -> None:
         if leg.state is LegState.ANSWERED or leg.state is LegState.HANGING_UP:
@@ -324,19 +321,18 @@ class Call(Bridge):
         else:
             leg.state = LegState.ENDED
             self.forget_if_finished()
-        self.settle()
 
     def never_acknowledged(self, leg: Leg) -> None:
         """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""
-        leg.unacked_response = None
-        self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408)
-        self.settle()
+        with self.event():
+            leg.unacked_response = None
+            self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408)
 
     def perhaps_acknowledged(self, leg: Leg) -> None:
         """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
-        leg.unacked_response = None
-        self.ports.probe(self)
-        self.settle()
+        with self.event():
+            leg.unacked_response = None
+            self.ports.probe(self)
 
     def timer(self, name: str) -> None:
         """Take a timer of this call that has run out."""
@@ -351,7 +347,6 @@ class Call(Bridge):
                     process.timer(name)
             if hunt is not None and kind in hunt.timers:
                 hunt.timer(name)
-        self.settle()
 
     def end_within(self, limits: Iterable[float | None]) -> None:
         """Let a call that talks end no later than each of these says, in seconds from now."""

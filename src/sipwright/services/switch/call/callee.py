@@ -84,10 +84,12 @@ class Callee(Leg):
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the INVITE, or to the BYE."""
-        if transaction is self.transaction:
+        owner = self.owner
+        with owner.event():
+            if transaction is not self.transaction:
+                owner.farewell_answered(self, transaction, response)
+                return
             if response.status >= 300 and isinstance(transaction, ClientInvite):
                 # Until the ACK the peer repeats itself, so it comes when what it said is stored.
-                self.owner.when_stored(partial(transaction.acknowledge, self.owner.ports.clock()))
-            self.owner.callee_responded(self, response)
-        else:
-            self.owner.farewell_answered(self, transaction, response)
+                owner.when_stored(partial(transaction.acknowledge, owner.ports.clock()))
+            owner.callee_responded(self, response)

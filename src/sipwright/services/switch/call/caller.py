@@ -73,12 +73,15 @@ class Caller(Leg):
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Take the caller's CANCEL (RFC 3261 §9.2)."""
-        self.owner.caller_cancelled(cancel)
+        with self.owner.event():
+            self.owner.caller_cancelled(cancel)
 
     def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
         """Take the ACK to a final response other than 2xx."""
-        self.owner.refusal_arrived()
+        with self.owner.event():
+            self.owner.refusal_arrived()
 
     def on_timeout(self, transaction: ServerTransaction) -> None:
         """Stop waiting for that ACK."""
-        self.owner.refusal_arrived()
+        with self.owner.event():
+            self.owner.refusal_arrived()

@@ -8,6 +8,7 @@ not by a search through the whole memory that would hold up everybody else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from sipwright.sip import ParseError, Response
 from sipwright.sip.dialog import Dialog
@@ -18,6 +19,8 @@ from .callee import Callee
 from .leg import Leg, LegPorts
 
 __all__ = ["EndedCall"]
+
+_NO_EVENT = nullcontext()
 
 
 class EndedCall:
@@ -33,8 +36,9 @@ class EndedCall:
     def changed(self) -> None:
         """Note nothing: there is no row any more."""
 
-    def settle(self) -> None:
-        """Tell nobody anything: what there was to tell has been told."""
+    def event(self) -> AbstractContextManager[object]:
+        """Return a context that does nothing: there is nothing to commit, and nobody to be told."""
+        return _NO_EVENT
 
     def disarm(self, name: str) -> None:
         """Do nothing: no timer is armed."""

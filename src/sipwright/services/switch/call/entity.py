@@ -1,7 +1,9 @@
 """Stored first, told second: what a call does with its changes, its messages and its timers.
 
-An event changes the state and notes what the peers are to be told; `settle` then commits the new state and tells
-them when it is safe. With nothing to commit they are told at once, but never out of order.
+Whatever happens to a call happens inside `with call.event():`. It changes the state and notes what the peers are to be
+told; when the event is over the new state is committed, and they are told when it is safe. With nothing to commit they
+are told at once, but never out of order. The contexts stand where something comes in: with the users of transactions,
+timers, look-ups, the wishes of a script, and whoever acts on another call than its own.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from sipwright.sip import Reject
 
@@ -49,6 +51,7 @@ class Entity:
 
     __slots__ = (
         "_actions",
+        "_depth",
         "_due",
         "_has_changed",
         "_is_gone",
@@ -65,10 +68,28 @@ class Entity:
         self.timers: dict[str, float] = {}
         self._due: dict[str, float] = {}
         self.wakes_at = inf
+        self._depth = 0
         self._actions: list[Action] = []
         self._unstored: list[Action] | None = None
         self._has_changed = False
         self._is_gone = False
+
+    def event(self) -> Self:
+        """Return a context, for `with call.event():`, in which whatever happens to the entity must happen.
+
+        What changed in it is committed, and the peers told, when it is left; with one inside another, when the
+        outermost is left. An exception makes no difference: the state in memory is the one that the entity goes on
+        with, so it is stored, and what was to be told belongs to it.
+        """
+        return self
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._settle()
 
     def changed(self) -> None:
         """Note that the state differs from the stored one."""
@@ -78,7 +99,7 @@ class Entity:
         """Do `action` once everything that has changed up to now is committed, in order."""
         self._actions.append(action)
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Commit what changed, then tell the peers; with nothing to commit, tell them at once.
 
         While the database is away and its queue is full nobody is told anything: peers repeat themselves.
@@ -158,7 +179,8 @@ class Entity:
             for _, name in sorted((due, name) for name, due in self._due.items() if due <= now + EARLY):
                 if self._due.get(name, inf) <= now + EARLY:  # nobody before it has called it off
                     self.disarm(name)
-                    self.timer(name)
+                    with self.event():
+                        self.timer(name)
         finally:
             if self._due:
                 self._wake_at(min(self._due.values()))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -67,8 +68,8 @@ class LegOwner(Protocol):
     def when_stored(self, action: Callable[[], object]) -> None:
         """Do `action` once everything that has changed up to now is committed, in order."""
 
-    def settle(self) -> None:
-        """Commit what changed, then tell the peers."""
+    def event(self) -> AbstractContextManager[object]:
+        """Return the context in which something happens to it; what changed is then committed, and the peers told."""
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to our BYE."""
@@ -238,4 +239,5 @@ class Leg:
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the BYE that this leg was sent (RFC 3261 §15.1.1)."""
-        self.owner.farewell_answered(self, transaction, response)
+        with self.owner.event():
+            self.owner.farewell_answered(self, transaction, response)

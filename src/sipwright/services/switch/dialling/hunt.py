@@ -225,15 +225,11 @@ class Hunt:
             self._reach(leg)
 
     def _reach(self, leg: Callee) -> None:
-        is_now = True
-
         def reached(target: Target | None, flow: Flow | None) -> None:
-            self._reached(leg, target, flow)
-            if not is_now:  # after a look-up, it is an event of its own
-                self.call.settle()
+            with self.call.event():
+                self._reached(leg, target, flow)
 
         self.call.ports.routes.reach(leg.destination, reached)
-        is_now = False
 
     def _reached(self, leg: Callee, target: Target | None, flow: Flow | None) -> None:
         """Send the INVITE, now that the way to the peer is known."""

@@ -26,6 +26,6 @@ def acknowledge_late(routes: Routes, leg: Leg | None, response: Response, flow: 
             except OSError:
                 pass  # as lost as a datagram on the way; the peer asks again by repeating itself
     elif leg is not None and leg.sip_call_id == response.call_id:
-        routes.learn_flow(leg, flow)
-        leg.acknowledge_again(response)
-        leg.owner.settle()
+        with leg.owner.event():
+            routes.learn_flow(leg, flow)
+            leg.acknowledge_again(response)

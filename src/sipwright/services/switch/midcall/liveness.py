@@ -59,10 +59,11 @@ class Probe:
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Hang up when the end is gone; any other answer means that it is there."""
-        if response.is_final:
-            self._leg.pending_request = None
-        if response.status in (408, 481):
-            self._leg.state = LegState.ENDED
-            reason = f'SIP;cause={response.status};text="No longer there"'
-            self._call.hang_up("switch", reason, already=self._leg, status=response.status)
-            self._call.settle()
+        call, leg, status = self._call, self._leg, response.status
+        with call.event():
+            if response.is_final:
+                leg.pending_request = None
+            if status in (408, 481):
+                leg.state = LegState.ENDED
+                reason = f'SIP;cause={status};text="No longer there"'
+                call.hang_up("switch", reason, already=leg, status=status)

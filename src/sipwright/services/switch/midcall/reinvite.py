@@ -72,8 +72,8 @@ class ReInvite:
         self.wire = bytes(request)
         call.changed()
         if leg.owner is not call:
-            leg.owner.changed()
-            leg.owner.settle()
+            with leg.owner.event():
+                leg.owner.changed()
         call.when_stored(self._send)
 
     def _send(self) -> None:
@@ -86,9 +86,13 @@ class ReInvite:
         if not response.is_final:
             return
         if self._is_done:
-            self._take_late(response)
+            with self.leg.owner.event():
+                self._take_late(response)
             return
-        request = transaction.request
+        with self.call.event():
+            self._take(transaction.request, response)
+
+    def _take(self, request: Request, response: Response) -> None:
         answer = (
             None if self._has_answered else self.call.ports.credentials.for_leg(self.leg, request, response)
         )
@@ -102,7 +106,6 @@ class ReInvite:
                 if self.leg.dialog is not None:
                     self.leg.dialog.refresh_target(response)
             self._then(response)
-        self.call.settle()
 
     def _finish(self) -> None:
         self._is_done = True
@@ -119,7 +122,6 @@ class ReInvite:
         elif self._then is _forgotten:
             body = refuse_streams(response.body) if response.body and not self._had_offer else b""
             leg.acknowledge(body, "application/sdp" if body else None)
-            leg.owner.settle()
 
     @property
     def _had_offer(self) -> bool:

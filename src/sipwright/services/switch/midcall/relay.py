@@ -138,19 +138,21 @@ class Relay:
         """Take the receiver's response and give it to the sender."""
         if response.status == 100 and self.is_invite:
             return
-        if self._is_done:
-            self._take_late(transaction, response)
-            return
+        with self.call.event():
+            if self._is_done:
+                self._take_late(transaction, response)
+            else:
+                self._take(transaction, response)
+
+    def _take(self, transaction: ClientTransaction, response: Response) -> None:
         if response.status in (401, 407) and not self._has_answered_challenge:
             self._has_answered_challenge = True
             answer = self.call.ports.credentials.for_leg(self.receiver, transaction.request, response)
             if answer is not None:
                 self._acknowledge_failure(transaction)
                 self.carry_over((answer,))
-                self.call.settle()
                 return
         self._carry_back(response)
-        self.call.settle()
 
     def _carry_back(self, response: Response) -> None:
         call, sender, receiver = self.call, self.sender, self.receiver
@@ -215,7 +217,6 @@ class Relay:
             receiver.acknowledge_again(response)
         else:
             receiver.acknowledge()
-        self.call.settle()
 
     def timer(self, name: str) -> None:
         """Cancel a re-INVITE that has been open for too long; its 487 goes back as any other response."""

@@ -157,10 +157,10 @@ class Reconnects:
 
     @staticmethod
     def _resume(leg: Leg, flow: ReconnectingFlow, found: Flow) -> None:
-        flow.resume(found)
-        leg.source = found.remote[0]
-        leg.owner.changed()
-        leg.owner.settle()
+        with leg.owner.event():
+            flow.resume(found)
+            leg.source = found.remote[0]
+            leg.owner.changed()
 
 
 def _contact(leg: Leg) -> str:

@@ -112,7 +112,7 @@ def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
 
 
 def recover(recovered: Recovered) -> None:
-    """Set a call going where it stood: open transactions, repeated responses, timers.
+    """Set a call going where it stood, inside its event: open transactions, repeated responses, timers.
 
     What may have been stored and never sent is sent once more: a peer that has it already takes it for a
     retransmission.
@@ -141,7 +141,6 @@ def recover(recovered: Recovered) -> None:
     # Last, since a phone that is back already has the call stored: by now all of it is there again.
     for each in (call.caller, *call.legs):
         call.ports.routes.expect(each)
-    call.settle()
 
 
 def _is_dialplan_lost(call: Call) -> bool:

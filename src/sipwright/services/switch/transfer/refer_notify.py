@@ -148,6 +148,10 @@ class ReferNotifier:
         asked = transaction.request
         if not response.is_final or self._wire is None or asked.cseq != parse(self._wire).cseq:
             return
+        with self._call.event():
+            self._take(asked, response)
+
+    def _take(self, asked: Request, response: Response) -> None:
         state = asked.headers.get("subscription-state") or ""
         answer = (
             None if self._has_answered else self._call.ports.credentials.for_leg(self._leg, asked, response)
@@ -163,4 +167,3 @@ class ReferNotifier:
                 self._then()
             else:
                 self._say_next(())
-        self._call.settle()

@@ -150,8 +150,8 @@ class Takeover:
             time_left = other.time_left
             call.replaced(move(leg, other, call), response)
             call.end_within((time_left,))
-            other.hang_up("transfer", REASON, already=leg)
-            other.settle()
+            with other.event():
+                other.hang_up("transfer", REASON, already=leg)
 
     def _fail(self, outcome: Outcome) -> None:
         self.call.drop(self)

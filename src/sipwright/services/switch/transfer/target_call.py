@@ -91,8 +91,8 @@ class TargetCall(Call):
         if self.state is CallState.SETTING_UP and transfer is not None and self.caller.progress != status:
             self.caller.progress = status
             self.changed()
-            transfer.progressed(status, reason or "")
-            transfer.call.settle()
+            with transfer.call.event():
+                transfer.progressed(status, reason or "")
 
     def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
         """End it: nobody answered, or the script does not want to."""
@@ -127,9 +127,8 @@ class TargetCall(Call):
         self.changed()
         if self.script is not None:
             self.script.answered(leg.destination.target)
-        self.settle()
-        transfer.picked_up(leg, response)
-        transfer.call.settle()
+        with transfer.call.event():
+            transfer.picked_up(leg, response)
 
     def _hand_over(self) -> None:
         """Let go of who has answered: that leg goes on in the call that was transferred."""
@@ -163,8 +162,8 @@ class TargetCall(Call):
         self._end_setup(outcome, by)
         self.forget_if_finished()
         if transfer is not None:
-            transfer.fail(outcome)
-            transfer.call.settle()
+            with transfer.call.event():
+                transfer.fail(outcome)
 
 
 class TargetDialler:
@@ -211,16 +210,16 @@ class TargetDialler:
     def begin(self, call: TargetCall) -> None:
         """Let the owner's script decide who rings; without one, only accounts of this switch can be reached."""
         plan = call.identity.dialplan_id
-        if plan is not None and self._scripts is not None:
+        with call.event():
+            if plan is None or self._scripts is None:
+                self._ring_account(call)
+                return
             call.script = self._scripts.start(call, plan)
             if call.script is None:
                 call.reject(Outcome(500, "Dialplan Not Found"))
             else:
                 call.execution_id = call.script.execution_id
                 call.changed()
-        else:
-            self._ring_account(call)
-        call.settle()
 
     def _ring_account(self, call: TargetCall) -> None:
         assert call.caller.invite is not None

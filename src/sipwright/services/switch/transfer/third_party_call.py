@@ -85,7 +85,6 @@ class ThirdPartyCall(Call):
         call.then, call.ring = b, ring
         call.caller.invite = _draft(sender, call._silence())
         call.hunt = Hunt(call, a, ring)
-        call.changed()
         call.arm("begin", delay)
         return call
 
@@ -141,8 +140,6 @@ class ThirdPartyCall(Call):
             self._offer_again(())
         else:
             super().timer(name)
-            return
-        self.settle()
 
     def progress(self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
                  content_type: str | None = None) -> None:  # fmt: skip
@@ -237,7 +234,6 @@ class ThirdPartyCall(Call):
             self._talk(second)
         elif self.offer is not None:
             self._refused(transaction, response)
-        self.settle()
 
     def _refused(self, transaction: ClientTransaction, response: Response) -> None:
         first = self.first
@@ -297,7 +293,8 @@ class _Joining:
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Hand it to the call."""
-        self._call.offer_answered(transaction, response)
+        with self._call.event():
+            self._call.offer_answered(transaction, response)
 
 
 def _draft(sender: str, body: bytes) -> Request:

@@ -280,9 +280,9 @@ class Transfer(Referrer):
         dialled = (moved.destination.limit, other.limit) if isinstance(other, TargetCall) else ()
         call.end_within((*dialled, other.time_left))
         self.transferor.end(TRANSFERRED, moved.started_at, "transfer")
-        other.claimed_by = None
-        other.hang_up("transfer", REASON, already=target)
-        other.settle()
+        with other.event():
+            other.claimed_by = None
+            other.hang_up("transfer", REASON, already=target)
         self.report.tell(200, "OK", is_last=True)
 
     def fail(self, outcome: Outcome) -> None:
@@ -303,13 +303,13 @@ class Transfer(Referrer):
         other, target, offer = self._other, self._target(), self._offer
         if other is None:
             return
-        other.claimed_by = None
-        if target is not None and stage is Stage.OFFERING and offer is not None:
-            # Its offer must be answered; the transferor will take it back from there, if it is still there.
-            target.acknowledge(refuse_streams(offer[0]), "application/sdp")
-        if isinstance(other, TargetCall) or any(leg.is_finished for leg in other.ends()):
-            other.hang_up("switch", f"SIP;cause={self.failure.status}")
-        other.settle()
+        with other.event():
+            other.claimed_by = None
+            if target is not None and stage is Stage.OFFERING and offer is not None:
+                # Its offer must be answered; the transferor will take it back from there, if it is still there.
+                target.acknowledge(refuse_streams(offer[0]), "application/sdp")
+            if isinstance(other, TargetCall) or any(leg.is_finished for leg in other.ends()):
+                other.hang_up("switch", f"SIP;cause={self.failure.status}")
 
     def _reported(self) -> None:
         """Go on when the transferor knows how it ended."""
