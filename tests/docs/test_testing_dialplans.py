@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import sipwright.testing.stage  # noqa: F401 (what is imported first inside the inner run is imported twice)
 from sipwright.testing.behaviour import parse_outcome
 from sipwright.testing.effects import parse_effect
 
