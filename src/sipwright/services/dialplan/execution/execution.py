@@ -21,7 +21,9 @@ import json
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import structlog
 
 from sipwright.sip import ParseError, Reject
 
@@ -41,13 +43,11 @@ from ..sandbox.job import Job
 from ..sandbox.program import program
 from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
 from .journal import Entry, Journal, is_awaited
-from .ports import Ending, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
-
-if TYPE_CHECKING:
-    from .runner import Executions
+from .ports import Ending, ExecutionRow, LegOutcome, Outcome, Plan, Runs, ScriptHost
 
 __all__ = ["Ending", "Execution", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 
+log = structlog.get_logger(__name__)
 
 # What one user has used up is no fault of the switch: a trunk that hears 503 would send nobody's calls here any more.
 _STATUS = {Kind.OVERLOAD: 503, Kind.QUOTA: 480}
@@ -68,7 +68,6 @@ class Execution:
     """One run. The switch holds it and tells it what happens; ``Executions`` makes it."""
 
     __slots__ = (
-        "_executions",
         "_host",
         "_inputs",
         "_is_kept",
@@ -78,6 +77,7 @@ class Execution:
         "_program",
         "_reruns",
         "_row",
+        "_runs",
         "_timer",
         "_waits_for_end",
         "execution_id",
@@ -86,19 +86,19 @@ class Execution:
 
     def __init__(
         self,
-        executions: Executions,
+        runs: Runs,
         plan: Plan,
         host: ScriptHost,
         row: ExecutionRow,
         entries: list[Entry] | None = None,
     ) -> None:
-        self._executions = executions
+        self._runs = runs
         self._plan = plan
         self._program = program(plan.name, plan.source)
         self._host = host
         self._row = row
         self.execution_id = row.id
-        self._journal = Journal(row.id, executions.writer, entries)
+        self._journal = Journal(row.id, runs.writer, entries)
         self._is_kept = entries is not None
         self._last: DialResult | None = None
         self._timer: Any = None
@@ -159,7 +159,7 @@ class Execution:
 
     def refuse(self, failed: Failed) -> None:
         """End a run that its owner's budget does not allow; the host hears of it later."""
-        self._executions.call_later(0.0, self.took, failed)
+        self._runs.call_later(0.0, self.took, failed)
 
     def _set_out(self, inputs: Inputs, now: float) -> None:
         self._journal.add("start", now, inputs.to_json())
@@ -171,7 +171,7 @@ class Execution:
         """Have the script run from its first line, as it would at that time."""
         self._inputs = inputs
         job = Job(self._program, self._plan.user_id, self.took, now, self.execution_id, inputs, is_new=is_new)
-        self._executions.sandbox.submit(job)
+        self._runs.sandbox.submit(job)
 
     def _run_again(self, result: DialResult) -> bool:
         """Let the script decide about a redirect from its first line, once; False when it cannot."""
@@ -185,7 +185,7 @@ class Execution:
         self._last = result
         self._disarm()
         self.state = State.RUNNING
-        self._set_out(inputs, self._executions.clock())
+        self._set_out(inputs, self._runs.clock())
         return True
 
     def resume(self, entries: list[Entry]) -> None:
@@ -206,11 +206,11 @@ class Execution:
         if pending.result is not None:
             self._continue(read_answer(pending.function, json.loads(pending.result)))
         elif pending.function == "sleep":
-            self._sleep(pending.at + arguments["seconds"] - self._executions.clock())
+            self._sleep(pending.at + arguments["seconds"] - self._runs.clock())
         elif pending.function != "dial":
             self._ask_again(pending.function, arguments)
         elif "patience" in arguments:
-            left = pending.at + arguments["patience"] - self._executions.clock()
+            left = pending.at + arguments["patience"] - self._runs.clock()
             self._limit_dial(max(left, GRACE))
 
     def _ask_again(self, function: str, arguments: dict[str, Any]) -> None:
@@ -221,9 +221,7 @@ class Execution:
             self._perform(ask)
         else:
             text = "interrupted: the switch was restarted in the middle; nobody knows whether it was done"
-            self._executions.call_later(
-                0.0, self._replied, {"error": ["RuntimeError", f"{function}(): {text}"]}
-            )
+            self._runs.call_later(0.0, self._replied, {"error": ["RuntimeError", f"{function}(): {text}"]})
 
     def _start_again(self, entries: list[Entry]) -> None:
         """Run a script from its first line that had no effect yet."""
@@ -248,11 +246,11 @@ class Execution:
         self._waits_for_end = self._reruns = False
         if isinstance(answer, DialResult):
             self._last = answer
-        executions, snapshot = self._executions, self._row.snapshot
+        runs, snapshot = self._runs, self._row.snapshot
         assert snapshot is not None
-        executions.sandbox.submit(
+        runs.sandbox.submit(
             Job(
-                self._program, self._plan.user_id, self.took, executions.clock(), self.execution_id,
+                self._program, self._plan.user_id, self.took, runs.clock(), self.execution_id,
                 self._inputs, snapshot, answer,
             )
         )  # fmt: skip
@@ -273,14 +271,14 @@ class Execution:
     def _abandon(self) -> None:
         self.state = State.OVER
         self._disarm()
-        self._executions.forget(self)
+        self._runs.forget(self.execution_id, self.user_id)
         self._host.abandon()
 
     # What the sandbox found.
 
     def took(self, result: Result) -> None:
         """Take the next result; while the process ends, some are left for the next one to compute again."""
-        if self.state is State.OVER or (self._executions.is_ending and _is_never_retried(result)):
+        if self.state is State.OVER or (self._runs.is_ending and _is_never_retried(result)):
             return
         was_kept = self._is_kept
         try:
@@ -297,15 +295,13 @@ class Execution:
             if isinstance(error, Reject) and not was_kept:
                 self._abandon()
                 return
-            self._executions.log.exception(
-                "execution lost", execution=self.execution_id, call_id=self._row.call_id
-            )
+            log.exception("execution lost", execution=self.execution_id, call_id=self._row.call_id)
             self.state = State.OVER
-            self._executions.forget(self)
+            self._runs.forget(self.execution_id, self.user_id)
             self._host.finish(Ending(500, None, (), f"internal error: {type(error).__name__}"))
 
     def _take_side_effects(self, side_effects: list[SideEffect]) -> None:
-        now = self._executions.clock()
+        now = self._runs.clock()
         lines: list[LogLine] = []
         wishes: list[Respond | HangUpAfter] = []
         for effect in side_effects:
@@ -335,12 +331,12 @@ class Execution:
     def _write_log(self, lines: list[LogLine], now: float) -> None:
         if lines:
             self._journal.add("log", now, [[line.line, line.text] for line in lines])
-            self._executions.script_logged(self._row, self._plan, lines)
+            self._runs.script_logged(self._row, self._plan, lines)
 
     def _wait(self, suspended: Suspended) -> None:
         command = suspended.command
         arguments = command.to_json()
-        self._journal.begin(command.function, self._executions.clock(), {"line": suspended.line, **arguments})
+        self._journal.begin(command.function, self._runs.clock(), {"line": suspended.line, **arguments})
         self.state = State.WAITING
         if not self._is_kept and not isinstance(command, Dial):
             self._host.persist()
@@ -363,7 +359,7 @@ class Execution:
     def _perform(self, ask: Ask) -> None:
         """Have it done; for what leaves a mark outside, the journal is in the database by now."""
         if self.state is State.WAITING and self._journal.pending is not None:
-            self._executions.perform(ask, self._row, self._journal.last, self._replied)
+            self._runs.perform(ask, self._row, self._journal.last, self._replied)
 
     def _replied(self, reply: dict[str, Any]) -> None:
         """Take the answer to an ``Ask``, as the journal keeps it."""
@@ -375,7 +371,7 @@ class Execution:
     def _complete(self, completed: Completed) -> None:
         response, last = completed.response, self._last
         if response is not None:
-            now = self._executions.clock()
+            now = self._runs.clock()
             self._journal.add("respond", now, {"line": completed.line, **response.to_json()})
             said = f"{response.status} {response.reason or ''}".rstrip()
             ending = Ending(
@@ -390,10 +386,10 @@ class Execution:
         self._host.finish(ending)
 
     def _fail(self, failed: Failed) -> None:
-        now = self._executions.clock()
+        now = self._runs.clock()
         result = {"message": failed.message, "traceback": failed.traceback}
         self._journal.add("failed", now, {"line": failed.line, "kind": failed.kind}, result)
-        self._executions.script_failed(self._row, self._plan, failed)
+        self._runs.script_failed(self._row, self._plan, failed)
         self._end("failed", failed.message)
         status = _STATUS.get(failed.kind, 500)
         sentence = f"dialplan {self._plan.name}: {failed.message}".replace("\\", "/").replace('"', "'")
@@ -403,7 +399,7 @@ class Execution:
     # Time.
 
     def _sleep(self, seconds: float) -> None:
-        self._timer = self._executions.call_later(max(seconds, 0.0), self._slept)
+        self._timer = self._runs.call_later(max(seconds, 0.0), self._slept)
 
     def _slept(self) -> None:
         self._timer = None
@@ -411,12 +407,12 @@ class Execution:
             self._go_on(None)
 
     def _limit_dial(self, seconds: float) -> None:
-        self._timer = self._executions.call_later(seconds, self._too_long)
+        self._timer = self._runs.call_later(seconds, self._too_long)
 
     def _too_long(self) -> None:
         self._timer = None
         if self.state is State.WAITING:
-            total = self._executions.sandbox.limits.total_seconds
+            total = self._runs.sandbox.limits.total_seconds
             self._journal.end({"answered": False, "status": 408, "reason": "Time Is Up"})
             self.took(Failed(Kind.BUDGET, f"the run took longer than {total:g} s"))
 
@@ -431,8 +427,8 @@ class Execution:
         if self._timer is not None:
             self._disarm()
         self.state = State.OVER
-        self._put(state, None, None, self._executions.clock(), sentence)
-        self._executions.forget(self)
+        self._put(state, None, None, self._runs.clock(), sentence)
+        self._runs.forget(self.execution_id, self.user_id)
 
     def _put(
         self,
@@ -449,7 +445,7 @@ class Execution:
             *row[:6], state, snapshot, row.started_at, ended_at, outcome, row.node, self._journal.text()
         )
         self._is_kept = True
-        self._executions.writer.put("execution", row.id, row, on_commit)
+        self._runs.writer.put("execution", row.id, row, on_commit)
 
 
 def _is_never_retried(result: Result) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from ..language.commands import Dial, Respond
+from sipwright.services.ports import Clock, Writer
+
+from ..language.commands import Ask, Dial, LogLine, Respond
+from ..sandbox.pool import Sandbox
 from ..sandbox.result import Failed
 
-__all__ = ["Ending", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
+__all__ = ["Ending", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "Runs", "ScriptHost"]
 
 
 class Plan(Protocol):
@@ -116,3 +120,27 @@ class ExecutionRow(NamedTuple):
     outcome: str | None
     node: str | None = None
     journal: str | None = None
+
+
+class Runs(Protocol):
+    """All runs of this node, as one of them sees them."""
+
+    writer: Writer
+    clock: Clock
+    call_later: Callable[..., Any]
+    sandbox: Sandbox
+    is_ending: bool
+
+    def forget(self, execution_id: str, user_id: int) -> None:
+        """Drop a run that is over."""
+
+    def perform(
+        self, ask: Ask, row: ExecutionRow, sequence: int, then: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Have something done, and hand its answer to `then`."""
+
+    def script_logged(self, row: ExecutionRow, plan: Plan, lines: list[LogLine]) -> None:
+        """Show the owner what the script said."""
+
+    def script_failed(self, row: ExecutionRow, plan: Plan, failed: Failed) -> None:
+        """Show the owner why the script failed."""

@@ -96,7 +96,6 @@ class Executions:
         self.writer = writer
         self.clock = clock
         self.call_later = call_later or asyncio.get_running_loop().call_later
-        self.log = log
         self.effects = effects
         self._token = token
         self._user_limits = user_limits or _usual_limits
@@ -217,10 +216,9 @@ class Executions:
 
     # For executions.
 
-    def forget(self, execution: Execution) -> None:
+    def forget(self, execution_id: str, user_id: int) -> None:
         """Drop a run that is over."""
-        if self._live.pop(execution.execution_id, None) is not None:
-            user_id = execution.user_id
+        if self._live.pop(execution_id, None) is not None:
             self._running[user_id] -= 1
             if not self._running[user_id]:
                 del self._running[user_id]
