@@ -1,4 +1,4 @@
-"""Where calls and dialplans meet: a script's orders become hunts and responses, what becomes of the call goes
+"""Where calls and dialplans meet: a script's commands become hunts and responses, what becomes of the call goes
 back to it.
 
 The two services do not know each other; this is the only place that knows both.
@@ -212,7 +212,7 @@ class Scripts:
 
 
 class CallHost:
-    """One call, as its script gives it orders."""
+    """One call, as its script gives it commands."""
 
     __slots__ = ("_call",)
 

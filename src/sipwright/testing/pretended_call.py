@@ -92,7 +92,7 @@ class _Trial:
 
 
 class PretendedCall:
-    """What a script's orders come to when phones and providers do what was said of them."""
+    """What a script's commands come to when phones and providers do what was said of them."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class PretendedCall:
         self._limit: float | None = None
         self._patience = None if gives_up_after is None else clock.call_later(gives_up_after, self.give_up)
 
-    # What the script orders.
+    # What the script commands.
 
     def persist(self) -> None:
         """Do nothing: there is no database."""

@@ -135,7 +135,7 @@ class Stage:
 
 
 class _Direct:
-    """The sandbox without its queue: a stretch of a script is computed when its turn comes on the clock."""
+    """The sandbox without its queue: an activation of a script is computed when its turn comes on the clock."""
 
     def __init__(self, workshop: Workshop, limits: Limits, clock: VirtualClock) -> None:
         self.limits = limits

@@ -1,7 +1,7 @@
-"""Dialplans: runs users' scripts in a sandbox and turns what they ask for into orders for the switch.
+"""Dialplans: runs users' scripts in a sandbox and turns what they ask for into commands for the switch.
 
 ``Executions.run`` starts one, ``Sandbox`` computes, ``ScriptHost`` is what the switch implements. Journal and
-snapshots make a run durable; ``check_script`` looks at a script before it is saved. Nothing here knows calls,
+continuations make a run durable; ``check_script`` looks at a script before it is saved. Nothing here knows calls,
 messages or tables.
 """
 

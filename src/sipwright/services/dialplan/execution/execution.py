@@ -70,7 +70,7 @@ class Execution:
     __slots__ = (
         "_host",
         "_inputs",
-        "_is_kept",
+        "_is_persisted",
         "_journal",
         "_last",
         "_plan",
@@ -99,7 +99,7 @@ class Execution:
         self._row = row
         self.execution_id = row.id
         self._journal = Journal(row.id, runs.writer, entries)
-        self._is_kept = entries is not None
+        self._is_persisted = entries is not None
         self._last: DialResult | None = None
         self._timer: Any = None
         self._waits_for_end = self._reruns = False
@@ -163,7 +163,7 @@ class Execution:
 
     def _set_out(self, inputs: Inputs, now: float) -> None:
         self._journal.add("start", now, inputs.to_json())
-        if self._is_kept:
+        if self._is_persisted:
             self._put("running", None)
         self._begin(inputs, now)
 
@@ -260,7 +260,7 @@ class Execution:
 
         The first response that a caller gets without being told anything is the 100 within 200 ms (RFC 3261 §17.2.1).
         """
-        if not self._is_kept and self.state is State.RUNNING:
+        if not self._is_persisted and self.state is State.RUNNING:
             try:
                 self._put("running", None)
             except Reject:
@@ -280,7 +280,7 @@ class Execution:
         """Take the next result; while the process ends, some are left for the next one to compute again."""
         if self.state is State.OVER or (self._runs.is_ending and _is_never_retried(result)):
             return
-        was_kept = self._is_kept
+        was_kept = self._is_persisted
         try:
             if result.side_effects:
                 self._take_side_effects(result.side_effects)
@@ -291,7 +291,7 @@ class Execution:
                     self._complete(result)
                 case Failed():
                     self._fail(result)
-        except Exception as error:
+        except Exception as error:  # the root of what a run does: it and its call end, the others go on
             if isinstance(error, Reject) and not was_kept:
                 self._abandon()
                 return
@@ -338,7 +338,7 @@ class Execution:
         arguments = command.to_json()
         self._journal.begin(command.function, self._runs.clock(), {"line": suspended.line, **arguments})
         self.state = State.WAITING
-        if not self._is_kept and not isinstance(command, Dial):
+        if not self._is_persisted and not isinstance(command, Dial):
             self._host.persist()
         match command:
             case Dial():
@@ -444,7 +444,7 @@ class Execution:
         self._row = row = ExecutionRow(
             *row[:6], state, snapshot, row.started_at, ended_at, outcome, row.node, self._journal.text()
         )
-        self._is_kept = True
+        self._is_persisted = True
         self._runs.writer.put("execution", row.id, row, on_commit)
 
 

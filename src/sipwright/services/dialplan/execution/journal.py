@@ -4,7 +4,7 @@ The row says that a run waits, or is over, so it is written whenever there is a 
 cost no row of their own. Of a journal that grows long, what is finished moves into rows of the table `journal`, one
 for each entry, so that a script which does a thousand things does not write the first of them a thousand times.
 
-An entry without a result is an effect that is under way. Together with the run's snapshot the entries are all
+An entry without a result is an effect that is under way. Together with the run's continuation the entries are all
 that another process needs: it knows what was asked for, and what has been answered already.
 
 ==========  ======================================  =====================================

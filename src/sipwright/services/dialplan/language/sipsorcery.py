@@ -1,6 +1,6 @@
 """``from sipsorcery import sys, req``: the names of the 2009 service, as aliases of today's functions.
 
-``sys`` has methods that check like ours and return the same orders, and attributes that are looked up when they are
+``sys`` has methods that check like ours and return the same commands, and attributes that are looked up when they are
 read, in any case (``sys.LastFailureStatus``, ``sys.lastfailurestatus``). ``req`` is a copy of the request in the old
 shape. ``old_names.pyi`` says the same to the type checker; what only made sense in 2009 is not here.
 """

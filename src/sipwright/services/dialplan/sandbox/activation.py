@@ -1,7 +1,7 @@
 """One activation of a script: from its start, or from where it waited, to its next wait or its end.
 
 Here is what does not depend on who drives the interpreter: the functions of the run as they stood, what becomes of
-their values, and how the script is put away. ``library_backend.py`` drives it through the library, and
+their values, and how the script is suspended. ``library_backend.py`` drives it through the library, and
 ``fastpath/fast_backend.py`` in short.
 """
 
@@ -89,7 +89,7 @@ class Activation:
             self._side_effects.append(kept)
 
     def _suspend(self, command: Command, how: Replay | Dump, call_id: int | None = None) -> Suspended:
-        """Put the script away, which waits for a command.
+        """Suspend the script, which waits for a command.
 
         Raises:
             BudgetExceeded: It holds too much.

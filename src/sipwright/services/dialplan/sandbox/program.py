@@ -69,7 +69,7 @@ def _fields(name: str, kind: type[Request | Call], source: str) -> tuple[bool, .
 
 
 def _only(mentioned: tuple[bool, ...] | None, value: Any) -> Any:
-    """Leave out of a value what the script cannot see, which would only be carried to the worker and into snapshots."""
+    """Leave out of a value what the script cannot see, which would only be carried to the worker and into dumps."""
     if mentioned is None:
         return value
     return type(value)(*[one if is_seen else "" for one, is_seen in zip(value, mentioned, strict=True)])

@@ -142,7 +142,7 @@ class FastActivation(Activation):
             raise Fallback(Reason.TIME, "much to do for us")
 
     def _answer_call(self, called: Called) -> Result | None:
-        """Do what the script asks for; None when it goes on, or is about to be put away."""
+        """Do what the script asks for; None when it goes on, or is about to be suspended."""
         function = FUNCTIONS.get(called.function_name)
         if function is None:
             raise Fallback(Reason.CALL, f"{called.function_name}()")
