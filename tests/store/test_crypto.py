@@ -122,3 +122,8 @@ def test_a_key_file_that_went_away_leaves_a_running_process_with_its_keys(key_fi
     keys.follow_file()
 
     assert keys.open(sealed, "here") == b"value"
+
+
+def test_a_key_ring_needs_a_key():
+    with pytest.raises(StoreError, match="holds no key"):
+        KeyRing({})

@@ -22,7 +22,6 @@ __all__ = [
     "ROLES",
     "add",
     "change",
-    "check_password",
     "find",
     "hash_password",
     "id_of",
@@ -40,17 +39,6 @@ def hash_password(password: str) -> str:
     from argon2 import PasswordHasher
 
     return PasswordHasher().hash(secret_text(password))
-
-
-def check_password(password_hash: str, password: str) -> bool:
-    """Compare a web password with its hash; as slow as hashing it."""
-    from argon2 import PasswordHasher
-    from argon2.exceptions import InvalidHashError, VerificationError
-
-    try:
-        return PasswordHasher().verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
 
 
 def add(
