@@ -59,6 +59,8 @@ MEMORY = 32.0
 
 KINDS = {Call: "call", ThirdPartyCall: "third_party", TargetCall: "target"}
 
+_WITH_MORE = (ThirdPartyCall, TargetCall)
+
 _encode_any = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
 
 _WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED, LegState.REFUSED)
@@ -214,7 +216,7 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         state["near"] = call.near.index
     if call.processes:
         state["processes"] = [process.to_state() for process in call.processes]
-    if isinstance(call, ThirdPartyCall | TargetCall):
+    if isinstance(call, _WITH_MORE):
         state[kind] = call.to_state()
     try:
         return orjson.dumps(state)
