@@ -20,14 +20,15 @@ from .plays import PLAYS, play
 from .stage import Stage
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, with_process: bool = True) -> None:
     for name, moment in MOMENTS.items():
         stage = Stage()
         moment(stage)
         _write(folder / "calls" / f"{name}.json", moment.__doc__, stage.written())
     for name, (about, source, acts) in PLAYS.items():
         _write(folder / "runs" / f"{name}.json", about, asyncio.run(play(source, acts)))
-    write_folder(folder / "folder")
+    if with_process:
+        write_folder(folder / "folder")
 
 
 def _write(path: Path, about: str | None, content: dict[str, Any]) -> None:
@@ -36,4 +37,4 @@ def _write(path: Path, about: str | None, content: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), with_process="--without-process" not in sys.argv)

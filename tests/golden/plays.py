@@ -120,7 +120,7 @@ async def asks(stage: World) -> None:
 
 async def computes(stage: World) -> None:
     """Store a run that still computes."""
-    stage.executions.get("x1").keep()
+    stage.executions.get("x1").persist()
 
 
 _BUSY = "x = 0\nfor i in range(60_000):\n    x += i\n"

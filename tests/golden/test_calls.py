@@ -5,7 +5,6 @@ from tests.services.switch.conftest import SDP
 
 from sipwright.sip import Request
 
-from .conftest import RELEASES
 from .stage import Stage
 
 
@@ -596,9 +595,8 @@ def test_taking_over(at):
 # What is tested.
 
 
-@pytest.mark.parametrize("folder", RELEASES, ids=lambda path: path.name)
-def test_every_moment_that_was_written_down_is_taken_up(folder):
-    written = {path.stem for path in (folder / "calls").iterdir()}
+def test_every_moment_that_was_written_down_is_taken_up(release):
+    written = {path.stem for path in (release / "calls").iterdir()}
 
     assert {name for name in written if f"test_{name}" not in globals()} == set()
     assert len(written) >= 38

@@ -6,15 +6,16 @@ from types import SimpleNamespace
 import pytest
 from tests.services.switch.conftest import SDP
 
+from .conftest import RELEASES
 from .folder import SwitchOnFolder, alone, phones_of, read_folder
 
 
-@pytest.fixture
-def left(release, tmp_path):
+@pytest.fixture(params=RELEASES, ids=lambda path: path.name)
+def left(request, tmp_path):
     """What a release has left: the folder, with a switch to run on it, and the phones."""
     with alone():
         folder = tmp_path / "data"
-        phones = phones_of(read_folder(release / "folder", folder))
+        phones = phones_of(read_folder(request.param / "folder", folder))
         switch = SwitchOnFolder(folder)
         yield SimpleNamespace(switch=switch, **phones)
         switch.stop()

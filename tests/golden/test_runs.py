@@ -9,7 +9,6 @@ from tests.services.dialplan.running import BUSY, BUSY_LEGS, Plan
 from sipwright.services.dialplan import Entry, ExecutionRow
 from sipwright.services.dialplan.execution.journal import read_entries
 
-from .conftest import RELEASES
 from .plays import world
 from .times import moved
 
@@ -189,10 +188,9 @@ async def test_a_long_journal_is_whole(stored):
     assert [function for function, _ in told(stage)] == ["respond"] * 60 + ["dial", "log", "respond"]
 
 
-@pytest.mark.parametrize("folder", RELEASES, ids=lambda path: path.name)
-def test_every_run_that_was_written_down_is_taken_up(folder):
+def test_every_run_that_was_written_down_is_taken_up(release):
     """Among them some that are run again from their start, and some that are loaded from a dump."""
-    written = {path.stem: json.loads(path.read_text()) for path in (folder / "runs").iterdir()}
+    written = {path.stem: json.loads(path.read_text()) for path in (release / "runs").iterdir()}
     others = {
         "dial_by_old_names", "dial_and_wait", "dial_answered_nothing", "dial_redirected", "sleep", "sleep_after_work",
         "http_get", "http_post", "store_add", "computing", "long_journal",
