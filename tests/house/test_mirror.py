@@ -60,7 +60,6 @@ ELSEWHERE = {
     "services/switch/midcall/reinvite": "services/switch/transfer/test_transfer",
     "services/switch/model/destination": "services/switch/dialling/test_destinations",
     "services/switch/model/identity": "node/test_script_bridge",
-    "services/switch/model/leg_state": "services/switch/call/test_call",
     "services/switch/reach/routes": "services/switch/reach/test_reconnect",
     "services/switch/requests": "services/switch/midcall/test_relay",
     "services/switch/switch": "services/switch/call/test_call",

@@ -12,6 +12,7 @@ import pytest
 
 from sipwright.services.switch import Destinations, DialLeg, Router, Switch, SwitchSettings
 from sipwright.services.switch.call.entity import Entity
+from sipwright.services.switch.call.leg import Leg
 from sipwright.sip import Reject, Request, Response, parse
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import MemoryNetwork, Resolver
@@ -296,6 +297,16 @@ def nothing_happens_outside_of_an_event(monkeypatch):
 
     for method in (Entity.changed, Entity.when_stored):
         monkeypatch.setattr(Entity, method.__name__, inside(method))
+
+
+@pytest.fixture(autouse=True)
+def every_leg_keeps_the_rules(monkeypatch):
+    """Fail whoever lets something happen to a leg that its table of states does not know."""
+
+    def no_rule(leg, event):
+        raise AssertionError(f"no rule for {event} of a leg that is {leg.state}")
+
+    monkeypatch.setattr(Leg, "_no_rule", no_rule)
 
 
 @dataclass

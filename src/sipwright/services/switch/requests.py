@@ -15,7 +15,7 @@ from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
 from .midcall.relay import Relay
-from .model.leg_state import LegState
+from .model.leg_state import LegEvent, LegState
 from .transfer.refer import is_outsider, take_refer
 from .transfer.replaces import translated
 from .transfer.target_call import TargetDialler
@@ -93,7 +93,7 @@ class Requests:
         if leg is call.caller and leg.is_open:
             call.caller_cancelled(None)
         elif leg.state is LegState.HANGING_UP:  # both said good-bye at once
-            leg.state = LegState.ENDED
+            leg.transition(LegEvent.END)
             call.forget_if_finished()
         else:
             by = "caller" if leg is call.caller else "callee"

@@ -21,7 +21,7 @@ from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTra
 
 from ..model import media
 from ..model.identity import Identity
-from ..model.leg_state import LegState
+from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, Outcome, for_caller
 from ..model.relayed_headers import relayed_lines
 from .bridge import Bridge
@@ -142,7 +142,7 @@ class Call(Bridge):
         caller.progress = status
         if caller.rang_at is None:
             caller.rang_at = self.ports.wall_clock()
-            caller.state = LegState.RINGING
+            caller.transition(LegEvent.RING)
         response = caller.reply(status, reason, lines, body, content_type)
         caller.tell(caller.invite, response, self.ports.wall_clock())
         self.changed()
@@ -181,8 +181,10 @@ class Call(Bridge):
         """Give the caller the final response; it stays stored for a caller who has heard of the call, till the ACK."""
         caller = self.caller
         if self.has_row and caller.invite is not None:
-            caller.state = LegState.REFUSED
+            caller.transition(LegEvent.REFUSE)
             caller.tell(caller.invite, response, self.ports.wall_clock())
+        else:
+            caller.transition(LegEvent.END)
         self.when_stored(partial(caller.respond, status, response))
         self.forget_if_finished()
 
@@ -190,7 +192,8 @@ class Call(Bridge):
         """Take the ACK to that response, or the end of the time in which it should have come."""
         caller = self.caller
         if caller.state is LegState.REFUSED:
-            caller.state, caller.unacked_response = LegState.ENDED, None
+            caller.transition(LegEvent.END)
+            caller.unacked_response = None
             self.forget_if_finished()
 
     def stop_hunt(self) -> None:
@@ -205,7 +208,6 @@ class Call(Bridge):
         self.disarm_all()
         for process in self.processes:
             process.abandon()
-        self.caller.state = LegState.ENDED
         self.caller.unacked_response = None
         self.caller.end(outcome, now, by)
         self._are_records_due = True
@@ -222,8 +224,7 @@ class Call(Bridge):
         elif self.hunt is not None and leg.is_open:
             self.hunt.responded(leg, response)
         elif response.is_final and leg.state is LegState.CANCELLED:
-            leg.state = LegState.ENDED
-            self.changed()
+            leg.transition(LegEvent.END)
             self.forget_if_finished()
 
     def _take_success(self, leg: Callee, response: Response) -> None:
@@ -246,7 +247,9 @@ class Call(Bridge):
         now = self.ports.wall_clock()
         caller = self.caller
         assert caller.invite is not None
-        leg.state = caller.state = LegState.ANSWERED
+        if leg.is_open:  # and not one that has come from another call
+            leg.transition(LegEvent.ANSWER)
+        caller.transition(LegEvent.ANSWER)
         leg.answered_at = caller.answered_at = self.answered_at = now
         if caller.dialog is None:
             caller.dialog = Dialog.as_uas(caller.invite, caller.local_tag)
@@ -279,8 +282,7 @@ class Call(Bridge):
     def _hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
         leg.begin_dialog(response)
-        leg.state = LegState.ANSWERED
-        self.changed()
+        leg.transition(LegEvent.ANSWER)
         leg.acknowledge()
         leg.say_goodbye(ELSEWHERE_HEADERS)
 
@@ -301,7 +303,7 @@ class Call(Bridge):
         for leg in self.ends():
             leg.end(outcome, now, by)
             if leg is already or leg.is_finished:
-                leg.state = LegState.ENDED
+                leg.transition(LegEvent.END)
             else:
                 leg.say_goodbye(headers)
         self._are_records_due = True
@@ -319,7 +321,7 @@ class Call(Bridge):
                 and asked.headers.get("proxy-authorization") is None:  # fmt: skip
             leg.say_goodbye((retry,))
         else:
-            leg.state = LegState.ENDED
+            leg.transition(LegEvent.END)
             self.forget_if_finished()
 
     def never_acknowledged(self, leg: Leg) -> None:

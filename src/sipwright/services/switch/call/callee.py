@@ -10,7 +10,7 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
 
 from ..model.destination import Destination
-from ..model.leg_state import LegState
+from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, Outcome
 from .leg import Leg, LegOwner
 
@@ -61,9 +61,8 @@ class Callee(Leg):
     def cancel(self, outcome: Outcome) -> None:
         """Stop trying this leg; its record says why."""
         owner, was_sent = self.owner, self.transaction is not None
-        self.state = LegState.CANCELLED if was_sent else LegState.ENDED
+        self.transition(LegEvent.CANCEL if was_sent else LegEvent.END)
         self.end(outcome, owner.ports.wall_clock(), "switch")
-        owner.changed()
         if was_sent:
             owner.when_stored(self._send_cancel)
 

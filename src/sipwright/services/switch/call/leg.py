@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+import structlog
+
 from sipwright.sip import Request, Response, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableResponse
 from sipwright.stack import Stack
 from sipwright.transport import Flow
 
-from ..model.leg_state import OPEN, LegState
+from ..model.leg_state import LEADS_TO, OPEN, RULES, LegEvent, LegState
 from ..model.outcome import Outcome
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite"]
 
@@ -160,6 +164,18 @@ class Leg:
         self.outcome: Outcome | None = None
         self.hung_up_by: str | None = None
 
+    def transition(self, event: LegEvent) -> None:
+        """Go on to the state that an event leads to; nothing else changes it."""
+        state = RULES.get((self.state, event))
+        if state is None:
+            self._no_rule(event)
+            state = LEADS_TO[event]
+        self.state = state
+        self.owner.changed()
+
+    def _no_rule(self, event: LegEvent) -> None:
+        log.error("no rule for a leg", call=self.owner.id, leg=self.index, state=self.state, happened=event)
+
     @property
     def is_open(self) -> bool:
         """The leg may still be answered."""
@@ -229,12 +245,11 @@ class Leg:
         """Send BYE."""
         dialog, flow, owner = self.dialog, self.flow, self.owner
         if dialog is None or flow is None:
-            self.state = LegState.ENDED
+            self.transition(LegEvent.END)
             return
-        self.state = LegState.HANGING_UP
+        self.transition(LegEvent.HANG_UP)
         bye = dialog.make_request("BYE", via=owner.ports.new_via(flow), headers=headers)
         self.pending_request = bytes(bye)
-        owner.changed()
         owner.when_stored(partial(owner.ports.routes.send_request, self, bye, self))
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:

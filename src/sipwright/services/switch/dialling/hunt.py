@@ -19,7 +19,7 @@ from sipwright.transport import Flow, Target
 from ..call.call import Call
 from ..call.callee import Callee
 from ..model.destination import Destination
-from ..model.leg_state import LegState
+from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import LegResult, Outcome
 from ..model.relayed_headers import explaining_headers, relayed_lines
 from . import hunt_events as events
@@ -108,7 +108,7 @@ class Hunt:
         call = self.call
         if leg.rang_at is None:
             leg.rang_at = call.ports.wall_clock()
-            leg.state = LegState.RINGING
+            leg.transition(LegEvent.RING)
             if response.to_tag is not None:
                 leg.begin_dialog(response)
             call.changed()
@@ -149,7 +149,7 @@ class Hunt:
             destination.headers = (*destination.headers, *added)
         leg = self._make(effect.leg, destination)
         if effect.is_waiting:
-            leg.state = LegState.WAITING
+            leg.transition(LegEvent.DELAY)
 
     def _follow(self, effect: events.Follow) -> None:
         self._make(effect.leg, _redirected(self._leg(effect.old).destination, effect.contact))
@@ -182,7 +182,7 @@ class Hunt:
 
     def _close(self, effect: events.Close) -> None:
         leg = self._leg(effect.leg)
-        leg.state = LegState.ENDED
+        leg.transition(LegEvent.END)
         leg.destination.redirect_to = effect.redirect
         leg.end(effect.outcome, self.call.ports.wall_clock(), effect.by)
         self.call.changed()
@@ -217,7 +217,7 @@ class Hunt:
 
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""
-        leg.state = LegState.CALLING
+        leg.transition(LegEvent.LAUNCH)
         flow = self.call.ports.routes.to_phone(leg.destination)
         if flow is not None:
             self._reached(leg, None, flow)

@@ -15,7 +15,7 @@ from sipwright.stack import ReconnectingFlow
 
 from ..call.call import Call
 from ..call.leg import Leg
-from ..model.leg_state import LegState
+from ..model.leg_state import LegEvent, LegState
 
 __all__ = ["AFTER_RECOVERY", "probe_ends"]
 
@@ -64,6 +64,6 @@ class Probe:
             if response.is_final:
                 leg.pending_request = None
             if status in (408, 481):
-                leg.state = LegState.ENDED
+                leg.transition(LegEvent.END)
                 reason = f'SIP;cause={status};text="No longer there"'
                 call.hang_up("switch", reason, already=leg, status=status)

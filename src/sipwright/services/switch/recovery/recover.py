@@ -23,7 +23,7 @@ from ..midcall.liveness import AFTER_RECOVERY, Probe
 from ..midcall.relay import Relay
 from ..model.destination import Destination
 from ..model.identity import Identity
-from ..model.leg_state import LegState
+from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
 from ..transfer.takeover import Takeover
 from ..transfer.target_call import TargetCall
@@ -183,7 +183,7 @@ def _recover_callee(call: Call, leg: Callee) -> None:
         if leg.state is LegState.CALLING and call.hunt is not None:
             call.hunt.launch(leg)  # its address was still being looked up
         elif not leg.is_open:
-            leg.state = LegState.ENDED
+            leg.transition(LegEvent.END)
         return
     has_rung = leg.state is not LegState.CALLING and leg.rang_at is not None
     is_away = isinstance(leg.flow, ReconnectingFlow)

@@ -23,7 +23,7 @@ from ..dialling.destinations import Destinations
 from ..dialling.hunt import Hunt
 from ..dialling.router import Router
 from ..model.identity import Identity
-from ..model.leg_state import LegState
+from ..model.leg_state import LegEvent
 from ..model.outcome import CANCELLED, Outcome
 from .replaces import account_of
 
@@ -121,7 +121,8 @@ class TargetCall(Call):
             self.reject(CANCELLED)
             return
         now = self.ports.wall_clock()
-        leg.state, leg.answered_at = LegState.ANSWERED, now
+        leg.transition(LegEvent.ANSWER)
+        leg.answered_at = now
         self.second, self.hunt = leg, None
         self.disarm_all()
         self.changed()
@@ -135,7 +136,7 @@ class TargetCall(Call):
         now = self.ports.wall_clock()
         done = Outcome(200, "OK")
         for leg in (self.caller, *self.ends()):
-            leg.state = LegState.ENDED
+            leg.transition(LegEvent.END)
             leg.answered_at = leg.answered_at or now
             leg.end(done, now, "transfer")
         self.answered_at, self.state = now, CallState.ENDING
@@ -153,12 +154,13 @@ class TargetCall(Call):
         if second is not None:
             second.end(outcome, self.ports.wall_clock(), by)
             if second is already:
-                second.state = LegState.ENDED
+                second.transition(LegEvent.END)
             else:
                 if second.ack is None:
                     second.acknowledge()
                 second.say_goodbye((("Reason", f"SIP;cause={outcome.status}"),))
         transfer = self._transfer
+        self.caller.transition(LegEvent.END)
         self._end_setup(outcome, by)
         self.forget_if_finished()
         if transfer is not None:

@@ -36,7 +36,7 @@ from ..call.ports import CallPorts
 from ..dialling.hunt import Hunt
 from ..midcall.reinvite import GLARE
 from ..model.identity import Identity
-from ..model.leg_state import LegState
+from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, Outcome
 
 __all__ = ["ThirdPartyCall"]
@@ -154,7 +154,7 @@ class ThirdPartyCall(Call):
         if self.state is CallState.SETTING_UP:
             self._give_up(CANCELLED, by, already)
         elif self.state is CallState.TALKING:
-            self.caller.state = LegState.ENDED
+            self.caller.transition(LegEvent.END)
             self.caller.end(Outcome(status, "OK"), self.ports.wall_clock(), by)
             super().hang_up(by, reason, already=already, status=status)
 
@@ -174,7 +174,7 @@ class ThirdPartyCall(Call):
 
     def join(self, leg: Callee, response: Response) -> None:
         """Take the answer of `a`, and call `b`; or that of `b`, and let `a` hear of it."""
-        leg.state = LegState.ANSWERED
+        leg.transition(LegEvent.ANSWER)
         leg.answered_at = self.ports.wall_clock()
         if leg.dialog is None:
             leg.begin_dialog(response)
@@ -254,7 +254,8 @@ class ThirdPartyCall(Call):
         now = self.ports.wall_clock()
         caller = self.caller
         self.peer, self.second, self.offer, self.state = second, None, None, CallState.TALKING
-        caller.state, caller.invite = LegState.ANSWERED, None
+        caller.transition(LegEvent.ANSWER)
+        caller.invite = None
         caller.answered_at = self.answered_at = now
         self.disarm_all()
         self._limit_duration(second)
@@ -273,12 +274,13 @@ class ThirdPartyCall(Call):
                 continue
             leg.end(outcome, now, by)
             if leg is already:
-                leg.state = LegState.ENDED
+                leg.transition(LegEvent.END)
                 continue
             if leg is self.second and leg.ack is None:
                 leg.acknowledge()
             leg.say_goodbye((("Reason", f"SIP;cause={outcome.status}"),))
         self.offer = None
+        self.caller.transition(LegEvent.END)
         self._end_setup(outcome, by)
         self.forget_if_finished()
 

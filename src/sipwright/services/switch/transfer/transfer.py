@@ -36,7 +36,7 @@ from ..call.callee import Callee
 from ..call.leg import Leg
 from ..midcall.reinvite import GLARE, ReInvite
 from ..model.destination import Destination
-from ..model.leg_state import LegState
+from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
 from .refer_notify import ReferNotifier
 from .replaces import account_of
@@ -329,9 +329,8 @@ class Transfer(Referrer):
         is_here = leg is self.transferor
         if not is_here and (leg.owner is call or leg is self._target()):
             return False
-        leg.state = LegState.ENDED
+        leg.transition(LegEvent.END)
         leg.end(TRANSFERRED, call.ports.wall_clock(), by)
-        leg.owner.changed()
         if is_here and self.stage in (Stage.DONE, Stage.FAILED):
             self._reported()
         return True
@@ -381,7 +380,8 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
         now,
         replace(_destination(leg, other), redirect_to=""),
     )
-    moved.state, moved.answered_at, moved.is_phone = LegState.ANSWERED, now, leg.is_phone
+    moved.transition(LegEvent.ANSWER)
+    moved.answered_at, moved.is_phone = now, leg.is_phone
     moved.flow, moved.source, moved.dialog, moved.instance = leg.flow, leg.source, leg.dialog, leg.instance
     moved.invite_cseq, moved.ack = leg.invite_cseq, leg.ack
     # The answer goes with the dialog: a new process that found it in both calls could bring back only one of them.
