@@ -93,7 +93,6 @@ STORIES = {
     "stack/test_malformed": "messages that cannot be read, against the whole stack",
     "stack/test_sockets": "the stack on real sockets",
     "test_makefile": "what `make` chooses",
-    "test_structure": "what imports what",
 }
 """The tests beside the mirrors that are about no one module."""
 

@@ -1,4 +1,4 @@
-"""What the layout promises and no import-linter contract says: no files import each other in a circle.
+"""No files import each other in a circle, nor with the `__init__` of their package, which no contract looks at.
 
 Imports for types count as any other: who can only be read together with another is one file in two places.
 """
