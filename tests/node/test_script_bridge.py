@@ -64,6 +64,6 @@ def test_the_run_of_a_call_that_cannot_be_read_stays_as_it_is():
     runs = [
         StoredRun(SimpleNamespace(id=f"run-{call}", call_id=call), plan, []) for call in ("unread", "over")
     ]
-    scripts.revive(runs, {}, {"unread"})
+    scripts.recover(runs, {}, {"unread"})
 
     assert restored == ["run-over"]

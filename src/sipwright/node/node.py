@@ -139,7 +139,7 @@ class Node:
         runs = await self.scripts.load(self.settings.node)
         # Nothing that comes in is looked at before every call of the earlier process is there again.
         await self.stack.start(is_held=True)
-        self.scripts.revive(runs, self.switch.recover(calls), self.switch.unread)
+        self.scripts.recover(runs, self.switch.recover(calls), self.switch.unread)
         self.switch.resume()
         self.stack.release()
         await self.agent.start()

@@ -146,7 +146,7 @@ class Scripts:
             runs.append(StoredRun(row, plans[version], journals[row.id]))
         return runs
 
-    def revive(
+    def recover(
         self, runs: Iterable[StoredRun], waiting: Mapping[str, Call], unread: Collection[str] = ()
     ) -> None:
         """Go on with runs of an earlier process; `waiting` has their calls, by execution id.

@@ -44,7 +44,7 @@ def relayed_lines(message: Message, *, trusted: bool = True) -> list[str]:
 
     An identity that an untrusted phone asserts about itself does not cross (RFC 3325 §5).
     """
-    crossing: list[str] = []
+    relayed: list[str] = []
     headers = message.headers
     index = headers.index()
     for key in index:
@@ -54,13 +54,13 @@ def relayed_lines(message: Message, *, trusted: bool = True) -> list[str]:
             name, _, value = line.partition(":")
             # As it came, but for the folds and blanks that not everybody can read.
             is_plain = "\n" not in value and name[-1] not in " \t"
-            crossing.append(line if is_plain else f"{name.rstrip()}: {value_of(line)}")
+            relayed.append(line if is_plain else f"{name.rstrip()}: {value_of(line)}")
     for key in ("require", "supported"):
         if key in index:
             kept = [tag for tag in headers.get_list(key) if tag.lower() in SUPPORTED_EXTENSIONS]
             if kept:
-                crossing.append(f"{key.capitalize()}: {', '.join(kept)}")
-    return crossing
+                relayed.append(f"{key.capitalize()}: {', '.join(kept)}")
+    return relayed
 
 
 def relayed_headers(message: Message, *, trusted: bool = True) -> list[tuple[str, str]]:
