@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 from tests.services.switch.conftest import SDP, Binding, Phone, Provider
 
+from sipwright.services.dialstring import parse_dial_string
+from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch import Identity
 from sipwright.sip import Request, Response
 
@@ -68,7 +70,7 @@ def waiting_leg(stage: Stage) -> None:
     for number, name in enumerate(("bob", "carol", "dave"), 1):
         stage.registered(name, f"3{number}.0.0.1")
     stage.bench.account("plan", in_plan=9)
-    stage.bench.use_scripts(Plans(stage, ["bob@local", "carol@local;delay=20;limit=300"], ["dave@local"]))
+    stage.bench.use_scripts(Plans(stage, "bob@local & carol@local[delay=20,limit=300]", "dave@local"))
     stage.phone("alice", "20.0.0.1").invite("sip:plan@example.org")
     stage["bob"].answer(stage["bob"].last("INVITE"), 180)
 
@@ -85,7 +87,7 @@ def inner_call(stage: Stage) -> None:
     stage.registered("bob", "30.0.0.1", in_plan=9)
     alice = stage.registered("alice", "20.0.0.1")
     alice.domain = "example.org"
-    stage.bench.use_scripts(Plans(stage, ["bob@local"]))
+    stage.bench.use_scripts(Plans(stage, "bob@local"))
     alice.invite()
     stage["bob"].answer(stage["bob"].last("INVITE"), 180)
 
@@ -124,7 +126,7 @@ def talking_within_limit(stage: Stage) -> None:
     """A script waits for the end of a call that a limit will end."""
     stage.registered("bob", "30.0.0.1")
     stage.bench.account("plan", in_plan=9)
-    stage.bench.use_scripts(Plans(stage, ["bob@local;limit=60;mangle=false"]))
+    stage.bench.use_scripts(Plans(stage, "bob@local[limit=60,mangle=false]"))
     alice, bob = stage.phone("alice", "20.0.0.1"), stage["bob"]
     alice.invite("sip:plan@example.org")
     bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
@@ -186,7 +188,7 @@ def hanging_up(stage: Stage) -> None:
 def _trunk(stage: Stage) -> Phone:
     stage.bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9", realm="trunk")
     stage.bench.account("plan", in_plan=9)
-    stage.bench.use_scripts(Plans(stage, ["353@trunk"]))
+    stage.bench.use_scripts(Plans(stage, "353@trunk"))
     trunk = stage.phone("trunk", "30.0.0.9")
     stage.phone("alice", "20.0.0.1").invite("sip:plan@example.org")
     challenge = 'Digest realm="trunk", nonce="abc", algorithm=MD5, qop="auth"'
@@ -255,7 +257,12 @@ def called_back_later(stage: Stage) -> None:
     stage.registered("bob", "30.0.0.1")
     identity = Identity("callback", 1, 1, "example.org")
     stage.bench.switch.call_back(
-        identity, "sip:alice@example.org", [["alice@local"]], [["bob@local"]], delay=10.0, ring=60.0
+        identity,
+        "sip:alice@example.org",
+        parse_dial_string("alice@local"),
+        parse_dial_string("bob@local"),
+        delay=10.0,
+        ring=60.0,
     )
     stage.bench.run(3.0)
 
@@ -298,7 +305,7 @@ def _placing(stage: Stage) -> tuple[Response, Request]:
     talking(stage)
     (call,) = stage.bench.switch.calls.values()
     with call.event():
-        call.peer.destination.transfer = "place"
+        call.peer.destination.options = LegOptions(transfer="place")
         call.changed()
     stage.bench.run(0.01)
     return stage["alice"].last(200), stage["bob"].last("INVITE")

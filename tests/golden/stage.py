@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.services.switch.conftest import Account, Bench, Binding, Phone, Provider, Row
 
+from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Hunt
 from sipwright.sip import parse
 
@@ -42,8 +43,12 @@ class Run:
 class Plans:
     """Dialplans that dial `groups`; without any they wait for something else."""
 
-    def __init__(self, stage: Stage, *groups: list[str], ring: float = 60.0) -> None:
-        self.stage, self.groups, self.ring = stage, list(groups), ring
+    def __init__(self, stage: Stage, *groups: str, ring: float = 60.0) -> None:
+        self.stage, self.groups, self.ring = (
+            stage,
+            parse_dial_string(" | ".join(groups)) if groups else (),
+            ring,
+        )
 
     def start(self, call: Any, dialplan_id: int) -> Run:
         identity = call.identity

@@ -8,6 +8,7 @@ import pytest
 from sipwright.node.script_effects import ScriptEffects
 from sipwright.services.dialplan import Ask, EffectError
 from sipwright.services.dialplan.language.catalogue import OUTSIDE
+from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.registrar import LocationTable
 from sipwright.services.registrar.bindings import Binding
 from sipwright.sip import Reject
@@ -152,7 +153,9 @@ async def test_where_the_phones_of_others_are_is_not_told(world):
 
 async def test_a_text_goes_out_in_the_name_of_the_scripts_account(world):
     assert await world.ask("send_message", to="bob@local & desk@local", text="hello") is True
-    assert world.asked == [(1, "sip:alice@example.org", ["bob@local", "desk@local"], "hello")]
+    assert world.asked == [
+        (1, "sip:alice@example.org", list(parse_dial_string("bob@local & desk@local")[0]), "hello")
+    ]
 
 
 async def test_a_call_back_carries_the_version_of_the_dialplan_that_asked_for_it(world):
@@ -160,7 +163,15 @@ async def test_a_call_back_carries_the_version_of_the_dialplan_that_asked_for_it
 
     assert await world.ask("callback", a="desk@local", b="bob@local | x@trunk", delay=1.0, ring=9.0) == "call"
     assert world.asked == [
-        ("out", 3, "sip:alice@example.org", [["desk@local"]], [["bob@local"], ["x@trunk"]], 1.0, 9.0)
+        (
+            "out",
+            3,
+            "sip:alice@example.org",
+            parse_dial_string("desk@local"),
+            parse_dial_string("bob@local | x@trunk"),
+            1.0,
+            9.0,
+        )
     ]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from sipwright.node.script_bridge import read_leg
 from sipwright.node.served_names import ServedNames
 from sipwright.services.authentication import Authenticator
 from sipwright.services.registrar import LocationTable, Registrar
@@ -53,7 +52,7 @@ class SimulatedNode:
             names, store.writer, authenticator, self.locations, unix_time=self.unix_time
         )
         router = Router(names, authenticator)
-        destinations = Destinations(names, self.locations, router.find, network.clock, read_leg)
+        destinations = Destinations(names, self.locations, router.find, network.clock)
         self.switch = Switch(
             self.stack, router, destinations, store.writer, SwitchSettings(ring=ring),
             node="node1", clock=network.clock, wall_clock=self.unix_time, call_later=self.stack.call_later,

@@ -33,7 +33,7 @@ from sipwright.transport.tap import Tap
 
 from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
-from .script_bridge import Scripts, read_leg
+from .script_bridge import Scripts
 from .served_names import ServedNames
 
 __all__ = ["Node", "NodeSnapshot"]
@@ -85,7 +85,7 @@ class Node:
             mail=MailSettings(**settings.mail.model_dump()),
         )  # fmt: skip
         router = Router(self.names, authenticator)
-        destinations = Destinations(self.names, self.locations, router.find, time.monotonic, read_leg)
+        destinations = Destinations(self.names, self.locations, router.find, time.monotonic)
         self.switch = Switch(
             self.stack, router, destinations, store.writer, SwitchSettings(public_address=sip.public_address),
             node=settings.node, clock=time.monotonic, wall_clock=time.time, call_later=self.stack.call_later,

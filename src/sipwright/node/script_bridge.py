@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import structlog
@@ -30,8 +29,7 @@ from sipwright.services.dialplan import (
     UserLimits,
 )
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
-from sipwright.services.dialstring import MAX_WRITTEN, ToProvider, ToUri, parse_dial_string
-from sipwright.services.switch import Call, CallState, DialLeg, Hunt, Identity, Outcome, ScriptRun, for_caller
+from sipwright.services.switch import Call, CallState, Hunt, Identity, Outcome, ScriptRun, for_caller
 from sipwright.sip import reason_for
 from sipwright.sip.headers.collection import write_lines
 from sipwright.stack import TimedTokens
@@ -48,16 +46,13 @@ if TYPE_CHECKING:
     from sipwright.services.registrar import LocationTable
     from sipwright.store import Store
 
-__all__ = ["AfterCall", "CallHost", "Scripts", "read_leg"]
+__all__ = ["AfterCall", "CallHost", "Scripts"]
 
 TRANSFER_PLAN = "transfer"
 """The name of the dialplan that decides about the transfers of its owner's calls."""
 
 PATIENCE = 5.0
 """For how many seconds a clean stop waits for posts, mails and texts that are on their way."""
-
-SHORT_LEG = 256
-"""Characters of a leg that is read once for all."""
 
 GONE = Outcome(487, "The Call Is Over")
 
@@ -241,8 +236,7 @@ class CallHost:
             if call.script is not None:
                 call.script.nobody_answered(GONE, ())
             return
-        groups = [[str(leg) for leg in group] for group in command.groups]
-        call.hunt = hunt = Hunt(call, groups, command.ring, command.headers)
+        call.hunt = hunt = Hunt(call, command.groups, command.ring, command.headers)
         with call.event():
             hunt.start()
 
@@ -327,31 +321,3 @@ def limits_of(settings: DialplanSettings) -> Limits:
 def user_limits_of(settings: DialplanSettings) -> UserLimits:
     """Return what all runs of a user may use together, unless the user has limits of their own."""
     return UserLimits(settings.user_runs, settings.user_runs_per_minute, settings.user_seconds_per_minute)
-
-
-def read_leg(text: str) -> DialLeg:
-    """Read one leg of a dial string, as a hunt keeps it."""
-    return _known_leg(text) if len(text) <= SHORT_LEG else _read_leg(text)
-
-
-def _read_leg(text: str) -> DialLeg:
-    ((leg,),) = parse_dial_string(text, most=MAX_WRITTEN)
-    options = leg.options
-    target = leg.target
-    user, host, port, params, uri = "", "", None, "", None
-    if isinstance(target, ToProvider):
-        host = target.name
-    elif isinstance(target, ToUri):
-        uri = target.uri
-    else:
-        user, host, port, params = target.user, target.host, target.port, target.params
-    return DialLeg(
-        text=str(target), user=user, host=host, port=port, params=params, uri=uri,
-        delay=options.delay or 0.0, limit=options.limit, mangle=options.mangle is not False,
-        from_name=options.from_name, from_user=options.from_user, from_host=options.from_host,
-        transfer=options.transfer or "", redirect=options.redirect or "follow",
-        headers=options.headers,
-    )  # fmt: skip
-
-
-_known_leg = lru_cache(maxsize=4096)(_read_leg)

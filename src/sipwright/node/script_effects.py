@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sipwright.services.dialplan import Ask, EffectError, ExecutionRow
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer
-from sipwright.services.dialstring import MAX_WRITTEN, parse_dial_string
+from sipwright.services.dialstring import MAX_WRITTEN, DialLeg, Groups, parse_dial_string
 from sipwright.services.switch import Identity
 from sipwright.sip import Reject
 from sipwright.store import StoreError
@@ -32,12 +32,17 @@ class Calls(Protocol):
     """What scripts ask of the switch beside their own calls."""
 
     def send_text(
-        self, identity: Identity, sender: str, legs: list[str], text: str, then: Callable[[bool], None]
+        self,
+        identity: Identity,
+        sender: str,
+        legs: Iterable[DialLeg],
+        text: str,
+        then: Callable[[bool], None],
     ) -> None:
         """Send a text to every phone that `legs` lead to; `then` is told whether somebody took it."""
 
     def call_back(
-        self, identity: Identity, sender: str, a: list[list[str]], b: list[list[str]], *, delay: float, ring: float
+        self, identity: Identity, sender: str, a: Groups, b: Groups, *, delay: float, ring: float
     ) -> str:  # fmt: skip
         """Call `a`, then `b`, and join them; returns the id of that call."""
 
@@ -148,7 +153,7 @@ class ScriptEffects:
 
     async def _send_message(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
         identity, sender = self._identity(row)
-        legs = [leg for group in _groups(ask.arguments["to"]) for leg in group]
+        legs = [leg for group in _written(ask.arguments["to"]) for leg in group]
         taken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def tell(was_taken: bool) -> None:
@@ -164,7 +169,7 @@ class ScriptEffects:
         arguments = ask.arguments
         try:
             return self._calls().call_back(
-                identity, sender, _groups(arguments["a"]), _groups(arguments["b"]),
+                identity, sender, _written(arguments["a"]), _written(arguments["b"]),
                 delay=arguments["delay"], ring=arguments["ring"],
             )  # fmt: skip
         except Reject as error:
@@ -183,6 +188,6 @@ class ScriptEffects:
         return identity, f"sip:{account.username}@{account.domain}"
 
 
-def _groups(text: str) -> list[list[str]]:
-    """Return the legs of a dial string, group by group, as a hunt keeps them."""
-    return [[str(leg) for leg in group] for group in parse_dial_string(text, most=MAX_WRITTEN)]
+def _written(text: str) -> Groups:
+    """Read a dial string as the journal has it."""
+    return parse_dial_string(text, most=MAX_WRITTEN)

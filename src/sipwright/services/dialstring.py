@@ -17,7 +17,7 @@ sends can add a leg or an option.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -38,7 +38,9 @@ __all__ = [
     "format_dial_string",
     "parse_dial_string",
     "parse_target",
+    "read_groups",
     "substitute",
+    "write_groups",
 ]
 
 MAX_LENGTH = 4096
@@ -139,6 +141,23 @@ def parse_target(text: str) -> Target:
 def format_dial_string(groups: Groups) -> str:
     """Write groups so that ``parse_dial_string`` gives the same ones back."""
     return " | ".join(" & ".join(map(str, group)) for group in groups)
+
+
+def write_groups(groups: Groups) -> list[list[str]]:
+    """Return groups as they are stored: each leg as a dial string of its own."""
+    return [[str(leg) for leg in group] for group in groups]
+
+
+def read_groups(stored: Iterable[Iterable[str]]) -> Groups:
+    """Read what ``write_groups`` gave.
+
+    Raises:
+        DialStringError: It is something else.
+    """
+    return tuple(
+        tuple(leg for text in group for (leg,) in parse_dial_string(text, most=MAX_WRITTEN))
+        for group in stored
+    )
 
 
 def expand(groups: Groups, variables: Mapping[str, str]) -> Groups:

@@ -155,6 +155,8 @@ class LegOptions:
 
     def with_defaults(self, defaults: LegOptions) -> LegOptions:
         """Return these options, and of the defaults those that are not among them; headers have no defaults."""
+        if defaults is PLAIN:
+            return self
         more = {option.name: value for option, value in defaults.said() if getattr(self, option.name) is None}
         return replace(self, **more) if more else self
 

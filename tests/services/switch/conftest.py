@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sipwright.services.switch import Destinations, DialLeg, Router, Switch, SwitchSettings
+from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings
 from sipwright.services.switch.call.entity import Entity
 from sipwright.services.switch.call.leg import Leg
 from sipwright.sip import Reject, Request, Response, parse
@@ -229,7 +229,7 @@ class Bench:
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
         )  # fmt: skip
         router = Router(self.accounts, self.accounts)
-        finder = Destinations(self.accounts, self.accounts, router.find, network.clock, read_leg)
+        finder = Destinations(self.accounts, self.accounts, router.find, network.clock)
         self.switch = Switch(
             self.stack, router, finder, self.database, self.settings, node="n1", clock=network.clock,
             wall_clock=network.clock, call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
@@ -313,18 +313,6 @@ def every_leg_keeps_the_rules(monkeypatch):
 class Row:
     id: str
     document: bytes
-
-
-def read_leg(text):
-    """Read `user@host`, optionally with `;delay=2` and the like behind it."""
-    target, *options = text.split(";")
-    user, _, host = target.rpartition("@")
-    host, _, port = host.partition(":")
-    values = {key: value for key, _, value in (option.partition("=") for option in options)}
-    return DialLeg(
-        target, user, host, int(port) if port else None, delay=float(values.get("delay", 0)),
-        mangle=values.get("mangle") != "false", limit=float(values["limit"]) if "limit" in values else None,
-    )  # fmt: skip
 
 
 @pytest.fixture

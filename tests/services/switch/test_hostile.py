@@ -2,9 +2,10 @@
 
 import pytest
 
+from sipwright.services.dialstring import parse_dial_string
+from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch import Hunt
 from sipwright.services.switch.dialling.invite import from_header
-from sipwright.services.switch.model.destination import Destination
 from sipwright.sip import NameAddr
 
 from .conftest import SDP, Provider
@@ -43,7 +44,7 @@ class Plans:
     def start(self, call, plan):
         text, headers = self.plans[plan]
         call.identity.dialplan_id = plan
-        call.hunt = Hunt(call, [[text]], 30.0, list(headers))
+        call.hunt = Hunt(call, parse_dial_string(text), 30.0, list(headers))
         self.bench.network.call_later(0.0, lambda: self._dial(call))
         return Run(call)
 
@@ -74,7 +75,7 @@ def test_nobody_dials_a_host_in_the_place_of_a_provider(bench, alice, trunk, dia
     """`dial("trunk")` is for whom the caller dialled; an escaped @ in that name brings no host of its own."""
     thief = bench.phone("thief", "66.0.0.6")
     bench.account("desk", in_plan=1)
-    Plans(bench, {1: ("@trunk", ())})
+    Plans(bench, {1: ("trunk", ())})
     alice.invite(f"sip:{dialled}.desk@example.org")
 
     assert thief.heard == []
@@ -108,9 +109,8 @@ def test_a_script_does_not_say_where_its_call_came_from(bench, alice, bob, value
 def test_a_from_that_makes_no_sense_does_no_harm(user, host, sender):
     """Neither what a script sets nor what a caller is called makes another host, or an INVITE that cannot be made."""
     caller = NameAddr.parse("<sip:al%40evil.net%3Bx@elsewhere.net>")
-    destination = Destination("t", "sip:t@x", "sip:t@x", from_user=user, from_host=host)
 
-    assert from_header(caller, destination) == f"<{sender}>"
+    assert from_header(caller, LegOptions(from_user=user, from_host=host)) == f"<{sender}>"
 
 
 def call_through(bench, alice, rung, target):
@@ -131,7 +131,7 @@ def test_whom_an_in_dialplan_rings_is_no_phone_of_that_account(bench, alice, bob
     """Alice calls bob, whose dialplan sends her to somebody outside: his REFER is not one of bob's phone."""
     outsider = bench.phone("outsider", "66.0.0.6")
     asked, invite, outer = call_through(bench, alice, outsider, "x@66.0.0.6")
-    outer.peer.destination.transfer = "place"
+    outer.peer.destination.options = LegOptions(transfer="place")
     refer(outsider, invite, "sip:900@example.org")
 
     assert asked == [None]
@@ -150,7 +150,7 @@ def test_nobody_outside_may_have_a_phone_dial_through_an_in_dialplan(bench, alic
 
 def test_a_phone_that_an_in_dialplan_rings_is_still_one_of_its_account(bench, alice, bob):
     asked, invite, outer = call_through(bench, alice, bob, "bob@example.org")
-    outer.peer.destination.transfer = "place"
+    outer.peer.destination.options = LegOptions(transfer="place")
     refer(bob, invite, "sip:900@example.org")
 
     assert asked == [bench.accounts.accounts["bob"].id]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Identity
 
 from .conftest import Provider
@@ -50,7 +51,9 @@ def test_a_text_answers_its_providers_challenge_once(bench, realm, sent, was_tak
     bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9", realm=realm)
     heard = []
     identity = Identity("callback", 1, 1, "example.org")
-    bench.switch.send_text(identity, "sip:alice@example.org", ["353@trunk"], "hi", heard.append)
+    bench.switch.send_text(
+        identity, "sip:alice@example.org", parse_dial_string("353@trunk")[0], "hi", heard.append
+    )
     bench.run(0.05)
     trunk.answer(trunk.last("MESSAGE"), 401, headers=[CHALLENGE])
     if was_taken:
@@ -66,7 +69,9 @@ def test_a_text_that_is_challenged_twice_is_given_up(bench):
     trunk = bench.phone("trunk", "30.0.0.9")
     bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9")
     heard = []
-    bench.switch.send_text(Identity("callback", 1, 1, "x"), "sip:a@x", ["353@trunk"], "hi", heard.append)
+    bench.switch.send_text(
+        Identity("callback", 1, 1, "x"), "sip:a@x", parse_dial_string("353@trunk")[0], "hi", heard.append
+    )
     bench.run(0.05)
     for _ in range(2):
         trunk.answer(trunk.last("MESSAGE"), 401, headers=[CHALLENGE])

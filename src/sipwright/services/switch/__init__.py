@@ -5,7 +5,7 @@ from .call.leg import Leg
 from .call.observer import CallObserver
 from .call.script_port import ScriptRun
 from .call.script_runner import ScriptRunner
-from .dialling.destinations import MOST_LOOPS, Destinations, DialLeg
+from .dialling.destinations import MOST_LOOPS, Destinations
 from .dialling.hunt import Hunt
 from .dialling.router import Decision, Router
 from .dialling.unreachable import no_provider_or_host
@@ -21,7 +21,6 @@ __all__ = [
     "CallState",
     "Decision",
     "Destinations",
-    "DialLeg",
     "Hunt",
     "Identity",
     "Leg",

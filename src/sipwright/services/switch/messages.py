@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from sipwright.services.dialstring import DialLeg
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
@@ -59,7 +60,12 @@ class Messages:
         Delivery(self._ports, incoming, len(phones)).send(phones)
 
     def send(
-        self, identity: Identity, sender: str, legs: list[str], text: str, then: Callable[[bool], None]
+        self,
+        identity: Identity,
+        sender: str,
+        legs: Iterable[DialLeg],
+        text: str,
+        then: Callable[[bool], None],
     ) -> None:
         """Send a text of a script to every phone that the legs of a dial string lead to.
 
@@ -71,7 +77,7 @@ class Messages:
             then: Is told once whether somebody took it.
         """
         texter = Texter(identity)
-        destinations = [found for leg in legs for found in self._destinations.of_text(texter, leg)]
+        destinations = [found for leg in legs for found in self._destinations.of_leg(texter, leg)]
         if destinations:
             Text(self._ports, sender, text.encode(), len(destinations), then).send(destinations)
         else:
@@ -131,7 +137,7 @@ class Copy:
         self._ports = ports
         self._destination = destination
         self._flow: Flow
-        self._from, self._tag = from_header(sender, destination), ports.token()
+        self._from, self._tag = from_header(sender, destination.options), ports.token()
         self._call_id = ports.token()
         self._body = body
         self._then = then
@@ -149,7 +155,7 @@ class Copy:
         request = make_request(
             "MESSAGE", destination.uri, from_=self._from, to=f"<{destination.to}>", call_id=self._call_id, cseq=cseq,
             from_tag=self._tag, via=self._ports.new_via(flow), routes=destination.route,
-            headers=(*destination.headers, *extra), body=self._body, content_type="text/plain;charset=UTF-8",
+            headers=(*destination.options.headers, *extra), body=self._body, content_type="text/plain;charset=UTF-8",
         )  # fmt: skip
         self._ports.stack.start_client(request, flow, self)
 

@@ -147,7 +147,7 @@ class Requests:
         if other is None:
             return
         if call.peer is not None:
-            transfers = call.peer.destination.transfer
+            transfers = call.peer.destination.options.transfer
             if transfers == "refuse" or (not transfers and is_outsider(self._ports, leg, other)):
                 incoming.respond(603, "Transfers Are Not Allowed")
                 return

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from sipwright.services.dialstring import DialLeg, Groups
 from sipwright.services.ports import CallLater, Writer
 from sipwright.sip import Reject, Response
 from sipwright.sip.transaction import ServerInvite
@@ -95,7 +96,7 @@ class Switch:
             timers=timers, routes=routes, credentials=Credentials(router.accounts, token), calls=self.calls,
             legs=self.table.legs, remember=self.table.remember, forget=self.table.forget,
             active_calls=self.table.active,
-            destinations=destinations.of_text, unreachable=Unreachable(stack, clock).outcome, probe=probe_ends,
+            destinations=destinations.of_leg, unreachable=Unreachable(stack, clock).outcome, probe=probe_ends,
             call_row=call_row, cdr_row=cdr_row,
         )  # fmt: skip
         self._requests = Requests(self.ports, TargetDialler(self.table, router, destinations, scripts))
@@ -236,8 +237,8 @@ class Switch:
         self,
         identity: Identity,
         sender: str,
-        a: list[list[str]],
-        b: list[list[str]],
+        a: Groups,
+        b: Groups,
         *,
         delay: float,
         ring: float,
@@ -256,7 +257,12 @@ class Switch:
         return call.id
 
     def send_text(
-        self, identity: Identity, sender: str, legs: list[str], text: str, then: Callable[[bool], None]
+        self,
+        identity: Identity,
+        sender: str,
+        legs: Iterable[DialLeg],
+        text: str,
+        then: Callable[[bool], None],
     ) -> None:
         """Send a text to every phone that `legs` lead to; `then` is told whether somebody took it."""
         self._messages.send(identity, sender, legs, text, then)

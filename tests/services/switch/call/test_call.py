@@ -3,6 +3,7 @@
 import pytest
 from tests.services.switch.conftest import SDP
 
+from sipwright.services.leg_options import LegOptions
 from sipwright.sip import Response
 
 
@@ -339,7 +340,7 @@ def script(bench, monkeypatch):
         call.script = script
         found = phones(account)
         for destination in found:
-            destination.redirect = "return"
+            destination.options = LegOptions(redirect="return")
         return found
 
     monkeypatch.setattr(bench.switch.finder, "phones", with_script)
@@ -349,7 +350,7 @@ def script(bench, monkeypatch):
 def test_a_transfer_is_refused_where_the_leg_says_so(bench, alice, bob, talking):
     ok, _ = talking
     (call,) = bench.switch.calls.values()
-    call.peer.destination.transfer = "refuse"
+    call.peer.destination.options = LegOptions(transfer="refuse")
     alice.send(alice.in_dialog("REFER", ok, headers=(("Refer-To", "<sip:carol@example.org>"),)))
 
     assert alice.statuses("REFER") == [603]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from tests.services.switch.conftest import Provider
 
+from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Identity
 
 
@@ -21,6 +22,6 @@ def test_the_proxy_of_a_provider_is_a_route(bench, proxy, route):
     identity = Identity("out", 1, 1, "example.org")
     call = SimpleNamespace(identity=identity, dialled_user="353", loops=0)
 
-    (found,) = bench.switch.finder.of_text(call, "353@trunk")
+    (found,) = bench.switch.finder.of_leg(call, parse_dial_string("353@trunk")[0][0])
 
     assert found.route == (route,)

@@ -6,6 +6,8 @@ import pytest
 from tests.services.switch.conftest import SDP
 from tests.services.switch.transfer.test_transfer import accept_reports, refer
 
+from sipwright.services.dialstring import MAX_WRITTEN, parse_dial_string
+from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch import Hunt
 
 
@@ -13,13 +15,13 @@ from sipwright.services.switch import Hunt
 def dial(bench, alice, monkeypatch):
     """Let a call of alice dial what a script would."""
 
-    def dial(groups, ring=30.0, headers=()):
+    def dial(text, ring=30.0, headers=()):
         monkeypatch.setattr(bench.switch.finder, "phones", lambda account: [])
         bench.account("nobody")
 
         def reject(call, outcome, headers=()):
             monkeypatch.undo()
-            call.hunt = Hunt(call, groups, ring, given)
+            call.hunt = Hunt(call, parse_dial_string(text, most=MAX_WRITTEN), ring, given)
             call.hunt.start()
 
         given = headers
@@ -37,9 +39,7 @@ def cancelled(phone):
 
 def test_what_was_dialled_goes_on_in_another_process(bench, alice, dial):
     first, second, third, last = (bench.phone(name, f"40.0.0.{n}") for n, name in enumerate("abcd", 1))
-    dial(
-        [["a@40.0.0.1", "b@40.0.0.2;delay=5", "c@40.0.0.3;delay=20"], ["d@40.0.0.4"]], headers=[("X-A", "1")]
-    )
+    dial("a@40.0.0.1 & b@40.0.0.2[delay=5] & c@40.0.0.3[delay=20] | d@40.0.0.4", headers=[("X-A", "1")])
     first.answer(first.last("INVITE"), 180)
     bench.restart()
 
@@ -59,7 +59,7 @@ def test_what_was_dialled_goes_on_in_another_process(bench, alice, dial):
 
 def test_the_caller_hears_whom_it_heard_before_the_restart(bench, alice, dial):
     first, second = bench.phone("a", "40.0.0.1"), bench.phone("b", "40.0.0.2")
-    dial([["a@40.0.0.1", "b@40.0.0.2"]])
+    dial("a@40.0.0.1 & b@40.0.0.2")
     first.answer(first.last("INVITE"), 183, body=SDP.format("40.0.0.1"))
     bench.restart()
     second.answer(second.last("INVITE"), 183, body=SDP.format("40.0.0.2"))
@@ -71,13 +71,13 @@ def test_the_caller_hears_whom_it_heard_before_the_restart(bench, alice, dial):
 
 
 def test_a_thousand_groups_that_lead_nowhere_are_no_depth(bench, alice, dial):
-    dial([["nobody@example.org"]] * 2000)
+    dial(" | ".join(["nobody@example.org"] * 2000))
 
     assert alice.statuses() == [480]
 
 
 def test_legs_beyond_what_a_call_may_try_are_left_out(bench, alice, dial):
-    dial([[f"x{number}@40.0.0.9" for number in range(39)]])
+    dial(" & ".join(f"x{number}@40.0.0.9" for number in range(39)))
     (call,) = bench.switch.calls.values()
     phone = bench.phone("x", "40.0.0.9")
     bench.run(1)
@@ -91,7 +91,7 @@ def test_a_target_that_answers_when_its_transfer_has_gone_is_hung_up(bench, alic
     carol, dave = bench.phone("carol", "40.0.0.1"), bench.phone("dave", "40.0.0.2")
     bench.account("carol", carol, dave)
     (origin,) = bench.switch.calls.values()
-    origin.peer.destination.transfer = "place"
+    origin.peer.destination.options = LegOptions(transfer="place")
     refer(bob, talking[1])
     accept_reports(bob)
     origin.processes = ()

@@ -4,6 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.services.switch.conftest import Provider
 
+from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Identity
 from sipwright.sip import Uri
 from sipwright.transport import ResolveError, Resolver
@@ -28,8 +29,10 @@ async def dial(bench):
     def dial(*targets):
         identity = Identity("callback", 1, 1, "example.org")
         options = {"delay": 0.0, "ring": 60.0}
-        groups = [[target] for target in targets]
-        bench.switch.call_back(identity, "sip:alice@example.org", groups, [["bob@local"]], **options)
+        groups = parse_dial_string(" | ".join(targets))
+        bench.switch.call_back(
+            identity, "sip:alice@example.org", groups, parse_dial_string("bob@local"), **options
+        )
         bench.run(0.05)
         rows = sorted(bench.database.rows["cdr"].items())
         return [(row[14], row[15], row[16]) for _, row in rows][1:]

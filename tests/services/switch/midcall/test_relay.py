@@ -3,6 +3,8 @@
 import pytest
 from tests.services.switch.conftest import SDP
 
+from sipwright.services.leg_options import LegOptions
+
 HOLD = SDP.format("20.0.0.1") + "a=sendonly\r\n"
 
 
@@ -198,7 +200,7 @@ def test_a_phone_may_ask_the_other_end_to_dial(bench, alice, bob, talking):
 def test_whoever_the_leg_says_may_ask_a_phone(bench, alice, bob, talking):
     ok, _ = talking
     (call,) = bench.switch.calls.values()
-    call.peer.destination.transfer = "pass"
+    call.peer.destination.options = LegOptions(transfer="pass")
     alice.send(alice.in_dialog("REFER", ok, headers=TO_CAROL))
     bob.answer(bob.last("REFER"), 202)
 

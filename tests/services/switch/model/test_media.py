@@ -3,6 +3,8 @@
 import pytest
 from tests.services.switch.conftest import SDP, Bench
 
+from sipwright.services.leg_options import LegOptions
+
 
 def media_address(message):
     return message.body.split(b"c=IN IP4 ")[1].split(b"\r\n")[0].decode()
@@ -73,7 +75,7 @@ def test_ma_false_turns_it_off_for_the_whole_call(bench, alice, bob, mangle, tol
         if account is carol:
             found = original(bench.accounts.accounts["bob"])
             for destination in found:
-                destination.mangle = mangle == "true"
+                destination.options = LegOptions(mangle=mangle == "true")
             return found
         return original(account)
 

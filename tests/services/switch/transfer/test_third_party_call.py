@@ -3,6 +3,7 @@
 import pytest
 from tests.services.switch.conftest import SDP
 
+from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Identity
 from sipwright.sip import Request
 
@@ -12,7 +13,9 @@ def begin(bench):
     def begin(a="alice@local", b="bob@local", **options):
         identity = Identity("callback", 1, 1, "example.org")
         options = {"delay": 0.0, "ring": 60.0, **options}
-        bench.switch.call_back(identity, "sip:alice@example.org", [[a]], [[b]], **options)
+        bench.switch.call_back(
+            identity, "sip:alice@example.org", parse_dial_string(a), parse_dial_string(b), **options
+        )
         bench.run(0.05)
 
     return begin

@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.services.switch.conftest import SDP
 
+from sipwright.services.leg_options import LegOptions
 from sipwright.sip import Request
 
 
@@ -21,7 +22,7 @@ def place(bench, talking):
     """A call of alice to bob whose transfers the switch places."""
     (call,) = bench.switch.calls.values()
     with call.event():
-        call.peer.destination.transfer = "place"
+        call.peer.destination.options = LegOptions(transfer="place")
         call.changed()
     bench.run(0.01)
     return talking

@@ -276,8 +276,9 @@ class Call(Bridge):
         self.join(leg, response)
 
     def _limit_duration(self, leg: Callee) -> None:
-        if leg.destination.limit or self.limit:
-            self.arm("limit", min(leg.destination.limit or inf, self.limit or inf))
+        limit = leg.destination.options.limit
+        if limit or self.limit:
+            self.arm("limit", min(limit or inf, self.limit or inf))
 
     def _hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
@@ -382,7 +383,7 @@ class Call(Bridge):
         if not body:
             return body
         callee = receiver if isinstance(receiver, Callee) else sender
-        if isinstance(callee, Callee) and not callee.destination.mangle:
+        if isinstance(callee, Callee) and callee.destination.options.mangle is False:
             return body
         body, _replaced = media.rewrite(
             message, sender.source, receiver.source, self.ports.settings.public_address

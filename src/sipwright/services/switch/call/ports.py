@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from sipwright.services.dialstring import DialLeg
 from sipwright.services.ports import Writer
 from sipwright.sip import Request, Response
 from sipwright.transport import Flow, Target
@@ -77,8 +78,8 @@ class CallPorts(LegPorts, Generic[CallT]):
 
     `calls` are found by their ids, `legs` by the tags that they were given; `remember` and `forget` keep both tables,
     and `active_calls` counts those of a user.
-    `destinations` reads one leg of a dial string, `unreachable` says why no way leads to a leg, and `probe` asks the
-    ends of a call whether they are still there.
+    `destinations` finds what one leg of a dial string rings, `unreachable` says why no way leads to a leg, and `probe`
+    asks the ends of a call whether they are still there.
     """
 
     node: str
@@ -93,7 +94,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     remember: Callable[[Leg], None]
     forget: Callable[[CallT], None]
     active_calls: Callable[[int], int]
-    destinations: Callable[[CallT, str], list[Destination]]
+    destinations: Callable[[CallT, DialLeg], list[Destination]]
     unreachable: Callable[[CallT, Callee], Outcome]
     probe: Callable[[CallT], None]
     call_row: Callable[[CallT], tuple[Any, ...]]

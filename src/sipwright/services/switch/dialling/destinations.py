@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from sipwright.services.dialstring import DialLeg, Target, ToProvider, ToUri, ToUser
+from sipwright.services.leg_options import LegOptions
 from sipwright.services.ports import AccountView, Directory, Locations, ProviderView
 from sipwright.sip import ParseError, Uri
 
 from ..model.destination import Destination
 from ..model.identity import Identity
 
-__all__ = ["LOOP_FLOW", "MOST_LOOPS", "Destinations", "DialLeg", "Dialler"]
+__all__ = ["LOOP_FLOW", "MOST_LOOPS", "Destinations", "Dialler"]
 
 LOOP_FLOW = "loop/127.0.0.1:0/127.0.0.1:0"
 """The flow that joins two calls of this switch: the caller's dialplan on one side, the callee's on the other."""
@@ -37,55 +38,24 @@ class Dialler(Protocol):
         """How often the call has passed from one dialplan to the next."""
 
 
-@dataclass(frozen=True, slots=True)
-class DialLeg:
-    """One leg of a dial string, read: `user` at `host`, or `user` empty for "the dialled user at this provider".
-
-    `uri` is a whole SIP URI instead. Times are seconds.
-    """
-
-    text: str
-    user: str = ""
-    host: str = ""
-    port: int | None = None
-    params: str = ""
-    uri: str | None = None
-    delay: float = 0.0
-    limit: float | None = None
-    mangle: bool = True
-    from_name: str | None = None
-    from_user: str | None = None
-    from_host: str | None = None
-    transfer: str = ""
-    redirect: str = "follow"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 class Destinations:
     """Resolves targets for the owner of a call: `user@X` is their provider X, else a served domain, else a host."""
 
     def __init__(
         self, accounts: Directory, locations: Locations, find: Callable[[str, str], AccountView | None],
-        clock: Callable[[], float], read_leg: Callable[[str], DialLeg],
+        clock: Callable[[], float],
     ) -> None:  # fmt: skip
         self._accounts = accounts
         self.locations = locations
         self._find = find
         self._clock = clock
-        self._read_leg = read_leg
 
-    def of_text(self, call: Dialler, text: str) -> list[Destination]:
+    def of_leg(self, call: Dialler, leg: DialLeg) -> list[Destination]:
         """Return what one leg of a dial string rings; nothing when it leads nowhere."""
-        leg = self._read_leg(text)
-        found = self._of_leg(call, leg)
+        found, target = self._of_target(call, leg.target), str(leg.target)
         for destination in found:
-            destination.target = leg.text
-            destination.delay, destination.limit, destination.mangle = leg.delay, leg.limit, leg.mangle
-            destination.transfer, destination.redirect = leg.transfer, leg.redirect
-            destination.headers = leg.headers
-            destination.from_name = leg.from_name if leg.from_name is not None else destination.from_name
-            destination.from_user = leg.from_user if leg.from_user is not None else destination.from_user
-            destination.from_host = leg.from_host if leg.from_host is not None else destination.from_host
+            destination.target = target
+            destination.options = leg.options.with_defaults(destination.options)
         return found
 
     def of_account(self, call: Dialler, account: AccountView) -> list[Destination]:
@@ -112,33 +82,31 @@ class Destinations:
             for phone in self.locations.targets(account.id, self._clock())
         ]
 
-    def _of_leg(self, call: Dialler, leg: DialLeg) -> list[Destination]:
-        if leg.uri is not None:
-            try:
-                uri = Uri.parse(leg.uri)
-            except ParseError:
-                return []
-            return self._of_host(call, uri) if uri.is_sip else []
-        provider = None
-        if leg.port is None:
-            provider = self._accounts.provider(call.identity.user_id, leg.host)
-        if provider is not None:
-            return (
-                [self._of_provider(provider, leg.user or _escaped(call.dialled_user), leg.params)]
-                if provider.is_enabled
-                else []
-            )
-        if not leg.user:
-            return []
-        host = f"[{leg.host}]" if ":" in leg.host else leg.host
-        if host == "local":
-            account = self._find_local(call, leg.user)
-            return [] if account is None else self.of_account(call, account)
-        port = "" if leg.port is None else f":{leg.port}"
+    def _of_target(self, call: Dialler, target: Target) -> list[Destination]:
+        match target:
+            case ToUri(uri):
+                return self._of_uri(call, uri)
+            case ToProvider(name):
+                provider = self._accounts.provider(call.identity.user_id, name)
+                return (
+                    [] if provider is None else self._of_provider(provider, _escaped(call.dialled_user), "")
+                )
+            case ToUser(user, host, port, params):
+                provider = self._accounts.provider(call.identity.user_id, host) if port is None else None
+                if provider is not None:
+                    return self._of_provider(provider, user, params)
+                if host == "local":
+                    account = self._find_local(call, user)
+                    return [] if account is None else self.of_account(call, account)
+                where = f"[{host}]" if ":" in host else host
+                return self._of_uri(call, f"sip:{user}@{where}{'' if port is None else f':{port}'}{params}")
+
+    def _of_uri(self, call: Dialler, text: str) -> list[Destination]:
         try:
-            return self._of_host(call, Uri.parse(f"sip:{leg.user}@{host}{port}{leg.params}"))
+            uri = Uri.parse(text)
         except ParseError:
             return []
+        return self._of_host(call, uri) if uri.is_sip else []
 
     def _find_local(self, call: Dialler, user: str) -> AccountView | None:
         return self._find(user, call.identity.domain)
@@ -152,23 +120,35 @@ class Destinations:
         return [Destination(target=text, uri=text, to=text)]
 
     @staticmethod
-    def _of_provider(provider: ProviderView, user: str, params: str) -> Destination:
+    def _of_provider(provider: ProviderView, user: str, params: str) -> list[Destination]:
+        if not provider.is_enabled:
+            return []
         uri = f"sip:{user}@{provider.server}{params}" if user else f"sip:{provider.server}{params}"
-        destination = Destination(
-            target=f"{user}@{provider.name}", uri=uri, to=uri, provider=(provider.user_id, provider.name)
-        )
-        host = provider.server.partition(";")[0]
-        destination.from_user, destination.from_host = provider.username, host
-        if provider.from_template:
-            try:
-                template = Uri.parse(provider.from_template.strip("<>"))
-            except ParseError:
-                return destination
-            destination.from_user, destination.from_host = template.user, template.hostport
-        if provider.outbound_proxy:
-            proxy = provider.outbound_proxy
-            destination.route = (f"<{proxy if proxy.startswith(('sip:', 'sips:')) else 'sip:' + proxy};lr>",)
-        return destination
+        proxy = provider.outbound_proxy or ""
+        return [
+            Destination(
+                target=f"{user}@{provider.name}",
+                uri=uri,
+                to=uri,
+                route=(f"<{proxy if proxy.startswith(('sip:', 'sips:')) else 'sip:' + proxy};lr>",)
+                if proxy
+                else (),
+                provider=(provider.user_id, provider.name),
+                options=_sender(provider),
+            )
+        ]
+
+
+def _sender(provider: ProviderView) -> LegOptions:
+    """Return how the caller looks to a provider, unless the leg says otherwise."""
+    if provider.from_template:
+        try:
+            template = Uri.parse(provider.from_template.strip("<>"))
+        except ParseError:
+            pass
+        else:
+            return LegOptions(from_user=template.user, from_host=template.hostport)
+    return LegOptions(from_user=provider.username, from_host=provider.server.partition(";")[0])
 
 
 def _escaped(user: str) -> str:

@@ -8,9 +8,11 @@ have not rung yet, and the legs that have.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
+from sipwright.services.dialstring import Groups, read_groups, write_groups
 from sipwright.sip import ParseError, Request, Response
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP
@@ -39,7 +41,7 @@ class Hunt:
     timers = ("ring", "delay")
 
     def __init__(
-        self, call: Call, groups: Sequence[list[str]], ring: float, headers: Sequence[tuple[str, str]] = (), *,
+        self, call: Call, groups: Groups, ring: float, headers: Sequence[tuple[str, str]] = (), *,
         first: int | None = None,
     ) -> None:  # fmt: skip
         """Make a hunt that is still to be started, or, with `first`, one that goes on with the legs of a call."""
@@ -54,18 +56,23 @@ class Hunt:
 
     def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
-        return {"groups": self.groups, "ring": self.ring, "headers": self.headers, "first": self.first}
+        return {
+            "groups": write_groups(self.groups),
+            "ring": self.ring,
+            "headers": self.headers,
+            "first": self.first,
+        }
 
     @classmethod
     def from_state(cls, call: Call, state: dict[str, Any]) -> Hunt:
         """Make it again: its legs are in the call."""
         headers = [(name, value) for name, value in state["headers"]]
-        return cls(call, state["groups"], state["ring"], headers, first=state["first"])
+        return cls(call, read_groups(state["groups"]), state["ring"], headers, first=state["first"])
 
     @property
-    def groups(self) -> Sequence[list[str]]:
+    def groups(self) -> Groups:
         """What has not rung yet."""
-        return self._machine.groups
+        return tuple(self._machine.groups)
 
     def start(self, destinations: list[Destination] | None = None) -> None:
         """Ring the first group: `destinations` when they are known already, else the first of `groups`."""
@@ -139,14 +146,12 @@ class Hunt:
 
     def _find(self, effect: events.Find) -> None:
         call = self.call
-        self._tell(_found([found for text in effect.group for found in call.ports.destinations(call, text)]))
+        self._tell(_found([found for leg in effect.group for found in call.ports.destinations(call, leg)]))
 
     def _add(self, effect: events.Add[Destination]) -> None:
         destination = effect.peer
         if self.headers:
-            own = {name.lower() for name, _ in destination.headers}
-            added = (pair for pair in self.headers if pair[0].lower() not in own)
-            destination.headers = (*destination.headers, *added)
+            destination.options = destination.options.with_headers(self.headers)
         leg = self._make(effect.leg, destination)
         if effect.is_waiting:
             leg.transition(LegEvent.DELAY)
@@ -263,7 +268,7 @@ def _timer_name(timer: int) -> str:
 def _found(destinations: list[Destination]) -> events.Found[Destination]:
     return events.Found(
         [
-            events.Candidate(each.target, each, each.delay, is_followed=each.redirect == "follow")
+            events.Candidate(each.target, each, each.options.delay or 0.0, each.options.follows_redirects)
             for each in destinations
         ]
     )
@@ -274,7 +279,7 @@ def _known(leg: Callee) -> HuntLeg:
     destination = leg.destination
     known = HuntLeg(
         leg.index, destination.target, leg.started_at, state=_STATES.get(leg.state, OVER),
-        is_followed=destination.redirect == "follow", redirects=destination.redirects,
+        is_followed=destination.options.follows_redirects, redirects=destination.redirects,
     )  # fmt: skip
     known.redirect, known.outcome, known.ended_at = destination.redirect_to, leg.outcome, leg.ended_at
     return known
@@ -289,8 +294,5 @@ def _contacts(response: Response) -> list[str]:
 
 
 def _redirected(old: Destination, uri: str) -> Destination:
-    return Destination(
-        target=uri, uri=uri, to=uri, limit=old.limit, mangle=old.mangle, from_name=old.from_name,
-        from_user=old.from_user, from_host=old.from_host, redirects=old.redirects + 1, transfer=old.transfer,
-        headers=old.headers,
-    )  # fmt: skip
+    options = replace(old.options, delay=None, redirect=None)
+    return Destination(target=uri, uri=uri, to=uri, options=options, redirects=old.redirects + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote as percent_encode
 
+from sipwright.services.leg_options import LegOptions
 from sipwright.sip import NameAddr, ParseError, Request, Uri
 from sipwright.sip.build import make_request
 from sipwright.sip.dialog import address_of
@@ -15,7 +16,6 @@ from sipwright.sip.headers.names import KEYS
 from ..call.call import Call
 from ..call.callee import Callee
 from ..model import media
-from ..model.destination import Destination
 from ..model.relayed_headers import SOURCE_HEADER, relayed_lines
 
 __all__ = ["from_header", "make_invite"]
@@ -29,12 +29,13 @@ def make_invite(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) 
     ports, flow, destination, original = call.ports, leg.flow, leg.destination, call.caller.invite
     assert flow is not None
     assert original is not None
+    options = destination.options
     relayed = relayed_lines(original, trusted=call.identity.direction == "in")
-    if destination.headers:
-        replaced = {KEYS[name] for name, _ in destination.headers}
+    if options.headers:
+        replaced = {KEYS[name] for name, _ in options.headers}
         relayed = [line for line in relayed if KEYS[line.partition(":")[0]] not in replaced]
         # On the loop the source is what the switch itself knows, whatever a script would like the next one to believe.
-        own = [pair for pair in destination.headers if pair[0].lower() != SOURCE_HEADER.lower()]
+        own = [pair for pair in options.headers if pair[0].lower() != SOURCE_HEADER.lower()]
         relayed += write_lines(own)
     headers = list(extra)
     if flow.protocol == "loop":
@@ -42,14 +43,14 @@ def make_invite(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) 
     body, content_type = original.body, None
     if body:
         content_type = original.headers.get("content-type") or "application/sdp"
-        if destination.mangle:
+        if options.mangle is not False:
             body, _replaced = media.rewrite(
                 original, call.caller.source, leg.source, ports.settings.public_address
             )
     return make_request(
         "INVITE",
         destination.uri,
-        from_=_from_address(original, destination),
+        from_=_from_address(original, options),
         to=f"<{destination.to}>",
         call_id=leg.sip_call_id,
         cseq=leg.invite_cseq,
@@ -65,24 +66,24 @@ def make_invite(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) 
     )
 
 
-def _from_address(original: Request, destination: Destination) -> str:
-    if destination.from_user is destination.from_host is destination.from_name is None:
+def _from_address(original: Request, options: LegOptions) -> str:
+    if options.from_user is options.from_host is options.from_name is None:
         address = address_of(original, "from")
         if address[0] in '"<':  # a name without quotes is given them
             return address
-    return from_header(original.from_, destination)
+    return from_header(original.from_, options)
 
 
-def from_header(caller: NameAddr, destination: Destination) -> str:
-    """Return the From of a leg, without tag: the caller's, with what the destination changes."""
+def from_header(caller: NameAddr, options: LegOptions) -> str:
+    """Return the From of a leg, without tag: the caller's, with what the options of the leg change."""
     uri: Uri = caller.uri
-    if destination.from_user is not None or destination.from_host is not None:
+    if options.from_user is not None or options.from_host is not None:
         # As it was written: unescaped, the name that a caller gives could bring a host of its own.
         user = uri.raw_user
-        if destination.from_user is not None:
-            user = percent_encode(destination.from_user, safe=_SAFE_IN_USER)
-        uri = _address(user, destination.from_host or uri.hostport) or _address(user, uri.hostport) or uri
-    name = destination.from_name if destination.from_name is not None else caller.display_name
+        if options.from_user is not None:
+            user = percent_encode(options.from_user, safe=_SAFE_IN_USER)
+        uri = _address(user, options.from_host or uri.hostport) or _address(user, uri.hostport) or uri
+    name = options.from_name if options.from_name is not None else caller.display_name
     return f"{quote(name)} <{uri}>" if name else f"<{uri}>"
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sipwright.services.leg_options import PLAIN, LegOptions
+
 __all__ = ["Destination"]
 
 
 @dataclass(slots=True)
 class Destination:
-    """What a leg is to reach, and how the caller is to look to whoever is reached.
+    """What a leg is to reach, and with which options; `target` is what was dialled.
 
-    `flow` is the socket that a registered phone is behind; without it `uri` is resolved. Times are seconds.
-    `transfer` is whether a REFER crosses ("pass"), is refused ("refuse") or carried out by the switch ("place"); when
-    nothing is said (""), it crosses unless somebody outside asks it of a phone of ours.
-    `redirect` is who follows a 3xx: the switch ("follow") or the script, which then finds its Contact in `redirect_to`.
+    `flow` is the socket that a registered phone is behind; without it `uri` is resolved. `redirects` is how many
+    redirects have led here, and `redirect_to` the Contact of the one that is left to the script.
     """
 
     target: str
@@ -25,16 +25,8 @@ class Destination:
     route: Sequence[str] = ()
     account_id: int | None = None
     provider: tuple[int, str] | None = None
-    delay: float = 0.0
-    limit: float | None = None
-    mangle: bool = True
-    from_name: str | None = None
-    from_user: str | None = None
-    from_host: str | None = None
-    headers: Sequence[tuple[str, str]] = ()
+    options: LegOptions = PLAIN
     redirects: int = 0
-    transfer: str = ""
-    redirect: str = "follow"
     redirect_to: str = ""
     instance: str | None = None
 

@@ -13,7 +13,8 @@ format             3
 kind               `call`, `third_party` (RFC 3725) or `target` (of a transfer); the latter two have an object of that
                    name with what is theirs
 direction ...      on whose behalf it runs, by the names of `Identity`
-caller, legs       one object each, by the names of `StoredLeg`; legs are numbered from 1, the caller is 0
+caller, legs       one object each, by the names of `StoredLeg`; legs are numbered from 1, the caller is 0;
+                   the options of a leg stand in its destination, by the names of `LegOptions`
 peer, near         the legs that are joined, where `near` is not the caller
 timers             when each runs out, by its name
 hunt               the groups that are left to be rung, and the first leg that this hunt has rung
@@ -28,6 +29,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
+from sipwright.services.leg_options import PLAIN
 
 from ..call.call import Call
 from ..call.callee import Callee
@@ -270,7 +273,7 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
     return stored
 
 
-def _destination(to: Destination) -> dict[str, Any]:  # noqa: C901 - a line for each name
+def _destination(to: Destination) -> dict[str, Any]:
     stored: dict[str, Any] = {"target": to.target, "uri": to.uri, "to": to.to}
     if to.flow is not None:
         stored["flow"] = to.flow
@@ -280,26 +283,10 @@ def _destination(to: Destination) -> dict[str, Any]:  # noqa: C901 - a line for 
         stored["account_id"] = to.account_id
     if to.provider is not None:
         stored["provider"] = to.provider
-    if to.delay:
-        stored["delay"] = to.delay
-    if to.limit is not None:
-        stored["limit"] = to.limit
-    if not to.mangle:
-        stored["mangle"] = False
-    if to.from_name is not None:
-        stored["from_name"] = to.from_name
-    if to.from_user is not None:
-        stored["from_user"] = to.from_user
-    if to.from_host is not None:
-        stored["from_host"] = to.from_host
-    if to.headers:
-        stored["headers"] = to.headers
+    if to.options is not PLAIN:
+        stored |= to.options.to_state()
     if to.redirects:
         stored["redirects"] = to.redirects
-    if to.transfer:
-        stored["transfer"] = to.transfer
-    if to.redirect != "follow":
-        stored["redirect"] = to.redirect
     if to.redirect_to:
         stored["redirect_to"] = to.redirect_to
     if to.instance is not None:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from sipwright.services.leg_options import OPTIONS, PLAIN, LegOptions
 from sipwright.sip import Request, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.parser import parse_draft
@@ -283,8 +284,8 @@ def _wire(text: str | None) -> bytes | None:
 
 
 def _destination(stored: dict[str, Any]) -> Destination:
-    destination = Destination(**stored)
-    destination.headers = tuple((name, value) for name, value in destination.headers)
+    said = {name: stored.pop(name) for name in (*OPTIONS, "headers") if name in stored}
+    destination = Destination(**stored, options=LegOptions.from_state(said) if said else PLAIN)
     if destination.provider is not None:
         user_id, name = destination.provider
         destination.provider = (user_id, name)

@@ -76,7 +76,7 @@ def _from_2(document: Any) -> Json:
         "legs": [
             {
                 **_leg_of_2(common),
-                "destination": _named(_DESTINATION, destination),
+                "destination": _destination_of_2(destination),
                 "has_authenticated": has_authenticated,
             }
             for *common, destination, has_authenticated in legs
@@ -89,6 +89,15 @@ def _from_2(document: Any) -> Json:
     if hunt is not None:
         call["hunt"] = _named(("groups", "ring", "headers", "first"), hunt)
     return _with_more_of_2(call, more)
+
+
+def _destination_of_2(values: Any) -> Json:
+    """Read a destination; where nothing was said of an option, what is usual was written."""
+    destination = _named(_DESTINATION, values)
+    for name, usual in (("delay", 0.0), ("mangle", True), ("transfer", ""), ("redirect", "follow")):
+        if destination[name] == usual:
+            del destination[name]
+    return destination
 
 
 def _with_more_of_2(call: Json, more: list[Any]) -> Json:

@@ -24,6 +24,7 @@ from functools import partial
 from typing import Any
 
 from sipwright.sdp import as_version_of, origin
+from sipwright.services.dialstring import Groups, read_groups, write_groups
 from sipwright.sip import NameAddr, Request, Response, Uri, parse
 from sipwright.sip.build import make_draft
 from sipwright.sip.transaction import CALLING, ClientTransaction
@@ -68,20 +69,20 @@ class ThirdPartyCall(Call):
         self.first: Callee | None = None
         self.second: Callee | None = None
         self.offer: bytes | None = None
-        self.then: list[list[str]] = []
+        self.then: Groups = ()
         self.ring = 60.0
         self.versions: int | None = None
 
     @classmethod
     def between(
-        cls, ports: CallPorts[Call], identity: Identity, sender: str, a: list[list[str]], b: list[list[str]],
-        *, delay: float, ring: float,
+        cls, ports: CallPorts[Call], identity: Identity, sender: str, a: Groups, b: Groups, *,
+        delay: float, ring: float,
     ) -> ThirdPartyCall:  # fmt: skip
         """Make a call between the groups `a` and `b` of two dial strings; it begins after `delay` seconds."""
         now = ports.wall_clock()
         call = cls(ports, ports.token(), identity, now)
         call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
-        call.from_text, call.to_text = sender, b[0][0]
+        call.from_text, call.to_text = sender, str(b[0][0])
         call.then, call.ring = b, ring
         call.caller.invite = _draft(sender, call._silence())
         call.hunt = Hunt(call, a, ring)
@@ -94,7 +95,7 @@ class ThirdPartyCall(Call):
             "first": None if self.first is None else self.first.index,
             "second": None if self.second is None else self.second.index,
             "offer": None if self.offer is None else self.offer.decode("latin-1"),
-            "then": self.then,
+            "then": write_groups(self.then),
             "ring": self.ring,
             "versions": self.versions,
         }
@@ -102,7 +103,7 @@ class ThirdPartyCall(Call):
     def read_state(self, state: dict[str, Any]) -> None:
         """Read what `to_state` gave."""
         first, second, offer = state["first"], state["second"], state["offer"]
-        self.then, self.ring, self.versions = state["then"], state["ring"], state["versions"]
+        self.then, self.ring, self.versions = read_groups(state["then"]), state["ring"], state["versions"]
         self.first = None if first is None else self.legs[first - 1]
         self.second = None if second is None else self.legs[second - 1]
         self.offer = None if offer is None else offer.encode("latin-1")

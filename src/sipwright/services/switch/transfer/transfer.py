@@ -272,12 +272,13 @@ class Transfer(Referrer):
         moved = move(target, other, call)
         if self._asked is not None:
             self._asked.leg = moved
-        if moved.destination.transfer != "refuse":
-            moved.destination.transfer = "place"  # what was agreed for this call goes on being so
+        options = moved.destination.options
+        if options.transfer != "refuse":  # what was agreed for this call goes on being so
+            moved.destination.options = replace(options, transfer="place")
         moved.acknowledge(answer, response.headers.get("content-type"))
         call.transferred(self.remaining, moved)
         # A limit that has begun to run goes on; that of a target that was dialled begins now.
-        dialled = (moved.destination.limit, other.limit) if isinstance(other, TargetCall) else ()
+        dialled = (options.limit, other.limit) if isinstance(other, TargetCall) else ()
         call.end_within((*dialled, other.time_left))
         self.transferor.end(TRANSFERRED, moved.started_at, "transfer")
         with other.event():
