@@ -302,7 +302,7 @@ class Names:
     ],
 )
 async def test_the_way_to_a_uri_is_found_at_once_or_after_a_lookup(element, uri, key):
-    element.stack.resolver = Resolver(Names())
+    element.stack._outbound.resolver = Resolver(Names())
     found = []
     for _ in range(2):
         element.stack.reach(Uri.parse(uri), lambda target, flow: found.append(flow))

@@ -6,18 +6,22 @@ that is taken (RFC 3261 §18.1.1). Connections that fail tell the transactions t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 from sipwright.memo import Bounded
 from sipwright.sip.message import Request
 from sipwright.sip.transaction import TERMINATED, ClientTransaction
+from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
 from sipwright.transport.base import Transport
 from sipwright.transport.flow import Address, Flow, is_wildcard, parse_flow_key
-from sipwright.transport.resolver import Target
+from sipwright.transport.resolver import Resolver, Target
 
 REMEMBERED = 4_096
+
+OnWay = Callable[[Target | None, Flow | None], None]
+"""Called with the way that was found: where to, and over which flow."""
 
 
 class Outbound:
@@ -27,13 +31,17 @@ class Outbound:
         self,
         transports: Sequence[Transport],
         addresses: Addresses,
+        resolver: Resolver,
         clock: Callable[[], float],
         call_later: Callable[[float, Callable[[], None]], object],
+        spawn: Callable[[Coroutine[None, None, None]], None],
     ) -> None:
         self._transports = transports
         self._addresses = addresses
+        self.resolver = resolver
         self._clock = clock
         self._call_later = call_later
+        self._spawn = spawn
         self._refuses_tcp: Bounded[Address, float] = Bounded(REMEMBERED)
         self._attempts: dict[Flow, list[FallbackFlow]] = {}
         self._waiting: dict[Flow, list[ClientTransaction]] = {}
@@ -47,6 +55,33 @@ class Outbound:
             OSError: We do not listen on this protocol, or nothing leads there.
         """
         return self.transport_for(target.protocol, target.host).flow((target.host, target.port))
+
+    def reach(self, uri: Uri, then: OnWay) -> None:
+        """Find the way to a URI (RFC 3263) and call `then` with it, at once where nothing must be looked up."""
+        try:
+            targets = self.resolver.resolve_now(uri)
+        except OSError:
+            then(None, None)
+            return
+        if targets is None:
+            self._spawn(self._look_up(uri, then))
+        else:
+            then(*self._first_way(targets))
+
+    async def _look_up(self, uri: Uri, then: OnWay) -> None:
+        try:
+            targets = await self.resolver.resolve(uri)
+        except OSError:
+            targets = []
+        then(*self._first_way(targets))
+
+    def _first_way(self, targets: list[Target]) -> tuple[Target | None, Flow | None]:
+        for target in targets:
+            try:
+                return target, self.flow_to(target)
+            except OSError:
+                continue
+        return None, None
 
     def find(self, target: Target) -> Flow | None:
         """Return the flow to a target if one can be used at once."""

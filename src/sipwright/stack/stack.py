@@ -16,7 +16,6 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from sipwright.sip import transaction
-from sipwright.sip.build import make_response
 from sipwright.sip.errors import ParseError
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
@@ -34,11 +33,11 @@ from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.incoming import Incoming
-from sipwright.stack.outbound import Outbound
+from sipwright.stack.malformed import Malformed
+from sipwright.stack.outbound import OnWay, Outbound
 from sipwright.stack.pipeline import Pipeline
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.source import return_address, stamp_source
-from sipwright.stack.throttle import Throttle
 from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
 from sipwright.transport.base import Transport, ignore_closed
@@ -106,7 +105,6 @@ class Stack:
         """
         self.transports = tuple(transports)
         self.pipeline = pipeline
-        self.resolver = resolver or Resolver()
         self.clock = clock
         self.random_token = random_token or RandomTokens()
         self.tap = tap or Tap()
@@ -117,16 +115,18 @@ class Stack:
         self._on_absorbed_ack = on_absorbed_ack
         self.addresses = Addresses(self.transports, public_address)
         self._call_later = call_later
-        self._outbound = Outbound(self.transports, self.addresses, clock, self.call_later)
+        self._outbound = Outbound(
+            self.transports, self.addresses, resolver or Resolver(), clock, self.call_later, pipeline.spawn
+        )
         self._log = logger or structlog.get_logger()
-        self._throttle = Throttle()
+        self._malformed = Malformed(self, self._log)
         self._timer: TimerHandle | None = None
         self._held: list[tuple[bytes, Flow]] = []
-        self._requests = self._responses = self._malformed = self._strays = self._failed = 0
+        self._requests = self._responses = self._strays = self._failed = 0
         for transport in self.transports:
             transport.tap = self.tap
             transport.on_message = self.receive
-            transport.on_framing_error = self._refuse
+            transport.on_framing_error = self._malformed.refuse
             transport.on_flow_closed = self._flow_closed
 
     async def start(self, *, is_held: bool = False) -> None:
@@ -182,12 +182,17 @@ class Stack:
         """How many requests and responses have come in."""
         return self._requests + self._responses
 
+    @property
+    def resolver(self) -> Resolver:
+        """Who finds the way to a URI."""
+        return self._outbound.resolver
+
     def snapshot(self) -> StackSnapshot:
         """Return the counters of this stack and of what is below it."""
         return StackSnapshot(
             requests=self._requests,
             responses=self._responses,
-            malformed=self._malformed,
+            malformed=self._malformed.count,
             stray_responses=self._strays,
             failed=self._failed + self.pipeline.failed,
             waiting=self.pipeline.waiting,
@@ -208,7 +213,7 @@ class Stack:
                 if not self.layer.match_response(message, self.clock()):
                     self._receive_stray(message, flow)
         except ParseError as error:
-            self._refuse(error, flow)
+            self._malformed.refuse(error, flow)
         except Exception:
             # The root of everything that a socket or a connection starts.
             self._failed += 1
@@ -248,30 +253,6 @@ class Stack:
         """RFC 3261 §18.1.2: a response to a Via that is not ours is silently discarded."""
         via = response.top_via
         return via.sent_by == self.addresses.sent_by(flow) or self.addresses.is_own(via.host, via.port)
-
-    def _refuse(self, error: ParseError, flow: Flow) -> None:
-        """Answer what cannot be read if it can be answered, and let the log know once in a while."""
-        self._malformed += 1
-        now = self.clock()
-        suppressed = self._throttle.admit(flow.remote[0], now)
-        if suppressed is not None:
-            self._log.warning(
-                "malformed message",
-                source=flow.key,
-                reason=error.reason,
-                header=error.header,
-                suppressed=suppressed,
-            )
-        request: Request | None = error.request
-        if request is None or request.method == "ACK":
-            return
-        try:
-            reply_flow = stamp_source(request, flow)
-            tag = self.tag_for(request)
-            self.send_response(make_response(request, error.status, error.reason, to_tag=tag), reply_flow)
-        except ParseError:
-            # Not even the way back can be read.
-            pass
 
     # --- sending -------------------------------------------------------------------------------------
 
@@ -335,32 +316,9 @@ class Stack:
         """Return the flow for a request that is too large for UDP, if the target may take TCP (RFC 3261 §18.1.1)."""
         return self._outbound.flow_for_large(target, flow)
 
-    def reach(self, uri: Uri, then: Callable[[Target | None, Flow | None], None]) -> None:
+    def reach(self, uri: Uri, then: OnWay) -> None:
         """Find the way to a URI (RFC 3263) and call `then` with it: at once where nothing must be looked up."""
-        try:
-            targets = self.resolver.resolve_now(uri)
-        except OSError:
-            then(None, None)
-            return
-        if targets is None:
-            self.pipeline.spawn(self._look_up(uri, then))
-        else:
-            then(*self._first_way(targets))
-
-    async def _look_up(self, uri: Uri, then: Callable[[Target | None, Flow | None], None]) -> None:
-        try:
-            targets = await self.resolver.resolve(uri)
-        except OSError:
-            targets = []
-        then(*self._first_way(targets))
-
-    def _first_way(self, targets: list[Target]) -> tuple[Target | None, Flow | None]:
-        for target in targets:
-            try:
-                return target, self._outbound.flow_to(target)
-            except OSError:
-                continue
-        return None, None
+        self._outbound.reach(uri, then)
 
     async def connect(self, target: Target) -> Flow:
         """Return an open flow to a target. Raises OSError."""

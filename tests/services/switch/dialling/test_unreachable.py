@@ -19,7 +19,7 @@ class Names:
 
 @pytest.fixture
 async def dial(bench):
-    bench.stack.resolver = Resolver(Names(), clock=bench.network.clock)
+    bench.stack._outbound.resolver = Resolver(Names(), clock=bench.network.clock)
     bench.accounts.providers["typo"] = Provider("typo", "sip.typo.example")
     bench.accounts.providers["proxied"] = Provider("proxied", "192.0.2.9", outbound_proxy="sip.typo.example")
     for name in ("bluface", "sip.typo.example"):

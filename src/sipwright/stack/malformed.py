@@ -1,0 +1,51 @@
+"""What cannot be read: answered where RFC 3261 allows it, and worth one log line at most in a while."""
+
+from __future__ import annotations
+
+from structlog.typing import FilteringBoundLogger
+
+from sipwright.sip.build import make_response
+from sipwright.sip.errors import ParseError
+from sipwright.sip.message import Request
+from sipwright.stack.incoming import Element
+from sipwright.stack.source import stamp_source
+from sipwright.stack.throttle import Throttle
+from sipwright.transport.flow import Flow
+
+__all__ = ["Malformed"]
+
+
+class Malformed:
+    """The messages of one stack that could not be read; `count` is how many."""
+
+    __slots__ = ("_element", "_log", "_throttle", "count")
+
+    def __init__(self, element: Element, log: FilteringBoundLogger) -> None:
+        self._element = element
+        self._log = log
+        self._throttle = Throttle()
+        self.count = 0
+
+    def refuse(self, error: ParseError, flow: Flow) -> None:
+        """Answer what cannot be read if it can be answered, and let the log know once in a while."""
+        self.count += 1
+        suppressed = self._throttle.admit(flow.remote[0], self._element.clock())
+        if suppressed is not None:
+            self._log.warning(
+                "malformed message",
+                source=flow.key,
+                reason=error.reason,
+                header=error.header,
+                suppressed=suppressed,
+            )
+        request: Request | None = error.request
+        if request is None or request.method == "ACK":
+            return
+        try:
+            reply_flow = stamp_source(request, flow)
+            tag = self._element.tag_for(request)
+            answer = make_response(request, error.status, error.reason, to_tag=tag)
+            self._element.send_response(answer, reply_flow)
+        except ParseError:
+            # Not even the way back can be read.
+            pass
