@@ -62,6 +62,7 @@ def test_a_ratio_is_of_the_median_rounds(module):
     ("elapsed", "repeated", "failed", "said"),
     [
         (1.05, 0, 0, ""),
+        (1.6, 0, 0, ""),
         (1.05, 12, 0, "sipp had to retransmit 12 times"),
         (1.05, 0, 3, "3 of 1000 failed"),
         (2.0, 0, 0, "500 a second came instead of 1000"),
