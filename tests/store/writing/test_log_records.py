@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from sipwright.store import CallRow
@@ -169,6 +173,36 @@ def test_damage_is_believed_when_it_is_there_at_a_second_look(
         path.stat().st_size,
         0,
     )
+
+
+@given(
+    documents=st.lists(st.binary(max_size=60), min_size=1, max_size=6),
+    where=st.floats(0.0, 1.0, exclude_max=True),
+    length=st.integers(1, 120),
+    put_there=st.one_of(st.none(), st.binary(min_size=1, max_size=120)),
+)
+def test_damage_costs_what_it_touches_and_nothing_else(
+    documents: list[bytes], where: float, length: int, put_there: bytes | None
+):
+    """Wherever it is, zeros or anything else, of the same length or not."""
+    batches = [{"call": {number: (document,)}} for number, document in enumerate(documents)]
+    records = [written(heading()), *map(written, batches)]
+    data = b"".join(records)
+    starts = int(where * len(data))
+    ends = min(starts + length, len(data))
+    ends_of = list(accumulate(map(len, records)))
+    untouched = [
+        batch
+        for batch, end, record in zip(batches, ends_of[1:], records[1:], strict=True)
+        if end <= starts or end - len(record) >= ends
+    ]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "000000000001-x.redo"
+        path.write_bytes(data[:starts] + (bytes(length) if put_there is None else put_there) + data[ends:])
+        found = read_records(path, 0).batches
+
+    assert [batch for batch in found if batch in untouched] == untouched
+    assert [batch for batch in found if batch not in batches] == []
 
 
 # --- other versions ---

@@ -137,13 +137,23 @@ def _next_whole(data: bytes, start: int) -> int:
     at = start + _HEAD.size
     if at > len(data):
         return 0
-    # Most likely the data was damaged: then the head says where to go on.  Looking at each byte comes after, as a batch
-    # holds what strangers have sent.
+    # If only its data was damaged, the head says where the next one begins.  What looks like a record before that is
+    # one if it leads there: a batch holds what strangers have sent, and they may have sent what looks like a record.
     behind = int(at + _HEAD.unpack_from(data, start)[0])
-    if _end_of(data, behind):
-        return behind
-    starts = (found.start() - _HEAD.size for found in _BATCH.finditer(data, at + 1))
-    return next((begin for begin in starts if _end_of(data, begin)), 0)
+    goal = behind if _end_of(data, behind) else 0
+    for found in _BATCH.finditer(data, at + 1, goal or len(data)):
+        begin = found.start() - _HEAD.size
+        if _leads_to(data, begin, goal) if goal else _end_of(data, begin):
+            return begin
+    return goal
+
+
+def _leads_to(data: bytes, start: int, goal: int) -> bool:
+    """Return whether whole records follow each other from one position to another."""
+    at = start
+    while at and at < goal:
+        at = _end_of(data, at)
+    return at == goal
 
 
 def _adapted(batch: Rows, columns: Mapping[str, tuple[str, ...]]) -> Rows:
