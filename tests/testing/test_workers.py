@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
+import pydantic_monty
 import pytest
+import structlog
 
 from sipwright.services.dialplan import Limits
+from sipwright.services.dialplan.sandbox.fastpath.fast_backend import FastBackend
 from sipwright.testing import workers
 from sipwright.testing.answers import Answers
 from sipwright.testing.behaviour import parse_answer
@@ -62,3 +65,12 @@ def test_a_script_whose_worker_was_killed_is_computed_by_the_library():
         process.wait()
         assert run(stage, PLAIN).status == 480
         assert worker.pid != process.pid
+
+
+def test_with_another_version_of_the_library_everything_goes_through_it_and_nobody_is_told(monkeypatch):
+    monkeypatch.setattr(pydantic_monty, "__version__", "1.4.1")
+    monkeypatch.setattr(FastBackend, "compute", None)
+
+    with structlog.testing.capture_logs() as logs, Stage() as stage:
+        assert run(stage, PLAIN).status == 480
+    assert logs == []

@@ -32,7 +32,9 @@ class Workshop:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._turns = Turns()
-        self._fast = FastBackend(limits, 1, RECYCLE, loop=self._turns, tells=False) if is_tested() else None
+        self._fast = (
+            FastBackend(limits, 1, RECYCLE, loop=self._turns, tells=False) if is_tested(tells=False) else None
+        )
         self._pool: Monty | None = None
 
     def open(self) -> None:

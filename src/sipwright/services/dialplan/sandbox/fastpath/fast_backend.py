@@ -30,18 +30,13 @@ MOST_FALLBACKS = 3
 """After so many a script is left to the library at once."""
 
 
-def is_tested() -> bool:
-    """Return whether the library is of the version that this was tested with; if not, the log says so."""
+def is_tested(*, tells: bool = True) -> bool:
+    """Return whether the library is of the version that this was tested with; if not, the log is told."""
     found = pydantic_monty.__version__
-    if found == TESTED_VERSION:
-        return True
-    log.warning(
-        "fast path refused",
-        why="it is for another version of pydantic-monty",
-        tested=TESTED_VERSION,
-        found=found,
-    )
-    return False
+    if found != TESTED_VERSION and tells:
+        why = "it is for another version of pydantic-monty"
+        log.warning("fast path refused", why=why, tested=TESTED_VERSION, found=found)
+    return found == TESTED_VERSION
 
 
 class FastBackend:
