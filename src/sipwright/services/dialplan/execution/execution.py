@@ -42,15 +42,13 @@ from ..language.values import DialResult, Inputs, LegResult, Raised, clean
 from ..sandbox.job import Job
 from ..sandbox.program import program
 from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
+from .ending import Ending, of_failure, of_script
 from .journal import Entry, Journal, is_awaited
-from .ports import Ending, ExecutionRow, LegOutcome, Outcome, Plan, Runs, ScriptHost
+from .ports import ExecutionRow, LegOutcome, Outcome, Plan, Runs, ScriptHost
 
 __all__ = ["Ending", "Execution", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 
 log = structlog.get_logger(__name__)
-
-# What one user has used up is no fault of the switch: a trunk that hears 503 would send nobody's calls here any more.
-_STATUS = {Kind.OVERLOAD: 503, Kind.QUOTA: 480}
 
 GRACE = 4.2
 """Seconds that a dial goes on at least after a restart: who answered while nobody listened says so again."""
@@ -369,19 +367,10 @@ class Execution:
             self._continue(read_answer(pending, reply))
 
     def _complete(self, completed: Completed) -> None:
-        response, last = completed.response, self._last
+        response = completed.response
         if response is not None:
-            now = self._runs.clock()
-            self._journal.add("respond", now, {"line": completed.line, **response.to_json()})
-            said = f"{response.status} {response.reason or ''}".rstrip()
-            ending = Ending(
-                response.status, response.reason, response.headers, f"line {completed.line} answered {said}"
-            )
-        elif last is not None and not last.answered:
-            sentence = f"nobody answered: {last.status} {last.reason}"
-            ending = Ending(last.status, last.reason, (), sentence, is_relayed=True)
-        else:
-            ending = Ending(480, None, (), "the script came to its end")
+            self._journal.add("respond", self._runs.clock(), {"line": completed.line, **response.to_json()})
+        ending = of_script(completed, self._last)
         self._end("done", ending.sentence)
         self._host.finish(ending)
 
@@ -391,10 +380,7 @@ class Execution:
         self._journal.add("failed", now, {"line": failed.line, "kind": failed.kind}, result)
         self._runs.script_failed(self._row, self._plan, failed)
         self._end("failed", failed.message)
-        status = _STATUS.get(failed.kind, 500)
-        sentence = f"dialplan {self._plan.name}: {failed.message}".replace("\\", "/").replace('"', "'")
-        reason = (("Reason", f'SIP;cause={status};text="{sentence}"'),)
-        self._host.finish(Ending(status, None, reason, failed.message, failed))
+        self._host.finish(of_failure(failed, self._plan.name))
 
     # Time.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from sipwright.services.ports import Clock, Writer
@@ -11,8 +10,9 @@ from sipwright.services.ports import Clock, Writer
 from ..language.commands import Ask, Dial, LogLine, Respond
 from ..sandbox.pool import Sandbox
 from ..sandbox.result import Failed
+from .ending import Ending
 
-__all__ = ["Ending", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "Runs", "ScriptHost"]
+__all__ = ["ExecutionRow", "LegOutcome", "Outcome", "Plan", "Runs", "ScriptHost"]
 
 
 class Plan(Protocol):
@@ -65,21 +65,6 @@ class LegOutcome(Outcome, Protocol):
     @property
     def redirect(self) -> str:
         """Return where it was sent instead, when that was left to the script; else nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The final response for a caller who has none yet, and one sentence on why.
-
-    It `is_relayed` when it is what the last `dial()` heard, and not what the script said.
-    """
-
-    status: int
-    reason: str | None
-    headers: tuple[tuple[str, str], ...]
-    sentence: str
-    failure: Failed | None = None
-    is_relayed: bool = field(default=False, compare=False)
 
 
 class ScriptHost(Protocol):
