@@ -57,11 +57,9 @@ class Requests:
             if request.method != "ACK":
                 incoming.reply_statelessly(481)
         elif request.method == "ACK":
-            with call.event():
-                _take_ack(call, leg, request)
+            call.handle(_take_ack, call, leg, request)
         else:
-            with call.event():
-                self._take(call, leg, incoming)
+            call.handle(self._take, call, leg, incoming)
 
     def _take(self, call: Call, leg: Leg, incoming: Incoming) -> None:
         request = incoming.request

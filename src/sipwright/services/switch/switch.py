@@ -49,7 +49,7 @@ from .recovery.rows import call_row, cdr_row
 from .requests import ALLOW, Requests
 from .transfer.takeover import Takeover, replaced_leg
 from .transfer.target_call import TargetDialler
-from .transfer.third_party_call import ThirdPartyCall
+from .transfer.third_party_call import ThirdParty
 
 log = structlog.get_logger(__name__)
 
@@ -138,8 +138,7 @@ class Switch:
         call = self._new_call(incoming, decision, is_internal=is_internal)
         if self.table.observer is not None:
             self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
-        with call.event():
-            self._begin(call, decision, replaced)
+        call.handle(self._begin, call, decision, replaced)
         if not call.is_stored_soon:
             self.forget(call)
             raise Reject(503, "Storage Unavailable", (("Retry-After", "10"),))
@@ -250,7 +249,7 @@ class Switch:
             Reject: There are too many calls.
         """
         self._admit_another()
-        call = ThirdPartyCall.between(self.ports, identity, sender, a, b, delay=delay, ring=ring)
+        call = ThirdParty.between(self.ports, identity, sender, a, b, delay=delay, ring=ring)
         with call.event():
             self.table.begin(call, is_scripted=True)
             call.changed()

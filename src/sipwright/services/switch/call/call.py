@@ -77,7 +77,7 @@ class Call(Bridge):
         self.answered_at: float | None = None
         self.state = CallState.SETTING_UP
         self.legs = []
-        self.peer = self.near = None
+        self.peer = self.near = self.originator = None
         self.processes: tuple[CallProcess, ...] = ()
         self.claimed_by: Claim | None = None
         self.hunt: HuntProcess | None = None
@@ -110,9 +110,6 @@ class Call(Bridge):
                 return process
         return None
 
-    def recovered(self) -> None:
-        """Go on, in a new process, with what only few calls have."""
-
     def store(self, on_commit: Callable[[], None]) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
         put = self.ports.writer.put
@@ -137,6 +134,9 @@ class Call(Bridge):
                  content_type: str | None = None) -> None:  # fmt: skip
         """Send the caller a provisional response, with more header lines."""
         caller = self.caller
+        if self.originator is not None:
+            self.originator.progressed(status, reason or "")
+            return
         if self.state is not CallState.SETTING_UP or caller.invite is None:
             return
         caller.progress = status
@@ -151,10 +151,13 @@ class Call(Bridge):
     def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Give the caller a final response other than 2xx; whoever still rings is cancelled."""
         caller = self.caller
+        if self.originator is not None:
+            self.originator.rejected(outcome)
+            return
         if self.state is not CallState.SETTING_UP or caller.invite is None:
             return
         self.stop_hunt()
-        self._end_setup(outcome, "switch")
+        self.end_setup(outcome, "switch")
         self._refuse(outcome.status, caller.reply(outcome.status, outcome.reason, write_lines(headers)))
 
     def nobody_answered(self, outcome: Outcome) -> None:
@@ -173,7 +176,7 @@ class Call(Bridge):
             self.when_stored(lambda: cancel.accept(self.ports.clock()))
         if self.state is CallState.SETTING_UP and self.caller.is_open:
             self.stop_hunt()
-            self._end_setup(CANCELLED, "caller")
+            self.end_setup(CANCELLED, "caller")
             assert self.caller.invite is not None
             self._refuse(487, self.caller.reply(487, None))
 
@@ -202,7 +205,8 @@ class Call(Bridge):
         if hunt is not None:
             hunt.stop(CANCELLED)
 
-    def _end_setup(self, outcome: Outcome, by: str) -> None:
+    def end_setup(self, outcome: Outcome, by: str) -> None:
+        """End a call that nobody has answered, but for what the caller is told."""
         now = self.ports.wall_clock()
         self.state = CallState.ENDING
         self.disarm_all()
@@ -240,10 +244,13 @@ class Call(Bridge):
             else:
                 self.hunt.answered(leg, response)
         else:
-            self._hang_up_late(leg, response)
+            self.hang_up_late(leg, response)
 
     def join(self, leg: Callee, response: Response) -> None:
         """The first answer: the two ends are joined; the others have been told that it is over."""
+        if self.originator is not None:
+            self.originator.answered(leg, response)
+            return
         now = self.ports.wall_clock()
         caller = self.caller
         assert caller.invite is not None
@@ -255,7 +262,7 @@ class Call(Bridge):
             caller.dialog = Dialog.as_uas(caller.invite, caller.local_tag)
         self.peer, self.hunt, self.state = leg, None, CallState.TALKING
         self.disarm_all()
-        self._limit_duration(leg)
+        self.limit_duration(leg)
         if self.ports.settings.probe:
             self.arm("probe", self.ports.settings.probe)
         body = self.body_for(response, leg, caller)
@@ -275,12 +282,13 @@ class Call(Bridge):
         """Join the caller with a leg that has come from another call, as if it had just answered."""
         self.join(leg, response)
 
-    def _limit_duration(self, leg: Callee) -> None:
+    def limit_duration(self, leg: Callee) -> None:
+        """Let the time run that a call with this leg may last."""
         limit = leg.destination.options.limit
         if limit or self.limit:
             self.arm("limit", min(limit or inf, self.limit or inf))
 
-    def _hang_up_late(self, leg: Callee, response: Response) -> None:
+    def hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
         leg.begin_dialog(response)
         leg.transition(LegEvent.ANSWER)
@@ -291,6 +299,8 @@ class Call(Bridge):
 
     def hang_up(self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200) -> None:
         """End an answered call: BYE to both ends but `already`, which is the one that said it (RFC 3261 §15)."""
+        if self.originator is not None and self.originator.hung_up(by, already, status):
+            return
         if self.state is not CallState.TALKING:
             return
         now = self.ports.wall_clock()
@@ -307,10 +317,15 @@ class Call(Bridge):
                 leg.transition(LegEvent.END)
             else:
                 leg.say_goodbye(headers)
-        self._are_records_due = True
-        self.forget_if_finished()
+        self.close()
         if self.script is not None:
             self.script.call_ended(now - (self.answered_at or now))
+
+    def close(self) -> None:
+        """Have a record of each leg written, and the call forgotten when the last of them is over."""
+        self._are_records_due = True
+        self.changed()
+        self.forget_if_finished()
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to our BYE; whatever it is, the leg is over (RFC 3261 §15.1.1)."""
@@ -344,12 +359,10 @@ class Call(Bridge):
         elif name == "probe":
             self.ports.probe(self)
         else:
-            kind, hunt = name.partition(" ")[0], self.hunt
-            for process in self.processes:
-                if kind in process.timers:
+            kind = name.partition(" ")[0]
+            for process in (*self.processes, self.hunt, self.originator):
+                if process is not None and kind in process.timers:
                     process.timer(name)
-            if hunt is not None and kind in hunt.timers:
-                hunt.timer(name)
 
     def end_within(self, limits: Iterable[float | None]) -> None:
         """Let a call that talks end no later than each of these says, in seconds from now."""
@@ -383,9 +396,7 @@ class Call(Bridge):
         if not body:
             return body
         callee = receiver if isinstance(receiver, Callee) else sender
-        if isinstance(callee, Callee) and callee.destination.options.mangle is False:
-            return body
-        body, _replaced = media.rewrite(
-            message, sender.source, receiver.source, self.ports.settings.public_address
-        )
-        return body
+        if not isinstance(callee, Callee) or callee.destination.options.mangle is not False:
+            public_address = self.ports.settings.public_address
+            body, _replaced = media.rewrite(message, sender.source, receiver.source, public_address)
+        return body if self.originator is None else self.originator.adapted(body, receiver)

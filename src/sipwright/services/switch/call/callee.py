@@ -84,11 +84,14 @@ class Callee(Leg):
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the INVITE, or to the BYE."""
         owner = self.owner
-        with owner.event():
-            if transaction is not self.transaction:
-                owner.farewell_answered(self, transaction, response)
-                return
-            if response.status >= 300 and isinstance(transaction, ClientInvite):
-                # Until the ACK the peer repeats itself, so it comes when what it said is stored.
-                owner.when_stored(partial(transaction.acknowledge, owner.ports.clock()))
-            owner.callee_responded(self, response)
+        if transaction is self.transaction:
+            owner.handle(self._responded, transaction, response)
+        else:
+            owner.handle(owner.farewell_answered, self, transaction, response)
+
+    def _responded(self, transaction: ClientTransaction, response: Response) -> None:
+        owner = self.owner
+        if response.status >= 300 and isinstance(transaction, ClientInvite):
+            # Until the ACK the peer repeats itself, so it comes when what it said is stored.
+            owner.when_stored(partial(transaction.acknowledge, owner.ports.clock()))
+        owner.callee_responded(self, response)

@@ -73,15 +73,12 @@ class Caller(Leg):
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Take the caller's CANCEL (RFC 3261 §9.2)."""
-        with self.owner.event():
-            self.owner.caller_cancelled(cancel)
+        self.owner.handle(self.owner.caller_cancelled, cancel)
 
     def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
         """Take the ACK to a final response other than 2xx."""
-        with self.owner.event():
-            self.owner.refusal_arrived()
+        self.owner.handle(self.owner.refusal_arrived)
 
     def on_timeout(self, transaction: ServerTransaction) -> None:
         """Stop waiting for that ACK."""
-        with self.owner.event():
-            self.owner.refusal_arrived()
+        self.owner.handle(self.owner.refusal_arrived)

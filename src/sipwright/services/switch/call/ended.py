@@ -16,7 +16,7 @@ from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
 from ..model.outcome import ELSEWHERE_HEADERS
 from .callee import Callee
-from .leg import Leg, LegPorts
+from .leg import Arguments, Leg, LegPorts
 
 __all__ = ["EndedCall"]
 
@@ -39,6 +39,10 @@ class EndedCall:
     def event(self) -> AbstractContextManager[object]:
         """Return a context that does nothing: there is nothing to commit, and nobody to be told."""
         return _NO_EVENT
+
+    def handle(self, handler: Callable[[*Arguments], object], *arguments: *Arguments) -> None:
+        """Let `handler` handle it, which is all."""
+        handler(*arguments)
 
     def disarm(self, name: str) -> None:
         """Do nothing: no timer is armed."""

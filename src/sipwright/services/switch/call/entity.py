@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVarTuple
 
 from sipwright.sip import Reject
 
@@ -20,6 +20,7 @@ from .timers import EARLY, Timers
 __all__ = ["Action", "Entity", "EntityPorts"]
 
 Action = Callable[[], object]
+Arguments = TypeVarTuple("Arguments")
 
 RETRY = 1.0
 """After how many seconds a state is written again that the full queue of a missing database did not take."""
@@ -82,6 +83,19 @@ class Entity:
         with, so it is stored, and what was to be told belongs to it.
         """
         return self
+
+    def handle(self, handler: Callable[[*Arguments], object], *arguments: *Arguments) -> None:
+        """Let `handler` handle something inside of an event: the same as `with`, for what comes with every message.
+
+        There a `with` costs more than all that it is there for.
+        """
+        self._depth += 1
+        try:
+            handler(*arguments)
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._settle()
 
     def __enter__(self) -> None:
         self._depth += 1
@@ -179,8 +193,7 @@ class Entity:
             for _, name in sorted((due, name) for name, due in self._due.items() if due <= now + EARLY):
                 if self._due.get(name, inf) <= now + EARLY:  # nobody before it has called it off
                     self.disarm(name)
-                    with self.event():
-                        self.timer(name)
+                    self.handle(self.timer, name)
         finally:
             if self._due:
                 self._wake_at(min(self._due.values()))

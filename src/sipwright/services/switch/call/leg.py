@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVarTuple
 
 import structlog
 
@@ -22,6 +22,8 @@ from sipwright.transport import Flow
 
 from ..model.leg_state import LEADS_TO, OPEN, RULES, LegEvent, LegState
 from ..model.outcome import Outcome
+
+Arguments = TypeVarTuple("Arguments")
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +76,9 @@ class LegOwner(Protocol):
 
     def event(self) -> AbstractContextManager[object]:
         """Return the context in which something happens to it; what changed is then committed, and the peers told."""
+
+    def handle(self, handler: Callable[[*Arguments], object], *arguments: *Arguments) -> None:
+        """Let `handler` handle something inside of an event."""
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to our BYE."""
@@ -254,5 +259,5 @@ class Leg:
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the BYE that this leg was sent (RFC 3261 §15.1.1)."""
-        with self.owner.event():
-            self.owner.farewell_answered(self, transaction, response)
+        owner = self.owner
+        owner.handle(owner.farewell_answered, self, transaction, response)

@@ -15,7 +15,7 @@ from ..model.outcome import LegResult, Outcome
 from .callee import Callee
 from .leg import Leg
 
-__all__ = ["CallProcess", "Claim", "HuntProcess"]
+__all__ = ["CallProcess", "Claim", "HuntProcess", "Originator"]
 
 
 class CallProcess(Protocol):
@@ -65,6 +65,54 @@ class HuntProcess(Protocol):
 
     def results(self) -> Sequence[LegResult]:
         """Return what became of each leg."""
+
+
+class Originator(Protocol):
+    """What stands in the place of the caller in a call that nobody has sent us an INVITE for.
+
+    It hears what the caller would hear, and decides what an answer leads to.
+    """
+
+    @property
+    def kind(self) -> str:
+        """What kind of call it makes."""
+
+    @property
+    def timers(self) -> tuple[str, ...]:
+        """The names of its timers."""
+
+    def timer(self, name: str) -> None:
+        """Take one of these timers that has run out."""
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what another process needs to go on, by name."""
+
+    def resume(self) -> None:
+        """Go on in a new process."""
+
+    def progressed(self, status: int, reason: str) -> None:
+        """Take a provisional response."""
+
+    def rejected(self, outcome: Outcome) -> None:
+        """Take the end of the setup: nobody answered, or the script does not want to."""
+
+    def answered(self, leg: Callee, response: Response) -> None:
+        """Take the first answer of a hunt."""
+
+    def hung_up(self, by: str, already: Leg | None, status: int) -> bool:
+        """Take the end of the call; False when it ends as any other, with BYE to both ends."""
+
+    def ends(self) -> tuple[Leg, ...]:
+        """Return the ends of the call as it stands."""
+
+    def other(self, leg: Leg) -> Leg | None:
+        """Return the end that `leg` is joined with, while no transfer has changed that."""
+
+    def transferred(self, remaining: Leg) -> None:
+        """Take note of the end that a transfer has left."""
+
+    def adapted(self, body: bytes, receiver: Leg) -> bytes:
+        """Return a body as its receiver can take it."""
 
 
 class Claim(Protocol):

@@ -58,7 +58,7 @@ class CallTable:
             if legs.get(leg.local_tag) is leg:  # and did not go on in another call
                 del legs[leg.local_tag]
             leg.owner = self.ended
-        call.script = None
+        call.script = call.originator = None
         user_id = call.identity.user_id
         self._active[user_id] -= 1
         if not self._active[user_id]:

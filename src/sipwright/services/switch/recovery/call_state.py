@@ -38,13 +38,10 @@ from ..call.caller import Caller
 from ..dialling.hunt import Hunt
 from ..model.destination import Destination
 from ..model.leg_state import LegState
-from ..transfer.target_call import TargetCall
-from ..transfer.third_party_call import ThirdPartyCall
 from .upgrade import upgraded
 
 __all__ = [
     "FORMAT",
-    "KINDS",
     "MEMORY",
     "StoredCall",
     "StoredLeg",
@@ -60,9 +57,6 @@ FORMAT = 3
 MEMORY = 32.0
 """For how many seconds a request is repeated that was not answered (64*T1, RFC 3261 §17)."""
 
-KINDS = {Call: "call", ThirdPartyCall: "third_party", TargetCall: "target"}
-
-_WITH_MORE = (ThirdPartyCall, TargetCall)
 
 _encode_any = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
 
@@ -178,10 +172,10 @@ def damaged(error: Exception) -> UnreadableError:
 
 def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
     """Return the whole state of a call."""
-    identity, hunt, kind = call.identity, call.hunt, KINDS[type(call)]
+    identity, hunt, originator = call.identity, call.hunt, call.originator
     state: dict[str, Any] = {
         "format": FORMAT,
-        "kind": kind,
+        "kind": "call" if originator is None else originator.kind,
         "state": call.state,
         "direction": identity.direction,
         "account_id": identity.account_id,
@@ -219,8 +213,8 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         state["near"] = call.near.index
     if call.processes:
         state["processes"] = [process.to_state() for process in call.processes]
-    if isinstance(call, _WITH_MORE):
-        state[kind] = call.to_state()
+    if originator is not None:
+        state[originator.kind] = originator.to_state()
     try:
         return orjson.dumps(state)
     except TypeError:  # bytes of the wire that are no UTF-8 stand in it as lone surrogates

@@ -18,7 +18,7 @@ from ..call.callee import Callee
 from ..call.caller import Caller
 from ..call.leg import Leg
 from ..call.ports import CallPorts
-from ..call.process import CallProcess
+from ..call.process import CallProcess, Originator
 from ..dialling.hunt import Hunt
 from ..midcall.liveness import AFTER_RECOVERY, Probe
 from ..midcall.relay import Relay
@@ -27,11 +27,10 @@ from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
 from ..transfer.takeover import Takeover
-from ..transfer.target_call import TargetCall
-from ..transfer.third_party_call import ThirdPartyCall
+from ..transfer.target_call import Target
+from ..transfer.third_party_call import ThirdParty
 from ..transfer.transfer import Transfer
 from .call_state import (
-    KINDS,
     MEMORY,
     StoredCall,
     StoredLeg,
@@ -64,7 +63,10 @@ class Recovered(NamedTuple):
     deadlines: dict[str, float]
 
 
-CLASSES: dict[str, type[Call]] = {kind: of for of, kind in KINDS.items()}
+ORIGINATORS: dict[str, Callable[[Call, dict[str, Any]], Originator]] = {
+    ThirdParty.kind: ThirdParty.from_state,
+    Target.kind: Target.from_state,
+}
 PROCESSES: dict[str, Callable[[Call, dict[str, Any]], CallProcess]] = {
     "relay": Relay.from_state,
     "transfer": Transfer.from_state,
@@ -90,7 +92,7 @@ def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
         stored.direction, stored.account_id, stored.user_id, stored.domain,
         dialplan_id=stored.dialplan_id, dialplan=stored.dialplan, version=stored.version,
     )  # fmt: skip
-    call = CLASSES[stored.kind](ports, call_id, identity, stored.started_at)
+    call = Call(ports, call_id, identity, stored.started_at)
     call.state, call.has_row = CallState(stored.state), True
     call.answered_at, call.from_text, call.to_text = stored.answered_at, stored.from_text, stored.to_text
     call.dialled_user, call.max_forwards = stored.dialled_user, stored.max_forwards
@@ -101,10 +103,8 @@ def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
     legs: list[Leg] = [call.caller, *call.legs]
     call.peer = None if stored.peer is None else call.legs[stored.peer - 1]
     call.near = None if stored.near is None else legs[stored.near]
-    if isinstance(call, ThirdPartyCall) and stored.third_party is not None:
-        call.read_state(stored.third_party)
-    elif isinstance(call, TargetCall) and stored.target is not None:
-        call.read_state(stored.target)
+    if stored.kind != "call":
+        call.originator = ORIGINATORS[stored.kind](call, getattr(stored, stored.kind))
     call.processes = tuple(PROCESSES[process["kind"]](call, process) for process in stored.processes)
     call.hunt = None if stored.hunt is None else Hunt.from_state(call, stored.hunt)
     # They are in the document again from the first time that it is written, even before anything goes on.
@@ -136,7 +136,8 @@ def recover(recovered: Recovered) -> None:
         _ask_again(call, each, asked)
     for process in others:
         process.resume()
-    call.recovered()
+    if call.originator is not None:
+        call.originator.resume()
     if _is_dialplan_lost(call):
         call.reject(Outcome(500, "Dialplan Lost"))
     # Last, since a phone that is back already has the call stored: by now all of it is there again.
@@ -147,7 +148,7 @@ def recover(recovered: Recovered) -> None:
 def _is_dialplan_lost(call: Call) -> bool:
     """Return whether nothing is there any more that could go on with the setup of a call."""
     is_set_up = call.state is not CallState.SETTING_UP or call.hunt is not None or call.script is not None
-    return not is_set_up and type(call) is Call and call.find(Takeover) is None
+    return not is_set_up and call.originator is None and call.find(Takeover) is None
 
 
 def _recover_timers(call: Call, deadlines: dict[str, float]) -> None:

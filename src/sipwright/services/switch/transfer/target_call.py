@@ -16,7 +16,6 @@ from ..call.call import Call, CallState
 from ..call.callee import Callee
 from ..call.caller import Caller
 from ..call.leg import Leg
-from ..call.ports import CallPorts
 from ..call.script_runner import ScriptRunner
 from ..call.table import CallTable
 from ..dialling.destinations import Destinations
@@ -27,7 +26,7 @@ from ..model.leg_state import LegEvent
 from ..model.outcome import CANCELLED, Outcome
 from .replaces import account_of
 
-__all__ = ["Referrer", "TargetCall", "TargetDialler"]
+__all__ = ["Referrer", "Target", "TargetDialler"]
 
 DIRECTION = "transfer"
 
@@ -53,57 +52,69 @@ class Referrer:
         raise NotImplementedError
 
 
-class TargetCall(Call):
-    """A call to the target of a transfer; `second` is who has answered, and waits to hear from the other end."""
+class Target:
+    """The originator of a call to the target of a transfer: whoever answers waits to hear from the other end.
 
-    __slots__ = ("origin_id", "second")
+    `origin_id` is the call that is to be transferred, `second` who has answered.
+    """
 
-    def __init__(self, ports: CallPorts[Call], call_id: str, identity: Identity, started_at: float) -> None:
-        super().__init__(ports, call_id, identity, started_at)
-        self.origin_id = ""
+    __slots__ = ("call", "origin_id", "second")
+
+    kind = "target"
+    timers = ()
+
+    def __init__(self, call: Call, origin_id: str) -> None:
+        self.call = call
+        self.origin_id = origin_id
         self.second: Callee | None = None
 
     def to_state(self) -> dict[str, Any]:
-        """Return what its document has beyond that of other calls."""
+        """Return what another process needs to go on."""
         return {"origin_id": self.origin_id, "second": None if self.second is None else self.second.index}
 
-    def read_state(self, state: dict[str, Any]) -> None:
-        """Read what `to_state` gave."""
-        self.origin_id, second = state["origin_id"], state["second"]
-        self.second = None if second is None else self.legs[second - 1]
+    @classmethod
+    def from_state(cls, call: Call, state: dict[str, Any]) -> Target:
+        """Make it again; `resume` sets it going."""
+        target = cls(call, state["origin_id"])
+        target.second = None if state["second"] is None else call.legs[state["second"] - 1]
+        return target
 
-    def recovered(self) -> None:
+    def resume(self) -> None:
         """Fail when there is nothing left that could go on."""
-        is_lost = self.hunt is None and self.script is None and self.second is None
-        if self.state is CallState.SETTING_UP and (is_lost or self._transfer is None):
-            self.reject(Outcome(500, "Dialplan Lost"))
+        call = self.call
+        is_lost = call.hunt is None and call.script is None and self.second is None
+        if call.state is CallState.SETTING_UP and (is_lost or self._transfer is None):
+            call.reject(Outcome(500, "Dialplan Lost"))
 
     @property
     def _transfer(self) -> Referrer | None:
-        origin = self.ports.calls.get(self.origin_id)
+        origin = self.call.ports.calls.get(self.origin_id)
         transfer = None if origin is None else origin.find(Referrer)
-        return transfer if transfer is not None and transfer.other_id == self.id else None
+        return transfer if transfer is not None and transfer.other_id == self.call.id else None
 
-    def progress(self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
-                 content_type: str | None = None) -> None:  # fmt: skip
+    def timer(self, name: str) -> None:
+        """Do nothing: it has none."""
+
+    def progressed(self, status: int, reason: str) -> None:
         """Tell the transferor."""
-        transfer = self._transfer
-        if self.state is CallState.SETTING_UP and transfer is not None and self.caller.progress != status:
-            self.caller.progress = status
-            self.changed()
+        call, transfer = self.call, self._transfer
+        if call.state is CallState.SETTING_UP and transfer is not None and call.caller.progress != status:
+            call.caller.progress = status
+            call.changed()
             with transfer.call.event():
-                transfer.progressed(status, reason or "")
+                transfer.progressed(status, reason)
 
-    def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def rejected(self, outcome: Outcome) -> None:
         """End it: nobody answered, or the script does not want to."""
         self._give_up(outcome, "callee")
 
-    def hang_up(self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200) -> None:
+    def hung_up(self, by: str, already: Leg | None, status: int) -> bool:
         """End it: the transfer is done (`by` it) or dropped, or who has answered says good-bye."""
         if by == "transfer":
             self._hand_over()
         else:
             self._give_up(CANCELLED, by, already)
+        return True
 
     def ends(self) -> tuple[Leg, ...]:
         """Return who has answered."""
@@ -113,46 +124,51 @@ class TargetCall(Call):
         """Return nobody: the two are not joined here."""
         return None
 
-    def join(self, leg: Callee, response: Response) -> None:
+    def transferred(self, remaining: Leg) -> None:
+        """Do nothing: the leg of the target leaves this call, and nobody comes into it."""
+
+    def adapted(self, body: bytes, receiver: Leg) -> bytes:
+        """Return the body as it is."""
+        return body
+
+    def answered(self, leg: Callee, response: Response) -> None:
         """Take the answer of the target, and let the other end hear of it."""
-        transfer = self._transfer
+        call, transfer = self.call, self._transfer
         if transfer is None:
-            self._hang_up_late(leg, response)
-            self.reject(CANCELLED)
+            call.hang_up_late(leg, response)
+            call.reject(CANCELLED)
             return
-        now = self.ports.wall_clock()
         leg.transition(LegEvent.ANSWER)
-        leg.answered_at = now
-        self.second, self.hunt = leg, None
-        self.disarm_all()
-        self.changed()
-        if self.script is not None:
-            self.script.answered(leg.destination.target)
+        leg.answered_at = call.ports.wall_clock()
+        self.second, call.hunt = leg, None
+        call.disarm_all()
+        call.changed()
+        if call.script is not None:
+            call.script.answered(leg.destination.target)
         with transfer.call.event():
             transfer.picked_up(leg, response)
 
     def _hand_over(self) -> None:
         """Let go of who has answered: that leg goes on in the call that was transferred."""
-        now = self.ports.wall_clock()
+        call = self.call
+        now = call.ports.wall_clock()
         done = Outcome(200, "OK")
-        for leg in (self.caller, *self.ends()):
+        for leg in (call.caller, *self.ends()):
             leg.transition(LegEvent.END)
             leg.answered_at = leg.answered_at or now
             leg.end(done, now, "transfer")
-        self.answered_at, self.state = now, CallState.ENDING
-        self._are_records_due = True
-        self.changed()
-        self.forget_if_finished()
-        if self.script is not None:
-            self.script.call_ended(0.0)
+        call.answered_at, call.state = now, CallState.ENDING
+        call.close()
+        if call.script is not None:
+            call.script.call_ended(0.0)
 
     def _give_up(self, outcome: Outcome, by: str, already: Leg | None = None) -> None:
-        if self.state is not CallState.SETTING_UP:
+        call, second = self.call, self.second
+        if call.state is not CallState.SETTING_UP:
             return
-        self.stop_hunt()
-        second = self.second
+        call.stop_hunt()
         if second is not None:
-            second.end(outcome, self.ports.wall_clock(), by)
+            second.end(outcome, call.ports.wall_clock(), by)
             if second is already:
                 second.transition(LegEvent.END)
             else:
@@ -160,9 +176,9 @@ class TargetCall(Call):
                     second.acknowledge()
                 second.say_goodbye((("Reason", f"SIP;cause={outcome.status}"),))
         transfer = self._transfer
-        self.caller.transition(LegEvent.END)
-        self._end_setup(outcome, by)
-        self.forget_if_finished()
+        call.caller.transition(LegEvent.END)
+        call.end_setup(outcome, by)
+        call.forget_if_finished()
         if transfer is not None:
             with transfer.call.event():
                 transfer.fail(outcome)
@@ -183,7 +199,7 @@ class TargetDialler:
 
     def dial(
         self, origin: Call, transferor: Leg, remaining: Leg, target: Uri, headers: Iterable[tuple[str, str]]
-    ) -> TargetCall:
+    ) -> Call:
         """Make the call to the target on behalf of the owner of `origin`, for the end that remains.
 
         Nothing has been sent when this returns; `begin` lets a script decide.
@@ -196,8 +212,8 @@ class TargetDialler:
             raise Reject(503, "Too Many Calls")
         now, owner = ports.wall_clock(), origin.identity
         identity = Identity(DIRECTION, owner.account_id, owner.user_id, owner.domain)
-        call = TargetCall(ports, ports.token(), identity, now)
-        call.origin_id = origin.id
+        call = Call(ports, ports.token(), identity, now)
+        call.originator = Target(call, origin.id)
         caller = call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
         sender = _address_of(remaining)
         caller.invite = make_draft(str(NameAddr(sender.uri, sender.display_name)), target, headers)
@@ -209,7 +225,7 @@ class TargetDialler:
         self._table.begin(call, is_scripted=identity.dialplan_id is not None)
         return call
 
-    def begin(self, call: TargetCall) -> None:
+    def begin(self, call: Call) -> None:
         """Let the owner's script decide who rings; without one, only accounts of this switch can be reached."""
         plan = call.identity.dialplan_id
         with call.event():
@@ -223,7 +239,7 @@ class TargetDialler:
                 call.execution_id = call.script.execution_id
                 call.changed()
 
-    def _ring_account(self, call: TargetCall) -> None:
+    def _ring_account(self, call: Call) -> None:
         assert call.caller.invite is not None
         dialled, router = call.caller.invite.request_uri, self._router
         domain = router.accounts.served_domain(dialled.host, dialled.port)

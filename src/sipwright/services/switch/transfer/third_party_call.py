@@ -19,7 +19,6 @@ Leg 0, the caller, is nobody here: it only carries the INVITE that both legs are
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -40,7 +39,7 @@ from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, Outcome
 
-__all__ = ["ThirdPartyCall"]
+__all__ = ["ThirdParty"]
 
 DIRECTION = "callback"
 OFFERED = 2
@@ -55,42 +54,47 @@ SILENCE = (
 )
 
 
-class ThirdPartyCall(Call):
-    """Two legs that the switch calls one after the other; `first` is `a` once it has answered.
+class ThirdParty:
+    """The originator of a call with two legs that the switch calls one after the other.
 
-    While `a` is offered what `b` wants, `second` is `b` and `offer` that re-INVITE. To `a`, every session description
-    of `b` is a later version of the silence that it was offered first; `versions` is how far apart they are.
+    `first` is `a` once it has answered. While `a` is offered what `b` wants, `second` is `b` and `offer` that
+    re-INVITE. To `a`, every session description of `b` is a later version of the silence that it was offered first;
+    `versions` is how far apart they are.
     """
 
-    __slots__ = ("first", "offer", "ring", "second", "then", "versions")
+    __slots__ = ("call", "first", "offer", "ring", "second", "then", "versions")
 
-    def __init__(self, ports: CallPorts[Call], call_id: str, identity: Identity, started_at: float) -> None:
-        super().__init__(ports, call_id, identity, started_at)
+    kind = "third_party"
+    timers = ("begin", "offer")
+
+    def __init__(self, call: Call, then: Groups, ring: float) -> None:
+        """Make one that calls `then`, each for `ring` seconds, when the first has answered."""
+        self.call = call
         self.first: Callee | None = None
         self.second: Callee | None = None
         self.offer: bytes | None = None
-        self.then: Groups = ()
-        self.ring = 60.0
+        self.then = then
+        self.ring = ring
         self.versions: int | None = None
 
     @classmethod
     def between(
         cls, ports: CallPorts[Call], identity: Identity, sender: str, a: Groups, b: Groups, *,
         delay: float, ring: float,
-    ) -> ThirdPartyCall:  # fmt: skip
+    ) -> Call:  # fmt: skip
         """Make a call between the groups `a` and `b` of two dial strings; it begins after `delay` seconds."""
         now = ports.wall_clock()
-        call = cls(ports, ports.token(), identity, now)
+        call = Call(ports, ports.token(), identity, now)
         call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
         call.from_text, call.to_text = sender, str(b[0][0])
-        call.then, call.ring = b, ring
-        call.caller.invite = _draft(sender, call._silence())
+        call.originator = cls(call, b, ring)
+        call.caller.invite = _draft(sender, _silence(call))
         call.hunt = Hunt(call, a, ring)
         call.arm("begin", delay)
         return call
 
     def to_state(self) -> dict[str, Any]:
-        """Return what its document has beyond that of other calls."""
+        """Return what another process needs to go on."""
         return {
             "first": None if self.first is None else self.first.index,
             "second": None if self.second is None else self.second.index,
@@ -100,97 +104,93 @@ class ThirdPartyCall(Call):
             "versions": self.versions,
         }
 
-    def read_state(self, state: dict[str, Any]) -> None:
-        """Read what `to_state` gave."""
+    @classmethod
+    def from_state(cls, call: Call, state: dict[str, Any]) -> ThirdParty:
+        """Make it again; `resume` sets it going."""
         first, second, offer = state["first"], state["second"], state["offer"]
-        self.then, self.ring, self.versions = read_groups(state["then"]), state["ring"], state["versions"]
-        self.first = None if first is None else self.legs[first - 1]
-        self.second = None if second is None else self.legs[second - 1]
-        self.offer = None if offer is None else offer.encode("latin-1")
+        party = cls(call, read_groups(state["then"]), state["ring"])
+        party.versions = state["versions"]
+        party.first = None if first is None else call.legs[first - 1]
+        party.second = None if second is None else call.legs[second - 1]
+        party.offer = None if offer is None else offer.encode("latin-1")
+        return party
 
-    def body_for(self, message: Request | Response, sender: Leg, receiver: Leg) -> bytes:
+    def adapted(self, body: bytes, receiver: Leg) -> bytes:
         """Return the body, with an origin line that `a` can take for a later version (RFC 3725 §4.4, RFC 3264 §8)."""
-        body = super().body_for(message, sender, receiver)
         now = origin(body) if receiver is self.first else None
         if now is None:
             return body
         if self.versions is None:
             self.versions = OFFERED - now[1]
-        return as_version_of(body, self._silence(), now[1] + self.versions)
+        return as_version_of(body, _silence(self.call), now[1] + self.versions)
 
-    def _silence(self) -> bytes:
-        return SILENCE % zlib.crc32(self.id.encode())
-
-    def recovered(self) -> None:
+    def resume(self) -> None:
         """Repeat the re-INVITE that was under way: `a` takes it for a retransmission."""
-        super().recovered()
         first = self.first
         if self.offer is not None and first is not None and first.flow is not None:
             request = parse(self.offer)
             assert isinstance(request, Request)
-            self.ports.stack.restore_client(request, first.flow, _Joining(self), CALLING)
+            self.call.ports.stack.restore_client(request, first.flow, _Joining(self), CALLING)
 
     # What happens.
 
     def timer(self, name: str) -> None:
-        """Take a timer: the time to begin, or to send a re-INVITE again, or those that every call has."""
-        if name == "begin":
-            if isinstance(self.hunt, Hunt):
-                self.hunt.start()
-        elif name == "offer again":
+        """Take the time to begin, or to send a re-INVITE again."""
+        if name == "offer again":
             self._offer_again(())
-        else:
-            super().timer(name)
+        elif isinstance(self.call.hunt, Hunt):
+            self.call.hunt.start()
 
-    def progress(self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
-                 content_type: str | None = None) -> None:  # fmt: skip
+    def progressed(self, status: int, reason: str) -> None:
         """Tell nobody: there is no caller who waits."""
 
-    def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def rejected(self, outcome: Outcome) -> None:
         """End it: one of the two did not answer."""
         self._give_up(outcome, "callee")
 
-    def hang_up(self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200) -> None:
+    def hung_up(self, by: str, already: Leg | None, status: int) -> bool:
         """End it, joined or not; `already` is the end that said good-bye."""
-        if self.state is CallState.SETTING_UP:
+        call = self.call
+        if call.state is CallState.SETTING_UP:
             self._give_up(CANCELLED, by, already)
-        elif self.state is CallState.TALKING:
-            self.caller.transition(LegEvent.END)
-            self.caller.end(Outcome(status, "OK"), self.ports.wall_clock(), by)
-            super().hang_up(by, reason, already=already, status=status)
+            return True
+        if call.state is CallState.TALKING:
+            call.caller.transition(LegEvent.END)
+            call.caller.end(Outcome(status, "OK"), call.ports.wall_clock(), by)
+        return False
 
     def ends(self) -> tuple[Leg, ...]:
         """Return those of the two that have answered."""
-        return tuple(leg for leg in (self.first, self.peer) if leg is not None)
+        return tuple(leg for leg in (self.first, self.call.peer) if leg is not None)
 
     def other(self, leg: Leg) -> Leg | None:
         """Return the end that `leg` is joined with."""
-        return super().other(leg) if self.near else self.peer if leg is self.first else self.first
+        return self.call.peer if leg is self.first else self.first
 
-    def transferred(self, remaining: Leg, joined: Callee) -> None:
-        """Join one of the two with a third."""
-        super().transferred(remaining, joined)
+    def transferred(self, remaining: Leg) -> None:
+        """Take note of which of the two has been joined with a third."""
         assert isinstance(remaining, Callee)
         self.first = remaining
 
-    def join(self, leg: Callee, response: Response) -> None:
+    def answered(self, leg: Callee, response: Response) -> None:
         """Take the answer of `a`, and call `b`; or that of `b`, and let `a` hear of it."""
+        call = self.call
         leg.transition(LegEvent.ANSWER)
-        leg.answered_at = self.ports.wall_clock()
+        leg.answered_at = call.ports.wall_clock()
         if leg.dialog is None:
             leg.begin_dialog(response)
-        self.disarm_all()
-        self.early_leg = None
-        self.changed()
+        call.disarm_all()
+        call.early_leg = None
+        call.changed()
         if self.first is None:
             self.first = leg
             leg.acknowledge()
-            self.caller.invite = _draft(self.from_text, b"")
-            self.hunt = hunt = Hunt(self, self.then, self.ring)
+            call.caller.invite = _draft(call.from_text, b"")
+            call.hunt = hunt = Hunt(call, self.then, self.ring)
             hunt.start()
         else:
-            self.second, self.hunt = leg, None
-            body = self.body_for(response, leg, self.first)
+            self.second, call.hunt = leg, None
+            body = call.body_for(response, leg, self.first)
             if body:
                 self._offer(body, response.headers.get("content-type"), ())
             else:
@@ -205,18 +205,18 @@ class ThirdPartyCall(Call):
         if dialog is None or flow is None:
             self._give_up(Outcome(480, "First End Not Reached"), "switch")
             return
-        contact = self.ports.stack.local_contact(flow)
+        contact = self.call.ports.stack.local_contact(flow)
         request = dialog.make_request(
-            "INVITE", via=self.ports.new_via(flow), contact=contact, headers=headers, body=body,
+            "INVITE", via=self.call.ports.new_via(flow), contact=contact, headers=headers, body=body,
             content_type=content_type,
         )  # fmt: skip
         first.invite_cseq = dialog.local_cseq
         self.offer = bytes(request)
-        self.changed()
-        self.when_stored(partial(self.ports.routes.send_request, first, request, _Joining(self)))
+        self.call.changed()
+        self.call.when_stored(partial(self.call.ports.routes.send_request, first, request, _Joining(self)))
 
     def _offer_again(self, headers: tuple[tuple[str, str], ...]) -> None:
-        if self.offer is not None and self.state is CallState.SETTING_UP:
+        if self.offer is not None and self.call.state is CallState.SETTING_UP:
             earlier = parse(self.offer)
             self._offer(earlier.body, earlier.headers.get("content-type"), headers)
 
@@ -230,7 +230,7 @@ class ThirdPartyCall(Call):
         elif response.is_success and second is not None and first.dialog is not None:
             first.dialog.refresh_target(response)
             first.acknowledge()
-            body = self.body_for(response, first, second)
+            body = self.call.body_for(response, first, second)
             second.acknowledge(body, response.headers.get("content-type"))
             self._talk(second)
         elif self.offer is not None:
@@ -242,34 +242,37 @@ class ThirdPartyCall(Call):
         asked = transaction.request.headers
         has_answered = "authorization" in asked or "proxy-authorization" in asked
         answer = (
-            None if has_answered else self.ports.credentials.for_leg(first, transaction.request, response)
+            None
+            if has_answered
+            else self.call.ports.credentials.for_leg(first, transaction.request, response)
         )
         if answer is not None:
             self._offer_again((answer,))
         elif response.status == 491:
-            self.arm("offer again", GLARE)
+            self.call.arm("offer again", GLARE)
         else:
             self._give_up(Outcome(response.status, response.reason), "callee")
 
     def _talk(self, second: Callee) -> None:
-        now = self.ports.wall_clock()
-        caller = self.caller
-        self.peer, self.second, self.offer, self.state = second, None, None, CallState.TALKING
+        call, caller = self.call, self.call.caller
+        self.second = self.offer = None
+        call.peer, call.state = second, CallState.TALKING
         caller.transition(LegEvent.ANSWER)
         caller.invite = None
-        caller.answered_at = self.answered_at = now
-        self.disarm_all()
-        self._limit_duration(second)
-        if self.ports.settings.probe:
-            self.arm("probe", self.ports.settings.probe)
-        self.changed()
+        caller.answered_at = call.answered_at = call.ports.wall_clock()
+        call.disarm_all()
+        call.limit_duration(second)
+        if call.ports.settings.probe:
+            call.arm("probe", call.ports.settings.probe)
+        call.changed()
 
     def _give_up(self, outcome: Outcome, by: str, already: Leg | None = None) -> None:
         """End a call whose two ends were not joined yet."""
-        if self.state is not CallState.SETTING_UP:
+        call = self.call
+        if call.state is not CallState.SETTING_UP:
             return
-        now = self.ports.wall_clock()
-        self.stop_hunt()
+        now = call.ports.wall_clock()
+        call.stop_hunt()
         for leg in (self.first, self.second):
             if leg is None or leg.state is not LegState.ANSWERED:
                 continue
@@ -281,23 +284,27 @@ class ThirdPartyCall(Call):
                 leg.acknowledge()
             leg.say_goodbye((("Reason", f"SIP;cause={outcome.status}"),))
         self.offer = None
-        self.caller.transition(LegEvent.END)
-        self._end_setup(outcome, by)
-        self.forget_if_finished()
+        call.caller.transition(LegEvent.END)
+        call.end_setup(outcome, by)
+        call.forget_if_finished()
 
 
 class _Joining:
     """The user of the re-INVITE."""
 
-    __slots__ = ("_call",)
+    __slots__ = ("_party",)
 
-    def __init__(self, call: ThirdPartyCall) -> None:
-        self._call = call
+    def __init__(self, party: ThirdParty) -> None:
+        self._party = party
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """Hand it to the call."""
-        with self._call.event():
-            self._call.offer_answered(transaction, response)
+        """Hand it to the originator of the call."""
+        with self._party.call.event():
+            self._party.offer_answered(transaction, response)
+
+
+def _silence(call: Call) -> bytes:
+    return SILENCE % zlib.crc32(call.id.encode())
 
 
 def _draft(sender: str, body: bytes) -> Request:

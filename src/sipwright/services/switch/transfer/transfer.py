@@ -7,7 +7,7 @@
         |                   |<-- REFER ---------|                 |
         |                   |--- 202 ---------->|                 |
         |                   |--- NOTIFY 100 --->|                 |
-        |                   |--- INVITE, no offer --------------->|   blind: a `TargetCall` dials it
+        |                   |--- INVITE, no offer --------------->|   blind: a call of a `Target`
         |                   |--- NOTIFY 180 --->|<-- 180 ---------|   attended: a re-INVITE to the other
         |                   |<-- 200, offer ----------------------|   end of the call that Replaces names
         |<- re-INVITE, offer|                   |                 |
@@ -40,7 +40,7 @@ from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
 from .refer_notify import ReferNotifier
 from .replaces import account_of
-from .target_call import Referrer, TargetCall
+from .target_call import Referrer, Target
 
 __all__ = ["Transfer", "move"]
 
@@ -147,11 +147,13 @@ class Transfer(Referrer):
         other = self._other
         if self.stage in (Stage.DONE, Stage.FAILED):
             return
-        has_lost_offer = self.stage is Stage.DIALLING and isinstance(other, TargetCall) and other.second
+        target = None if other is None else other.originator
+        is_dialled = isinstance(target, Target)
+        has_lost_offer = self.stage is Stage.DIALLING and isinstance(target, Target) and target.second
         if other is None or has_lost_offer:
             self.fail(GONE)
             return
-        if not isinstance(other, TargetCall):
+        if not is_dialled:
             other.claimed_by = self
         stored, self._stored = self._stored, None
         if stored is not None:
@@ -165,7 +167,7 @@ class Transfer(Referrer):
 
     # What happens.
 
-    def dialled(self, other: TargetCall) -> None:
+    def dialled(self, other: Call) -> None:
         """Note which call dials the target."""
         self.other_id = other.id
         self.report.tell(100, "Trying")
@@ -278,7 +280,7 @@ class Transfer(Referrer):
         moved.acknowledge(answer, response.headers.get("content-type"))
         call.transferred(self.remaining, moved)
         # A limit that has begun to run goes on; that of a target that was dialled begins now.
-        dialled = (options.limit, other.limit) if isinstance(other, TargetCall) else ()
+        dialled = (options.limit, other.limit) if isinstance(other.originator, Target) else ()
         call.end_within((*dialled, other.time_left))
         self.transferor.end(TRANSFERRED, moved.started_at, "transfer")
         with other.event():
@@ -309,7 +311,7 @@ class Transfer(Referrer):
             if target is not None and stage is Stage.OFFERING and offer is not None:
                 # Its offer must be answered; the transferor will take it back from there, if it is still there.
                 target.acknowledge(refuse_streams(offer[0]), "application/sdp")
-            if isinstance(other, TargetCall) or any(leg.is_finished for leg in other.ends()):
+            if isinstance(other.originator, Target) or any(leg.is_finished for leg in other.ends()):
                 other.hang_up("switch", f"SIP;cause={self.failure.status}")
 
     def _reported(self) -> None:
@@ -364,7 +366,7 @@ class Transfer(Referrer):
     def _target(self) -> Leg | None:
         """Return the leg of the target while it is there."""
         other = self._other
-        if other is None or (self.target == 0 and isinstance(other, TargetCall)):
+        if other is None or (self.target == 0 and isinstance(other.originator, Target)):
             return None
         leg = other.caller if self.target == 0 else other.legs[self.target - 1]
         return leg if leg.state is LegState.ANSWERED else None
