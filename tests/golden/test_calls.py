@@ -393,7 +393,7 @@ def reconnect(stage):
     carol.clear()
     ((account, (binding,)),) = bench.accounts.bindings.items()
     binding.source = f"tcp/10.0.0.1:5060/{carol.address}"
-    bench.switch.returns.registered(account)
+    bench.switch.reconnects.registered(account)
     bench.run(0.1)
     return carol
 

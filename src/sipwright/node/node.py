@@ -94,7 +94,7 @@ class Node:
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, most_bindings=sip.max_bindings,
             lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
-            on_registered=self.switch.returns.registered,
+            on_registered=self.switch.reconnects.registered,
         )  # fmt: skip
         self.agent = Agent(
             self.stack, store.directory, store.writer, Registrations(store.database), node=settings.node

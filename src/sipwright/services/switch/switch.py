@@ -79,7 +79,7 @@ class Switch:
         self.finder = destinations
         self.scripts = scripts
         self.calls: dict[str, Call] = {}
-        self.returns = Reconnects(
+        self.reconnects = Reconnects(
             stack,
             destinations.locations,
             self.calls,
@@ -87,7 +87,7 @@ class Switch:
             wall_clock=wall_clock,
             call_later=call_later,
         )
-        routes = PeerRoutes(stack, self.returns)
+        routes = PeerRoutes(stack, self.reconnects)
         timers = Timers(clock, call_later, self.calls.get)
         ended = EndedCall(LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes))
         self.table = CallTable(self.calls, timers, ended, observer)
@@ -296,7 +296,7 @@ class Switch:
 
     def resume(self) -> None:
         """Set the recovered calls going; the transports must be open."""
-        self.returns.began()
+        self.reconnects.began()
         recovered, self._recovered = self._recovered, []
         for one in recovered:
             try:

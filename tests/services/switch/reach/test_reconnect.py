@@ -23,7 +23,7 @@ class Carol:
         self.bench.accounts.bindings[self.account.id] = [
             Binding(contact, f"tcp/10.0.0.1:5060/{phone.address}", instance=instance)
         ]
-        self.bench.switch.returns.registered(self.account.id)
+        self.bench.switch.reconnects.registered(self.account.id)
         self.bench.run(0.1)
         return phone
 

@@ -278,10 +278,6 @@ class Call(Bridge):
         if self.script is not None:
             self.script.answered(leg.destination.target)
 
-    def replaced(self, leg: Callee, response: Response) -> None:
-        """Join the caller with a leg that has come from another call, as if it had just answered."""
-        self.join(leg, response)
-
     def limit_duration(self, leg: Callee) -> None:
         """Let the time run that a call with this leg may last."""
         limit = leg.destination.options.limit

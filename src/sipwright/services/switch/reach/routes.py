@@ -21,11 +21,11 @@ __all__ = ["PeerRoutes"]
 class PeerRoutes:
     """Finds flows, and sends what belongs to the dialogs of calls."""
 
-    __slots__ = ("_returns", "_stack")
+    __slots__ = ("_reconnects", "_stack")
 
-    def __init__(self, stack: Stack, returns: Reconnects) -> None:
+    def __init__(self, stack: Stack, reconnects: Reconnects) -> None:
         self._stack = stack
-        self._returns = returns
+        self._reconnects = reconnects
 
     def to_phone(self, destination: Destination) -> Flow | None:
         """Return the flow to a phone, if the destination is one and it is there now."""
@@ -37,7 +37,7 @@ class PeerRoutes:
         if flow is not None:
             then(None, flow)
         elif destination.flow is not None:
-            self._returns.await_phone(destination, then)
+            self._reconnects.await_phone(destination, then)
         else:
             try:
                 uri = Uri.parse(destination.next_hop)
@@ -48,15 +48,15 @@ class PeerRoutes:
 
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or what stands for it while its phone is away."""
-        return self._returns.usable(leg, flow)
+        return self._reconnects.usable(leg, flow)
 
     def expect(self, leg: Leg) -> None:
         """Wait for the phone of a leg whose connection has gone."""
-        self._returns.expect(leg)
+        self._reconnects.expect(leg)
 
     def learn_flow(self, leg: Leg, flow: Flow) -> None:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
-        self._returns.learn_flow(leg, flow)
+        self._reconnects.learn_flow(leg, flow)
 
     def send_request(self, leg: Leg, request: Request, user: ClientUser | None) -> ClientTransaction | None:
         """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""
@@ -80,7 +80,7 @@ class PeerRoutes:
         if flow is None or dialog is None:
             return None
         if flow.is_reliable:
-            return self._returns.usable(leg, flow)
+            return self._reconnects.usable(leg, flow)
         if leg.is_phone:
             return flow
         try:

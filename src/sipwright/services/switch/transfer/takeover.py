@@ -25,8 +25,9 @@ from ..dialling.router import Decision
 from ..midcall.reinvite import GLARE, ReInvite
 from ..model.leg_state import LegState
 from ..model.outcome import Outcome, for_caller
+from .moved_leg import move
 from .replaces import Replaces, account_of, other_end
-from .transfer import BUSY, PATIENCE, REASON, Transfer, move
+from .transfer import BUSY, PATIENCE, REASON, Transfer
 
 __all__ = ["Takeover", "replaced_leg"]
 
@@ -148,7 +149,7 @@ class Takeover:
             other = call.ports.calls[self._other_id]
             call.drop(self)
             time_left = other.time_left
-            call.replaced(move(leg, other, call), response)
+            call.join(move(leg, other, call), response)  # as if it had just answered
             call.end_within((time_left,))
             with other.event():
                 other.hang_up("transfer", REASON, already=leg)

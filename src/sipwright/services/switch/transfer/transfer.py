@@ -35,14 +35,13 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..midcall.reinvite import GLARE, ReInvite
-from ..model.destination import Destination
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
+from .moved_leg import move
 from .refer_notify import ReferNotifier
-from .replaces import account_of
 from .target_call import Referrer, Target
 
-__all__ = ["Transfer", "move"]
+__all__ = ["Transfer"]
 
 PATIENCE = 32.0
 """Seconds in which an end must say whether it takes the offer of the other one."""
@@ -370,38 +369,3 @@ class Transfer(Referrer):
             return None
         leg = other.caller if self.target == 0 else other.legs[self.target - 1]
         return leg if leg.state is LegState.ANSWERED else None
-
-
-def move(leg: Leg, other: Call, call: Call) -> Callee:
-    """Let a leg of another call go on in `call`, with its dialog; what is left of it there only has to end."""
-    ports, now = call.ports, call.ports.wall_clock()
-    moved = Callee(
-        call,
-        len(call.legs) + 1,
-        leg.sip_call_id,
-        leg.local_tag,
-        now,
-        replace(_destination(leg, other), redirect_to=""),
-    )
-    moved.transition(LegEvent.ANSWER)
-    moved.answered_at, moved.is_phone = now, leg.is_phone
-    moved.flow, moved.source, moved.dialog, moved.instance = leg.flow, leg.source, leg.dialog, leg.instance
-    moved.invite_cseq, moved.ack = leg.invite_cseq, leg.ack
-    # The answer goes with the dialog: a new process that found it in both calls could bring back only one of them.
-    moved.last_final, moved.last_final_at, leg.last_final = leg.last_final, leg.last_final_at, None
-    if isinstance(leg, Callee) and leg.transaction is not None:
-        moved.transaction, moved.transaction.user = leg.transaction, moved  # more copies of its 2xx may come
-    call.legs.append(moved)
-    call.changed()
-    ports.remember(moved)
-    return moved
-
-
-def _destination(leg: Leg, call: Call) -> Destination:
-    if isinstance(leg, Callee):
-        return leg.destination
-    assert leg.dialog is not None
-    account_id = account_of(call.ports, leg)
-    return Destination(
-        target=call.from_text, uri=leg.dialog.remote_target, to=call.from_text, account_id=account_id
-    )
