@@ -12,6 +12,7 @@ __all__ = ["moved"]
 
 _TIME = re.compile(r"(?<![\d.])1[78]\d{8}(?=\.\d)")
 _TIME_IN_BYTES = re.compile(_TIME.pattern.encode())
+_TIME_IN_SQL = re.compile(r"(?<![\d.])1\.[78]\d+e\+09")
 _SINCE, _UNTIL = 1_700_000_000.0, 1_900_000_000.0
 
 
@@ -19,6 +20,7 @@ def moved(value: Any, by: int) -> Any:
     """Return a value whose Unix times are so many seconds later; texts and bytes keep their length."""
     match value:
         case str():
+            value = _TIME_IN_SQL.sub(lambda found: f"{float(found[0]) + by:.19e}", value)
             return _TIME.sub(lambda found: str(int(found[0]) + by), value)
         case bytes():
             return _TIME_IN_BYTES.sub(lambda found: b"%d" % (int(found[0]) + by), value)
