@@ -273,8 +273,7 @@ def read_folder(path: Path, folder: Path) -> dict[str, Any]:
     for name in ("sipwright.toml", "sipwright.key"):
         (folder / name).write_text((path / name).read_text())
         (folder / name).chmod(0o600)
-    script = (path / "sipwright.sql").read_text()
-    script = _FLOAT_IN_SQL.sub(lambda one: repr(moved(float(one[0]), by)), script)
+    script = moved((path / "sipwright.sql").read_text(), by)
     script = re.sub(
         r"X'([0-9A-Fa-f]*)'", lambda blob: f"X'{moved(bytes.fromhex(blob[1]), by).hex()}'", script
     )
@@ -289,7 +288,6 @@ def read_folder(path: Path, folder: Path) -> dict[str, Any]:
 
 
 _HEAD = Struct("<II")
-_FLOAT_IN_SQL = re.compile(r"\b1\.[78]\d+e\+09\b")  # as SQLite writes a time into a dump
 _FLOAT = re.compile(rb"(?s)([g\xe7])(.{7}A)")  # as `marshal` writes one, that may be a time
 
 
