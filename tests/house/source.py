@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -21,9 +20,16 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
-def scopes(tree: ast.AST, name: str = "") -> Iterator[tuple[str, ast.AST]]:
-    """Every node, with the class or function that it is or stands in, as Python spells it: `Class.method`."""
-    yield name, tree
-    for child in ast.iter_child_nodes(tree):
-        is_scope = isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        yield from scopes(child, f"{name}.{child.name}".lstrip(".") if is_scope else name)
+@cache
+def scopes() -> list[tuple[str, str, ast.AST]]:
+    """Every node of every module, with the class or function that it is or stands in: `Class.method`."""
+    found = []
+    for module, tree in modules().items():
+        left: list[tuple[str, ast.AST]] = [("", tree)]
+        while left:
+            name, node = left.pop()
+            found.append((module, name, node))
+            for child in ast.iter_child_nodes(node):
+                is_scope = isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+                left.append((f"{name}.{child.name}".lstrip(".") if is_scope else name, child))
+    return found

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from house.source import modules, scopes
+from house.source import scopes
 
 EVASIVE = re.compile(
     r"(One (of|that|who|which|under)|Those (that|who|of|which)|That (which|is)|All that|It|They|And|But|So"
@@ -29,9 +29,8 @@ def test_functions_say_what_they_do_and_claim_nothing():
 
 def docstrings():
     """Every docstring: where, of what, and what it says."""
-    for module, tree in modules().items():
-        for name, node in scopes(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                said = ast.get_docstring(node)
-                if said:
-                    yield f"{module}:{name}", node, said
+    for module, name, node in scopes():
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            said = ast.get_docstring(node)
+            if said:
+                yield f"{module}:{name}", node, said

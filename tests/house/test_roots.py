@@ -5,7 +5,7 @@ Anywhere else an exception is caught by its name, or cleaned up after and raised
 
 import ast
 
-from house.source import modules, scopes
+from house.source import scopes
 
 ROOTS = {
     "Agent._look_at_others": "the root of a task",
@@ -56,10 +56,9 @@ def test_a_root_says_what_went_wrong():
 def broad_handlers():
     """The handlers that catch whatever comes and do not raise it again, by the name of their function."""
     found = {}
-    for tree in modules().values():
-        for name, node in scopes(tree):
-            if isinstance(node, ast.ExceptHandler) and is_broad(node) and not raises_again(node):
-                found.setdefault(name, []).append(node)
+    for _, name, node in scopes():
+        if isinstance(node, ast.ExceptHandler) and is_broad(node) and not raises_again(node):
+            found.setdefault(name, []).append(node)
     return found
 
 

@@ -1,11 +1,11 @@
 """One word for one thing: the field's, and not one that we had before we knew it."""
 
-import ast
 import re
+from functools import cache
 
 import pytest
 
-from house.source import modules
+from house.source import modules, scopes
 
 GONE = {
     "alarm": "timer",
@@ -24,9 +24,10 @@ GONE = {
 
 @pytest.mark.parametrize("word", GONE)
 def test_a_word_that_was_given_up_is_no_name_any_more(word):
-    assert [f"{module}: {name}" for module, name in names() if word in parts(name)] == []
+    assert sorted(places for name, places in names().items() if word in parts(name)) == []
 
 
+@cache
 def parts(name):
     """The words of a name, in the singular: `_CallWatchers` is call and watcher."""
     return {
@@ -34,12 +35,13 @@ def parts(name):
     }
 
 
+@cache
 def names():
-    """Every name that the source gives: modules, classes, functions, arguments, variables, attributes."""
-    for module, tree in modules().items():
-        yield module, module
-        for node in ast.walk(tree):
-            for field in ("name", "arg", "id", "attr"):
-                name = getattr(node, field, None)
-                if isinstance(name, str):
-                    yield module, name
+    """Every name that the source gives (modules, classes, functions, arguments, variables, attributes), and where."""
+    found = {module: module for module in modules()}
+    for module, _, node in scopes():
+        for field in ("name", "arg", "id", "attr"):
+            name = getattr(node, field, None)
+            if isinstance(name, str):
+                found[name] = f"{module}: {name}"
+    return found
