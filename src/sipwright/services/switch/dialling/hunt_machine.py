@@ -28,7 +28,6 @@ One leg of the group:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -39,7 +38,6 @@ from .hunt_events import (
     Arm,
     Begin,
     Cancel,
-    Candidate,
     Close,
     Disarm,
     Effect,
@@ -93,7 +91,7 @@ class HuntLeg:
     )  # fmt: skip
 
     def __init__(
-        self, number: int, target: str, started_at: float, *, state: str = TRYING, is_followed: bool = True,
+        self, number: int, target: str, started_at: float, state: str = TRYING, is_followed: bool = True,
         redirects: int = 0,
     ) -> None:  # fmt: skip
         self.number = number
@@ -149,8 +147,8 @@ class HuntMachine:
         """
         self.groups = groups
         self.legs = list(legs)
-        self.state = RINGING if self._open() else READY
-        self.outbox: deque[Effect] = deque()
+        self.state = RINGING if self.legs and self._open() else READY
+        self.outbox: list[Effect] = []
         self._ring = ring
         self._first = first
         self._most = most
@@ -171,7 +169,8 @@ class HuntMachine:
         self._is_performing = True
         try:
             while self.outbox:
-                yield self.outbox.popleft()
+                effects, self.outbox = self.outbox, []
+                yield from effects
         finally:
             self._is_performing = False
 
@@ -200,29 +199,21 @@ class HuntMachine:
             return
         self.state = RINGING
         self.outbox.append(Arm(RING_TIME_OVER, self._ring))
-        added = [self._add(candidate, now) for candidate in candidates]
+        starts: list[Effect] = []
         is_alone = True
-        for leg, candidate in zip(added, candidates, strict=True):
-            if leg.state == WAITING:
-                self.outbox.append(Arm(leg.number, candidate.delay))
-            else:
-                is_alone = False
-                self.outbox.append(Launch(leg.number))
+        for candidate in candidates:
+            number, is_waiting = self._first + len(self.legs), candidate.delay > 0
+            state = WAITING if is_waiting else TRYING
+            self.legs.append(HuntLeg(number, candidate.target, now, state, candidate.is_followed))
+            self.outbox.append(Add(number, candidate.peer, is_waiting))
+            starts.append(Arm(number, candidate.delay) if is_waiting else Launch(number))
+            is_alone = is_alone and is_waiting
+        self.outbox += starts
         if is_alone:
             self._launch_waiting(now)
 
     def _room(self) -> int:
         return max(self._most - (self._first - 1) - len(self.legs), 0)
-
-    def _add(self, candidate: Candidate[Any], now: float) -> HuntLeg:
-        is_waiting = candidate.delay > 0
-        leg = HuntLeg(
-            self._first + len(self.legs), candidate.target, now, state=WAITING if is_waiting else TRYING,
-            is_followed=candidate.is_followed,
-        )  # fmt: skip
-        self.legs.append(leg)
-        self.outbox.append(Add(leg.number, candidate.peer, is_waiting))
-        return leg
 
     def _time_is_up(self, event: TimeIsUp, now: float) -> None:
         if event.timer == RING_TIME_OVER:
