@@ -187,7 +187,6 @@ def _take_ack(call: Call, leg: Leg, ack: Request) -> None:
     elif leg is call.caller and call.peer is not None and call.peer.ack is None:
         peer = call.peer
         peer.acknowledge(call.body_for(ack, leg, peer), ack.headers.get("content-type"))
-        call.changed()
 
 
 def _dialog_of(call: Call, leg: Leg) -> Dialog | None:

@@ -145,7 +145,6 @@ class Call(Bridge):
             caller.transition(LegEvent.RING)
         response = caller.reply(status, reason, lines, body, content_type)
         caller.tell(caller.invite, response, self.ports.wall_clock())
-        self.changed()
         self.when_stored(partial(caller.respond, status, response))
 
     def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:

@@ -194,6 +194,7 @@ class Leg:
     def tell(self, invite: Request, response: Response | bytes, now: float) -> None:
         """Note a response to the peer's INVITE that it may not have heard."""
         self.unacked_response, self.unacked_cseq, self.unacked_at = bytes(response), invite.cseq.number, now
+        self.owner.changed()
 
     def acked(self) -> None:
         """Note that the peer has heard that response: it need not be repeated."""
@@ -205,6 +206,7 @@ class Leg:
     def answer(self, response: Response | bytes, now: float) -> None:
         """Note a final response to another request that the peer may not have heard."""
         self.last_final, self.last_final_at = bytes(response), now
+        self.owner.changed()
 
     def end(self, outcome: Outcome, now: float, hung_up_by: str | None = None) -> None:
         """Note how the leg ended, once; the transactions may still have work to do."""
@@ -224,6 +226,7 @@ class Leg:
             "ACK", via=ports.new_via(flow), body=body, content_type=content_type, cseq=self.invite_cseq
         )
         self.ack = data = bytes(ack)
+        self.owner.changed()
         self.owner.when_stored(partial(ports.routes.send_ack, self, data))
 
     def acknowledge_again(self, response: Response) -> None:

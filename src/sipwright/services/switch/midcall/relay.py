@@ -266,7 +266,6 @@ class Relay:
         if not self.had_offer and self.receiver.ack is None:
             body = self.call.body_for(ack, self.sender, self.receiver)
             self.receiver.acknowledge(body, ack.headers.get("content-type"))
-            self.call.changed()
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Cancel the request on the other leg too (RFC 3261 §9)."""
