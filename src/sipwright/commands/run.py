@@ -94,8 +94,6 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
         loop.add_signal_handler(number, stopped.set)
     node = await Node.open(settings)
     await node.start()
-    # While the loop is busy, another thread waits for so long at each of its steps: to apply the log takes many.
-    sys.setswitchinterval(0.001)
     on_ready()
     await stopped.wait()
     await node.stop()
