@@ -269,6 +269,18 @@ def test_a_redirect_is_followed_in_place_of_the_leg():
     ]
 
 
+def test_a_redirect_that_was_followed_is_not_the_best_response():
+    """RFC 3261 §16.7 step 4: it does not count any more; one that is left to the script does."""
+    machine = ringing("bob")
+    told(machine, Failure(1, MOVED, ["sip:a@x"]))
+    assert told(machine, Failure(2, BUSY))[-1] == GiveUp(BUSY)
+
+    machine = HuntMachine((), 30.0)
+    told(machine, Found([Candidate("bob", 0, is_followed=False), Candidate("carol", 0)]))
+    told(machine, Failure(1, MOVED, ["sip:a@x"]))
+    assert told(machine, Failure(2, BUSY))[-1] == GiveUp(MOVED)
+
+
 def test_a_redirect_is_followed_only_so_often():
     machine = ringing("bob")
     for number in range(1, MAX_REDIRECTS + 1):

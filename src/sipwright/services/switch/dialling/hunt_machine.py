@@ -190,7 +190,13 @@ class HuntMachine:
             self.outbox.append(Find(group))
         else:
             self.state = OVER
-            self.outbox.append(GiveUp(best(leg.outcome for leg in self.legs if leg.outcome is not None)))
+            self.outbox.append(GiveUp(self._best()))
+
+    def _best(self) -> Outcome:
+        """Choose the response to report; redirects that were followed do not count (RFC 3261 §16.7 step 4)."""
+        ended = [(leg, leg.outcome) for leg in self.legs if leg.outcome is not None]
+        final = [it for leg, it in ended if not (leg.is_followed and 300 <= it.status < 400)]
+        return best(final or [it for _, it in ended])
 
     def _found(self, event: Found[Any], now: float) -> None:
         candidates = event.candidates[: self._room()]
