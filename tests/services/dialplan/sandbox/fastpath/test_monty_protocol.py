@@ -17,7 +17,12 @@ from sipwright.services.dialplan.sandbox.fastpath.monty_protocol import (
     read_event,
     resume,
 )
-from sipwright.services.dialplan.sandbox.fastpath.monty_values import names
+from sipwright.services.dialplan.sandbox.fastpath.monty_values import (
+    names,
+    read_arena,
+    write_arena,
+    write_value,
+)
 
 Given = namedtuple(
     "LegSpec",
@@ -114,3 +119,21 @@ def test_a_dump_is_taken_out_of_its_answer():
     assert read_dump(b"J\x05\n\x03abc") == b"abc"
     with pytest.raises(Fallback):
         read_dump(b"\x52\x00" + STAMPS)
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 300, 20_000])
+def test_long_values_and_many_of_them_cross_as_short_ones_do(size):
+    """What is short is written and read in a way of its own."""
+    value = ["x" * size, [1] * size, size]
+    nodes: list[bytes] = []
+    place = write_value(value, nodes)
+
+    assert read_arena(write_arena(nodes))[place] == value
+
+
+@pytest.mark.parametrize("node", [b"", b"\x12", b"\x20\x01\x20\x01", b"\x42\x05abc", b"\x42\x80\x01abc"])
+def test_a_value_that_is_cut_off_is_left_to_the_library(node):
+    with pytest.raises(Fallback) as caught:
+        read_arena(write_arena([node]))
+
+    assert caught.value.reason is Reason.PROTOCOL

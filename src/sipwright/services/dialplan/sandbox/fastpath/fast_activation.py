@@ -42,8 +42,8 @@ MOST_CALLS = 16
 SOON = 0.002
 """Seconds of computing up to its first wait that a script repeats rather than have everything stored that it is."""
 
-MAX_HANDLING = 0.01
-"""Seconds that the loop may compute for the calls of one activation; a script that wants more gets a thread."""
+MAX_CALLS = 256
+"""Calls of one activation that the loop takes, each of them short; a script that makes more gets a thread."""
 
 
 class FastActivation(Activation):
@@ -54,7 +54,6 @@ class FastActivation(Activation):
         self._values: list[Any] = []
         self._worker: Worker
         self._done: Callable[[Result], None]
-        self._handled = 0.0
 
     def compute(
         self, worker: Worker, done: Callable[[Result], None], failed: Callable[[Exception], None]
@@ -127,7 +126,6 @@ class FastActivation(Activation):
         self._worker.resume(event.call_id, self._answer, self._heard)
 
     def _heard(self, event: Event) -> None:
-        begun = time.thread_time()
         try:
             if isinstance(event, Ended) or event.function_name in ENDS:
                 result: Result | None = Completed(None, None, self._side_effects)
@@ -135,11 +133,10 @@ class FastActivation(Activation):
                 result = self._answer_call(event)
         except BudgetExceeded as error:
             result = self._exceeded(error)
-        self._handled += time.thread_time() - begun
         if result is not None:
             self._finish(result)
-        elif self._handled > MAX_HANDLING:
-            raise Fallback(Reason.TIME, "much to do for us")
+        elif self._worker.calls > MAX_CALLS:
+            raise Fallback(Reason.CALLS)
 
     def _answer_call(self, called: Called) -> Result | None:
         """Do what the script asks for; None when it goes on, or is about to be suspended."""

@@ -11,7 +11,7 @@ from ...language.values import LegSpec
 from .fallback import Fallback, Reason
 from .field_numbers import Arena, Dict, Members, Named, NamedValue, Pair, Value
 from .field_numbers import Feed as FeedField
-from .protobuf import field, index, number, read_fields, read_places, text, varint
+from .protobuf import field, fields, index, number, places, read_field, read_fields, read_places, text
 
 __all__ = ["NO_NAMES", "Outline", "names", "read_arena", "read_pair", "write_arena", "write_value"]
 
@@ -65,8 +65,8 @@ def _head(kind: Any) -> bytes:
 
 
 def _members(values: Any, nodes: list[bytes], name: int) -> bytes:
-    places = [write_value(value, nodes) for value in values]
-    return field(name, b"".join(map(varint, places))) if places else b""
+    members = [write_value(value, nodes) for value in values]
+    return field(name, places(members)) if members else b""
 
 
 def _pairs(values: dict[Any, Any], nodes: list[bytes]) -> bytes:
@@ -80,7 +80,7 @@ def write_arena(nodes: list[bytes]) -> bytes:
     """Write all values of a message."""
     if not nodes:
         return b""
-    return number(Arena.COUNT, len(nodes)) + b"".join([field(_NODE, node) for node in nodes])
+    return number(Arena.COUNT, len(nodes)) + fields(_NODE, nodes)
 
 
 def names(inputs: dict[str, Any]) -> bytes:
@@ -108,7 +108,7 @@ class Outline:
         pieces, slots, count = [b""], [], 0
         self._names = b""
         for name, kind, seen, first in given:
-            places = range(count, count + len(seen))
+            members = list(range(count, count + len(seen)))
             for place, is_seen in enumerate(seen, first):
                 if is_seen:
                     slots.append((len(pieces), place))
@@ -116,8 +116,8 @@ class Outline:
                 else:
                     pieces[-1] += _BLANK
             count += len(seen) + 1
-            members = field(Named.PLACES, b"".join(map(varint, places)))
-            pieces[-1] += field(_NODE, field(Value.NAMED_TUPLE, _head(kind) + members))
+            written = field(Named.PLACES, places(members))
+            pieces[-1] += field(_NODE, field(Value.NAMED_TUPLE, _head(kind) + written))
             self._names += _name(name, count - 1)
         pieces[0] = number(Arena.COUNT, count) + pieces[0]
         self._pieces = pieces
@@ -146,7 +146,7 @@ def read_arena(data: bytes) -> list[Any]:
     values: list[Any] = []
     for name, node in read_fields(data):
         if name == _NODE:
-            ((kind, content),) = read_fields(node)
+            kind, content = read_field(node)
             values.append(_read(kind, content, values))
     return values
 
@@ -170,8 +170,8 @@ def _read_container(kind: int, content: Any, values: list[Any]) -> Any:
         pairs = [read_pair(pair) for _, pair in read_fields(content)]
         return {values[key]: values[value] for key, value in pairs}
     if kind in (_LIST, _TUPLE):
-        places = read_places(dict(read_fields(content)).get(Members.PLACES, b""))
-        members = [values[place] for place in places]
+        found = read_places(dict(read_fields(content)).get(Members.PLACES, b""))
+        members = [values[place] for place in found]
         return members if kind == _LIST else tuple(members)
     if kind == Value.NAMED_TUPLE:
         parts = dict(read_fields(content))

@@ -6,7 +6,10 @@ from typing import Any
 
 from .fallback import Fallback, Reason
 
-__all__ = ["BYTES", "field", "index", "number", "read_fields", "read_places", "read_varint", "text", "varint"]
+__all__ = [
+    "BYTES", "field", "fields", "index", "number", "places", "read_field", "read_fields", "read_places", "read_varint",
+    "text", "varint",
+]  # fmt: skip
 
 _VARINT, _FIXED64, BYTES = 0, 1, 2
 _ONE_BYTE = [bytes([value]) for value in range(128)]
@@ -30,6 +33,23 @@ def field(name: int, content: bytes) -> bytes:
     return _ONE_BYTE[name << 3 | BYTES] + (_ONE_BYTE[size] if size < 128 else varint(size)) + content
 
 
+def fields(name: int, contents: list[bytes]) -> bytes:
+    """Write a field of bytes several times; most are short."""
+    key = _ONE_BYTE[name << 3 | BYTES]
+    return b"".join(
+        [key + _ONE_BYTE[len(one)] + one if len(one) < 128 else field(name, one) for one in contents]
+    )
+
+
+def places(numbers: list[int]) -> bytes:
+    """Write numbers one behind the other; most are small."""
+    try:
+        packed = bytes(numbers)
+    except ValueError:
+        packed = b"\x80"
+    return packed if packed.isascii() else b"".join(map(varint, numbers))
+
+
 def text(name: int, value: str) -> bytes:
     """Write a field of text."""
     try:
@@ -46,6 +66,20 @@ def number(name: int, value: int) -> bytes:
 def index(name: int, value: int) -> bytes:
     """Write a field with a number."""
     return _ONE_BYTE[name << 3] + (_ONE_BYTE[value] if value < 128 else varint(value))
+
+
+def read_field(data: bytes) -> tuple[int, Any]:
+    """Read the only field of a message; most are short."""
+    if len(data) > 1 and data[1] < 128:
+        key, size = data[0], data[1]
+        if key & 135 == BYTES and size == len(data) - 2:
+            return key >> 3, data[2:]
+        if key & 135 == _VARINT and len(data) == 2:
+            return key >> 3, size
+    found = read_fields(data)
+    if len(found) != 1:
+        raise Fallback(Reason.PROTOCOL, "a message that is not one field")
+    return found[0]
 
 
 def read_fields(data: bytes) -> list[tuple[int, Any]]:
