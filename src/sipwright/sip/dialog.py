@@ -102,6 +102,21 @@ class Dialog:
             local_cseq=request.cseq.number,
         )
 
+    @classmethod
+    def of_answer(cls, response: Response, target: str) -> Dialog:
+        """Make the dialog of a 2xx to an INVITE of ours that is not kept any more; `target` is where that was sent."""
+        return cls(
+            response.call_id,
+            response.from_tag or "",
+            response.to_tag or "",
+            local_uri=address_of(response, "from"),
+            # Its tag is no part of it: whoever was called is who our INVITE named.
+            remote_uri=address_of(response, "to"),
+            remote_target=contact_uri(response) or target,
+            route_set=_record_route(response)[::-1],
+            local_cseq=response.cseq.number,
+        )
+
     def confirm(self, response: Response) -> None:
         """Take over what the 2xx says, in the dialog that a provisional response has begun (§13.2.2.4)."""
         self.route_set = _record_route(response)[::-1]

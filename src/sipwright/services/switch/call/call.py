@@ -30,10 +30,13 @@ from .leg import Leg
 from .ports import CallPorts
 from .process import CallProcess, Claim, HuntProcess
 from .script_port import ScriptRun
+from .unwanted_answer import UnwantedAnswer
 
 __all__ = ["Call", "CallState"]
 
 ProcessT = TypeVar("ProcessT")
+
+_WAS_ANSWERED = (LegState.ANSWERED, LegState.HANGING_UP)
 
 
 class CallState(StrEnum):
@@ -231,8 +234,9 @@ class Call(Bridge):
             self.forget_if_finished()
 
     def _take_success(self, leg: Callee, response: Response) -> None:
-        if leg.state is LegState.ANSWERED or leg.state is LegState.HANGING_UP:
-            leg.acknowledge_again(response)
+        if leg.state in _WAS_ANSWERED or (leg.state is LegState.ENDED and leg.ack is not None):
+            if not leg.acknowledge_copy(response):
+                UnwantedAnswer.begin(self, leg, response)
         elif leg.is_open and self.state is CallState.SETTING_UP and self.hunt is not None:
             try:
                 if "record-route" in response.headers.index():
@@ -379,6 +383,8 @@ class Call(Bridge):
         for leg in (self.caller, *self.legs):
             if leg.state is not LegState.ENDED:
                 return
+        if self.processes and self.find(UnwantedAnswer) is not None:
+            return
         self._is_gone = True
         self.changed()
         self.when_stored(partial(self.ports.forget, self))

@@ -17,6 +17,9 @@ from .leg import Leg, LegOwner
 __all__ = ["Callee", "CalleeOwner"]
 
 
+NONE: dict[str, bytes] = {}
+
+
 class CalleeOwner(LegOwner, Protocol):
     """Whose callee it is."""
 
@@ -25,9 +28,12 @@ class CalleeOwner(LegOwner, Protocol):
 
 
 class Callee(Leg):
-    """A leg that is tried: the switch sent its INVITE."""
+    """A leg that is tried: the switch sent its INVITE.
 
-    __slots__ = ("destination", "has_authenticated", "transaction")
+    `unwanted` has the ACKs to the 2xx of further phones behind the same proxy, by their To tags.
+    """
+
+    __slots__ = ("destination", "has_authenticated", "transaction", "unwanted")
 
     owner: CalleeOwner
 
@@ -45,11 +51,12 @@ class Callee(Leg):
         self.is_phone = destination.flow is not None
         self.transaction: ClientTransaction | None = None
         self.has_authenticated = False
+        self.unwanted: dict[str, bytes] = NONE
 
     def begin_dialog(self, response: Response) -> None:
         """Note the dialog that the peer's response to our INVITE makes, or confirms (RFC 3261 §12.1.2, §13.2.2.4)."""
         dialog, invite, transaction = self.dialog, self.invite, self.transaction
-        if dialog is not None and response.is_success and dialog.remote_tag == response.to_tag:
+        if dialog is not None and response.is_success and dialog.remote_tag == (response.to_tag or ""):
             dialog.confirm(response)
         elif invite is not None:
             self.dialog = Dialog.as_uac(invite, response)
@@ -57,6 +64,18 @@ class Callee(Leg):
             self.dialog = Dialog.as_uac(transaction.request, response)
         if response.is_success:
             self.invite = None  # it is as large as everything else of a call together, and not sent again
+
+    def acknowledge_copy(self, response: Response) -> bool:
+        """Repeat the ACK to a 2xx that comes again; False when it is that of another phone (RFC 3261 §13.2.2.4)."""
+        tag, dialog = response.to_tag or "", self.dialog
+        if dialog is not None and dialog.remote_tag == tag:
+            self.acknowledge_again(response)
+        elif tag in self.unwanted:
+            dialog = Dialog.of_answer(response, self.destination.uri)
+            self.owner.ports.routes.send_ack(self, self.unwanted[tag], dialog)
+        else:
+            return False
+        return True
 
     def cancel(self, outcome: Outcome) -> None:
         """Stop trying this leg; its record says why."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from sipwright.sip import ParseError, Response
-from sipwright.sip.dialog import Dialog
+from sipwright.sip import Response
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
-from ..model.outcome import ELSEWHERE_HEADERS
 from .callee import Callee
 from .leg import Arguments, Leg, LegPorts
+from .unwanted_answer import farewell
 
 __all__ = ["EndedCall"]
 
@@ -61,24 +60,13 @@ class EndedCall:
 
     def callee_responded(self, leg: Callee, response: Response) -> None:
         """Acknowledge a 2xx that comes again; one of another phone behind a proxy is hung up (RFC 3261 §13.2.2.4)."""
-        flow = leg.flow
-        if flow is None or not response.is_success:
+        if not response.is_success or leg.acknowledge_copy(response):
             return
-        if leg.ack is not None and leg.dialog is not None and leg.dialog.remote_tag == response.to_tag:
-            flow.send(leg.ack)
-            return
-        invite = leg.transaction.request if leg.transaction is not None else leg.invite
-        if invite is None:
-            return
-        try:
-            dialog = Dialog.as_uac(invite, response)
-        except ParseError:
-            return
-        ports = self.ports
-        ack = dialog.make_request("ACK", via=ports.new_via(flow), contact=None, cseq=leg.invite_cseq)
-        flow.send(bytes(ack))
-        bye = dialog.make_request("BYE", via=ports.new_via(flow), contact=None, headers=ELSEWHERE_HEADERS)
-        ports.stack.start_client(bye, flow, None)
+        made = farewell(self.ports, leg, response)
+        if made is not None:
+            dialog, ack, bye = made
+            self.ports.routes.send_ack(leg, ack, dialog)
+            self.ports.routes.send_request(leg, bye, None, dialog)
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to a BYE that was answered before."""

@@ -36,10 +36,15 @@ class LegRoutes(Protocol):
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or what stands for it while its phone is away."""
 
-    def send_request(self, leg: Leg, request: Request, user: ClientUser | None) -> ClientTransaction | None:
-        """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""
+    def send_request(
+        self, leg: Leg, request: Request, user: ClientUser | None, dialog: Dialog | None = None
+    ) -> ClientTransaction | None:
+        """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first.
 
-    def send_ack(self, leg: Leg, ack: bytes) -> None:
+        The dialog is the leg's own, unless another one is given.
+        """
+
+    def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None) -> None:
         """Send an ACK, which has no transaction."""
 
 

@@ -6,6 +6,7 @@ from sipwright.sip import Response
 from sipwright.sip.build import ack_to_stray
 from sipwright.transport import Flow
 
+from ..call.callee import Callee
 from ..call.leg import Leg
 from ..call.ports import Routes
 
@@ -28,4 +29,7 @@ def acknowledge_late(routes: Routes, leg: Leg | None, response: Response, flow: 
     elif leg is not None and leg.sip_call_id == response.call_id:
         with leg.owner.event():
             routes.learn_flow(leg, flow)
-            leg.acknowledge_again(response)
+            if isinstance(leg, Callee):
+                leg.owner.callee_responded(leg, response)
+            else:
+                leg.acknowledge_again(response)

@@ -7,6 +7,7 @@ from functools import partial
 
 from sipwright.sdp import is_private
 from sipwright.sip import ParseError, Request, Uri
+from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import Stack
 from sipwright.transport import Flow, Target
@@ -58,25 +59,29 @@ class PeerRoutes:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
         self._reconnects.learn_flow(leg, flow)
 
-    def send_request(self, leg: Leg, request: Request, user: ClientUser | None) -> ClientTransaction | None:
+    def send_request(
+        self, leg: Leg, request: Request, user: ClientUser | None, dialog: Dialog | None = None
+    ) -> ClientTransaction | None:
         """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""
-        flow = self._known(leg)
+        dialog = dialog or leg.dialog
+        flow = self._known(leg, dialog)
         if flow is not None:
             return self._stack.start_client(request, flow, user)
-        self._look_up(leg, lambda flow: self._stack.start_client(request, flow, user))
+        self._look_up(leg, dialog, lambda flow: self._stack.start_client(request, flow, user))
         return None
 
-    def send_ack(self, leg: Leg, ack: bytes) -> None:
+    def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None) -> None:
         """Send an ACK, which has no transaction."""
-        flow = self._known(leg)
+        dialog = dialog or leg.dialog
+        flow = self._known(leg, dialog)
         if flow is not None:
             _send(ack, flow)
         else:
-            self._look_up(leg, partial(_send, ack))
+            self._look_up(leg, dialog, partial(_send, ack))
 
-    def _known(self, leg: Leg) -> Flow | None:
+    def _known(self, leg: Leg, dialog: Dialog | None) -> Flow | None:
         """Return the leg's own flow, if that leads where the dialog's next hop says (RFC 3261 §12.2.1.1)."""
-        flow, dialog = leg.flow, leg.dialog
+        flow = leg.flow
         if flow is None or dialog is None:
             return None
         if flow.is_reliable:
@@ -92,8 +97,8 @@ class PeerRoutes:
             return flow
         return flow if is_private(uri.host) and not is_private(host) else None
 
-    def _look_up(self, leg: Leg, send: Callable[[Flow], object]) -> None:
-        flow, dialog = leg.flow, leg.dialog
+    def _look_up(self, leg: Leg, dialog: Dialog | None, send: Callable[[Flow], object]) -> None:
+        flow = leg.flow
         if flow is None or dialog is None:
             return
 

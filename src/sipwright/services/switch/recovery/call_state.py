@@ -18,7 +18,8 @@ caller, legs       one object each, by the names of `StoredLeg`; legs are number
 peer, near         the legs that are joined, where `near` is not the caller
 timers             when each runs out, by its name
 hunt               the groups that are left to be rung, and the first leg that this hunt has rung
-processes          what goes on in it besides, each with its `kind`: `relay`, `transfer`, `takeover`
+processes          what goes on in it besides, each with its `kind`: `relay`, `transfer`, `takeover`,
+                   `unwanted_answer`
 =================  ==================================================================================================
 """
 

@@ -19,6 +19,7 @@ from ..call.caller import Caller
 from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..call.process import CallProcess, Originator
+from ..call.unwanted_answer import UnwantedAnswer
 from ..dialling.hunt import Hunt
 from ..midcall.liveness import AFTER_RECOVERY, Probe
 from ..midcall.relay import Relay
@@ -71,6 +72,7 @@ PROCESSES: dict[str, Callable[[Call, dict[str, Any]], CallProcess]] = {
     "relay": Relay.from_state,
     "transfer": Transfer.from_state,
     "takeover": Takeover.from_state,
+    "unwanted_answer": UnwantedAnswer.from_state,
 }
 
 

@@ -1,0 +1,123 @@
+"""A 2xx of one more phone behind the same proxy, when the leg has been answered: only one of them can be talked to.
+
+A proxy passes on every 2xx (RFC 3261 §16.7 step 10). Each has a To tag of its own, is a dialog of its own, with its
+own route set and remote target, and gets its own ACK; those that are not wanted then get a BYE (§13.2.2.4).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Protocol
+
+from sipwright.sip import ParseError, Request, Response, parse
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.transaction import ClientTransaction
+
+from ..model.outcome import ELSEWHERE_HEADERS
+from .callee import Callee
+from .leg import LegOwner, LegPorts
+from .process import CallProcess
+
+__all__ = ["AnsweredCall", "UnwantedAnswer", "farewell"]
+
+
+class AnsweredCall(LegOwner, Protocol):
+    """The call whose leg it is."""
+
+    legs: list[Callee]
+
+    def carry(self, process: CallProcess) -> None:
+        """Let a process go on in this call until it is dropped."""
+
+    def drop(self, process: CallProcess) -> None:
+        """Carry a process no more."""
+
+    def forget_if_finished(self) -> None:
+        """Drop the call when nothing is left to do."""
+
+
+def farewell(ports: LegPorts, leg: Callee, response: Response) -> tuple[Dialog, bytes, Request] | None:
+    """Return the dialog of an answer that nobody wants, its ACK and its BYE; the leg keeps the ACK for its copies."""
+    flow = leg.flow
+    if flow is None:
+        return None
+    try:
+        dialog = Dialog.of_answer(response, leg.destination.uri)
+    except ParseError:
+        return None
+    ack = bytes(dialog.make_request("ACK", via=ports.new_via(flow), cseq=response.cseq.number))
+    bye = dialog.make_request("BYE", via=ports.new_via(flow), headers=ELSEWHERE_HEADERS)
+    leg.unwanted = {**leg.unwanted, dialog.remote_tag: ack}
+    return dialog, ack, bye
+
+
+class UnwantedAnswer:
+    """One such answer, until its sender has heard our BYE."""
+
+    __slots__ = ("_ack", "_bye", "_dialog", "call", "leg")
+
+    timers = ()
+
+    def __init__(self, call: AnsweredCall, leg: Callee, dialog: Dialog, ack: bytes, bye: bytes) -> None:
+        self.call = call
+        self.leg = leg
+        self._dialog = dialog
+        self._ack = ack
+        self._bye = bye
+
+    @classmethod
+    def begin(cls, call: AnsweredCall, leg: Callee, response: Response) -> None:
+        """Acknowledge an answer and hang up."""
+        made = farewell(call.ports, leg, response)
+        if made is not None:
+            dialog, ack, bye = made
+            unwanted = cls(call, leg, dialog, ack, bytes(bye))
+            call.carry(unwanted)
+            call.changed()
+            call.when_stored(partial(unwanted._send, bye))
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what another process needs to go on."""
+        return {
+            "kind": "unwanted_answer",
+            "leg": self.leg.index,
+            "dialog": self._dialog.to_state(),
+            "ack": self._ack.decode("latin-1"),
+            "bye": self._bye.decode("latin-1"),
+        }
+
+    @classmethod
+    def from_state(cls, call: AnsweredCall, state: dict[str, Any]) -> UnwantedAnswer:
+        """Make it again; `resume` sets it going."""
+        leg = call.legs[state["leg"] - 1]
+        dialog = Dialog.from_state(leg.sip_call_id, leg.local_tag, state["dialog"])
+        ack = state["ack"].encode("latin-1")
+        leg.unwanted = {**leg.unwanted, dialog.remote_tag: ack}
+        return cls(call, leg, dialog, ack, state["bye"].encode("latin-1"))
+
+    def resume(self) -> None:
+        """Say both once more: who has heard them takes them for retransmissions."""
+        bye = parse(self._bye)
+        assert isinstance(bye, Request)
+        self._send(bye)
+
+    def _send(self, bye: Request) -> None:
+        routes = self.call.ports.routes
+        routes.send_ack(self.leg, self._ack, self._dialog)
+        routes.send_request(self.leg, bye, self, self._dialog)
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take the response to the BYE; whatever it is, the answer is dealt with (RFC 3261 §15.1.1)."""
+        if response.is_final:
+            self.call.handle(self._end)
+
+    def _end(self) -> None:
+        self.call.drop(self)
+        self.call.changed()
+        self.call.forget_if_finished()
+
+    def timer(self, name: str) -> None:
+        """Do nothing: it has no timers."""
+
+    def abandon(self) -> None:
+        """Go on: the phone must hear the BYE, whatever becomes of the call."""
