@@ -15,6 +15,7 @@ from sipwright.services.dialplan.sandbox.fastpath.monty_protocol import (
     microseconds,
     read_dump,
     read_event,
+    read_place,
     resume,
 )
 from sipwright.services.dialplan.sandbox.fastpath.monty_values import (
@@ -55,6 +56,14 @@ def test_a_session_begins_as_the_library_begins_it():
         b'0x8\x01H\x06Z\x0e\x12\x00"\x02\n\x00*\x02\x12\x002\x00J\x00'
     )
     assert (DUMP, RESET) == (b"\x02\x00\x00\x00\x3a\x00", b"\x02\x00\x00\x00\x4a\x00")
+
+
+def test_where_a_call_stands_is_read_without_what_it_was_given():
+    values = b":\x08\x08\x01\x12\x04\x9a\x01\x01x"
+    called = b"\x12\x2b\n\x01f\x20\x07\x2a\x02no" + values + b"B\x16\n\x10<python-input-0>\x10\x2a\x18."
+
+    assert read_place(called) == (7, 42)
+    assert (read_place(CALL), read_place(b"2\x08\x12\x06\x08\x01\x12\x02\x12\x00" + STAMPS)) == ((0, 0), None)
 
 
 def test_a_yes_and_an_end_are_read():

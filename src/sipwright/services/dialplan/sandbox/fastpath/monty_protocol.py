@@ -31,7 +31,7 @@ from .protobuf import BYTES, field, index, number, read_fields, read_places, rea
 
 __all__ = [
     "DUMP", "RESET", "Called", "Ended", "configure", "feed", "load", "microseconds", "read_dump", "read_event",
-    "resume",
+    "read_place", "resume",
 ]  # fmt: skip
 
 _LENGTH = Struct("<I")
@@ -141,6 +141,15 @@ def read_event(data: bytes) -> Called | Ended | None:
     if kind == Event.COMPLETE:
         return Ended()
     raise Fallback(Reason.EVENT, f"event {kind}")
+
+
+def read_place(data: bytes) -> tuple[int, int] | None:
+    """Read the number of a call and where it stands, and nothing that it was given; None when that is no call."""
+    kind, content = _event(data)
+    if kind != Event.CALL:
+        return None
+    found = dict(read_fields(content))
+    return found.get(Call.CALL_ID, 0), _read_position(found.get(Call.POSITION, b""))[1]
 
 
 def microseconds(data: bytes) -> int | None:

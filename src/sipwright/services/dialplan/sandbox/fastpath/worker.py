@@ -267,7 +267,7 @@ class Worker:
                     raise Fallback(Reason.PROTOCOL, "no yes")
                 self._oks -= 1
             elif self._stands_at is not None:
-                self._check_place(monty_protocol.read_event(data))
+                self._check_place(monty_protocol.read_place(data))
             elif self._then is not None:
                 event = monty_protocol.read_event(data)
                 if event is None:
@@ -281,10 +281,10 @@ class Worker:
                 assert then_dumped is not None
                 then_dumped(monty_protocol.read_dump(data))
 
-    def _check_place(self, event: Event | None) -> None:
+    def _check_place(self, place: tuple[int, int] | None) -> None:
         assert self._stands_at is not None
         call_id, start = self._stands_at
-        if not isinstance(event, Called) or event.call_id != call_id or start not in (None, event.start):
+        if place is None or place[0] != call_id or start not in (None, place[1]):
             raise Fallback(Reason.STATE, "another call than was known")
         self._stands_at = None
 
