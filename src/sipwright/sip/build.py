@@ -20,6 +20,7 @@ from sipwright.sip.uri import Uri
 __all__ = [
     "HeaderPairs",
     "ack_to_stray",
+    "credentials_of",
     "make_ack",
     "make_cancel",
     "make_draft",
@@ -34,6 +35,8 @@ HeaderPairs = Iterable[tuple[str, str]]
 
 # Methods whose 2xx and 18x make a dialog, and so carry the route set back (RFC 3261 §12.1.1).
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
+
+_CREDENTIALS = ("Authorization", "Proxy-Authorization")
 
 _is_uri_text = re.compile(URI_TEXT).fullmatch
 
@@ -250,8 +253,15 @@ def make_draft(
 
 
 def make_ack(request: Request, response: Response) -> Request:
-    """Build the ACK for a final response that is no 2xx (§17.1.1.3)."""
-    return _same_hop("ACK", request, request.uri_text, response.headers.get("To"), ())
+    """Build the ACK for a final response that is no 2xx (§17.1.1.3), with the credentials of its INVITE (§22.1)."""
+    to = response.headers.get("To")
+    return _same_hop("ACK", request, request.uri_text, to, credentials_of(request))
+
+
+def credentials_of(invite: Request) -> list[tuple[str, str]]:
+    """Return the headers of an INVITE that its ACK repeats, as nobody can ask an ACK for them (§22.1)."""
+    given = invite.headers
+    return [(name, value) for name in _CREDENTIALS for value in given.get_all(name)]
 
 
 def make_cancel(request: Request, headers: HeaderPairs = ()) -> Request:

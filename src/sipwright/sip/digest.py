@@ -2,23 +2,26 @@
 
 Server: `challenge` with a nonce of a `NonceKeeper`, then `verify` the answer, and only when that holds
 `check` its nonce.  In this order only those who know a password can fill the table of used nonces, and
-`stale=true` is said only to a client whose password was right (RFC 7616 §3.3).  Client: `answer`.
+`stale=true` is said only to a client whose password was right (RFC 7616 §3.3).  Client: `read_offers` and
+`respond`, or for one request `answer`; what a client remembers from one to the next is in `client_auth.py`.
 
 The header values themselves are parsed in `headers/auth.py`.
 """
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import NamedTuple
 
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import quote
-from sipwright.sip.headers.auth import Challenge, Credentials
+from sipwright.sip.headers.auth import Challenge, Credentials, split_challenges
 
 __all__ = [
     "ALGORITHMS",
     "NonceKeeper",
+    "Offer",
     "UnsupportedQop",
     "Verdict",
     "answer",
@@ -26,6 +29,8 @@ __all__ = [
     "find_credentials",
     "ha1",
     "nonce_count",
+    "read_offers",
+    "respond",
     "verify",
 ]
 
@@ -263,18 +268,31 @@ def answer(
     Returns:
         The header value, or None if no challenge can be answered.
     """
-    offers = [offer for value in challenge_values if (offer := _understand(value)) is not None]
-    offers.sort(key=lambda offer: list(ALGORITHMS).index(offer[0]), reverse=True)
-    for algorithm, params in offers:
+    for algorithm, params in read_offers(challenge_values):
         secret = ha1_for(params["realm"], algorithm)
         if secret is not None:
-            return _respond(algorithm, params, method, uri, username, secret, cnonce, nc)
+            return respond(algorithm, params, method, uri, username, secret, cnonce, nc)
     return None
 
 
-def _understand(value: str) -> tuple[str, dict[str, str]] | None:
+class Offer(NamedTuple):
+    """A challenge that can be answered: the name of its algorithm in `ALGORITHMS`, and its parameters."""
+
+    algorithm: str
+    params: dict[str, str]
+
+
+def read_offers(challenge_values: Iterable[str]) -> list[Offer]:
+    """Return the challenges that can be answered, the strongest first and of equal ones the topmost (RFC 8760 §2.4)."""
+    texts = [text for value in challenge_values for text in split_challenges(value)]
+    offers = [offer for text in texts if (offer := _understand(text)) is not None]
+    offers.sort(key=lambda offer: list(ALGORITHMS).index(offer.algorithm), reverse=True)
+    return offers
+
+
+def _understand(text: str) -> Offer | None:
     try:
-        parsed = Challenge.parse(value)
+        parsed = Challenge.parse(text)
     except ParseError:
         return None
     params = parsed.params
@@ -284,10 +302,10 @@ def _understand(value: str) -> tuple[str, dict[str, str]] | None:
         return None
     if "realm" not in params or "nonce" not in params:
         return None
-    return algorithm, params
+    return Offer(algorithm, params)
 
 
-def _respond(
+def respond(
     algorithm: str,
     params: dict[str, str],
     method: str,
@@ -297,6 +315,7 @@ def _respond(
     cnonce: str,
     nc: int,
 ) -> str:
+    """Return the Authorization value that answers a challenge with these parameters; `secret` is the HA1."""
     hashed = ALGORITHMS[algorithm]
     realm, nonce = params["realm"], params["nonce"]
     # A server of RFC 2069 offers no qop and would not expect one in the answer (RFC 7616 §3.4).

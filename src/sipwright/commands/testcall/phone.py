@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from sipwright.sip import Request, Response, digest
-from sipwright.sip.build import make_request
+from sipwright.sip.build import credentials_of, make_request
+from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ReliableResponse, ServerTransaction
-from sipwright.stack import Exchange, Incoming, Pipeline, Stack, challenge_headers
+from sipwright.stack import Exchange, Incoming, Pipeline, Stack
 from sipwright.transport import Address, Target, TcpTransport, Transport, UdpTransport
 
 from .ladder import Ladder, Side
@@ -110,9 +111,8 @@ class Phone:
         registrar = f"sip:{self._domain}"
         headers = (("Contact", self.contact), ("Expires", str(expires)))
 
-        def make(credentials: Pairs) -> Request:
-            call_id = self._registration
-            return self._outside("REGISTER", registrar, self.aor, (*headers, *credentials), call_id=call_id)
+        def make() -> Request:
+            return self._outside("REGISTER", registrar, self.aor, headers, call_id=self._registration)
 
         return await self._with_digest(make)
 
@@ -124,8 +124,8 @@ class Phone:
         tag, call_id = self._stack.random_token(), self._stack.random_token()
         headers = (("Contact", self.contact), ("Content-Type", SDP))
 
-        def make(credentials: Pairs) -> Request:
-            return self._outside("INVITE", uri, uri, (*headers, *credentials), body, tag=tag, call_id=call_id)
+        def make() -> Request:
+            return self._outside("INVITE", uri, uri, headers, body, tag=tag, call_id=call_id)
 
         return await self._with_digest(make)
 
@@ -251,26 +251,22 @@ class Phone:
         if dialog is None:
             raise Unfinished(f"{self} has no call any more")
 
-        def make(credentials: Pairs) -> Request:
+        def make() -> Request:
             content_type = SDP if body else None
-            return dialog.make_request(
-                method, headers=(*headers, *credentials), body=body, content_type=content_type
-            )
+            return dialog.make_request(method, headers=headers, body=body, content_type=content_type)
 
         return await self._with_digest(make)
 
-    async def _with_digest(self, make: Callable[[Pairs], Request]) -> Response:
-        """Send a request, and once more with credentials when it is challenged (RFC 3261 §22)."""
-        request = make(())
+    async def _with_digest(self, make: Callable[[], Request]) -> Response:
+        """Send a request, and again with credentials when it is challenged (RFC 3261 §22)."""
+        auth, rounds, request = ClientAuth(), 0, make()
         response = await self._ask(request)
-        if response.status not in (401, 407):
-            return response
-        asked, answered = challenge_headers(response)
-        credentials = digest.answer(
-            response.headers.get_all(asked), request.method, request.uri_text, self.account, self._ha1,
-            self._stack.random_token(),
-        )  # fmt: skip
-        return response if credentials is None else await self._ask(make(((answered, credentials),)))
+        while auth.learn(request, response, self._ha1, rounds):
+            rounds += 1
+            request = make()
+            auth.sign(request, self.account, self._ha1, self._stack.random_token())
+            response = await self._ask(request)
+        return response
 
     def _ha1(self, realm: str, algorithm: str) -> str:
         return digest.ha1(self.account, realm, self._password, algorithm)
@@ -303,7 +299,8 @@ class Phone:
         dialog = self.dialog
         if dialog is None:
             dialog = self.dialog = Dialog.as_uac(invite, response)
-        ack = dialog.make_request("ACK", headers=(USER_AGENT,), cseq=response.cseq.number)
+        headers = (USER_AGENT, *credentials_of(invite))
+        ack = dialog.make_request("ACK", headers=headers, cseq=response.cseq.number)
         self._stack.send_stateless(ack, self._switch)
 
 
