@@ -240,8 +240,9 @@ def tcp_talking(stage: Stage) -> None:
 def tcp_trunk(stage: Stage) -> None:
     """A trunk calls in on its connection, and can be connected to."""
     stage.registered("bob", "30.0.0.1")
+    stage.bench.accounts.providers["trunk"] = Provider("trunk", "50.0.0.1")
     trunk = stage.phone("trunk", "50.0.0.1", protocol="tcp")
-    request = trunk.request("INVITE", "sip:bob@example.org", body=SDP.format("50.0.0.1"))
+    request = trunk.request("INVITE", "sip:trunk.bob@example.org", body=SDP.format("50.0.0.1"))
     request.headers.set("Contact", f"<sip:trunk@{trunk.address};transport=tcp>")
     request.headers.set("Via", f"SIP/2.0/TCP {trunk.address};branch=z9hG4bK-trunk")
     trunk.send(request)

@@ -358,15 +358,28 @@ def test_provider_ringing(at):
     hang_up(stage, alice, trunk)
 
 
-def test_provider_ringing_is_challenged_only_once(at):
+def test_provider_ringing_does_not_believe_the_credentials(at):
+    """The same nonce again: they are wrong, in this process as in the one before."""
     stage = at("provider_ringing")
     trunk = stage["trunk"]
     before = trunk.methods().count("INVITE")
-    challenge = 'Digest realm="trunk", nonce="def", algorithm=MD5, qop="auth"'
+    challenge = 'Digest realm="trunk", nonce="abc", algorithm=MD5, qop="auth"'
     trunk.answer(trunk.last("INVITE"), 401, headers=(("WWW-Authenticate", challenge),))
 
     assert trunk.methods().count("INVITE") == before
     assert [run.heard for run in stage.runs.values()] == [[("nobody", [("353@trunk", 401)])]]
+
+
+def test_provider_ringing_wants_another_nonce(at):
+    stage = at("provider_ringing")
+    trunk = stage["trunk"]
+    before = trunk.last("INVITE")
+    challenge = 'Digest realm="trunk", nonce="def", algorithm=MD5, qop="auth", stale=true'
+    trunk.answer(before, 401, headers=(("WWW-Authenticate", challenge),))
+    again = trunk.last("INVITE")
+
+    assert again.cseq.number == before.cseq.number + 1
+    assert 'nonce="def"' in again.headers.get("Authorization")
 
 
 def test_provider_talking(at):

@@ -53,7 +53,6 @@ ELSEWHERE = {
     "services/switch/call/script_runner": "services/switch/transfer/test_transfer",
     "services/switch/call/table": "services/switch/call/test_call",
     "services/switch/dialling/admission": "services/switch/call/test_call",
-    "services/switch/dialling/credentials": "services/switch/test_messages",
     "services/switch/dialling/hunt_events": "services/switch/dialling/test_hunt_machine",
     "services/switch/dialling/router": "services/switch/call/test_call",
     "services/switch/midcall/late_responses": "services/switch/recovery/test_recover",

@@ -1,4 +1,4 @@
-"""Whose challenges are answered, in which header, and what is left unanswered."""
+"""Whose name stands under the answer to a challenge, and what is left unanswered."""
 
 from types import SimpleNamespace
 
@@ -6,13 +6,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from sipwright.errors import UserError
-from sipwright.sip import Response
-from sipwright.stack import answer_challenge
+from sipwright.sip import Request, Response
+from sipwright.sip.client_auth import ClientAuth
+from sipwright.stack import learn_challenge, sign_request
 
 
 def challenged(status, realm="sip.example"):
     header = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
     return Response(status, None, [(header, f'Digest realm="{realm}", nonce="n", qop="auth"')])
+
+
+def invite():
+    return Request("INVITE", "sip:1@x", [("CSeq", "1 INVITE")])
 
 
 def somebody(**changes):
@@ -26,25 +31,37 @@ def somebody(**changes):
     return SimpleNamespace(**(known | changes))
 
 
+def learnt(credentials, response):
+    auth = ClientAuth()
+    return learn_challenge(auth, credentials, invite(), response, 0), auth
+
+
+def signed(credentials, auth):
+    request = invite()
+    sign_request(auth, credentials, request, lambda: "c")
+    return [pair for pair in request.headers.items() if pair[0] != "CSeq"]
+
+
 @pytest.mark.parametrize(("status", "header"), [(401, "Authorization"), (407, "Proxy-Authorization")])
 def test_a_challenge_is_answered_in_the_header_of_its_kind(status, header):
-    answered, value = answer_challenge(somebody(), "INVITE", "sip:1@x", challenged(status), "c")
+    is_met, auth = learnt(somebody(), challenged(status))
+    ((answered, value),) = signed(somebody(), auth)
 
-    assert answered == header
+    assert (is_met, answered) == (True, header)
     assert 'username="353"' in value
 
 
 def test_the_name_for_challenges_is_used_where_there_is_one():
-    _, value = answer_challenge(somebody(auth_username="a1"), "INVITE", "sip:1@x", challenged(401), "c")
+    _, auth = learnt(somebody(auth_username="a1"), challenged(401))
 
-    assert 'username="a1"' in value
+    assert 'username="a1"' in signed(somebody(auth_username="a1"), auth)[0][1]
 
 
 def test_another_realm_than_the_configured_one_is_told_and_gets_nothing():
+    strict = somebody(realm="sip.example")
     with capture_logs() as logs:
-        strict = somebody(realm="sip.example")
-        assert answer_challenge(strict, "INVITE", "sip:1@x", challenged(401, "evil.example"), "c") is None
-        assert answer_challenge(strict, "INVITE", "sip:1@x", challenged(401), "c") is not None
+        assert not learnt(strict, challenged(401, "evil.example"))[0]
+        assert learnt(strict, challenged(401))[0]
 
     assert [(entry["provider"], entry["realm"]) for entry in logs] == [("blueface", "evil.example")]
 
@@ -57,4 +74,11 @@ def test_a_password_that_cannot_be_decrypted_answers_nothing():
         def password(self):
             raise UserError("another key file")
 
-    assert answer_challenge(Sealed(), "INVITE", "sip:1@x", challenged(401), "c") is None
+    _, known = learnt(somebody(), challenged(401))
+
+    assert not learnt(Sealed(), challenged(401))[0]
+    assert signed(Sealed(), known) == []
+
+
+def test_who_was_never_challenged_signs_nothing():
+    assert signed(somebody(), ClientAuth()) == []

@@ -2,7 +2,7 @@
 
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.client import Exchange
-from sipwright.stack.credentials import Credentials, answer_challenge, challenge_headers
+from sipwright.stack.credentials import Credentials, learn_challenge, sign_request
 from sipwright.stack.incoming import Incoming
 from sipwright.stack.pipeline import Pipeline, Step
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
@@ -29,6 +29,6 @@ __all__ = [
     "TimerHandle",
     "TimerHeap",
     "Wakeup",
-    "answer_challenge",
-    "challenge_headers",
+    "learn_challenge",
+    "sign_request",
 ]

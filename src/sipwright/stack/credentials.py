@@ -1,15 +1,20 @@
-"""Answering a challenge with somebody's credentials, as a user agent client does (RFC 3261 §22.2)."""
+"""Whose credentials answer the challenges of a server, as a user agent client does it (RFC 3261 §22.2).
+
+What has been asked for, and what goes along because of it, is in `sip/client_auth.py`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
 from sipwright.errors import UserError
-from sipwright.sip import Response, digest
+from sipwright.sip import Request, Response, digest
+from sipwright.sip.client_auth import MOST_ROUNDS, ClientAuth
 
-__all__ = ["Credentials", "answer_challenge", "challenge_headers"]
+__all__ = ["Credentials", "learn_challenge", "sign_request"]
 
 log = structlog.get_logger(__name__)
 
@@ -38,22 +43,35 @@ class Credentials(Protocol):
         """The only realm whose challenges are answered."""
 
 
-def challenge_headers(response: Response) -> tuple[str, str]:
-    """Name the header that a 401 or 407 challenges with, and the one that answers it."""
-    if response.status == 401:
-        return "WWW-Authenticate", "Authorization"
-    return "Proxy-Authenticate", "Proxy-Authorization"
+def learn_challenge(
+    auth: ClientAuth, credentials: Credentials, request: Request, response: Response, rounds: int,
+    refusals: int = MOST_ROUNDS,
+) -> bool:  # fmt: skip
+    """Take a 401 or 407 (`ClientAuth.learn`); True when the request is to be sent again, signed anew.
 
-
-def answer_challenge(
-    credentials: Credentials, method: str, uri: str, response: Response, cnonce: str
-) -> tuple[str, str] | None:
-    """Return the header that answers the 401 or 407 to a request, if there is one.
-
-    There is none when every challenge is of another realm than the configured one, which is logged, or when the
-    password cannot be decrypted, which was told when it was read.
+    It is not when every challenge is of another realm than the configured one, which is logged, or when the password
+    cannot be decrypted, which was told when it was read.
     """
-    asked, answered = challenge_headers(response)
+    try:
+        return auth.learn(request, response, _secrets(credentials), rounds, refusals)
+    except UserError:
+        return False
+
+
+def sign_request(
+    auth: ClientAuth, credentials: Credentials, request: Request, token: Callable[[], str]
+) -> None:
+    """Add what a server is known to want of us to a request; `token` gives a cnonce when one is needed."""
+    if not auth.spaces:
+        return
+    try:
+        username = credentials.auth_username or credentials.username
+        auth.sign(request, username, _secrets(credentials), token())
+    except UserError:
+        pass  # whoever is asked then refuses it
+
+
+def _secrets(credentials: Credentials) -> Callable[[str, str], str | None]:
     username = credentials.auth_username or credentials.username
 
     def ha1_for(realm: str, algorithm: str) -> str | None:
@@ -67,8 +85,4 @@ def answer_challenge(
             return None
         return digest.ha1(username, realm, credentials.password, algorithm)
 
-    try:
-        value = digest.answer(response.headers.get_all(asked), method, uri, username, ha1_for, cnonce)
-    except UserError:
-        return None
-    return None if value is None else (answered, value)
+    return ha1_for

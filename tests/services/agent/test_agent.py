@@ -203,13 +203,15 @@ async def test_what_failed_together_comes_back_apart(world):
 
 
 async def test_a_wrong_password_is_tried_twice_an_attempt_at_most(world):
+    """A registrar that gives a new nonce each time is believed once that the old one was stale."""
     world.registrar.realm = "b"
     world.add(password="wrong")
     await world.start()
 
     await world.run(40.0)
 
-    assert len(world.requests) == 2
+    tried = [request for request in world.requests if "Authorization" in request.headers]
+    assert (len(world.requests), len(tried)) == (3, 2)
     assert (world.row.state, world.row.status) == ("failed", 401)
 
 
@@ -226,7 +228,7 @@ async def test_423_is_followed(world):
     await world.run(1.0)
 
     assert world.row.expires_at == pytest.approx(world.unix_time() + 7200, abs=2)
-    assert [request.expires for request in world.requests] == [3600, 3600, 7200, 7200]
+    assert [request.expires for request in world.requests] == [3600, 3600, 7200]
 
 
 async def test_an_answer_that_cannot_be_sent_to_is_a_failure(world):
@@ -295,11 +297,11 @@ async def test_a_provider_that_goes_is_unregistered(world, how):
             world.change(register=False)
     await world.run(1.0)
 
-    assert [request.expires for request in world.requests[2:]] == [0, 0]
+    assert [request.expires for request in world.requests[2:]] == [0]
     assert (world.registrar.contacts, world.records.rows) == ([], {})
     assert node.agent.snapshot().leaving == 0
     await world.run(10_000.0)
-    assert len(world.requests) == 4
+    assert len(world.requests) == 3
 
 
 async def test_one_that_goes_while_it_is_asked_for_is_unregistered_afterwards(world):

@@ -27,7 +27,7 @@ def ask(registration, now=100.0, contact=CONTACT):
 
 
 def take(registration, request, status, *headers, now=100.0, **options):
-    return registration.answered(respond(request, status, *headers, **options), now, "cnonce", 0.5)
+    return registration.answered(respond(request, status, *headers, **options), now, 0.5)
 
 
 def registered(registration, now=100.0, expires=3600):
@@ -158,6 +158,57 @@ def test_a_proxy_and_the_registrar_may_both_ask(new_registration):
     request = registration.request(CONTACT, 100.0)
     assert "Authorization" in request.headers
     assert "Proxy-Authorization" in request.headers
+
+
+def test_a_stale_nonce_is_replaced(new_registration):
+    """RFC 7616 §3.3."""
+    registration = new_registration()
+    take(registration, ask(registration), 401, ("WWW-Authenticate", CHALLENGE))
+    stale = 'Digest realm="b", nonce="m", qop="auth", stale=true'
+
+    assert take(registration, registration.request(CONTACT, 100.0), 401, ("WWW-Authenticate", stale))
+    assert said(registration.request(CONTACT, 100.0)) == ("m", "00000001")
+
+
+def said(request):
+    """The nonce of a request, and how often it was used with it."""
+    params = Credentials.parse(request.headers.get("Authorization")).params
+    return params["nonce"], params["nc"]
+
+
+def accepted(registration, *headers):
+    """Register where credentials are wanted; the 200 has these headers."""
+    take(registration, ask(registration), 401, ("WWW-Authenticate", CHALLENGE))
+    take(registration, registration.request(CONTACT, 100.0), 200, *headers)
+    return registration
+
+
+def test_what_was_accepted_goes_along_with_the_renewal(new_registration):
+    registration = accepted(new_registration())
+
+    assert said(ask(registration)) == ("n", "00000002")
+
+
+def test_the_renewal_uses_the_nonce_that_the_registrar_named(new_registration):
+    """RFC 7616 §3.5."""
+    registration = accepted(new_registration(), ("Authentication-Info", 'nextnonce="m", qop=auth'))
+
+    assert said(ask(registration)) == ("m", "00000001")
+
+
+@pytest.mark.parametrize("refusal", [401, 403])
+def test_what_was_refused_does_not_go_along(new_registration, refusal):
+    registration = accepted(new_registration())
+    take(registration, ask(registration), refusal)
+
+    assert "Authorization" not in ask(registration).headers
+
+
+def test_a_changed_provider_is_sent_nothing_in_advance(new_registration):
+    registration = accepted(new_registration())
+    registration.change(101.0)
+
+    assert "Authorization" not in ask(registration).headers
 
 
 def test_only_the_realm_that_was_set_gets_an_answer(new_registration):

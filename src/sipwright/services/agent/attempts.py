@@ -90,7 +90,7 @@ class Attempts:
         if self._is_closed:
             return
         contact = self._stack.local_contact(flow, registration.user)
-        request = registration.request(contact, self._stack.clock())
+        request = registration.request(contact, self._stack.clock(), self._stack.random_token)
         try:
             self._stack.send_request(request, flow, _Attempt(self, registration, flow))
         except OSError as error:
@@ -105,7 +105,7 @@ class Attempts:
         """Take the final response to a REGISTER."""
         before = registration.state, registration.status
         stack = self._stack
-        if registration.answered(response, stack.clock(), stack.random_token(), self._chance()):
+        if registration.answered(response, stack.clock(), self._chance()):
             self._send(registration, flow)
         else:
             self._end(registration, before)

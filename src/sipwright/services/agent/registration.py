@@ -26,8 +26,9 @@ from typing import Any
 from sipwright.services.ports import ProviderView
 from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, expires_of, uris_match
 from sipwright.sip.build import make_request
+from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.headers.numbers import parse_seconds
-from sipwright.stack import answer_challenge, challenge_headers
+from sipwright.stack import learn_challenge, sign_request
 
 from .provider import Account, Place, contact_user
 from .timing import ASKED, LEASE, LONGEST, lease_end, renewal_after, retry_after
@@ -38,6 +39,9 @@ SKIPPED_CSEQS = 100
 """How far the CSeq jumps after a restart: requests sent since the row was written last must have had lower ones."""
 
 _LONGEST_REASON = 120
+
+_REFUSED = (401, 403, 407)
+"""After these nothing goes along in advance: some say 403 to a nonce that they do not know any more."""
 
 
 class State(StrEnum):
@@ -61,10 +65,12 @@ class Registration:
     """
 
     __slots__ = (
-        "_answers",
         "_asked_contact",
+        "_auth",
         "_has_changed",
         "_is_longer",
+        "_request",
+        "_rounds",
         "_sent_at",
         "_tag",
         "account",
@@ -117,7 +123,9 @@ class Registration:
         self._asked_contact = ""
         self._sent_at = now
         self._is_longer = self._has_changed = False
-        self._answers: dict[str, str] = {}
+        self._auth = ClientAuth()
+        self._rounds = 0
+        self._request: Request | None = None
 
     def restore(self, row: Any, now: float, unix_time: float) -> None:
         """Go on where a row of the table `registrations` says that an earlier process was.
@@ -164,22 +172,24 @@ class Registration:
     def change(self, now: float) -> None:
         """Let the next attempt begin now, or right after the one that is under way: what it depends on has changed."""
         self.failures = 0
+        self._auth = ClientAuth()
         self.due = now
         self._has_changed = self.is_under_way
 
     def begin(self) -> None:
-        """Begin an attempt: each is challenged anew."""
+        """Begin an attempt: what the provider has accepted last goes along (RFC 3261 §22.3)."""
         self.is_under_way = True
         self.is_removing = self.is_leaving
         self._is_longer = False
-        self._answers = {}
+        self._rounds = 0
 
-    def request(self, contact: str, now: float) -> Request:
+    def request(self, contact: str, now: float, token: Callable[[], str] = str) -> Request:
         """Return the next REGISTER, without a Via.
 
         Args:
             contact: Our address, as the provider can reach it; one that it knows from before is taken back.
             now: The present instant.
+            token: Gives a cnonce, when one is needed.
         """
         self.cseq += 1
         self._sent_at = now
@@ -191,7 +201,7 @@ class Registration:
             asked, self._asked_contact = self.asked, contact
             if self.contact != contact and self.contact is not None and self.holds(now):
                 headers.append(("Contact", f"{self.contact};expires=0"))
-        return make_request(
+        self._request = request = make_request(
             "REGISTER",
             str(place.registrar),
             from_=f"<{place.aor}>",
@@ -201,24 +211,27 @@ class Registration:
             from_tag=self._tag,
             routes=() if place.proxy is None else (f"<{place.proxy}>",),
             contact=contact,
-            headers=[*headers, ("Expires", str(asked)), *self._answers.items()],
+            headers=[*headers, ("Expires", str(asked))],
         )
+        sign_request(self._auth, self.provider, request, token)
+        return request
 
     # --- answers -------------------------------------------------------------------------------------
 
-    def answered(self, response: Response, now: float, cnonce: str, chance: float) -> bool:
+    def answered(self, response: Response, now: float, chance: float) -> bool:
         """Take a final response; True when another REGISTER is to follow at once, otherwise the attempt is over."""
         if response.is_success:
+            self._auth.take(response)
             self._succeeded(response, now, chance)
             self._end(now)
             return False
         rule = None if response.local else self.RULES.get(response.status)
-        if rule is not None and rule(self, response, cnonce):
+        if rule is not None and rule(self, response):
             return True
         reason = response.reason
         if response.local:
             reason = "No Answer" if response.status == 408 else "Cannot Be Reached"
-        elif response.status in (401, 407) and not self._has_answered(response):
+        elif response.status in (401, 407) and not self._rounds:
             reason = "Challenge Cannot Be Answered"
         asked = parse_seconds(
             (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
@@ -232,6 +245,8 @@ class Registration:
         """End an attempt without success; the next one is later each time."""
         self.status, self.reason = status, reason[:_LONGEST_REASON]
         self.failures += 1
+        if status in _REFUSED:
+            self._auth = ClientAuth()
         self.due = now + retry_after(self.failures, status, asked, chance)
         self._end(now)
         if self.holds(now):
@@ -262,34 +277,30 @@ class Registration:
             self._has_changed = False
             self.due = now
 
-    def _authenticate(self, response: Response, cnonce: str) -> bool:
-        """Answer a challenge, once an attempt for the registrar and once for a proxy before it (RFC 3261 §22)."""
-        if self._has_answered(response):
+    def _authenticate(self, response: Response) -> bool:
+        """Meet the challenges of the registrar and of a proxy before it (RFC 3261 §22).
+
+        This goes on by itself for ever, so a wrong password is not tried as often as in a call: whoever counts failures
+        bans this switch, and all its users with it.
+        """
+        request, auth = self._request, self._auth
+        if request is None or not learn_challenge(auth, self.provider, request, response, self._rounds, 1):
             return False
-        answer = answer_challenge(self.provider, "REGISTER", str(self.place.registrar), response, cnonce)
-        if answer is None:
-            return False
-        answered, value = answer
-        self._answers[answered] = value
+        self._rounds += 1
         return True
 
-    def _ask_for_longer(self, response: Response, _cnonce: str) -> bool:
+    def _ask_for_longer(self, response: Response) -> bool:
         """Ask for what a registrar grants at least (RFC 3261 §10.2.8), from now on."""
         shortest = parse_seconds(response.headers.get("Min-Expires"))
         if self._is_longer or self.is_removing or shortest is None or not self.asked < shortest <= LONGEST:
             return False
         self.asked = shortest
         self._is_longer = True
-        # A nonce that was used is used up, as far as we know.
-        self._answers = {}
         return True
-
-    def _has_answered(self, response: Response) -> bool:
-        return challenge_headers(response)[1] in self._answers
 
     # What a status asks for; all others end the attempt.
     # fmt: off
-    RULES: dict[int, Callable[[Registration, Response, str], bool]] = {
+    RULES: dict[int, Callable[[Registration, Response], bool]] = {
         401: _authenticate,
         407: _authenticate,
         423: _ask_for_longer,

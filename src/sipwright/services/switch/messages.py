@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sipwright.services.dialstring import DialLeg
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
+from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 from sipwright.stack import Incoming
 from sipwright.transport import Flow, Target
@@ -124,7 +125,18 @@ class Text:
 class Copy:
     """A text on its way to one destination; a provider may ask who we are first (RFC 3261 §22.2)."""
 
-    __slots__ = ("_body", "_call_id", "_destination", "_flow", "_from", "_ports", "_tag", "_then")
+    __slots__ = (
+        "_auth",
+        "_body",
+        "_call_id",
+        "_destination",
+        "_flow",
+        "_from",
+        "_ports",
+        "_rounds",
+        "_tag",
+        "_then",
+    )
 
     def __init__(
         self,
@@ -139,6 +151,8 @@ class Copy:
         self._flow: Flow
         self._from, self._tag = from_header(sender, destination.options), ports.token()
         self._call_id = ports.token()
+        self._auth = ClientAuth()
+        self._rounds = 0
         self._body = body
         self._then = then
 
@@ -148,28 +162,39 @@ class Copy:
             self._then(False)
         else:
             self._flow = flow
-            self._send(1, ())
+            provider = self._destination.provider
+            if provider is not None:
+                self._auth = self._ports.credentials.in_advance(provider) or self._auth
+            self._send()
 
-    def _send(self, cseq: int, extra: tuple[tuple[str, str], ...]) -> None:
-        destination, flow = self._destination, self._flow
+    def _send(self) -> None:
+        destination, flow, provider = self._destination, self._flow, self._destination.provider
         request = make_request(
-            "MESSAGE", destination.uri, from_=self._from, to=f"<{destination.to}>", call_id=self._call_id, cseq=cseq,
-            from_tag=self._tag, via=self._ports.new_via(flow), routes=destination.route,
-            headers=(*destination.options.headers, *extra), body=self._body, content_type="text/plain;charset=UTF-8",
+            "MESSAGE", destination.uri, from_=self._from, to=f"<{destination.to}>", call_id=self._call_id,
+            cseq=1 + self._rounds, from_tag=self._tag, via=self._ports.new_via(flow), routes=destination.route,
+            headers=destination.options.headers, body=self._body, content_type="text/plain;charset=UTF-8",
         )  # fmt: skip
+        if provider is not None:
+            self._ports.credentials.sign(provider, self._auth, request)
         self._ports.stack.start_client(request, flow, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """Take the response; a challenge is answered once."""
+        """Take the response, or meet a challenge."""
         if not response.is_final:
             return
-        answer = None
-        if transaction.request.cseq.number == 1:
-            answer = self._ports.credentials.for_destination(self._destination, transaction.request, response)
-        if answer is None:
+        credentials, provider, asked = (
+            self._ports.credentials,
+            self._destination.provider,
+            transaction.request,
+        )
+        if provider is None:
             self._then(response.is_success)
+        elif credentials.challenged(provider, self._auth, asked, response, self._rounds):
+            self._rounds += 1
+            self._send()
         else:
-            self._send(2, (answer,))
+            credentials.answered(provider, self._auth, response)
+            self._then(response.is_success)
 
 
 class Delivery:

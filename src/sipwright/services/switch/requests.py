@@ -211,4 +211,4 @@ def _carry_over(call: Call, leg: Leg, other: Leg, incoming: Incoming, request: R
     if isinstance(server, ServerInvite):
         server.promise_nothing()
     relay.begin()
-    relay.carry_over(())
+    relay.carry_over()

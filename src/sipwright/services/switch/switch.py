@@ -33,6 +33,7 @@ from .dialling.admission import admit
 from .dialling.credentials import Credentials
 from .dialling.destinations import Destinations
 from .dialling.hunt import Hunt
+from .dialling.origins import Origins
 from .dialling.router import Decision, Router
 from .dialling.unreachable import Unreachable
 from .messages import Messages
@@ -89,16 +90,20 @@ class Switch:
         )
         routes = PeerRoutes(stack, self.reconnects)
         timers = Timers(clock, call_later, self.calls.get)
-        ended = EndedCall(LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes))
+        credentials = Credentials(router.accounts, token)
+        ended = EndedCall(
+            LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes, credentials=credentials)
+        )
         self.table = CallTable(self.calls, timers, ended, observer)
         self.ports: CallPorts[Call] = CallPorts(
             node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token, writer=writer,
-            timers=timers, routes=routes, credentials=Credentials(router.accounts, token), calls=self.calls,
+            timers=timers, routes=routes, credentials=credentials, calls=self.calls,
             legs=self.table.legs, remember=self.table.remember, forget=self.table.forget,
             active_calls=self.table.active,
             destinations=destinations.of_leg, unreachable=Unreachable(stack, clock).outcome, probe=probe_ends,
             call_row=call_row, cdr_row=cdr_row,
         )  # fmt: skip
+        self._origins = Origins(router.accounts, stack)
         self._requests = Requests(self.ports, TargetDialler(self.table, router, destinations, scripts))
         self._messages = Messages(self.ports, router, destinations)
         self._recovered: list[Recovered] = []
@@ -145,6 +150,8 @@ class Switch:
 
     def _begin(self, call: Call, decision: Decision, replaced: Leg | None) -> None:
         """Let a new call take over a leg, or let a script or the account decide who rings."""
+        if decision.direction == "in" and "." in call.dialled_user:
+            self._origins.find(call)
         if replaced is not None:
             takeover = Takeover.of(call, replaced)
             call.carry(takeover)

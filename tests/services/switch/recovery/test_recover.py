@@ -96,7 +96,7 @@ def test_a_goodbye_that_was_stored_but_not_sent_is_said_after_the_restart(bench,
 @pytest.mark.parametrize(
     ("document", "why"),
     [
-        (b'{"format": 4, "kind": "call"}', "start that version, or a later one, and the call goes on"),
+        (b'{"format": 5, "kind": "call"}', "start that version, or a later one, and the call goes on"),
         (b"[99]", "start that version"),
         (b"[1]", "deleting the row forgets the call"),
         (b'{"format": 3, "kind": "call"}', "deleting the row forgets the call"),

@@ -122,3 +122,23 @@ def test_from_2_an_early_dialog():
 def test_what_never_was_a_document_is_none(document):
     with pytest.raises((ValueError, TypeError, LookupError)):
         upgraded(document, 2 if document != [1] else 1, 3)
+
+
+def test_from_3_how_often_a_challenge_was_answered():
+    """It says so in every place where it said before whether one was."""
+    more = [["call", 1, TRANSFER, ["other", 2, ["INVITE", False]]]]
+    upgraded_call = upgraded(of_2(*more), 2, 4)
+    relay, transfer, takeover = upgraded_call["processes"]
+
+    assert upgraded_call["format"] == 4
+    assert [leg["rounds"] for leg in upgraded_call["legs"]] == [1]
+    assert (relay["rounds"], transfer["invite"]["rounds"], takeover["invite"]["rounds"]) == (1, 1, 0)
+    assert transfer["report"]["rounds"] == 0
+    assert "has_" not in str(upgraded_call)
+
+
+def test_from_3_what_is_not_there():
+    """Nothing goes on in the call, and no leg was challenged."""
+    document = {"format": 3, "legs": [{"state": "ringing"}]}
+
+    assert upgraded(document, 3, 4) == {"format": 4, "legs": [{"state": "ringing", "rounds": 0}]}

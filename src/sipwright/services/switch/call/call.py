@@ -330,11 +330,11 @@ class Call(Bridge):
         """Take the response to our BYE; whatever it is, the leg is over (RFC 3261 §15.1.1)."""
         if not response.is_final:
             return
-        asked = transaction.request
-        retry = None if response.is_success else self.ports.credentials.for_leg(leg, asked, response)
-        if retry is not None and leg.dialog is not None and asked.headers.get("authorization") is None \
-                and asked.headers.get("proxy-authorization") is None:  # fmt: skip
-            leg.say_goodbye((retry,))
+        bye = transaction.request
+        leg.note_credentials(response)
+        if leg.dialog is not None and leg.is_challenged(bye, response, leg.rounds):
+            reason = bye.headers.get("reason")
+            leg.say_goodbye(() if reason is None else (("Reason", reason),), rounds=leg.rounds + 1)
         else:
             leg.transition(LegEvent.END)
             self.forget_if_finished()

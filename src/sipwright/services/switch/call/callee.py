@@ -33,7 +33,7 @@ class Callee(Leg):
     `unwanted` has the ACKs to the 2xx of further phones behind the same proxy, by their To tags.
     """
 
-    __slots__ = ("destination", "has_authenticated", "transaction", "unwanted")
+    __slots__ = ("destination", "transaction", "unwanted")
 
     owner: CalleeOwner
 
@@ -48,9 +48,9 @@ class Callee(Leg):
     ) -> None:
         super().__init__(owner, index, sip_call_id, local_tag, started_at)
         self.destination = destination
+        self.provider = destination.provider
         self.is_phone = destination.flow is not None
         self.transaction: ClientTransaction | None = None
-        self.has_authenticated = False
         self.unwanted: dict[str, bytes] = NONE
 
     def begin_dialog(self, response: Response) -> None:
@@ -110,6 +110,8 @@ class Callee(Leg):
 
     def _responded(self, transaction: ClientTransaction, response: Response) -> None:
         owner = self.owner
+        if self.auth is not None and response.is_final:
+            self.note_credentials(response)
         if response.status >= 300 and isinstance(transaction, ClientInvite):
             # Until the ACK the peer repeats itself, so it comes when what it said is stored.
             owner.when_stored(partial(transaction.acknowledge, owner.ports.clock()))

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVarTuple
 import structlog
 
 from sipwright.sip import Request, Response, parse
+from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableResponse
 from sipwright.stack import Stack
@@ -27,7 +28,10 @@ Arguments = TypeVarTuple("Arguments")
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite"]
+__all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite", "Provider", "ProviderCredentials"]
+
+Provider = tuple[int, str]
+"""A provider: whose it is, and its name."""
 
 
 class LegRoutes(Protocol):
@@ -48,6 +52,24 @@ class LegRoutes(Protocol):
         """Send an ACK, which has no transaction."""
 
 
+class ProviderCredentials(Protocol):
+    """What is signed for the challenges of providers, and of nobody else (RFC 3261 §22)."""
+
+    def in_advance(self, provider: Provider) -> ClientAuth | None:
+        """Return what a provider has accepted last, if anything is known."""
+
+    def sign(self, provider: Provider, auth: ClientAuth, request: Request) -> None:
+        """Add to a request of ours what the provider is known to want."""
+
+    def challenged(
+        self, provider: Provider, auth: ClientAuth, request: Request, response: Response, rounds: int
+    ) -> bool:
+        """Take a 401 or 407; True when the request is to be sent again, signed anew."""
+
+    def answered(self, provider: Provider, auth: ClientAuth, response: Response) -> None:
+        """Take what any other final response says about what the request was signed with."""
+
+
 @dataclass(eq=False, slots=True, kw_only=True)
 class LegPorts:
     """What a leg asks of its surroundings."""
@@ -56,6 +78,7 @@ class LegPorts:
     clock: Callable[[], float]
     wall_clock: Callable[[], float]
     routes: LegRoutes
+    credentials: ProviderCredentials
 
     def new_via(self, flow: Flow) -> str:
         """Return a Via for a new request on a flow."""
@@ -111,11 +134,15 @@ class Leg:
     What the peer may not have heard yet: `unacked_response` is the last response to its INVITE until that is
     acknowledged, `last_final` the last final response to another request, `pending_request` our own request (BYE,
     OPTIONS) that is not answered, `ack` our last ACK. All are kept as bytes, to be sent again as they were.
+
+    `provider` is whose leg it is, whoever has begun the call, and `auth` what that has asked for; `rounds` is how often
+    our INVITE, or our BYE, was sent again because of it.
     """
 
     __slots__ = (
         "ack",
         "answered_at",
+        "auth",
         "dialog",
         "ended_at",
         "flow",
@@ -131,9 +158,11 @@ class Leg:
         "outcome",
         "owner",
         "pending_request",
+        "provider",
         "rang_at",
         "reinvite",
         "repeater",
+        "rounds",
         "sip_call_id",
         "source",
         "started_at",
@@ -166,6 +195,9 @@ class Leg:
         self.last_final: bytes | None = None
         self.last_final_at = 0.0
         self.reinvite: OpenReInvite | None = None
+        self.provider: Provider | None = None
+        self.auth: ClientAuth | None = None
+        self.rounds = 0
         self.repeater: ReliableResponse | None = None
         self.started_at = started_at
         self.rang_at: float | None = None
@@ -220,6 +252,33 @@ class Leg:
             self.outcome = outcome
             self.hung_up_by = hung_up_by
 
+    # What a provider asks for.
+
+    def sign(self, request: Request) -> None:
+        """Add to a request of the call itself what the provider of this leg is known to want.
+
+        Nothing that crosses from somebody else is given to this: our name would stand under what a stranger wants.
+        """
+        if self.auth is not None and self.provider is not None:
+            self.owner.ports.credentials.sign(self.provider, self.auth, request)
+
+    def is_challenged(self, request: Request, response: Response, rounds: int) -> bool:
+        """Return whether a request of ours is to be sent again, since its response is a challenge that can be met."""
+        provider, auth = self.provider, self.auth or ClientAuth()
+        if response.status not in (401, 407) or provider is None:
+            return False
+        if not self.owner.ports.credentials.challenged(provider, auth, request, response, rounds):
+            return False
+        self.auth = auth
+        self.owner.changed()
+        return True
+
+    def note_credentials(self, response: Response) -> None:
+        """Note what a final response to a request of ours says about our credentials."""
+        if self.auth is not None and self.provider is not None:
+            self.owner.ports.credentials.answered(self.provider, self.auth, response)
+            self.owner.changed()
+
     # What the peer is told.
 
     def acknowledge(self, body: bytes = b"", content_type: str | None = None) -> None:
@@ -230,6 +289,8 @@ class Leg:
         ack = dialog.make_request(
             "ACK", via=ports.new_via(flow), body=body, content_type=content_type, cseq=self.invite_cseq
         )
+        if self.auth is not None:
+            self.auth.acknowledge(ack)
         self.ack = data = bytes(ack)
         self.owner.changed()
         self.owner.when_stored(partial(ports.routes.send_ack, self, data))
@@ -241,6 +302,8 @@ class Leg:
             ports.routes.send_ack(self, self.ack)
         elif self.dialog is not None and self.flow is not None and number < self.invite_cseq:
             ack = self.dialog.make_request("ACK", via=ports.new_via(self.flow), cseq=number)
+            if self.auth is not None:
+                self.auth.acknowledge(ack)
             ports.routes.send_ack(self, bytes(ack))
 
     def repeat_until_acknowledged(self, success: bytes, *, is_recovered: bool = False) -> None:
@@ -254,14 +317,16 @@ class Leg:
             )
             self.repeater = owner.ports.stack.layer.repeat(success, self.flow, timed_out, owner.ports.clock())
 
-    def say_goodbye(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        """Send BYE."""
+    def say_goodbye(self, headers: tuple[tuple[str, str], ...] = (), *, rounds: int = 0) -> None:
+        """Send BYE, for the first time or, after so many challenges, again."""
         dialog, flow, owner = self.dialog, self.flow, self.owner
+        self.rounds = rounds
         if dialog is None or flow is None:
             self.transition(LegEvent.END)
             return
         self.transition(LegEvent.HANG_UP)
         bye = dialog.make_request("BYE", via=owner.ports.new_via(flow), headers=headers)
+        self.sign(bye)
         self.pending_request = bytes(bye)
         owner.when_stored(partial(owner.ports.routes.send_request, self, bye, self))
 

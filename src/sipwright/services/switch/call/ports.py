@@ -12,7 +12,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.ports import Writer
-from sipwright.sip import Request, Response
 from sipwright.transport import Flow, Target
 
 from ..model.destination import Destination
@@ -21,7 +20,7 @@ from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
 from .timers import Timers
 
-__all__ = ["RING_TIME", "CallPorts", "ProviderCredentials", "Routes", "SwitchSettings"]
+__all__ = ["RING_TIME", "CallPorts", "Routes", "SwitchSettings"]
 
 RING_TIME = 180.0
 """Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
@@ -57,18 +56,6 @@ class Routes(LegRoutes, Protocol):
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
 
 
-class ProviderCredentials(Protocol):
-    """The answers to the challenges of providers, and of nobody else."""
-
-    def for_leg(self, leg: Leg, request: Request, response: Response) -> tuple[str, str] | None:
-        """Return the header that answers the challenge of the provider that a leg leads to."""
-
-    def for_destination(
-        self, destination: Destination, request: Request, response: Response
-    ) -> tuple[str, str] | None:
-        """Return the header that answers the challenge of a destination."""
-
-
 CallT = TypeVar("CallT")
 
 
@@ -88,7 +75,6 @@ class CallPorts(LegPorts, Generic[CallT]):
     writer: Writer
     timers: Timers
     routes: Routes
-    credentials: ProviderCredentials
     calls: dict[str, CallT]
     legs: dict[str, Leg]
     remember: Callable[[Leg], None]

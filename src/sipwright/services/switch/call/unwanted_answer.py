@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from sipwright.sip import ParseError, Request, Response, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction
+from sipwright.transport import Flow
 
 from ..model.outcome import ELSEWHERE_HEADERS
 from .callee import Callee
@@ -45,16 +46,24 @@ def farewell(ports: LegPorts, leg: Callee, response: Response) -> tuple[Dialog, 
         dialog = Dialog.of_answer(response, leg.destination.uri)
     except ParseError:
         return None
-    ack = bytes(dialog.make_request("ACK", via=ports.new_via(flow), cseq=response.cseq.number))
-    bye = dialog.make_request("BYE", via=ports.new_via(flow), headers=ELSEWHERE_HEADERS)
+    request = dialog.make_request("ACK", via=ports.new_via(flow), cseq=response.cseq.number)
+    if leg.auth is not None:
+        leg.auth.acknowledge(request)
+    ack = bytes(request)
     leg.unwanted = {**leg.unwanted, dialog.remote_tag: ack}
-    return dialog, ack, bye
+    return dialog, ack, _goodbye(ports, leg, flow, dialog)
+
+
+def _goodbye(ports: LegPorts, leg: Callee, flow: Flow, dialog: Dialog) -> Request:
+    bye = dialog.make_request("BYE", via=ports.new_via(flow), headers=ELSEWHERE_HEADERS)
+    leg.sign(bye)
+    return bye
 
 
 class UnwantedAnswer:
     """One such answer, until its sender has heard our BYE."""
 
-    __slots__ = ("_ack", "_bye", "_dialog", "call", "leg")
+    __slots__ = ("_ack", "_bye", "_dialog", "_rounds", "call", "leg")
 
     timers = ()
 
@@ -64,6 +73,7 @@ class UnwantedAnswer:
         self._dialog = dialog
         self._ack = ack
         self._bye = bye
+        self._rounds = 0
 
     @classmethod
     def begin(cls, call: AnsweredCall, leg: Callee, response: Response) -> None:
@@ -84,6 +94,7 @@ class UnwantedAnswer:
             "dialog": self._dialog.to_state(),
             "ack": self._ack.decode("latin-1"),
             "bye": self._bye.decode("latin-1"),
+            "rounds": self._rounds,
         }
 
     @classmethod
@@ -93,7 +104,9 @@ class UnwantedAnswer:
         dialog = Dialog.from_state(leg.sip_call_id, leg.local_tag, state["dialog"])
         ack = state["ack"].encode("latin-1")
         leg.unwanted = {**leg.unwanted, dialog.remote_tag: ack}
-        return cls(call, leg, dialog, ack, state["bye"].encode("latin-1"))
+        answer = cls(call, leg, dialog, ack, state["bye"].encode("latin-1"))
+        answer._rounds = state.get("rounds", 0)
+        return answer
 
     def resume(self) -> None:
         """Say both once more: who has heard them takes them for retransmissions."""
@@ -107,11 +120,18 @@ class UnwantedAnswer:
         routes.send_request(self.leg, bye, self, self._dialog)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """Take the response to the BYE; whatever it is, the answer is dealt with (RFC 3261 §15.1.1)."""
+        """Take the response to the BYE; but for a challenge, the answer is dealt with then (RFC 3261 §15.1.1)."""
         if response.is_final:
-            self.call.handle(self._end)
+            self.call.handle(self._answered, transaction.request, response)
 
-    def _end(self) -> None:
+    def _answered(self, asked: Request, response: Response) -> None:
+        leg, flow = self.leg, self.leg.flow
+        if flow is not None and leg.is_challenged(asked, response, self._rounds):
+            self._rounds += 1
+            bye = _goodbye(self.call.ports, leg, flow, self._dialog)
+            self._bye = bytes(bye)
+            self.call.when_stored(partial(self._send, bye))
+            return
         self.call.drop(self)
         self.call.changed()
         self.call.forget_if_finished()

@@ -122,17 +122,13 @@ class Hunt:
         self._tell(events.Provisional(leg.index, response.status, bool(response.body), response))
 
     def _authenticate(self, leg: Callee, response: Response) -> bool:
-        """Answer a provider's challenge, once, with the provider's credentials (RFC 3261 §22.2)."""
-        invite, flow = leg.invite, leg.flow
-        if leg.has_authenticated or invite is None or flow is None:
+        """Answer a provider's challenge with the provider's credentials (RFC 3261 §22.2)."""
+        invite = leg.invite
+        if invite is None or leg.flow is None or not leg.is_challenged(invite, response, leg.rounds):
             return False
-        answer = self.call.ports.credentials.for_leg(leg, invite, response)
-        if answer is None:
-            return False
-        leg.has_authenticated = True
+        leg.rounds += 1
         leg.invite_cseq += 1
-        leg.invite = make_invite(self.call, leg, (answer,))
-        self.call.changed()
+        leg.invite = self._invite(leg)
         self.call.when_stored(partial(self._send, leg, leg.invite))
         return True
 
@@ -246,12 +242,19 @@ class Hunt:
             return
         leg.flow = flow
         leg.source = flow.remote[0]
-        leg.invite = make_invite(call, leg)
+        if leg.provider is not None:
+            leg.auth = call.ports.credentials.in_advance(leg.provider)
+        leg.invite = self._invite(leg)
         if target is not None and target.protocol == "udp" and len(bytes(leg.invite)) > LARGEST_OVER_UDP:
             leg.flow = call.ports.stack.larger_flow(target, flow) or flow
-            leg.invite = make_invite(call, leg)
+            leg.invite = self._invite(leg)
         call.changed()
         call.when_stored(partial(self._send, leg, leg.invite))
+
+    def _invite(self, leg: Callee) -> Request:
+        invite = make_invite(self.call, leg)
+        leg.sign(invite)
+        return invite
 
     def _send(self, leg: Callee, invite: Request) -> None:
         if leg.is_open and leg.flow is not None and leg.invite is invite:

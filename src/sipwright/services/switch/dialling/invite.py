@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from urllib.parse import quote as percent_encode
 
 from sipwright.services.leg_options import LegOptions
@@ -24,7 +23,7 @@ _SAFE_IN_USER = "-_.!~*'()&=+$,;?/#%"
 """What stays as a script wrote it; an escape may be its own."""
 
 
-def make_invite(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) -> Request:
+def make_invite(call: Call, leg: Callee) -> Request:
     """Build the INVITE of `leg`; its flow is known, so Via and Contact can name the right socket."""
     ports, flow, destination, original = call.ports, leg.flow, leg.destination, call.caller.invite
     assert flow is not None
@@ -37,7 +36,7 @@ def make_invite(call: Call, leg: Callee, extra: Iterable[tuple[str, str]] = ()) 
         # On the loop the source is what the switch itself knows, whatever a script would like the next one to believe.
         own = [pair for pair in options.headers if pair[0].lower() != SOURCE_HEADER.lower()]
         relayed += write_lines(own)
-    headers = list(extra)
+    headers = []
     if flow.protocol == "loop":
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1}"))
     body, content_type = original.body, None

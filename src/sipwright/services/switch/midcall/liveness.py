@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from sipwright.sip import Response
+from sipwright.sip import Request, Response
+from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import ReconnectingFlow
+from sipwright.transport import Flow
 
 from ..call.call import Call
 from ..call.leg import Leg
@@ -41,29 +43,53 @@ def probe_ends(call: Call) -> None:
         ):
             patience = AFTER_RECOVERY
             continue
-        options = dialog.make_request("OPTIONS", via=ports.new_via(flow))
-        leg.pending_request = bytes(options)
-        call.changed()
-        call.when_stored(partial(ports.routes.send_request, leg, options, Probe(call, leg)))
+        Probe(call, leg).ask(dialog, flow)
     call.arm("probe", patience)
 
 
 class Probe:
     """One question to one end."""
 
-    __slots__ = ("_call", "_leg")
+    __slots__ = ("_call", "_leg", "_rounds")
 
     def __init__(self, call: Call, leg: Leg) -> None:
         self._call = call
         self._leg = leg
+        self._rounds = 0
+
+    def ask(self, dialog: Dialog, flow: Flow) -> None:
+        """Send it."""
+        call, leg, ports = self._call, self._leg, self._call.ports
+        options = dialog.make_request("OPTIONS", via=ports.new_via(flow))
+        leg.sign(options)
+        leg.pending_request = bytes(options)
+        call.changed()
+        call.when_stored(partial(ports.routes.send_request, leg, options, self))
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """Hang up when the end is gone; any other answer means that it is there."""
+        """Hang up when the end is gone; any other answer means that it is there.
+
+        But for a challenge: whoever asks that on the way to it does not know.
+        """
         call, leg, status = self._call, self._leg, response.status
         with call.event():
             if response.is_final:
                 leg.pending_request = None
+                if self._ask_again(transaction.request, response):
+                    return
             if status in (408, 481):
                 leg.transition(LegEvent.END)
                 reason = f'SIP;cause={status};text="No longer there"'
                 call.hang_up("switch", reason, already=leg, status=status)
+
+    def _ask_again(self, asked: Request, response: Response) -> bool:
+        leg = self._leg
+        dialog, flow = leg.dialog, leg.flow
+        leg.note_credentials(response)
+        if leg.state is not LegState.ANSWERED or dialog is None or flow is None:
+            return False
+        if not leg.is_challenged(asked, response, self._rounds):
+            return False
+        self._rounds += 1
+        self.ask(dialog, flow)
+        return True

@@ -29,7 +29,7 @@ class ReInvite:
     `then` is told the final response once, or None when there is nobody to send it to.
     """
 
-    __slots__ = ("_client", "_has_answered", "_is_done", "_then", "call", "leg", "wire")
+    __slots__ = ("_client", "_is_done", "_rounds", "_then", "call", "leg", "wire")
 
     def __init__(self, call: Call, leg: Leg, then: Callable[[Response | None], None]) -> None:
         self.call = call
@@ -37,7 +37,7 @@ class ReInvite:
         self.wire = b""
         self._then = then
         self._client: ClientTransaction | None = None
-        self._has_answered = False
+        self._rounds = 0
         self._is_done = False
 
     @staticmethod
@@ -47,15 +47,15 @@ class ReInvite:
 
     def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
-        return {"wire": self.wire.decode("latin-1"), "has_answered": self._has_answered}
+        return {"wire": self.wire.decode("latin-1"), "rounds": self._rounds}
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on in a new process: the peer takes it for a retransmission."""
-        self.wire, self._has_answered = state["wire"].encode("latin-1"), state["has_answered"]
+        self.wire, self._rounds = state["wire"].encode("latin-1"), state["rounds"]
         self.leg.reinvite = self
         self._send()
 
-    def send(self, body: bytes, content_type: str | None, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def send(self, body: bytes, content_type: str | None) -> None:
         """Send it once its new CSeq is stored; without a body it asks for an offer."""
         call, leg, ports = self.call, self.leg, self.call.ports
         dialog, flow = leg.dialog, leg.flow
@@ -64,9 +64,10 @@ class ReInvite:
             self._then(None)
             return
         request = dialog.make_request(
-            "INVITE", via=ports.new_via(flow), contact=ports.stack.local_contact(flow), headers=headers,
-            body=body, content_type=content_type if body else None,
+            "INVITE", via=ports.new_via(flow), contact=ports.stack.local_contact(flow), body=body,
+            content_type=content_type if body else None,
         )  # fmt: skip
+        leg.sign(request)
         leg.invite_cseq = dialog.local_cseq
         leg.reinvite = self
         self.wire = bytes(request)
@@ -93,18 +94,17 @@ class ReInvite:
             self._take(transaction.request, response)
 
     def _take(self, request: Request, response: Response) -> None:
-        answer = (
-            None if self._has_answered else self.call.ports.credentials.for_leg(self.leg, request, response)
-        )
-        if answer is not None:
-            self._has_answered = True
-            self.send(request.body, request.headers.get("content-type"), (answer,))
+        leg = self.leg
+        if leg.is_challenged(request, response, self._rounds):
+            self._rounds += 1
+            self.send(request.body, request.headers.get("content-type"))
         else:
             self._finish()
+            leg.note_credentials(response)
             if response.is_success:
-                self.leg.ack = None
-                if self.leg.dialog is not None:
-                    self.leg.dialog.refresh_target(response)
+                leg.ack = None
+                if leg.dialog is not None:
+                    leg.dialog.refresh_target(response)
             self._then(response)
 
     def _finish(self) -> None:

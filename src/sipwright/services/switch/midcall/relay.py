@@ -23,13 +23,19 @@ __all__ = ["Relay"]
 _NAMES_US = frozenset({"INVITE", "UPDATE", "REFER", "SUBSCRIBE", "NOTIFY"})
 _REFRESHES = frozenset({"INVITE", "UPDATE"})
 
+_OF_THE_CALL = frozenset({"INVITE", "UPDATE", "PRACK"})
+"""What a call needs to go on, so that we stand for it at a provider; all else is somebody else's wish.
+
+With our credentials under a REFER, a stranger would call at the expense of whoever has the provider.
+"""
+
 
 class Relay:
     """One request on its way from `sender` to `receiver`, and its response on the way back."""
 
     __slots__ = (
-        "_has_answered_challenge",
         "_is_done",
+        "_rounds",
         "call",
         "client",
         "had_offer",
@@ -51,7 +57,7 @@ class Relay:
         self.client: ClientTransaction | None = None
         self.wire = b""
         self.had_offer = bool(request.body)
-        self._has_answered_challenge = False
+        self._rounds = 0
         self._is_done = False
 
     def begin(self) -> None:
@@ -71,7 +77,7 @@ class Relay:
             "receiver": self.receiver.index,
             "request": bytes(self.request).decode("latin-1"),
             "wire": self.wire.decode("latin-1"),
-            "has_answered_challenge": self._has_answered_challenge,
+            "rounds": self._rounds,
             "is_done": self._is_done,
         }
 
@@ -83,7 +89,7 @@ class Relay:
         assert isinstance(message, Request)
         relay = cls(call, legs[state["sender"]], legs[state["receiver"]], message)
         relay.wire = state["wire"].encode("latin-1")
-        relay._has_answered_challenge = state["has_answered_challenge"]
+        relay._rounds = state["rounds"]
         relay._is_done = state["is_done"]
         return relay
 
@@ -103,7 +109,7 @@ class Relay:
         """The request is a re-INVITE, so an ACK will follow and nothing may overtake it."""
         return self.request.method == "INVITE"
 
-    def carry_over(self, extra: tuple[tuple[str, str], ...]) -> None:
+    def carry_over(self) -> None:
         """Send the request on the receiver's leg once it and its new CSeq are stored."""
         call, receiver, method = self.call, self.receiver, self.request.method
         dialog, flow = receiver.dialog, receiver.flow
@@ -111,12 +117,14 @@ class Relay:
         assert flow is not None
         stack = call.ports.stack
         body = call.body_for(self.request, self.sender, receiver)
-        headers = [*relayed_headers(self.request), *extra]
+        headers = relayed_headers(self.request)
         contact = stack.local_contact(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
         request = dialog.make_request(method, via=call.ports.new_via(flow), contact=contact, headers=headers,
         body=body,
                                       content_type=content_type)  # fmt: skip
+        if method in _OF_THE_CALL:
+            receiver.sign(request)
         if self.is_invite:
             receiver.invite_cseq = dialog.local_cseq
         self.wire = bytes(request)
@@ -145,13 +153,14 @@ class Relay:
                 self._take(transaction, response)
 
     def _take(self, transaction: ClientTransaction, response: Response) -> None:
-        if response.status in (401, 407) and not self._has_answered_challenge:
-            self._has_answered_challenge = True
-            answer = self.call.ports.credentials.for_leg(self.receiver, transaction.request, response)
-            if answer is not None:
-                self._acknowledge_failure(transaction)
-                self.carry_over((answer,))
-                return
+        asked, receiver = transaction.request, self.receiver
+        if asked.method in _OF_THE_CALL and receiver.is_challenged(asked, response, self._rounds):
+            self._rounds += 1
+            self._acknowledge_failure(transaction)
+            self.carry_over()
+            return
+        if response.is_final:
+            receiver.note_credentials(response)
         self._carry_back(response)
 
     def _carry_back(self, response: Response) -> None:

@@ -9,7 +9,7 @@ needs neither. `recover.py` makes a live call of it.
 =================  ==================================================================================================
 name               what it is
 =================  ==================================================================================================
-format             3
+format             4
 kind               `call`, `third_party` (RFC 3725) or `target` (of a transfer); the latter two have an object of that
                    name with what is theirs
 direction ...      on whose behalf it runs, by the names of `Identity`
@@ -52,7 +52,7 @@ __all__ = [
     "write_document",
 ]
 
-FORMAT = 3
+FORMAT = 4
 """The version of the document."""
 
 MEMORY = 32.0
@@ -70,7 +70,7 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredLeg:
-    """What is kept of a leg. `progress` is the caller's, `destination` and `has_authenticated` are a callee's."""
+    """What is kept of a leg; `progress` and `provider` are the caller's, `destination` is a callee's."""
 
     state: str
     call_id: str
@@ -96,7 +96,9 @@ class StoredLeg:
     hung_up_by: str | None = None
     progress: int = 0
     destination: dict[str, Any] | None = None
-    has_authenticated: bool = False
+    provider: tuple[int, str] | None = None
+    auth: dict[str, Any] | None = None
+    rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +234,14 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
     }
     if isinstance(leg, Callee):
         stored["destination"] = _destination(leg.destination)
-        if leg.has_authenticated:
-            stored["has_authenticated"] = True
     else:
         stored["progress"] = leg.progress
+        if leg.provider is not None:
+            stored["provider"] = leg.provider
+    if leg.auth is not None:
+        stored["auth"] = leg.auth.to_state()
+    if leg.rounds:
+        stored["rounds"] = leg.rounds
     if leg.flow is not None:
         stored["flow"] = leg.flow.key
     if leg.is_phone:

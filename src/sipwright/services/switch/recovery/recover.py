@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sipwright.services.leg_options import OPTIONS, PLAIN, LegOptions
 from sipwright.sip import Request, parse
+from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.parser import parse_draft
 from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
@@ -245,6 +246,9 @@ def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:
 def _caller(call: Call, stored: StoredLeg) -> Caller:
     leg = Caller(call, stored.call_id, stored.tag, stored.started_at)
     leg.progress = stored.progress
+    if stored.provider is not None:
+        user_id, name = stored.provider
+        leg.provider = (user_id, name)
     _restore_leg(leg, stored)
     return leg
 
@@ -253,7 +257,6 @@ def _callee(call: Call, index: int, stored: StoredLeg) -> Callee:
     assert stored.destination is not None
     destination = _destination(stored.destination)
     leg = Callee(call, index, stored.call_id, stored.tag, stored.started_at, destination)
-    leg.has_authenticated = stored.has_authenticated
     _restore_leg(leg, stored)
     return leg
 
@@ -262,7 +265,9 @@ def _restore_leg(leg: Leg, stored: StoredLeg) -> None:
     stack, flow = leg.owner.ports.stack, stored.flow
     leg.state, leg.source, leg.is_phone = LegState(stored.state), stored.source, stored.is_phone
     leg.flow = None if flow is None else stack.flow_from_key(flow) or stack.reconnecting_flow(flow)
-    leg.instance = stored.instance
+    leg.instance, leg.rounds = stored.instance, stored.rounds
+    if stored.auth is not None:
+        leg.auth = ClientAuth.from_state(stored.auth)
     if stored.dialog is not None:
         leg.dialog = Dialog.from_state(stored.call_id, stored.tag, stored.dialog)
     leg.invite_cseq = stored.invite_cseq

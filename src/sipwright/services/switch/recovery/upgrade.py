@@ -151,4 +151,24 @@ def _reinvite_of_2(values: Any) -> Json | None:
     return None if values is None else _named(_REINVITE, values)
 
 
-STEPS: dict[int, Callable[[Any], Json]] = {2: _from_2}
+# From 3 to 4: not whether a challenge was answered, but how often.
+
+
+def _from_3(document: Any) -> Json:
+    for leg in document["legs"]:
+        _count_rounds(leg, "has_authenticated")
+    for process in document.get("processes", ()):
+        if process["kind"] == "relay":
+            _count_rounds(process, "has_answered_challenge")
+        if process["kind"] == "transfer":
+            _count_rounds(process["report"], "has_answered")
+        if process.get("invite") is not None:
+            _count_rounds(process["invite"], "has_answered")
+    return {**document, "format": 4}
+
+
+def _count_rounds(of: Json, name: str) -> None:
+    of["rounds"] = int(of.pop(name, False))
+
+
+STEPS: dict[int, Callable[[Any], Json]] = {2: _from_2, 3: _from_3}

@@ -28,7 +28,7 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
     moved.transition(LegEvent.ANSWER)
     moved.answered_at, moved.is_phone = now, leg.is_phone
     moved.flow, moved.source, moved.dialog, moved.instance = leg.flow, leg.source, leg.dialog, leg.instance
-    moved.invite_cseq, moved.ack = leg.invite_cseq, leg.ack
+    moved.invite_cseq, moved.ack, moved.auth = leg.invite_cseq, leg.ack, leg.auth
     # The answer goes with the dialog: a new process that found it in both calls could bring back only one of them.
     moved.last_final, moved.last_final_at, leg.last_final = leg.last_final, leg.last_final_at, None
     if isinstance(leg, Callee) and leg.transaction is not None:
@@ -45,5 +45,6 @@ def _destination(leg: Leg, call: Call) -> Destination:
     assert leg.dialog is not None
     account_id = account_of(call.ports, leg)
     return Destination(
-        target=call.from_text, uri=leg.dialog.remote_target, to=call.from_text, account_id=account_id
-    )
+        target=call.from_text, uri=leg.dialog.remote_target, to=call.from_text, account_id=account_id,
+        provider=leg.provider,
+    )  # fmt: skip

@@ -35,7 +35,7 @@ class ReferNotifier:
     next. `then` is called when the last of them was answered, or was not wanted (RFC 4488).
     """
 
-    __slots__ = ("_call", "_has_answered", "_is_wanted", "_last", "_leg", "_name", "_next", "_then", "_wire")
+    __slots__ = ("_call", "_is_wanted", "_last", "_leg", "_name", "_next", "_rounds", "_then", "_wire")
 
     def __init__(self, call: Call, leg: Leg, name: int, then: Callable[[], None], *, is_wanted: bool) -> None:
         """Begin one; `name` is the CSeq number of the REFER, which tells two of them apart (RFC 3515 §2.4.6)."""
@@ -47,7 +47,7 @@ class ReferNotifier:
         self._wire: bytes | None = None
         self._next: tuple[int, str, str] | None = None
         self._last = (100, "Trying")
-        self._has_answered = False
+        self._rounds = 0
 
     def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
@@ -57,7 +57,7 @@ class ReferNotifier:
             "is_wanted": self._is_wanted,
             "wire": None if self._wire is None else self._wire.decode("latin-1"),
             "next": None if following is None else dict(zip(_NEXT, following, strict=True)),
-            "has_answered": self._has_answered,
+            "rounds": self._rounds,
             "last": {"status": last[0], "reason": last[1]},
         }
 
@@ -69,7 +69,7 @@ class ReferNotifier:
         report = cls(call, leg, state["name"], then, is_wanted=state["is_wanted"])
         wire, following, last = state["wire"], state["next"], state["last"]
         report._wire = None if wire is None else wire.encode("latin-1")
-        report._has_answered = state["has_answered"]
+        report._rounds = state["rounds"]
         if following is not None:
             report._next = (following["status"], following["reason"], following["state"])
         report._last = (last["status"], last["reason"])
@@ -90,7 +90,7 @@ class ReferNotifier:
         self._next = (status, reason, LAST if is_last else ACTIVE)
         self._call.changed()
         if self._wire is None:
-            self._say_next(())
+            self._say_next()
 
     def take_subscribe(self, leg: Leg, incoming: Incoming) -> bool:
         """Take a SUBSCRIBE that prolongs the subscription, or ends it; False when it is about another one.
@@ -119,10 +119,10 @@ class ReferNotifier:
             self._next = (*self._last, UNSUBSCRIBED if is_over else ACTIVE)
         self._is_wanted = self._is_wanted and not is_over
         if self._wire is None:
-            self._say_next(())
+            self._say_next()
         return True
 
-    def _say_next(self, headers: tuple[tuple[str, str], ...]) -> None:
+    def _say_next(self) -> None:
         leg, ports = self._leg, self._call.ports
         dialog, flow = leg.dialog, leg.flow
         if self._next is None or dialog is None or flow is None:
@@ -130,9 +130,10 @@ class ReferNotifier:
         status, reason, state = self._next
         notify = dialog.make_request(
             "NOTIFY", via=ports.new_via(flow), contact=ports.stack.local_contact(flow),
-            headers=(("Event", f"refer;id={self._name}"), ("Subscription-State", state), *headers),
+            headers=(("Event", f"refer;id={self._name}"), ("Subscription-State", state)),
             body=write_sipfrag(status, reason), content_type=SIPFRAG,
         )  # fmt: skip
+        leg.sign(notify)
         self._wire, self._next = bytes(notify), None
         self._call.changed()
         self._call.when_stored(self._send)
@@ -153,17 +154,15 @@ class ReferNotifier:
 
     def _take(self, asked: Request, response: Response) -> None:
         state = asked.headers.get("subscription-state") or ""
-        answer = (
-            None if self._has_answered else self._call.ports.credentials.for_leg(self._leg, asked, response)
-        )
-        if answer is not None:
-            self._has_answered = True
+        if self._leg.is_challenged(asked, response, self._rounds):
+            self._rounds += 1
             self._next = self._next or (*read_sipfrag(asked.body), state)
-            self._say_next((answer,))
+            self._say_next()
         else:
-            self._wire, self._has_answered = None, False
+            self._leg.note_credentials(response)
+            self._wire, self._rounds = None, 0
             self._call.changed()
             if state == LAST:
                 self._then()
             else:
-                self._say_next(())
+                self._say_next()

@@ -137,7 +137,7 @@ class ThirdParty:
     def timer(self, name: str) -> None:
         """Take the time to begin, or to send a re-INVITE again."""
         if name == "offer again":
-            self._offer_again(())
+            self._offer_again()
         elif isinstance(self.call.hunt, Hunt):
             self.call.hunt.start()
 
@@ -192,13 +192,14 @@ class ThirdParty:
             self.second, call.hunt = leg, None
             body = call.body_for(response, leg, self.first)
             if body:
-                self._offer(body, response.headers.get("content-type"), ())
+                self.first.rounds = 0
+                self._offer(body, response.headers.get("content-type"))
             else:
                 self._give_up(Outcome(488, "Answer Without Offer"), "callee")
 
     # Joining the two.
 
-    def _offer(self, body: bytes, content_type: str | None, headers: tuple[tuple[str, str], ...]) -> None:
+    def _offer(self, body: bytes, content_type: str | None) -> None:
         first = self.first
         assert first is not None
         dialog, flow = first.dialog, first.flow
@@ -206,25 +207,27 @@ class ThirdParty:
             self._give_up(Outcome(480, "First End Not Reached"), "switch")
             return
         contact = self.call.ports.stack.local_contact(flow)
+        via = self.call.ports.new_via(flow)
         request = dialog.make_request(
-            "INVITE", via=self.call.ports.new_via(flow), contact=contact, headers=headers, body=body,
-            content_type=content_type,
-        )  # fmt: skip
+            "INVITE", via=via, contact=contact, body=body, content_type=content_type
+        )
+        first.sign(request)
         first.invite_cseq = dialog.local_cseq
         self.offer = bytes(request)
         self.call.changed()
         self.call.when_stored(partial(self.call.ports.routes.send_request, first, request, _Joining(self)))
 
-    def _offer_again(self, headers: tuple[tuple[str, str], ...]) -> None:
+    def _offer_again(self) -> None:
         if self.offer is not None and self.call.state is CallState.SETTING_UP:
             earlier = parse(self.offer)
-            self._offer(earlier.body, earlier.headers.get("content-type"), headers)
+            self._offer(earlier.body, earlier.headers.get("content-type"))
 
     def offer_answered(self, transaction: ClientTransaction, response: Response) -> None:
         """Take what `a` says to the re-INVITE with the offer of `b`."""
         first, second = self.first, self.second
         if first is None or not response.is_final:
             return
+        first.note_credentials(response)
         if response.is_success and (self.offer is None or second is None):
             first.acknowledge_again(response)
         elif response.is_success and second is not None and first.dialog is not None:
@@ -239,15 +242,9 @@ class ThirdParty:
     def _refused(self, transaction: ClientTransaction, response: Response) -> None:
         first = self.first
         assert first is not None
-        asked = transaction.request.headers
-        has_answered = "authorization" in asked or "proxy-authorization" in asked
-        answer = (
-            None
-            if has_answered
-            else self.call.ports.credentials.for_leg(first, transaction.request, response)
-        )
-        if answer is not None:
-            self._offer_again((answer,))
+        if first.is_challenged(transaction.request, response, first.rounds):
+            first.rounds += 1
+            self._offer_again()
         elif response.status == 491:
             self.call.arm("offer again", GLARE)
         else:
