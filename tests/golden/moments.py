@@ -57,6 +57,19 @@ def early_media(stage: Stage) -> None:
     bob.answer(bob.last("INVITE"), 183, body=SDP.format(bob.host))
 
 
+def early_fork(stage: Stage) -> None:
+    """Two phones behind one proxy have said something, each under a tag of its own, and the caller asks one of them."""
+    calling(stage)
+    alice, bob = stage["alice"], stage["bob"]
+    for number, tag in enumerate(("first", "second"), 1):
+        bob.answer(bob.last("INVITE"), 183, tag=tag, body=SDP.format(f"30.0.0.{number}"))
+    first = next(
+        message for message in alice.heard if isinstance(message, Response) and message.status == 183
+    )
+    alice.send(alice.in_dialog("INFO", first))
+    bob.answer(bob.last("INFO"), 200)
+
+
 def redirected(stage: Stage) -> None:
     """A phone has sent the caller to another one, which rings."""
     calling(stage)
@@ -389,7 +402,8 @@ def taking_over(stage: Stage) -> None:
 MOMENTS: dict[str, Callable[[Stage], None]] = {
     moment.__name__: moment
     for moment in (
-        calling, ringing, ringing_unreadable, forked, early_media, redirected, waiting_leg, waiting_script, inner_call,
+        calling, ringing, ringing_unreadable, forked, early_media, early_fork, redirected, waiting_leg,
+        waiting_script, inner_call,
         cancelled, refused, answered, talking, talking_within_limit, holding, held, asked_for_an_offer, informing,
         probed, hanging_up, provider_ringing, provider_talking, tcp_ringing, tcp_talking, tcp_trunk, called_back_later,
         called_back_first, called_back_second, called_back_joining, called_back_talking, transfer_dialling,

@@ -42,7 +42,6 @@ ELSEWHERE = {
     "services/dialplan/sandbox/job": "services/dialplan/sandbox/test_activation",
     "services/dialplan/sandbox/result": "services/dialplan/sandbox/test_activation",
     "services/ports": "services/registrar/test_registrar",
-    "services/switch/call/bridge": "services/switch/transfer/test_transfer",
     "services/switch/call/callee": "services/switch/call/test_call",
     "services/switch/call/caller": "services/switch/call/test_call",
     "services/switch/call/leg": "services/switch/call/test_call",

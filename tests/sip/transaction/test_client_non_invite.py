@@ -36,6 +36,19 @@ def test_a_provisional_response_slows_timer_e_down_to_t2(bench, request_of, answ
     assert bench.leftovers() == (0, 0, 0)
 
 
+def test_a_request_that_nothing_waits_for_is_repeated_every_t2_only(bench, request_of):
+    """§17.1.1.1: T1 may be larger."""
+    bench.client(request_of("BYE")).hold_back(0.0)
+    sent = bench.run_until(40.0)
+
+    assert [now for now, _ in sent] == [4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 28.0]
+    assert bench.heard == [(32.0, 408)]
+
+    tx = bench.client(request_of("INFO"), bench.tcp)
+    tx.hold_back(40.0)
+    assert tx.retransmit_at is None
+
+
 def test_over_tcp_nothing_is_retransmitted(bench, request_of, answer):
     bench.client(request_of("OPTIONS"), bench.tcp)
     answer(100)

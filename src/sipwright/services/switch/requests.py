@@ -11,6 +11,7 @@ from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming
 
 from .call.call import Call
+from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
@@ -63,6 +64,8 @@ class Requests:
 
     def _take(self, call: Call, leg: Leg, incoming: Incoming) -> None:
         request = incoming.request
+        if leg.early or call.caller.tags:
+            call.turn_to(leg, request)
         dialog = leg.dialog or _dialog_of(call, leg)
         if leg.flow is not None and leg.flow.is_reliable:
             self._ports.routes.learn_flow(leg, incoming.flow)
@@ -167,9 +170,11 @@ def _is_of(leg: Leg, request: Request) -> bool:
     """Return whether all three parts of the dialog ID match (RFC 3261 §12.2.2), never just one."""
     if leg.sip_call_id != request.headers.get("call-id"):
         return False
+    # A peer of RFC 2543 gives no tag: that equals an empty one (RFC 3261 §12.2.2).
+    tag = request.from_tag or ""
     if leg.dialog is not None:
-        return leg.dialog.remote_tag == request.from_tag
-    return leg.invite is not None and isinstance(leg, Caller) and leg.invite.from_tag == request.from_tag
+        return leg.dialog.remote_tag == tag or (tag in leg.early and isinstance(leg, Callee))
+    return leg.invite is not None and isinstance(leg, Caller) and (leg.invite.from_tag or "") == tag
 
 
 def _take_ack(call: Call, leg: Leg, ack: Request) -> None:

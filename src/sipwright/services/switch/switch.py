@@ -293,6 +293,7 @@ class Switch:
             self.table.add(call)
             for leg in (call.caller, *call.legs):
                 self.table.remember(leg)
+            self.ports.legs.update(dict.fromkeys(call.caller.tags.values(), call.caller))
             if self.table.observer is not None:
                 is_scripted = call.identity.dialplan_id is not None
                 self.table.observer.call_begins(call, is_scripted=is_scripted, is_recovered=True)

@@ -48,6 +48,11 @@ class ClientNonInvite(ClientTransaction):
 
     __slots__ = ()
 
+    def hold_back(self, now: float) -> None:
+        """Repeat the request only every T2: nothing waits for its answer (T1 may be larger, §17.1.1.1)."""
+        if self.retransmit_at is not None:
+            self._retransmit_after(self._driver.values.t2, now)
+
     def _resend(self, _: None, now: float) -> None:
         self.outbox += (self.wire,)
         limit = self._driver.values.t2

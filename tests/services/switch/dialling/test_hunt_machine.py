@@ -246,11 +246,41 @@ def test_the_caller_hears_the_media_of_the_first_leg_that_has_some():
 
 
 def test_what_the_caller_has_heard_before_is_not_said_again():
-    machine = ringing("bob", first=2, heard=183, heard_leg=1)
+    machine = ringing("bob", first=2, heard=180)
 
     assert told(machine, Provisional(2, 180, has_media=False, message=None)) == []
-    machine = ringing("bob", first=2, heard=180)
-    assert told(machine, Provisional(2, 180, has_media=False, message=None)) == []
+
+
+@pytest.mark.parametrize(
+    "over",
+    [Failure(1, BUSY), Failure(1, MOVED, ["sip:a@x"]), Provisional(2, 100, has_media=False, message=None)],
+)
+def test_when_the_leg_fails_whose_media_the_caller_hears_it_hears_another(over):
+    """RFC 3261 §13.2.2.1: its early dialog is over; what the others have said was kept back until now."""
+    machine = ringing("bob", "carol", "dave")
+    told(machine, Provisional(1, 183, has_media=True, message="a"))
+    told(machine, Provisional(3, 183, has_media=True, message="c"), Provisional(3, 180, False, "d"))
+    told(machine, Provisional(2, 180, has_media=False, message="b"))
+
+    heard = [effect for effect in told(machine, over) if isinstance(effect, Progress)]
+    assert heard == ([] if isinstance(over, Provisional) else [Progress(3, True, "c")])
+
+
+def test_when_nobody_else_has_said_anything_the_caller_hears_whoever_is_next():
+    machine = ringing("bob", "carol", groups=["second"])
+    told(machine, Provisional(1, 180, has_media=False, message=None))
+    told(machine, Provisional(1, 183, has_media=True, message=None))
+
+    assert not [it for it in told(machine, Failure(1, BUSY)) if isinstance(it, Progress)]
+    assert told(machine, Provisional(2, 183, has_media=False, message="b")) == [Progress(2, False, "b")]
+    told(machine, Failure(2, BUSY), candidates("dave"))
+    assert told(machine, Provisional(3, 180, has_media=False, message="c")) == [Progress(3, False, "c")]
+
+
+def test_media_of_an_earlier_hunt_is_not_heard_any_more():
+    machine = ringing("bob", first=2, heard=183, heard_leg=1)
+
+    assert told(machine, Provisional(2, 183, has_media=True, message="a")) == [Progress(2, True, "a")]
 
 
 # Redirects.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sipwright.sip import Request
+
 from ..model.leg_state import LegState
-from .callee import Callee
+from .callee import MOST_EARLY, Callee
 from .caller import Caller
 from .entity import Entity
 from .leg import Leg
+from .ports import CallPorts
 from .process import Originator
 
 __all__ = ["Bridge"]
@@ -16,16 +21,20 @@ class Bridge(Entity):
     """What a call has of legs: its `caller`, the `legs` that were tried, and the one of them that answered, its `peer`.
 
     `near` is the end that the peer is joined with when that is not the caller, after a transfer. In a call that nobody
-    has called us for, an `originator` stands for the caller.
+    has called us for, an `originator` stands for the caller. Before the answer `early_leg` is the number of the leg
+    whose media the caller hears, and `early_tag` the To tag of that early dialog.
     """
 
-    __slots__ = ("caller", "legs", "near", "originator", "peer")
+    __slots__ = ("caller", "early_leg", "early_tag", "legs", "near", "originator", "peer")
 
+    ports: CallPorts[Any]
     caller: Caller
     legs: list[Callee]
     peer: Callee | None
     near: Leg | None
     originator: Originator | None
+    early_leg: int | None
+    early_tag: str | None
 
     def ends(self) -> tuple[Leg, ...]:
         """Return the ends of the call as it stands: the caller, and whoever answered."""
@@ -45,8 +54,64 @@ class Bridge(Entity):
 
     def early_callee(self) -> Callee | None:
         """Return the one leg that the caller talks to before the answer, if that can be told."""
+        if self.early_leg is not None and (heard := self.legs[self.early_leg - 1]).state is LegState.RINGING:
+            return heard
         ringing = [leg for leg in self.legs if leg.state is LegState.RINGING]
         return ringing[0] if len(ringing) == 1 else None
+
+    # The early dialogs: each of the far side is one of its own for the caller (RFC 3261 §12.1, §13.2.2.4).
+
+    def hear(self, leg: Callee, tag: str, *, has_media: bool) -> None:
+        """Answer the caller as a leg does that said something under that tag.
+
+        An offer has one answer in each early dialog (RFC 3264 §4). So what has other media than the caller was told
+        of, or comes when their leg is over, has a To tag of its own.
+        """
+        leg.turn_to(tag)
+        if self.early_leg is not None and (self.early_leg, self.early_tag or tag) != (leg.index, tag):
+            self._take_tag(leg.index, tag)
+            self.early_leg = self.early_tag = None
+        if has_media:
+            self.early_leg, self.early_tag = leg.index, tag
+            self.caller.tags = {**self.caller.tags, (leg.index, tag): self.caller.local_tag}
+        self.changed()
+
+    def _take_tag(self, number: int, tag: str) -> None:
+        caller, legs = self.caller, self.ports.legs
+        local = caller.tags.get((number, tag))
+        if local is None:
+            if len(caller.tags) >= MOST_EARLY:
+                return
+            local = self.ports.token()
+            caller.tags = {**caller.tags, (number, tag): local}
+            legs[local] = caller
+        caller.turn_to(local)
+
+    def turn_to(self, leg: Leg, request: Request) -> None:
+        """Let both ends go on in the early dialog that a request has come in."""
+        caller = self.caller
+        if leg is caller:
+            local = request.to_tag or ""
+            for (number, tag), known in caller.tags.items():
+                if known == local:
+                    self.early_leg, self.early_tag = number, tag
+                    self.legs[number - 1].turn_to(tag)
+            caller.turn_to(local)
+        elif isinstance(leg, Callee):
+            tag = request.from_tag or ""
+            leg.turn_to(tag)
+            known_as = caller.tags.get((leg.index, tag))
+            if known_as is not None:
+                self.early_leg, self.early_tag = leg.index, tag
+                caller.turn_to(known_as)
+
+    def forget_early(self) -> None:
+        """Forget the early dialogs but the one that the caller was answered in (RFC 3261 §13.2.2.4)."""
+        caller, legs = self.caller, self.ports.legs
+        for local in caller.tags.values():
+            if local != caller.local_tag and legs.get(local) is caller:
+                del legs[local]
+        caller.tags, caller.early = {}, {}
 
     def transferred(self, remaining: Leg, joined: Callee) -> None:
         """Join one end with a leg that has come from another call; the third one has left, or will."""

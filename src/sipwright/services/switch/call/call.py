@@ -55,7 +55,6 @@ class Call(Bridge):
         "answered_at",
         "claimed_by",
         "dialled_user",
-        "early_leg",
         "execution_id",
         "from_text",
         "has_row",
@@ -86,7 +85,7 @@ class Call(Bridge):
         self.hunt: HuntProcess | None = None
         self.script: ScriptRun | None = None
         self.execution_id: str | None = None
-        self.early_leg: int | None = None
+        self.early_leg = self.early_tag = None
         self.limit: float | None = None
         self.max_forwards = 70
         self.loops = 0
@@ -261,6 +260,10 @@ class Call(Bridge):
             leg.transition(LegEvent.ANSWER)
         caller.transition(LegEvent.ANSWER)
         leg.answered_at = caller.answered_at = self.answered_at = now
+        if self.early_leg is not None and leg.dialog is not None and leg.owner is self:
+            self.hear(leg, leg.dialog.remote_tag, has_media=bool(response.body))
+        if caller.tags:
+            self.forget_early()
         if caller.dialog is None:
             caller.dialog = Dialog.as_uas(caller.invite, caller.local_tag)
         self.peer, self.hunt, self.state = leg, None, CallState.TALKING

@@ -19,6 +19,9 @@ __all__ = ["Callee", "CalleeOwner"]
 
 NONE: dict[str, bytes] = {}
 
+MOST_EARLY = 16
+"""How many early dialogs one INVITE may have: as many phones as ring behind a proxy."""
+
 
 class CalleeOwner(LegOwner, Protocol):
     """Whose callee it is."""
@@ -56,14 +59,37 @@ class Callee(Leg):
     def begin_dialog(self, response: Response) -> None:
         """Note the dialog that the peer's response to our INVITE makes, or confirms (RFC 3261 §12.1.2, §13.2.2.4)."""
         dialog, invite, transaction = self.dialog, self.invite, self.transaction
-        if dialog is not None and response.is_success and dialog.remote_tag == (response.to_tag or ""):
+        tag = response.to_tag or ""
+        if dialog is not None and dialog.remote_tag != tag:
+            dialog = self.early.get(tag)
+        if dialog is not None and response.is_success:
+            self.dialog = dialog
             dialog.confirm(response)
         elif invite is not None:
             self.dialog = Dialog.as_uac(invite, response)
         elif transaction is not None:  # another phone behind the same proxy, when this leg is over
             self.dialog = Dialog.as_uac(transaction.request, response)
         if response.is_success:
+            self.early = {}
             self.invite = None  # it is as large as everything else of a call together, and not sent again
+
+    def begin_early(self, response: Response) -> None:
+        """Note the early dialog of a provisional response: each To tag has one of its own (RFC 3261 §12.1.2)."""
+        first, tag, invite = self.dialog, response.to_tag or "", self.invite
+        if first is None:
+            self.begin_dialog(response)
+        elif (
+            first.remote_tag != tag
+            and tag not in self.early
+            and len(self.early) < MOST_EARLY
+            and invite is not None
+        ):
+            early = self.early or {first.remote_tag: first}
+            self.early = {**early, tag: Dialog.as_uac(invite, response)}
+
+    def turn_to(self, tag: str) -> None:
+        """Go on in the early dialog with that tag."""
+        self.dialog = self.early.get(tag, self.dialog)
 
     def acknowledge_copy(self, response: Response) -> bool:
         """Repeat the ACK to a 2xx that comes again; False when it is that of another phone (RFC 3261 §13.2.2.4)."""

@@ -26,9 +26,12 @@ class CallerOwner(LegOwner, Protocol):
 
 
 class Caller(Leg):
-    """Leg 0: its INVITE came in, and the switch answers it."""
+    """Leg 0: its INVITE came in, and the switch answers it.
 
-    __slots__ = ("_head", "progress", "transaction")
+    `tags` are the To tags that it is answered under before the answer, by the leg and the To tag over there.
+    """
+
+    __slots__ = ("_head", "progress", "tags", "transaction")
 
     owner: CallerOwner
 
@@ -36,6 +39,7 @@ class Caller(Leg):
         super().__init__(owner, 0, sip_call_id, local_tag, started_at)
         self.transaction: ServerTransaction | None = None
         self.progress = 0
+        self.tags: dict[tuple[int, str], str] = {}
         self._head = ""
 
     def reply(
@@ -59,6 +63,16 @@ class Caller(Leg):
         if source is not None and flow is not None and flow.protocol == "loop":
             lines = [*lines, f"{SOURCE_HEADER}: {source}"]
         return write_on_head(head, status, reason, lines=lines, body=body, content_type=content_type)
+
+    def turn_to(self, local_tag: str) -> None:
+        """Go on in the early dialog that has this tag of ours."""
+        if local_tag == self.local_tag:
+            return
+        if self.dialog is not None:
+            self.early = {**self.early, self.local_tag: self.dialog}
+        self.local_tag, self.dialog, self._head = local_tag, self.early.get(local_tag), ""
+        if self.transaction is not None:
+            self.transaction.local_tag = local_tag
 
     def respond(self, status: int, response: bytes) -> None:
         """Send a response to the INVITE; a 2xx again and again, until it is acknowledged."""

@@ -15,7 +15,7 @@ from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
 from .callee import Callee
 from .leg import Arguments, Leg, LegPorts
-from .unwanted_answer import farewell
+from .unwanted_answer import farewell, say
 
 __all__ = ["EndedCall"]
 
@@ -65,8 +65,7 @@ class EndedCall:
         made = farewell(self.ports, leg, response)
         if made is not None:
             dialog, ack, bye = made
-            self.ports.routes.send_ack(leg, ack, dialog)
-            self.ports.routes.send_request(leg, bye, None, dialog)
+            say(self.ports, leg, dialog, ack, bye, None)
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to a BYE that was answered before."""

@@ -125,11 +125,16 @@ class OpenReInvite(Protocol):
         """Take the ACK of the peer."""
 
 
+NONE: dict[str, Dialog] = {}
+
+
 class Leg:
     """What both sides of a call have: a dialog, the way to the peer, and the facts for the CDR.
 
-    `source` is the address that the peer's messages really come from; a phone (`is_phone`) is only reached on the flow
-    that it opened itself; `instance` names the device (RFC 5626 §4.1). Instants are Unix times.
+    Before the answer there may be several dialogs: `early` has those by the tag that tells them apart, and `dialog` is
+    the one that goes on. `source` is the address that the peer's messages really come from; a phone (`is_phone`) is
+    only reached on the flow that it opened itself; `instance` names the device (RFC 5626 §4.1). Instants are Unix
+    times.
 
     What the peer may not have heard yet: `unacked_response` is the last response to its INVITE until that is
     acknowledged, `last_final` the last final response to another request, `pending_request` our own request (BYE,
@@ -144,6 +149,7 @@ class Leg:
         "answered_at",
         "auth",
         "dialog",
+        "early",
         "ended_at",
         "flow",
         "hung_up_by",
@@ -183,6 +189,7 @@ class Leg:
         self.flow: Flow | None = None
         self.source = ""
         self.dialog: Dialog | None = None
+        self.early = NONE
         self.invite: Request | None = None
         self.invite_cseq = 1
         self.is_phone = False

@@ -54,6 +54,7 @@ class CallTable:
             self.observer.call_ends(call)
         call.rest()
         legs = self.legs
+        call.forget_early()
         for leg in (call.caller, *call.legs):
             if legs.get(leg.local_tag) is leg:  # and did not go on in another call
                 del legs[leg.local_tag]

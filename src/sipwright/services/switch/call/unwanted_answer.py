@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sipwright.sip import ParseError, Request, Response, parse
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.transaction import ClientTransaction
+from sipwright.sip.transaction import ClientNonInvite, ClientTransaction, ClientUser
 from sipwright.transport import Flow
 
 from ..model.outcome import ELSEWHERE_HEADERS
@@ -19,7 +19,7 @@ from .callee import Callee
 from .leg import LegOwner, LegPorts
 from .process import CallProcess
 
-__all__ = ["AnsweredCall", "UnwantedAnswer", "farewell"]
+__all__ = ["AnsweredCall", "UnwantedAnswer", "farewell", "say"]
 
 
 class AnsweredCall(LegOwner, Protocol):
@@ -58,6 +58,16 @@ def _goodbye(ports: LegPorts, leg: Callee, flow: Flow, dialog: Dialog) -> Reques
     bye = dialog.make_request("BYE", via=ports.new_via(flow), headers=ELSEWHERE_HEADERS)
     leg.sign(bye)
     return bye
+
+
+def say(
+    ports: LegPorts, leg: Callee, dialog: Dialog, ack: bytes, bye: Request, user: ClientUser | None
+) -> None:
+    """Send the ACK and the BYE; nobody waits for this one to end, so that it is not repeated in haste."""
+    ports.routes.send_ack(leg, ack, dialog)
+    transaction = ports.routes.send_request(leg, bye, user, dialog)
+    if isinstance(transaction, ClientNonInvite):
+        transaction.hold_back(ports.clock())
 
 
 class UnwantedAnswer:
@@ -115,9 +125,7 @@ class UnwantedAnswer:
         self._send(bye)
 
     def _send(self, bye: Request) -> None:
-        routes = self.call.ports.routes
-        routes.send_ack(self.leg, self._ack, self._dialog)
-        routes.send_request(self.leg, bye, self, self._dialog)
+        say(self.call.ports, self.leg, self._dialog, self._ack, bye, self)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to the BYE; but for a challenge, the answer is dealt with then (RFC 3261 §15.1.1)."""

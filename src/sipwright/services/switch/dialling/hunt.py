@@ -116,9 +116,9 @@ class Hunt:
         if leg.rang_at is None:
             leg.rang_at = call.ports.wall_clock()
             leg.transition(LegEvent.RING)
-            if response.to_tag is not None:
-                leg.begin_dialog(response)
             call.changed()
+        if response.to_tag is not None:
+            leg.begin_early(response)
         self._tell(events.Provisional(leg.index, response.status, bool(response.body), response))
 
     def _authenticate(self, leg: Callee, response: Response) -> bool:
@@ -175,8 +175,8 @@ class Hunt:
 
     def _progress(self, effect: events.Progress[Response]) -> None:
         call, leg, response = self.call, self._leg(effect.leg), effect.message
-        if effect.has_media:
-            call.early_leg = leg.index
+        if effect.has_media or call.early_leg is not None:
+            call.hear(leg, response.to_tag or "", has_media=effect.has_media)
         body = call.body_for(response, leg, call.caller)
         content_type = response.headers.get("content-type") if body else None
         call.progress(response.status, response.reason, relayed_lines(response), body, content_type)

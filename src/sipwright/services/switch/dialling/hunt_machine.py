@@ -87,7 +87,8 @@ class HuntLeg:
     """What the machine knows of a leg; a driver makes some when it goes on with a hunt of an earlier process."""
 
     __slots__ = (
-        "ended_at", "is_followed", "number", "outcome", "redirect", "redirects", "started_at", "state", "target",
+        "ended_at", "is_followed", "number", "outcome", "redirect", "redirects", "said", "started_at", "state",
+        "target",
     )  # fmt: skip
 
     def __init__(
@@ -101,6 +102,7 @@ class HuntLeg:
         self.is_followed = is_followed
         self.redirects = redirects
         self.redirect = ""
+        self.said: Provisional[Any] | None = None
         self.outcome: Outcome | None = None
         self.ended_at: float | None = None
 
@@ -154,6 +156,8 @@ class HuntMachine:
         self._most = most
         self._heard = heard
         self._heard_leg = heard_leg
+        if heard_leg is not None and all(leg.number != heard_leg for leg in self._open()):
+            self._falls_silent(heard_leg)  # it was of an earlier hunt
         self._is_performing = False
 
     def handle(self, event: Event, now: float) -> None:
@@ -244,6 +248,7 @@ class HuntMachine:
     def _go_on(self, now: float) -> None:
         """Go on after a leg has failed: with those that wait if nobody else is left, or with the next group."""
         still_open = self._open()
+        self._hear_another(still_open, now)
         if not still_open:
             self.outbox.append(Disarm(RING_TIME_OVER))
             self._next_group()
@@ -276,12 +281,34 @@ class HuntMachine:
 
     def _progress(self, leg: HuntLeg, event: Provisional[Any], now: float) -> None:
         """Let the caller hear it, unless it is nothing new or the caller hears the media of another leg already."""
+        if event.has_media or leg.said is None or not leg.said.has_media:
+            leg.said = event
         is_heard = self._heard_leg in (None, leg.number)
         if is_heard and (event.has_media or event.status != self._heard):
             self._heard = event.status
             if event.has_media:
                 self._heard_leg = leg.number
             self.outbox.append(Progress(leg.number, event.has_media, event.message))
+
+    def _end(self, leg: HuntLeg, outcome: Outcome, now: float) -> None:
+        leg.end(outcome, now)
+        self._falls_silent(leg.number)
+
+    def _falls_silent(self, number: int) -> None:
+        """Note that a leg is over: if it was the one whose media the caller hears, whatever comes next is news."""
+        if self._heard_leg == number:
+            self._heard_leg, self._heard = None, 0
+
+    def _hear_another(self, still_open: list[HuntLeg], now: float) -> None:
+        """Let the caller hear whoever else has said something, media before all, now that it hears nobody's.
+
+        That is the early dialog of another leg (RFC 3261 §13.2.2.1, RFC 3960 §3); what was said before was kept back.
+        """
+        said = [leg for leg in still_open if leg.said is not None]
+        if self._heard == 0 and said:
+            latest = max(said, key=lambda leg: leg.said is not None and leg.said.has_media)
+            assert latest.said is not None
+            self._progress(latest, latest.said, now)
 
     def _fail(self, leg: HuntLeg, event: Failure, now: float) -> None:
         outcome = event.outcome
@@ -290,7 +317,7 @@ class HuntMachine:
                 self._follow(leg, event, now)
                 return
             leg.redirect = event.contacts[0]
-        leg.end(outcome, now)
+        self._end(leg, outcome, now)
         self.outbox.append(Close(leg.number, outcome, event.by, leg.redirect))
         if outcome.status >= 600:  # nobody else is to ring either (RFC 3261 §16.7 step 5)
             self.groups = ()
@@ -300,12 +327,13 @@ class HuntMachine:
     def _follow(self, leg: HuntLeg, event: Failure, now: float) -> None:
         """Try the Contacts of a redirect in place of the leg (RFC 3261 §8.1.3.4)."""
         outcome = Outcome(event.outcome.status, event.outcome.reason)
-        leg.end(outcome, now)
+        self._end(leg, outcome, now)
         self.outbox.append(Close(leg.number, outcome, event.by))
         for contact in event.contacts[: min(MAX_REDIRECTS, self._room())]:
             number = self._first + len(self.legs)
             self.legs.append(HuntLeg(number, contact, now, redirects=leg.redirects + 1))
             self.outbox += (Follow(number, leg.number, contact), Launch(number))
+        self._hear_another(self._open(), now)
 
     def _win(self, leg: HuntLeg, event: Success[Any], now: float) -> None:
         self._cancel_open(ELSEWHERE, now)
@@ -313,7 +341,7 @@ class HuntMachine:
         self.outbox += (Disarm(RING_TIME_OVER), Join(leg.number, event.message))
 
     def _cancel(self, leg: HuntLeg, event: Stop, now: float) -> None:
-        leg.end(event.outcome, now)
+        self._end(leg, event.outcome, now)
         self.outbox.append(Cancel(leg.number, event.outcome))
 
     def _call_off(self, leg: HuntLeg, event: Stop, now: float) -> None:

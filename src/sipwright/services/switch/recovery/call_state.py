@@ -70,7 +70,10 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredLeg:
-    """What is kept of a leg; `progress` and `provider` are the caller's, `destination` is a callee's."""
+    """What is kept of a leg; `progress`, `tags` and `provider` are the caller's, `destination` is a callee's.
+
+    `early` has the early dialogs by the tag that tells them apart, which is ours in the caller's.
+    """
 
     state: str
     call_id: str
@@ -81,6 +84,8 @@ class StoredLeg:
     is_phone: bool = False
     instance: str | None = None
     dialog: dict[str, Any] | None = None
+    early: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tags: list[list[Any]] = field(default_factory=list)
     invite: str | None = None
     invite_cseq: int = 1
     ack: str | None = None
@@ -129,6 +134,7 @@ class StoredCall:
     peer: int | None = None
     near: int | None = None
     early_leg: int | None = None
+    early_tag: str | None = None
     hunt: dict[str, Any] | None = None
     processes: list[dict[str, Any]] = field(default_factory=list)
     third_party: dict[str, Any] | None = None
@@ -210,6 +216,7 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         state["peer"] = call.peer.index
     if call.early_leg is not None:
         state["early_leg"] = call.early_leg
+        state["early_tag"] = call.early_tag
     if isinstance(hunt, Hunt):
         state["hunt"] = hunt.to_state()
     if call.near is not None:
@@ -236,6 +243,8 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
         stored["destination"] = _destination(leg.destination)
     else:
         stored["progress"] = leg.progress
+        if leg.tags:
+            stored["tags"] = [[*source, local] for source, local in leg.tags.items()]
         if leg.provider is not None:
             stored["provider"] = leg.provider
     if leg.auth is not None:
@@ -250,6 +259,8 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
         stored["instance"] = leg.instance
     if leg.dialog is not None:
         stored["dialog"] = leg.dialog.to_state()
+    if leg.early:
+        stored["early"] = {tag: dialog.to_state() for tag, dialog in leg.early.items()}
     if leg.invite is not None and leg.state in _WITH_INVITE:
         stored["invite"] = bytes(leg.invite).decode("latin-1")
     if leg.invite_cseq != 1:

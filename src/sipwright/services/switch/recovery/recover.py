@@ -100,7 +100,11 @@ def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
     call.answered_at, call.from_text, call.to_text = stored.answered_at, stored.from_text, stored.to_text
     call.dialled_user, call.max_forwards = stored.dialled_user, stored.max_forwards
     call.loops, call.limit = stored.loops, stored.limit
-    call.early_leg, call.execution_id = stored.early_leg, stored.execution_id
+    call.early_leg, call.early_tag, call.execution_id = (
+        stored.early_leg,
+        stored.early_tag,
+        stored.execution_id,
+    )
     call.caller = _caller(call, stored.caller)
     call.legs = [_callee(call, index, leg) for index, leg in enumerate(stored.legs, 1)]
     legs: list[Leg] = [call.caller, *call.legs]
@@ -249,7 +253,9 @@ def _caller(call: Call, stored: StoredLeg) -> Caller:
     if stored.provider is not None:
         user_id, name = stored.provider
         leg.provider = (user_id, name)
+    leg.tags = {(number, tag): local for number, tag, local in stored.tags}
     _restore_leg(leg, stored)
+    leg.early = {tag: Dialog.from_state(stored.call_id, tag, early) for tag, early in stored.early.items()}
     return leg
 
 
@@ -258,6 +264,11 @@ def _callee(call: Call, index: int, stored: StoredLeg) -> Callee:
     destination = _destination(stored.destination)
     leg = Callee(call, index, stored.call_id, stored.tag, stored.started_at, destination)
     _restore_leg(leg, stored)
+    for tag, early in stored.early.items():
+        dialog = Dialog.from_state(stored.call_id, stored.tag, early)
+        if leg.dialog is not None and leg.dialog.remote_tag == tag:
+            dialog = leg.dialog
+        leg.early = {**leg.early, tag: dialog}
     return leg
 
 
