@@ -195,6 +195,27 @@ def hanging_up(stage: Stage) -> None:
     alice.send(alice.in_dialog("BYE", alice.last(200)))
 
 
+def referred(stage: Stage) -> None:
+    """A REFER has crossed, and its sender is to hear more of it."""
+    talking(stage)
+    alice, bob = stage["alice"], stage["bob"]
+    refer = bob.in_dialog(
+        "REFER", bob.last("INVITE"), headers=[("Refer-To", "<sip:carol@40.0.0.1>")], cseq=70
+    )
+    bob.send(refer)
+    alice.answer(alice.last("REFER"), 202)
+
+
+def neighbours(stage: Stage) -> None:
+    """The loop joins two calls of different owners."""
+    stage.registered("bob", "30.0.0.1", in_plan=9)
+    alice = stage.registered("alice", "20.0.0.1", user_id=2)
+    alice.domain = "example.org"
+    stage.bench.use_scripts(Plans(stage, "bob@local"))
+    alice.invite()
+    stage["bob"].answer(stage["bob"].last("INVITE"), 180)
+
+
 # Providers, connections.
 
 
@@ -405,7 +426,8 @@ MOMENTS: dict[str, Callable[[Stage], None]] = {
         calling, ringing, ringing_unreadable, forked, early_media, early_fork, redirected, waiting_leg,
         waiting_script, inner_call,
         cancelled, refused, answered, talking, talking_within_limit, holding, held, asked_for_an_offer, informing,
-        probed, hanging_up, provider_ringing, provider_talking, tcp_ringing, tcp_talking, tcp_trunk, called_back_later,
+        probed, hanging_up, referred, neighbours, provider_ringing, provider_talking, tcp_ringing, tcp_talking,
+        tcp_trunk, called_back_later,
         called_back_first, called_back_second, called_back_joining, called_back_talking, transfer_dialling,
         transfer_offering, transfer_failed, transfer_done, transferred, attended_asking, attended_offering, taking_over,
     )

@@ -623,6 +623,31 @@ def test_taking_over(at):
 # What is tested.
 
 
+def test_referred(at):
+    """What becomes of the REFER is told by the name that its sender gave it (RFC 3515 §2.4.6)."""
+    stage = at("referred")
+    alice, bob = stage["alice"], stage["bob"]
+    event = f"refer;id={alice.last('REFER').cseq.number}"
+    headers = [("Event", event), ("Subscription-State", "terminated")]
+    alice.send(alice.in_dialog("NOTIFY", ok_to_invite(alice), headers=headers))
+    accept(bob, "NOTIFY")
+
+    assert (bob.last("NOTIFY").headers.get("Event"), alice.statuses("NOTIFY")) == ("refer;id=70", [200])
+    hang_up(stage, alice, bob)
+
+
+def test_neighbours(at):
+    """Whose call it was before the loop is not forgotten."""
+    stage = at("neighbours")
+    alice, bob = stage["alice"], stage["bob"]
+    inner = [call for call in stage.bench.switch.calls.values() if call.caller.is_neighbour]
+    answer(bob, headers=[("Alert-Info", "<http://192.168.0.1/ring>")])
+
+    assert (len(inner), alice.last(200).headers.get("Alert-Info")) == (1, None)
+    alice.ack(alice.last(200))
+    hang_up(stage, alice, bob)
+
+
 def test_every_moment_that_was_written_down_is_taken_up(release):
     written = {path.stem for path in (release / "calls").iterdir()}
 

@@ -38,11 +38,10 @@ ELSEWHERE = {
     "services/dialplan/sandbox/fastpath/monty_values": "services/dialplan/sandbox/fastpath/test_monty_protocol",
     "services/dialplan/sandbox/fastpath/protobuf": "services/dialplan/sandbox/fastpath/test_monty_protocol",
     "services/dialplan/sandbox/fastpath/worker": "services/dialplan/sandbox/fastpath/test_fast_activation",
-    "services/dialplan/sandbox/job": "services/dialplan/sandbox/test_activation",
     "services/dialplan/sandbox/library_backend": "services/dialplan/sandbox/test_activation",
+    "services/dialplan/sandbox/job": "services/dialplan/sandbox/test_activation",
     "services/dialplan/sandbox/result": "services/dialplan/sandbox/test_activation",
     "services/ports": "services/registrar/test_registrar",
-    "services/refusals": "node/test_refusals",
     "services/switch/call/callee": "services/switch/call/test_call",
     "services/switch/call/caller": "services/switch/call/test_call",
     "services/switch/call/leg": "services/switch/call/test_call",
@@ -58,6 +57,7 @@ ELSEWHERE = {
     "services/switch/midcall/late_responses": "services/switch/recovery/test_recover",
     "services/switch/midcall/reinvite": "services/switch/transfer/test_transfer",
     "services/switch/model/destination": "services/switch/dialling/test_destinations",
+    "services/switch/model/header_table": "services/switch/model/test_relayed_headers",
     "services/switch/model/identity": "node/test_script_bridge",
     "services/switch/reach/routes": "services/switch/reach/test_reconnect",
     "services/switch/requests": "services/switch/midcall/test_relay",
@@ -87,6 +87,7 @@ ELSEWHERE = {
 """Which test covers a module that has no mirror. What Alembic loads by itself is covered by `store/test_migrations`."""
 
 STORIES = {
+    "services/switch/midcall/test_headers_cross": "headers that cross a call, in whatever message",
     "services/dialplan/execution/test_chance": "random numbers, the same after a restart",
     "services/switch/test_hostile": "peers that mean no good, against the whole switch",
     "stack/test_loss": "a network that loses, repeats and reorders",

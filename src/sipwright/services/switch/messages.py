@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sipwright.services.dialstring import DialLeg
-from sipwright.services.refusals import unknown_user
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
@@ -20,9 +19,10 @@ from .dialling.destinations import MOST_LOOPS, Destinations
 from .dialling.invite import from_header
 from .dialling.router import Router
 from .model.destination import Destination
+from .model.header_table import PASSAGES, Party, Passage
 from .model.identity import Identity
 from .model.outcome import Outcome, best, for_caller
-from .model.relayed_headers import relayed_lines
+from .model.relayed_headers import explaining_headers, relayed_lines
 
 __all__ = ["Messages"]
 
@@ -49,17 +49,19 @@ class Messages:
         decision = router.decide(incoming, is_internal=False)
         if decision is None:
             return
-        account = decision.account
+        account, passage = decision.account, PASSAGES[Party.OUTSIDER, Party.PHONE]
         if decision.direction == "out":
             domain = router.accounts.served_domain(decision.dialled.host, decision.dialled.port)
             found = router.find(decision.dialled.user or "", domain) if domain is not None else None
             if found is None:
-                raise unknown_user(decision.dialled.user or "", domain or decision.dialled.host)
+                raise Reject(404)
             account = found
+            is_ours = account.user_id == decision.account.user_id
+            passage = PASSAGES[Party.PHONE, Party.PHONE if is_ours else Party.OUTSIDER]
         phones = self._destinations.phones(account)
         if not phones:
             raise Reject(480, "Not Registered")
-        Delivery(self._ports, incoming, len(phones)).send(phones)
+        Delivery(self._ports, incoming, len(phones), passage).send(phones)
 
     def send(
         self,
@@ -201,13 +203,14 @@ class Copy:
 class Delivery:
     """One MESSAGE on its way to several phones; the first 2xx is the answer."""
 
-    __slots__ = ("_is_answered", "_outcomes", "_ports", "_request", "_transaction", "_waiting")
+    __slots__ = ("_is_answered", "_outcomes", "_passage", "_ports", "_request", "_transaction", "_waiting")
 
-    def __init__(self, ports: CallPorts[Call], incoming: Incoming, count: int) -> None:
+    def __init__(self, ports: CallPorts[Call], incoming: Incoming, count: int, passage: Passage) -> None:
         self._ports = ports
         self._request: Request = incoming.request
         self._transaction: ServerTransaction = incoming.open(self)
         self._waiting = count
+        self._passage = passage
         self._is_answered = False
         self._outcomes: list[Outcome] = []
 
@@ -222,7 +225,7 @@ class Delivery:
             request = make_request(
                 "MESSAGE", phone.uri, from_=str(NameAddr(sender.uri, sender.display_name)), to=f"<{phone.to}>",
                 call_id=token(), cseq=1, from_tag=token(), via=self._ports.new_via(flow), routes=phone.route,
-                max_forwards=(given.max_forwards or 71) - 1, lines=relayed_lines(given, trusted=False),
+                max_forwards=(given.max_forwards or 71) - 1, lines=relayed_lines(given, self._passage),
                 body=given.body, content_type=given.headers.get("content-type"),
             )  # fmt: skip
             self._ports.stack.start_client(request, flow, self)
@@ -230,7 +233,8 @@ class Delivery:
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the response of one phone."""
         if response.is_final:
-            self._count(Outcome(response.status, response.reason))
+            told = explaining_headers(response, PASSAGES[Party.OUTSIDER, Party.PHONE])
+            self._count(Outcome(response.status, response.reason, told))
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Answer it, which is all: a CANCEL has no effect on a MESSAGE (RFC 3261 §9.1)."""
@@ -250,5 +254,7 @@ class Delivery:
             self._is_answered = True
             final = outcome if is_answer else for_caller(best(self._outcomes))
             tag = self._transaction.local_tag
-            response = make_response(self._request, final.status, final.reason, to_tag=tag)
+            response = make_response(
+                self._request, final.status, final.reason, to_tag=tag, headers=final.headers
+            )
             self._transaction.respond(response, self._ports.clock())

@@ -16,15 +16,14 @@ from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
 from .midcall.relay import Relay
+from .model.header_table import ALLOW
 from .model.leg_state import LegEvent, LegState
 from .transfer.refer import is_outsider, take_refer
 from .transfer.replaces import translated
 from .transfer.target_call import TargetDialler
 from .transfer.transfer import Transfer
 
-__all__ = ["ALLOW", "Requests"]
-
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER, PRACK"
+__all__ = ["Requests"]
 
 
 class Requests:
@@ -92,7 +91,7 @@ class Requests:
         leg.answer(response, call.ports.wall_clock())
         call.when_stored(partial(transaction.answer, 200, response, call.ports.clock()))
         if leg is call.caller and leg.is_open:
-            call.caller_cancelled(None)
+            call.caller_cancelled(None, incoming.request)
         elif leg.state is LegState.HANGING_UP:  # both said good-bye at once
             leg.transition(LegEvent.END)
             call.forget_if_finished()
@@ -101,7 +100,8 @@ class Requests:
             for transfer in (call.find(Transfer), call.claimed_by):
                 if transfer is not None and transfer.take_leave(leg, by):
                     return
-            call.hang_up(by, incoming.request.headers.get("reason"), already=leg)
+            reasons = ", ".join(incoming.request.headers.get_all("reason"))  # a list (RFC 3326 §2)
+            call.hang_up(by, reasons or None, already=leg)
 
     # What crosses to the other end.
 

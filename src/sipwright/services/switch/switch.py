@@ -15,7 +15,6 @@ import structlog
 
 from sipwright.services.dialstring import DialLeg, Groups
 from sipwright.services.ports import CallLater, Writer
-from sipwright.services.refusals import unknown_user
 from sipwright.sip import Reject, Response
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack
@@ -34,21 +33,22 @@ from .dialling.admission import admit
 from .dialling.credentials import Credentials
 from .dialling.destinations import Destinations
 from .dialling.hunt import Hunt
+from .dialling.invite import read_source
 from .dialling.origins import Origins
 from .dialling.router import Decision, Router
 from .dialling.unreachable import Unreachable
 from .messages import Messages
 from .midcall.late_responses import acknowledge_late
 from .midcall.liveness import probe_ends
+from .model.header_table import ALLOW, SOURCE_HEADER
 from .model.identity import Identity
 from .model.outcome import Outcome
-from .model.relayed_headers import SOURCE_HEADER
 from .reach.reconnect import Reconnects
 from .reach.routes import PeerRoutes
 from .recovery.call_state import UnreadableError
 from .recovery.recover import CallRow, Recovered, recover, restore
 from .recovery.rows import call_row, cdr_row
-from .requests import ALLOW, Requests
+from .requests import Requests
 from .transfer.takeover import Takeover, replaced_leg
 from .transfer.target_call import TargetDialler
 from .transfer.third_party_call import ThirdParty
@@ -144,12 +144,12 @@ class Switch:
         call = self._new_call(incoming, decision, is_internal=is_internal)
         if self.table.observer is not None:
             self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
-        call.handle(self._begin, call, decision, replaced, incoming)
+        call.handle(self._begin, call, decision, replaced)
         if not call.is_stored_soon:
             self.forget(call)
             raise Reject(503, "Storage Unavailable", (("Retry-After", "10"),))
 
-    def _begin(self, call: Call, decision: Decision, replaced: Leg | None, incoming: Incoming) -> None:
+    def _begin(self, call: Call, decision: Decision, replaced: Leg | None) -> None:
         """Let a new call take over a leg, or let a script or the account decide who rings."""
         if decision.direction == "in" and "." in call.dialled_user:
             self._origins.find(call)
@@ -166,7 +166,7 @@ class Switch:
                 # It has the call stored when it is stored itself.
                 call.execution_id = call.script.execution_id
         else:
-            self._call_without_script(call, decision, incoming)
+            self._call_without_script(call, decision)
 
     def _tell_observer(self, call: Call, observer: CallObserver, *, is_scripted: bool) -> None:
         invite = call.caller.invite
@@ -194,8 +194,9 @@ class Switch:
         caller.flow = incoming.flow
         caller.source = incoming.flow.remote[0]
         if is_internal:
-            source, _, loops = (request.headers.get(SOURCE_HEADER) or "").partition(";loops=")
-            caller.source, call.loops = source or caller.source, int(loops or 0)
+            source, loops, owner = read_source(request.headers.get(SOURCE_HEADER) or "")
+            caller.source, call.loops = source or caller.source, loops
+            caller.is_neighbour = owner not in (None, account.user_id)
         caller.is_phone = decision.direction == "out"
         if incoming.flow.is_reliable:
             caller.instance = request.contacts[0].param("+sip.instance")
@@ -211,7 +212,7 @@ class Switch:
         self.table.remember(caller)
         return call
 
-    def _call_without_script(self, call: Call, decision: Decision, incoming: Incoming) -> None:
+    def _call_without_script(self, call: Call, decision: Decision) -> None:
         """Ring the phones of a local account: without a dialplan nobody else can be called."""
         account = decision.account
         if decision.direction == "out":
@@ -220,8 +221,6 @@ class Switch:
             found = self.router.find(dialled.user or "", domain) if domain is not None else None
             if found is None:
                 call.reject(Outcome(404, "Not Found"))
-                refusal = unknown_user(dialled.user or "", domain or dialled.host)
-                self.ports.stack.pipeline.refused(incoming, refusal)
                 return
             destinations = self.finder.of_account(call, found)
         else:

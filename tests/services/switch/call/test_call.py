@@ -279,13 +279,19 @@ def test_while_the_database_takes_nothing_new_calls_are_refused_and_others_wait(
 
 def test_the_caller_is_told_what_a_refusal_explains(bench, alice, bob):
     alice.invite()
-    explanation = (("Warning", '304 bob "no video"'), ("Min-SE", "120"), ("X-Secret", "not yours"))
+    explanation = (
+        ("Warning", '304 bob "no video"'),
+        ("Min-SE", "120"),
+        ("X-Why", "no camera"),
+        ("Subject", "x"),
+    )
     bob.answer(bob.last("INVITE"), 488, headers=explanation)
     refused = alice.last(488)
 
     assert refused.headers.get("Warning") == '304 bob "no video"'
     assert refused.headers.get("Min-SE") == "120"
-    assert refused.headers.get("X-Secret") is None
+    assert refused.headers.get("X-Why") == "no camera"
+    assert refused.headers.get("Subject") is None
 
 
 def test_an_answer_with_an_unreadable_route_is_a_failed_leg(bench, alice, bob):

@@ -1,19 +1,36 @@
 """Which header lines of a message the other leg sees, and how they are written."""
 
-from sipwright.services.switch.model.relayed_headers import relayed_headers, relayed_lines
+import pytest
+
+from sipwright.services.switch.model.header_table import ALLOW, PASSAGES, Party
+from sipwright.services.switch.model.relayed_headers import (
+    explaining_headers,
+    is_private,
+    reasons_of,
+    relayed_headers,
+    relayed_lines,
+    unknown_extensions,
+)
 from sipwright.sip import parse
 
+OURS = ["Supported: replaces", f"Allow: {ALLOW}"]
+"""What every INVITE and its 2xx say of ourselves."""
 
-def message(*lines):
+FAMILY = PASSAGES[Party.PHONE, Party.PHONE]
+STRANGER = PASSAGES[Party.OUTSIDER, Party.PHONE]
+ASSERTED = "P-Asserted-Identity: <sip:boss@example.org>"
+
+
+def message(*lines, start="INVITE sip:bob@example.org SIP/2.0", method="INVITE"):
     return parse(
         "\r\n".join(
             [
-                "INVITE sip:bob@example.org SIP/2.0",
+                start,
                 "Via: SIP/2.0/UDP 20.0.0.1:5060;branch=z9hG4bK1;rport",
                 "From: <sip:alice@elsewhere.net>;tag=1",
                 "To: <sip:bob@example.org>",
                 "Call-ID: 1@20.0.0.1",
-                "CSeq: 1 INVITE",
+                f"CSeq: 1 {method}",
                 *lines,
                 "",
                 "",
@@ -22,35 +39,142 @@ def message(*lines):
     )
 
 
+def info(*lines):
+    return message(*lines, start="INFO sip:bob@example.org SIP/2.0", method="INFO")
+
+
+def response(status, *lines, method="INVITE"):
+    return message(*lines, start=f"SIP/2.0 {status} Anything", method=method)
+
+
 def test_a_line_crosses_as_it_came():
     lines = ["Subject:lunch,  today", "s: a second one", "X-Odd: \udcff", "User-Agent: phone/1"]
 
-    assert relayed_lines(message(*lines)) == lines
+    assert relayed_lines(info(*lines), STRANGER) == lines
+    assert relayed_headers(info("Subject:  lunch"), STRANGER) == [("Subject", "lunch")]
 
 
 def test_a_fold_and_a_blank_before_the_colon_do_not_cross():
     """Both are legal (RFC 3261 §7.3.1), and not everybody can read them."""
-    folded = message("Subject: lunch,\r\n   today", "X-Own \t: 1")
+    folded = info("Subject: lunch,\r\n   today", "X-Own \t: 1")
 
-    assert relayed_lines(folded) == ["Subject: lunch, today", "X-Own: 1"]
+    assert relayed_lines(folded, FAMILY) == ["Subject: lunch, today", "X-Own: 1"]
 
 
 def test_what_belongs_to_one_leg_stays_there():
-    own = message(
-        "Contact: <sip:a@b>", "Route: <sip:c;lr>", "Authorization: Digest a=1", "P-Sipwright-Source: 1.1.1.1"
-    )
+    own = info(
+        "Contact: <sip:a@b>", "Route: <sip:c;lr>", "Authorization: Digest a=1", "P-Sipwright-Source: 1.1.1.1",
+        "P-Preferred-Identity: <sip:a@b>", "Proxy-Require: privacy", "Allow: INFO", "Supported: timer",
+    )  # fmt: skip
 
-    assert relayed_lines(own) == []
+    for passage in set(PASSAGES.values()):
+        assert relayed_lines(own, passage) == []
 
 
 def test_only_what_works_from_end_to_end_is_asked_for():
-    asked = message("Supported: timer, 100rel", "Require: path", "Supported: replaces")
+    """And we say what we do ourselves (RFC 3891 §6.2), not what only the far end does."""
+    asked = message("Supported: timer, 100rel", "Require: path", "Supported: histinfo", "Require: timer")
 
-    assert relayed_lines(asked) == ["Supported: timer, replaces"]
+    assert relayed_lines(asked, STRANGER) == ["Require: timer", "Supported: replaces, timer", OURS[1]]
+    assert relayed_lines(response(200, "Supported: outbound"), STRANGER) == OURS
+    assert relayed_lines(response(180, "Supported: outbound"), STRANGER) == []
 
 
-def test_an_identity_that_a_phone_claims_does_not_cross():
-    claimed = message("P-Asserted-Identity: <sip:boss@example.org>")
+def test_allow_lists_what_works_here_and_there():
+    """What only the far end could take is left out where the far end does not (RFC 3261 §20.5)."""
+    said = message("Allow: INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, PUBLISH")
+    allowed = relayed_lines(said, STRANGER)[-1]
 
-    assert relayed_lines(claimed, trusted=False) == []
-    assert relayed_headers(claimed) == [("P-Asserted-Identity", "<sip:boss@example.org>")]
+    assert allowed == "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY, REFER, REGISTER"
+    assert relayed_lines(response(405, "Allow: INVITE", method="INFO"), FAMILY) == [OURS[1]]
+    assert "PRACK" not in ALLOW
+
+
+@pytest.mark.parametrize("name", ["P-Asserted-Identity", "Remote-Party-ID"])
+def test_an_identity_is_believed_of_trunks_and_of_ourselves_alone(name):
+    """RFC 3325 §5: from a node that is not trusted it is removed, and those who are not are told none."""
+    claimed = info(f"{name}: <sip:boss@example.org>")
+    crossing = {pair for pair, passage in PASSAGES.items() if relayed_lines(claimed, passage)}
+
+    assert {sender for sender, _ in crossing} == {Party.TRUNK, Party.SWITCH, Party.NEIGHBOUR, Party.SCRIPT}
+    assert {sender for sender, receiver in crossing if receiver is Party.OUTSIDER} == {Party.SCRIPT}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (ASSERTED, "Privacy: id"),
+        (ASSERTED, "Privacy: header;ID"),
+        ("Remote-Party-ID: <sip:boss@example.org>;party=calling; privacy=full",),
+    ],
+)
+def test_a_private_identity_is_for_trunks_and_not_for_phones(lines):
+    """RFC 3325 §7, RFC 3323 §4.2."""
+    private = info(*lines)
+
+    assert is_private(private)
+    assert lines[0] not in relayed_lines(private, PASSAGES[Party.TRUNK, Party.PHONE])
+    assert lines[0] not in relayed_lines(private, PASSAGES[Party.NEIGHBOUR, Party.PHONE])
+    assert lines[0] in relayed_lines(private, PASSAGES[Party.SWITCH, Party.TRUNK])
+    assert not is_private(info(ASSERTED, "Privacy: none"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Answer-Mode: Auto", "Priv-Answer-Mode: Auto", "P-Auto-Answer: normal", "X-Auto-Answer: yes",
+        "Call-Info: <sip:127.0.0.1>;answer-after=0", "Alert-Info: <http://192.168.1.1/a>", "Error-Info: <sip:a@b>",
+        "Diversion: <sip:boss@example.org>", "History-Info: <sip:boss@example.org>;index=1", "New-Fangled: header",
+    ],
+)  # fmt: skip
+def test_what_makes_phones_act_crosses_inside_of_one_owner_alone(line):
+    acting = info(line)
+
+    assert relayed_lines(acting, STRANGER) == []
+    assert relayed_lines(acting, PASSAGES[Party.NEIGHBOUR, Party.PHONE]) == []
+    assert relayed_lines(acting, PASSAGES[Party.PHONE, Party.TRUNK]) == []
+    assert relayed_lines(acting, FAMILY) == [line]
+    assert relayed_lines(acting, PASSAGES[Party.TRUNK, Party.PHONE]) == [line]
+    assert relayed_lines(acting, PASSAGES[Party.SCRIPT, Party.OUTSIDER]) == [line]
+
+
+def test_charging_is_between_trunks():
+    charged = info("P-Charging-Vector: icid-value=1")
+
+    assert relayed_lines(charged, PASSAGES[Party.TRUNK, Party.TRUNK])
+    assert not relayed_lines(charged, FAMILY)
+    assert not relayed_lines(charged, PASSAGES[Party.TRUNK, Party.PHONE])
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(420, "Unsupported: timer"), (421, "Require: timer"), (503, "Retry-After: 9"), (486, "Warning: 399 a b"),
+     (603, "Reason: Q.850;cause=21"), (403, "User-to-User: 56a3"), (488, "X-Why: no")],
+)  # fmt: skip
+def test_a_refusal_is_explained(status, told):
+    """RFC 3261 §8.2.2.3, §20.33, §21.4.15."""
+    refusal = response(status, told)
+    name, _, value = told.partition(": ")
+
+    assert relayed_lines(refusal, STRANGER) == [told]
+    assert explaining_headers(refusal, STRANGER) == ((name, value),)
+    assert explaining_headers(response(status, "Subject: private"), FAMILY) == ()
+
+
+def test_every_reason_goes_on():
+    """RFC 3326 §2: there may be one for each protocol."""
+    reasons = ("SIP;cause=200", "Q.850;cause=16")
+
+    assert reasons_of(info(*(f"Reason: {reason}" for reason in reasons))) == (
+        ("Reason", "SIP;cause=200"),
+        ("Reason", "Q.850;cause=16"),
+    )
+    assert reasons_of(info()) == ()
+
+
+def test_an_extension_that_nobody_knows_is_found_in_both_headers():
+    """RFC 3261 §8.2.2.3 and §16.3 step 5."""
+    asked = info("Require: timer, 100rel", "Proxy-Require: privacy, sec-agree")
+
+    assert unknown_extensions(asked) == ["100rel", "sec-agree"]
+    assert unknown_extensions(info("Supported: 100rel")) == []

@@ -23,7 +23,7 @@ from ..model import media
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, Outcome, for_caller
-from ..model.relayed_headers import relayed_lines
+from ..model.relayed_headers import reasons_of, relayed_lines
 from .bridge import Bridge
 from .callee import Callee
 from .leg import Leg
@@ -171,12 +171,14 @@ class Call(Bridge):
             told = for_caller(outcome)
             self.reject(told, told.headers)
 
-    def caller_cancelled(self, cancel: ServerTransaction | None) -> None:
-        """Stop everything: the caller gave up (RFC 3261 §9.2, §15)."""
+    def caller_cancelled(self, cancel: ServerTransaction | None, bye: Request | None = None) -> None:
+        """Stop everything: the caller gave up, by a CANCEL or a BYE (RFC 3261 §9.2, §15)."""
+        request = bye if cancel is None else cancel.request
+        reasons = () if request is None else reasons_of(request)
         if cancel is not None:
             self.when_stored(lambda: cancel.accept(self.ports.clock()))
         if self.state is CallState.SETTING_UP and self.caller.is_open:
-            self.stop_hunt()
+            self.stop_hunt(reasons)
             self.end_setup(CANCELLED, "caller")
             assert self.caller.invite is not None
             self._refuse(487, self.caller.reply(487, None))
@@ -200,11 +202,11 @@ class Call(Bridge):
             caller.unacked_response = None
             self.forget_if_finished()
 
-    def stop_hunt(self) -> None:
-        """Cancel every leg that may still answer."""
+    def stop_hunt(self, reasons: tuple[tuple[str, str], ...] = ()) -> None:
+        """Cancel every leg that may still answer; `reasons` are the headers that say why (RFC 3326 §2)."""
         hunt, self.hunt = self.hunt, None
         if hunt is not None:
-            hunt.stop(CANCELLED)
+            hunt.stop(CANCELLED._replace(headers=reasons) if reasons else CANCELLED)
 
     def end_setup(self, outcome: Outcome, by: str) -> None:
         """End a call that nobody has answered, but for what the caller is told."""
@@ -273,7 +275,7 @@ class Call(Bridge):
             self.arm("probe", self.ports.settings.probe)
         body = self.body_for(response, leg, caller)
         content_type = response.headers.get("content-type") if body else None
-        final = caller.reply(response.status, response.reason, relayed_lines(response), body,
+        final = caller.reply(response.status, response.reason, relayed_lines(response, leg.passage_to(caller)), body,
                              content_type, source=leg.source)  # fmt: skip
         has_offer = bool(caller.invite.body)
         self.changed()

@@ -10,6 +10,7 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
 
 from ..model.destination import Destination
+from ..model.header_table import Party
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, Outcome
 from .leg import Leg, LegOwner
@@ -103,6 +104,11 @@ class Callee(Leg):
             return False
         return True
 
+    @property
+    def party(self) -> Party:
+        """Who is at the other end, as far as what it says is believed."""
+        return Party.OUTSIDER if self.destination.is_neighbour else super().party
+
     def cancel(self, outcome: Outcome) -> None:
         """Stop trying this leg; its record says why."""
         owner, was_sent = self.owner, self.transaction is not None
@@ -119,7 +125,9 @@ class Callee(Leg):
         # A phone that hears why counts no missed call (RFC 3326). It is told by its reason, as a stored outcome is not
         # the same object: the next process says the same words.
         is_elsewhere = self.outcome is not None and self.outcome.reason == ELSEWHERE.reason
-        headers = ELSEWHERE_HEADERS if is_elsewhere else ()
+        headers: tuple[tuple[str, str], ...] = ELSEWHERE_HEADERS if is_elsewhere else ()
+        if self.outcome is not None and self.outcome.headers:
+            headers = self.outcome.headers  # why the caller gave up
         transaction, flow, ports = self.transaction, self.flow, self.owner.ports
         if isinstance(transaction, ClientInvite) and self.state is LegState.CANCELLED:
             if flow is not None and flow.is_reliable:

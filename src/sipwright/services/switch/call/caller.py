@@ -9,7 +9,7 @@ from sipwright.sip import Request
 from sipwright.sip.build import response_head, write_on_head
 from sipwright.sip.transaction import ServerTransaction
 
-from ..model.relayed_headers import SOURCE_HEADER
+from ..model.header_table import SOURCE_HEADER, Party
 from .leg import Leg, LegOwner
 
 __all__ = ["Caller", "CallerOwner"]
@@ -18,7 +18,7 @@ __all__ = ["Caller", "CallerOwner"]
 class CallerOwner(LegOwner, Protocol):
     """Whose caller it is."""
 
-    def caller_cancelled(self, cancel: ServerTransaction | None) -> None:
+    def caller_cancelled(self, cancel: ServerTransaction | None, bye: Request | None = None) -> None:
         """Take the CANCEL of the caller."""
 
     def refusal_arrived(self) -> None:
@@ -31,7 +31,7 @@ class Caller(Leg):
     `tags` are the To tags that it is answered under before the answer, by the leg and the To tag over there.
     """
 
-    __slots__ = ("_head", "progress", "tags", "transaction")
+    __slots__ = ("_head", "is_neighbour", "progress", "tags", "transaction")
 
     owner: CallerOwner
 
@@ -40,7 +40,13 @@ class Caller(Leg):
         self.transaction: ServerTransaction | None = None
         self.progress = 0
         self.tags: dict[tuple[int, str], str] = {}
+        self.is_neighbour = False
         self._head = ""
+
+    @property
+    def party(self) -> Party:
+        """Who is at the other end, as far as what it says is believed."""
+        return Party.NEIGHBOUR if self.is_neighbour else super().party
 
     def reply(
         self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",

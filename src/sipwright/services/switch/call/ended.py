@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from sipwright.sip import Response
+from sipwright.sip import Request, Response
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
 from .callee import Callee
@@ -50,7 +50,7 @@ class EndedCall:
         """Do it now: nothing of the call is to be stored any more."""
         action()
 
-    def caller_cancelled(self, cancel: ServerTransaction | None) -> None:
+    def caller_cancelled(self, cancel: ServerTransaction | None, bye: Request | None = None) -> None:
         """Answer a CANCEL that comes too late (RFC 3261 §9.2)."""
         if cancel is not None:
             cancel.accept(self.ports.clock())

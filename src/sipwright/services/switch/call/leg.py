@@ -21,6 +21,7 @@ from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableRes
 from sipwright.stack import Stack
 from sipwright.transport import Flow
 
+from ..model.header_table import PASSAGES, Party, Passage
 from ..model.leg_state import LEADS_TO, OPEN, RULES, LegEvent, LegState
 from ..model.outcome import Outcome
 
@@ -142,6 +143,8 @@ class Leg:
 
     `provider` is whose leg it is, whoever has begun the call, and `auth` what that has asked for; `rounds` is how often
     our INVITE, or our BYE, was sent again because of it.
+
+    `refers` has the CSeq numbers of the REFERs that have crossed to this leg, each with that of its sender.
     """
 
     __slots__ = (
@@ -166,6 +169,7 @@ class Leg:
         "pending_request",
         "provider",
         "rang_at",
+        "refers",
         "reinvite",
         "repeater",
         "rounds",
@@ -201,6 +205,7 @@ class Leg:
         self.pending_request: bytes | None = None
         self.last_final: bytes | None = None
         self.last_final_at = 0.0
+        self.refers: tuple[tuple[int, int], ...] = ()
         self.reinvite: OpenReInvite | None = None
         self.provider: Provider | None = None
         self.auth: ClientAuth | None = None
@@ -224,6 +229,19 @@ class Leg:
 
     def _no_rule(self, event: LegEvent) -> None:
         log.error("no rule for a leg", call=self.owner.id, leg=self.index, state=self.state, happened=event)
+
+    @property
+    def party(self) -> Party:
+        """Who is at the other end, as far as what it says is believed."""
+        if self.flow is not None and self.flow.protocol == "loop":
+            return Party.SWITCH
+        if self.provider is not None:
+            return Party.TRUNK
+        return Party.PHONE if self.is_phone else Party.OUTSIDER
+
+    def passage_to(self, receiver: Leg) -> Passage:
+        """Return which headers cross from this leg to another."""
+        return PASSAGES[self.party, receiver.party]
 
     @property
     def is_open(self) -> bool:

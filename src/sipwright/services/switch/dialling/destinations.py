@@ -62,7 +62,11 @@ class Destinations:
         """Return what a call to a local account rings: its in dialplan when it has one, else its phones."""
         runs_here = call.identity.dialplan_id == account.in_plan and call.identity.user_id == account.user_id
         if account.in_plan is None or runs_here or call.loops >= MOST_LOOPS:
-            return self.phones(account)
+            phones = self.phones(account)
+            if account.user_id != call.identity.user_id:
+                for phone in phones:
+                    phone.is_neighbour = True
+            return phones
         uri = f"sip:{account.username}@{account.domain}"
         return [Destination(target=uri, uri=uri, to=uri, flow=LOOP_FLOW, account_id=account.id)]
 

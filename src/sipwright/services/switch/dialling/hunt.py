@@ -91,7 +91,9 @@ class Hunt:
             if status > 100:  # which comes from the next hop alone
                 self._rings(leg, response)
         elif status not in (401, 407) or not self._authenticate(leg, response):
-            outcome = Outcome(status, response.reason, explaining_headers(response))
+            outcome = Outcome(
+                status, response.reason, explaining_headers(response, leg.passage_to(self.call.caller))
+            )
             contacts = _contacts(response) if status < 400 else ()
             self._tell(events.Failure(leg.index, outcome, contacts))
 
@@ -179,7 +181,8 @@ class Hunt:
             call.hear(leg, response.to_tag or "", has_media=effect.has_media)
         body = call.body_for(response, leg, call.caller)
         content_type = response.headers.get("content-type") if body else None
-        call.progress(response.status, response.reason, relayed_lines(response), body, content_type)
+        lines = relayed_lines(response, leg.passage_to(call.caller))
+        call.progress(response.status, response.reason, lines, body, content_type)
 
     def _close(self, effect: events.Close) -> None:
         leg = self._leg(effect.leg)

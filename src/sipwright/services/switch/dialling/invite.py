@@ -15,9 +15,10 @@ from sipwright.sip.headers.names import KEYS
 from ..call.call import Call
 from ..call.callee import Callee
 from ..model import media
-from ..model.relayed_headers import SOURCE_HEADER, relayed_lines
+from ..model.header_table import PASSAGES, SOURCE_HEADER, Party
+from ..model.relayed_headers import relayed_lines
 
-__all__ = ["from_header", "make_invite"]
+__all__ = ["from_header", "make_invite", "read_source"]
 
 _SAFE_IN_USER = "-_.!~*'()&=+$,;?/#%"
 """What stays as a script wrote it; an escape may be its own."""
@@ -29,7 +30,8 @@ def make_invite(call: Call, leg: Callee) -> Request:
     assert flow is not None
     assert original is not None
     options = destination.options
-    relayed = relayed_lines(original, trusted=call.identity.direction == "in")
+    sender = call.caller.party if call.originator is None else Party.SCRIPT
+    relayed = relayed_lines(original, PASSAGES[sender, leg.party])
     if options.headers:
         replaced = {KEYS[name] for name, _ in options.headers}
         relayed = [line for line in relayed if KEYS[line.partition(":")[0]] not in replaced]
@@ -38,7 +40,7 @@ def make_invite(call: Call, leg: Callee) -> Request:
         relayed += write_lines(own)
     headers = []
     if flow.protocol == "loop":
-        headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1}"))
+        headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1};owner={_owner(call)}"))
     body, content_type = original.body, None
     if body:
         content_type = original.headers.get("content-type") or "application/sdp"
@@ -62,6 +64,21 @@ def make_invite(call: Call, leg: Callee) -> Request:
         headers=headers,
         body=body,
         content_type=content_type,
+    )
+
+
+def read_source(value: str) -> tuple[str, int, int | None]:
+    """Read what the loop says: where a call first came from, how often it has looped, and whose it was before."""
+    source, *params = value.split(";")
+    said = dict(param.partition("=")[::2] for param in params)
+    owner = said.get("owner")
+    return source, int(said.get("loops") or 0), int(owner) if owner else None
+
+
+def _owner(call: Call) -> str:
+    """Return the owner of the phone that calls, if one of ours does."""
+    return (
+        "" if call.caller.party is Party.OUTSIDER and call.originator is None else str(call.identity.user_id)
     )
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from sipwright.services.authentication import Authenticator
 from sipwright.services.ports import AccountView, Directory
-from sipwright.services.refusals import account_disabled, not_served, unknown_user
 from sipwright.sip import Reject, Uri
 from sipwright.stack import Incoming
 
@@ -48,9 +47,7 @@ class Router:
         request = incoming.request
         dialled = request.request_uri
         if not dialled.is_sip:
-            raise Reject(
-                416, why=f"{request.uri_text} is of a scheme that is not spoken here; dial a sip or sips URI"
-            )
+            raise Reject(416)
         sender = request.from_uri
         if not is_internal and sender.is_sip:
             domain = self.accounts.served_domain(sender.host, sender.port)
@@ -58,7 +55,7 @@ class Router:
                 return self._outbound(incoming, dialled, sender, domain)
         domain = self.accounts.served_domain(dialled.host, dialled.port)
         if domain is None:
-            raise not_served(dialled.host)
+            raise Reject(404, "Domain Not Served Here")
         return self._inbound(dialled, domain)
 
     def _outbound(self, incoming: Incoming, dialled: Uri, sender: Uri, domain: str) -> Decision | None:
@@ -67,23 +64,17 @@ class Router:
             return None
         identity = self.accounts.account(sender.user or "", domain)
         if identity is None or identity.user_id != account.user_id:
-            raise Reject(
-                403, "From Is Not Yours",
-                why=f"{account.username}@{domain} calls as {sender.user}@{domain}, which is not of the same user; "
-                "change the name in the phone",
-            )  # fmt: skip
+            raise Reject(403, "From Is Not Yours")
         if not identity.is_enabled:
-            raise account_disabled(identity)
+            raise Reject(403, "Account Disabled")
         return Decision("out", identity, identity.out_plan, dialled)
 
     def _inbound(self, dialled: Uri, domain: str) -> Decision:
         if not dialled.user:
-            raise Reject(484, why="the Request-URI names nobody; the caller has to dial a user or a number")
+            raise Reject(484)
         account = self.find(dialled.user, domain)
-        if account is None:
-            raise unknown_user(dialled.user, domain)
-        if not account.is_enabled:
-            raise Reject(404, why=account_disabled(account).why)
+        if account is None or not account.is_enabled:
+            raise Reject(404)
         return Decision("in", account, account.in_plan, dialled)
 
     def find(self, user: str, domain: str) -> AccountView | None:

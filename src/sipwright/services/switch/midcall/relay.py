@@ -7,21 +7,27 @@ call was set up.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
 from sipwright.sip import Request, Response, make_response, parse
+from sipwright.sip.headers.names import KEYS
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 
 from ..call.call import Call
 from ..call.leg import Leg
 from ..model.leg_state import LegState
-from ..model.relayed_headers import relayed_headers
+from ..model.relayed_headers import reasons_of, relayed_headers
 
 __all__ = ["Relay"]
 
 _NAMES_US = frozenset({"INVITE", "UPDATE", "REFER", "SUBSCRIBE", "NOTIFY"})
 _REFRESHES = frozenset({"INVITE", "UPDATE"})
+_EVENT_ID = re.compile(r"(?i)(refer[ \t]*;(?:[^;]*;)*?[ \t]*id[ \t]*=[ \t]*)([0-9]{1,10})")
+
+MOST_REFERS = 8
+"""The REFERs of one leg whose names are remembered."""
 
 _OF_THE_CALL = frozenset({"INVITE", "UPDATE", "PRACK"})
 """What a call needs to go on, so that we stand for it at a provider; all else is somebody else's wish.
@@ -117,7 +123,7 @@ class Relay:
         assert flow is not None
         stack = call.ports.stack
         body = call.body_for(self.request, self.sender, receiver)
-        headers = relayed_headers(self.request)
+        headers = self._translated(relayed_headers(self.request, self.sender.passage_to(receiver)))
         contact = stack.local_contact(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
         request = dialog.make_request(method, via=call.ports.new_via(flow), contact=contact, headers=headers,
@@ -127,9 +133,23 @@ class Relay:
             receiver.sign(request)
         if self.is_invite:
             receiver.invite_cseq = dialog.local_cseq
+        elif method == "REFER":
+            crossed = (self.request.cseq.number, dialog.local_cseq)
+            receiver.refers = (*receiver.refers, crossed)[-MOST_REFERS:]
         self.wire = bytes(request)
         call.changed()
         call.when_stored(partial(self._send, request))
+
+    def _translated(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Name the REFER that an event is about as the receiver knows it (RFC 3515 §2.4.6)."""
+        known: dict[int, int] = {}
+        if self.request.method == "NOTIFY":
+            known = {ours: theirs for theirs, ours in self.sender.refers}
+        elif self.request.method == "SUBSCRIBE":
+            known = dict(self.receiver.refers)
+        if not known:
+            return headers
+        return [(name, _with_id(value, known) if KEYS[name] == "event" else value) for name, value in headers]
 
     def _send(self, request: Request) -> None:
         if isinstance(self.server, ServerInvite):
@@ -177,8 +197,8 @@ class Relay:
             if not (self.is_invite and response.is_success and not self.had_offer):
                 self._end()
         status = response.status if response.status not in (401, 407) else 403
-        headers = list(relayed_headers(response))
-        if self.request.method in _REFRESHES and sender.flow is not None:
+        headers = relayed_headers(response, receiver.passage_to(sender))
+        if response.status < 300 and self.request.method in _NAMES_US and sender.flow is not None:
             headers.append(("Contact", call.ports.stack.local_contact(sender.flow)))
         body = call.body_for(response, receiver, sender)
         back = make_response(self.request, status, response.reason, headers=headers, body=body,
@@ -244,9 +264,9 @@ class Relay:
         self.call.when_stored(partial(self._answer, back))
         self.call.when_stored(self._cancel)
 
-    def _cancel(self) -> None:
+    def _cancel(self, reasons: tuple[tuple[str, str], ...] = ()) -> None:
         if isinstance(self.client, ClientInvite):
-            self.client.cancel(self.call.ports.clock())
+            self.client.cancel(self.call.ports.clock(), reasons)
 
     def _acknowledge_failure(self, transaction: ClientTransaction | None) -> None:
         """Send the ACK to a failure once it is stored, since the peer repeats it until then."""
@@ -278,11 +298,19 @@ class Relay:
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Cancel the request on the other leg too (RFC 3261 §9)."""
+        reasons = () if cancel.request is None else reasons_of(cancel.request)
         cancel.accept(self.call.ports.clock())
-        self._cancel()
+        self._cancel(reasons)
 
     def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
         """Take the ACK to a final response other than 2xx: nothing is left to do."""
 
     def on_timeout(self, transaction: ServerTransaction) -> None:
         """Take no notice: nothing has changed by a request that failed, whether the sender heard it or not."""
+
+
+def _with_id(event: str, known: dict[int, int]) -> str:
+    """Return an Event with the CSeq number of the dialog that it goes to, where it names a REFER that has crossed."""
+    named = _EVENT_ID.match(event)
+    number = None if named is None else known.get(int(named[2]))
+    return event if named is None or number is None else f"{named[1]}{number}{event[named.end() :]}"

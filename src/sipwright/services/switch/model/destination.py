@@ -15,7 +15,8 @@ class Destination:
     """What a leg is to reach, and with which options; `target` is what was dialled.
 
     `flow` is the socket that a registered phone is behind; without it `uri` is resolved. `redirects` is how many
-    redirects have led here, and `redirect_to` the Contact of the one that is left to the script.
+    redirects have led here, and `redirect_to` the Contact of the one that is left to the script. A neighbour is a phone
+    of another owner than the call's.
     """
 
     target: str
@@ -29,6 +30,7 @@ class Destination:
     redirects: int = 0
     redirect_to: str = ""
     instance: str | None = None
+    is_neighbour: bool = False
 
     @property
     def next_hop(self) -> str:

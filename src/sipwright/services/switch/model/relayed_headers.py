@@ -1,88 +1,132 @@
-"""Which headers of a message cross from one leg of a call to the other.
+"""The header lines of a message as the other leg of a call is to see them.
 
 A B2BUA ends one dialog and begins another (RFC 3261 §6): whatever describes the hop, the dialog or the
-credentials of one side stays there, everything else is the two ends' own business and crosses untouched.
+credentials of one side stays there. Which of the others cross is said in `header_table.py`.
 """
 
-from sipwright.sip import Message
+from __future__ import annotations
+
+from sipwright.memo import Memo
+from sipwright.sip import Message, Request, Response
 from sipwright.sip.headers.collection import value_of
 
+from .header_table import ALLOW, EXPLAINS, EXTENSIONS, IDENTITY, OF_STATUS, Passage, Shown
+
 __all__ = [
-    "SOURCE_HEADER",
-    "SUPPORTED_EXTENSIONS",
     "explaining_headers",
+    "is_private",
+    "reasons_of",
     "relayed_headers",
     "relayed_lines",
     "unknown_extensions",
 ]
 
-SOURCE_HEADER = "P-Sipwright-Source"
-"""On the loop between two calls of this switch: the address that the message first came from."""
+_TELLS_ABILITIES = frozenset({"INVITE", "UPDATE", "OPTIONS"})
+_ASKS_THE_OTHER_END = frozenset({"INFO", "UPDATE", "MESSAGE", "SUBSCRIBE"})
+_OF_BOTH_ENDS = ("timer", "norefersub")
+"""Extensions that work where both ends know them, as their headers cross."""
 
-SUPPORTED_EXTENSIONS = frozenset(
-    {"timer", "replaces", "norefersub", "histinfo", "privacy", "answermode", "early-session"}
-)
-"""Option tags that work from end to end because their headers cross (RFC 4028, 4488, ...)."""
-
-_STAYS = frozenset(
-    {
-        # the hop
-        "via", "route", "record-route", "max-forwards", "path", "proxy-require", "timestamp", "content-length",
-        # the dialog
-        "from", "to", "call-id", "cseq", "contact", "rack", "rseq",
-        # the credentials of one side
-        "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "authentication-info",
-        "proxy-authentication-info",
-        # handled on their own
-        "require", "supported", "unsupported", "content-type", "retry-after", SOURCE_HEADER.lower(),
-    }
-)  # fmt: skip
+_ALWAYS_OF_A_REFUSAL = ("retry-after",)
 
 
-def relayed_lines(message: Message, *, trusted: bool = True) -> list[str]:
-    """Return the header lines of `message` that the other leg is to see, those of one name together.
-
-    An identity that an untrusted phone asserts about itself does not cross (RFC 3325 §5).
-    """
+def relayed_lines(message: Message, passage: Passage) -> list[str]:
+    """Return the header lines of `message` that the other leg is to see, those of one name together."""
     relayed: list[str] = []
     headers = message.headers
     index = headers.index()
+    allowed, denied, shown = passage
     for key in index:
-        if key in _STAYS or (key == "p-asserted-identity" and not trusted):
+        if key in denied or (allowed is not None and key not in allowed and key[:2] != "x-"):
             continue
-        for line in headers.lines_of(key):
-            name, _, value = line.partition(":")
-            # As it came, but for the folds and blanks that not everybody can read.
-            is_plain = "\n" not in value and name[-1] not in " \t"
-            relayed.append(line if is_plain else f"{name.rstrip()}: {value_of(line)}")
-    for key in ("require", "supported"):
-        if key in index:
-            kept = [tag for tag in headers.get_list(key) if tag.lower() in SUPPORTED_EXTENSIONS]
-            if kept:
-                relayed.append(f"{key.capitalize()}: {', '.join(kept)}")
+        if key in IDENTITY and shown is Shown.UNLESS_PRIVATE and is_private(message):
+            continue
+        relayed += _lines_of(message, key)
+    status = message.status if isinstance(message, Response) else 0
+    if status >= 300:
+        for key in OF_STATUS.get(status, _ALWAYS_OF_A_REFUSAL):
+            if key in index:
+                relayed += _lines_of(message, key)
+        if status == 405:
+            relayed.append(f"Allow: {ALLOW}")
+        return relayed
+    if "require" in index:
+        kept = [tag for tag in headers.get_list("require") if tag.lower() in EXTENSIONS]
+        if kept:
+            relayed.append(f"Require: {', '.join(kept)}")
+    if isinstance(message, Response):
+        method = message.cseq.method if status >= 200 else ""
+    else:
+        assert isinstance(message, Request)
+        method = message.method
+    if method in _TELLS_ABILITIES:
+        relayed.append(_supported(message) if "supported" in index else "Supported: replaces")
+        relayed.append(f"Allow: {_ALLOWED[headers.get('allow') or ''] if 'allow' in index else ALLOW}")
     return relayed
 
 
-def relayed_headers(message: Message, *, trusted: bool = True) -> list[tuple[str, str]]:
+def relayed_headers(message: Message, passage: Passage) -> list[tuple[str, str]]:
     """Return the same as names and values."""
-    return [(line.partition(":")[0], value_of(line)) for line in relayed_lines(message, trusted=trusted)]
+    return [(line.partition(":")[0], value_of(line)) for line in relayed_lines(message, passage)]
 
 
-_EXPLAINS = frozenset(
-    {
-        "accept", "accept-encoding", "accept-language", "allow", "error-info", "min-se", "reason", "retry-after",
-        "warning",
-    }
-)  # fmt: skip
-
-
-def explaining_headers(response: Message) -> tuple[tuple[str, str], ...]:
+def explaining_headers(response: Message, passage: Passage) -> tuple[tuple[str, str], ...]:
     """Return the headers of a refusal that tell the caller why, or what would do (RFC 3261 §21.4, RFC 4028 §6)."""
-    return tuple((name, value) for name, value in response.headers.items() if name.lower() in _EXPLAINS)
+    status = response.status if isinstance(response, Response) else 0
+    known = {*EXPLAINS, *OF_STATUS.get(status, _ALWAYS_OF_A_REFUSAL), *(("allow",) if status == 405 else ())}
+    pairs = relayed_headers(response, passage)
+    return tuple(pair for pair in pairs if pair[0].lower() in known or pair[0][:2].lower() == "x-")
+
+
+def reasons_of(message: Message) -> tuple[tuple[str, str], ...]:
+    """Return the Reason headers of a message; a CANCEL or BYE that follows from it has them too (RFC 3326 §2)."""
+    if "reason" not in message.headers.index():
+        return ()
+    return tuple(("Reason", value) for value in message.headers.get_all("reason"))
 
 
 def unknown_extensions(message: Message) -> list[str]:
-    """Return the option tags of `Require` that this switch cannot honour (RFC 3261 §8.2.2.3)."""
-    if "require" not in message.headers.index():
+    """Return the option tags of Require and Proxy-Require that this switch cannot honour (RFC 3261 §8.2.2.3)."""
+    index = message.headers.index()
+    if "require" not in index and "proxy-require" not in index:
         return []
-    return [tag for tag in message.headers.get_list("require") if tag.lower() not in SUPPORTED_EXTENSIONS]
+    asked = [*message.headers.get_list("require"), *message.headers.get_list("proxy-require")]
+    return [tag for tag in asked if tag.lower() not in EXTENSIONS]
+
+
+def is_private(message: Message) -> bool:
+    """Return whether the identity that a message asserts is not for everybody (RFC 3323 §4.2, RFC 3325 §9.3)."""
+    headers = message.headers
+    asked = ";".join(headers.get_all("privacy")).lower().replace(",", ";").split(";")
+    if any(each.strip() in ("id", "user", "header") for each in asked):
+        return True
+    return any(
+        param in value.lower().replace(" ", "").replace('"', "")
+        for value in headers.get_all("remote-party-id")
+        for param in ("privacy=full", "privacy=name", "privacy=uri")
+    )
+
+
+def _lines_of(message: Message, key: str) -> list[str]:
+    """Return the lines of a header as they came, but for the folds and blanks that not everybody can read."""
+    lines = []
+    for line in message.headers.lines_of(key):
+        name, _, value = line.partition(":")
+        is_plain = "\n" not in value and name[-1] not in " \t"
+        lines.append(line if is_plain else f"{name.rstrip()}: {value_of(line)}")
+    return lines
+
+
+def _supported(message: Message) -> str:
+    """Write what we do ourselves (RFC 3891 §6.2), and what needs both ends if this one knows it."""
+    theirs = {tag.lower() for tag in message.headers.get_list("supported")}
+    return f"Supported: {', '.join(('replaces', *(tag for tag in _OF_BOTH_ENDS if tag in theirs)))}"
+
+
+def _allowed(theirs: str) -> str:
+    """Write the methods that work: ours, without those that only the other end could take and does not."""
+    known = {method.strip() for method in theirs.split(",")}
+    ours = ALLOW.split(", ")
+    return ", ".join(method for method in ours if method not in _ASKS_THE_OTHER_END or method in known)
+
+
+_ALLOWED = Memo(_allowed)

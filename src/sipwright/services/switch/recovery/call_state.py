@@ -104,6 +104,8 @@ class StoredLeg:
     provider: tuple[int, str] | None = None
     auth: dict[str, Any] | None = None
     rounds: int = 0
+    is_neighbour: bool = False
+    refers: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,8 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
             stored["tags"] = [[*source, local] for source, local in leg.tags.items()]
         if leg.provider is not None:
             stored["provider"] = leg.provider
+        if leg.is_neighbour:
+            stored["is_neighbour"] = True
     if leg.auth is not None:
         stored["auth"] = leg.auth.to_state()
     if leg.rounds:
@@ -275,6 +279,8 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
     if leg.last_final is not None and leg.owner.ports.wall_clock() < leg.last_final_at + MEMORY:
         # Its peer may still ask for it.
         stored["last_final"], stored["last_final_at"] = leg.last_final.decode("latin-1"), leg.last_final_at
+    if leg.refers:
+        stored["refers"] = leg.refers
     if leg.rang_at is not None:
         stored["rang_at"] = leg.rang_at
     if leg.answered_at is not None:
@@ -303,4 +309,6 @@ def _destination(to: Destination) -> dict[str, Any]:
         stored["redirect_to"] = to.redirect_to
     if to.instance is not None:
         stored["instance"] = to.instance
+    if to.is_neighbour:
+        stored["is_neighbour"] = True
     return stored

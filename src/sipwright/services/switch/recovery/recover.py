@@ -249,11 +249,11 @@ def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:
 
 def _caller(call: Call, stored: StoredLeg) -> Caller:
     leg = Caller(call, stored.call_id, stored.tag, stored.started_at)
-    leg.progress = stored.progress
     if stored.provider is not None:
         user_id, name = stored.provider
         leg.provider = (user_id, name)
     leg.tags = {(number, tag): local for number, tag, local in stored.tags}
+    leg.progress, leg.is_neighbour = stored.progress, stored.is_neighbour
     _restore_leg(leg, stored)
     leg.early = {tag: Dialog.from_state(stored.call_id, tag, early) for tag, early in stored.early.items()}
     return leg
@@ -279,6 +279,7 @@ def _restore_leg(leg: Leg, stored: StoredLeg) -> None:
     leg.instance, leg.rounds = stored.instance, stored.rounds
     if stored.auth is not None:
         leg.auth = ClientAuth.from_state(stored.auth)
+    leg.refers = tuple((theirs, ours) for theirs, ours in stored.refers)
     if stored.dialog is not None:
         leg.dialog = Dialog.from_state(stored.call_id, stored.tag, stored.dialog)
     leg.invite_cseq = stored.invite_cseq

@@ -1,0 +1,150 @@
+"""Which headers cross from one leg of a call to the other, as tables: by who sends and who receives, and by status.
+
+Whoever nobody knows gets no header across that is not listed; the phones of one owner may tell each other nearly
+everything, and a trunk may tell nearly everything to everybody here. What an end says about its own identity is
+believed of trunks and of other calls of this switch alone (RFC 3325 §5). A script may set any header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import NamedTuple
+
+__all__ = [
+    "ALLOW",
+    "EXPLAINS",
+    "EXTENSIONS",
+    "IDENTITY",
+    "OF_STATUS",
+    "PASSAGES",
+    "SOURCE_HEADER",
+    "Party",
+    "Passage",
+    "Shown",
+]
+
+SOURCE_HEADER = "P-Sipwright-Source"
+"""On the loop between two calls of this switch: the address that the message first came from."""
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER"
+"""The methods that work here, wherever we say so. Without 100rel there is nothing to PRACK (RFC 3262)."""
+
+EXTENSIONS = frozenset(
+    {"timer", "replaces", "norefersub", "histinfo", "privacy", "answermode", "early-session"}
+)
+"""Option tags that may be required: their headers cross, or we do what they ask for (RFC 4028, 3891, 4488, ...)."""
+
+
+class Party(Enum):
+    """Who is at the other end of a leg."""
+
+    PHONE = auto()
+    """A phone of the owner of the call."""
+    SWITCH = auto()
+    """Another call of this switch, of the same owner."""
+    NEIGHBOUR = auto()
+    """Another call of this switch, of another owner."""
+    TRUNK = auto()
+    """A provider of the owner."""
+    SCRIPT = auto()
+    """Nobody: what is sent was written by a dialplan, or here."""
+    OUTSIDER = auto()
+    """Anybody else."""
+
+
+class Shown(Enum):
+    """When the other end is told the identity that a message asserts."""
+
+    NEVER = auto()
+    UNLESS_PRIVATE = auto()
+    ALWAYS = auto()
+
+
+class Passage(NamedTuple):
+    """Which headers may cross: only those in `allowed`, where that is given, and none in `denied`."""
+
+    allowed: frozenset[str] | None
+    denied: frozenset[str]
+    identity: Shown
+
+
+# fmt: off
+_OURS = frozenset({
+    # the hop
+    "via", "route", "record-route", "max-forwards", "path", "service-route", "proxy-require", "timestamp",
+    "content-length", SOURCE_HEADER.lower(),
+    # the dialog
+    "from", "to", "call-id", "cseq", "contact", "rack", "rseq",
+    # the credentials of one side
+    "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "authentication-info",
+    "proxy-authentication-info",
+    # what we can do, and what we are asked to know
+    "allow", "require", "supported", "p-preferred-identity",
+    # written with the body, or by the status
+    "content-type", "retry-after", "unsupported",
+})
+
+IDENTITY = frozenset({"p-asserted-identity", "remote-party-id"})
+_CHARGING = frozenset({
+    "p-access-network-info", "p-associated-uri", "p-called-party-id", "p-charging-function-addresses",
+    "p-charging-vector", "p-dcs-billing-info", "p-dcs-laes", "p-dcs-osps", "p-dcs-redirect", "p-dcs-trace-party-id",
+    "p-private-network-indication", "p-profile-key", "p-served-user", "p-user-database", "p-visited-network-id",
+})
+_ANSWERS_BY_ITSELF = frozenset({"x-auto-answer", "x-answer-mode"})
+
+_FROM_ANYBODY = frozenset({
+    # what can be talked about, and how
+    "accept", "accept-encoding", "accept-language", "content-disposition", "content-encoding", "content-id",
+    "content-language", "mime-version", "session-expires", "min-se", "early-media",
+    # who would rather be reached how
+    "accept-contact", "reject-contact", "request-disposition", "priority", "privacy", "reply-to",
+    # what is said along
+    "date", "expires", "in-reply-to", "organization", "reason", "server", "subject", "user-agent", "user-to-user",
+    "warning",
+    # events, and transfers with their permissions of their own
+    "allow-events", "event", "subscription-state", "info-package", "recv-info", "join", "refer-sub", "refer-to",
+    "referred-by", "replaces", "target-dialog",
+})
+_UNTRUSTED = _OURS | IDENTITY | _CHARGING
+
+_LISTED = Passage(_FROM_ANYBODY, _UNTRUSTED | _ANSWERS_BY_ITSELF, Shown.NEVER)
+_FAMILY = Passage(None, _UNTRUSTED, Shown.NEVER)
+_OPEN = Passage(None, _OURS, Shown.ALWAYS)
+_OPEN_TO_PHONE = Passage(None, _OURS | _CHARGING, Shown.UNLESS_PRIVATE)
+_VOUCHED = Passage(_FROM_ANYBODY | IDENTITY, _OURS | _CHARGING | _ANSWERS_BY_ITSELF, Shown.ALWAYS)
+_VOUCHED_TO_PHONE = _VOUCHED._replace(identity=Shown.UNLESS_PRIVATE)
+
+_P = Party
+PASSAGES: Mapping[tuple[Party, Party], Passage] = {
+    # What is not listed here: from anybody to anybody.
+    **{(sender, receiver): _LISTED for sender in Party for receiver in Party},
+    **{(_P.SCRIPT, receiver): _OPEN for receiver in Party},
+    (_P.PHONE, _P.PHONE): _FAMILY,
+    (_P.PHONE, _P.SWITCH): _FAMILY,
+    (_P.NEIGHBOUR, _P.PHONE): _VOUCHED_TO_PHONE,
+    (_P.NEIGHBOUR, _P.SWITCH): _VOUCHED,
+    (_P.NEIGHBOUR, _P.NEIGHBOUR): _VOUCHED,
+    (_P.NEIGHBOUR, _P.TRUNK): _VOUCHED,
+    (_P.SWITCH, _P.PHONE): _OPEN_TO_PHONE,
+    (_P.SWITCH, _P.SWITCH): _OPEN,
+    (_P.SWITCH, _P.NEIGHBOUR): _VOUCHED,
+    (_P.SWITCH, _P.TRUNK): _OPEN,
+    (_P.TRUNK, _P.PHONE): _OPEN_TO_PHONE,
+    (_P.TRUNK, _P.SWITCH): _OPEN,
+    (_P.TRUNK, _P.NEIGHBOUR): _VOUCHED,
+    (_P.TRUNK, _P.TRUNK): _OPEN,
+}
+
+EXPLAINS = frozenset({
+    "accept", "accept-encoding", "accept-language", "allow-events", "error-info", "min-se", "reason", "user-to-user",
+    "warning",
+})
+"""Headers of a refusal that tell the caller why, or what would do (RFC 3261 §21.4, RFC 4028 §6)."""
+
+OF_STATUS: Mapping[int, tuple[str, ...]] = {
+    # A refusal may always say when it is worth another try (RFC 3261 §20.33); two must say what they are about.
+    420: ("unsupported", "retry-after"),  # RFC 3261 §8.2.2.3
+    421: ("require", "retry-after"),      # RFC 3261 §21.4.15
+}
+# fmt: on
