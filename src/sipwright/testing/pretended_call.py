@@ -79,8 +79,8 @@ class _Trial:
         if outcome.status < 300:
             self.call.tell(hunt_events.Success(self.number, outcome))
         else:
-            contacts = (behaviour.redirect,) if behaviour.redirect else ()
-            self.call.tell(hunt_events.Failure(self.number, outcome, contacts))
+            ways = (hunt_events.Way(behaviour.redirect),) if behaviour.redirect else ()
+            self.call.tell(hunt_events.Failure(self.number, outcome, ways))
 
     def close(self, outcome: Outcome, at: float) -> None:
         """Note how it ended; nothing more comes of it."""

@@ -35,6 +35,7 @@ from .dialling.destinations import Destinations
 from .dialling.hunt import Hunt
 from .dialling.invite import read_source
 from .dialling.origins import Origins
+from .dialling.redirects import Redirects
 from .dialling.router import Decision, Router
 from .dialling.unreachable import Unreachable
 from .messages import Messages
@@ -101,7 +102,8 @@ class Switch:
             timers=timers, routes=routes, credentials=credentials, calls=self.calls,
             legs=self.table.legs, remember=self.table.remember, forget=self.table.forget,
             active_calls=self.table.active,
-            destinations=destinations.of_leg, unreachable=Unreachable(stack, clock).outcome, probe=probe_ends,
+            destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
+            unreachable=Unreachable(stack, clock).outcome, probe=probe_ends,
             call_row=call_row, cdr_row=cdr_row,
         )  # fmt: skip
         self._origins = Origins(router.accounts, stack)

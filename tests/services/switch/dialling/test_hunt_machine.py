@@ -27,6 +27,7 @@ from sipwright.services.switch.dialling.hunt_events import (
     Stop,
     Success,
     TimeIsUp,
+    Way,
 )
 from sipwright.services.switch.dialling.hunt_machine import (
     MAX_REDIRECTS,
@@ -56,6 +57,18 @@ def told(machine, *events, now=0.0):
 
 def candidates(*names, **said):
     return Found([Candidate(name, name.upper(), **said) for name in names])
+
+
+def ways(*contacts, **preferences):
+    """Return where a redirect leads: Contacts, and user parts at x with what they are preferred at, in hundredths."""
+    return [
+        *(Way(contact) for contact in contacts),
+        *(Way(f"sip:{user}@x", q=q / 100) for user, q in preferences.items()),
+    ]
+
+
+def launched(effects):
+    return [effect.leg for effect in effects if isinstance(effect, Launch)]
 
 
 def ringing(*names, groups=(), **options):
@@ -253,7 +266,11 @@ def test_what_the_caller_has_heard_before_is_not_said_again():
 
 @pytest.mark.parametrize(
     "over",
-    [Failure(1, BUSY), Failure(1, MOVED, ["sip:a@x"]), Provisional(2, 100, has_media=False, message=None)],
+    [
+        Failure(1, BUSY),
+        Failure(1, MOVED, ways("sip:a@x")),
+        Provisional(2, 100, has_media=False, message=None),
+    ],
 )
 def test_when_the_leg_fails_whose_media_the_caller_hears_it_hears_another(over):
     """RFC 3261 §13.2.2.1: its early dialog is over; what the others have said was kept back until now."""
@@ -290,7 +307,7 @@ def test_a_redirect_is_followed_in_place_of_the_leg():
     """RFC 3261 §8.1.3.4."""
     machine = ringing("bob")
 
-    assert told(machine, Failure(1, MOVED, ["sip:a@x", "sip:b@x"])) == [
+    assert told(machine, Failure(1, MOVED, ways("sip:a@x", "sip:b@x"))) == [
         Close(1, Outcome(302, "Moved"), "callee"),
         Follow(2, 1, "sip:a@x"),
         Launch(2),
@@ -302,33 +319,84 @@ def test_a_redirect_is_followed_in_place_of_the_leg():
 def test_a_redirect_that_was_followed_is_not_the_best_response():
     """RFC 3261 §16.7 step 4: it does not count any more; one that is left to the script does."""
     machine = ringing("bob")
-    told(machine, Failure(1, MOVED, ["sip:a@x"]))
+    told(machine, Failure(1, MOVED, ways("sip:a@x")))
     assert told(machine, Failure(2, BUSY))[-1] == GiveUp(BUSY)
 
     machine = HuntMachine((), 30.0)
     told(machine, Found([Candidate("bob", 0, is_followed=False), Candidate("carol", 0)]))
-    told(machine, Failure(1, MOVED, ["sip:a@x"]))
+    told(machine, Failure(1, MOVED, ways("sip:a@x")))
     assert told(machine, Failure(2, BUSY))[-1] == GiveUp(MOVED)
 
 
 def test_a_redirect_is_followed_only_so_often():
     machine = ringing("bob")
     for number in range(1, MAX_REDIRECTS + 1):
-        told(machine, Failure(number, MOVED, ["sip:a@x"]))
+        told(machine, Failure(number, MOVED, ways("sip:a@x")))
 
-    assert told(machine, Failure(MAX_REDIRECTS + 1, MOVED, ["sip:a@x"]))[0] == Close(6, MOVED, "callee")
+    assert told(machine, Failure(MAX_REDIRECTS + 1, MOVED, ways("sip:a@x")))[0] == Close(6, MOVED, "callee")
     assert machine.state == OVER
 
 
 def test_a_redirect_is_followed_to_so_many_at_most():
     machine = ringing("bob", most=9)
-    ways = [f"sip:{number}@x" for number in range(20)]
+    contacts = [f"sip:{number}@x" for number in range(20)]
 
-    followed = told(machine, Failure(1, MOVED, ways))
-    assert [effect.contact for effect in followed if isinstance(effect, Follow)] == ways[:MAX_REDIRECTS]
-    followed = told(machine, Failure(2, MOVED, ways))
-    assert [effect.contact for effect in followed if isinstance(effect, Follow)] == ways[:3]
-    assert told(machine, Failure(3, MOVED, ways)) == [Close(3, MOVED, "callee")]
+    followed = told(machine, Failure(1, MOVED, ways(*contacts)))
+    assert [effect.contact for effect in followed if isinstance(effect, Follow)] == contacts[:MAX_REDIRECTS]
+    followed = told(machine, Failure(2, MOVED, ways(*contacts)))
+    assert [effect.contact for effect in followed if isinstance(effect, Follow)] == contacts[:3]
+    assert told(machine, Failure(3, MOVED, ways(*contacts))) == [Close(3, MOVED, "callee")]
+
+
+def test_the_preferred_contacts_of_a_redirect_are_tried_first():
+    """RFC 3261 §8.1.3.4: equal ones at once, lower ones when those have failed."""
+    machine = ringing("bob")
+
+    followed = told(machine, Failure(1, MOVED, ways(d=20, a=90, c=50, b=90)))
+    assert followed[1:] == [
+        Follow(2, 1, "sip:a@x"),
+        Launch(2),
+        Follow(3, 1, "sip:b@x"),
+        Launch(3),
+        Follow(4, 1, "sip:c@x", is_waiting=True),
+        Follow(5, 1, "sip:d@x", is_waiting=True),
+    ]
+    assert launched(told(machine, Failure(3, BUSY))) == []
+    assert launched(told(machine, Failure(2, BUSY))) == [4]
+    assert launched(told(machine, Failure(4, BUSY))) == [5]
+    assert told(machine, Failure(5, BUSY))[-1] == GiveUp(BUSY)
+
+
+def test_a_less_preferred_contact_waits_for_whom_the_preferred_one_redirects_to():
+    machine = ringing("bob", "carol")
+
+    told(machine, Failure(1, MOVED, ways(a=90, b=10)))
+    assert launched(told(machine, Failure(3, MOVED, ways(c=90, d=10)))) == [5]
+    assert launched(told(machine, Failure(5, BUSY))) == [6]
+    assert launched(told(machine, Failure(6, BUSY))) == [4]
+    assert told(machine, Failure(4, BUSY)) == [Close(4, BUSY, "callee")]
+    assert told(machine, Failure(2, BUSY))[-1] == GiveUp(BUSY)
+
+
+def test_a_less_preferred_contact_is_not_tried_once_somebody_answers_or_declines():
+    machine = ringing("bob")
+    told(machine, Failure(1, MOVED, ways(a=90, b=10)))
+    assert Cancel(3, ELSEWHERE) in told(machine, Success(2, "200"))
+
+    machine = ringing("bob")
+    told(machine, Failure(1, MOVED, ways(a=90, b=10)))
+    assert launched(told(machine, Failure(2, DECLINED))) == []
+    assert machine.state == OVER
+
+
+def test_a_less_preferred_contact_still_waits_in_another_process():
+    legs = [
+        HuntLeg(1, "bob", 0.0, OVER),
+        HuntLeg(2, "sip:a@x", 0.0, redirects=1, redirected_by=1, q=0.9),
+        HuntLeg(3, "sip:b@x", 0.0, WAITING, redirects=1, redirected_by=1, q=0.1),
+    ]
+
+    assert launched(told(HuntMachine((), 30.0, legs=legs), Failure(2, BUSY))) == [3]
 
 
 def test_a_redirect_without_a_contact_is_a_failure():
@@ -339,7 +407,7 @@ def test_a_redirect_may_be_left_to_the_script():
     machine = HuntMachine((), 30.0)
     told(machine, candidates("bob", is_followed=False), now=2.0)
 
-    assert told(machine, Failure(1, MOVED, ["sip:a@x"]), now=3.0) == [
+    assert told(machine, Failure(1, MOVED, ways(b=10, a=90)), now=3.0) == [
         Close(1, MOVED, "callee", "sip:a@x"),
         Disarm(RING_TIME_OVER),
         GiveUp(MOVED),
@@ -509,7 +577,7 @@ class World:
         elif status < 300:
             self.tell(Success(leg, None))
         else:
-            self.tell(Failure(leg, Outcome(status, "x"), ["sip:a@x", "sip:b@x"] if flag else []))
+            self.tell(Failure(leg, Outcome(status, "x"), ways("sip:a@x", "sip:b@x") if flag else []))
 
     def wait(self):
         """Let the next timer run out."""

@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.ports import Writer
+from sipwright.sip import Uri
 from sipwright.transport import Flow, Target
 
 from ..model.destination import Destination
@@ -65,7 +66,8 @@ class CallPorts(LegPorts, Generic[CallT]):
 
     `calls` are found by their ids, `legs` by the tags that they were given; `remember` and `forget` keep both tables,
     and `active_calls` counts those of a user.
-    `destinations` finds what one leg of a dial string rings, `unreachable` says why no way leads to a leg, and `probe`
+    `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
+    destination has given, `unreachable` says why no way leads to a leg, and `probe`
     asks the ends of a call whether they are still there.
     """
 
@@ -81,6 +83,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     forget: Callable[[CallT], None]
     active_calls: Callable[[int], int]
     destinations: Callable[[CallT, DialLeg], list[Destination]]
+    redirected: Callable[[CallT, Destination, Uri], list[Destination]]
     unreachable: Callable[[CallT, Callee], Outcome]
     probe: Callable[[CallT], None]
     call_row: Callable[[CallT], tuple[Any, ...]]

@@ -13,7 +13,7 @@ from sipwright.sip import ParseError, Uri
 from ..model.destination import Destination
 from ..model.identity import Identity
 
-__all__ = ["LOOP_FLOW", "MOST_LOOPS", "Destinations", "Dialler"]
+__all__ = ["LOOP_FLOW", "MOST_LOOPS", "Destinations", "Dialler", "sender_of"]
 
 LOOP_FLOW = "loop/127.0.0.1:0/127.0.0.1:0"
 """The flow that joins two calls of this switch: the caller's dialplan on one side, the callee's on the other."""
@@ -57,6 +57,15 @@ class Destinations:
             destination.target = target
             destination.options = leg.options.with_defaults(destination.options)
         return found
+
+    def of_host(self, call: Dialler, uri: Uri) -> list[Destination]:
+        """Return what a SIP URI rings: an account where we serve its domain, else that host."""
+        domain = self._accounts.served_domain(uri.host, uri.port)
+        if domain is not None:
+            account = self._find(uri.user or "", domain)
+            return [] if account is None or not account.is_enabled else self.of_account(call, account)
+        text = str(uri)
+        return [Destination(target=text, uri=text, to=text)]
 
     def of_account(self, call: Dialler, account: AccountView) -> list[Destination]:
         """Return what a call to a local account rings: its in dialplan when it has one, else its phones."""
@@ -110,18 +119,10 @@ class Destinations:
             uri = Uri.parse(text)
         except ParseError:
             return []
-        return self._of_host(call, uri) if uri.is_sip else []
+        return self.of_host(call, uri) if uri.is_sip else []
 
     def _find_local(self, call: Dialler, user: str) -> AccountView | None:
         return self._find(user, call.identity.domain)
-
-    def _of_host(self, call: Dialler, uri: Uri) -> list[Destination]:
-        domain = self._accounts.served_domain(uri.host, uri.port)
-        if domain is not None:
-            account = self._find(uri.user or "", domain)
-            return [] if account is None else self.of_account(call, account)
-        text = str(uri)
-        return [Destination(target=text, uri=text, to=text)]
 
     @staticmethod
     def _of_provider(provider: ProviderView, user: str, params: str) -> list[Destination]:
@@ -138,12 +139,12 @@ class Destinations:
                 if proxy
                 else (),
                 provider=(provider.user_id, provider.name),
-                options=_sender(provider),
+                options=sender_of(provider),
             )
         ]
 
 
-def _sender(provider: ProviderView) -> LegOptions:
+def sender_of(provider: ProviderView) -> LegOptions:
     """Return how the caller looks to a provider, unless the leg says otherwise."""
     if provider.from_template:
         try:

@@ -8,12 +8,11 @@ have not rung yet, and the legs that have.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 from sipwright.services.dialstring import Groups, read_groups, write_groups
-from sipwright.sip import ParseError, Request, Response
+from sipwright.sip import Request, Response
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP
 from sipwright.transport import Flow, Target
@@ -27,6 +26,7 @@ from ..model.relayed_headers import explaining_headers, relayed_lines
 from . import hunt_events as events
 from .hunt_machine import OVER, RINGING, TRYING, WAITING, HuntLeg, HuntMachine
 from .invite import make_invite
+from .redirects import contacts_of
 
 __all__ = ["Hunt"]
 
@@ -94,8 +94,8 @@ class Hunt:
             outcome = Outcome(
                 status, response.reason, explaining_headers(response, leg.passage_to(self.call.caller))
             )
-            contacts = _contacts(response) if status < 400 else ()
-            self._tell(events.Failure(leg.index, outcome, contacts))
+            ways = self._ways(leg, response) if status < 400 else ()
+            self._tell(events.Failure(leg.index, outcome, ways))
 
     def answered(self, leg: Callee, response: Response) -> None:
         """Take the 2xx of a leg that may still answer."""
@@ -112,6 +112,21 @@ class Hunt:
     def stop(self, outcome: Outcome) -> None:
         """Cancel whoever may still answer."""
         self._tell(events.Stop(outcome))
+
+    def _ways(self, leg: Callee, response: Response) -> list[events.Way]:
+        """Return where a redirect leads: nowhere twice (RFC 3261 §8.1.3.4)."""
+        contacts = contacts_of(response)
+        if not leg.destination.options.follows_redirects:
+            return [events.Way(str(uri), None, q) for uri, q in contacts]
+        call, ways = self.call, []
+        tried = {each.destination.place for each in call.legs[self.first - 1 :]}
+        for uri, q in contacts:
+            for found in call.ports.redirected(call, leg.destination, uri):
+                if found.place not in tried:
+                    tried.add(found.place)
+                    found.redirected_by, found.q = leg.index, q
+                    ways.append(events.Way(found.target, found, q))
+        return ways
 
     def _rings(self, leg: Callee, response: Response) -> None:
         call = self.call
@@ -155,7 +170,9 @@ class Hunt:
             leg.transition(LegEvent.DELAY)
 
     def _follow(self, effect: events.Follow) -> None:
-        self._make(effect.leg, _redirected(self._leg(effect.old).destination, effect.contact))
+        leg = self._make(effect.leg, effect.peer)
+        if effect.is_waiting:
+            leg.transition(LegEvent.DELAY)
 
     def _make(self, number: int, destination: Destination) -> Callee:
         call, ports = self.call, self.call.ports
@@ -286,19 +303,7 @@ def _known(leg: Callee) -> HuntLeg:
     known = HuntLeg(
         leg.index, destination.target, leg.started_at, state=_STATES.get(leg.state, OVER),
         is_followed=destination.options.follows_redirects, redirects=destination.redirects,
+        redirected_by=destination.redirected_by, q=destination.q,
     )  # fmt: skip
     known.redirect, known.outcome, known.ended_at = destination.redirect_to, leg.outcome, leg.ended_at
     return known
-
-
-def _contacts(response: Response) -> list[str]:
-    """Return where a redirect leads to (RFC 3261 §8.1.3.4)."""
-    try:
-        return [str(contact.uri) for contact in response.contacts if contact.uri.is_sip]
-    except ParseError:
-        return []
-
-
-def _redirected(old: Destination, uri: str) -> Destination:
-    options = replace(old.options, delay=None, redirect=None)
-    return Destination(target=uri, uri=uri, to=uri, options=options, redirects=old.redirects + 1)

@@ -11,6 +11,7 @@ from ..model.outcome import Outcome
 __all__ = [
     "RING_TIME_OVER", "Add", "Arm", "Begin", "Cancel", "Candidate", "Close", "Disarm", "Effect", "Event", "Failure",
     "Find", "Follow", "Found", "GiveUp", "Join", "Launch", "Progress", "Provisional", "Stop", "Success", "TimeIsUp",
+    "Way",
 ]  # fmt: skip
 
 Peer = TypeVar("Peer")
@@ -43,6 +44,15 @@ class Candidate(Generic[Peer]):
 
 
 @value
+class Way:
+    """Where a redirect leads: a Contact, whom it would ring, and how much that is preferred, from 0.0 to 1.0."""
+
+    contact: str
+    peer: Any = None
+    q: float = 1.0
+
+
+@value
 class Begin:
     """Ring the first group."""
 
@@ -66,11 +76,11 @@ class Provisional(Generic[Message]):
 
 @value
 class Failure:
-    """A leg will not be answered, `by` whose doing; `contacts` are the SIP URIs that it sends us to instead."""
+    """A leg will not be answered, `by` whose doing; `ways` are where it sends us instead."""
 
     leg: int
     outcome: Outcome
-    contacts: Sequence[str] = ()
+    ways: Sequence[Way] = ()
     by: str = "callee"
 
 
@@ -123,11 +133,13 @@ class Add(Generic[Peer]):
 
 @value
 class Follow:
-    """Make a leg that is tried in place of `old`, at the Contact that this one gave."""
+    """Make a leg that is tried in place of `old`, at a Contact that it gave: now, or when others have failed."""
 
     leg: int
     old: int
     contact: str
+    peer: Any = None
+    is_waiting: bool = False
 
 
 @value

@@ -17,8 +17,8 @@ One leg of the group:
 
 ::
 
-            its delay is over,                Provisional
-            or nobody else is left          (Progress, if it is news for the caller)
+            its delay is over, its turn has   Provisional
+            come, or nobody else is left          (Progress, if it is news for the caller)
     WAITING ----------------> TRYING (Launch) ----------------> RINGING
        |                         |                                 |
        |                         +------------- Success -----------+--> ANSWERED
@@ -54,6 +54,7 @@ from .hunt_events import (
     Stop,
     Success,
     TimeIsUp,
+    Way,
 )
 
 __all__ = [
@@ -87,13 +88,13 @@ class HuntLeg:
     """What the machine knows of a leg; a driver makes some when it goes on with a hunt of an earlier process."""
 
     __slots__ = (
-        "ended_at", "is_followed", "number", "outcome", "redirect", "redirects", "said", "started_at", "state",
-        "target",
+        "ended_at", "is_followed", "number", "outcome", "q", "redirect", "redirected_by", "redirects", "said",
+        "started_at", "state", "target",
     )  # fmt: skip
 
     def __init__(
         self, number: int, target: str, started_at: float, state: str = TRYING, is_followed: bool = True,
-        redirects: int = 0,
+        redirects: int = 0, redirected_by: int = 0, q: float = 1.0,
     ) -> None:  # fmt: skip
         self.number = number
         self.target = target
@@ -101,6 +102,8 @@ class HuntLeg:
         self.state = state
         self.is_followed = is_followed
         self.redirects = redirects
+        self.redirected_by = redirected_by
+        self.q = q
         self.redirect = ""
         self.said: Provisional[Any] | None = None
         self.outcome: Outcome | None = None
@@ -312,28 +315,54 @@ class HuntMachine:
 
     def _fail(self, leg: HuntLeg, event: Failure, now: float) -> None:
         outcome = event.outcome
-        if 300 <= outcome.status < 400 and event.contacts and leg.redirects < MAX_REDIRECTS and self._room():
+        if 300 <= outcome.status < 400 and event.ways and leg.redirects < MAX_REDIRECTS and self._room():
             if leg.is_followed:
                 self._follow(leg, event, now)
                 return
-            leg.redirect = event.contacts[0]
+            leg.redirect = max(event.ways, key=_preference).contact
         self._end(leg, outcome, now)
         self.outbox.append(Close(leg.number, outcome, event.by, leg.redirect))
         if outcome.status >= 600:  # nobody else is to ring either (RFC 3261 §16.7 step 5)
             self.groups = ()
             self._cancel_open(outcome, now)
+        else:
+            self._try_less_preferred(leg, now)
         self._go_on(now)
 
     def _follow(self, leg: HuntLeg, event: Failure, now: float) -> None:
-        """Try the Contacts of a redirect in place of the leg (RFC 3261 §8.1.3.4)."""
+        """Try the Contacts of a redirect in place of the leg, the preferred ones first (RFC 3261 §8.1.3.4)."""
         outcome = Outcome(event.outcome.status, event.outcome.reason)
         self._end(leg, outcome, now)
         self.outbox.append(Close(leg.number, outcome, event.by))
-        for contact in event.contacts[: min(MAX_REDIRECTS, self._room())]:
-            number = self._first + len(self.legs)
-            self.legs.append(HuntLeg(number, contact, now, redirects=leg.redirects + 1))
-            self.outbox += (Follow(number, leg.number, contact), Launch(number))
+        ways = sorted(event.ways, key=_preference, reverse=True)[: min(MAX_REDIRECTS, self._room())]
+        for way in ways:
+            number, is_waiting = self._first + len(self.legs), way.q < ways[0].q
+            state = WAITING if is_waiting else TRYING
+            tried = HuntLeg(number, way.contact, now, state, redirects=leg.redirects + 1)
+            tried.redirected_by, tried.q = leg.number, way.q
+            self.legs.append(tried)
+            self.outbox.append(Follow(number, leg.number, way.contact, way.peer, is_waiting))
+            if not is_waiting:
+                self.outbox.append(Launch(number))
         self._hear_another(self._open(), now)
+
+    def _try_less_preferred(self, failed: HuntLeg, now: float) -> None:
+        """Launch what a redirect named after those that have failed now (RFC 3261 §8.1.3.4), the innermost first."""
+        origin = failed.redirected_by
+        while origin:
+            below = [leg for leg in self._open() if self._has_come_from(leg, origin)]
+            if any(leg.state != WAITING for leg in below):
+                return
+            next_q = max((leg.q for leg in below if leg.redirected_by == origin), default=None)
+            for leg in below:
+                if leg.redirected_by == origin and leg.q == next_q:
+                    self._to(leg, TimeIsUp(leg.number), now)
+            origin = 0 if next_q is not None else self.legs[origin - self._first].redirected_by
+
+    def _has_come_from(self, leg: HuntLeg, origin: int) -> bool:
+        while leg.redirected_by not in (0, origin):
+            leg = self.legs[leg.redirected_by - self._first]
+        return leg.redirected_by == origin
 
     def _win(self, leg: HuntLeg, event: Success[Any], now: float) -> None:
         self._cancel_open(ELSEWHERE, now)
@@ -375,3 +404,7 @@ class HuntMachine:
         (RINGING, Stop):        (OVER,     _cancel),
     }
     # fmt: on
+
+
+def _preference(way: Way) -> float:
+    return way.q

@@ -15,8 +15,9 @@ class Destination:
     """What a leg is to reach, and with which options; `target` is what was dialled.
 
     `flow` is the socket that a registered phone is behind; without it `uri` is resolved. `redirects` is how many
-    redirects have led here, and `redirect_to` the Contact of the one that is left to the script. A neighbour is a phone
-    of another owner than the call's.
+    redirects have led here, `redirected_by` the leg that the last of them came from, and `q` what that preferred this
+    at; `redirect_to` is the Contact of a redirect that is left to the script. A neighbour is a phone of another owner
+    than the call's.
     """
 
     target: str
@@ -29,8 +30,15 @@ class Destination:
     options: LegOptions = PLAIN
     redirects: int = 0
     redirect_to: str = ""
+    redirected_by: int = 0
+    q: float = 1.0
     instance: str | None = None
     is_neighbour: bool = False
+
+    @property
+    def place(self) -> tuple[str, str | None]:
+        """What makes it the same as another one: the Request-URI, and the socket behind which that is."""
+        return self.uri, self.flow
 
     @property
     def next_hop(self) -> str:

@@ -305,6 +305,9 @@ def _destination(to: Destination) -> dict[str, Any]:
         stored |= to.options.to_state()
     if to.redirects:
         stored["redirects"] = to.redirects
+        stored["redirected_by"] = to.redirected_by
+        if to.q != 1.0:
+            stored["q"] = to.q
     if to.redirect_to:
         stored["redirect_to"] = to.redirect_to
     if to.instance is not None:

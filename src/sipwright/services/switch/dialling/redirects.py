@@ -1,0 +1,71 @@
+"""Where a 3xx leads, and how much each way is preferred (RFC 3261 §8.1.3.4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sipwright.services.leg_options import LegOptions
+from sipwright.services.ports import Directory, ProviderView
+from sipwright.sip import ParseError, Response, Uri
+from sipwright.sip.headers.contact import q_of
+
+from ..model.destination import Destination
+from .destinations import Destinations, Dialler, sender_of
+
+__all__ = ["Redirects", "contacts_of"]
+
+
+def contacts_of(response: Response) -> list[tuple[Uri, float]]:
+    """Return the SIP URIs that a redirect names, and how much each is preferred."""
+    try:
+        return [(contact.uri, q_of(contact)) for contact in response.contacts if contact.uri.is_sip]
+    except ParseError:
+        return []
+
+
+class Redirects:
+    """Resolves the Contacts of redirects for the owner of a call."""
+
+    def __init__(self, accounts: Directory, destinations: Destinations) -> None:
+        self._accounts = accounts
+        self._destinations = destinations
+
+    def lead_to(self, call: Dialler, old: Destination, contact: Uri) -> list[Destination]:
+        """Return what the Contact of a redirect rings (RFC 3261 §8.1.3.4): nothing when it leads nowhere.
+
+        At a domain that we serve, whom our own directory knows by that name. Whoever redirects chooses whom we call,
+        and nothing else about it: no headers, no method, and no other way there (§19.1.5). A provider that sends us to
+        itself may ask again who we are; nobody else ever hears that name, or an answer made from its password (§22).
+        """
+        params = {name: value for name, value in contact.params.items() if name in ("transport", "user")}
+        uri = contact.replace(password=None, params=params, headers="")
+        provider = None if old.provider is None else self._accounts.provider(*old.provider)
+        if provider is not None and _is_at(provider, uri):
+            found = [
+                Destination(target="", uri=str(uri), to=str(uri), route=old.route, provider=old.provider)
+            ]
+            options = old.options
+        else:
+            found = self._destinations.of_host(call, uri)
+            options = old.options if provider is None else _without(old.options, sender_of(provider))
+        for each in found:
+            each.target = str(uri)
+            each.options = replace(options, delay=None, redirect=None)
+            each.redirects = old.redirects + 1
+        return found
+
+
+def _is_at(provider: ProviderView, uri: Uri) -> bool:
+    """Return whether a URI names the host and the port of a provider's server."""
+    try:
+        server = Uri.parse(f"sip:{provider.server}")
+    except ParseError:
+        return False
+    return (server.host, server.port or 5060) == (uri.host, uri.port or 5060)
+
+
+def _without(options: LegOptions, sender: LegOptions) -> LegOptions:
+    """Return the options but for how the caller looks to a provider."""
+    user = None if options.from_user == sender.from_user else options.from_user
+    host = None if options.from_host == sender.from_host else options.from_host
+    return replace(options, from_user=user, from_host=host)
