@@ -196,8 +196,9 @@ def hanging_up(stage: Stage) -> None:
 
 
 def referred(stage: Stage) -> None:
-    """A REFER has crossed, and its sender is to hear more of it."""
+    """A REFER has crossed, as the leg says it may, and its sender is to hear more of it."""
     talking(stage)
+    _let_transfers(stage, "pass")
     alice, bob = stage["alice"], stage["bob"]
     refer = bob.in_dialog(
         "REFER", bob.last("INVITE"), headers=[("Refer-To", "<sip:carol@40.0.0.1>")], cseq=70
@@ -338,12 +339,16 @@ def _placing(stage: Stage) -> tuple[Response, Request]:
     """Let alice and bob talk, in a call whose transfers the switch places; carol is there."""
     stage.registered("carol", "40.0.0.1")
     talking(stage)
+    _let_transfers(stage, "place")
+    return stage["alice"].last(200), stage["bob"].last("INVITE")
+
+
+def _let_transfers(stage: Stage, transfer: str) -> None:
     (call,) = stage.bench.switch.calls.values()
     with call.event():
-        call.peer.destination.options = LegOptions(transfer="place")
+        call.peer.destination.options = LegOptions(transfer=transfer)
         call.changed()
     stage.bench.run(0.01)
-    return stage["alice"].last(200), stage["bob"].last("INVITE")
 
 
 def _refer(phone: Phone, invite: Request, to: str) -> None:

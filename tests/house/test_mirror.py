@@ -63,7 +63,6 @@ ELSEWHERE = {
     "services/switch/requests": "services/switch/midcall/test_relay",
     "services/switch/switch": "services/switch/call/test_call",
     "services/switch/transfer/moved_leg": "services/switch/transfer/test_transfer",
-    "services/switch/transfer/refer": "services/switch/transfer/test_transfer",
     "services/switch/transfer/refer_notify": "services/switch/transfer/test_transfer",
     "services/switch/transfer/replaces": "services/switch/transfer/test_takeover",
     "services/switch/transfer/target_call": "services/switch/transfer/test_transfer",

@@ -83,4 +83,4 @@ def test_what_the_script_refuses_leaves_the_two_together(switch):
         (1, 200, "callee"),
     ]
     said = [line for event in switch.events("dialplan says") for line in event["lines"]]
-    assert "with-placing is sent to forbidden by <sip:transferor@example.org>, out of with-placing" in said
+    assert f"with-placing is sent to forbidden by <sip:transferor@example.org>, out of {bob}" in said

@@ -30,9 +30,9 @@ def scripts_with(*plans, users=()):
 
 
 @pytest.mark.parametrize(
-    ("asking", "plan"), [(OWN, 10), (OTHER_OF_OWNER, 10), (OF_ANOTHER, None), (None, None), (99, None)]
+    ("asking", "plan"), [(OWN, 10), (OTHER_OF_OWNER, 20), (OF_ANOTHER, None), (None, None), (99, None)]
 )
-def test_the_out_dialplan_is_for_transfers_of_the_owners_own_phones(asking, plan):
+def test_the_out_dialplan_of_the_phone_that_asks_is_for_its_transfers(asking, plan):
     """Somebody outside who is in the call must not dial by a script that was written for the owner's phones."""
     identity = Identity("transfer", OWN, 7, "example.org")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 
-from sipwright.sip import Uri
+from sipwright.sip import NameAddr, ParseError, Request, Uri
 from sipwright.sip.headers.auth import Credentials
 from sipwright.stack import Incoming
 from sipwright.store import Store
@@ -38,6 +38,8 @@ class AccountLoader:
 
     def _named(self, incoming: Incoming) -> list[tuple[str, str]]:
         request = incoming.request
+        if request.method == "REFER":
+            return self._in_refer_to(request)
         if request.method not in ("REGISTER", "INVITE", "MESSAGE") or request.to_tag is not None:
             return []
         found: list[tuple[str, str]] = []
@@ -49,6 +51,19 @@ class AccountLoader:
             params = Credentials.parse(value).params
             found.append((params.get("username", ""), params.get("realm", "")))
         return list(dict.fromkeys(found))
+
+    def _in_refer_to(self, request: Request) -> list[tuple[str, str]]:
+        """Return whom a transfer leads to, and who says that it is theirs."""
+        found: list[tuple[str, str]] = []
+        for name in ("refer-to", "referred-by", "from"):
+            try:
+                uri = NameAddr.parse(request.headers.get(name) or "", name).uri
+            except ParseError:
+                continue
+            domain = self._domain(uri)
+            if domain is not None and uri.user:
+                found.append((uri.user, domain))
+        return found
 
     def _domain(self, uri: Uri) -> str | None:
         return self._names.served_domain(uri.host, uri.port) if uri.is_sip else None

@@ -191,9 +191,9 @@ class Scripts:
         )
 
     def transfer_plan(self, identity: Identity, account_id: int | None) -> int | None:
-        """Return the owner's dialplan `transfer`, else the *out* dialplan of the account.
+        """Return the dialplan `transfer` of whoever asks, else the *out* dialplan of the account whose phone asks.
 
-        The latter was written for the owner's own phones, so for anybody else it does not stand in.
+        For anybody who has no account here there is only the dialplan `transfer` of the call's owner.
         """
         directory = self._store.directory
         plan = directory.dialplan_named(identity.user_id, TRANSFER_PLAN)
@@ -202,8 +202,7 @@ class Scripts:
         asking = None if account_id is None else directory.account_by_id(account_id)
         if asking is None or asking.user_id != identity.user_id:
             return None
-        account = directory.account_by_id(identity.account_id)
-        return None if account is None else account.out_plan
+        return asking.out_plan
 
 
 class CallHost:

@@ -22,6 +22,10 @@ class ServedNames:
         """Return the account of that name in a canonical domain."""
         return self._directory.account(username, domain)
 
+    def account_by_id(self, account_id: int) -> Account | None:
+        """Return the account of that number."""
+        return self._directory.account_by_id(account_id)
+
     def served_domain(self, host: str, port: int | None) -> str | None:
         """Return the canonical name of a served domain, or of the default one for an own address.
 

@@ -121,7 +121,7 @@ class LegOptions:
 
     `mangle` is whether addresses in the SDP may be replaced.
     `transfer` is whether a REFER crosses ("pass"), is refused ("refuse") or carried out by the switch ("place"); when
-    nothing is said, it crosses unless somebody outside asks it of a phone of ours.
+    nothing is said, the switch carries out what phones of ours ask for, and refuses all others.
     `redirect` is who follows a 3xx: the switch ("follow") or the script.
     `headers` are what the leg's own INVITE carries: ``[header="X-Queue: sales"]``, once for each.
     """

@@ -128,6 +128,9 @@ class Directory(Protocol):
     def account(self, username: str, domain: str) -> AccountView | None:
         """Return the account of that name."""
 
+    def account_by_id(self, account_id: int) -> AccountView | None:
+        """Return the account of that number."""
+
     def served_domain(self, host: str, port: int | None) -> str | None:
         """Return the canonical name of a served domain, or of the default one for our own addresses."""
 

@@ -68,6 +68,9 @@ class Accounts:
     def account(self, username, domain):
         return self.accounts.get(username)
 
+    def account_by_id(self, account_id):
+        return next((account for account in self.accounts.values() if account.id == account_id), None)
+
     def provider(self, user_id, name):
         return self.providers.get(name)
 

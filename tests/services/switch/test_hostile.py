@@ -128,21 +128,26 @@ def call_through(bench, alice, rung, target):
 
 
 def test_whom_an_in_dialplan_rings_is_no_phone_of_that_account(bench, alice, bob):
-    """Alice calls bob, whose dialplan sends her to somebody outside: his REFER is not one of bob's phone."""
+    """Alice calls bob, whose dialplan sends her to somebody outside: his REFER is not one of bob's phone, and what the
+    dialplan of the first call allows the one that it rings is not allowed to whomever that one rings.
+    """
     outsider = bench.phone("outsider", "66.0.0.6")
     asked, invite, outer = call_through(bench, alice, outsider, "x@66.0.0.6")
     outer.peer.destination.options = LegOptions(transfer="place")
     refer(outsider, invite, "sip:900@example.org")
 
-    assert asked == [None]
+    assert asked == []
+    assert outsider.statuses("REFER") == [603]
 
 
 @pytest.mark.parametrize("is_inside", [False, True])
 def test_nobody_outside_may_have_a_phone_dial_through_an_in_dialplan(bench, alice, bob, is_inside):
     """A caller is let through by desk's dialplan to bob's phone: her REFER is hers, in whichever call it is heard."""
-    _, _, outer = call_through(bench, alice, bob, "bob@example.org")
-    outer.caller.is_phone = is_inside
-    refer(alice, alice.last(200), "sip:900@example.org")
+    if is_inside:
+        alice.domain = "example.org"
+        bench.account("alice", alice)
+    call_through(bench, alice, bob, "bob@example.org")
+    refer(alice, alice.last(200), "sip:desk@example.org")
 
     assert ("REFER" in bob.methods()) is is_inside
     assert alice.statuses("REFER") == ([] if is_inside else [603])

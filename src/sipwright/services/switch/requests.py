@@ -18,7 +18,7 @@ from .call.ports import CallPorts
 from .midcall.relay import Relay
 from .model.header_table import ALLOW
 from .model.leg_state import LegEvent, LegState
-from .transfer.refer import is_outsider, take_refer
+from .transfer.refer import take_refer, who_carries_out
 from .transfer.replaces import translated
 from .transfer.target_call import TargetDialler
 from .transfer.transfer import Transfer
@@ -147,15 +147,13 @@ class Requests:
         other = _other_end(call, leg, incoming)
         if other is None:
             return
-        if call.peer is not None:
-            transfers = call.peer.destination.options.transfer
-            if transfers == "refuse" or (not transfers and is_outsider(self._ports, leg, other)):
-                incoming.respond(603, "Transfers Are Not Allowed")
-                return
-            if transfers == "place":
-                take_refer(call, leg, other, incoming, self._dialler)
-                return
-        _carry_over(call, leg, other, incoming, self._translated(incoming.request))
+        way = who_carries_out(call, leg, other, incoming.request, self._dialler.router)
+        if way == "refuse":
+            incoming.respond(603, "Transfers Are Not Allowed")
+        elif way == "place":
+            take_refer(call, leg, other, incoming, self._dialler)
+        else:
+            _carry_over(call, leg, other, incoming, self._translated(incoming.request))
 
     def _translated(self, request: Request) -> Request:
         """Return a REFER as the far end of the leg that it names knows that leg."""

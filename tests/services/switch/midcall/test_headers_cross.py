@@ -3,6 +3,8 @@
 import pytest
 from tests.services.switch.conftest import SDP
 
+from sipwright.services.leg_options import LegOptions
+
 CLAIM = (("P-Asserted-Identity", '"The Bank" <sip:bank@example.com>'),)
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
@@ -90,8 +92,10 @@ def test_every_reason_of_a_bye_crosses(alice, bob, talking):
 
 
 @pytest.fixture
-def referred(alice, bob, talking):
-    """Bob has sent alice two REFERs: what she heard."""
+def referred(bench, alice, bob, talking):
+    """Bob has sent alice two REFERs, which the dialplan lets her have: what she heard."""
+    (call,) = bench.switch.calls.values()
+    call.peer.destination.options = LegOptions(transfer="pass")
     _, invite = talking
     refers = []
     for cseq in (500, 501):

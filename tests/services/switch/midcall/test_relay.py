@@ -189,8 +189,10 @@ def test_nobody_outside_may_have_a_phone_dial(bench, alice, bob, talking):
     assert "REFER" not in bob.methods()
 
 
-def test_a_phone_may_ask_the_other_end_to_dial(bench, alice, bob, talking):
+def test_a_phone_may_ask_the_other_end_to_dial_where_the_leg_says_so(bench, alice, bob, talking):
     _, first = talking
+    (call,) = bench.switch.calls.values()
+    call.peer.destination.options = LegOptions(transfer="pass")
     bob.send(bob.in_dialog("REFER", first, headers=TO_CAROL, cseq=70))
     alice.answer(alice.last("REFER"), 202)
 

@@ -5,6 +5,7 @@ from urllib.parse import quote, unquote
 import pytest
 from tests.services.switch.conftest import SDP
 
+from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch.transfer.replaces import Replaces
 from sipwright.sip import ParseError, Request
 
@@ -150,7 +151,17 @@ def test_what_is_no_dialog_of_ours_is_left_to_the_callee(bench, desk, bob):
 # In a REFER that crosses.
 
 
-def test_a_refer_that_crosses_names_the_dialog_of_the_far_end(bench, alice, bob, desk, talking):
+@pytest.fixture
+def passing(bench, talking):
+    """A call of alice to bob whose dialplan lets the other end carry out transfers."""
+    (call,) = bench.switch.calls.values()
+    with call.event():
+        call.peer.destination.options = LegOptions(transfer="pass")
+        call.changed()
+    return talking
+
+
+def test_a_refer_that_crosses_names_the_dialog_of_the_far_end(bench, alice, bob, desk, passing):
     """Bob talks to alice and to carol; alice is told to replace the dialog that carol knows."""
     carol = bench.phone("carol", "40.0.0.1")
     bench.account("carol", carol)
@@ -160,7 +171,7 @@ def test_a_refer_that_crosses_names_the_dialog_of_the_far_end(bench, alice, bob,
     ok = desk.last(200)
     value = quote(f"{ok.call_id};to-tag={ok.to_tag};from-tag={ok.from_tag};early-only", safe="")
     target = f"<sip:carol@example.org?Replaces={value}&Require=replaces>"
-    bob.send(bob.in_dialog("REFER", talking[1], headers=[("Refer-To", target)], cseq=70))
+    bob.send(bob.in_dialog("REFER", passing[1], headers=[("Refer-To", target)], cseq=70))
 
     seen = alice.last("REFER").headers.get("refer-to")
     head, _, rest = seen.partition("?Replaces=")
@@ -173,8 +184,8 @@ def test_a_refer_that_crosses_names_the_dialog_of_the_far_end(bench, alice, bob,
     "target",
     ["<sip:carol@example.org>", "<sip:c@e?Replaces=x>", "<sip:c@e?Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2>"],
 )
-def test_any_other_refer_crosses_as_it_is(alice, bob, talking, target):
-    bob.send(bob.in_dialog("REFER", talking[1], headers=[("Refer-To", target)], cseq=70))
+def test_any_other_refer_crosses_as_it_is(alice, bob, passing, target):
+    bob.send(bob.in_dialog("REFER", passing[1], headers=[("Refer-To", target)], cseq=70))
 
     assert alice.last("REFER").headers.get("refer-to") == target
 

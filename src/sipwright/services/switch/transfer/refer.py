@@ -1,4 +1,9 @@
-"""Taking a REFER: may it be handed on, and if the switch places it, is it a good one, and for whom? (RFC 3515)"""
+"""Taking a REFER: may it be handed on, and if the switch places it, is it a good one, and for whom? (RFC 3515)
+
+Whoever carries out a REFER dials with rights of their own. So nobody outside gets anybody to dial, a provider is handed
+none, since it would charge the owner of the call, and what a phone of ours asks for is dialled by the switch, under the
+*out* dialplan of that phone. A dialplan may say otherwise of its own legs, with `transfer`.
+"""
 
 from __future__ import annotations
 
@@ -8,40 +13,55 @@ from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri, make_respo
 from sipwright.stack import Incoming
 
 from ..call.call import Call
+from ..call.callee import Callee
 from ..call.leg import Leg
-from ..call.ports import CallPorts
-from ..dialling.destinations import MOST_LOOPS
+from ..dialling.router import Router
 from ..model.leg_state import LegState
-from .replaces import Replaces, is_same_party, other_end
+from .replaces import Replaces, account_of, is_same_party
 from .target_call import TargetDialler
 from .transfer import Transfer
 
-__all__ = ["is_outsider", "take_refer"]
+__all__ = ["take_refer", "who_carries_out"]
 
 
-def is_outsider(ports: CallPorts[Call], sender: Leg, receiver: Leg) -> bool:
-    """Return whether somebody outside asks a phone of ours to dial, which it would do with its owner's rights."""
-    return _is_inside(ports, receiver) and not _is_inside(ports, sender)
+def who_carries_out(call: Call, sender: Leg, receiver: Leg, request: Request, router: Router) -> str:
+    """Return what becomes of a REFER, in the words of the option `transfer`: "pass", "refuse" or "place".
+
+    When the dialplan says nothing, only phones of one owner may ask each other, and only to call an account here.
+    """
+    callee = call.peer or (sender if isinstance(sender, Callee) else receiver)
+    said = callee.destination.options.transfer if isinstance(callee, Callee) else None
+    if said is not None:
+        return said
+    asking = account_of(call.ports, sender)
+    if asking is None:
+        return "refuse"
+    owner = _owner(router, asking)
+    is_among_us = owner is not None and owner == _owner(router, account_of(call.ports, receiver))
+    return "pass" if is_among_us and _is_for_account(request, router) else "place"
 
 
-def _is_inside(ports: CallPorts[Call], leg: Leg) -> bool:
-    """Return whether a leg is a phone of ours, or leads to one through other calls here."""
-    for _ in range(MOST_LOOPS + 1):
-        if leg.is_phone or leg.flow is None or leg.dialog is None or leg.flow.protocol != "loop":
-            break
-        twin = ports.legs.get(leg.dialog.remote_tag or "")
-        far = None if twin is None else other_end(ports, twin)
-        if far is None:
-            break
-        leg = far
-    return leg.is_phone
+def _owner(router: Router, account_id: int | None) -> int | None:
+    account = None if account_id is None else router.accounts.account_by_id(account_id)
+    return None if account is None else account.user_id
+
+
+def _is_for_account(request: Request, router: Router) -> bool:
+    """Return whether a REFER leads to an account here."""
+    try:
+        uri, _ = _refer_to(request)
+    except Reject:
+        return False
+    domain = router.accounts.served_domain(uri.host, uri.port)
+    return domain is not None and router.find(uri.user or "", domain) is not None
 
 
 def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming, dialler: TargetDialler) -> None:
     """Accept a REFER of one end of an answered call and begin what it asks for, or refuse it.
 
-    Whoever is in the call may send it on: that is what the owner has allowed with `transfer=place`, and what is dialled
-    is dialled with the owner's rights. An attended transfer must come from the party that is in the other call too.
+    What a phone of ours asks for is dialled with the rights of its account; anybody else may ask only where the owner
+    of the call has allowed it with `transfer=place`, whose rights these are then. An attended transfer must come from
+    the party that is in the other call too.
     """
     try:
         transfer, target = _begin(call, leg, remaining, incoming.request)
@@ -58,9 +78,7 @@ def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming, dialler
     leg.answer(accepted, ports.wall_clock())
     call.when_stored(partial(incoming.transaction.respond, accepted, ports.clock()))
     if isinstance(target, Uri):
-        referred_by = incoming.request.headers.get("referred-by")
-        headers = [] if referred_by is None else [("Referred-By", referred_by)]
-        referred = dialler.dial(call, leg, remaining, target, headers)
+        referred = dialler.dial(call, leg, remaining, target, incoming.request.headers.get("referred-by"))
         transfer.dialled(referred)
         dialler.begin(referred)
     else:

@@ -99,14 +99,15 @@ def account_of(ports: CallPorts[Call], leg: Leg) -> int | None:
     """Return the account whose phone is behind a leg.
 
     On the loop that is for the other call to say: the *in* dialplan of an account may ring anybody, who is then no
-    phone of that account.
+    phone of that account, and who calls in by the loop has authenticated in the call that it comes from.
     """
     for _ in range(MOST_LOOPS + 1):
-        if not isinstance(leg, Callee):
+        if isinstance(leg, Callee):
+            if leg.destination.flow != LOOP_FLOW:
+                return leg.destination.account_id
+        elif leg.flow is None or leg.flow.protocol != "loop":
             call = ports.calls.get(leg.owner.id)
             return call.identity.account_id if call is not None and call.identity.direction == "out" else None
-        if leg.destination.flow != LOOP_FLOW:
-            return leg.destination.account_id
         tag = None if leg.dialog is None else leg.dialog.remote_tag
         inner = None if tag is None else ports.legs.get(tag)
         behind = None if inner is None else other_end(ports, inner)

@@ -1,12 +1,11 @@
-"""The call that a REFER asks for: the switch dials its target for the owner of the call that is to be transferred.
+"""The call that a REFER asks for: the switch dials its target for whoever has asked.
 
-It is a call of its own: the owner's script decides it, with all budgets and CDRs, and nobody is its caller. Who answers
-is told nothing but a wish for an offer; the rest is up to the `Transfer` that this call was made for.
+It is a call of its own: the transferor's script decides it, with all budgets and CDRs, and nobody is its caller. Who
+answers is told nothing but a wish for an offer; the rest is up to the `Transfer` that this call was made for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from sipwright.sip import NameAddr, ParseError, Reject, Response, Uri
@@ -185,24 +184,25 @@ class Target:
 
 
 class TargetDialler:
-    """Has the targets of transfers called, for the owner of the call that is to be transferred."""
+    """Has the targets of transfers called, for those who ask for them."""
 
-    __slots__ = ("_destinations", "_router", "_scripts", "_table")
+    __slots__ = ("_destinations", "_scripts", "_table", "router")
 
     def __init__(
         self, table: CallTable, router: Router, destinations: Destinations, scripts: ScriptRunner | None
     ) -> None:
         self._table = table
-        self._router = router
+        self.router = router
         self._destinations = destinations
         self._scripts = scripts
 
     def dial(
-        self, origin: Call, transferor: Leg, remaining: Leg, target: Uri, headers: Iterable[tuple[str, str]]
+        self, origin: Call, transferor: Leg, remaining: Leg, target: Uri, referred_by: str | None
     ) -> Call:
-        """Make the call to the target on behalf of the owner of `origin`, for the end that remains.
+        """Make the call to the target on behalf of the transferor, for the end that remains.
 
-        Nothing has been sent when this returns; `begin` lets a script decide.
+        Who has no account here dials as the owner of `origin`. Nothing has been sent when this returns; `begin` lets a
+        script decide.
 
         Raises:
             Reject: There are too many calls.
@@ -210,23 +210,41 @@ class TargetDialler:
         ports = origin.ports
         if len(ports.calls) >= ports.settings.max_calls:
             raise Reject(503, "Too Many Calls")
-        now, owner = ports.wall_clock(), origin.identity
-        identity = Identity(DIRECTION, owner.account_id, owner.user_id, owner.domain)
+        now, account_id = ports.wall_clock(), account_of(ports, transferor)
+        identity = self._identity(origin, account_id)
         call = Call(ports, ports.token(), identity, now)
         call.originator = Target(call, origin.id)
         caller = call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
         sender = _address_of(remaining)
-        caller.invite = make_draft(str(NameAddr(sender.uri, sender.display_name)), target, headers)
+        by = referred_by or self._name_of(account_id) or str(NameAddr(_address_of(transferor).uri))
+        caller.invite = make_draft(
+            str(NameAddr(sender.uri, sender.display_name)), target, (("Referred-By", by),)
+        )
         caller.source = remaining.source
         call.from_text, call.to_text = str(sender.uri), str(target)
         call.dialled_user, call.loops = target.user or "", origin.loops + 1
         if self._scripts is not None:
-            identity.dialplan_id = self._scripts.transfer_plan(identity, account_of(ports, transferor))
+            identity.dialplan_id = self._scripts.transfer_plan(identity, account_id)
         self._table.begin(call, is_scripted=identity.dialplan_id is not None)
         return call
 
+    def _identity(self, origin: Call, account_id: int | None) -> Identity:
+        """Return on whose behalf the target is called: of the account whose phone asks, else of the call's owner."""
+        account = None if account_id is None else self.router.accounts.account_by_id(account_id)
+        if account is None:
+            owner = origin.identity
+            return Identity(DIRECTION, owner.account_id, owner.user_id, owner.domain)
+        if not account.is_enabled:
+            raise Reject(403, "Account Disabled")
+        return Identity(DIRECTION, account.id, account.user_id, account.domain)
+
+    def _name_of(self, account_id: int | None) -> str | None:
+        """Return the account that asks, for a phone that does not say who it is (RFC 3892 §2.1)."""
+        account = None if account_id is None else self.router.accounts.account_by_id(account_id)
+        return None if account is None else f"<{Uri(host=account.domain, user=account.username)}>"
+
     def begin(self, call: Call) -> None:
-        """Let the owner's script decide who rings; without one, only accounts of this switch can be reached."""
+        """Let the transferor's script decide who rings; without one, only accounts of this switch can be reached."""
         plan = call.identity.dialplan_id
         with call.event():
             if plan is None or self._scripts is None:
@@ -241,7 +259,7 @@ class TargetDialler:
 
     def _ring_account(self, call: Call) -> None:
         assert call.caller.invite is not None
-        dialled, router = call.caller.invite.request_uri, self._router
+        dialled, router = call.caller.invite.request_uri, self.router
         domain = router.accounts.served_domain(dialled.host, dialled.port)
         found = router.find(dialled.user or "", domain) if domain is not None else None
         destinations = [] if found is None else self._destinations.of_account(call, found)

@@ -273,8 +273,12 @@ class Transfer(Referrer):
         moved = move(target, other, call)
         if self._asked is not None:
             self._asked.leg = moved
-        options = moved.destination.options
-        if options.transfer != "refuse":  # what was agreed for this call goes on being so
+        options, agreed = (
+            moved.destination.options,
+            None if call.peer is None else call.peer.destination.options,
+        )
+        if options.transfer != "refuse" and agreed is not None and agreed.transfer == "place":
+            # What the dialplan of this call has allowed goes on being so.
             moved.destination.options = replace(options, transfer="place")
         moved.acknowledge(answer, response.headers.get("content-type"))
         call.transferred(self.remaining, moved)
