@@ -332,17 +332,21 @@ class Call(Bridge):
         self.forget_if_finished()
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
-        """Take the response to our BYE; whatever it is, the leg is over (RFC 3261 §15.1.1)."""
+        """Take the response to our BYE; but for a challenge, the leg is over (RFC 3261 §15.1.1)."""
         if not response.is_final:
             return
-        bye = transaction.request
-        leg.note_credentials(response)
-        if leg.dialog is not None and leg.is_challenged(bye, response, leg.rounds):
-            reason = bye.headers.get("reason")
-            leg.say_goodbye(() if reason is None else (("Reason", reason),), rounds=leg.rounds + 1)
-        else:
+        if leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
             leg.transition(LegEvent.END)
             self.forget_if_finished()
+
+    def _says_goodbye_again(self, leg: Leg, bye: Request, response: Response) -> bool:
+        """Return whether the BYE was challenged, and is sent once more."""
+        leg.note_credentials(response)
+        if leg.dialog is None or not leg.is_challenged(bye, response, leg.rounds):
+            return False
+        reason = bye.headers.get("reason")
+        leg.say_goodbye(() if reason is None else (("Reason", reason),), rounds=leg.rounds + 1)
+        return True
 
     def never_acknowledged(self, leg: Leg) -> None:
         """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""

@@ -351,7 +351,8 @@ class Leg:
             return
         self.transition(LegEvent.HANG_UP)
         bye = dialog.make_request("BYE", via=owner.ports.new_via(flow), headers=headers)
-        self.sign(bye)
+        if self.auth is not None:
+            self.sign(bye)
         self.pending_request = bytes(bye)
         owner.when_stored(partial(owner.ports.routes.send_request, self, bye, self))
 

@@ -273,7 +273,8 @@ class Hunt:
 
     def _invite(self, leg: Callee) -> Request:
         invite = make_invite(self.call, leg)
-        leg.sign(invite)
+        if leg.auth is not None:
+            leg.sign(invite)
         return invite
 
     def _send(self, leg: Callee, invite: Request) -> None:
