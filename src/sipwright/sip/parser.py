@@ -21,23 +21,41 @@ from sipwright.sip.headers.numbers import parse_content_length
 from sipwright.sip.headers.via import Via
 from sipwright.sip.message import Request, Response
 
-__all__ = ["PING", "FramingError", "ParseError", "Ping", "StreamFramer", "parse", "parse_draft"]
+__all__ = [
+    "LONGEST_HEAD",
+    "PING",
+    "FramingError",
+    "ParseError",
+    "Ping",
+    "StreamFramer",
+    "parse",
+    "parse_draft",
+]
+
+LONGEST_HEAD = 16_384
+"""Bytes of a start line and headers, with the empty line; more, as more lines than `MOST_LINES`, is too large (513)."""
+MOST_LINES = 256
 
 _START_LINE = re.compile(
     rf"({TOKEN}) ({URI_TEXT}) SIP/2\.0|(?i:SIP/2\.0) ([1-6][0-9]{{2}})(?: ([^\r\n\0]*))?"
 ).fullmatch
 _SINGLE = frozenset({"from", "to", "call-id", "cseq", "max-forwards"})
+_IS_FOR_ANSWER = re.compile(
+    r"(?:via|v|from|f|to|t|call-id|i|cseq)[ \t]*:(?:[^\0\r]|\r\n)*", re.IGNORECASE
+).fullmatch
 _VERSION = re.compile(r"(SIP)/([0-9]+\.[0-9]+)", re.IGNORECASE)
 
 
 def parse(data: bytes) -> Request | Response:
     """Read one message; `ParseError` says what is wrong and whether it can be answered."""
-    end = data.find(b"\r\n\r\n")
+    end = data.find(b"\r\n\r\n", 0, LONGEST_HEAD)
+    if end < 0:
+        return _parse_with_care(data)
     head = str(data[:end], "utf-8", "surrogateescape")
     start_line, *lines = head.split("\r\n")
     text = "".join(lines)
     match = _START_LINE(start_line)
-    if match is None or end < 0 or "\n" in text or "\r" in text or "\0" in text:
+    if match is None or len(lines) > MOST_LINES or "\n" in text or "\r" in text or "\0" in text:
         return _parse_with_care(data)
     try:
         return _assemble(match, lines, data, end + 4)
@@ -139,11 +157,19 @@ def _missing_or_twice(line_of: Mapping[str, str], repeated: Mapping[str, list[st
 def _parse_with_care(data: bytes) -> Request | Response:
     """Read a message that is folded, has LF-only line ends or is faulty."""
     data = data.lstrip(b"\r\n")  # Empty lines before the start line are ignored (§7.5).
-    end = _end_of_head(data)
-    start_line, *lines = _logical_lines(data[:end] if end else data)
+    head = data[:LONGEST_HEAD]
+    end = _end_of_head(head)
+    if end:
+        head = data[:end]
+    start_line, *lines = _logical_lines(head)
     usable, problem = _usable_lines(lines)
     try:
         match = _match_start_line(start_line)
+        if not end and len(data) > LONGEST_HEAD:
+            raise ParseError(f"The headers are longer than {LONGEST_HEAD} bytes", status=513)
+        # The start line and the empty line have a line end each.
+        if head.count(b"\n") > MOST_LINES + 2:
+            raise ParseError(f"There are more than {MOST_LINES} header lines", status=513)
         if not end:
             raise ParseError("The headers do not end with an empty line")
         if problem is not None:
@@ -164,10 +190,10 @@ def _end_of_head(data: bytes | bytearray, start: int = 0) -> int:
 
 
 def _logical_lines(head: bytes) -> list[str]:
-    """Split a head into lines; a folded one (§7.3.1) stays one line with its breaks inside."""
+    """Split a head into lines, as many as may be; a folded one (§7.3.1) stays one line with its breaks inside."""
     groups: list[list[str]] = []
     text = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").rstrip("\n")
-    for line in text.split("\n"):
+    for line in text.split("\n", MOST_LINES + 1)[: MOST_LINES + 1]:
         if groups and line[:1] in (" ", "\t"):
             groups[-1].append(line)
         else:
@@ -176,22 +202,25 @@ def _logical_lines(head: bytes) -> list[str]:
 
 
 def _usable_lines(lines: list[str]) -> tuple[list[str], ParseError | None]:
-    """Keep the lines that can be read, and say what is wrong with the first that cannot."""
-    usable: list[str] = []
-    problem: ParseError | None = None
-    for line in lines:
-        name, colon, value = line.partition(":")
-        try:
-            _ = KEYS[name]
-            if not colon:
-                raise ParseError(f"{name} has no colon", name)
-            if "\0" in value or "\r" in value.replace("\r\n", ""):
-                raise ParseError(f"{name} has a NUL or a carriage return in its value", name)
-        except ParseError as error:
-            problem = problem or error
-        else:
-            usable.append(line)
-    return usable, problem
+    """Read lines up to the first faulty one and say what is wrong with it; keep those and what else an answer needs."""
+    for at, line in enumerate(lines):
+        problem = _fault_of(line)
+        if problem is not None:
+            return lines[:at] + [line for line in lines[at + 1 :] if _IS_FOR_ANSWER(line)], problem
+    return lines, None
+
+
+def _fault_of(line: str) -> ParseError | None:
+    name, colon, value = line.partition(":")
+    try:
+        _ = KEYS[name]
+    except ParseError as error:
+        return error
+    if not colon:
+        return ParseError(f"{name} has no colon", name)
+    if "\0" in value or "\r" in value.replace("\r\n", ""):
+        return ParseError(f"{name} has a NUL or a carriage return in its value", name)
+    return None
 
 
 def _match_start_line(line: str) -> re.Match[str]:
@@ -251,7 +280,7 @@ class StreamFramer:
 
     __slots__ = ("_awaits", "_buffer", "_has_crlf", "_scanned", "max_body", "max_head")
 
-    def __init__(self, max_head: int = 16_384, max_body: int = 262_144) -> None:
+    def __init__(self, max_head: int = LONGEST_HEAD, max_body: int = 262_144) -> None:
         self.max_head = max_head
         self.max_body = max_body
         self._buffer = bytearray()

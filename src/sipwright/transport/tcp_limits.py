@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sipwright.sip.parser import LONGEST_HEAD
+
 __all__ = ["TcpLimits"]
 
 
@@ -17,7 +19,7 @@ class TcpLimits:
     """A connection that carried a message is kept longer than a registration lasts (an hour)."""
     message: float = 30.0
     """From the first byte of a message, or of the connection, to the last byte of the message."""
-    head: int = 16_384
+    head: int = LONGEST_HEAD
     body: int = 262_144
     unfinished: int = 64 << 20
     """Bytes of unfinished messages, all connections together; beyond it the oldest one is closed."""
