@@ -407,6 +407,18 @@ def attended_asking(stage: Stage) -> None:
     _refer(bob, invite, f"sip:carol@example.org?Replaces={value}")
 
 
+def adopted(stage: Stage) -> None:
+    """A call of bob's that still rings is the target of his transfer."""
+    _, invite = _placing(stage)
+    bob, carol = stage["bob"], stage["carol"]
+    bob.domain = "example.org"
+    bob.invite("sip:carol@example.org", call_id="consult", tag="consult")
+    carol.answer(carol.last("INVITE"), 180)
+    ringing = bob.last(180)
+    value = quote(f"{ringing.call_id};to-tag={ringing.to_tag};from-tag={ringing.from_tag}", safe="")
+    _refer(bob, invite, f"sip:carol@example.org?Replaces={value}")
+
+
 def attended_offering(stage: Stage) -> None:
     """It has made one, which the remaining end has not answered."""
     attended_asking(stage)
@@ -435,5 +447,6 @@ MOMENTS: dict[str, Callable[[Stage], None]] = {
         tcp_trunk, called_back_later,
         called_back_first, called_back_second, called_back_joining, called_back_talking, transfer_dialling,
         transfer_offering, transfer_failed, transfer_done, transferred, attended_asking, attended_offering, taking_over,
+        adopted,
     )
 }  # fmt: skip

@@ -602,6 +602,15 @@ def test_attended_asking(at):
     finish_transfer(stage)
 
 
+def test_adopted(at):
+    """What carol answers is an offer of bob's, so she is asked for one of her own."""
+    stage = at("adopted")
+    answer(stage["carol"])
+    answer(stage["carol"])
+    answer(stage["alice"])
+    finish_transfer(stage)
+
+
 def test_attended_offering(at):
     stage = at("attended_offering")
     answer(stage["alice"])

@@ -666,3 +666,92 @@ def test_a_caller_whose_name_makes_no_sense_is_sent_on_all_the_same(bench, alice
     refer(bob, place[1])
 
     assert carol.last("INVITE").from_.uri.user == "anonymous"
+
+
+# With a call that still rings.
+
+
+def ring(bench, transferor, target):
+    """Let the transferor call the target, which only rings; returns the Refer-To that names that call."""
+    if transferor.name in bench.accounts.accounts:
+        transferor.domain = "example.org"
+    transferor.invite(f"sip:{target.name}@example.org", call_id="consult", tag="consult")
+    target.answer(target.last("INVITE"), 180)
+    return replacing(transferor.last(180))
+
+
+SEMI_ATTENDED = ["ringing", "accepted", "picked up", "asked", "offered", "joined"]
+
+
+@pytest.mark.parametrize("step", [None, *SEMI_ATTENDED])
+def test_a_call_that_still_rings_can_be_handed_over(bench, alice, bob, carol, talking, step):
+    """RFC 5589 §7.3 has phones give up that call and begin another one; here it rings on, over a restart too."""
+
+    def reached(name):
+        if name == step:
+            bench.restart()
+            alice.ack(talking[0])  # the next process has not heard her first one
+            bench.run(1)
+
+    to = ring(bench, bob, carol)
+    reached("ringing")
+    refer(bob, talking[1], to)
+    reached("accepted")
+    given_up = bob.last(487)
+    bob.send(bob.request("ACK", "sip:carol@example.org", to=given_up.headers.get("To"), call_id="consult",
+                         tag="consult", cseq=given_up.cseq.number, branch=given_up.top_via.branch))  # fmt: skip
+    accept_reports(bob)
+    reached("picked up")
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    accept_reports(bob)
+    reached("asked")
+    asked = carol.last("INVITE")
+    carol.answer(asked, 200, body=SDP.format("40.0.0.1"))
+    reached("offered")
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    reached("joined")
+    accept_reports(bob)
+    bob.answer(bob.last("BYE"), 200)
+
+    assert given_up.headers.get("reason") == 'SIP;cause=200;text="Transferred"'
+    assert ("CANCEL" in carol.methods(), asked.body) == (False, b"")
+    assert b"c=IN IP4 40.0.0.1" in alice.last("INVITE").body
+    assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
+    assert told(bob)[-1] == ("SIP/2.0 200 OK", "terminated")
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+    alice.send(alice.in_dialog("BYE", talking[0], cseq=99))
+    carol.answer(carol.last("BYE"), 200)
+    assert bench.is_empty()
+
+
+def test_what_rings_may_be_given_up_at_once(bench, alice, bob, carol, talking):
+    """The CANCEL of a phone that thinks its part is done changes nothing."""
+    refer(bob, talking[1], ring(bench, bob, carol))
+    bob.send(bob.request("CANCEL", "sip:carol@example.org", call_id="consult", tag="consult", cseq=1,
+                         branch=bob.last(180).top_via.branch))  # fmt: skip
+
+    assert carol.methods() == ["INVITE"]
+    assert bench.switch.snapshot().calls == {"talking": 1, "setting up": 1}
+
+
+def test_nobody_who_rings_and_does_not_answer_changes_anything(bench, alice, bob, carol, talking):
+    refer(bob, talking[1], ring(bench, bob, carol))
+    accept_reports(bob)
+    carol.answer(carol.last("INVITE"), 486)
+    accept_reports(bob)
+    accept_reports(bob)
+
+    assert told(bob)[-1] == ("SIP/2.0 486 Busy Here", "terminated")
+    assert alice.methods() == []
+    bench.run(40)
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_a_call_of_somebody_else_that_rings_cannot_be_taken(bench, alice, bob, carol, talking):
+    dave = bench.phone("dave", "50.0.0.1")
+    bench.account("dave", dave)
+    refer(bob, talking[1], ring(bench, dave, carol))
+
+    assert bob.last(403).reason == "Not A Call Of Yours"
+    assert carol.methods() == ["INVITE"]

@@ -15,10 +15,11 @@ from sipwright.stack import Incoming
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
+from ..call.ports import CallPorts
 from ..dialling.router import Router
 from ..model.leg_state import LegState
 from .replaces import Replaces, account_of, is_same_party
-from .target_call import TargetDialler
+from .target_call import TargetDialler, adopt
 from .transfer import Transfer
 
 __all__ = ["take_refer", "who_carries_out"]
@@ -38,7 +39,7 @@ def who_carries_out(call: Call, sender: Leg, receiver: Leg, request: Request, ro
         return "refuse"
     owner = _owner(router, asking)
     is_among_us = owner is not None and owner == _owner(router, account_of(call.ports, receiver))
-    return "pass" if is_among_us and _is_for_account(request, router) else "place"
+    return "pass" if is_among_us and _is_for_phone(call.ports, request, router) else "place"
 
 
 def _owner(router: Router, account_id: int | None) -> int | None:
@@ -46,11 +47,17 @@ def _owner(router: Router, account_id: int | None) -> int | None:
     return None if account is None else account.user_id
 
 
-def _is_for_account(request: Request, router: Router) -> bool:
-    """Return whether a REFER leads to an account here."""
+def _is_for_phone(ports: CallPorts[Call], request: Request, router: Router) -> bool:
+    """Return whether a phone can do what a REFER asks for: to call an account, in whose call nobody rings yet.
+
+    A phone takes the INVITE that replaces a call it has answered, and refuses one for a call that it has not (RFC 3891
+    §3).
+    """
     try:
-        uri, _ = _refer_to(request)
+        uri, replaces = _refer_to(request)
     except Reject:
+        return False
+    if replaces is not None and replaces.ringing(ports) is not None:
         return False
     domain = router.accounts.served_domain(uri.host, uri.port)
     return domain is not None and router.find(uri.user or "", domain) is not None
@@ -81,12 +88,15 @@ def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming, dialler
         referred = dialler.dial(call, leg, remaining, target, incoming.request.headers.get("referred-by"))
         transfer.dialled(referred)
         dialler.begin(referred)
-    else:
+    elif isinstance(target, Leg):
         transfer.consult(target)
+    else:
+        adopt(target, call.id)
+        transfer.dialled(target)
 
 
-def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Transfer, Uri | Leg]:
-    """Return the transfer, and the address or the leg that it leads to.
+def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Transfer, Uri | Leg | Call]:
+    """Return the transfer, and the address, the leg, or the call that still rings that it leads to.
 
     Raises:
         Reject: It cannot be done.
@@ -104,6 +114,11 @@ def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Tran
         if len(ports.calls) >= ports.settings.max_calls:
             raise Reject(503, "Too Many Calls")
         return transfer, uri
+    ringing = replaces.ringing(ports)
+    if ringing is not None and ringing is not call:
+        if not is_same_party(ports, leg, ringing.caller):
+            raise Reject(403, "Not A Call Of Yours")
+        return transfer, ringing
     named = replaces.leg(ports)
     named_call = None if named is None else ports.calls.get(named.owner.id)
     if named is None or named_call is None or named_call is call:

@@ -73,6 +73,15 @@ class Replaces(NamedTuple):
             return None
         return leg if leg.dialog.remote_tag == self.from_tag else None
 
+    def ringing(self, ports: CallPorts[Call]) -> Call | None:
+        """Return the call that it names while nobody has answered that, by the caller's leg (RFC 5589 §7)."""
+        leg = ports.legs.get(self.to_tag)
+        call = None if leg is None else ports.calls.get(leg.owner.id)
+        if call is None or leg is not call.caller or not leg.is_open or call.originator is not None:
+            return None
+        is_named = leg.sip_call_id == self.call_id and leg.invite is not None
+        return call if is_named and leg.invite is not None and leg.invite.from_tag == self.from_tag else None
+
 
 def other_end(ports: CallPorts[Call], leg: Leg) -> Leg | None:
     """Return the end that a leg is joined with in its call."""

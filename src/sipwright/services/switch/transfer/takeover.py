@@ -27,7 +27,8 @@ from ..model.leg_state import LegState
 from ..model.outcome import Outcome, for_caller
 from .moved_leg import move
 from .replaces import Replaces, account_of, other_end
-from .transfer import BUSY, PATIENCE, REASON, Transfer
+from .target_call import REASON
+from .transfer import BUSY, PATIENCE, Transfer
 
 __all__ = ["Takeover", "replaced_leg"]
 

@@ -6,6 +6,7 @@ answers is told nothing but a wish for an offer; the rest is up to the `Transfer
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sipwright.sip import NameAddr, ParseError, Reject, Response, Uri
@@ -25,9 +26,10 @@ from ..model.leg_state import LegEvent
 from ..model.outcome import CANCELLED, Outcome
 from .replaces import account_of
 
-__all__ = ["Referrer", "Target", "TargetDialler"]
+__all__ = ["REASON", "Referrer", "Target", "TargetDialler", "adopt"]
 
 DIRECTION = "transfer"
+REASON = 'SIP;cause=200;text="Transferred"'
 
 
 class Referrer:
@@ -46,6 +48,10 @@ class Referrer:
         """Take the answer of the target."""
         raise NotImplementedError
 
+    def picked_up_before(self, leg: Callee) -> None:
+        """Take note that a target has answered whom the transferor had called."""
+        raise NotImplementedError
+
     def fail(self, outcome: Outcome) -> None:
         """Take note that nobody answered."""
         raise NotImplementedError
@@ -54,27 +60,30 @@ class Referrer:
 class Target:
     """The originator of a call to the target of a transfer: whoever answers waits to hear from the other end.
 
-    `origin_id` is the call that is to be transferred, `second` who has answered.
+    `origin_id` is the call that is to be transferred, `second` who has answered. When the transferor had the target
+    called (`is_adopted`), whoever answers has answered an offer of the transferor, and is asked for one of its own.
     """
 
-    __slots__ = ("call", "origin_id", "second")
+    __slots__ = ("call", "is_adopted", "origin_id", "second")
 
     kind = "target"
     timers = ()
 
-    def __init__(self, call: Call, origin_id: str) -> None:
+    def __init__(self, call: Call, origin_id: str, *, is_adopted: bool = False) -> None:
         self.call = call
         self.origin_id = origin_id
+        self.is_adopted = is_adopted
         self.second: Callee | None = None
 
     def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
-        return {"origin_id": self.origin_id, "second": None if self.second is None else self.second.index}
+        state = {"origin_id": self.origin_id, "second": None if self.second is None else self.second.index}
+        return state | {"is_adopted": True} if self.is_adopted else state
 
     @classmethod
     def from_state(cls, call: Call, state: dict[str, Any]) -> Target:
         """Make it again; `resume` sets it going."""
-        target = cls(call, state["origin_id"])
+        target = cls(call, state["origin_id"], is_adopted=state.get("is_adopted", False))
         target.second = None if state["second"] is None else call.legs[state["second"] - 1]
         return target
 
@@ -144,8 +153,18 @@ class Target:
         call.changed()
         if call.script is not None:
             call.script.answered(leg.destination.target)
+        if self.is_adopted:
+            leg.acknowledge()
+            call.when_stored(self._picked_up_before)  # what it is asked then comes after that ACK
+            return
         with transfer.call.event():
             transfer.picked_up(leg, response)
+
+    def _picked_up_before(self) -> None:
+        transfer, second = self._transfer, self.second
+        if transfer is not None and second is not None:
+            with transfer.call.event():
+                transfer.picked_up_before(second)
 
     def _hand_over(self) -> None:
         """Let go of who has answered: that leg goes on in the call that was transferred."""
@@ -181,6 +200,23 @@ class Target:
         if transfer is not None:
             with transfer.call.event():
                 transfer.fail(outcome)
+
+
+def adopt(call: Call, origin_id: str) -> None:
+    """Let a call of the transferor's that still rings go on without it, as that to the target of its transfer.
+
+    The transferor need not wait for the answer: its INVITE is over, as if it had given up (RFC 5589 §7.3).
+    """
+    caller = call.caller
+    assert caller.invite is not None
+    with call.event():
+        call.originator = Target(call, origin_id, is_adopted=True)
+        now = call.ports.wall_clock()
+        response = caller.reply(487, None, (f"Reason: {REASON}",))
+        caller.end(Outcome(487, "Transferred"), now, "transfer")
+        caller.transition(LegEvent.REFUSE)
+        caller.tell(caller.invite, response, now)
+        call.when_stored(partial(caller.respond, 487, response))
 
 
 class TargetDialler:

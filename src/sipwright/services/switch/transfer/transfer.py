@@ -29,7 +29,7 @@ from enum import StrEnum
 from typing import Any
 
 from sipwright.sdp import refuse_streams
-from sipwright.sip import Response
+from sipwright.sip import Response, reason_for
 
 from ..call.call import Call
 from ..call.callee import Callee
@@ -39,7 +39,7 @@ from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
 from .moved_leg import move
 from .refer_notify import ReferNotifier
-from .target_call import Referrer, Target
+from .target_call import REASON, Referrer, Target
 
 __all__ = ["Transfer"]
 
@@ -55,7 +55,6 @@ MOST_TRIES = 10
 
 GONE = Outcome(480, "Temporarily Unavailable")
 TRANSFERRED = Outcome(200, "OK")
-REASON = 'SIP;cause=200;text="Transferred"'
 
 
 class Stage(StrEnum):
@@ -148,9 +147,12 @@ class Transfer(Referrer):
             return
         target = None if other is None else other.originator
         is_dialled = isinstance(target, Target)
-        has_lost_offer = self.stage is Stage.DIALLING and isinstance(target, Target) and target.second
-        if other is None or has_lost_offer:
-            self.fail(GONE)
+        second = target.second if self.stage is Stage.DIALLING and isinstance(target, Target) else None
+        if other is None or (second is not None and isinstance(target, Target) and not target.is_adopted):
+            self.fail(GONE)  # its offer is lost
+            return
+        if second is not None:
+            self.picked_up_before(second)
             return
         if not is_dialled:
             other.claimed_by = self
@@ -167,9 +169,11 @@ class Transfer(Referrer):
     # What happens.
 
     def dialled(self, other: Call) -> None:
-        """Note which call dials the target."""
+        """Note which call dials the target; one of the transferor's own may ring already."""
         self.other_id = other.id
         self.report.tell(100, "Trying")
+        if other.caller.progress >= 180:
+            self.report.tell(other.caller.progress, reason_for(other.caller.progress))
 
     def consult(self, target: Leg) -> None:
         """Fetch the end of another call of the transferor that it is to be joined with."""
@@ -189,6 +193,12 @@ class Transfer(Referrer):
         """Take the answer of a target that was dialled: its offer goes to the remaining end."""
         self.target = leg.index
         self._take_offer(leg, response)
+
+    def picked_up_before(self, leg: Callee) -> None:
+        """Ask a target for an offer that has answered one of the transferor's."""
+        if self.stage is Stage.DIALLING:
+            self.target = leg.index
+            self._ask()
 
     def _ask(self) -> None:
         """Ask the target for an offer, as soon as nothing else changes its leg."""
