@@ -54,7 +54,7 @@ ELSEWHERE = {
     "services/switch/dialling/admission": "services/switch/call/test_call",
     "services/switch/dialling/hunt_events": "services/switch/dialling/test_hunt_machine",
     "services/switch/dialling/router": "services/switch/call/test_call",
-    "services/switch/midcall/late_responses": "services/switch/recovery/test_recover",
+    "services/switch/midcall/late_responses": "services/switch/call/test_unwanted_answer",
     "services/switch/midcall/reinvite": "services/switch/transfer/test_transfer",
     "services/switch/model/destination": "services/switch/dialling/test_destinations",
     "services/switch/model/header_table": "services/switch/model/test_relayed_headers",

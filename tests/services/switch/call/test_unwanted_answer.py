@@ -3,6 +3,8 @@
 import pytest
 from tests.services.switch.conftest import SDP
 
+from sipwright.sip import parse
+
 
 def told(phone):
     """What the phone was sent inside of dialogs, with the To tags."""
@@ -83,3 +85,18 @@ def test_a_fork_of_a_cancelled_leg_is_hung_up_to_the_last_phone(bench, alice, bo
     assert told(bob) == [
         ("ACK", "first"), ("BYE", "first"), ("ACK", "second"), ("BYE", "second"), ("ACK", "first"),
     ]  # fmt: skip
+
+
+def test_a_2xx_whose_branch_is_damaged_answers_nothing(bench, alice, bob):
+    """§17.1.3: it is not for the transaction, which would wait for its own answer for ever."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    damaged = bytes(invite).replace(invite.top_via.branch.encode(), b"z9hG4bK-somebody-elses")
+    bob.answer(parse(damaged), 200)
+
+    assert alice.statuses() == [180]
+    assert told(bob) == []
+
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    assert alice.statuses() == [180, 200]

@@ -17,7 +17,8 @@ def acknowledge_late(routes: Routes, leg: Leg | None, response: Response, flow: 
     """Let the sender of a final response stop.
 
     A 2xx gets the ACK of its leg (RFC 3261 §13.2.2.4). Any other gets one like that of its transaction
-    (§17.1.1.3).
+    (§17.1.1.3). A leg that may still be answered takes none of this: its transaction waits for the response, and one
+    with another branch is not for it (§17.1.3).
     """
     if not response.is_success:
         ack = ack_to_stray(response)
@@ -26,7 +27,7 @@ def acknowledge_late(routes: Routes, leg: Leg | None, response: Response, flow: 
                 flow.send(bytes(ack))
             except OSError:
                 pass  # as lost as a datagram on the way; the peer asks again by repeating itself
-    elif leg is not None and leg.sip_call_id == response.call_id:
+    elif leg is not None and leg.sip_call_id == response.call_id and not leg.is_open:
         with leg.owner.event():
             routes.learn_flow(leg, flow)
             if isinstance(leg, Callee):
