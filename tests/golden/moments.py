@@ -231,6 +231,17 @@ def _trunk(stage: Stage) -> Phone:
     return trunk
 
 
+def moved(stage: Stage) -> None:
+    """The caller has gone to another network in the call."""
+    talking(stage)
+    alice, there = stage["alice"], stage.phone("alice2", "20.0.0.2")
+    there.name = alice.name
+    ok = alice.last(200)
+    there.send(there.in_dialog("INVITE", ok, body=SDP.format(there.host), cseq=50))
+    stage["bob"].answer(stage["bob"].last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    there.ack(there.last(200))
+
+
 def provider_ringing(stage: Stage) -> None:
     """A provider has taken our credentials, and rings."""
     trunk = _trunk(stage)
@@ -441,11 +452,10 @@ MOMENTS: dict[str, Callable[[Stage], None]] = {
     moment.__name__: moment
     for moment in (
         calling, ringing, ringing_unreadable, forked, early_media, early_fork, redirected, waiting_leg,
-        waiting_script, inner_call,
-        cancelled, refused, answered, talking, talking_within_limit, holding, held, asked_for_an_offer, informing,
-        probed, hanging_up, referred, neighbours, provider_ringing, provider_talking, tcp_ringing, tcp_talking,
-        tcp_trunk, called_back_later,
-        called_back_first, called_back_second, called_back_joining, called_back_talking, transfer_dialling,
+        waiting_script, inner_call, cancelled, refused, answered, talking, talking_within_limit, holding, held,
+        asked_for_an_offer, informing, probed, moved, hanging_up, referred, neighbours, provider_ringing,
+        provider_talking, tcp_ringing, tcp_talking, tcp_trunk, called_back_later, called_back_first,
+        called_back_second, called_back_joining, called_back_talking, transfer_dialling,
         transfer_offering, transfer_failed, transfer_done, transferred, attended_asking, attended_offering, taking_over,
         adopted,
     )

@@ -363,6 +363,17 @@ def test_hanging_up(at):
 ROUTE = (("Record-Route", "<sip:30.0.0.9;lr>"),)
 
 
+def test_moved(at):
+    stage = at("moved")
+    bob, there = stage["bob"], stage["alice2"]
+    bob.send(bob.in_dialog("BYE", first_invite(bob), cseq=70))
+    accept(there, "BYE")
+
+    assert stage["alice"].methods() == []
+    assert bob.statuses("BYE") == [200]
+    assert stage.bench.is_empty()
+
+
 def test_provider_ringing(at):
     stage = at("provider_ringing")
     alice, trunk = stage["alice"], stage["trunk"]

@@ -19,14 +19,15 @@ class FallbackFlow(Flow):
     transport, so it is rewritten on the way down.
     """
 
-    __slots__ = ("_replacement", "_sent", "_tcp", "_udp", "has_fallen_back")
+    __slots__ = ("_is_settled", "_latest", "_replacement", "_request", "_tcp", "_udp", "has_fallen_back")
 
     def __init__(self, tcp: Flow, udp: Flow, tcp_via: str, udp_via: str) -> None:
         super().__init__(tcp.protocol, tcp.local, tcp.remote)
         self._tcp = tcp
         self._udp = udp
         self._replacement = (tcp_via.encode(), udp_via.encode())
-        self._sent: list[bytes] = []
+        self._request = self._latest = b""
+        self._is_settled = False
         self.has_fallen_back = False
 
     @property
@@ -34,28 +35,34 @@ class FallbackFlow(Flow):
         """Nothing can be sent either way."""
         return self._udp.is_closed if self.has_fallen_back else self._tcp.is_closed
 
+    @property
+    def settled(self) -> Flow:
+        """What is in use: the connection while it lasts, or UDP."""
+        return self._udp if self.has_fallen_back or self._tcp.is_closed else self._tcp
+
     def send(self, data: bytes) -> None:
         """Send over what is in use now."""
         if self.has_fallen_back:
             self._udp.send(data.replace(*self._replacement, 1))
             return
-        if data in self._sent:
+        if data in (self._request, self._latest):
             return
+        self._is_settled = self._is_settled or (bool(self._request) and self._tcp.is_open)
         try:
             self._tcp.send(data)
         except OSError:
             self.fall_back()
             self.send(data)
         else:
-            self._sent.append(data)
+            self._latest = data
+            self._request = self._request or data
 
     def fall_back(self) -> None:
-        """Give up TCP and send what was entrusted to it over UDP."""
+        """Give up TCP, and try the request again over UDP: that alone, and only if TCP has not taken it."""
         if self.has_fallen_back:
             return
         self.has_fallen_back = True
         self.protocol, self.local, self.key = self._udp.protocol, self._udp.local, self._udp.key
         self.sent_protocol = None
-        sent, self._sent = self._sent, []
-        for data in sent:
-            self.send(data)
+        if self._request and not self._is_settled:
+            self.send(self._request)

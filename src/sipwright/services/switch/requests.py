@@ -209,7 +209,9 @@ def _other_end(call: Call, leg: Leg, incoming: Incoming) -> Leg | None:
 
 
 def _carry_over(call: Call, leg: Leg, other: Leg, incoming: Incoming, request: Request) -> None:
-    relay = Relay(call, leg, other, request)
+    if request.method in ("INVITE", "UPDATE"):
+        call.ports.routes.heard_from(leg, incoming.flow)
+    relay = Relay(call, leg, other, request, incoming.flow)
     relay.server = server = incoming.open(relay)
     if isinstance(server, ServerInvite):
         server.promise_nothing()

@@ -130,7 +130,7 @@ class Callee(Leg):
             headers = self.outcome.headers  # why the caller gave up
         transaction, flow, ports = self.transaction, self.flow, self.owner.ports
         if isinstance(transaction, ClientInvite) and self.state is LegState.CANCELLED:
-            if flow is not None and flow.is_reliable:
+            if flow is not None and (flow.is_reliable or self.is_phone):
                 transaction.flow = ports.routes.usable(self, flow)
             transaction.cancel(ports.clock(), headers)
 

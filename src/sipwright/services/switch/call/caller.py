@@ -85,7 +85,7 @@ class Caller(Leg):
         transaction, flow, ports = self.transaction, self.flow, self.owner.ports
         if transaction is None:
             return
-        if flow is not None and flow.is_reliable:
+        if flow is not None and (flow.is_reliable or (self.is_phone and status >= 200)):
             transaction.flow = ports.routes.usable(self, flow)
         transaction.answer(status, response, ports.clock())
         if 200 <= status < 300:

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVarTuple
 
 import structlog
 
-from sipwright.sip import Request, Response, parse
+from sipwright.sip import Message, Request, Response, parse
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableResponse
@@ -39,7 +39,13 @@ class LegRoutes(Protocol):
     """The way to the peer of a leg."""
 
     def usable(self, leg: Leg, flow: Flow) -> Flow:
-        """Return `flow`, or what stands for it while its phone is away."""
+        """Return `flow`, or where its phone has registered since, or what stands for it while its phone is away."""
+
+    def heard_from(self, leg: Leg, flow: Flow) -> None:
+        """Note where the peer of a leg really is, from a request that may change the call."""
+
+    def refreshed(self, leg: Leg, message: Message, flow: Flow | None = None) -> None:
+        """Follow a peer to where a target refresh request, or the 2xx to one, says that it is."""
 
     def send_request(
         self, leg: Leg, request: Request, user: ClientUser | None, dialog: Dialog | None = None
@@ -134,8 +140,8 @@ class Leg:
 
     Before the answer there may be several dialogs: `early` has those by the tag that tells them apart, and `dialog` is
     the one that goes on. `source` is the address that the peer's messages really come from; a phone (`is_phone`) is
-    only reached on the flow that it opened itself; `instance` names the device (RFC 5626 §4.1). Instants are Unix
-    times.
+    only reached on the flow that it opened itself, `left` is the key of the one that it had before; `instance` names
+    the device (RFC 5626 §4.1). Instants are Unix times.
 
     What the peer may not have heard yet: `unacked_response` is the last response to its INVITE until that is
     acknowledged, `last_final` the last final response to another request, `pending_request` our own request (BYE,
@@ -163,6 +169,7 @@ class Leg:
         "is_phone",
         "last_final",
         "last_final_at",
+        "left",
         "local_tag",
         "outcome",
         "owner",
@@ -191,6 +198,7 @@ class Leg:
         self.local_tag = local_tag
         self.state = LegState.CALLING
         self.flow: Flow | None = None
+        self.left: str | None = None
         self.source = ""
         self.dialog: Dialog | None = None
         self.early = NONE

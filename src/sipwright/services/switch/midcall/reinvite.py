@@ -103,8 +103,8 @@ class ReInvite:
             leg.note_credentials(response)
             if response.is_success:
                 leg.ack = None
-                if leg.dialog is not None:
-                    leg.dialog.refresh_target(response)
+                with leg.owner.event():
+                    self.call.ports.routes.refreshed(leg, response)
             self._then(response)
 
     def _finish(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.headers.names import KEYS
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
+from sipwright.transport import Flow
 
 from ..call.call import Call
 from ..call.leg import Leg
@@ -37,13 +38,14 @@ With our credentials under a REFER, a stranger would call at the expense of whoe
 
 
 class Relay:
-    """One request on its way from `sender` to `receiver`, and its response on the way back."""
+    """One request on its way from `sender`, who sent it by `flow`, to `receiver`, and its response on the way back."""
 
     __slots__ = (
         "_is_done",
         "_rounds",
         "call",
         "client",
+        "flow",
         "had_offer",
         "receiver",
         "request",
@@ -54,11 +56,14 @@ class Relay:
 
     timers = ("crossing",)
 
-    def __init__(self, call: Call, sender: Leg, receiver: Leg, request: Request) -> None:
+    def __init__(
+        self, call: Call, sender: Leg, receiver: Leg, request: Request, flow: Flow | None = None
+    ) -> None:
         self.call = call
         self.sender = sender
         self.receiver = receiver
         self.request = request
+        self.flow = flow or sender.flow
         self.server: ServerTransaction | None = None
         self.client: ClientTransaction | None = None
         self.wire = b""
@@ -84,6 +89,7 @@ class Relay:
             "request": bytes(self.request).decode("latin-1"),
             "wire": self.wire.decode("latin-1"),
             "rounds": self._rounds,
+            "flow": None if self.flow is None else self.flow.key,
             "is_done": self._is_done,
         }
 
@@ -96,13 +102,15 @@ class Relay:
         relay = cls(call, legs[state["sender"]], legs[state["receiver"]], message)
         relay.wire = state["wire"].encode("latin-1")
         relay._rounds = state["rounds"]
+        if state.get("flow") is not None:
+            relay.flow = call.ports.stack.flow_from_key(state["flow"]) or relay.sender.flow
         relay._is_done = state["is_done"]
         return relay
 
     def resume(self) -> None:
         """Go on in a new process: wait for the response, or for the ACK that carries an answer."""
         self._keep_others_out()
-        flow = self.sender.flow
+        flow = self.flow
         if self._is_done or flow is None:
             return
         self.server = self.call.ports.stack.restore_server(self.request, flow, self)
@@ -222,8 +230,8 @@ class Relay:
 
     def _refresh_targets(self, response: Response) -> None:
         for leg, message in ((self.sender, self.request), (self.receiver, response)):
-            if leg.dialog is not None:
-                leg.dialog.refresh_target(message)
+            flow = self.flow if leg is self.sender else None
+            self.call.ports.routes.refreshed(leg, message, flow)
         self.call.changed()
 
     def _settle_invite(self, response: Response) -> None:

@@ -10,20 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from sipwright.sdp import is_private
 from sipwright.services.ports import BindingTarget, Locations
 from sipwright.sip import ParseError, Uri
 from sipwright.stack import ReconnectingFlow, Stack
 from sipwright.transport import Flow
+from sipwright.transport.flow import parse_flow_key
 
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
+from .ways import is_same_contact, leads_to, way_to
 
 __all__ = ["Reconnects"]
 
 TIME_TO_RETURN = 15.0
 """For how many seconds after a start a call to a phone that is away waits for it."""
+
+TIME_TO_CONNECT = 4.0
+"""For how many seconds a phone is waited for that may listen where its Contact says."""
 
 LOOK_AGAIN = 0.25
 
@@ -75,12 +81,16 @@ class Reconnects:
         return None
 
     def usable(self, leg: Leg, flow: Flow) -> Flow:
-        """Return `flow`, or what stands for it while its phone is away."""
-        if not flow.is_closed or not leg.is_phone:
-            return flow
+        """Return `flow`, or where its phone has registered since, or what stands for it while its phone is away."""
+        if not flow.is_reliable:
+            return self._where_registered(leg, flow) if leg.is_phone else flow
         known = leg.flow
         if isinstance(known, ReconnectingFlow):
+            if known.is_lost:
+                self.expect(leg)
             return known
+        if not flow.is_closed or not leg.is_phone:
+            return flow
         returning = self._stack.reconnecting_flow(flow.key)
         if returning is None:
             return flow
@@ -88,17 +98,44 @@ class Reconnects:
         self.expect(leg)
         return returning
 
+    def _where_registered(self, leg: Leg, flow: Flow) -> Flow:
+        """Return the flow to a phone that sends datagrams, and comes from another port since its NAT forgot it."""
+        account_id = self._account_of(leg)
+        targets = [] if account_id is None else self._locations.targets(account_id, self._clock())
+        if not targets or any(target.source == flow.key for target in targets):
+            return flow
+        # What it was registered at when it came from elsewhere inside the dialog is older than that.
+        for target in _moved(leg, flow, [target for target in targets if target.source != leg.left]):
+            found = self._stack.flow_from_key(target.source)
+            if found is not None and not found.is_closed:
+                with leg.owner.event():
+                    self.move(leg, found)
+                return found
+        return flow
+
+    @staticmethod
+    def move(leg: Leg, flow: Flow) -> None:
+        """Reach the peer of a leg over another flow from now on; its media come from there too."""
+        if leg.flow is not None:
+            leg.left = leg.flow.key
+        leg.flow, leg.source = flow, flow.remote[0]
+        leg.owner.changed()
+
     def expect(self, leg: Leg) -> None:
         """Wait for the phone of a leg; a peer that is not a phone is connected to."""
         flow = leg.flow
         if not isinstance(flow, ReconnectingFlow) or not flow.is_lost or leg.is_finished:
             return
-        flow.since = self._wall_clock()
+        flow.since = flow.since or self._wall_clock()
         account_id = self._account_of(leg)
         if not leg.is_phone or account_id is None:
             self._connect(leg, flow)
         elif not self._find(leg, flow, account_id):
-            self._away.setdefault(account_id, []).append(leg)
+            away = self._away.setdefault(account_id, [])
+            if leg not in away:
+                away.append(leg)
+            if leads_to(_contact(leg), flow):  # no NAT is in between, so that it may be connected to
+                self._connect(leg, flow)
 
     def registered(self, account_id: int) -> None:
         """Look whether a phone that has registered is one of those that are away."""
@@ -137,17 +174,24 @@ class Reconnects:
         return False
 
     def _connect(self, leg: Leg, flow: ReconnectingFlow) -> None:
-        hop = leg.dialog.next_hop() if leg.dialog is not None else _contact(leg)
-        try:
-            uri = Uri.parse(hop)
-        except ParseError:
-            return
+        uri = way_to(leg.dialog.next_hop() if leg.dialog is not None else _contact(leg), flow)
 
         def found(_target: object, way: Flow | None) -> None:
-            if way is not None and way.is_reliable and flow.is_lost:
-                self._resume(leg, flow, way)
+            if way is not None and way.is_reliable:
+                self._resume_when_open(leg, flow, way, TIME_TO_CONNECT)
 
-        self._stack.reach(uri, found)
+        if uri is not None:
+            self._stack.reach(uri, found)
+
+    def _resume_when_open(self, leg: Leg, flow: ReconnectingFlow, way: Flow, patience: float) -> None:
+        """Go on over a connection; what has waited for a phone goes on waiting where it does not listen."""
+        if not flow.is_lost or way.is_closed:
+            return
+        if way.is_open or not leg.is_phone:
+            self._resume(leg, flow, way)
+        elif patience > 0:
+            again = partial(self._resume_when_open, leg, flow, way, patience - LOOK_AGAIN)
+            self._call_later(LOOK_AGAIN, again)
 
     def _account_of(self, leg: Leg) -> int | None:
         if isinstance(leg, Callee):
@@ -159,6 +203,7 @@ class Reconnects:
     def _resume(leg: Leg, flow: ReconnectingFlow, found: Flow) -> None:
         with leg.owner.event():
             flow.resume(found)
+            flow.since = 0.0
             leg.source = found.remote[0]
             leg.owner.changed()
 
@@ -182,7 +227,34 @@ def _likely(leg: Leg, flow: Flow, targets: Sequence[BindingTarget]) -> list[Bind
     if same:
         return same
     # A phone whose Contact names its connection: it is this one if no other could be.
-    near = [
-        target for target in targets if target.source.rpartition("/")[2].rpartition(":")[0] == flow.remote[0]
-    ]
+    near = [target for target in targets if _host_of(target) == flow.remote[0]]
     return near if len(near) == 1 else []
+
+
+def _moved(leg: Leg, flow: Flow, targets: Sequence[BindingTarget]) -> list[BindingTarget]:
+    """Choose the bindings that are those of a leg's phone, though none is at its flow any more."""
+    if leg.instance is not None:
+        return [target for target in targets if target.instance == leg.instance]
+    contact, host = _contact(leg), flow.remote[0]
+    same = [
+        target
+        for target in targets
+        if is_same_contact(target.uri, contact)
+        # Two phones of an account, each behind a NAT of its own, may both be at 192.168.1.2.
+        and (_host_of(target) == host or not is_private(_uri_host(target.uri)))
+    ]
+    if same or not isinstance(leg, Callee):
+        return same
+    near = [target for target in targets if _host_of(target) == host]
+    return near if len(near) == 1 else []
+
+
+def _host_of(target: BindingTarget) -> str:
+    return parse_flow_key(target.source).remote[0]
+
+
+def _uri_host(text: str) -> str:
+    try:
+        return Uri.parse(text).host
+    except ParseError:
+        return ""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from sipwright.sdp import is_private
-from sipwright.sip import ParseError, Request, Uri
+from sipwright.sip import Message, ParseError, Request, Uri, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import Stack
@@ -15,6 +14,7 @@ from sipwright.transport import Flow, Target
 from ..call.leg import Leg
 from ..model.destination import Destination
 from .reconnect import Reconnects
+from .ways import leads_to, way_to
 
 __all__ = ["PeerRoutes"]
 
@@ -59,6 +59,42 @@ class PeerRoutes:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
         self._reconnects.learn_flow(leg, flow)
 
+    def heard_from(self, leg: Leg, flow: Flow) -> None:
+        """Note where the peer of a leg really is, from a request that may change the call: so are its media."""
+        if flow.protocol != "loop" and leg.source != flow.remote[0]:
+            leg.source = flow.remote[0]
+            leg.owner.changed()
+
+    def refreshed(self, leg: Leg, message: Message, flow: Flow | None = None) -> None:
+        """Follow a peer to where a target refresh request, or the 2xx to one, says that it is (RFC 3261 §12.2.1.2).
+
+        A request has come by `flow`: that is the way to a phone behind a NAT, whatever its Contact says.
+        """
+        dialog, known = leg.dialog, leg.flow
+        if dialog is None:
+            return
+        before = dialog.remote_target
+        dialog.refresh_target(message)
+        leg.owner.changed()
+        if known is None or known.protocol == "loop":
+            return
+        if flow is not None and flow.key != known.key:
+            self._reconnects.move(leg, flow)
+        elif dialog.remote_target != before and not dialog.route_set:
+            has_moved = not leads_to(dialog.remote_target, known)
+            if has_moved and (not leg.is_phone or leads_to(before, known)):
+                self._follow(leg, dialog.remote_target, known)
+
+    def _follow(self, leg: Leg, target: str, known: Flow) -> None:
+        def found(_target: Target | None, way: Flow | None) -> None:
+            if way is not None:
+                with leg.owner.event():
+                    self._reconnects.move(leg, way)
+
+        uri = way_to(target, known)
+        if uri is not None and not (is_private(uri.host) and not is_private(known.remote[0])):
+            self._stack.reach(uri, found)
+
     def send_request(
         self, leg: Leg, request: Request, user: ClientUser | None, dialog: Dialog | None = None
     ) -> ClientTransaction | None:
@@ -66,9 +102,21 @@ class PeerRoutes:
         dialog = dialog or leg.dialog
         flow = self._known(leg, dialog)
         if flow is not None:
+            if flow.protocol != request.top_via.transport.lower():
+                self._put_via(request, flow)
             return self._stack.start_client(request, flow, user)
-        self._look_up(leg, dialog, lambda flow: self._stack.start_client(request, flow, user))
-        return None
+        started: list[ClientTransaction] = []
+
+        def start(flow: Flow) -> None:
+            self._put_via(request, flow)
+            started.append(self._stack.start_client(request, flow, user))
+
+        self._look_up(leg, dialog, start)
+        return started[0] if started else None
+
+    def _put_via(self, request: Request, flow: Flow) -> None:
+        """Let the Via of a request name the way that it takes, which is not the one that it was made for."""
+        request.headers.set_first("Via", self._stack.via_for(flow, request.top_via.branch or ""))
 
     def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None) -> None:
         """Send an ACK, which has no transaction."""
@@ -77,17 +125,27 @@ class PeerRoutes:
         if flow is not None:
             _send(ack, flow)
         else:
-            self._look_up(leg, dialog, partial(_send, ack))
+            request = parse(ack)
+            assert isinstance(request, Request)
+
+            def send(flow: Flow) -> None:
+                self._put_via(request, flow)
+                _send(bytes(request), flow)
+
+            self._look_up(leg, dialog, send)
 
     def _known(self, leg: Leg, dialog: Dialog | None) -> Flow | None:
         """Return the leg's own flow, if that leads where the dialog's next hop says (RFC 3261 §12.2.1.1)."""
         flow = leg.flow
         if flow is None or dialog is None:
             return None
+        if flow.settled is not flow:
+            leg.flow = flow = flow.settled
         if flow.is_reliable:
-            return self._reconnects.usable(leg, flow)
+            usable = self._reconnects.usable(leg, flow)
+            return None if usable.is_closed else usable
         if leg.is_phone:
-            return flow
+            return self._reconnects.usable(leg, flow)
         try:
             uri = Uri.parse(dialog.next_hop())
         except ParseError:
@@ -98,14 +156,23 @@ class PeerRoutes:
         return flow if is_private(uri.host) and not is_private(host) else None
 
     def _look_up(self, leg: Leg, dialog: Dialog | None, send: Callable[[Flow], object]) -> None:
+        """Find the way to the dialog's next hop; a connection that has closed is opened anew (RFC 3261 §18.4)."""
         flow = leg.flow
         if flow is None or dialog is None:
             return
 
         def found(_target: Target | None, way: Flow | None) -> None:
+            if way is not None and flow.is_reliable and dialog is leg.dialog and leg.flow is flow:
+                with leg.owner.event():
+                    leg.flow = way
+                    leg.owner.changed()
             send(way or flow)
 
-        self._stack.reach(Uri.parse(dialog.next_hop()), found)
+        uri = way_to(dialog.next_hop(), flow)
+        if uri is None:
+            send(flow)
+        else:
+            self._stack.reach(uri, found)
 
 
 def _send(data: bytes, flow: Flow) -> None:

@@ -83,6 +83,7 @@ class StoredLeg:
     flow: str | None = None
     is_phone: bool = False
     instance: str | None = None
+    left: str | None = None
     dialog: dict[str, Any] | None = None
     early: dict[str, dict[str, Any]] = field(default_factory=dict)
     tags: list[list[Any]] = field(default_factory=list)
@@ -261,6 +262,8 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
         stored["is_phone"] = True
     if leg.instance is not None:
         stored["instance"] = leg.instance
+    if leg.left is not None:
+        stored["left"] = leg.left
     if leg.dialog is not None:
         stored["dialog"] = leg.dialog.to_state()
     if leg.early:

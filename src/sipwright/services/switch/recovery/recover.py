@@ -277,6 +277,7 @@ def _restore_leg(leg: Leg, stored: StoredLeg) -> None:
     leg.state, leg.source, leg.is_phone = LegState(stored.state), stored.source, stored.is_phone
     leg.flow = None if flow is None else stack.flow_from_key(flow) or stack.reconnecting_flow(flow)
     leg.instance, leg.rounds = stored.instance, stored.rounds
+    leg.left = stored.left
     if stored.auth is not None:
         leg.auth = ClientAuth.from_state(stored.auth)
     leg.refers = tuple((theirs, ours) for theirs, ours in stored.refers)

@@ -231,7 +231,7 @@ class ThirdParty:
         if response.is_success and (self.offer is None or second is None):
             first.acknowledge_again(response)
         elif response.is_success and second is not None and first.dialog is not None:
-            first.dialog.refresh_target(response)
+            self.call.ports.routes.refreshed(first, response)
             first.acknowledge()
             body = self.call.body_for(response, first, second)
             second.acknowledge(body, response.headers.get("content-type"))
