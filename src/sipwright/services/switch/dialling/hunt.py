@@ -50,8 +50,8 @@ class Hunt:
         self.headers = headers
         self.first = first or len(call.legs) + 1
         self._machine = HuntMachine(
-            groups, ring, first=self.first, most=call.ports.settings.max_legs,
-            legs=map(_known, call.legs[self.first - 1 :]), heard=call.caller.progress, heard_leg=call.early_leg,
+            groups, ring, self.first, call.ports.settings.max_legs, map(_known, call.legs[self.first - 1 :]),
+            call.caller.progress, call.early_leg,
         )  # fmt: skip
 
     def to_state(self) -> dict[str, Any]:
@@ -133,7 +133,6 @@ class Hunt:
         if leg.rang_at is None:
             leg.rang_at = call.ports.wall_clock()
             leg.transition(LegEvent.RING)
-            call.changed()
         if response.to_tag is not None:
             leg.begin_early(response)
         self._tell(events.Provisional(leg.index, response.status, bool(response.body), response))

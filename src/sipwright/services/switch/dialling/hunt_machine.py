@@ -136,7 +136,7 @@ class HuntMachine:
     )  # fmt: skip
 
     def __init__(
-        self, groups: Sequence[Any], ring: float, *, first: int = 1, most: int = MAX_LEGS,
+        self, groups: Sequence[Any], ring: float, first: int = 1, most: int = MAX_LEGS,
         legs: Iterable[HuntLeg] = (), heard: int = 0, heard_leg: int | None = None,
     ) -> None:  # fmt: skip
         """Make a machine that waits for `Begin` or `Found`; with open `legs`, one that is in the middle of a group.
@@ -233,7 +233,9 @@ class HuntMachine:
             self._cancel_open(NO_ANSWER, now)
             self._next_group()
         else:
-            self._to_leg(event.timer, event, now)
+            for leg in self.legs:
+                if leg.number == event.timer:
+                    self._to(leg, event, now)
 
     def _stop(self, event: Stop, now: float) -> None:
         self._cancel_open(event.outcome, now)
@@ -266,10 +268,7 @@ class HuntMachine:
     # One leg.
 
     def _of_leg(self, event: Provisional[Any] | Failure | Success[Any], now: float) -> None:
-        self._to_leg(event.leg, event, now)
-
-    def _to_leg(self, number: int, event: Event, now: float) -> None:
-        index = number - self._first
+        index = event.leg - self._first
         if 0 <= index < len(self.legs):
             self._to(self.legs[index], event, now)
 

@@ -8,7 +8,7 @@ believed of trunks and of other calls of this switch alone (RFC 3325 §5). A scr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from typing import NamedTuple
 
 __all__ = [
@@ -36,8 +36,8 @@ EXTENSIONS = frozenset(
 """Option tags that may be required: their headers cross, or we do what they ask for (RFC 4028, 3891, 4488, ...)."""
 
 
-class Party(Enum):
-    """Who is at the other end of a leg."""
+class Party(IntEnum):
+    """Who is at the other end of a leg: numbers, which make keys at no cost."""
 
     PHONE = auto()
     """A phone of the owner of the call."""
