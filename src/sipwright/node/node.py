@@ -21,6 +21,7 @@ from sipwright.services.dialplan.outside import MailSettings
 from sipwright.services.registrar import Lifetimes, LocationTable, Registrar, RegistrarSnapshot
 from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings, SwitchSnapshot
 from sipwright.sip.digest import NonceKeeper
+from sipwright.sip.errors import Reject
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.store import Change, Registrations, Store, StoreError
 from sipwright.store.admin.collisions import existing
@@ -33,6 +34,7 @@ from sipwright.transport.tap import Tap
 
 from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
+from .refusals import Refusals
 from .script_bridge import Scripts
 from .served_names import ServedNames
 
@@ -70,7 +72,8 @@ class Node:
         tap = Tap()
         self.recorder = Recorder(tap, store.writer, settings.trace.calls, call_later=loop.call_later)
         is_recording = settings.trace.calls != "off"
-        self.pipeline = Pipeline()
+        self.refusals = Refusals(store, self.recorder)
+        self.pipeline = Pipeline(on_refused=self.refusals)
         self.stack = Stack(
             _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address, tap=tap,
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
@@ -102,7 +105,10 @@ class Node:
 
         # The one thing that is given late: a step sends through the stack, which offers it what comes in.
         steps = (self.registrar, self.switch, answer_options, refuse_method)
-        self.pipeline.steps = (AccountLoader(store, self.names, Pipeline(steps)), *steps)
+        self.pipeline.steps = (
+            AccountLoader(store, self.names, Pipeline(steps, on_refused=self.refusals)),
+            *steps,
+        )
         store.directory.listeners.append(self._directory_changed)
         self.collector = Collector(lambda: self.stack.messages)
         self._tasks: list[asyncio.Task[None]] = []
@@ -235,7 +241,7 @@ def answer_options(incoming: Incoming) -> bool:
 def refuse_method(incoming: Incoming) -> bool:
     """Answer 405 to what nobody takes (RFC 3261 §8.2.1)."""
     if incoming.request.method != "ACK":
-        incoming.reply_statelessly(405, headers=(("Allow", Switch.allow),))
+        raise Reject(405, None, (("Allow", Switch.allow),))
     return True
 
 

@@ -48,12 +48,21 @@ class FramingError(ParseError):
 
 
 class Reject(Exception):
-    """Raised by a handler that refuses a request; the pipeline answers with its status."""
+    """Raised by a handler that refuses a request; the pipeline answers with its status.
+
+    `why` is for our own log and never sent: what is wrong, and what can be done about it.
+    """
 
     def __init__(
-        self, status: int, reason: str | None = None, headers: tuple[tuple[str, str], ...] = ()
+        self,
+        status: int,
+        reason: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        *,
+        why: str | None = None,
     ) -> None:
         super().__init__(f"{status} {reason}" if reason else str(status))
         self.status = status
         self.reason = reason
         self.headers = headers
+        self.why = why

@@ -14,6 +14,9 @@ from structlog.typing import FilteringBoundLogger
 from sipwright.sip.errors import ParseError, Reject
 from sipwright.stack.incoming import Incoming
 
+OnRefused = Callable[[Incoming, Reject, bool], None]
+"""Hears of each request that is refused, and whether there is a record of it already."""
+
 Step = Callable[[Incoming], bool | Coroutine[None, None, None]]
 """Returns True when it took the request, False when not, or a coroutine that takes it and must wait."""
 
@@ -21,8 +24,15 @@ Step = Callable[[Incoming], bool | Coroutine[None, None, None]]
 class Pipeline:
     """The steps, and the tasks of those that wait."""
 
-    def __init__(self, steps: Iterable[Step] = (), *, logger: FilteringBoundLogger | None = None) -> None:
+    def __init__(
+        self,
+        steps: Iterable[Step] = (),
+        *,
+        logger: FilteringBoundLogger | None = None,
+        on_refused: OnRefused | None = None,
+    ) -> None:
         self.steps = tuple(steps)
+        self._on_refused = on_refused or _nobody_asks
         self._log = logger or structlog.get_logger()
         self._tasks: set[asyncio.Task[None]] = set()
         self.failed = 0
@@ -37,9 +47,18 @@ class Pipeline:
                 if taken is not False:
                     self._spawn(incoming, taken)
                     return
-            incoming.reply_statelessly(404)
+            self.refuse(incoming, Reject(404))
         except Exception as error:
             self._fail(incoming, error)
+
+    def refuse(self, incoming: Incoming, refusal: Reject) -> None:
+        """Answer with a failure, and let whoever keeps account of them know."""
+        incoming.refuse(refusal.status, refusal.reason, headers=refusal.headers)
+        self._on_refused(incoming, refusal, False)
+
+    def refused(self, incoming: Incoming, refusal: Reject) -> None:
+        """Note that a request is refused whose answer leaves another way, and which has a record."""
+        self._on_refused(incoming, refusal, True)
 
     @property
     def waiting(self) -> int:
@@ -86,9 +105,9 @@ class Pipeline:
     def _fail(self, incoming: Incoming, error: Exception) -> None:
         try:
             if isinstance(error, Reject):
-                incoming.refuse(error.status, error.reason, headers=error.headers)
+                self.refuse(incoming, error)
             elif isinstance(error, ParseError):
-                incoming.refuse(error.status, error.reason)
+                self.refuse(incoming, Reject(error.status, error.reason))
             else:
                 self._log_failure(incoming, error)
                 incoming.refuse(500)
@@ -105,3 +124,7 @@ class Pipeline:
             source=incoming.flow.key,
             exc_info=error,
         )
+
+
+def _nobody_asks(incoming: Incoming, refusal: Reject, has_record: bool) -> None:
+    """Take no notice of a refusal."""

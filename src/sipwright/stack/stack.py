@@ -16,7 +16,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from sipwright.sip import transaction
-from sipwright.sip.errors import ParseError
+from sipwright.sip.errors import ParseError, Reject
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction import (
@@ -240,7 +240,7 @@ class Stack:
             incoming.reply_statelessly(481)
             return
         elif request.to_tag is None and layer.is_merged(request):
-            incoming.reply_statelessly(482, "Loop Detected")
+            self.pipeline.refuse(incoming, Reject(482, "Loop Detected"))
             return
         self.pipeline(incoming)
 

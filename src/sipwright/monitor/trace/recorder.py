@@ -126,6 +126,19 @@ class Recorder:
         if self._early:
             self._early.acknowledged(incoming, self._clock())
 
+    def refused(self, incoming: Incoming, call_id: str) -> None:
+        """Keep what was said of an INVITE that was refused before it became a call; `call_id` names its CDR."""
+        if self._which == "off":
+            return
+        request, key = incoming.request, incoming.flow.key
+        recording = Recording(call_id, self._most_messages)
+        for message in self._early.take(request.call_id):
+            self._keep(recording, *message)
+        now = self._clock()
+        self._keep(recording, now, "in", key, bytes(request))
+        if incoming.reply is not None:
+            self._keep(recording, now, "out", key, incoming.reply)
+
     def call_begins(self, call: Call, *, is_scripted: bool, is_recovered: bool = False) -> None:
         """Record a call, if it is one to record.
 

@@ -24,6 +24,8 @@ def why(trace: CallTrace) -> str:
     caller = trace.legs[0]
     if caller["direction"] == "callback":
         return _called_back(trace)
+    if caller["direction"] == "refused":
+        return f"The switch refused the call before anybody was called: {_heard(caller)}."
     if caller["answered_at"] is not None:
         return _answered(trace, caller)
     if caller["hung_up_by"] == "caller":

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sipwright.services.authentication.failure_log import FailureLog
 from sipwright.services.ports import AccountView, Clock, Directory
+from sipwright.services.refusals import account_disabled
 from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
 from sipwright.sip.digest import (
     ALGORITHMS,
@@ -69,8 +70,7 @@ class Authenticator:
         try:
             is_right = self._is_right(credentials, request, account, domain)
         except UnsupportedQop as error:
-            incoming.reply_statelessly(400, f"Digest {error}")
-            return None
+            raise Reject(400, f"Digest {error}") from None
         if not is_right:
             self._challenge(incoming, domain, username, is_stale=False)
             # After the answer: how long finding the reason takes tells the peer nothing.
@@ -90,7 +90,7 @@ class Authenticator:
             self._challenge(incoming, domain, username, is_stale=True)
             return None
         if account is not None and not account.is_enabled:
-            raise Reject(403, "Account Disabled")
+            raise account_disabled(account)
         return account
 
     def _is_right(

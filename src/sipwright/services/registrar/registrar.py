@@ -13,6 +13,7 @@ import structlog
 
 from sipwright.services.authentication import Authenticator
 from sipwright.services.ports import AccountView, Clock, Directory, Row, Writer
+from sipwright.services.refusals import not_served
 from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared, is_repeated
 from sipwright.services.registrar.contacts import Lifetimes, clears_all, read_changes
 from sipwright.services.registrar.location import LocationTable
@@ -87,7 +88,7 @@ class Registrar:
         domain = served_domain(to.host, to.port)
         is_same = uri.host == to.host and uri.port == to.port
         if domain is None or not (is_same or served_domain(uri.host, uri.port) is not None):
-            raise Reject(404, "Domain Not Served Here")
+            raise not_served(to.host if domain is None else uri.host)
         if "require" in request.headers.index():
             _refuse_unknown_extensions(request)
         account = self._authenticator.authenticate(incoming, domain, self._is_repeated)
@@ -97,7 +98,11 @@ class Registrar:
         _ = incoming.transaction
         owner = self._directory.account(to.user or "", domain)
         if owner is None or owner.id != account.id:
-            raise Reject(403, "Address Is Not Yours")
+            raise Reject(
+                403, "Address Is Not Yours",
+                why=f"{account.username}@{domain} would register {to.user}@{domain}; "
+                "the phone needs the same name as user and for authentication",
+            )  # fmt: skip
         self._register(incoming, account.id)
         return True
 

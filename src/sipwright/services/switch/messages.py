@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sipwright.services.dialstring import DialLeg
+from sipwright.services.refusals import unknown_user
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
@@ -54,7 +55,7 @@ class Messages:
             domain = router.accounts.served_domain(decision.dialled.host, decision.dialled.port)
             found = router.find(decision.dialled.user or "", domain) if domain is not None else None
             if found is None:
-                raise Reject(404)
+                raise unknown_user(decision.dialled.user or "", domain or decision.dialled.host)
             account = found
             is_ours = account.user_id == decision.account.user_id
             passage = PASSAGES[Party.PHONE, Party.PHONE if is_ours else Party.OUTSIDER]

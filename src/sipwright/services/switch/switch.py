@@ -15,6 +15,7 @@ import structlog
 
 from sipwright.services.dialstring import DialLeg, Groups
 from sipwright.services.ports import CallLater, Writer
+from sipwright.services.refusals import unknown_user
 from sipwright.sip import Reject, Response
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack
@@ -146,12 +147,12 @@ class Switch:
         call = self._new_call(incoming, decision, is_internal=is_internal)
         if self.table.observer is not None:
             self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
-        call.handle(self._begin, call, decision, replaced)
+        call.handle(self._begin, call, decision, replaced, incoming)
         if not call.is_stored_soon:
             self.forget(call)
             raise Reject(503, "Storage Unavailable", (("Retry-After", "10"),))
 
-    def _begin(self, call: Call, decision: Decision, replaced: Leg | None) -> None:
+    def _begin(self, call: Call, decision: Decision, replaced: Leg | None, incoming: Incoming) -> None:
         """Let a new call take over a leg, or let a script or the account decide who rings."""
         if decision.direction == "in" and "." in call.dialled_user:
             self._origins.find(call)
@@ -168,7 +169,7 @@ class Switch:
                 # It has the call stored when it is stored itself.
                 call.execution_id = call.script.execution_id
         else:
-            self._call_without_script(call, decision)
+            self._call_without_script(call, decision, incoming)
 
     def _tell_observer(self, call: Call, observer: CallObserver, *, is_scripted: bool) -> None:
         invite = call.caller.invite
@@ -214,7 +215,7 @@ class Switch:
         self.table.remember(caller)
         return call
 
-    def _call_without_script(self, call: Call, decision: Decision) -> None:
+    def _call_without_script(self, call: Call, decision: Decision, incoming: Incoming) -> None:
         """Ring the phones of a local account: without a dialplan nobody else can be called."""
         account = decision.account
         if decision.direction == "out":
@@ -223,6 +224,8 @@ class Switch:
             found = self.router.find(dialled.user or "", domain) if domain is not None else None
             if found is None:
                 call.reject(Outcome(404, "Not Found"))
+                refusal = unknown_user(dialled.user or "", domain or dialled.host)
+                self.ports.stack.pipeline.refused(incoming, refusal)
                 return
             destinations = self.finder.of_account(call, found)
         else:

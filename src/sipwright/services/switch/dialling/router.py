@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sipwright.services.authentication import Authenticator
 from sipwright.services.ports import AccountView, Directory
+from sipwright.services.refusals import account_disabled, not_served, unknown_user
 from sipwright.sip import Reject, Uri
 from sipwright.stack import Incoming
 
@@ -47,7 +48,9 @@ class Router:
         request = incoming.request
         dialled = request.request_uri
         if not dialled.is_sip:
-            raise Reject(416)
+            raise Reject(
+                416, why=f"{request.uri_text} is of a scheme that is not spoken here; dial a sip or sips URI"
+            )
         sender = request.from_uri
         if not is_internal and sender.is_sip:
             domain = self.accounts.served_domain(sender.host, sender.port)
@@ -55,7 +58,7 @@ class Router:
                 return self._outbound(incoming, dialled, sender, domain)
         domain = self.accounts.served_domain(dialled.host, dialled.port)
         if domain is None:
-            raise Reject(404, "Domain Not Served Here")
+            raise not_served(dialled.host)
         return self._inbound(dialled, domain)
 
     def _outbound(self, incoming: Incoming, dialled: Uri, sender: Uri, domain: str) -> Decision | None:
@@ -64,17 +67,23 @@ class Router:
             return None
         identity = self.accounts.account(sender.user or "", domain)
         if identity is None or identity.user_id != account.user_id:
-            raise Reject(403, "From Is Not Yours")
+            raise Reject(
+                403, "From Is Not Yours",
+                why=f"{account.username}@{domain} calls as {sender.user}@{domain}, which is not of the same user; "
+                "change the name in the phone",
+            )  # fmt: skip
         if not identity.is_enabled:
-            raise Reject(403, "Account Disabled")
+            raise account_disabled(identity)
         return Decision("out", identity, identity.out_plan, dialled)
 
     def _inbound(self, dialled: Uri, domain: str) -> Decision:
         if not dialled.user:
-            raise Reject(484)
+            raise Reject(484, why="the Request-URI names nobody; the caller has to dial a user or a number")
         account = self.find(dialled.user, domain)
-        if account is None or not account.is_enabled:
-            raise Reject(404)
+        if account is None:
+            raise unknown_user(dialled.user, domain)
+        if not account.is_enabled:
+            raise Reject(404, why=account_disabled(account).why)
         return Decision("in", account, account.in_plan, dialled)
 
     def find(self, user: str, domain: str) -> AccountView | None:

@@ -1,0 +1,129 @@
+"""Nothing is refused in silence: a line in the log, and of an INVITE a CDR and its messages for `sipwright trace`.
+
+Strangers decide how much is refused, so both are bounded: one line a minute for each source and reason, one CDR a
+second for each source, and not too many in all. What was left out is counted and said with the next line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from sipwright.monitor.trace.recorder import Recorder
+from sipwright.sip import ParseError, Reject, Request, reason_for
+from sipwright.stack import Incoming
+from sipwright.stack.throttle import Throttle
+from sipwright.store import Store
+from sipwright.store.schema.rows import CdrRow
+from sipwright.transport.flow import format_address
+
+__all__ = ["Refusals"]
+
+log = structlog.get_logger(__name__)
+
+LINE_EVERY, LINES = 60.0, 20.0
+CDR_EVERY, CDRS = 1.0, 20.0
+"""Seconds between two of the same source, and how many of all sources at once; one a second is added to those."""
+
+_LONGEST = 200
+
+_ADVICE = {
+    405: "the method is not supported",
+    416: "the Request-URI is of a scheme that is not spoken here; dial a sip or sips URI",
+    420: "the sender requires an extension that is not supported; turn it off there",
+    482: "the request has come here twice by different ways; look for a loop at the provider or the proxy",
+    483: "Max-Forwards is used up; look for a loop at the provider or the proxy",
+    484: "the Request-URI names nobody; dial a user or a number",
+}
+
+
+class Refusals:
+    """Keeps account of the requests of one node that were refused."""
+
+    def __init__(
+        self, store: Store, recorder: Recorder, *, unix_time: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._unix_time = unix_time
+        self._lines = Throttle(LINE_EVERY, LINES)
+        self._cdrs = Throttle(CDR_EVERY, CDRS)
+        self.count = self.without_cdr = 0
+
+    def __call__(self, incoming: Incoming, refusal: Reject, has_record: bool = False) -> None:
+        """Take note of a request that is refused; one that has become a call has a CDR of its own."""
+        request = incoming.request
+        if request.method == "ACK":
+            return
+        self.count += 1
+        if request.method == "INVITE" and request.to_tag is None and not has_record:
+            self._keep(incoming, refusal)
+        reason = refusal.reason or reason_for(refusal.status)
+        why = self._why(refusal)
+        left_out = self._lines.admit(
+            (incoming.source[0], request.method, refusal.status, reason), incoming.now
+        )
+        if left_out is not None:
+            log.warning(
+                "request refused",
+                method=request.method,
+                status=refusal.status,
+                reason=reason,
+                source=format_address(incoming.source),
+                why=why,
+                to=_cut(request.uri_text),
+                call_id=_cut(request.call_id),
+                left_out=left_out,
+            )
+
+    def _why(self, refusal: Reject) -> str | None:
+        if refusal.reason == "Domain Not Served Here" and refusal.why is not None:
+            served = ", ".join(list(self._store.directory.domains)[:10])
+            return f"{refusal.why} (served: {served})"
+        if refusal.status == 420:
+            unsupported = next((value for name, value in refusal.headers if name == "Unsupported"), "")
+            return f"{_ADVICE[420]}: {unsupported}"
+        return refusal.why or _ADVICE.get(refusal.status)
+
+    def _keep(self, incoming: Incoming, refusal: Reject) -> None:
+        """Write a CDR, and what was said; when the database is away neither is worth its place in the queue."""
+        writer = self._store.writer
+        if (
+            incoming.flow.protocol == "loop"  # the call that it came from has one
+            or writer.snapshot().failing_since is not None
+            or self._cdrs.admit(incoming.source[0], incoming.now) is None
+        ):
+            self.without_cdr += 1
+            return
+        # The same for a request that is repeated, so that the row is.
+        call_id = incoming.stack.tag_for(incoming.request)
+        row = _cdr(call_id, incoming.request, refusal, self._unix_time())
+        try:
+            writer.put("cdr", (call_id, 0), row)
+        except Reject:
+            self.without_cdr += 1
+            return
+        self._recorder.refused(incoming, call_id)
+
+
+def _cdr(call_id: str, request: Request, refusal: Reject, now: float) -> CdrRow:
+    return CdrRow(
+        call_id=call_id, leg=0, direction="refused", account_id=None, user_id=None,
+        from_uri=_sender(request), to_uri=_cut(request.uri_text), target=None, dialplan=None,
+        dialplan_version=None, started_at=now, rang_at=None, answered_at=None, ended_at=now,
+        status=refusal.status, reason=_cut(refusal.reason or reason_for(refusal.status)),
+        hung_up_by="switch", sip_call_id=_cut(request.call_id), execution_id=None,
+    )  # fmt: skip
+
+
+def _sender(request: Request) -> str:
+    try:
+        return _cut(str(request.from_uri))
+    except ParseError:
+        return _cut(request.headers.get("From") or "")
+
+
+def _cut(text: str) -> str:
+    return text[:_LONGEST]

@@ -1,0 +1,28 @@
+"""What callers and phones are refused for most often, with what the log says of it and what to do.
+
+The caller gets the status and the reason and no more (RFC 3261 §21.4); `why` is for those who run the switch.
+"""
+
+from __future__ import annotations
+
+from sipwright.services.ports import AccountView
+from sipwright.sip import Reject
+
+__all__ = ["account_disabled", "not_served", "unknown_user"]
+
+
+def not_served(host: str) -> Reject:
+    """Return the refusal of a request for a domain that is not ours."""
+    return Reject(404, "Domain Not Served Here", why=f"domain {host} is not served here")
+
+
+def unknown_user(user: str, domain: str) -> Reject:
+    """Return the refusal of a call to a user or a number of ours that does not exist."""
+    return Reject(404, why=f"there is no account {user}@{domain}; 'sipwright account add' makes one")
+
+
+def account_disabled(account: AccountView) -> Reject:
+    """Return the refusal of an account that may not be used now."""
+    name = f"{account.username}@{account.domain}"
+    advice = f"'sipwright account set {name} --enable' ends that"
+    return Reject(403, "Account Disabled", why=f"account {name} is disabled; {advice}")

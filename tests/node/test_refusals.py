@@ -1,0 +1,111 @@
+"""What a node leaves of the requests that it refuses: a line, a CDR, and what `trace` shows."""
+
+import asyncio
+import socket
+
+import pytest
+import structlog
+
+from sipwright.commands.init import initialise
+from sipwright.config import Settings
+from sipwright.monitor.trace.why import why
+from sipwright.node.node import Node
+from sipwright.sip import parse
+from sipwright.store.admin.administration import Administration
+from sipwright.store.history.calltraces import read_call
+
+
+@pytest.fixture
+async def settings(tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    await asyncio.to_thread(initialise, folder, "example.org", "admin", "password")
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:0"]')
+    monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
+    return Settings.load(folder)
+
+
+@pytest.fixture
+async def node(settings):
+    made = await Node.open(settings)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def asked(node, method, uri, number=1, *, headers="", call_id=None):
+    """Send a request from a socket of its own, and return the response."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.setblocking(False)
+        phone.connect(node.stack.transports[0].local)
+        to = uri.replace("tel:+1", "sip:1@example.org") if method == "INVITE" else uri
+        await loop.sock_sendall(
+            phone,
+            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{method}{number};rport\r\n"
+            f"From: <sip:somebody@example.net>;tag=1\r\nTo: <{to}>\r\nCall-ID: {call_id or f'{method}-{number}'}\r\n"
+            f"CSeq: 1 {method}\r\nContact: <sip:somebody@127.0.0.1:9>\r\n{headers}"
+            "Content-Length: 0\r\n\r\n".encode(),
+        )
+        return parse(await loop.sock_recv(phone, 65_535))
+
+
+REFUSED = [
+    (
+        "INVITE",
+        "sip:bob@sip.wrong.example",
+        "",
+        404,
+        "domain sip.wrong.example is not served here (served: example.org)",
+    ),
+    (
+        "REGISTER",
+        "sip:sip.wrong.example",
+        "",
+        404,
+        "domain sip.wrong.example is not served here (served: example.org)",
+    ),
+    ("INVITE", "sip:nobody@example.org", "", 404, "there is no account nobody@example.org"),
+    ("INVITE", "sip:bob@example.org", "Require: x-magic\r\n", 420, "turn it off there: x-magic"),
+    ("INVITE", "sip:bob@example.org", "Max-Forwards: 0\r\n", 483, "Max-Forwards is used up"),
+    ("INVITE", "tel:+1", "", 416, "is of a scheme that is not spoken here"),
+    ("PUBLISH", "sip:bob@example.org", "", 405, "the method is not supported"),
+]
+
+
+@pytest.mark.parametrize(("method", "uri", "headers", "status", "why"), REFUSED)
+async def test_every_refusal_is_a_line_that_says_what_to_do(node, method, uri, headers, status, why):
+    with structlog.testing.capture_logs() as lines:
+        answer = await asked(node, method, uri, headers=headers)
+
+    (line,) = [line for line in lines if line["event"] == "request refused"]
+    assert (answer.status, line["status"], line["method"]) == (status, status, method)
+    assert why in line["why"]
+    assert line["source"].startswith("127.0.0.1:")
+
+
+async def test_a_refused_invite_has_a_cdr_and_trace_finds_it(settings):
+    node = await Node.open(settings)
+    await node.start()
+    await asked(node, "INVITE", "sip:bob@sip.wrong.example", call_id="refused-1")
+    await node.stop()
+
+    store = await Administration.open(settings.database_url, settings.key_file)
+    try:
+        (cdr,) = await store.list_cdrs(None)
+        trace = await read_call(store.database, "refused-1")
+    finally:
+        await store.close()
+    assert (cdr["direction"], cdr["status"], cdr["reason"]) == ("refused", 404, "Domain Not Served Here")
+    assert (cdr["from_uri"], cdr["to_uri"]) == ("sip:somebody@example.net", "sip:bob@sip.wrong.example")
+    assert why(trace).endswith("before anybody was called: 404 Domain Not Served Here.")
+    assert [message.data[:10] for message in trace.messages] == [b"INVITE sip", b"SIP/2.0 40"]
+
+
+async def test_a_flood_leaves_one_line_in_a_minute_and_one_cdr_in_a_second(node):
+    with structlog.testing.capture_logs() as lines:
+        for number in range(30):
+            await asked(node, "INVITE", "sip:nobody@example.org", number)
+
+    assert len([line for line in lines if line["event"] == "request refused"]) == 1
+    assert node.refusals.count == 30
+    assert node.refusals.without_cdr >= 27
