@@ -95,7 +95,17 @@ STORIES = {
 }
 """The tests beside the mirrors that are about no one module."""
 
-WITHOUT_MIRROR = ("benchmarks", "chaos", "docs", "golden", "house", "interop", "scenarios", "torture")
+WITHOUT_MIRROR = (
+    "benchmarks",
+    "chaos",
+    "docs",
+    "golden",
+    "house",
+    "interop",
+    "nights",
+    "scenarios",
+    "torture",
+)
 """The folders of tests that do not mirror the source."""
 
 

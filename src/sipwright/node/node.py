@@ -23,6 +23,7 @@ from sipwright.services.switch import Destinations, Router, Switch, SwitchSettin
 from sipwright.sip.digest import NonceKeeper
 from sipwright.sip.errors import Reject
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
+from sipwright.steady_clock import NOTICED, SteadyClock, clock_file
 from sipwright.store import Change, Registrations, Store, StoreError
 from sipwright.store.admin.collisions import existing
 from sipwright.store.history.retention import Retention, forget_records
@@ -44,6 +45,7 @@ log = structlog.get_logger(__name__)
 
 EXPIRE_EVERY = 1.0
 COLLECT_EVERY = 1.0
+CLOCK_EVERY = 1.0
 FORGET_EVERY = 600.0
 DAY = 86_400.0
 
@@ -69,10 +71,14 @@ class Node:
         sip = settings.sip
         self.settings = settings
         self.store = store
-        tap = Tap()
-        self.recorder = Recorder(tap, store.writer, settings.trace.calls, call_later=loop.call_later)
+        # Deadlines are stored by the one, nonces made by the other, which is not even set when nobody looks.
+        self.clock = clock = SteadyClock.found(clock_file(settings.key_file))
+        tap = Tap(clock)
+        self.recorder = Recorder(
+            tap, store.writer, settings.trace.calls, call_later=loop.call_later, clock=clock
+        )
         is_recording = settings.trace.calls != "off"
-        self.refusals = Refusals(store, self.recorder)
+        self.refusals = Refusals(store, self.recorder, unix_time=clock)
         self.pipeline = Pipeline(on_refused=self.refusals)
         self.stack = Stack(
             _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address, tap=tap,
@@ -82,25 +88,32 @@ class Node:
 
         self.names = ServedNames(store.directory, self.stack)
         self.locations = LocationTable()
-        authenticator = Authenticator(self.names, NonceKeeper(nonce_secret))
+        authenticator = Authenticator(
+            self.names, NonceKeeper(nonce_secret), unix_time=SteadyClock(clock.offset)
+        )
         self.scripts = Scripts(
-            settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node,
+            settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node, clock=clock,
             mail=MailSettings(**settings.mail.model_dump()),
         )  # fmt: skip
         router = Router(self.names, authenticator)
         destinations = Destinations(self.names, self.locations, router.find, time.monotonic)
         self.switch = Switch(
             self.stack, router, destinations, store.writer, SwitchSettings(public_address=sip.public_address),
-            node=settings.node, clock=time.monotonic, wall_clock=time.time, call_later=self.stack.call_later,
+            node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
             token=TimedTokens(), scripts=self.scripts, observer=self.recorder if is_recording else None,
         )  # fmt: skip
         self.registrar = Registrar(
-            self.names, store.writer, authenticator, self.locations, most_bindings=sip.max_bindings,
+            self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
             lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
             on_registered=self.switch.reconnects.registered,
         )  # fmt: skip
         self.agent = Agent(
-            self.stack, store.directory, store.writer, Registrations(store.database), node=settings.node
+            self.stack,
+            store.directory,
+            store.writer,
+            Registrations(store.database),
+            node=settings.node,
+            wall_clock=clock,
         )
 
         # The one thing that is given late: a step sends through the stack, which offers it what comes in.
@@ -140,7 +153,7 @@ class Node:
             log.warning(
                 "an account takes the calls of a provider", provider=provider, calls=callee, account=taker
             )
-        self.locations.load(await self.store.load_bindings(), time.monotonic(), time.time())
+        self.locations.load(await self.store.load_bindings(), time.monotonic(), self.clock())
         calls = await self.store.load_calls(self.settings.node)
         runs = await self.scripts.load(self.settings.node)
         # Nothing that comes in is looked at before every call of the earlier process is there again.
@@ -152,6 +165,7 @@ class Node:
         self._tasks = [
             asyncio.create_task(self.store.follow_changes()),
             asyncio.create_task(self._expire_bindings()),
+            asyncio.create_task(self._watch_clock()),
             asyncio.create_task(self._collect_garbage()),
             asyncio.create_task(self._forget_old()),
         ]
@@ -205,6 +219,39 @@ class Node:
             await asyncio.sleep(EXPIRE_EVERY)
             self.registrar.expire(time.monotonic())
 
+    async def _watch_clock(self) -> None:
+        """Say when somebody has set the machine's clock, and follow it as soon as no call or script has a deadline."""
+        path = clock_file(self.settings.key_file)
+        is_kept = False
+        while True:
+            try:
+                if not is_kept:
+                    self.clock.keep(path)
+                    is_kept = True
+                if step := self.clock.step():
+                    log.warning(_set_by(step), seconds=round(step, 1))
+                if abs(self.clock.ahead()) >= NOTICED and self._has_no_deadlines():
+                    await self._follow_clock()
+                    self.clock.keep(path)
+            except (OSError, StoreError) as error:
+                log.debug("clock not followed yet", error=str(error))
+            await asyncio.sleep(CLOCK_EVERY)
+
+    def _has_no_deadlines(self) -> bool:
+        is_writing = self.store.writer.snapshot().failing_since is None
+        return is_writing and not self.switch.calls and self.scripts.executions.is_idle
+
+    async def _follow_clock(self) -> None:
+        """Set the clock that deadlines are stored by, and them with it; nobody may store one meanwhile."""
+        self.stack.hold()
+        try:
+            await self.store.writer.drain()
+            ahead = self.clock.ahead()
+            await self.store.move_deadlines(ahead)
+            self.clock.offset += ahead
+        finally:
+            self.stack.release()
+
     async def _collect_garbage(self) -> None:
         while True:
             await asyncio.sleep(COLLECT_EVERY)
@@ -226,6 +273,10 @@ class Node:
                 continue
             if any(gone):
                 log.info("old records deleted", **gone._asdict())
+
+
+def _set_by(step: float) -> str:
+    return f"the clock was set {'forward' if step > 0 else 'back'} by {abs(step):.0f} s"
 
 
 def answer_options(incoming: Incoming) -> bool:

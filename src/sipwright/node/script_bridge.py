@@ -29,6 +29,7 @@ from sipwright.services.dialplan import (
     UserLimits,
 )
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
+from sipwright.services.ports import Clock
 from sipwright.services.switch import Call, CallState, Hunt, Identity, Outcome, ScriptRun, for_caller
 from sipwright.sip import reason_for
 from sipwright.sip.headers.collection import write_lines
@@ -76,6 +77,7 @@ class Scripts:
         calls: Callable[[], Calls],
         *,
         node: str | None = None,
+        clock: Clock = time.time,
         mail: MailSettings | None = None,
     ) -> None:
         self._store = store
@@ -89,7 +91,7 @@ class Scripts:
             Mailer(mail or MailSettings()),
         )  # fmt: skip
         self.executions = Executions(
-            self._sandbox, store.writer, clock=time.time, token=TimedTokens(), effects=self.effects, node=node,
+            self._sandbox, store.writer, clock=clock, token=TimedTokens(), effects=self.effects, node=node,
             user_limits=self._user_limits,
         )  # fmt: skip
 

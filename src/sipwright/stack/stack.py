@@ -138,8 +138,7 @@ class Stack:
             OSError: An address cannot be had.
         """
         if is_held:
-            for transport in self.transports:
-                transport.on_message = self._hold
+            self.hold()
         started: list[Transport] = []
         try:
             for transport in self.transports:
@@ -150,8 +149,13 @@ class Stack:
                 await transport.close()
             raise
 
+    def hold(self) -> None:
+        """Let what comes in wait until `release`."""
+        for transport in self.transports:
+            transport.on_message = self._hold
+
     def release(self) -> None:
-        """Take what has come in since a `start` that was held, and from now on whatever comes."""
+        """Take what has come in while it was held, and from now on whatever comes."""
         for transport in self.transports:
             transport.on_message = self.receive
         held, self._held = self._held, []

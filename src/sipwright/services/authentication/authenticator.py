@@ -4,7 +4,6 @@ From outside an unknown user and a wrong password look the same: both cost the s
 401.  Only the log tells them apart.  Nothing is remembered of a request that fails, but what bounds the log.
 """
 
-import time
 from collections.abc import Callable
 
 from sipwright.services.authentication.failure_log import FailureLog
@@ -23,6 +22,7 @@ from sipwright.sip.digest import (
     verify,
 )
 from sipwright.stack import Incoming
+from sipwright.steady_clock import SteadyClock
 
 __all__ = ["Authenticator"]
 
@@ -35,10 +35,11 @@ _NOBODY = {algorithm: ha1("", "", "", algorithm) for algorithm in ALGORITHMS}
 class Authenticator:
     """Challenges requests and judges the answers; the realm is the domain of the account."""
 
-    def __init__(self, directory: Directory, nonces: NonceKeeper, *, unix_time: Clock = time.time) -> None:
+    def __init__(self, directory: Directory, nonces: NonceKeeper, *, unix_time: Clock | None = None) -> None:
         self._directory = directory
         self._nonces = nonces
-        self._unix_time = unix_time
+        # One that nobody can set: a nonce from the future would be stale until its time had come.
+        self._unix_time = unix_time or SteadyClock()
         self._failures = FailureLog()
 
     def authenticate(

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection
 
+from sipwright.steady_clock import SteadyClock, clock_file
 from sipwright.store import migrations
 from sipwright.store.admin import account_import, accounts, dialplans, domains, providers, sealed, users
 from sipwright.store.admin.account_import import ImportResult
@@ -37,6 +38,7 @@ class Administration:
     def __init__(self, database: Database, keys: KeyRing) -> None:
         self.database = database
         self.keys = keys
+        self.clock = SteadyClock()
 
     @classmethod
     async def open(cls, url: str, key_file: Path, *, migrate: bool = False) -> Self:
@@ -50,7 +52,9 @@ class Administration:
         except BaseException:
             await database.close()
             raise
-        return cls(database, keys)
+        opened = cls(database, keys)
+        opened.clock = SteadyClock.found(clock_file(key_file))
+        return opened
 
     async def close(self) -> None:
         """Give back every connection."""
@@ -211,7 +215,7 @@ class Administration:
 
     async def list_registrations(self) -> dict[int, dict[str, Any]]:
         """Tell how our registrations at providers stand, by the provider's number."""
-        return await self.database.read(listings.registrations)
+        return await self.database.read(partial(listings.registrations, now=self.clock()))
 
     async def remove_provider(self, name: str, user: str | None = None) -> Provider:
         """Remove a user's provider."""
@@ -250,7 +254,12 @@ class Administration:
         self, user: str | None = None, account: str | None = None
     ) -> list[dict[str, Any]]:
         """List where phones can be reached now."""
-        return await self.database.read(lambda c: listings.bindings(c, users.id_of(c, user), account))
+        now, ahead = self.clock(), self.clock.ahead()
+        rows = await self.database.read(lambda c: listings.bindings(c, users.id_of(c, user), account, now))
+        for row in rows:
+            row["expires_at"] += ahead
+            row["updated_at"] += ahead
+        return rows
 
     async def list_calls(self, user: str | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """List the calls in progress."""

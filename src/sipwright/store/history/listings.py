@@ -18,7 +18,7 @@ _ACCOUNTS = tables.accounts.join(tables.domains, tables.domains.c.id == tables.a
 
 
 def bindings(
-    connection: Connection, user_id: int | None = None, account: str | None = None
+    connection: Connection, user_id: int | None = None, account: str | None = None, now: float | None = None
 ) -> list[dict[str, Any]]:
     """List bindings that have not expired, by account; ``account`` as ``name`` or ``name@domain``."""
     column = tables.bindings.c
@@ -35,7 +35,7 @@ def bindings(
             column.updated_at,
         )
         .select_from(tables.bindings.join(_ACCOUNTS, tables.accounts.c.id == column.account_id))
-        .where(column.expires_at > time.time())
+        .where(column.expires_at > (time.time() if now is None else now))
         .order_by(_AOR, column.updated_at)
     )
     if user_id is not None:
@@ -90,17 +90,17 @@ def cdrs(
     return _found(connection, _of_account(query, account).limit(limit))
 
 
-def registrations(connection: Connection) -> dict[int, dict[str, Any]]:
+def registrations(connection: Connection, now: float | None = None) -> dict[int, dict[str, Any]]:
     """Give how every registration at a provider stands, by the provider's number."""
     table = tables.registrations
     query = select(*(table.c[name] for name in RegistrationRow._fields))
     rows = [RegistrationRow(*restored(tuple(row))) for row in connection.execute(query)]
-    return {row.provider_id: _registration(row) for row in rows}
+    return {row.provider_id: _registration(row, time.time() if now is None else now) for row in rows}
 
 
-def _registration(row: RegistrationRow) -> dict[str, Any]:
+def _registration(row: RegistrationRow, now: float) -> dict[str, Any]:
     state = row.state
-    if state == "registered" and (row.expires_at or 0.0) <= time.time():
+    if state == "registered" and (row.expires_at or 0.0) <= now:
         state = "expired"
     return {
         "state": state,

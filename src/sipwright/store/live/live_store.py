@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import structlog
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from sipwright.store.admin.administration import Administration
 from sipwright.store.admin.changes import Change, ChangeFeed, prune_changes
@@ -106,8 +106,8 @@ class Store(Administration):
         """Bring the directory up to date now; give what had changed."""
         await asyncio.to_thread(self.keys.follow_file)
         numbers, updates = await self.database.read(self._read_changes, of_nodes=False)
-        for update in updates:
-            self.directory.apply(update)
+        for found in updates:
+            self.directory.apply(found)
         self._feed.taken(numbers)
         if time.monotonic() > self._pruned_at + _PRUNE_EVERY:
             self._pruned_at = time.monotonic()
@@ -135,6 +135,19 @@ class Store(Administration):
             return _rows(connection, BindingRow, "binding", select(*_columns("binding")))
 
         return await self.database.write(work)
+
+    async def move_deadlines(self, seconds: float) -> None:
+        """Move what is stored of bindings and registrations, as the clock that they are stored by is set."""
+
+        def work(connection: Connection) -> None:
+            for table in (tables.bindings, tables.registrations):
+                instants = {
+                    table.c.expires_at: table.c.expires_at + seconds,
+                    table.c.updated_at: table.c.updated_at + seconds,
+                }
+                connection.execute(update(table).values(instants))
+
+        await self.database.write(work)
 
     async def load_calls(self, node: str) -> list[CallRow]:
         """Load the calls that a node was carrying."""

@@ -207,6 +207,11 @@ class Executions:
         """Return a live run."""
         return self._live.get(execution_id)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no run that still goes on."""
+        return not self._live
+
     def snapshot(self) -> ExecutionsSnapshot:
         """Count the runs."""
         waiting = sum(execution.state is State.WAITING for execution in self._live.values())
