@@ -201,7 +201,7 @@ class Switch:
             caller.source, call.loops = source or caller.source, loops
             caller.is_neighbour = owner not in (None, account.user_id)
         caller.is_phone = decision.direction == "out"
-        if incoming.flow.is_reliable or "+sip.instance" in (request.headers.first_line("contact") or ""):
+        if "+sip.instance" in (request.headers.first_line("contact") or ""):
             caller.instance = request.contacts[0].param("+sip.instance")
         caller.transaction = incoming.open(caller)
         caller.transaction.local_tag = caller.local_tag

@@ -25,7 +25,9 @@ def admit(stack: Stack, request: Request) -> None:
         raise Reject(420, None, (("Unsupported", ", ".join(unknown)),))
     if _is_looped(stack, request):
         raise Reject(482)
-    if contact_uri(request) is None:
+    # A peer of RFC 2543 may have neither tag nor Contact: it is where its From or its Record-Route says.
+    is_old = request.from_tag is None and "contact" not in request.headers.index()
+    if contact_uri(request) is None and not is_old:
         raise Reject(400, "INVITE Without Contact")
     if "record-route" in request.headers.index():
         _ = request.record_route  # read now, because when the call is answered it is too late for a 400
