@@ -101,6 +101,7 @@ class SipSettings(_Section):
     min_expires: Annotated[int, Field(ge=1, le=3600)] = 60
     max_expires: Annotated[int, Field(ge=60, le=86400)] = 3600
     nat_expires: Annotated[int, Field(ge=30, le=3600)] = 120
+    answer_within: Annotated[float, Field(ge=0, le=32)] = 4.0
 
     @model_validator(mode="after")
     def _listens(self) -> SipSettings:

@@ -154,6 +154,9 @@ domains = ["DOMAIN"]
 # max_expires = 3600
 # nat_expires = 120               # for phones behind NAT, over UDP
 
+# A server that says nothing at all to a call for so many seconds is dead: the next one is tried. 0 waits 32 s.
+# answer_within = 4.0
+
 [database]
 url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://USER:PASSWORD@HOST/NAME"
 # synchronous = "normal"          # SQLite: "full" also survives a power cut, at one disk sync per commit

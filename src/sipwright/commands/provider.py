@@ -59,6 +59,17 @@ Proxy = Annotated[
     str | None, typer.Option("--proxy", metavar="HOST[:PORT]", help="Send everything there first.")
 ]
 
+AnswerWithin = Annotated[
+    float | None,
+    typer.Option(
+        "--answer-within",
+        metavar="SECONDS",
+        min=0,
+        max=32,
+        help="Try the next one when it says nothing for so long; 0 waits 32 s. [default: [sip] answer_within]",
+    ),
+]
+
 
 @app.command()
 def add(
@@ -71,6 +82,7 @@ def add(
     realm: Realm = None,
     from_template: From = None,
     outbound_proxy: Proxy = None,
+    answer_within: AnswerWithin = None,
     user: Owner = None,
     data: Data = None,
 ) -> None:
@@ -90,6 +102,7 @@ def add(
         realm=realm,
         from_template=from_template,
         outbound_proxy=outbound_proxy,
+        answer_within=answer_within,
     )
 
     async def work(store: Administration) -> Provider:
@@ -117,6 +130,7 @@ def set_(
     realm: Realm = None,
     from_template: From = None,
     outbound_proxy: Proxy = None,
+    answer_within: AnswerWithin = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
     ] = None,
@@ -141,6 +155,7 @@ def set_(
         realm=realm,
         from_template=from_template,
         outbound_proxy=outbound_proxy,
+        answer_within=answer_within,
         is_enabled=enabled,
     )
 
@@ -243,6 +258,7 @@ def _described(
         "realm": provider.realm,
         "from": provider.from_template,
         "proxy": provider.outbound_proxy,
+        "answer_within": provider.answer_within,
         "enabled": provider.is_enabled,
         **(registration or nothing),
     }

@@ -96,7 +96,9 @@ class Node:
             mail=MailSettings(**settings.mail.model_dump()),
         )  # fmt: skip
         router = Router(self.names, authenticator)
-        destinations = Destinations(self.names, self.locations, router.find, time.monotonic)
+        destinations = Destinations(
+            self.names, self.locations, router.find, time.monotonic, sip.answer_within
+        )
         self.switch = Switch(
             self.stack, router, destinations, store.writer, SwitchSettings(public_address=sip.public_address),
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,

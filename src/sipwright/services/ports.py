@@ -114,6 +114,10 @@ class ProviderView(Credentials, Protocol):
         """The From URI that it wants."""
 
     @property
+    def answer_within(self) -> float | None:
+        """For how many seconds it may say nothing to an INVITE, if not as long as any server."""
+
+    @property
     def outbound_proxy(self) -> str | None:
         """Where requests to it are sent first."""
 

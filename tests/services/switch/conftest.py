@@ -44,6 +44,7 @@ class Provider:
     from_template: str | None = None
     outbound_proxy: str | None = None
     is_enabled: bool = True
+    answer_within: float | None = None
 
 
 @dataclass

@@ -92,6 +92,15 @@ class ClientInvite(ClientTransaction):
         self.handle(CANCEL, headers, now)
         self._driver.perform(self, now)
 
+    def give_up(self, now: float, headers: HeaderPairs = ()) -> None:
+        """Repeat the INVITE no more; whatever comes after all is met as after `cancel`.
+
+        Without a provisional response there must not be a CANCEL (§9.1), and a server that says nothing is not there.
+        """
+        self.cancel(now, headers)
+        if self.state == CALLING:
+            self.retransmit_at = None
+
     def acknowledge(self, now: float) -> None:
         """Send the ACK that was held back, if there is one to be sent."""
         self.handle(ACK, None, now)

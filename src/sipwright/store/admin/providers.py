@@ -35,6 +35,7 @@ _FIELDS = (
     "from_template",
     "outbound_proxy",
     "is_enabled",
+    "answer_within",
     "password",
 )
 _OPTIONAL = ("auth_username", "realm", "from_template", "outbound_proxy")

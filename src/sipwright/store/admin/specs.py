@@ -44,6 +44,7 @@ class ProviderSpec:
     realm: str | None = None
     from_template: str | None = None
     outbound_proxy: str | None = None
+    answer_within: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,4 @@ class ProviderChange:
     from_template: str | None = None
     outbound_proxy: str | None = None
     is_enabled: bool | None = None
+    answer_within: float | None = None

@@ -94,6 +94,7 @@ class Provider:
     from_template: str | None
     outbound_proxy: str | None
     is_enabled: bool
+    answer_within: float | None
     _sealed_password: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)
 

@@ -121,6 +121,7 @@ providers = Table(
     Column("from_template", Text),
     Column("outbound_proxy", Text),
     Column("is_enabled", Boolean, nullable=False),
+    Column("answer_within", Double),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
 )

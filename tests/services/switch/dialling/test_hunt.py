@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.services.switch.conftest import SDP
+from tests.services.switch.conftest import SDP, Provider
 from tests.services.switch.transfer.test_transfer import accept_reports, refer
 
 from sipwright.services.dialstring import MAX_WRITTEN, parse_dial_string
@@ -102,3 +102,87 @@ def test_a_target_that_answers_when_its_transfer_has_gone_is_hung_up(bench, alic
 
     assert carol.methods() == ["INVITE", "ACK", "BYE"]
     assert list(bench.switch.calls.values()) == [origin]
+
+
+# Servers that are dead.
+
+
+def test_a_server_that_says_nothing_costs_four_seconds(bench, alice, dial):
+    dead, second = bench.phone("dead", "40.0.0.1"), bench.phone("second", "40.0.0.2")
+    dial("a@40.0.0.1 | b@40.0.0.2")
+    bench.run(3.8)
+    assert second.methods() == []
+    bench.run(0.2)
+
+    assert second.methods() == ["INVITE"]
+    second.answer(second.last("INVITE"), 486)
+    bench.run(40)
+    assert set(dead.methods()) == {"INVITE"}
+    assert len(dead.methods()) == 4  # RFC 3261 §17.1.1.2: at 0, 0.5, 1.5 and 3.5 s
+    assert alice.statuses()[-1] == 486
+    assert bench.is_empty()
+    assert bench.cdrs()[1:] == [(1, 408, "switch"), (2, 486, "callee")]
+
+
+def test_a_server_that_answers_too_late_is_told_so(bench, alice, dial):
+    """RFC 3261 §9.1: the CANCEL comes after its first provisional response; §13.2.2.4: a 2xx has its ACK and BYE."""
+    late, later = bench.phone("late", "40.0.0.1"), bench.phone("later", "40.0.0.2")
+    dial("a@40.0.0.1 & b@40.0.0.2")
+    bench.run(5)
+    assert alice.statuses()[-1] == 408
+    late.answer(late.last("INVITE"), 180)
+    later.answer(later.last("INVITE"), 200, body=SDP.format("40.0.0.2"))
+
+    cancelled(late)
+    later.answer(later.last("BYE"), 200)
+    assert late.methods()[-2:] == ["CANCEL", "ACK"]
+    assert later.methods()[-2:] == ["ACK", "BYE"]
+    assert bench.is_empty()
+
+
+@pytest.mark.parametrize("status", [100, 180])
+def test_a_server_that_has_said_anything_is_waited_for(bench, alice, dial, status):
+    first, second = bench.phone("first", "40.0.0.1"), bench.phone("second", "40.0.0.2")
+    dial("a@40.0.0.1 | b@40.0.0.2")
+    first.answer(first.last("INVITE"), status)
+    bench.run(20)
+
+    assert second.methods() == []
+    bench.run(11)
+    assert second.methods()[0] == "INVITE"
+
+
+def test_a_server_is_given_its_time_again_after_a_restart(bench, alice, dial):
+    first, second = bench.phone("first", "40.0.0.1"), bench.phone("second", "40.0.0.2")
+    dial("a@40.0.0.1 | b@40.0.0.2", ring=120.0)
+    bench.run(3)
+    bench.network.now += 60
+    bench.restart()
+
+    assert second.methods() == []
+    first.answer(first.last("INVITE"), 180)
+    bench.run(10)
+    assert second.methods() == []
+
+
+def test_a_phone_is_waited_for_as_long_as_it_takes(bench, alice, bob):
+    """It may have to be woken, or to reach its keys; RFC 3261 §17.1.1.2 gives it 32 s."""
+    alice.invite()
+    bench.run(20)
+
+    assert alice.statuses() == [100]
+
+
+def test_a_provider_may_be_given_another_time(bench, alice, monkeypatch):
+    trunk = bench.phone("trunk", "40.0.0.1")
+    provider = bench.accounts.providers["trunk"] = Provider("trunk", "40.0.0.1", answer_within=10.0)
+    found = bench.switch.finder._of_provider(provider, "353", "")
+    monkeypatch.setattr(bench.switch.finder, "phones", lambda account: found)
+    bench.account("out")
+    alice.invite("sip:out@example.org")
+    bench.run(9)
+    assert alice.statuses() == [100]
+    bench.run(2)
+
+    assert alice.statuses()[:2] == [100, 408]
+    assert trunk.methods().count("INVITE") == 5

@@ -20,6 +20,7 @@ from sipwright.services.switch.dialling.hunt_events import (
     Follow,
     Found,
     GiveUp,
+    Heard,
     Join,
     Launch,
     Progress,
@@ -38,7 +39,7 @@ from sipwright.services.switch.dialling.hunt_machine import (
     HuntLeg,
     HuntMachine,
 )
-from sipwright.services.switch.model.outcome import ELSEWHERE, LegResult, Outcome
+from sipwright.services.switch.model.outcome import ELSEWHERE, SILENT, LegResult, Outcome
 
 BUSY, DECLINED, MOVED = (
     Outcome(486, "Busy Here"),
@@ -413,6 +414,64 @@ def test_a_redirect_may_be_left_to_the_script():
         GiveUp(MOVED),
     ]
     assert machine.results() == [LegResult("bob", 302, "Moved", 1.0, "sip:a@x")]
+
+
+# Servers that say nothing at all.
+
+
+def server(*names, groups=(), **options):
+    """Return a machine that tries servers, each of which has four seconds to say something."""
+    machine = HuntMachine(groups, 30.0)
+    told(machine, candidates(*names, answer_within=4.0, **options))
+    return machine
+
+
+def test_a_server_that_says_nothing_is_given_up_and_the_next_group_rings():
+    machine = HuntMachine(["second"], 30.0)
+
+    assert told(machine, candidates("a", answer_within=4.0))[-2:] == [Launch(1), Arm(-1, 4.0)]
+    assert told(machine, TimeIsUp(-1), now=4.0) == [Cancel(1, SILENT), Disarm(RING_TIME_OVER), Find("second")]
+    assert machine.results() == [LegResult("a", 408, "No Response", 4.0)]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [Heard(1), Provisional(1, 180, has_media=False, message=None), Failure(1, BUSY), Success(1, None)],
+)
+def test_whatever_a_server_says_it_is_there(event):
+    machine = server("a", "b")
+
+    assert Disarm(-1) in told(machine, event)
+    assert told(machine, TimeIsUp(-1)) == []
+
+
+def test_a_silent_server_does_not_end_its_group():
+    machine = server("a", "b", groups=["second"])
+    told(machine, Heard(2))
+
+    assert told(machine, TimeIsUp(-1)) == [Cancel(1, SILENT)]
+    assert told(machine, Failure(2, BUSY))[-1] == Find("second")
+
+
+def test_a_server_that_waits_for_its_turn_is_not_silent():
+    machine = HuntMachine((), 30.0)
+    told(machine, Found([Candidate("bob", 0), Candidate("a", 0, delay=5.0, answer_within=4.0)]))
+
+    assert told(machine, TimeIsUp(2), now=5.0) == [Launch(2), Arm(-2, 4.0)]
+    assert told(machine, TimeIsUp(-2), now=9.0) == [Cancel(2, SILENT)]
+
+
+def test_no_timer_is_left_of_a_server_that_is_not_wanted_any_more():
+    machine = server("a")
+
+    assert told(machine, Stop(GONE)) == [Disarm(-1), Cancel(1, GONE), Disarm(RING_TIME_OVER)]
+
+
+def test_where_a_redirect_leads_may_be_silent_too():
+    machine = ringing("bob")
+    told(machine, Failure(1, MOVED, [Way("sip:a@x", answer_within=4.0), Way("sip:b@x", q=0.5)]))
+
+    assert told(machine, TimeIsUp(-2)) == [Cancel(2, SILENT), Launch(3)]
 
 
 # Results, and going on in another process.

@@ -12,7 +12,7 @@ from sipwright.sip.transaction import ClientInvite, ClientTransaction
 from ..model.destination import Destination
 from ..model.header_table import Party
 from ..model.leg_state import LegEvent, LegState
-from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, Outcome
+from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, SILENT, Outcome
 from .leg import Leg, LegOwner
 
 __all__ = ["Callee", "CalleeOwner"]
@@ -132,7 +132,8 @@ class Callee(Leg):
         if isinstance(transaction, ClientInvite) and self.state is LegState.CANCELLED:
             if flow is not None and (flow.is_reliable or self.is_phone):
                 transaction.flow = ports.routes.usable(self, flow)
-            transaction.cancel(ports.clock(), headers)
+            is_silent = self.outcome is not None and self.outcome.reason == SILENT.reason
+            (transaction.give_up if is_silent else transaction.cancel)(ports.clock(), headers)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the INVITE, or to the BYE."""

@@ -22,6 +22,10 @@ MOST_LOOPS = 10
 """How often a call may pass from one account's dialplan to the next; then the phones ring directly."""
 
 
+ANSWER_WITHIN = 4.0
+"""How many seconds a server has for its first response; by then it has got an INVITE four times over UDP (Timer A)."""
+
+
 class Dialler(Protocol):
     """Who dials: a call, or a script that sends a text."""
 
@@ -43,12 +47,13 @@ class Destinations:
 
     def __init__(
         self, accounts: Directory, locations: Locations, find: Callable[[str, str], AccountView | None],
-        clock: Callable[[], float],
+        clock: Callable[[], float], answer_within: float = ANSWER_WITHIN,
     ) -> None:  # fmt: skip
         self._accounts = accounts
         self.locations = locations
         self._find = find
         self._clock = clock
+        self._answer_within = answer_within
 
     def of_leg(self, call: Dialler, leg: DialLeg) -> list[Destination]:
         """Return what one leg of a dial string rings; nothing when it leads nowhere."""
@@ -65,7 +70,12 @@ class Destinations:
             account = self._find(uri.user or "", domain)
             return [] if account is None or not account.is_enabled else self.of_account(call, account)
         text = str(uri)
-        return [Destination(target=text, uri=text, to=text)]
+        return [Destination(target=text, uri=text, to=text, answer_within=self._answer_within)]
+
+    def patience_with(self, provider: ProviderView) -> float:
+        """Return for how many seconds a provider may say nothing at all before it counts as dead."""
+        own = provider.answer_within
+        return self._answer_within if own is None else own
 
     def of_account(self, call: Dialler, account: AccountView) -> list[Destination]:
         """Return what a call to a local account rings: its in dialplan when it has one, else its phones."""
@@ -124,8 +134,7 @@ class Destinations:
     def _find_local(self, call: Dialler, user: str) -> AccountView | None:
         return self._find(user, call.identity.domain)
 
-    @staticmethod
-    def _of_provider(provider: ProviderView, user: str, params: str) -> list[Destination]:
+    def _of_provider(self, provider: ProviderView, user: str, params: str) -> list[Destination]:
         if not provider.is_enabled:
             return []
         uri = f"sip:{user}@{provider.server}{params}" if user else f"sip:{provider.server}{params}"
@@ -140,6 +149,7 @@ class Destinations:
                 else (),
                 provider=(provider.user_id, provider.name),
                 options=sender_of(provider),
+                answer_within=self.patience_with(provider),
             )
         ]
 

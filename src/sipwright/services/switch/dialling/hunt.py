@@ -38,7 +38,7 @@ class Hunt:
 
     __slots__ = ("_machine", "call", "first", "headers", "ring")
 
-    timers = ("ring", "delay")
+    timers = ("ring", "delay", "answer")
 
     def __init__(
         self, call: Call, groups: Groups, ring: float, headers: Sequence[tuple[str, str]] = (), *,
@@ -90,12 +90,14 @@ class Hunt:
         if status < 200:
             if status > 100:  # which comes from the next hop alone
                 self._rings(leg, response)
+            elif leg.destination.answer_within:
+                self._tell(events.Heard(leg.index))
         elif status not in (401, 407) or not self._authenticate(leg, response):
             outcome = Outcome(
                 status, response.reason, explaining_headers(response, leg.passage_to(self.call.caller))
             )
             ways = self._ways(leg, response) if status < 400 else ()
-            self._tell(events.Failure(leg.index, outcome, ways))
+            self._tell(events.Failure(leg.index, outcome, ways, "switch" if response.local else "callee"))
 
     def answered(self, leg: Callee, response: Response) -> None:
         """Take the 2xx of a leg that may still answer."""
@@ -106,8 +108,11 @@ class Hunt:
         self._tell(events.Failure(leg.index, outcome, (), by))
 
     def timer(self, name: str) -> None:
-        """Take the ring time, or the delay of a leg."""
-        self._tell(events.TimeIsUp(events.RING_TIME_OVER if name == "ring" else int(name[6:])))
+        """Take the ring time, the delay of a leg, or the time that a server is given to say something."""
+        kind, _, leg = name.partition(" ")
+        self._tell(
+            events.TimeIsUp(int(leg) * (1 if kind == "delay" else -1) if leg else events.RING_TIME_OVER)
+        )
 
     def stop(self, outcome: Outcome) -> None:
         """Cancel whoever may still answer."""
@@ -125,7 +130,7 @@ class Hunt:
                 if found.place not in tried:
                     tried.add(found.place)
                     found.redirected_by, found.q = leg.index, q
-                    ways.append(events.Way(found.target, found, q))
+                    ways.append(events.Way(found.target, found, q, found.answer_within))
         return ways
 
     def _rings(self, leg: Callee, response: Response) -> None:
@@ -285,13 +290,21 @@ class Hunt:
 
 def _timer_name(timer: int) -> str:
     """Return the name that a timer of the machine is stored under."""
-    return "ring" if timer == events.RING_TIME_OVER else f"delay {timer}"
+    if timer == events.RING_TIME_OVER:
+        return "ring"
+    return f"delay {timer}" if timer > 0 else f"answer {-timer}"
 
 
 def _found(destinations: list[Destination]) -> events.Found[Destination]:
     return events.Found(
         [
-            events.Candidate(each.target, each, each.options.delay or 0.0, each.options.follows_redirects)
+            events.Candidate(
+                each.target,
+                each,
+                each.options.delay or 0.0,
+                each.options.follows_redirects,
+                each.answer_within,
+            )
             for each in destinations
         ]
     )
@@ -305,5 +318,6 @@ def _known(leg: Callee) -> HuntLeg:
         is_followed=destination.options.follows_redirects, redirects=destination.redirects,
         redirected_by=destination.redirected_by, q=destination.q,
     )  # fmt: skip
+    known.within = destination.answer_within
     known.redirect, known.outcome, known.ended_at = destination.redirect_to, leg.outcome, leg.ended_at
     return known

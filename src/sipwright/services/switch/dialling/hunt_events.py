@@ -10,8 +10,8 @@ from ..model.outcome import Outcome
 
 __all__ = [
     "RING_TIME_OVER", "Add", "Arm", "Begin", "Cancel", "Candidate", "Close", "Disarm", "Effect", "Event", "Failure",
-    "Find", "Follow", "Found", "GiveUp", "Join", "Launch", "Progress", "Provisional", "Stop", "Success", "TimeIsUp",
-    "Way",
+    "Find", "Follow", "Found", "GiveUp", "Heard", "Join", "Launch", "Progress", "Provisional", "Silence",
+    "Stop", "Success", "TimeIsUp", "Way",
 ]  # fmt: skip
 
 Peer = TypeVar("Peer")
@@ -35,12 +35,16 @@ def value(class_: type[Class]) -> type[Class]:
 
 @value
 class Candidate(Generic[Peer]):
-    """Whom a leg would ring, after how many seconds, and whether a redirect is followed without asking the script."""
+    """Whom a leg would ring, after how many seconds, and whether a redirect is followed without asking the script.
+
+    It fails unless it says something within `answer_within` seconds, if that is not 0.
+    """
 
     target: str
     peer: Peer
     delay: float = 0.0
     is_followed: bool = True
+    answer_within: float = 0.0
 
 
 @value
@@ -50,6 +54,7 @@ class Way:
     contact: str
     peer: Any = None
     q: float = 1.0
+    answer_within: float = 0.0
 
 
 @value
@@ -62,6 +67,13 @@ class Found(Generic[Peer]):
     """These are the candidates of the group that was to be found; maybe none."""
 
     candidates: Sequence[Candidate[Peer]]
+
+
+@value
+class Heard:
+    """A leg is there, and has said nothing else yet: a 100."""
+
+    leg: int
 
 
 @value
@@ -94,7 +106,10 @@ class Success(Generic[Message]):
 
 @value
 class TimeIsUp:
-    """A timer ran out: that of the group (`RING_TIME_OVER`), or the delay of the leg of that number."""
+    """A timer ran out: that of the group (`RING_TIME_OVER`), or the delay of the leg of that number.
+
+    The number below zero is that of the leg that ought to have said something by now.
+    """
 
     timer: int
 
@@ -106,10 +121,15 @@ class Stop:
     outcome: Outcome
 
 
-Event = Begin | Found[Any] | Provisional[Any] | Failure | Success[Any] | TimeIsUp | Stop
+@value
+class Silence:
+    """A leg has said nothing for as long as it was given: what the machine makes of such a `TimeIsUp`."""
+
+
+Event = Begin | Found[Any] | Heard | Provisional[Any] | Silence | Failure | Success[Any] | TimeIsUp | Stop
 
 RING_TIME_OVER: Final = 0
-"""The timer of the group; every other timer has the number of the leg that it starts."""
+"""The timer of the group; another one has the number of the leg that it starts, or below zero of the one it ends."""
 
 
 # What is to be done.

@@ -2,7 +2,7 @@
 
 Events and the time go in, effects come out, to be done in order by whoever drives the machine: `hunt.py` for real
 calls, ``testing/pretended_call.py`` for pretended ones. It knows legs only by their numbers. A provisional
-response of 100 is no event: it comes from the next hop alone.
+response of 100 comes from the next hop alone: it says no more than that this is there.
 
 ::
 
@@ -23,6 +23,7 @@ One leg of the group:
        |                         |                                 |
        |                         +------------- Success -----------+--> ANSWERED
        |                         +------------- Failure -----------+--> OVER (Close)
+       |                         +--- nothing heard for too long ---> OVER (Cancel)
        +-------------------------+---------- not wanted any more --+--> OVER (Cancel)
 """
 
@@ -31,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from ..model.outcome import ELSEWHERE, LegResult, Outcome, best
+from ..model.outcome import ELSEWHERE, SILENT, LegResult, Outcome, best
 from .hunt_events import (
     RING_TIME_OVER,
     Add,
@@ -47,15 +48,18 @@ from .hunt_events import (
     Follow,
     Found,
     GiveUp,
+    Heard,
     Join,
     Launch,
     Progress,
     Provisional,
+    Silence,
     Stop,
     Success,
     TimeIsUp,
     Way,
 )
+from .hunt_leg import ANSWERED, NO_ANSWER, OPEN, OVER, RINGING, TRYING, WAITING, HuntLeg
 
 __all__ = [
     "ANSWERED", "MAX_LEGS", "MAX_REDIRECTS", "OVER", "RINGING", "TRYING", "WAITING", "HuntLeg", "HuntMachine",
@@ -67,58 +71,11 @@ MAX_LEGS = 40
 MAX_REDIRECTS = 5
 """How many times one leg is followed to another Contact, and to how many at once (RFC 3261 §8.1.3.4)."""
 
-NO_ANSWER = Outcome(408, "No Answer")
-
-# The states of a hunt and of its legs.
+# The states of a hunt that its legs do not have.
 READY: Final = "ready"
 FINDING: Final = "finding"
-WAITING: Final = "waiting"
-TRYING: Final = "trying"
-RINGING: Final = "ringing"
-ANSWERED: Final = "answered"
-OVER: Final = "over"
-
-OPEN = (TRYING, RINGING, WAITING)
-"""Where a leg may still be answered."""
 
 Action = Callable[[Any, Any, Any, float], None]
-
-
-class HuntLeg:
-    """What the machine knows of a leg; a driver makes some when it goes on with a hunt of an earlier process."""
-
-    __slots__ = (
-        "ended_at", "is_followed", "number", "outcome", "q", "redirect", "redirected_by", "redirects", "said",
-        "started_at", "state", "target",
-    )  # fmt: skip
-
-    def __init__(
-        self, number: int, target: str, started_at: float, state: str = TRYING, is_followed: bool = True,
-        redirects: int = 0, redirected_by: int = 0, q: float = 1.0,
-    ) -> None:  # fmt: skip
-        self.number = number
-        self.target = target
-        self.started_at = started_at
-        self.state = state
-        self.is_followed = is_followed
-        self.redirects = redirects
-        self.redirected_by = redirected_by
-        self.q = q
-        self.redirect = ""
-        self.said: Provisional[Any] | None = None
-        self.outcome: Outcome | None = None
-        self.ended_at: float | None = None
-
-    def end(self, outcome: Outcome, now: float) -> None:
-        """Note how it ended."""
-        self.outcome, self.ended_at = outcome, now
-
-    @property
-    def result(self) -> LegResult:
-        """What a script is told of it."""
-        outcome = self.outcome or NO_ANSWER
-        duration = 0.0 if self.ended_at is None else self.ended_at - self.started_at
-        return LegResult(self.target, outcome.status, outcome.reason, duration, self.redirect)
 
 
 class HuntMachine:
@@ -217,9 +174,11 @@ class HuntMachine:
         for candidate in candidates:
             number, is_waiting = self._first + len(self.legs), candidate.delay > 0
             state = WAITING if is_waiting else TRYING
-            self.legs.append(HuntLeg(number, candidate.target, now, state, candidate.is_followed))
+            leg = HuntLeg(number, candidate.target, now, state, candidate.is_followed)
+            leg.within = candidate.answer_within
+            self.legs.append(leg)
             self.outbox.append(Add(number, candidate.peer, is_waiting))
-            starts.append(Arm(number, candidate.delay) if is_waiting else Launch(number))
+            starts += (Arm(number, candidate.delay),) if is_waiting else _start(leg)
             is_alone = is_alone and is_waiting
         self.outbox += starts
         if is_alone:
@@ -233,9 +192,10 @@ class HuntMachine:
             self._cancel_open(NO_ANSWER, now)
             self._next_group()
         else:
+            is_silence = event.timer < 0
             for leg in self.legs:
-                if leg.number == event.timer:
-                    self._to(leg, event, now)
+                if leg.number == abs(event.timer) and (leg.within or not is_silence):
+                    self._to(leg, Silence() if is_silence else event, now)
 
     def _stop(self, event: Stop, now: float) -> None:
         self._cancel_open(event.outcome, now)
@@ -267,7 +227,7 @@ class HuntMachine:
 
     # One leg.
 
-    def _of_leg(self, event: Provisional[Any] | Failure | Success[Any], now: float) -> None:
+    def _of_leg(self, event: Heard | Provisional[Any] | Failure | Success[Any], now: float) -> None:
         index = event.leg - self._first
         if 0 <= index < len(self.legs):
             self._to(self.legs[index], event, now)
@@ -279,10 +239,27 @@ class HuntMachine:
             action(self, leg, event, now)
 
     def _launch(self, leg: HuntLeg, event: TimeIsUp, now: float) -> None:
-        self.outbox.append(Launch(leg.number))
+        self.outbox += _start(leg)
+
+    def _heard_of(self, leg: HuntLeg, event: Heard, now: float) -> None:
+        self._is_there(leg)
+
+    def _is_there(self, leg: HuntLeg) -> None:
+        """Wait no longer for a leg to say anything at all."""
+        if leg.within:
+            leg.within = 0.0
+            self.outbox.append(Disarm(-leg.number))
+
+    def _silent(self, leg: HuntLeg, event: Silence, now: float) -> None:
+        """Give up a server that has said nothing: the next one may be alive."""
+        leg.within = 0.0
+        self._cancel(leg, Stop(SILENT), now)
+        self._try_less_preferred(leg, now)
+        self._go_on(now)
 
     def _progress(self, leg: HuntLeg, event: Provisional[Any], now: float) -> None:
         """Let the caller hear it, unless it is nothing new or the caller hears the media of another leg already."""
+        self._is_there(leg)
         if event.has_media or leg.said is None or not leg.said.has_media:
             leg.said = event
         is_heard = self._heard_leg in (None, leg.number)
@@ -294,6 +271,7 @@ class HuntMachine:
 
     def _end(self, leg: HuntLeg, outcome: Outcome, now: float) -> None:
         leg.end(outcome, now)
+        self._is_there(leg)
         self._falls_silent(leg.number)
 
     def _falls_silent(self, number: int) -> None:
@@ -338,11 +316,11 @@ class HuntMachine:
             number, is_waiting = self._first + len(self.legs), way.q < ways[0].q
             state = WAITING if is_waiting else TRYING
             tried = HuntLeg(number, way.contact, now, state, redirects=leg.redirects + 1)
-            tried.redirected_by, tried.q = leg.number, way.q
+            tried.redirected_by, tried.q, tried.within = leg.number, way.q, way.answer_within
             self.legs.append(tried)
             self.outbox.append(Follow(number, leg.number, way.contact, way.peer, is_waiting))
             if not is_waiting:
-                self.outbox.append(Launch(number))
+                self.outbox += _start(tried)
         self._hear_another(self._open(), now)
 
     def _try_less_preferred(self, failed: HuntLeg, now: float) -> None:
@@ -364,6 +342,7 @@ class HuntMachine:
         return leg.redirected_by == origin
 
     def _win(self, leg: HuntLeg, event: Success[Any], now: float) -> None:
+        self._is_there(leg)
         self._cancel_open(ELSEWHERE, now)
         self.state = OVER
         self.outbox += (Disarm(RING_TIME_OVER), Join(leg.number, event.message))
@@ -384,6 +363,7 @@ class HuntMachine:
         (READY,   Stop):        _stop,
         (FINDING, Found):       _found,
         (FINDING, Stop):        _stop,
+        (RINGING, Heard):       _of_leg,
         (RINGING, Provisional): _of_leg,
         (RINGING, Failure):     _of_leg,
         (RINGING, Success):     _of_leg,
@@ -393,6 +373,8 @@ class HuntMachine:
     LEG_RULES: ClassVar[Mapping[tuple[str, type[Event]], tuple[str, Action]]] = {
         (WAITING, TimeIsUp):    (TRYING,   _launch),
         (WAITING, Stop):        (OVER,     _call_off),
+        (TRYING,  Heard):       (TRYING,   _heard_of),
+        (TRYING,  Silence):     (OVER,     _silent),
         (TRYING,  Provisional): (RINGING,  _progress),
         (TRYING,  Failure):     (OVER,     _fail),
         (TRYING,  Success):     (ANSWERED, _win),
@@ -403,6 +385,12 @@ class HuntMachine:
         (RINGING, Stop):        (OVER,     _cancel),
     }
     # fmt: on
+
+
+def _start(leg: HuntLeg) -> tuple[Effect, ...]:
+    """Return what starts a leg, and what ends it again if that says nothing."""
+    launch = Launch(leg.number)
+    return (launch, Arm(-leg.number, leg.within)) if leg.within else (launch,)
 
 
 def _preference(way: Way) -> float:

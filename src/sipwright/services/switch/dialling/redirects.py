@@ -41,9 +41,9 @@ class Redirects:
         uri = contact.replace(password=None, params=params, headers="")
         provider = None if old.provider is None else self._accounts.provider(*old.provider)
         if provider is not None and _is_at(provider, uri):
-            found = [
-                Destination(target="", uri=str(uri), to=str(uri), route=old.route, provider=old.provider)
-            ]
+            same = Destination(target="", uri=str(uri), to=str(uri), route=old.route, provider=old.provider)
+            same.answer_within = self._destinations.patience_with(provider)
+            found = [same]
             options = old.options
         else:
             found = self._destinations.of_host(call, uri)

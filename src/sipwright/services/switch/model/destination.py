@@ -17,7 +17,7 @@ class Destination:
     `flow` is the socket that a registered phone is behind; without it `uri` is resolved. `redirects` is how many
     redirects have led here, `redirected_by` the leg that the last of them came from, and `q` what that preferred this
     at; `redirect_to` is the Contact of a redirect that is left to the script. A neighbour is a phone of another owner
-    than the call's.
+    than the call's. A server has `answer_within` seconds for its first response; 0 is for as long as it may be.
     """
 
     target: str
@@ -34,6 +34,7 @@ class Destination:
     q: float = 1.0
     instance: str | None = None
     is_neighbour: bool = False
+    answer_within: float = 0.0
 
     @property
     def place(self) -> tuple[str, str | None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-__all__ = ["CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "LegResult", "Outcome", "best", "for_caller"]
+__all__ = [
+    "CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "SILENT", "LegResult", "Outcome", "best", "for_caller",
+]  # fmt: skip
 
 
 class Outcome(NamedTuple):
@@ -42,6 +44,9 @@ class LegResult(NamedTuple):
 
 CANCELLED = Outcome(487, "Request Terminated")
 NOBODY = Outcome(480, "Temporarily Unavailable")
+
+SILENT = Outcome(408, "No Response")
+"""Of a server that has said nothing at all for as long as it is given."""
 
 ELSEWHERE = Outcome(487, "Call completed elsewhere")
 ELSEWHERE_HEADERS = (("Reason", f'SIP;cause=200;text="{ELSEWHERE.reason}"'),)

@@ -306,6 +306,8 @@ def _destination(to: Destination) -> dict[str, Any]:
         stored["provider"] = to.provider
     if to.options is not PLAIN:
         stored |= to.options.to_state()
+    if to.answer_within:
+        stored["answer_within"] = to.answer_within
     if to.redirects:
         stored["redirects"] = to.redirects
         stored["redirected_by"] = to.redirected_by

@@ -164,7 +164,7 @@ def _recover_timers(call: Call, deadlines: dict[str, float]) -> None:
         if name not in call.timers:
             continue  # what it was for has happened meanwhile
         # Whoever answered while nobody listened is given the time to say so again.
-        earliest = now + GRACE if name == "ring" else now
+        earliest = now + GRACE if name == "ring" or name.startswith("answer ") else now
         call.arm(name, max(deadline, earliest) - now)
     if call.state is CallState.TALKING and call.ports.settings.probe:
         call.arm("probe", 1.0 + zlib.crc32(call.id.encode()) % AFTER_RECOVERY)
