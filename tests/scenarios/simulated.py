@@ -47,7 +47,9 @@ class SimulatedNode:
         )  # fmt: skip
         names = ServedNames(store.directory, self.stack)
         self.locations = LocationTable()
-        authenticator = Authenticator(names, NonceKeeper(b"n" * 32), unix_time=self.unix_time)
+        authenticator = Authenticator(
+            names, NonceKeeper(b"n" * 32), unix_time=self.unix_time, flow_keys=self.locations.flow_keys
+        )
         self.registrar = Registrar(
             names, store.writer, authenticator, self.locations, unix_time=self.unix_time
         )

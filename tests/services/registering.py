@@ -131,7 +131,9 @@ class World:
         self.writer = FakeWriter()
         self.nonces = NonceKeeper(b"secret")
         self.locations = LocationTable()
-        self.authenticator = Authenticator(self.directory, self.nonces, unix_time=self.unix_time)
+        self.authenticator = Authenticator(
+            self.directory, self.nonces, unix_time=self.unix_time, flow_keys=self.locations.flow_keys
+        )
         self.registrar = Registrar(
             self.directory, self.writer, self.authenticator, self.locations, unix_time=self.unix_time
         )

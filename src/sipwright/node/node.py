@@ -89,8 +89,9 @@ class Node:
         self.names = ServedNames(store.directory, self.stack)
         self.locations = LocationTable()
         authenticator = Authenticator(
-            self.names, NonceKeeper(nonce_secret), unix_time=SteadyClock(clock.offset)
-        )
+            self.names, NonceKeeper(nonce_secret), unix_time=SteadyClock(clock.offset),
+            flow_keys=self.locations.flow_keys,
+        )  # fmt: skip
         self.scripts = Scripts(
             settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node, clock=clock,
             mail=MailSettings(**settings.mail.model_dump()),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import NamedTuple
 
+from sipwright.memo import Bounded
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import quote
 from sipwright.sip.headers.auth import Challenge, Credentials, split_challenges
@@ -66,6 +67,7 @@ def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str
 
 
 _ANSWER_BITS = 64
+_MOST_WRONG = 2
 
 
 class Verdict(Enum):
@@ -103,6 +105,7 @@ class NonceKeeper:
         self._lifetime = int(lifetime * 1e6)
         self._generation_size = max(1, capacity // 2)
         self._last_issued = 0
+        self._worn: Bounded[str, int] = Bounded(capacity)
         self._young: dict[int, int] = {}
         self._old: dict[int, int] = {}
         self._young_since = self._young_newest = self._old_newest = 0
@@ -147,6 +150,26 @@ class NonceKeeper:
             return Verdict.REPLAYED
         self._remember(issued, use, now)
         return Verdict.OK
+
+    def is_fresh(self, nonce: str, now_unix: float) -> bool:
+        """Return whether a nonce is ours and has not expired, used or not."""
+        stamp = nonce[: self._STAMP]
+        if len(nonce) != self._LENGTH or not nonce.isascii():
+            return False
+        if not hmac.compare_digest(nonce[self._STAMP :], self._sign(stamp)):
+            return False
+        return abs(int(now_unix * 1e6) - int(stamp, 16)) <= self._lifetime
+
+    def wear(self, nonce: str, now_unix: float) -> bool:
+        """Note a wrong answer to a nonce; returns False when it was no fresh one of ours."""
+        is_fresh = self.is_fresh(nonce, now_unix)
+        if is_fresh:
+            self._worn.keep(nonce, self._worn.get(nonce, 0) + 1)
+        return is_fresh
+
+    def is_worn(self, nonce: str) -> bool:
+        """Return whether a nonce has died of two wrong answers; no more answers to it are looked at."""
+        return self._worn.get(nonce, 0) >= _MOST_WRONG
 
     def _sign(self, stamp: str) -> str:
         signature = self._mac.copy()

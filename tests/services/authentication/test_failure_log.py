@@ -25,6 +25,7 @@ def test_a_wrong_password_leaves_a_line(world, at, logs):
             "source": "192.0.2.7:5060",
             "method": "REGISTER",
             "reason": "wrong password",
+            "tries": 1,
             "suppressed": 0,
         }
     ]
@@ -93,6 +94,29 @@ def test_a_source_and_user_have_one_line_in_a_minute(world, at, logs):
         ("alice", "192.0.2.8:40003", 0),
         ("alice", "192.0.2.7:40060", 1),
     ]
+
+
+def test_a_line_says_how_many_tries_of_that_source_and_user_there_were(world, at, logs):
+    start = world.now
+    for seconds in (0, 1, 2, 61):
+        world.now = start + seconds
+        attempt(world, flow=at("192.0.2.7", 5060))
+        attempt(world, "bob", flow=at("192.0.2.8", 5060))
+
+    assert [(line["user"].partition("@")[0], line["tries"]) for line in logs] == [
+        ("alice", 1), ("bob", 1), ("alice", 3), ("bob", 3)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("nonce", ["f" * 40, "x", "0" * 14 + "f" * 26])
+def test_a_nonce_that_is_not_ours_leaves_no_line(world, logs, nonce):
+    """Nobody gets another banned with a forged source and a made-up nonce."""
+    attempt(world, nonce=nonce)
+    old = world.nonces.issue(world.unix_time())
+    world.now += 301
+    attempt(world, nonce=old)
+
+    assert logs == []
 
 
 def test_a_flood_from_everywhere_does_not_fill_the_log(world, at, logs):

@@ -1,12 +1,14 @@
 """Who sent this request?  Digest with one challenge per answer (RFC 3261 §22.2), for any method.
 
 From outside an unknown user and a wrong password look the same: both cost the same hashes and get the same
-401.  Only the log tells them apart.  Nothing is remembered of a request that fails, but what bounds the log.
+401.  Only the log tells them apart.  Of requests that fail it is remembered how many there were, from where and
+for whom (`guesses.py`), and of a nonce that it had a wrong answer: it dies of the second one.
 """
 
 from collections.abc import Callable
 
 from sipwright.services.authentication.failure_log import FailureLog
+from sipwright.services.authentication.guesses import FlowKeys, Guesses
 from sipwright.services.ports import AccountView, Clock, Directory
 from sipwright.services.refusals import account_disabled
 from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
@@ -35,7 +37,15 @@ _NOBODY = {algorithm: ha1("", "", "", algorithm) for algorithm in ALGORITHMS}
 class Authenticator:
     """Challenges requests and judges the answers; the realm is the domain of the account."""
 
-    def __init__(self, directory: Directory, nonces: NonceKeeper, *, unix_time: Clock | None = None) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        nonces: NonceKeeper,
+        *,
+        unix_time: Clock | None = None,
+        flow_keys: FlowKeys | None = None,
+    ) -> None:
+        self._guesses = Guesses(flow_keys)
         self._directory = directory
         self._nonces = nonces
         # One that nobody can set: a nonce from the future would be stale until its time had come.
@@ -68,6 +78,12 @@ class Authenticator:
             return None
         username = credentials.params.get("username", "")
         account = self._directory.account(username, domain)
+        nonce = credentials.params.get("nonce", "")
+        if self._nonces.is_worn(nonce) or not self._guesses.are_checked(incoming, account):
+            self._challenge(incoming, domain, username, is_stale=False)
+            if self._nonces.is_fresh(nonce, self._unix_time()):
+                self._failures.failed(incoming, username, domain, "not checked after too many failures")
+            return None
         try:
             is_right = self._is_right(credentials, request, account, domain)
         except UnsupportedQop as error:
@@ -75,9 +91,11 @@ class Authenticator:
         if not is_right:
             self._challenge(incoming, domain, username, is_stale=False)
             # After the answer: how long finding the reason takes tells the peer nothing.
-            self._failures.failed(incoming, username, domain, self._why_wrong(credentials, request, account))
+            if self._nonces.wear(nonce, self._unix_time()):
+                self._guesses.failed(incoming, account)
+                why = self._why_wrong(credentials, request, account)
+                self._failures.failed(incoming, username, domain, why)
             return None
-        nonce = credentials.params["nonce"]
         response = credentials.params["response"]
         verdict = self._nonces.check(nonce, nonce_count(credentials), self._unix_time(), response)
         is_harmless = verdict is Verdict.OK or (

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import structlog
 
+from sipwright.memo import Bounded
 from sipwright.stack import Incoming
 from sipwright.stack.throttle import Throttle
 from sipwright.transport.flow import format_address
@@ -21,18 +22,23 @@ LONGEST_USER = 64
 class FailureLog:
     """Writes one line for each source address and user in a minute, and not too many in all."""
 
-    __slots__ = ("_throttle",)
+    __slots__ = ("_throttle", "_tries")
 
     def __init__(self) -> None:
         self._throttle = Throttle(every=EVERY)
+        self._tries: Bounded[tuple[str, str, str], int] = Bounded()
 
     def failed(self, incoming: Incoming, username: str, domain: str, reason: str) -> None:
         """Note that the credentials of a request were wrong; `incoming.now` says when.
 
-        The name comes from a stranger: whatever could look like another field or another line is escaped as in a URI.
+        The line says how many `tries` of this source and user there were since its last line, and how many lines of
+        all were held back (`suppressed`). The name comes from a stranger: whatever could look like another field or
+        another line is escaped as in a URI.
         """
         name = quote(username[:LONGEST_USER], safe="+*!", errors="replace")
-        suppressed = self._throttle.admit((incoming.source[0], name, domain), incoming.now)
+        key = (incoming.source[0], name, domain)
+        tries = self._tries.pop(key, 0) + 1
+        suppressed = self._throttle.admit(key, incoming.now)
         if suppressed is not None:
             log.warning(
                 "authentication failed",
@@ -40,5 +46,8 @@ class FailureLog:
                 source=format_address(incoming.source),
                 method=incoming.request.method,
                 reason=reason,
+                tries=tries,
                 suppressed=suppressed,
             )
+        else:
+            self._tries.keep(key, tries)

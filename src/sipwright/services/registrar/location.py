@@ -52,6 +52,10 @@ class LocationTable:
         found.sort(key=lambda target: target.q, reverse=True)
         return found
 
+    def flow_keys(self, account_id: int) -> list[str]:
+        """Return the keys of the flows that the phones of an account have registered over, also a while ago."""
+        return [binding.source for binding in self.bindings(account_id)]
+
     def put(self, account_id: int, bindings: list[Binding]) -> None:
         """Make these the bindings of an account."""
         if bindings:

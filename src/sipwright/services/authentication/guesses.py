@@ -1,0 +1,116 @@
+"""Who guesses passwords: after five failures within a minute nothing more is checked for a while, longer each time.
+
+Failures are counted for each source and for each user, so neither one address nor many get far.  Phones that are
+registered go on meanwhile: over their own flow always, and from their own address as long as few fail there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+
+from sipwright.services.ports import AccountView
+from sipwright.stack import Incoming
+from sipwright.transport.flow import parse_flow_key
+
+__all__ = ["Guesses", "Tally"]
+
+MOST_FAILURES = 5
+WINDOW = 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 60.0, 960.0
+FORGIVEN_AFTER = 960.0
+"""So long after a pause the next one is a first one again."""
+CAPACITY = 10_000
+
+FlowKeys = Callable[[int], Iterable[str]]
+"""Gives the keys of the flows that the phones of an account have registered over."""
+
+
+class _Count:
+    __slots__ = ("failures", "pause", "paused_until", "since")
+
+    def __init__(self, now: float) -> None:
+        self.since = now
+        self.failures = 0
+        self.pause = 0.0
+        self.paused_until = 0.0
+
+
+class Tally:
+    """Failures by key, of the `capacity` keys that failed last."""
+
+    __slots__ = ("_capacity", "_counts")
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._counts: OrderedDict[Hashable, _Count] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def failed(self, key: Hashable, now: float) -> None:
+        """Count a failure; the fifth within a minute begins a pause."""
+        count = self._counts.get(key)
+        if count is None:
+            if len(self._counts) >= self._capacity:
+                self._counts.popitem(last=False)
+            count = self._counts[key] = _Count(now)
+        self._counts.move_to_end(key)
+        if now - count.since > WINDOW:
+            count.since, count.failures = now, 0
+        count.failures += 1
+        if count.failures >= MOST_FAILURES:
+            is_first = not count.pause or now - count.paused_until > FORGIVEN_AFTER
+            count.pause = FIRST_PAUSE if is_first else min(count.pause * 2, LONGEST_PAUSE)
+            count.paused_until = now + count.pause
+            count.failures = 0
+
+    def is_paused(self, key: Hashable, now: float) -> bool:
+        """Return whether nothing of this key is checked now."""
+        count = self._counts.get(key)
+        return count is not None and now < count.paused_until
+
+
+class Guesses:
+    """The failures of everybody."""
+
+    __slots__ = ("_flow_keys", "_neighbours", "_sources", "_users")
+
+    def __init__(self, flow_keys: FlowKeys | None = None) -> None:
+        self._flow_keys = flow_keys
+        self._sources = Tally()
+        self._users = Tally()
+        self._neighbours = Tally()
+        """Failures at a registered phone's own address, by that and the account."""
+
+    def are_checked(self, incoming: Incoming, account: AccountView | None) -> bool:
+        """Return whether the credentials of a request are to be looked at; `incoming.now` says when."""
+        now, source = incoming.now, _network_of(incoming.source[0])
+        if not self._sources.is_paused(source, now) and (
+            account is None or not self._users.is_paused(account.id, now)
+        ):
+            return True
+        if account is None or self._flow_keys is None:
+            return False
+        keys = list(self._flow_keys(account.id))
+        if incoming.flow.key in keys:
+            return True
+        is_neighbour = any(_network_of(parse_flow_key(key).remote[0]) == source for key in keys)
+        return is_neighbour and not self._neighbours.is_paused((source, account.id), now)
+
+    def failed(self, incoming: Incoming, account: AccountView | None) -> None:
+        """Count credentials that were looked at and wrong."""
+        now, source = incoming.now, _network_of(incoming.source[0])
+        self._sources.failed(source, now)
+        if account is not None:
+            self._users.failed(account.id, now)
+            self._neighbours.failed((source, account.id), now)
+
+
+def _network_of(host: str) -> str:
+    """Return what one attacker has for certain: an IPv4 address, or 64 bits of an IPv6 one."""
+    if ":" not in host:
+        return host
+    packed = ipaddress.IPv6Address(host.partition("%")[0]).packed
+    return packed[:8].hex()

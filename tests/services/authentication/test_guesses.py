@@ -1,0 +1,129 @@
+import pytest
+
+from sipwright.services.authentication.guesses import Tally
+
+
+@pytest.fixture
+def try_it(world, at):
+    """Sends a REGISTER with a password and says whether it was accepted."""
+
+    def send(password, user="alice", host="192.0.2.7", port=5060, **options):
+        credentials = world.authorization(user, password=password, **options)
+        text = world.text(f"Authorization: {credentials}", f"Contact: <sip:{user}@10.0.0.5:{port}>",
+                          aor=f"{user}@example.org")  # fmt: skip
+        return world.receive(text, at(host, port)).response.status == 200
+
+    return send
+
+
+def test_after_five_failures_of_a_source_nothing_is_checked_for_a_minute(world, try_it):
+    start = world.now
+    for user in ("alice", "bob", "mallory", "bob", "nobody"):
+        assert not try_it("guess", user)
+
+    assert not try_it("secret", "bob")
+    assert try_it("secret", "bob", host="192.0.2.8")
+    world.now = start + 59.9
+    assert not try_it("secret", "alice")
+    world.now = start + 60.1
+    assert try_it("secret", "alice")
+
+
+def test_after_five_failures_for_a_user_nothing_of_it_is_checked_from_anywhere(world, try_it):
+    for number in range(5):
+        assert not try_it("guess", host=f"198.51.100.{number}")
+
+    assert not try_it("secret", host="203.0.113.77")
+    assert try_it("secret", "bob", host="203.0.113.77")
+
+
+def test_an_address_of_version_6_is_its_network(try_it):
+    for number in range(5):
+        assert not try_it("guess", "mallory", host=f"2001:db8:0:1::{number}")
+
+    assert not try_it("secret", host="2001:db8:0:1:ffff::9")
+    assert try_it("secret", host="2001:db8:0:2::9")
+
+
+def test_a_registered_phone_still_passes_over_its_own_flow(world, try_it):
+    assert try_it("secret", host="192.0.2.50", port=5062)
+    for number in range(20):
+        assert not try_it("guess", host="192.0.2.50", port=40_000 + number)
+
+    assert try_it("secret", host="192.0.2.50", port=5062)
+    assert not try_it("secret", host="192.0.2.50", port=5064)
+
+
+def test_a_registered_phone_still_passes_from_its_own_address(world, try_it):
+    """From another port, as a TCP phone does that connects anew, while others fail at the same address."""
+    assert try_it("secret", host="192.0.2.50", port=5062)
+    for number in range(20):
+        assert not try_it("guess", "mallory", host="192.0.2.50", port=40_000 + number)
+
+    assert try_it("secret", host="192.0.2.50", port=5099)
+
+
+def test_a_nonce_dies_of_its_second_wrong_answer(world, try_it):
+    nonce = world.nonces.issue(world.unix_time())
+
+    assert not try_it("guess", nonce=nonce)
+    assert try_it("secret", nonce=nonce)
+    assert not try_it("guess", nonce=nonce, nc=2)
+    assert not try_it("secret", nonce=nonce, nc=3)
+    assert try_it("secret")
+
+
+def test_a_dead_nonce_tells_nobody_that_a_password_was_right(world, at):
+    nonce = world.nonces.issue(world.unix_time())
+    answers = []
+    for password in ("a", "b", "c", "secret"):
+        credentials = world.authorization(password=password, nonce=nonce)
+        response = world.receive(world.text(f"Authorization: {credentials}")).response
+        answers.append((response.status, "stale" in response.headers.get("WWW-Authenticate")))
+
+    assert answers == [(401, False)] * 4
+
+
+def test_a_stale_nonce_is_no_failure(world, try_it):
+    nonce = world.nonces.issue(world.unix_time())
+    world.now += 301
+    for _ in range(10):
+        assert not try_it("secret", nonce=nonce)
+
+    assert try_it("secret")
+
+
+def test_pauses_double_up_to_a_ceiling_and_are_forgiven():
+    tally, now, pauses = Tally(), 0.0, []
+    for _ in range(6):
+        for _ in range(5):
+            tally.failed("a", now)
+        begun = now
+        while tally.is_paused("a", now):
+            now += 1.0
+        pauses.append(now - begun)
+    now += 961
+    for _ in range(5):
+        tally.failed("a", now)
+
+    assert pauses == [60, 120, 240, 480, 960, 960]
+    assert tally.is_paused("a", now + 59)
+    assert not tally.is_paused("a", now + 60)
+
+
+def test_slow_failures_are_never_paused():
+    tally = Tally()
+    for minute in range(100):
+        for second in (0, 16, 32, 48):
+            tally.failed("a", minute * 61.0 + second)
+            assert not tally.is_paused("a", minute * 61.0 + second)
+
+
+def test_the_tables_are_bounded_and_forget_the_oldest():
+    tally = Tally(capacity=3)
+    for key in "abababababcd":
+        tally.failed(key, 0.0)
+
+    assert len(tally) == 3
+    assert not tally.is_paused("a", 0.0)
+    assert tally.is_paused("b", 0.0)
