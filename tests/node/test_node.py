@@ -9,6 +9,7 @@ from sipwright.commands.init import initialise
 from sipwright.config import Settings
 from sipwright.node.account_loader import AccountLoader
 from sipwright.node.node import Node, answer_options, refuse_method
+from sipwright.services.switch import refuse_unknown
 from sipwright.sip import parse
 
 
@@ -29,7 +30,7 @@ async def node(folder, monkeypatch):
     await made.stop()
 
 
-async def asked(node, method):
+async def asked(node, method, uri="sip:example.org", headers=""):
     """Send a request from a socket of its own, and return the response."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
@@ -37,9 +38,9 @@ async def asked(node, method):
         phone.connect(node.stack.transports[0].local)
         await loop.sock_sendall(
             phone,
-            f"{method} sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{method};rport\r\n"
+            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{method};rport\r\n"
             f"From: <sip:somebody@example.net>;tag=1\r\nTo: <sip:example.org>\r\nCall-ID: {method}\r\n"
-            f"CSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n".encode(),
+            f"CSeq: 1 {method}\r\n{headers}Content-Length: 0\r\n\r\n".encode(),
         )
         return parse(await loop.sock_recv(phone, 65_535))
 
@@ -52,10 +53,39 @@ async def test_a_node_says_what_it_can_and_what_it_cannot(node):
     assert "REGISTER" in options.headers.get("Allow")
 
 
-async def test_the_steps_are_asked_in_this_order(node):
-    first, *others = node.pipeline.steps
+@pytest.mark.parametrize(
+    "method", ["OPTIONS", "MESSAGE", "INVITE", "SUBSCRIBE", "REGISTER", "PUBLISH", "BYE"]
+)
+async def test_an_extension_that_nobody_knows_is_refused_whatever_is_asked(node, method):
+    """RFC 3261 §8.2.2.3."""
+    required = "Proxy-Require: privacy, sec-agree\r\nRequire: nothingSupportsThis\r\n"
+    refused = await asked(node, method, headers=required)
 
-    assert isinstance(first, AccountLoader)
+    assert refused.status == 420
+    assert refused.headers.get("Unsupported").split(", ")[-1] == "sec-agree"
+    assert "privacy" not in refused.headers.get("Unsupported")
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER", "INVITE", "MESSAGE"])
+async def test_a_scheme_that_nobody_knows_is_refused_whatever_is_asked(node, method):
+    """RFC 3261 §8.2.2.1, RFC 4475 §3.3.2."""
+    unknown = await asked(node, method, uri="nobodyKnowsThisScheme:totallyopaquecontent")
+
+    assert unknown.status == 416
+
+
+async def test_an_event_that_we_do_not_have_is_refused(node):
+    """RFC 6665 §4.2.1.1, and that PUBLISH is no method here (RFC 3903 §6)."""
+    subscribe = await asked(node, "SUBSCRIBE", headers="Event: dialog\r\n")
+
+    assert (subscribe.status, subscribe.headers.get("Allow-Events")) == (489, "refer")
+
+
+async def test_the_steps_are_asked_in_this_order(node):
+    first, second, *others = node.pipeline.steps
+
+    assert first is refuse_unknown
+    assert isinstance(second, AccountLoader)
     assert others == [node.registrar, node.switch, answer_options, refuse_method]
 
 

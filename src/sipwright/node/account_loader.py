@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 
+from sipwright.services.switch import named_beside
 from sipwright.sip import NameAddr, ParseError, Request, Uri
 from sipwright.sip.headers.auth import Credentials
 from sipwright.stack import Incoming
@@ -43,7 +44,8 @@ class AccountLoader:
         if request.method not in ("REGISTER", "INVITE", "MESSAGE") or request.to_tag is not None:
             return []
         found: list[tuple[str, str]] = []
-        for uri in (request.from_.uri, request.to.uri, request.request_uri):
+        beside = [] if request.method == "REGISTER" else named_beside(request)
+        for uri in (request.from_.uri, request.to.uri, request.request_uri, *beside):
             domain = self._domain(uri)
             if domain is not None and uri.user:
                 found += [(uri.user, domain), (uri.user.rpartition(".")[2], domain)]

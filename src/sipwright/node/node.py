@@ -19,7 +19,14 @@ from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.services.authentication import Authenticator
 from sipwright.services.dialplan.outside import MailSettings
 from sipwright.services.registrar import Lifetimes, LocationTable, Registrar, RegistrarSnapshot
-from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings, SwitchSnapshot
+from sipwright.services.switch import (
+    Destinations,
+    Router,
+    Switch,
+    SwitchSettings,
+    SwitchSnapshot,
+    refuse_unknown,
+)
 from sipwright.sip.digest import NonceKeeper
 from sipwright.sip.errors import Reject
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
@@ -96,7 +103,7 @@ class Node:
             settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node, clock=clock,
             mail=MailSettings(**settings.mail.model_dump()),
         )  # fmt: skip
-        router = Router(self.names, authenticator)
+        router = Router(self.names, authenticator, self._domain_at)
         destinations = Destinations(
             self.names, self.locations, router.find, time.monotonic, sip.answer_within
         )
@@ -122,6 +129,7 @@ class Node:
         # The one thing that is given late: a step sends through the stack, which offers it what comes in.
         steps = (self.registrar, self.switch, answer_options, refuse_method)
         self.pipeline.steps = (
+            refuse_unknown,
             AccountLoader(store, self.names, Pipeline(steps, on_refused=self.refusals)),
             *steps,
         )
@@ -201,6 +209,12 @@ class Node:
             self.settings.node, self.stack.snapshot(), self.registrar.snapshot(), self.switch.snapshot(),
             self.agent.snapshot(), self.store.writer.snapshot(), self.collector.snapshot(),
         )  # fmt: skip
+
+    def _domain_at(self, source: str) -> str | None:
+        """Return the domain of the account whose phone registered from a flow."""
+        account_id = self.locations.account_at(source, time.monotonic())
+        account = None if account_id is None else self.store.directory.account_by_id(account_id)
+        return None if account is None else account.domain
 
     def _directory_changed(self, change: Change) -> None:
         """Tell the agent, and forget where the phones of accounts are that were removed."""
@@ -287,7 +301,7 @@ def answer_options(incoming: Incoming) -> bool:
     if incoming.request.method != "OPTIONS":
         return False
     incoming.reply_statelessly(
-        200, headers=(("Allow", Switch.allow), ("Accept", "application/sdp"), ("Supported", "path"))
+        200, headers=(("Allow", Switch.allow), ("Accept", "application/sdp"), ("Supported", "path, replaces"))
     )
     return True
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import quote as _percent_encode
 from urllib.parse import unquote_to_bytes as _percent_decode
@@ -15,6 +14,7 @@ from urllib.parse import unquote_to_bytes as _percent_decode
 from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import HOST
+from sipwright.sip.host import canonical_host
 
 # The user part may hold ";", "?" and "/", so only an "@" ends it.  "#" is not legal there, but every
 # phone sends it unescaped for feature codes.
@@ -46,7 +46,7 @@ class Uri:
         user: Unescaped; for tel: the number. None when there is none.
         raw_user: The user as it was written.
         password: As it was written.
-        host: In lower case, IPv6 without brackets; empty for other schemes than sip and sips.
+        host: As hosts are compared (`host.py`), IPv6 without brackets; empty for other schemes than sip and sips.
         params: Names in lower case, both sides unescaped; None for a flag.
         headers: What follows "?", as it was written.
         opaque: What follows the scheme, for other schemes than sip and sips.
@@ -93,7 +93,7 @@ class Uri:
         self.user = user
         self.raw_user = None if user is None else _encode(user, _SAFE_IN_USER)
         self.password = password
-        self.host = host.strip("[]").lower()
+        self.host = canonical_host(host.strip("[]"))
         self.port = port
         self.params = {} if params is None else dict(params)
         self.headers = headers
@@ -120,9 +120,10 @@ class Uri:
         self.password = password
         if host[0] == "[":
             host = host[1:-1]
-            if not _is_ipv6(host):
-                raise ParseError(f"The URI has an IPv6 address that is none: {host[:40]}")
-        self.host = host.lower()
+        try:
+            self.host = canonical_host(host)
+        except ValueError:
+            raise ParseError(f"The URI has an IPv6 address that is none: {host[:40]}") from None
         self.port = _port(port) if port else None
         self.params = _parse_uri_params(params) if params else {}
         self.headers = headers or ""
@@ -288,14 +289,6 @@ def _port(text: str) -> int:
     if port > 65535:
         raise ParseError(f"The URI has a port above 65535: {text}")
     return port
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        IPv6Address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _decode(text: str) -> str:

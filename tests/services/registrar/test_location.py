@@ -55,6 +55,29 @@ def test_an_account_without_bindings_takes_no_room():
     assert table.bindings(1) == []
 
 
+def test_a_phone_is_found_by_where_it_registered():
+    table = LocationTable()
+    assert table.account_at("udp/l/r", NOW) is None
+
+    table.put(1, [binding("a", expires_at=1_100)])
+    table.put(2, [binding("b")._replace(source="udp/l/s")])
+    assert (table.account_at("udp/l/r", NOW), table.account_at("udp/l/s", NOW)) == (1, 2)
+    assert table.account_at("udp/l/r", 1_101.0) is None
+
+    table.put(1, [])
+    assert table.account_at("udp/l/r", NOW) is None
+
+
+def test_sources_that_nobody_is_behind_any_more_are_forgotten():
+    table = LocationTable()
+    table.account_at("udp/l/r", NOW)
+    for port in range(2_000):
+        table.put(1, [binding("a")._replace(source=f"udp/l/{port}")])
+
+    assert (table.account_at("udp/l/1999", NOW), table.account_at("udp/l/1", NOW)) == (1, None)
+    assert len(table._sources) == 1
+
+
 def test_the_table_has_a_limit():
     table = LocationTable(capacity=1)
     assert not table.is_full

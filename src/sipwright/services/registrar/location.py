@@ -16,6 +16,7 @@ from sipwright.sip.grammar import split_list
 __all__ = ["LocationTable"]
 
 _FIELDS = len(Binding._fields)
+_ROOM = 1_000  # sources that nobody is behind any more
 
 
 class LocationTable:
@@ -27,6 +28,7 @@ class LocationTable:
         self.capacity = capacity
         self._entries: dict[int, str] = {}
         self._unchecked: list[int] = []
+        self._sources: dict[str, int] | None = None
 
     def __len__(self) -> int:
         """Count the accounts that have bindings."""
@@ -60,8 +62,31 @@ class LocationTable:
         """Make these the bindings of an account."""
         if bindings:
             self._entries[account_id] = _pack(bindings)
+            if self._sources is not None:
+                for binding in bindings:
+                    self._sources[binding.source] = account_id
         else:
             self._entries.pop(account_id, None)
+
+    def account_at(self, source: str, now: float) -> int | None:
+        """Return the account whose phone registered from a flow, named by its key.
+
+        Seldom asked, so the index is only made, and kept, from the first time on.
+        """
+        sources = self._sources
+        if sources is None or len(sources) > 2 * len(self._entries) + _ROOM:
+            sources = self._sources = {
+                binding.source: account_id
+                for account_id in self._entries
+                for binding in self.bindings(account_id)
+            }
+        account_id = sources.get(source)
+        if account_id is None:
+            return None
+        is_there = any(
+            binding.source == source and not binding.has_expired(now) for binding in self.bindings(account_id)
+        )
+        return account_id if is_there else None
 
     def accounts_between(self, first_id: int, last_id: int) -> list[int]:
         """Return the accounts with bindings whose number is in a range, both ends included."""

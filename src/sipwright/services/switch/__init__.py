@@ -5,9 +5,11 @@ from .call.leg import Leg
 from .call.observer import CallObserver
 from .call.script_port import ScriptRun
 from .call.script_runner import ScriptRunner
+from .dialling.admission import refuse_unknown
 from .dialling.destinations import MOST_LOOPS, Destinations
 from .dialling.hunt import Hunt
 from .dialling.router import Decision, Router
+from .dialling.senders import named_beside
 from .dialling.unreachable import no_provider_or_host
 from .model.identity import Identity
 from .model.outcome import ELSEWHERE, LegResult, Outcome, best, for_caller
@@ -34,5 +36,7 @@ __all__ = [
     "SwitchSnapshot",
     "best",
     "for_caller",
+    "named_beside",
     "no_provider_or_host",
+    "refuse_unknown",
 ]

@@ -38,12 +38,14 @@ from .dialling.invite import read_source
 from .dialling.origins import Origins
 from .dialling.redirects import Redirects
 from .dialling.router import Decision, Router
+from .dialling.senders import is_anonymous
 from .dialling.unreachable import Unreachable
 from .messages import Messages
 from .midcall.late_responses import acknowledge_late
 from .midcall.liveness import probe_ends
 from .model.header_table import ALLOW, SOURCE_HEADER
 from .model.identity import Identity
+from .model.identity_headers import vouch
 from .model.outcome import Outcome
 from .reach.reconnect import Reconnects
 from .reach.routes import PeerRoutes
@@ -127,6 +129,8 @@ class Switch:
             self._invite(incoming)
         elif method == "MESSAGE":
             self._messages.deliver(incoming)
+        elif method == "SUBSCRIBE":  # the events that there are belong to REFERs (RFC 6665 §4.2.1.1)
+            incoming.reply_statelessly(489, headers=(("Allow-Events", "refer"),))
         elif method in ("BYE", "CANCEL", "INFO", "UPDATE", "PRACK", "NOTIFY", "REFER"):
             incoming.reply_statelessly(481)
         else:
@@ -192,6 +196,9 @@ class Switch:
             Identity(decision.direction, account.id, account.user_id, account.domain),
             now,
         )
+        if decision.direction == "out":
+            aor = f"sip:{account.username}@{account.domain}"
+            vouch(request, aor, is_anonymous=is_anonymous(request.from_uri))
         caller = call.caller = Caller(call, request.call_id, f"{call.id}.0", now)
         caller.invite = request
         caller.flow = incoming.flow

@@ -16,6 +16,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..model import media
 from ..model.header_table import PASSAGES, SOURCE_HEADER, Party
+from ..model.identity_headers import asserted
 from ..model.relayed_headers import relayed_lines
 
 __all__ = ["from_header", "make_invite", "read_source"]
@@ -41,6 +42,12 @@ def make_invite(call: Call, leg: Callee) -> Request:
     headers = []
     if flow.protocol == "loop":
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1};owner={_owner(call)}"))
+    from_ = _from_address(original, options)
+    if sender is Party.PHONE and not any(
+        name.lower() == "p-asserted-identity" for name, _ in options.headers
+    ):
+        is_shown_otherwise = not options.from_user is options.from_host is None
+        headers += asserted(original, leg.party, from_, is_shown_otherwise=is_shown_otherwise)
     body, content_type = original.body, None
     if body:
         content_type = original.headers.get("content-type") or "application/sdp"
@@ -51,7 +58,7 @@ def make_invite(call: Call, leg: Callee) -> Request:
     return make_request(
         "INVITE",
         destination.uri,
-        from_=_from_address(original, options),
+        from_=from_,
         to=f"<{destination.to}>",
         call_id=leg.sip_call_id,
         cseq=leg.invite_cseq,

@@ -1,7 +1,8 @@
 """Whose call a request begins, and where it goes.
 
-1. A request whose From is at a domain that we serve is a call *out* of that account. The caller must authenticate as
-   it, or as another of its owner's, and its *out* dialplan runs; without one it may call local accounts, nothing else.
+1. A request whose From is at a domain that we serve (`senders.py`) is a call *out* of that account. The caller must
+   authenticate as it, or as another of its owner's, and its *out* dialplan runs; without one it may call local
+   accounts, nothing else.
 2. Any other whose Request-URI is at a domain that we serve is a call *in* to that account: its *in* dialplan runs, or,
    where it has none, its phones ring. A call from one local account to another runs both.
 3. All else is answered 404.
@@ -9,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sipwright.services.authentication import Authenticator
@@ -16,6 +18,8 @@ from sipwright.services.ports import AccountView, Directory
 from sipwright.services.refusals import account_disabled, not_served, unknown_user
 from sipwright.sip import Reject, Uri
 from sipwright.stack import Incoming
+
+from .senders import Claim, Senders
 
 __all__ = ["Decision", "Router"]
 
@@ -32,8 +36,11 @@ class Decision(NamedTuple):
 class Router:
     """Decides by the From and the Request-URI alone; what a dialplan dials is `destinations.py`."""
 
-    def __init__(self, accounts: Directory, authenticator: Authenticator) -> None:
+    def __init__(
+        self, accounts: Directory, authenticator: Authenticator, domain_at: Callable[[str], str | None] | None = None
+    ) -> None:  # fmt: skip
         self.accounts = accounts
+        self.senders = Senders(accounts, domain_at)
         self.authenticator = authenticator
 
     def decide(self, incoming: Incoming, *, is_internal: bool) -> Decision | None:
@@ -51,25 +58,23 @@ class Router:
             raise Reject(
                 416, why=f"{request.uri_text} is of a scheme that is not spoken here; dial a sip or sips URI"
             )
-        sender = request.from_uri
-        if not is_internal and sender.is_sip:
-            domain = self.accounts.served_domain(sender.host, sender.port)
-            if domain is not None:
-                return self._outbound(incoming, dialled, sender, domain)
+        claim = None if is_internal else self.senders.claim(incoming)
+        if claim is not None:
+            return self._outbound(incoming, dialled, claim)
         domain = self.accounts.served_domain(dialled.host, dialled.port)
         if domain is None:
             raise not_served(dialled.host)
         return self._inbound(dialled, domain)
 
-    def _outbound(self, incoming: Incoming, dialled: Uri, sender: Uri, domain: str) -> Decision | None:
-        account = self.authenticator.authenticate(incoming, domain)
+    def _outbound(self, incoming: Incoming, dialled: Uri, claim: Claim) -> Decision | None:
+        account = self.authenticator.authenticate(incoming, claim.domain)
         if account is None:
             return None
-        identity = self.accounts.account(sender.user or "", domain)
+        identity = account if claim.user is None else self.accounts.account(claim.user, claim.domain)
         if identity is None or identity.user_id != account.user_id:
             raise Reject(
                 403, "From Is Not Yours",
-                why=f"{account.username}@{domain} calls as {sender.user}@{domain}, which is not of the same user; "
+                why=f"{account.username}@{claim.domain} calls as {claim.user}@{claim.domain}, not of the same user; "
                 "change the name in the phone",
             )  # fmt: skip
         if not identity.is_enabled:

@@ -13,6 +13,7 @@ from sipwright.sip.headers.collection import value_of
 from .header_table import ALLOW, EXPLAINS, EXTENSIONS, IDENTITY, OF_STATUS, Passage, Shown
 
 __all__ = [
+    "REQUIRES",
     "explaining_headers",
     "is_private",
     "reasons_of",
@@ -84,12 +85,13 @@ def reasons_of(message: Message) -> tuple[tuple[str, str], ...]:
     return tuple(("Reason", value) for value in message.headers.get_all("reason"))
 
 
-def unknown_extensions(message: Message) -> list[str]:
+REQUIRES = ("require", "proxy-require")
+
+
+def unknown_extensions(message: Message, headers: tuple[str, ...] = REQUIRES) -> list[str]:
     """Return the option tags of Require and Proxy-Require that this switch cannot honour (RFC 3261 §8.2.2.3)."""
     index = message.headers.index()
-    if "require" not in index and "proxy-require" not in index:
-        return []
-    asked = [*message.headers.get_list("require"), *message.headers.get_list("proxy-require")]
+    asked = [tag for name in headers if name in index for tag in message.headers.get_list(name)]
     return [tag for tag in asked if tag.lower() not in EXTENSIONS]
 
 
