@@ -102,6 +102,7 @@ class SipSettings(_Section):
     max_expires: Annotated[int, Field(ge=60, le=86400)] = 3600
     nat_expires: Annotated[int, Field(ge=30, le=3600)] = 120
     answer_within: Annotated[float, Field(ge=0, le=32)] = 4.0
+    longest_call: Annotated[float, Field(ge=0, le=86_400)] = 14_400.0
 
     @model_validator(mode="after")
     def _listens(self) -> SipSettings:
@@ -148,6 +149,7 @@ class DialplanSettings(_Section):
     user_runs_per_minute: Annotated[int, Field(ge=1)] = 600
     user_seconds_per_minute: Annotated[float, Field(gt=0)] = 60.0
     http_networks: list[Network] = []
+    enum_zones: list[str] = ["e164.arpa"]
 
 
 class TraceSettings(_Section):

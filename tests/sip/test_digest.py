@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from sipwright.sip.digest import (
     ALGORITHMS,
+    MalformedCount,
     NonceKeeper,
     UnsupportedQop,
     Verdict,
@@ -231,14 +232,21 @@ def test_credentials_are_found_by_their_realm():
     [
         ('username="a"', None),
         ("qop=auth, nc=0000000a", 10),
-        ("qop=auth, nc=1", 1),
         ("qop=auth", 0),
-        ("qop=auth, nc=first", 0),
-        ("qop=auth, nc=000000001", 0),
+        ("qop=auth, nc=0000000A", 10),
     ],
 )
 def test_nonce_count(params, count):
     assert nonce_count(credentials(f"Digest {params}")) == count
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "first", "000000001", "0x000001", "+0000001", "0000_001", '" 0000001"', '""']
+)
+def test_a_nonce_count_is_eight_hexadecimal_digits(text):
+    """RFC 7616 §3.4: written in another way, one count could be used many times."""
+    with pytest.raises(MalformedCount):
+        nonce_count(credentials(f"Digest qop=auth, nc={text}"))
 
 
 # --- nonces ---------------------------------------------------------------------------------------

@@ -157,6 +157,9 @@ domains = ["DOMAIN"]
 # A server that says nothing at all to a call for so many seconds is dead: the next one is tried. 0 waits 32 s.
 # answer_within = 4.0
 
+# Seconds after which every answered call is ended, whatever its dialplan says; 0 is never.
+# longest_call = 14400.0
+
 [database]
 url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://USER:PASSWORD@HOST/NAME"
 # synchronous = "normal"          # SQLite: "full" also survives a power cut, at one disk sync per commit
@@ -177,6 +180,7 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # user_runs_per_minute = 600      # of all scripts of one user
 # user_seconds_per_minute = 60.0  # of computing, of all scripts of one user on all workers
 # http_networks = []              # private networks that scripts may reach, such as "10.1.0.0/16"
+# enum_zones = ["e164.arpa"]      # where enum_lookup() may look numbers up: these zones, and those below them
 
 [mail]
 # server = ""                     # takes the mails of scripts; without one there are none

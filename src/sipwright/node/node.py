@@ -108,7 +108,8 @@ class Node:
             self.names, self.locations, router.find, time.monotonic, sip.answer_within
         )
         self.switch = Switch(
-            self.stack, router, destinations, store.writer, SwitchSettings(public_address=sip.public_address),
+            self.stack, router, destinations, store.writer,
+            SwitchSettings(public_address=sip.public_address, longest_call=sip.longest_call),
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
             token=TimedTokens(), scripts=self.scripts, observer=self.recorder if is_recording else None,
         )  # fmt: skip

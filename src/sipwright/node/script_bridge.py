@@ -87,7 +87,7 @@ class Scripts:
             owner_seconds=lambda owner: self._user_limits(cast("int", owner)).seconds_per_minute,
         )  # fmt: skip
         self.effects = ScriptEffects(
-            store, locations, calls, HttpClient(networks(settings.http_networks)), EnumLookup(),
+            store, locations, calls, HttpClient(networks(settings.http_networks)), EnumLookup(settings.enum_zones),
             Mailer(mail or MailSettings()),
         )  # fmt: skip
         self.executions = Executions(

@@ -10,6 +10,7 @@ The header values themselves are parsed in `headers/auth.py`.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from sipwright.sip.headers.auth import Challenge, Credentials, split_challenges
 
 __all__ = [
     "ALGORITHMS",
+    "MalformedCount",
     "NonceKeeper",
     "Offer",
     "UnsupportedQop",
@@ -54,8 +56,15 @@ ALGORITHMS: dict[str, Hash] = {"MD5": _md5, "SHA-256": _sha256, "SHA-512-256": _
 """The hash of each algorithm, by its name on the wire; the weakest first."""
 
 
+class MalformedCount(ValueError):
+    """The client counts the uses of a nonce in another way than with eight hexadecimal digits (RFC 7616 §3.4)."""
+
+
 class UnsupportedQop(ValueError):
     """The client answered with a quality of protection that was not offered, such as auth-int."""
+
+
+_COUNT = re.compile(r"[0-9a-fA-F]{8}")
 
 
 def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
@@ -212,14 +221,20 @@ def find_credentials(values: list[str], realm: str) -> Credentials | None:
 
 
 def nonce_count(credentials: Credentials) -> int | None:
-    """Return the nonce-count of credentials: None without a qop, 0 (used by nobody) if it is not a count."""
+    """Return the nonce-count of credentials: None without a qop, 0 (used by nobody) if it is missing.
+
+    Raises:
+        MalformedCount: It is not eight hexadecimal digits.
+    """
     if "qop" not in credentials.params:
         return None
-    text = credentials.params.get("nc", "")
-    try:
-        return int(text, 16) if len(text) <= 8 else 0
-    except ValueError:
+    text = credentials.params.get("nc")
+    if text is None:
         return 0
+    # int() would take a sign, blanks, "0x" and "_" as well, so one count could be written in many ways.
+    if not _COUNT.fullmatch(text):
+        raise MalformedCount(f"nc {text!a:.20} is not eight hexadecimal digits")
+    return int(text, 16)
 
 
 def verify(

@@ -143,6 +143,15 @@ def test_auth_int_is_refused_clearly(world):
     assert (response.status, response.reason) == (400, "Digest qop 'auth-int' was not offered, use auth")
 
 
+@pytest.mark.parametrize("count", ["1", "0x000001", "000000001"])
+def test_a_nonce_count_of_another_form_is_answered_400(world, count):
+    """RFC 7616 §3.4: it is eight hexadecimal digits, or one and the same could be written in many ways."""
+    credentials = world.authorization().replace("nc=00000001", f"nc={count}")
+    response = world.receive(world.text(f"Authorization: {credentials}")).response
+
+    assert (response.status, response.reason) == (400, f"Digest nc '{count}' is not eight hexadecimal digits")
+
+
 def test_credentials_for_another_realm_do_not_count(world):
     credentials = world.authorization(domain="elsewhere.example")
 

@@ -14,6 +14,7 @@ from sipwright.services.refusals import account_disabled
 from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
 from sipwright.sip.digest import (
     ALGORITHMS,
+    MalformedCount,
     NonceKeeper,
     UnsupportedQop,
     Verdict,
@@ -85,8 +86,9 @@ class Authenticator:
                 self._failures.failed(incoming, username, domain, "not checked after too many failures")
             return None
         try:
+            count = nonce_count(credentials)
             is_right = self._is_right(credentials, request, account, domain)
-        except UnsupportedQop as error:
+        except (MalformedCount, UnsupportedQop) as error:
             raise Reject(400, f"Digest {error}") from None
         if not is_right:
             self._challenge(incoming, domain, username, is_stale=False)
@@ -97,7 +99,7 @@ class Authenticator:
                 self._failures.failed(incoming, username, domain, why)
             return None
         response = credentials.params["response"]
-        verdict = self._nonces.check(nonce, nonce_count(credentials), self._unix_time(), response)
+        verdict = self._nonces.check(nonce, count, self._unix_time(), response)
         is_harmless = verdict is Verdict.OK or (
             verdict is Verdict.REPEATED
             and may_repeat is not None

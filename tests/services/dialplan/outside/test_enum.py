@@ -70,10 +70,27 @@ class Resolver(dns.asyncresolver.Resolver):
 
 
 async def test_the_dns_is_asked_for_the_digits_from_the_end():
-    assert await EnumLookup(Resolver()).find("12345", "e164.test") == "sip:bob@example.org"
-    assert await EnumLookup(Resolver()).find("54321", "e164.test") is None
+    assert await EnumLookup(["e164.test"], Resolver()).find("12345", "e164.test") == "sip:bob@example.org"
+    assert await EnumLookup(["e164.test"], Resolver()).find("54321", "e164.test") is None
 
 
 async def test_a_dns_that_does_not_answer_is_an_error():
     with pytest.raises(OSError, match="does not answer for e164"):
-        await EnumLookup(Resolver()).find("99", "e164.test")
+        await EnumLookup(["e164.test"], Resolver()).find("99", "e164.test")
+
+
+@pytest.mark.parametrize("zone", ["e164.org", "evil-e164.test", "test", "secret.example.com"])
+async def test_only_the_zones_that_are_named_are_asked(zone):
+    """A script could tell the owner of any other zone what it likes, digit by digit and label by label."""
+    asked = []
+
+    class Listening(Resolver):
+        async def resolve(self, name, rdtype, **options):
+            asked.append(name)
+            raise dns.resolver.NXDOMAIN
+
+    lookup = EnumLookup(["E164.test."], Listening())
+    with pytest.raises(ValueError, match="enum_zones"):
+        await lookup.find("12345", zone)
+    assert await lookup.find("12345", "ie.e164.test") is None
+    assert asked == ["5.4.3.2.1.ie.e164.test."]

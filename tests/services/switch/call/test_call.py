@@ -1,7 +1,7 @@
 """One call from its INVITE to its CDRs: answer, refusal, CANCEL, ring time, forking, the end from either side."""
 
 import pytest
-from tests.services.switch.conftest import SDP
+from tests.services.switch.conftest import SDP, Bench
 
 from sipwright.services.leg_options import LegOptions
 from sipwright.sip import Response
@@ -375,3 +375,36 @@ def test_another_phone_behind_the_same_proxy_that_answers_when_it_is_over_is_hun
 
     assert (bob.last("ACK").to_tag, bob.last("BYE").to_tag) == ("other", "other")
     assert bob.last("BYE").cseq.number > invite.cseq.number
+
+
+@pytest.mark.parametrize(
+    ("said", "longest", "ends"), [(None, 100.0, 100), (30.0, 100.0, 30), (300.0, 100.0, 100)]
+)
+def test_no_call_is_longer_than_the_longest(said, longest, ends):
+    """A phone that was forgotten, or a call that somebody keeps open at the owner's expense, ends by itself."""
+    bench = Bench(longest_call=longest, probe=0)
+    alice, bob = bench.phone("alice", "20.0.0.1"), bench.phone("bob", "30.0.0.1")
+    bench.account("bob", bob)
+    alice.invite()
+    (call,) = bench.switch.calls.values()
+    call.limit = said
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    alice.ack(alice.last(200))
+    bench.run(ends - 1)
+    bench.restart()
+    before = bob.methods()
+    bench.run(2)
+
+    assert "BYE" not in before
+    assert bob.last("BYE").headers.get("reason") == 'SIP;cause=200;text="Time limit reached"'
+
+
+def test_the_longest_call_may_be_switched_off():
+    bench = Bench(longest_call=0, probe=0)
+    alice, bob = bench.phone("alice", "20.0.0.1"), bench.phone("bob", "30.0.0.1")
+    bench.account("bob", bob)
+    alice.invite()
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    alice.ack(alice.last(200))
+
+    assert [call.time_left for call in bench.switch.calls.values()] == [None]

@@ -29,17 +29,29 @@ class Naptr(NamedTuple):
 
 
 class EnumLookup:
-    """Asks the DNS; `resolver` is the system's unless a test brings its own."""
+    """Asks the DNS, in the zones that are named and those below them.
 
-    def __init__(self, resolver: dns.asyncresolver.Resolver | None = None) -> None:
+    Any other name would let a script tell the outside what it likes, or learn the names of the network. `resolver` is
+    the system's unless a test brings its own.
+    """
+
+    def __init__(
+        self, zones: Iterable[str] = ("e164.arpa",), resolver: dns.asyncresolver.Resolver | None = None
+    ) -> None:
+        self._zones = tuple(zone.strip(".").lower() for zone in zones)
         self._resolver = resolver
 
     async def find(self, number: str, zone: str) -> str | None:
         """Return the SIP URI for a number (its digits), or None when the zone has none.
 
         Raises:
+            ValueError: Nothing may be looked up in that zone.
             OSError: The DNS does not answer.
         """
+        if not any(zone == known or zone.endswith(f".{known}") for known in self._zones):
+            raise ValueError(
+                f"{zone} is not among [dialplan] enum_zones ({', '.join(self._zones) or 'none'})"
+            )
         if self._resolver is None:
             self._resolver = dns.asyncresolver.Resolver()
         name = ".".join(reversed(number)) + f".{zone}."

@@ -287,10 +287,11 @@ class Call(Bridge):
             self.script.answered(leg.destination.target)
 
     def limit_duration(self, leg: Callee) -> None:
-        """Let the time run that a call with this leg may last."""
-        limit = leg.destination.options.limit
-        if limit or self.limit:
-            self.arm("limit", min(limit or inf, self.limit or inf))
+        """Let the time run that a call with this leg may last; a dialplan can only make it shorter."""
+        longest = self.ports.settings.longest_call
+        limit = min(leg.destination.options.limit or inf, self.limit or inf, longest or inf)
+        if limit < inf:
+            self.arm("limit", limit)
 
     def hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""

@@ -31,7 +31,8 @@ RING_TIME = 180.0
 class SwitchSettings:
     """What can be set: `public_address` for phones beside the switch, legs per call, calls at once.
 
-    `ring` is Timer C and `probe` how often the ends of a talking call are asked whether they are there, in seconds.
+    `ring` is Timer C, `probe` how often the ends of a talking call are asked whether they are there, and `longest_call`
+    when an answered call ends whatever its dialplan says, in seconds; 0 is never.
     """
 
     public_address: str | None = None
@@ -39,6 +40,7 @@ class SwitchSettings:
     max_calls: int = 100_000
     ring: float = RING_TIME
     probe: float = 900.0
+    longest_call: float = 14_400.0
 
 
 class Routes(LegRoutes, Protocol):
