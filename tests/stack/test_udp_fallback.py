@@ -49,21 +49,31 @@ def test_the_request_goes_on_over_udp_when_nothing_takes_the_connection(ways):
 
     assert tcp.sent == [message("INVITE")]
     assert udp.sent == [message("INVITE", "UDP"), message("CANCEL", "UDP")]
-    assert (flow.settled, flow.protocol) == (udp, "udp")
+    assert (flow.settle(), flow.protocol) == (udp, "udp")
 
 
 def test_what_the_connection_has_taken_is_never_sent_again(ways):
     tcp, udp, flow = ways
     flow.send(message("INVITE"))
     tcp.is_up = True
-    assert flow.settled is tcp
     flow.send(message("ACK"))
     tcp.is_down = True
     flow.send(message("BYE"))
 
     assert tcp.sent == [message("INVITE"), message("ACK")]
     assert udp.sent == [message("BYE", "UDP")]
-    assert flow.settled is udp
+    assert flow.settle() is udp
+
+
+def test_what_was_answered_is_not_tried_again_when_the_connection_closes(ways):
+    tcp, udp, flow = ways
+    flow.send(message("INVITE"))
+    tcp.is_up = True
+    assert flow.settle() is tcp
+
+    tcp.is_down = True
+    flow.fall_back()
+    assert udp.sent == []
 
 
 def test_a_connection_that_closes_before_it_is_used_costs_nothing(ways):

@@ -35,9 +35,9 @@ class FallbackFlow(Flow):
         """Nothing can be sent either way."""
         return self._udp.is_closed if self.has_fallen_back else self._tcp.is_closed
 
-    @property
-    def settled(self) -> Flow:
-        """What is in use: the connection while it lasts, or UDP."""
+    def settle(self) -> Flow:
+        """Return what is in use, as the request was answered: the connection while it lasts, or UDP."""
+        self._is_settled = True
         return self._udp if self.has_fallen_back or self._tcp.is_closed else self._tcp
 
     def send(self, data: bytes) -> None:

@@ -51,9 +51,8 @@ class Flow:
         """What is sent leaves at once; false too while a connection is being opened."""
         return not self.is_closed
 
-    @property
-    def settled(self) -> Flow:
-        """What takes its place, if it was only there to find the way."""
+    def settle(self) -> Flow:
+        """Return what takes its place from now on, if it was only there to find the way."""
         return self
 
     def send(self, data: bytes) -> None:

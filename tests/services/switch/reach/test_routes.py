@@ -1,7 +1,8 @@
 """The way to a peer is looked up when something is sent: peers move, connections close, NATs forget."""
 
 import pytest
-from tests.services.switch.conftest import SDP, Binding
+from tests.services.switch.conftest import SDP, Binding, Provider
+from tests.services.switch.dialling.test_hunt import dial  # noqa: F401 (a fixture)
 
 from sipwright.services.switch.model.destination import Destination
 
@@ -300,3 +301,18 @@ def test_a_phone_that_listens_where_its_contact_says_is_connected_to(bench, alic
     bench.run(1)
 
     assert phone.methods()[-1] == "BYE"
+
+
+def test_a_provider_that_closes_the_connection_with_its_challenge_hears_the_answer_by_another(
+    bench, alice, trunk, dial  # noqa: F811
+):  # fmt: skip
+    bench.accounts.providers["trunk"] = Provider("trunk", "50.0.0.1;transport=tcp", realm="trunk")
+    dial("353@trunk")
+    challenge = 'Digest realm="trunk", nonce="abc", algorithm=MD5, qop="auth"'
+    bench.database.is_eager = False
+    trunk.answer(trunk.last("INVITE"), 401, headers=(("WWW-Authenticate", challenge),))
+    cut_all(bench)
+    bench.database.is_eager = True
+    bench.run(0.1)
+
+    assert trunk.last("INVITE").headers.get("Authorization") is not None

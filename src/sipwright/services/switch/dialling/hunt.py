@@ -266,7 +266,7 @@ class Hunt:
             return
         leg.flow = flow
         leg.source = flow.remote[0]
-        if leg.provider is not None:
+        if leg.provider is not None and not leg.rounds:
             leg.auth = call.ports.credentials.in_advance(leg.provider)
         leg.invite = self._invite(leg)
         if target is not None and target.protocol == "udp" and len(bytes(leg.invite)) > LARGEST_OVER_UDP:
@@ -283,6 +283,9 @@ class Hunt:
 
     def _send(self, leg: Callee, invite: Request) -> None:
         if leg.is_open and leg.flow is not None and leg.invite is invite:
+            if leg.flow.is_closed and not leg.is_phone:
+                self._reach(leg)  # some end the connection with their challenge; the answer opens another one
+                return
             leg.transaction = transaction = self.call.ports.stack.start_client(invite, leg.flow, leg)
             if isinstance(transaction, ClientInvite):
                 transaction.holds_ack = True

@@ -118,7 +118,7 @@ class ReInvite:
         if not response.is_success or leg.state is not LegState.ANSWERED or leg.flow is None:
             return
         if leg.ack is not None:
-            leg.flow.send(leg.ack)
+            self.call.ports.routes.send_ack(leg, leg.ack)
         elif self._then is _forgotten:
             body = refuse_streams(response.body) if response.body and not self._had_offer else b""
             leg.acknowledge(body, "application/sdp" if body else None)

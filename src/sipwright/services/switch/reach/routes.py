@@ -139,8 +139,9 @@ class PeerRoutes:
         flow = leg.flow
         if flow is None or dialog is None:
             return None
-        if flow.settled is not flow:
-            leg.flow = flow = flow.settled
+        settled = flow.settle()
+        if settled is not flow:
+            leg.flow = flow = settled
         if flow.is_reliable:
             usable = self._reconnects.usable(leg, flow)
             return None if usable.is_closed else usable

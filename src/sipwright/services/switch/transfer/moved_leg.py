@@ -28,11 +28,17 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
     moved.transition(LegEvent.ANSWER)
     moved.answered_at, moved.is_phone = now, leg.is_phone
     moved.flow, moved.source, moved.dialog, moved.instance = leg.flow, leg.source, leg.dialog, leg.instance
+    moved.left = leg.left
     moved.invite_cseq, moved.ack, moved.auth = leg.invite_cseq, leg.ack, leg.auth
     # The answer goes with the dialog: a new process that found it in both calls could bring back only one of them.
     moved.last_final, moved.last_final_at, leg.last_final = leg.last_final, leg.last_final_at, None
-    if isinstance(leg, Callee) and leg.transaction is not None:
-        moved.transaction, moved.transaction.user = leg.transaction, moved  # more copies of its 2xx may come
+    if isinstance(leg, Callee):
+        moved.unwanted = leg.unwanted
+        if leg.transaction is not None:
+            moved.transaction, moved.transaction.user = (
+                leg.transaction,
+                moved,
+            )  # more copies of its 2xx may come
     call.legs.append(moved)
     call.changed()
     ports.remember(moved)
