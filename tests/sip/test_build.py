@@ -5,6 +5,7 @@ import pytest
 from sipwright.sip import CSeq, ParseError, Request, Response, Uri, make_response, parse
 from sipwright.sip.build import (
     ack_to_stray,
+    credentials_of,
     make_ack,
     make_cancel,
     make_draft,
@@ -316,6 +317,18 @@ def test_an_ack_to_a_failure_and_a_cancel_follow_the_request_to_its_next_hop():
     assert (ack.to_tag, ack.cseq) == ("t1", CSeq(7, "ACK"))
     assert (cancel.to_tag, cancel.cseq) == (None, CSeq(7, "CANCEL"))
     assert cancel.headers.get("Reason") == "SIP;cause=200"
+
+
+def test_an_ack_repeats_the_credentials_of_its_invite_and_a_cancel_does_not():
+    """§22.1: nobody may challenge either."""
+    asked = invite()
+    for header, value in (("Proxy-Authorization", "Digest a=1"), ("Authorization", "Digest b=2")):
+        asked.headers.add(header, value)
+    ack, cancel = make_ack(asked, make_response(asked, 486)), make_cancel(asked)
+    found = [("Authorization", "Digest b=2"), ("Proxy-Authorization", "Digest a=1")]
+
+    assert credentials_of(ack) == credentials_of(asked) == found
+    assert credentials_of(cancel) == []
 
 
 def test_a_failure_whose_transaction_is_gone_is_acknowledged_from_what_it_says():

@@ -5,6 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipwright.sip import Challenge, Credentials, ParseError
+from sipwright.sip.headers.auth import split_challenges
+
+
+@pytest.mark.parametrize(
+    ("value", "challenges"),
+    [
+        ('Digest realm="a", nonce="b"', ['Digest realm="a", nonce="b"']),
+        (
+            'Basic realm="a",Digest realm="b, Digest x=", qop=auth',
+            ['Basic realm="a"', 'Digest realm="b, Digest x=", qop=auth'],
+        ),
+        ("Digest a=b , Digest  c = d", ["Digest a=b", "Digest  c = d"]),
+        ("", [""]),
+        (",", [", "]),
+    ],
+)
+def test_challenges_that_stand_in_one_line(value, challenges):
+    """RFC 3261 §7.3.1 forbids it, RFC 7235 §4.1 has it."""
+    assert split_challenges(value) == challenges
 
 
 def test_a_challenge():
