@@ -168,3 +168,6 @@ class Locations(Protocol):
 
     def targets(self, account_id: int, now: float) -> Sequence[BindingTarget]:
         """Return how to reach the phones of an account, the preferred and then the latest first."""
+
+    def is_at(self, account_id: int, source: str, now: float) -> bool:
+        """Return whether a phone of an account is registered at a flow now."""

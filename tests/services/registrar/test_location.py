@@ -45,6 +45,26 @@ def test_nobody_is_sent_to_an_expired_binding():
     assert [target.uri for target in table.targets(1, NOW)] == ["sip:b@h"]
 
 
+def test_a_phone_is_at_its_flow_until_it_expires():
+    table = LocationTable()
+    near, far = binding("near")._replace(source="udp/l/near"), binding("far")._replace(source="udp/l/far")
+    table.put(1, [near, far._replace(expires_at=999), binding("other")._replace(call_id="udp/l/else")])
+
+    assert [source for source in ("near", "far", "r", "else") if table.is_at(1, f"udp/l/{source}", NOW)] == [
+        "near",
+        "r",
+    ]
+    assert not table.is_at(2, "udp/l/near", NOW)
+
+
+def test_a_flow_at_which_all_is_valid_is_found_at_once():
+    table = LocationTable()
+    table.put(1, [binding("a"), binding("b")._replace(source="udp/l/b")])
+
+    assert table.is_at(1, "udp/l/b", NOW)
+    assert not table.is_at(1, "udp/l/a", NOW)
+
+
 def test_an_account_without_bindings_takes_no_room():
     table = LocationTable()
     table.put(1, [binding()])

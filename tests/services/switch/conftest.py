@@ -81,6 +81,9 @@ class Accounts:
     def targets(self, account_id, now):
         return self.bindings.get(account_id, [])
 
+    def is_at(self, account_id, source, now):
+        return any(target.source == source for target in self.targets(account_id, now))
+
 
 class Database:
     """Rows by kind and key, committed all at once."""

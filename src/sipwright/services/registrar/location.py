@@ -17,6 +17,7 @@ __all__ = ["LocationTable"]
 
 _FIELDS = len(Binding._fields)
 _ROOM = 1_000  # sources that nobody is behind any more
+_SOURCE = 1 + Binding._fields.index("source")
 
 
 class LocationTable:
@@ -57,6 +58,17 @@ class LocationTable:
     def flow_keys(self, account_id: int) -> list[str]:
         """Return the keys of the flows that the phones of an account have registered over, also a while ago."""
         return [binding.source for binding in self.bindings(account_id)]
+
+    def is_at(self, account_id: int, source: str, now: float) -> bool:
+        """Return whether a phone of an account is registered at a flow now.
+
+        It is asked of every request inside a dialog, so it makes nothing of what it need not.
+        """
+        lines = self._entries.get(account_id, "").split("\n")
+        if source not in lines[_SOURCE::_FIELDS]:
+            return False
+        is_each_valid = int(lines[0]) >= int(now)
+        return is_each_valid or any(target.source == source for target in self.targets(account_id, now))
 
     def put(self, account_id: int, bindings: list[Binding]) -> None:
         """Make these the bindings of an account."""

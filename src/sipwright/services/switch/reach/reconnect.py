@@ -101,9 +101,10 @@ class Reconnects:
     def _where_registered(self, leg: Leg, flow: Flow) -> Flow:
         """Return the flow to a phone that sends datagrams, and comes from another port since its NAT forgot it."""
         account_id = self._account_of(leg)
-        targets = [] if account_id is None else self._locations.targets(account_id, self._clock())
-        if not targets or any(target.source == flow.key for target in targets):
+        now = self._clock()
+        if account_id is None or self._locations.is_at(account_id, flow.key, now):
             return flow
+        targets = self._locations.targets(account_id, now)
         # What it was registered at when it came from elsewhere inside the dialog is older than that.
         for target in _moved(leg, flow, [target for target in targets if target.source != leg.left]):
             found = self._stack.flow_from_key(target.source)
