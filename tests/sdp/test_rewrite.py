@@ -26,14 +26,14 @@ def at(address, rest=b""):
     return b"v=0\r\nc=IN " + address + b"\r\n" + rest
 
 
-def test_every_private_connection_is_replaced_and_nothing_else():
-    """Session and media level, all kinds; o=, a=rtcp and ICE stay."""
+def test_every_private_connection_is_replaced_and_what_follows_it():
+    """Session and media level, all kinds; o= and ICE stay."""
     body, replaced = rewrite_private(VIDEO_CALL, PUBLIC)
 
     assert replaced == [("192.168.1.10", PUBLIC), ("10.7.7.7", PUBLIC)]
     assert body == VIDEO_CALL.replace(b"\r\nc=IN IP4 192.168.1.10", b"\r\nc=IN IP4 203.0.113.5").replace(
         b"10.7.7.7", b"203.0.113.5"
-    )
+    ).replace(b"a=rtcp:4001 IN IP4 192.168.1.10", b"a=rtcp:4001 IN IP4 203.0.113.5")
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b"", b" \r\n", b"\t"])
@@ -213,3 +213,62 @@ def test_bodies_without_a_description_are_left_alone(content_type):
 def test_any_body_and_content_type_can_be_given(body, boundary):
     rewrite_body("multipart/mixed;boundary=" + boundary, body, PUBLIC)
     rewrite_body(boundary, body, PUBLIC)
+
+
+def with_attributes(connection, *lines, before=b"c=IN IP4 10.0.0.1\r\n"):
+    return b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\n" + before + b"m=audio 4 RTP/AVP 0\r\n" + connection + b"".join(
+        line + b"\r\n" for line in lines
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"a=rtcp:5 IN IP4 10.0.0.1", b"a=rtcp:5 IN IP4 203.0.113.5"),
+        (b"a=alt:1 1 : x 10.0.0.1 4000", b"a=alt:1 1 : x 203.0.113.5 4000"),
+        (b"a=source-filter: incl IN IP4 * 10.0.0.1", b"a=source-filter: incl IN IP4 * 203.0.113.5"),
+        (b"a=x:10.0.0.1;10.0.0.1", b"a=x:203.0.113.5;203.0.113.5"),
+        (b"a=x 10.0.0.1:4000 ::ffff:10.0.0.1", b"a=x 203.0.113.5:4000 ::ffff:10.0.0.1"),
+        (b"a=x:10.0.0.12 110.0.0.1 10.0.0.1.example", b"a=x:10.0.0.12 110.0.0.1 10.0.0.1.example"),
+        (b"a=candidate:1 1 UDP 1 10.0.0.1 4000 typ host", b"a=candidate:1 1 UDP 1 10.0.0.1 4000 typ host"),
+        (b"a=remote-candidates:1 10.0.0.1 4000", b"a=remote-candidates:1 10.0.0.1 4000"),
+        (b"i=10.0.0.1", b"i=10.0.0.1"),
+    ],
+)
+def test_an_attribute_with_the_same_address_follows(before, after):
+    assert rewrite_private(with_attributes(b"", before), PUBLIC)[0] == with_attributes(
+        b"", after, before=b"c=IN IP4 203.0.113.5\r\n"
+    )
+
+
+def test_an_attribute_follows_into_another_family():
+    body, _ = rewrite_private(with_attributes(b"", b"a=rtcp:5 IN IP4 10.0.0.1"), "2001:db8::1")
+
+    assert b"a=rtcp:5 IN IP6 2001:db8::1\r\n" in body
+
+
+@pytest.mark.parametrize(
+    ("own", "before", "told"),
+    [
+        (b"c=IN IP4 198.51.100.9\r\n", b"c=IN IP4 10.0.0.1\r\n", b"IP4 198.51.100.9"),
+        (b"", b"c=IN IP4 198.51.100.8\r\n", b"IP4 198.51.100.8"),
+        (b"c=IN IP4 0.0.0.0\r\n", b"", b"IP4 203.0.113.5"),
+        (b"c=IN IP6 2001:db8::9\r\n", b"", b"IP6 2001:db8::9"),
+        (b"", b"", b"IP4 203.0.113.5"),
+    ],
+)
+def test_rtcp_has_the_address_of_its_media(own, before, told):
+    """RFC 3605 §2.1; that of the session where the media has none."""
+    rtcp = b"a=rtcp:5 IN IP4 192.168.7.7"
+    body, replaced = rewrite_private(with_attributes(own, rtcp, before=before), PUBLIC)
+
+    assert b"a=rtcp:5 IN " + told + b"\r\n" in body
+    assert ("192.168.7.7", told[4:].decode()) in replaced
+
+
+def test_an_rtcp_that_can_be_reached_stays():
+    body = with_attributes(
+        b"", b"a=rtcp:5 IN IP4 198.51.100.1", b"a=rtcp:5", before=b"c=IN IP4 198.51.100.8\r\n"
+    )
+
+    assert rewrite_private(body, PUBLIC) == (body, [])

@@ -1,7 +1,8 @@
 """Private addresses in session descriptions, replaced so that media can flow between the two ends.
 
-Only the address (and, if the family changes, its type) of c= lines is touched; every other byte, ICE lines
-and the o= line among them, stays as it came.  When to do this is decided by the switch.
+Only the address (and, if the family changes, its type) of c= lines is touched, and what follows them: the address of
+`a=rtcp` (RFC 3605), and any other attribute that carries the same address.  Every other byte, ICE lines and the o= line
+among them, stays as it came.  When to do this is decided by the switch.
 """
 
 import re
@@ -14,6 +15,11 @@ __all__ = ["rewrite_body", "rewrite_private"]
 
 # A slash after the address begins the TTL of a multicast group: that is left alone.
 _CONNECTION = re.compile(rb"\nc=IN (IP[46] ([!-.0-~]+))(?=[ \t]*\r?(?:\n|\Z))")
+_ANY_CONNECTION = re.compile(rb"\nc=IN IP[46] ([0-9A-Fa-f:.]+)(?=[ \t]*\r?(?:\n|\Z))")
+_RTCP = re.compile(rb"(\na=rtcp:[0-9]+ IN )(IP[46]) ([!-.0-~]+)")
+_ANYWHERE = (b"0.0.0.0", b"::")
+_AROUND = (rb"(?<![\w.%-])(?<!ffff:)", rb"(?![\w.%-])")
+_ATTRIBUTE = re.compile(rb"(?<=\na=)(?!candidate|remote-candidates|ice-|end-of-candidates)[^\r\n]+")
 _BOUNDARY = re.compile(r';\s*boundary="?([^";\s][^";]*)', re.IGNORECASE)
 _PART_IS_SDP = re.compile(rb"^content-type[ \t]*:[ \t]*application/sdp[ \t]*(?:;|\r?$)", re.I | re.M)
 _PART_IS_ENCODED = re.compile(
@@ -55,10 +61,53 @@ def rewrite_private(
         pieces += body[end : match.start(1)], text.encode()
         end = match.end(1)
         replaced.append((old, new))
-    if not replaced:
-        return body, replaced
-    pieces.append(body[end:])
-    return b"".join(pieces), replaced
+    if replaced:
+        pieces.append(body[end:])
+        body = _in_attributes(b"".join(pieces), replaced)
+    if b"\na=rtcp:" in body:
+        body = _rtcp_with_its_media(body, replacement, is_private, replaced)
+    return body, replaced
+
+
+def _in_attributes(body: bytes, replaced: Replaced) -> bytes:
+    """Replace the same addresses in attributes, but in those of ICE, which has addresses of every kind."""
+    begin = body.index(b"\nc=")  # the o= line before it has the address too, and keeps it
+    for old, new in dict(replaced).items():
+        if body.find(old.encode(), begin) < 0:
+            continue
+        before, after = (rb"(?<![\w.:%-])", rb"(?![\w.:%-])") if ":" in old else _AROUND
+        same = re.compile(rb"(IP[46] )?" + before + re.escape(old.encode()) + after)
+        written = connection_text(new).encode()
+
+        def follow(match: re.Match[bytes], same: re.Pattern[bytes] = same, written: bytes = written) -> bytes:
+            return same.sub(lambda found: written if found[1] else written[4:], match[0])
+
+        body = _ATTRIBUTE.sub(follow, body)
+    return body
+
+
+def _rtcp_with_its_media(
+    body: bytes, replacement: str, is_private: Callable[[str], bool], replaced: Replaced
+) -> bytes:
+    """Let a private address of `a=rtcp` be that of the c= line of its media, else of the session."""
+
+    def follow(match: re.Match[bytes]) -> bytes:
+        old = match[3].decode()
+        if not is_private(old):
+            return match[0]
+        begin = body.rfind(b"\nm=", 0, match.start())
+        after = body.find(b"\nm=", match.start())
+        first = body.find(b"\nm=")
+        found = _ANY_CONNECTION.search(body, max(begin, 0), len(body) if after < 0 else after)
+        if found is None:
+            found = _ANY_CONNECTION.search(body, 0, len(body) if first < 0 else first)
+        new = replacement if found is None or found[1] in _ANYWHERE else found[1].decode()
+        if new == old:
+            return match[0]
+        replaced.append((old, new))
+        return match[1] + connection_text(new).encode()
+
+    return _RTCP.sub(follow, body)
 
 
 def rewrite_body(
