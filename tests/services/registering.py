@@ -86,6 +86,9 @@ class FakeFlow:
     def is_reliable(self):
         return self.protocol != "udp"
 
+    def vouch(self):
+        """Nothing depends on it here."""
+
     @property
     def key(self):
         return f"{self.protocol}/192.0.2.1:5060/{self.remote[0]}:{self.remote[1]}"

@@ -282,6 +282,7 @@ async def test_an_idle_connection_outlives_a_registration(listening, phone):
     caller = await phone(transport)
     caller.write(message())
     await inbox.message()
+    inbox.flows[0].vouch()
     now = transport.loop.time()
 
     transport.sweep(now + 3_600.0)
@@ -291,6 +292,47 @@ async def test_an_idle_connection_outlives_a_registration(listening, phone):
     assert inbox.flows[0].is_closed
     assert transport.snapshot().idle == 1
     await caller.ended()
+
+
+async def test_an_idle_connection_of_a_stranger_is_soon_closed(listening, phone):
+    transport, inbox = await listening()
+    caller = await phone(transport)
+    caller.write(message())
+    await inbox.message()
+    now = transport.loop.time()
+
+    transport.sweep(now + 299.0)
+    assert not inbox.flows[0].is_closed
+    transport.sweep(now + 301.0)
+
+    assert inbox.flows[0].is_closed
+    await caller.ended()
+
+
+async def test_strangers_are_limited_for_each_source_and_those_we_know_are_not(listening, phone):
+    transport, inbox = await listening(strangers_per_source=2)
+    for number in range(3):
+        caller = await phone(transport)
+        caller.write(message())
+        await inbox.message(number + 1)
+        inbox.flows[-1].vouch()
+        inbox.flows[-1].vouch()
+    for number in range(3, 5):
+        (await phone(transport)).write(message())
+        await inbox.message(number + 1)
+    refused = await phone(transport)
+
+    assert await refused.ended() == b""
+    assert (transport.snapshot().refused, transport.snapshot().connections) == (1, 5)
+    inbox.flows[-1].close()
+    again = await phone(transport)
+    again.write(message())
+    await inbox.message(6)
+    for flow in inbox.flows[:5]:
+        flow.close()
+    inbox.flows[5].close()
+    assert not transport._strangers
+    assert not transport._sources
 
 
 async def test_connections_are_limited_in_all(listening, phone):

@@ -36,12 +36,13 @@ from sipwright.store.admin.collisions import existing
 from sipwright.store.history.retention import Retention, forget_records
 from sipwright.store.history.trace_messages import forget_old
 from sipwright.store.writing.writer import WriterSnapshot
-from sipwright.transport import TcpTransport, Transport, UdpTransport
+from sipwright.transport import TcpLimits, TcpTransport, Transport, UdpTransport
 from sipwright.transport.loopback import LoopbackTransport
 from sipwright.transport.tap import Tap
 
 from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
+from .open_files import connections_within, raise_limit
 from .refusals import Refusals
 from .script_bridge import Scripts
 from .served_names import ServedNames
@@ -315,8 +316,11 @@ def refuse_method(incoming: Incoming) -> bool:
 
 
 def _transports(settings: Settings, call_soon: Callable[..., object]) -> list[Transport]:
+    listeners = settings.sip.tcp_addresses
+    most = connections_within(raise_limit(), len(listeners))
+    limits = TcpLimits(connections=min(most, TcpLimits().connections))
     return [
         *(UdpTransport(host, port) for host, port in settings.sip.udp_addresses),
-        *(TcpTransport(host, port) for host, port in settings.sip.tcp_addresses),
+        *(TcpTransport(host, port, limits=limits) for host, port in listeners),
         LoopbackTransport(call_soon),
     ]

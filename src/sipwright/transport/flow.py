@@ -70,6 +70,9 @@ class Flow:
     def add_alias(self, remote: Address) -> None:
         """Let requests to `remote` use this connection too (RFC 5923); datagrams need no such thing."""
 
+    def vouch(self) -> None:
+        """Note that somebody known is at the other end, whose connection is worth keeping."""
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.key}>"
 

@@ -79,7 +79,11 @@ class TcpTransport:
         self._waiting: OrderedDict[TcpFlow, float] = OrderedDict()
         """Connections that owe us the end of a message, oldest first, with the time it began."""
         self._resting: OrderedDict[TcpFlow, float] = OrderedDict()
-        """The other connections, the one longest without traffic first."""
+        """The other connections of strangers, the one longest without traffic first."""
+        self._known: OrderedDict[TcpFlow, float] = OrderedDict()
+        """The other connections of those we know, likewise."""
+        self._strangers: Counter[str] = Counter()
+        """Connections of each source over which nobody has said yet who he is."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._unfinished_bytes = 0
@@ -107,7 +111,7 @@ class TcpTransport:
             self._server = None
         for task in self._tasks:
             task.cancel()
-        flows = set(self._waiting) | set(self._resting)
+        flows = {*self._waiting, *self._resting, *self._known}
         for flow in flows:
             flow.close()
         endings = [asyncio.ensure_future(flow.wait_lost()) for flow in flows]
@@ -145,7 +149,7 @@ class TcpTransport:
             host = self._routes.local_host(remote[0])
         flow = TcpFlow(self, remote, (host, self._address[1]))
         self._flows[remote] = flow
-        self._resting[flow] = self.loop.time()
+        self._known[flow] = self.loop.time()
         self._sources[remote[0]] += 1
         task = self.loop.create_task(self._open(flow))
         self._tasks.add(task)
@@ -162,7 +166,7 @@ class TcpTransport:
         """Return the counters."""
         return TcpSnapshot(
             local=self._address,
-            connections=len(self._waiting) + len(self._resting),
+            connections=self._count,
             accepted=self.accepted,
             refused=self.refused,
             received=self.received,
@@ -179,16 +183,29 @@ class TcpTransport:
     def admit(self, flow: TcpFlow) -> bool:
         """Take an accepted connection into the table, or refuse it because of a limit."""
         host = flow.remote[0]
-        is_full = len(self._waiting) + len(self._resting) >= self.limits.connections
-        if is_full or self._sources[host] >= self.limits.connections_per_source or self._server is None:
+        limits = self.limits
+        is_too_many = (
+            self._count >= limits.connections
+            or self._sources[host] >= limits.connections_per_source
+            or self._strangers[host] >= limits.strangers_per_source
+        )
+        if is_too_many or self._server is None:
             self.refused += 1
             return False
         self.accepted += 1
         self._sources[host] += 1
+        self._strangers[host] += 1
         self._flows[flow.remote] = flow
         self._waiting[flow] = self.loop.time()
         self.opened(flow)
         return True
+
+    def vouched(self, flow: TcpFlow) -> None:
+        """Take a connection for one of somebody known from now on."""
+        flow.is_known = True
+        _subtract(self._strangers, flow.remote[0])
+        if self._resting.pop(flow, None) is not None:
+            self._known[flow] = self.loop.time()
 
     def alias(self, flow: TcpFlow, remote: Address) -> None:
         """Use a connection for what goes to `remote` too, unless that has one (RFC 5923 §5)."""
@@ -207,12 +224,14 @@ class TcpTransport:
         if is_inside or not flow.has_spoken:
             if has_ended or flow not in self._waiting:
                 self._resting.pop(flow, None)
+                self._known.pop(flow, None)
                 self._waiting[flow] = self.loop.time()
                 self._waiting.move_to_end(flow)
         else:
             self._waiting.pop(flow, None)
-            self._resting[flow] = self.loop.time()
-            self._resting.move_to_end(flow)
+            table = self._known if flow.is_known else self._resting
+            table[flow] = self.loop.time()
+            table.move_to_end(flow)
         if self._unfinished_bytes > self.limits.unfinished:
             self.slow += 1
             next(iter(self._waiting)).abort()
@@ -221,11 +240,11 @@ class TcpTransport:
         """Take a connection out of every table and tell the stack."""
         self._waiting.pop(flow, None)
         self._resting.pop(flow, None)
+        self._known.pop(flow, None)
         self._unfinished_bytes -= unfinished
-        host = flow.remote[0]
-        self._sources[host] -= 1
-        if not self._sources[host]:
-            del self._sources[host]
+        _subtract(self._sources, flow.remote[0])
+        if not flow.is_known:
+            _subtract(self._strangers, flow.remote[0])
         if self._flows.get(flow.remote) is flow:
             del self._flows[flow.remote]
         for remote in flow.aliases:
@@ -233,11 +252,20 @@ class TcpTransport:
                 del self._aliases[remote]
         self.on_flow_closed(flow, error)
 
+    @property
+    def _count(self) -> int:
+        return len(self._waiting) + len(self._resting) + len(self._known)
+
     # --- time ------------------------------------------------------------------------------------------
 
     def sweep(self, now: float) -> None:
         """Close what has had its time: unfinished messages, silent connections."""
-        for table, limit in ((self._waiting, self.limits.message), (self._resting, self.limits.idle)):
+        limits = self.limits
+        for table, limit in (
+            (self._waiting, limits.message),
+            (self._resting, limits.stranger_idle),
+            (self._known, limits.idle),
+        ):
             for flow in _older_than(table, now - limit):
                 if table is self._waiting:
                     self.slow += 1
@@ -248,7 +276,7 @@ class TcpTransport:
     def _sweep(self) -> None:
         self._sweeper = None
         self.sweep(self.loop.time())
-        if self._waiting or self._resting:
+        if self._count:
             self._sweeper = self.loop.call_later(SWEEP_INTERVAL, self._sweep)
 
     async def _open(self, flow: TcpFlow) -> None:
@@ -262,6 +290,12 @@ class TcpTransport:
             flow.fail(error)
         except asyncio.CancelledError:
             flow.fail(ConnectionAbortedError("the TCP transport was closed"))
+
+
+def _subtract(counts: Counter[str], host: str) -> None:
+    counts[host] -= 1
+    if counts[host] <= 0:
+        del counts[host]
 
 
 def _older_than(table: OrderedDict[TcpFlow, float], limit: float) -> list[TcpFlow]:

@@ -42,6 +42,9 @@ class Listener(Protocol):
     def alias(self, flow: TcpFlow, remote: Address) -> None:
         """Use a connection for what goes to `remote` too."""
 
+    def vouched(self, flow: TcpFlow) -> None:
+        """Take a connection for one of somebody known from now on."""
+
     def opened(self, flow: TcpFlow) -> None:
         """Watch over the time of a connection from now on."""
 
@@ -66,6 +69,7 @@ class TcpFlow(Flow, asyncio.Protocol):
         "_writer",
         "aliases",
         "has_spoken",
+        "is_known",
     )
 
     is_reliable = True
@@ -83,6 +87,8 @@ class TcpFlow(Flow, asyncio.Protocol):
         self._buffered = 0
         self.has_spoken = remote is not None
         """It carried a message, or we opened it to send one: it may rest without being asked to leave."""
+        self.is_known = remote is not None
+        """Somebody known is at the other end: who authenticated, or whom we called."""
         self.aliases: set[Address] = set()
 
     @property
@@ -114,6 +120,11 @@ class TcpFlow(Flow, asyncio.Protocol):
     def add_alias(self, remote: Address) -> None:
         """Let requests to `remote` use this connection too."""
         self._transport.alias(self, remote)
+
+    def vouch(self) -> None:
+        """Keep the connection of somebody known for longer than that of a stranger."""
+        if not self.is_known and not self._is_closed:
+            self._transport.vouched(self)
 
     def close(self) -> None:
         """Send what is written, then close; new messages are refused from now on."""

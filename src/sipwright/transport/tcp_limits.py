@@ -15,8 +15,12 @@ class TcpLimits:
 
     connections: int = 20_000
     connections_per_source: int = 1_000
+    strangers_per_source: int = 50
+    """Accepted connections over which nobody has said yet who he is."""
     idle: float = 70 * 60.0
-    """A connection that carried a message is kept longer than a registration lasts (an hour)."""
+    """A connection of somebody known is kept longer than a registration lasts (an hour)."""
+    stranger_idle: float = 300.0
+    """A connection that carried a message, but nothing from anybody known."""
     message: float = 30.0
     """From the first byte of a message, or of the connection, to the last byte of the message."""
     head: int = LONGEST_HEAD

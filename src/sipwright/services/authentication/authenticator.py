@@ -112,6 +112,7 @@ class Authenticator:
             return None
         if account is not None and not account.is_enabled:
             raise account_disabled(account)
+        incoming.flow.vouch()
         return account
 
     def _is_right(
