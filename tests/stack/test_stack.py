@@ -207,6 +207,17 @@ def test_an_ack_is_sent_without_a_transaction(element, peer, outgoing):
     assert len(element.stack.layer) == 0
 
 
+def test_a_request_that_nobody_takes_is_a_local_503(element, outgoing, user):
+    """RFC 3261 §18.4, §17.1.4: ICMP brings back the beginning of it, and nobody else knows its branch."""
+    tx = element.stack.send_request(outgoing(), Target("udp", "192.0.2.2", 5060), user)
+    element.udp.on_undelivered(b"no request")
+    element.udp.on_undelivered(tx.wire.replace(b"branch=z9hG4bK", b"branch=z9hG4bKx"))
+    assert user.responses == []
+    element.udp.on_undelivered(tx.wire[:200])
+
+    assert user.statuses == [(503, True)]
+
+
 def test_a_response_whose_connection_has_ended_opens_another(element, new_peer, request_text):
     """§18.2.2: to the port in the sent-by."""
     caller = new_peer("192.0.2.2", 40_000, "tcp")

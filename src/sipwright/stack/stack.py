@@ -7,6 +7,7 @@ transactions. What cannot be read is answered 400 where RFC 3261 allows it, and 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ from sipwright.transport.resolver import Resolver, Target
 from sipwright.transport.tap import Tap
 
 BRANCH_COOKIE = "z9hG4bK"
+_BRANCH = re.compile(rb"branch=([!-:<-~]+)")
 SHORTEST_TICK, LONGEST_TICK = 0.01, 0.1
 
 Send = Callable[[bytes, transaction.Flow], None]
@@ -128,6 +130,7 @@ class Stack:
             transport.on_message = self.receive
             transport.on_framing_error = self._malformed.refuse
             transport.on_flow_closed = self._flow_closed
+            transport.on_undelivered = self._undelivered
 
     async def start(self, *, is_held: bool = False) -> None:
         """Open the transports.
@@ -374,6 +377,21 @@ class Stack:
     def _flow_closed(self, flow: Flow, error: OSError | None) -> None:
         now = self.clock()
         for tx in self._outbound.flow_closed(flow):
+            tx.handle(TRANSPORT_ERROR, None, now)
+            self.layer.perform(tx, now)
+
+    def _undelivered(self, data: bytes) -> None:
+        """End the transaction of a request that has found nobody (RFC 3261 §18.4, §17.1.4).
+
+        Nobody else can make us believe it: its branch cannot be guessed.
+        """
+        branch = _BRANCH.search(data)
+        if branch is None:
+            return
+        method = data.partition(b" ")[0].decode("latin-1")
+        tx = self.layer.find_client(branch[1].decode("ascii"), method)
+        if tx is not None:
+            now = self.clock()
             tx.handle(TRANSPORT_ERROR, None, now)
             self.layer.perform(tx, now)
 

@@ -16,6 +16,9 @@ OnFlowClosed = Callable[[Flow, OSError | None], None]
 OnFramingError = Callable[[ParseError, Flow], None]
 """A stream cannot be followed any more; the transport closes it after this call."""
 
+OnUndelivered = Callable[[bytes], None]
+"""A message has found nobody; of a long one it is the beginning."""
+
 
 class Transport(Protocol):
     """A listening socket and the flows that run over it."""
@@ -27,6 +30,7 @@ class Transport(Protocol):
     on_stun: OnMessage
     on_flow_closed: OnFlowClosed
     on_framing_error: OnFramingError
+    on_undelivered: OnUndelivered
 
     @property
     def local(self) -> Address:
@@ -68,3 +72,7 @@ def ignore_closed(flow: Flow, error: OSError | None) -> None:
 
 def ignore_framing_error(error: ParseError, flow: Flow) -> None:
     """Take no notice of a broken stream."""
+
+
+def ignore_undelivered(data: bytes) -> None:
+    """Take no notice of a message that has found nobody."""

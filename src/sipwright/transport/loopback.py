@@ -14,9 +14,11 @@ from sipwright.transport.base import (
     OnFlowClosed,
     OnFramingError,
     OnMessage,
+    OnUndelivered,
     ignore_closed,
     ignore_framing_error,
     ignore_message,
+    ignore_undelivered,
 )
 from sipwright.transport.flow import Address, Flow
 from sipwright.transport.tap import Tap
@@ -73,6 +75,7 @@ class LoopbackTransport:
         self.on_stun: OnMessage = ignore_message
         self.on_flow_closed: OnFlowClosed = ignore_closed
         self.on_framing_error: OnFramingError = ignore_framing_error
+        self.on_undelivered: OnUndelivered = ignore_undelivered
         self._call_soon = call_soon
         self._flow = LoopbackFlow(self)
         self._sent = 0

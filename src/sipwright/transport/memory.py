@@ -16,9 +16,11 @@ from sipwright.transport.base import (
     OnFlowClosed,
     OnFramingError,
     OnMessage,
+    OnUndelivered,
     ignore_closed,
     ignore_framing_error,
     ignore_message,
+    ignore_undelivered,
 )
 from sipwright.transport.flow import Address, Flow
 from sipwright.transport.tap import Tap
@@ -196,6 +198,7 @@ class MemoryTransport:
         self.on_stun: OnMessage = ignore_message
         self.on_flow_closed: OnFlowClosed = ignore_closed
         self.on_framing_error: OnFramingError = ignore_framing_error
+        self.on_undelivered: OnUndelivered = ignore_undelivered
         self.flows: dict[Address, MemoryFlow] = {}
         self._aliases: dict[Address, MemoryFlow] = {}
         self.is_up = True

@@ -16,9 +16,11 @@ from sipwright.transport.base import (
     OnFlowClosed,
     OnFramingError,
     OnMessage,
+    OnUndelivered,
     ignore_closed,
     ignore_framing_error,
     ignore_message,
+    ignore_undelivered,
 )
 from sipwright.transport.flow import Address, is_wildcard
 from sipwright.transport.route import Routes, family_of
@@ -68,6 +70,7 @@ class TcpTransport:
         self.on_stun: OnMessage = ignore_message
         self.on_flow_closed: OnFlowClosed = ignore_closed
         self.on_framing_error: OnFramingError = ignore_framing_error
+        self.on_undelivered: OnUndelivered = ignore_undelivered
         self.limits = limits or TcpLimits()
         self._address = (host, port)
         self._family = family_of(host)

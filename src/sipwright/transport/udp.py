@@ -19,11 +19,14 @@ from sipwright.transport.base import (
     OnFlowClosed,
     OnFramingError,
     OnMessage,
+    OnUndelivered,
     ignore_closed,
     ignore_framing_error,
     ignore_message,
+    ignore_undelivered,
 )
 from sipwright.transport.flow import Address, Flow, is_wildcard
+from sipwright.transport.icmp import Watch, ask_for_errors, undelivered
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.tap import Tap
 
@@ -37,6 +40,7 @@ _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT = 10, 0
 _IPV6_MTU_DISCOVER = 23
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 _LOST = (errno.ECONNREFUSED, errno.ENOBUFS, errno.ENOMEM)
+_OF_EARLIER = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOPROTOOPT)
 
 _SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 _Ancillary = tuple[tuple[int, int, bytes], ...]
@@ -138,6 +142,7 @@ class UdpTransport:
         self.on_stun: OnMessage = ignore_message
         self.on_flow_closed: OnFlowClosed = ignore_closed
         self.on_framing_error: OnFramingError = ignore_framing_error
+        self.on_undelivered: OnUndelivered = ignore_undelivered
         self._address = (host, port)
         self._is_wildcard = is_wildcard(host)
         self._family = family_of(host)
@@ -164,17 +169,18 @@ class UdpTransport:
         self._address = sock.getsockname()[:2]
         self.sendto, self.sendmsg = sock.sendto, sock.sendmsg
         self.is_closed = False
-        self._loop.add_reader(sock.fileno(), self._drain_pktinfo if self._is_wildcard else self._drain)
+        self._watch = Watch(self._loop, sock)
+        self._watch.when_readable(self._drain_pktinfo if self._is_wildcard else self._drain)
 
     async def close(self) -> None:
         """Close the socket; what is still queued is lost, as datagrams may be."""
         if self.is_closed:
             return
         self.is_closed = True
-        self._loop.remove_reader(self._socket.fileno())
         if self.queue:
-            self._loop.remove_writer(self._socket.fileno())
+            self._watch.stop_writing()
             self.queue.clear()
+        self._watch.close()
         self._socket.close()
 
     def reaches(self, host: str) -> bool:
@@ -225,11 +231,11 @@ class UdpTransport:
     def _drain(self) -> None:
         receive = self._socket.recvfrom
         young = self._young
-        for _ in range(DATAGRAMS_PER_WAKE):
+        for turn in range(DATAGRAMS_PER_WAKE):
             try:
                 data, peer = receive(LARGEST_DATAGRAM)
             except OSError as error:
-                if self._is_empty(error):
+                if self._is_empty(error, turn):
                     return
                 continue
             flow = young.get(peer) or self._flows_get(peer)
@@ -248,11 +254,11 @@ class UdpTransport:
 
     def _drain_pktinfo(self) -> None:
         receive = self._socket.recvmsg
-        for _ in range(DATAGRAMS_PER_WAKE):
+        for turn in range(DATAGRAMS_PER_WAKE):
             try:
                 data, ancillary, _flags, peer = receive(LARGEST_DATAGRAM, 64)
             except OSError as error:
-                if self._is_empty(error):
+                if self._is_empty(error, turn):
                     return
                 continue
             key = (ancillary[0][2], peer) if ancillary else peer
@@ -275,12 +281,21 @@ class UdpTransport:
             if self.is_closed:
                 return
 
-    def _is_empty(self, error: OSError) -> bool:
-        """Tell an empty socket from an ICMP error, which ends nothing (RFC 3261 §18.4)."""
-        if error.errno in _WOULD_BLOCK or self.is_closed:
+    def _is_empty(self, error: OSError, turn: int) -> bool:
+        """Tell an empty socket from an ICMP error, which ends no more than one transaction (RFC 3261 §18.4)."""
+        if self.is_closed:
             return True
-        self._errors += 1
-        return False
+        is_empty = error.errno in _WOULD_BLOCK
+        if not is_empty:
+            self._errors += 1
+        if turn == 0 or not is_empty:  # woken up for nothing, but for what is in the queue of errors
+            self._read_errors()
+        return is_empty or self.is_closed
+
+    def _read_errors(self) -> None:
+        if not self.is_closed:
+            for data in undelivered(self._socket):
+                self.on_undelivered(data)
 
     def _receive_other(self, data: bytes, flow: UdpFlow) -> None:
         """Sort out STUN (RFC 5764 §5.1.2: first byte 0 to 3) and the keep-alives of phones."""
@@ -343,16 +358,29 @@ class UdpTransport:
         """Queue what the socket has no room for; raise what no waiting would mend."""
         if error.errno in _WOULD_BLOCK and not self.is_closed:
             self.enqueue(flow, data)
+        elif error.errno in _OF_EARLIER and not self.is_closed:
+            self._send_again(flow, data)
         elif error.errno in _LOST and not self.is_closed:
-            # An ICMP error of an earlier datagram, or no memory: as good as lost on the way.
-            self._errors += 1
+            self._errors += 1  # no memory: as good as lost on the way
         else:
             raise error
+
+    def _send_again(self, flow: UdpFlow, data: bytes) -> None:
+        """Send what an ICMP error of an earlier datagram has kept back; told once, the error is out of the way."""
+        self._errors += 1
+        self._loop.call_soon(self._read_errors)
+        try:
+            flow.transmit(data)
+        except OSError as error:
+            if error.errno in _WOULD_BLOCK:
+                self.enqueue(flow, data)
+            elif error.errno not in _LOST:
+                raise
 
     def enqueue(self, flow: UdpFlow, data: bytes) -> None:
         """Keep a datagram until the socket has room; beyond the limit the oldest one goes."""
         if not self.queue:
-            self._loop.add_writer(self._socket.fileno(), self._flush)
+            self._watch.when_writable(self._flush)
         self.queue.append((flow, data))
         self._queued_bytes += len(data)
         while len(self.queue) > self._queue_messages or self._queued_bytes > self._queue_bytes:
@@ -370,7 +398,7 @@ class UdpTransport:
                 self._errors += 1
             self.queue.popleft()
             self._queued_bytes -= len(data)
-        self._loop.remove_writer(self._socket.fileno())
+        self._watch.stop_writing()
 
 
 def _open_socket(family: socket.AddressFamily, address: Address, wants_pktinfo: bool) -> socket.socket:
@@ -387,6 +415,7 @@ def _open_socket(family: socket.AddressFamily, address: Address, wants_pktinfo: 
             sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         elif wants_pktinfo:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        ask_for_errors(sock, family)
         sock.bind(_socket_address(address))
     except OSError:
         sock.close()

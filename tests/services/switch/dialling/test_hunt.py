@@ -186,3 +186,16 @@ def test_a_provider_may_be_given_another_time(bench, alice, monkeypatch):
 
     assert alice.statuses()[:2] == [100, 408]
     assert trunk.methods().count("INVITE") == 5
+
+
+def test_a_server_that_is_not_there_costs_nothing(bench, alice, dial):
+    """RFC 3261 §18.4: ICMP has brought the INVITE back."""
+    dead, second = bench.phone("dead", "40.0.0.1"), bench.phone("second", "40.0.0.2")
+    dial("a@40.0.0.1 | b@40.0.0.2")
+    bench.stack.transports[0].on_undelivered(bytes(dead.last("INVITE")))
+    bench.run(0.01)
+
+    assert second.methods() == ["INVITE"]
+    second.answer(second.last("INVITE"), 486)
+    assert bench.is_empty()
+    assert bench.cdrs()[1:] == [(1, 503, "switch"), (2, 486, "callee")]
