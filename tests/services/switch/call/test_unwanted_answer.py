@@ -32,8 +32,12 @@ def test_a_second_answer_is_acknowledged_and_hung_up_and_the_call_goes_on(bench,
     assert bench.is_empty()
 
 
-def test_it_is_told_at_its_own_contact_by_its_own_route(bench, bob, talking):
+@pytest.mark.parametrize("is_phone", [False, True])
+def test_it_is_told_at_its_own_contact_by_its_own_route(bench, bob, talking, is_phone):
     _, invite = talking
+    (call,) = bench.switch.calls.values()
+    call.legs[0].is_phone = is_phone
+    bob.clear()
     proxy, other = bench.phone("proxy", "40.0.0.1"), bench.phone("other", "40.0.0.2")
     response = "\r\n".join(
         line for line in bytes(invite).decode().split("\r\n")
@@ -43,10 +47,6 @@ def test_it_is_told_at_its_own_contact_by_its_own_route(bench, bob, talking):
         f"SIP/2.0 200 OK\r\n{response}\r\nTo: <sip:bob@x>;tag=second\r\nContact: <sip:other@{other.address}>\r\n"
         f"Record-Route: <sip:{proxy.address};lr>\r\nContent-Length: 0\r\n\r\n".encode()
     )
-    bob.clear()
-    bench.accounts.bindings.clear()
-    leg = next(iter(bench.switch.calls.values())).legs[0]
-    leg.is_phone = False
     bench.run(0.1)
 
     assert told(proxy) == [("ACK", "second"), ("BYE", "second")]

@@ -146,7 +146,8 @@ class PeerRoutes:
             usable = self._reconnects.usable(leg, flow)
             return None if usable.is_closed else usable
         if leg.is_phone:
-            return self._reconnects.usable(leg, flow)
+            usable = self._reconnects.usable(leg, flow)
+            return None if dialog is not leg.dialog and _is_elsewhere(leg, dialog, flow) else usable
         try:
             uri = Uri.parse(dialog.next_hop())
         except ParseError:
@@ -174,6 +175,15 @@ class PeerRoutes:
             send(flow)
         else:
             self._stack.reach(uri, found)
+
+
+def _is_elsewhere(leg: Leg, dialog: Dialog, flow: Flow) -> bool:
+    """Return whether a fork of a leg is not where its flow leads, which no NAT has to do with."""
+    hop = dialog.next_hop()
+    uri = way_to(hop, flow)
+    if uri is None or leg.dialog is None or is_private(uri.host):
+        return False
+    return leads_to(leg.dialog.next_hop(), flow) and not leads_to(hop, flow)
 
 
 def _send(data: bytes, flow: Flow) -> None:
