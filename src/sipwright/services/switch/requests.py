@@ -18,6 +18,7 @@ from .call.ports import CallPorts
 from .midcall.relay import Relay
 from .model.header_table import ALLOW
 from .model.leg_state import LegEvent, LegState
+from .reach.origin import Origin
 from .transfer.refer import take_refer, who_carries_out
 from .transfer.replaces import translated
 from .transfer.target_call import TargetDialler
@@ -29,11 +30,12 @@ __all__ = ["Requests"]
 class Requests:
     """Takes the requests that come in inside the dialogs of all calls."""
 
-    __slots__ = ("_dialler", "_handlers", "_ports")
+    __slots__ = ("_dialler", "_handlers", "_origin", "_ports")
 
-    def __init__(self, ports: CallPorts[Call], dialler: TargetDialler) -> None:
+    def __init__(self, ports: CallPorts[Call], dialler: TargetDialler, origin: Origin) -> None:
         self._ports = ports
         self._dialler = dialler
+        self._origin = origin
         # A method that is not listed is answered 405.
         self._handlers: dict[str, Callable[[Call, Leg, Incoming], None]] = {
             "BYE": self._bye,
@@ -63,6 +65,8 @@ class Requests:
 
     def _take(self, call: Call, leg: Leg, incoming: Incoming) -> None:
         request = incoming.request
+        if (incoming.flow is not leg.flow or leg.left) and not self._origin.is_right(call, leg, incoming):
+            return
         if leg.early or call.caller.tags:
             call.turn_to(leg, request)
         dialog = leg.dialog or _dialog_of(call, leg)

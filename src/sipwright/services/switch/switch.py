@@ -47,6 +47,7 @@ from .model.header_table import ALLOW, SOURCE_HEADER
 from .model.identity import Identity
 from .model.identity_headers import vouch
 from .model.outcome import Outcome
+from .reach.origin import Origin
 from .reach.reconnect import Reconnects
 from .reach.routes import PeerRoutes
 from .recovery.call_state import UnreadableError
@@ -110,7 +111,11 @@ class Switch:
             call_row=call_row, cdr_row=cdr_row,
         )  # fmt: skip
         self._origins = Origins(router.accounts, stack)
-        self._requests = Requests(self.ports, TargetDialler(self.table, router, destinations, scripts))
+        self._requests = Requests(
+            self.ports,
+            TargetDialler(self.table, router, destinations, scripts),
+            Origin(router.accounts, router.authenticator, destinations.locations, clock),
+        )
         self._messages = Messages(self.ports, router, destinations)
         self._recovered: list[Recovered] = []
         self.unread: set[str] = set()

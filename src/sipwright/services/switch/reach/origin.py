@@ -1,0 +1,89 @@
+"""Whether a request inside a dialog comes from the phone whose leg it names.
+
+Tags cannot be guessed, but they are read by whoever has once forwarded or overheard a message. So what a phone says in
+its dialog has to come from where the phone is: from the address of the dialog, or from one that its account is
+registered at. One that has moved meanwhile has to authenticate (RFC 3261 §22.2), and may then hang up from anywhere.
+
+Phones that change networks in a call say so by a re-INVITE or an UPDATE with a Contact there (RFC 3261 §12.2.2), and
+many do not expect to be challenged inside a dialog, so these are taken. What they may not do on the strength of that
+alone is have us dial: a REFER has to come from an address that is proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipwright.services.authentication import Authenticator
+from sipwright.services.ports import Directory, Locations
+from sipwright.sip import ParseError, Reject
+from sipwright.stack import Incoming
+from sipwright.transport.flow import parse_flow_key
+
+from ..call.call import Call
+from ..call.callee import Callee
+from ..call.leg import Leg
+
+__all__ = ["Origin"]
+
+_REFRESHES = ("INVITE", "UPDATE")
+
+
+class Origin:
+    """Compares addresses, and challenges those that are new."""
+
+    __slots__ = ("_accounts", "_authenticator", "_clock", "_locations")
+
+    def __init__(
+        self, accounts: Directory, authenticator: Authenticator, locations: Locations,
+        clock: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self._accounts = accounts
+        self._authenticator = authenticator
+        self._locations = locations
+        self._clock = clock
+
+    def is_right(self, call: Call, leg: Leg, incoming: Incoming) -> bool:
+        """Return whether the request may be taken; if not, it has been challenged or refused."""
+        flow, known = incoming.flow, leg.flow
+        if not leg.is_phone or flow.protocol == "loop" or (flow is known and not leg.left):
+            return True
+        host, method = flow.remote[0], incoming.request.method
+        if method in _REFRESHES and _is_at(incoming, host):
+            return True
+        is_proved = method != "REFER" or not leg.left
+        if is_proved and (host == leg.source or (known is not None and host == known.remote[0])):
+            return True
+        account_id = leg.destination.account_id if isinstance(leg, Callee) else call.identity.account_id
+        if account_id is None or self._is_registered_at(account_id, host):
+            return True
+        return self._authenticates(incoming, account_id)
+
+    def _is_registered_at(self, account_id: int, host: str) -> bool:
+        for target in self._locations.targets(account_id, self._clock()):
+            if parse_flow_key(target.source).remote[0] == host:
+                return True
+        return False
+
+    def _authenticates(self, incoming: Incoming, account_id: int) -> bool:
+        account = self._accounts.account_by_id(account_id)
+        if account is None:
+            incoming.reply_statelessly(403, "Not From Your Phone")
+            return False
+        try:
+            asking = self._authenticator.authenticate(incoming, account.domain)
+        except Reject as refusal:
+            incoming.reply_statelessly(refusal.status, refusal.reason)
+            return False
+        if asking is not None and asking.user_id != account.user_id:
+            incoming.reply_statelessly(403, "Not A Call Of Yours")
+            return False
+        return asking is not None
+
+
+def _is_at(incoming: Incoming, host: str) -> bool:
+    """Return whether a request names the address that it comes from as the new one of its sender."""
+    try:
+        contacts = incoming.request.contacts
+    except ParseError:
+        return False
+    return any(contact.uri.is_sip and contact.uri.host.strip("[]") == host for contact in contacts)
