@@ -193,6 +193,9 @@ def _logical_lines(head: bytes) -> list[str]:
     """Split a head into lines, as many as may be; a folded one (§7.3.1) stays one line with its breaks inside."""
     groups: list[list[str]] = []
     text = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").rstrip("\n")
+    if "\0" in text:
+        # Escaped it may be in a display name (§25.1, RFC 4475 §3.1.1.2), where it says nothing; few bear it.
+        text = text.replace("\\\0", "")
     for line in text.split("\n", MOST_LINES + 1)[: MOST_LINES + 1]:
         if groups and line[:1] in (" ", "\t"):
             groups[-1].append(line)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sipwright.services.dialstring import DialLeg
+from sipwright.services.leg_options import PLAIN
 from sipwright.services.refusals import unknown_user
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
@@ -224,7 +225,7 @@ class Delivery:
                 continue
             given, sender, token = self._request, self._request.from_, self._ports.token
             request = make_request(
-                "MESSAGE", phone.uri, from_=str(NameAddr(sender.uri, sender.display_name)), to=f"<{phone.to}>",
+                "MESSAGE", phone.uri, from_=from_header(sender, PLAIN), to=f"<{phone.to}>",
                 call_id=token(), cseq=1, from_tag=token(), via=self._ports.new_via(flow), routes=phone.route,
                 max_forwards=(given.max_forwards or 71) - 1, lines=relayed_lines(given, self._passage),
                 body=given.body, content_type=given.headers.get("content-type"),

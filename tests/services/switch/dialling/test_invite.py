@@ -46,3 +46,23 @@ def test_who_does_not_say_where_it_is_is_not_called_for(alice, bob, contact):
     alice.send(request)
 
     assert (alice.statuses(), bob.heard) == ([400], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b'"BEL:\\\x07 NUL:\\\x00 DEL:\\\x7f"', '"BEL: NUL: DEL:"'),
+        (b'"a\x1b[31mb"', '"a[31mb"'),
+        (b"a\x07b", '"ab"'),
+        ('"x\u202ey"'.encode(), '"xy"'),
+        ("\x9b2J".encode(), '"2J"'),
+        (b'"\x07"', ""),
+    ],
+)
+def test_what_a_name_would_do_to_a_screen_does_not_cross(bench, alice, bob, name, shown):
+    """RFC 4475 §3.1.1.2: such a name is parsed; what shows it is not told to do anything."""
+    request = bytes(alice.request("INVITE", "sip:bob@example.org"))
+    alice.flow.send(request.replace(b"From: <", b"From: " + name + b" <"))
+    bench.run(0.05)
+
+    assert bob.last("INVITE").headers.get("From").partition("<")[0].strip() == shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote as percent_encode
 
 from sipwright.services.leg_options import LegOptions
@@ -20,6 +21,9 @@ from ..model.identity_headers import asserted
 from ..model.relayed_headers import relayed_lines
 
 __all__ = ["from_header", "make_invite", "read_source"]
+
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of what follows."""
 
 _SAFE_IN_USER = "-_.!~*'()&=+$,;?/#%"
 """What stays as a script wrote it; an escape may be its own."""
@@ -92,7 +96,8 @@ def _owner(call: Call) -> str:
 def _from_address(original: Request, options: LegOptions) -> str:
     if options.from_user is options.from_host is options.from_name is None:
         address = address_of(original, "from")
-        if address[0] in '"<':  # a name without quotes is given them
+        # A name without quotes is given them, and what would do something to the screen of a phone is left out.
+        if address[0] in '"<' and not _UNSHOWN.search(address):
             return address
     return from_header(original.from_, options)
 
@@ -107,6 +112,8 @@ def from_header(caller: NameAddr, options: LegOptions) -> str:
             user = percent_encode(options.from_user, safe=_SAFE_IN_USER)
         uri = _address(user, options.from_host or uri.hostport) or _address(user, uri.hostport) or uri
     name = options.from_name if options.from_name is not None else caller.display_name
+    if name and _UNSHOWN.search(name):
+        name = _UNSHOWN.sub("", name).strip()
     return f"{quote(name)} <{uri}>" if name else f"<{uri}>"
 
 
