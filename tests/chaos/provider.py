@@ -17,10 +17,15 @@ __all__ = ["USERNAME", "Provider"]
 
 USERNAME = "trunk"
 REALM = "provider.example"
+_OF_THE_CALL = frozenset({"INVITE", "ACK", "BYE", "UPDATE", "PRACK"})
 
 
 class Provider(Line):
-    """A socket that challenges each new call, and for every other call also the requests inside of it."""
+    """A socket that challenges each new call, and for every other call also the requests inside of it.
+
+    What others want of a provider in a call is not signed in the owner's name, so it is not asked for credentials.
+    For every third call the credentials of the INVITE are stale once.
+    """
 
     def __init__(self, load: Load, port: int, protocol: str, status: int) -> None:
         super().__init__(load, port, (), protocol, is_phone=False)
@@ -30,22 +35,30 @@ class Provider(Line):
             ("Proxy-Authenticate", "Proxy-Authorization")
         )  # fmt: skip
         self._challenged: set[str] = set()
+        self._stale: set[str] = set()
         self._secret = digest.ha1(USERNAME, REALM, PASSWORD)
 
     def challenges(self, incoming: Incoming, number: int) -> bool:
         request = incoming.request
         is_new = request.to_tag is None
-        if not is_new and number % 2:
+        if not is_new and (number % 2 or request.method not in _OF_THE_CALL):
             return False
         credentials = digest.find_credentials(request.headers.get_all(self._answered), REALM)
         if credentials is None:
             if is_new and request.call_id in self._challenged:
                 self.ledger.fault("invite", f"#{number}", f"{request.call_id} came again without credentials")
             self._challenged.add(request.call_id)
-            value = digest.challenge(REALM, f"nonce-{number}-{request.cseq.number}")
-            incoming.respond(self._status, headers=((self._asked, value),))
-            self.ledger.counts["challenges of a provider"] += 1
+            self._challenge(incoming, number)
             return True
         if not digest.verify(credentials, request.method, request.uri_text, self._secret):
             self.ledger.fault("provider", f"#{number}", f"{request.call_id}: wrong credentials")
+        elif is_new and not number % 3 and request.call_id not in self._stale:
+            self._stale.add(request.call_id)
+            self._challenge(incoming, number, stale=True)
+            return True
         return False
+
+    def _challenge(self, incoming: Incoming, number: int, *, stale: bool = False) -> None:
+        value = digest.challenge(REALM, f"nonce-{number}-{incoming.request.cseq.number}", stale=stale)
+        incoming.respond(self._status, headers=((self._asked, value),))
+        self.ledger.counts["challenges of a provider" + ", as stale" * stale] += 1
