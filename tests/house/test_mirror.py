@@ -42,6 +42,7 @@ ELSEWHERE = {
     "services/dialplan/sandbox/library_backend": "services/dialplan/sandbox/test_activation",
     "services/dialplan/sandbox/result": "services/dialplan/sandbox/test_activation",
     "services/ports": "services/registrar/test_registrar",
+    "node/outage": "nights/test_full_disk",
     "services/refusals": "node/test_refusals",
     "services/switch/call/callee": "services/switch/call/test_call",
     "services/switch/call/caller": "services/switch/call/test_call",

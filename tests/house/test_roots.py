@@ -12,6 +12,7 @@ ROOTS = {
     "Agent._settle_all": "the root of a task",
     "Execution.took": "what a worker computed arrives here; one run is lost",
     "Executions._perform": "the root of a task",
+    "Outage.watch": "the root of a task",
     "Pipeline.__call__": "the pipeline: one request is lost",
     "Pipeline._fail": "the pipeline: not even the 500 could be sent",
     "Pipeline._run": "the root of a task: one request is lost",

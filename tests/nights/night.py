@@ -97,13 +97,13 @@ class Night:
 
     # The phone.
 
-    def ask(self, method, uri, *, user="alice", more="", within=3.0, call_id="night"):
+    def ask(self, method, uri, *, user="alice", more="", within=3.0, call_id="night", domain="example.org"):
         """Send a request, repeat it as RFC 3261 §17.1 says, and return the statuses and the last response."""
         number = next(_numbers)
         host, port = self.phone.getsockname()
         request = (
             f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bKnight{number};rport\r\n"
-            f"Max-Forwards: 70\r\nFrom: <sip:{user}@example.org>;tag=n{number}\r\nTo: <sip:{user}@example.org>\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:{user}@{domain}>;tag=n{number}\r\nTo: <sip:{user}@example.org>\r\n"
             f"Call-ID: {call_id}\r\nCSeq: {next(self.cseq)} {method}\r\nContact: <sip:{user}@{host}:{port}>\r\n{more}"
             "Content-Length: 0\r\n\r\n"
         ).encode()

@@ -86,7 +86,7 @@ async def test_the_steps_are_asked_in_this_order(node):
 
     assert first is refuse_unknown
     assert isinstance(second, AccountLoader)
-    assert others == [node.registrar, node.switch, answer_options, refuse_method]
+    assert others == [node.outage, node.registrar, node.switch, answer_options, refuse_method]
 
 
 async def test_a_snapshot_has_the_numbers_of_all_parts(node):

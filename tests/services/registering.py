@@ -54,7 +54,7 @@ class FakeWriter:
     def __init__(self):
         self.rows = {}
         self.waiting = []
-        self.is_full = False
+        self.is_full = self.is_away = False
         self.commits_at_once = True
 
     def put(self, kind, key, row, on_commit=None):

@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,7 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, LogFile().reopen)
     node = await Node.open(settings)
     await node.start()
     on_ready()
@@ -105,6 +107,33 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
+
+
+class LogFile:
+    """The file that standard error goes to, if it goes to one: after a rotation it is opened anew, by its old name."""
+
+    def __init__(self) -> None:
+        self._path: str | None = None
+        try:
+            mode, path = os.fstat(2).st_mode, os.readlink("/proc/self/fd/2")
+        except OSError:
+            return
+        if stat.S_ISREG(mode) and os.path.exists(path):
+            self._path = path
+
+    def reopen(self) -> None:
+        """Go on in the file that has the name now; do nothing where the log goes elsewhere, or that is not possible."""
+        if self._path is None:
+            return
+        is_same = os.path.samestat(os.fstat(1), os.fstat(2))
+        try:
+            opened = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        except OSError:
+            return
+        os.dup2(opened, 2)
+        if is_same:
+            os.dup2(opened, 1)
+        os.close(opened)
 
 
 def configure_log(settings: LogSettings) -> None:

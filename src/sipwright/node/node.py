@@ -43,6 +43,7 @@ from sipwright.transport.tap import Tap
 from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
 from .open_files import connections_within, raise_limit
+from .outage import Outage
 from .refusals import Refusals
 from .script_bridge import Scripts
 from .served_names import ServedNames
@@ -113,6 +114,7 @@ class Node:
             SwitchSettings(public_address=sip.public_address, longest_call=sip.longest_call),
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
             token=TimedTokens(), scripts=self.scripts, observer=self.recorder if is_recording else None,
+            is_store_away=lambda: store.writer.is_away,
         )  # fmt: skip
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
@@ -129,7 +131,10 @@ class Node:
         )
 
         # The one thing that is given late: a step sends through the stack, which offers it what comes in.
-        steps = (self.registrar, self.switch, answer_options, refuse_method)
+        self.outage = Outage(
+            settings.key_file.parent, store.writer, self.switch.store_is_away, self.recorder, self.refusals
+        )
+        steps = (self.outage, self.registrar, self.switch, answer_options, refuse_method)
         self.pipeline.steps = (
             refuse_unknown,
             AccountLoader(store, self.names, Pipeline(steps, on_refused=self.refusals)),
@@ -179,6 +184,7 @@ class Node:
             asyncio.create_task(self.store.follow_changes()),
             asyncio.create_task(self._expire_bindings()),
             asyncio.create_task(self._watch_clock()),
+            asyncio.create_task(self.outage.watch()),
             asyncio.create_task(self._collect_garbage()),
             asyncio.create_task(self._forget_old()),
         ]

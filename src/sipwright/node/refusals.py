@@ -51,6 +51,8 @@ class Refusals:
         self._lines = Throttle(LINE_EVERY, LINES)
         self._cdrs = Throttle(CDR_EVERY, CDRS)
         self.count = self.without_cdr = 0
+        self.is_short = False
+        """There is little room left: CDRs of what was refused are the first to go."""
 
     def __call__(self, incoming: Incoming, refusal: Reject, has_record: bool = False) -> None:
         """Take note of a request that is refused; one that has become a call has a CDR of its own."""
@@ -92,7 +94,8 @@ class Refusals:
         writer = self._store.writer
         if (
             incoming.flow.protocol == "loop"  # the call that it came from has one
-            or writer.snapshot().failing_since is not None
+            or writer.is_away
+            or self.is_short
             or self._cdrs.admit(incoming.source[0], incoming.now) is None
         ):
             self.without_cdr += 1

@@ -32,7 +32,12 @@ Row = tuple[Any, ...]
 
 
 class Writer(Protocol):
-    """Stores rows, many to a transaction."""
+    """Stores rows, many to a transaction.
+
+    While it `is_away` nothing that is put will be committed soon.
+    """
+
+    is_away: bool
 
     def put(
         self,

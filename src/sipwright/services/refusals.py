@@ -8,7 +8,7 @@ from __future__ import annotations
 from sipwright.services.ports import AccountView
 from sipwright.sip import Reject
 
-__all__ = ["account_disabled", "not_served", "unknown_user"]
+__all__ = ["account_disabled", "not_served", "store_away", "unknown_user"]
 
 
 def not_served(host: str) -> Reject:
@@ -26,3 +26,8 @@ def account_disabled(account: AccountView) -> Reject:
     name = f"{account.username}@{account.domain}"
     advice = f"'sipwright account set {name} --enable' ends that"
     return Reject(403, "Account Disabled", why=f"account {name} is disabled; {advice}")
+
+
+def store_away() -> Reject:
+    """Return the refusal of what cannot be stored now."""
+    return Reject(503, "Storage Unavailable", (("Retry-After", "10"),), why="nothing can be stored now")

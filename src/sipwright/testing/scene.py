@@ -148,6 +148,8 @@ class Scene:
 class _Rows:
     """The database: what a running switch would have written."""
 
+    is_away = False
+
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self._journal: dict[Hashable, Entry] = {}

@@ -88,6 +88,8 @@ class Accounts:
 class Database:
     """Rows by kind and key, committed all at once."""
 
+    is_away = False
+
     def __init__(self):
         self.rows = {"call": {}, "cdr": {}}
         self.is_eager = True
@@ -296,9 +298,9 @@ def nothing_happens_outside_of_an_event(monkeypatch):
     """Fail whoever changes a call, or has something to tell, where nobody would commit and tell it."""
 
     def inside(method):
-        def checked(self, *arguments):
+        def checked(self, *arguments, **named):
             assert self._depth, f"{method.__name__} outside of an event"
-            method(self, *arguments)
+            method(self, *arguments, **named)
 
         return checked
 

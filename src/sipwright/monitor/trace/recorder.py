@@ -106,6 +106,8 @@ class Recorder:
         self._stop_listening: Callable[[], None] | None = None
         self._timer: TimerHandle | None = None
         self._early = EarlyMessages()
+        self.is_short = False
+        """There is little room left: what was said is not written."""
 
     def __len__(self) -> int:
         return len(self._recordings)
@@ -244,6 +246,9 @@ class Recorder:
     def _write(self) -> None:
         heard, calls = self._heard, " ".join(self._calls)
         if not heard:
+            return
+        if self.is_short:
+            self._heard, self._calls, self._size, self._row = [], [], 0, self._row + 1
             return
         self._heard, self._calls, self._size, self._row = [], [], 0, self._row + 1
         row = (calls, self._heard_from, pack(heard))

@@ -13,7 +13,7 @@ import structlog
 
 from sipwright.services.authentication import Authenticator
 from sipwright.services.ports import AccountView, Clock, Directory, Row, Writer
-from sipwright.services.refusals import not_served
+from sipwright.services.refusals import not_served, store_away
 from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared, is_repeated
 from sipwright.services.registrar.contacts import Lifetimes, clears_all, read_changes
 from sipwright.services.registrar.location import LocationTable
@@ -188,12 +188,25 @@ class Registrar:
             accept()
             return
         contact, row = writes.pop()
+        if self._writer.is_away:
+            self._while_away(account_id, known, bindings, accept)
+            return
         for other, other_row in writes:
             self._writer.put("binding", (account_id, other), other_row)
-        self._writer.put("binding", (account_id, contact), row, accept)
+        waiting = _Waiting(incoming, accept, is_known=_is_known(known, bindings))
+        self._writer.put("binding", (account_id, contact), row, waiting)
         self.locations.put(account_id, bindings)
         if fresh:
             self._on_registered(account_id)
+
+    def _while_away(
+        self, account_id: int, known: list[Binding], bindings: list[Binding], accept: Callable[[], None]
+    ) -> None:
+        """Refresh a phone that is known where nothing can be stored: what is stored of it leads to it still."""
+        if not _is_known(known, bindings):
+            raise store_away()
+        self.locations.put(account_id, bindings)
+        accept()
 
     def _accept(self, incoming: Incoming, bindings: list[Binding], path: str, now_unix: float) -> None:
         second = int(incoming.now)
@@ -203,6 +216,36 @@ class Registrar:
             headers += ("Path", path), ("Supported", "path")
         self._accepted += 1
         incoming.respond(200, headers=headers)
+
+
+class _Waiting:
+    """The answer to a REGISTER that waits for its commit, or for word that there will be none for a while."""
+
+    __slots__ = ("_accept", "_incoming", "_is_known")
+
+    def __init__(self, incoming: Incoming, accept: Callable[[], None], *, is_known: bool) -> None:
+        self._incoming = incoming
+        self._accept: Callable[[], None] | None = accept
+        self._is_known = is_known
+
+    def __call__(self) -> None:
+        accept, self._accept = self._accept, None
+        if accept is not None:
+            accept()
+
+    def store_is_away(self) -> None:
+        """Answer now: a phone that was known hears that it still is, any other has to come back."""
+        if self._is_known:
+            self()
+        elif self._accept is not None:
+            self._accept = None
+            refusal = store_away()
+            self._incoming.respond(refusal.status, refusal.reason, headers=refusal.headers)
+
+
+def _is_known(known: list[Binding], bindings: list[Binding]) -> bool:
+    """Return whether these are the bindings that were there already, refreshed."""
+    return bool(known) and {one.contact for one in known} == {one.contact for one in bindings}
 
 
 def _nobody_asks(account_id: int) -> None:

@@ -93,7 +93,7 @@ class Requests:
         transaction = incoming.transaction
         response = write_response(incoming.request, 200)
         leg.answer(response, call.ports.wall_clock())
-        call.when_stored(partial(transaction.answer, 200, response, call.ports.clock()))
+        call.when_stored(partial(transaction.answer, 200, response, call.ports.clock()), is_urgent=True)
         if leg is call.caller and leg.is_open:
             call.caller_cancelled(None, incoming.request)
         elif leg.state is LegState.HANGING_UP:  # both said good-bye at once

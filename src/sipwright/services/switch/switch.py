@@ -80,7 +80,7 @@ class Switch:
         self, stack: Stack, router: Router, destinations: Destinations, writer: Writer, settings: SwitchSettings, *,
         node: str, clock: Callable[[], float], wall_clock: Callable[[], float],
         call_later: CallLater, token: Callable[[], str], scripts: ScriptRunner | None = None,
-        observer: CallObserver | None = None,
+        observer: CallObserver | None = None, is_store_away: Callable[[], bool] = bool,
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
@@ -108,7 +108,7 @@ class Switch:
             active_calls=self.table.active,
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
             unreachable=Unreachable(stack, clock).outcome, probe=probe_ends,
-            call_row=call_row, cdr_row=cdr_row,
+            call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
         )  # fmt: skip
         self._origins = Origins(router.accounts, stack)
         self._requests = Requests(
@@ -291,6 +291,11 @@ class Switch:
     ) -> None:
         """Send a text to every phone that `legs` lead to; `then` is told whether somebody took it."""
         self._messages.send(identity, sender, legs, text, then)
+
+    def store_is_away(self) -> None:
+        """Refuse whoever has heard nothing yet, and let what ends a call leave; to be called while that lasts."""
+        for call in list(self.calls.values()):
+            call.store_is_away()
 
     # The calls of an earlier process.
 

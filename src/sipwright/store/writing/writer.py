@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 Row = tuple[Any, ...]
 CAPACITY = 100_000
+
+PATIENCE = 1.0
+"""Seconds that a commit may take before the database counts as away."""
 
 _PATIENT = frozenset(name for name, kind in KINDS.items() if kind.is_patient)
 
@@ -46,6 +49,14 @@ class Batch:
     size: int = 0
     # Rows that the database will never take; whoever waits for their commit waits in vain.
     refused: set[tuple[str, Hashable]] = field(default_factory=set)
+
+
+@runtime_checkable
+class Impatient(Protocol):
+    """A callback after a commit whose peer hears something else when the database is away."""
+
+    def store_is_away(self) -> None:
+        """Take note that the commit will not be soon; may be called more than once."""
 
 
 class Committer(Protocol):
@@ -99,6 +110,8 @@ class Writer:
         self._idle.set()
         self._row_count = self._commits = self._refused = 0
         self._slowest = 0.0
+        self.is_away = False
+        """What is put will not be committed soon; as `look` has found."""
         committer.start(self._on_done)
 
     def put(
@@ -142,18 +155,33 @@ class Writer:
             done = asyncio.Event()
             batch.callbacks.append(("", None, done.set))
             with suppress(TimeoutError):
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(min(patience, PATIENCE) if self.is_away else patience):
                     await done.wait()
 
     async def close(self, patience: float = 10.0) -> None:
         """Commit what waits, for so long at most, and stop."""
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(min(patience, PATIENCE) if self.is_away else patience):
                 await self.drain()
         except TimeoutError:
             log.error("rows lost at shutdown", rows=self.snapshot().waiting + self.snapshot().under_way)
         self._is_closed = True
         await self._committer.close()
+
+    def look(self) -> bool:
+        """Find out whether the database is away, and tell those of the waiting who want to know; they are told once.
+
+        To be called now and then: a batch that takes longer than `PATIENCE` counts, whatever holds it up.
+        """
+        batch = self._under_way
+        is_late = batch is not None and self._loop.time() - self._flushed_at > PATIENCE
+        self.is_away = is_late or (batch is not None and self._committer.failing_since is not None)
+        if self.is_away:
+            for waiting in (batch, self._next):
+                for _, _, on_commit in () if waiting is None else waiting.callbacks:
+                    if isinstance(on_commit, Impatient):
+                        on_commit.store_is_away()
+        return self.is_away
 
     def snapshot(self) -> WriterSnapshot:
         """Tell how the writer is doing."""

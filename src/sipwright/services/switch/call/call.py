@@ -161,6 +161,18 @@ class Call(Bridge):
         self.end_setup(outcome, "switch")
         self._refuse(outcome.status, caller.reply(outcome.status, outcome.reason, write_lines(headers)))
 
+    def store_is_away(self) -> None:
+        """Refuse a caller who has heard nothing yet, as nothing can be stored; do what is urgent of any call."""
+        caller = self.caller
+        if self._unstored is not None and self.state is CallState.SETTING_UP and not caller.progress:
+            with self.event():
+                self.reject(Outcome(503, "Storage Unavailable"), (("Retry-After", "10"),))
+        self.hurry()
+
+    def is_store_away(self) -> bool:
+        """Return whether what is put to the writer will not be committed soon."""
+        return self.ports.is_store_away()
+
     def nobody_answered(self, outcome: Outcome) -> None:
         """Go on after a hunt without an answer: the script decides, or the caller hears the best response."""
         hunt, self.hunt = self.hunt, None
@@ -176,7 +188,7 @@ class Call(Bridge):
         request = bye if cancel is None else cancel.request
         reasons = () if request is None else reasons_of(request)
         if cancel is not None:
-            self.when_stored(lambda: cancel.accept(self.ports.clock()))
+            self.when_stored(lambda: cancel.accept(self.ports.clock()), is_urgent=True)
         if self.state is CallState.SETTING_UP and self.caller.is_open:
             self.stop_hunt(reasons)
             self.end_setup(CANCELLED, "caller")
@@ -191,7 +203,7 @@ class Call(Bridge):
             caller.tell(caller.invite, response, self.ports.wall_clock())
         else:
             caller.transition(LegEvent.END)
-        self.when_stored(partial(caller.respond, status, response))
+        self.when_stored(partial(caller.respond, status, response), is_urgent=True)
         self.forget_if_finished()
 
     def refusal_arrived(self) -> None:

@@ -115,7 +115,7 @@ class Callee(Leg):
         self.transition(LegEvent.CANCEL if was_sent else LegEvent.END)
         self.end(outcome, owner.ports.wall_clock(), "switch")
         if was_sent:
-            owner.when_stored(self._send_cancel)
+            owner.when_stored(self._send_cancel, is_urgent=True)
 
     def cancel_again(self) -> None:
         """Send the CANCEL that an earlier process may not have got round to."""

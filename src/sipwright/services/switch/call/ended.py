@@ -46,7 +46,7 @@ class EndedCall:
     def disarm(self, name: str) -> None:
         """Do nothing: no timer is armed."""
 
-    def when_stored(self, action: Callable[[], object]) -> None:
+    def when_stored(self, action: Callable[[], object], *, is_urgent: bool = False) -> None:
         """Do it now: nothing of the call is to be stored any more."""
         action()
 

@@ -26,6 +26,25 @@ RETRY = 1.0
 """After how many seconds a state is written again that the full queue of a missing database did not take."""
 
 
+class _Once:
+    """An action that is done once, whoever asks for it first."""
+
+    __slots__ = ("_action",)
+
+    def __init__(self, action: Action) -> None:
+        self._action: Action | None = action
+
+    def __call__(self) -> None:
+        action, self._action = self._action, None
+        if action is not None:
+            action()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is done."""
+        return self._action is None
+
+
 class EntityPorts(Protocol):
     """The clocks, and the timers that all of them share."""
 
@@ -57,6 +76,7 @@ class Entity:
         "_has_changed",
         "_is_gone",
         "_unstored",
+        "_urgent",
         "id",
         "ports",
         "timers",
@@ -74,6 +94,7 @@ class Entity:
         self._unstored: list[Action] | None = None
         self._has_changed = False
         self._is_gone = False
+        self._urgent: list[_Once] = []
 
     def event(self) -> Self:
         """Return a context, for `with call.event():`, in which whatever happens to the entity must happen.
@@ -109,9 +130,21 @@ class Entity:
         """Note that the state differs from the stored one."""
         self._has_changed = True
 
-    def when_stored(self, action: Action) -> None:
-        """Do `action` once everything that has changed up to now is committed, in order."""
+    def when_stored(self, action: Action, *, is_urgent: bool = False) -> None:
+        """Do `action` once everything that has changed up to now is committed, in order.
+
+        What ends or refuses a call is urgent: it is done at once while the database is away, since it promises nothing.
+        """
+        if is_urgent:
+            action = _Once(action)
+            self._urgent.append(action)
         self._actions.append(action)
+
+    def hurry(self) -> None:
+        """Do what is urgent now: the database is away."""
+        urgent, self._urgent = self._urgent, []
+        for action in urgent:
+            action()
 
     def _settle(self) -> None:
         """Commit what changed, then tell the peers; with nothing to commit, tell them at once.
@@ -124,9 +157,12 @@ class Entity:
                 self.store(partial(self._stored, actions))
             except Reject:
                 self.arm("settle", RETRY)
+                self.hurry()
                 return
             self._has_changed = False
             self._unstored, self._actions = actions, []
+            if self._urgent and self.is_store_away():
+                self.hurry()
         elif not actions:
             return
         elif self._unstored is not None:
@@ -136,6 +172,11 @@ class Entity:
             self._actions = []
             for action in actions:
                 action()
+            self._urgent = []
+
+    def is_store_away(self) -> bool:
+        """Return whether what is put to the writer will not be committed soon."""
+        return False
 
     @property
     def is_stored_soon(self) -> bool:
@@ -155,6 +196,8 @@ class Entity:
             self._unstored = None
         for action in actions:
             action()
+        if self._urgent:
+            self._urgent = [action for action in self._urgent if not action.is_done]
 
     # Time.
 

@@ -106,7 +106,7 @@ class LegOwner(Protocol):
     def changed(self) -> None:
         """Note that the state differs from the stored one."""
 
-    def when_stored(self, action: Callable[[], object]) -> None:
+    def when_stored(self, action: Callable[[], object], *, is_urgent: bool = False) -> None:
         """Do `action` once everything that has changed up to now is committed, in order."""
 
     def event(self) -> AbstractContextManager[object]:
@@ -362,7 +362,7 @@ class Leg:
         if self.auth is not None:
             self.sign(bye)
         self.pending_request = bytes(bye)
-        owner.when_stored(partial(owner.ports.routes.send_request, self, bye, self))
+        owner.when_stored(partial(owner.ports.routes.send_request, self, bye, self), is_urgent=True)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the BYE that this leg was sent (RFC 3261 §15.1.1)."""

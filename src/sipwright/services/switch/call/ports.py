@@ -90,3 +90,4 @@ class CallPorts(LegPorts, Generic[CallT]):
     probe: Callable[[CallT], None]
     call_row: Callable[[CallT], tuple[Any, ...]]
     cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]
+    is_store_away: Callable[[], bool] = bool
