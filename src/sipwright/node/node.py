@@ -199,6 +199,7 @@ class Node:
         """
         await self.scripts.drain()
         self.agent.close()
+        self.switch.servers.clear()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -288,6 +288,7 @@ class Bench:
 
     def is_empty(self):
         """Nothing of any call is left anywhere."""
+        self.switch.servers.clear()
         self.run(200)
         return (len(self.switch.calls), len(self.switch.ports.legs), len(self.stack.layer),
                 len(self.database.rows["call"])) == (0, 0, 0, 0)  # fmt: skip

@@ -32,6 +32,7 @@ from .call.table import CallTable
 from .call.timers import Timers
 from .dialling.admission import admit
 from .dialling.credentials import Credentials
+from .dialling.dead_servers import DeadServers
 from .dialling.destinations import Destinations
 from .dialling.hunt import Hunt
 from .dialling.invite import read_source
@@ -94,6 +95,7 @@ class Switch:
             wall_clock=wall_clock,
             call_later=call_later,
         )
+        self.servers = DeadServers(stack)
         routes = PeerRoutes(stack, self.reconnects)
         timers = Timers(clock, call_later, self.calls.get)
         credentials = Credentials(router.accounts, token)
@@ -103,7 +105,7 @@ class Switch:
         self.table = CallTable(self.calls, timers, ended, observer)
         self.ports: CallPorts[Call] = CallPorts(
             node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token, writer=writer,
-            timers=timers, routes=routes, credentials=credentials, calls=self.calls,
+            timers=timers, routes=routes, servers=self.servers, credentials=credentials, calls=self.calls,
             legs=self.table.legs, remember=self.table.remember, forget=self.table.forget,
             active_calls=self.table.active,
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,

@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.ports import Writer
-from sipwright.sip import Uri
+from sipwright.sip import Response, Uri
 from sipwright.transport import Flow, Target
 
 from ..model.destination import Destination
@@ -21,7 +21,7 @@ from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
 from .timers import Timers
 
-__all__ = ["RING_TIME", "CallPorts", "Routes", "SwitchSettings"]
+__all__ = ["RING_TIME", "CallPorts", "Routes", "Servers", "SwitchSettings"]
 
 RING_TIME = 180.0
 """Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
@@ -41,6 +41,19 @@ class SwitchSettings:
     ring: float = RING_TIME
     probe: float = 900.0
     longest_call: float = 14_400.0
+
+
+class Servers(Protocol):
+    """The servers of providers, and which of them had better not be waited for."""
+
+    def is_avoided(self, destination: Destination) -> bool:
+        """Return whether a server has failed so lately that another one is to be tried first."""
+
+    def responded(self, destination: Destination, response: Response) -> None:
+        """Take a response of a server, or the lack of one."""
+
+    def failed(self, destination: Destination, reason: str) -> None:
+        """Take note that a server has said nothing."""
 
 
 class Routes(LegRoutes, Protocol):
@@ -79,6 +92,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     writer: Writer
     timers: Timers
     routes: Routes
+    servers: Servers
     calls: dict[str, CallT]
     legs: dict[str, Leg]
     remember: Callable[[Leg], None]

@@ -21,9 +21,10 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..model.destination import Destination
 from ..model.leg_state import LegEvent, LegState
-from ..model.outcome import LegResult, Outcome
+from ..model.outcome import SILENT, LegResult, Outcome
 from ..model.relayed_headers import explaining_headers, relayed_lines
 from . import hunt_events as events
+from .dead_servers import AVOIDED
 from .hunt_machine import OVER, RINGING, TRYING, WAITING, HuntLeg, HuntMachine
 from .invite import make_invite
 from .redirects import contacts_of
@@ -87,6 +88,8 @@ class Hunt:
     def responded(self, leg: Callee, response: Response) -> None:
         """Take a response other than 2xx of a leg that may still answer."""
         status = response.status
+        if leg.destination.flow is None:
+            self.call.ports.servers.responded(leg.destination, response)
         if status < 200:
             if status > 100:  # which comes from the next hop alone
                 self._rings(leg, response)
@@ -101,6 +104,8 @@ class Hunt:
 
     def answered(self, leg: Callee, response: Response) -> None:
         """Take the 2xx of a leg that may still answer."""
+        if leg.destination.flow is None:
+            self.call.ports.servers.responded(leg.destination, response)
         self._tell(events.Success(leg.index, response))
 
     def failed(self, leg: Callee, outcome: Outcome, by: str = "callee") -> None:
@@ -213,7 +218,10 @@ class Hunt:
         self.call.changed()
 
     def _cancel(self, effect: events.Cancel) -> None:
-        self._leg(effect.leg).cancel(effect.outcome)
+        leg = self._leg(effect.leg)
+        if effect.outcome is SILENT:
+            self.call.ports.servers.failed(leg.destination, effect.outcome.reason)
+        leg.cancel(effect.outcome)
 
     def _join(self, effect: events.Join[Response]) -> None:
         self.call.join(self._leg(effect.leg), effect.message)
@@ -243,11 +251,18 @@ class Hunt:
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""
         leg.transition(LegEvent.LAUNCH)
+        if leg.destination.flow is None and self._is_avoided(leg):
+            self.failed(leg, AVOIDED, "switch")
+            return
         flow = self.call.ports.routes.to_phone(leg.destination)
         if flow is not None:
             self._reached(leg, None, flow)
         else:
             self._reach(leg)
+
+    def _is_avoided(self, leg: Callee) -> bool:
+        """Return whether the server of a leg has failed just now; the last one that is left is tried all the same."""
+        return self.call.ports.servers.is_avoided(leg.destination) and self._machine.has_another(leg.index)
 
     def _reach(self, leg: Callee) -> None:
         def reached(target: Target | None, flow: Flow | None) -> None:

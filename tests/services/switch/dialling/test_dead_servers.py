@@ -1,0 +1,146 @@
+"""Providers that are down: who waits for them, who asks for them, and what the log says."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+from tests.services.switch.conftest import Provider
+
+from sipwright.services.dialstring import parse_dial_string
+from sipwright.services.switch import Hunt
+
+
+@pytest.fixture
+def log():
+    with capture_logs() as lines:
+        yield lines
+
+
+@pytest.fixture
+def trunks(bench):
+    """Two providers, and what they hear."""
+    for number in (1, 2):
+        name = f"trunk{number}"
+        bench.accounts.providers[name] = Provider(name, f"40.0.0.{number}")
+    return bench.phone("trunk1", "40.0.0.1"), bench.phone("trunk2", "40.0.0.2")
+
+
+@pytest.fixture
+def dial(bench, alice, monkeypatch):
+    """Let calls of alice dial what a script would."""
+    bench.account("nobody")
+    numbers = iter(range(100))
+
+    def dial(text, seconds=0.1):
+        def reject(call, outcome, headers=()):
+            monkeypatch.undo()
+            call.hunt = Hunt(call, parse_dial_string(text), 30.0)
+            call.hunt.start()
+
+        monkeypatch.setattr("sipwright.services.switch.call.call.Call.reject", reject)
+        alice.invite("sip:nobody@example.org", call_id=f"call-{next(numbers)}")
+        bench.run(seconds)
+        return next(reversed(bench.switch.calls.values()))
+
+    return dial
+
+
+def said_of(provider, log):
+    return [line["event"] for line in log if line.get("provider") == provider]
+
+
+BOTH = "353@trunk1 | 353@trunk2"
+
+
+def test_a_server_that_has_failed_is_passed_over_for_a_while(bench, trunks, dial):
+    dead, second = trunks
+    dial(BOTH, seconds=5)
+    dead.clear()
+    call = dial(BOTH)
+
+    assert call.legs[0].outcome == (503, "Server Unreachable", ())
+    assert call.legs[0].hung_up_by == "switch"
+    assert [second.methods().count("INVITE"), dead.methods().count("INVITE")] >= [2, 0]
+    assert "INVITE" not in dead.methods()
+    bench.run(31)
+    dial(BOTH)
+    assert "INVITE" in dead.methods()
+
+
+@pytest.mark.parametrize("text", ["353@trunk1", "353@trunk2 | 353@trunk1", "353@trunk1 & 353@trunk1"])
+def test_a_server_that_is_the_only_one_left_is_tried_all_the_same(bench, trunks, dial, text):
+    dead, second = trunks
+    dial("353@trunk1", seconds=5)
+    dead.clear()
+    dial(text)
+    if "trunk2" in text:
+        second.answer(second.last("INVITE"), 503)
+
+    assert "INVITE" in dead.methods()
+
+
+def test_a_server_is_asked_whether_it_is_back(bench, trunks, dial, log):
+    """Any response at all says so."""
+    dead, _ = trunks
+    dial(BOTH, seconds=10)
+    dead.answer(dead.last("OPTIONS"), 405)
+    dead.clear()
+    dial(BOTH)
+
+    assert "INVITE" in dead.methods()
+    assert said_of("trunk1", log) == ["server unreachable", "server reachable again"]
+    assert log[0]["server"] == "sip:40.0.0.1"
+
+
+def test_a_server_that_stays_away_is_asked_on_and_said_once(bench, trunks, dial, log):
+    dead, _ = trunks
+    dial(BOTH, seconds=5)
+    bench.run(100)
+    dial(BOTH, seconds=5)
+
+    assert len({request.call_id for request in dead.heard if request.method == "OPTIONS"}) >= 3
+    assert said_of("trunk1", log) == ["server unreachable"]
+
+
+def test_a_late_response_to_a_call_says_that_it_is_back(bench, trunks, dial):
+    dead, _ = trunks
+    dial("353@trunk1", seconds=5)
+    dial("353@trunk1")
+    dead.answer(dead.last("INVITE"), 486)
+    dead.clear()
+    dial(BOTH)
+
+    assert "INVITE" in dead.methods()
+
+
+def test_a_server_that_asks_for_a_rest_is_given_it(bench, trunks, dial, log):
+    """RFC 3261 §21.5.4: and without Retry-After a 503 is as a 500."""
+    busy, _ = trunks
+    dial(BOTH)
+    busy.answer(busy.last("INVITE"), 503, headers=(("Retry-After", "60 (maintenance)"),))
+    busy.clear()
+    bench.run(50)
+    dial(BOTH)
+    assert busy.methods() == []
+    bench.run(11)
+    dial(BOTH)
+    assert busy.methods()[0] == "INVITE"
+    busy.answer(busy.last("INVITE"), 503)
+    busy.clear()
+    dial(BOTH)
+    assert busy.methods()[0] == "INVITE"
+    assert said_of("trunk1", log) == []
+
+
+def test_hosts_that_are_no_providers_are_not_remembered(bench, dial):
+    bench.phone("dead", "40.0.0.9")
+    dial("a@40.0.0.9 | b@40.0.0.9", seconds=10)
+
+    assert bench.switch.servers._dead == {}
+    assert bench.is_empty()
+
+
+def test_nothing_is_left_of_servers_that_are_forgotten(bench, trunks, dial):
+    dial(BOTH, seconds=10)
+
+    assert bench.is_empty()
