@@ -46,6 +46,7 @@ def run(data: Data = None) -> None:
             "or run 'sipwright init' to begin with an empty one"
         )
     configure_log(settings.log)
+    _renounce()
     _tell_without_effect(settings)
     held = hold(folder)
     try:
@@ -74,6 +75,15 @@ def hold(folder: Path) -> int:
     except OSError:
         pass  # this file system has no locks
     return handle
+
+
+def _renounce() -> None:
+    import structlog
+
+    from sipwright.services.dialplan.sandbox.privileges import renounce
+
+    if (why := renounce()) is not None:
+        structlog.get_logger(__name__).warning("workers of the sandbox may gain privileges", why=why)
 
 
 def _tell_without_effect(settings: Settings) -> None:
