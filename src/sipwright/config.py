@@ -97,6 +97,7 @@ class SipSettings(_Section):
     tcp: list[Address] = ["0.0.0.0:5060"]
     domains: list[str] = []
     public_address: Annotated[str, AfterValidator(_checked_ip)] | None = None
+    calls_per_account: Annotated[int, Field(ge=1)] = 500
     max_bindings: Annotated[int, Field(ge=1, le=100)] = 10
     min_expires: Annotated[int, Field(ge=1, le=3600)] = 60
     max_expires: Annotated[int, Field(ge=60, le=86400)] = 3600

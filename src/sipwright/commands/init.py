@@ -148,6 +148,9 @@ domains = ["DOMAIN"]
 # The address at which the outside reaches this machine, if it stands behind NAT itself.
 # public_address = "203.0.113.7"
 
+# Calls of one account in progress, in each direction.
+# calls_per_account = 500
+
 # Registrations: bindings per account, and how long one lasts, in seconds.
 # max_bindings = 10
 # min_expires = 60

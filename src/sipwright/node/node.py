@@ -111,10 +111,14 @@ class Node:
         )
         self.switch = Switch(
             self.stack, router, destinations, store.writer,
-            SwitchSettings(public_address=sip.public_address, longest_call=sip.longest_call),
+            SwitchSettings(
+                public_address=sip.public_address, longest_call=sip.longest_call,
+                calls_per_account=sip.calls_per_account,
+            ),
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
             token=TimedTokens(), scripts=self.scripts, observer=self.recorder if is_recording else None,
             is_store_away=lambda: store.writer.is_away,
+            most_from=self._most_ringing,
         )  # fmt: skip
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
@@ -224,6 +228,16 @@ class Node:
         account_id = self.locations.account_at(source, time.monotonic())
         account = None if account_id is None else self.store.directory.account_by_id(account_id)
         return None if account is None else account.domain
+
+    def _most_ringing(self, user_id: int, source: str) -> int:
+        """Return how many calls to a user may ring at once that come from one address: a tenth of the runs.
+
+        A provider of the user may use all of them.
+        """
+        runs = self.scripts.most_runs(user_id)
+        servers = (one.server for one in self.store.directory.providers() if one.user_id == user_id)
+        is_provider = any(server.rpartition(":")[0] == source or server == source for server in servers)
+        return runs if is_provider else max(1, runs // 10)
 
     def _directory_changed(self, change: Change) -> None:
         """Tell the agent, and forget where the phones of accounts are that were removed."""

@@ -95,6 +95,10 @@ class Scripts:
             user_limits=self._user_limits,
         )  # fmt: skip
 
+    def most_runs(self, user_id: int) -> int:
+        """Return how many runs of a user may be under way at once."""
+        return self._user_limits(user_id).runs
+
     def _user_limits(self, user_id: int) -> UserLimits:
         """Return what all runs of a user may use: their own limits, else those of the settings."""
         user, usual = self._store.directory.users.get(user_id), self._usual_limits

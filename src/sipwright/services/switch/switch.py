@@ -31,6 +31,7 @@ from .call.script_runner import ScriptRunner
 from .call.table import CallTable
 from .call.timers import Timers
 from .dialling.admission import admit
+from .dialling.call_limits import CallLimits, MostFrom
 from .dialling.credentials import Credentials
 from .dialling.dead_servers import DeadServers
 from .dialling.destinations import Destinations
@@ -82,6 +83,7 @@ class Switch:
         node: str, clock: Callable[[], float], wall_clock: Callable[[], float],
         call_later: CallLater, token: Callable[[], str], scripts: ScriptRunner | None = None,
         observer: CallObserver | None = None, is_store_away: Callable[[], bool] = bool,
+        most_from: MostFrom = lambda user_id, source: 20,
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
@@ -112,6 +114,7 @@ class Switch:
             unreachable=Unreachable(stack, clock).outcome, probe=probe_ends,
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
         )  # fmt: skip
+        self._limits = CallLimits(self.calls, settings.calls_per_account, most_from)
         self._origins = Origins(router.accounts, stack)
         self._requests = Requests(
             self.ports,
@@ -154,8 +157,9 @@ class Switch:
                 self.table.observer.challenged(incoming)
             return
         self._admit_another()
+        call_id = self._admit_of(decision, incoming)
         replaced = replaced_leg(self.ports, request, decision)
-        call = self._new_call(incoming, decision, is_internal=is_internal)
+        call = self._new_call(call_id, incoming, decision, is_internal=is_internal)
         if self.table.observer is not None:
             self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
         call.handle(self._begin, call, decision, replaced, incoming)
@@ -192,14 +196,14 @@ class Switch:
                 observer.call_begins(outer, is_scripted=True)
         observer.call_begins(call, is_scripted=is_scripted)
 
-    def _new_call(self, incoming: Incoming, decision: Decision, *, is_internal: bool) -> Call:
+    def _new_call(self, call_id: str, incoming: Incoming, decision: Decision, *, is_internal: bool) -> Call:
         request = incoming.request
         ports = self.ports
         now = ports.wall_clock()
         account = decision.account
         call = Call(
             ports,
-            ports.token(),
+            call_id,
             Identity(decision.direction, account.id, account.user_id, account.domain),
             now,
         )
@@ -253,6 +257,16 @@ class Switch:
     def _admit_another(self) -> None:
         if len(self.calls) >= self.ports.settings.max_calls:
             raise Reject(503, "Too Many Calls", (("Retry-After", "10"),))
+
+    def _admit_of(self, decision: Decision, incoming: Incoming) -> str:
+        """Let an account have another call, and a stranger begin one; returns the id that the call is to have."""
+        account, call_id = decision.account, self.ports.token()
+        if incoming.flow.protocol != "loop":
+            self._limits.admit(self.table.of_account(account.id, decision.direction))
+            if decision.direction == "in":
+                source = incoming.flow.remote[0]
+                self._limits.admit_stranger(call_id, account.user_id, account.id, source, incoming.request)
+        return call_id
 
     # What scripts ask for.
 

@@ -38,6 +38,7 @@ class SwitchSettings:
     public_address: str | None = None
     max_legs: int = 40
     max_calls: int = 100_000
+    calls_per_account: int = 500
     ring: float = RING_TIME
     probe: float = 900.0
     longest_call: float = 14_400.0

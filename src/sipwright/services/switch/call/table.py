@@ -16,7 +16,7 @@ __all__ = ["CallTable"]
 class CallTable:
     """All calls of a node; `observer` is told of each."""
 
-    __slots__ = ("_active", "calls", "ended", "legs", "observer", "timers")
+    __slots__ = ("_active", "_of_account", "calls", "ended", "legs", "observer", "timers")
 
     def __init__(
         self, calls: dict[str, Call], timers: Timers, ended: EndedCall, observer: CallObserver | None
@@ -27,11 +27,13 @@ class CallTable:
         self.ended = ended
         self.observer = observer
         self._active: Counter[int] = Counter()
+        self._of_account: Counter[tuple[int, str]] = Counter()
 
     def add(self, call: Call) -> None:
         """Take in a call; its legs are remembered one by one."""
         self.calls[call.id] = call
         self._active[call.identity.user_id] += 1
+        self._of_account[call.identity.account_id, call.identity.direction] += 1
 
     def begin(self, call: Call, *, is_scripted: bool) -> None:
         """Take in a call that nobody has sent us an INVITE for."""
@@ -60,12 +62,20 @@ class CallTable:
                 del legs[leg.local_tag]
             leg.owner = self.ended
         call.script = call.originator = None
-        user_id = call.identity.user_id
+        identity = call.identity
+        user_id, account = identity.user_id, (identity.account_id, identity.direction)
+        self._of_account[account] -= 1
+        if not self._of_account[account]:
+            del self._of_account[account]
         self._active[user_id] -= 1
         if not self._active[user_id]:
             del self._active[user_id]
         if not self.calls:
             self.timers.clear()
+
+    def of_account(self, account_id: int, direction: str) -> int:
+        """Return how many calls of an account are in progress, in one direction."""
+        return self._of_account[account_id, direction]
 
     def active(self, user_id: int) -> int:
         """Return how many calls of a user are in progress."""

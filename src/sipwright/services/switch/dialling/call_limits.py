@@ -1,0 +1,91 @@
+"""How many calls one stranger may have ringing, and how many an account may have, so that nobody silences a tenant.
+
+It is asked before a call, its run or any row is made.  A call that spirals comes back by a provider with another
+Call-ID and other tags; what it keeps is who calls whom, and so that is counted too.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Hashable, Mapping
+
+from sipwright.memo import Bounded
+from sipwright.sip import Reject, Request
+
+from ..call.call import Call, CallState
+
+__all__ = ["CallLimits", "MostFrom"]
+
+MOST_ALIKE = 10
+"""Calls from one caller to one account that are dialling somebody outside at the same time."""
+RETRY_AFTER = (("Retry-After", "10"),)
+
+MostFrom = Callable[[int, str], int]
+"""Gives how many calls to a user may ring at once that come from one address."""
+
+
+class CallLimits:
+    """The ringing calls from outside, by where they come from and by whom they are for."""
+
+    __slots__ = ("_calls", "_most_from", "_per_account", "_ringing")
+
+    def __init__(self, calls: Mapping[str, Call], per_account: int, most_from: MostFrom) -> None:
+        self._calls = calls
+        self._per_account = per_account
+        self._most_from = most_from
+        self._ringing: Bounded[Hashable, list[str]] = Bounded()
+
+    def admit(self, of_account: int) -> None:
+        """Let an account have another call, which has `of_account` in progress.
+
+        Raises:
+            Reject: It has as many as it may.
+        """
+        if of_account >= self._per_account:
+            why = f"the account has {of_account} calls in progress; [sip] calls_per_account is the limit"
+            raise Reject(503, "Too Many Calls Of This Account", RETRY_AFTER, why=why)
+
+    def admit_stranger(
+        self, call_id: str, user_id: int, account_id: int, source: str, request: Request
+    ) -> None:
+        """Let somebody outside have another call ringing, and count it under the id that it will have.
+
+        Raises:
+            Reject: As many ring as may.
+        """
+        alike = self._ids((account_id, request.from_uri.user), MOST_ALIKE)
+        if len(alike) >= MOST_ALIKE and all(map(self._goes_out, alike)):
+            why = f"{MOST_ALIKE} calls of this caller are being forwarded already; look for a loop at the provider"
+            raise Reject(482, "Loop Detected", why=why)
+        most = self._most_from(user_id, source)
+        from_source = self._ids((user_id, _network_of(source), "source"), most)
+        if len(from_source) >= most:
+            why = "as many calls as one address may have ringing, a tenth of the runs of the tenant, ring already"
+            raise Reject(503, "Too Many Calls From Your Address", RETRY_AFTER, why=why)
+        alike.append(call_id)
+        from_source.append(call_id)
+
+    def _ids(self, key: Hashable, most: int) -> list[str]:
+        """Return the calls that were counted under a key; when there are `most`, only those that still ring."""
+        ids = self._ringing.get(key)
+        if ids is None:
+            ids = []
+            self._ringing.keep(key, ids)
+        elif len(ids) >= most:
+            ids[:] = [one for one in ids if self._rings(one)]
+        return ids
+
+    def _rings(self, call_id: str) -> bool:
+        call = self._calls.get(call_id)
+        return call is not None and call.state is CallState.SETTING_UP
+
+    def _goes_out(self, call_id: str) -> bool:
+        """Return whether a call is dialling somebody who is no phone of ours, as each turn of a spiral does."""
+        return any(not leg.is_phone for leg in self._calls[call_id].legs)
+
+
+def _network_of(host: str) -> str:
+    """Return what one stranger has for certain: an IPv4 address, or 64 bits of an IPv6 one."""
+    if ":" not in host:
+        return host
+    return ipaddress.IPv6Address(host.partition("%")[0]).packed[:8].hex()

@@ -1,0 +1,85 @@
+"""One stranger must not use up what a tenant has."""
+
+import pytest
+
+from sipwright.services.switch import SwitchSettings
+from sipwright.services.switch.call.call import CallState
+
+from ..conftest import Bench, Provider
+from ..test_hostile import Plans
+
+
+@pytest.fixture
+def stranger(bench, bob):
+    return bench.phone("stranger", "66.0.0.6")
+
+
+def call_bob(stranger, number):
+    stranger.invite("sip:bob@example.org", call_id=f"call-{number}", tag=f"t{number}",
+                    branch=f"z9hG4bKs{number}")  # fmt: skip
+
+
+def test_one_address_has_a_tenth_of_the_ringing_calls_of_a_user(bench, stranger):
+    for number in range(30):
+        call_bob(stranger, number)
+    bench.run(0.5)
+
+    assert len(bench.switch.calls) == 20
+    assert stranger.statuses().count(503) == 10
+    assert len(bench.cdrs()) == 0
+    other = bench.phone("other", "66.0.0.7")
+    call_bob(other, 100)
+    bench.run(0.5)
+    assert 180 in other.statuses() or 100 in other.statuses()
+    assert 503 not in other.statuses()
+
+
+def test_calls_that_are_over_make_room(bench, stranger, bob):
+    for number in range(20):
+        call_bob(stranger, number)
+    bench.run(0.5)
+    for call in list(bench.switch.calls.values()):
+        with call.event():
+            call.state = CallState.TALKING
+    call_bob(stranger, 50)
+    bench.run(0.5)
+
+    assert 503 not in stranger.statuses()
+
+
+def test_an_account_has_so_many_calls_and_no_more():
+    bench = Bench(calls_per_account=2)
+    assert SwitchSettings().calls_per_account == 500
+    alice = bench.phone("alice", "192.168.1.20")
+    bench.account("alice", alice)
+    bench.account("bob", bench.phone("bob", "20.0.0.2"))
+    for number in range(3):
+        call_bob(alice, number)
+    bench.run(0.5)
+
+    assert alice.statuses().count(503) == 1
+
+
+def test_a_call_that_spirals_through_a_provider_ends(bench):
+    """The provider brings it back with another Call-ID, other tags, and the caller's number."""
+    bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9")
+    trunk = bench.phone("trunk", "30.0.0.9")
+    bench.account("desk", in_plan=1)
+    Plans(bench, {1: ("99@trunk", ())})
+    turns = 1
+    trunk.invite("sip:desk@example.org", call_id="turn-0", tag="t0", branch="z9hG4bKt0")
+    while turns < 40:
+        bench.run(0.2)
+        heard = len(
+            {message.call_id for message in trunk.heard if getattr(message, "method", "") == "INVITE"}
+        )
+        if heard < turns:
+            break
+        trunk.invite(
+            "sip:desk@example.org", call_id=f"turn-{turns}", tag=f"t{turns}", branch=f"z9hG4bKt{turns}"
+        )
+        turns += 1
+
+    assert turns == 11
+    assert 482 in trunk.statuses()
+    assert len(bench.switch.calls) == 10
