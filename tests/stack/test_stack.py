@@ -177,6 +177,13 @@ def test_nobody_listening_is_a_local_503(element, outgoing, user):
     assert len(element.stack.layer) == 0
 
 
+def test_a_register_that_nobody_takes_is_repeated(element, outgoing, user):
+    tx = element.stack.send_request(outgoing("REGISTER"), Target("udp", "192.0.2.2", 5060), user)
+    element.udp.on_undelivered(tx.wire)
+
+    assert (user.responses, len(element.stack.layer)) == ([], 1)
+
+
 def test_a_connection_that_breaks_is_a_local_503_for_all_who_wait_on_it(element, new_peer, outgoing, user):
     """§17.1.4."""
     new_peer("192.0.2.2", 5062, "tcp")

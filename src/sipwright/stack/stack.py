@@ -383,14 +383,15 @@ class Stack:
     def _undelivered(self, data: bytes) -> None:
         """End the transaction of a request that has found nobody (RFC 3261 §18.4, §17.1.4).
 
-        Nobody else can make us believe it: its branch cannot be guessed.
+        Nobody else can make us believe it: its branch cannot be guessed. A REGISTER goes on until Timer F, as nobody
+        waits for it, and a registrar that is being started is then found within seconds.
         """
         branch = _BRANCH.search(data)
         if branch is None:
             return
         method = data.partition(b" ")[0].decode("latin-1")
         tx = self.layer.find_client(branch[1].decode("ascii"), method)
-        if tx is not None:
+        if tx is not None and method != "REGISTER":
             now = self.clock()
             tx.handle(TRANSPORT_ERROR, None, now)
             self.layer.perform(tx, now)
