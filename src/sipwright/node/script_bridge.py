@@ -261,9 +261,13 @@ class CallHost:
         call = self._call
         if call.state is CallState.SETTING_UP:
             outcome = Outcome(ending.status, ending.reason or reason_for(ending.status))
+            heard = call.failure
+            if ending.is_relayed and heard is not None and heard.status == ending.status:
+                outcome = outcome._replace(headers=heard.headers)  # it explains itself, as without a script
             is_forbidden = ending.is_relayed or ending.status in (401, 407)
             with call.event():
-                call.reject(for_caller(outcome) if is_forbidden else outcome, ending.headers)
+                told = for_caller(outcome) if is_forbidden else outcome
+                call.reject(told, (*told.headers, *ending.headers))
 
 
 class AfterCall:

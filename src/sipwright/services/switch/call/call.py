@@ -56,6 +56,7 @@ class Call(Bridge):
         "claimed_by",
         "dialled_user",
         "execution_id",
+        "failure",
         "from_text",
         "has_row",
         "hunt",
@@ -85,6 +86,7 @@ class Call(Bridge):
         self.hunt: HuntProcess | None = None
         self.script: ScriptRun | None = None
         self.execution_id: str | None = None
+        self.failure: Outcome | None = None
         self.early_leg = self.early_tag = None
         self.limit: float | None = None
         self.max_forwards = 70
@@ -177,6 +179,7 @@ class Call(Bridge):
         """Go on after a hunt without an answer: the script decides, or the caller hears the best response."""
         hunt, self.hunt = self.hunt, None
         if self.script is not None and hunt is not None:
+            self.failure = outcome  # should the script say no more than that
             self.changed()
             self.script.nobody_answered(outcome, hunt.results())
         else:
