@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 
 import pytest
 
+from sipwright.commands.init import initialise
 from sipwright.commands.run import explain, hold
 from sipwright.config import Settings
 
@@ -42,3 +44,15 @@ def test_an_address_that_cannot_be_had_is_explained(number, advice):
 
     assert said.startswith(f"cannot listen on 0.0.0.0:5060: {os.strerror(number)}; ")
     assert advice in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [("account", "add", "zed", "--password", "z"), ("provider", "list"), ("run",)]
+)
+def test_every_command_refuses_the_key_file_of_another_folder(command, tmp_path, arguments):
+    """What it would write, nobody could read afterwards."""
+    other = tmp_path / "other"
+    initialise(other, "example.org", "admin", "password")
+    shutil.copy(other / "sipwright.key", command.folder / "sipwright.key")
+
+    assert "is not the one of this database" in command.fails(*arguments)

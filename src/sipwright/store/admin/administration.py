@@ -49,10 +49,13 @@ class Administration:
         database = await asyncio.to_thread(open_database, url)
         try:
             await _prepare(database, migrate)
+            await database.read(partial(sealed.check, keys=keys), of_nodes=False)
         except BaseException:
             await database.close()
             raise
         opened = cls(database, keys)
+        if migrate:
+            await opened.secret("nonce")  # so that there is a value to try a key file on
         opened.clock = SteadyClock.found(clock_file(key_file))
         return opened
 

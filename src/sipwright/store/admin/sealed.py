@@ -60,6 +60,17 @@ def parts(connection: Connection) -> list[Part]:
     ]
 
 
+def check(connection: Connection, keys: KeyRing) -> None:
+    """Open one value, so that nobody writes with a key file that is not that of this database.
+
+    Raises:
+        StoreError: The key file does not open it.
+    """
+    table = tables.settings
+    for name, value in connection.execute(select(table.c.name, table.c.value).limit(1)):
+        keys.open(bytes(value), _setting_place(name))
+
+
 def count(connection: Connection, part: Part) -> int:
     """Count the values of a part."""
     return connection.scalar(select(func.count()).select_from(part.table)) or 0
