@@ -61,7 +61,9 @@ class SwitchProcess(RunningSwitch):
     async def end(self, how: signal.Signals) -> None:
         """End it, and wait until it is gone; from now on it is the program of this release."""
         await asyncio.to_thread(self.stop, how)
-        self.program = RunningSwitch.program
+        if self.program is not RunningSwitch.program:
+            self.program = RunningSwitch.program
+            await asyncio.to_thread(self.run_command, "init")  # which brings its database up to date
 
     def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
         """Ask the database, with all that is committed."""

@@ -11,6 +11,7 @@ PATH="$PATH:/usr/sbin:/sbin"
 need sipp sip-tester
 need baresip baresip-core
 need kamailio kamailio
+need faketime faketime
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 
 [ -z "$missing" ] && exit 0
