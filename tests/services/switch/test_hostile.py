@@ -8,7 +8,7 @@ from sipwright.services.switch import Hunt
 from sipwright.services.switch.dialling.invite import from_header
 from sipwright.sip import NameAddr
 
-from .conftest import SDP, Provider
+from .conftest import SDP, Binding, Provider
 from .transfer.test_transfer import refer
 
 
@@ -159,3 +159,15 @@ def test_a_phone_that_an_in_dialplan_rings_is_still_one_of_its_account(bench, al
     refer(bob, invite, "sip:900@example.org")
 
     assert asked == [bench.accounts.accounts["bob"].id]
+
+
+def test_what_is_told_on_the_loop_stays_there(bench, alice, bob):
+    """A phone that is registered at the address that stands for the loop hears nothing of its account's calls."""
+    carol, beside = bench.phone("carol", "40.0.0.1"), bench.phone("bob", "127.0.0.1")
+    account = bench.accounts.accounts["bob"]
+    bench.accounts.bindings[account.id] = [Binding("sip:bob@127.0.0.1", "udp/10.0.0.1:5060/127.0.0.1:5060")]
+    call_through(bench, alice, carol, "carol@40.0.0.1")
+    alice.send(alice.in_dialog("INFO", alice.last(200)))
+
+    assert beside.heard == []
+    assert carol.methods() == ["INVITE", "ACK", "INFO"]

@@ -83,7 +83,10 @@ class Reconnects:
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or where its phone has registered since, or what stands for it while its phone is away."""
         if not flow.is_reliable:
-            return self._where_registered(leg, flow) if leg.is_phone else flow
+            is_phone = (
+                leg.is_phone and flow.protocol != "loop"
+            )  # on the loop is a call, whatever its account registers
+            return self._where_registered(leg, flow) if is_phone else flow
         known = leg.flow
         if isinstance(known, ReconnectingFlow):
             if known.is_lost:
