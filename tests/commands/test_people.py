@@ -61,7 +61,7 @@ def test_domains_are_added_changed_listed_and_removed(command):
 
 def test_keys_are_rotated_and_forgotten(command):
     command.ok("account", "add", "alice", "--password", "secret")
-    assert command.ok("key", "rotate").startswith("3 values are encrypted with key 2 now")
+    assert command.ok("key", "rotate").startswith("4 values are encrypted with key 2 now")
     assert command.ok("key", "forget").startswith("1 old keys forgotten")
     command.ok("account", "set", "alice", "--password", "other")
 

@@ -25,6 +25,7 @@ def test_providers_are_added_listed_shown_and_removed(command):
         "realm": "b",
         "from": "sip:353@b",
         "proxy": "edge.b.example",
+        "answer_within": None,
         "enabled": True,
         "state": None,
         "registered_until": None,

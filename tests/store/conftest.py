@@ -75,6 +75,9 @@ def postgres_template(postgres_folder: Path, tmp_path_factory: pytest.TempPathFa
         await connection.close()
         url = f"postgresql://postgres@/prepared?host={postgres_folder}"
         await (await Administration.open(url, key_file, migrate=True)).close()
+        connection = await asyncpg.connect(url)
+        await connection.execute("DELETE FROM settings")  # which are sealed with a key that no test has
+        await connection.close()
 
     asyncio.run(make())
     return "prepared"

@@ -90,15 +90,23 @@ def initialise(
 
     async def fill() -> Initialised:
         from sipwright.store.admin.administration import Administration
+        from sipwright.store.errors import WrongKeyError
 
-        store = await Administration.open(settings.database_url, settings.key_file, migrate=True)
+        # A second key beside what the first one encrypted, and soon neither would open all of it.
+        second_key = CommandError(
+            f"the database is in use already, and its key file is not here; copy it to {settings.key_file}"
+        )
+        try:
+            store = await Administration.open(settings.database_url, settings.key_file, migrate=True)
+        except WrongKeyError:
+            if has_key:
+                raise
+            settings.key_file.unlink()
+            raise second_key from None
         try:
             if not has_key and await store.list_users():
-                # A second key beside what the first one encrypted, and soon neither would open all of it.
                 settings.key_file.unlink()
-                raise CommandError(
-                    f"the database is in use already, and its key file is not here; copy it to {settings.key_file}"
-                )
+                raise second_key
             wanted = [domain] if domain else settings.sip.domains or [chosen]
             await store.ensure_domains(wanted)
             default = (await store.list_domains())[0].name

@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sipwright.store.errors import StoreError
+from sipwright.store.errors import StoreError, WrongKeyError
 
 __all__ = ["KeyRing", "create_key_file", "forget_old_keys", "rotate_key_file"]
 
@@ -73,11 +73,13 @@ class KeyRing:
             self.follow_file()
             cipher = self._ciphers.get(sealed[0])
         if cipher is None:
-            raise StoreError(f"the key that encrypted {place} is not in the key file; restore it from a copy")
+            raise WrongKeyError(
+                f"the key that encrypted {place} is not in the key file; restore it from a copy"
+            )
         try:
             return cipher.decrypt(sealed[1:13], sealed[13:], place.encode())
         except InvalidTag:
-            raise StoreError(
+            raise WrongKeyError(
                 f"the key file {self._path} is not the one of this database, or the database was changed: "
                 f"{place} cannot be decrypted"
             ) from None

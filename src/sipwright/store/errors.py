@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sipwright.errors import UserError
 
-__all__ = ["AlreadyExistsError", "NotFoundError", "StoreError"]
+__all__ = ["AlreadyExistsError", "NotFoundError", "StoreError", "WrongKeyError"]
 
 
 class StoreError(UserError):
@@ -17,3 +17,7 @@ class NotFoundError(StoreError):
 
 class AlreadyExistsError(StoreError):
     """A name that has to be unique is taken."""
+
+
+class WrongKeyError(StoreError):
+    """The key file is not the one that a stored value was encrypted with."""

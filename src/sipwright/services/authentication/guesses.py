@@ -100,12 +100,17 @@ class Guesses:
         return is_neighbour and not self._neighbours.is_paused((source, account.id), now)
 
     def failed(self, incoming: Incoming, account: AccountView | None) -> None:
-        """Count credentials that were looked at and wrong."""
+        """Count credentials that were looked at and wrong.
+
+        A name that nobody has has no password to guess. It is often one that is being added: of a phone that is
+        plugged in before its account is made, or of a test call, whose accounts are known two seconds later.
+        """
+        if account is None:
+            return
         now, source = incoming.now, _network_of(incoming.source[0])
         self._sources.failed(source, now)
-        if account is not None:
-            self._users.failed(account.id, now)
-            self._neighbours.failed((source, account.id), now)
+        self._users.failed(account.id, now)
+        self._neighbours.failed((source, account.id), now)
 
 
 def _network_of(host: str) -> str:
