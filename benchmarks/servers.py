@@ -109,6 +109,8 @@ WIDE_LIMITS = {
     "SIPWRIGHT_DIALPLAN__USER_RUNS_PER_MINUTE": "60000",
     "SIPWRIGHT_DIALPLAN__USER_SECONDS_PER_MINUTE": "3600",
 }
+# Releases before this one refuse to start with a setting that they do not know.
+WIDE_LIMITS_SINCE_0_1 = {"SIPWRIGHT_SIP__CALLS_PER_ACCOUNT": "20000"}
 
 
 class Sipwright(Server):
@@ -120,6 +122,7 @@ class Sipwright(Server):
         """Measure the release that is installed beside this Python, or in another virtual environment."""
         super().__init__(port)
         self.name = name
+        self._limits = WIDE_LIMITS if environment else WIDE_LIMITS | WIDE_LIMITS_SINCE_0_1
         self._programs = environment / "bin" if environment else Path(sys.executable).parent
 
     def python(self) -> str:
@@ -154,7 +157,7 @@ class Sipwright(Server):
         self._run("account", "import", str(accounts))
         listen = json.dumps([f"{HOST}:{self.port}"])
         self.launch(
-            [*self._command("run")], SIPWRIGHT_SIP__UDP=listen, SIPWRIGHT_SIP__TCP="[]", **WIDE_LIMITS
+            [*self._command("run")], SIPWRIGHT_SIP__UDP=listen, SIPWRIGHT_SIP__TCP="[]", **self._limits
         )
 
     def _run(self, *arguments: str) -> None:

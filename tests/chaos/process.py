@@ -56,7 +56,9 @@ class SwitchProcess(RunningSwitch):
 
     async def launch(self) -> None:
         """Start it and wait until it answers."""
-        await asyncio.to_thread(self.start, **self._settings)
+        # A release before this one refuses to start with a setting that it does not know.
+        wide = {"SIP__CALLS_PER_ACCOUNT": "20000"} if self.program is RunningSwitch.program else {}
+        await asyncio.to_thread(self.start, **wide, **self._settings)
 
     async def end(self, how: signal.Signals) -> None:
         """End it, and wait until it is gone; from now on it is the program of this release."""
