@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sipwright.sip import Request, Response, digest
 from sipwright.stack import Exchange, Incoming, Pipeline, Stack
 from sipwright.transport import Flow, Target, TcpTransport, UdpTransport
+from sipwright.transport.base import ignore_undelivered
 
 from .callee import Callee
 from .end import End
@@ -54,6 +55,7 @@ class Line:
         self.transport = UdpTransport(HOST, port) if protocol == "udp" else TcpTransport(HOST, port)
         self.stack = _Stack([self.transport], Pipeline([self.take]), on_stray_response=self._stray)
         self.stack.line = self
+        self.transport.on_undelivered = ignore_undelivered  # a phone repeats itself while the switch is away
         self.ends: dict[str, End] = {}
         self.flow: Flow | None = None
         self._is_up = asyncio.Event()

@@ -383,15 +383,16 @@ class Stack:
     def _undelivered(self, data: bytes) -> None:
         """End the transaction of a request that has found nobody (RFC 3261 §18.4, §17.1.4).
 
-        Nobody else can make us believe it: its branch cannot be guessed. A REGISTER goes on until Timer F, as nobody
-        waits for it, and a registrar that is being started is then found within seconds.
+        Nobody else can make us believe it: its branch cannot be guessed. It counts for the INVITE of a new call, whose
+        caller waits for the next server. All else goes on until its timer: a registrar, or the peer of a call that
+        is being started again as we may be, is then found within seconds, and no call is lost for it.
         """
         branch = _BRANCH.search(data)
         if branch is None:
             return
         method = data.partition(b" ")[0].decode("latin-1")
         tx = self.layer.find_client(branch[1].decode("ascii"), method)
-        if tx is not None and method != "REGISTER":
+        if tx is not None and method == "INVITE" and tx.request.to_tag is None:
             now = self.clock()
             tx.handle(TRANSPORT_ERROR, None, now)
             self.layer.perform(tx, now)
