@@ -301,18 +301,3 @@ async def test_the_tap_hears_both_ways(opened, phone):
     inbox.flows[0].send(b"c")
 
     assert heard == [("in", b"a"), ("in", b"b"), ("out", b"c")]
-
-
-@pytest.mark.parametrize(
-    ("address", "peer"),
-    [
-        (("127.0.0.1", 1), ("127.0.0.1", 1)),
-        (("::1", 1), ("::1", 1, 0, 0)),
-        (("fe80::1%7", 1), ("fe80::1", 1, 0, 7)),
-        (("fe80::1%lo", 1), ("fe80::1", 1, 0, socket.if_nametoindex("lo"))),
-    ],
-)
-def test_the_scope_of_a_link_local_peer_is_kept(address, peer):
-    assert udp._socket_address(address) == peer
-    if "%lo" not in address[0]:
-        assert udp._remote(peer) == address

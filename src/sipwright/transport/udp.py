@@ -2,16 +2,12 @@
 
 The event loop's datagram endpoints cost several times as much and hide EAGAIN, so this reads the socket
 itself: one wake-up drains up to 64 datagrams, and each goes to its handler and back to the socket in one call
-stack. A socket that is bound to all addresses learns with IP_PKTINFO which one was asked, and answers from it
-(RFC 3581 §4: the same address and port that the request was received on).
+stack. The socket's own ways are in `udp_socket.py`, what ICMP says in `icmp.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import socket
-import struct
 from collections import deque
 from dataclasses import dataclass
 
@@ -26,24 +22,25 @@ from sipwright.transport.base import (
     ignore_undelivered,
 )
 from sipwright.transport.flow import Address, Flow, is_wildcard
-from sipwright.transport.icmp import Watch, ask_for_errors, undelivered
+from sipwright.transport.icmp import Watch, undelivered
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.tap import Tap
+from sipwright.transport.udp_socket import (
+    LOST,
+    OF_EARLIER,
+    WOULD_BLOCK,
+    Ancillary,
+    SocketAddress,
+    address_of,
+    asked_host,
+    leaving_from,
+    open_socket,
+    socket_address,
+)
 
 DATAGRAMS_PER_WAKE = 64
 LARGEST_DATAGRAM = 65_535
 FLOWS_PER_GENERATION = 16_384
-SOCKET_BUFFER = 4 << 20
-
-_IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
-_IP_MTU_DISCOVER, _IP_PMTUDISC_DONT = 10, 0
-_IPV6_MTU_DISCOVER = 23
-_WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
-_LOST = (errno.ECONNREFUSED, errno.ENOBUFS, errno.ENOMEM)
-_OF_EARLIER = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOPROTOOPT)
-
-_SocketAddress = tuple[str, int] | tuple[str, int, int, int]
-_Ancillary = tuple[tuple[int, int, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +68,8 @@ class UdpFlow(Flow):
         transport: UdpTransport,
         local: Address,
         remote: Address,
-        peer: _SocketAddress,
-        ancillary: _Ancillary | None,
+        peer: SocketAddress,
+        ancillary: Ancillary | None,
     ) -> None:
         super().__init__("udp", local, remote)
         self._transport = transport
@@ -165,7 +162,7 @@ class UdpTransport:
     async def start(self) -> None:
         """Bind the socket and listen."""
         self._loop = asyncio.get_running_loop()
-        self._socket = sock = _open_socket(self._family, self._address, self._is_wildcard)
+        self._socket = sock = open_socket(self._family, self._address, wants_pktinfo=self._is_wildcard)
         self._address = sock.getsockname()[:2]
         self.sendto, self.sendmsg = sock.sendto, sock.sendmsg
         self.is_closed = False
@@ -193,13 +190,13 @@ class UdpTransport:
         Raises:
             OSError: No route leads there.
         """
-        peer = _socket_address(remote)
+        peer = socket_address(remote)
         if not self._is_wildcard:
             return self._flows_get(peer) or self._remember(peer, self._address, peer, None)
         if local is None or not self._routes.is_own(local[0]):
             local = (self._routes.local_host(remote[0]), self._address[1])
         key = (local[0], peer)
-        return self._flows_get(key) or self._remember(key, local, peer, self._source(local[0]))
+        return self._flows_get(key) or self._remember(key, local, peer, leaving_from(self._family, local[0]))
 
     def find(self, remote: Address) -> UdpFlow | None:
         """Return the flow to a peer, or None where no route leads."""
@@ -285,7 +282,7 @@ class UdpTransport:
         """Tell an empty socket from an ICMP error, which ends no more than one transaction (RFC 3261 §18.4)."""
         if self.is_closed:
             return True
-        is_empty = error.errno in _WOULD_BLOCK
+        is_empty = error.errno in WOULD_BLOCK
         if not is_empty:
             self._errors += 1
         if turn == 0 or not is_empty:  # woken up for nothing, but for what is in the queue of errors
@@ -322,9 +319,9 @@ class UdpTransport:
         return flow
 
     def _remember(
-        self, key: object, local: Address, peer: _SocketAddress, ancillary: _Ancillary | None
+        self, key: object, local: Address, peer: SocketAddress, ancillary: Ancillary | None
     ) -> UdpFlow:
-        flow = UdpFlow(self, local, _remote(peer), peer, ancillary)
+        flow = UdpFlow(self, local, address_of(peer), peer, ancillary)
         self._keep(key, flow)
         return flow
 
@@ -334,33 +331,20 @@ class UdpTransport:
             self._young = {}
         self._young[key] = flow
 
-    def _flow_from(self, ancillary: list[tuple[int, int, bytes]], peer: _SocketAddress) -> UdpFlow:
+    def _flow_from(self, ancillary: list[tuple[int, int, bytes]], peer: SocketAddress) -> UdpFlow:
         """Make the flow of a datagram whose packet information says which of our addresses was asked."""
-        for _level, kind, value in ancillary:
-            if kind == _IP_PKTINFO and self._family == socket.AF_INET:
-                return self.flow(_remote(peer), (socket.inet_ntoa(value[4:8]), self._address[1]))
-            if kind == socket.IPV6_PKTINFO and self._family == socket.AF_INET6:
-                host = socket.inet_ntop(socket.AF_INET6, value[:16])
-                return self.flow(_remote(peer), (host, self._address[1]))
-        return self.flow(_remote(peer))
-
-    def _source(self, host: str) -> _Ancillary:
-        """Build the control message that makes a datagram leave from `host`."""
-        if self._family == socket.AF_INET:
-            value = struct.pack("=I4s4s", 0, socket.inet_aton(host), bytes(4))
-            return ((socket.IPPROTO_IP, _IP_PKTINFO, value),)
-        value = struct.pack("=16sI", socket.inet_pton(socket.AF_INET6, host.partition("%")[0]), 0)
-        return ((socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, value),)
+        host = asked_host(self._family, ancillary)
+        return self.flow(address_of(peer), None if host is None else (host, self._address[1]))
 
     # --- sending -----------------------------------------------------------------------------------
 
     def send_failed(self, flow: UdpFlow, data: bytes, error: OSError) -> None:
         """Queue what the socket has no room for; raise what no waiting would mend."""
-        if error.errno in _WOULD_BLOCK and not self.is_closed:
+        if error.errno in WOULD_BLOCK and not self.is_closed:
             self.enqueue(flow, data)
-        elif error.errno in _OF_EARLIER and not self.is_closed:
+        elif error.errno in OF_EARLIER and not self.is_closed:
             self._send_again(flow, data)
-        elif error.errno in _LOST and not self.is_closed:
+        elif error.errno in LOST and not self.is_closed:
             self._errors += 1  # no memory: as good as lost on the way
         else:
             raise error
@@ -372,9 +356,9 @@ class UdpTransport:
         try:
             flow.transmit(data)
         except OSError as error:
-            if error.errno in _WOULD_BLOCK:
+            if error.errno in WOULD_BLOCK:
                 self.enqueue(flow, data)
-            elif error.errno not in _LOST:
+            elif error.errno not in LOST:
                 raise
 
     def enqueue(self, flow: UdpFlow, data: bytes) -> None:
@@ -393,59 +377,9 @@ class UdpTransport:
             try:
                 flow.transmit(data)
             except OSError as error:
-                if error.errno in _WOULD_BLOCK:
+                if error.errno in WOULD_BLOCK:
                     return
                 self._errors += 1
             self.queue.popleft()
             self._queued_bytes -= len(data)
         self._watch.stop_writing()
-
-
-def _open_socket(family: socket.AddressFamily, address: Address, wants_pktinfo: bool) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        if family == socket.AF_INET6:
-            # 0.0.0.0 and :: can then be listened on side by side.
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
-        _allow_fragments(sock, family)
-        if wants_pktinfo and family == socket.AF_INET:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        elif wants_pktinfo:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        ask_for_errors(sock, family)
-        sock.bind(_socket_address(address))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _allow_fragments(sock: socket.socket, family: socket.AddressFamily) -> None:
-    """Let large responses be fragmented: path MTU discovery would lose the first one (Linux only)."""
-    try:
-        if family == socket.AF_INET:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
-        else:
-            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IP_PMTUDISC_DONT)
-    except OSError:
-        pass
-
-
-def _remote(peer: _SocketAddress) -> Address:
-    """Keep the scope of a link-local peer in the host, where no key or binding can lose it."""
-    if len(peer) == 4 and peer[3] and "%" not in peer[0]:
-        return f"{peer[0]}%{peer[3]}", peer[1]
-    return peer[0], peer[1]
-
-
-def _socket_address(address: Address) -> _SocketAddress:
-    host, port = address
-    if ":" not in host:
-        return address
-    host, _, scope = host.partition("%")
-    if not scope:
-        return host, port, 0, 0
-    return host, port, 0, int(scope) if scope.isdigit() else socket.if_nametoindex(scope)

@@ -1,0 +1,120 @@
+"""The socket under the UDP transport: how it is opened, and its addresses as the kernel writes them.
+
+A socket that is bound to all addresses learns with IP_PKTINFO which one was asked, and says with it which one a
+datagram leaves from (RFC 3581 §4: the same address and port that the request was received on).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+
+from sipwright.transport.flow import Address
+from sipwright.transport.icmp import ask_for_errors
+
+__all__ = [
+    "LOST",
+    "OF_EARLIER",
+    "WOULD_BLOCK",
+    "Ancillary",
+    "SocketAddress",
+    "address_of",
+    "asked_host",
+    "leaving_from",
+    "open_socket",
+    "socket_address",
+]
+
+SOCKET_BUFFER = 4 << 20
+
+_IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
+_IP_MTU_DISCOVER, _IP_PMTUDISC_DONT = 10, 0
+_IPV6_MTU_DISCOVER = 23
+
+WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
+"""The socket is full, or empty, for now."""
+LOST = (errno.ECONNREFUSED, errno.ENOBUFS, errno.ENOMEM)
+"""A datagram is as good as lost on the way."""
+OF_EARLIER = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOPROTOOPT)
+"""What ICMP has said about an earlier datagram."""
+
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+"""An address as the socket module has it: of IPv6 with flow and scope."""
+Ancillary = tuple[tuple[int, int, bytes], ...]
+"""The control messages of a datagram."""
+
+
+def open_socket(family: socket.AddressFamily, address: Address, *, wants_pktinfo: bool) -> socket.socket:
+    """Open a UDP socket that does not block.
+
+    Raises:
+        OSError: The address cannot be had.
+    """
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        if family == socket.AF_INET6:
+            # 0.0.0.0 and :: can then be listened on side by side.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
+        _allow_fragments(sock, family)
+        if wants_pktinfo and family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        elif wants_pktinfo:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        ask_for_errors(sock, family)
+        sock.bind(socket_address(address))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _allow_fragments(sock: socket.socket, family: socket.AddressFamily) -> None:
+    """Let large responses be fragmented: path MTU discovery would lose the first one (Linux only)."""
+    try:
+        if family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
+        else:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IP_PMTUDISC_DONT)
+    except OSError:
+        pass
+
+
+def address_of(peer: SocketAddress) -> Address:
+    """Keep the scope of a link-local peer in the host, where no key or binding can lose it."""
+    if len(peer) == 4 and peer[3] and "%" not in peer[0]:
+        return f"{peer[0]}%{peer[3]}", peer[1]
+    return peer[0], peer[1]
+
+
+def socket_address(address: Address) -> SocketAddress:
+    """Write an address for the socket module; the scope of a link-local one stands in its host."""
+    host, port = address
+    if ":" not in host:
+        return address
+    host, _, scope = host.partition("%")
+    if not scope:
+        return host, port, 0, 0
+    return host, port, 0, int(scope) if scope.isdigit() else socket.if_nametoindex(scope)
+
+
+def asked_host(family: socket.AddressFamily, ancillary: list[tuple[int, int, bytes]]) -> str | None:
+    """Return which of our addresses a datagram was sent to, if its packet information says so."""
+    for _level, kind, value in ancillary:
+        if kind == _IP_PKTINFO and family == socket.AF_INET:
+            return socket.inet_ntoa(value[4:8])
+        if kind == socket.IPV6_PKTINFO and family == socket.AF_INET6:
+            return socket.inet_ntop(socket.AF_INET6, value[:16])
+    return None
+
+
+def leaving_from(family: socket.AddressFamily, host: str) -> Ancillary:
+    """Build the control message that makes a datagram leave from `host`."""
+    if family == socket.AF_INET:
+        value = struct.pack("=I4s4s", 0, socket.inet_aton(host), bytes(4))
+        return ((socket.IPPROTO_IP, _IP_PKTINFO, value),)
+    value = struct.pack("=16sI", socket.inet_pton(socket.AF_INET6, host.partition("%")[0]), 0)
+    return ((socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, value),)
