@@ -88,7 +88,7 @@ class Bench:
 
     def step(self, name: str, datagrams: Datagrams, source: tuple[str, int]) -> tuple[Datagrams, Datagrams]:
         """Feed datagrams from one address, and return what was sent to the phone and to the callee."""
-        receive, flow, commit = self._node.stack.receive, self._udp.flow(source), self._writer.commit
+        receive, flow, commit = self._node.stack.receiver.receive, self._udp.flow(source), self._writer.commit
         self._sent.clear()
         rows, size = self._writer.rows, self._writer.size
         profile = cProfile.Profile() if name == self._profiled else None

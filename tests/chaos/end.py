@@ -151,7 +151,7 @@ class End:
 
         self._repeated_cseq = cseq.number
         self._repeater = stack.layer.repeat(wire, flow, give_up, stack.clock())  # type: ignore[arg-type]
-        stack._arm()
+        stack.ticker.arm()
 
     def _acknowledged(self, ack: Request) -> None:
         if self._repeater is None or ack.cseq.number != self._repeated_cseq:

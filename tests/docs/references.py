@@ -1,4 +1,4 @@
-"""The places in the code that a page names: `stack/stack.py:Stack.receive`, below `src/sipwright`."""
+"""The places in the code that a page names: `stack/receiver.py:Receiver.receive`, below `src/sipwright`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction import ServerTransaction
 from sipwright.stack import Incoming, Pipeline, Stack
-from sipwright.transport import MemoryNetwork, MemoryTransport, Resolver
+from sipwright.transport import MemoryNetwork, MemoryTransport, Resolver, Target
 
 
 def pytest_asyncio_loop_factories(
@@ -17,6 +17,9 @@ def pytest_asyncio_loop_factories(
     """Run the tests with real sockets on both loops."""
     loops = {"asyncio": asyncio.new_event_loop}
     return {**loops, "uvloop": uvloop.new_event_loop} if item.path.name == "test_sockets.py" else loops
+
+
+PEER = Target("udp", "192.0.2.2", 5062)
 
 
 class Log:
@@ -137,6 +140,15 @@ def make_request(
         f"{method} sip:bob@192.0.2.1 SIP/2.0\r\nVia: {via}\r\nFrom: <sip:alice@192.0.2.2>;tag=a\r\n"
         f"To: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\n{extra}"
         f"Content-Length: 0\r\n\r\n"
+    )
+
+
+def response_to(request: Request, status: int = 200) -> str:
+    headers = request.headers
+    lines = "".join(f"Via: {value}\r\n" for value in headers.get_all("Via"))
+    return (
+        f"SIP/2.0 {status} x\r\n{lines}From: {headers.get('From')}\r\nTo: {headers.get('To')};tag=z\r\n"
+        f"Call-ID: {headers.get('Call-ID')}\r\nCSeq: {headers.get('CSeq')}\r\nContent-Length: 0\r\n\r\n"
     )
 
 

@@ -63,6 +63,6 @@ def test_every_transaction_ends_and_every_table_is_empty(  # noqa: C901 (one wal
     for element in (caller, callee):
         assert len(element.stack.layer) == 0
         assert element.stack.snapshot().transactions.timers == 0
-        assert element.stack._timer is None
+        assert element.stack.ticker.timer is None
         assert element.log.lines == []
     assert isinstance(network, MemoryNetwork)

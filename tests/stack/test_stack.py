@@ -1,138 +1,14 @@
 import pytest
+from tests.stack.conftest import PEER, response_to
 
 from sipwright.sip.build import make_response
 from sipwright.sip.message import Request
-from sipwright.sip.parser import FramingError, StreamFramer, parse
+from sipwright.sip.parser import parse
 from sipwright.sip.transaction import PROCEEDING
 from sipwright.sip.uri import Uri
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import Resolver, Target, UdpTransport
 from sipwright.transport.loopback import LoopbackTransport
-
-PEER = Target("udp", "192.0.2.2", 5062)
-
-
-def response_to(request, status=200, extra=""):
-    headers = request.headers
-    lines = "".join(f"Via: {value}\r\n" for value in headers.get_all("Via"))
-    return (
-        f"SIP/2.0 {status} x\r\n{lines}From: {headers.get('From')}\r\nTo: {headers.get('To')};tag=z\r\n"
-        f"Call-ID: {headers.get('Call-ID')}\r\nCSeq: {headers.get('CSeq')}\r\n{extra}Content-Length: 0\r\n\r\n"
-    )
-
-
-# --- receiving
-
-
-def test_a_request_without_rport_is_answered_at_the_port_of_its_via(element, new_peer, request_text):
-    """§18.2.2."""
-    element.handle = lambda incoming: bool(incoming.respond(200))
-    source, listener = new_peer("192.0.2.2", 40_000), new_peer("192.0.2.2", 5070)
-    source.send(request_text(via="SIP/2.0/UDP 192.0.2.2:5070;branch=z9hG4bK1"), element)
-
-    assert (source.statuses, listener.statuses) == ([], [200])
-
-
-def test_a_phone_behind_nat_is_answered_where_it_came_from(element, new_peer, request_text):
-    element.handle = lambda incoming: bool(incoming.respond(200))
-    phone = new_peer("10.0.0.2", 5060, behind=("203.0.113.5", 40_001))
-    phone.send(request_text(via="SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1;rport"), element)
-
-    via = phone.received[0].top_via
-    assert (via.received, via.rport) == ("203.0.113.5", 40_001)
-
-
-def test_a_cancel_that_matches_nothing_gets_481(element, peer, request_text):
-    """§9.2."""
-    peer.send(request_text("CANCEL"), element)
-
-    assert (peer.statuses, element.received) == ([481], [])
-
-
-def test_the_same_request_by_another_path_gets_482(element, peer, request_text):
-    """§8.2.2.2."""
-    element.handle = lambda incoming: bool(incoming.respond(180))
-    peer.send(request_text("INVITE"), element)
-    peer.send(request_text("INVITE", via="SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK2"), element)
-
-    assert peer.statuses == [180, 482]
-    assert len(element.received) == 1
-
-
-def test_an_ack_for_a_2xx_reaches_the_pipeline(element, peer, request_text):
-    peer.send(request_text("ACK", to="<sip:bob@192.0.2.1>;tag=dialog"), element)
-
-    assert [incoming.request.method for incoming in element.received] == ["ACK"]
-
-
-@pytest.mark.parametrize(
-    ("data", "status"),
-    [
-        (b"nonsense", None),
-        (b"OPTIONS sip:a SIP/2.0\r\n\r\n", None),
-        (b"SIP/2.0 200 OK\r\n\r\n", None),
-        (b"SIP/2.0 200 OK\r\nVia: nonsense\r\n\r\n", None),
-        ("Max-Forwards: 70|Max-Forwards: 70\r\nMax-Forwards: 71", 400),
-        ("SIP/2.0\r\n|SIP/3.0\r\n", 505),
-        ("Content-Length: 0|Content-Length: 5", 400),
-        ("OPTIONS sip|ACK sip", None),
-        ("Via: SIP/2.0/UDP|Via: ;", None),
-    ],
-)
-def test_what_cannot_be_read_is_answered_if_that_is_possible(element, peer, request_text, data, status):
-    if isinstance(data, str):
-        data = request_text().replace(*data.split("|")).encode()
-    peer.send(data, element)
-
-    assert peer.statuses == ([] if status is None else [status])
-    assert element.log.events == ["malformed message"]
-    assert (element.received, len(element.stack.layer)) == ([], 0)
-    assert element.stack.snapshot().malformed == 1
-
-
-def test_a_source_of_nonsense_gets_one_log_line(element, peer):
-    for _ in range(100):
-        peer.send(b"nonsense", element)
-
-    assert element.log.events == ["malformed message"]
-    assert element.log.lines[0][1]["source"] == "udp/192.0.2.1:5060/192.0.2.2:5062"
-
-
-def test_a_stream_that_breaks_is_answered(element, peer, request_text):
-
-    with pytest.raises(FramingError) as caught:
-        StreamFramer().feed(request_text().replace("Content-Length: 0", "X: y").encode())
-    element.udp.on_framing_error(caught.value, element.udp.flow(("192.0.2.2", 5062)))
-    element.network.advance(1.0)
-
-    assert peer.statuses == [400]
-
-
-def test_a_bug_in_a_transaction_user_is_logged_and_no_more(element, peer, outgoing):
-    class Broken:
-        def on_response(self, tx, response):
-            raise KeyError("bug")
-
-    element.stack.send_request(outgoing(), PEER, Broken())
-    element.network.advance(0.02)
-    peer.send(response_to(peer.received[0]), element)
-
-    assert element.log.events == ["message failed"]
-    assert element.stack.snapshot().failed == 1
-
-
-def test_a_bug_on_a_timeout_does_not_stop_the_clock(element, outgoing, user):
-    class Broken:
-        def on_response(self, tx, response):
-            raise KeyError("bug")
-
-    element.stack.send_request(outgoing(call_id="1"), PEER, Broken())
-    element.stack.send_request(outgoing(call_id="2"), PEER, user)
-    element.network.advance(33.0)
-
-    assert element.log.events == ["timer failed"]
-    assert user.statuses == [(408, True)]
-
 
 # --- sending
 
@@ -147,17 +23,6 @@ def test_a_request_gets_a_via_and_its_response_finds_the_user(element, peer, out
     assert via.branch == tx.request.top_via.branch
     assert via.branch.startswith("z9hG4bK")
     assert user.statuses == [(200, False)]
-
-
-def test_a_request_is_repeated_until_it_times_out(element, peer, outgoing, user):
-    """§17.1.2.2; one timer of the loop drives it all, and rests when there is nothing to do."""
-    element.stack.send_request(outgoing(), PEER, user)
-    element.network.advance(40.0)
-
-    assert len(peer.received) == 11
-    assert user.statuses == [(408, True)]
-    assert len(element.stack.layer) == 0
-    assert element.stack._timer is None
 
 
 def test_a_flow_can_be_given_instead_of_a_target(element, peer, outgoing, user):
@@ -260,30 +125,6 @@ def test_a_response_that_cannot_be_sent_is_lost_quietly(element, new_peer, reque
     incoming.respond(200)
 
     assert element.log.lines == []
-
-
-def test_a_stray_response_goes_to_its_hook_if_the_via_is_ours(new_element, peer, outgoing):
-    """§18.1.2 and §13.2.2.4."""
-    strays = []
-    element = new_element(
-        "192.0.2.1", on_stray_response=lambda response, flow: strays.append((response.status, flow.remote))
-    )
-    request = outgoing("INVITE")
-    request.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKlate")
-    peer.send(response_to(request), element)
-    request.headers.set("Via", "SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKlate")
-    peer.send(response_to(request), element)
-
-    assert strays == [(200, ("192.0.2.2", 5062))]
-    assert element.stack.snapshot().stray_responses == 2
-
-
-def test_a_stray_response_that_nobody_wants_is_counted(element, peer, outgoing):
-    request = outgoing("INVITE")
-    request.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKlate")
-    peer.send(response_to(request), element)
-
-    assert element.stack.snapshot().stray_responses == 1
 
 
 # --- addresses and flows
@@ -446,24 +287,6 @@ def test_a_stack_that_does_not_listen_any_more_still_sends(element, peer, reques
     assert element.received == []
 
 
-async def test_closing_stops_the_clock(element, outgoing, user):
-    element.stack.send_request(outgoing(), PEER, user)
-    await element.stack.close()
-    element.network.advance(100.0)
-
-    assert user.statuses == []
-
-
-async def test_the_loop_is_the_clock_unless_another_is_given(outgoing, user):
-    transport = UdpTransport("127.0.0.1", 0)
-    stack = Stack([transport], Pipeline())
-    await stack.start()
-    stack.send_request(outgoing(), Target("udp", *transport.local), user)
-
-    assert stack._timer is not None
-    await stack.close()
-
-
 def test_the_snapshot_counts(element, peer, request_text):
     element.handle = lambda incoming: bool(incoming.respond(200))
     peer.send(request_text(), element)
@@ -482,17 +305,3 @@ def test_one_tap_hears_all_transports(element, peer, request_text):
 
     assert heard == [("in", "udp"), ("out", "udp")]
     assert isinstance(element.received[0].request, Request)
-
-
-def test_what_begins_in_silence_is_repeated_too(element, peer, outgoing, network):
-    """A CANCEL at the end of the ring time, on a switch where nothing else happens: its timers have to run."""
-    tx = element.stack.send_request(outgoing("INVITE"), PEER, None)
-    network.advance(0.1)
-    peer.send(response_to(peer.received[0], 180), element)
-    network.advance(100.0)
-    tx.cancel(network.now)
-    network.advance(40.0)
-
-    methods = [message.method for message in peer.received]
-    assert methods.count("CANCEL") > 5
-    assert len(element.stack.layer) == 0

@@ -5,8 +5,9 @@ from sipwright.stack.client import Exchange
 from sipwright.stack.credentials import Credentials, learn_challenge, sign_request
 from sipwright.stack.incoming import Incoming
 from sipwright.stack.pipeline import Pipeline, Step
+from sipwright.stack.receiver import OnStrayResponse
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
-from sipwright.stack.stack import OnStrayResponse, Stack, StackSnapshot
+from sipwright.stack.stack import Stack, StackSnapshot
 from sipwright.stack.timer_heap import CallLater, TimerHandle, TimerHeap, Wakeup
 from sipwright.stack.tokens import RandomTokens, TimedTokens
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP

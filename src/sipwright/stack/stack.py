@@ -1,7 +1,6 @@
 """The stack: transports below, transactions in the middle, the pipeline above, and the clock for all.
 
-A message goes from the socket to its handler and back in one call stack. Time is one timer for all
-transactions. What cannot be read is answered 400 where RFC 3261 allows it, and costs one log line at most.
+What comes in is in `receiver.py`, time in `ticker.py`; here is how they stand together, and what goes out.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from sipwright.sip import transaction
-from sipwright.sip.errors import ParseError, Reject
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction import (
@@ -33,12 +31,12 @@ from sipwright.sip.transaction import (
 from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
-from sipwright.stack.incoming import Incoming
-from sipwright.stack.malformed import Malformed
 from sipwright.stack.outbound import OnWay, Outbound
 from sipwright.stack.pipeline import Pipeline
+from sipwright.stack.receiver import OnAbsorbedAck, OnStrayResponse, Receiver
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
-from sipwright.stack.source import return_address, stamp_source
+from sipwright.stack.source import return_address
+from sipwright.stack.ticker import Ticker
 from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
 from sipwright.transport.base import Transport, ignore_closed
@@ -48,10 +46,8 @@ from sipwright.transport.tap import Tap
 
 BRANCH_COOKIE = "z9hG4bK"
 _BRANCH = re.compile(rb"branch=([!-:<-~]+)")
-SHORTEST_TICK, LONGEST_TICK = 0.01, 0.1
 
 Send = Callable[[bytes, transaction.Flow], None]
-OnStrayResponse = Callable[[Response, Flow], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +81,7 @@ class Stack:
         logger: FilteringBoundLogger | None = None,
         tap: Tap | None = None,
         on_stray_response: OnStrayResponse | None = None,
-        on_absorbed_ack: Callable[[Incoming], None] | None = None,
+        on_absorbed_ack: OnAbsorbedAck | None = None,
     ) -> None:
         """Put the stack together; it is deaf until `start`.
 
@@ -100,10 +96,8 @@ class Stack:
             timers: T1 and its kin (RFC 3261 §17).
             logger: Where faults are logged.
             tap: Who hears every message.
-            on_stray_response: Called with a response of no transaction, such as a 2xx that comes again
-                (RFC 3261 §13.2.2.4).
-            on_absorbed_ack: Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace
-                may show it.
+            on_stray_response: Who hears of a response of no transaction.
+            on_absorbed_ack: Who hears of an ACK that nobody needs.
         """
         self.transports = tuple(transports)
         self.pipeline = pipeline
@@ -112,23 +106,21 @@ class Stack:
         self.tap = tap or Tap()
         # The core asks less of a flow than we do; it only ever gets ours.
         self.layer = TransactionLayer(cast(Send, self._transmit), timers)
-        self.layer.timers.on_first = self._arm
-        self._on_stray_response = on_stray_response
-        self._on_absorbed_ack = on_absorbed_ack
         self.addresses = Addresses(self.transports, public_address)
         self._call_later = call_later
         self._outbound = Outbound(
             self.transports, self.addresses, resolver or Resolver(), clock, self.call_later, pipeline.spawn
         )
-        self._log = logger or structlog.get_logger()
-        self._malformed = Malformed(self, self._log)
-        self._timer: TimerHandle | None = None
+        log = logger or structlog.get_logger()
+        self.ticker = Ticker(self.layer, clock, self.call_later, log)
+        self.receiver = Receiver(
+            self, pipeline, self.addresses, self.ticker, log, on_stray_response, on_absorbed_ack
+        )
         self._held: list[tuple[bytes, Flow]] = []
-        self._requests = self._responses = self._strays = self._failed = 0
         for transport in self.transports:
             transport.tap = self.tap
-            transport.on_message = self.receive
-            transport.on_framing_error = self._malformed.refuse
+            transport.on_message = self.receiver.receive
+            transport.on_framing_error = self.receiver.malformed.refuse
             transport.on_flow_closed = self._flow_closed
             transport.on_undelivered = self._undelivered
 
@@ -160,10 +152,10 @@ class Stack:
     def release(self) -> None:
         """Take what has come in while it was held, and from now on whatever comes."""
         for transport in self.transports:
-            transport.on_message = self.receive
+            transport.on_message = self.receiver.receive
         held, self._held = self._held, []
         for data, flow in held:
-            self.receive(data, flow)
+            self.receiver.receive(data, flow)
 
     def _hold(self, data: bytes, flow: Flow) -> None:
         self._held.append((data, flow))
@@ -178,16 +170,14 @@ class Stack:
         for transport in self.transports:
             transport.on_flow_closed = ignore_closed
         await self.pipeline.close()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.ticker.stop()
         for transport in self.transports:
             await transport.close()
 
     @property
     def messages(self) -> int:
         """How many requests and responses have come in."""
-        return self._requests + self._responses
+        return self.receiver.requests + self.receiver.responses
 
     @property
     def resolver(self) -> Resolver:
@@ -196,70 +186,17 @@ class Stack:
 
     def snapshot(self) -> StackSnapshot:
         """Return the counters of this stack and of what is below it."""
+        receiver = self.receiver
         return StackSnapshot(
-            requests=self._requests,
-            responses=self._responses,
-            malformed=self._malformed.count,
-            stray_responses=self._strays,
-            failed=self._failed + self.pipeline.failed,
+            requests=receiver.requests,
+            responses=receiver.responses,
+            malformed=receiver.malformed.count,
+            stray_responses=receiver.strays,
+            failed=receiver.failed + self.ticker.failed + self.pipeline.failed,
             waiting=self.pipeline.waiting,
             transactions=self.layer.snapshot(),
             transports=tuple(transport.snapshot() for transport in self.transports),
         )
-
-    # --- receiving -----------------------------------------------------------------------------------
-
-    def receive(self, data: bytes, flow: Flow) -> None:
-        """Take one message from the wire to whoever handles it."""
-        try:
-            message = parse(data)
-            if isinstance(message, Request):
-                self._receive_request(message, flow, self.clock())
-            else:
-                self._responses += 1
-                if not self.layer.match_response(message, self.clock()):
-                    self._receive_stray(message, flow)
-        except ParseError as error:
-            self._malformed.refuse(error, flow)
-        except Exception:
-            # The root of everything that a socket or a connection starts.
-            self._failed += 1
-            self._log.exception("message failed", source=flow.key)
-        if self._timer is None:
-            self._arm()
-
-    def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
-        self._requests += 1
-        method = request.method
-        # Nobody answers an ACK.
-        reply_flow = flow if method == "ACK" else stamp_source(request, flow)
-        layer = self.layer
-        if layer.match_request(request, now, reply_flow):
-            return
-        incoming = Incoming(self, request, flow, reply_flow, now)
-        if method == "ACK":
-            if request.to_tag == self.tag_for(request):
-                # It acknowledges a failure that we answered statelessly.
-                if self._on_absorbed_ack is not None:
-                    self._on_absorbed_ack(incoming)
-                return
-        elif method == "CANCEL":
-            incoming.reply_statelessly(481)
-            return
-        elif request.to_tag is None and layer.is_merged(request):
-            self.pipeline.refuse(incoming, Reject(482, "Loop Detected"))
-            return
-        self.pipeline(incoming)
-
-    def _receive_stray(self, response: Response, flow: Flow) -> None:
-        self._strays += 1
-        if self._on_stray_response is not None and self._is_sent_by_us(response, flow):
-            self._on_stray_response(response, flow)
-
-    def _is_sent_by_us(self, response: Response, flow: Flow) -> bool:
-        """RFC 3261 §18.1.2: a response to a Via that is not ours is silently discarded."""
-        via = response.top_via
-        return via.sent_by == self.addresses.sent_by(flow) or self.addresses.is_own(via.host, via.port)
 
     # --- sending -------------------------------------------------------------------------------------
 
@@ -280,8 +217,8 @@ class Stack:
         tx = self.layer.client(request, flow, user, self.clock())
         if flow.is_reliable and not isinstance(flow, ReconnectingFlow):
             self._outbound.watch(tx, flow)
-        if self._timer is None:
-            self._arm()
+        if self.ticker.timer is None:
+            self.ticker.arm()
         return tx
 
     def send_stateless(self, request: Request, to: Flow | Target) -> None:
@@ -404,13 +341,13 @@ class Stack:
     ) -> ServerTransaction:
         """Go on with a server transaction of an earlier process."""
         tx = self.layer.restore_server(request, flow, user, self.clock(), last_response)
-        self._arm()
+        self.ticker.arm()
         return tx
 
     def restore_answered(self, response: bytes, flow: Flow, user: ServerUser | None) -> ServerTransaction:
         """Go on with a server transaction of an earlier process that had sent its final response."""
         tx = self.layer.restore_answered(response, flow, user, self.clock())
-        self._arm()
+        self.ticker.arm()
         return tx
 
     def restore_client(
@@ -420,7 +357,7 @@ class Stack:
         tx = self.layer.restore_client(request, flow, user, self.clock(), state)
         if flow.is_reliable and not isinstance(flow, ReconnectingFlow):
             self._outbound.watch(tx, flow)
-        self._arm()
+        self.ticker.arm()
         return tx
 
     # --- time --------------------------------------------------------------------------------------------
@@ -430,28 +367,6 @@ class Stack:
         if self._call_later is None:
             self._call_later = asyncio.get_running_loop().call_later
         return self._call_later(delay, callback)
-
-    def _arm(self) -> None:
-        """Sleep until the next deadline, but never long: shorter timers may start while the loop sleeps.
-
-        So nothing on the way of a message has to compare deadlines.
-        """
-        if self._timer is not None:
-            return
-        deadline = self.layer.next_deadline()
-        if deadline is not None:
-            delay = min(max(deadline - self.clock(), SHORTEST_TICK), LONGEST_TICK)
-            self._timer = self.call_later(delay, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        try:
-            self.layer.advance(self.clock())
-        except Exception:
-            # A handler failed on a timeout; the other transactions go on at the next tick.
-            self._failed += 1
-            self._log.exception("timer failed")
-        self._arm()
 
 
 def _drop(data: bytes, flow: Flow) -> None:

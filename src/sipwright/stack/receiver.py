@@ -1,0 +1,119 @@
+"""What comes in over the transports: from the bytes to the transaction or the handler, in one call stack.
+
+What cannot be read is answered 400 where RFC 3261 allows it, and costs one log line at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from sipwright.sip.errors import ParseError, Reject
+from sipwright.sip.message import Request, Response
+from sipwright.sip.parser import parse
+from sipwright.stack.addresses import Addresses
+from sipwright.stack.incoming import Element, Incoming
+from sipwright.stack.malformed import Malformed
+from sipwright.stack.pipeline import Pipeline
+from sipwright.stack.source import stamp_source
+from sipwright.stack.ticker import Ticker
+from sipwright.transport.flow import Flow
+
+__all__ = ["OnAbsorbedAck", "OnStrayResponse", "Receiver"]
+
+OnStrayResponse = Callable[[Response, Flow], None]
+"""Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
+
+OnAbsorbedAck = Callable[[Incoming], None]
+"""Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace may show it."""
+
+
+class Receiver:
+    """The incoming side of a stack, which calls `receive` with every message.
+
+    Attributes:
+        requests: How many requests have come in.
+        responses: How many responses have come in.
+        strays: How many of the responses belonged to no transaction.
+        failed: How many messages were lost to a fault of ours.
+    """
+
+    __slots__ = (
+        "_addresses", "_element", "_log", "_on_absorbed_ack", "_on_stray_response", "_pipeline", "_ticker", "failed",
+        "malformed", "requests", "responses", "strays",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        element: Element,
+        pipeline: Pipeline,
+        addresses: Addresses,
+        ticker: Ticker,
+        logger: FilteringBoundLogger,
+        on_stray_response: OnStrayResponse | None = None,
+        on_absorbed_ack: OnAbsorbedAck | None = None,
+    ) -> None:
+        self._element = element
+        self._pipeline = pipeline
+        self._addresses = addresses
+        self._ticker = ticker
+        self._log = logger
+        self._on_stray_response = on_stray_response
+        self._on_absorbed_ack = on_absorbed_ack
+        self.malformed = Malformed(element, logger)
+        self.requests = self.responses = self.strays = self.failed = 0
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """Take one message from the wire to whoever handles it."""
+        element = self._element
+        try:
+            message = parse(data)
+            if isinstance(message, Request):
+                self._receive_request(message, flow, element.clock())
+            else:
+                self.responses += 1
+                if not element.layer.match_response(message, element.clock()):
+                    self._receive_stray(message, flow)
+        except ParseError as error:
+            self.malformed.refuse(error, flow)
+        except Exception:
+            # The root of everything that a socket or a connection starts.
+            self.failed += 1
+            self._log.exception("message failed", source=flow.key)
+        if self._ticker.timer is None:
+            self._ticker.arm()
+
+    def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
+        self.requests += 1
+        method = request.method
+        # Nobody answers an ACK.
+        reply_flow = flow if method == "ACK" else stamp_source(request, flow)
+        element = self._element
+        layer = element.layer
+        if layer.match_request(request, now, reply_flow):
+            return
+        incoming = Incoming(element, request, flow, reply_flow, now)
+        if method == "ACK":
+            if request.to_tag == element.tag_for(request):
+                # It acknowledges a failure that we answered statelessly.
+                if self._on_absorbed_ack is not None:
+                    self._on_absorbed_ack(incoming)
+                return
+        elif method == "CANCEL":
+            incoming.reply_statelessly(481)
+            return
+        elif request.to_tag is None and layer.is_merged(request):
+            self._pipeline.refuse(incoming, Reject(482, "Loop Detected"))
+            return
+        self._pipeline(incoming)
+
+    def _receive_stray(self, response: Response, flow: Flow) -> None:
+        self.strays += 1
+        if self._on_stray_response is not None and self._is_sent_by_us(response, flow):
+            self._on_stray_response(response, flow)
+
+    def _is_sent_by_us(self, response: Response, flow: Flow) -> bool:
+        """RFC 3261 §18.1.2: a response to a Via that is not ours is silently discarded."""
+        via = response.top_via
+        return via.sent_by == self._addresses.sent_by(flow) or self._addresses.is_own(via.host, via.port)

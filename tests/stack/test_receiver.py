@@ -1,0 +1,125 @@
+import pytest
+from tests.stack.conftest import PEER, response_to
+
+from sipwright.sip.parser import FramingError, StreamFramer
+
+
+def test_a_request_without_rport_is_answered_at_the_port_of_its_via(element, new_peer, request_text):
+    """§18.2.2."""
+    element.handle = lambda incoming: bool(incoming.respond(200))
+    source, listener = new_peer("192.0.2.2", 40_000), new_peer("192.0.2.2", 5070)
+    source.send(request_text(via="SIP/2.0/UDP 192.0.2.2:5070;branch=z9hG4bK1"), element)
+
+    assert (source.statuses, listener.statuses) == ([], [200])
+
+
+def test_a_phone_behind_nat_is_answered_where_it_came_from(element, new_peer, request_text):
+    element.handle = lambda incoming: bool(incoming.respond(200))
+    phone = new_peer("10.0.0.2", 5060, behind=("203.0.113.5", 40_001))
+    phone.send(request_text(via="SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1;rport"), element)
+
+    via = phone.received[0].top_via
+    assert (via.received, via.rport) == ("203.0.113.5", 40_001)
+
+
+def test_a_cancel_that_matches_nothing_gets_481(element, peer, request_text):
+    """§9.2."""
+    peer.send(request_text("CANCEL"), element)
+
+    assert (peer.statuses, element.received) == ([481], [])
+
+
+def test_the_same_request_by_another_path_gets_482(element, peer, request_text):
+    """§8.2.2.2."""
+    element.handle = lambda incoming: bool(incoming.respond(180))
+    peer.send(request_text("INVITE"), element)
+    peer.send(request_text("INVITE", via="SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK2"), element)
+
+    assert peer.statuses == [180, 482]
+    assert len(element.received) == 1
+
+
+def test_an_ack_for_a_2xx_reaches_the_pipeline(element, peer, request_text):
+    peer.send(request_text("ACK", to="<sip:bob@192.0.2.1>;tag=dialog"), element)
+
+    assert [incoming.request.method for incoming in element.received] == ["ACK"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"nonsense", None),
+        (b"OPTIONS sip:a SIP/2.0\r\n\r\n", None),
+        (b"SIP/2.0 200 OK\r\n\r\n", None),
+        (b"SIP/2.0 200 OK\r\nVia: nonsense\r\n\r\n", None),
+        ("Max-Forwards: 70|Max-Forwards: 70\r\nMax-Forwards: 71", 400),
+        ("SIP/2.0\r\n|SIP/3.0\r\n", 505),
+        ("Content-Length: 0|Content-Length: 5", 400),
+        ("OPTIONS sip|ACK sip", None),
+        ("Via: SIP/2.0/UDP|Via: ;", None),
+    ],
+)
+def test_what_cannot_be_read_is_answered_if_that_is_possible(element, peer, request_text, data, status):
+    if isinstance(data, str):
+        data = request_text().replace(*data.split("|")).encode()
+    peer.send(data, element)
+
+    assert peer.statuses == ([] if status is None else [status])
+    assert element.log.events == ["malformed message"]
+    assert (element.received, len(element.stack.layer)) == ([], 0)
+    assert element.stack.snapshot().malformed == 1
+
+
+def test_a_source_of_nonsense_gets_one_log_line(element, peer):
+    for _ in range(100):
+        peer.send(b"nonsense", element)
+
+    assert element.log.events == ["malformed message"]
+    assert element.log.lines[0][1]["source"] == "udp/192.0.2.1:5060/192.0.2.2:5062"
+
+
+def test_a_stream_that_breaks_is_answered(element, peer, request_text):
+
+    with pytest.raises(FramingError) as caught:
+        StreamFramer().feed(request_text().replace("Content-Length: 0", "X: y").encode())
+    element.udp.on_framing_error(caught.value, element.udp.flow(("192.0.2.2", 5062)))
+    element.network.advance(1.0)
+
+    assert peer.statuses == [400]
+
+
+def test_a_bug_in_a_transaction_user_is_logged_and_no_more(element, peer, outgoing):
+    class Broken:
+        def on_response(self, tx, response):
+            raise KeyError("bug")
+
+    element.stack.send_request(outgoing(), PEER, Broken())
+    element.network.advance(0.02)
+    peer.send(response_to(peer.received[0]), element)
+
+    assert element.log.events == ["message failed"]
+    assert element.stack.snapshot().failed == 1
+
+
+def test_a_stray_response_goes_to_its_hook_if_the_via_is_ours(new_element, peer, outgoing):
+    """§18.1.2 and §13.2.2.4."""
+    strays = []
+    element = new_element(
+        "192.0.2.1", on_stray_response=lambda response, flow: strays.append((response.status, flow.remote))
+    )
+    request = outgoing("INVITE")
+    request.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKlate")
+    peer.send(response_to(request), element)
+    request.headers.set("Via", "SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKlate")
+    peer.send(response_to(request), element)
+
+    assert strays == [(200, ("192.0.2.2", 5062))]
+    assert element.stack.snapshot().stray_responses == 2
+
+
+def test_a_stray_response_that_nobody_wants_is_counted(element, peer, outgoing):
+    request = outgoing("INVITE")
+    request.headers.insert("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKlate")
+    peer.send(response_to(request), element)
+
+    assert element.stack.snapshot().stray_responses == 1
