@@ -31,6 +31,8 @@ def test_providers_are_added_listed_shown_and_removed(command):
         "registered_until": None,
         "status": None,
         "reason": None,
+        "unreachable_since": None,
+        "unreachable_reason": None,
     }
     assert command.json("provider", "list") == [expected]
     assert command.json("provider", "show", "BlueFace") == expected

@@ -88,6 +88,7 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
                     text("INSERT INTO journal VALUES (:id, :sequence, 2.5, 'dial', '{\"a\": 1}', :result)"),
                     {"id": name, "sequence": sequence, "result": result},
                 )
+        connection.execute(text("DROP TABLE provider_states"))
         connection.execute(text("ALTER TABLE executions DROP COLUMN journal"))
         connection.execute(text("ALTER TABLE providers DROP COLUMN answer_within"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import time
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from sipwright.store import Administration, Provider
 
 __all__ = ["app"]
+
+_HALF_A_DAY = 12 * 3600.0
 
 app = group("provider", "SIP services and trunks to call out through.")
 
@@ -167,9 +170,10 @@ def set_(
 
 @app.command(name="list")
 def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) -> None:
-    """List providers and our registrations there.
+    """List providers, our registrations there, and since when a provider cannot be reached.
 
-    Passwords are never shown.
+    A provider that says nothing to a call or a REGISTER is unreachable until it answers anything again; it is asked
+    every few seconds. Passwords are never shown.
 
     \b
     Example:
@@ -178,9 +182,9 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
 
     async def work(store: Administration) -> list[dict[str, Any]]:
         users = {found.id: found.name for found in await store.list_users()}
-        states = await store.list_registrations()
+        states, outages = await store.list_registrations(), await store.list_unreachable_providers()
         return [
-            _described(provider, users, states.get(provider.id))
+            _described(provider, users, states.get(provider.id), outages.get(provider.id))
             for provider in await store.list_providers(user)
         ]
 
@@ -190,7 +194,7 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
         return
     cells = (
         (row["provider"], row["user"], row["server"], row["username"], "yes" if row["register"] else "no",
-         row["state"], clock(row["registered_until"]), _answer(row))
+         _state(row), clock(row["registered_until"]), _answer(row))
         for row in rows
     )  # fmt: skip
     heads = ("provider", "user", "server", "username", "register", "state", "until", "last answer")
@@ -210,17 +214,19 @@ def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = Non
 
     async def work(store: Administration) -> dict[str, Any]:
         users = {found.id: found.name for found in await store.list_users()}
-        states = await store.list_registrations()
+        states, outages = await store.list_registrations(), await store.list_unreachable_providers()
         provider = await store.find_provider(name, user)
-        return _described(provider, users, states.get(provider.id))
+        return _described(provider, users, states.get(provider.id), outages.get(provider.id))
 
     row = with_store(data, work)
     if as_json:
         print_json(row)
         return
     for head, value in row.items():
-        if head == "registered_until":
+        if head in ("registered_until", "unreachable_since"):
             value = clock(value)
+        elif head == "state":
+            value = _state(row)
         shown = {True: "yes", False: "no", None: "-"}.get(value, value)
         typer.echo(f"{head:<16} {shown}")
 
@@ -244,10 +250,25 @@ def _answer(row: dict[str, Any]) -> str:
     return " ".join(str(part) for part in (row["status"], row["reason"]) if part is not None)
 
 
+def _state(row: dict[str, Any]) -> str | None:
+    """Say for people how a provider stands."""
+    since = row["unreachable_since"]
+    if since is None:
+        return cast("str | None", row["state"])
+    is_today = time.time() - since < _HALF_A_DAY
+    when = time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", time.localtime(since))
+    return f"unreachable since {when} ({row['unreachable_reason']})"
+
+
 def _described(
-    provider: Provider, users: dict[int, str], registration: dict[str, Any] | None
+    provider: Provider,
+    users: dict[int, str],
+    registration: dict[str, Any] | None,
+    outage: dict[str, Any] | None,
 ) -> dict[str, Any]:
     nothing = dict.fromkeys(("state", "registered_until", "status", "reason"))
+    reached = dict.fromkeys(("unreachable_since", "unreachable_reason"))
+    unreachable = None if outage is None else {**outage, "state": "unreachable"}
     return {
         "provider": provider.name,
         "user": users.get(provider.user_id),
@@ -261,4 +282,5 @@ def _described(
         "answer_within": provider.answer_within,
         "enabled": provider.is_enabled,
         **(registration or nothing),
+        **(unreachable or reached),
     }

@@ -44,6 +44,7 @@ from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
 from .open_files import connections_within, raise_limit
 from .outage import Outage
+from .provider_states import ProviderStates
 from .refusals import Refusals
 from .script_bridge import Scripts
 from .served_names import ServedNames
@@ -132,6 +133,11 @@ class Node:
             Registrations(store.database),
             node=settings.node,
             wall_clock=clock,
+            servers=self.switch.servers,
+        )
+        self.switch.servers.on_back = self.agent.server_is_back
+        self.provider_states = ProviderStates(
+            store, self.switch.servers, settings.node, clock=time.monotonic, unix_time=clock
         )
 
         # The one thing that is given late: a step sends through the stack, which offers it what comes in.
@@ -183,6 +189,7 @@ class Node:
         self.scripts.recover(runs, self.switch.recover(calls), self.switch.unread)
         self.switch.resume()
         self.stack.release()
+        self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
         self._tasks = [
             asyncio.create_task(self.store.follow_changes()),
@@ -244,6 +251,7 @@ class Node:
         directory = self.store.directory
         if change.kind == "provider":
             self.agent.providers_changed(change.first_id, change.last_id)
+            self.provider_states.providers_changed()
         elif change.kind == "account":
             self.agent.accounts_changed(change.first_id, change.last_id)
         elif change.kind == "domain":

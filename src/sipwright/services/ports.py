@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from sipwright.sip import Response
 from sipwright.stack import CallLater, Credentials, TimerHandle
 
 __all__ = [
@@ -18,14 +19,19 @@ __all__ = [
     "Clock",
     "Directory",
     "Locations",
+    "Provider",
     "ProviderView",
     "Row",
+    "Servers",
     "TimerHandle",
     "Writer",
 ]
 
 Clock = Callable[[], float]
 """Seconds: of the monotonic clock, or of Unix time where it is called that."""
+
+Provider = tuple[int, str]
+"""Whose provider, and its name."""
 
 Row = tuple[Any, ...]
 """The values of a row, in the order of the columns of its kind."""
@@ -176,3 +182,16 @@ class Locations(Protocol):
 
     def is_at(self, account_id: int, source: str, now: float) -> bool:
         """Return whether a phone of an account is registered at a flow now."""
+
+
+class Servers(Protocol):
+    """The servers of providers, and which of them had better not be waited for."""
+
+    def is_avoided(self, provider: Provider | None, next_hop: str) -> bool:
+        """Return whether a server has failed so lately that another one is to be tried first."""
+
+    def responded(self, provider: Provider | None, next_hop: str, method: str, response: Response) -> None:
+        """Take a response of a server to a request, or the lack of one."""
+
+    def failed(self, provider: Provider | None, next_hop: str, reason: str) -> None:
+        """Take note that a server has said nothing."""

@@ -32,6 +32,7 @@ class FakeProvider:
     realm: str | None = None
     outbound_proxy: str | None = None
     is_enabled: bool = True
+    user_id: int = 1
 
 
 class FakeRecords:

@@ -564,3 +564,56 @@ async def test_a_full_writer_does_not_stop_the_removal(world):
     await world.run(1.0)
 
     assert (world.registrar.contacts, node.agent.snapshot().leaving) == ([], 0)
+
+
+# --- servers that say nothing ----------------------------------------------------------------------
+
+
+class Servers:
+    """What the agent tells those who call."""
+
+    def __init__(self):
+        self.told = []
+
+    def responded(self, provider, next_hop, method, response):
+        self.told.append((*provider, next_hop, method, response.status, response.local))
+
+
+async def test_whoever_calls_hears_that_a_registrar_says_nothing(world):
+    world.registrar.is_silent = True
+    world.add()
+    servers = Servers()
+    await world.start(servers=servers)
+
+    await world.run(33.0)
+
+    assert servers.told == [(1, "trunk", "sip:192.0.2.9", "REGISTER", 408, True)]
+
+
+async def test_a_registrar_that_is_back_is_asked_at_once(world):
+    """A call has heard of it before the next attempt was due."""
+    world.registrar.is_silent = True
+    world.add()
+    node = await world.start()
+    await world.run(33.0)
+    world.registrar.is_silent = False
+
+    node.agent.server_is_back((1, "another"))
+    await world.run(1.0)
+    assert world.requests == []
+    node.agent.server_is_back((1, "trunk"))
+    await world.run(1.0)
+
+    assert world.row.state == "registered"
+
+
+async def test_a_refusal_is_no_silence(world):
+    world.registrar.answer = lambda request: world.registrar.refuse(request, 403)
+    world.add()
+    node = await world.start()
+    await world.run(1.0)
+
+    node.agent.server_is_back((1, "trunk"))
+    await world.run(1.0)
+
+    assert len(world.requests) == 1

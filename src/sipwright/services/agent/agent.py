@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from sipwright.services.ports import Clock, ProviderView, Row, TimerHandle, Writer
+from sipwright.services.ports import Clock, Provider, ProviderView, Row, Servers, TimerHandle, Writer
 from sipwright.sip import NameAddr, ParseError, Reject
 from sipwright.stack import Stack
 
@@ -48,9 +48,10 @@ class AgentSnapshot:
 class Agent:
     """All registrations of this node."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wiring: one argument for each neighbour)
         self, stack: Stack, providers: Providers, writer: Writer, records: Records, *, node: str,
         wall_clock: Clock = time.time, chance: Callable[[], float] = random.random, pace: float = PACE,
+        servers: Servers | None = None,
     ) -> None:  # fmt: skip
         self._stack = stack
         self._providers = providers
@@ -60,7 +61,7 @@ class Agent:
         self._wall_clock = wall_clock
         self._registrations: dict[int, Registration] = {}
         self._leaving: set[Registration] = set()
-        self._attempts = Attempts(stack, chance, pace, over=self._over, lapsed=self._lapsed)
+        self._attempts = Attempts(stack, chance, pace, over=self._over, lapsed=self._lapsed, servers=servers)
         self._stored: dict[int, StoredRegistration] = {}
         self._unsettled: set[int] = set()
         self._unusable: set[int] = set()
@@ -119,6 +120,14 @@ class Agent:
     def domains_changed(self) -> None:
         """Follow a change of domains: other accounts may be those that calls to our address find."""
         self._settle(list(self._registrations))
+
+    def server_is_back(self, provider: Provider) -> None:
+        """Try at once again what a server of a provider had not answered: it has said something."""
+        for registration in self._registrations.values():
+            found = registration.provider
+            if (found.user_id, found.name) == provider and registration.is_unanswered:
+                registration.change(self._stack.clock())
+                self._attempts.plan(registration)
 
     def _wanted(self, provider_id: int) -> ProviderView | None:
         provider = self._providers.provider_by_id(provider_id)

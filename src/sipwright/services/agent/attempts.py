@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from sipwright.services.ports import Servers
 from sipwright.sip import Response
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Stack, Wakeup
@@ -32,11 +33,13 @@ class Attempts:
     """The attempts to register that are planned, and those that are under way."""
 
     def __init__(
-        self, stack: Stack, chance: Callable[[], float], pace: float, *, over: Told, lapsed: Told
-    ) -> None:
+        self, stack: Stack, chance: Callable[[], float], pace: float, *, over: Told, lapsed: Told,
+        servers: Servers | None = None,
+    ) -> None:  # fmt: skip
         """`over` is called at the end of each attempt; `lapsed` in place of one that would come after the lease."""
         self._stack = stack
         self._chance = chance
+        self._servers = servers
         self._over = over
         self._lapsed = lapsed
         self._queue: PacedQueue[Registration] = PacedQueue(pace)
@@ -104,7 +107,10 @@ class Attempts:
     def answered(self, registration: Registration, flow: Flow, response: Response) -> None:
         """Take the final response to a REGISTER."""
         before = registration.state, registration.status
-        stack = self._stack
+        stack, provider = self._stack, registration.provider
+        if self._servers is not None:
+            next_hop = str(registration.place.next_hop)
+            self._servers.responded((provider.user_id, provider.name), next_hop, "REGISTER", response)
         if registration.answered(response, stack.clock(), self._chance()):
             self._send(registration, flow)
         else:

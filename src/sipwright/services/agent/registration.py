@@ -40,6 +40,8 @@ SKIPPED_CSEQS = 100
 
 _LONGEST_REASON = 120
 
+_UNANSWERED = ("No Answer", "Cannot Be Reached")
+
 _REFUSED = (401, 403, 407)
 """After these nothing goes along in advance: some say 403 to a nonce that they do not know any more."""
 
@@ -167,6 +169,11 @@ class Registration:
         """Return whether the provider sends calls to our contact now."""
         return self.contact is not None and self.expires_at is not None and self.expires_at > now
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the last attempt has found nobody, and no other one is under way."""
+        return bool(self.failures) and self.reason in _UNANSWERED and not self.is_under_way
+
     # --- requests ------------------------------------------------------------------------------------
 
     def change(self, now: float) -> None:
@@ -230,7 +237,7 @@ class Registration:
             return True
         reason = response.reason
         if response.local:
-            reason = "No Answer" if response.status == 408 else "Cannot Be Reached"
+            reason = _UNANSWERED[0 if response.status == 408 else 1]
         elif response.status in (401, 407) and not self._rounds:
             reason = "Challenge Cannot Be Answered"
         asked = parse_seconds(

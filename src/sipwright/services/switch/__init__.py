@@ -6,6 +6,7 @@ from .call.observer import CallObserver
 from .call.script_port import ScriptRun
 from .call.script_runner import ScriptRunner
 from .dialling.admission import refuse_unknown
+from .dialling.dead_servers import DeadServers, Outage
 from .dialling.destinations import MOST_LOOPS, Destinations
 from .dialling.hunt import Hunt
 from .dialling.router import Decision, Router
@@ -21,12 +22,14 @@ __all__ = [
     "Call",
     "CallObserver",
     "CallState",
+    "DeadServers",
     "Decision",
     "Destinations",
     "Hunt",
     "Identity",
     "Leg",
     "LegResult",
+    "Outage",
     "Outcome",
     "Router",
     "ScriptRun",

@@ -192,6 +192,7 @@ class Copy:
             self._destination.provider,
             transaction.request,
         )
+        self._ports.servers.responded(provider, self._destination.next_hop, "MESSAGE", response)
         if provider is None:
             self._then(response.is_success)
         elif credentials.challenged(provider, self._auth, asked, response, self._rounds):

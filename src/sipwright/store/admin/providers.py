@@ -103,10 +103,10 @@ def read_all(
 
 
 def remove(connection: Connection, keys: KeyRing, user: str | None, name: str) -> Provider:
-    """Remove a provider, and what we know of our registration there."""
+    """Remove a provider, and what we know of it."""
     provider = find(connection, keys, user, name)
-    registrations = tables.registrations
-    connection.execute(delete(registrations).where(registrations.c.provider_id == provider.id))
+    for table in (tables.registrations, tables.provider_states):
+        connection.execute(delete(table).where(table.c.provider_id == provider.id))
     connection.execute(delete(tables.providers).where(tables.providers.c.id == provider.id))
     record_change(connection, "provider", provider.id)
     return provider

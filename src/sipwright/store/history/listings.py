@@ -1,4 +1,4 @@
-"""What is going on, for people to look at: bindings, calls, CDRs and registrations as plain dictionaries."""
+"""What is going on, for people to look at: bindings, calls, CDRs and providers as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sipwright.store.schema import tables
 from sipwright.store.schema.names import split_name
 from sipwright.store.schema.rows import RegistrationRow, restored
 
-__all__ = ["bindings", "calls", "cdrs", "registrations"]
+__all__ = ["bindings", "calls", "cdrs", "registrations", "unreachable_providers"]
 
 _AOR = (tables.accounts.c.username + "@" + tables.domains.c.name).label("account")
 _ACCOUNTS = tables.accounts.join(tables.domains, tables.domains.c.id == tables.accounts.c.domain_id)
@@ -96,6 +96,16 @@ def registrations(connection: Connection, now: float | None = None) -> dict[int,
     query = select(*(table.c[name] for name in RegistrationRow._fields))
     rows = [RegistrationRow(*restored(tuple(row))) for row in connection.execute(query)]
     return {row.provider_id: _registration(row, time.time() if now is None else now) for row in rows}
+
+
+def unreachable_providers(connection: Connection) -> dict[int, dict[str, Any]]:
+    """Give since when and why providers cannot be reached, by their numbers; what the node says that lost it first."""
+    column = tables.provider_states.c
+    query = select(column.provider_id, column.unreachable_since, column.reason)
+    rows = connection.execute(query.order_by(column.unreachable_since.desc()))
+    return {
+        number: {"unreachable_since": since, "unreachable_reason": reason} for number, since, reason in rows
+    }
 
 
 def _registration(row: RegistrationRow, now: float) -> dict[str, Any]:

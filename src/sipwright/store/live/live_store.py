@@ -23,6 +23,7 @@ from sipwright.store.schema.rows import (
     BindingRow,
     CallRow,
     ExecutionRow,
+    ProviderStateRow,
     restored,
     unfinished_executions,
 )
@@ -32,7 +33,7 @@ __all__ = ["Store"]
 
 log = structlog.get_logger(__name__)
 
-R = TypeVar("R", BindingRow, CallRow, ExecutionRow)
+R = TypeVar("R", BindingRow, CallRow, ExecutionRow, ProviderStateRow)
 
 _PRUNE_EVERY = 3600.0
 
@@ -148,6 +149,18 @@ class Store(Administration):
                 connection.execute(update(table).values(instants))
 
         await self.database.write(work)
+
+    async def load_provider_states(self, node: str) -> list[ProviderStateRow]:
+        """Load which providers a node could not reach, and delete what is left of providers that are gone."""
+        column = tables.provider_states.c
+
+        def work(connection: Connection) -> list[ProviderStateRow]:
+            known = select(tables.providers.c.id)
+            connection.execute(delete(tables.provider_states).where(column.provider_id.not_in(known)))
+            query = select(*_columns("provider_state")).where(column.node == node)
+            return _rows(connection, ProviderStateRow, "provider_state", query)
+
+        return await self.database.write(work)
 
     async def load_calls(self, node: str) -> list[CallRow]:
         """Load the calls that a node was carrying."""

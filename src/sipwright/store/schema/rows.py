@@ -22,6 +22,7 @@ __all__ = [
     "JournalRow",
     "Kind",
     "MessagesRow",
+    "ProviderStateRow",
     "RegistrationRow",
     "restored",
     "storable",
@@ -133,6 +134,16 @@ class RegistrationRow(NamedTuple):
     updated_at: float
 
 
+class ProviderStateRow(NamedTuple):
+    """Kind ``provider_state``, key ``(provider_id, node)``: a provider that the node cannot reach now."""
+
+    provider_id: int
+    node: str
+    server: str
+    unreachable_since: float
+    reason: str
+
+
 class MessagesRow(NamedTuple):
     """Kind ``messages``, key ``(call_id, at)``; ``data`` is what ``messages.pack`` made.
 
@@ -172,6 +183,9 @@ KINDS = {
     "cdr": Kind(tables.cdrs, CdrRow._fields, ("call_id", "leg"), is_patient=True),
     "execution": Kind(tables.executions, ExecutionRow._fields, ("id",), fixed=("call_id", "started_at")),
     "registration": Kind(tables.registrations, RegistrationRow._fields, ("provider_id",), is_patient=True),
+    "provider_state": Kind(
+        tables.provider_states, ProviderStateRow._fields, ("provider_id", "node"), is_patient=True
+    ),
     "journal": Kind(tables.journal, JournalRow._fields, ("execution_id", "sequence")),
     "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at"), is_patient=True),
 }

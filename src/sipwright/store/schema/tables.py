@@ -153,6 +153,18 @@ registrations = Table(
     Column("updated_at", Double, nullable=False),
 )
 
+# Which providers a node cannot reach now; there is no row for the others.
+provider_states = Table(
+    "provider_states",
+    metadata,
+    Column("provider_id", Integer, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("server", Text, nullable=False),
+    Column("unreachable_since", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("provider_id", "node"),
+)
+
 settings = Table(
     "settings",
     metadata,

@@ -113,6 +113,29 @@ def test_a_late_response_to_a_call_says_that_it_is_back(bench, trunks, dial):
     assert "INVITE" in dead.methods()
 
 
+def test_whoever_shows_providers_is_told_which_server_failed_first_and_when_all_are_back(bench, trunks, dial):
+    told = []
+    servers = bench.switch.servers
+    servers.on_change = lambda provider, outage: told.append((provider[1], outage and outage.reason))
+    servers.on_back = lambda provider: told.append(provider)
+    dead, _ = trunks
+    dial("353@trunk1;transport=tcp | 353@trunk1", seconds=10)
+    dead.answer(dead.last("OPTIONS"), 200)
+
+    assert told[0] == ("trunk1", "INVITE cannot be delivered")
+    assert [outage for _, outage in told[:3]] == ["INVITE cannot be delivered"] * 3
+    assert told[3] == (1, "trunk1")
+
+
+def test_no_more_servers_are_kept_than_there_is_room_for(bench, trunks, monkeypatch):
+    monkeypatch.setattr("sipwright.services.switch.dialling.dead_servers.MOST", 2)
+    servers = bench.switch.servers
+    for number in range(5):
+        servers.failed((1, "trunk1"), f"sip:40.0.0.1;maddr=10.9.9.{number}", "no answer to INVITE")
+
+    assert len(servers._dead) == 2
+
+
 def test_a_server_that_asks_for_a_rest_is_given_it(bench, trunks, dial, log):
     """RFC 3261 §21.5.4: and without Retry-After a 503 is as a 500."""
     busy, _ = trunks

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVarTuple
 
 import structlog
 
+from sipwright.services.ports import Provider
 from sipwright.sip import Message, Request, Response, parse
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
@@ -29,10 +30,7 @@ Arguments = TypeVarTuple("Arguments")
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite", "Provider", "ProviderCredentials"]
-
-Provider = tuple[int, str]
-"""A provider: whose it is, and its name."""
+__all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite", "ProviderCredentials"]
 
 
 class LegRoutes(Protocol):

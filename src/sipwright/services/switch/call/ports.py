@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from sipwright.services.dialstring import DialLeg
-from sipwright.services.ports import Writer
-from sipwright.sip import Response, Uri
+from sipwright.services.ports import Servers, Writer
+from sipwright.sip import Uri
 from sipwright.transport import Flow, Target
 
 from ..model.destination import Destination
@@ -21,7 +21,7 @@ from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
 from .timers import Timers
 
-__all__ = ["RING_TIME", "CallPorts", "Routes", "Servers", "SwitchSettings"]
+__all__ = ["RING_TIME", "CallPorts", "Routes", "SwitchSettings"]
 
 RING_TIME = 180.0
 """Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
@@ -42,19 +42,6 @@ class SwitchSettings:
     ring: float = RING_TIME
     probe: float = 900.0
     longest_call: float = 14_400.0
-
-
-class Servers(Protocol):
-    """The servers of providers, and which of them had better not be waited for."""
-
-    def is_avoided(self, destination: Destination) -> bool:
-        """Return whether a server has failed so lately that another one is to be tried first."""
-
-    def responded(self, destination: Destination, response: Response) -> None:
-        """Take a response of a server, or the lack of one."""
-
-    def failed(self, destination: Destination, reason: str) -> None:
-        """Take note that a server has said nothing."""
 
 
 class Routes(LegRoutes, Protocol):

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sipwright.memo import Bounded
-from sipwright.services.ports import Directory
+from sipwright.services.ports import Directory, Provider
 from sipwright.sip import Request, Response
 from sipwright.sip.client_auth import ClientAuth, ProtectionSpace
 from sipwright.stack import learn_challenge, sign_request
-
-from ..call.leg import Provider
 
 __all__ = ["Credentials"]
 

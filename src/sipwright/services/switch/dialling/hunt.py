@@ -87,13 +87,13 @@ class Hunt:
 
     def responded(self, leg: Callee, response: Response) -> None:
         """Take a response other than 2xx of a leg that may still answer."""
-        status = response.status
-        if leg.destination.flow is None:
-            self.call.ports.servers.responded(leg.destination, response)
+        status, to = response.status, leg.destination
+        if to.flow is None:
+            self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
         if status < 200:
             if status > 100:  # which comes from the next hop alone
                 self._rings(leg, response)
-            elif leg.destination.answer_within:
+            elif to.answer_within:
                 self._tell(events.Heard(leg.index))
         elif status not in (401, 407) or not self._authenticate(leg, response):
             outcome = Outcome(
@@ -104,8 +104,9 @@ class Hunt:
 
     def answered(self, leg: Callee, response: Response) -> None:
         """Take the 2xx of a leg that may still answer."""
-        if leg.destination.flow is None:
-            self.call.ports.servers.responded(leg.destination, response)
+        to = leg.destination
+        if to.flow is None:
+            self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
         self._tell(events.Success(leg.index, response))
 
     def failed(self, leg: Callee, outcome: Outcome, by: str = "callee") -> None:
@@ -220,7 +221,8 @@ class Hunt:
     def _cancel(self, effect: events.Cancel) -> None:
         leg = self._leg(effect.leg)
         if effect.outcome is SILENT:
-            self.call.ports.servers.failed(leg.destination, effect.outcome.reason)
+            to = leg.destination
+            self.call.ports.servers.failed(to.provider, to.next_hop, "no answer to INVITE")
         leg.cancel(effect.outcome)
 
     def _join(self, effect: events.Join[Response]) -> None:
@@ -262,7 +264,8 @@ class Hunt:
 
     def _is_avoided(self, leg: Callee) -> bool:
         """Return whether the server of a leg has failed just now; the last one that is left is tried all the same."""
-        return self.call.ports.servers.is_avoided(leg.destination) and self._machine.has_another(leg.index)
+        servers, to = self.call.ports.servers, leg.destination
+        return servers.is_avoided(to.provider, to.next_hop) and self._machine.has_another(leg.index)
 
     def _reach(self, leg: Callee) -> None:
         def reached(target: Target | None, flow: Flow | None) -> None:
