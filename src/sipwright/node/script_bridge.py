@@ -30,7 +30,16 @@ from sipwright.services.dialplan import (
 )
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
 from sipwright.services.ports import Clock
-from sipwright.services.switch import Call, CallState, Hunt, Identity, Outcome, ScriptRun, for_caller
+from sipwright.services.switch import (
+    Call,
+    CallEvent,
+    CallState,
+    Hunt,
+    Identity,
+    Outcome,
+    ScriptRun,
+    for_caller,
+)
 from sipwright.sip import reason_for
 from sipwright.sip.headers.collection import write_lines
 from sipwright.stack import TimedTokens
@@ -228,7 +237,7 @@ class CallHost:
         """Refuse a call that the database does not take; whoever asks again is heard again."""
         call = self._call
         caller, ports = call.caller, call.ports
-        call.state = CallState.ENDING
+        call.transition(CallEvent.END)
         ports.forget(call)
         if caller.transaction is not None and caller.invite is not None:
             response = caller.reply(503, "Storage Unavailable", ("Retry-After: 10",))

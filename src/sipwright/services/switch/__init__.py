@@ -1,6 +1,6 @@
 """The switch: calls, from the INVITE to the CDR (a B2BUA that handles signalling only)."""
 
-from .call.call import Call, CallState
+from .call.call import Call
 from .call.leg import Leg
 from .call.observer import CallObserver
 from .call.script_port import ScriptRun
@@ -12,6 +12,7 @@ from .dialling.hunt import Hunt
 from .dialling.router import Decision, Router
 from .dialling.senders import named_beside
 from .dialling.unreachable import no_provider_or_host
+from .model.call_state import CallEvent, CallState
 from .model.identity import Identity
 from .model.outcome import ELSEWHERE, LegResult, Outcome, best, for_caller
 from .switch import Switch, SwitchSettings, SwitchSnapshot
@@ -20,6 +21,7 @@ __all__ = [
     "ELSEWHERE",
     "MOST_LOOPS",
     "Call",
+    "CallEvent",
     "CallObserver",
     "CallState",
     "DeadServers",

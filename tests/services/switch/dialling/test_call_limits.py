@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.services.switch import SwitchSettings
-from sipwright.services.switch.call.call import CallState
+from sipwright.services.switch.model.call_state import CallState
 
 from ..conftest import Bench, Provider
 from ..test_hostile import Plans

@@ -1,15 +1,5 @@
 """One run of a dialplan: it is told what became of the call, and asks its host for the next effect.
 
-::
-
-            start          a command, and its continuation
-    RUNNING ------> sandbox ---------------------------> WAITING
-       ^                 |                                  |
-       |                 | the end, a failure               | nobody answered, the call ended, slept enough
-       +-----------------|----------------------------------+
-                         v                                  | answered, caller gone
-                        OVER <------------------------------+
-
 Stored first, told second: rows go to the writer before the host hears of an effect, in the same turn of the
 event loop, so that they and the host's own rows are one transaction. Until its first effect a run is nowhere
 but in memory, since nobody has been told anything yet; one that computes for long is kept all the same.
@@ -19,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -45,6 +34,7 @@ from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
 from .ending import Ending, of_failure, of_script
 from .journal import Entry, Journal, is_awaited
 from .ports import ExecutionRow, LegOutcome, Outcome, Plan, Runs, ScriptHost
+from .run_state import TABLE, RunEvent, RunState
 
 __all__ = ["Ending", "Execution", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 
@@ -52,14 +42,6 @@ log = structlog.get_logger(__name__)
 
 GRACE = 4.2
 """Seconds that a dial goes on at least after a restart: who answered while nobody listened says so again."""
-
-
-class State(Enum):
-    """Where a run is."""
-
-    RUNNING = "running"
-    WAITING = "waiting"
-    OVER = "over"
 
 
 class Execution:
@@ -102,18 +84,22 @@ class Execution:
         self._timer: Any = None
         self._waits_for_end = self._reruns = False
         self._inputs: Inputs | None = None
-        self.state = State.RUNNING
+        self.state = RunState.RUNNING
 
     @property
     def user_id(self) -> int:
         """The owner of the plan."""
         return self._plan.user_id
 
+    def _transition(self, event: RunEvent) -> None:
+        """Go on to the state that an event leads to; nothing else changes it."""
+        self.state = TABLE.after(self.state, event, self.execution_id)
+
     # What the host tells.
 
     def nobody_answered(self, outcome: Outcome, legs: Sequence[LegOutcome]) -> None:
         """``dial()`` returns: the script goes on."""
-        if self.state is not State.WAITING or self._journal.pending != "dial":
+        if self.state is not RunState.WAITING or self._journal.pending != "dial":
             return
         results = [
             LegResult(
@@ -129,7 +115,7 @@ class Execution:
 
     def answered(self, target: str) -> None:
         """The two ends are joined; the script is over, unless it waits for the end of the call."""
-        if self.state is not State.WAITING or self._journal.pending != "dial":
+        if self.state is not RunState.WAITING or self._journal.pending != "dial":
             return
         if self._waits_for_end:
             self._disarm()  # the time that they talk is not the script's
@@ -140,12 +126,12 @@ class Execution:
 
     def call_ended(self, duration: float) -> None:
         """An answered call is over: ``dial(..., wait=True)`` returns."""
-        if self.state is State.WAITING and self._waits_for_end:
+        if self.state is RunState.WAITING and self._waits_for_end:
             self._go_on(DialResult(True, 200, "OK", [], round(duration, 3)))
 
     def caller_gone(self, outcome: Outcome) -> None:
         """The caller gave up, or was answered finally by somebody else: the script is over."""
-        if self.state is not State.OVER:
+        if self.state is not RunState.OVER:
             self._journal.end({"answered": False, "status": outcome.status, "reason": clean(outcome.reason)})
             self._end("done", f"caller gone: {outcome.status} {clean(outcome.reason)}")
 
@@ -182,7 +168,7 @@ class Execution:
         self._journal.end(result.to_json())
         self._last = result
         self._disarm()
-        self.state = State.RUNNING
+        self._transition(RunEvent.GO_ON)
         self._set_out(inputs, self._runs.clock())
         return True
 
@@ -196,7 +182,7 @@ class Execution:
             self._start_again(entries)
             return
         arguments = json.loads(pending.arguments)
-        self.state = State.WAITING
+        self._transition(RunEvent.SUSPEND)
         self._waits_for_end = bool(arguments.get("wait"))
         self._reruns = bool(arguments.get("reruns"))
         started = _start_in(entries)
@@ -240,7 +226,7 @@ class Execution:
 
     def _continue(self, answer: DialResult | Raised | Any) -> None:
         self._disarm()
-        self.state = State.RUNNING
+        self._transition(RunEvent.GO_ON)
         self._waits_for_end = self._reruns = False
         if isinstance(answer, DialResult):
             self._last = answer
@@ -258,7 +244,7 @@ class Execution:
 
         The first response that a caller gets without being told anything is the 100 within 200 ms (RFC 3261 §17.2.1).
         """
-        if not self._is_persisted and self.state is State.RUNNING:
+        if not self._is_persisted and self.state is RunState.RUNNING:
             try:
                 self._put("running", None)
             except Reject:
@@ -267,7 +253,7 @@ class Execution:
                 self._host.persist()
 
     def _abandon(self) -> None:
-        self.state = State.OVER
+        self._transition(RunEvent.END)
         self._disarm()
         self._runs.forget(self.execution_id, self.user_id)
         self._host.abandon()
@@ -276,7 +262,7 @@ class Execution:
 
     def took(self, result: Result) -> None:
         """Take the next result; while the process ends, some are left for the next one to compute again."""
-        if self.state is State.OVER or (self._runs.is_ending and _is_never_retried(result)):
+        if self.state is RunState.OVER or (self._runs.is_ending and _is_never_retried(result)):
             return
         was_kept = self._is_persisted
         try:
@@ -294,7 +280,7 @@ class Execution:
                 self._abandon()
                 return
             log.exception("execution lost", execution=self.execution_id, call_id=self._row.call_id)
-            self.state = State.OVER
+            self._transition(RunEvent.END)
             self._runs.forget(self.execution_id, self.user_id)
             self._host.finish(Ending(500, None, (), f"internal error: {type(error).__name__}"))
 
@@ -335,7 +321,7 @@ class Execution:
         command = suspended.command
         arguments = command.to_json()
         self._journal.begin(command.function, self._runs.clock(), {"line": suspended.line, **arguments})
-        self.state = State.WAITING
+        self._transition(RunEvent.SUSPEND)
         if not self._is_persisted and not isinstance(command, Dial):
             self._host.persist()
         match command:
@@ -356,13 +342,13 @@ class Execution:
 
     def _perform(self, ask: Ask) -> None:
         """Have it done; for what leaves a mark outside, the journal is in the database by now."""
-        if self.state is State.WAITING and self._journal.pending is not None:
+        if self.state is RunState.WAITING and self._journal.pending is not None:
             self._runs.perform(ask, self._row, self._journal.last, self._replied)
 
     def _replied(self, reply: dict[str, Any]) -> None:
         """Take the answer to an ``Ask``, as the journal keeps it."""
         pending = self._journal.pending
-        if self.state is State.WAITING and pending is not None:
+        if self.state is RunState.WAITING and pending is not None:
             self._answer(reply)
             self._continue(read_answer(pending, reply))
 
@@ -389,7 +375,7 @@ class Execution:
 
     def _slept(self) -> None:
         self._timer = None
-        if self.state is State.WAITING:
+        if self.state is RunState.WAITING:
             self._go_on(None)
 
     def _limit_dial(self, seconds: float) -> None:
@@ -397,7 +383,7 @@ class Execution:
 
     def _too_long(self) -> None:
         self._timer = None
-        if self.state is State.WAITING:
+        if self.state is RunState.WAITING:
             total = self._runs.sandbox.limits.total_seconds
             self._journal.end({"answered": False, "status": 408, "reason": "Time Is Up"})
             self.took(Failed(Kind.BUDGET, f"the run took longer than {total:g} s"))
@@ -412,7 +398,7 @@ class Execution:
     def _end(self, state: str, sentence: str) -> None:
         if self._timer is not None:
             self._disarm()
-        self.state = State.OVER
+        self._transition(RunEvent.END)
         self._put(state, None, None, self._runs.clock(), sentence)
         self._runs.forget(self.execution_id, self.user_id)
 

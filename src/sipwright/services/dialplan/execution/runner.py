@@ -20,8 +20,9 @@ from ..language.limits import UserLimits
 from ..language.values import Inputs
 from ..sandbox.pool import Sandbox, SandboxSnapshot
 from ..sandbox.result import Failed, Kind
-from .execution import Execution, ExecutionRow, Plan, ScriptHost, State
+from .execution import Execution, ExecutionRow, Plan, ScriptHost
 from .journal import Entry
+from .run_state import RunState
 
 __all__ = ["EffectError", "Effects", "Executions", "ExecutionsSnapshot"]
 
@@ -214,7 +215,7 @@ class Executions:
 
     def snapshot(self) -> ExecutionsSnapshot:
         """Count the runs."""
-        waiting = sum(execution.state is State.WAITING for execution in self._live.values())
+        waiting = sum(execution.state is RunState.WAITING for execution in self._live.values())
         return ExecutionsSnapshot(
             len(self._live) - waiting, waiting, self._started, self._failed, self.sandbox.snapshot()
         )

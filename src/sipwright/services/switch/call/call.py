@@ -9,7 +9,6 @@ may carry besides: a hunt, requests on their way across, a transfer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import StrEnum
 from functools import partial
 from math import inf
 from typing import TypeVar
@@ -20,6 +19,7 @@ from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTransaction
 
 from ..model import media
+from ..model.call_state import TABLE, CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, Outcome, for_caller
@@ -32,19 +32,11 @@ from .process import CallProcess, Claim, HuntProcess
 from .script_port import ScriptRun
 from .unwanted_answer import UnwantedAnswer
 
-__all__ = ["Call", "CallState"]
+__all__ = ["Call"]
 
 ProcessT = TypeVar("ProcessT")
 
 _WAS_ANSWERED = (LegState.ANSWERED, LegState.HANGING_UP)
-
-
-class CallState(StrEnum):
-    """`SETTING_UP` until an end answers, `TALKING` while both ends are joined, `ENDING` until both know it is over."""
-
-    SETTING_UP = "setting up"
-    TALKING = "talking"
-    ENDING = "ending"
 
 
 class Call(Bridge):
@@ -96,6 +88,10 @@ class Call(Bridge):
         self.dialled_user = ""
         self._are_records_due = False
         self.has_row = False
+
+    def transition(self, event: CallEvent) -> None:
+        """Go on to the state that an event leads to; nothing else changes it."""
+        self.state = TABLE.after(self.state, event, self.id)
 
     # What goes on in it.
 
@@ -226,7 +222,7 @@ class Call(Bridge):
     def end_setup(self, outcome: Outcome, by: str) -> None:
         """End a call that nobody has answered, but for what the caller is told."""
         now = self.ports.wall_clock()
-        self.state = CallState.ENDING
+        self.transition(CallEvent.END)
         self.disarm_all()
         for process in self.processes:
             process.abandon()
@@ -283,7 +279,8 @@ class Call(Bridge):
             self.forget_early()
         if caller.dialog is None:
             caller.dialog = Dialog.as_uas(caller.invite, caller.local_tag)
-        self.peer, self.hunt, self.state = leg, None, CallState.TALKING
+        self.peer, self.hunt = leg, None
+        self.transition(CallEvent.JOIN)
         self.disarm_all()
         self.limit_duration(leg)
         if self.ports.settings.probe:
@@ -324,7 +321,7 @@ class Call(Bridge):
         if self.state is not CallState.TALKING:
             return
         now = self.ports.wall_clock()
-        self.state = CallState.ENDING
+        self.transition(CallEvent.END)
         self.disarm_all()
         self.changed()
         headers = () if reason is None else (("Reason", reason),)

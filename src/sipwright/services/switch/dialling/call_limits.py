@@ -12,7 +12,8 @@ from collections.abc import Callable, Hashable, Mapping
 from sipwright.memo import Bounded
 from sipwright.sip import Reject, Request
 
-from ..call.call import Call, CallState
+from ..call.call import Call
+from ..model.call_state import CallState
 
 __all__ = ["CallLimits", "MostFrom"]
 

@@ -14,7 +14,7 @@ from sipwright.sip.parser import parse_draft
 from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
 from sipwright.stack import ReconnectingFlow
 
-from ..call.call import Call, CallState
+from ..call.call import Call
 from ..call.callee import Callee
 from ..call.caller import Caller
 from ..call.leg import Leg
@@ -24,6 +24,7 @@ from ..call.unwanted_answer import UnwantedAnswer
 from ..dialling.hunt import Hunt
 from ..midcall.liveness import AFTER_RECOVERY, Probe
 from ..midcall.relay import Relay
+from ..model.call_state import CallState
 from ..model.destination import Destination
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState

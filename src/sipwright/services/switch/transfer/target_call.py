@@ -12,7 +12,7 @@ from typing import Any
 from sipwright.sip import NameAddr, ParseError, Reject, Response, Uri
 from sipwright.sip.build import make_draft
 
-from ..call.call import Call, CallState
+from ..call.call import Call
 from ..call.callee import Callee
 from ..call.caller import Caller
 from ..call.leg import Leg
@@ -21,6 +21,7 @@ from ..call.table import CallTable
 from ..dialling.destinations import Destinations
 from ..dialling.hunt import Hunt
 from ..dialling.router import Router
+from ..model.call_state import CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent
 from ..model.outcome import CANCELLED, Outcome
@@ -175,7 +176,8 @@ class Target:
             leg.transition(LegEvent.END)
             leg.answered_at = leg.answered_at or now
             leg.end(done, now, "transfer")
-        call.answered_at, call.state = now, CallState.ENDING
+        call.answered_at = now
+        call.transition(CallEvent.END)
         call.close()
         if call.script is not None:
             call.script.call_ended(0.0)

@@ -28,13 +28,14 @@ from sipwright.sip import NameAddr, Request, Response, Uri, parse
 from sipwright.sip.build import make_draft
 from sipwright.sip.transaction import CALLING, ClientTransaction
 
-from ..call.call import Call, CallState
+from ..call.call import Call
 from ..call.callee import Callee
 from ..call.caller import Caller
 from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..dialling.hunt import Hunt
 from ..midcall.reinvite import GLARE
+from ..model.call_state import CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, Outcome
@@ -253,7 +254,8 @@ class ThirdParty:
     def _talk(self, second: Callee) -> None:
         call, caller = self.call, self.call.caller
         self.second = self.offer = None
-        call.peer, call.state = second, CallState.TALKING
+        call.peer = second
+        call.transition(CallEvent.JOIN)
         caller.transition(LegEvent.ANSWER)
         caller.invite = None
         caller.answered_at = call.answered_at = call.ports.wall_clock()

@@ -25,7 +25,6 @@ ends there, with a CDR, and a new leg in this call goes on with its dialog.
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from typing import Any
 
 from sipwright.sdp import refuse_streams
@@ -39,6 +38,7 @@ from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
 from .moved_leg import move
 from .refer_notify import ReferNotifier
+from .stage import TABLE, Stage, StageEvent
 from .target_call import REASON, Referrer, Target
 
 __all__ = ["Transfer"]
@@ -55,16 +55,6 @@ MOST_TRIES = 10
 
 GONE = Outcome(480, "Temporarily Unavailable")
 TRANSFERRED = Outcome(200, "OK")
-
-
-class Stage(StrEnum):
-    """How far a transfer is: `ASKING` the target for an offer, `OFFERING` that to the remaining end."""
-
-    DIALLING = "dialling"
-    ASKING = "asking"
-    OFFERING = "offering"
-    DONE = "done"
-    FAILED = "failed"
 
 
 class Transfer(Referrer):
@@ -166,6 +156,11 @@ class Transfer(Referrer):
             self._invite = ReInvite(self.call, leg, self._offered if asks else self._answered)
             self._invite.resume(stored)
 
+    def _transition(self, event: StageEvent) -> None:
+        """Go on to the stage that an event leads to; nothing else changes it."""
+        self.stage = TABLE.after(self.stage, event, self.call.id)
+        self.call.changed()
+
     # What happens.
 
     def dialled(self, other: Call) -> None:
@@ -203,8 +198,7 @@ class Transfer(Referrer):
     def _ask(self) -> None:
         """Ask the target for an offer, as soon as nothing else changes its leg."""
         target = self._target()
-        self.stage = Stage.ASKING
-        self.call.changed()
+        self._transition(StageEvent.ASK)
         if target is None:
             self.fail(GONE)
         elif ReInvite.may_begin(target):
@@ -237,8 +231,7 @@ class Transfer(Referrer):
     def _take_offer(self, target: Leg, response: Response) -> None:
         body = self.call.body_for(response, target, self.remaining)
         self._offer = (body, response.headers.get("content-type"))
-        self.stage = Stage.OFFERING
-        self.call.changed()
+        self._transition(StageEvent.OFFER)
         if body:
             self._offer_it()
         else:
@@ -277,7 +270,8 @@ class Transfer(Referrer):
         """Both ends have what they need of each other: the leg of the target comes into this call."""
         call, other = self.call, self._other
         assert other is not None
-        self.stage, self._offer = Stage.DONE, None
+        self._transition(StageEvent.JOIN)
+        self._offer = None
         call.disarm("transfer")
         answer = call.body_for(response, self.remaining, target)
         moved = move(target, other, call)
@@ -305,9 +299,9 @@ class Transfer(Referrer):
         """Leave everything as it was, and say why."""
         if self.stage in (Stage.DONE, Stage.FAILED):
             return
-        stage, self.stage, self.failure = self.stage, Stage.FAILED, outcome
+        stage, self.failure = self.stage, outcome
+        self._transition(StageEvent.FAIL)
         self.call.disarm("transfer")
-        self.call.changed()
         self._drop(stage)
         self.report.tell(outcome.status, outcome.reason, is_last=True)
 
@@ -353,7 +347,8 @@ class Transfer(Referrer):
 
     def abandon(self) -> None:
         """Stop: the call is over."""
-        stage, self.stage = self.stage, Stage.FAILED
+        stage = self.stage
+        self._transition(StageEvent.STOP)
         self.call.drop(self)
         if stage is Stage.DONE:
             if self.transferor.state is LegState.ANSWERED:

@@ -1,0 +1,44 @@
+"""The states of a call, and what leads from one to another.
+
+::
+
+                     join                  end
+    SETTING_UP -----------------> TALKING -----> ENDING ----> forgotten, when all of its legs are over
+         |                                         ^
+         |   end: refused, given up, handed over   |
+         +-----------------------------------------+
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sipwright.services.state_table import StateTable
+
+__all__ = ["TABLE", "CallEvent", "CallState"]
+
+
+class CallState(StrEnum):
+    """`SETTING_UP` until an end answers, `TALKING` while both ends are joined, `ENDING` until both know it is over."""
+
+    SETTING_UP = "setting up"
+    TALKING = "talking"
+    ENDING = "ending"
+
+
+class CallEvent(StrEnum):
+    """What happens to a call as a whole."""
+
+    JOIN = "join"
+    END = "end"
+
+
+_S, _E = CallState, CallEvent
+
+# fmt: off
+TABLE = StateTable("a call", {
+    (_S.SETTING_UP, _E.JOIN): _S.TALKING,
+    (_S.SETTING_UP, _E.END):  _S.ENDING,
+    (_S.TALKING,    _E.END):  _S.ENDING,
+})
+# fmt: on
