@@ -29,6 +29,7 @@ def test_accounts_are_added_listed_shown_changed_and_removed(command):
             "in": None,
             "algorithm": "MD5",
             "enabled": True,
+            "calls": None,
         }
     ]
     assert command.ok("account", "list").splitlines()[1].split() == [
@@ -49,6 +50,11 @@ def test_accounts_are_added_listed_shown_changed_and_removed(command):
         "SHA-256",
         False,
     )
+
+    command.ok("account", "set", "alice", "--calls", "30")
+    assert command.json("account", "show", "alice")["calls"] == 30
+    command.ok("account", "set", "alice", "--calls", "0")
+    assert command.json("account", "show", "alice")["calls"] is None
 
     assert command.ok("account", "remove", "alice") == "removed alice@example.org\n"
     assert command.json("account", "list") == []

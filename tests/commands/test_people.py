@@ -37,6 +37,8 @@ def test_a_user_may_have_limits_of_their_own(command):
     said = command.ok("user", "set", "carol", "--runs", "2000", "--seconds-per-minute", "0.5")
     assert said == "changed carol: 2000 at once, 0.5 s/min\n"
     (carol,) = [user for user in command.json("user", "list") if user["user"] == "carol"]
+    assert command.ok("user", "set", "carol", "--longest-call", "600").endswith(", 600 s a call\n")
+    command.ok("user", "set", "carol", "--longest-call", "default")
     limits = ("script_runs", "script_runs_per_minute", "script_seconds_per_minute")
     assert [carol[name] for name in limits] == [2000, None, 0.5]
     assert "2000 at once, 0.5 s/min" in command.ok("user", "list")

@@ -26,6 +26,7 @@ def test_providers_are_added_listed_shown_and_removed(command):
         "from": "sip:353@b",
         "proxy": "edge.b.example",
         "answer_within": None,
+        "longest_call": None,
         "enabled": True,
         "state": None,
         "registered_until": None,
@@ -141,3 +142,22 @@ async def test_the_new_password_of_a_provider_is_stored(command):
         assert (changed.password, changed.username) == ("new", "u")
     finally:
         await store.close()
+
+
+def test_a_provider_has_a_longest_call_of_its_own(command):
+    command.ok(
+        "provider",
+        "add",
+        "trunk",
+        "--server",
+        "s",
+        "--username",
+        "u",
+        "--password",
+        "p",
+        "--longest-call",
+        "60",
+    )
+    assert command.json("provider", "show", "trunk")["longest_call"] == 60.0
+    command.ok("provider", "set", "trunk", "--longest-call", "0")
+    assert command.json("provider", "show", "trunk")["longest_call"] is None

@@ -89,6 +89,12 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
                     {"id": name, "sequence": sequence, "result": result},
                 )
         connection.execute(text("DROP TABLE provider_states"))
+        for table, column in (
+            ("users", "longest_call"),
+            ("providers", "longest_call"),
+            ("accounts", "most_calls"),
+        ):
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(text("ALTER TABLE executions DROP COLUMN journal"))
         connection.execute(text("ALTER TABLE providers DROP COLUMN answer_within"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))

@@ -56,6 +56,15 @@ Algorithm = Annotated[
         help="Digest algorithm to challenge with: MD5, SHA-256, SHA-512-256. [default: the domain's, MD5]",
     ),
 ]
+Calls = Annotated[
+    int | None,
+    typer.Option(
+        "--calls",
+        metavar="N",
+        min=0,
+        help="Calls that it may have at once in each direction; 0 for [sip] calls_per_account. [default: 0]",
+    ),
+]
 
 
 @app.command()
@@ -97,6 +106,7 @@ def set_(
     out_plan: OutPlan = None,
     in_plan: InPlan = None,
     algorithm: Algorithm = None,
+    calls: Calls = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may register and call.")
     ] = None,
@@ -104,17 +114,18 @@ def set_(
 ) -> None:
     """Change what is given of an account.
 
-    An empty text takes a dialplan away.
+    An empty text takes a dialplan away. A call that would be one too many hears 503.
 
     \b
     Examples:
       sipwright account set alice --out main
       sipwright account set alice --in "" --disable
+      sipwright account set reception --calls 30
     """
 
     async def work(store: Administration) -> Account:
         return await store.change_account(
-            name, AccountChange(password, out_plan, in_plan, algorithm, enabled), domain
+            name, AccountChange(password, out_plan, in_plan, algorithm, enabled, calls), domain
         )
 
     typer.echo(f"changed {with_store(data, work).aor}")
@@ -280,6 +291,7 @@ async def _described(store: Administration, accounts: list[Account]) -> list[dic
             "in": account.in_plan and plans.get(account.in_plan),
             "algorithm": account.algorithm,
             "enabled": account.is_enabled,
+            "calls": account.most_calls,
         }
         for account in accounts
     ]

@@ -73,6 +73,17 @@ AnswerWithin = Annotated[
     ),
 ]
 
+LongestCall = Annotated[
+    float | None,
+    typer.Option(
+        "--longest-call",
+        metavar="SECONDS",
+        min=0,
+        max=86_400,
+        help="End each answered call by it after so long; 0 leaves that to the other limits. [default: 0]",
+    ),
+]
+
 
 @app.command()
 def add(
@@ -86,6 +97,7 @@ def add(
     from_template: From = None,
     outbound_proxy: Proxy = None,
     answer_within: AnswerWithin = None,
+    longest_call: LongestCall = None,
     user: Owner = None,
     data: Data = None,
 ) -> None:
@@ -106,6 +118,7 @@ def add(
         from_template=from_template,
         outbound_proxy=outbound_proxy,
         answer_within=answer_within,
+        longest_call=longest_call,
     )
 
     async def work(store: Administration) -> Provider:
@@ -134,6 +147,7 @@ def set_(
     from_template: From = None,
     outbound_proxy: Proxy = None,
     answer_within: AnswerWithin = None,
+    longest_call: LongestCall = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
     ] = None,
@@ -159,6 +173,7 @@ def set_(
         from_template=from_template,
         outbound_proxy=outbound_proxy,
         answer_within=answer_within,
+        longest_call=longest_call,
         is_enabled=enabled,
     )
 
@@ -280,6 +295,7 @@ def _described(
         "from": provider.from_template,
         "proxy": provider.outbound_proxy,
         "answer_within": provider.answer_within,
+        "longest_call": provider.longest_call,
         "enabled": provider.is_enabled,
         **(registration or nothing),
         **(unreachable or reached),

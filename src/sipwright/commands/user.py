@@ -88,7 +88,7 @@ def list_(as_json: Json = False, data: Data = None) -> None:
         )
         return
     rows = ((user.name, user.role, user.timezone, clock(user.created_at), _limits(user)) for user in users)
-    print_table(("user", "role", "timezone", "since", "scripts"), rows, "no users yet; run 'sipwright init'")
+    print_table(("user", "role", "timezone", "since", "limits"), rows, "no users yet; run 'sipwright init'")
 
 
 @app.command(name="set")
@@ -109,19 +109,32 @@ def set_(
         str | None,
         typer.Option("--seconds-per-minute", metavar="S", help="Computing time in a minute, or default."),
     ] = None,
+    longest_call: Annotated[
+        str | None,
+        typer.Option(
+            "--longest-call", metavar="S", help="Seconds after which each of their calls ends, or default."
+        ),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Change what is given of a user.
 
-    The limits are on all dialplans of the user together; default goes back to what [dialplan] in sipwright.toml says.
-    A call that would be too much hears 480.
+    The first three limits are on all dialplans of the user together; default goes back to what [dialplan] in
+    sipwright.toml says. A call that would be too much hears 480. An answered call ends when the shortest limit says
+    so: this one, [sip] longest_call, that of the provider, or what the dialplan asks for.
 
     \b
     Examples:
       sipwright user set carol --timezone Europe/Vienna
       sipwright user set carol --runs 2000 --runs-per-minute 6000
+      sipwright user set carol --longest-call 3600
     """
-    given = zip(_LIMITS, (runs, runs_per_minute, seconds_per_minute), (int, int, float), strict=True)
+    given = zip(
+        _LIMITS,
+        (runs, runs_per_minute, seconds_per_minute, longest_call),
+        (int, int, float, float),
+        strict=True,
+    )
     limits = {column: _limit(text, kind) for column, text, kind in given if text is not None}
 
     async def work(store: Administration) -> User:
@@ -133,7 +146,7 @@ def set_(
     )
 
 
-_LIMITS = ("script_runs", "script_runs_per_minute", "script_seconds_per_minute")
+_LIMITS = ("script_runs", "script_runs_per_minute", "script_seconds_per_minute", "longest_call")
 
 
 def _limit(text: str, kind: type[int] | type[float]) -> float | None:
@@ -151,7 +164,7 @@ def _limit(text: str, kind: type[int] | type[float]) -> float | None:
 def _limits(user: User) -> str:
     """Say which limits are a user's own."""
     named = ((user.script_runs, "{} at once"), (user.script_runs_per_minute, "{}/min"),
-             (user.script_seconds_per_minute, "{:g} s/min"))  # fmt: skip
+             (user.script_seconds_per_minute, "{:g} s/min"), (user.longest_call, "{:g} s a call"))  # fmt: skip
     return ", ".join(words.format(value) for value, words in named if value is not None)
 
 

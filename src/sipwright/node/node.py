@@ -44,6 +44,7 @@ from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
 from .open_files import connections_within, raise_limit
 from .outage import Outage
+from .own_limits import DirectoryLimits
 from .provider_states import ProviderStates
 from .refusals import Refusals
 from .script_bridge import Scripts
@@ -119,7 +120,7 @@ class Node:
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
             token=TimedTokens(), scripts=self.scripts, observer=self.recorder if is_recording else None,
             is_store_away=lambda: store.writer.is_away,
-            most_from=self._most_ringing,
+            most_from=self._most_ringing, own_limits=DirectoryLimits(store.directory),
         )  # fmt: skip
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,

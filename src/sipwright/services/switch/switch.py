@@ -26,7 +26,7 @@ from .call.caller import Caller
 from .call.ended import EndedCall
 from .call.leg import Leg, LegPorts
 from .call.observer import CallObserver
-from .call.ports import CallPorts, SwitchSettings
+from .call.ports import CallPorts, NoOwnLimits, OwnLimits, SwitchSettings
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
 from .call.timers import Timers
@@ -83,7 +83,7 @@ class Switch:
         node: str, clock: Callable[[], float], wall_clock: Callable[[], float],
         call_later: CallLater, token: Callable[[], str], scripts: ScriptRunner | None = None,
         observer: CallObserver | None = None, is_store_away: Callable[[], bool] = bool,
-        most_from: MostFrom = lambda user_id, source: 20,
+        most_from: MostFrom = lambda user_id, source: 20, own_limits: OwnLimits | None = None,
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
@@ -113,6 +113,7 @@ class Switch:
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
             unreachable=Unreachable(stack, clock).outcome, probe=probe_ends,
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
+            own_limits=own_limits or NoOwnLimits(),
         )  # fmt: skip
         self._limits = CallLimits(self.calls, settings.calls_per_account, most_from)
         self._origins = Origins(router.accounts, stack)
@@ -262,7 +263,8 @@ class Switch:
         """Let an account have another call, and a stranger begin one; returns the id that the call is to have."""
         account, call_id = decision.account, self.ports.token()
         if incoming.flow.protocol != "loop":
-            self._limits.admit(self.table.of_account(account.id, decision.direction))
+            of_account = self.table.of_account(account.id, decision.direction)
+            self._limits.admit(of_account, self.ports.own_limits.most_calls(account.id))
             if decision.direction == "in":
                 source = incoming.flow.remote[0]
                 self._limits.admit_stranger(call_id, account.user_id, account.id, source, incoming.request)

@@ -42,6 +42,7 @@ COLUMNS = [
         "in_plan",
         "digest_algorithm",
         "is_enabled",
+        "most_calls",
         *HA1_COLUMNS.values(),
     )
 ]
@@ -94,6 +95,8 @@ def change(
         values["digest_algorithm"] = domains.checked_algorithm(algorithm) if algorithm else None
     if change.is_enabled is not None:
         values["is_enabled"] = change.is_enabled
+    if change.most_calls is not None:
+        values["most_calls"] = change.most_calls or None
     if values:
         connection.execute(update(tables.accounts).where(tables.accounts.c.id == account.id).values(values))
         record_change(connection, "account", account.id)
@@ -141,12 +144,33 @@ def remove(connection: Connection, keys: KeyRing, name: str, domain: str | None 
 def entity(row: Row[Any], homes: dict[int, Domain], keys: KeyRing) -> Account:
     """Make an account of a row of ``COLUMNS``, keeping the one HA1 that its challenges call for."""
     values: list[Any] = list(row)
-    account_id, user_id, username, domain_id, out_plan, in_plan, own_algorithm, is_enabled, *sealed = values
+    (
+        account_id,
+        user_id,
+        username,
+        domain_id,
+        out_plan,
+        in_plan,
+        own_algorithm,
+        is_enabled,
+        most_calls,
+        *sealed,
+    ) = values
     home = homes[domain_id]
     algorithm = own_algorithm or home.digest_algorithm
     ha1 = sealed[list(HA1_COLUMNS).index(algorithm)]
     return Account(
-        account_id, user_id, username, home.name, out_plan, in_plan, algorithm, is_enabled, ha1, keys
+        account_id,
+        user_id,
+        username,
+        home.name,
+        out_plan,
+        in_plan,
+        algorithm,
+        is_enabled,
+        most_calls,
+        ha1,
+        keys,
     )
 
 

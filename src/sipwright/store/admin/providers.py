@@ -36,6 +36,7 @@ _FIELDS = (
     "outbound_proxy",
     "is_enabled",
     "answer_within",
+    "longest_call",
     "password",
 )
 _OPTIONAL = ("auth_username", "realm", "from_template", "outbound_proxy")
@@ -122,7 +123,10 @@ def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) ->
     values: dict[str, Any] = {}
     for field in fields(given):
         value = getattr(given, field.name)
-        if value == "" and field.name in _OPTIONAL:
+        is_taken_away = (value == "" and field.name in _OPTIONAL) or (
+            value == 0 and field.name == "longest_call"
+        )
+        if is_taken_away:
             values[field.name] = None
         elif value is not None:
             values[field.name] = value

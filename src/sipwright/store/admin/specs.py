@@ -22,13 +22,14 @@ class AccountSpec:
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """What is to change of an account: None leaves it, an empty plan or algorithm takes it away."""
+    """What is to change of an account: None leaves it, an empty plan or algorithm or 0 calls takes it away."""
 
     password: str | None = None
     out_plan: str | None = None
     in_plan: str | None = None
     algorithm: str | None = None
     is_enabled: bool | None = None
+    most_calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,12 @@ class ProviderSpec:
     from_template: str | None = None
     outbound_proxy: str | None = None
     answer_within: float | None = None
+    longest_call: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderChange:
-    """What is to change of a provider: None leaves it, an empty text takes away what may be missing."""
+    """What is to change of a provider: None leaves it, an empty text or no seconds takes away what may be missing."""
 
     server: str | None = None
     username: str | None = None
@@ -61,3 +63,4 @@ class ProviderChange:
     outbound_proxy: str | None = None
     is_enabled: bool | None = None
     answer_within: float | None = None
+    longest_call: float | None = None

@@ -25,7 +25,8 @@ HA1_COLUMNS = {"MD5": "ha1_md5", "SHA-256": "ha1_sha256", "SHA-512-256": "ha1_sh
 class User:
     """A person who logs in and owns accounts, providers and dialplans.
 
-    The three limits are on all runs of their scripts together; None is what the settings say.
+    Three limits are on all runs of their scripts together, `longest_call` is on each call, in seconds; None is what the
+    settings say.
     """
 
     id: int
@@ -36,6 +37,7 @@ class User:
     script_runs: int | None = None
     script_runs_per_minute: int | None = None
     script_seconds_per_minute: float | None = None
+    longest_call: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Account:
     """A SIP identity ``username@domain``.
 
     ``algorithm`` is the one to challenge with: the account's own, or else its domain's.  Only the HA1 of that
-    algorithm is kept in memory, and it stays encrypted there until somebody asks for ``ha1``.
+    algorithm is kept in memory, and it stays encrypted there until somebody asks for ``ha1``.  ``most_calls`` is how
+    many calls it may have in each direction, where that is not what the settings say.
     """
 
     id: int
@@ -64,6 +67,7 @@ class Account:
     in_plan: int | None
     algorithm: str
     is_enabled: bool
+    most_calls: int | None
     _sealed_ha1: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)
 
@@ -95,6 +99,7 @@ class Provider:
     outbound_proxy: str | None
     is_enabled: bool
     answer_within: float | None
+    longest_call: float | None
     _sealed_password: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)
 

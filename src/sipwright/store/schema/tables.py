@@ -52,6 +52,7 @@ users = Table(
     Column("script_runs", Integer),
     Column("script_runs_per_minute", Integer),
     Column("script_seconds_per_minute", Double),
+    Column("longest_call", Double),
     sqlite_autoincrement=True,
 )
 
@@ -102,6 +103,7 @@ accounts = Table(
     Column("digest_algorithm", Text),
     Column("is_enabled", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("most_calls", Integer),
     UniqueConstraint("username", "domain_id"),
     sqlite_autoincrement=True,
 )
@@ -122,6 +124,7 @@ providers = Table(
     Column("outbound_proxy", Text),
     Column("is_enabled", Boolean, nullable=False),
     Column("answer_within", Double),
+    Column("longest_call", Double),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
 )

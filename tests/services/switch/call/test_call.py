@@ -1,9 +1,11 @@
 """One call from its INVITE to its CDRs: answer, refusal, CANCEL, ring time, forking, the end from either side."""
 
 import pytest
-from tests.services.switch.conftest import SDP, Bench
+from tests.services.switch.conftest import SDP, Bench, Provider
+from tests.services.switch.test_hostile import Plans
 
 from sipwright.services.leg_options import LegOptions
+from sipwright.services.switch.call.ports import NoOwnLimits
 from sipwright.sip import Response
 
 
@@ -411,3 +413,72 @@ def test_the_longest_call_may_be_switched_off():
     alice.ack(alice.last(200))
 
     assert [call.time_left for call in bench.switch.calls.values()] == [None]
+
+
+class Limits(NoOwnLimits):
+    """Those of a user, and of two providers."""
+
+    def __init__(self, user=1e9, **providers):
+        self.user, self.providers = user, providers
+
+    def longest_call(self, user_id, providers):
+        return min([self.user, *(self.providers[name] for _, name in providers)])
+
+
+def reasons_of(bench):
+    return [row[15] for _, row in sorted(bench.database.rows["cdr"].items())]
+
+
+@pytest.mark.parametrize(("user", "provider", "ends"), [(50.0, 1e9, 50), (1e9, 40.0, 40), (90.0, 60.0, 60)])
+def test_a_user_and_a_provider_have_a_longest_call_of_their_own(user, provider, ends):
+    """The shortest limit ends the call: BYE both ways, over a restart, and the record says why."""
+    bench = Bench(longest_call=100.0, probe=0)
+    bench.accounts.providers["trunk"] = Provider("trunk", "40.0.0.1")
+    alice, trunk = bench.phone("alice", "20.0.0.1"), bench.phone("trunk", "40.0.0.1")
+    bench.account("desk", in_plan=1)
+    Plans(bench, {1: ("353@trunk", ())})
+    bench.switch.ports.own_limits = Limits(user, trunk=provider)
+    alice.invite("sip:desk@example.org")
+    bench.run(0.1)
+    trunk.answer(trunk.last("INVITE"), 200, body=SDP.format(trunk.host))
+    alice.ack(alice.last(200))
+    bench.run(ends - 1)
+    bench.restart()
+    before = trunk.methods() + alice.methods()
+    bench.run(2)
+
+    assert "BYE" not in before
+    assert (trunk.methods()[-1], alice.methods()[-1]) == ("BYE", "BYE")
+    assert bench.cdrs() == [(0, 200, "switch"), (1, 200, "switch")]
+    assert reasons_of(bench) == ["Time Limit Reached"] * 2
+
+
+def test_a_call_that_comes_by_a_provider_has_the_limit_of_that(bench, bob):
+    trunk = bench.phone("trunk", "40.0.0.1")
+    bench.switch.ports.own_limits = Limits(trunk=40.0)
+    trunk.invite()
+    (call,) = bench.switch.calls.values()
+    with call.event():
+        call.caller.provider = (1, "trunk")
+        call.changed()
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    trunk.ack(trunk.last(200))
+
+    assert round(call.time_left) == 40
+
+
+def test_the_limit_of_a_provider_that_was_not_reached_does_not_count(bench, alice):
+    for number in (1, 2):
+        bench.accounts.providers[f"trunk{number}"] = Provider(f"trunk{number}", f"40.0.0.{number}")
+    first, second = (bench.phone(f"trunk{number}", f"40.0.0.{number}") for number in (1, 2))
+    bench.account("desk", in_plan=1)
+    Plans(bench, {1: ("353@trunk1 | 353@trunk2", ())})
+    bench.switch.ports.own_limits = Limits(trunk1=10.0, trunk2=70.0)
+    alice.invite("sip:desk@example.org")
+    bench.run(0.1)
+    first.answer(first.last("INVITE"), 486)
+    second.answer(second.last("INVITE"), 200, body=SDP.format(second.host))
+    alice.ack(alice.last(200))
+
+    (call,) = bench.switch.calls.values()
+    assert round(call.time_left) == 70

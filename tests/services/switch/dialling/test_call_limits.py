@@ -3,6 +3,7 @@
 import pytest
 
 from sipwright.services.switch import SwitchSettings
+from sipwright.services.switch.call.ports import NoOwnLimits
 from sipwright.services.switch.model.call_state import CallState
 
 from ..conftest import Bench, Provider
@@ -58,6 +59,25 @@ def test_an_account_has_so_many_calls_and_no_more():
     bench.run(0.5)
 
     assert alice.statuses().count(503) == 1
+
+
+def test_an_account_may_have_a_limit_of_its_own(bench, alice):
+    class Limits(NoOwnLimits):
+        def most_calls(self, account_id):
+            return {2: 1}.get(account_id)
+
+    bench.account("alice", alice)
+    bench.account("bob", bench.phone("bob", "20.0.0.2"))
+    bench.account("carol", bench.phone("carol", "20.0.0.3"))
+    bench.switch.ports.own_limits = Limits()
+    stranger = bench.phone("stranger", "66.0.0.6")
+    for number in range(2):
+        call_bob(stranger, number)
+    stranger.invite("sip:carol@example.org", call_id="c1", tag="c1", branch="z9hG4bKc1")
+    stranger.invite("sip:carol@example.org", call_id="c2", tag="c2", branch="z9hG4bKc2")
+    bench.run(0.5)
+
+    assert stranger.statuses().count(503) == 1
 
 
 def test_a_call_that_spirals_through_a_provider_ends(bench):

@@ -300,10 +300,19 @@ class Call(Bridge):
 
     def limit_duration(self, leg: Callee) -> None:
         """Let the time run that a call with this leg may last; a dialplan can only make it shorter."""
-        longest = self.ports.settings.longest_call
-        limit = min(leg.destination.options.limit or inf, self.limit or inf, longest or inf)
+        limit = min(leg.destination.options.limit or inf, self.limit or inf, self.longest)
         if limit < inf:
             self.arm("limit", limit)
+
+    @property
+    def longest(self) -> float:
+        """For how many seconds this call may last with the ends that it has, whatever its dialplan says."""
+        ends, ports = (self.caller, *self.legs), self.ports
+        providers = [
+            leg.provider for leg in ends if leg.provider is not None and leg.state is LegState.ANSWERED
+        ]
+        own = ports.own_limits.longest_call(self.identity.user_id, providers)
+        return min(own, ports.settings.longest_call or inf)
 
     def hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
@@ -314,8 +323,13 @@ class Call(Bridge):
 
     # The end.
 
-    def hang_up(self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200) -> None:
-        """End an answered call: BYE to both ends but `already`, which is the one that said it (RFC 3261 §15)."""
+    def hang_up(
+        self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200, why: str | None = None
+    ) -> None:  # fmt: skip
+        """End an answered call: BYE to both ends but `already`, which is the one that said it (RFC 3261 §15).
+
+        `reason` is for them (RFC 3326), `why` for the records.
+        """
         if self.originator is not None and self.originator.hung_up(by, already, status):
             return
         if self.state is not CallState.TALKING:
@@ -327,7 +341,7 @@ class Call(Bridge):
         headers = () if reason is None else (("Reason", reason),)
         for process in self.processes:
             process.abandon()
-        outcome = Outcome(status, reason_for(status))
+        outcome = Outcome(status, why or reason_for(status))
         for leg in self.ends():
             leg.end(outcome, now, by)
             if leg is already or leg.is_finished:
@@ -365,7 +379,7 @@ class Call(Bridge):
         """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""
         with self.event():
             leg.unacked_response = None
-            self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408)
+            self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408, why="No ACK")
 
     def perhaps_acknowledged(self, leg: Leg) -> None:
         """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
@@ -376,7 +390,7 @@ class Call(Bridge):
     def timer(self, name: str) -> None:
         """Take a timer of this call that has run out."""
         if name == "limit":
-            self.hang_up("switch", 'SIP;cause=200;text="Time limit reached"')
+            self.hang_up("switch", 'SIP;cause=200;text="Time limit reached"', why="Time Limit Reached")
         elif name == "probe":
             self.ports.probe(self)
         else:

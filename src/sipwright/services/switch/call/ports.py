@@ -6,12 +6,13 @@ parameter here, since a call is made on top of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
 from sipwright.services.dialstring import DialLeg
-from sipwright.services.ports import Servers, Writer
+from sipwright.services.ports import Provider, Servers, Writer
 from sipwright.sip import Uri
 from sipwright.transport import Flow, Target
 
@@ -21,7 +22,7 @@ from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
 from .timers import Timers
 
-__all__ = ["RING_TIME", "CallPorts", "Routes", "SwitchSettings"]
+__all__ = ["RING_TIME", "CallPorts", "NoOwnLimits", "OwnLimits", "Routes", "SwitchSettings"]
 
 RING_TIME = 180.0
 """Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
@@ -42,6 +43,28 @@ class SwitchSettings:
     ring: float = RING_TIME
     probe: float = 900.0
     longest_call: float = 14_400.0
+
+
+class OwnLimits(Protocol):
+    """The limits that people have set for one account, user or provider."""
+
+    def most_calls(self, account_id: int) -> int | None:
+        """Return how many calls an account may have in each direction, if not as many as any."""
+
+    def longest_call(self, user_id: int, providers: Iterable[Provider]) -> float:
+        """Return for how many seconds a call of a user may last that goes by these providers; infinity for ever."""
+
+
+class NoOwnLimits:
+    """Nobody has set any."""
+
+    def most_calls(self, account_id: int) -> int | None:
+        """Return None: as many as any."""
+        return None
+
+    def longest_call(self, user_id: int, providers: Iterable[Provider]) -> float:
+        """Return infinity."""
+        return inf
 
 
 class Routes(LegRoutes, Protocol):
@@ -93,3 +116,4 @@ class CallPorts(LegPorts, Generic[CallT]):
     call_row: Callable[[CallT], tuple[Any, ...]]
     cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]
     is_store_away: Callable[[], bool] = bool
+    own_limits: OwnLimits = field(default_factory=NoOwnLimits)

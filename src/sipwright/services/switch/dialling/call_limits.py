@@ -36,14 +36,15 @@ class CallLimits:
         self._most_from = most_from
         self._ringing: Bounded[Hashable, list[str]] = Bounded()
 
-    def admit(self, of_account: int) -> None:
+    def admit(self, of_account: int, own_limit: int | None = None) -> None:
         """Let an account have another call, which has `of_account` in progress.
 
         Raises:
             Reject: It has as many as it may.
         """
-        if of_account >= self._per_account:
-            why = f"the account has {of_account} calls in progress; [sip] calls_per_account is the limit"
+        if of_account >= (self._per_account if own_limit is None else own_limit):
+            limit = "[sip] calls_per_account" if own_limit is None else "'sipwright account set --calls'"
+            why = f"the account has {of_account} calls in progress; {limit} is the limit"
             raise Reject(503, "Too Many Calls Of This Account", RETRY_AFTER, why=why)
 
     def admit_stranger(

@@ -288,7 +288,7 @@ class Transfer(Referrer):
         call.transferred(self.remaining, moved)
         # A limit that has begun to run goes on; that of a target that was dialled begins now.
         dialled = (options.limit, other.limit) if isinstance(other.originator, Target) else ()
-        call.end_within((*dialled, other.time_left))
+        call.end_within((*dialled, other.time_left, call.longest))
         self.transferor.end(TRANSFERRED, moved.started_at, "transfer")
         with other.event():
             other.claimed_by = None

@@ -1,0 +1,44 @@
+"""Which of the limits that people have set holds for a call."""
+
+from math import inf
+from types import SimpleNamespace
+
+import pytest
+
+from sipwright.node.own_limits import DirectoryLimits
+
+
+def limits(user=None, **providers):
+    known = {name: SimpleNamespace(longest_call=longest) for name, longest in providers.items()}
+    return DirectoryLimits(
+        SimpleNamespace(
+            users={7: SimpleNamespace(longest_call=user)},
+            provider=lambda user_id, name: known.get(name) if user_id == 7 else None,
+            account_by_id={1: SimpleNamespace(most_calls=3)}.get,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "names", "expected"),
+    [
+        (None, (), inf),
+        (900.0, (), 900.0),
+        (900.0, ("long",), 900.0),
+        (900.0, ("short", "long"), 60.0),
+        (None, ("short",), 60.0),
+        (None, ("none", "gone"), inf),
+    ],
+)
+def test_the_shortest_limit_wins(user, names, expected):
+    found = limits(user, short=60.0, long=3600.0, none=None)
+
+    assert found.longest_call(7, [(7, name) for name in names]) == expected
+
+
+def test_a_user_or_provider_that_is_gone_limits_nothing():
+    assert limits(5.0, short=1.0).longest_call(8, [(8, "short")]) == inf
+
+
+def test_an_account_may_have_a_limit_of_its_own():
+    assert [limits().most_calls(number) for number in (1, 2)] == [3, None]
