@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from ...language.call_functions import BudgetExceeded
@@ -97,8 +97,7 @@ class FastActivation(Activation):
             worker.resume_after(request, self._call_id, self._answer, self._heard, start=how.start)
 
     def _finish(self, result: Result) -> None:
-        self._worker.end()
-        self._worker.loop.call_soon(self._done, result)
+        self._worker.end(partial(self._done, result))
 
     # What the worker says.
 

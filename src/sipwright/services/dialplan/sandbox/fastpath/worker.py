@@ -69,6 +69,7 @@ class Worker:
         self._then: Callable[[Event], None] | None = None
         self._then_dumped: Callable[[bytes], None] | None = None
         self._failed: Callable[[Exception], None] | None = None
+        self._after: Callable[[], None] | None = None
         self.deadline: float | None = None
         """When the turn that is under way is to be over (monotonic)."""
         self.is_late = False
@@ -90,12 +91,14 @@ class Worker:
     @property
     def spent(self) -> float:
         """For how many seconds the script had computed when it spoke last, as the process says."""
+        if not self._said:
+            return 0.0
         microseconds = monty_protocol.microseconds(self._said)
         return math.inf if microseconds is None else microseconds / 1e6
 
     def close(self) -> None:
         """End the process."""
-        self.end()
+        self._forget()
         self._stop()
 
     def _stop(self) -> None:
@@ -116,8 +119,10 @@ class Worker:
             action: What there is to do; it calls `begin`.
             failed: Called with what went wrong, now or later; the process is no more by then.
         """
-        self._failed = failed
+        self._failed, self._said = failed, b""
         self._guard(action)
+        if self._after is not None:  # over before the process was asked anything
+            self.loop.call_soon(self._tell)
 
     def begin(self, name: str) -> None:
         """Begin with a script of that name; the process hears of it together with its text.
@@ -226,8 +231,12 @@ class Worker:
         if sent < len(data):
             raise Fallback(Reason.PROCESS, "it does not read")
 
-    def end(self) -> None:
-        """Be done with a script, and hold nothing of it."""
+    def end(self, after: Callable[[], None]) -> None:
+        """Be done with a script, and hold nothing of it; `after` is called later, when this can serve the next one."""
+        self._forget()
+        self._after = after
+
+    def _forget(self) -> None:
         self.deadline = self._then = self._then_dumped = self._failed = None
 
     def fail(self, error: Exception) -> None:
@@ -246,6 +255,14 @@ class Worker:
 
     def _readable(self) -> None:
         self._guard(self._read)
+        if self._after is not None:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell that a script is over: outside of what is guarded, as it is no more the script's own."""
+        after, self._after = self._after, None
+        if after is not None:
+            after()
 
     def _read(self) -> None:
         try:
