@@ -177,7 +177,8 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # accounts_in_memory = 250000     # beyond that, accounts are loaded when they are needed
 
 [dialplan]
-# workers = 2                     # processes that run plain scripts, and at most as many for all others
+# workers = 2                     # scripts that compute for long at once; of plain ones 8 times as many, each in a
+                                  # process of its own that is started when it is needed
 # seconds = 2.0                   # of computing, for one run of a script
 # memory = 67108864               # bytes, for one run of a script
 # dials = 20                      # calls of dial() in one run

@@ -89,7 +89,7 @@ def run(request, pool: Monty, inputs: Inputs, turns: Turns) -> Iterator[Callable
 
 @pytest.fixture
 async def world(inputs) -> AsyncIterator[World]:
-    box = Sandbox(Limits(seconds=1.0), workers=1)
+    box = Sandbox(Limits(seconds=1.0), workers=1, plain_at_once=1)
     await box.start()
     rows, now = Rows(), [1000.0]
     world = World(None, rows, Host(rows), now, [], inputs)  # type: ignore[arg-type]

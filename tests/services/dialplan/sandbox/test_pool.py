@@ -19,7 +19,7 @@ from sipwright.services.dialplan.sandbox.result import Completed, Failed, Kind, 
 
 @pytest.fixture
 async def two() -> AsyncIterator[Sandbox]:
-    box = Sandbox(Limits(seconds=0.3), workers=2)
+    box = Sandbox(Limits(seconds=0.3), workers=2, plain_at_once=2)
     await box.start()
     yield box
     await box.close()
@@ -68,8 +68,38 @@ async def test_one_user_never_holds_every_worker(two, inputs):
     assert [step.kind for step in await asyncio.gather(*loops)] == [Kind.TIME] * 3
 
 
+async def test_many_plain_scripts_of_a_user_are_under_way_and_only_some_that_compute(inputs, monkeypatch):
+    """What leaves the fast path queues before the workers again, of which it never holds every one."""
+    left = asyncio.Queue()
+    leave = Sandbox._leave_to_library
+    monkeypatch.setattr(
+        Sandbox, "_leave_to_library", lambda box, job: left.put_nowait(job) or leave(box, job)
+    )
+    box = Sandbox(Limits(seconds=0.3), workers=2)
+    await box.start()
+    order: list[object] = []
+    loops = [submit(box, "while 1: pass", inputs, "hostile", order) for _ in range(3)]
+
+    assert (box.snapshot().busy, box.snapshot().waiting) == (3, 0)
+    assert len([await left.get() for _ in loops]) == 3
+    assert (box.snapshot().busy, box.snapshot().waiting) == (1, 2)
+    await submit(box, "x = 1", inputs, "friendly", order)
+    assert order == ["friendly"]
+    assert [step.kind for step in await asyncio.gather(*loops)] == [Kind.TIME] * 3
+    await box.close()
+
+
+async def test_a_run_is_refused_while_the_first_one_waits_for_too_long(two, inputs, monkeypatch):
+    monkeypatch.setattr(pool, "MAX_SECONDS", 0.0)
+    first, second, third = [submit(two, "dial('a@b')", inputs) for _ in range(3)]
+
+    assert (await third).kind is Kind.OVERLOAD
+    assert [type(await step) for step in (first, second)] == [Suspended, Suspended]
+    assert two.wait(1) == 0.0
+
+
 async def test_users_take_turns(inputs):
-    box = Sandbox(Limits(), workers=1)
+    box = Sandbox(Limits(), workers=1, plain_at_once=1)
     await box.start()
     order: list[object] = []
     jobs = [submit(box, "x = 1", inputs, owner, order) for owner in "aaaabbc"]
@@ -136,7 +166,7 @@ async def test_closing_gives_up_what_is_under_way(inputs):
 async def test_an_owner_who_has_computed_long_enough_waits_for_the_next_minute(inputs):
     box = Sandbox(Limits(), workers=1, owner_seconds=lambda owner: 0.0001)
     await box.start()
-    first = await submit(box, "x = sum(range(1000))", inputs)
+    first = await submit(box, "x = sum(range(100_000))", inputs)
     second = await submit(box, "x = 1", inputs)
     other = await submit(box, "x = 1", inputs, owner=2)
     await box.close()

@@ -31,3 +31,10 @@ class Job:
     continuation: bytes = b""
     answer: Any = None
     is_new: bool = True
+    since: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def begins(self) -> bool:
+        """Whether it is the beginning of a new run."""
+        return self.is_new and not self.continuation

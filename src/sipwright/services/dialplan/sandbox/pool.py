@@ -3,8 +3,11 @@
 A job is one activation of a script, from its start or its continuation to its next wait. It begins on the fast path, in
 small steps in the event loop (``fastpath/``). What is not plain is computed by the library, in a thread for each of its
 workers, which keeps everything that such a script sends away from the loop: arguments are checked in that thread, and
-only a ``Result`` reaches the loop. Which job runs next is decided in the loop: users take turns, and none may hold
-every worker.
+only a ``Result`` reaches the loop. Which job runs next is decided in the loop (``turns.py``).
+
+A plain script computes for a tenth of a millisecond, and then its process waits until the loop comes round to hear it.
+When the loop has much to do that is a hundred times as long. So there are several processes for each core: with one it
+would be the loop's round that says how many scripts run in a second, and the busier the loop, the fewer would.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import asyncio
 import threading
 import time
 import traceback
-from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -29,6 +31,7 @@ from .fastpath.worker import PATIENCE
 from .job import Job
 from .library_backend import LibraryActivation
 from .result import Failed, Kind, Result
+from .turns import Turns
 
 __all__ = ["Sandbox", "SandboxSnapshot"]
 
@@ -36,6 +39,12 @@ log = structlog.get_logger(__name__)
 
 MAX_WAITING = 10_000
 MAX_WAITING_OF_ONE = 1_000
+MAX_SECONDS = 4.0
+"""Seconds that the beginning of a run may wait: while the first one has waited for so long no other is taken."""
+
+PLAIN_AT_ONCE = 8
+"""For each worker, how many plain scripts may be under way."""
+
 GRACE = 1.0
 """Seconds that a worker may go on after its time is over (a regular expression looks at no clock)."""
 
@@ -64,24 +73,28 @@ class Sandbox:
         recycle: int = 1000,
         owner_seconds: Callable[[Hashable], float] = lambda owner: UserLimits().seconds_per_minute,
         fast_path: bool = True,
+        plain_at_once: int | None = None,
     ) -> None:
         """Make the workers, which `start` starts.
 
         Args:
             limits: What one run may use.
-            workers: How many processes there are.
-            recycle: After how many activations one of them is replaced.
+            workers: How many scripts may compute for long at once.
+            recycle: After how many activations a process is replaced.
             owner_seconds: For how long the scripts of an owner may compute within a minute.
             fast_path: Whether plain scripts take the short way, if the library is of the tested version.
+            plain_at_once: How many plain scripts may be under way at once; by default some for each worker.
         """
         self.limits = limits or Limits()
         self._owner_seconds = owner_seconds
         self._minute = 0
         self._spent: dict[Hashable, float] = {}
         self._workers = workers
-        self._fast = FastBackend(self.limits, workers, recycle) if fast_path and is_tested() else None
+        places = plain_at_once or PLAIN_AT_ONCE * workers
+        self._plain = Turns(places, max(1, places - max(1, places // 4)), self._begin_plain)
+        self._fast = FastBackend(self.limits, places, recycle) if fast_path and is_tested() else None
         self._watches = self._is_closed = False
-        self._share = max(1, workers - 1)
+        self._others = Turns(workers, max(1, workers - 1), self._begin_other)
         self._pool = Monty(
             min_processes=0,
             max_processes=workers,
@@ -91,10 +104,6 @@ class Sandbox:
         )
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._waiting: dict[Hashable, deque[Job]] = {}
-        self._waiting_count = 0
-        self._busy: Counter[Hashable] = Counter()
-        self._idle = 0
         self._activations = self._crashes = 0
         self._loop: asyncio.AbstractEventLoop
 
@@ -102,7 +111,6 @@ class Sandbox:
         """Start the workers."""
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._pool.__enter__)
-        self._idle = self._workers
         for number in range(self._workers):
             thread = threading.Thread(target=self._work, name=f"dialplan-{number}", daemon=True)
             thread.start()
@@ -111,8 +119,8 @@ class Sandbox:
     async def close(self) -> None:
         """Stop; what is under way is given up (its continuation is where it was)."""
         self._is_closed = True
-        self._waiting.clear()
-        self._waiting_count = 0
+        self._plain.clear()
+        self._others.clear()
         for _ in self._threads:
             self._jobs.put(None)
         if self._fast is not None:
@@ -131,19 +139,22 @@ class Sandbox:
         """Run a job as soon as its owner's turn comes; ``job.done`` is called in the loop, always later."""
         if self._is_closed:
             return
-        is_new = job.is_new and not job.continuation
-        if is_new and self._spent and self._spent_by(job.owner) > (most := self._owner_seconds(job.owner)):
+        owner, turns = job.owner, self._turns_for(job)
+        if job.begins and self._spent and self._spent_by(owner) > (most := self._owner_seconds(owner)):
             sentence = f"this user's limit is reached: dialplans compute for {most:g} s within a minute"
             self._loop.call_soon(job.done, Failed(Kind.QUOTA, sentence))
-            return
-        queue = self._waiting.get(job.owner)
-        if self._idle and queue is None and self._busy[job.owner] < self._share:
-            self._dispatch(job)
-        elif is_new and self._is_full(queue):
+        elif job.begins and not turns.is_at_once(owner) and self._is_full(turns, owner):
             self._loop.call_soon(job.done, Failed(Kind.OVERLOAD, "too many dialplans are waiting to run"))
         else:
-            self._waiting.setdefault(job.owner, deque()).append(job)
-            self._waiting_count += 1
+            turns.submit(job)
+
+    def _turns_for(self, job: Job) -> Turns:
+        is_plain = self._fast is not None and self._fast.takes(job.program)
+        return self._plain if is_plain else self._others
+
+    def wait(self, owner: Hashable) -> float:
+        """Return for how many seconds the first run of an owner has waited that has not begun yet."""
+        return max(self._plain.wait(owner), self._others.wait(owner))
 
     def _spent_by(self, owner: Hashable) -> float:
         """Return for how long the scripts of an owner have computed in this minute."""
@@ -153,52 +164,31 @@ class Sandbox:
             self._spent.clear()
         return self._spent.get(owner, 0.0)
 
-    def _is_full(self, queue: deque[Job] | None) -> bool:
-        return self._waiting_count >= MAX_WAITING or (queue is not None and len(queue) >= MAX_WAITING_OF_ONE)
+    def _is_full(self, turns: Turns, owner: Hashable) -> bool:
+        return (
+            self._plain.waiting + self._others.waiting >= MAX_WAITING
+            or turns.length(owner) >= MAX_WAITING_OF_ONE
+            or turns.wait(owner) > MAX_SECONDS
+        )
 
-    def _dispatch(self, job: Job) -> None:
-        if self._is_closed:
-            return
-        self._idle -= 1
-        self._busy[job.owner] += 1
-        if self._fast is not None and self._fast.takes(job.program):
-            self._run_fast(self._fast, job)
-        else:
-            self._jobs.put(job)
-
-    def _finished(self, job: Job, result: Result, seconds: float) -> None:
+    def _finished(self, turns: Turns, job: Job, result: Result, seconds: float) -> None:
         self._activations += 1
         self._spent[job.owner] = self._spent_by(job.owner) + seconds
-        self._busy[job.owner] -= 1
-        if not self._busy[job.owner]:
-            del self._busy[job.owner]
-        self._idle += 1
-        self._next()
+        if not self._is_closed:
+            turns.over(job)
         if isinstance(result, Failed):
             self._crashes += result.kind is Kind.CRASHED
             if result.kind is Kind.INTERNAL:
                 log.error("dialplan sandbox failed", error=result.message, traceback=result.traceback)
         job.done(result)
 
-    def _next(self) -> None:
-        for owner in self._waiting:
-            if self._busy[owner] < self._share:
-                break
-        else:
-            return
-        queue = self._waiting.pop(owner)
-        self._waiting_count -= 1
-        self._dispatch(queue.popleft())
-        if queue:
-            self._waiting[owner] = queue
-
     def snapshot(self) -> SandboxSnapshot:
         """Tell how busy the sandbox is."""
         fast = self._fast
         return SandboxSnapshot(
             self._workers,
-            sum(self._busy.values()),
-            self._waiting_count,
+            self._plain.busy + self._others.busy,
+            self._plain.waiting + self._others.waiting,
             self._activations,
             self._crashes,
             0 if fast is None else fast.fallbacks,
@@ -207,16 +197,23 @@ class Sandbox:
 
     # Plain scripts, in the loop.
 
-    def _run_fast(self, fast: FastBackend, job: Job) -> None:
-        begun = time.monotonic()
+    def _begin_plain(self, job: Job) -> None:
+        fast = self._fast
+        assert fast is not None
         fast.compute(
             job,
-            lambda result: self._finished(job, result, time.monotonic() - begun),
-            lambda: self._jobs.put(job),
+            lambda result: self._finished(self._plain, job, result, job.seconds),
+            lambda: self._leave_to_library(job),
         )
         if not self._watches:
             self._watches = True
             self._loop.call_later(PATIENCE, self._watch, fast)
+
+    def _leave_to_library(self, job: Job) -> None:
+        """Have a script take its turn among those that are not plain."""
+        if not self._is_closed:
+            self._others.submit(job)
+            self._plain.over(job)
 
     def _watch(self, fast: FastBackend) -> None:
         self._watches = fast.give_up_late()
@@ -225,12 +222,17 @@ class Sandbox:
 
     # Everything else, in threads.
 
+    def _begin_other(self, job: Job) -> None:
+        self._jobs.put(job)
+
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             begun = time.monotonic()
             result = self._run(job)
             try:
-                self._loop.call_soon_threadsafe(self._finished, job, result, time.monotonic() - begun)
+                self._loop.call_soon_threadsafe(
+                    self._finished, self._others, job, result, job.seconds + time.monotonic() - begun
+                )
             except RuntimeError:  # the loop is closed
                 return
 

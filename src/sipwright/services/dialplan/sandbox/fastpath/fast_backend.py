@@ -20,7 +20,7 @@ from ..result import Result
 from .fallback import Fallback, FallbackLog, Reason
 from .fast_activation import FastActivation
 from .field_numbers import TESTED_VERSION
-from .worker import Loop, Worker
+from .worker import PATIENCE, Loop, Worker
 
 __all__ = ["FastBackend", "is_tested"]
 
@@ -100,10 +100,13 @@ class FastBackend:
         self._busy.add(worker)
 
         def finish(result: Result) -> None:
+            job.seconds = min(worker.spent, self._limits.seconds)
             self._set_free(worker)
             done(result)
 
         def fail(error: Exception) -> None:
+            if isinstance(error, Fallback) and error.reason is Reason.TIME:
+                job.seconds = PATIENCE
             self._set_free(worker)
             job.program.fallbacks += 1
             self._log.note(error, job.program.name)
