@@ -55,6 +55,24 @@ async def test_more_than_one_wake_up_can_hold_arrives_in_order(opened, phone):
     assert transport.snapshot().received == len(sent)
 
 
+async def test_what_waits_is_lost_rather_than_stale(opened, phone):
+    """RFC 3261 §17.1.1.2: what has waited for T1 has been sent again; some hundred messages wait for less."""
+    transport = UdpTransport("127.0.0.1", 0)
+    inbox = await opened(transport)
+    sent = [b"%04d " % number + 1_000 * b"x" for number in range(1_000)]
+    for data in sent:
+        phone.sendto(data, transport.local)
+    phone.sendto(b"last", transport.local)
+    await inbox.message(200)
+    while inbox.messages[-1] != b"last":
+        phone.sendto(b"last", transport.local)
+        await asyncio.sleep(0)
+
+    received = [data for data in inbox.messages if data != b"last"]
+    assert received == sent[: len(received)]
+    assert 200 <= len(received) <= 700
+
+
 async def test_a_wildcard_socket_answers_from_the_address_that_was_asked(opened, phone):
     """RFC 3581 §4: the response MUST be sent from the address that the request was received on."""
     transport = UdpTransport("0.0.0.0", 0)

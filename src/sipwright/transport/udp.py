@@ -1,7 +1,7 @@
 """SIP over UDP on our own non-blocking socket (RFC 3261 §18, RFC 3581).
 
 The event loop's datagram endpoints cost several times as much and hide EAGAIN, so this reads the socket
-itself: one wake-up drains up to 64 datagrams, and each goes to its handler and back to the socket in one call
+itself: one wake-up drains up to 16 datagrams, and each goes to its handler and back to the socket in one call
 stack. The socket's own ways are in `udp_socket.py`, what ICMP says in `icmp.py`.
 """
 
@@ -38,7 +38,7 @@ from sipwright.transport.udp_socket import (
     socket_address,
 )
 
-DATAGRAMS_PER_WAKE = 64
+DATAGRAMS_PER_WAKE = 16
 LARGEST_DATAGRAM = 65_535
 FLOWS_PER_GENERATION = 16_384
 
