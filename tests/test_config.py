@@ -144,3 +144,10 @@ def test_the_fast_path_of_scripts_is_switched_off_in_the_file_or_by_a_variable(
 
     monkeypatch.setenv("SIPWRIGHT_DIALPLAN__FAST_PATH", "true")
     assert Settings.load(tmp_path).dialplan.fast_path is True
+
+
+def test_emergency_numbers_are_written_as_they_are_dialled(tmp_path):
+    (tmp_path / "sipwright.toml").write_text('[sip]\nemergency = ["112", "nine"]\n')
+
+    with pytest.raises(ConfigError, match="'nine' is not a number; write it as it is dialled"):
+        Settings.load(tmp_path)

@@ -82,8 +82,15 @@ def _checked_network(text: str) -> str:
         raise ValueError(f"{text!r} is not a network; write one, such as 10.1.0.0/16") from None
 
 
+def _checked_number(text: str) -> str:
+    if not text or not set(text) <= set("0123456789*#+"):
+        raise ValueError(f"{text!r} is not a number; write it as it is dialled, such as 112")
+    return text
+
+
 Address = Annotated[str, AfterValidator(_checked_address)]
 Network = Annotated[str, AfterValidator(_checked_network)]
+EmergencyNumber = Annotated[str, AfterValidator(_checked_number)]
 
 
 class _Section(BaseModel):
@@ -102,6 +109,7 @@ class SipSettings(_Section):
     min_expires: Annotated[int, Field(ge=1, le=3600)] = 60
     max_expires: Annotated[int, Field(ge=60, le=86400)] = 3600
     nat_expires: Annotated[int, Field(ge=30, le=3600)] = 120
+    emergency: list[EmergencyNumber] = ["112", "911", "999", "000", "110", "119"]
     answer_within: Annotated[float, Field(ge=0, le=32)] = 4.0
     longest_call: Annotated[float, Field(ge=0, le=86_400)] = 14_400.0
 

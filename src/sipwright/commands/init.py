@@ -168,6 +168,9 @@ domains = ["DOMAIN"]
 # A server that says nothing at all to a call for so many seconds is dead: the next one is tried. 0 waits 32 s.
 # answer_within = 4.0
 
+# Calls to these numbers wait for no server that is known to be dead, 2 s for another one, and no limit refuses them.
+# emergency = ["112", "911", "999", "000", "110", "119"]
+
 # Seconds after which every answered call is ended, whatever its dialplan says; 0 is never.
 # longest_call = 14400.0
 

@@ -115,7 +115,7 @@ class Node:
             self.stack, router, destinations, store.writer,
             SwitchSettings(
                 public_address=sip.public_address, longest_call=sip.longest_call,
-                calls_per_account=sip.calls_per_account,
+                calls_per_account=sip.calls_per_account, emergency=frozenset(sip.emergency),
             ),
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
             token=TimedTokens(), scripts=self.scripts, observer=self.recorder if is_recording else None,

@@ -202,7 +202,12 @@ class Scripts:
         )
         host = CallHost(call)
         return self.executions.run(
-            plan, inputs_of(call, script_call), host, call_id=call.id, account_id=identity.account_id
+            plan,
+            inputs_of(call, script_call),
+            host,
+            call_id=call.id,
+            account_id=identity.account_id,
+            is_urgent=call.is_emergency,
         )
 
     def transfer_plan(self, identity: Identity, account_id: int | None) -> int | None:

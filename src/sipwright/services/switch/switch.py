@@ -157,8 +157,7 @@ class Switch:
             if self.table.observer is not None:
                 self.table.observer.challenged(incoming)
             return
-        self._admit_another()
-        call_id = self._admit_of(decision, incoming)
+        call_id = self._admit(decision, incoming)
         replaced = replaced_leg(self.ports, request, decision)
         call = self._new_call(call_id, incoming, decision, is_internal=is_internal)
         if self.table.observer is not None:
@@ -259,9 +258,12 @@ class Switch:
         if len(self.calls) >= self.ports.settings.max_calls:
             raise Reject(503, "Too Many Calls", (("Retry-After", "10"),))
 
-    def _admit_of(self, decision: Decision, incoming: Incoming) -> str:
+    def _admit(self, decision: Decision, incoming: Incoming) -> str:
         """Let an account have another call, and a stranger begin one; returns the id that the call is to have."""
         account, call_id = decision.account, self.ports.token()
+        if self.ports.settings.is_emergency(decision.direction, decision.dialled.user or ""):
+            return call_id
+        self._admit_another()
         if incoming.flow.protocol != "loop":
             of_account = self.table.of_account(account.id, decision.direction)
             self._limits.admit(of_account, self.ports.own_limits.most_calls(account.id))

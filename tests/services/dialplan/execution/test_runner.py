@@ -429,6 +429,24 @@ async def test_calls_in_leave_a_quarter_for_calls_out(world, limits):
     assert heard == ["Dial", "Dial", "Dial", "Ending", "Ending", "Ending", "Dial"]
 
 
+@pytest.mark.parametrize(
+    "limits", [UserLimits(runs=1), UserLimits(runs_per_minute=1), UserLimits(seconds_per_minute=0)]
+)
+async def test_what_is_urgent_is_not_refused(world, limits):
+    tokens = iter("abcdefgh")
+    world.executions._token = lambda: next(tokens)
+    world.executions._user_limits = lambda user_id: limits
+    world.executions.sandbox._owner_seconds = lambda owner: limits.seconds_per_minute
+    world.executions.call_later = asyncio.get_running_loop().call_later
+    heard = []
+    for is_urgent in (False, False, True):
+        host = Host(world.rows)
+        world.executions.run(Plan('dial("bob@local")'), world.inputs, host, is_urgent=is_urgent)
+        heard.append(type(await host.asked.get()).__name__)
+
+    assert heard == ["Dial", "Ending", "Dial"]
+
+
 async def test_thousands_wait_at_once_and_none_is_lost(world):
     hosts = []
     tokens = iter(range(10_000))

@@ -79,6 +79,16 @@ def test_a_server_that_is_the_only_one_left_is_tried_all_the_same(bench, trunks,
     assert "INVITE" in dead.methods()
 
 
+def test_when_all_have_failed_each_is_tried(bench, trunks, dial):
+    first, second = trunks
+    dial(BOTH, seconds=9)
+    first.clear()
+    second.clear()
+    dial(BOTH, seconds=5)
+
+    assert ("INVITE" in first.methods(), "INVITE" in second.methods()) == (True, True)
+
+
 def test_a_server_is_asked_whether_it_is_back(bench, trunks, dial, log):
     """Any response at all says so."""
     dead, _ = trunks

@@ -137,19 +137,19 @@ class Execution:
 
     # Setting out, and going on.
 
-    def start(self, inputs: Inputs) -> None:
-        """Run the script from its first line."""
-        self._set_out(self._program.needed(inputs), self._row.started_at)
+    def start(self, inputs: Inputs, *, is_urgent: bool = False) -> None:
+        """Run the script from its first line, and one that is urgent whatever else there is to do."""
+        self._set_out(self._program.needed(inputs), self._row.started_at, is_new=not is_urgent)
 
     def refuse(self, failed: Failed) -> None:
         """End a run that its owner's budget does not allow; the host hears of it later."""
         self._runs.call_later(0.0, self.took, failed)
 
-    def _set_out(self, inputs: Inputs, now: float) -> None:
+    def _set_out(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
         self._journal.add("start", now, inputs.to_json())
         if self._is_persisted:
             self._put("running", None)
-        self._begin(inputs, now)
+        self._begin(inputs, now, is_new=is_new)
 
     def _begin(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
         """Have the script run from its first line, as it would at that time."""

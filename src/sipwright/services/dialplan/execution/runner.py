@@ -120,8 +120,12 @@ class Executions:
         *,
         call_id: str | None = None,
         account_id: int | None = None,
+        is_urgent: bool = False,
     ) -> Execution:
-        """Start a dialplan; the host hears of its wishes later, never before this returns."""
+        """Start a dialplan; the host hears of its wishes later, never before this returns.
+
+        One that is urgent is not refused, whatever its user may.
+        """
         now = self.clock()
         row = ExecutionRow(
             id=self._token(),
@@ -139,8 +143,8 @@ class Executions:
         )
         execution = Execution(self, plan, host, row)
         refusal = self._refusal(plan.user_id, inputs.call.direction, now)
-        if refusal is None:
-            execution.start(inputs)
+        if refusal is None or is_urgent:
+            execution.start(inputs, is_urgent=is_urgent)
             self._new.append(execution)
             if not self._persists:
                 self._persists = True

@@ -93,6 +93,11 @@ class Call(Bridge):
         """Go on to the state that an event leads to; nothing else changes it."""
         self.state = TABLE.after(self.state, event, self.id)
 
+    @property
+    def is_emergency(self) -> bool:
+        """Whether somebody of ours has dialled an emergency number."""
+        return self.ports.settings.is_emergency(self.identity.direction, self.dialled_user)
+
     # What goes on in it.
 
     def carry(self, process: CallProcess) -> None:
@@ -308,6 +313,8 @@ class Call(Bridge):
     def longest(self) -> float:
         """For how many seconds this call may last with the ends that it has, whatever its dialplan says."""
         ends, ports = (self.caller, *self.legs), self.ports
+        if self.is_emergency:
+            return ports.settings.longest_call or inf
         providers = [
             leg.provider for leg in ends if leg.provider is not None and leg.state is LegState.ANSWERED
         ]

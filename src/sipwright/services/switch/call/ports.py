@@ -28,12 +28,17 @@ RING_TIME = 180.0
 """Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
 
 
+_VISUAL = dict.fromkeys(map(ord, "-.() "))
+"""The visual separators of a number (RFC 3966 §5.1.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SwitchSettings:
     """What can be set: `public_address` for phones beside the switch, legs per call, calls at once.
 
     `ring` is Timer C, `probe` how often the ends of a talking call are asked whether they are there, and `longest_call`
-    when an answered call ends whatever its dialplan says, in seconds; 0 is never.
+    when an answered call ends whatever its dialplan says, in seconds; 0 is never. No limit holds for calls to the
+    `emergency` numbers.
     """
 
     public_address: str | None = None
@@ -43,6 +48,15 @@ class SwitchSettings:
     ring: float = RING_TIME
     probe: float = 900.0
     longest_call: float = 14_400.0
+    emergency: frozenset[str] = frozenset()
+
+    def is_emergency(self, direction: str, user: str) -> bool:
+        """Return whether somebody of ours dials an emergency number; what is only to be seen in it does not count."""
+        return direction != "in" and user.partition(";")[0].translate(_VISUAL) in self.emergency
+
+    def admits(self, calls: int, direction: str, user: str | None) -> bool:
+        """Return whether another call may begin beside so many."""
+        return calls < self.max_calls or self.is_emergency(direction, user or "")
 
 
 class OwnLimits(Protocol):

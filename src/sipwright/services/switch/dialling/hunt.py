@@ -7,11 +7,11 @@ have not rung yet, and the legs that have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from sipwright.services.dialstring import Groups, read_groups, write_groups
+from sipwright.services.dialstring import DialLeg, Groups, read_groups, write_groups
 from sipwright.sip import Request, Response
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP
@@ -30,6 +30,9 @@ from .invite import make_invite
 from .redirects import contacts_of
 
 __all__ = ["Hunt"]
+
+EMERGENCY_WITHIN = 2.0
+"""For how many seconds a server may say nothing to an emergency call; by then it has got the INVITE three times."""
 
 _STATES = {LegState.WAITING: WAITING, LegState.CALLING: TRYING, LegState.RINGING: RINGING}
 
@@ -168,8 +171,18 @@ class Hunt:
             self._EFFECTS[type(effect)](self, effect)
 
     def _find(self, effect: events.Find) -> None:
+        self._tell(_found(self._destinations(effect.group)))
+
+    def _destinations(self, group: Iterable[DialLeg]) -> list[Destination]:
+        """Return what the legs of a group ring; an emergency call waits for none of them while there is another."""
         call = self.call
-        self._tell(_found([found for leg in effect.group for found in call.ports.destinations(call, leg)]))
+        found = [each for leg in group for each in call.ports.destinations(call, leg)]
+        if call.is_emergency:
+            is_last = not self.groups and len(found) < 2
+            for each in found:
+                if each.flow is None and (not is_last or self._is_dead(each)):
+                    each.answer_within = min(each.answer_within or EMERGENCY_WITHIN, EMERGENCY_WITHIN)
+        return found
 
     def _add(self, effect: events.Add[Destination]) -> None:
         destination = effect.peer
@@ -253,7 +266,7 @@ class Hunt:
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""
         leg.transition(LegEvent.LAUNCH)
-        if leg.destination.flow is None and self._is_avoided(leg):
+        if self._is_avoided(leg):
             self.failed(leg, AVOIDED, "switch")
             return
         flow = self.call.ports.routes.to_phone(leg.destination)
@@ -263,9 +276,19 @@ class Hunt:
             self._reach(leg)
 
     def _is_avoided(self, leg: Callee) -> bool:
-        """Return whether the server of a leg has failed just now; the last one that is left is tried all the same."""
-        servers, to = self.call.ports.servers, leg.destination
-        return servers.is_avoided(to.provider, to.next_hop) and self._machine.has_another(leg.index)
+        """Return whether the server of a leg has failed just now; when all that are left have, each is tried."""
+        if not self._is_dead(leg.destination):
+            return False
+        call = self.call
+        left = [each.destination for each in call.legs[self.first - 1 :] if each.is_open and each is not leg]
+        left += [
+            found for group in self.groups for each in group for found in call.ports.destinations(call, each)
+        ]
+        return not all(map(self._is_dead, left))
+
+    def _is_dead(self, to: Destination) -> bool:
+        """Return whether the server of a destination has failed just now."""
+        return to.flow is None and self.call.ports.servers.is_avoided(to.provider, to.next_hop)
 
     def _reach(self, leg: Callee) -> None:
         def reached(target: Target | None, flow: Flow | None) -> None:

@@ -138,10 +138,6 @@ class HuntMachine:
         finally:
             self._is_performing = False
 
-    def has_another(self, number: int) -> bool:
-        """Return whether somebody is left to be tried but the leg of that number."""
-        return bool(self.groups) or any(leg.number != number for leg in self._open())
-
     def results(self) -> list[LegResult]:
         """Return what became of each leg."""
         return [leg.result for leg in self.legs]

@@ -111,7 +111,7 @@ def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Tran
     uri, replaces = _refer_to(request)
     transfer = Transfer(call, leg, remaining, request.cseq.number, is_reported=_is_reported(request))
     if replaces is None:
-        if len(ports.calls) >= ports.settings.max_calls:
+        if not ports.settings.admits(len(ports.calls), "transfer", uri.user):
             raise Reject(503, "Too Many Calls")
         return transfer, uri
     ringing = replaces.ringing(ports)

@@ -246,7 +246,7 @@ class TargetDialler:
             Reject: There are too many calls.
         """
         ports = origin.ports
-        if len(ports.calls) >= ports.settings.max_calls:
+        if not ports.settings.admits(len(ports.calls), DIRECTION, target.user):
             raise Reject(503, "Too Many Calls")
         now, account_id = ports.wall_clock(), account_of(ports, transferor)
         identity = self._identity(origin, account_id)
