@@ -49,7 +49,7 @@ ELSEWHERE = {
     "services/switch/call/caller": "services/switch/call/test_call",
     "services/switch/call/leg": "services/switch/call/test_call",
     "services/switch/call/observer": "monitor/trace/test_recorder",
-    "services/switch/call/ports": "services/switch/call/test_call",
+    "services/switch/call/ports": "services/switch/dialling/test_emergency",
     "services/switch/call/process": "services/switch/midcall/test_relay",
     "services/switch/call/script_port": "services/switch/recovery/test_recover",
     "services/switch/call/script_runner": "services/switch/transfer/test_transfer",

@@ -41,6 +41,7 @@ from .dialling.origins import Origins
 from .dialling.redirects import Redirects
 from .dialling.router import Decision, Router
 from .dialling.senders import is_anonymous
+from .dialling.spirals import passes_of
 from .dialling.unreachable import Unreachable
 from .messages import Messages
 from .midcall.late_responses import acknowledge_late
@@ -157,9 +158,11 @@ class Switch:
             if self.table.observer is not None:
                 self.table.observer.challenged(incoming)
             return
+        passes = passes_of(self.calls, request, is_internal=is_internal)
         call_id = self._admit(decision, incoming)
         replaced = replaced_leg(self.ports, request, decision)
         call = self._new_call(call_id, incoming, decision, is_internal=is_internal)
+        call.passes = passes
         if self.table.observer is not None:
             self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
         call.handle(self._begin, call, decision, replaced, incoming)

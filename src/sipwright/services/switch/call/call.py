@@ -56,6 +56,7 @@ class Call(Bridge):
         "limit",
         "loops",
         "max_forwards",
+        "passes",
         "processes",
         "script",
         "started_at",
@@ -82,7 +83,7 @@ class Call(Bridge):
         self.early_leg = self.early_tag = None
         self.limit: float | None = None
         self.max_forwards = 70
-        self.loops = 0
+        self.loops = self.passes = 0
         self.from_text = ""
         self.to_text = ""
         self.dialled_user = ""

@@ -199,7 +199,9 @@ class Hunt:
 
     def _make(self, number: int, destination: Destination) -> Callee:
         call, ports = self.call, self.call.ports
-        leg = Callee(call, number, ports.token(), f"{call.id}.{number}", ports.wall_clock(), destination)
+        now = ports.wall_clock()
+        # Both name the call, by which it is known should a provider bring it back (`spirals.py`).
+        leg = Callee(call, number, f"{call.id}-{number}", f"{call.id}.{number}", now, destination)
         leg.instance = destination.instance
         call.legs.append(leg)
         ports.remember(leg)

@@ -19,6 +19,7 @@ from ..model import media
 from ..model.header_table import PASSAGES, SOURCE_HEADER, Party
 from ..model.identity_headers import asserted
 from ..model.relayed_headers import relayed_lines
+from .spirals import marks
 
 __all__ = ["from_header", "make_invite", "read_source"]
 
@@ -46,6 +47,7 @@ def make_invite(call: Call, leg: Callee) -> Request:
     headers = []
     if flow.protocol == "loop":
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1};owner={_owner(call)}"))
+    headers += marks(call, leg, relayed)
     from_ = _from_address(original, options)
     if sender is Party.PHONE and not any(
         name.lower() == "p-asserted-identity" for name, _ in options.headers

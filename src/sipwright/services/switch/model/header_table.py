@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 __all__ = [
     "ALLOW",
+    "CALL_HEADER",
     "EXPLAINS",
     "EXTENSIONS",
     "IDENTITY",
@@ -26,6 +27,9 @@ __all__ = [
 
 SOURCE_HEADER = "P-Sipwright-Source"
 """On the loop between two calls of this switch: the address that the message first came from."""
+
+CALL_HEADER = "X-Sipwright-Call"
+"""In what is sent on to somebody else: the id of the call, should it come back (`dialling/spirals.py`)."""
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER"
 """The methods that work here, wherever we say so. Without 100rel there is nothing to PRACK (RFC 3262)."""
@@ -73,7 +77,7 @@ class Passage(NamedTuple):
 _OURS = frozenset({
     # the hop
     "via", "route", "record-route", "max-forwards", "path", "service-route", "proxy-require", "timestamp",
-    "content-length", SOURCE_HEADER.lower(),
+    "content-length", SOURCE_HEADER.lower(), CALL_HEADER.lower(),
     # the dialog
     "from", "to", "call-id", "cseq", "contact", "rack", "rseq",
     # the credentials of one side

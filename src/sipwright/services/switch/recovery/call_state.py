@@ -133,6 +133,7 @@ class StoredCall:
     answered_at: float | None = None
     max_forwards: int = 70
     loops: int = 0
+    passes: int = 0
     limit: float | None = None
     peer: int | None = None
     near: int | None = None
@@ -213,6 +214,8 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         state["max_forwards"] = call.max_forwards
     if call.loops:
         state["loops"] = call.loops
+    if call.passes:
+        state["passes"] = call.passes
     if call.limit is not None:
         state["limit"] = call.limit
     if call.peer is not None:

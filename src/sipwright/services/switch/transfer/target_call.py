@@ -261,6 +261,7 @@ class TargetDialler:
         caller.source = remaining.source
         call.from_text, call.to_text = str(sender.uri), str(target)
         call.dialled_user, call.loops = target.user or "", origin.loops + 1
+        call.passes = origin.passes
         if self._scripts is not None:
             identity.dialplan_id = self._scripts.transfer_plan(identity, account_id)
         self._table.begin(call, is_scripted=identity.dialplan_id is not None)
