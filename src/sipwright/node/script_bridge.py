@@ -28,7 +28,7 @@ from sipwright.services.dialplan import (
     Sandbox,
     UserLimits,
 )
-from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings, networks
+from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings
 from sipwright.services.ports import Clock
 from sipwright.services.switch import (
     Call,
@@ -46,6 +46,7 @@ from sipwright.stack import TimedTokens
 from sipwright.store.history.runs import read_journals, read_plan
 from sipwright.store.schema.entities import Dialplan
 from sipwright.store.schema.rows import ExecutionRow, JournalRow
+from sipwright.transport.networks import networks
 
 from .script_effects import Calls, ScriptEffects
 

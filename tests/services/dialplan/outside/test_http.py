@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from sipwright.services.dialplan.outside import HttpClient, networks
+from sipwright.services.dialplan.outside import HttpClient
+from sipwright.transport.networks import networks
 
 LOOPBACK = networks(["127.0.0.0/8"])
 

@@ -1,8 +1,7 @@
 """What scripts reach of the world outside SIP: the web, the DNS for phone numbers, mail."""
 
-from .addresses import is_public, networks
 from .enum import EnumLookup, choose
 from .http import HttpClient
 from .mail import Mailer, MailSettings
 
-__all__ = ["EnumLookup", "HttpClient", "MailSettings", "Mailer", "choose", "is_public", "networks"]
+__all__ = ["EnumLookup", "HttpClient", "MailSettings", "Mailer", "choose"]

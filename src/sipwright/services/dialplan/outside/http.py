@@ -19,8 +19,9 @@ from urllib.parse import urljoin, urlsplit
 import httpcore2
 import httpx2
 
+from sipwright.transport.networks import Network, is_public
+
 from ..language.values import clean
-from .addresses import Network, is_public
 
 __all__ = ["HttpClient"]
 

@@ -1,8 +1,8 @@
-"""Which addresses scripts may reach."""
+"""Which addresses are public."""
 
 import pytest
 
-from sipwright.services.dialplan.outside import is_public, networks
+from sipwright.transport.networks import is_public, networks
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2a00:1450:4001:82b::200e", "193.0.6.139"])

@@ -1,4 +1,4 @@
-"""Which addresses scripts may reach: public ones, and not what merely looks public and leads back inside."""
+"""Which addresses are public, and which merely look so and lead back inside: one list for SIP and for the web."""
 
 from __future__ import annotations
 
