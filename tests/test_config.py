@@ -58,6 +58,10 @@ def test_the_environment_wins_and_leaves_its_neighbours(tmp_path: Path, monkeypa
         ('[sip]\nudp = ["::1:5060"]\n', r"write \[::1\]:5060"),
         ('[sip]\nudp = ["0.0.0.0:99999"]\n', "write HOST:PORT"),
         ('[sip]\npublic_address = "here"\n', "'here' is not an IP address"),
+        (
+            '[sip]\nnetworks = ["lan"]\n',
+            r"\[sip\] networks: 'lan' is not a network; write one, such as 10.1.0.0/16",
+        ),
         ('[sip]\nudp = "0.0.0.0:5060"\n', r"\[sip\] udp: Input should be a valid list"),
         ('[log]\nlevel = "loud"\n', r"\[log\] level: Input should be 'debug'"),
         ("[sip]\nudp = []\ntcp = []\n", "line 1: sip: udp and tcp are both empty"),

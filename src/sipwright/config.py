@@ -98,12 +98,16 @@ class _Section(BaseModel):
 
 
 class SipSettings(_Section):
-    """``[sip]``: where the switch listens, what it serves, how long registrations last."""
+    """``[sip]``: where the switch listens, what it serves, how long registrations last.
+
+    `networks` are those inside that scripts and strangers may have it send to.
+    """
 
     udp: list[Address] = ["0.0.0.0:5060"]
     tcp: list[Address] = ["0.0.0.0:5060"]
     domains: list[str] = []
     public_address: Annotated[str, AfterValidator(_checked_ip)] | None = None
+    networks: list[Network] = []
     calls_per_account: Annotated[int, Field(ge=1)] = 500
     max_bindings: Annotated[int, Field(ge=1, le=100)] = 10
     min_expires: Annotated[int, Field(ge=1, le=3600)] = 60

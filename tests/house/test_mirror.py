@@ -91,6 +91,7 @@ ELSEWHERE = {
 STORIES = {
     "services/switch/midcall/test_headers_cross": "headers that cross a call, in whatever message",
     "services/dialplan/execution/test_chance": "random numbers, the same after a restart",
+    "services/switch/reach/test_own_network": "peers and scripts that lead us into our own network",
     "services/switch/test_hostile": "peers that mean no good, against the whole switch",
     "stack/test_loss": "a network that loses, repeats and reorders",
     "stack/test_malformed": "messages that cannot be read, against the whole stack",

@@ -115,6 +115,23 @@ def test_a_response_whose_connection_has_ended_opens_another(element, new_peer, 
     assert (caller.statuses, listener.statuses) == ([], [200])
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+def test_but_to_no_other_port_of_this_machine_for_whoever_is_not_known(
+    element, new_peer, request_text, is_known
+):
+    caller, listener = new_peer("127.0.0.1", 40_000, "tcp"), new_peer("127.0.0.1", 5432, "tcp")
+    caller.send(request_text(via="SIP/2.0/TCP 127.0.0.1:5432;branch=z9hG4bK1"), element)
+    incoming = element.received[0]
+    if is_known:
+        incoming.flow.vouch()
+    element.tcp.cut(incoming.flow)
+
+    incoming.respond(200)
+    element.network.advance(1.0)
+
+    assert listener.statuses == ([200] if is_known else [])
+
+
 def test_a_response_that_cannot_be_sent_is_lost_quietly(element, new_peer, request_text):
     caller = new_peer("192.0.2.2", 40_000, "tcp")
     caller.send(request_text(via="SIP/2.0/TCP 192.0.2.2:5070;branch=z9hG4bK1"), element)

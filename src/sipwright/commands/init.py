@@ -156,6 +156,11 @@ domains = ["DOMAIN"]
 # The address at which the outside reaches this machine, if it stands behind NAT itself.
 # public_address = "203.0.113.7"
 
+# No script, redirect or stranger has the switch send SIP to loopback, link-local or private addresses, or to its own:
+# there it reaches providers, registered phones, and whoever calls from there, where he comes from. These networks are
+# exceptions; a switch that listens on 127.0.0.1 alone may also send to the rest of 127.0.0.0/8.
+# networks = []                   # such as "192.168.0.0/16"
+
 # Calls of one account in progress, in each direction.
 # calls_per_account = 500
 

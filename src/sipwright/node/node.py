@@ -38,10 +38,12 @@ from sipwright.store.history.trace_messages import forget_old
 from sipwright.store.writing.writer import WriterSnapshot
 from sipwright.transport import TcpLimits, TcpTransport, Transport, UdpTransport
 from sipwright.transport.loopback import LoopbackTransport
+from sipwright.transport.networks import networks
 from sipwright.transport.tap import Tap
 
 from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
+from .known_places import KnownPlaces
 from .open_files import connections_within, raise_limit
 from .outage import Outage
 from .own_limits import DirectoryLimits
@@ -91,14 +93,16 @@ class Node:
         is_recording = settings.trace.calls != "off"
         self.refusals = Refusals(store, self.recorder, unix_time=clock)
         self.pipeline = Pipeline(on_refused=self.refusals)
+        self.locations = LocationTable()
+        self.known_places = KnownPlaces(store.directory, self.locations, lambda: self.stack, time.monotonic)
         self.stack = Stack(
-            _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address, tap=tap,
+            _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address,
+            networks=networks(sip.networks), is_known=self.known_places, tap=tap,
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
             on_absorbed_ack=self.recorder.acknowledged if is_recording else None,
         )  # fmt: skip
 
         self.names = ServedNames(store.directory, self.stack)
-        self.locations = LocationTable()
         authenticator = Authenticator(
             self.names, NonceKeeper(nonce_secret), unix_time=SteadyClock(clock.offset),
             flow_keys=self.locations.flow_keys,
@@ -251,6 +255,7 @@ class Node:
         """Tell the agent, and forget where the phones of accounts are that were removed."""
         directory = self.store.directory
         if change.kind == "provider":
+            self.known_places.providers_changed()
             self.agent.providers_changed(change.first_id, change.last_id)
             self.provider_states.providers_changed()
         elif change.kind == "account":

@@ -26,7 +26,7 @@ class Addresses:
         self, transports: Sequence[Transport], public_address: str | None = None, routes: Routes | None = None
     ) -> None:
         self._transports = transports
-        self._public_address = public_address.strip("[]") if public_address else None
+        self.public_address = public_address.strip("[]") if public_address else None
         self._routes = routes or Routes()
 
     def sent_by(self, flow: Flow) -> str:
@@ -34,7 +34,7 @@ class Addresses:
         sent_by = flow.sent_by
         if sent_by is None:
             host, port = flow.local
-            public = self._public_address
+            public = self.public_address
             if public is not None and (":" in public) == (":" in host) and not is_near(flow.remote[0]):
                 host = public
             sent_by = flow.sent_by = format_address((host.partition("%")[0], port))
@@ -58,7 +58,7 @@ class Addresses:
         return False
 
     def _is_bound_by(self, transport: Transport, bound: str, host: str) -> bool:
-        if host in (bound, self._public_address):
+        if host in (bound, self.public_address):
             return True
         return is_wildcard(bound) and transport.reaches(host) and self._routes.is_own(host)
 

@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 
 from sipwright.memo import Bounded
-from sipwright.sip.message import Request
+from sipwright.sip.message import Request, Response
 from sipwright.sip.transaction import TERMINATED, ClientTransaction
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
+from sipwright.stack.own_network import OwnNetwork
+from sipwright.stack.source import return_address
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
 from sipwright.transport.base import Transport
 from sipwright.transport.flow import Address, Flow, is_wildcard, parse_flow_key
-from sipwright.transport.resolver import Resolver, Target
+from sipwright.transport.resolver import Resolver, Target, named_host
 
 REMEMBERED = 4_096
 
 OnWay = Callable[[Target | None, Flow | None], None]
 """Called with the way that was found: where to, and over which flow."""
+
+Refuses = Callable[[Target], bool]
+"""Whether nothing may be sent to a target."""
 
 
 class Outbound:
@@ -31,6 +36,7 @@ class Outbound:
         self,
         transports: Sequence[Transport],
         addresses: Addresses,
+        own_network: OwnNetwork,
         resolver: Resolver,
         clock: Callable[[], float],
         call_later: Callable[[float, Callable[[], None]], object],
@@ -38,6 +44,7 @@ class Outbound:
     ) -> None:
         self._transports = transports
         self._addresses = addresses
+        self._own_network = own_network
         self.resolver = resolver
         self._clock = clock
         self._call_later = call_later
@@ -56,27 +63,62 @@ class Outbound:
         """
         return self.transport_for(target.protocol, target.host).flow((target.host, target.port))
 
-    def reach(self, uri: Uri, then: OnWay) -> None:
-        """Find the way to a URI (RFC 3263) and call `then` with it, at once where nothing must be looked up."""
+    def reach(self, uri: Uri, then: OnWay, beside: Flow | None = None, *, is_phone: bool = False) -> None:
+        """Find the way to a URI that somebody has named (RFC 3263); it leads to none of what `OwnNetwork` refuses."""
+        host = named_host(uri)
+        self._reach(uri, then, lambda each: self._own_network.refuses(each, host, beside, is_phone=is_phone))
+
+    def reach_provider(self, uri: Uri, then: OnWay) -> None:
+        """Find the way to a URI of our own settings."""
+        self._reach(uri, then, None)
+
+    def refusal(self, uri: Uri) -> str | None:
+        """Return why no way is found to a URI whose name was looked up, if that is in our own network."""
+        try:
+            targets = self.resolver.resolve_now(uri) or []
+        except OSError:
+            return None
+        host = named_host(uri)
+        if not targets or not all(self._own_network.refuses(target, host) for target in targets):
+            return None
+        return f"{targets[0].host} is in our own network: allow it with [sip] networks"
+
+    def flow_back(self, response: Response, flow: Flow) -> Flow | None:
+        """Return the flow for a response whose connection has ended, to where its Via says (RFC 3261 §18.2.2).
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        address = return_address(response)
+        if address is None:
+            return None
+        target = Target(flow.protocol, *address)
+        is_refused = self._own_network.refuses(target, target.host, flow, is_phone=flow.is_known)
+        return None if is_refused else self.flow_to(target)
+
+    def _reach(self, uri: Uri, then: OnWay, refuses: Refuses | None) -> None:
+        """Call `then` with the first way that is not refused, at once where nothing must be looked up."""
         try:
             targets = self.resolver.resolve_now(uri)
         except OSError:
             then(None, None)
             return
         if targets is None:
-            self._spawn(self._look_up(uri, then))
+            self._spawn(self._look_up(uri, then, refuses))
         else:
-            then(*self._first_way(targets))
+            then(*self._first_way(targets, refuses))
 
-    async def _look_up(self, uri: Uri, then: OnWay) -> None:
+    async def _look_up(self, uri: Uri, then: OnWay, refuses: Refuses | None) -> None:
         try:
             targets = await self.resolver.resolve(uri)
         except OSError:
             targets = []
-        then(*self._first_way(targets))
+        then(*self._first_way(targets, refuses))
 
-    def _first_way(self, targets: list[Target]) -> tuple[Target | None, Flow | None]:
+    def _first_way(self, targets: list[Target], refuses: Refuses | None) -> tuple[Target | None, Flow | None]:
         for target in targets:
+            if refuses is not None and refuses(target):
+                continue
             try:
                 return target, self.flow_to(target)
             except OSError:

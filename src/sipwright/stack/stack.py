@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -32,15 +32,16 @@ from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.outbound import OnWay, Outbound
+from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
 from sipwright.stack.pipeline import Pipeline
 from sipwright.stack.receiver import OnAbsorbedAck, OnStrayResponse, Receiver
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
-from sipwright.stack.source import return_address
 from sipwright.stack.ticker import Ticker
 from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
 from sipwright.transport.base import Transport, ignore_closed
 from sipwright.transport.flow import Flow, parse_flow_key
+from sipwright.transport.networks import Network
 from sipwright.transport.resolver import Resolver, Target
 from sipwright.transport.tap import Tap
 
@@ -74,6 +75,8 @@ class Stack:
         resolver: Resolver | None = None,
         *,
         public_address: str | None = None,
+        networks: Iterable[Network] = (),
+        is_known: IsKnown = nobody,
         clock: Callable[[], float] = time.monotonic,
         call_later: CallLater | None = None,
         random_token: Callable[[], str] | None = None,
@@ -90,6 +93,8 @@ class Stack:
             pipeline: Who is offered the requests.
             resolver: Who finds the way to a URI (RFC 3263).
             public_address: The address that peers outside see, where it is not the one that we listen on.
+            networks: Those inside that anybody may have us send to.
+            is_known: Whether somebody of ours is at an address inside, so that anybody may have us send there.
             clock: Monotonic time.
             call_later: As of the event loop.
             random_token: What makes branches.
@@ -107,10 +112,12 @@ class Stack:
         # The core asks less of a flow than we do; it only ever gets ours.
         self.layer = TransactionLayer(cast(Send, self._transmit), timers)
         self.addresses = Addresses(self.transports, public_address)
+        own_network = OwnNetwork(self.transports, self.addresses, networks, is_known)
         self._call_later = call_later
         self._outbound = Outbound(
-            self.transports, self.addresses, resolver or Resolver(), clock, self.call_later, pipeline.spawn
-        )
+            self.transports, self.addresses, own_network, resolver or Resolver(), clock, self.call_later,
+            pipeline.spawn,
+        )  # fmt: skip
         log = logger or structlog.get_logger()
         self.ticker = Ticker(self.layer, clock, self.call_later, log)
         self.receiver = Receiver(
@@ -260,9 +267,21 @@ class Stack:
         """Return the flow for a request that is too large for UDP, if the target may take TCP (RFC 3261 §18.1.1)."""
         return self._outbound.flow_for_large(target, flow)
 
-    def reach(self, uri: Uri, then: OnWay) -> None:
-        """Find the way to a URI (RFC 3263) and call `then` with it: at once where nothing must be looked up."""
-        self._outbound.reach(uri, then)
+    def reach(self, uri: Uri, then: OnWay, *, beside: Flow | None = None, is_phone: bool = False) -> None:
+        """Find the way to a URI that somebody has named (RFC 3263) and call `then` with it: at once, unless names wait.
+
+        There is none into our own network, but for what `OwnNetwork` says of whoever is talked to by `beside`, and has
+        proved to be a phone of ours.
+        """
+        self._outbound.reach(uri, then, beside, is_phone=is_phone)
+
+    def reach_provider(self, uri: Uri, then: OnWay) -> None:
+        """Find the way to a URI of our own settings, wherever it leads, as `reach` does for all others."""
+        self._outbound.reach_provider(uri, then)
+
+    def refusal(self, uri: Uri) -> str | None:
+        """Return why `reach` finds no way to a URI whose name was looked up; None when that is not in our network."""
+        return self._outbound.refusal(uri)
 
     async def connect(self, target: Target) -> Flow:
         """Return an open flow to a target. Raises OSError."""
@@ -306,10 +325,10 @@ class Stack:
             if not (flow.is_reliable and data.startswith(b"SIP/2.0 ")):
                 raise
             response = parse(data)
-            address = return_address(response) if isinstance(response, Response) else None
-            if address is None:
+            flow_back = self._outbound.flow_back(response, flow) if isinstance(response, Response) else None
+            if flow_back is None:
                 raise
-            self._outbound.flow_to(Target(flow.protocol, *address)).send(data)
+            flow_back.send(data)
 
     def _flow_closed(self, flow: Flow, error: OSError | None) -> None:
         now = self.clock()

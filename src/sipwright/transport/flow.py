@@ -28,6 +28,8 @@ class Flow:
     __slots__ = ("key", "local", "protocol", "remote", "sent_by", "sent_protocol")
 
     is_reliable = False
+    is_known = False
+    """Somebody who has proved who he is is at the other end."""
 
     def __init__(self, protocol: str, local: Address, remote: Address) -> None:
         self.protocol = protocol

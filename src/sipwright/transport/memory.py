@@ -148,12 +148,13 @@ class MemoryNetwork:
 class MemoryFlow(Flow):
     """One pair of addresses on a `MemoryNetwork`."""
 
-    __slots__ = ("_transport", "is_reliable")
+    __slots__ = ("_transport", "is_known", "is_reliable")
 
     def __init__(self, transport: MemoryTransport, remote: Address) -> None:
         super().__init__(transport.protocol, transport.local, remote)
         self._transport = transport
         self.is_reliable = transport.is_reliable
+        self.is_known = False
 
     @property
     def is_closed(self) -> bool:
@@ -182,6 +183,10 @@ class MemoryFlow(Flow):
     def add_alias(self, remote: Address) -> None:
         """Let requests to `remote` use this connection too."""
         self._transport.alias(self, remote)
+
+    def vouch(self) -> None:
+        """Note that somebody known is at the other end."""
+        self.is_known = True
 
 
 class MemoryTransport:

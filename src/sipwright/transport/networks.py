@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-__all__ = ["Network", "is_public", "networks"]
+__all__ = ["Network", "is_in", "is_inside", "is_loopback", "is_public", "networks"]
 
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _DENIED: tuple[Network, ...] = tuple(
@@ -27,20 +28,54 @@ _DENIED: tuple[Network, ...] = tuple(
 )
 
 
+_EXAMPLES: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
+"""Of documentation (RFC 5737, RFC 3849): nobody is there, neither outside nor inside."""
+
+
 def is_public(text: str, allowed: Iterable[Network] = ()) -> bool:
     """Return whether a script may connect to an IP address; ``allowed`` are exceptions that the operator made."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    if mapped is not None:
-        address = mapped
-    if any(address in network for network in allowed):
-        return True
-    return address.is_global and not any(address in network for network in _DENIED)
+    address = _read(text)
+    return address is not None and (_is_in(address, allowed) or _is_public(address))
+
+
+def is_inside(text: str) -> bool:
+    """Return whether an IP address leads to this machine, into its own networks, or to nobody in particular."""
+    address = _read(text)
+    return address is None or not (_is_public(address) or _is_in(address, _EXAMPLES))
+
+
+def is_in(text: str, allowed: Iterable[Network]) -> bool:
+    """Return whether an IP address is in one of some networks."""
+    address = _read(text)
+    return address is not None and _is_in(address, allowed)
+
+
+def is_loopback(text: str) -> bool:
+    """Return whether an IP address is one under which a machine only talks to itself."""
+    address = _read(text)
+    return address is not None and address.is_loopback
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Read networks such as ``10.1.0.0/16``."""
     return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def _read(text: str) -> IPAddress | None:
+    """Read an address; an IPv4 one in the guise of IPv6 is what it is (RFC 4291 §2.5.5.2)."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
+
+
+def _is_public(address: IPAddress) -> bool:
+    return address.is_global and not _is_in(address, _DENIED)
+
+
+def _is_in(address: IPAddress, some: Iterable[Network]) -> bool:
+    return any(address in network for network in some)

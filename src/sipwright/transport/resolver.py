@@ -68,7 +68,7 @@ class Resolver:
 
     def has_no_address(self, uri: Uri) -> bool:
         """Return whether the name in a URI was looked up of late, and no address was found."""
-        known = self._known.get((uri.params.get("maddr") or uri.host).strip("[]").lower())
+        known = self._known.get(named_host(uri))
         return known is not None and not known[1]
 
     async def resolve(self, uri: Uri) -> list[Target]:
@@ -145,11 +145,15 @@ def _read_hosts(path: Path, name: str) -> list[str]:
     return sorted(found, key=lambda address: ":" in address)
 
 
-def _host_of(uri: Uri) -> str:
+def named_host(uri: Uri) -> str:
     """Return the host to look for: maddr where the URI has one (RFC 3263 §4, "TARGET")."""
+    return (uri.params.get("maddr") or uri.host).strip("[]").lower()
+
+
+def _host_of(uri: Uri) -> str:
     if not uri.host:
         raise ResolveError(f"cannot send to a {uri.scheme}: URI")
-    return (uri.params.get("maddr") or uri.host).strip("[]").lower()
+    return named_host(uri)
 
 
 def _protocol_of(uri: Uri) -> str:

@@ -64,7 +64,8 @@ class Accounts:
         self.bindings = {}
 
     def served_domain(self, host, port):
-        return "example.org" if host in ("example.org", "10.0.0.1") else None
+        is_own = host == "10.0.0.1" and port in (None, 5060)
+        return "example.org" if is_own or host == "example.org" else None
 
     def account(self, username, domain):
         return self.accounts.get(username)

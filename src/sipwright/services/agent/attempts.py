@@ -78,7 +78,7 @@ class Attempts:
             self._lapsed(registration)
             return
         registration.begin()
-        self._stack.reach(registration.place.next_hop, partial(self._reached, registration))
+        self._stack.reach_provider(registration.place.next_hop, partial(self._reached, registration))
 
     def _reached(self, registration: Registration, _target: Target | None, flow: Flow | None) -> None:
         if flow is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.leg_options import PLAIN
@@ -32,12 +33,17 @@ __all__ = ["Messages"]
 class Messages:
     """Takes and sends texts outside the dialogs of calls."""
 
-    __slots__ = ("_destinations", "_ports", "_router")
+    __slots__ = ("_destinations", "_ports", "_router", "_unreachable")
 
-    def __init__(self, ports: CallPorts[Call], router: Router, destinations: Destinations) -> None:
+    def __init__(
+        self, ports: CallPorts[Call], router: Router, destinations: Destinations,
+        unreachable: Callable[[Identity, Destination], None],
+    ) -> None:  # fmt: skip
+        """Get ready; `unreachable` is told of each text that no way leads to where it is sent."""
         self._ports = ports
         self._router = router
         self._destinations = destinations
+        self._unreachable = unreachable
 
     def deliver(self, incoming: Incoming) -> None:
         """Deliver a MESSAGE to the phones of a local account; nobody else is sent one.
@@ -85,7 +91,8 @@ class Messages:
         texter = Texter(identity)
         destinations = [found for leg in legs for found in self._destinations.of_leg(texter, leg)]
         if destinations:
-            Text(self._ports, sender, text.encode(), len(destinations), then).send(destinations)
+            lost = partial(self._unreachable, identity)
+            Text(self._ports, sender, text.encode(), len(destinations), then, lost).send(destinations)
         else:
             then(False)
 
@@ -102,23 +109,34 @@ class Texter:
 class Text:
     """One text of a script on its way to several phones; one 2xx is enough."""
 
-    __slots__ = ("_body", "_ports", "_sender", "_then", "_waiting")
+    __slots__ = ("_body", "_lost", "_ports", "_sender", "_then", "_waiting")
 
     def __init__(
-        self, ports: CallPorts[Call], sender: str, body: bytes, count: int, then: Callable[[bool], None]
-    ) -> None:
+        self, ports: CallPorts[Call], sender: str, body: bytes, count: int, then: Callable[[bool], None],
+        lost: Callable[[Destination], None],
+    ) -> None:  # fmt: skip
         self._ports = ports
         self._sender = sender
         self._body = body
         self._waiting = count
         self._then: Callable[[bool], None] | None = then
+        self._lost = lost
 
     def send(self, destinations: list[Destination]) -> None:
         """Send it to all of them at once."""
         sender = NameAddr(self._sender)
         for destination in destinations:
             copy = Copy(self._ports, destination, sender, self._body, self._count)
-            self._ports.routes.reach(destination, copy.reached)
+            self._ports.routes.reach(destination, partial(self._reached, copy, destination))
+
+    def _reached(
+        self, copy: Copy, destination: Destination, target: Target | None, flow: Flow | None
+    ) -> None:
+        if flow is None:
+            self._lost(destination)
+            self._count(was_taken=False)
+        else:
+            copy.send_over(flow)
 
     def _count(self, was_taken: bool) -> None:
         self._waiting -= 1
@@ -161,16 +179,13 @@ class Copy:
         self._body = body
         self._then = then
 
-    def reached(self, target: Target | None, flow: Flow | None) -> None:
+    def send_over(self, flow: Flow) -> None:
         """Send it, now that the way is known."""
-        if flow is None:
-            self._then(False)
-        else:
-            self._flow = flow
-            provider = self._destination.provider
-            if provider is not None:
-                self._auth = self._ports.credentials.in_advance(provider) or self._auth
-            self._send()
+        self._flow = flow
+        provider = self._destination.provider
+        if provider is not None:
+            self._auth = self._ports.credentials.in_advance(provider) or self._auth
+        self._send()
 
     def _send(self) -> None:
         destination, flow, provider = self._destination, self._flow, self._destination.provider

@@ -106,13 +106,14 @@ class Switch:
             LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes, credentials=credentials)
         )
         self.table = CallTable(self.calls, timers, ended, observer)
+        unreachable = Unreachable(stack, clock)
         self.ports: CallPorts[Call] = CallPorts(
             node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token, writer=writer,
             timers=timers, routes=routes, servers=self.servers, credentials=credentials, calls=self.calls,
             legs=self.table.legs, remember=self.table.remember, forget=self.table.forget,
             active_calls=self.table.active,
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
-            unreachable=Unreachable(stack, clock).outcome, probe=probe_ends,
+            unreachable=unreachable.outcome, probe=probe_ends,
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
             own_limits=own_limits or NoOwnLimits(),
         )  # fmt: skip
@@ -123,7 +124,7 @@ class Switch:
             TargetDialler(self.table, router, destinations, scripts),
             Origin(router.accounts, router.authenticator, destinations.locations, clock),
         )
-        self._messages = Messages(self.ports, router, destinations)
+        self._messages = Messages(self.ports, router, destinations, unreachable.of_text)
         self._recovered: list[Recovered] = []
         self.unread: set[str] = set()
         """Calls in the database that this version cannot go on with; perhaps another one can."""

@@ -185,7 +185,7 @@ class DeadServers:
             uri = Uri.parse(key[2])
         except ParseError:
             return
-        self._stack.reach(uri, lambda target, flow: self._reached(key, flow))
+        self._stack.reach_provider(uri, lambda target, flow: self._reached(key, flow))
 
     def _reached(self, key: Key, flow: Flow | None) -> None:
         if key not in self._dead:

@@ -137,7 +137,8 @@ class Destinations:
     def _of_provider(self, provider: ProviderView, user: str, params: str) -> list[Destination]:
         if not provider.is_enabled:
             return []
-        uri = f"sip:{user}@{provider.server}{params}" if user else f"sip:{provider.server}{params}"
+        uri = f"sip:{user}@{provider.server}" if user else f"sip:{provider.server}"
+        uri += _without_way(params)
         proxy = provider.outbound_proxy or ""
         return [
             Destination(
@@ -164,6 +165,23 @@ def sender_of(provider: ProviderView) -> LegOptions:
         else:
             return LegOptions(from_user=template.user, from_host=template.hostport)
     return LegOptions(from_user=provider.username, from_host=provider.server.partition(";")[0])
+
+
+def _without_way(params: str) -> str:
+    """Return the parameters of a leg to a provider but for `maddr`: it is where its settings say, and nowhere else.
+
+    Wherever else it were, that would be trusted as the provider is, and told its credentials.
+    """
+    if not params:
+        return ""
+    try:
+        uri = Uri.parse(f"sip:provider.invalid{params}")
+    except ParseError:
+        return params
+    kept = {name: value for name, value in uri.params.items() if name != "maddr"}
+    if len(kept) == len(uri.params):
+        return params
+    return str(uri.replace(params=kept)).removeprefix("sip:provider.invalid")
 
 
 def _escaped(user: str) -> str:

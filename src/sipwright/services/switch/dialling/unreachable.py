@@ -13,6 +13,8 @@ from sipwright.stack.throttle import Throttle
 
 from ..call.call import Call
 from ..call.callee import Callee
+from ..model.destination import Destination
+from ..model.identity import Identity
 from ..model.outcome import Outcome
 
 __all__ = ["Unreachable", "no_provider_or_host"]
@@ -40,21 +42,27 @@ class Unreachable:
 
     def outcome(self, call: Call, leg: Callee) -> Outcome:
         """Return the outcome of a leg that no way leads to, and let the log know."""
-        outcome = self._why(leg)
-        suppressed = self._throttle.admit((call.identity.user_id, outcome.reason), self._clock())
+        return self._noted("leg unreachable", call.identity, leg.destination, call=call.id)
+
+    def of_text(self, identity: Identity, destination: Destination) -> None:
+        """Let the log know that no way leads to where a script has sent a text."""
+        self._noted("text undeliverable", identity, destination)
+
+    def _noted(self, event: str, identity: Identity, destination: Destination, **named: str) -> Outcome:
+        outcome = self._why(destination)
+        suppressed = self._throttle.admit((event, identity.user_id, outcome.reason), self._clock())
         if suppressed is not None:
             log.warning(
-                "leg unreachable",
-                call=call.id,
-                account=call.identity.account_id,
-                target=quote(leg.destination.target[:LONGEST_HOST], safe="@:;=+*!<>[]", errors="replace"),
+                event,
+                **named,
+                account=identity.account_id,
+                target=quote(destination.target[:LONGEST_HOST], safe="@:;=+*!<>[]", errors="replace"),
                 reason=outcome.reason,
                 suppressed=suppressed,
             )
         return outcome
 
-    def _why(self, leg: Callee) -> Outcome:
-        destination = leg.destination
+    def _why(self, destination: Destination) -> Outcome:
         if destination.flow is not None:
             return Outcome(503, "Unreachable")
         try:
@@ -62,7 +70,9 @@ class Unreachable:
         except ParseError:
             return Outcome(503, "Unreachable")
         if not self._stack.resolver.has_no_address(uri):
-            return Outcome(503, "Unreachable")  # its transport is switched off, or no network leads there
+            refusal = None if destination.provider is not None else self._stack.refusal(uri)
+            # Else its transport is switched off, or no network leads there.
+            return Outcome(503, refusal or "Unreachable")
         is_whole_uri = destination.target.startswith(("<", "sip:", "sips:"))
         if destination.provider is None and not destination.route and not is_whole_uri:
             return no_provider_or_host(uri.host)

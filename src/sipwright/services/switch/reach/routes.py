@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from sipwright.sdp import is_private
 from sipwright.sip import Message, ParseError, Request, Uri, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import Stack
+from sipwright.stack.throttle import Throttle
 from sipwright.transport import Flow, Target
 
 from ..call.leg import Leg
@@ -18,15 +21,18 @@ from .ways import leads_to, way_to
 
 __all__ = ["PeerRoutes"]
 
+log = structlog.get_logger(__name__)
+
 
 class PeerRoutes:
     """Finds flows, and sends what belongs to the dialogs of calls."""
 
-    __slots__ = ("_reconnects", "_stack")
+    __slots__ = ("_reconnects", "_stack", "_throttle")
 
     def __init__(self, stack: Stack, reconnects: Reconnects) -> None:
         self._stack = stack
         self._reconnects = reconnects
+        self._throttle = Throttle(every=60.0)
 
     def to_phone(self, destination: Destination) -> Flow | None:
         """Return the flow to a phone, if the destination is one and it is there now."""
@@ -45,7 +51,8 @@ class PeerRoutes:
             except ParseError:
                 then(None, None)
             else:
-                self._stack.reach(uri, then)
+                is_ours = destination.provider is not None
+                (self._stack.reach_provider if is_ours else self._stack.reach)(uri, then)
 
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or what stands for it while its phone is away."""
@@ -86,14 +93,17 @@ class PeerRoutes:
                 self._follow(leg, dialog.remote_target, known)
 
     def _follow(self, leg: Leg, target: str, known: Flow) -> None:
+        uri = way_to(target, known)
+
         def found(_target: Target | None, way: Flow | None) -> None:
             if way is not None:
                 with leg.owner.event():
                     self._reconnects.move(leg, way)
+            elif uri is not None:
+                self._note_refusal(leg, uri)
 
-        uri = way_to(target, known)
         if uri is not None and not (is_private(uri.host) and not is_private(known.remote[0])):
-            self._stack.reach(uri, found)
+            self._stack.reach(uri, found, beside=known, is_phone=leg.is_phone)
 
     def send_request(
         self, leg: Leg, request: Request, user: ClientUser | None, dialog: Dialog | None = None
@@ -163,18 +173,29 @@ class PeerRoutes:
         if flow is None or dialog is None:
             return
 
+        uri = way_to(dialog.next_hop(), flow)
+
         def found(_target: Target | None, way: Flow | None) -> None:
+            if way is None and uri is not None:
+                self._note_refusal(leg, uri)
             if way is not None and flow.is_reliable and dialog is leg.dialog and leg.flow is flow:
                 with leg.owner.event():
                     leg.flow = way
                     leg.owner.changed()
             send(way or flow)
 
-        uri = way_to(dialog.next_hop(), flow)
         if uri is None:
             send(flow)
         else:
-            self._stack.reach(uri, found)
+            self._stack.reach(uri, found, beside=flow, is_phone=leg.is_phone)
+
+    def _note_refusal(self, leg: Leg, uri: Uri) -> None:
+        """Say once in a while that a peer wanted to be reached in our own network, and is not, but as before."""
+        refusal = self._stack.refusal(uri)
+        suppressed = None if refusal is None else self._throttle.admit(refusal, self._stack.clock())
+        if suppressed is not None:
+            call = leg.owner.id
+            log.warning("peer not followed", call=call, leg=leg.index, reason=refusal, suppressed=suppressed)
 
 
 def _is_elsewhere(leg: Leg, dialog: Dialog, flow: Flow) -> bool:

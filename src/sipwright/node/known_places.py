@@ -1,0 +1,63 @@
+"""Where in our own network somebody of ours is: providers of the settings, and phones that have registered.
+
+A script may dial a provider or a phone by its address, and a redirect may name it, wherever it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipwright.services.registrar import LocationTable
+from sipwright.sip import ParseError, Uri
+from sipwright.stack import Stack
+from sipwright.store import Directory, Provider
+from sipwright.transport import Target
+from sipwright.transport.resolver import DEFAULT_PORT, named_host
+
+__all__ = ["KnownPlaces"]
+
+
+class KnownPlaces:
+    """The hosts and ports of providers, and the flows of registered phones."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        locations: LocationTable,
+        stack: Callable[[], Stack],
+        clock: Callable[[], float],
+    ) -> None:
+        """`stack` is asked for when it is needed: it asks us where it may send."""
+        self._directory = directory
+        self._locations = locations
+        self._stack = stack
+        self._clock = clock
+        self._providers: frozenset[tuple[str, int]] | None = None
+
+    def __call__(self, host: str, target: Target) -> bool:
+        """Return whether a provider or a phone of ours is where a host, as it was named, has led."""
+        if self._providers is None:
+            everybody = self._directory.providers()
+            self._providers = frozenset(place for provider in everybody for place in _places(provider))
+        return (host, target.port) in self._providers or self._is_phone(target)
+
+    def providers_changed(self) -> None:
+        """Look them up again when somebody asks."""
+        self._providers = None
+
+    def _is_phone(self, target: Target) -> bool:
+        flow = self._stack().flow_for(target)
+        return flow is not None and self._locations.account_at(flow.key, self._clock()) is not None
+
+
+def _places(provider: Provider) -> list[tuple[str, int]]:
+    """Return where requests to a provider are sent: its server, and the proxy before it."""
+    places = []
+    for text in (provider.server, provider.outbound_proxy) if provider.is_enabled else ():
+        try:
+            if text:
+                uri = Uri.parse(text if text.startswith(("sip:", "sips:")) else f"sip:{text}")
+                places.append((named_host(uri), uri.port or DEFAULT_PORT))
+        except ParseError:
+            pass
+    return places
