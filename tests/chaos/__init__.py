@@ -2,7 +2,8 @@
 
 `make chaos` starts `sipwright run` on a data folder of its own, keeps up to 200 calls a second going in every
 stage (ringing, early media, talking, on hold, scripts in `dial`, `sleep`, `http_get`, `http_post`, `email` and the
-store, calls that the switch makes by itself, legs to providers that challenge it), ends the process with SIGKILL and
+store, calls that the switch makes by itself, legs to providers that challenge it, forks of which two answer, phones
+that move, far ends that close their connection), ends the process with SIGKILL and
 starts it again within two seconds, twenty times in a row. The phones are our own stack on real sockets and do what
 phones do: they repeat what is not answered (RFC 3261 §17), ring, answer, refuse, hold, resume, give up and hang up;
 those on TCP connect and register again. Every call is followed from both ends, and at the end from the database:
@@ -16,6 +17,8 @@ file               what is there
 `line.py`          a socket with its phones: registrations, and which call a message belongs to
 `end.py`           one end of one call, and what it checks of every message: CSeq, route set, session description
 `caller.py`        the end that calls, and `callee.py` the one that is called, until they talk
+`fork.py`          one more phone behind the same proxy, which answers too late
+`mobile.py`        a phone behind a NAT that gives it other ports
 `talk.py`          one call from its INVITE to its end, as the caller and the two who talk live it
 `back.py`          a call that the switch makes by itself between two phones, as both live it
 `provider.py`      a provider, which challenges new calls and requests inside of them

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from sipwright.sip import Request
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ServerTransaction
 from sipwright.stack import Incoming
 
 from .end import SDP, End
+from .fork import Fork
 
 if TYPE_CHECKING:
     from .line import Line
@@ -29,6 +31,8 @@ class Callee(End):
         self.invited_at = time.monotonic()
         self._incoming: Incoming | None = incoming
         self._behaviour = plan.behaviours[account]
+        self._flow = incoming.flow
+        self.fork = None if self._behaviour.forks_after is None else Fork(self, incoming)
         incoming.open(self)
         incoming.transaction.local_tag = self.tag
         self.dialog = Dialog.as_uas(request, self.tag)
@@ -65,6 +69,8 @@ class Callee(End):
             return
         self.rang_at = time.monotonic()
         behaviour = self._behaviour
+        if self.fork is not None:
+            self.fork.ring()
         body = self.describe() if behaviour.has_early_media and not self.plan.has_late_offer else b""
         self._incoming.respond(
             183 if body else 180, headers=self._headers(), body=body, content_type=SDP if body else None
@@ -87,6 +93,12 @@ class Callee(End):
         )
         self.repeat(wire, incoming)
 
+    def _acknowledged(self, ack: Request) -> None:
+        is_first = not self.acknowledged_at
+        super()._acknowledged(ack)
+        if self.fork is not None and is_first and self.acknowledged_at:
+            self._later(self._behaviour.forks_after or 0.0, self.fork.answer)
+
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         super().on_cancel(transaction, cancel)
         if self.final is None and self._incoming is not None:
@@ -96,6 +108,8 @@ class Callee(End):
 
     def release(self) -> None:
         super().release()
+        if self.fork is not None:
+            self.fork.release()
         self._incoming = None
 
 

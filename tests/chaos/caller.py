@@ -79,7 +79,9 @@ class Caller(End):
         if body:
             headers.append(("Content-Type", SDP))
         request = Request("INVITE", self._uri, headers, body)
-        transaction = self.line.stack.send_request(request, await self.line.way(), self)
+        if plan.happens_once == ("caller", "close") and (self.own_flow is None or self.own_flow.is_closed):
+            self.own_flow = await self.line.connection()
+        transaction = self.line.stack.send_request(request, await self.way(), self)
         assert isinstance(transaction, ClientInvite)
         self._transaction = transaction
 

@@ -12,6 +12,7 @@ from sipwright.sip import Request, Response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ReliableResponse, ServerTransaction
 from sipwright.stack import Incoming
+from sipwright.transport import Flow, Target
 
 from .process import HOST
 
@@ -48,6 +49,8 @@ class End:
         self._repeater: ReliableResponse | None = None
         self._repeated_cseq = 0
         self._is_changing = False
+        self._flow: Flow | None = None
+        self.own_flow: Flow | None = None
         self.proxy = f"<sip:{self.tag}@{HOST}:{line.port}{';transport=tcp' if line.is_tcp else ''};lr>"
         line.ends[self.tag] = self
 
@@ -100,6 +103,7 @@ class End:
     def take(self, incoming: Incoming) -> None:
         """Take a request inside the dialog."""
         request, method = incoming.request, incoming.request.method
+        self._flow = incoming.flow
         expected = [self.proxy] if self.plan.has_proxy else []
         if request.headers.get_all("Route") != expected:
             self.fault("route", f"{method}: {request.headers.get_all('Route')}")
@@ -177,10 +181,19 @@ class End:
 
     # Requests of this end.
 
+    async def way(self) -> Flow | Target:
+        """Return where this end's requests go, once that can be used."""
+        flow = self.own_flow
+        return flow if flow is not None and not flow.is_closed else await self.line.way()
+
+    def way_now(self) -> Flow | Target:
+        flow = self.own_flow
+        return flow if flow is not None and not flow.is_closed else self.line.way_now()
+
     async def ask(self, method: str, body: bytes = b"") -> Response:
         """Send a request inside the dialog; one that a broken connection swallowed is asked anew."""
         for _ in range(40):
-            way = await self.line.way()
+            way = await self.way()
             assert self.dialog is not None
             contact = self.contact if method in ("INVITE", "UPDATE") else None
             request = self.dialog.make_request(
@@ -214,6 +227,35 @@ class End:
         self.fault("hold", f"{direction}: {response.status} {response.reason}{' (local)' * response.local}")
         return False
 
+    async def move(self, line: Line) -> None:
+        """Go on at another address, and say so (RFC 3261 §12.2.1.2)."""
+        self.line.ends.pop(self.tag, None)
+        self.line = line
+        line.ends[self.tag] = self
+        await self.change("sendrecv")
+
+    async def disconnect(self) -> None:
+        """Close the TCP connection that this call has, if no other call needs it; a phone has another one by then."""
+        flow = self.own_flow or self.line.flow or self._flow
+        others = (end for end in self.line.ends.values() if end is not self and not end.is_over)
+        if flow is None or flow.is_closed or (flow is not self.own_flow and any(others)):
+            self.ledger.counts["connections that had to stay"] += 1
+            return
+        if flow is self.line.flow:
+            await self.line.connect_anew()
+        flow.close()
+        self.ledger.counts["connections closed in a call"] += 1
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more is to be said in this call."""
+        has_ended = self.bye_heard_at or self.bye_done_at or (self.final is not None and self.final >= 300)
+        return bool(has_ended)
+
+    def is_new(self, request: Request) -> bool:
+        """Return whether a request inside the dialog is none that has come before."""
+        return self._peer_cseq is None or request.cseq.number > self._peer_cseq
+
     async def hang_up(self) -> None:
         """Say good-bye."""
         self.bye_sent_at = time.monotonic()
@@ -232,14 +274,14 @@ class End:
             "ACK", cseq=response.cseq.number, body=body, content_type=SDP if body else None
         )
         try:
-            self.line.stack.send_stateless(ack, self.line.way_now())
+            self.line.stack.send_stateless(ack, self.way_now())
         except OSError:
             pass
         self._ack, self._acknowledged_cseq = bytes(ack), response.cseq.number
 
     def acknowledge_again(self) -> None:
         if self._ack is not None:
-            way = self.line.way_now()
+            way = self.way_now()
             stack = self.line.stack
             flow = stack.flow_for(way) if not hasattr(way, "send") else way
             try:

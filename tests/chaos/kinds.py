@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Collection
 
 from .plans import Behaviour, Plan
-from .scripts import CALLERS, TCP_PHONES
+from .scripts import CALLERS, CLOSING_PHONES, CLOSING_PROVIDERS, NAT_PHONES, TCP_PHONES
 
 __all__ = ["make_plan"]
 
@@ -18,6 +18,8 @@ def make_plan(number: int, dice: random.Random, kinds: Collection[str] = (), lon
     plan = makers[kind][1](number, kind, dice)
     plan.has_proxy = dice.random() < 0.3
     plan.is_tcp = plan.account is None and dice.random() < 0.1
+    if plan.happens_once is not None:
+        plan.has_proxy, plan.is_tcp = False, plan.happens_once == ("caller", "close")
     for behaviour in plan.behaviours.values():
         behaviour.wait = min(behaviour.wait, longest)
     if plan.give_up_after is not None:
@@ -26,6 +28,8 @@ def make_plan(number: int, dice: random.Random, kinds: Collection[str] = (), lon
         plan.talk = dice.uniform(0.5, longest)
         plan.hung_up_by = dice.choice(("caller", "callee"))
         plan.actions = _actions(plan.talk, dice)
+        if plan.happens_once is not None:
+            plan.actions = sorted([*plan.actions, (dice.uniform(0.3, plan.talk), *plan.happens_once)])
         plan.has_late_offer = not plan.joins and dice.random() < 0.05
     return plan
 
@@ -184,6 +188,53 @@ def _callback(number: int, kind: str, dice: random.Random) -> Plan:
     return plan
 
 
+def _forked(number: int, kind: str, dice: random.Random) -> Plan:
+    """Draw a call that a second phone behind the same proxy answers too, with and without a provider."""
+    make = _plain if dice.random() < 0.5 else _scripted("trunk", "555", "dial")
+    plan = make(number, kind, dice)
+    for behaviour in plan.behaviours.values():
+        behaviour.forks_after = dice.choice((0.0, dice.uniform(0.0, 2.0)))
+    return plan
+
+
+def _roaming(number: int, kind: str, dice: random.Random) -> Plan:
+    """Draw a call in which one end goes on at another address, and says so by a re-INVITE."""
+    plan = _plain(number, kind, dice)
+    plan.happens_once = dice.choice(("caller", "callee")), "move"
+    return plan
+
+
+def _rebound(number: int, kind: str, dice: random.Random) -> Plan:
+    """Draw a call from or to a phone whose NAT gives it another port, from which it only registers again."""
+    phone = dice.choice(NAT_PHONES)
+    if dice.random() < 0.5:
+        plan = Plan(number, kind, phone, {phone: _ringing(dice)}, answered_by=phone)
+        plan.happens_once = "callee", "rebind"
+    else:
+        plan = _plain(number, kind, dice)
+        plan.account = phone
+        plan.happens_once = "caller", "rebind"
+    return plan
+
+
+def _closed(number: int, kind: str, dice: random.Random) -> Plan:
+    """Draw a call in which one end closes its TCP connection: the provider, a phone that has another, the caller."""
+    behaviour = Behaviour(rings=dice.uniform(0.0, 0.2), wait=dice.uniform(0.2, 1.0))
+    which = number % (CLOSING_PROVIDERS + len(CLOSING_PHONES))
+    if dice.random() < 0.3:
+        plan = _plain(number, kind, dice)
+        plan.happens_once = "caller", "close"
+    elif which < CLOSING_PROVIDERS:
+        plan = Plan(number, kind, "s-closing", {f"888{which}": behaviour}, answered_by=f"888{which}",
+                    journals={"closing": ["start", "dial"]})  # fmt: skip
+        plan.happens_once = "callee", "close"
+    else:
+        phone = CLOSING_PHONES[which - CLOSING_PROVIDERS]
+        plan = Plan(number, kind, phone, {phone: behaviour}, answered_by=phone)
+        plan.happens_once = "callee", "close"
+    return plan
+
+
 _MAKERS: dict[str, tuple[int, Callable[[int, str, random.Random], Plan]]] = {
     "plain": (26, _plain),
     "tcp": (8, _tcp),
@@ -208,4 +259,8 @@ _MAKERS: dict[str, tuple[int, Callable[[int, str, random.Random], Plan]]] = {
     "trunk": (5, _scripted("trunk", "555", "dial")),
     "carrier": (4, _scripted("carrier", "777", "dial")),
     "moved": (5, _moved),
+    "forked": (5, _forked),
+    "roaming": (4, _roaming),
+    "rebound": (4, _rebound),
+    "closed": (3, _closed),
 }

@@ -22,6 +22,8 @@ KINDS = {
     "cancel": "CANCELs that did not reach the callee",
     "ring": "ring times, sleeps and limits that did not run on",
     "cdr": "CDRs that are missing or wrong",
+    "fork": "second answers of a forked call without their ACK and BYE",
+    "moved": "requests that went to where a phone had been before",
     "registration": "registrations that were forgotten or refused",
     "script": "script effects that are missing, were done twice, or ended otherwise",
     "outside": "pages, posts, mails and stored values that do not match what scripts were told",

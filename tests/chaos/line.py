@@ -24,7 +24,7 @@ __all__ = ["Line"]
 
 REFRESH = 6.0
 BEAT = 0.2
-_IDENTITY = re.compile(rb"\r\nCall-ID: (\S+)\r\n.*?CSeq: (\d+ [A-Z]+)\r\n", re.DOTALL)
+_IDENTITY = re.compile(rb"\r\nTo: ([^\r]+)\r\nCall-ID: (\S+)\r\n.*?CSeq: (\d+ [A-Z]+)\r\n", re.DOTALL)
 
 
 class _Stack(Stack):
@@ -59,7 +59,7 @@ class Line:
         self.ends: dict[str, End] = {}
         self.flow: Flow | None = None
         self._is_up = asyncio.Event()
-        self._seen: dict[tuple[bytes, bytes], int] = {}
+        self._seen: dict[tuple[bytes, ...], int] = {}
         self._cseq = 0
         self._challenges: dict[str, tuple[list[str], int]] = {}
         self._connections = 0
@@ -214,6 +214,16 @@ class Line:
                         )
             await asyncio.sleep(0.2)
 
+    async def connect_anew(self) -> None:
+        """Register over another connection, as a phone that changes networks does."""
+        try:
+            flow = await self.transport.connect((HOST, self.load.port))
+        except OSError:
+            return  # the switch is away, and with it the connection
+        self.flow = flow
+        self._connections += 1
+        await self.register(self.accounts[0])
+
     # What comes in.
 
     def compare(self, data: bytes) -> None:
@@ -221,10 +231,10 @@ class Line:
         match = _IDENTITY.search(data)
         if match is None:
             return
-        key = (match[1], match[2])
+        key = match.groups()
         known = self._seen.setdefault(key, hash(data))
         if known != hash(data):
-            self.ledger.fault("cseq", match[1].decode(), f"{match[2].decode()} came again with other content")
+            self.ledger.fault("cseq", match[2].decode(), f"{match[3].decode()} came again with other content")
 
     def challenges(self, incoming: Incoming, number: int) -> bool:
         """Return whether a request of call `number` was challenged, and has been answered so."""

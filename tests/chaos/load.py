@@ -17,11 +17,21 @@ from .audit import audit
 from .kinds import make_plan
 from .ledger import Ledger, Outage
 from .line import Line
+from .mobile import Mobile
 from .outside import Outside
 from .plans import Plan
 from .process import FIRST_PORT, HOST, LAST_PORT, SwitchProcess
 from .provider import Provider
-from .scripts import ACCOUNTS, CALLERS, PROVIDERS, TCP_PHONES, UDP_PHONES, dialplans
+from .scripts import (
+    ACCOUNTS,
+    CALLERS,
+    CLOSING_PHONES,
+    NAT_PHONES,
+    PROVIDERS,
+    TCP_PHONES,
+    UDP_PHONES,
+    dialplans,
+)
 from .talk import live
 
 __all__ = ["Load", "Options"]
@@ -57,12 +67,13 @@ class Load:
         self.ledger = Ledger()
         self.dice = random.Random(options.seed)
         self.plans: dict[int, Plan] = {}
-        ports = _free_ports()
+        self.ports = ports = _free_ports()
         self.port = next(ports)
         self._callers = [Line(self, next(ports), ()) for _ in range(2)]
         self._trunk = Line(self, next(ports), (), "tcp", is_phone=False)
-        phones = [Line(self, next(ports), UDP_PHONES[first::3]) for first in range(3)]
-        on_tcp = [Line(self, next(ports), (account,), "tcp") for account in TCP_PHONES]
+        self._phones = phones = [Line(self, next(ports), UDP_PHONES[first::3]) for first in range(3)]
+        on_tcp = [Line(self, next(ports), (account,), "tcp") for account in (*TCP_PHONES, *CLOSING_PHONES)]
+        on_tcp += [Mobile(self, next(ports), account) for account in NAT_PHONES]
         self._pulse = Line(self, next(ports), ())
         self._providers = {name: Provider(self, next(ports), *how) for name, how in PROVIDERS.items()}
         self.outside = Outside()
@@ -75,6 +86,11 @@ class Load:
         if plan.account is not None and plan.account not in CALLERS:
             return self._homes[plan.account]
         return self._trunk if plan.is_tcp else self._callers[plan.id % 2]
+
+    def beside(self, line: Line) -> Line:
+        """Return another socket like this one."""
+        alike = self._callers if line in self._callers else self._phones
+        return alike[(alike.index(line) + 1) % len(alike)]
 
     async def run(self) -> Ledger:
         """Do everything, and count."""

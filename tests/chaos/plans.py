@@ -16,7 +16,8 @@ __all__ = ["Behaviour", "Plan"]
 class Behaviour:
     """What a phone does with a call: rings after `rings`, then says `final` after `wait` (`None`: never).
 
-    A 302 sends the caller to `moves_to`, at the same socket.
+    A 302 sends the caller to `moves_to`, at the same socket. With `forks_after` one more phone behind the same proxy
+    answers, so many seconds after the ACK to the first.
     """
 
     rings: float = 0.1
@@ -25,6 +26,7 @@ class Behaviour:
     has_early_media: bool = False
     may_ring: bool = True
     moves_to: str = ""
+    forks_after: float | None = None
 
 
 @dataclass(slots=True)
@@ -32,7 +34,8 @@ class Plan:
     """One call. `answered_by` is the account that answers; else `ends_with` is what the caller hears.
 
     `journals` has what each dialplan that runs for it does, in order. `calls_back` are two accounts that the switch
-    calls by itself afterwards: the first answers, and the second does if `joins`.
+    calls by itself afterwards: the first answers, and the second does if `joins`. What `happens_once` is done by one
+    end while the two talk.
     """
 
     id: int
@@ -54,6 +57,7 @@ class Plan:
     journals: dict[str, list[str]] = field(default_factory=dict)
     calls_back: tuple[str, str] | None = None
     joins: bool = False
+    happens_once: tuple[str, str] | None = None
     # What happened.
     caller: Caller | None = None
     callees: dict[str, list[Callee]] = field(default_factory=dict)

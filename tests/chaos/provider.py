@@ -24,7 +24,7 @@ class Provider(Line):
     """A socket that challenges each new call, and for every other call also the requests inside of it.
 
     What others want of a provider in a call is not signed in the owner's name, so it is not asked for credentials.
-    For every third call the credentials of the INVITE are stale once.
+    For every third call the credentials of the INVITE are stale once. With status 0 it challenges nothing.
     """
 
     def __init__(self, load: Load, port: int, protocol: str, status: int) -> None:
@@ -39,6 +39,8 @@ class Provider(Line):
         self._secret = digest.ha1(USERNAME, REALM, PASSWORD)
 
     def challenges(self, incoming: Incoming, number: int) -> bool:
+        if not self._status:
+            return False
         request = incoming.request
         is_new = request.to_tag is None
         if not is_new and (number % 2 or request.method not in _OF_THE_CALL):

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["ACCOUNTS", "CALLERS", "PLANS", "PROVIDERS", "TCP_PHONES", "UDP_PHONES", "dialplans"]
+__all__ = [
+    "ACCOUNTS",
+    "CALLERS",
+    "CLOSING_PHONES",
+    "CLOSING_PROVIDERS",
+    "NAT_PHONES",
+    "PLANS",
+    "PROVIDERS",
+    "TCP_PHONES",
+    "UDP_PHONES",
+    "dialplans",
+]
 
 UDP_PHONES = (
     "pa", "pb", "pc", "ga", "gb", "gc", "gd", "na", "sa", "ta", "tb", "wa", "da", "db", "la", "ra",
@@ -13,11 +24,24 @@ UDP_PHONES = (
 TCP_PHONES = ("xa", "xb", "xc", "xd")
 """Accounts whose phones have a TCP connection each; the first two have an instance ID (RFC 5626 §4.1)."""
 
+CLOSING_PHONES = tuple(f"z{number}" for number in range(4))
+"""Accounts whose phones have a TCP connection each, which they close in a call, to open another one."""
+
+CLOSING_PROVIDERS = 12
+"""How many providers there are by TCP that close the connection in a call, each at a port of its own."""
+
+NAT_PHONES = ("ya", "yb", "yc", "yd")
+"""Accounts whose phones use UDP from behind a NAT that gives them other ports."""
+
 CALLERS = ("oa", "ob")
 """Accounts that make authenticated calls."""
 
-PROVIDERS = {"trunk": ("udp", 401), "carrier": ("tcp", 407)}
-"""Providers of the switch: over what, and how they challenge it (RFC 3261 §22)."""
+PROVIDERS = {
+    "trunk": ("udp", 401),
+    "carrier": ("tcp", 407),
+    **{f"closing{number}": ("tcp", 0) for number in range(CLOSING_PROVIDERS)},
+}
+"""Providers of the switch: over what, and how they challenge it, if they do (RFC 3261 §22)."""
 
 PLANS = {
     "pulse": 'respond(486, "Here")\n',
@@ -91,6 +115,9 @@ respond(486, "Called Back")
     "trunk": 'dial("555@trunk", ring=40)\n',
     "carrier": 'dial("777@carrier", ring=40)\n',
     "moved": 'dial("va@local", ring=40)\n',
+    "closing": 'which = int(req.headers["X-Chaos"]) % KINDS\ndial(f"888{which}@closing{which}", ring=40)\n'.replace(
+        "KINDS", str(CLOSING_PROVIDERS + len(CLOSING_PHONES))
+    ),
 }
 
 
@@ -100,7 +127,7 @@ def dialplans(web: str) -> dict[str, str]:
 
 
 ACCOUNTS = [
-    *((name, "", "") for name in (*UDP_PHONES, *TCP_PHONES)),
+    *((name, "", "") for name in (*UDP_PHONES, *TCP_PHONES, *CLOSING_PHONES, *NAT_PHONES)),
     *((name, "out", "") for name in CALLERS),
     *((f"s-{name}", "", name) for name in PLANS if name != "out"),
 ]

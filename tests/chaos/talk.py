@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .callee import Callee
 from .caller import Caller
 from .end import End
+from .mobile import Mobile
 
 if TYPE_CHECKING:
     from .load import Load
@@ -73,6 +74,10 @@ async def converse(plan: Plan, caller: Caller | Callee, callee: Callee) -> None:
     for moment, side, what in plan.actions:
         await asyncio.sleep(max(0.0, started + moment - time.monotonic()))
         await _act(ends[side], what)
+    if callee.fork is not None and not await until(lambda: callee.fork.is_over, 40.0):
+        callee.fork.fault(
+            "fork", f"ACK {callee.fork.acknowledged_at > 0}, BYE {callee.fork.bye_heard_at > 0}"
+        )
     if plan.hung_up_by == "switch" and isinstance(caller, Caller):
         await _be_hung_up(plan, caller, callee)
         return
@@ -90,6 +95,14 @@ async def converse(plan: Plan, caller: Caller | Callee, callee: Callee) -> None:
 async def _act(end: End, what: str) -> None:
     if end.bye_heard_at:
         end.fault("established", f"was hung up before {what}")
+    elif what == "move":
+        end.ledger.counts["ends that went on at another address"] += 1
+        await end.move(end.line.load.beside(end.line))
+    elif what == "rebind":
+        assert isinstance(end.line, Mobile)
+        await end.line.rebind()
+    elif what == "close":
+        await end.disconnect()
     elif what in ("hold", "resume"):
         end.ledger.counts[what] += 1
         await end.change("sendonly" if what == "hold" else "sendrecv")

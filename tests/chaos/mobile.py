@@ -1,0 +1,75 @@
+"""A phone behind a NAT that gives it another port, as NATs do when they have forgotten it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from sipwright.sip import ParseError, Request, Response, parse
+from sipwright.transport import Flow, UdpTransport
+from sipwright.transport.base import ignore_undelivered
+
+from .line import Line
+from .process import HOST
+
+if TYPE_CHECKING:
+    from .load import Load
+
+__all__ = ["Mobile"]
+
+PATIENCE = 2.0
+"""For how many seconds after its new registration a phone still hears what was sent to its old port."""
+
+PAUSE = 4.0
+"""The shortest time between two new ports."""
+
+
+class Mobile(Line):
+    """A phone whose Contact stays the same, wherever its NAT lets it come from."""
+
+    def __init__(self, load: Load, port: int, account: str) -> None:
+        super().__init__(load, port, (account,))
+        self._bound_at = 0.0
+        self._left: list[UdpTransport] = []
+        self._registering = asyncio.Lock()
+
+    def contact(self, account: str) -> str:
+        return f"<sip:{account}@10.8.7.5:5062>"
+
+    async def register(self, account: str, *, contact: bool = True) -> Response:
+        async with self._registering:  # two at once, from two ports, could overtake each other
+            return await super().register(account, contact=contact)
+
+    async def rebind(self) -> None:
+        """Come from another port, and register from there: what is new comes there from then on."""
+        if time.monotonic() - self._bound_at < PAUSE:
+            return
+        self._bound_at = time.monotonic()
+        old, new = self.transport, UdpTransport(HOST, next(self.load.ports))
+        new.on_message, new.on_undelivered = self.stack.receive, ignore_undelivered
+        await new.start()
+        self.transport, self.flow = new, new.flow((HOST, self.load.port))
+        self._left.append(old)
+        for left in self._left:
+            left.sendto = new.sendto  # what the phone repeats comes from there too
+        response = await self.register(self.accounts[0])
+        if response.status != 200:
+            self.ledger.fault("registration", self.accounts[0], f"moved: {response.status} {response.reason}")
+        self.ledger.counts["phones that a NAT gave another port"] += 1
+        asyncio.get_running_loop().call_later(PATIENCE, setattr, old, "on_message", self._lose)
+
+    async def close(self) -> None:
+        await super().close()
+        for transport in (*self._left, self.transport):
+            await transport.close()
+
+    def _lose(self, data: bytes, flow: Flow) -> None:
+        """Lose what comes to an old port; nothing may begin there any more."""
+        try:
+            message = parse(data)
+        except ParseError:
+            return
+        end = self.ends.get(message.to_tag or "") if isinstance(message, Request) else None
+        if end is not None and isinstance(message, Request) and end.is_new(message):
+            end.fault("moved", f"{message.method} to a port that the phone had left")
