@@ -89,6 +89,7 @@ ELSEWHERE = {
 """Which test covers a module that has no mirror. What Alembic loads by itself is covered by `store/test_migrations`."""
 
 STORIES = {
+    "services/switch/call/test_goodbye": "calls that end before an offer is answered, and all of a BYE",
     "services/switch/midcall/test_headers_cross": "headers that cross a call, in whatever message",
     "services/dialplan/execution/test_chance": "random numbers, the same after a restart",
     "services/switch/reach/test_own_network": "peers and scripts that lead us into our own network",

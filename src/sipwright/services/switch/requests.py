@@ -18,6 +18,7 @@ from .call.ports import CallPorts
 from .midcall.relay import Relay
 from .model.header_table import ALLOW
 from .model.leg_state import LegEvent, LegState
+from .model.relayed_headers import farewell_headers
 from .reach.origin import Origin
 from .transfer.refer import take_refer, who_carries_out
 from .transfer.replaces import translated
@@ -105,7 +106,9 @@ class Requests:
                 if transfer is not None and transfer.take_leave(leg, by):
                     return
             reasons = ", ".join(incoming.request.headers.get_all("reason"))  # a list (RFC 3326 §2)
-            call.hang_up(by, reasons or None, already=leg)
+            other = call.other(leg)
+            more = () if other is None else farewell_headers(incoming.request, leg.passage_to(other))
+            call.hang_up(by, reasons or None, already=leg, more=more)
 
     # What crosses to the other end.
 

@@ -144,7 +144,11 @@ class Switch:
             self._messages.deliver(incoming)
         elif method == "SUBSCRIBE":  # the events that there are belong to REFERs (RFC 6665 §4.2.1.1)
             incoming.reply_statelessly(489, headers=(("Allow-Events", "refer"),))
-        elif method in ("BYE", "CANCEL", "INFO", "UPDATE", "PRACK", "NOTIFY", "REFER"):
+        elif (
+            method == "REFER"
+        ):  # also one that names the dialog it is about: we do not say that we know that (RFC 4538)
+            incoming.reply_statelessly(403, "Transfers Only Inside A Call")
+        elif method in ("BYE", "CANCEL", "INFO", "UPDATE", "PRACK", "NOTIFY"):
             incoming.reply_statelessly(481)
         else:
             return method == "ACK"

@@ -195,6 +195,20 @@ def test_a_challenge_that_was_stored_but_not_answered_is_answered_by_the_next_pr
     assert trunk.last("INVITE").cseq.number == 2
 
 
+def test_so_does_one_that_answers_when_the_call_is_over(bench, alice, paid, trunk):
+    invite = trunk.last("INVITE")
+    alice.send(alice.in_dialog("BYE", paid))
+    trunk.answer(trunk.last("BYE"), 200)
+    assert not bench.switch.calls
+    trunk.answer(invite, 200, tag="late", body=SDP.format(TRUNK))
+    challenge(trunk, trunk.last("BYE"), "n2", more=", stale=true")
+
+    again = trunk.last("BYE")
+    assert (again.to_tag, said(again)) == ("late", [("n2", 1)])
+    trunk.answer(again, 200)
+    assert bench.is_empty()
+
+
 # --- what follows ----------------------------------------------------------------------------------
 
 
@@ -222,13 +236,15 @@ def test_the_next_nonce_of_the_2xx_is_used(calling, alice, trunk):
 
 def test_a_bye_that_is_challenged_keeps_its_reason(bench, alice, trunk, paid):
     trunk.clear()
-    bye = alice.in_dialog("BYE", paid, headers=[("Reason", "Q.850;cause=16")])
+    why = [("Reason", "Q.850;cause=16"), ("Reason", "SIP;cause=200"), ("X-Bye", "1")]
+    bye = alice.in_dialog("BYE", paid, headers=why)
     alice.send(bye)
     challenge(trunk, trunk.last("BYE"), "n2", more=", stale=true")
     challenge(trunk, trunk.last("BYE"), "n3", more=", stale=true")
 
     again = trunk.last("BYE")
-    assert (said(again), again.headers.get("Reason")) == ([("n3", 1)], "Q.850;cause=16")
+    assert (said(again), again.headers.get("Reason")) == ([("n3", 1)], "Q.850;cause=16, SIP;cause=200")
+    assert again.headers.get("X-Bye") == "1"
     trunk.answer(again, 200)
     assert bench.is_empty()
 

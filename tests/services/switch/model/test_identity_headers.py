@@ -28,7 +28,12 @@ def test_what_a_phone_claims_is_replaced_by_what_we_know():
         ("Privacy", "id"),
         OURS,
     ]
-    assert vouched(is_anonymous=True) == [OURS]
+
+
+def test_who_hides_in_from_is_not_shown_by_what_we_assert():
+    """RFC 3325 §9.3: a provider would show it otherwise."""
+    assert vouched(is_anonymous=True) == [OURS, ("Privacy", "id")]
+    assert vouched(("Privacy", "none"), is_anonymous=True) == [("Privacy", "none"), OURS]
 
 
 def test_without_a_reason_nothing_is_said():

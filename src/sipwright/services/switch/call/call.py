@@ -23,7 +23,7 @@ from ..model.call_state import TABLE, CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, Outcome, for_caller
-from ..model.relayed_headers import reasons_of, relayed_lines
+from ..model.relayed_headers import farewell_headers, reasons_of, relayed_lines
 from .bridge import Bridge
 from .callee import Callee
 from .leg import Leg
@@ -324,19 +324,21 @@ class Call(Bridge):
 
     def hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
+        body, content_type = leg.refusal_of(response)
         leg.begin_dialog(response)
         leg.transition(LegEvent.ANSWER)
-        leg.acknowledge()
+        leg.acknowledge(body, content_type)
         leg.say_goodbye(ELSEWHERE_HEADERS)
 
     # The end.
 
     def hang_up(
-        self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200, why: str | None = None
+        self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200, why: str | None = None,
+        more: tuple[tuple[str, str], ...] = (),
     ) -> None:  # fmt: skip
         """End an answered call: BYE to both ends but `already`, which is the one that said it (RFC 3261 §15).
 
-        `reason` is for them (RFC 3326), `why` for the records.
+        `reason` is for them (RFC 3326), and so are the `more` headers; `why` is for the records.
         """
         if self.originator is not None and self.originator.hung_up(by, already, status):
             return
@@ -346,13 +348,18 @@ class Call(Bridge):
         self.transition(CallEvent.END)
         self.disarm_all()
         self.changed()
-        headers = () if reason is None else (("Reason", reason),)
+        headers = (*(() if reason is None else (("Reason", reason),)), *more)
+        for leg in self.ends():
+            other = self.other(leg)
+            if other is not None:
+                leg.acknowledge_unanswered(other.unacked_response)
         for process in self.processes:
             process.abandon()
         outcome = Outcome(status, why or reason_for(status))
         for leg in self.ends():
             leg.end(outcome, now, by)
             if leg is already or leg.is_finished:
+                leg.acked()  # who says good-bye has heard our answer
                 leg.transition(LegEvent.END)
             else:
                 leg.say_goodbye(headers)
@@ -379,8 +386,7 @@ class Call(Bridge):
         leg.note_credentials(response)
         if leg.dialog is None or not leg.is_challenged(bye, response, leg.rounds):
             return False
-        reason = bye.headers.get("reason")
-        leg.say_goodbye(() if reason is None else (("Reason", reason),), rounds=leg.rounds + 1)
+        leg.say_goodbye(farewell_headers(bye), rounds=leg.rounds + 1)
         return True
 
     def never_acknowledged(self, leg: Leg) -> None:

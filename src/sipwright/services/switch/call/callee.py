@@ -12,6 +12,7 @@ from sipwright.sip.transaction import ClientInvite, ClientTransaction
 from ..model.destination import Destination
 from ..model.header_table import Party
 from ..model.leg_state import LegEvent, LegState
+from ..model.media import refuse_offer
 from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, SILENT, Outcome
 from .leg import Leg, LegOwner
 
@@ -91,6 +92,14 @@ class Callee(Leg):
     def turn_to(self, tag: str) -> None:
         """Go on in the early dialog with that tag."""
         self.dialog = self.early.get(tag, self.dialog)
+
+    def refusal_of(self, response: Response) -> tuple[bytes, str | None]:
+        """Return the body of the ACK to a 2xx that nobody wants.
+
+        Where our INVITE had no offer it is in the 2xx, and answered all the same (RFC 3261 §13.2.2.4).
+        """
+        invite = self.invite or (None if self.transaction is None else self.transaction.request)
+        return (b"", None) if invite is None or invite.body else refuse_offer(response)
 
     def acknowledge_copy(self, response: Response) -> bool:
         """Repeat the ACK to a 2xx that comes again; False when it is that of another phone (RFC 3261 §13.2.2.4)."""

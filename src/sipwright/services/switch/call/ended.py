@@ -15,7 +15,8 @@ from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
 from .callee import Callee
 from .leg import Arguments, Leg, LegPorts
-from .unwanted_answer import farewell, say
+from .process import CallProcess
+from .unwanted_answer import UnwantedAnswer
 
 __all__ = ["EndedCall"]
 
@@ -60,12 +61,16 @@ class EndedCall:
 
     def callee_responded(self, leg: Callee, response: Response) -> None:
         """Acknowledge a 2xx that comes again; one of another phone behind a proxy is hung up (RFC 3261 §13.2.2.4)."""
-        if not response.is_success or leg.acknowledge_copy(response):
-            return
-        made = farewell(self.ports, leg, response)
-        if made is not None:
-            dialog, ack, bye = made
-            say(self.ports, leg, dialog, ack, bye, None)
+        if response.is_success and not leg.acknowledge_copy(response):
+            UnwantedAnswer.begin(self, leg, response)
+
+    def carry(self, process: CallProcess) -> None:
+        """Keep nothing: its transaction holds it until its sender has heard our BYE."""
+
+    drop = carry
+
+    def forget_if_finished(self) -> None:
+        """Do nothing: it is forgotten."""
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to a BYE that was answered before."""

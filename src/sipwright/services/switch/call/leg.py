@@ -24,6 +24,7 @@ from sipwright.transport import Flow
 
 from ..model.header_table import PASSAGES, Party, Passage
 from ..model.leg_state import LEADS_TO, OPEN, RULES, LegEvent, LegState
+from ..model.media import refuse_offer
 from ..model.outcome import Outcome
 
 Arguments = TypeVarTuple("Arguments")
@@ -325,6 +326,11 @@ class Leg:
         self.ack = data = bytes(ack)
         self.owner.changed()
         self.owner.when_stored(partial(ports.routes.send_ack, self, data))
+
+    def acknowledge_unanswered(self, told: bytes | None) -> None:
+        """Acknowledge a 2xx whose offer nobody will answer: the other end, which was `told` of it, hangs up instead."""
+        if self.ack is None and told is not None and self.state is LegState.ANSWERED:
+            self.acknowledge(*refuse_offer(parse(told)))
 
     def acknowledge_again(self, response: Response) -> None:
         """Repeat the ACK to a 2xx that comes again, since ours was lost; it may be that of an earlier INVITE."""

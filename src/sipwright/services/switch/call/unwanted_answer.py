@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sipwright.sip import ParseError, Request, Response, parse
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.transaction import ClientNonInvite, ClientTransaction, ClientUser
+from sipwright.sip.transaction import ClientNonInvite, ClientTransaction
 from sipwright.transport import Flow
 
 from ..model.outcome import ELSEWHERE_HEADERS
@@ -19,13 +19,11 @@ from .callee import Callee
 from .leg import LegOwner, LegPorts
 from .process import CallProcess
 
-__all__ = ["AnsweredCall", "UnwantedAnswer", "farewell", "say"]
+__all__ = ["AnsweredCall", "UnwantedAnswer"]
 
 
 class AnsweredCall(LegOwner, Protocol):
     """The call whose leg it is."""
-
-    legs: list[Callee]
 
     def carry(self, process: CallProcess) -> None:
         """Let a process go on in this call until it is dropped."""
@@ -37,7 +35,13 @@ class AnsweredCall(LegOwner, Protocol):
         """Drop the call when nothing is left to do."""
 
 
-def farewell(ports: LegPorts, leg: Callee, response: Response) -> tuple[Dialog, bytes, Request] | None:
+class RestoredCall(AnsweredCall, Protocol):
+    """A call of an earlier process."""
+
+    legs: list[Callee]
+
+
+def _farewell(ports: LegPorts, leg: Callee, response: Response) -> tuple[Dialog, bytes, Request] | None:
     """Return the dialog of an answer that nobody wants, its ACK and its BYE; the leg keeps the ACK for its copies."""
     flow = leg.flow
     if flow is None:
@@ -46,7 +50,10 @@ def farewell(ports: LegPorts, leg: Callee, response: Response) -> tuple[Dialog, 
         dialog = Dialog.of_answer(response, leg.destination.uri)
     except ParseError:
         return None
-    request = dialog.make_request("ACK", via=ports.new_via(flow), cseq=response.cseq.number)
+    body, content_type = leg.refusal_of(response)
+    request = dialog.make_request(
+        "ACK", via=ports.new_via(flow), cseq=response.cseq.number, body=body, content_type=content_type
+    )
     if leg.auth is not None:
         leg.auth.acknowledge(request)
     ack = bytes(request)
@@ -58,16 +65,6 @@ def _goodbye(ports: LegPorts, leg: Callee, flow: Flow, dialog: Dialog) -> Reques
     bye = dialog.make_request("BYE", via=ports.new_via(flow), headers=ELSEWHERE_HEADERS)
     leg.sign(bye)
     return bye
-
-
-def say(
-    ports: LegPorts, leg: Callee, dialog: Dialog, ack: bytes, bye: Request, user: ClientUser | None
-) -> None:
-    """Send the ACK and the BYE; nobody waits for this one to end, so that it is not repeated in haste."""
-    ports.routes.send_ack(leg, ack, dialog)
-    transaction = ports.routes.send_request(leg, bye, user, dialog)
-    if isinstance(transaction, ClientNonInvite):
-        transaction.hold_back(ports.clock())
 
 
 class UnwantedAnswer:
@@ -88,7 +85,7 @@ class UnwantedAnswer:
     @classmethod
     def begin(cls, call: AnsweredCall, leg: Callee, response: Response) -> None:
         """Acknowledge an answer and hang up."""
-        made = farewell(call.ports, leg, response)
+        made = _farewell(call.ports, leg, response)
         if made is not None:
             dialog, ack, bye = made
             unwanted = cls(call, leg, dialog, ack, bytes(bye))
@@ -108,7 +105,7 @@ class UnwantedAnswer:
         }
 
     @classmethod
-    def from_state(cls, call: AnsweredCall, state: dict[str, Any]) -> UnwantedAnswer:
+    def from_state(cls, call: RestoredCall, state: dict[str, Any]) -> UnwantedAnswer:
         """Make it again; `resume` sets it going."""
         leg = call.legs[state["leg"] - 1]
         dialog = Dialog.from_state(leg.sip_call_id, leg.local_tag, state["dialog"])
@@ -125,7 +122,12 @@ class UnwantedAnswer:
         self._send(bye)
 
     def _send(self, bye: Request) -> None:
-        say(self.call.ports, self.leg, self._dialog, self._ack, bye, self)
+        """Send the ACK and the BYE; nobody waits for this one to end, so that it is not repeated in haste."""
+        ports = self.call.ports
+        ports.routes.send_ack(self.leg, self._ack, self._dialog)
+        transaction = ports.routes.send_request(self.leg, bye, self, self._dialog)
+        if isinstance(transaction, ClientNonInvite):
+            transaction.hold_back(ports.clock())
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to the BYE; but for a challenge, the answer is dealt with then (RFC 3261 §15.1.1)."""

@@ -27,6 +27,8 @@ def vouch(request: Request, aor: str, *, is_anonymous: bool) -> None:
             headers.remove(name)
     if is_wanted:
         headers.add("P-Asserted-Identity", f"<{aor}>")
+    if is_anonymous and "privacy" not in index:
+        headers.add("Privacy", "id")  # or a provider would show what we assert (RFC 3325 §9.3)
 
 
 def asserted(

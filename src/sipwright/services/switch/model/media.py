@@ -4,10 +4,18 @@ The switch never relays media. What it may do is replace a private address in an
 never reach, by the address that the message really came from.
 """
 
-from sipwright.sdp import is_private, rewrite_body
+from sipwright.sdp import is_private, refuse_streams, rewrite_body
 from sipwright.sip import Message
 
-__all__ = ["rewrite"]
+__all__ = ["refuse_offer", "rewrite"]
+
+SDP = "application/sdp"
+
+
+def refuse_offer(message: Message) -> tuple[bytes, str | None]:
+    """Return an answer that takes nothing of what a message offers, and its type; nothing where it offers nothing."""
+    is_offer = (message.headers.get("content-type") or "").lower().partition(";")[0].strip() == SDP
+    return (refuse_streams(message.body), SDP) if message.body and is_offer else (b"", None)
 
 
 def rewrite(

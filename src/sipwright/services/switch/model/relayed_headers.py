@@ -15,6 +15,7 @@ from .header_table import ALLOW, EXPLAINS, EXTENSIONS, IDENTITY, OF_STATUS, Pass
 __all__ = [
     "REQUIRES",
     "explaining_headers",
+    "farewell_headers",
     "is_private",
     "reasons_of",
     "relayed_headers",
@@ -83,6 +84,24 @@ def reasons_of(message: Message) -> tuple[tuple[str, str], ...]:
     if "reason" not in message.headers.index():
         return ()
     return tuple(("Reason", value) for value in message.headers.get_all("reason"))
+
+
+def farewell_headers(bye: Request, passage: Passage | None = None) -> tuple[tuple[str, str], ...]:
+    """Return what the other end is told with a BYE: what users say along (RFC 7433 §4), where `passage` lets it cross.
+
+    Without a passage that of a BYE of ours, with its reasons, which is to be said again.
+    """
+    index = bye.headers.index()
+    if passage is None:
+        return tuple((name, value) for name, value in bye.headers.items() if _is_of_bye(name.lower()))
+    if not any(map(_is_of_bye, index)):
+        return ()
+    pairs = relayed_headers(bye, passage)
+    return tuple(pair for pair in pairs if _is_of_bye(pair[0].lower()) and pair[0].lower() != "reason")
+
+
+def _is_of_bye(key: str) -> bool:
+    return key in ("reason", "user-to-user") or key[:2] == "x-"
 
 
 REQUIRES = ("require", "proxy-require")
