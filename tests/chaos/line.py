@@ -27,17 +27,6 @@ BEAT = 0.2
 _IDENTITY = re.compile(rb"\r\nTo: ([^\r]+)\r\nCall-ID: (\S+)\r\n.*?CSeq: (\d+ [A-Z]+)\r\n", re.DOTALL)
 
 
-class _Stack(Stack):
-    """A stack that remembers what each CSeq number was used for."""
-
-    line: Line
-
-    def receive(self, data: bytes, flow: Flow) -> None:
-        if not data.startswith((b"SIP/2.0 ", b"ACK ")):
-            self.line.compare(data)
-        super().receive(data, flow)
-
-
 class Line:
     """One socket. A `phone` on TCP keeps one connection and does not listen; a trunk does."""
 
@@ -53,8 +42,8 @@ class Line:
         self.is_phone = is_phone
         self.target = Target(protocol, HOST, load.port)
         self.transport = UdpTransport(HOST, port) if protocol == "udp" else TcpTransport(HOST, port)
-        self.stack = _Stack([self.transport], Pipeline([self.take]), on_stray_response=self._stray)
-        self.stack.line = self
+        self.stack = Stack([self.transport], Pipeline([self.take]), on_stray_response=self._stray)
+        self.transport.on_message = self.hear
         self.transport.on_undelivered = ignore_undelivered  # a phone repeats itself while the switch is away
         self.ends: dict[str, End] = {}
         self.flow: Flow | None = None
@@ -225,6 +214,11 @@ class Line:
         await self.register(self.accounts[0])
 
     # What comes in.
+
+    def hear(self, data: bytes, flow: Flow) -> None:
+        if not data.startswith((b"SIP/2.0 ", b"ACK ")):
+            self.compare(data)
+        self.stack.receiver.receive(data, flow)
 
     def compare(self, data: bytes) -> None:
         """Check that a CSeq number is never used again for something else (RFC 3261 §12.2.1.1)."""

@@ -47,7 +47,7 @@ class Mobile(Line):
             return
         self._bound_at = time.monotonic()
         old, new = self.transport, UdpTransport(HOST, next(self.load.ports))
-        new.on_message, new.on_undelivered = self.stack.receive, ignore_undelivered
+        new.on_message, new.on_undelivered = self.hear, ignore_undelivered
         await new.start()
         self.transport, self.flow = new, new.flow((HOST, self.load.port))
         self._left.append(old)
