@@ -116,6 +116,7 @@ class SipSettings(_Section):
     emergency: list[EmergencyNumber] = ["112", "911", "999", "000", "110", "119"]
     answer_within: Annotated[float, Field(ge=0, le=32)] = 4.0
     longest_call: Annotated[float, Field(ge=0, le=86_400)] = 14_400.0
+    accept: Literal["anyone", "trunks"] = "anyone"
 
     @model_validator(mode="after")
     def _listens(self) -> SipSettings:

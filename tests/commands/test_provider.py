@@ -28,6 +28,12 @@ def test_providers_are_added_listed_shown_and_removed(command):
         "answer_within": None,
         "longest_call": None,
         "enabled": True,
+        "networks": [],
+        "number_in": "auto",
+        "calls_in": "accounts named like the number",
+        "account": None,
+        "in": None,
+        "numbers": [],
         "state": None,
         "registered_until": None,
         "status": None,
@@ -40,7 +46,7 @@ def test_providers_are_added_listed_shown_and_removed(command):
     assert "register         yes" in command.ok("provider", "show", "blueface")
     assert "hidden" not in command.out
     assert command.ok("provider", "list").splitlines()[1].split() == [
-        "blueface", "admin", "sip.b.example:5062", "353", "yes",
+        "blueface", "admin", "sip.b.example:5062", "353", "yes", "accounts", "named", "like", "the", "number",
     ]  # fmt: skip
 
     assert command.ok("provider", "remove", "blueface") == "removed blueface\n"
@@ -161,3 +167,91 @@ def test_a_provider_has_a_longest_call_of_its_own(command):
     assert command.json("provider", "show", "trunk")["longest_call"] == 60.0
     command.ok("provider", "set", "trunk", "--longest-call", "0")
     assert command.json("provider", "show", "trunk")["longest_call"] is None
+
+
+def test_who_takes_the_calls_is_said_and_shown(command):
+    command.ok("account", "add", "101", "--password", "p")
+    command.ok("account", "add", "102", "--password", "p")
+    (command.folder / "in.py").write_text("respond(480)\n")
+    command.ok("dialplan", "set", "reception", str(command.folder / "in.py"))
+    credentials = ("--server", "s", "--username", "u", "--password", "p")
+    command.ok("provider", "add", "b", *credentials, "--register")
+    assert "calls in         account 101@example.org (by default)" in command.ok("provider", "show", "b")
+
+    assert command.fails("provider", "set", "b", "--account", "102", "--in", "reception") == (
+        "calls go to an account or to a dialplan; give --account or --in, not both"
+    )
+    command.ok("provider", "set", "b", "--account", "102")
+    (row,) = command.json("provider", "list")
+    assert (row["calls_in"], row["account"], row["in"]) == (
+        "account 102@example.org", "102@example.org", None,
+    )  # fmt: skip
+    assert "takes the calls of provider 'b'" in command.fails("account", "remove", "102")
+    assert command.ok("account", "remove", "102", "--force") == "removed 102@example.org\n"
+    assert command.err == "nobody takes the calls of provider b now\n"
+    assert "calls in         nobody: the account is gone" in command.ok("provider", "show", "b")
+
+    command.ok("provider", "set", "b", "--in", "reception", "--number-in", "to")
+    shown = command.json("provider", "show", "b")
+    assert (shown["calls_in"], shown["in"], shown["number_in"]) == ("dialplan reception", "reception", "to")
+    command.ok("provider", "set", "b", "--in", "-", "--number-in", "auto")
+    shown = command.json("provider", "show", "b")
+    assert (shown["calls_in"], shown["number_in"]) == ("account 101@example.org (by default)", "auto")
+
+
+def test_a_trunk_is_known_by_its_address(command):
+    command.ok("account", "add", "101", "--password", "p")
+    assert "--from NETWORK for a trunk" in command.fails(
+        "provider", "add", "carrier", "--server", "203.0.113.1"
+    )
+    command.ok(
+        "provider",
+        "add",
+        "carrier",
+        "--server",
+        "203.0.113.1",
+        "--from",
+        "203.0.113.0/29",
+        "--from",
+        "198.51.100.7",
+    )
+    shown = command.json("provider", "show", "carrier")
+    assert (shown["username"], shown["networks"], shown["from"]) == (
+        None, ["203.0.113.0/29", "198.51.100.7/32"], None,
+    )  # fmt: skip
+    assert "networks         203.0.113.0/29, 198.51.100.7/32" in command.ok("provider", "show", "carrier")
+
+    command.ok("provider", "did", "add", "carrier", "+3531555010x", "--account", "101")
+    assert command.json("provider", "did", "list", "carrier") == [
+        {
+            "number": "+3531555010x",
+            "calls_in": "account 101@example.org",
+            "account": "101@example.org",
+            "in": None,
+        }
+    ]
+    assert "number           +3531555010x to account 101@example.org" in command.ok(
+        "provider", "show", "carrier"
+    )
+    assert command.ok("provider", "did", "list", "carrier").splitlines()[1].split() == [
+        "+3531555010x", "account", "101@example.org",
+    ]  # fmt: skip
+    command.ok("provider", "did", "remove", "carrier", "+3531555010x")
+    assert command("provider", "did", "list", "carrier") == 0
+    assert "did add carrier" in command.err
+
+
+def test_what_from_once_took_it_still_takes(command):
+    """A URI there is the From of the calls that we send."""
+    credentials = ("--server", "s", "--username", "u", "--password", "p")
+    command.ok("provider", "add", "b", *credentials, "--from", "sip:353@b", "--from", "203.0.113.7")
+    shown = command.json("provider", "show", "b")
+    assert (shown["from"], shown["networks"]) == ("sip:353@b", ["203.0.113.7/32"])
+
+    command.ok("provider", "set", "b", "--from-uri", "sip:354@b", "--from", "-")
+    shown = command.json("provider", "show", "b")
+    assert (shown["from"], shown["networks"]) == ("sip:354@b", [])
+    command.ok("provider", "set", "b", "--from", "")
+    assert command.json("provider", "show", "b")["from"] is None
+    for twice in (("--from", "sip:1@b", "--from-uri", "sip:2@b"), ("--from", "-", "--from", "203.0.113.7")):
+        assert "give" in command.fails("provider", "set", "b", *twice)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.services.switch.conftest import Account, Bench, Binding, Phone, Provider, Row
+from tests.services.switch.conftest import Account, Bench, Binding, Phone, Provider, Providers, Row
 
 from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Hunt
@@ -115,7 +115,7 @@ class Stage:
         # Nobody chooses at random what the process before has chosen.
         bench.counter = itertools.count(1 << 48)
         directory.accounts = {each["username"]: Account(**each) for each in moment["accounts"]}
-        directory.providers = {each["name"]: Provider(**each) for each in moment["providers"]}
+        directory.providers = Providers({each["name"]: Provider(**each) for each in moment["providers"]})
         directory.bindings = {int(n): [Binding(**one) for one in of] for n, of in moment["bindings"].items()}
         for label, kept in moment["phones"].items():
             phone = stage.phone(

@@ -19,6 +19,13 @@ class Store:
     async def load_account(self, user, domain):
         self.asked.append(f"{user}@{domain}")
 
+    async def load_account_by_id(self, account_id):
+        self.asked.append(account_id)
+
+
+def loader_of(store, go_on=print, takers=()):
+    return AccountLoader(store, ServedNames(store.directory, Stack()), lambda incoming: list(takers), go_on)
+
 
 def incoming(method="INVITE", **headers):
     lines = {"From": "<sip:alice@example.org>;tag=1", "To": "<sip:trunk.bob@example.org>"} | headers
@@ -28,13 +35,13 @@ def incoming(method="INVITE", **headers):
 def test_where_all_accounts_are_in_memory_no_request_waits():
     store = Store()
 
-    assert AccountLoader(store, ServedNames(store.directory, Stack()), print)(incoming()) is False
+    assert loader_of(store)(incoming()) is False
 
 
 def test_a_request_waits_until_the_accounts_that_it_names_were_looked_up():
     store = Store(is_complete=False)
     went_on = []
-    loader = AccountLoader(store, ServedNames(store.directory, Stack()), went_on.append)
+    loader = loader_of(store, went_on.append)
     request = incoming(Authorization='Digest username="carol", realm="example.org"')
     asyncio.run(loader(request))
 
@@ -49,7 +56,18 @@ def test_a_request_waits_until_the_accounts_that_it_names_were_looked_up():
 
 def test_requests_that_name_nobody_new_go_straight_on():
     store = Store(is_complete=False)
-    loader = AccountLoader(store, ServedNames(store.directory, Stack()), print)
+    loader = loader_of(store)
 
     assert loader(incoming("OPTIONS")) is False
     assert loader(incoming(To="<sip:bob@example.org>;tag=2")) is False
+
+
+def test_who_takes_the_calls_of_a_provider_is_looked_up_by_number():
+    store = Store(is_complete=False, account_by_id=lambda account_id: None)
+    request = SimpleNamespace(
+        request=Request("INVITE", "sip:0011@10.0.0.1", [("From", "<sip:1@x>;tag=1"), ("To", "<sip:2@x>")])
+    )
+    asyncio.run(loader_of(store, takers=[7])(request))
+
+    assert store.asked == ["0011@example.org", 7]
+    assert loader_of(store, takers=[7])(incoming("OPTIONS")) is False

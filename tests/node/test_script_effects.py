@@ -31,14 +31,12 @@ class World:
         self.asked = []
         self.answer = lambda: "answered"
         self.locations = LocationTable()
-        store = SimpleNamespace(
-            directory=SimpleNamespace(
-                account_by_id={each.id: each for each in ACCOUNTS}.get,
-                default_domain=SimpleNamespace(name="example.org"),
-                dialplan={5: SimpleNamespace(name="out")}.get,
-            ),
-            load_account=self.load_account,
+        self.directory = SimpleNamespace(
+            account_by_id={each.id: each for each in ACCOUNTS}.get,
+            default_domain=SimpleNamespace(name="example.org"),
+            dialplan={5: SimpleNamespace(name="out")}.get,
         )
+        store = SimpleNamespace(directory=self.directory, load_account=self.load_account)
         service = SimpleNamespace(get=self.get, post=self.post, find=self.find, send=self.send)
         self.effects = ScriptEffects(store, self.locations, lambda: self, service, service, service)
 
@@ -190,6 +188,13 @@ async def test_without_its_account_a_script_can_speak_in_nobodys_name(world, fun
         await world.ask(
             function, account_id=99, to="bob@local", a="a@b", b="a@b", text="", delay=0.0, ring=9.0
         )
+
+
+async def test_a_dialplan_of_a_provider_speaks_in_the_name_of_its_owner(world):
+    world.directory.users = {OWNER: SimpleNamespace(name="root")}
+    await world.ask("send_message", account_id=None, to="bob@local", text="hello")
+
+    assert world.asked == [(None, "sip:root@example.org", list(parse_dial_string("bob@local")[0]), "hello")]
 
 
 def test_all_is_done_that_the_catalogue_says_is_done_outside():

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sipwright.node.served_names import ServedNames
 from sipwright.services.authentication import Authenticator
 from sipwright.services.registrar import LocationTable, Registrar
-from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings
+from sipwright.services.switch import Destinations, Origins, Router, Switch, SwitchSettings
 from sipwright.sip import Request, make_response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.digest import NonceKeeper, answer, ha1
@@ -53,7 +53,7 @@ class SimulatedNode:
         self.registrar = Registrar(
             names, store.writer, authenticator, self.locations, unix_time=self.unix_time
         )
-        router = Router(names, authenticator)
+        router = Router(names, authenticator, Origins(names, self.stack))
         destinations = Destinations(names, self.locations, router.find, network.clock)
         self.switch = Switch(
             self.stack, router, destinations, store.writer, SwitchSettings(ring=ring),

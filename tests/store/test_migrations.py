@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select, text
 
-from sipwright.store import Administration, JournalRow, Store, StoreError
+from sipwright.store import Administration, JournalRow, ProviderSpec, Store, StoreError
 from sipwright.store.history.journals import read_journals
 from sipwright.store.migrations import HEAD, current_revision
 from sipwright.store.schema import tables
@@ -73,6 +73,34 @@ async def test_nodes_that_start_together_migrate_once(url: str, key_file: Path):
         await store.close()
 
 
+ADDED_LATER = (
+    "providers.account_id", "providers.is_account_chosen", "providers.in_plan", "providers.number_in",
+    "providers.networks", "providers.contact_token", "registrations.address",
+)  # fmt: skip
+
+
+async def test_every_provider_gets_a_name_for_us_that_nobody_can_guess(url: str, key_file: Path):
+    store = await Administration.open(url, key_file, migrate=True)
+    await store.add_user("admin", "x", "admin")
+    for name in ("one", "two"):
+        await store.add_provider(ProviderSpec(name, "b.example", "u", "p"))
+
+    def older(connection: Connection) -> None:
+        for added in ADDED_LATER:
+            table, _, column = added.partition(".")
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(text("DROP TABLE provider_numbers"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+
+    await store.database.write(older)
+    await store.close()
+    store = await Administration.open(url, key_file, migrate=True)
+    tokens = {one.contact_token for one in await store.list_providers()}
+    await store.close()
+
+    assert sorted(map(len, tokens)) == [20, 20]
+
+
 async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, key_file: Path):
     """A node that finds its runs after an upgrade goes on with what they have asked for."""
     store = await Administration.open(url, key_file, migrate=True)
@@ -89,14 +117,13 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
                     {"id": name, "sequence": sequence, "result": result},
                 )
         connection.execute(text("DROP TABLE provider_states"))
-        for table, column in (
-            ("users", "longest_call"),
-            ("providers", "longest_call"),
-            ("accounts", "most_calls"),
-        ):
+        for added in (
+            "executions.journal", "providers.answer_within", "users.longest_call", "providers.longest_call",
+            "accounts.most_calls", *ADDED_LATER,
+        ):  # fmt: skip
+            table, _, column = added.partition(".")
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(text("ALTER TABLE executions DROP COLUMN journal"))
-        connection.execute(text("ALTER TABLE providers DROP COLUMN answer_within"))
+        connection.execute(text("DROP TABLE provider_numbers"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
 
     await store.database.write(older)

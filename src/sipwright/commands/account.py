@@ -192,18 +192,32 @@ def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: D
 
 
 @app.command()
-def remove(name: Name, domain: DomainOption = None, data: Data = None) -> None:
+def remove(
+    name: Name,
+    domain: DomainOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if it takes the calls of a provider: nobody does then.")
+    ] = False,
+    data: Data = None,
+) -> None:
     """Remove an account and its bindings.
+
+    One that takes the calls of a provider stays, so that no number goes elsewhere, or nowhere, by mistake.
 
     \b
     Example:
       sipwright account remove alice
     """
 
-    async def work(store: Administration) -> Account:
-        return await store.remove_account(name, domain)
+    async def work(store: Administration) -> tuple[Account, list[str]]:
+        removed = await store.remove_account(name, domain, force=force)
+        providers = await store.list_providers()
+        return removed, [one.name for one in providers if one.account_id == removed.id]
 
-    typer.echo(f"removed {with_store(data, work).aor}")
+    removed, left = with_store(data, work)
+    for provider in left:
+        typer.echo(f"nobody takes the calls of provider {provider} now", err=True)
+    typer.echo(f"removed {removed.aor}")
 
 
 @app.command(name="import")

@@ -62,6 +62,9 @@ def try_(
     active: Annotated[
         int, typer.Option("--active", metavar="N", min=0, help="Calls that the owner has already.")
     ] = 0,
+    provider: Annotated[
+        str | None, typer.Option("--provider", metavar="NAME", help="The provider that brings the call (in).")
+    ] = None,
     user: Owner = None,
     as_json: Json = False,
     data: Data = None,
@@ -98,6 +101,7 @@ def try_(
     setting = Setting(
         from_, to, direction, instant(now if at is None else at, timezone, now), domain or "example.org",
         headers=dict(map(_header, header or [])), active=active, user=owner, timezone=timezone, gives_up_after=gives_up,
+        provider=provider,
     )  # fmt: skip
     world = world_of(answer or [], effect or [], domain=setting.domain, providers=providers)
     for text in in_plan or []:
@@ -136,14 +140,11 @@ def _is_known(setting: Setting, in_plans: InPlans, data: Path | None) -> bool:
         return True
 
     async def work(store: Administration) -> bool:
-        # As the router finds it: exactly, or by what follows the last dot.
-        for name in (called.user, called.user.rpartition(".")[2]):
-            try:
-                await store.find_account(name, called.host)
-            except NotFoundError:
-                continue
-            return True
-        return False
+        try:
+            await store.find_account(called.user, called.host)
+        except NotFoundError:
+            return False
+        return True
 
     return with_store(data, work)
 

@@ -179,6 +179,9 @@ domains = ["DOMAIN"]
 # Seconds after which every answered call is ended, whatever its dialplan says; 0 is never.
 # longest_call = 14400.0
 
+# Who may call in from outside: "anyone", or only "trunks": the providers of whoever is called. Accounts always may.
+# accept = "anyone"
+
 [database]
 url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://USER:PASSWORD@HOST/NAME"
 # synchronous = "normal"          # SQLite: "full" also survives a power cut, at one disk sync per commit

@@ -1,4 +1,7 @@
-"""``sipwright provider``: third-party SIP services that a user has credentials for."""
+"""``sipwright provider``: third-party SIP services that a user has credentials for, and trunks.
+
+The numbers that a trunk brings are in ``provider_did.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from sipwright.commands.common import (
+    CommandError,
     Data,
     Json,
     Owner,
@@ -19,6 +23,8 @@ from sipwright.commands.common import (
     print_table,
     with_store,
 )
+from sipwright.commands.provider_did import app as did
+from sipwright.commands.provider_view import described, described_all
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 
 if TYPE_CHECKING:
@@ -28,12 +34,18 @@ __all__ = ["app"]
 
 _HALF_A_DAY = 12 * 3600.0
 
-app = group("provider", "SIP services and trunks to call out through.")
+app = group("provider", "SIP services and trunks, to call out through and to be called by.")
+app.add_typer(did)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that dial strings use, as in 123@NAME.")]
 
 
-Username = Annotated[str, typer.Option("--username", metavar="U", help="Our user name there.")]
+Username = Annotated[
+    str | None,
+    typer.Option(
+        "--username", metavar="U", help="Our user name there; a trunk that knows us by --from has none."
+    ),
+]
 Password = Annotated[
     str | None,
     typer.Option(
@@ -53,9 +65,35 @@ Realm = Annotated[
     typer.Option("--realm", metavar="R", help="Answer challenges of this realm only. [default: any]"),
 ]
 From = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="NETWORK",
+        help="Calls from there are its, too: 203.0.113.0/29, or an address. Repeatable.",
+    ),
+]
+FromUri = Annotated[
     str | None,
     typer.Option(
-        "--from", metavar="URI", help="From of the calls we send, such as sip:35315551234@example.net."
+        "--from-uri", metavar="URI", help="From of the calls we send, such as sip:35315551234@example.net."
+    ),
+]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", metavar="NAME", help="The account that takes its calls."),
+]
+InPlan = Annotated[
+    str | None,
+    typer.Option(
+        "--in", metavar="PLAN", help="The dialplan that decides about its calls, in place of an account."
+    ),
+]
+NumberIn = Annotated[
+    str | None,
+    typer.Option(
+        "--number-in",
+        metavar="WHERE",
+        help="Where in a call it names the number: uri, to, pcpid (P-Called-Party-ID). [default: auto, a guess]",
     ),
 ]
 Proxy = Annotated[
@@ -89,36 +127,59 @@ LongestCall = Annotated[
 def add(
     name: Name,
     server: Annotated[str, typer.Option("--server", metavar="HOST[:PORT]", help="Where calls are sent.")],
-    username: Username,
+    username: Username = None,
     password: Password = None,
     auth_username: AuthUsername = None,
     register: Annotated[bool, typer.Option("--register", help="Register there, to get calls.")] = False,
+    account: Account = None,
+    in_plan: InPlan = None,
+    number_in: NumberIn = None,
+    networks: From = None,
     realm: Realm = None,
-    from_template: From = None,
+    from_template: FromUri = None,
     outbound_proxy: Proxy = None,
     answer_within: AnswerWithin = None,
     longest_call: LongestCall = None,
     user: Owner = None,
     data: Data = None,
 ) -> None:
-    """Add a provider.
+    """Add a provider: a service that we have a user name at, or a trunk that knows us by our address.
+
+    Its calls go to --account, to --in, or by number to what 'sipwright provider did add' says. Where nothing of that
+    is given, the calls of one that we register with go to the owner's account of the owner's name, or else to the
+    first one; 'provider show' says which, and it stays that one. All other calls of a trunk go to accounts named
+    like the number, or are refused.
+
+    A call is the provider's when it comes from its --server, its --proxy, or from a network of --from. The number that
+    was dialled is in req.user of the dialplan, the name of the provider in call.provider.
 
     \b
-    Example:
-      sipwright provider add blueface --server sip.blueface.example --username 35315551234 --register
+    Examples:
+      sipwright provider add blueface --server sip.blueface.example --username 35315551234 --register --account alice
+      sipwright provider add carrier --server 203.0.113.1 --from 203.0.113.0/29 --from 198.51.100.7 --in reception
     """
+    places, template = _split(networks, from_template)
+    if username is None and not places:
+        raise CommandError(
+            "how does it know us? give --username, or --from NETWORK for a trunk that knows us by our address"
+        )
+    secret = "" if username is None and password is None else ask_password(password, f"password at {server}")
     spec = ProviderSpec(
         name,
         server,
-        username,
-        ask_password(password, f"password at {server}"),
+        username or "",
+        secret,
         auth_username=auth_username,
         register=register,
         realm=realm,
-        from_template=from_template,
+        from_template=template,
         outbound_proxy=outbound_proxy,
         answer_within=answer_within,
         longest_call=longest_call,
+        account=account,
+        in_plan=in_plan,
+        number_in=number_in,
+        networks=places or (),
     )
 
     async def work(store: Administration) -> Provider:
@@ -143,8 +204,12 @@ def set_(
     register: Annotated[
         bool | None, typer.Option("--register/--no-register", help="Whether to register there, to get calls.")
     ] = None,
+    account: Account = None,
+    in_plan: InPlan = None,
+    number_in: NumberIn = None,
+    networks: From = None,
     realm: Realm = None,
-    from_template: From = None,
+    from_template: FromUri = None,
     outbound_proxy: Proxy = None,
     answer_within: AnswerWithin = None,
     longest_call: LongestCall = None,
@@ -156,13 +221,16 @@ def set_(
 ) -> None:
     """Change what is given of a provider.
 
-    An empty text takes --auth-username, --realm, --from or --proxy away.
+    An empty text takes --auth-username, --realm, --from-uri or --proxy away. '--account -' or '--in -' takes back
+    who takes its calls; '--from -' takes its networks away, and others take the place of all that were given.
 
     \b
     Examples:
       sipwright provider set blueface --password NEW
       sipwright provider set blueface --proxy "" --no-register
+      sipwright provider set blueface --in reception --number-in to
     """
+    places, template = _split(networks, from_template)
     change = ProviderChange(
         server=server,
         username=username,
@@ -170,11 +238,15 @@ def set_(
         auth_username=auth_username,
         register=register,
         realm=realm,
-        from_template=from_template,
+        from_template=template,
         outbound_proxy=outbound_proxy,
         answer_within=answer_within,
         longest_call=longest_call,
         is_enabled=enabled,
+        account=account,
+        in_plan=in_plan,
+        number_in=number_in,
+        networks=places,
     )
 
     async def work(store: Administration) -> Provider:
@@ -196,12 +268,7 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
     """
 
     async def work(store: Administration) -> list[dict[str, Any]]:
-        users = {found.id: found.name for found in await store.list_users()}
-        states, outages = await store.list_registrations(), await store.list_unreachable_providers()
-        return [
-            _described(provider, users, states.get(provider.id), outages.get(provider.id))
-            for provider in await store.list_providers(user)
-        ]
+        return await described_all(store, await store.list_providers(user))
 
     rows = with_store(data, work)
     if as_json:
@@ -209,16 +276,26 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
         return
     cells = (
         (row["provider"], row["user"], row["server"], row["username"], "yes" if row["register"] else "no",
-         _state(row), clock(row["registered_until"]), _answer(row))
+         row["calls_in"], _state(row), clock(row["registered_until"]), _answer(row))
         for row in rows
     )  # fmt: skip
-    heads = ("provider", "user", "server", "username", "register", "state", "until", "last answer")
+    heads = (
+        "provider",
+        "user",
+        "server",
+        "username",
+        "register",
+        "calls in",
+        "state",
+        "until",
+        "last answer",
+    )
     print_table(heads, cells, "no providers yet; 'sipwright provider add NAME' adds one")
 
 
 @app.command()
 def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = None) -> None:
-    """Show a provider and our registration there.
+    """Show a provider, who takes its calls, and our registration there.
 
     Its password is never shown.
 
@@ -228,22 +305,24 @@ def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = Non
     """
 
     async def work(store: Administration) -> dict[str, Any]:
-        users = {found.id: found.name for found in await store.list_users()}
-        states, outages = await store.list_registrations(), await store.list_unreachable_providers()
-        provider = await store.find_provider(name, user)
-        return _described(provider, users, states.get(provider.id), outages.get(provider.id))
+        return await described(store, await store.find_provider(name, user))
 
     row = with_store(data, work)
     if as_json:
         print_json(row)
         return
+    numbers = row.pop("numbers")
     for head, value in row.items():
         if head in ("registered_until", "unreachable_since"):
             value = clock(value)
         elif head == "state":
             value = _state(row)
+        elif isinstance(value, list):
+            value = ", ".join(value) or None
         shown = {True: "yes", False: "no", None: "-"}.get(value, value)
-        typer.echo(f"{head:<16} {shown}")
+        typer.echo(f"{head.replace('_', ' '):<16} {shown}")
+    for number in numbers:
+        typer.echo(f"{'number':<16} {number['number']} to {number['calls_in']}")
 
 
 @app.command()
@@ -275,28 +354,16 @@ def _state(row: dict[str, Any]) -> str | None:
     return f"unreachable since {when} ({row['unreachable_reason']})"
 
 
-def _described(
-    provider: Provider,
-    users: dict[int, str],
-    registration: dict[str, Any] | None,
-    outage: dict[str, Any] | None,
-) -> dict[str, Any]:
-    nothing = dict.fromkeys(("state", "registered_until", "status", "reason"))
-    reached = dict.fromkeys(("unreachable_since", "unreachable_reason"))
-    unreachable = None if outage is None else {**outage, "state": "unreachable"}
-    return {
-        "provider": provider.name,
-        "user": users.get(provider.user_id),
-        "server": provider.server,
-        "username": provider.username,
-        "auth_username": provider.auth_username,
-        "register": provider.register,
-        "realm": provider.realm,
-        "from": provider.from_template,
-        "proxy": provider.outbound_proxy,
-        "answer_within": provider.answer_within,
-        "longest_call": provider.longest_call,
-        "enabled": provider.is_enabled,
-        **(registration or nothing),
-        **(unreachable or reached),
-    }
+def _split(given: list[str] | None, template: str | None) -> tuple[tuple[str, ...] | None, str | None]:
+    """Tell the networks of --from from the URI that it once took, and still does."""
+    uris = [text for text in given or () if text == "" or text.lower().startswith(_URIS)]
+    if len(uris) > 1 or (uris and template is not None):
+        raise CommandError("there is one From of the calls we send; give --from-uri once")
+    networks = tuple(text for text in given or () if text not in uris)
+    if "-" in networks and len(networks) > 1:
+        raise CommandError("'--from -' takes all networks away; give it alone")
+    places = None if not networks else () if networks == ("-",) else networks
+    return places, uris[0] if uris else template
+
+
+_URIS = ("sip:", "sips:", "<")

@@ -20,9 +20,14 @@ __all__ = ["AccountLoader"]
 class AccountLoader:
     """A step that lets a request wait until the accounts it names are in memory, where not all of them fit."""
 
-    def __init__(self, store: Store, names: ServedNames, go_on: Callable[[Incoming], None]) -> None:
+    def __init__(
+        self, store: Store, names: ServedNames, takers: Callable[[Incoming], list[int]],
+        go_on: Callable[[Incoming], None],
+    ) -> None:  # fmt: skip
+        """`takers` gives the accounts that take the calls of the provider, or providers, that a request comes from."""
         self._store = store
         self._names = names
+        self._takers = takers
         self._go_on = go_on
 
     def __call__(self, incoming: Incoming) -> bool | Coroutine[None, None, None]:
@@ -30,11 +35,14 @@ class AccountLoader:
         if self._store.directory.is_complete:
             return False
         missing = [name for name in self._named(incoming) if self._names.account(*name) is None]
-        return self._load(incoming, missing) if missing else False
+        takers = [one for one in self._takers_of(incoming) if self._names.account_by_id(one) is None]
+        return self._load(incoming, missing, takers) if missing or takers else False
 
-    async def _load(self, incoming: Incoming, missing: list[tuple[str, str]]) -> None:
+    async def _load(self, incoming: Incoming, missing: list[tuple[str, str]], takers: list[int]) -> None:
         for user, domain in missing:
             await self._store.load_account(user, domain)
+        for account_id in takers:
+            await self._store.load_account_by_id(account_id)
         self._go_on(incoming)
 
     def _named(self, incoming: Incoming) -> list[tuple[str, str]]:
@@ -48,11 +56,17 @@ class AccountLoader:
         for uri in (request.from_.uri, request.to.uri, request.request_uri, *beside):
             domain = self._domain(uri)
             if domain is not None and uri.user:
-                found += [(uri.user, domain), (uri.user.rpartition(".")[2], domain)]
+                # What a provider was told by an older version has its name before the account.
+                found += [(name, domain) for name in (uri.user, uri.user.partition(".")[2]) if name]
         for value in request.headers.get_all("authorization"):
             params = Credentials.parse(value).params
             found.append((params.get("username", ""), params.get("realm", "")))
         return list(dict.fromkeys(found))
+
+    def _takers_of(self, incoming: Incoming) -> list[int]:
+        request = incoming.request
+        is_brought = request.method in ("INVITE", "MESSAGE") and request.to_tag is None
+        return self._takers(incoming) if is_brought and request.request_uri.is_sip else []
 
     def _in_refer_to(self, request: Request) -> list[tuple[str, str]]:
         """Return whom a transfer leads to, and who says that it is theirs."""

@@ -21,6 +21,7 @@ from sipwright.services.dialplan.outside import MailSettings
 from sipwright.services.registrar import Lifetimes, LocationTable, Registrar, RegistrarSnapshot
 from sipwright.services.switch import (
     Destinations,
+    Origins,
     Router,
     Switch,
     SwitchSettings,
@@ -32,7 +33,6 @@ from sipwright.sip.errors import Reject
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.steady_clock import NOTICED, SteadyClock, clock_file
 from sipwright.store import Change, Registrations, Store, StoreError
-from sipwright.store.admin.collisions import existing
 from sipwright.store.history.retention import Retention, forget_records
 from sipwright.store.history.trace_messages import forget_old
 from sipwright.store.writing.writer import WriterSnapshot
@@ -111,7 +111,14 @@ class Node:
             settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node, clock=clock,
             mail=MailSettings(**settings.mail.model_dump()),
         )  # fmt: skip
-        router = Router(self.names, authenticator, self._domain_at)
+        origins = self.origins = Origins(self.names, self.stack)
+        router = Router(
+            self.names,
+            authenticator,
+            origins,
+            domain_at=self._domain_at,
+            accepts_anyone=sip.accept == "anyone",
+        )
         destinations = Destinations(
             self.names, self.locations, router.find, time.monotonic, sip.answer_within
         )
@@ -139,6 +146,7 @@ class Node:
             node=settings.node,
             wall_clock=clock,
             servers=self.switch.servers,
+            on_registered=origins.addresses.registered,
         )
         self.switch.servers.on_back = self.agent.server_is_back
         self.provider_states = ProviderStates(
@@ -152,7 +160,7 @@ class Node:
         steps = (self.outage, self.registrar, self.switch, answer_options, refuse_method)
         self.pipeline.steps = (
             refuse_unknown,
-            AccountLoader(store, self.names, Pipeline(steps, on_refused=self.refusals)),
+            AccountLoader(store, self.names, origins.takers, Pipeline(steps, on_refused=self.refusals)),
             *steps,
         )
         store.directory.listeners.append(self._directory_changed)
@@ -182,13 +190,11 @@ class Node:
             OSError: An address cannot be had.
         """
         await self.scripts.open()
-        for provider, callee, taker in await self.store.database.read(existing):
-            log.warning(
-                "an account takes the calls of a provider", provider=provider, calls=callee, account=taker
-            )
         self.locations.load(await self.store.load_bindings(), time.monotonic(), self.clock())
         calls = await self.store.load_calls(self.settings.node)
         runs = await self.scripts.load(self.settings.node)
+        await self.agent.load()
+        self.origins.addresses.start()
         # Nothing that comes in is looked at before every call of the earlier process is there again.
         await self.stack.start(is_held=True)
         self.scripts.recover(runs, self.switch.recover(calls), self.switch.unread)
@@ -247,8 +253,7 @@ class Node:
         A provider of the user may use all of them.
         """
         runs = self.scripts.most_runs(user_id)
-        servers = (one.server for one in self.store.directory.providers() if one.user_id == user_id)
-        is_provider = any(server.rpartition(":")[0] == source or server == source for server in servers)
+        is_provider = any(one.user_id == user_id for one in self.origins.addresses.at(source))
         return runs if is_provider else max(1, runs // 10)
 
     def _directory_changed(self, change: Change) -> None:
@@ -256,6 +261,7 @@ class Node:
         directory = self.store.directory
         if change.kind == "provider":
             self.known_places.providers_changed()
+            self.origins.changed(change.first_id, change.last_id)
             self.agent.providers_changed(change.first_id, change.last_id)
             self.provider_states.providers_changed()
         elif change.kind == "account":

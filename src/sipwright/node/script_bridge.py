@@ -190,7 +190,8 @@ class Scripts:
         identity = call.identity
         identity.dialplan_id, identity.dialplan, identity.version = plan.id, plan.name, plan.version
         owner = directory.users.get(plan.user_id)
-        account = directory.account_by_id(identity.account_id)
+        account_id, provider = identity.account_id, call.caller.provider
+        account = None if account_id is None else directory.account_by_id(account_id)
         script_call = ScriptCall(
             id=call.id,
             # What may be dialled is the same whoever had the idea, so rules for calls out hold for transfers.
@@ -200,6 +201,7 @@ class Scripts:
             dialplan=plan.name,
             active=call.ports.active_calls(identity.user_id),
             timezone="UTC" if owner is None else owner.timezone,
+            provider=None if provider is None else provider[1],
         )
         host = CallHost(call)
         return self.executions.run(
@@ -319,11 +321,12 @@ def inputs_of(call: Call, script_call: ScriptCall) -> Inputs:
     request = call.caller.invite
     assert request is not None
     uri, sender = request.request_uri, request.from_
+    is_brought = call.caller.provider is not None  # and then the number may be elsewhere
     return Inputs.of(
         script_call,
         method=request.method,
-        uri=request.uri_text,
-        user=uri.user or "",
+        uri=call.to_text if is_brought else request.uri_text,
+        user=call.dialled_user if is_brought else uri.user or "",
         host=uri.hostport,
         from_name=sender.display_name or "",
         from_user=sender.uri.user or "",

@@ -176,16 +176,27 @@ class ScriptEffects:
             raise OSError(error.reason or "the switch has no room for it") from None
 
     def _identity(self, row: ExecutionRow) -> tuple[Identity, str]:
-        """Return on whose behalf a script acts, and that account's address."""
-        account = self._store.directory.account_by_id(row.account_id or 0)
-        if account is None or row.user_id is None:
+        """Return on whose behalf a script acts, and the address of the account, or else of its owner."""
+        username, domain = self._speaker(row)
+        if row.user_id is None:
             raise OSError("the account of this dialplan is gone")
         plan = self._store.directory.dialplan(row.dialplan_id or 0)
         identity = Identity(
-            "callback", account.id, row.user_id, account.domain, row.dialplan_id,
-            None if plan is None else plan.name, row.version,
+            "callback", row.account_id, row.user_id, domain, row.dialplan_id, None if plan is None else plan.name,
+            row.version,
         )  # fmt: skip
-        return identity, f"sip:{account.username}@{account.domain}"
+        return identity, f"sip:{username}@{domain}"
+
+    def _speaker(self, row: ExecutionRow) -> tuple[str, str]:
+        """Return in whose name a script speaks: its account's, or its owner's when a provider has brought the call."""
+        directory = self._store.directory
+        if row.account_id is not None:
+            account = directory.account_by_id(row.account_id)
+            if account is not None:
+                return account.username, account.domain
+        elif row.user_id in directory.users and directory.default_domain is not None:
+            return directory.users[row.user_id].name, directory.default_domain.name
+        raise OSError("the account of this dialplan is gone")
 
 
 def _written(text: str) -> Groups:

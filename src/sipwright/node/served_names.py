@@ -5,6 +5,8 @@ Where not all accounts fit into memory, `account_loader.py` fetches those that a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sipwright.stack import Stack
 from sipwright.store import Account, Directory, Provider
 
@@ -41,6 +43,11 @@ class ServedNames:
         is_own = self._stack.is_own_host(host) if port is None else self._stack.is_own_address(host, port)
         return default.name if is_own else None
 
+    def home_domain(self) -> str:
+        """Return the canonical name of the default domain."""
+        default = self._directory.default_domain
+        return "" if default is None else default.name
+
     def digest_algorithm(self, domain: str) -> str:
         """Return the algorithm that users of a domain are challenged with, whether they exist or not."""
         found = self._directory.domains.get(domain)
@@ -49,3 +56,15 @@ class ServedNames:
     def provider(self, user_id: int, name: str) -> Provider | None:
         """Return a provider of a user."""
         return self._directory.provider(user_id, name.lower())
+
+    def provider_by_id(self, provider_id: int) -> Provider | None:
+        """Return the provider of that number."""
+        return self._directory.provider_by_id(provider_id)
+
+    def provider_by_token(self, token: str) -> Provider | None:
+        """Return the provider that was told to call us by that."""
+        return self._directory.provider_by_token(token)
+
+    def providers(self) -> Iterable[Provider]:
+        """Go through all providers."""
+        return self._directory.providers()

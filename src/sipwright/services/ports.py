@@ -6,7 +6,7 @@ the event loop fit in here without knowing it, and so do the fakes of the tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sipwright.sip import Response
@@ -20,6 +20,7 @@ __all__ = [
     "Directory",
     "Locations",
     "Provider",
+    "ProviderNumberView",
     "ProviderView",
     "Row",
     "Servers",
@@ -101,6 +102,22 @@ class AccountView(Protocol):
         """Whether it may be used."""
 
 
+class ProviderNumberView(Protocol):
+    """Some of the numbers that a trunk brings, and who takes their calls."""
+
+    @property
+    def pattern(self) -> str:
+        """The numbers (`numbers.py`)."""
+
+    @property
+    def account_id(self) -> int | None:
+        """The account that takes their calls."""
+
+    @property
+    def in_plan(self) -> int | None:
+        """The dialplan that decides about them, in place of an account."""
+
+
 class ProviderView(Credentials, Protocol):
     """A provider of a user, as services see it: with `Credentials`, what calls to it and REGISTERs are made from."""
 
@@ -133,6 +150,38 @@ class ProviderView(Credentials, Protocol):
         """Where requests to it are sent first."""
 
     @property
+    def networks(self) -> Sequence[str]:
+        """Where it may call from, beside its server and its proxy."""
+
+    @property
+    def contact_token(self) -> str:
+        """What it is told to call us by: the user part of our Contact, which nobody can guess."""
+
+    @property
+    def number_in(self) -> str | None:
+        """Where in a call it names the number, if that is not to be guessed: `uri`, `to`, `pcpid`."""
+
+    @property
+    def numbers(self) -> Sequence[ProviderNumberView]:
+        """Who takes the calls to some of its numbers."""
+
+    @property
+    def account_id(self) -> int | None:
+        """The account that takes all other calls."""
+
+    @property
+    def is_account_chosen(self) -> bool:
+        """Whether somebody has said that it is to be that one."""
+
+    @property
+    def in_plan(self) -> int | None:
+        """The dialplan that decides about them, in place of an account."""
+
+    @property
+    def registration_settings(self) -> tuple[object, ...]:
+        """All that a REGISTER is made from, to be compared."""
+
+    @property
     def is_enabled(self) -> bool:
         """Whether it may be used."""
 
@@ -149,11 +198,23 @@ class Directory(Protocol):
     def served_domain(self, host: str, port: int | None) -> str | None:
         """Return the canonical name of a served domain, or of the default one for our own addresses."""
 
+    def home_domain(self) -> str:
+        """Return the canonical name of the default domain."""
+
     def digest_algorithm(self, domain: str) -> str:
         """Return the algorithm of a served domain, for users who are not there."""
 
     def provider(self, user_id: int, name: str) -> ProviderView | None:
         """Return a provider of a user, by name without regard to case."""
+
+    def provider_by_id(self, provider_id: int) -> ProviderView | None:
+        """Return the provider of that number."""
+
+    def provider_by_token(self, token: str) -> ProviderView | None:
+        """Return the provider that was told to call us by that."""
+
+    def providers(self) -> Iterable[ProviderView]:
+        """Go through all providers."""
 
 
 class BindingTarget(NamedTuple):

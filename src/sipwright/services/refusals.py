@@ -8,7 +8,7 @@ from __future__ import annotations
 from sipwright.services.ports import AccountView
 from sipwright.sip import Reject
 
-__all__ = ["account_disabled", "not_served", "store_away", "unknown_user"]
+__all__ = ["account_disabled", "not_served", "outsider", "store_away", "unknown_user"]
 
 
 def not_served(host: str) -> Reject:
@@ -19,6 +19,12 @@ def not_served(host: str) -> Reject:
 def unknown_user(user: str, domain: str) -> Reject:
     """Return the refusal of a call to a user or a number of ours that does not exist."""
     return Reject(404, why=f"there is no account {user}@{domain}; 'sipwright account add' makes one")
+
+
+def outsider() -> Reject:
+    """Return the refusal of a call from outside where only providers may call."""
+    why = "only providers may call from outside ([sip] accept); 'sipwright provider add' makes this one known"
+    return Reject(403, "Not From Outside", why=why)
 
 
 def account_disabled(account: AccountView) -> Reject:

@@ -75,6 +75,8 @@ def _secrets(credentials: Credentials) -> Callable[[str, str], str | None]:
     username = credentials.auth_username or credentials.username
 
     def ha1_for(realm: str, algorithm: str) -> str | None:
+        if not username:
+            return None  # a trunk that knows us by our address
         if credentials.realm and realm != credentials.realm:
             log.warning(
                 "challenge of another realm",

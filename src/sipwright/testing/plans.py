@@ -67,5 +67,4 @@ class InPlans:
             case _:
                 return None
         host = self._domain if host.lower() == "local" else host.lower()
-        # An account is found exactly, or by what follows the last dot: as the router of the switch finds it.
-        return self._plans.get((user, host)) or self._plans.get((user.rpartition(".")[2], host))
+        return self._plans.get((user, host))

@@ -48,6 +48,7 @@ class Setting:
         user: The owner of the dialplan.
         timezone: The owner's time zone.
         gives_up_after: After so many seconds the caller hangs up, if nobody has answered.
+        provider: The name of the provider that brings the call (``in``).
         seed: Where the random numbers of the script begin: other seeds, other numbers.
     """
 
@@ -65,6 +66,7 @@ class Setting:
     user: str = "admin"
     timezone: str = "UTC"
     gives_up_after: float | None = None
+    provider: str | None = None
     seed: str = "pretended"
 
     def inputs(self, plan: str) -> Inputs:
@@ -72,9 +74,10 @@ class Setting:
         outbound = self.direction == "out"
         from_user, from_host = _split(self.from_, self.domain if outbound else "elsewhere.example")
         to_user, to_host = _split(self.to, self.domain)
+        account = from_user if outbound else to_user
         call = ScriptCall(
-            "pretended", self.direction, from_user if outbound else to_user, self.user, plan, self.active, self.timezone
-        )  # fmt: skip
+            "pretended", self.direction, account, self.user, plan, self.active, self.timezone, self.provider
+        )
         return Inputs.of(
             call, method="INVITE", uri=f"sip:{to_user}@{to_host}", user=to_user, host=to_host,
             from_name=self.from_name, from_user=from_user, from_host=from_host, to=f"sip:{to_user}@{to_host}",

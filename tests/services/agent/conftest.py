@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from sipwright.services.agent import Agent, Registration
-from sipwright.services.agent.provider import Account, Place
+from sipwright.services.agent.provider import Place
 from sipwright.sip import Credentials, Reject, Response, digest, make_response, parse
 from sipwright.sip.digest import challenge, ha1
 from sipwright.stack import Pipeline, Stack
@@ -33,6 +33,19 @@ class FakeProvider:
     outbound_proxy: str | None = None
     is_enabled: bool = True
     user_id: int = 1
+    contact_token: str = "0f5a"
+    account_id: int | None = None
+
+    @property
+    def registration_settings(self):
+        return (
+            self.server,
+            self.username,
+            self.auth_username,
+            self.password,
+            self.realm,
+            self.outbound_proxy,
+        )
 
 
 class FakeRecords:
@@ -40,7 +53,7 @@ class FakeRecords:
 
     def __init__(self):
         self.rows: dict[int, RegistrationRow] = {}
-        self.owners: dict[int, tuple[int, str]] = {}
+        self.troubles: dict[int, str | None] = {}
         self.by_id: dict[int, FakeProvider] = {}
         self.is_away = self.is_full = False
         self.claims: list[list[int]] = []
@@ -69,9 +82,9 @@ class FakeRecords:
         self._check()
         return [row for row in self.rows.values() if row.node != node]
 
-    async def accounts(self, provider_ids):
+    async def takers(self, provider_ids):
         self._check()
-        return {one: self.owners[one] for one in provider_ids if one in self.owners}
+        return {one: self.troubles.get(one) for one in provider_ids}
 
     def _check(self):
         if self.is_away:
@@ -177,7 +190,8 @@ class Node:
         self.lookups = 0
         self.agent = Agent(
             self.stack, world.records, world.records, world.records,
-            node=name, wall_clock=world.unix_time, chance=lambda: 0.5, **options,
+            node=name, wall_clock=world.unix_time, chance=lambda: 0.5,
+            on_registered=world.addresses.__setitem__, **options,
         )  # fmt: skip
 
     async def lookup(self, name):
@@ -197,16 +211,16 @@ class World:
         self.records = FakeRecords()
         self.registrar = Registrar(self.network)
         self.names: dict[str, list[str]] = {}
+        self.addresses: dict[int, str | None] = {}
         self.nodes: list[Node] = []
 
     def unix_time(self):
         return self.network.now + UNIX
 
-    def add(self, provider_id=1, account="alice", **settings):
-        provider = FakeProvider(id=provider_id, **settings)
+    def add(self, provider_id=1, trouble=None, **settings):
+        provider = FakeProvider(id=provider_id, account_id=10 + provider_id, **settings)
         self.records.by_id[provider_id] = provider
-        if account is not None:
-            self.records.owners[provider_id] = (10 + provider_id, account)
+        self.records.troubles[provider_id] = trouble
         return provider
 
     def change(self, provider_id=1, **settings):
@@ -227,6 +241,7 @@ class World:
     async def start(self, name="a", host="192.0.2.1", **options):
         node = Node(self, name, host, **options)
         self.nodes.append(node)
+        await node.agent.load()
         await node.agent.start()
         return node
 
@@ -265,9 +280,8 @@ async def world():
 def new_registration():
     """Make a registration at instant 100."""
 
-    def make(account="alice", **settings):
+    def make(trouble=None, **settings):
         provider = FakeProvider(**settings)
-        found = None if account is None else Account(7, account)
-        return Registration(provider, Place.of(provider), found, "call-id", "tag", 100.0)
+        return Registration(provider, Place.of(provider), trouble, "call-id", "tag", 100.0)
 
     return make

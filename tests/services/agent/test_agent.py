@@ -1,6 +1,7 @@
 """The agent at work: a registrar on a memory network, and hours that pass in milliseconds."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from .conftest import Registrar
 
@@ -12,7 +13,7 @@ async def test_it_registers_and_says_so(world):
 
     await world.run(1.0)
 
-    assert world.registrar.contacts == ["sip:trunk.alice@192.0.2.1:5060"]
+    assert world.registrar.contacts == ["sip:0f5a@192.0.2.1:5060"]
     assert [request.cseq.number for request in world.requests] == [1, 2]
     row = world.row
     assert (row.node, row.state, row.status, row.reason, row.cseq) == ("a", "registered", 200, "OK", 2)
@@ -79,7 +80,7 @@ async def test_a_restart_changes_nothing_until_the_renewal_is_due(world):
     assert second.call_id == first.call_id
     assert second.cseq.number > first.cseq.number
     assert world.waits() == [3240.0]
-    assert world.registrar.contacts == ["sip:trunk.alice@192.0.2.1:5060"]
+    assert world.registrar.contacts == ["sip:0f5a@192.0.2.1:5060"]
 
 
 async def test_after_a_long_pause_it_registers_at_once(world):
@@ -102,7 +103,7 @@ async def test_a_new_address_is_told_at_once_and_replaces_the_old_one(world):
     await world.restart(host="192.0.2.5")
     await world.run(1.0)
 
-    assert world.registrar.contacts == ["sip:trunk.alice@192.0.2.5:5060"]
+    assert world.registrar.contacts == ["sip:0f5a@192.0.2.5:5060"]
 
 
 async def test_a_refusal_outlives_a_restart(world):
@@ -121,7 +122,7 @@ async def test_when_the_account_went_while_nobody_ran_the_registration_goes_too(
     world.add()
     await world.start()
     await world.run(1.0)
-    del world.records.owners[1]
+    world.records.troubles[1] = "gone"
 
     await world.restart()
     await world.run(1.0)
@@ -338,7 +339,7 @@ async def test_disabled_and_enabled_again_it_is_registered(world):
 
     await world.run(1.0)
 
-    assert world.registrar.contacts == ["sip:trunk.alice@192.0.2.1:5060"]
+    assert world.registrar.contacts == ["sip:0f5a@192.0.2.1:5060"]
     assert world.row.state == "registered"
 
 
@@ -351,7 +352,7 @@ async def test_another_server_gets_the_registration_and_the_old_one_is_told(worl
     world.change(server="192.0.2.10")
     await world.run(1.0)
 
-    assert (world.registrar.contacts, other.contacts) == ([], ["sip:trunk.alice@192.0.2.1:5060"])
+    assert (world.registrar.contacts, other.contacts) == ([], ["sip:0f5a@192.0.2.1:5060"])
     assert other.requests[0].call_id != world.requests[0].call_id
     assert (world.row.state, world.row.call_id) == ("registered", other.requests[0].call_id)
 
@@ -379,31 +380,78 @@ async def test_a_change_that_means_nothing_costs_nothing(world):
     assert len(world.requests) == 1
 
 
-async def test_when_the_account_goes_another_one_gets_the_calls(world):
+async def test_when_the_account_goes_the_registration_goes_and_nobody_else_gets_the_calls(world):
     world.add()
     node = await world.start()
     await world.run(1.0)
 
-    world.records.owners[1] = (99, "bob")
-    node.agent.accounts_changed(11, 11)
+    world.records.troubles[1] = "gone"
+    with capture_logs() as lines:
+        node.agent.accounts_changed(11, 11)
+        await world.run(1.0)
+
+    assert (world.registrar.contacts, world.row.state, world.row.reason) == ([], "failed", "gone")
+    assert [(line["event"], line["provider"], line["why"]) for line in lines if "why" in line] == [
+        ("nobody takes the calls of a provider", "trunk", "gone")
+    ]
+
+
+async def test_who_takes_the_calls_is_nothing_that_a_provider_is_told(world):
+    provider = world.add()
+    await world.start()
+    await world.run(1.0)
+    world.change(account_id=99)
+    await world.run(10.0)
+
+    assert provider.account_id != 99
+    assert len(world.requests) == 1
+
+
+async def test_a_contact_of_an_older_version_is_replaced_at_once(world):
+    """In one REGISTER: there is no instant at which the provider knows none of them."""
+    world.add()
+    await world.start()
+    await world.run(1.0)
+    world.records.rows[1] = world.row._replace(contact="<sip:trunk.alice@192.0.2.1:5060>")
+
+    await world.restart()
     await world.run(1.0)
 
-    assert world.registrar.contacts == ["sip:trunk.bob@192.0.2.1:5060"]
+    assert world.requests[-1].headers.get_all("Contact") == [
+        "<sip:0f5a@192.0.2.1:5060>", "<sip:trunk.alice@192.0.2.1:5060>;expires=0",
+    ]  # fmt: skip
+
+
+async def test_it_says_who_has_accepted_the_registration_at_once_after_a_restart_too(world):
+    """Calls may come from there, whatever the DNS says next."""
+    world.add()
+    await world.start()
+    await world.run(1.0)
+    assert (world.addresses, world.row.address) == ({1: "192.0.2.9"}, "192.0.2.9")
+
+    world.addresses.clear()
+    await world.restart()
+    assert world.addresses == {1: "192.0.2.9"}
+
+    await world.run(1.0)
+    world.remove()
+    await world.run(1.0)
+    assert world.addresses == {1: None}
 
 
 async def test_without_an_account_nothing_is_registered_until_there_is_one(world):
-    world.add(account=None)
+    world.add(trouble="The owner has no enabled account in the default domain")
     node = await world.start()
     await world.run(100.0)
     assert (world.requests, world.row.state) == ([], "failed")
     assert "no enabled account" in world.row.reason
 
-    world.records.owners[1] = (99, "bob")
+    world.records.troubles[1] = None
     node.agent.accounts_changed(99, 99)
     await world.run(1.0)
-    assert world.registrar.contacts == ["sip:trunk.bob@192.0.2.1:5060"]
+    assert world.registrar.contacts == ["sip:0f5a@192.0.2.1:5060"]
 
-    del world.records.owners[1]
+    world.records.troubles[1] = "gone"
     node.agent.domains_changed()
     await world.run(1.0)
     assert (world.registrar.contacts, world.row.state) == ([], "failed")
@@ -462,7 +510,7 @@ async def test_another_node_takes_over_when_the_lease_has_run_out(world):
     assert len(world.requests) == 1
     await world.run(150.0)
 
-    assert world.registrar.contacts == ["sip:trunk.alice@192.0.2.2:5060"]
+    assert world.registrar.contacts == ["sip:0f5a@192.0.2.2:5060"]
     assert world.row.node == "b"
 
 
@@ -487,7 +535,7 @@ async def test_a_node_that_was_away_finds_out_that_it_has_been_relieved(world):
     world.add()
     first = await world.start("a", "192.0.2.1")
     await world.run(1.0)
-    world.records.rows[1] = world.row._replace(node="b", contact="<sip:trunk.alice@192.0.2.2>")
+    world.records.rows[1] = world.row._replace(node="b", contact="<sip:0f5a@192.0.2.2>")
 
     await world.run(61.0)
 
@@ -518,7 +566,7 @@ async def test_renewals_go_on_while_the_database_is_away(world):
 
     await world.run(86_400.0)
 
-    assert world.registrar.contacts == ["sip:trunk.alice@192.0.2.1:5060"]
+    assert world.registrar.contacts == ["sip:0f5a@192.0.2.1:5060"]
     assert set(world.waits()) == {3240.0}
 
 

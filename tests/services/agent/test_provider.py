@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.services.agent.provider import Account, Place, contact_user
+from sipwright.services.agent.provider import Place
 from sipwright.sip import ParseError
 
 from .conftest import FakeProvider
@@ -40,12 +40,3 @@ def test_a_place_is_read_from_the_settings(settings, expected):
 def test_a_server_that_makes_no_uri_is_a_parse_error():
     with pytest.raises(ParseError):
         place(server="host:99999")
-
-
-@pytest.mark.parametrize(
-    ("account", "expected"),
-    [("alice", "trunk.alice"), ("desk.alice", "desk.alice"), ("*#", "trunk.*%23")],
-)
-def test_calls_come_to_the_account_by_what_follows_the_last_dot(account, expected):
-    """One with a dot in its name would not be found so."""
-    assert contact_user(FakeProvider(), Account(1, account)) == expected

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sipwright.services.switch import Destinations, Router, Switch, SwitchSettings
+from sipwright.services.switch import Destinations, Origins, Router, Switch, SwitchSettings
 from sipwright.services.switch.call.entity import Entity
 from sipwright.services.switch.call.leg import Leg
 from sipwright.sip import Reject, Request, Response, parse
@@ -45,6 +45,22 @@ class Provider:
     outbound_proxy: str | None = None
     is_enabled: bool = True
     answer_within: float | None = None
+    id: int = field(default_factory=itertools.count(1).__next__)
+    register: bool = False
+    networks: tuple[str, ...] = ()
+    contact_token: str = ""
+    number_in: str | None = None
+    numbers: tuple[Number, ...] = ()
+    account_id: int | None = None
+    is_account_chosen: bool = False
+    in_plan: int | None = None
+
+
+@dataclass
+class Number:
+    pattern: str
+    account_id: int | None = None
+    in_plan: int | None = None
 
 
 @dataclass
@@ -55,12 +71,19 @@ class Binding:
     instance: str | None = None
 
 
+class Providers(dict):
+    """The providers by name; called, it gives all of them, as the directory does."""
+
+    def __call__(self):
+        return self.values()
+
+
 class Accounts:
     """The directory, and the authenticator that believes everybody."""
 
     def __init__(self):
         self.accounts = {}
-        self.providers = {}
+        self.providers = Providers()
         self.bindings = {}
 
     def served_domain(self, host, port):
@@ -73,8 +96,18 @@ class Accounts:
     def account_by_id(self, account_id):
         return next((account for account in self.accounts.values() if account.id == account_id), None)
 
+    def home_domain(self):
+        return "example.org"
+
     def provider(self, user_id, name):
         return self.providers.get(name)
+
+    def provider_by_id(self, provider_id):
+        return next((one for one in self.providers.values() if one.id == provider_id), None)
+
+    def provider_by_token(self, token):
+        found = [one for one in self.providers.values() if one.contact_token]
+        return next((one for one in found if one.contact_token == token), None)
 
     def authenticate(self, incoming, domain):
         return self.accounts.get(incoming.request.from_.uri.user)
@@ -134,6 +167,7 @@ class Phone:
         self.cseq = itertools.count(1)
 
     def send(self, message):
+        self.bench.follow_providers()
         self.flow.send(bytes(message))
         self.bench.run(0.05)
 
@@ -214,8 +248,9 @@ class Phone:
 class Bench:
     """The switch, and everything around it."""
 
-    def __init__(self, **settings):
+    def __init__(self, *, accepts_anyone=True, **settings):
         self.network = MemoryNetwork(delay=0.001)
+        self.accepts_anyone = accepts_anyone
         self.accounts = Accounts()
         self.database = Database()
         self.settings = SwitchSettings(**settings)
@@ -238,13 +273,18 @@ class Bench:
             call_later=network.call_later, random_token=lambda: f"{next(self.counter):016x}",
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
         )  # fmt: skip
-        router = Router(self.accounts, self.accounts)
+        origins = Origins(self.accounts, self.stack)
+        router = Router(self.accounts, self.accounts, origins, accepts_anyone=self.accepts_anyone)
         finder = Destinations(self.accounts, self.accounts, router.find, network.clock)
         self.switch = Switch(
             self.stack, router, finder, self.database, self.settings, node="n1", clock=network.clock,
             wall_clock=network.clock, call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
         )  # fmt: skip
         self.pipeline.steps = (self.switch,)
+
+    def follow_providers(self):
+        """Let the switch know of providers that were added or changed."""
+        self.switch.router.origins.changed(0, 1 << 31)
 
     def use_scripts(self, scripts):
         """Let `scripts` start the dialplans of the calls and of the transfers from now on."""

@@ -1,5 +1,7 @@
 """Callers, parties and scripts that want more than is theirs: a provider's place, another's rights, a false origin."""
 
+from urllib.parse import unquote
+
 import pytest
 
 from sipwright.services.dialstring import parse_dial_string
@@ -74,7 +76,7 @@ def trunk(bench):
 def test_nobody_dials_a_host_in_the_place_of_a_provider(bench, alice, trunk, dialled, rung):
     """`dial("trunk")` is for whom the caller dialled; an escaped @ in that name brings no host of its own."""
     thief = bench.phone("thief", "66.0.0.6")
-    bench.account("desk", in_plan=1)
+    bench.account(f"{unquote(dialled)}.desk", in_plan=1)
     Plans(bench, {1: ("trunk", ())})
     alice.invite(f"sip:{dialled}.desk@example.org")
 

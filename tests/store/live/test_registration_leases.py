@@ -7,7 +7,15 @@ import time
 
 import pytest
 
-from sipwright.store import AccountChange, Administration, ProviderSpec, RegistrationRow, Registrations, Store
+from sipwright.store import (
+    AccountChange,
+    Administration,
+    ProviderChange,
+    ProviderSpec,
+    RegistrationRow,
+    Registrations,
+    Store,
+)
 
 NOW = 1_763_640_000.0
 LEASE, GRACE = 2_700.0, 60.0
@@ -114,31 +122,78 @@ async def test_rows_are_written_over_and_deleted(store, records, provider_ids):
     assert await records.load("a") == []
 
 
-# --- whom calls are for ----------------------------------------------------------------------------
+# --- whether somebody takes the calls ---------------------------------------------------------------
+
+
+async def test_nobody_takes_calls_until_there_is_an_account(store, records, provider_ids):
+    why = "The owner has no enabled account in the default domain"
+    assert await records.takers(provider_ids) == dict.fromkeys(provider_ids, why)
+
+    await store.add_account("first", "p")
+
+    assert await records.takers(provider_ids) == dict.fromkeys(provider_ids)
+    assert await records.takers([77]) == {}
+
+
+async def test_who_takes_them_is_noted_and_stays_so(store, records, provider_ids):
+    """Neither an account that would have been preferred nor the end of this one moves the number."""
+    first = await store.add_account("first", "p")
+    await records.takers(provider_ids)
+    await store.add_account("admin", "p")
+    await records.takers(provider_ids)
+    assert {one.account_id for one in await store.list_providers()} == {first.id}
+
+    await store.remove_account("first", force=True)
+
+    assert await records.takers(provider_ids) == dict.fromkeys(
+        provider_ids, "Nobody takes its calls: who did is gone"
+    )
+    assert {one.account_id for one in await store.list_providers()} == {first.id}
+
+
+async def test_a_disabled_account_takes_no_calls(store, records, provider_ids):
+    await store.add_account("first", "p")
+    await records.takers(provider_ids)
+    await store.change_account("first", AccountChange(is_enabled=False))
+
+    assert set((await records.takers(provider_ids)).values()) == {
+        "The account that takes its calls is disabled"
+    }
+
+
+async def test_a_dialplan_takes_them_as_well(store, records, provider_ids):
+    await store.set_dialplan(None, "reception", "respond(480)")
+    for name in ("one", "two"):
+        await store.change_provider(name, ProviderChange(in_plan="reception"))
+
+    assert await records.takers(provider_ids) == dict.fromkeys(provider_ids)
+
+
+async def chosen(store, records, provider_ids):
+    """The names of the accounts that take the calls, now that the agent has asked."""
+    await records.takers(provider_ids)
+    accounts = {account.id: account.username for account in await store.list_accounts()}
+    return {accounts.get(one.account_id) for one in await store.list_providers()}
 
 
 async def test_calls_are_for_the_account_named_like_the_user_else_for_the_first(store, records, provider_ids):
-    one = provider_ids[0]
-    assert await records.accounts(provider_ids) == {}
-
     await store.add_account("front.desk", "p")
     await store.add_account("first", "p")
     await store.add_account("second", "p")
-    assert {name for _, name in (await records.accounts(provider_ids)).values()} == {"first"}
+    assert await chosen(store, records, provider_ids[:1]) == {"first", None}
 
     await store.add_account("admin", "p")
-    account = await store.find_account("admin")
-    assert (await records.accounts([one])) == {one: (account.id, "admin")}
+    assert await chosen(store, records, provider_ids) == {"first", "admin"}
 
 
 async def test_an_account_whose_name_has_a_dot_is_better_than_none(store, records, provider_ids):
     await store.add_account("front.desk", "p")
 
-    assert [name for _, name in (await records.accounts(provider_ids)).values()] == ["front.desk"] * 2
+    assert await chosen(store, records, provider_ids) == {"front.desk"}
 
 
-async def test_accounts_that_cannot_be_called_there_do_not_count(store, records, provider_ids):
-    """Another user's, a disabled one, and one of another domain: calls to our address go to the default domain."""
+async def test_accounts_of_others_and_of_other_domains_do_not_count(store, records, provider_ids):
+    """Nor does a disabled one."""
     await store.ensure_domains(["other.example"])
     await store.add_user("carol", "x")
     await store.add_account("carols", "p", user="carol")
@@ -146,7 +201,7 @@ async def test_accounts_that_cannot_be_called_there_do_not_count(store, records,
     await store.add_account("off", "p")
     await store.change_account("off", AccountChange(is_enabled=False))
 
-    assert await records.accounts(provider_ids) == {}
+    assert await chosen(store, records, provider_ids) == {None}
 
 
 # --- for people ------------------------------------------------------------------------------------

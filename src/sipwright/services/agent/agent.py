@@ -21,13 +21,16 @@ from sipwright.stack import Stack
 from .attempts import Attempts
 from .paced_queue import PACE
 from .ports import Providers, Records, StoredRegistration
-from .provider import Account, Place
+from .provider import Place
 from .registration import Registration, State
 from .timing import GRACE, LEASE, lease_end
 
 __all__ = ["Agent", "AgentSnapshot"]
 
 log = structlog.get_logger(__name__)
+
+OnRegistered = Callable[[int, str | None], None]
+"""Hears the number of a provider, and the IP address of whoever has accepted our registration there."""
 
 REVIEW_EVERY = 60.0
 TRY_DATABASE_EVERY = 10.0
@@ -52,13 +55,16 @@ class Agent:
         self, stack: Stack, providers: Providers, writer: Writer, records: Records, *, node: str,
         wall_clock: Clock = time.time, chance: Callable[[], float] = random.random, pace: float = PACE,
         servers: Servers | None = None,
+        on_registered: OnRegistered = lambda provider_id, address: None,
     ) -> None:  # fmt: skip
+        """`on_registered` is told from where the calls of a provider may come, and when they no longer do."""
         self._stack = stack
         self._providers = providers
         self._writer = writer
         self._records = records
         self._node = node
         self._wall_clock = wall_clock
+        self._on_registered = on_registered
         self._registrations: dict[int, Registration] = {}
         self._leaving: set[Registration] = set()
         self._attempts = Attempts(stack, chance, pace, over=self._over, lapsed=self._lapsed, servers=servers)
@@ -69,10 +75,14 @@ class Agent:
         self._review_timer: TimerHandle | None = None
         self._succeeded = self._failed = 0
 
-    async def start(self) -> None:
-        """Take up what an earlier process left, and what nobody has registered yet."""
+    async def load(self) -> None:
+        """Read what an earlier process left: from there calls may come at once."""
         for row in await self._records.load(self._node):
             self._stored[row.provider_id] = row
+            self._on_registered(row.provider_id, row.address)
+
+    async def start(self) -> None:
+        """Take up what was loaded, and what nobody has registered yet."""
         wanted = [provider.id for provider in self._providers.providers() if _is_wanted(provider)]
         self._settle(self._stored.keys() | set(wanted))
         self._review_timer = self._stack.call_later(REVIEW_EVERY, self._review)
@@ -110,15 +120,16 @@ class Agent:
         self._settle(provider.id for provider in found if provider is not None)
 
     def accounts_changed(self, first_id: int, last_id: int) -> None:
-        """Follow a change of accounts: those that got calls may be gone, and those that were missed may be there."""
+        """Follow a change of accounts: those that took calls may be gone, and those that were missed may be there."""
         self._settle(
             provider_id
             for provider_id, registration in self._registrations.items()
-            if registration.account is None or first_id <= registration.account.id <= last_id
+            if registration.trouble is not None
+            or first_id <= (registration.provider.account_id or 0) <= last_id
         )
 
     def domains_changed(self) -> None:
-        """Follow a change of domains: other accounts may be those that calls to our address find."""
+        """Follow a change of domains: other accounts may be there for calls that nobody takes."""
         self._settle(list(self._registrations))
 
     def server_is_back(self, provider: Provider) -> None:
@@ -170,7 +181,7 @@ class Agent:
         rows = {row.provider_id: row for row in map(self._stored.get, provider_ids) if row is not None}
         wanted = [provider_id for provider_id in provider_ids if self._wanted(provider_id) is not None]
         missing = [p for p in wanted if not self._is_ours(p) and not _is_held(rows.get(p), unix_time)]
-        accounts = await self._records.accounts(wanted) if wanted else {}
+        takers = await self._records.takers(wanted) if wanted else {}
         if missing:
             claimed = await self._records.claim(self._node, missing, unix_time, LEASE, GRACE)
             rows = {p: row for p, row in rows.items() if p not in missing} | {
@@ -178,14 +189,13 @@ class Agent:
             }
         for provider_id in provider_ids:
             self._stored.pop(provider_id, None)
-            account = accounts.get(provider_id)
-            self._decide(provider_id, rows.get(provider_id), None if account is None else Account(*account))
+            self._decide(provider_id, rows.get(provider_id), takers.get(provider_id))
 
     def _is_ours(self, provider_id: int) -> bool:
         registration = self._registrations.get(provider_id)
         return registration is not None and registration.lease_until > self._stack.clock()
 
-    def _decide(self, provider_id: int, row: StoredRegistration | None, account: Account | None) -> None:
+    def _decide(self, provider_id: int, row: StoredRegistration | None, trouble: str | None) -> None:
         provider, registration = self._wanted(provider_id), self._registrations.get(provider_id)
         if provider is None:
             if registration is not None:
@@ -195,34 +205,32 @@ class Agent:
         elif registration is None:
             # One that is still being removed is taken up again afterwards.
             if row is not None and not self._is_being_removed(provider_id):
-                self._take_up(provider, account, row)
+                self._take_up(provider, trouble, row)
         elif row is None and not self._is_ours(provider_id):
             self._yield(registration)
         else:
             if row is not None:
                 registration.claimed_at = self._stack.clock()
                 registration.lease_until = registration.claimed_at + LEASE
-            self._follow(registration, provider, account)
+            self._follow(registration, provider, trouble)
 
-    def _take_up(
-        self, provider: ProviderView, account: Account | None, row: StoredRegistration | None
-    ) -> None:
-        registration = self._make(provider, account)
+    def _take_up(self, provider: ProviderView, trouble: str | None, row: StoredRegistration | None) -> None:
+        registration = self._make(provider, trouble)
         if registration is None:
             return
         now = self._stack.clock()
         if row is not None:
             registration.restore(row, now, self._wall_clock())
-            if registration.holds(now) and account is None:
+            if registration.holds(now) and trouble is not None:
                 registration.owns_row = False
                 self._leave(registration)
-                self._take_up(provider, account, None)
+                self._take_up(provider, trouble, None)
                 return
             if registration.holds(now) and not self._reaches_us(registration):
                 registration.due = now
         self._registrations[provider.id] = registration
-        if account is None:
-            self._strand(registration)
+        if trouble is not None:
+            self._strand(registration, trouble)
         else:
             self._attempts.plan(registration)
             if row is None:
@@ -234,39 +242,42 @@ class Agent:
         uri = NameAddr.parse(registration.contact).uri
         return uri.raw_user == registration.user and self._stack.is_own_address(uri.host, uri.port)
 
-    def _make(self, provider: ProviderView, account: Account | None) -> Registration | None:
+    def _make(self, provider: ProviderView, trouble: str | None) -> Registration | None:
         try:
             place = Place.of(provider)
         except ParseError as error:
             log.error("provider cannot be registered with", provider=provider.name, reason=error.reason)
             row = (provider.id, self._node, str(State.FAILED), None, None, None, None, None, error.reason)
-            self._put(provider.id, (*row, self._wall_clock()))
+            self._put(provider.id, (*row, self._wall_clock(), None))
             self._unusable.add(provider.id)
             return None
         token = self._stack.random_token
-        return Registration(provider, place, account, token(), token(), self._stack.clock())
+        return Registration(provider, place, trouble, token(), token(), self._stack.clock())
 
-    def _strand(self, registration: Registration) -> None:
-        """Wait for an account that can take the calls; none of them would reach anybody now."""
+    def _strand(self, registration: Registration, trouble: str) -> None:
+        """Wait for somebody who can take the calls; none of them would reach anybody now."""
         now = self._stack.clock()
-        registration.failed(None, "The owner has no enabled account in the default domain", now, 0.0)
+        log.warning("nobody takes the calls of a provider", provider=registration.provider.name, why=trouble)
+        registration.failed(None, trouble, now, 0.0)
         registration.due = float("inf")
         self._attempts.drop(registration)
         self._store(registration)
 
-    def _follow(self, registration: Registration, provider: ProviderView, account: Account | None) -> None:
+    def _follow(self, registration: Registration, provider: ProviderView, trouble: str | None) -> None:
         """Go on with a provider that may have changed."""
         before, registration.provider = registration.provider, provider
         has_moved = _place_of(provider) != _place_of(before)
-        if has_moved or (account is None and registration.account is not None):
+        if has_moved or (trouble is not None and registration.trouble != trouble):
             registration.provider = before
             registration.owns_row = False
             self._leave(registration)
-            self._take_up(provider, account, None)
-        elif account is None:
+            self._take_up(provider, trouble, None)
+        elif trouble is not None:
             return
-        elif provider != before or account != registration.account:
-            registration.account = account
+        elif (
+            registration.trouble is not None or provider.registration_settings != before.registration_settings
+        ):
+            registration.trouble = None
             registration.change(self._stack.clock())
             self._attempts.plan(registration)
         elif registration not in self._attempts:
@@ -290,6 +301,8 @@ class Agent:
 
     def _left(self, registration: Registration) -> None:
         self._attempts.drop(registration)
+        if registration.provider.id not in self._registrations:
+            self._on_registered(registration.provider.id, None)
         if registration.owns_row:
             self._put(registration.provider.id, None, partial(self._forget, registration))
         else:
@@ -305,6 +318,7 @@ class Agent:
         provider = self._providers.provider_by_id(row.provider_id)
         registration = None if provider is None else self._make(provider, None)
         if registration is None:
+            self._on_registered(row.provider_id, None)
             self._put(row.provider_id, None)
             return
         registration.restore(row, self._stack.clock(), self._wall_clock())
@@ -368,6 +382,7 @@ class Agent:
         self._settle((registration.provider.id,))
 
     def _store(self, registration: Registration) -> None:
+        self._on_registered(registration.provider.id, registration.address)
         row = registration.row(self._node, self._stack.clock(), self._wall_clock())
         self._put(registration.provider.id, row)
 

@@ -111,6 +111,8 @@ class Attempts:
         if self._servers is not None:
             next_hop = str(registration.place.next_hop)
             self._servers.responded((provider.user_id, provider.name), next_hop, "REGISTER", response)
+        if response.is_success:
+            registration.address = flow.remote[0]
         if registration.answered(response, stack.clock(), self._chance()):
             self._send(registration, flow)
         else:

@@ -53,6 +53,10 @@ class StoredRegistration(Protocol):
     def updated_at(self) -> float:
         """When the node wrote it."""
 
+    @property
+    def address(self) -> str | None:
+        """The IP address of whoever has accepted it."""
+
 
 class Records(Protocol):
     """What is asked of the database."""
@@ -68,8 +72,8 @@ class Records(Protocol):
     async def claimed_by_others(self, node: str) -> Sequence[StoredRegistration]:
         """Return the rows that other nodes have claimed."""
 
-    async def accounts(self, provider_ids: Sequence[int]) -> Mapping[int, tuple[int, str]]:
-        """Return who gets the calls from providers: the number and the name of an account of their owner."""
+    async def takers(self, provider_ids: Sequence[int]) -> Mapping[int, str | None]:
+        """Return why nobody takes the calls of providers; `None` where somebody does, which then stays so."""
 
 
 class Providers(Protocol):

@@ -7,14 +7,7 @@ from typing import NamedTuple
 from sipwright.services.ports import ProviderView
 from sipwright.sip import Uri
 
-__all__ = ["Account", "Place", "contact_user"]
-
-
-class Account(NamedTuple):
-    """Who is to get the calls that come from a provider."""
-
-    id: int
-    username: str
+__all__ = ["Place"]
 
 
 class Place(NamedTuple):
@@ -50,13 +43,3 @@ class Place(NamedTuple):
     def next_hop(self) -> Uri:
         """The URI that says where the request is sent."""
         return self.proxy or self.registrar
-
-
-def contact_user(provider: ProviderView, account: Account) -> str:
-    """Return the user part of our Contact, escaped.
-
-    Calls to `provider.account` find the account by what follows the dot. An account whose own name has a dot would not
-    be found so, and is named alone.
-    """
-    name = account.username if "." in account.username else f"{provider.name}.{account.username}"
-    return Uri(user=name, host="contact").raw_user or ""

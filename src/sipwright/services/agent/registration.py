@@ -30,7 +30,7 @@ from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stack import learn_challenge, sign_request
 
-from .provider import Account, Place, contact_user
+from .provider import Place
 from .timing import ASKED, LEASE, LONGEST, lease_end, renewal_after, retry_after
 
 __all__ = ["Registration", "State", "granted_expiry"]
@@ -60,6 +60,8 @@ class Registration:
     Attributes:
         place: Where; fixed, as is `call_id`. Another place is another registration.
         contact: What the provider has been told, while it holds that; `expires_at` says until when.
+        address: The IP address of whoever has accepted it last, from where calls may come.
+        trouble: Why nobody would take the calls that it brings.
         lease_until: Until when no other node may take it from us.
         due: When the next attempt is to begin.
         is_leaving: It is not wanted any more, and to be removed at the provider.
@@ -75,7 +77,7 @@ class Registration:
         "_rounds",
         "_sent_at",
         "_tag",
-        "account",
+        "address",
         "asked",
         "call_id",
         "claimed_at",
@@ -94,23 +96,25 @@ class Registration:
         "reason",
         "state",
         "status",
+        "trouble",
     )
 
     def __init__(
         self,
         provider: ProviderView,
         place: Place,
-        account: Account | None,
+        trouble: str | None,
         call_id: str,
         tag: str,
         now: float,
     ) -> None:
         self.provider = provider
         self.place = place
-        self.account = account
+        self.trouble = trouble
         self.call_id = call_id
         self.cseq = 0
         self.contact: str | None = None
+        self.address: str | None = None
         self.state = State.REGISTERING
         self.expires_at: float | None = None
         self.status: int | None = None
@@ -139,6 +143,7 @@ class Registration:
             self.call_id = row.call_id
             self.cseq = (row.cseq or 0) + SKIPPED_CSEQS
         self.status, self.reason, self.contact = row.status, row.reason, row.contact
+        self.address = row.address
         offset = now - unix_time
         self.lease_until = offset + lease_end(row.state, row.expires_at, row.updated_at)
         if row.state == State.REGISTERED and row.expires_at is not None and row.expires_at > unix_time:
@@ -157,13 +162,13 @@ class Registration:
         expires_at = None if self.expires_at is None else self.expires_at - now + unix_time
         return (
             self.provider.id, node, str(self.state), self.contact, self.call_id, self.cseq, expires_at,
-            self.status, self.reason, unix_time,
+            self.status, self.reason, unix_time, self.address,
         )  # fmt: skip
 
     @property
     def user(self) -> str:
-        """The user part of our Contact."""
-        return "" if self.account is None else contact_user(self.provider, self.account)
+        """The user part of our Contact: it stays the same, whoever takes the calls."""
+        return self.provider.contact_token
 
     def holds(self, now: float) -> bool:
         """Return whether the provider sends calls to our contact now."""
@@ -259,12 +264,12 @@ class Registration:
         if self.holds(now):
             return
         self.state = State.FAILED
-        self.contact = self.expires_at = None
+        self.contact = self.expires_at = self.address = None
         self.lease_until = now + LEASE
 
     def _succeeded(self, response: Response, now: float, chance: float) -> None:
         if self.is_removing:
-            self.contact = self.expires_at = None
+            self.contact = self.expires_at = self.address = None
             return
         granted = granted_expiry(response, self._asked_contact, self.asked)
         if granted == 0:

@@ -9,6 +9,7 @@ from .dialling.admission import refuse_unknown
 from .dialling.dead_servers import DeadServers, Outage
 from .dialling.destinations import MOST_LOOPS, Destinations
 from .dialling.hunt import Hunt
+from .dialling.origins import Origins
 from .dialling.router import Decision, Router
 from .dialling.senders import named_beside
 from .dialling.unreachable import no_provider_or_host
@@ -31,6 +32,7 @@ __all__ = [
     "Identity",
     "Leg",
     "LegResult",
+    "Origins",
     "Outage",
     "Outcome",
     "Router",

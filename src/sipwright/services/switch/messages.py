@@ -57,14 +57,17 @@ class Messages:
         decision = router.decide(incoming, is_internal=False)
         if decision is None:
             return
-        account, passage = decision.account, PASSAGES[Party.OUTSIDER, Party.PHONE]
+        account, sender = decision.account, Party.OUTSIDER if decision.provider is None else Party.TRUNK
+        passage = PASSAGES[sender, Party.PHONE]
+        if account is None:
+            raise Reject(480, why="a dialplan takes the calls of this provider, and no phone gets its texts")
         if decision.direction == "out":
             domain = router.accounts.served_domain(decision.dialled.host, decision.dialled.port)
             found = router.find(decision.dialled.user or "", domain) if domain is not None else None
             if found is None:
                 raise unknown_user(decision.dialled.user or "", domain or decision.dialled.host)
             account = found
-            is_ours = account.user_id == decision.account.user_id
+            is_ours = account.user_id == decision.user_id
             passage = PASSAGES[Party.PHONE, Party.PHONE if is_ours else Party.OUTSIDER]
         phones = self._destinations.phones(account)
         if not phones:

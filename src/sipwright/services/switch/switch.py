@@ -8,7 +8,7 @@ in its `CallPorts`, which are put together here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -37,7 +37,6 @@ from .dialling.dead_servers import DeadServers
 from .dialling.destinations import Destinations
 from .dialling.hunt import Hunt
 from .dialling.invite import read_source
-from .dialling.origins import Origins
 from .dialling.redirects import Redirects
 from .dialling.router import Decision, Router
 from .dialling.senders import is_anonymous
@@ -118,7 +117,7 @@ class Switch:
             own_limits=own_limits or NoOwnLimits(),
         )  # fmt: skip
         self._limits = CallLimits(self.calls, settings.calls_per_account, most_from)
-        self._origins = Origins(router.accounts, stack)
+        self._origins = router.origins
         self._requests = Requests(
             self.ports,
             TargetDialler(self.table, router, destinations, scripts),
@@ -131,17 +130,19 @@ class Switch:
 
     # The pipeline step.
 
-    def __call__(self, incoming: Incoming) -> bool:
+    def __call__(self, incoming: Incoming) -> bool | Coroutine[None, None, None]:
         """Take what belongs to calls: everything inside a dialog, and INVITE, ACK, CANCEL, BYE, MESSAGE outside."""
         request = incoming.request
         to_tag = request.to_tag
         method = request.method
         if to_tag is not None:
             self._requests.take(incoming, to_tag)
-        elif method == "INVITE":
-            self._invite(incoming)
-        elif method == "MESSAGE":
-            self._messages.deliver(incoming)
+        elif method in ("INVITE", "MESSAGE"):
+            begin = self._invite if method == "INVITE" else self._messages.deliver
+            unknown = self._origins.wait_for(incoming)
+            if unknown is not None:
+                return _after(unknown, begin, incoming)
+            begin(incoming)
         elif method == "SUBSCRIBE":  # the events that there are belong to REFERs (RFC 6665 §4.2.1.1)
             incoming.reply_statelessly(489, headers=(("Allow-Events", "refer"),))
         elif (
@@ -177,8 +178,6 @@ class Switch:
 
     def _begin(self, call: Call, decision: Decision, replaced: Leg | None, incoming: Incoming) -> None:
         """Let a new call take over a leg, or let a script or the account decide who rings."""
-        if decision.direction == "in" and "." in call.dialled_user:
-            self._origins.find(call)
         if replaced is not None:
             takeover = Takeover.of(call, replaced)
             call.carry(takeover)
@@ -208,14 +207,13 @@ class Switch:
         request = incoming.request
         ports = self.ports
         now = ports.wall_clock()
-        account = decision.account
-        call = Call(
-            ports,
-            call_id,
-            Identity(decision.direction, account.id, account.user_id, account.domain),
-            now,
+        account, dialled = decision.account, decision.dialled
+        account_id, domain = (
+            (None, self.router.accounts.home_domain()) if account is None else (account.id, account.domain)
         )
-        if decision.direction == "out":
+        identity = Identity(decision.direction, account_id, decision.user_id, domain)
+        call = Call(ports, call_id, identity, now)
+        if decision.direction == "out" and account is not None:
             aor = f"sip:{account.username}@{account.domain}"
             vouch(request, aor, is_anonymous=is_anonymous(request.from_uri))
         caller = call.caller = Caller(call, request.call_id, f"{call.id}.0", now)
@@ -225,8 +223,10 @@ class Switch:
         if is_internal:
             source, loops, owner = read_source(request.headers.get(SOURCE_HEADER) or "")
             caller.source, call.loops = source or caller.source, loops
-            caller.is_neighbour = owner not in (None, account.user_id)
+            caller.is_neighbour = owner not in (None, decision.user_id)
         caller.is_phone = decision.direction == "out"
+        if decision.provider is not None:
+            caller.provider = decision.provider.user_id, decision.provider.name
         if "+sip.instance" in (request.headers.first_line("contact") or ""):
             caller.instance = request.contacts[0].param("+sip.instance")
         caller.transaction = incoming.open(caller)
@@ -234,8 +234,9 @@ class Switch:
         if isinstance(caller.transaction, ServerInvite):
             caller.transaction.promise_nothing()
         call.from_text = str(request.from_uri)
-        call.to_text = request.uri_text
-        call.dialled_user = decision.dialled.user or ""
+        call.to_text, call.dialled_user = request.uri_text, dialled.user or ""
+        if decision.number is not None and decision.number != dialled.user:
+            call.to_text, call.dialled_user = str(dialled.replace(user=decision.number)), decision.number
         call.max_forwards = (request.max_forwards or 70) - 1 if request.max_forwards is not None else 70
         self.table.add(call)
         self.table.remember(caller)
@@ -255,7 +256,7 @@ class Switch:
                 return
             destinations = self.finder.of_account(call, found)
         else:
-            destinations = self.finder.phones(account)
+            destinations = [] if account is None else self.finder.phones(account)
         if destinations:
             call.hunt = hunt = Hunt(call, (), self.ports.settings.ring)
             hunt.start(destinations)
@@ -273,11 +274,13 @@ class Switch:
             return call_id
         self._admit_another()
         if incoming.flow.protocol != "loop":
-            of_account = self.table.of_account(account.id, decision.direction)
-            self._limits.admit(of_account, self.ports.own_limits.most_calls(account.id))
+            if account is not None:
+                of_account = self.table.of_account(account.id, decision.direction)
+                self._limits.admit(of_account, self.ports.own_limits.most_calls(account.id))
             if decision.direction == "in":
+                taker = decision.dialplan_id if account is None else (account.id,)
                 source = incoming.flow.remote[0]
-                self._limits.admit_stranger(call_id, account.user_id, account.id, source, incoming.request)
+                self._limits.admit_stranger(call_id, decision.user_id, taker, source, incoming.request)
         return call_id
 
     # What scripts ask for.
@@ -375,3 +378,11 @@ class Switch:
         return SwitchSnapshot(
             dict(Counter(call.state.value for call in self.calls.values())), len(self.ports.legs)
         )
+
+
+async def _after(
+    known: Coroutine[None, None, None], begin: Callable[[Incoming], None], incoming: Incoming
+) -> None:
+    """Begin with a request when it is known who has sent it."""
+    await known
+    begin(incoming)

@@ -13,9 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from sipwright.store.admin import accounts, domains, users
+from sipwright.store.admin import accounts, domains, in_use, users
 from sipwright.store.admin.changes import record_change
-from sipwright.store.admin.collisions import NameKeeper
 from sipwright.store.admin.specs import AccountSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.errors import StoreError
@@ -59,14 +58,25 @@ def check(
             )
         first_seen[identity] = spec.line
         rows.append(row)
-    more = {(row["username"], row["domain_id"]): row["user_id"] for row in rows}
-    keeper = NameKeeper.for_accounts(connection, more)
-    for spec, ((username, domain_id), owner) in zip(specs, more.items(), strict=True):
-        try:
-            keeper.refuse(username, domain_id, owner)
-        except StoreError as error:
-            raise StoreError(f"line {spec.line}: {error} (nothing was imported)") from None
+    _refuse_changes_of_hands(connection, specs, rows)
     return rows
+
+
+def _refuse_changes_of_hands(connection: Connection, specs: Sequence[AccountSpec], rows: Rows) -> None:
+    """Refuse to give an account to somebody else while it takes the calls of a provider."""
+    takers = in_use.owners(connection)
+    if not takers:
+        return
+    column = tables.accounts.c
+    query = select(column.username, column.domain_id, column.id).where(column.id.in_(list(takers)))
+    ids = {(name, home): found for name, home, found in connection.execute(query)}
+    for spec, row in zip(specs, rows, strict=True):
+        owner, provider = takers.get(ids.get((row["username"], row["domain_id"]), 0), (row["user_id"], ""))
+        if owner != row["user_id"]:
+            raise StoreError(
+                f"line {spec.line}: {spec.name!r} takes the calls of provider {provider!r}, which is another user's; "
+                "let somebody else take them first (nothing was imported)"
+            )
 
 
 def chunks(rows: Rows) -> Iterator[Rows]:

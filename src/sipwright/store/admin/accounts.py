@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from sipwright.store.admin import dialplans, domains, users
+from sipwright.store.admin import dialplans, domains, in_use, users
 from sipwright.store.admin.changes import record_change
-from sipwright.store.admin.collisions import NameKeeper
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row
@@ -52,7 +51,6 @@ def add(connection: Connection, keys: KeyRing, spec: AccountSpec, domain: str | 
     """Add an account; only hashes of its password are kept."""
     username, home = _place(connection, spec.name, domain)
     owner = users.find(connection, spec.user)
-    NameKeeper.for_account(connection, username, home.id).refuse(username, home.id, owner.id)
     values = {
         "user_id": owner.id,
         "username": account_name(username),
@@ -132,9 +130,13 @@ def read_all(
     return [entity(row, homes, keys) for row in connection.execute(query) if row.domain_id in homes]
 
 
-def remove(connection: Connection, keys: KeyRing, name: str, domain: str | None = None) -> Account:
-    """Remove an account with its bindings."""
+def remove(
+    connection: Connection, keys: KeyRing, name: str, domain: str | None = None, *, force: bool = False
+) -> Account:
+    """Remove an account with its bindings; one that takes the calls of a provider only by `force`."""
     account = find(connection, keys, name, domain)
+    if not force:
+        in_use.refuse_account(connection, account.id, account.aor)
     connection.execute(delete(tables.bindings).where(tables.bindings.c.account_id == account.id))
     connection.execute(delete(tables.accounts).where(tables.accounts.c.id == account.id))
     record_change(connection, "account", account.id)

@@ -164,9 +164,9 @@ class Administration:
         """List the accounts of a user, or of everybody."""
         return await self.database.read(lambda c: accounts.read_all(c, self.keys, users.id_of(c, user)))
 
-    async def remove_account(self, name: str, domain: str | None = None) -> Account:
-        """Remove an account and its bindings."""
-        return await self.database.write(lambda c: accounts.remove(c, self.keys, name, domain))
+    async def remove_account(self, name: str, domain: str | None = None, *, force: bool = False) -> Account:
+        """Remove an account and its bindings; one that takes the calls of a provider only by `force`."""
+        return await self.database.write(lambda c: accounts.remove(c, self.keys, name, domain, force=force))
 
     async def import_accounts(
         self,
@@ -207,6 +207,18 @@ class Administration:
     async def change_provider(self, name: str, change: ProviderChange, user: str | None = None) -> Provider:
         """Change what is given of a provider."""
         return await self.database.write(lambda c: providers.change(c, self.keys, user, name, change))
+
+    async def add_provider_number(
+        self, name: str, pattern: str, account: str | None, in_plan: str | None, user: str | None = None
+    ) -> Provider:
+        """Say which account or dialplan takes the calls to some numbers of a provider."""
+        return await self.database.write(
+            lambda c: providers.add_number(c, self.keys, user, name, pattern, account, in_plan)
+        )
+
+    async def remove_provider_number(self, name: str, pattern: str, user: str | None = None) -> Provider:
+        """Forget who takes the calls to some numbers of a provider."""
+        return await self.database.write(lambda c: providers.remove_number(c, self.keys, user, name, pattern))
 
     async def find_provider(self, name: str, user: str | None = None) -> Provider:
         """Find a user's provider."""

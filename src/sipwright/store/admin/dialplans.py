@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
-from sipwright.store.admin import users
+from sipwright.store.admin import in_use, users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.database import insert_row
 from sipwright.store.errors import NotFoundError, StoreError
@@ -143,14 +143,15 @@ def versions(connection: Connection, plan: Dialplan) -> list[DialplanVersion]:
 
 
 def remove(connection: Connection, user: str | None, name: str) -> Dialplan:
-    """Remove a dialplan with all its versions, unless an account runs it."""
+    """Remove a dialplan with all its versions, unless an account or a provider runs it."""
     plan = find(connection, user, name)
     column = tables.accounts.c
-    in_use = (
+    running_it = (
         select(column.username).where(or_(column.out_plan == plan.id, column.in_plan == plan.id)).limit(1)
     )
-    if username := connection.scalar(in_use):
+    if username := connection.scalar(running_it):
         raise StoreError(f"account {username!r} runs dialplan {name!r}; give it another one first")
+    in_use.refuse_plan(connection, plan.id, name)
     versions = tables.dialplan_versions
     connection.execute(delete(versions).where(versions.c.dialplan_id == plan.id))
     connection.execute(delete(tables.dialplans).where(tables.dialplans.c.id == plan.id))

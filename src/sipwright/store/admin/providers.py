@@ -1,27 +1,32 @@
-"""Providers: third-party SIP services that a user has credentials for."""
+"""Providers: third-party SIP services that a user has credentials for, and trunks that know us by our address."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sipwright.sip import ParseError, Uri
-from sipwright.store.admin import users
+from sipwright.store.admin import provider_numbers, takers, users
 from sipwright.store.admin.changes import record_change
-from sipwright.store.admin.collisions import refuse_provider
+from sipwright.store.admin.networks import checked_networks, refuse_overlaps
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row
 from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
 from sipwright.store.schema import tables
-from sipwright.store.schema.entities import Provider, provider_place
+from sipwright.store.schema.entities import Provider, ProviderNumber, User, provider_place
 from sipwright.store.schema.names import provider_name, secret_text
 
-__all__ = ["add", "change", "find", "read_all", "remove"]
+__all__ = ["NUMBER_IN", "add", "add_number", "change", "find", "read_all", "remove", "remove_number"]
+
+NUMBER_IN = ("auto", "uri", "to", "pcpid")
+"""Where in a call a provider names the number: guessed, the Request-URI, To, P-Called-Party-ID (RFC 7315 §4.2)."""
 
 _FIELDS = (
     "id",
@@ -37,9 +42,16 @@ _FIELDS = (
     "is_enabled",
     "answer_within",
     "longest_call",
+    "account_id",
+    "is_account_chosen",
+    "in_plan",
+    "number_in",
+    "networks",
+    "contact_token",
     "password",
 )
-_OPTIONAL = ("auth_username", "realm", "from_template", "outbound_proxy")
+_OPTIONAL = ("auth_username", "realm", "from_template", "outbound_proxy", "number_in")
+_NOT_COLUMNS = ("account", "in_plan", "networks")
 _SELECT = select(*(tables.providers.c[name] for name in _FIELDS)).order_by(tables.providers.c.id)
 
 
@@ -47,16 +59,22 @@ def add(connection: Connection, keys: KeyRing, user: str | None, spec: ProviderS
     """Add a provider to a user."""
     owner = users.find(connection, user)
     name = provider_name(spec.name)
-    refuse_provider(connection, name, owner.id)
+    if not spec.username:
+        _refuse_half(spec.password, register=spec.register)
     values = _checked(replace(spec, name=name), keys, provider_place(owner.id, name))
+    values |= _calls_in(connection, keys, owner, spec)
+    token = secrets.token_hex(10)
     try:
         provider_id = insert_row(
-            connection, tables.providers, {"user_id": owner.id, "is_enabled": True, **values}
+            connection,
+            tables.providers,
+            {"user_id": owner.id, "is_enabled": True, "contact_token": token, **values},
         )
     except IntegrityError:
         raise AlreadyExistsError(
             f"user {owner.name!r} has a provider {name!r} already; remove it first, or choose another name"
         ) from None
+    takers.choose(connection, [provider_id])
     record_change(connection, "provider", provider_id)
     return find(connection, keys, user, name)
 
@@ -66,11 +84,35 @@ def change(
 ) -> Provider:
     """Change what is given and leave the rest."""
     provider = find(connection, keys, user, name)
+    if not (provider.username or change.username):
+        _refuse_half(change.password, register=bool(change.register))
+    elif not (provider.username or change.password):
+        raise StoreError(f"a password belongs to the user name {change.username!r}; give --password as well")
     values = _checked(change, keys, provider_place(provider.user_id, provider.name))
+    values |= _calls_in(connection, keys, users.find(connection, user), change)
     if values:
         row = tables.providers.c.id == provider.id
         connection.execute(update(tables.providers).where(row).values(values))
+        takers.choose(connection, [provider.id])
         record_change(connection, "provider", provider.id)
+    return find(connection, keys, user, name)
+
+
+def add_number(
+    connection: Connection, keys: KeyRing, user: str | None, name: str, pattern: str, account: str | None,
+    in_plan: str | None,
+) -> Provider:  # fmt: skip
+    """Say who takes the calls to some numbers of a provider."""
+    owner, provider = users.find(connection, user), find(connection, keys, user, name)
+    provider_numbers.add(connection, keys, owner, provider, pattern, account, in_plan)
+    return find(connection, keys, user, name)
+
+
+def remove_number(
+    connection: Connection, keys: KeyRing, user: str | None, name: str, pattern: str
+) -> Provider:
+    """Forget who takes the calls to some numbers of a provider."""
+    provider_numbers.remove(connection, find(connection, keys, user, name), pattern)
     return find(connection, keys, user, name)
 
 
@@ -78,14 +120,12 @@ def find(connection: Connection, keys: KeyRing, user: str | None, name: str) -> 
     """Find a user's provider by name."""
     owner = users.find(connection, user)
     column = tables.providers.c
-    row = connection.execute(
-        _SELECT.where(column.user_id == owner.id, column.name == name.lower())
-    ).one_or_none()
-    if row is None:
+    found = _read(connection, keys, column.user_id == owner.id, column.name == name.lower())
+    if not found:
         raise NotFoundError(
             f"user {owner.name!r} has no provider {name!r}; 'sipwright provider list' shows them"
         )
-    return _entity(row, keys)
+    return found[0]
 
 
 def read_all(
@@ -95,27 +135,67 @@ def read_all(
     between: tuple[int, int] | None = None,
 ) -> list[Provider]:
     """List providers, of one user or with ids in a range if so asked."""
-    query = _SELECT
+    column = tables.providers.c
+    conditions = []
     if user_id is not None:
-        query = query.where(tables.providers.c.user_id == user_id)
+        conditions.append(column.user_id == user_id)
     if between is not None:
-        query = query.where(tables.providers.c.id.between(*between))
-    return [_entity(row, keys) for row in connection.execute(query)]
+        conditions.append(column.id.between(*between))
+    return _read(connection, keys, *conditions)
 
 
 def remove(connection: Connection, keys: KeyRing, user: str | None, name: str) -> Provider:
     """Remove a provider, and what we know of it."""
     provider = find(connection, keys, user, name)
-    for table in (tables.registrations, tables.provider_states):
+    for table in (tables.registrations, tables.provider_states, tables.provider_numbers):
         connection.execute(delete(table).where(table.c.provider_id == provider.id))
     connection.execute(delete(tables.providers).where(tables.providers.c.id == provider.id))
     record_change(connection, "provider", provider.id)
     return provider
 
 
-def _entity(row: Row[Any], keys: KeyRing) -> Provider:
-    values: tuple[Any, ...] = (*row, keys)
-    return Provider(*values)
+def _read(connection: Connection, keys: KeyRing, *conditions: ColumnElement[bool]) -> list[Provider]:
+    rows = connection.execute(_SELECT.where(*conditions)).all()
+    selected = select(tables.providers.c.id).where(*conditions)
+    numbers = provider_numbers.of_providers(connection, selected)
+    return [_entity(row, numbers.get(row.id, ()), keys) for row in rows]
+
+
+def _entity(row: Row[Any], numbers: tuple[ProviderNumber, ...], keys: KeyRing) -> Provider:
+    values: list[Any] = list(row)
+    *values, is_chosen, in_plan, number_in, networks, token, sealed = values
+    found: list[Any] = [
+        *values, bool(is_chosen), in_plan, number_in, tuple((networks or "").split()), token or "", numbers,
+        sealed, keys,
+    ]  # fmt: skip
+    return Provider(*found)
+
+
+def _refuse_half(password: str | None, *, register: bool) -> None:
+    """Refuse what makes no sense without a user name.
+
+    Raises:
+        StoreError: A password is given, or a registration is wanted.
+    """
+    if password:
+        raise StoreError("a password without a user name is nobody's; give --username")
+    if register:
+        raise StoreError("a registration needs a user name; give --username")
+
+
+def _calls_in(
+    connection: Connection, keys: KeyRing, owner: User, given: ProviderSpec | ProviderChange
+) -> dict[str, Any]:
+    """Return what is given of who takes the calls, and where they come from, by column."""
+    values: dict[str, Any] = {}
+    if given.account is not None or given.in_plan is not None:
+        values |= takers.of_names(connection, keys, owner, given.account, given.in_plan)
+        values["is_account_chosen"] = values["account_id"] is not None
+    if given.networks is not None:
+        networks = checked_networks(given.networks)
+        refuse_overlaps(connection, owner.id, networks)
+        values["networks"] = " ".join(networks) or None
+    return values
 
 
 def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) -> dict[str, Any]:
@@ -123,6 +203,8 @@ def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) ->
     values: dict[str, Any] = {}
     for field in fields(given):
         value = getattr(given, field.name)
+        if field.name in _NOT_COLUMNS:
+            continue
         is_taken_away = (value == "" and field.name in _OPTIONAL) or (
             value == 0 and field.name == "longest_call"
         )
@@ -130,17 +212,26 @@ def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) ->
             values[field.name] = None
         elif value is not None:
             values[field.name] = value
+    is_trunk = isinstance(given, ProviderSpec) and not given.username
     for column, check in _CHECKS.items():
-        if values.get(column) is not None:
+        if values.get(column) is not None and not (is_trunk and column == "username"):
             check(values[column])
+    if values.get("number_in") == NUMBER_IN[0]:
+        values["number_in"] = None
     if "password" in values:
-        values["password"] = keys.seal(secret_text(values["password"]).encode(), place)
+        password = "" if is_trunk else secret_text(values["password"])
+        values["password"] = keys.seal(password.encode(), place)
     return values
 
 
 def _one_word(text: str, what: str) -> None:
     if not text or not text.isprintable() or any(character in ' <>"@' for character in text):
         raise StoreError(f"{text!r} cannot be the provider's {what}; write it without spaces, <>, \" or @")
+
+
+def _number_in(text: str) -> None:
+    if text not in NUMBER_IN:
+        raise StoreError(f"{text!r} is no place for a number; use one of {', '.join(NUMBER_IN)}")
 
 
 def _hop(text: str, what: str) -> None:
@@ -157,9 +248,10 @@ def _hop(text: str, what: str) -> None:
         )
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[str], None]] = {
     "server": partial(_hop, what="server"),
     "username": partial(_one_word, what="username"),
     "outbound_proxy": partial(_hop, what="proxy"),
+    "number_in": _number_in,
 }
 """What the texts that end up in requests have to look like, by column."""

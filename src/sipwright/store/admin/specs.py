@@ -34,12 +34,12 @@ class AccountChange:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
-    """A provider to add."""
+    """A provider to add; one without a user name knows us by our address, and we know it by its own."""
 
     name: str
     server: str
-    username: str
-    password: str
+    username: str = ""
+    password: str = ""
     auth_username: str | None = None
     register: bool = False
     realm: str | None = None
@@ -47,6 +47,10 @@ class ProviderSpec:
     outbound_proxy: str | None = None
     answer_within: float | None = None
     longest_call: float | None = None
+    account: str | None = None
+    in_plan: str | None = None
+    number_in: str | None = None
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +68,7 @@ class ProviderChange:
     is_enabled: bool | None = None
     answer_within: float | None = None
     longest_call: float | None = None
+    account: str | None = None
+    in_plan: str | None = None
+    number_in: str | None = None
+    networks: tuple[str, ...] | None = None

@@ -61,6 +61,7 @@ class Directory:
         self._by_id: dict[int, Account] = {}
         self._providers: dict[tuple[int, str], Provider] = {}
         self._provider_names: dict[int, tuple[int, str]] = {}
+        self._provider_tokens: dict[str, int] = {}
         self._dialplans: dict[int, Dialplan] = {}
         self.users: dict[int, User] = {}
         self.domains: dict[str, Domain] = {}
@@ -85,6 +86,11 @@ class Directory:
         """Look up a provider by its number."""
         place = self._provider_names.get(provider_id)
         return None if place is None else self._providers.get(place)
+
+    def provider_by_token(self, token: str) -> Provider | None:
+        """Look up the provider that was told to call us by that."""
+        provider_id = self._provider_tokens.get(token)
+        return None if provider_id is None else self.provider_by_id(provider_id)
 
     def providers(self) -> Iterable[Provider]:
         """Go through all providers."""
@@ -185,8 +191,11 @@ class Directory:
 
     def _apply_providers(self, ids: range, found: list[Provider]) -> None:
         for provider_id in [known for known in self._provider_names if known in ids]:
-            del self._providers[self._provider_names.pop(provider_id)]
+            gone = self._providers.pop(self._provider_names.pop(provider_id))
+            self._provider_tokens.pop(gone.contact_token, None)
         for provider in found:
+            if provider.contact_token:
+                self._provider_tokens[provider.contact_token] = provider.id
             self._providers[provider.user_id, provider.name] = provider
             self._provider_names[provider.id] = (provider.user_id, provider.name)
 

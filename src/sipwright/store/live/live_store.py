@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import structlog
 from sqlalchemy import Connection, delete, select, update
 
+from sipwright.store.admin import accounts
 from sipwright.store.admin.administration import Administration
 from sipwright.store.admin.changes import Change, ChangeFeed, prune_changes
 from sipwright.store.crypto import KeyRing
@@ -126,6 +127,15 @@ class Store(Administration):
             return None
         self.directory.put_account(account)
         return account
+
+    async def load_account_by_id(self, account_id: int) -> Account | None:
+        """Look in the database for an account that takes calls, and that the directory may lack."""
+        found = await self.database.read(
+            lambda c: accounts.read_all(c, self.keys, between=(account_id, account_id))
+        )
+        for account in found:
+            self.directory.put_account(account)
+        return found[0] if found else None
 
     async def load_bindings(self) -> list[BindingRow]:
         """Load every binding, and delete those whose account has gone."""

@@ -1,4 +1,4 @@
-"""Our registrations at providers: whose node has claimed which, and whom the calls that they bring are for.
+"""Our registrations at providers: whose node has claimed which, and whether somebody takes the calls that they bring.
 
 The node that has claimed a row writes it through ``store/writing/writer.py``.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, case, delete, func, literal, or_, select
+from sqlalchemy import Connection, Select, case, delete, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from sipwright.store.admin.takers import choose, untaken
 from sipwright.store.database import Database
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import RegistrationRow, restored
@@ -61,18 +62,17 @@ class Registrations:
         query = select(*_COLUMNS).where(_TABLE.c.node != node)
         return await self._database.read(lambda connection: _rows(connection, query))
 
-    async def accounts(self, provider_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
-        """Find who gets the calls from providers: the number and name of an account of the owner.
+    async def takers(self, provider_ids: Sequence[int]) -> dict[int, str | None]:
+        """Find why nobody takes the calls of providers, or None where somebody does.
 
-        Calls come to an address of ours, so it is one of the default domain: the one named like the user, or else the
-        first, of those that can be found by what follows a dot if there is one.
+        Where nobody has chosen who does, that is noted now (``store/admin/takers.py``).
         """
 
-        def work(connection: Connection) -> dict[int, tuple[int, str]]:
-            rows = connection.execute(_accounts_of(provider_ids)).all()
-            return {row.provider_id: (row.account_id, row.username) for row in rows}
+        def work(connection: Connection) -> dict[int, str | None]:
+            choose(connection, provider_ids)
+            return untaken(connection, provider_ids)
 
-        return await self._database.read(work)
+        return await self._database.write(work)
 
 
 def _claim(
@@ -102,30 +102,6 @@ def _claim(
     )
     query = select(*_COLUMNS).where(column.provider_id.in_(provider_ids), column.node == node)
     return _rows(connection, query)
-
-
-def _accounts_of(provider_ids: Sequence[int]) -> Select[Any]:
-    providers, users, accounts = tables.providers, tables.users, tables.accounts.c
-    home = select(tables.domains.c.id).where(tables.domains.c.is_default).scalar_subquery()
-
-    def first(*conditions: Any) -> Any:
-        query = select(func.min(accounts.id)).where(
-            accounts.user_id == providers.c.user_id,
-            accounts.domain_id == home,
-            accounts.is_enabled,
-            *conditions,
-        )
-        return query.correlate(providers, users).scalar_subquery()
-
-    named, undotted = accounts.username == users.c.name, accounts.username.not_like("%.%")
-    chosen = func.coalesce(first(named), first(undotted), first())
-    found = (
-        select(providers.c.id.label("provider_id"), chosen.label("account_id"))
-        .join_from(providers, users, users.c.id == providers.c.user_id)
-        .where(providers.c.id.in_(provider_ids))
-        .subquery()
-    )
-    return select(found, accounts.username).join(tables.accounts, accounts.id == found.c.account_id)
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[RegistrationRow]:

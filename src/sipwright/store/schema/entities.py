@@ -12,6 +12,7 @@ __all__ = [
     "Dialplan",
     "Domain",
     "Provider",
+    "ProviderNumber",
     "User",
     "account_place",
     "provider_place",
@@ -84,8 +85,23 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderNumber:
+    """Some of the numbers that a trunk brings, as a pattern, and who takes their calls."""
+
+    pattern: str
+    account_id: int | None
+    in_plan: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
-    """A third-party SIP service or trunk that a user has credentials for."""
+    """A third-party SIP service that a user has credentials for, or a trunk that knows us by our address.
+
+    Without a ``username`` there are no credentials. Its calls go to ``account_id`` or to ``in_plan``, but for those of
+    ``numbers``; ``is_account_chosen`` says whether somebody has chosen that account. ``contact_token`` is what it is
+    told to call us by, ``networks`` are where it may call from beside its server, ``number_in`` says where in a call
+    it names the number.
+    """
 
     id: int
     user_id: int
@@ -100,8 +116,23 @@ class Provider:
     is_enabled: bool
     answer_within: float | None
     longest_call: float | None
+    account_id: int | None
+    is_account_chosen: bool
+    in_plan: int | None
+    number_in: str | None
+    networks: tuple[str, ...]
+    contact_token: str
+    numbers: tuple[ProviderNumber, ...]
     _sealed_password: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)
+
+    @property
+    def registration_settings(self) -> tuple[object, ...]:
+        """All that a REGISTER is made from, to be compared: nothing is decrypted for it."""
+        return (
+            self.server, self.username, self.auth_username, self.realm, self.outbound_proxy, self.contact_token,
+            self._sealed_password,
+        )  # fmt: skip
 
     @property
     def password(self) -> str:

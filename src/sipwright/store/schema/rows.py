@@ -120,7 +120,10 @@ class JournalRow(NamedTuple):
 
 
 class RegistrationRow(NamedTuple):
-    """Kind ``registration``, key ``provider_id``; ``state`` is registering, registered or failed."""
+    """Kind ``registration``, key ``provider_id``; ``state`` is registering, registered or failed.
+
+    ``address`` is the IP address of whoever has accepted it: calls may come from there.
+    """
 
     provider_id: int
     node: str | None
@@ -132,6 +135,7 @@ class RegistrationRow(NamedTuple):
     status: int | None
     reason: str | None
     updated_at: float
+    address: str | None = None
 
 
 class ProviderStateRow(NamedTuple):

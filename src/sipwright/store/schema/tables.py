@@ -125,8 +125,26 @@ providers = Table(
     Column("is_enabled", Boolean, nullable=False),
     Column("answer_within", Double),
     Column("longest_call", Double),
+    # Who takes its calls. No foreign keys: whoever is gone is not replaced by somebody else in silence.
+    Column("account_id", Integer),
+    Column("is_account_chosen", Boolean),
+    Column("in_plan", Integer),
+    Column("number_in", Text),
+    Column("networks", Text),
+    Column("contact_token", Text),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
+)
+
+# Which of the numbers that a trunk brings are whose; who takes all others is in `providers`.
+provider_numbers = Table(
+    "provider_numbers",
+    metadata,
+    Column("provider_id", Integer, ForeignKey("providers.id", ondelete="CASCADE"), nullable=False),
+    Column("pattern", Text, nullable=False),
+    Column("account_id", Integer),
+    Column("in_plan", Integer),
+    PrimaryKeyConstraint("provider_id", "pattern"),
 )
 
 # What the scripts of a user keep: JSON, one store for all dialplans of that user.
@@ -154,6 +172,7 @@ registrations = Table(
     Column("status", Integer),
     Column("reason", Text),
     Column("updated_at", Double, nullable=False),
+    Column("address", Text),
 )
 
 # Which providers a node cannot reach now; there is no row for the others.

@@ -238,12 +238,6 @@ def test_who_is_not_there_is_not_called(bench, alice, bob, uri, status):
     assert alice.statuses() == [status]
 
 
-def test_a_trunk_may_put_its_name_before_the_account(bench, alice, bob):
-    alice.invite("sip:blueface.bob@example.org")
-
-    assert bob.methods() == ["INVITE"]
-
-
 def test_an_account_may_call_local_accounts_without_a_dialplan_and_nobody_else(bench, bob):
     carol = bench.phone("carol", "40.0.0.1")
     carol.domain = "example.org"

@@ -30,7 +30,10 @@ class Request(NamedTuple):
     headers: Headers
 
 class Call(NamedTuple):
-    """On whose behalf the dialplan runs; ``active`` counts the calls of this user now."""
+    """On whose behalf the dialplan runs; ``active`` counts the calls of this user now.
+
+    ``provider`` is the name of the provider that has brought the call; it is really that one. None for all others.
+    """
 
     id: str
     direction: str
@@ -39,6 +42,7 @@ class Call(NamedTuple):
     dialplan: str
     active: int
     timezone: str
+    provider: str | None
 
 class LegResult(NamedTuple):
     """How one leg of a ``dial()`` ended; ``redirect`` is where a leg with ``redirect="return"`` was sent."""

@@ -50,7 +50,7 @@ class Request(NamedTuple):
 
 
 class Call(NamedTuple):
-    """``call``: on whose behalf the script runs."""
+    """``call``: on whose behalf the script runs, and which provider has brought it, if it really was one."""
 
     id: str
     direction: str
@@ -59,6 +59,7 @@ class Call(NamedTuple):
     dialplan: str
     active: int
     timezone: str = "UTC"
+    provider: str | None = None
 
 
 class LegResult(NamedTuple):

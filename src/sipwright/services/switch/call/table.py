@@ -27,7 +27,7 @@ class CallTable:
         self.ended = ended
         self.observer = observer
         self._active: Counter[int] = Counter()
-        self._of_account: Counter[tuple[int, str]] = Counter()
+        self._of_account: Counter[tuple[int | None, str]] = Counter()
 
     def add(self, call: Call) -> None:
         """Take in a call; its legs are remembered one by one."""

@@ -48,14 +48,16 @@ class CallLimits:
             raise Reject(503, "Too Many Calls Of This Account", RETRY_AFTER, why=why)
 
     def admit_stranger(
-        self, call_id: str, user_id: int, account_id: int, source: str, request: Request
+        self, call_id: str, user_id: int, taker: Hashable, source: str, request: Request
     ) -> None:
         """Let somebody outside have another call ringing, and count it under the id that it will have.
+
+        `taker` is the account, or the dialplan, that the call is for.
 
         Raises:
             Reject: As many ring as may.
         """
-        alike = self._ids((account_id, request.from_uri.user), MOST_ALIKE)
+        alike = self._ids((taker, request.from_uri.user), MOST_ALIKE)
         if len(alike) >= MOST_ALIKE and all(map(self._goes_out, alike)):
             why = f"{MOST_ALIKE} calls of this caller are being forwarded already; look for a loop at the provider"
             raise Reject(482, "Loop Detected", why=why)

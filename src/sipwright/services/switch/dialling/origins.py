@@ -1,79 +1,248 @@
-"""Which provider a call has come from: the one place that says so, for all that trusts it.
+"""Which provider a call has come from, and who takes it: the one place that says so, for all that trusts it.
 
-A provider that we are registered with calls `provider.account`, as our Contact there says (`agent/provider.py`).
-Anybody can write that, so it only counts when the call really comes from an address of that provider: we sign with its
-credentials what we send in this call, and whoever could pretend would have what he likes signed.
+A provider that we are registered with calls the Contact that it was told, a token which nobody can guess and which
+names the provider; it counts only when the call really comes from an address of that provider (we sign with its
+credentials what we send in this call, and whoever could pretend would have what he likes signed). A trunk is known by
+its address alone. Who takes the call: what is said of the number, else whom the provider was given, else the account
+of that name.
+
+Our Contact was `provider.account` once. For the rest of such a registration's life that finds the provider, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import NamedTuple
 
-from sipwright.services.ports import Directory, ProviderView
-from sipwright.sip import ParseError, Uri
-from sipwright.stack import Stack
+from sipwright.services.numbers import NumberTable
+from sipwright.services.ports import AccountView, Directory, ProviderNumberView, ProviderView
+from sipwright.services.refusals import account_disabled
+from sipwright.sip import NameAddr, ParseError, Reject, Request
+from sipwright.stack import Incoming, Stack
 
-from ..call.call import Call
+from .provider_addresses import ProviderAddresses
 
-__all__ = ["Origins"]
+__all__ = ["Arrival", "Origins"]
+
+
+class Arrival(NamedTuple):
+    """A call that a provider has brought: the number, and the account or the dialplan that takes it."""
+
+    provider: ProviderView
+    number: str
+    account: AccountView | None
+    plan: int | None
 
 
 class Origins:
     """Finds the providers that calls have come from."""
 
-    __slots__ = ("_accounts", "_stack")
+    __slots__ = ("_accounts", "_tables", "addresses")
 
     def __init__(self, accounts: Directory, stack: Stack) -> None:
         self._accounts = accounts
-        self._stack = stack
+        self.addresses = ProviderAddresses(accounts, stack)
+        self._tables: dict[int, NumberTable[ProviderNumberView]] = {}
 
-    def find(self, call: Call) -> None:
-        """Note at the caller of an inbound call which provider that is, now or once its name has been looked up."""
-        flow = call.caller.flow
-        if flow is None or flow.protocol == "loop":
-            return  # the call before this one has come from somewhere
-        name, _, _ = call.dialled_user.rpartition(".")
-        provider = self._accounts.provider(call.identity.user_id, name) if name else None
-        if provider is None or not provider.is_enabled:
-            return
-        unknown: list[Uri] = []
-        for uri in _servers(provider):
-            try:
-                targets = self._stack.resolver.resolve_now(uri)
-            except OSError:
-                continue
-            if targets is None:
-                unknown.append(uri)
-            elif call.caller.source in [target.host for target in targets]:
-                _note(call, provider)
-                return
-        if unknown:
-            self._stack.pipeline.spawn(self._look_up(call, provider, unknown))
+    def changed(self, first_id: int, last_id: int) -> None:
+        """Follow a change of the providers in a range of numbers."""
+        self._tables = {one: table for one, table in self._tables.items() if not first_id <= one <= last_id}
+        self.addresses.changed(first_id, last_id)
 
-    async def _look_up(self, call: Call, provider: ProviderView, servers: Iterable[Uri]) -> None:
-        for uri in servers:
-            try:
-                targets = await self._stack.resolver.resolve(uri)
-            except OSError:
-                continue
-            if call.caller.owner is call and call.caller.source in [target.host for target in targets]:
-                with call.event():
-                    _note(call, provider)
-                return
+    def wait_for(self, incoming: Incoming) -> Coroutine[None, None, None] | None:
+        """Return what waits until it is certain who has sent a request; `None` when it is."""
+        return self.addresses.wait_for(incoming.source[0])
+
+    def find(self, incoming: Incoming, account: AccountView | None) -> Arrival | None:
+        """Return which provider a request has come from, and who takes it; `None` when it is somebody else's.
+
+        `account` is the one that the Request-URI names, if any. A provider of another user does not take its calls.
+
+        Raises:
+            Reject: It comes from a provider, and nobody takes the call.
+        """
+        request, there = incoming.request, self.addresses.at(incoming.source[0])
+        user = request.request_uri.user or ""
+        named = self._accounts.provider_by_token(user)
+        if named is not None:
+            return self._of_contact(named, request, there, incoming.source[0])
+        if not there:
+            return None
+        old = self._of_old_contact(user, there)
+        if old is not None:
+            provider, account = old
+            return (
+                self._taken(provider, request)
+                or self._chosen(provider, request)
+                or self._by(provider, request, account)
+            )
+        if account is not None:
+            there = [provider for provider in there if provider.user_id == account.user_id]
+        return self._of_address(request, there, account, incoming.source[0])
+
+    def refuse_number(self, incoming: Incoming) -> None:
+        """Refuse a call of a provider to a number that nobody takes.
+
+        Raises:
+            Reject: It is from a provider.
+        """
+        there = self.addresses.at(incoming.source[0])
+        if there:
+            name, number = there[0].name, _number(there[0], incoming.request)
+            raise Reject(
+                404,
+                why=f"provider {name} has brought a call to {number}, which is nobody's; 'sipwright provider did add "
+                f"{name} {number} --account NAME' (or --in PLAN) says whose it is",
+            )
+
+    def is_contact(self, user: str | None) -> bool:
+        """Return whether a user part is what a provider was told to call us by."""
+        return user is not None and self._accounts.provider_by_token(user) is not None
+
+    def is_trunk(self, incoming: Incoming) -> bool:
+        """Return whether a request comes from a network that a provider was given."""
+        host = incoming.source[0]
+        return any(self.addresses.is_in_network(provider, host) for provider in self.addresses.at(host))
+
+    def takers(self, incoming: Incoming) -> list[int]:
+        """Return the numbers of all accounts that may take a request."""
+        found: list[int | None] = []
+        for provider in self.addresses.at(incoming.source[0]):
+            number = self._table(provider).find(_number(provider, incoming.request))
+            found += [provider.account_id, None if number is None else number.account_id]
+        return [account_id for account_id in found if account_id is not None]
+
+    def _of_contact(
+        self, provider: ProviderView, request: Request, there: Iterable[ProviderView], host: str
+    ) -> Arrival:
+        if not provider.is_enabled:
+            raise Reject(404, why=f"provider {provider.name} is switched off")
+        if provider not in there:
+            raise Reject(
+                404,
+                why=f"our contact at provider {provider.name} was called from {host}, which is no address of it; if it "
+                f"is, say so: 'sipwright provider set {provider.name} --from {host}'",
+            )
+        arrival = self._taken(provider, request) or self._given(provider, request)
+        if arrival is None:
+            raise _nobody(provider)
+        return arrival
+
+    def _of_old_contact(
+        self, user: str, there: Iterable[ProviderView]
+    ) -> tuple[ProviderView, AccountView] | None:
+        name, dot, callee = user.partition(".")
+        if not dot:
+            return None
+        for provider in there:
+            if provider.name == name:
+                account = self._accounts.account(callee, self._accounts.home_domain())
+                if account is not None and account.user_id == provider.user_id:
+                    return provider, account
+        return None
+
+    def _of_address(
+        self, request: Request, there: list[ProviderView], account: AccountView | None, host: str
+    ) -> Arrival | None:
+        """Return who takes a call that says by nothing but its address where it comes from.
+
+        What is said of a number goes first; then a provider that has a dialplan or an account of somebody's choice. A
+        number that is no account is that of the provider's own user name, or of a trunk, or of the only user who has a
+        provider there.
+        """
+        for provider in there:
+            if (arrival := self._taken(provider, request)) is not None:
+                return arrival
+        if account is not None:
+            for provider in there:
+                if (arrival := self._chosen(provider, request)) is not None:
+                    return arrival
+            named = [provider for provider in there if provider.username == account.username]
+            return self._by((named or there)[0], request, account) if there else None
+        called = [
+            provider
+            for provider in there
+            if provider.username and provider.username == _number(provider, request)
+        ]
+        trunks = [provider for provider in there if self.addresses.is_in_network(provider, host)]
+        only = there if len({provider.user_id for provider in there}) == 1 else []
+        for provider in (*called, *trunks, *only):
+            if (arrival := self._given(provider, request)) is not None:
+                return arrival
+        return None
+
+    # --- who takes it ----------------------------------------------------------------------------------
+
+    def _taken(self, provider: ProviderView, request: Request) -> Arrival | None:
+        """Return who takes the calls to this number in particular."""
+        if not provider.numbers:
+            return None
+        found = self._table(provider).find(_number(provider, request))
+        return None if found is None else self._arrival(provider, request, found.account_id, found.in_plan)
+
+    def _chosen(self, provider: ProviderView, request: Request) -> Arrival | None:
+        is_chosen = provider.in_plan is not None or provider.is_account_chosen
+        return self._given(provider, request) if is_chosen else None
+
+    def _given(self, provider: ProviderView, request: Request) -> Arrival | None:
+        """Return who takes all other calls of a provider."""
+        if provider.account_id is None and provider.in_plan is None:
+            return None
+        return self._arrival(provider, request, provider.account_id, provider.in_plan)
+
+    def _arrival(
+        self, provider: ProviderView, request: Request, account_id: int | None, plan: int | None
+    ) -> Arrival:
+        if plan is not None:
+            return Arrival(provider, _number(provider, request), None, plan)
+        account = None if account_id is None else self._accounts.account_by_id(account_id)
+        if account is None or account.user_id != provider.user_id:
+            raise _nobody(provider)
+        return self._by(provider, request, account)
+
+    def _by(self, provider: ProviderView, request: Request, account: AccountView) -> Arrival:
+        if not account.is_enabled:
+            raise Reject(404, why=account_disabled(account).why)
+        return Arrival(provider, _number(provider, request), account, account.in_plan)
+
+    def _table(self, provider: ProviderView) -> NumberTable[ProviderNumberView]:
+        table = self._tables.get(provider.id)
+        if table is None:
+            table = NumberTable((number.pattern, number) for number in provider.numbers)
+            self._tables[provider.id] = table
+        return table
 
 
-def _note(call: Call, provider: ProviderView) -> None:
-    call.caller.provider = provider.user_id, provider.name
-    call.changed()
+def _nobody(provider: ProviderView) -> Reject:
+    name = provider.name
+    return Reject(
+        404,
+        why=f"nobody takes the calls of provider {name}; 'sipwright provider set {name} --account NAME' (or --in PLAN) "
+        "says who does",
+    )
 
 
-def _servers(provider: ProviderView) -> list[Uri]:
-    """Return where requests to a provider are sent: its server, and the proxy before it."""
-    servers = []
-    for text in (provider.server, provider.outbound_proxy):
-        try:
-            if text:
-                servers.append(Uri.parse(text if text.startswith(("sip:", "sips:")) else f"sip:{text}"))
-        except ParseError:
-            pass
-    return servers
+def _number(provider: ProviderView, request: Request) -> str:
+    """Return the number that was dialled, from where the provider puts it; else our name there."""
+    order = _PLACES if provider.number_in is None else (provider.number_in, *_PLACES)
+    for place in order:
+        user = (_READ[place](request) or "").partition(";")[0]
+        if user and user != provider.contact_token and not user.startswith(f"{provider.name}."):
+            return user
+    return provider.username or request.request_uri.user or ""
+
+
+def _called_party(request: Request) -> str | None:
+    try:
+        return NameAddr.parse(request.headers.get("P-Called-Party-ID") or "").uri.user
+    except ParseError:
+        return None
+
+
+_READ: dict[str, Callable[[Request], str | None]] = {
+    "uri": lambda request: request.request_uri.user,
+    "pcpid": _called_party,
+    "to": lambda request: request.to.uri.user,
+}
+_PLACES = ("uri", "pcpid", "to")
+"""Where a number may be, the most likely place first: To is what somebody dialled once, perhaps elsewhere."""

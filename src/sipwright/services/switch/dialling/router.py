@@ -1,11 +1,13 @@
 """Whose call a request begins, and where it goes.
 
-1. A request whose From is at a domain that we serve (`senders.py`) is a call *out* of that account. The caller must
+1. A request to the contact that a provider was told is a call *in* that it brings (`origins.py`).
+2. One whose From is at a domain that we serve (`senders.py`) is a call *out* of that account. The caller must
    authenticate as it, or as another of its owner's, and its *out* dialplan runs; without one it may call local
-   accounts, nothing else.
-2. Any other whose Request-URI is at a domain that we serve is a call *in* to that account: its *in* dialplan runs, or,
-   where it has none, its phones ring. A call from one local account to another runs both.
-3. All else is answered 404.
+   accounts, nothing else. Only a trunk may write its callers as if they were of our domain: those that are not.
+3. One from the address of a provider is a call *in* that it brings, to whoever takes it.
+4. Any other whose Request-URI is at a domain that we serve is a call *in* to that account, if just anyone may call: its
+   *in* dialplan runs, or, where it has none, its phones ring. A call from one local account to another runs both.
+5. All else is answered 404.
 """
 
 from __future__ import annotations
@@ -14,34 +16,51 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sipwright.services.authentication import Authenticator
-from sipwright.services.ports import AccountView, Directory
-from sipwright.services.refusals import account_disabled, not_served, unknown_user
+from sipwright.services.ports import AccountView, Directory, ProviderView
+from sipwright.services.refusals import account_disabled, not_served, outsider, unknown_user
 from sipwright.sip import Reject, Uri
 from sipwright.stack import Incoming
 
+from .origins import Arrival, Origins
 from .senders import Claim, Senders
 
 __all__ = ["Decision", "Router"]
 
 
 class Decision(NamedTuple):
-    """On whose behalf a request runs, which way, and which dialplan decides (`None`: no script)."""
+    """On whose behalf a request runs, which way, and which dialplan decides (`None`: no script).
+
+    The account may be missing where a provider has brought the call, and a dialplan decides about it. `number` is whom
+    it is for, if that is not the user of the Request-URI.
+    """
 
     direction: str
-    account: AccountView
+    account: AccountView | None
     dialplan_id: int | None
     dialled: Uri
+    provider: ProviderView | None = None
+    number: str | None = None
+
+    @property
+    def user_id(self) -> int:
+        """Whose call it is."""
+        owner = self.account or self.provider
+        assert owner is not None
+        return owner.user_id
 
 
 class Router:
-    """Decides by the From and the Request-URI alone; what a dialplan dials is `destinations.py`."""
+    """Decides by the From, the Request-URI and the source alone; what a dialplan dials is `destinations.py`."""
 
     def __init__(
-        self, accounts: Directory, authenticator: Authenticator, domain_at: Callable[[str], str | None] | None = None
+        self, accounts: Directory, authenticator: Authenticator, origins: Origins, *,
+        domain_at: Callable[[str], str | None] | None = None, accepts_anyone: bool = True,
     ) -> None:  # fmt: skip
         self.accounts = accounts
         self.senders = Senders(accounts, domain_at)
         self.authenticator = authenticator
+        self.origins = origins
+        self._accepts_anyone = accepts_anyone
 
     def decide(self, incoming: Incoming, *, is_internal: bool) -> Decision | None:
         """Return the decision; `None` when the caller was challenged and will come back.
@@ -58,13 +77,27 @@ class Router:
             raise Reject(
                 416, why=f"{request.uri_text} is of a scheme that is not spoken here; dial a sip or sips URI"
             )
-        claim = None if is_internal else self.senders.claim(incoming)
-        if claim is not None:
-            return self._outbound(incoming, dialled, claim)
         domain = self.accounts.served_domain(dialled.host, dialled.port)
-        if domain is None:
-            raise not_served(dialled.host)
+        if is_internal:
+            return self._inbound(dialled, domain)
+        if not self.origins.is_contact(dialled.user):
+            claim = self.senders.claim(incoming)
+            if claim is not None and not self._is_of_trunk(incoming, claim):
+                return self._outbound(incoming, dialled, claim)
+        account = None if domain is None else self.find(dialled.user or "", domain)
+        arrival = self.origins.find(incoming, account)
+        if arrival is not None:
+            return _brought(arrival, dialled)
+        if account is None and domain is not None:
+            self.origins.refuse_number(incoming)
+        if not self._accepts_anyone:
+            raise outsider()
         return self._inbound(dialled, domain)
+
+    def _is_of_trunk(self, incoming: Incoming, claim: Claim) -> bool:
+        """Return whether a trunk has called for somebody who is at our domain by name only."""
+        is_known = claim.user is None or self.accounts.account(claim.user, claim.domain) is not None
+        return not is_known and self.origins.is_trunk(incoming)
 
     def _outbound(self, incoming: Incoming, dialled: Uri, claim: Claim) -> Decision | None:
         account = self.authenticator.authenticate(incoming, claim.domain)
@@ -81,7 +114,9 @@ class Router:
             raise account_disabled(identity)
         return Decision("out", identity, identity.out_plan, dialled)
 
-    def _inbound(self, dialled: Uri, domain: str) -> Decision:
+    def _inbound(self, dialled: Uri, domain: str | None) -> Decision:
+        if domain is None:
+            raise not_served(dialled.host)
         if not dialled.user:
             raise Reject(484, why="the Request-URI names nobody; the caller has to dial a user or a number")
         account = self.find(dialled.user, domain)
@@ -92,12 +127,9 @@ class Router:
         return Decision("in", account, account.in_plan, dialled)
 
     def find(self, user: str, domain: str) -> AccountView | None:
-        """Return the account that `user` names: exactly, or by what follows the last dot.
+        """Return the account that `user` names."""
+        return self.accounts.account(user, domain)
 
-        Providers are told to call `provider.name`, so that a dialplan can see which trunk a call came by. No account
-        can have such a name: `store/admin/collisions.py`.
-        """
-        account = self.accounts.account(user, domain)
-        if account is None and "." in user:
-            account = self.accounts.account(user.rpartition(".")[2], domain)
-        return account
+
+def _brought(arrival: Arrival, dialled: Uri) -> Decision:
+    return Decision("in", arrival.account, arrival.plan, dialled, arrival.provider, arrival.number)

@@ -9,10 +9,13 @@ __all__ = ["Identity"]
 
 @dataclass(slots=True)
 class Identity:
-    """The account in its domain, its user, and the dialplan with its version."""
+    """The account in its domain, its user, and the dialplan with its version.
+
+    There is no account where a provider has brought a call that a dialplan decides about.
+    """
 
     direction: str
-    account_id: int
+    account_id: int | None
     user_id: int
     domain: str
     dialplan_id: int | None = None

@@ -116,7 +116,7 @@ class StoredCall:
     kind: str
     state: str
     direction: str
-    account_id: int
+    account_id: int | None
     user_id: int
     domain: str
     started_at: float

@@ -18,7 +18,7 @@ class CdrRow(NamedTuple):
     call_id: str
     leg: int
     direction: str
-    account_id: int
+    account_id: int | None
     user_id: int
     from_uri: str
     to_uri: str

@@ -60,7 +60,8 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
     if call is None or other is None or LegState.ANSWERED not in (leg.state, other.state):
         raise Reject(481)
     is_own = decision.direction == "out" and (
-        decision.account.user_id == call.identity.user_id or decision.account.id == account_of(ports, leg)
+        decision.user_id == call.identity.user_id
+        or (decision.account is not None and decision.account.id == account_of(ports, leg))
     )
     if not is_own:
         raise Reject(403, "Not A Call Of Yours")
