@@ -427,6 +427,22 @@ def test_the_bye_of_a_call_that_rang_through_a_kill_is_signed(bench, bob, trunk)
     assert "Proxy-Authorization" in trunk.last("BYE").headers
 
 
+def test_nobody_is_told_by_what_a_provider_calls_us(bench, bob, provider, trunk):
+    """It is a secret between the two, so it goes neither to phones nor to the next provider."""
+    from tests.services.switch.test_hostile import Plans as Dials
+
+    provider.account_id, provider.in_plan = None, 1
+    bench.accounts.providers["next"] = Provider("next", "50.0.0.1")
+    other = bench.phone("next", "50.0.0.1")
+    Dials(bench, {1: ("99@next", ()), 2: ("bob@example.org", ())})
+    trunk.invite(CONTACT, to="<sip:35315550100@trunk.example>", body=SDP.format(TRUNK))
+    provider.in_plan = 2
+    trunk.invite(CONTACT, to="<sip:35315550100@trunk.example>", body=SDP.format(TRUNK), call_id="call-2")
+
+    assert TOKEN not in bytes(other.last("INVITE")).decode()
+    assert TOKEN not in bytes(bob.last("INVITE")).decode()
+
+
 def test_a_trunk_without_credentials_signs_nothing(bench, bob, gateway):
     gateway.invite("sip:35315550100@10.0.0.1", body=SDP.format("203.0.113.6"))
     bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))

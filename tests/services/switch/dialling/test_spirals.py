@@ -10,7 +10,9 @@ KEPT = {
     "part of the Call-ID": lambda invite: {"call_id": f"b2b_{invite.call_id}@198.51.100.1"},
     "From tag": lambda invite: {"tag": invite.from_tag},
     "header": lambda invite: {"headers": [("x-sipwright-call", invite.headers.get("X-Sipwright-Call"))]},
-    "History-Info": lambda invite: {"headers": [("History-Info", invite.headers.get("History-Info"))]},
+    "History-Info": lambda invite: {
+        "headers": [("History-Info", value) for value in invite.headers.get_all("History-Info")]
+    },
 }
 
 

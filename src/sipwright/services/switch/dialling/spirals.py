@@ -38,7 +38,7 @@ def marks(call: Call, leg: Callee, relayed: Iterable[str]) -> list[tuple[str, st
     invite = call.caller.invite
     if invite is not None and "privacy" not in invite.headers.index():
         before = sum(KEYS[line.partition(":")[0]] == "history-info" for line in relayed)
-        named.append(("History-Info", f"<{invite.uri_text}>;index=1{'.1' * before};call={call.id}"))
+        named.append(("History-Info", f"<{call.to_text}>;index=1{'.1' * before};call={call.id}"))
     return named
 
 
