@@ -77,17 +77,28 @@ class Attempts:
         if not registration.is_leaving and registration.lease_until <= self._stack.clock():
             self._lapsed(registration)
             return
-        registration.begin()
-        self._stack.reach_provider(registration.place.next_hop, partial(self._reached, registration))
+        registration.begin(self._stack.clock())
+        self._reach(registration)
+
+    def _reach(self, registration: Registration) -> None:
+        # Where a redirect leads is up to somebody else, so that our own network is not open to it.
+        stack, hop = self._stack, registration.next_hop
+        is_configured = hop == registration.place.next_hop
+        reach = stack.reach_provider if is_configured else stack.reach
+        reach(hop, partial(self._reached, registration))
 
     def _reached(self, registration: Registration, _target: Target | None, flow: Flow | None) -> None:
         if flow is not None:
             self._send(registration, flow)
             return
-        host = registration.place.next_hop.host
-        self._fail(
-            registration, f"no way to {host}: its name has no address, or its transport is switched off"
-        )
+        hop = registration.next_hop
+        is_configured = hop == registration.place.next_hop
+        if registration.goes_elsewhere():
+            self._reach(registration)
+            return
+        why = None if is_configured else self._stack.refusal(hop)
+        nowhere = f"no way to {hop.host}: its name has no address, or its transport is switched off"
+        self._fail(registration, why or nowhere)
 
     def _send(self, registration: Registration, flow: Flow) -> None:
         if self._is_closed:
@@ -108,13 +119,18 @@ class Attempts:
         """Take the final response to a REGISTER."""
         before = registration.state, registration.status
         stack, provider = self._stack, registration.provider
-        if self._servers is not None:
-            next_hop = str(registration.place.next_hop)
-            self._servers.responded((provider.user_id, provider.name), next_hop, "REGISTER", response)
+        next_hop = registration.next_hop
+        if self._servers is not None and not registration.is_redirected:
+            name = provider.user_id, provider.name
+            self._servers.responded(name, str(next_hop), "REGISTER", response)
         if response.is_success:
             registration.address = flow.remote[0]
         if registration.answered(response, stack.clock(), self._chance()):
-            self._send(registration, flow)
+            if registration.next_hop == next_hop:
+                self._send(registration, flow)
+            else:
+                log.info("registrar redirects", provider=provider.name, to=str(registration.next_hop))
+                self._reach(registration)
         else:
             self._end(registration, before)
 

@@ -3,6 +3,7 @@
                  +-----------------------------------------+
                  |  401, 407: again, with an answer        |
                  |  423: again, with a longer expiry       |
+                 |  3xx: again, where that leads           |
                  v                                         |
     due    +-------------+  2xx   +------------+           |
    ------->| REGISTERING |------->| REGISTERED |--- due ---+
@@ -31,6 +32,7 @@ from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stack import learn_challenge, sign_request
 
 from .provider import Place
+from .redirects import Redirects, is_of
 from .timing import ASKED, LEASE, LONGEST, lease_end, renewal_after, retry_after
 
 __all__ = ["Registration", "State", "granted_expiry"]
@@ -73,6 +75,7 @@ class Registration:
         "_auth",
         "_has_changed",
         "_is_longer",
+        "_redirects",
         "_request",
         "_rounds",
         "_sent_at",
@@ -132,6 +135,7 @@ class Registration:
         self._auth = ClientAuth()
         self._rounds = 0
         self._request: Request | None = None
+        self._redirects = Redirects()
 
     def restore(self, row: Any, now: float, unix_time: float) -> None:
         """Go on where a row of the table `registrations` says that an earlier process was.
@@ -175,6 +179,22 @@ class Registration:
         return self.contact is not None and self.expires_at is not None and self.expires_at > now
 
     @property
+    def is_redirected(self) -> bool:
+        """Whether another registrar is asked than the provider's settings name."""
+        return self._redirects.target is not None
+
+    @property
+    def next_hop(self) -> Uri:
+        """The URI that says where the next request is sent."""
+        return self.place.proxy or self._redirects.target or self.place.registrar
+
+    @property
+    def _may_sign(self) -> bool:
+        """Whether what is made from our password may be told where the next request goes (RFC 3261 §22)."""
+        target = self._redirects.target
+        return target is None or is_of(self.provider, target.host)
+
+    @property
     def is_unanswered(self) -> bool:
         """Whether the last attempt has found nobody, and no other one is under way."""
         return bool(self.failures) and self.reason in _UNANSWERED and not self.is_under_way
@@ -188,8 +208,9 @@ class Registration:
         self.due = now
         self._has_changed = self.is_under_way
 
-    def begin(self) -> None:
+    def begin(self, now: float = 0.0) -> None:
         """Begin an attempt: what the provider has accepted last goes along (RFC 3261 §22.3)."""
+        self._redirects.begin(now)
         self.is_under_way = True
         self.is_removing = self.is_leaving
         self._is_longer = False
@@ -215,7 +236,7 @@ class Registration:
                 headers.append(("Contact", f"{self.contact};expires=0"))
         self._request = request = make_request(
             "REGISTER",
-            str(place.registrar),
+            str(self._redirects.target or place.registrar),
             from_=f"<{place.aor}>",
             to=f"<{place.aor}>",
             call_id=self.call_id,
@@ -225,8 +246,13 @@ class Registration:
             contact=contact,
             headers=[*headers, ("Expires", str(asked))],
         )
-        sign_request(self._auth, self.provider, request, token)
+        if self._may_sign:
+            sign_request(self._auth, self.provider, request, token)
         return request
+
+    def goes_elsewhere(self) -> bool:
+        """Turn to the next way that a redirect has named, as no way leads to this one; False when there is none."""
+        return self._redirects.go_on()
 
     # --- answers -------------------------------------------------------------------------------------
 
@@ -240,11 +266,20 @@ class Registration:
         rule = None if response.local else self.RULES.get(response.status)
         if rule is not None and rule(self, response):
             return True
+        is_redirect = 300 <= response.status < 400
+        target, may_sign = self._redirects.target, self._may_sign
+        if self._redirects.follow(response, now) if is_redirect else self._redirects.go_on():
+            self._auth, self._rounds = ClientAuth(), 0  # it is another server that asks
+            return True
         reason = response.reason
         if response.local:
             reason = _UNANSWERED[0 if response.status == 408 else 1]
         elif response.status in (401, 407) and not self._rounds:
             reason = "Challenge Cannot Be Answered"
+        if response.status in (401, 407) and not may_sign and target is not None:
+            reason = f"Redirected To {target.host}, Which Is Not The Provider's: No Password Is Sent There"
+        elif is_redirect:
+            reason = f"{response.reason}: Nowhere To Go"
         asked = parse_seconds(
             (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
         )
@@ -296,7 +331,11 @@ class Registration:
         bans this switch, and all its users with it.
         """
         request, auth = self._request, self._auth
-        if request is None or not learn_challenge(auth, self.provider, request, response, self._rounds, 1):
+        if (
+            request is None
+            or not self._may_sign
+            or not learn_challenge(auth, self.provider, request, response, self._rounds, 1)
+        ):
             return False
         self._rounds += 1
         return True

@@ -159,3 +159,33 @@ def test_a_provider_may_redirect_to_one_of_our_accounts(alice, trunk, carol):
     redirect(trunk, "<sip:carol@example.org>")
 
     assert str(carol.last("INVITE").from_.uri) == "sip:alice@elsewhere.net"
+
+
+@pytest.mark.parametrize("status", [305, 380])
+def test_a_proxy_or_another_service_is_no_other_place(bench, alice, bob, carol, status):
+    """RFC 3261 §21.3.4, §21.3.5."""
+    alice.invite()
+    redirect(bob, "<sip:carol@example.org>", status=status)
+
+    assert (carol.methods(), alice.statuses()[-1]) == ([], 480)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302])
+def test_what_cannot_be_rung_or_read_is_left_out(bench, alice, bob, carol, status):
+    alice.invite()
+    redirect(
+        bob, "<tel:+353123>", "<<>>", "<mailto:a@b.example>;q=1.0", "<sip:carol@example.org;method=REGISTER>",
+        "<sips:carol@nowhere.example>;q=0.9", status=status,
+    )  # fmt: skip
+
+    assert carol.methods() == ["INVITE"]
+
+
+def test_two_phones_that_send_to_each_other_end_the_call(bench, alice, bob, carol):
+    alice.invite()
+    redirect(bob, "<sip:carol@example.org>")
+    redirect(carol, "<sip:bob@example.org>")
+
+    assert (bob.methods(), carol.methods()) == (["INVITE", "ACK"], ["INVITE", "ACK"])
+    assert alice.statuses()[-1] == 480
+    assert bench.is_empty()

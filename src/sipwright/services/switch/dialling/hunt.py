@@ -27,7 +27,7 @@ from . import hunt_events as events
 from .dead_servers import AVOIDED
 from .hunt_machine import OVER, RINGING, TRYING, WAITING, HuntLeg, HuntMachine
 from .invite import make_invite
-from .redirects import contacts_of
+from .redirects import NO_OTHER_PLACE, contacts_of
 
 __all__ = ["Hunt"]
 
@@ -132,6 +132,8 @@ class Hunt:
         contacts = contacts_of(response)
         if not leg.destination.options.follows_redirects:
             return [events.Way(str(uri), None, q) for uri, q in contacts]
+        if response.status in NO_OTHER_PLACE:
+            return []
         call, ways = self.call, []
         tried = {each.destination.place for each in call.legs[self.first - 1 :]}
         for uri, q in contacts:

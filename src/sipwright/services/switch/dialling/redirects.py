@@ -6,21 +6,27 @@ from dataclasses import replace
 
 from sipwright.services.leg_options import LegOptions
 from sipwright.services.ports import Directory, ProviderView
-from sipwright.sip import ParseError, Response, Uri
-from sipwright.sip.headers.contact import q_of
+from sipwright.sip import NameAddr, ParseError, Response, Uri
+from sipwright.sip.headers.contact import parse_contacts, q_of
 
 from ..model.destination import Destination
 from .destinations import Destinations, Dialler, sender_of
 
-__all__ = ["Redirects", "contacts_of"]
+__all__ = ["NO_OTHER_PLACE", "Redirects", "contacts_of"]
+
+NO_OTHER_PLACE = (305, 380)
+"""Their Contacts are no other place for the callee, but a proxy, or a service that the body describes (§21.3)."""
 
 
 def contacts_of(response: Response) -> list[tuple[Uri, float]]:
-    """Return the SIP URIs that a redirect names, and how much each is preferred."""
-    try:
-        return [(contact.uri, q_of(contact)) for contact in response.contacts if contact.uri.is_sip]
-    except ParseError:
-        return []
+    """Return the SIP URIs that a redirect names, and how much each is preferred; what cannot be read names none."""
+    contacts: list[NameAddr] = []
+    for line in response.headers.get_all("Contact"):
+        try:
+            contacts += parse_contacts([line])
+        except ParseError:
+            continue
+    return [(contact.uri, q_of(contact)) for contact in contacts if contact.uri.is_sip]
 
 
 class Redirects:
