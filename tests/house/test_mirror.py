@@ -29,6 +29,7 @@ ELSEWHERE = {
     "services/dialplan/checking/literals": "services/dialplan/checking/test_check",
     "services/dialplan/execution/execution": "services/dialplan/execution/test_runner",
     "services/dialplan/execution/ports": "services/dialplan/execution/test_runner",
+    "services/dialplan/execution/record": "services/dialplan/execution/test_runner",
     "services/dialplan/execution/run_state": "services/test_state_table",
     "services/dialplan/language/arguments": "services/dialplan/language/test_call_functions",
     "services/dialplan/language/commands": "services/dialplan/execution/test_effects",

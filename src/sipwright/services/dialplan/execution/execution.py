@@ -8,7 +8,7 @@ but in memory, since nobody has been told anything yet; one that computes for lo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,23 +17,15 @@ import structlog
 from sipwright.sip import ParseError, Reject
 
 from ..language.catalogue import Retry, read_answer, retry_of
-from ..language.commands import (
-    Ask,
-    Dial,
-    HangUpAfter,
-    LogLine,
-    Recorded,
-    Respond,
-    SideEffect,
-    Sleep,
-)
+from ..language.commands import Ask, Dial, LogLine, Respond, SideEffect, Sleep
 from ..language.values import DialResult, Inputs, LegResult, Raised, clean
 from ..sandbox.job import Job
 from ..sandbox.program import program
 from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
 from .ending import Ending, of_failure, of_script
-from .journal import Entry, Journal, is_awaited
+from .journal import Entry, is_awaited
 from .ports import ExecutionRow, LegOutcome, Outcome, Plan, Runs, ScriptHost
+from .record import Record
 from .run_state import TABLE, RunEvent, RunState
 
 __all__ = ["Ending", "Execution", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
@@ -50,13 +42,12 @@ class Execution:
     __slots__ = (
         "_host",
         "_inputs",
-        "_is_persisted",
         "_journal",
         "_last",
         "_plan",
         "_program",
+        "_record",
         "_reruns",
-        "_row",
         "_runs",
         "_timer",
         "_waits_for_end",
@@ -76,10 +67,9 @@ class Execution:
         self._plan = plan
         self._program = program(plan.name, plan.source)
         self._host = host
-        self._row = row
         self.execution_id = row.id
-        self._journal = Journal(row.id, runs.writer, entries)
-        self._is_persisted = entries is not None
+        self._record = Record(row, runs.writer, entries)
+        self._journal = self._record.journal
         self._last: DialResult | None = None
         self._timer: Any = None
         self._waits_for_end = self._reruns = False
@@ -101,16 +91,8 @@ class Execution:
         """``dial()`` returns: the script goes on."""
         if self.state is not RunState.WAITING or self._journal.pending != "dial":
             return
-        results = [
-            LegResult(
-                clean(leg.target), leg.status, clean(leg.reason), round(leg.duration, 3), clean(leg.redirect)
-            )
-            for leg in legs
-        ]
-        duration = max((leg.duration for leg in results), default=0.0)
-        redirect = next((leg.redirect for leg in results if leg.redirect), "")
-        result = DialResult(False, outcome.status, clean(outcome.reason), results, duration, redirect)
-        if not (redirect and self._reruns and self._run_again(result)):
+        result = _dial_result(outcome, legs)
+        if not (result.redirect and self._reruns and self._run_again(result)):
             self._go_on(result)
 
     def answered(self, target: str) -> None:
@@ -139,7 +121,7 @@ class Execution:
 
     def start(self, inputs: Inputs, *, is_urgent: bool = False) -> None:
         """Run the script from its first line, and one that is urgent whatever else there is to do."""
-        self._set_out(self._program.needed(inputs), self._row.started_at, is_new=not is_urgent)
+        self._set_out(self._program.needed(inputs), self._record.row.started_at, is_new=not is_urgent)
 
     def refuse(self, failed: Failed) -> None:
         """End a run that its owner's budget does not allow; the host hears of it later."""
@@ -147,8 +129,8 @@ class Execution:
 
     def _set_out(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
         self._journal.add("start", now, inputs.to_json())
-        if self._is_persisted:
-            self._put("running", None)
+        if self._record.is_stored:
+            self._record.put("running", None)
         self._begin(inputs, now, is_new=is_new)
 
     def _begin(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
@@ -178,7 +160,7 @@ class Execution:
         if results:
             self._last = DialResult.from_json(json.loads(results[-1]))
         pending = entries[-1] if entries else None
-        if self._row.snapshot is None or pending is None or not is_awaited(pending):
+        if self._record.row.snapshot is None or pending is None or not is_awaited(pending):
             self._start_again(entries)
             return
         arguments = json.loads(pending.arguments)
@@ -222,7 +204,7 @@ class Execution:
     def _answer(self, result: Any) -> None:
         """Store the answer at once: those who gave it store that they have."""
         self._journal.end(result)
-        self._put(self._row.state, self._row.snapshot)
+        self._record.put_again()
 
     def _continue(self, answer: DialResult | Raised | Any) -> None:
         self._disarm()
@@ -230,7 +212,7 @@ class Execution:
         self._waits_for_end = self._reruns = False
         if isinstance(answer, DialResult):
             self._last = answer
-        runs, snapshot = self._runs, self._row.snapshot
+        runs, snapshot = self._runs, self._record.row.snapshot
         assert snapshot is not None
         runs.sandbox.submit(
             Job(
@@ -244,9 +226,9 @@ class Execution:
 
         The first response that a caller gets without being told anything is the 100 within 200 ms (RFC 3261 §17.2.1).
         """
-        if not self._is_persisted and self.state is RunState.RUNNING:
+        if not self._record.is_stored and self.state is RunState.RUNNING:
             try:
-                self._put("running", None)
+                self._record.put("running", None)
             except Reject:
                 self._abandon()
             else:
@@ -264,7 +246,7 @@ class Execution:
         """Take the next result; while the process ends, some are left for the next one to compute again."""
         if self.state is RunState.OVER or (self._runs.is_ending and _is_never_retried(result)):
             return
-        was_kept = self._is_persisted
+        was_kept = self._record.is_stored
         try:
             if result.side_effects:
                 self._take_side_effects(result.side_effects)
@@ -279,71 +261,51 @@ class Execution:
             if isinstance(error, Reject) and not was_kept:
                 self._abandon()
                 return
-            log.exception("execution lost", execution=self.execution_id, call_id=self._row.call_id)
+            log.exception("execution lost", execution=self.execution_id, call_id=self._record.row.call_id)
             self._transition(RunEvent.END)
             self._runs.forget(self.execution_id, self.user_id)
             self._host.finish(Ending(500, None, (), f"internal error: {type(error).__name__}"))
 
     def _take_side_effects(self, side_effects: list[SideEffect]) -> None:
-        now = self._runs.clock()
-        lines: list[LogLine] = []
-        wishes: list[Respond | HangUpAfter] = []
-        for effect in side_effects:
-            if isinstance(effect, LogLine):
-                lines.append(effect)
-                continue
-            self._write_log(lines, now)
-            lines = []
-            match effect:
-                case Respond():
-                    self._journal.add("respond", now, effect.to_json())
-                    wishes.append(effect)
-                case HangUpAfter():
-                    self._journal.add("hangup", now, effect.to_json())
-                    wishes.append(effect)
-                case Recorded():
-                    self._journal.add(effect.function, now, effect.arguments, effect.shown)
-        self._write_log(lines, now)
+        wishes = self._record.note(side_effects, self._runs.clock(), self._show)
         if wishes:
-            self._put(self._row.state, self._row.snapshot)
+            self._record.put_again()
             for wish in wishes:
                 if isinstance(wish, Respond):
                     self._host.respond(wish)
                 else:
                     self._host.hang_up_after(wish.seconds)
 
-    def _write_log(self, lines: list[LogLine], now: float) -> None:
-        if lines:
-            self._journal.add("log", now, [[line.line, line.text] for line in lines])
-            self._runs.script_logged(self._row, self._plan, lines)
+    def _show(self, lines: list[LogLine]) -> None:
+        self._runs.script_logged(self._record.row, self._plan, lines)
 
     def _wait(self, suspended: Suspended) -> None:
         command = suspended.command
         arguments = command.to_json()
         self._journal.begin(command.function, self._runs.clock(), {"line": suspended.line, **arguments})
         self._transition(RunEvent.SUSPEND)
-        if not self._is_persisted and not isinstance(command, Dial):
+        if not self._record.is_stored and not isinstance(command, Dial):
             self._host.persist()
         match command:
             case Dial():
-                self._put("waiting", suspended.continuation)
+                self._record.put("waiting", suspended.continuation)
                 self._waits_for_end, self._reruns = command.wait, "reruns" in arguments
                 if "patience" in arguments:
                     self._limit_dial(command.patience)
                 self._host.dial(command)
             case Sleep():
-                self._put("waiting", suspended.continuation)
+                self._record.put("waiting", suspended.continuation)
                 self._sleep(command.seconds)
             case Ask() if retry_of(command.function) is Retry.SAFE:
-                self._put("waiting", suspended.continuation)
+                self._record.put("waiting", suspended.continuation)
                 self._perform(command)
             case Ask():
-                self._put("waiting", suspended.continuation, partial(self._perform, command))
+                self._record.put("waiting", suspended.continuation, partial(self._perform, command))
 
     def _perform(self, ask: Ask) -> None:
         """Have it done; for what leaves a mark outside, the journal is in the database by now."""
         if self.state is RunState.WAITING and self._journal.pending is not None:
-            self._runs.perform(ask, self._row, self._journal.last, self._replied)
+            self._runs.perform(ask, self._record.row, self._journal.last, self._replied)
 
     def _replied(self, reply: dict[str, Any]) -> None:
         """Take the answer to an ``Ask``, as the journal keeps it."""
@@ -364,7 +326,7 @@ class Execution:
         now = self._runs.clock()
         result = {"message": failed.message, "traceback": failed.traceback}
         self._journal.add("failed", now, {"line": failed.line, "kind": failed.kind}, result)
-        self._runs.script_failed(self._row, self._plan, failed)
+        self._runs.script_failed(self._record.row, self._plan, failed)
         self._end("failed", failed.message)
         self._host.finish(of_failure(failed, self._plan.name))
 
@@ -393,31 +355,12 @@ class Execution:
             self._timer.cancel()
             self._timer = None
 
-    # Rows.
-
     def _end(self, state: str, sentence: str) -> None:
         if self._timer is not None:
             self._disarm()
         self._transition(RunEvent.END)
-        self._put(state, None, None, self._runs.clock(), sentence)
+        self._record.put(state, None, None, self._runs.clock(), sentence)
         self._runs.forget(self.execution_id, self.user_id)
-
-    def _put(
-        self,
-        state: str,
-        snapshot: bytes | None,
-        on_commit: Callable[[], None] | None = None,
-        ended_at: float | None = None,
-        outcome: str | None = None,
-    ) -> None:
-        """Write the row, with the journal as it is now."""
-        row = self._row
-        # What stays, and what may change: `_replace` takes several times as long.
-        self._row = row = ExecutionRow(
-            *row[:6], state, snapshot, row.started_at, ended_at, outcome, row.node, self._journal.text()
-        )
-        self._is_persisted = True
-        self._runs.writer.put("execution", row.id, row, on_commit)
 
 
 def _is_never_retried(result: Result) -> bool:
@@ -433,3 +376,16 @@ def _start_in(entries: list[Entry]) -> Entry | None:
 
 def _inputs_of(started: Entry) -> Inputs:
     return Inputs.from_json(json.loads(started.arguments))
+
+
+def _dial_result(outcome: Outcome, legs: Sequence[LegOutcome]) -> DialResult:
+    """Return what ``dial()`` gives to a script when nobody answered."""
+    results = [
+        LegResult(
+            clean(leg.target), leg.status, clean(leg.reason), round(leg.duration, 3), clean(leg.redirect)
+        )
+        for leg in legs
+    ]
+    duration = max((leg.duration for leg in results), default=0.0)
+    redirect = next((leg.redirect for leg in results if leg.redirect), "")
+    return DialResult(False, outcome.status, clean(outcome.reason), results, duration, redirect)
