@@ -6,8 +6,9 @@ import time
 import pytest
 from tests.services.dialplan.running import BUSY, BUSY_LEGS, Plan
 
-from sipwright.services.dialplan import Entry, ExecutionRow
-from sipwright.services.dialplan.execution.journal import read_entries
+from sipwright.services.dialplan import Entry
+from sipwright.services.journal_text import read_entries
+from sipwright.services.rows import ExecutionRow
 
 from .plays import world
 from .times import moved

@@ -135,7 +135,7 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
 
     for name in ("on", "over"):
         assert journals[name] == [
-            JournalRow(name, 0, 2.5, "dial", '{"a": 1}', "7"),
-            JournalRow(name, 1, 2.5, "dial", '{"a": 1}', None),
+            JournalRow(name, 0, 2.5, "dial", '{"a":1}', "7"),
+            JournalRow(name, 1, 2.5, "dial", '{"a":1}', None),
         ]
     assert left == 2

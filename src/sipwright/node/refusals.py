@@ -12,11 +12,11 @@ from collections.abc import Callable
 import structlog
 
 from sipwright.monitor.trace.recorder import Recorder
+from sipwright.services.rows import CdrRow
 from sipwright.sip import ParseError, Reject, Request, reason_for
 from sipwright.stack import Incoming
 from sipwright.stack.throttle import Throttle
 from sipwright.store import Store
-from sipwright.store.schema.rows import CdrRow
 from sipwright.transport.flow import format_address
 
 __all__ = ["Refusals"]

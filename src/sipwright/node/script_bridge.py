@@ -30,6 +30,7 @@ from sipwright.services.dialplan import (
 )
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer, MailSettings
 from sipwright.services.ports import Clock
+from sipwright.services.rows import ExecutionRow, JournalRow
 from sipwright.services.switch import (
     Call,
     CallEvent,
@@ -45,7 +46,6 @@ from sipwright.sip.headers.collection import write_lines
 from sipwright.stack import TimedTokens
 from sipwright.store.history.runs import read_journals, read_plan
 from sipwright.store.schema.entities import Dialplan
-from sipwright.store.schema.rows import ExecutionRow, JournalRow
 from sipwright.transport.networks import networks
 
 from .script_effects import Calls, ScriptEffects

@@ -11,9 +11,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sipwright.services.dialplan import Ask, EffectError, ExecutionRow
+from sipwright.services.dialplan import Ask, EffectError
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer
 from sipwright.services.dialstring import MAX_WRITTEN, DialLeg, Groups, parse_dial_string
+from sipwright.services.rows import ExecutionRow
 from sipwright.services.switch import Identity
 from sipwright.sip import Reject
 from sipwright.store import StoreError

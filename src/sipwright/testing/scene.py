@@ -14,7 +14,6 @@ from typing import Any, Protocol, cast
 from sipwright.services.dialplan import (
     Ask,
     Entry,
-    ExecutionRow,
     Executions,
     Failed,
     Inputs,
@@ -24,10 +23,11 @@ from sipwright.services.dialplan import (
     Sandbox,
 )
 from sipwright.services.dialplan import Call as ScriptCall
-from sipwright.services.dialplan.execution.journal import read_entries
 from sipwright.services.dialplan.sandbox.job import Job
 from sipwright.services.dialstring import DialLeg
+from sipwright.services.journal_text import read_entries
 from sipwright.services.ports import Row
+from sipwright.services.rows import ExecutionRow, JournalRow
 from sipwright.services.switch import MOST_LOOPS
 
 from .answers import Asked
@@ -163,7 +163,7 @@ class _Rows:
         on_commit: Callable[[], None] | None = None,
     ) -> None:
         """Keep a row."""
-        if isinstance(row, Entry):
+        if isinstance(row, JournalRow):
             self._journal[key] = row
         elif isinstance(row, ExecutionRow):
             self.outcome = row.outcome or ""

@@ -5,9 +5,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sipwright.services.dialplan import Entry, Execution, ExecutionRow, Executions
-from sipwright.services.dialplan.execution.journal import read_entries
+from sipwright.services.dialplan import Entry, Execution, Executions
 from sipwright.services.dialplan.execution.runner import PERSIST_AFTER
+from sipwright.services.journal_text import read_entries
+from sipwright.services.rows import ExecutionRow
 
 
 class Plan(NamedTuple):

@@ -42,7 +42,7 @@ async def test_old_ones_are_read_by_place_and_new_ones_by_name(store):
     assert await read(store) == {
         name: [
             JournalRow(name, 0, 1.0, "start", "{}", None),
-            JournalRow(name, 1, 2.0, "dial", '{"a": 1}', None),
+            JournalRow(name, 1, 2.0, "dial", '{"a":1}', None),
         ]
         for name in ("old", "named")
     }

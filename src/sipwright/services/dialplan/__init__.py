@@ -6,7 +6,7 @@ messages or tables.
 """
 
 from .checking.check import Problem, check_script
-from .execution.execution import Ending, Execution, ExecutionRow, LegOutcome, Outcome, Plan, ScriptHost
+from .execution.execution import Ending, Execution, LegOutcome, Outcome, Plan, ScriptHost
 from .execution.journal import Entry
 from .execution.runner import EffectError, Effects, Executions, ExecutionsSnapshot
 from .language.commands import Ask, Dial, HangUpAfter, LogLine, Respond, Sleep
@@ -27,7 +27,6 @@ __all__ = [
     "Ending",
     "Entry",
     "Execution",
-    "ExecutionRow",
     "Executions",
     "ExecutionsSnapshot",
     "Failed",

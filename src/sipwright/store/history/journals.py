@@ -1,26 +1,23 @@
 """The journals of runs: in the row of the run as long as they are short, else all but the end in a table.
 
-In the row it is JSON with a ``format`` and the ``entries``, an object each with the names of the table's columns; see
-``journal.py`` of the dialplan service, which writes it. Release 0.1.0 wrote lists: `_entries` names what stood where.
+How they stand there is in `services/journal_text.py`; a run writes them (`services/dialplan/execution/journal.py`).
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, select, update
 
+from sipwright.services.journal_text import dump, named_entries, read_entries, write_entries
+from sipwright.services.rows import JournalRow
 from sipwright.store.schema import tables
-from sipwright.store.schema.rows import JournalRow, restored
+from sipwright.store.schema.rows import restored
 
 __all__ = ["pending_result", "read_journals", "set_result"]
 
 log = structlog.get_logger(__name__)
-
-FORMAT = 2
-"""The version in which journals are written here, as in the dialplan service."""
 
 
 def read_journals(connection: Connection, which: ColumnElement[bool]) -> dict[str, list[JournalRow]]:
@@ -32,7 +29,7 @@ def read_journals(connection: Connection, which: ColumnElement[bool]) -> dict[st
     entries: dict[str, dict[int, JournalRow]] = {}
     for run, text in connection.execute(select(runs.id, runs.journal).where(which)):
         try:
-            entries[run] = {entry.sequence: entry for entry in _read(run, text)}
+            entries[run] = {entry.sequence: entry for entry in read_entries(run, text)}
         except (ValueError, TypeError, LookupError) as error:
             log.error("the journal of a run cannot be read; it stays as it is", execution=run, why=str(error))
     moved = select(*columns).where(tables.journal.c.execution_id.in_(select(runs.id).where(which)))
@@ -48,44 +45,18 @@ def pending_result(connection: Connection, execution_id: str, sequence: int) -> 
 
     The row is locked until the transaction is over.
     """
-    entries = _entries(_locked(connection, execution_id))
+    entries = named_entries(_locked(connection, execution_id))
     return next((entry["result"] for entry in entries if entry["sequence"] == sequence), None)
 
 
 def set_result(connection: Connection, execution_id: str, sequence: int, result: Any) -> None:
     """Write down the result of an entry in its run's row."""
-    entries = _entries(_locked(connection, execution_id))
+    entries = named_entries(_locked(connection, execution_id))
     for entry in entries:
         if entry["sequence"] == sequence:
             entry["result"] = result
-    text, runs = json.dumps({"format": FORMAT, "entries": entries}), tables.executions
+    text, runs = write_entries(map(dump, entries)), tables.executions
     connection.execute(update(runs).where(runs.c.id == execution_id).values(journal=text))
-
-
-def _read(execution_id: str, text: str | None) -> list[JournalRow]:
-    return [
-        JournalRow(
-            execution_id=execution_id,
-            sequence=entry["sequence"],
-            at=entry["at"],
-            function=entry["function"],
-            arguments=json.dumps(entry["arguments"]),
-            result=None if entry["result"] is None else json.dumps(entry["result"]),
-        )
-        for entry in _entries(text)
-    ]
-
-
-def _entries(text: str | None) -> list[dict[str, Any]]:
-    known = json.loads(text or "[]")
-    if isinstance(known, list):
-        return [dict(zip(JournalRow._fields[1:], entry, strict=True)) for entry in known]
-    if known["format"] > FORMAT:
-        raise ValueError(
-            f"a newer version of Sipwright has written it (format {known['format']}): start that one"
-        )
-    entries: list[dict[str, Any]] = known["entries"]
-    return entries
 
 
 def _locked(connection: Connection, execution_id: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The rows that running nodes write: one kind per table, a plain tuple in the order given here.
+"""The rows that running nodes write: one kind per table, a tuple in the order given here or in `services/rows.py`.
 
 Text from the wire may hold bytes that are no UTF-8, as lone surrogates, and PostgreSQL takes no NUL either;
 ``storable`` maps both into a private-use block, and ``restored`` maps them back.
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Double, Integer, LargeBinary, Table, and_, or_, select
 
+from sipwright.services.rows import CallRow, CdrRow, ExecutionRow, JournalRow
 from sipwright.store.schema import tables
 
 __all__ = [
@@ -45,78 +46,6 @@ class BindingRow(NamedTuple):
     instance: str | None
     reg_id: int | None
     updated_at: float
-
-
-class CallRow(NamedTuple):
-    """Kind ``call``, key ``id``."""
-
-    id: str
-    node: str
-    user_id: int | None
-    account_id: int | None
-    direction: str
-    state: str
-    from_text: str
-    to_text: str
-    started_at: float
-    answered_at: float | None
-    document: bytes
-
-
-class CdrRow(NamedTuple):
-    """Kind ``cdr``, key ``(call_id, leg)``."""
-
-    call_id: str
-    leg: int
-    direction: str
-    account_id: int | None
-    user_id: int | None
-    from_uri: str | None
-    to_uri: str | None
-    target: str | None
-    dialplan: str | None
-    dialplan_version: int | None
-    started_at: float
-    rang_at: float | None
-    answered_at: float | None
-    ended_at: float | None
-    status: int | None
-    reason: str | None
-    hung_up_by: str | None
-    sip_call_id: str | None
-    execution_id: str | None
-
-
-class ExecutionRow(NamedTuple):
-    """Kind ``execution``, key ``id``; ``state`` is running, waiting, done or failed.
-
-    ``journal`` has the entries that are in no row of their own: see ``journals.py``.
-    """
-
-    id: str
-    call_id: str | None
-    dialplan_id: int | None
-    version: int | None
-    account_id: int | None
-    user_id: int | None
-    state: str
-    snapshot: bytes | None
-    started_at: float
-    ended_at: float | None
-    outcome: str | None
-    node: str | None = None
-    journal: str | None = None
-
-
-class JournalRow(NamedTuple):
-    """Kind ``journal``, key ``(execution_id, sequence)``: an entry of a journal that is too long for its run's row."""
-
-    execution_id: str
-    sequence: int
-    at: float
-    function: str
-    arguments: str
-    result: str | None
 
 
 class RegistrationRow(NamedTuple):

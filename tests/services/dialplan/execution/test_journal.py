@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 
 from sipwright.services.dialplan import Entry
-from sipwright.services.dialplan.execution import ports
-from sipwright.services.dialplan.execution.journal import FORMAT, LONGEST, Journal, read_entries
-from sipwright.store.history import journals
-from sipwright.store.schema.rows import ExecutionRow, JournalRow
+from sipwright.services.dialplan.execution.journal import LONGEST, Journal
+from sipwright.services.journal_text import read_entries
 
 
 class Rows:
@@ -98,9 +96,3 @@ def test_a_journal_that_release_0_1_0_has_written_is_read_and_goes_on():
 def test_a_journal_that_a_newer_version_has_written_is_not_read():
     with pytest.raises(ValueError, match="a newer version"):
         read_entries("x", '{"format":3,"entries":[]}')
-
-
-def test_its_names_are_the_columns_of_its_table_and_so_are_those_of_a_run():
-    assert Entry._fields == JournalRow._fields
-    assert ports.ExecutionRow._fields == ExecutionRow._fields
-    assert journals.FORMAT == FORMAT

@@ -9,9 +9,9 @@ import structlog
 from sipwright.services.dialplan import (
     Dial,
     Ending,
-    ExecutionRow,
     UserLimits,
 )
+from sipwright.services.rows import ExecutionRow
 from sipwright.sip import Reject
 
 from ..running import BUSY, BUSY_LEGS, Host, Outcome, Plan

@@ -2,7 +2,7 @@
 
 from tests.services.switch.conftest import SDP
 
-from sipwright.services.switch.recovery.rows import CdrRow, call_row, cdr_row
+from sipwright.services.switch.recovery.rows import call_row, cdr_row
 from sipwright.store.schema.rows import KINDS
 
 
@@ -31,10 +31,6 @@ def test_a_row_of_calls(bench, alice, bob):
     }  # fmt: skip
     assert KINDS["call"].columns[-1] == "document"
     assert document.startswith(b'{"format":')
-
-
-def test_a_row_of_cdrs_has_the_columns_of_its_table():
-    assert CdrRow._fields == KINDS["cdr"].columns
 
 
 def test_the_rows_of_cdrs(bench, alice, bob):

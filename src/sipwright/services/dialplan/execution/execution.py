@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from sipwright.services.rows import ExecutionRow
 from sipwright.sip import ParseError, Reject
 
 from ..language.catalogue import Retry, read_answer, retry_of
@@ -24,11 +25,11 @@ from ..sandbox.program import program
 from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
 from .ending import Ending, of_failure, of_script
 from .journal import Entry, is_awaited
-from .ports import ExecutionRow, LegOutcome, Outcome, Plan, Runs, ScriptHost
+from .ports import LegOutcome, Outcome, Plan, Runs, ScriptHost
 from .record import Record
 from .run_state import TABLE, RunEvent, RunState
 
-__all__ = ["Ending", "Execution", "ExecutionRow", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
+__all__ = ["Ending", "Execution", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 
 log = structlog.get_logger(__name__)
 

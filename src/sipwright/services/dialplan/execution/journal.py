@@ -24,19 +24,13 @@ failed      ``line``, ``kind``                      the sentence and the traceba
 
 from __future__ import annotations
 
-import json
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
-
+from sipwright.services.journal_text import dump, read_entries, write_entries
 from sipwright.services.ports import Writer
+from sipwright.services.rows import JournalRow
 
-__all__ = ["FORMAT", "LONGEST", "Entry", "Journal", "is_awaited", "read_entries"]
-
-FORMAT = 2
-"""The version of what stands in the row of a run; the first had lists in place of objects (``read_entries``)."""
-
-_HEAD, _TAIL = f'{{"format":{FORMAT},"entries":[', "]}"
+__all__ = ["LONGEST", "Entry", "Journal", "is_awaited"]
 
 LONGEST = 4_096
 """Characters of a journal in the row of its run: a page of the database, about."""
@@ -45,15 +39,8 @@ _AT_ONCE = frozenset({"start", "log", "respond", "hangup", "now", "failed"})
 """What is done when it is written down; for everything else a script waits."""
 
 
-class Entry(NamedTuple):
-    """One entry, in the order of the columns of its table; arguments and result are JSON."""
-
-    execution_id: str
-    sequence: int
-    at: float
-    function: str
-    arguments: str
-    result: str | None
+Entry = JournalRow
+"""One entry is a row of its table; arguments and result are JSON."""
 
 
 def is_awaited(entry: Entry) -> bool:
@@ -91,7 +78,7 @@ class Journal:
             "arguments": arguments,
             "result": result,
         }
-        self._lines.append(_dump(entry))
+        self._lines.append(dump(entry))
         self._next += 1
 
     def begin(self, function: str, at: float, arguments: Any) -> None:
@@ -102,52 +89,22 @@ class Journal:
     def end(self, result: Any) -> None:
         """Note the result of the effect that was under way, which is the last."""
         if self.pending is not None:
-            self._lines[-1] = f"{self._lines[-1][:-5]}{_dump(result)}}}"  # in the place of "null}"
+            self._lines[-1] = f"{self._lines[-1][:-5]}{dump(result)}}}"  # in the place of "null}"
             self.pending = None
 
     def text(self) -> str:
-        """Return what goes into the row of the run: JSON with a ``format`` and the ``entries``, an object each.
+        """Return what goes into the row of the run (`journal_text.py`).
 
-        The names in those are the columns of the table `journal`. Of a journal that has grown long, all but the last
-        entry is put into that table: the row is to follow at once.
+        Of a journal that has grown long, all but the last entry is put into their table: the row is to follow at once.
         """
-        text = f"{_HEAD}{','.join(self._lines)}{_TAIL}"
+        text = write_entries(self._lines)
         if len(text) <= LONGEST or len(self._lines) == 1:
             return text
         last = self._lines.pop()
-        for entry in read_entries(self._execution_id, f"{_HEAD}{','.join(self._lines)}{_TAIL}"):
+        for entry in read_entries(self._execution_id, write_entries(self._lines)):
             self._writer.put("journal", (entry.execution_id, entry.sequence), entry)
         self._lines = [last]
-        return f"{_HEAD}{last}{_TAIL}"
-
-
-def read_entries(execution_id: str, text: str) -> list[Entry]:
-    """Read what `Journal.text` gave, in this version or an earlier one.
-
-    Raises:
-        ValueError: A newer version has written it.
-    """
-    return [
-        Entry(
-            execution_id,
-            entry["sequence"],
-            entry["at"],
-            entry["function"],
-            _dump(entry["arguments"]),
-            None if entry["result"] is None else _dump(entry["result"]),
-        )
-        for entry in named_entries(json.loads(text))
-    ]
-
-
-def named_entries(known: Any) -> list[dict[str, Any]]:
-    """Return the entries of a journal by name; 0.1.0 had written them by position, and no format."""
-    if isinstance(known, list):
-        return [dict(zip(Entry._fields[1:], entry, strict=True)) for entry in known]
-    if known["format"] > FORMAT:
-        raise ValueError(f"a newer version of Sipwright has written this journal (format {known['format']})")
-    entries: list[dict[str, Any]] = known["entries"]
-    return entries
+        return write_entries(self._lines)
 
 
 def _line_of(entry: Entry) -> str:
@@ -156,14 +113,3 @@ def _line_of(entry: Entry) -> str:
         f'{{"sequence":{sequence},"at":{at!r},"function":"{function}","arguments":{arguments},'
         f'"result":{result or "null"}}}'
     )
-
-
-def _dump(value: Any) -> str:
-    """Write ASCII only, whatever strangers have sent: stored as it is, read back as it was."""
-    try:
-        return orjson.dumps(value).decode("ascii")
-    except (TypeError, UnicodeDecodeError):
-        return _encode(value)
-
-
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

@@ -1,18 +1,19 @@
-"""What a run of a dialplan needs of those around it: the plan, the call that it decides, the row that is kept of it."""
+"""What a run of a dialplan needs of those around it: the plan, the call that it decides, all runs of the node."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from sipwright.services.ports import Clock, Writer
+from sipwright.services.rows import ExecutionRow
 
 from ..language.commands import Ask, Dial, LogLine, Respond
 from ..sandbox.pool import Sandbox
 from ..sandbox.result import Failed
 from .ending import Ending
 
-__all__ = ["ExecutionRow", "LegOutcome", "Outcome", "Plan", "Runs", "ScriptHost"]
+__all__ = ["LegOutcome", "Outcome", "Plan", "Runs", "ScriptHost"]
 
 
 class Plan(Protocol):
@@ -87,24 +88,6 @@ class ScriptHost(Protocol):
 
     def finish(self, ending: Ending) -> None:
         """Take the end of the script: a caller who has no final response gets this one."""
-
-
-class ExecutionRow(NamedTuple):
-    """What the store keeps of a run, in the order of its columns."""
-
-    id: str
-    call_id: str | None
-    dialplan_id: int | None
-    version: int | None
-    account_id: int | None
-    user_id: int | None
-    state: str
-    snapshot: bytes | None
-    started_at: float
-    ended_at: float | None
-    outcome: str | None
-    node: str | None = None
-    journal: str | None = None
 
 
 class Runs(Protocol):

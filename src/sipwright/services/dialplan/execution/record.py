@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sipwright.services.ports import Writer
+from sipwright.services.rows import ExecutionRow
 
 from ..language.commands import HangUpAfter, LogLine, Recorded, Respond, SideEffect
 from .journal import Entry, Journal
-from .ports import ExecutionRow
 
 __all__ = ["Record", "Wish"]
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from sipwright.services.ports import Writer
+from sipwright.services.rows import ExecutionRow
 
 from ..language.catalogue import Retry, retry_of
 from ..language.commands import Ask, LogLine
@@ -20,7 +21,7 @@ from ..language.limits import UserLimits
 from ..language.values import Inputs
 from ..sandbox.pool import Sandbox, SandboxSnapshot
 from ..sandbox.result import Failed, Kind
-from .execution import Execution, ExecutionRow, Plan, ScriptHost
+from .execution import Execution, Plan, ScriptHost
 from .journal import Entry
 from .run_state import RunState
 

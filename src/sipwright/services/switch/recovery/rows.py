@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from sipwright.services.rows import CdrRow
 
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from .call_state import write_document
 
-__all__ = ["CdrRow", "call_row", "cdr_row"]
-
-
-class CdrRow(NamedTuple):
-    """A row of `cdrs`, in the order of its columns."""
-
-    call_id: str
-    leg: int
-    direction: str
-    account_id: int | None
-    user_id: int
-    from_uri: str
-    to_uri: str
-    target: str | None
-    dialplan: str | None
-    dialplan_version: int | None
-    started_at: float
-    rang_at: float | None
-    answered_at: float | None
-    ended_at: float | None
-    status: int | None
-    reason: str | None
-    hung_up_by: str | None
-    sip_call_id: str
-    execution_id: str | None
+__all__ = ["call_row", "cdr_row"]
 
 
 def call_row(call: Call) -> tuple[Any, ...]:

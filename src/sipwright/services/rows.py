@@ -1,0 +1,79 @@
+"""The rows that services write, in the order of their columns; `store/schema/rows.py` has the table of each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["CallRow", "CdrRow", "ExecutionRow", "JournalRow"]
+
+
+class CallRow(NamedTuple):
+    """Kind ``call``, key ``id``."""
+
+    id: str
+    node: str
+    user_id: int | None
+    account_id: int | None
+    direction: str
+    state: str
+    from_text: str
+    to_text: str
+    started_at: float
+    answered_at: float | None
+    document: bytes
+
+
+class CdrRow(NamedTuple):
+    """Kind ``cdr``, key ``(call_id, leg)``."""
+
+    call_id: str
+    leg: int
+    direction: str
+    account_id: int | None
+    user_id: int | None
+    from_uri: str | None
+    to_uri: str | None
+    target: str | None
+    dialplan: str | None
+    dialplan_version: int | None
+    started_at: float
+    rang_at: float | None
+    answered_at: float | None
+    ended_at: float | None
+    status: int | None
+    reason: str | None
+    hung_up_by: str | None
+    sip_call_id: str | None
+    execution_id: str | None
+
+
+class ExecutionRow(NamedTuple):
+    """Kind ``execution``, key ``id``; ``state`` is running, waiting, done or failed.
+
+    ``journal`` has the entries that are in no row of their own: see ``store/history/journals.py``.
+    """
+
+    id: str
+    call_id: str | None
+    dialplan_id: int | None
+    version: int | None
+    account_id: int | None
+    user_id: int | None
+    state: str
+    snapshot: bytes | None
+    started_at: float
+    ended_at: float | None
+    outcome: str | None
+    node: str | None = None
+    journal: str | None = None
+
+
+class JournalRow(NamedTuple):
+    """Kind ``journal``, key ``(execution_id, sequence)``: an entry of a journal that is too long for its run's row."""
+
+    execution_id: str
+    sequence: int
+    at: float
+    function: str
+    arguments: str
+    result: str | None
