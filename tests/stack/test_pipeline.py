@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from sipwright.sip.errors import Reject
+from sipwright.stack import pipeline
 
 
 def test_steps_are_asked_in_order_until_one_takes_the_request(element, peer, request_text):
@@ -176,3 +177,31 @@ async def test_closing_cancels_what_waits(element, peer, request_text):
 
     assert element.stack.pipeline.waiting == 0
     assert element.log.lines == []
+
+
+async def test_no_more_requests_wait_than_there_is_room_for(element, peer, request_text, monkeypatch):
+    monkeypatch.setattr(pipeline, "MOST_WAITING", 2)
+    may_go_on = asyncio.Event()
+
+    async def wait(incoming):
+        await may_go_on.wait()
+        incoming.respond(200)
+
+    element.handle = wait
+    for number in range(3):
+        peer.send(
+            request_text(call_id=str(number), via=f"SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK{number}"),
+            element,
+        )
+    assert (peer.statuses, element.stack.pipeline.waiting) == ([503], 2)
+    assert peer.received[0].headers.get("Retry-After") == "5"
+
+    may_go_on.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert element.stack.pipeline.waiting == 0
+    peer.send(request_text(call_id="4", via="SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK4"), element)
+    await asyncio.sleep(0)
+    element.network.advance(0.02)
+
+    assert peer.statuses == [503, 200, 200, 200]

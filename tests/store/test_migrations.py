@@ -113,7 +113,7 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
             )
             for sequence, result in ((0, "7"), (1, None)):
                 connection.execute(
-                    text("INSERT INTO journal VALUES (:id, :sequence, 2.5, 'dial', '{\"a\": 1}', :result)"),
+                    text("INSERT INTO journal VALUES (:id, :sequence, 2.5, 'dial', '[1]', :result)"),
                     {"id": name, "sequence": sequence, "result": result},
                 )
         connection.execute(text("DROP TABLE provider_states"))
@@ -135,7 +135,7 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
 
     for name in ("on", "over"):
         assert journals[name] == [
-            JournalRow(name, 0, 2.5, "dial", '{"a":1}', "7"),
-            JournalRow(name, 1, 2.5, "dial", '{"a":1}', None),
+            JournalRow(name, 0, 2.5, "dial", "[1]", "7"),
+            JournalRow(name, 1, 2.5, "dial", "[1]", None),
         ]
     assert left == 2

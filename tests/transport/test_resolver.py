@@ -109,6 +109,21 @@ async def test_what_is_remembered_is_bounded(monkeypatch):
     assert len(where._known) <= 2
 
 
+async def test_no_more_names_are_looked_up_at_once_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(resolver, "MOST_AT_ONCE", 2)
+    names = Names(a=(["192.0.2.1"], 60.0), b=(["192.0.2.2"], 60.0), c=(["192.0.2.3"], 60.0))
+    names.may_answer.clear()
+    where = Resolver(names)
+    a, b = (asyncio.ensure_future(where.resolve(Uri.parse(f"sip:{name}"))) for name in "ab")
+    await asyncio.sleep(0)
+
+    with pytest.raises(ResolveError, match="too many names"):
+        await where.resolve(Uri.parse("sip:c"))
+    names.may_answer.set()
+    assert [len(targets) for targets in await asyncio.gather(a, b)] == [1, 1]
+    assert await where.resolve(Uri.parse("sip:c")) == [Target("udp", "192.0.2.3", 5060)]
+
+
 async def test_the_hosts_file_comes_first(tmp_path):
     hosts = tmp_path / "hosts"
     hosts.write_text("# comment\n::1 PBX\n192.0.2.7 pbx other # more\nnonsense pbx\n\n")

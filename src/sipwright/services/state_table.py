@@ -36,6 +36,9 @@ class StateTable(Generic[State, Event]):
         """Return the state that an event leads to; `whose` machine it is, for the log."""
         found = self.rules.get((state, event))
         if found is None:
-            log.error(f"no rule for {self._what}", whose=whose, state=state, happened=event)
+            self._no_rule(state, event, whose)
             found = self.leads_to[event]
         return found
+
+    def _no_rule(self, state: State, event: Event, whose: str) -> None:
+        log.error(f"no rule for {self._what}", whose=whose, state=state, happened=event)

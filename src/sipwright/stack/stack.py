@@ -31,6 +31,7 @@ from sipwright.sip.transaction import (
 from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
+from sipwright.stack.held_messages import HeldMessages
 from sipwright.stack.outbound import OnWay, Outbound
 from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
 from sipwright.stack.pipeline import Pipeline
@@ -118,12 +119,12 @@ class Stack:
             self.transports, self.addresses, own_network, resolver or Resolver(), clock, self.call_later,
             pipeline.spawn,
         )  # fmt: skip
-        log = logger or structlog.get_logger()
+        self._log = log = logger or structlog.get_logger()
         self.ticker = Ticker(self.layer, clock, self.call_later, log)
         self.receiver = Receiver(
             self, pipeline, self.addresses, self.ticker, log, on_stray_response, on_absorbed_ack
         )
-        self._held: list[tuple[bytes, Flow]] = []
+        self._held = HeldMessages()
         for transport in self.transports:
             transport.tap = self.tap
             transport.on_message = self.receiver.receive
@@ -154,18 +155,19 @@ class Stack:
     def hold(self) -> None:
         """Let what comes in wait until `release`."""
         for transport in self.transports:
-            transport.on_message = self._hold
+            transport.on_message = self._held.keep
 
     def release(self) -> None:
         """Take what has come in while it was held, and from now on whatever comes."""
         for transport in self.transports:
             transport.on_message = self.receiver.receive
-        held, self._held = self._held, []
-        for data, flow in held:
+        held, self._held = self._held, HeldMessages()
+        if held.dropped:
+            self._log.warning(
+                "messages dropped, as too many came in while they had to wait", dropped=held.dropped
+            )
+        for data, flow in held.messages:
             self.receiver.receive(data, flow)
-
-    def _hold(self, data: bytes, flow: Flow) -> None:
-        self._held.append((data, flow))
 
     def stop_listening(self) -> None:
         """Take nothing more that comes in, as nobody could be told any more that it has come; sending goes on."""

@@ -23,6 +23,7 @@ from sipwright.transport.route import is_ip_address
 
 DEFAULT_PORT = 5060
 CAPACITY = 4_096
+MOST_AT_ONCE = 1_000
 SHORTEST_TTL, LONGEST_TTL, FAILURE_TTL = 5.0, 3_600.0, 10.0
 LOOKUP_TIMEOUT = 5.0
 TRANSPORTS = ("udp", "tcp")
@@ -86,6 +87,8 @@ class Resolver:
     async def _find(self, host: str) -> list[str]:
         task = self._running.get(host)
         if task is None:
+            if len(self._running) >= MOST_AT_ONCE:
+                raise ResolveError(f"too many names are being looked up: {host}")
             task = asyncio.get_running_loop().create_task(self._look_up(host))
             self._running[host] = task
             task.add_done_callback(lambda _: self._running.pop(host, None))

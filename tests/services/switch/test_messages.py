@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.services.dialstring import parse_dial_string
-from sipwright.services.switch import Identity
+from sipwright.services.switch import Identity, messages
 
 from .conftest import Provider
 
@@ -38,6 +38,19 @@ def test_a_message_to_nobody_is_refused(bench, alice, uri, status):
     text(alice, uri)
 
     assert alice.statuses("MESSAGE") == [status]
+
+
+def test_no_more_texts_are_on_their_way_to_an_account_than_there_is_room_for(bench, alice, bob, monkeypatch):
+    monkeypatch.setattr(messages, "MOST_UNDER_WAY", 2)
+    for _ in range(3):
+        text(alice)
+    assert (alice.statuses("MESSAGE"), bob.methods()) == ([480], ["MESSAGE", "MESSAGE"])
+    assert alice.last(480).headers.get("Retry-After") == "5"
+
+    for asked in bob.heard[:2]:
+        bob.answer(asked, 200)
+    text(alice)
+    assert (alice.statuses("MESSAGE"), bob.methods()) == ([480, 200, 200], ["MESSAGE"] * 3)
 
 
 CHALLENGE = ("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -29,11 +30,14 @@ from .model.relayed_headers import explaining_headers, relayed_lines
 
 __all__ = ["Messages"]
 
+MOST_UNDER_WAY = 50
+"""Texts on their way to one account; anybody may send it some."""
+
 
 class Messages:
     """Takes and sends texts outside the dialogs of calls."""
 
-    __slots__ = ("_destinations", "_ports", "_router", "_unreachable")
+    __slots__ = ("_destinations", "_ports", "_router", "_under_way", "_unreachable")
 
     def __init__(
         self, ports: CallPorts[Call], router: Router, destinations: Destinations,
@@ -44,6 +48,7 @@ class Messages:
         self._router = router
         self._destinations = destinations
         self._unreachable = unreachable
+        self._under_way: Counter[int] = Counter()
 
     def deliver(self, incoming: Incoming) -> None:
         """Deliver a MESSAGE to the phones of a local account; nobody else is sent one.
@@ -72,7 +77,16 @@ class Messages:
         phones = self._destinations.phones(account)
         if not phones:
             raise Reject(480, "Not Registered")
-        Delivery(self._ports, incoming, len(phones), passage).send(phones)
+        if self._under_way[account.id] >= MOST_UNDER_WAY:
+            raise Reject(480, "Too Many Messages", (("Retry-After", "5"),))
+        self._under_way[account.id] += 1
+        over = partial(self._is_over, account.id)
+        Delivery(self._ports, incoming, len(phones), passage, over).send(phones)
+
+    def _is_over(self, account_id: int) -> None:
+        self._under_way[account_id] -= 1
+        if not self._under_way[account_id]:
+            del self._under_way[account_id]
 
     def send(
         self,
@@ -222,16 +236,33 @@ class Copy:
 
 
 class Delivery:
-    """One MESSAGE on its way to several phones; the first 2xx is the answer."""
+    """One MESSAGE on its way to several phones; the first 2xx is the answer; `over` hears of the last."""
 
-    __slots__ = ("_is_answered", "_outcomes", "_passage", "_ports", "_request", "_transaction", "_waiting")
+    __slots__ = (
+        "_is_answered",
+        "_outcomes",
+        "_over",
+        "_passage",
+        "_ports",
+        "_request",
+        "_transaction",
+        "_waiting",
+    )
 
-    def __init__(self, ports: CallPorts[Call], incoming: Incoming, count: int, passage: Passage) -> None:
+    def __init__(
+        self,
+        ports: CallPorts[Call],
+        incoming: Incoming,
+        count: int,
+        passage: Passage,
+        over: Callable[[], None],
+    ) -> None:
         self._ports = ports
         self._request: Request = incoming.request
         self._transaction: ServerTransaction = incoming.open(self)
         self._waiting = count
         self._passage = passage
+        self._over = over
         self._is_answered = False
         self._outcomes: list[Outcome] = []
 
@@ -279,3 +310,5 @@ class Delivery:
                 self._request, final.status, final.reason, to_tag=tag, headers=final.headers
             )
             self._transaction.respond(response, self._ports.clock())
+        if self._waiting == 0:
+            self._over()

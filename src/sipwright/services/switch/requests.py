@@ -27,6 +27,9 @@ from .transfer.transfer import Transfer
 
 __all__ = ["Requests"]
 
+MOST_PROCESSES = 32
+"""What may go on in a call at once, such as requests that cross: all of it is written down at every change."""
+
 
 class Requests:
     """Takes the requests that come in inside the dialogs of all calls."""
@@ -216,6 +219,9 @@ def _other_end(call: Call, leg: Leg, incoming: Incoming) -> Leg | None:
 
 
 def _carry_over(call: Call, leg: Leg, other: Leg, incoming: Incoming, request: Request) -> None:
+    if len(call.processes) >= MOST_PROCESSES:
+        incoming.respond(500, "Too Many Requests Pending", headers=(("Retry-After", "2"),))
+        return
     if request.method in ("INVITE", "UPDATE"):
         call.ports.routes.heard_from(leg, incoming.flow)
     relay = Relay(call, leg, other, request, incoming.flow)

@@ -3,6 +3,7 @@
 import pytest
 from tests.services.switch.conftest import SDP
 
+from sipwright.services.switch.call.callee import MOST_EARLY
 from sipwright.sip import parse
 
 
@@ -30,6 +31,18 @@ def test_a_second_answer_is_acknowledged_and_hung_up_and_the_call_goes_on(bench,
     assert told(bob)[4:] == [("BYE", "bob")]
     bob.answer(bob.last("BYE"), 200)
     assert bench.is_empty()
+
+
+def test_a_phone_that_answers_without_end_is_heeded_no_more(bench, bob, talking):
+    """Whoever makes up To tags is not written down with each of them."""
+    _, invite = talking
+    bob.clear()
+    for number in range(MOST_EARLY + 5):
+        bob.answer(invite, 200, tag=f"made-up-{number}")
+    (call,) = bench.switch.calls.values()
+
+    assert len(told(bob)) == 2 * MOST_EARLY
+    assert (len(call.processes), len(call.legs[0].unwanted)) == (MOST_EARLY, MOST_EARLY)
 
 
 @pytest.mark.parametrize("is_phone", [False, True])

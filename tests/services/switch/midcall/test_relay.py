@@ -4,6 +4,7 @@ import pytest
 from tests.services.switch.conftest import SDP
 
 from sipwright.services.leg_options import LegOptions
+from sipwright.services.switch.requests import MOST_PROCESSES
 
 HOLD = SDP.format("20.0.0.1") + "a=sendonly\r\n"
 
@@ -178,6 +179,23 @@ def test_other_requests_cross_in_both_directions(bench, alice, bob, talking, met
 
 
 TO_CAROL = (("Refer-To", "<sip:carol@elsewhere.net>"),)
+
+
+def test_no_more_requests_cross_at_once_than_a_call_can_write_down(bench, alice, bob, talking):
+    ok, _ = talking
+    bob.clear()
+    for number in range(MOST_PROCESSES + 2):
+        alice.send(alice.in_dialog("INFO", ok, cseq=100 + number))
+    heard = {info.cseq.number: info for info in bob.heard}
+    assert list(heard) == list(range(2, MOST_PROCESSES + 2))
+    assert alice.statuses("INFO") == [500, 500]
+    assert alice.last(500).headers.get("Retry-After") == "2"
+
+    for info in heard.values():
+        bob.answer(info, 200)
+    alice.send(alice.in_dialog("INFO", ok, cseq=200))
+    assert bob.last("INFO").cseq.number == MOST_PROCESSES + 2
+    assert bench.switch.snapshot().calls == {"talking": 1}
 
 
 def test_nobody_outside_may_have_a_phone_dial(bench, alice, bob, talking):

@@ -15,7 +15,7 @@ from sipwright.sip.transaction import ClientNonInvite, ClientTransaction
 from sipwright.transport import Flow
 
 from ..model.outcome import ELSEWHERE_HEADERS
-from .callee import Callee
+from .callee import MOST_EARLY, Callee
 from .leg import LegOwner, LegPorts
 from .process import CallProcess
 
@@ -42,9 +42,13 @@ class RestoredCall(AnsweredCall, Protocol):
 
 
 def _farewell(ports: LegPorts, leg: Callee, response: Response) -> tuple[Dialog, bytes, Request] | None:
-    """Return the dialog of an answer that nobody wants, its ACK and its BYE; the leg keeps the ACK for its copies."""
+    """Return the dialog of an answer that nobody wants, its ACK and its BYE; the leg keeps the ACK for its copies.
+
+    There are no more of them than phones may ring behind one INVITE: any other hears nothing, and hangs up after 64*T1
+    (RFC 3261 §13.3.1.4).
+    """
     flow = leg.flow
-    if flow is None:
+    if flow is None or len(leg.unwanted) >= MOST_EARLY:
         return None
     try:
         dialog = Dialog.of_answer(response, leg.destination.uri)
