@@ -69,6 +69,7 @@ ELSEWHERE = {
     "services/switch/model/destination": "services/switch/dialling/test_destinations",
     "services/switch/model/header_table": "services/switch/model/test_relayed_headers",
     "services/switch/model/identity": "node/test_script_bridge",
+    "services/switch/model/stored_processes": "services/switch/recovery/test_call_state",
     "services/switch/switch": "services/switch/call/test_call",
     "services/switch/transfer/moved_leg": "services/switch/transfer/test_transfer",
     "services/switch/transfer/refer_notify": "services/switch/transfer/test_transfer",

@@ -11,6 +11,14 @@ from tests.services.switch.conftest import Row
 from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch.model.destination import Destination
 from sipwright.services.switch.model.identity import Identity
+from sipwright.services.switch.model.stored_processes import (
+    StoredRelay,
+    StoredReport,
+    StoredTakeover,
+    StoredTarget,
+    StoredThirdParty,
+    StoredTransfer,
+)
 from sipwright.services.switch.recovery.call_state import (
     StoredCall,
     StoredLeg,
@@ -100,6 +108,30 @@ def test_every_name_is_written_at_some_moment():
 
     assert seen - {"format"} == names(StoredCall)
     assert seen_of_legs == names(StoredLeg)
+
+
+PARTS = (StoredRelay, StoredReport, StoredTakeover, StoredTarget, StoredThirdParty, StoredTransfer)
+
+
+def test_what_goes_on_in_a_call_is_written_and_read_by_the_names_of_its_kind():
+    found, written = {}, {}
+    for moment in MOMENTS.values():
+        stage = Stage()
+        moment(stage)
+        for call in stage.bench.switch.calls.values():
+            document = write_document(call)
+            known, stored = json.loads(document), read_document(document)
+            pairs = list(zip(known.get("processes", ()), stored.processes, strict=True))
+            pairs += [
+                (known[kind], getattr(stored, kind)) for kind in ("third_party", "target") if kind in known
+            ]
+            pairs += [(one["report"], read.report) for one, read in pairs if "report" in one]
+            for one, read in pairs:
+                found[type(read)] = set(one)
+                written[type(read)] = asdict(read) == one
+
+    assert found == {kind: names(kind) for kind in PARTS}
+    assert set(written.values()) == {True}
 
 
 def test_a_name_that_an_earlier_version_did_not_know_has_its_usual_value(bench, alice, bob):

@@ -7,11 +7,12 @@ a restart, and tells them when it is over.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from sipwright.sip import Response
 
 from ..model.outcome import LegResult, Outcome
+from ..model.stored_processes import StoredProcess, StoredTarget, StoredThirdParty
 from .callee import Callee
 from .leg import Leg
 
@@ -28,8 +29,8 @@ class CallProcess(Protocol):
     def timer(self, name: str) -> None:
         """Take one of these timers that has run out."""
 
-    def to_state(self) -> dict[str, Any]:
-        """Return what another process needs to go on, by name, with its `kind`."""
+    def to_state(self) -> StoredProcess:
+        """Return what another process needs to go on."""
 
     def resume(self) -> None:
         """Go on in a new process."""
@@ -84,8 +85,8 @@ class Originator(Protocol):
     def timer(self, name: str) -> None:
         """Take one of these timers that has run out."""
 
-    def to_state(self) -> dict[str, Any]:
-        """Return what another process needs to go on, by name."""
+    def to_state(self) -> StoredThirdParty | StoredTarget:
+        """Return what another process needs to go on."""
 
     def resume(self) -> None:
         """Go on in a new process."""

@@ -7,7 +7,7 @@ own route set and remote target, and gets its own ACK; those that are not wanted
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from sipwright.sip import ParseError, Request, Response, parse
 from sipwright.sip.dialog import Dialog
@@ -15,6 +15,7 @@ from sipwright.sip.transaction import ClientNonInvite, ClientTransaction
 from sipwright.transport import Flow
 
 from ..model.outcome import ELSEWHERE_HEADERS
+from ..model.stored_processes import StoredUnwantedAnswer
 from .callee import MOST_EARLY, Callee
 from .leg import LegOwner, LegPorts
 from .process import CallProcess
@@ -97,26 +98,20 @@ class UnwantedAnswer:
             call.changed()
             call.when_stored(partial(unwanted._send, bye))
 
-    def to_state(self) -> dict[str, Any]:
+    def to_state(self) -> StoredUnwantedAnswer:
         """Return what another process needs to go on."""
-        return {
-            "kind": "unwanted_answer",
-            "leg": self.leg.index,
-            "dialog": self._dialog.to_state(),
-            "ack": self._ack.decode("latin-1"),
-            "bye": self._bye.decode("latin-1"),
-            "rounds": self._rounds,
-        }
+        ack, bye = self._ack.decode("latin-1"), self._bye.decode("latin-1")
+        return StoredUnwantedAnswer(self.leg.index, self._dialog.to_state(), ack, bye, self._rounds)
 
     @classmethod
-    def from_state(cls, call: RestoredCall, state: dict[str, Any]) -> UnwantedAnswer:
+    def from_state(cls, call: RestoredCall, state: StoredUnwantedAnswer) -> UnwantedAnswer:
         """Make it again; `resume` sets it going."""
-        leg = call.legs[state["leg"] - 1]
-        dialog = Dialog.from_state(leg.sip_call_id, leg.local_tag, state["dialog"])
-        ack = state["ack"].encode("latin-1")
+        leg = call.legs[state.leg - 1]
+        dialog = Dialog.from_state(leg.sip_call_id, leg.local_tag, state.dialog)
+        ack = state.ack.encode("latin-1")
         leg.unwanted = {**leg.unwanted, dialog.remote_tag: ack}
-        answer = cls(call, leg, dialog, ack, state["bye"].encode("latin-1"))
-        answer._rounds = state.get("rounds", 0)
+        answer = cls(call, leg, dialog, ack, state.bye.encode("latin-1"))
+        answer._rounds = state.rounds
         return answer
 
     def resume(self) -> None:

@@ -7,7 +7,6 @@ the business of who sent it, since that may have to carry an answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from sipwright.sdp import refuse_streams
 from sipwright.sip import Request, Response, parse
@@ -16,6 +15,7 @@ from sipwright.sip.transaction import ClientInvite, ClientTransaction
 from ..call.call import Call
 from ..call.leg import Leg
 from ..model.leg_state import LegState
+from ..model.stored_processes import StoredReInvite
 
 __all__ = ["GLARE", "ReInvite"]
 
@@ -45,13 +45,13 @@ class ReInvite:
         """Return whether no other change of this leg is under way."""
         return leg.reinvite is None and leg.unacked_response is None
 
-    def to_state(self) -> dict[str, Any]:
+    def to_state(self) -> StoredReInvite:
         """Return what another process needs to go on."""
-        return {"wire": self.wire.decode("latin-1"), "rounds": self._rounds}
+        return StoredReInvite(self.wire.decode("latin-1"), self._rounds)
 
-    def resume(self, state: dict[str, Any]) -> None:
+    def resume(self, state: StoredReInvite) -> None:
         """Go on in a new process: the peer takes it for a retransmission."""
-        self.wire, self._rounds = state["wire"].encode("latin-1"), state["rounds"]
+        self.wire, self._rounds = state.wire.encode("latin-1"), state.rounds
         self.leg.reinvite = self
         self._send()
 

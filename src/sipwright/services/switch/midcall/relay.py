@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Any
 
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.headers.names import KEYS
@@ -20,6 +19,7 @@ from ..call.call import Call
 from ..call.leg import Leg
 from ..model.leg_state import LegState
 from ..model.relayed_headers import reasons_of, relayed_headers
+from ..model.stored_processes import StoredRelay
 
 __all__ = ["Relay"]
 
@@ -80,31 +80,29 @@ class Relay:
         if self.is_invite:
             self.receiver.reinvite = self.sender.reinvite = self
 
-    def to_state(self) -> dict[str, Any]:
+    def to_state(self) -> StoredRelay:
         """Return what another process needs to go on."""
-        return {
-            "kind": "relay",
-            "sender": self.sender.index,
-            "receiver": self.receiver.index,
-            "request": bytes(self.request).decode("latin-1"),
-            "wire": self.wire.decode("latin-1"),
-            "rounds": self._rounds,
-            "flow": None if self.flow is None else self.flow.key,
-            "is_done": self._is_done,
-        }
+        return StoredRelay(
+            sender=self.sender.index,
+            receiver=self.receiver.index,
+            request=bytes(self.request).decode("latin-1"),
+            wire=self.wire.decode("latin-1"),
+            is_done=self._is_done,
+            rounds=self._rounds,
+            flow=None if self.flow is None else self.flow.key,
+        )
 
     @classmethod
-    def from_state(cls, call: Call, state: dict[str, Any]) -> Relay:
+    def from_state(cls, call: Call, state: StoredRelay) -> Relay:
         """Make it again; `resume` sets it going."""
         legs: list[Leg] = [call.caller, *call.legs]
-        message = parse(state["request"].encode("latin-1"))
+        message = parse(state.request.encode("latin-1"))
         assert isinstance(message, Request)
-        relay = cls(call, legs[state["sender"]], legs[state["receiver"]], message)
-        relay.wire = state["wire"].encode("latin-1")
-        relay._rounds = state["rounds"]
-        if state.get("flow") is not None:
-            relay.flow = call.ports.stack.flow_from_key(state["flow"]) or relay.sender.flow
-        relay._is_done = state["is_done"]
+        relay = cls(call, legs[state.sender], legs[state.receiver], message)
+        relay.wire = state.wire.encode("latin-1")
+        relay._rounds, relay._is_done = state.rounds, state.is_done
+        if state.flow is not None:
+            relay.flow = call.ports.stack.flow_from_key(state.flow) or relay.sender.flow
         return relay
 
     def resume(self) -> None:

@@ -26,7 +26,7 @@ processes          what goes on in it besides, each with its `kind`: `relay`, `t
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -39,6 +39,7 @@ from ..call.caller import Caller
 from ..dialling.hunt import Hunt
 from ..model.destination import Destination
 from ..model.leg_state import LegState
+from ..model.stored_processes import StoredProcess, StoredTarget, StoredThirdParty, read_process
 from .upgrade import upgraded
 
 __all__ = [
@@ -59,7 +60,9 @@ MEMORY = 32.0
 """For how many seconds a request is repeated that was not answered (64*T1, RFC 3261 §17)."""
 
 
-_encode_any = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
+_encode_any = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=True, check_circular=False, default=asdict
+).encode
 
 _WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED, LegState.REFUSED)
 
@@ -140,9 +143,9 @@ class StoredCall:
     early_leg: int | None = None
     early_tag: str | None = None
     hunt: dict[str, Any] | None = None
-    processes: list[dict[str, Any]] = field(default_factory=list)
-    third_party: dict[str, Any] | None = None
-    target: dict[str, Any] | None = None
+    processes: list[StoredProcess] = field(default_factory=list)
+    third_party: StoredThirdParty | None = None
+    target: StoredTarget | None = None
 
 
 # Reading.
@@ -164,6 +167,10 @@ def read_document(document: bytes) -> StoredCall:
             )
         known = upgraded(parts, number, FORMAT)
         del known["format"]
+        known["processes"] = [read_process(process) for process in known.get("processes", ())]
+        for name, kind in (("third_party", StoredThirdParty), ("target", StoredTarget)):
+            if known.get(name) is not None:
+                known[name] = kind(**known[name])
         legs = tuple(StoredLeg(**leg) for leg in known.pop("legs"))
         return StoredCall(caller=StoredLeg(**known.pop("caller")), legs=legs, **known)
     except UnreadableError:

@@ -66,11 +66,11 @@ class Recovered(NamedTuple):
     deadlines: dict[str, float]
 
 
-ORIGINATORS: dict[str, Callable[[Call, dict[str, Any]], Originator]] = {
+ORIGINATORS: dict[str, Callable[[Call, Any], Originator]] = {
     ThirdParty.kind: ThirdParty.from_state,
     Target.kind: Target.from_state,
 }
-PROCESSES: dict[str, Callable[[Call, dict[str, Any]], CallProcess]] = {
+PROCESSES: dict[str, Callable[[Call, Any], CallProcess]] = {
     "relay": Relay.from_state,
     "transfer": Transfer.from_state,
     "takeover": Takeover.from_state,
@@ -113,7 +113,7 @@ def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
     call.near = None if stored.near is None else legs[stored.near]
     if stored.kind != "call":
         call.originator = ORIGINATORS[stored.kind](call, getattr(stored, stored.kind))
-    call.processes = tuple(PROCESSES[process["kind"]](call, process) for process in stored.processes)
+    call.processes = tuple(PROCESSES[process.kind](call, process) for process in stored.processes)
     call.hunt = None if stored.hunt is None else Hunt.from_state(call, stored.hunt)
     # They are in the document again from the first time that it is written, even before anything goes on.
     call.timers = dict(stored.timers)

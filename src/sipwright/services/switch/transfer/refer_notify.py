@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.sipfrag import SIPFRAG, read_sipfrag, write_sipfrag
@@ -14,6 +13,7 @@ from sipwright.stack import Incoming
 from ..call.call import Call
 from ..call.leg import Leg
 from ..model.leg_state import LegState
+from ..model.stored_processes import StoredNotice, StoredReport
 
 __all__ = ["ReferNotifier"]
 
@@ -24,8 +24,6 @@ LIFETIME = 180
 ACTIVE = f"active;expires={LIFETIME}"
 LAST = "terminated;reason=noresource"
 UNSUBSCRIBED = "terminated;reason=timeout"
-
-_NEXT = ("status", "reason", "state")
 
 
 class ReferNotifier:
@@ -49,30 +47,26 @@ class ReferNotifier:
         self._last = (100, "Trying")
         self._rounds = 0
 
-    def to_state(self) -> dict[str, Any]:
+    def to_state(self) -> StoredReport:
         """Return what another process needs to go on."""
-        following, last = self._next, self._last
-        return {
-            "name": self._name,
-            "is_wanted": self._is_wanted,
-            "wire": None if self._wire is None else self._wire.decode("latin-1"),
-            "next": None if following is None else dict(zip(_NEXT, following, strict=True)),
-            "rounds": self._rounds,
-            "last": {"status": last[0], "reason": last[1]},
-        }
+        return StoredReport(
+            name=self._name,
+            is_wanted=self._is_wanted,
+            last=StoredNotice(*self._last),
+            wire=None if self._wire is None else self._wire.decode("latin-1"),
+            next=None if self._next is None else StoredNotice(*self._next),
+            rounds=self._rounds,
+        )
 
     @classmethod
-    def from_state(
-        cls, call: Call, leg: Leg, then: Callable[[], None], state: dict[str, Any]
-    ) -> ReferNotifier:
+    def from_state(cls, call: Call, leg: Leg, then: Callable[[], None], state: StoredReport) -> ReferNotifier:
         """Make it again; `resume` sets it going."""
-        report = cls(call, leg, state["name"], then, is_wanted=state["is_wanted"])
-        wire, following, last = state["wire"], state["next"], state["last"]
-        report._wire = None if wire is None else wire.encode("latin-1")
-        report._rounds = state["rounds"]
-        if following is not None:
-            report._next = (following["status"], following["reason"], following["state"])
-        report._last = (last["status"], last["reason"])
+        report = cls(call, leg, state.name, then, is_wanted=state.is_wanted)
+        report._wire = None if state.wire is None else state.wire.encode("latin-1")
+        report._rounds = state.rounds
+        if state.next is not None:
+            report._next = (state.next.status, state.next.reason, state.next.state)
+        report._last = (state.last.status, state.last.reason)
         return report
 
     def resume(self) -> None:

@@ -14,8 +14,6 @@ The new call is one like any other, whose callee has come from the old one.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sipwright.sip import ParseError, Reject, Request, Response
 
 from ..call.call import Call
@@ -25,6 +23,7 @@ from ..dialling.router import Decision
 from ..midcall.reinvite import GLARE, ReInvite
 from ..model.leg_state import LegState
 from ..model.outcome import Outcome, for_caller
+from ..model.stored_processes import StoredReInvite, StoredTakeover
 from .moved_leg import move
 from .replaces import Replaces, account_of, other_end
 from .target_call import REASON
@@ -87,7 +86,7 @@ class Takeover:
         self._other_id = other_id
         self._place = place
         self._invite: ReInvite | None = None
-        self._stored: dict[str, Any] | None = None
+        self._stored: StoredReInvite | None = None
 
     @classmethod
     def of(cls, call: Call, replaced: Leg) -> Takeover:
@@ -96,20 +95,16 @@ class Takeover:
         assert other is not None
         return cls(call, other.owner.id, other.index)
 
-    def to_state(self) -> dict[str, Any]:
+    def to_state(self) -> StoredTakeover:
         """Return what another process needs to go on."""
-        return {
-            "kind": "takeover",
-            "other_id": self._other_id,
-            "place": self._place,
-            "invite": self._stored if self._invite is None else self._invite.to_state(),
-        }
+        invite = self._stored if self._invite is None else self._invite.to_state()
+        return StoredTakeover(self._other_id, self._place, invite)
 
     @classmethod
-    def from_state(cls, call: Call, state: dict[str, Any]) -> Takeover:
+    def from_state(cls, call: Call, state: StoredTakeover) -> Takeover:
         """Make it again; `resume` sets it going."""
-        takeover = cls(call, state["other_id"], state["place"])
-        takeover._stored = state["invite"]
+        takeover = cls(call, state.other_id, state.place)
+        takeover._stored = state.invite
         return takeover
 
     def resume(self) -> None:

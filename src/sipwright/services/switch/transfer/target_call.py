@@ -7,7 +7,6 @@ answers is told nothing but a wish for an offer; the rest is up to the `Transfer
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from sipwright.sip import NameAddr, ParseError, Reject, Response, Uri
 from sipwright.sip.build import make_draft
@@ -25,6 +24,7 @@ from ..model.call_state import CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent
 from ..model.outcome import CANCELLED, Outcome
+from ..model.stored_processes import StoredTarget
 from .replaces import account_of
 
 __all__ = ["REASON", "Referrer", "Target", "TargetDialler", "adopt"]
@@ -76,16 +76,17 @@ class Target:
         self.is_adopted = is_adopted
         self.second: Callee | None = None
 
-    def to_state(self) -> dict[str, Any]:
+    def to_state(self) -> StoredTarget:
         """Return what another process needs to go on."""
-        state = {"origin_id": self.origin_id, "second": None if self.second is None else self.second.index}
-        return state | {"is_adopted": True} if self.is_adopted else state
+        return StoredTarget(
+            self.origin_id, None if self.second is None else self.second.index, self.is_adopted
+        )
 
     @classmethod
-    def from_state(cls, call: Call, state: dict[str, Any]) -> Target:
+    def from_state(cls, call: Call, state: StoredTarget) -> Target:
         """Make it again; `resume` sets it going."""
-        target = cls(call, state["origin_id"], is_adopted=state.get("is_adopted", False))
-        target.second = None if state["second"] is None else call.legs[state["second"] - 1]
+        target = cls(call, state.origin_id, is_adopted=state.is_adopted)
+        target.second = None if state.second is None else call.legs[state.second - 1]
         return target
 
     def resume(self) -> None:

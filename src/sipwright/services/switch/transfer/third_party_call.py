@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import zlib
 from functools import partial
-from typing import Any
 
 from sipwright.sdp import as_version_of, origin
 from sipwright.services.dialstring import Groups, read_groups, write_groups
@@ -39,6 +38,7 @@ from ..model.call_state import CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, Outcome
+from ..model.stored_processes import StoredThirdParty
 
 __all__ = ["ThirdParty"]
 
@@ -94,26 +94,25 @@ class ThirdParty:
         call.arm("begin", delay)
         return call
 
-    def to_state(self) -> dict[str, Any]:
+    def to_state(self) -> StoredThirdParty:
         """Return what another process needs to go on."""
-        return {
-            "first": None if self.first is None else self.first.index,
-            "second": None if self.second is None else self.second.index,
-            "offer": None if self.offer is None else self.offer.decode("latin-1"),
-            "then": write_groups(self.then),
-            "ring": self.ring,
-            "versions": self.versions,
-        }
+        return StoredThirdParty(
+            first=None if self.first is None else self.first.index,
+            second=None if self.second is None else self.second.index,
+            offer=None if self.offer is None else self.offer.decode("latin-1"),
+            then=write_groups(self.then),
+            ring=self.ring,
+            versions=self.versions,
+        )
 
     @classmethod
-    def from_state(cls, call: Call, state: dict[str, Any]) -> ThirdParty:
+    def from_state(cls, call: Call, state: StoredThirdParty) -> ThirdParty:
         """Make it again; `resume` sets it going."""
-        first, second, offer = state["first"], state["second"], state["offer"]
-        party = cls(call, read_groups(state["then"]), state["ring"])
-        party.versions = state["versions"]
-        party.first = None if first is None else call.legs[first - 1]
-        party.second = None if second is None else call.legs[second - 1]
-        party.offer = None if offer is None else offer.encode("latin-1")
+        party = cls(call, read_groups(state.then), state.ring)
+        party.versions = state.versions
+        party.first = None if state.first is None else call.legs[state.first - 1]
+        party.second = None if state.second is None else call.legs[state.second - 1]
+        party.offer = None if state.offer is None else state.offer.encode("latin-1")
         return party
 
     def adapted(self, body: bytes, receiver: Leg) -> bytes:

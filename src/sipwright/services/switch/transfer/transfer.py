@@ -25,7 +25,6 @@ ends there, with a CDR, and a new leg in this call goes on with its dialog.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from sipwright.sdp import refuse_streams
 from sipwright.sip import Response, reason_for
@@ -36,6 +35,7 @@ from ..call.leg import Leg
 from ..midcall.reinvite import GLARE, ReInvite
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
+from ..model.stored_processes import StoredOffer, StoredReInvite, StoredTransfer
 from .moved_leg import move
 from .refer_notify import ReferNotifier
 from .stage import TABLE, Stage, StageEvent
@@ -91,42 +91,39 @@ class Transfer(Referrer):
         self._offer: tuple[bytes, str | None] | None = None
         self._invite: ReInvite | None = None
         self._asked: ReInvite | None = None
-        self._stored: dict[str, Any] | None = None
+        self._stored: StoredReInvite | None = None
         self._tries = 0
 
     # Written down, and read again.
 
-    def to_state(self) -> dict[str, Any]:
+    def to_state(self) -> StoredTransfer:
         """Return what another process needs to go on."""
         offer = self._offer
-        return {
-            "kind": "transfer",
-            "transferor": self.transferor.index,
-            "remaining": self.remaining.index,
-            "report": self.report.to_state(),
-            "stage": self.stage.value,
-            "other_id": self.other_id,
-            "target": self.target,
-            "failure": self.failure.to_state(),
-            "offer": None
-            if offer is None
-            else {"body": offer[0].decode("latin-1"), "content_type": offer[1]},
-            "invite": self._stored if self._invite is None else self._invite.to_state(),
-        }
+        return StoredTransfer(
+            transferor=self.transferor.index,
+            remaining=self.remaining.index,
+            report=self.report.to_state(),
+            stage=self.stage.value,
+            other_id=self.other_id,
+            target=self.target,
+            failure=self.failure.to_state(),
+            offer=None if offer is None else StoredOffer(offer[0].decode("latin-1"), offer[1]),
+            invite=self._stored if self._invite is None else self._invite.to_state(),
+        )
 
     @classmethod
-    def from_state(cls, call: Call, state: dict[str, Any]) -> Transfer:
+    def from_state(cls, call: Call, state: StoredTransfer) -> Transfer:
         """Make it again; `resume` sets it going, when all calls are there."""
         legs: list[Leg] = [call.caller, *call.legs]
-        transfer = cls(call, legs[state["transferor"]], legs[state["remaining"]], 0, is_reported=True)
+        transfer = cls(call, legs[state.transferor], legs[state.remaining], 0, is_reported=True)
         transfer.report = ReferNotifier.from_state(
-            call, transfer.transferor, transfer._reported, state["report"]
+            call, transfer.transferor, transfer._reported, state.report
         )
-        transfer.stage, transfer.other_id = Stage(state["stage"]), state["other_id"]
-        transfer.target, transfer.failure = state["target"], Outcome.from_state(state["failure"])
-        offer = state["offer"]
-        transfer._offer = None if offer is None else (offer["body"].encode("latin-1"), offer["content_type"])
-        transfer._stored = state["invite"]
+        transfer.stage, transfer.other_id = Stage(state.stage), state.other_id
+        transfer.target, transfer.failure = state.target, Outcome.from_state(state.failure)
+        offer = state.offer
+        transfer._offer = None if offer is None else (offer.body.encode("latin-1"), offer.content_type)
+        transfer._stored = state.invite
         return transfer
 
     def resume(self) -> None:

@@ -1,0 +1,155 @@
+"""What is kept of what goes on in a call, by name: its processes, and what stands for its caller.
+
+They stand in the document of the call (`recovery/call_state.py`), whose rules are theirs: a new name has a default, and
+whatever else changes a name raises the format. Bytes of messages are Latin-1 text. Legs are named by their numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "StoredNotice", "StoredOffer", "StoredProcess", "StoredReInvite", "StoredRelay", "StoredReport", "StoredTakeover",
+    "StoredTarget", "StoredThirdParty", "StoredTransfer", "StoredUnwantedAnswer", "read_process",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReInvite:
+    """What is kept of a re-INVITE of ours; `rounds` is how often it was sent again with credentials."""
+
+    wire: str
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRelay:
+    """What is kept of a request that crosses: as it came in, and as it went out (`wire`)."""
+
+    sender: int
+    receiver: int
+    request: str
+    wire: str
+    is_done: bool
+    rounds: int = 0
+    flow: str | None = None
+    kind: str = "relay"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNotice:
+    """What is kept of what a transferor is told; `state` is that of the subscription, of what is still to be told."""
+
+    status: int
+    reason: str
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """What is kept of the subscription of a REFER; `name` is the CSeq number of that, `wire` a NOTIFY on its way."""
+
+    name: int
+    is_wanted: bool
+    last: StoredNotice
+    wire: str | None = None
+    next: StoredNotice | None = None
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOffer:
+    """What is kept of a session description that is offered."""
+
+    body: str
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTransfer:
+    """What is kept of a transfer; `other_id` is the call of the target, and `target` its leg there."""
+
+    transferor: int
+    remaining: int
+    report: StoredReport
+    stage: str
+    other_id: str
+    target: int
+    failure: dict[str, Any]
+    offer: StoredOffer | None = None
+    invite: StoredReInvite | None = None
+    kind: str = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTakeover:
+    """What is kept of a takeover; `place` is the leg of the call `other_id` that the new caller is joined with."""
+
+    other_id: str
+    place: int
+    invite: StoredReInvite | None = None
+    kind: str = "takeover"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUnwantedAnswer:
+    """What is kept of an answer that nobody wants: its dialog, our ACK and our BYE."""
+
+    leg: int
+    dialog: dict[str, Any]
+    ack: str
+    bye: str
+    rounds: int = 0
+    kind: str = "unwanted_answer"
+
+
+StoredProcess = StoredRelay | StoredTransfer | StoredTakeover | StoredUnwantedAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class StoredThirdParty:
+    """What is kept of a call that the switch makes between two: who has answered, and who is still to be called."""
+
+    first: int | None
+    second: int | None
+    offer: str | None
+    then: list[list[str]]
+    ring: float
+    versions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTarget:
+    """What is kept of the call to the target of a transfer: that of the call `origin_id`."""
+
+    origin_id: str
+    second: int | None
+    is_adopted: bool = False
+
+
+_KINDS: dict[str, type[StoredProcess]] = {
+    "relay": StoredRelay,
+    "transfer": StoredTransfer,
+    "takeover": StoredTakeover,
+    "unwanted_answer": StoredUnwantedAnswer,
+}
+_PARTS: dict[str, type[Any]] = {
+    "report": StoredReport, "last": StoredNotice, "next": StoredNotice, "offer": StoredOffer, "invite": StoredReInvite,
+}  # fmt: skip
+
+
+def read_process(known: dict[str, Any]) -> StoredProcess:
+    """Make what is kept of a process from what JSON gives.
+
+    Raises:
+        LookupError, TypeError: It is damaged, or of a newer version.
+    """
+    return _KINDS[known["kind"]](**_read(known))
+
+
+def _read(known: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _PARTS[name](**_read(value)) if name in _PARTS and isinstance(value, dict) else value
+        for name, value in known.items()
+    }
