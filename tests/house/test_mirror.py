@@ -62,6 +62,7 @@ ELSEWHERE = {
     "services/switch/dialling/admission": "services/switch/call/test_call",
     "services/switch/dialling/hunt_events": "services/switch/dialling/test_hunt_machine",
     "services/switch/dialling/hunt_leg": "services/switch/dialling/test_hunt_machine",
+    "services/switch/dialling/redirect_order": "services/switch/dialling/test_hunt_machine",
     "services/switch/dialling/router": "services/switch/call/test_call",
     "services/switch/midcall/late_responses": "services/switch/call/test_unwanted_answer",
     "services/switch/midcall/reinvite": "services/switch/transfer/test_transfer",

@@ -57,9 +57,9 @@ from .hunt_events import (
     Stop,
     Success,
     TimeIsUp,
-    Way,
 )
 from .hunt_leg import ANSWERED, NO_ANSWER, OPEN, OVER, RINGING, TRYING, WAITING, HuntLeg
+from .redirect_order import in_order, less_preferred
 
 __all__ = [
     "ANSWERED", "MAX_LEGS", "MAX_REDIRECTS", "OVER", "RINGING", "TRYING", "WAITING", "HuntLeg", "HuntMachine",
@@ -296,7 +296,7 @@ class HuntMachine:
             if leg.is_followed:
                 self._follow(leg, event, now)
                 return
-            leg.redirect = max(event.ways, key=_preference).contact
+            leg.redirect = in_order(event.ways)[0].contact
         self._end(leg, outcome, now)
         self.outbox.append(Close(leg.number, outcome, event.by, leg.redirect))
         if outcome.status >= 600:  # nobody else is to ring either (RFC 3261 §16.7 step 5)
@@ -311,7 +311,7 @@ class HuntMachine:
         outcome = Outcome(event.outcome.status, event.outcome.reason)
         self._end(leg, outcome, now)
         self.outbox.append(Close(leg.number, outcome, event.by))
-        ways = sorted(event.ways, key=_preference, reverse=True)[: min(MAX_REDIRECTS, self._room())]
+        ways = in_order(event.ways)[: min(MAX_REDIRECTS, self._room())]
         for way in ways:
             number, is_waiting = self._first + len(self.legs), way.q < ways[0].q
             state = WAITING if is_waiting else TRYING
@@ -324,22 +324,8 @@ class HuntMachine:
         self._hear_another(self._open(), now)
 
     def _try_less_preferred(self, failed: HuntLeg, now: float) -> None:
-        """Launch what a redirect named after those that have failed now (RFC 3261 §8.1.3.4), the innermost first."""
-        origin = failed.redirected_by
-        while origin:
-            below = [leg for leg in self._open() if self._has_come_from(leg, origin)]
-            if any(leg.state != WAITING for leg in below):
-                return
-            next_q = max((leg.q for leg in below if leg.redirected_by == origin), default=None)
-            for leg in below:
-                if leg.redirected_by == origin and leg.q == next_q:
-                    self._to(leg, TimeIsUp(leg.number), now)
-            origin = 0 if next_q is not None else self.legs[origin - self._first].redirected_by
-
-    def _has_come_from(self, leg: HuntLeg, origin: int) -> bool:
-        while leg.redirected_by not in (0, origin):
-            leg = self.legs[leg.redirected_by - self._first]
-        return leg.redirected_by == origin
+        for leg in less_preferred(self.legs, self._first, failed):
+            self._to(leg, TimeIsUp(leg.number), now)
 
     def _win(self, leg: HuntLeg, event: Success[Any], now: float) -> None:
         self._is_there(leg)
@@ -391,7 +377,3 @@ def _start(leg: HuntLeg) -> tuple[Effect, ...]:
     """Return what starts a leg, and what ends it again if that says nothing."""
     launch = Launch(leg.number)
     return (launch, Arm(-leg.number, leg.within)) if leg.within else (launch,)
-
-
-def _preference(way: Way) -> float:
-    return way.q
