@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from tests.memory_writer import MemoryWriter
+
 from sipwright.services.authentication import Authenticator
 from sipwright.services.registrar import LocationTable, Registrar
 from sipwright.sip import Reject, Request, make_response, parse
@@ -46,35 +48,6 @@ class FakeDirectory:
 
     def digest_algorithm(self, domain):
         return self.algorithms[domain]
-
-
-class FakeWriter:
-    """Keeps what was put, and commits when told to."""
-
-    def __init__(self):
-        self.rows = {}
-        self.waiting = []
-        self.is_full = self.is_away = False
-        self.commits_at_once = True
-
-    def put(self, kind, key, row, on_commit=None):
-        if self.is_full:
-            raise Reject(503, "Storage Unavailable")
-        assert kind == "binding"
-        if row is None:
-            self.rows.pop(key, None)
-        else:
-            assert (row[0], row[1]) == key
-            self.rows[key] = row
-        if on_commit is not None:
-            self.waiting.append(on_commit)
-        if self.commits_at_once:
-            self.commit()
-
-    def commit(self):
-        waiting, self.waiting = self.waiting, []
-        for on_commit in waiting:
-            on_commit()
 
 
 @dataclass(frozen=True)
@@ -131,7 +104,7 @@ class World:
     def __init__(self):
         self.now = NOW
         self.directory = FakeDirectory()
-        self.writer = FakeWriter()
+        self.writer = MemoryWriter(at_once=True)
         self.nonces = NonceKeeper(b"secret")
         self.locations = LocationTable()
         self.authenticator = Authenticator(
@@ -202,4 +175,4 @@ class World:
 
     def stored(self, account_id=1):
         """The contacts of an account that are in the database."""
-        return sorted(contact for owner, contact in self.writer.rows if owner == account_id)
+        return sorted(contact for owner, contact in self.writer.rows["binding"] if owner == account_id)

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.trace.said import invite
 from sipwright.commands.testcall import Ladder
-from sipwright.sip import Request, make_response
+from sipwright.sip import make_response
 from sipwright.transport import Flow, UdpTransport
-
-HEADERS = (
-    ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"),
-    ("From", "<sip:a@example.org>;tag=1"),
-    ("To", "<sip:b@example.org>"),
-    ("Call-ID", "1"),
-    ("CSeq", "1 INVITE"),
-)
-
-
-def invite(body: bytes = b"", content_type: str = "application/sdp") -> Request:
-    headers = (*HEADERS, ("Content-Type", content_type)) if body else HEADERS
-    return Request("INVITE", "sip:b@example.org", headers, body)
 
 
 @pytest.fixture

@@ -2,6 +2,16 @@
 
 from dataclasses import dataclass, field
 
+from sipwright.sip import Request
+
+HEADERS = (
+    ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"),
+    ("From", "<sip:a@example.org>;tag=1"),
+    ("To", "<sip:b@example.org>"),
+    ("Call-ID", "1"),
+    ("CSeq", "1 INVITE"),
+)
+
 
 class Flow:
     key = "udp/192.0.2.1:5060/192.0.2.9:5060"
@@ -31,3 +41,8 @@ class Challenged:
         wire = Wire(self.text.encode())
         wire.call_id = self.call_id
         return wire
+
+
+def invite(body: bytes = b"", content_type: str = "application/sdp") -> Request:
+    headers = (*HEADERS, ("Content-Type", content_type)) if body else HEADERS
+    return Request("INVITE", "sip:b@example.org", headers, body)

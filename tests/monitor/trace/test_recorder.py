@@ -5,27 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+from tests.memory_writer import MemoryWriter
 
 from monitor.trace.said import Challenged, Flow, Wire
 from services.switch.conftest import SDP, Bench
 from sipwright.monitor.trace.recorder import Recorder
-from sipwright.sip import Reject
 from sipwright.store.history.trace_messages import Message, unpack
 from sipwright.transport.tap import Tap
 
 
-@dataclass
-class Rows:
-    rows: dict = field(default_factory=dict)
-    is_full: bool = False
-
-    def put(self, kind, key, row, on_commit=None):
-        if self.is_full:
-            raise Reject(503)
-        self.rows[kind, key] = row
+class Rows(MemoryWriter):
+    """The writer, and what it has of messages."""
 
     def messages(self, call_id):
-        heard = [one for row in self.rows.values() for one in unpack(row[2]) if one.call_id == call_id]
+        heard = [
+            one for row in self.rows["messages"].values() for one in unpack(row[2]) if one.call_id == call_id
+        ]
         return [Message(one.at, one.direction, one.flow, one.data) for one in heard]
 
 
@@ -40,7 +35,7 @@ class World:
     armed: int = 0
 
     def __post_init__(self):
-        self.rows = Rows()
+        self.rows = Rows(at_once=True)
         self.tap = Tap(lambda: self.now)
         self.recorder = Recorder(
             self.tap, self.rows, self.which, call_later=self.call_later, clock=lambda: self.now,
@@ -158,7 +153,7 @@ def test_each_second_is_a_row_and_the_last_ack_is_still_heard():
     world.run(2.0)
     world.say(sip("ACK sip:us SIP/2.0", "a-leg"))
 
-    assert sorted(key for _, key in world.rows.rows) == [("c1", 1000.0), ("c1", 1005.0)]
+    assert sorted(world.rows.rows["messages"]) == [("c1", 1000.0), ("c1", 1005.0)]
     assert len(world.rows.messages("c1")) == 3
 
 
@@ -219,14 +214,14 @@ def test_a_row_is_of_all_calls_and_is_written_before_it_grows_too_big():
         world.begin(name, sip_call_id=name)
     for name in ("c1", "c2"):
         world.say(sip("INFO sip:us SIP/2.0", name) + b"x" * 40_000)
-    (row,) = [row for row in world.rows.rows.values() if "c1" in row[0]]
+    (row,) = [row for row in world.rows.rows["messages"].values() if "c1" in row[0]]
 
     assert row[:2] == ("c1 c2", 1000.0)
     assert len(world.rows.messages("c2")) == 2
 
     for number in range(50):
         world.begin(f"d{number}", sip_call_id=f"d{number}")
-    assert [len(row[0].split()) for row in world.rows.rows.values()] == [2, 50]
+    assert [len(row[0].split()) for row in world.rows.rows["messages"].values()] == [2, 50]
 
 
 def test_a_full_database_costs_the_picture_and_not_the_call():
@@ -245,7 +240,7 @@ def test_a_switch_tells_of_its_calls_and_their_legs():
     bench = Bench()
     alice, bob = bench.phone("alice", "20.0.0.1"), bench.phone("bob", "30.0.0.1")
     bench.account("bob", bob)
-    rows = Rows()
+    rows = Rows(at_once=True)
     recorder = bench.switch.table.observer = Recorder(
         bench.stack.tap, rows, "all", call_later=bench.network.call_later
     )
@@ -317,4 +312,4 @@ def test_calls_that_end_one_after_the_other_share_the_row_and_the_timer():
     world.run(3.0)
 
     assert len(world.recorder) == 0
-    assert (len(world.rows.rows), world.armed) == (4, 4)
+    assert (len(world.rows.rows["messages"]), world.armed) == (4, 4)

@@ -129,6 +129,6 @@ def test_too_many_or_too_long_contacts_are_refused(world):
 )
 def test_the_instance_is_read(world, params, instance, reg_id):
     world.register(f"Contact: <sip:a@10.0.0.5>{params}")
-    (row,) = world.writer.rows.values()
+    (row,) = world.writer.rows["binding"].values()
 
     assert row[9:11] == (instance, reg_id)

@@ -34,7 +34,7 @@ def test_the_binding_is_stored_whole(world):
         call_id="abc@phone",
         cseq=17,
     )
-    (row,) = world.writer.rows.values()
+    (row,) = world.writer.rows["binding"].values()
 
     assert BindingRow(*row) == BindingRow(
         account_id=1,
@@ -63,13 +63,13 @@ def test_a_phone_behind_nat_is_reached_where_it_registered_from(world):
 def test_a_stored_binding_survives_a_restart(world):
     world.register(CONTACT, "Path: <sip:p;lr>")
     reborn = LocationTable()
-    reborn.load(world.writer.rows.values(), 77.0 + world.now, world.unix_time())
+    reborn.load(world.writer.rows["binding"].values(), 77.0 + world.now, world.unix_time())
 
     assert reborn.targets(1, 77.0 + world.now) == world.locations.targets(1, world.now)
 
 
 def test_the_200_leaves_only_after_the_commit(world):
-    world.writer.commits_at_once = False
+    world.writer.is_eager = False
     incoming = world.register(CONTACT)
 
     assert incoming.responses == []
@@ -79,7 +79,7 @@ def test_the_200_leaves_only_after_the_commit(world):
 
 
 def test_several_contacts_are_answered_once_with_all(world):
-    world.writer.commits_at_once = False
+    world.writer.is_eager = False
     incoming = world.register("Contact: <sip:a@10.0.0.5>, <sip:b@10.0.0.5>", "m: <sip:c@10.0.0.5>;expires=60")
     world.writer.commit()
 
@@ -105,12 +105,12 @@ def test_the_answer_lists_all_bindings_with_what_is_left_of_them(world):
 def test_a_query_changes_nothing(world):
     """§10.2.3."""
     world.register(CONTACT)
-    rows = dict(world.writer.rows)
+    rows = dict(world.writer.rows["binding"])
     response = world.register().response
 
     assert response.status == 200
     assert response.headers.get_all("Contact") == ["<sip:alice@10.0.0.5:5062>;expires=120"]
-    assert world.writer.rows == rows
+    assert world.writer.rows["binding"] == rows
 
 
 def test_removal(world):
@@ -123,7 +123,7 @@ def test_removal(world):
 
 def test_removal_of_everything(world):
     world.register("Contact: <sip:a@10.0.0.5>, <sip:b@10.0.0.5>")
-    world.writer.commits_at_once = False
+    world.writer.is_eager = False
     incoming = world.register("Contact: *", "Expires: 0")
 
     assert incoming.responses == []
@@ -149,7 +149,7 @@ def test_a_request_that_comes_again_without_its_transaction_gets_what_is_there(w
     """After a kill the transaction is gone, and the nonce is as good as new: the answer is the same all the same."""
     text = world.text(f"Authorization: {world.authorization()}", CONTACT, cseq=5)
     first = world.receive(text)
-    before = dict(world.writer.rows)
+    before = dict(world.writer.rows["binding"])
     world.now += 20
     second = world.receive(text)
     world.nonces = NonceKeeper(b"secret")
@@ -162,7 +162,7 @@ def test_a_request_that_comes_again_without_its_transaction_gets_what_is_there(w
         "100",
         "100",
     ]
-    assert world.writer.rows == before
+    assert world.writer.rows["binding"] == before
 
 
 def test_a_path_is_told_again(world):
@@ -178,11 +178,11 @@ def test_a_path_is_told_again(world):
 )
 def test_an_equal_cseq_that_asks_for_something_else_fails(world, headers):
     world.register(CONTACT, cseq=5)
-    before = dict(world.writer.rows)
+    before = dict(world.writer.rows["binding"])
 
     assert world.register(*headers, cseq=5).response.status == 500
     assert world.register(CONTACT, cseq=4).response.status == 500
-    assert world.writer.rows == before
+    assert world.writer.rows["binding"] == before
 
 
 def test_an_equal_cseq_from_elsewhere_fails(world, at):
@@ -197,11 +197,11 @@ def test_an_equal_cseq_from_elsewhere_fails(world, at):
 def test_an_overtaken_request_fails_and_changes_nothing(world, headers):
     """§10.3 steps 6 and 7."""
     world.register(CONTACT, cseq=5)
-    before = dict(world.writer.rows)
+    before = dict(world.writer.rows["binding"])
     response = world.register(*headers, cseq=5).response
 
     assert (response.status, response.reason) == (500, "CSeq Is Not Higher Than The Last One")
-    assert world.writer.rows == before
+    assert world.writer.rows["binding"] == before
     assert world.register(*headers, cseq=6).response.status == 200
 
 
@@ -250,7 +250,7 @@ def test_only_the_owner_may_register_an_address(world):
 
         assert (incoming.response.status, incoming.response.reason) == (403, "Address Is Not Yours")
         assert incoming.has_transaction
-    assert world.writer.rows == {}
+    assert world.writer.rows["binding"] == {}
 
 
 @pytest.mark.parametrize(

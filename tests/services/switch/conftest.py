@@ -9,11 +9,12 @@ import itertools
 from dataclasses import dataclass, field
 
 import pytest
+from tests.memory_writer import MemoryWriter
 
 from sipwright.services.switch import Destinations, Origins, Router, Switch, SwitchSettings
 from sipwright.services.switch.call.entity import Entity
 from sipwright.services.switch.call.leg import Leg
-from sipwright.sip import Reject, Request, Response, parse
+from sipwright.sip import Request, Response, parse
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import MemoryNetwork, Resolver
 from sipwright.transport.loopback import LoopbackTransport
@@ -119,39 +120,6 @@ class Accounts:
         return any(target.source == source for target in self.targets(account_id, now))
 
 
-class Database:
-    """Rows by kind and key, committed all at once."""
-
-    is_away = False
-
-    def __init__(self):
-        self.rows = {"call": {}, "cdr": {}}
-        self.is_eager = True
-        self.is_full = False
-        self._waiting = []
-
-    def put(self, kind, key, row, on_commit=None):
-        if self.is_full:
-            raise Reject(503)
-        self._waiting.append((kind, key, row, on_commit))
-
-    def commit(self):
-        waiting = self.commit_and_tell_nobody()
-        for *_, on_commit in waiting:
-            if on_commit is not None:
-                on_commit()
-        return bool(waiting)
-
-    def commit_and_tell_nobody(self):
-        waiting, self._waiting = self._waiting, []
-        for kind, key, row, _ in waiting:
-            if row is None:
-                self.rows[kind].pop(key, None)
-            else:
-                self.rows[kind][key] = row() if callable(row) else row
-        return waiting
-
-
 class Phone:
     """An address that keeps what it hears and says what it is told."""
 
@@ -252,7 +220,7 @@ class Bench:
         self.network = MemoryNetwork(delay=0.001)
         self.accepts_anyone = accepts_anyone
         self.accounts = Accounts()
-        self.database = Database()
+        self.database = MemoryWriter()
         self.settings = SwitchSettings(**settings)
         self.counter = itertools.count(1)
         self.failures = []

@@ -1,25 +1,15 @@
 """The journal: entries in the row of the run, and in rows of their own when there are many."""
 
-from typing import Any
-
 import pytest
+from tests.memory_writer import MemoryWriter
 
 from sipwright.services.dialplan import Entry
 from sipwright.services.dialplan.execution.journal import LONGEST, Journal
 from sipwright.services.journal_text import read_entries
 
 
-class Rows:
-    def __init__(self) -> None:
-        self.rows: dict[Any, Any] = {}
-
-    def put(self, kind, key, row, on_commit=None) -> None:
-        assert kind == "journal"
-        self.rows[key] = row
-
-
 def test_an_effect_is_an_entry_that_gets_its_result():
-    journal = Journal("x", Rows())
+    journal = Journal("x", MemoryWriter())
 
     journal.add("start", 1.0, {"a": "\udce9"})
     journal.begin("dial", 2.0, {"target": "a@b"})
@@ -40,7 +30,7 @@ def test_an_effect_is_an_entry_that_gets_its_result():
 def test_a_journal_goes_on_where_it_was():
     entries = [Entry("x", 0, 1.0, "start", "{}", None), Entry("x", 1, 2.0, "dial", "{}", None)]
 
-    journal = Journal("x", Rows(), entries)
+    journal = Journal("x", MemoryWriter(), entries)
     journal.end(True)
     journal.add("log", 3.0, [[1, "a"]])
 
@@ -49,27 +39,27 @@ def test_a_journal_goes_on_where_it_was():
         '{"sequence":1,"at":2.0,"function":"dial","arguments":{},"result":true},'
         '{"sequence":2,"at":3.0,"function":"log","arguments":[[1,"a"]],"result":null}]}'
     )
-    assert Journal("x", Rows(), entries[:1]).pending is None
+    assert Journal("x", MemoryWriter(), entries[:1]).pending is None
 
 
 def test_a_long_journal_leaves_the_row_but_for_what_is_under_way():
     """What waits for its result stays where the result is put in the same transaction as what was done."""
-    rows = Rows()
+    rows = MemoryWriter(at_once=True)
     journal = Journal("x", rows)
     journal.add("log", 1.0, [[1, "a" * LONGEST]])
     assert read_entries("x", journal.text()) == [Entry("x", 0, 1.0, "log", f'[[1,"{"a" * LONGEST}"]]', None)]
-    assert rows.rows == {}
+    assert rows.rows["journal"] == {}
 
     journal.begin("sleep", 2.0, {})
 
     assert read_entries("x", journal.text()) == [Entry("x", 1, 2.0, "sleep", "{}", None)]
-    assert [(key, entry.function) for key, entry in rows.rows.items()] == [(("x", 0), "log")]
+    assert [(key, entry.function) for key, entry in rows.rows["journal"].items()] == [(("x", 0), "log")]
     journal.end(True)
     assert read_entries("x", journal.text()) == [Entry("x", 1, 2.0, "sleep", "{}", "true")]
 
 
 def test_a_run_that_waits_a_thousand_times_does_not_write_all_of_it_each_time():
-    rows, written = Rows(), 0
+    rows, written = MemoryWriter(at_once=True), 0
     journal = Journal("x", rows)
     for number in range(1000):
         journal.begin("sleep", float(number), {"seconds": 0.1})
@@ -77,13 +67,13 @@ def test_a_run_that_waits_a_thousand_times_does_not_write_all_of_it_each_time():
         journal.end(True)
 
     assert written < 1000 * LONGEST
-    entries = [*rows.rows.values(), *read_entries("x", journal.text())]
+    entries = [*rows.rows["journal"].values(), *read_entries("x", journal.text())]
     assert [entry.sequence for entry in entries] == list(range(1000))
 
 
 def test_a_journal_that_release_0_1_0_has_written_is_read_and_goes_on():
     entries = read_entries("x", '[[0,1.0,"start",{},null],[1,2.0,"sleep",{"seconds":3},null]]')
-    journal = Journal("x", Rows(), entries)
+    journal = Journal("x", MemoryWriter(), entries)
     journal.end(True)
 
     assert entries == [

@@ -193,7 +193,7 @@ def test_a_refusal_is_acknowledged_only_when_it_is_stored(bench, alice, bob):
     bob.answer(invite, 486)
     assert bob.methods() == ["INVITE"]
 
-    bench.database._waiting.clear()
+    bench.database.waiting.clear()
     bench.database.is_eager = True
     bench.restart()
     bob.answer(invite, 486)
@@ -264,7 +264,7 @@ def test_a_stale_200_that_nobody_acknowledges_does_not_end_the_call(bench, alice
     bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
     bench.database.is_eager = False
     alice.ack(alice.last(200))
-    bench.database._waiting.clear()
+    bench.database.waiting.clear()
     bench.network.now += 300
     bench.database.is_eager = True
     bench.restart()
