@@ -35,6 +35,25 @@ def test_the_stubs_declare_the_methods():
     } == {name: found for name, found in actual.items() if found not in (["_ignored"], ["values"])}
 
 
+def test_the_values_that_both_names_share_are_declared_alike():
+    """A stub file cannot take its classes from another one."""
+
+    def fields(name):
+        tree = ast.parse(files("sipwright.services.dialplan.language").joinpath(name).read_text())
+        return {
+            node.name: [ast.unparse(part) for part in node.body if isinstance(part, ast.AnnAssign)]
+            for node in tree.body
+            if isinstance(node, ast.ClassDef)
+        }
+
+    ours, old = fields("names.pyi"), fields("old_names.pyi")
+
+    assert {"Binding", "LegResult", "DialResult"} <= ours.keys() & old.keys()
+    assert {name: old[name] for name in ours.keys() & old.keys()} == {
+        name: ours[name] for name in ours.keys() & old.keys()
+    }
+
+
 def test_the_request_and_the_call(run):
     step = run(
         IMPORT + "sys.Log(req.Method, req.URI.User, req.URI.Host, req.Header.From.FromURI.User, "
