@@ -52,6 +52,7 @@ ELSEWHERE = {
     "services/refusals": "node/test_refusals",
     "services/switch/call/callee": "services/switch/call/test_call",
     "services/switch/call/caller": "services/switch/call/test_call",
+    "services/switch/call/lasting_call": "services/switch/call/test_call",
     "services/switch/call/leg": "services/switch/call/test_call",
     "services/switch/call/observer": "monitor/trace/test_recorder",
     "services/switch/call/ports": "services/switch/dialling/test_emergency",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sipwright.sip import Request
+from sipwright.sip import Request, Response
 
+from ..model import media
 from ..model.leg_state import LegState
 from .callee import MOST_EARLY, Callee
 from .caller import Caller
@@ -119,3 +120,14 @@ class Bridge(Entity):
         if self.originator is not None:
             self.originator.transferred(remaining)
         self.changed()
+
+    def body_for(self, message: Request | Response, sender: Leg, receiver: Leg) -> bytes:
+        """Return the body as the other end is to see it: SYSTEM "Direct media"."""
+        body = message.body
+        if not body:
+            return body
+        callee = receiver if isinstance(receiver, Callee) else sender
+        if not isinstance(callee, Callee) or callee.destination.options.mangle is not False:
+            public_address = self.ports.settings.public_address
+            body, _replaced = media.rewrite(message, sender.source, receiver.source, public_address)
+        return body if self.originator is None else self.originator.adapted(body, receiver)

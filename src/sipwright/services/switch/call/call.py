@@ -2,15 +2,14 @@
 
 A call is a state machine without tasks: requests, responses, timers and the script's wishes come in as method
 calls, and what a peer is told goes out through `when_stored`: first the new state is committed, then it is told. The
-parts: `leg.py` speaks to one peer, `bridge.py` knows which two are joined, and `process.py` says what a call
-may carry besides: a hunt, requests on their way across, a transfer.
+parts: `leg.py` speaks to one peer, `bridge.py` knows which two are joined, `lasting_call.py` for how long, and
+`process.py` says what a call may carry besides: a hunt, requests on their way across, a transfer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from math import inf
 from typing import TypeVar
 
 from sipwright.sip import ParseError, Request, Response, reason_for
@@ -18,14 +17,13 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTransaction
 
-from ..model import media
 from ..model.call_state import TABLE, CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, Outcome, for_caller
 from ..model.relayed_headers import farewell_headers, reasons_of, relayed_lines
-from .bridge import Bridge
 from .callee import Callee
+from .lasting_call import LastingCall
 from .leg import Leg
 from .ports import CallPorts
 from .process import CallProcess, Claim, HuntProcess
@@ -39,21 +37,18 @@ ProcessT = TypeVar("ProcessT")
 _WAS_ANSWERED = (LegState.ANSWERED, LegState.HANGING_UP)
 
 
-class Call(Bridge):
+class Call(LastingCall):
     """The state of one call; whoever calls its methods does so inside its `event()`."""
 
     __slots__ = (
         "_are_records_due",
         "answered_at",
         "claimed_by",
-        "dialled_user",
         "execution_id",
         "failure",
         "from_text",
         "has_row",
         "hunt",
-        "identity",
-        "limit",
         "loops",
         "max_forwards",
         "passes",
@@ -67,8 +62,7 @@ class Call(Bridge):
     ports: CallPorts[Call]
 
     def __init__(self, ports: CallPorts[Call], call_id: str, identity: Identity, started_at: float) -> None:
-        super().__init__(ports, call_id)
-        self.identity = identity
+        super().__init__(ports, call_id, identity)
         self.started_at = started_at
         self.answered_at: float | None = None
         self.state = CallState.SETTING_UP
@@ -81,23 +75,16 @@ class Call(Bridge):
         self.execution_id: str | None = None
         self.failure: Outcome | None = None
         self.early_leg = self.early_tag = None
-        self.limit: float | None = None
         self.max_forwards = 70
         self.loops = self.passes = 0
         self.from_text = ""
         self.to_text = ""
-        self.dialled_user = ""
         self._are_records_due = False
         self.has_row = False
 
     def transition(self, event: CallEvent) -> None:
         """Go on to the state that an event leads to; nothing else changes it."""
         self.state = TABLE.after(self.state, event, self.id)
-
-    @property
-    def is_emergency(self) -> bool:
-        """Whether somebody of ours has dialled an emergency number."""
-        return self.ports.settings.is_emergency(self.identity.direction, self.dialled_user)
 
     # What goes on in it.
 
@@ -304,24 +291,6 @@ class Call(Bridge):
         if self.script is not None:
             self.script.answered(leg.destination.target)
 
-    def limit_duration(self, leg: Callee) -> None:
-        """Let the time run that a call with this leg may last; a dialplan can only make it shorter."""
-        limit = min(leg.destination.options.limit or inf, self.limit or inf, self.longest)
-        if limit < inf:
-            self.arm("limit", limit)
-
-    @property
-    def longest(self) -> float:
-        """For how many seconds this call may last with the ends that it has, whatever its dialplan says."""
-        ends, ports = (self.caller, *self.legs), self.ports
-        if self.is_emergency:
-            return ports.settings.longest_call or inf
-        providers = [
-            leg.provider for leg in ends if leg.provider is not None and leg.state is LegState.ANSWERED
-        ]
-        own = ports.own_limits.longest_call(self.identity.user_id, providers)
-        return min(own, ports.settings.longest_call or inf)
-
     def hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
         body, content_type = leg.refusal_of(response)
@@ -413,19 +382,6 @@ class Call(Bridge):
                 if process is not None and kind in process.timers:
                     process.timer(name)
 
-    def end_within(self, limits: Iterable[float | None]) -> None:
-        """Let a call that talks end no later than each of these says, in seconds from now."""
-        given = [limit for limit in limits if limit is not None]
-        deadline = self.timers.get("limit")
-        if given and (deadline is None or self.ports.wall_clock() + min(given) < deadline):
-            self.arm("limit", min(given))
-
-    @property
-    def time_left(self) -> float | None:
-        """For how many seconds the call may go on, if that is limited."""
-        deadline = self.timers.get("limit")
-        return None if deadline is None else max(deadline - self.ports.wall_clock(), 0.001)
-
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""
         if self.state is not CallState.ENDING:
@@ -438,16 +394,3 @@ class Call(Bridge):
         self._is_gone = True
         self.changed()
         self.when_stored(partial(self.ports.forget, self))
-
-    # Messages.
-
-    def body_for(self, message: Request | Response, sender: Leg, receiver: Leg) -> bytes:
-        """Return the body as the other end is to see it: SYSTEM "Direct media"."""
-        body = message.body
-        if not body:
-            return body
-        callee = receiver if isinstance(receiver, Callee) else sender
-        if not isinstance(callee, Callee) or callee.destination.options.mangle is not False:
-            public_address = self.ports.settings.public_address
-            body, _replaced = media.rewrite(message, sender.source, receiver.source, public_address)
-        return body if self.originator is None else self.originator.adapted(body, receiver)
