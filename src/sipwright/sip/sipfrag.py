@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipwright.sip.grammar import forbid_breaks
+from sipwright.sip.shown import shown
 
 __all__ = ["SIPFRAG", "read_sipfrag", "write_sipfrag"]
 
@@ -15,7 +16,7 @@ _VERSION = "SIP/2.0 "
 def write_sipfrag(status: int, reason: str) -> bytes:
     """Write a fragment that is a status line and nothing else."""
     forbid_breaks(reason)
-    return f"{_VERSION}{status} {reason}\r\n".encode("utf-8", "surrogateescape")
+    return f"{_VERSION}{status} {shown(reason)}\r\n".encode("utf-8", "surrogateescape")
 
 
 def read_sipfrag(body: bytes) -> tuple[int, str]:

@@ -168,7 +168,7 @@ class Phone:
         self.send(request)
         return request
 
-    def answer(self, request, status, *, tag=None, body=None, headers=()):
+    def answer(self, request, status, *, tag=None, body=None, headers=(), reason=None):
         lines = [(name, value) for name, value in request.headers.items()
                  if name.lower() in ("via", "from", "call-id", "cseq", "record-route")]  # fmt: skip
         to = request.headers.get("To")
@@ -177,7 +177,7 @@ class Phone:
         lines += headers
         if body is not None:
             lines.append(("Content-Type", "application/sdp"))
-        self.send(Response(status, None, lines, (body or "").encode()))
+        self.send(Response(status, reason, lines, (body or "").encode()))
 
     def in_dialog(self, method, message, **options):
         """Make a request inside the dialog that `message` (a 2xx heard, or an INVITE heard) belongs to."""

@@ -13,6 +13,7 @@ from sipwright.services.refusals import unknown_user
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
+from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 from sipwright.stack import Incoming
 from sipwright.transport import Flow, Target
@@ -307,7 +308,7 @@ class Delivery:
             final = outcome if is_answer else for_caller(best(self._outcomes))
             tag = self._transaction.local_tag
             response = make_response(
-                self._request, final.status, final.reason, to_tag=tag, headers=final.headers
+                self._request, final.status, shown(final.reason), to_tag=tag, headers=final.headers
             )
             self._transaction.respond(response, self._ports.clock())
         if self._waiting == 0:

@@ -182,3 +182,17 @@ def test_the_loop_says_whose_call_it_was(bench):
         )
 
     assert [heard[owner].last("INVITE").headers.get("Answer-Mode") for owner in (1, 2)] == ["Auto", None]
+
+
+def test_a_reason_is_shown_without_what_does_something_to_a_screen(alice, bob):
+    """Before the answer and in the call."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    for status in (180, 200):
+        bob.answer(invite, status, reason="So\x1b[2J")
+    ok = alice.last(200)
+    alice.ack(ok)
+    alice.send(alice.in_dialog("INFO", ok))
+    bob.answer(bob.last("INFO"), 415, reason="No\u202e")
+
+    assert [alice.last(status).reason for status in (180, 200, 415)] == ["So[2J", "So[2J", "No"]

@@ -54,6 +54,15 @@ def test_a_line_crosses_as_it_came():
     assert relayed_headers(info("Subject:  lunch"), STRANGER) == [("Subject", "lunch")]
 
 
+def test_what_would_do_something_to_a_screen_does_not_cross():
+    """RFC 4475 §3.1.1.2 (`intmeth`): behind a backslash any character is legal, and nobody should be shown it."""
+    lines = ['P-Asserted-Identity: "J\\\x01\x1b[2J\u202ex" <sip:j@example.org>', "Subject: a\x9bb"]
+
+    assert relayed_lines(info(*lines), PASSAGES[Party.TRUNK, Party.PHONE]) == [
+        'P-Asserted-Identity: "J[2Jx" <sip:j@example.org>', "Subject: ab",
+    ]  # fmt: skip
+
+
 def test_a_fold_and_a_blank_before_the_colon_do_not_cross():
     """Both are legal (RFC 3261 §7.3.1), and not everybody can read them."""
     folded = info("Subject: lunch,\r\n   today", "X-Own \t: 1")

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sipwright.sip import Request
 from sipwright.sip.build import response_head, write_on_head
+from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ServerTransaction
 
 from ..model.header_table import SOURCE_HEADER, Party
@@ -68,7 +69,8 @@ class Caller(Leg):
                 self._head = head  # the 200 begins as the 180 did
         if source is not None and flow is not None and flow.protocol == "loop":
             lines = [*lines, f"{SOURCE_HEADER}: {source}"]
-        return write_on_head(head, status, reason, lines=lines, body=body, content_type=content_type)
+        said = reason and shown(reason)
+        return write_on_head(head, status, said, lines=lines, body=body, content_type=content_type)
 
     def turn_to(self, local_tag: str) -> None:
         """Go on in the early dialog that has this tag of ours."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote as percent_encode
 
 from sipwright.services.leg_options import LegOptions
@@ -12,6 +11,7 @@ from sipwright.sip.dialog import address_of
 from sipwright.sip.grammar import quote
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
+from sipwright.sip.shown import shown
 
 from ..call.call import Call
 from ..call.callee import Callee
@@ -22,9 +22,6 @@ from ..model.relayed_headers import relayed_lines
 from .spirals import marks
 
 __all__ = ["from_header", "make_invite", "read_source"]
-
-_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of what follows."""
 
 _SAFE_IN_USER = "-_.!~*'()&=+$,;?/#%"
 """What stays as a script wrote it; an escape may be its own."""
@@ -99,7 +96,7 @@ def _from_address(original: Request, options: LegOptions) -> str:
     if options.from_user is options.from_host is options.from_name is None:
         address = address_of(original, "from")
         # A name without quotes is given them, and what would do something to the screen of a phone is left out.
-        if address[0] in '"<' and not _UNSHOWN.search(address):
+        if address[0] in '"<' and shown(address) == address:
             return address
     return from_header(original.from_, options)
 
@@ -114,8 +111,8 @@ def from_header(caller: NameAddr, options: LegOptions) -> str:
             user = percent_encode(options.from_user, safe=_SAFE_IN_USER)
         uri = _address(user, options.from_host or uri.hostport) or _address(user, uri.hostport) or uri
     name = options.from_name if options.from_name is not None else caller.display_name
-    if name and _UNSHOWN.search(name):
-        name = _UNSHOWN.sub("", name).strip()
+    if name:
+        name = shown(name).strip()
     return f"{quote(name)} <{uri}>" if name else f"<{uri}>"
 
 

@@ -12,6 +12,7 @@ from functools import partial
 
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.headers.names import KEYS
+from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 from sipwright.transport import Flow
 
@@ -207,7 +208,7 @@ class Relay:
         if response.status < 300 and self.request.method in _NAMES_US and sender.flow is not None:
             headers.append(("Contact", call.ports.stack.local_contact(sender.flow)))
         body = call.body_for(response, receiver, sender)
-        back = make_response(self.request, status, response.reason, headers=headers, body=body,
+        back = make_response(self.request, status, shown(response.reason), headers=headers, body=body,
                              content_type=response.headers.get("content-type") if body else None)  # fmt: skip
         if self.is_invite and back.is_success:
             sender.tell(self.request, back, call.ports.wall_clock())

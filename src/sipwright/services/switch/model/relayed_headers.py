@@ -9,6 +9,7 @@ from __future__ import annotations
 from sipwright.memo import Memo
 from sipwright.sip import Message, Request, Response
 from sipwright.sip.headers.collection import value_of
+from sipwright.sip.shown import shown_line
 
 from .header_table import ALLOW, EXPLAINS, EXTENSIONS, IDENTITY, OF_STATUS, Passage, Shown
 
@@ -128,12 +129,12 @@ def is_private(message: Message) -> bool:
 
 
 def _lines_of(message: Message, key: str) -> list[str]:
-    """Return the lines of a header as they came, but for the folds and blanks that not everybody can read."""
+    """Return the lines of a header as they came, but for what not everybody can read, or nobody should be shown."""
     lines = []
     for line in message.headers.lines_of(key):
         name, _, value = line.partition(":")
         is_plain = "\n" not in value and name[-1] not in " \t"
-        lines.append(line if is_plain else f"{name.rstrip()}: {value_of(line)}")
+        lines.append(shown_line(line if is_plain else f"{name.rstrip()}: {value_of(line)}"))
     return lines
 
 
