@@ -83,6 +83,31 @@ def test_the_callee_sends_the_caller_on(bench, alice, bob, carol, place):
     assert [call.state.value for call in bench.switch.calls.values()] == ["talking"]
 
 
+def listed(bench):
+    """Who talks to whom, as `sipwright calls` has it."""
+    return [row[6:8] for row in bench.database.rows["call"].values()]
+
+
+def test_the_list_of_calls_names_the_two_who_talk(bench, alice, bob, carol, place):
+    blind(bench, bob, alice, carol, place[1])
+    bob.answer(bob.last("BYE"), 200)
+
+    assert listed(bench) == [("sip:alice@elsewhere.net", "sip:carol@example.org")]
+    bench.restart()
+    alice.send(alice.in_dialog("BYE", place[0], cseq=99))
+    records = bench.database.rows["cdr"].values()
+    assert {row[5:7] for row in records if row[16] == "caller"} == {
+        ("sip:alice@elsewhere.net", "sip:bob@example.org")  # as it was dialled
+    }
+
+
+def test_also_when_the_caller_has_gone(bench, alice, bob, carol, place):
+    blind(bench, alice, bob, carol, place[0])
+    alice.answer(alice.last("BYE"), 200)
+
+    assert listed(bench) == [("sip:bob@example.org", "sip:carol@example.org")]
+
+
 def test_after_it_the_two_can_hold_and_hang_up(bench, alice, bob, carol, place):
     blind(bench, bob, alice, carol, place[1])
     bob.answer(bob.last("BYE"), 200)
@@ -404,6 +429,8 @@ def test_an_attended_transfer_joins_the_two_others(bench, alice, bob, carol, pla
     assert told(transferor) == [("SIP/2.0 100 Trying", "active"), ("SIP/2.0 200 OK", "terminated")]
     assert {bye.call_id for bye in byes} == {message.call_id, "consult"}
     assert bench.switch.snapshot().calls == {"talking": 1}
+    stays = {"caller": "sip:bob@example.org", "callee": "sip:alice@elsewhere.net"}[who]
+    assert listed(bench) == [(stays, "sip:carol@example.org")]
 
     carol.send(carol.in_dialog("BYE", carol.heard[0], cseq=90))
     remaining.answer(remaining.last("BYE"), 200)

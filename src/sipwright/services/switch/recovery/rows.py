@@ -17,6 +17,7 @@ __all__ = ["call_row", "cdr_row"]
 def call_row(call: Call) -> tuple[Any, ...]:
     """Return the row of `calls` (in the order of its columns)."""
     identity = call.identity
+    sender, target = _parties(call)
     return (
         call.id,
         call.ports.node,
@@ -24,12 +25,24 @@ def call_row(call: Call) -> tuple[Any, ...]:
         identity.account_id,
         identity.direction,
         str(call.state),
-        call.from_text,
-        call.to_text,
+        sender,
+        target,
         call.started_at,
         call.answered_at,
         write_document(call),
     )
+
+
+def _parties(call: Call) -> tuple[str, str]:
+    """Return who talks to whom: after a transfer not those who called and were called, whom the records name."""
+    ends = call.ends()
+    is_transferred = len(call.legs) > 1 and any(
+        leg.hung_up_by == "transfer" for leg in (call.caller, *call.legs)
+    )
+    if not is_transferred or len(ends) < 2:
+        return call.from_text, call.to_text
+    sender, target = (leg.destination.target if isinstance(leg, Callee) else call.from_text for leg in ends)
+    return sender, target
 
 
 def cdr_row(call: Call, leg: Leg) -> CdrRow:
