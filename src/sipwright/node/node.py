@@ -132,6 +132,7 @@ class Node:
             token=TimedTokens(), scripts=self.scripts, observer=self.recorder if is_recording else None,
             is_store_away=lambda: store.writer.is_away,
             most_from=self._most_ringing, own_limits=DirectoryLimits(store.directory),
+            why_no_run=self.scripts.why_no_run,
         )  # fmt: skip
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,

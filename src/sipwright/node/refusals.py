@@ -19,6 +19,8 @@ from sipwright.stack.throttle import Throttle
 from sipwright.store import Store
 from sipwright.transport.flow import format_address
 
+from .limit_lines import LimitLines
+
 __all__ = ["Refusals"]
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,7 @@ class Refusals:
         self._unix_time = unix_time
         self._lines = Throttle(LINE_EVERY, LINES)
         self._cdrs = Throttle(CDR_EVERY, CDRS)
+        self._limits = LimitLines()
         self.count = self.without_cdr = 0
         self.is_short = False
         """There is little room left: CDRs of what was refused are the first to go."""
@@ -62,6 +65,9 @@ class Refusals:
         self.count += 1
         if request.method == "INVITE" and request.to_tag is None and not has_record:
             self._keep(incoming, refusal)
+        if refusal.is_limit:
+            self._limits.refused(refusal, incoming.source[0], _cut(request.uri_text))
+            return
         reason = refusal.reason or reason_for(refusal.status)
         why = self._why(refusal)
         left_out = self._lines.admit(

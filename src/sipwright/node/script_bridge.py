@@ -105,6 +105,10 @@ class Scripts:
             user_limits=self._user_limits,
         )  # fmt: skip
 
+    def why_no_run(self, user_id: int, direction: str) -> str | None:
+        """Say why a user may not start another run now, if there is a record of that already."""
+        return self.executions.why_no_run(user_id, direction)
+
     def most_runs(self, user_id: int) -> int:
         """Return how many runs of a user may be under way at once."""
         return self._user_limits(user_id).runs

@@ -50,7 +50,8 @@ class FramingError(ParseError):
 class Reject(Exception):
     """Raised by a handler that refuses a request; the pipeline answers with its status.
 
-    `why` is for our own log and never sent: what is wrong, and what can be done about it.
+    `why` is for our own log and never sent: what is wrong, and what can be done about it. What is refused for a limit
+    (`is_limit`) comes in numbers, and is only counted there.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class Reject(Exception):
         headers: tuple[tuple[str, str], ...] = (),
         *,
         why: str | None = None,
+        is_limit: bool = False,
     ) -> None:
         super().__init__(f"{status} {reason}" if reason else str(status))
         self.status = status
         self.reason = reason
         self.headers = headers
         self.why = why
+        self.is_limit = is_limit

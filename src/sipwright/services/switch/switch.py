@@ -84,6 +84,7 @@ class Switch:
         call_later: CallLater, token: Callable[[], str], scripts: ScriptRunner | None = None,
         observer: CallObserver | None = None, is_store_away: Callable[[], bool] = bool,
         most_from: MostFrom = lambda user_id, source: 20, own_limits: OwnLimits | None = None,
+        why_no_run: Callable[[int, str], str | None] = lambda user_id, direction: None,
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
@@ -116,6 +117,7 @@ class Switch:
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
             own_limits=own_limits or NoOwnLimits(),
         )  # fmt: skip
+        self._why_no_run = why_no_run
         self._limits = CallLimits(self.calls, settings.calls_per_account, most_from)
         self._origins = router.origins
         self._requests = Requests(
@@ -265,7 +267,8 @@ class Switch:
 
     def _admit_another(self) -> None:
         if len(self.calls) >= self.ports.settings.max_calls:
-            raise Reject(503, "Too Many Calls", (("Retry-After", "10"),))
+            why = f"the switch carries {len(self.calls)} calls, which is all that it may"
+            raise Reject(503, "Too Many Calls", (("Retry-After", "10"),), why=why, is_limit=True)
 
     def _admit(self, decision: Decision, incoming: Incoming) -> str:
         """Let an account have another call, and a stranger begin one; returns the id that the call is to have."""
@@ -273,6 +276,10 @@ class Switch:
         if self.ports.settings.is_emergency(decision.direction, decision.dialled.user or ""):
             return call_id
         self._admit_another()
+        if decision.dialplan_id is not None and (
+            why := self._why_no_run(decision.user_id, decision.direction)
+        ):
+            raise Reject(480, "Too Many Runs Of Dialplans", why=why, is_limit=True)
         if incoming.flow.protocol != "loop":
             if account is not None:
                 of_account = self.table.of_account(account.id, decision.direction)

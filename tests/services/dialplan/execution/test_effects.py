@@ -232,6 +232,29 @@ async def test_a_user_may_not_run_more_than_that(world, inputs, limits, said):
     assert world.rows.executions["x2"].outcome == said
 
 
+async def test_more_of_them_in_a_second_are_refused_before_they_are_runs(world, inputs):
+    """One is stored, so that its trace says why; whoever calls a thousand times costs no thousand runs."""
+    now = [1000.0]
+    ids = iter(["x1", "x2", "x3"])
+    executions = Executions(
+        world.executions.sandbox, world.rows, clock=lambda: now[0], token=lambda: next(ids),
+        user_limits=lambda user_id: UserLimits(runs=1),
+    )  # fmt: skip
+    plan = Plan('dial("bob@local")')
+    said = []
+    executions.run(plan, inputs, world.host)
+    await world.wish()
+    said.append(executions.why_no_run(plan.user_id, "out"))
+    executions.run(plan, inputs, world.host)
+    await world.wish()
+    said.append(executions.why_no_run(plan.user_id, "out"))
+    said.append(executions.why_no_run(99, "out"))
+    now[0] += 1.0
+    said.append(executions.why_no_run(plan.user_id, "out"))
+
+    assert said == [None, "this user's limit is reached: 1 runs of dialplans at once", None, None]
+
+
 async def test_an_answer_that_cannot_be_kept_is_an_error(world, outside):
     deep = []
     for _ in range(100_000):

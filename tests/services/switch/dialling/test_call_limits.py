@@ -5,6 +5,7 @@ import pytest
 from sipwright.services.switch import SwitchSettings
 from sipwright.services.switch.call.ports import NoOwnLimits
 from sipwright.services.switch.model.call_state import CallState
+from sipwright.sip import Reject
 
 from ..conftest import Bench, Provider
 from ..test_hostile import Plans
@@ -103,3 +104,38 @@ def test_a_call_that_spirals_through_a_provider_ends(bench):
     assert turns == 11
     assert 482 in trunk.statuses()
     assert len(bench.switch.calls) == 10
+
+
+def test_a_user_who_may_start_no_run_gets_no_call_for_it(bench, alice):
+    refused = []
+    bench.pipeline._on_refused = lambda incoming, refusal, has_record: refused.append(refusal)
+    bench.switch._why_no_run = lambda user_id, direction: f"{user_id} {direction} is full"
+    bench.account("desk", in_plan=1)
+    Plans(bench, {1: ("bob@local", ())})
+    alice.invite("sip:desk@example.org")
+    bench.run(0.1)
+
+    assert (alice.statuses(), bench.switch.calls, bench.cdrs()) == ([480], {}, [])
+    assert [(refusal.why, refusal.is_limit) for refusal in refused] == [("1 in is full", True)]
+
+
+@pytest.mark.parametrize(
+    ("source", "refused"), [("66.0.0.6", 10), ("2001:db8::{:x}", 10), ("2001:db8:0:{:x}::1", 0)]
+)
+def test_an_address_or_an_ipv6_network_is_one_source(bench, bob, source, refused):
+    """Whatever ports, and TCP or UDP."""
+    limits, request, refusals = bench.switch._limits, bob.request("INVITE", "sip:bob@example.org"), []
+    for number in range(30):
+        bench.switch.calls[f"call-{number}"] = Ringing()
+        try:
+            limits.admit_stranger(f"call-{number}", 1, 1, source.format(number), request)
+        except Reject as error:
+            refusals.append(error.is_limit)
+    bench.switch.calls.clear()
+
+    assert refusals == [True] * refused
+
+
+class Ringing:
+    state = CallState.SETTING_UP
+    legs = ()

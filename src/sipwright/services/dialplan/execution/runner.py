@@ -32,6 +32,9 @@ log = structlog.get_logger(__name__)
 PERSIST_AFTER = 0.05
 """Seconds that a new run may compute, once or twice over, before it is stored without having had an effect."""
 
+RECORDED_EVERY = 1.0
+"""Of the runs of a user that a limit refuses, one in so many seconds is one that is stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutionsSnapshot:
@@ -105,6 +108,7 @@ class Executions:
         self._running: Counter[int] = Counter()
         self._minute = 0.0
         self._in_minute: Counter[int] = Counter()
+        self._refused_at: dict[int, float] = {}
         self._tasks: dict[asyncio.Task[None], Ask] = {}
         self._live: dict[str, Execution] = {}
         self._new: list[Execution] = []
@@ -145,12 +149,14 @@ class Executions:
         execution = Execution(self, plan, host, row)
         refusal = self._refusal(plan.user_id, inputs.call.direction, now)
         if refusal is None or is_urgent:
+            self._in_minute[plan.user_id] += 1
             execution.start(inputs, is_urgent=is_urgent)
             self._new.append(execution)
             if not self._persists:
                 self._persists = True
                 self.call_later(PERSIST_AFTER, self._persist)
         else:
+            self._refused_at[plan.user_id] = now
             execution.refuse(Failed(Kind.QUOTA, refusal))
         self._started += 1
         self._add(execution, plan.user_id)
@@ -173,8 +179,17 @@ class Executions:
             return f"this user's limit is reached: {per_minute} runs of dialplans begin within a minute"
         if self._running[user_id] >= at_once:
             return f"this user's limit is reached: {at_once} runs of dialplans at once"
-        self._in_minute[user_id] += 1
         return None
+
+    def why_no_run(self, user_id: int, direction: str) -> str | None:
+        """Say why a user may not start another run now, if a run of this second has said so already.
+
+        Somebody who calls all the time then costs no run each time.
+        """
+        now = self.clock()
+        if not 0 <= now - self._refused_at.get(user_id, 0.0) < RECORDED_EVERY:
+            return None
+        return self._refusal(user_id, direction, now)
 
     def _add(self, execution: Execution, user_id: int) -> None:
         self._live[execution.execution_id] = execution

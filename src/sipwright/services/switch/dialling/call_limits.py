@@ -45,7 +45,7 @@ class CallLimits:
         if of_account >= (self._per_account if own_limit is None else own_limit):
             limit = "[sip] calls_per_account" if own_limit is None else "'sipwright account set --calls'"
             why = f"the account has {of_account} calls in progress; {limit} is the limit"
-            raise Reject(503, "Too Many Calls Of This Account", RETRY_AFTER, why=why)
+            raise Reject(503, "Too Many Calls Of This Account", RETRY_AFTER, why=why, is_limit=True)
 
     def admit_stranger(
         self, call_id: str, user_id: int, taker: Hashable, source: str, request: Request
@@ -65,7 +65,7 @@ class CallLimits:
         from_source = self._ids((user_id, _network_of(source), "source"), most)
         if len(from_source) >= most:
             why = "as many calls as one address may have ringing, a tenth of the runs of the tenant, ring already"
-            raise Reject(503, "Too Many Calls From Your Address", RETRY_AFTER, why=why)
+            raise Reject(503, "Too Many Calls From Your Address", RETRY_AFTER, why=why, is_limit=True)
         alike.append(call_id)
         from_source.append(call_id)
 
