@@ -26,6 +26,12 @@ WIDE_LIMITS = {
     "DIALPLAN__USER_SECONDS_PER_MINUTE": "3600",
 }
 
+THIS_RELEASE = {
+    "SIP__CALLS_PER_ACCOUNT": "20000",
+    # Callers from outside, whose connections end, wait on this very address to be called back there.
+    "SIP__NETWORKS": '["127.0.0.0/8"]',
+}
+
 
 class SwitchProcess(RunningSwitch):
     """A switch with its data folder that does not stay dead."""
@@ -57,8 +63,8 @@ class SwitchProcess(RunningSwitch):
     async def launch(self) -> None:
         """Start it and wait until it answers."""
         # A release before this one refuses to start with a setting that it does not know.
-        wide = {"SIP__CALLS_PER_ACCOUNT": "20000"} if self.program is RunningSwitch.program else {}
-        await asyncio.to_thread(self.start, **wide, **self._settings)
+        own = THIS_RELEASE if self.program is RunningSwitch.program else {}
+        await asyncio.to_thread(self.start, **own, **self._settings)
 
     async def end(self, how: signal.Signals) -> None:
         """End it, and wait until it is gone; from now on it is the program of this release."""
