@@ -12,7 +12,7 @@ from tests.services.switch.reach.test_routes import contact_of, cut_all
 from tests.services.switch.transfer.test_refer import OwnPlans
 from tests.services.switch.transfer.test_transfer import accept_reports, refer
 
-from house.source import scopes
+from house.source import TESTS, scopes
 from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Identity
 from sipwright.sip import Uri
@@ -256,9 +256,17 @@ NAMED_BY_PEERS = {
     "services/switch/reach/reconnect:Reconnects._connect": [_route_of_a_phone_whose_connection_has_closed],
 }  # fmt: skip
 
+ELSEWHERE = {
+    "services/agent/attempts:Attempts._reach": (
+        "services/agent/test_redirects",
+        "test_nobody_sends_us_into_our_own_network",
+    ),
+}
+"""The ways of another service, and the tests that knock there."""
+
 OURS = {
     f"{ROUTES}.reach",
-    "services/agent/attempts:Attempts._begin",
+    "services/agent/attempts:Attempts._reach",
     "services/switch/dialling/dead_servers:DeadServers._ask",
 }
 """What leads to providers, and so to where the operator wants."""
@@ -282,7 +290,10 @@ def ways(*names):
 
 
 def test_every_way_is_known_here():
-    assert ways("reach") == DIALLED.keys() | NAMED_BY_PEERS.keys()
+    assert ways("reach") == DIALLED.keys() | NAMED_BY_PEERS.keys() | ELSEWHERE.keys()
+    assert [
+        name for place, name in ELSEWHERE.values() if name not in (TESTS / f"{place}.py").read_text()
+    ] == []
     assert ways("reach_provider") == OURS
     assert ways("flow_to", "flow_for", "larger_flow", "connect", "send_stateless") == BESIDE
 
