@@ -111,14 +111,8 @@ class Node:
             settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node, clock=clock,
             mail=MailSettings(**settings.mail.model_dump()),
         )  # fmt: skip
-        origins = self.origins = Origins(self.names, self.stack)
-        router = Router(
-            self.names,
-            authenticator,
-            origins,
-            domain_at=self._domain_at,
-            accepts_anyone=sip.accept == "anyone",
-        )
+        origins = self.origins = Origins(self.names, self.stack, accepts_anyone=sip.accept == "anyone")
+        router = Router(self.names, authenticator, origins, domain_at=self._domain_at)
         destinations = Destinations(
             self.names, self.locations, router.find, time.monotonic, sip.answer_within
         )

@@ -241,8 +241,8 @@ class Bench:
             call_later=network.call_later, random_token=lambda: f"{next(self.counter):016x}",
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
         )  # fmt: skip
-        origins = Origins(self.accounts, self.stack)
-        router = Router(self.accounts, self.accounts, origins, accepts_anyone=self.accepts_anyone)
+        origins = Origins(self.accounts, self.stack, accepts_anyone=self.accepts_anyone)
+        router = Router(self.accounts, self.accounts, origins)
         finder = Destinations(self.accounts, self.accounts, router.find, network.clock)
         self.switch = Switch(
             self.stack, router, finder, self.database, self.settings, node="n1", clock=network.clock,

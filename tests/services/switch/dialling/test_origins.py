@@ -284,6 +284,13 @@ def test_an_unknown_number_is_refused_with_a_line(bench, bob, gateway):
     ]
 
 
+def test_what_it_calls_is_no_command_that_somebody_copies(bench, bob, gateway):
+    why = refusals(bench)
+    gateway.invite("sip:1%20$(reboot)@10.0.0.1")
+
+    assert "did add carrier NUMBER --account" in why[0]
+
+
 def test_a_number_that_nothing_was_said_of_goes_where_all_others_go(bench, bob, carrier, gateway):
     carrier.in_plan = 9
     plans = Plans(bench)
@@ -371,14 +378,14 @@ def test_a_server_that_leads_nowhere_calls_from_nowhere(bench, bob, provider, tr
 
 def test_where_only_trunks_may_call_nobody_else_does(alice_and_bob_of):
     bench, alice, bob = alice_and_bob_of(accepts_anyone=False)
+    bench.accounts.providers["trunk"] = Provider("trunk", TRUNK, contact_token=TOKEN, account_id=1)
     why = refusals(bench)
-    for number, uri in enumerate(
-        ["sip:bob@example.org", "sip:nobody@example.org", "sip:x@elsewhere.example"]
-    ):
+    uris = ["sip:bob@example.org", "sip:nobody@example.org", "sip:x@elsewhere.example", CONTACT]
+    for number, uri in enumerate(uris):
         alice.invite(uri, call_id=f"call-{number}")
 
-    assert (alice.statuses(), bob.methods()) == ([403, 403, 403], [])
-    assert set(why) == {
+    assert (alice.statuses(), bob.methods()) == ([403, 403, 403, 403], [])
+    assert set(why[:3]) == {
         "only providers may call from outside ([sip] accept); 'sipwright provider add' makes this one known"
     }
 

@@ -11,12 +11,13 @@ Our Contact was `provider.account` once. For the rest of such a registration's l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Iterable
 from typing import NamedTuple
 
 from sipwright.services.numbers import NumberTable
 from sipwright.services.ports import AccountView, Directory, ProviderNumberView, ProviderView
-from sipwright.services.refusals import account_disabled
+from sipwright.services.refusals import account_disabled, outsider
 from sipwright.sip import NameAddr, ParseError, Reject, Request
 from sipwright.stack import Incoming, Stack
 
@@ -37,10 +38,12 @@ class Arrival(NamedTuple):
 class Origins:
     """Finds the providers that calls have come from."""
 
-    __slots__ = ("_accounts", "_tables", "addresses")
+    __slots__ = ("_accepts_anyone", "_accounts", "_tables", "addresses")
 
-    def __init__(self, accounts: Directory, stack: Stack) -> None:
+    def __init__(self, accounts: Directory, stack: Stack, *, accepts_anyone: bool = True) -> None:
+        """`accepts_anyone` says whether others than providers may call from outside."""
         self._accounts = accounts
+        self._accepts_anyone = accepts_anyone
         self.addresses = ProviderAddresses(accounts, stack)
         self._tables: dict[int, NumberTable[ProviderNumberView]] = {}
 
@@ -80,20 +83,17 @@ class Origins:
             there = [provider for provider in there if provider.user_id == account.user_id]
         return self._of_address(request, there, account, incoming.source[0])
 
-    def refuse_number(self, incoming: Incoming) -> None:
-        """Refuse a call of a provider to a number that nobody takes.
+    def let_in(self, incoming: Incoming, *, is_for_nobody: bool) -> None:
+        """Let a request pass that no provider has brought, or that is for a number which nobody takes.
 
         Raises:
-            Reject: It is from a provider.
+            Reject: It is such a number, or only providers may call.
         """
         there = self.addresses.at(incoming.source[0])
-        if there:
-            name, number = there[0].name, _number(there[0], incoming.request)
-            raise Reject(
-                404,
-                why=f"provider {name} has brought a call to {number}, which is nobody's; 'sipwright provider did add "
-                f"{name} {number} --account NAME' (or --in PLAN) says whose it is",
-            )
+        if there and is_for_nobody:
+            raise _unknown_number(there[0], _number(there[0], incoming.request))
+        if not self._accepts_anyone:
+            raise outsider()
 
     def is_contact(self, user: str | None) -> bool:
         """Return whether a user part is what a provider was told to call us by."""
@@ -118,8 +118,10 @@ class Origins:
         if not provider.is_enabled:
             raise Reject(404, why=f"provider {provider.name} is switched off")
         if provider not in there:
+            refusal = Reject(404) if self._accepts_anyone else outsider()
             raise Reject(
-                404,
+                refusal.status,
+                refusal.reason,
                 why=f"our contact at provider {provider.name} was called from {host}, which is no address of it; if it "
                 f"is, say so: 'sipwright provider set {provider.name} --from {host}'",
             )
@@ -222,6 +224,15 @@ def _nobody(provider: ProviderView) -> Reject:
     )
 
 
+def _unknown_number(provider: ProviderView, number: str) -> Reject:
+    shown = number if _PLAIN.fullmatch(number) else "NUMBER"  # in a command that somebody may copy
+    return Reject(
+        404,
+        why=f"provider {provider.name} has brought a call to {number}, which is nobody's; 'sipwright provider did add "
+        f"{provider.name} {shown} --account NAME' (or --in PLAN) says whose it is",
+    )
+
+
 def _number(provider: ProviderView, request: Request) -> str:
     """Return the number that was dialled, from where the provider puts it; else our name there."""
     order = _PLACES if provider.number_in is None else (provider.number_in, *_PLACES)
@@ -244,5 +255,7 @@ _READ: dict[str, Callable[[Request], str | None]] = {
     "pcpid": _called_party,
     "to": lambda request: request.to.uri.user,
 }
+_PLAIN = re.compile(r"\+?[0-9]+")
+
 _PLACES = ("uri", "pcpid", "to")
 """Where a number may be, the most likely place first: To is what somebody dialled once, perhaps elsewhere."""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from sipwright.services.authentication import Authenticator
 from sipwright.services.ports import AccountView, Directory, ProviderView
-from sipwright.services.refusals import account_disabled, not_served, outsider, unknown_user
+from sipwright.services.refusals import account_disabled, not_served, unknown_user
 from sipwright.sip import Reject, Uri
 from sipwright.stack import Incoming
 
@@ -54,13 +54,12 @@ class Router:
 
     def __init__(
         self, accounts: Directory, authenticator: Authenticator, origins: Origins, *,
-        domain_at: Callable[[str], str | None] | None = None, accepts_anyone: bool = True,
+        domain_at: Callable[[str], str | None] | None = None,
     ) -> None:  # fmt: skip
         self.accounts = accounts
         self.senders = Senders(accounts, domain_at)
         self.authenticator = authenticator
         self.origins = origins
-        self._accepts_anyone = accepts_anyone
 
     def decide(self, incoming: Incoming, *, is_internal: bool) -> Decision | None:
         """Return the decision; `None` when the caller was challenged and will come back.
@@ -88,10 +87,7 @@ class Router:
         arrival = self.origins.find(incoming, account)
         if arrival is not None:
             return _brought(arrival, dialled)
-        if account is None and domain is not None:
-            self.origins.refuse_number(incoming)
-        if not self._accepts_anyone:
-            raise outsider()
+        self.origins.let_in(incoming, is_for_nobody=account is None and domain is not None)
         return self._inbound(dialled, domain)
 
     def _is_of_trunk(self, incoming: Incoming, claim: Claim) -> bool:
