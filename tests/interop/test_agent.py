@@ -1,5 +1,6 @@
-"""We register at Kamailio, which wants digest, and get calls from it; they are for the account named like its owner."""
+"""We register at Kamailio, which wants digest, and get calls from it, for the account of its owner or for another."""
 
+import re
 import signal
 
 import pytest
@@ -20,7 +21,8 @@ def kamailio():
 
 @pytest.fixture(scope="module")
 def switch(start_switch):
-    return start_switch(["root"])
+    plan = 'respond(600, f"{call.provider} brings {req.user} for {call.account}")\n'
+    return start_switch(["root"], {"reception": plan})
 
 
 @pytest.fixture
@@ -65,9 +67,9 @@ Max-Forwards: 70
 
 
 def registered(switch, kamailio, patience=15.0):
-    """Wait until we are; the change has to reach the switch within 2 s."""
-    expected = f"sip:kam.root@127.0.0.1:{switch.port}"
-    until(lambda: contact(kamailio) == expected, "Kamailio knows us", patience)
+    """Wait until we are; the change has to reach the switch within 2 s. Nobody can guess what it calls us by."""
+    expected = re.compile(rf"sip:[0-9a-f]{{20}}@127\.0\.0\.1:{switch.port}")
+    until(lambda: expected.fullmatch(contact(kamailio) or ""), "Kamailio knows us", patience)
     until(lambda: state(switch) == [("registered", 200)], "and we know that it does")
 
 
@@ -89,8 +91,51 @@ def test_a_call_comes_by_the_number_at_the_provider(switch, kamailio, provider):
         ("in", "root@sip.test", 200),
         ("in", "root@sip.test", 200),
     ]
-    assert "kam.root" in cdrs[0]["to_uri"]
+    assert cdrs[0]["to_uri"] == f"sip:trunk@127.0.0.1:{switch.port}"
     assert str(invite.from_.uri) == "sip:stranger@elsewhere.example"
+
+
+def test_a_dialplan_takes_the_calls_and_sees_the_number_and_who_brings_them(switch, kamailio, provider):
+    provider(**{"in": "reception"})
+    registered(switch, kamailio)
+
+    words = {
+        "dialled": f"trunk@{kamailio.address}",
+        "address": CALLER,
+        "status": "600",
+        "hops": "70",
+        "header": "X-No: 1",
+    }
+    caller = Sipp(
+        [kamailio.address, "-m", "1"], "call-refused-unchallenged", words, CALLER, free_port(CALLER), "udp"
+    )
+    try:
+        trace = caller.finish()
+    finally:
+        caller.close()
+
+    assert trace.response(600).reason == "kam brings trunk for"
+
+
+def test_the_contact_is_of_no_use_from_elsewhere(switch, kamailio, provider):
+    provider()
+    registered(switch, kamailio)
+    host, port = kamailio.host, kamailio.port
+    with Phone(("127.0.0.1", switch.port)) as stranger:
+        answer = stranger.ask(
+            f"""
+INVITE {contact(kamailio)} SIP/2.0
+{{via}}
+From: <sip:stranger@elsewhere.example>;tag=s
+To: <sip:trunk@{host}:{port}>
+{{call_id}}
+CSeq: 1 INVITE
+Contact: <sip:stranger@127.0.0.12>
+Max-Forwards: 70
+"""
+        )
+
+    assert answer.status == 404
 
 
 def test_it_outlives_the_switch_and_is_renewed_by_the_next_one(switch, kamailio, provider):

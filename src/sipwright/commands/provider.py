@@ -34,7 +34,7 @@ __all__ = ["app"]
 
 _HALF_A_DAY = 12 * 3600.0
 
-app = group("provider", "SIP services and trunks, to call out through and to be called by.")
+app = group("provider", "SIP services and trunks, for calls out and in.")
 app.add_typer(did)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that dial strings use, as in 123@NAME.")]
@@ -143,7 +143,9 @@ def add(
     user: Owner = None,
     data: Data = None,
 ) -> None:
-    """Add a provider: a service that we have a user name at, or a trunk that knows us by our address.
+    """Add a provider.
+
+    That is a service that we have a user name at, or a trunk that knows us by our address, and that we know by --from.
 
     Its calls go to --account, to --in, or by number to what 'sipwright provider did add' says. Where nothing of that
     is given, the calls of one that we register with go to the owner's account of the owner's name, or else to the
@@ -257,7 +259,7 @@ def set_(
 
 @app.command(name="list")
 def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) -> None:
-    """List providers, our registrations there, and since when a provider cannot be reached.
+    """List providers and our registrations there.
 
     A provider that says nothing to a call or a REGISTER is unreachable until it answers anything again; it is asked
     every few seconds. Passwords are never shown.
@@ -295,7 +297,7 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
 
 @app.command()
 def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = None) -> None:
-    """Show a provider, who takes its calls, and our registration there.
+    """Show a provider and who takes its calls.
 
     Its password is never shown.
 

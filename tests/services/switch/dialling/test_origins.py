@@ -434,6 +434,19 @@ def test_the_bye_of_a_call_that_rang_through_a_kill_is_signed(bench, bob, trunk)
     assert "Proxy-Authorization" in trunk.last("BYE").headers
 
 
+def test_calls_out_through_such_a_trunk_are_the_callers(bench, bob, carrier):
+    from tests.services.switch.test_hostile import Plans as Dials
+
+    server = bench.phone("server", "203.0.113.1")
+    alice = bench.phone("alice", "20.0.0.1")
+    alice.domain = "example.org"
+    bench.account("alice", alice, out_plan=1)
+    Dials(bench, {1: ("99@carrier", ())})
+    alice.invite("sip:99@example.org")
+
+    assert str(server.last("INVITE").from_uri) == "sip:alice@example.org"
+
+
 def test_nobody_is_told_by_what_a_provider_calls_us(bench, bob, provider, trunk):
     """It is a secret between the two, so it goes neither to phones nor to the next provider."""
     from tests.services.switch.test_hostile import Plans as Dials

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sipwright.services.dialstring import DialLeg, Target, ToProvider, ToUri, ToUser
-from sipwright.services.leg_options import LegOptions
+from sipwright.services.leg_options import PLAIN, LegOptions
 from sipwright.services.ports import AccountView, Directory, Locations, ProviderView
 from sipwright.sip import ParseError, Uri
 
@@ -164,6 +164,8 @@ def sender_of(provider: ProviderView) -> LegOptions:
             pass
         else:
             return LegOptions(from_user=template.user, from_host=template.hostport)
+    if not provider.username:
+        return PLAIN  # a trunk that knows us by our address has no name for us
     return LegOptions(from_user=provider.username, from_host=provider.server.partition(";")[0])
 
 

@@ -76,19 +76,18 @@ class Router:
             raise Reject(
                 416, why=f"{request.uri_text} is of a scheme that is not spoken here; dial a sip or sips URI"
             )
-        domain = self.accounts.served_domain(dialled.host, dialled.port)
-        if is_internal:
-            return self._inbound(dialled, domain)
-        if not self.origins.is_contact(dialled.user):
+        if not is_internal and not self.origins.is_contact(dialled.user):
             claim = self.senders.claim(incoming)
             if claim is not None and not self._is_of_trunk(incoming, claim):
                 return self._outbound(incoming, dialled, claim)
+        domain = self.accounts.served_domain(dialled.host, dialled.port)
         account = None if domain is None else self.find(dialled.user or "", domain)
-        arrival = self.origins.find(incoming, account)
-        if arrival is not None:
-            return _brought(arrival, dialled)
-        self.origins.let_in(incoming, is_for_nobody=account is None and domain is not None)
-        return self._inbound(dialled, domain)
+        if not is_internal:
+            arrival = self.origins.find(incoming, account)
+            if arrival is not None:
+                return _brought(arrival, dialled)
+            self.origins.let_in(incoming, is_for_nobody=account is None and domain is not None)
+        return self._inbound(dialled, domain, account)
 
     def _is_of_trunk(self, incoming: Incoming, claim: Claim) -> bool:
         """Return whether a trunk has called for somebody who is at our domain by name only."""
@@ -110,12 +109,11 @@ class Router:
             raise account_disabled(identity)
         return Decision("out", identity, identity.out_plan, dialled)
 
-    def _inbound(self, dialled: Uri, domain: str | None) -> Decision:
+    def _inbound(self, dialled: Uri, domain: str | None, account: AccountView | None) -> Decision:
         if domain is None:
             raise not_served(dialled.host)
         if not dialled.user:
             raise Reject(484, why="the Request-URI names nobody; the caller has to dial a user or a number")
-        account = self.find(dialled.user, domain)
         if account is None:
             raise unknown_user(dialled.user, domain)
         if not account.is_enabled:
