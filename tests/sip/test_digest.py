@@ -285,6 +285,29 @@ def test_a_nonce_is_its_time_and_a_keyed_hash_of_it(secret):
     assert nonce[14:] == hashlib.blake2s(nonce[:14].encode(), key=key, digest_size=13).hexdigest()
 
 
+def test_a_nonce_is_known_as_that_of_whom_it_was_given_to():
+    """A right answer is taken from anybody (RFC 7616 §3.3); whose a wrong one is depends on it."""
+    nonces = keeper()
+    nonce, other = nonces.issue(NOW, "192.0.2.1"), nonces.issue(NOW)
+
+    assert nonces.is_of(nonce, "192.0.2.1")
+    assert not nonces.is_of(nonce, "192.0.2.10")
+    assert nonces.is_of(other, "192.0.2.1")
+    assert nonces.check(nonce, 1, NOW) == Verdict.OK
+    assert nonces.check(other[:30] + nonce[30:], 1, NOW) == Verdict.FORGED
+    assert not nonces.is_of(nonce[:30] + other[30:], "192.0.2.1")
+    assert not any(map(nonces.is_ours, ("", "x" * 40, "ü" * 40, nonce[:39], nonce + "0", "1" + nonce[1:])))
+
+
+def test_a_nonce_wears_whoever_is_written_behind_it():
+    nonces = keeper()
+    nonce = nonces.issue(NOW, "192.0.2.1")
+    nonces.wear(nonce)
+    nonces.wear(nonce[:30] + "0" * 10)
+
+    assert nonces.is_worn(nonce)
+
+
 def test_the_nonce_count_must_rise():
     nonces = keeper()
     nonce = nonces.issue(NOW)

@@ -102,10 +102,15 @@ class NonceKeeper:
     beginning of the answer that had it (in one number: there may be a hundred thousand), in two generations:
     when the younger is full or a lifetime old, the older is forgotten.  Whatever was forgotten counts as stale,
     never as unused: a replay cannot get in through a table that ran over.
+
+    The hash of a nonce that was given to somebody ends with another one, of whom.  A right answer is taken from
+    anybody, since phones move (RFC 7616 §3.3 warns of refusing it); a wrong one proves who sent it only if it is of
+    the same holder.
     """
 
     _STAMP = 14  # hexadecimal digits of a time in microseconds
     _LENGTH = 40
+    _HELD = 30  # before what says whose it is
 
     def __init__(self, secret: bytes, lifetime: float = 300.0, capacity: int = 100_000) -> None:
         # Begun once, copied for each nonce.  A key may not be longer than 32 bytes.
@@ -124,12 +129,14 @@ class NonceKeeper:
         """Count the nonces that are remembered as used."""
         return len(self._young) + len(self._old)
 
-    def issue(self, now_unix: float) -> str:
-        """Return a fresh nonce, different from all others that this keeper has issued."""
+    def issue(self, now_unix: float, holder: str | None = None) -> str:
+        """Return a fresh nonce, different from all others that this keeper has issued, for a holder such as a host."""
         # Two phones challenged in the same microsecond must not share one nonce-count.
         self._last_issued = max(int(now_unix * 1e6), self._last_issued + 1)
         stamp = f"{self._last_issued:014x}"
-        return stamp + self._sign(stamp)
+        if holder is None:
+            return stamp + self._sign(stamp)
+        return self._begin(stamp) + self._sign(f"{stamp} {holder}")[: self._LENGTH - self._HELD]
 
     def check(self, nonce: str, nc: int | None, now_unix: float, response: str = "") -> Verdict:
         """Judge the nonce of an answer whose digest was right, and remember that it was used.
@@ -141,12 +148,9 @@ class NonceKeeper:
             now_unix: The time of day.
             response: The digest, which was right; without it a repetition cannot be told from a replay.
         """
-        stamp = nonce[: self._STAMP]
-        if len(nonce) != self._LENGTH or not nonce.isascii():
+        if not self.is_ours(nonce):
             return Verdict.FORGED
-        if not hmac.compare_digest(nonce[self._STAMP :], self._sign(stamp)):
-            return Verdict.FORGED
-        issued, now = int(stamp, 16), int(now_unix * 1e6)
+        issued, now = int(nonce[: self._STAMP], 16), int(now_unix * 1e6)
         # Also for a nonce from the future: another node's clock may be ahead, but not by a lifetime.
         if abs(now - issued) > self._lifetime or issued <= self._forgotten_until:
             return Verdict.STALE
@@ -160,25 +164,37 @@ class NonceKeeper:
         self._remember(issued, use, now)
         return Verdict.OK
 
-    def is_fresh(self, nonce: str, now_unix: float) -> bool:
-        """Return whether a nonce is ours and has not expired, used or not."""
-        stamp = nonce[: self._STAMP]
+    def is_ours(self, nonce: str) -> bool:
+        """Return whether a nonce was issued here, whenever and to whomever."""
         if len(nonce) != self._LENGTH or not nonce.isascii():
             return False
-        if not hmac.compare_digest(nonce[self._STAMP :], self._sign(stamp)):
-            return False
-        return abs(int(now_unix * 1e6) - int(stamp, 16)) <= self._lifetime
+        is_held = hmac.compare_digest(nonce[: self._HELD], self._begin(nonce[: self._STAMP]))
+        return is_held or self._is_anybodys(nonce)
 
-    def wear(self, nonce: str, now_unix: float) -> bool:
-        """Note a wrong answer to a nonce; returns False when it was no fresh one of ours."""
-        is_fresh = self.is_fresh(nonce, now_unix)
-        if is_fresh:
-            self._worn.keep(nonce, self._worn.get(nonce, 0) + 1)
-        return is_fresh
+    def is_of(self, nonce: str, holder: str) -> bool:
+        """Return whether a nonce of ours was issued to this holder, or to nobody in particular."""
+        expected = self._sign(f"{nonce[: self._STAMP]} {holder}")[: self._LENGTH - self._HELD]
+        return hmac.compare_digest(nonce[self._HELD :], expected) or self._is_anybodys(nonce)
+
+    def is_fresh(self, nonce: str, now_unix: float) -> bool:
+        """Return whether a nonce of ours has not expired, used or not."""
+        return abs(int(now_unix * 1e6) - int(nonce[: self._STAMP], 16)) <= self._lifetime
+
+    def wear(self, nonce: str) -> None:
+        """Note a wrong answer to a nonce of ours."""
+        nonce = nonce[: self._HELD]
+        self._worn.keep(nonce, self._worn.get(nonce, 0) + 1)
 
     def is_worn(self, nonce: str) -> bool:
         """Return whether a nonce has died of two wrong answers; no more answers to it are looked at."""
-        return self._worn.get(nonce, 0) >= _MOST_WRONG
+        return self._worn.get(nonce[: self._HELD], 0) >= _MOST_WRONG
+
+    def _begin(self, stamp: str) -> str:
+        """Return what all nonces of an instant begin with that were given to somebody."""
+        return stamp + self._sign(f"{stamp} held")[: self._HELD - self._STAMP]
+
+    def _is_anybodys(self, nonce: str) -> bool:
+        return hmac.compare_digest(nonce[self._STAMP :], self._sign(nonce[: self._STAMP]))
 
     def _sign(self, stamp: str) -> str:
         signature = self._mac.copy()

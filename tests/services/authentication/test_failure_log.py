@@ -119,6 +119,25 @@ def test_a_nonce_that_is_not_ours_leaves_no_line(world, logs, nonce):
     assert logs == []
 
 
+@pytest.mark.parametrize("method", ["REGISTER", "INVITE", "MESSAGE", "BYE"])
+@pytest.mark.parametrize(("host", "protocol", "lines"), [
+    ("192.0.2.7", "udp", 1), ("192.0.2.66", "udp", 0), ("192.0.2.66", "tcp", 1)
+])  # fmt: skip
+def test_a_source_that_may_be_forged_leaves_no_line(world, at, logs, method, host, protocol, lines):
+    """The nonce was given to 192.0.2.7; a connection from elsewhere is one that somebody has really opened."""
+    challenged = world.receive(world.text(), at("192.0.2.7", 5060)).response.headers.get("WWW-Authenticate")
+    nonce = challenged.partition('nonce="')[2].partition('"')[0]
+    incoming = world.receive(world.text(), at(host, 5060, protocol))
+    incoming.responses.clear()
+    incoming.has_transaction = False
+    incoming.request.method = method
+    credentials = world.authorization(method=method, password="guess", nonce=nonce)
+    incoming.request.headers.add("Authorization", credentials)
+
+    assert world.authenticator.authenticate(incoming, "example.org") is None
+    assert [line["source"] for line in logs] == [f"{host}:5060"] * lines
+
+
 def test_a_flood_from_everywhere_does_not_fill_the_log(world, at, logs):
     for number in range(200):
         attempt(world, f"user{number}", at(f"198.51.100.{number}", 5060))

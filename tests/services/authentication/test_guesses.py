@@ -101,6 +101,34 @@ def test_a_stale_nonce_is_no_failure(world, try_it):
     assert try_it("secret")
 
 
+@pytest.mark.parametrize("nonce", ["x", "f" * 40])
+def test_a_nonce_that_is_made_up_tells_nobody_that_a_password_was_right(world, nonce):
+    answers = set()
+    for password in ("guess", "secret"):
+        credentials = world.authorization(password=password, nonce=nonce)
+        response = world.receive(world.text(f"Authorization: {credentials}")).response
+        answers.add((response.status, "stale" in response.headers.get("WWW-Authenticate")))
+
+    assert answers == {(401, True)}
+
+
+def test_guesses_with_a_nonce_that_has_expired_count(world, try_it):
+    for number in range(5):
+        old = world.nonces.issue(world.unix_time() - 400 + number)
+        assert not try_it("guess", nonce=old)
+
+    assert not try_it("secret")
+
+
+def test_a_forged_source_costs_whoever_is_there_nothing(world, try_it):
+    for _ in range(20):
+        assert not try_it(
+            "guess", host="192.0.2.7", nonce=world.nonces.issue(world.unix_time(), "198.51.100.1")
+        )
+
+    assert try_it("secret", "bob", host="192.0.2.7")
+
+
 def test_pauses_double_up_to_a_ceiling_and_are_forgiven():
     tally, now, pauses = Tally(), 0.0, []
     for _ in range(6):

@@ -3,6 +3,9 @@
 From outside an unknown user and a wrong password look the same: both cost the same hashes and get the same
 401.  Only the log tells them apart.  Of requests that fail it is remembered how many there were, from where and
 for whom (`guesses.py`), and of a nonce that it had a wrong answer: it dies of the second one.
+
+A datagram may say that it comes from anywhere.  A failure is that of its source only if the nonce was given to the same
+address or a connection brought it: else nobody's address gets into the log, where a ban may follow.
 """
 
 from collections.abc import Callable
@@ -80,9 +83,13 @@ class Authenticator:
         username = credentials.params.get("username", "")
         account = self._directory.account(username, domain)
         nonce = credentials.params.get("nonce", "")
+        if not self._nonces.is_ours(nonce):
+            # If it is made up, an answer that was looked at would be a guess that nobody counts.
+            self._challenge(incoming, domain, username, is_stale=True)
+            return None
         if self._nonces.is_worn(nonce) or not self._guesses.are_checked(incoming, account):
             self._challenge(incoming, domain, username, is_stale=False)
-            if self._nonces.is_fresh(nonce, self._unix_time()):
+            if self._has_proven_source(incoming, nonce) and self._nonces.is_fresh(nonce, self._unix_time()):
                 self._failures.failed(incoming, username, domain, "not checked after too many failures")
             return None
         try:
@@ -93,8 +100,10 @@ class Authenticator:
         if not is_right:
             self._challenge(incoming, domain, username, is_stale=False)
             # After the answer: how long finding the reason takes tells the peer nothing.
-            if self._nonces.wear(nonce, self._unix_time()):
-                self._guesses.failed(incoming, account)
+            self._nonces.wear(nonce)
+            has_proven_source = self._has_proven_source(incoming, nonce)
+            self._guesses.failed(incoming, account, is_of_source=has_proven_source)
+            if has_proven_source and self._nonces.is_fresh(nonce, self._unix_time()):
                 why = self._why_wrong(credentials, request, account)
                 self._failures.failed(incoming, username, domain, why)
             return None
@@ -114,6 +123,10 @@ class Authenticator:
             raise account_disabled(account)
         incoming.flow.vouch()
         return account
+
+    def _has_proven_source(self, incoming: Incoming, nonce: str) -> bool:
+        """Return whether the sender is where the packet says: there it has heard us before."""
+        return incoming.flow.is_reliable or self._nonces.is_of(nonce, incoming.source[0])
 
     def _is_right(
         self, credentials: Credentials, request: Request, account: AccountView | None, domain: str
@@ -150,6 +163,6 @@ class Authenticator:
     def _challenge(self, incoming: Incoming, domain: str, username: str, *, is_stale: bool) -> None:
         account = self._directory.account(username, domain)
         algorithm = self._directory.digest_algorithm(domain) if account is None else account.algorithm
-        nonce = self._nonces.issue(self._unix_time())
+        nonce = self._nonces.issue(self._unix_time(), incoming.source[0])
         value = challenge(domain, nonce, algorithm, stale=is_stale)
         incoming.reply_statelessly(401, headers=[("WWW-Authenticate", value)])

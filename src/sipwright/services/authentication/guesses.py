@@ -99,8 +99,8 @@ class Guesses:
         is_neighbour = any(_network_of(parse_flow_key(key).remote[0]) == source for key in keys)
         return is_neighbour and not self._neighbours.is_paused((source, account.id), now)
 
-    def failed(self, incoming: Incoming, account: AccountView | None) -> None:
-        """Count credentials that were looked at and wrong.
+    def failed(self, incoming: Incoming, account: AccountView | None, *, is_of_source: bool = True) -> None:
+        """Count credentials that were looked at and wrong; where the source may be forged, for the user only.
 
         A name that nobody has has no password to guess. It is often one that is being added: of a phone that is
         plugged in before its account is made, or of a test call, whose accounts are known two seconds later.
@@ -108,9 +108,10 @@ class Guesses:
         if account is None:
             return
         now, source = incoming.now, _network_of(incoming.source[0])
-        self._sources.failed(source, now)
         self._users.failed(account.id, now)
-        self._neighbours.failed((source, account.id), now)
+        if is_of_source:
+            self._sources.failed(source, now)
+            self._neighbours.failed((source, account.id), now)
 
 
 def _network_of(host: str) -> str:
