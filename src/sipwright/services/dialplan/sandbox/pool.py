@@ -26,6 +26,7 @@ from pydantic_monty import Monty
 from sipwright.services.script_headers import one_line
 
 from ..language.limits import Limits, UserLimits
+from .confinement import Confinement
 from .fastpath.fast_backend import FastBackend, is_tested
 from .fastpath.worker import PATIENCE
 from .job import Job
@@ -92,10 +93,16 @@ class Sandbox:
         self._workers = workers
         places = plain_at_once or PLAIN_AT_ONCE * workers
         self._plain = Turns(places, max(1, places - max(1, places // 4)), self._begin_plain)
-        self._fast = FastBackend(self.limits, places, recycle) if fast_path and is_tested() else None
+        self._confinement = confinement = Confinement()
+        self._fast = (
+            FastBackend(self.limits, places, recycle, program=confinement.program)
+            if fast_path and is_tested()
+            else None
+        )
         self._watches = self._is_closed = False
         self._others = Turns(workers, max(1, workers - 1), self._begin_other)
         self._pool = Monty(
+            binary_path=confinement.program,
             min_processes=0,
             max_processes=workers,
             max_checkouts_per_worker=recycle,
@@ -113,8 +120,8 @@ class Sandbox:
         await asyncio.to_thread(self._pool.__enter__)
         for number in range(self._workers):
             thread = threading.Thread(target=self._work, name=f"dialplan-{number}", daemon=True)
-            thread.start()
             self._threads.append(thread)
+            thread.start()
 
     async def close(self) -> None:
         """Stop; what is under way is given up (its continuation is where it was)."""
@@ -132,6 +139,7 @@ class Sandbox:
         for thread in self._threads:
             thread.join()
         self._pool.__exit__(None, None, None)
+        self._confinement.close()
 
     # The queue: all of it in the event loop.
 
@@ -179,7 +187,7 @@ class Sandbox:
         if isinstance(result, Failed):
             self._crashes += result.kind is Kind.CRASHED
             if result.kind is Kind.INTERNAL:
-                log.error("dialplan sandbox failed", error=result.message, traceback=result.traceback)
+                log.error("dialplan sandbox failed", error=result.message, exception=result.traceback)
         job.done(result)
 
     def snapshot(self) -> SandboxSnapshot:
@@ -226,6 +234,8 @@ class Sandbox:
         self._jobs.put(job)
 
     def _work(self) -> None:
+        if threading.current_thread() is self._threads[0]:
+            self._confinement.tell()
         while (job := self._jobs.get()) is not None:
             begun = time.monotonic()
             result = self._run(job)

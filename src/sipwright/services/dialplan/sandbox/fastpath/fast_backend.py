@@ -50,6 +50,7 @@ class FastBackend:
         *,
         loop: Loop | None = None,
         tells: bool = True,
+        program: str | None = None,
     ) -> None:
         """Prepare; processes are started when they are needed.
 
@@ -59,9 +60,10 @@ class FastBackend:
             recycle: After how many of them a process is replaced.
             loop: The event loop, if it is not the running one.
             tells: Whether the log hears of scripts that leave the fast path, and not of our faults only.
+            program: What to start in the place of the interpreter, as `Confinement.program`.
         """
         self._limits = limits
-        self._idle = [Worker(limits, recycle, loop=loop) for _ in range(workers)]
+        self._idle = [Worker(limits, recycle, loop=loop, program=program) for _ in range(workers)]
         self._busy: set[Worker] = set()
         self._log = FallbackLog(tells=tells)
 

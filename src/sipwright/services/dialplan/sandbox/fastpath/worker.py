@@ -29,6 +29,9 @@ Event = Called | Ended
 PATIENCE = 0.25
 """Seconds for a turn; who computes for longer is not plain."""
 
+PATIENCE_AT_FIRST = 1.5
+"""The same while the process may still be starting: it gives away what it does not need before."""
+
 MAX_EVENT = 2_048
 """Bytes of a call with its arguments."""
 
@@ -55,9 +58,12 @@ class Loop(Protocol):
 class Worker:
     """One process, which serves one script after the other; it is started when it is needed."""
 
-    def __init__(self, limits: Limits, recycle: int = 1000, *, loop: Loop | None = None) -> None:
+    def __init__(
+        self, limits: Limits, recycle: int = 1000, *, loop: Loop | None = None, program: str | None = None
+    ) -> None:
         """Prepare; after ``recycle`` scripts the process is replaced. The loop is the running one if none is given."""
         self._loop = loop
+        self._program = program
         self._limits = limits
         self._recycle = recycle
         self._process: subprocess.Popen[bytes] | None = None
@@ -159,7 +165,7 @@ class Worker:
             from pydantic_monty._binary import find_monty_binary
 
             self._process = process = subprocess.Popen(
-                [find_monty_binary(), "subprocess"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [self._program or find_monty_binary(), "subprocess"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, bufsize=0, env={},
             )  # fmt: skip
         except (ImportError, OSError) as error:
@@ -223,7 +229,8 @@ class Worker:
     def _send(self, data: bytes) -> None:
         if len(data) > MAX_REQUEST:
             raise Fallback(Reason.SIZE, f"{len(data)} bytes to send")
-        self.deadline, self.is_late = time.monotonic() + PATIENCE, False
+        patience = PATIENCE if self._served > 1 else PATIENCE_AT_FIRST
+        self.deadline, self.is_late = time.monotonic() + patience, False
         try:
             sent = os.write(self._in, data)
         except OSError as error:

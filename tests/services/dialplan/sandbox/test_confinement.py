@@ -1,0 +1,57 @@
+"""The program that workers are started with."""
+
+import os
+import subprocess
+
+import pytest
+from structlog.testing import capture_logs
+
+from sipwright.services.dialplan.sandbox.confinement import Confinement
+
+
+@pytest.fixture
+def make():
+    made = []
+
+    def confine(interpreter):
+        made.append(Confinement(interpreter))
+        return made[-1]
+
+    yield confine
+    for one in made:
+        one.missing()
+        one.close()
+
+
+def test_a_worker_is_the_interpreter_behind_the_launcher(make):
+    confinement = make("/usr/bin/printenv")
+    ran = subprocess.run([confinement.program], capture_output=True, text=True, check=False, env={"A": "b"})
+
+    assert confinement.program != "/usr/bin/printenv"
+    assert ran.stdout == ""
+
+
+def test_what_the_kernel_does_is_not_told(make):
+    confinement = make(None)
+    with capture_logs() as logs:
+        confinement.tell()
+
+    assert logs == []
+
+
+def test_a_kernel_that_cannot_run_the_launcher_gets_the_interpreter_itself(make, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    confinement = make("/bin/true")
+    with capture_logs() as logs:
+        confinement.tell()
+
+    assert confinement.program == os.path.realpath("/bin/true")
+    assert [(line["event"], line["missing"]) for line in logs] == [
+        (
+            "workers of the sandbox are not confined by the kernel",
+            ["everything: [Errno 1] Operation not permitted"],
+        )
+    ]
