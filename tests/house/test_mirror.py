@@ -102,6 +102,7 @@ ELSEWHERE = {
 
 STORIES = {
     "services/switch/call/test_goodbye": "calls that end before an offer is answered, and all of a BYE",
+    "commands/test_hostile_text": "what strangers have said, in every command and in the log",
     "services/switch/midcall/test_headers_cross": "headers that cross a call, in whatever message",
     "services/dialplan/execution/test_chance": "random numbers, the same after a restart",
     "services/switch/reach/test_own_network": "peers and scripts that lead us into our own network",

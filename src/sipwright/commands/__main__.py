@@ -11,9 +11,11 @@ import typer
 
 from sipwright.commands import account, bindings, calls, cdrs, dialplan, domain, init, key, provider, user
 from sipwright.commands.call_test import call_test
+from sipwright.commands.common import say
 from sipwright.commands.run import run as run_switch
 from sipwright.commands.trace import trace
 from sipwright.errors import UserError
+from sipwright.printable import MOST_OF_SENTENCE, printable
 
 __all__ = ["app", "main"]
 
@@ -32,7 +34,7 @@ app = typer.Typer(
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
-        typer.echo(f"sipwright {metadata.version('sipwright')}")
+        say(f"sipwright {metadata.version('sipwright')}")
         raise typer.Exit
 
 
@@ -92,14 +94,14 @@ def _usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     if type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(message, err=True)
+        say(*message.split("\n"), is_error=True)
         return 2
     path = context.command_path if context is not None else "sipwright"
     return _fail(f"{message.rstrip('.')}; see '{path} --help'", 2)
 
 
 def _fail(message: str, status: int = 1) -> int:
-    typer.echo("sipwright: " + " ".join(message.split()), err=True)
+    say("sipwright: " + printable(" ".join(message.split()), MOST_OF_SENTENCE), is_error=True)
     return status
 
 

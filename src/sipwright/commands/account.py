@@ -21,8 +21,10 @@ from sipwright.commands.common import (
     group,
     print_json,
     print_table,
+    say,
     with_store,
 )
+from sipwright.printable import printable
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def add(
             name, secret, user=user, domain=domain, out_plan=out_plan, in_plan=in_plan, algorithm=algorithm
         )
 
-    typer.echo(f"added {with_store(data, work).aor}")
+    say(f"added {with_store(data, work).aor}")
 
 
 @app.command(name="set")
@@ -128,7 +130,7 @@ def set_(
             name, AccountChange(password, out_plan, in_plan, algorithm, enabled, calls), domain
         )
 
-    typer.echo(f"changed {with_store(data, work).aor}")
+    say(f"changed {with_store(data, work).aor}")
 
 
 @app.command(name="list")
@@ -183,12 +185,12 @@ def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: D
     bindings = row.pop("bindings")
     for head, value in row.items():
         shown = {True: "yes", False: "no", None: "-"}.get(value, value)
-        typer.echo(f"{head:<10} {shown}")
+        say(f"{head:<10} {printable(str(shown))}")
     for binding in bindings:
         left = max(0, round(binding["expires_at"] - time.time()))
-        typer.echo(f"{'binding':<10} {binding['contact']}  via {binding['source']}, {left} s left")
+        say(f"{'binding':<10} {printable(binding['contact'])}  via {binding['source']}, {left} s left")
     if not bindings:
-        typer.echo(f"{'binding':<10} none: no phone is registered")
+        say(f"{'binding':<10} none: no phone is registered")
 
 
 @app.command()
@@ -216,8 +218,8 @@ def remove(
 
     removed, left = with_store(data, work)
     for provider in left:
-        typer.echo(f"nobody takes the calls of provider {provider} now", err=True)
-    typer.echo(f"removed {removed.aor}")
+        say(f"nobody takes the calls of provider {provider} now", is_error=True)
+    say(f"removed {removed.aor}")
 
 
 @app.command(name="import")
@@ -251,7 +253,7 @@ def import_(
         seconds = time.monotonic() - started_at
         return f"{result.added} added, {result.changed} changed in {seconds:.1f} s"
 
-    typer.echo(with_store(data, work))
+    say(with_store(data, work))
 
 
 def _read_csv(file: Path) -> list[AccountSpec]:

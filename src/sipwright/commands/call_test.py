@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import CommandError, Data, data_dir, print_json, settings_of, with_store
+from sipwright.commands.common import CommandError, Data, data_dir, print_json, say, settings_of, with_store
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -66,14 +66,14 @@ def call_test(
     )
 
     if sys.stderr.isatty():
-        typer.echo("calling; this takes about three seconds", err=True)
+        say("calling; this takes about three seconds", is_error=True)
 
     async def work(store: Administration) -> Report:
         return await _unless_stopped(rehearse(store, place, hint))
 
     report = with_store(data, work)
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_json(), {"detail", "text", "wire"})
     else:
         _print(report, place)
     if not report.is_right:
@@ -95,20 +95,19 @@ async def _unless_stopped(work: Coroutine[None, None, Report]) -> Report:
 
 def _print(report: Report, place: Place) -> None:
     hosts = {"A": place.host_a, "B": place.host_b}
-    typer.echo(f"switch   {report.switch}")
+    say(f"switch   {report.switch}")
     for side, aor in report.phones.items():
-        typer.echo(f"phone {side}  {aor} at {hosts[side]}")
-    typer.echo("")
-    for line in report.ladder.lines():
-        typer.echo(line)
-    typer.echo("\ndialplan log")
+        say(f"phone {side}  {aor} at {hosts[side]}")
+    say("")
+    say(*report.ladder.lines())
+    say("", "dialplan log")
     for number, text in report.log:
-        typer.echo(f"  {text}" if number is None else f"  line {number}: {text}")
+        say(f"  {text}" if number is None else f"  line {number}: {text}")
     if not report.log:
-        typer.echo("  nothing")
-    typer.echo("\nchecks")
+        say("  nothing")
+    say("", "checks")
     width = max((len(check.name) for check in report.checks), default=0)
     for check in report.checks:
-        typer.echo(f"  {'ok' if check.is_right else 'FAILED':<6}  {check.name:<{width}}  {check.detail}")
+        say(f"  {'ok' if check.is_right else 'FAILED':<6}  {check.name:<{width}}  {check.detail}")
     if report.is_right:
-        typer.echo(f"\nall {len(report.checks)} checks ok, in {report.seconds:.1f} s")
+        say("", f"all {len(report.checks)} checks ok, in {report.seconds:.1f} s")

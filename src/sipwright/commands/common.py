@@ -7,13 +7,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from sipwright.errors import UserError
+from sipwright.printable import printable, printable_event, printable_lines, printable_value
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -32,12 +33,16 @@ __all__ = [
     "data_dir",
     "group",
     "print_json",
+    "print_script",
     "print_table",
+    "say",
     "settings_of",
     "with_store",
 ]
 
 T = TypeVar("T")
+
+_LONGEST_LINE = 4_000
 
 
 class CommandError(UserError):
@@ -102,7 +107,11 @@ def _log_to_standard_error() -> None:
     import structlog
 
     if not structlog.is_configured():
-        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+        *processors, renderer = structlog.get_config()["processors"]
+        structlog.configure(
+            processors=[*processors, structlog.processors.format_exc_info, printable_event, renderer],
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        )
 
 
 def ask_password(given: str | None, what: str) -> str:
@@ -110,7 +119,7 @@ def ask_password(given: str | None, what: str) -> str:
     if given is not None:
         return given
     if sys.stdin.isatty():
-        return str(typer.prompt(what, hide_input=True, confirmation_prompt=True))
+        return str(typer.prompt(printable(what), hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")
 
 
@@ -142,27 +151,32 @@ class Progress:
             typer.echo(text, err=True)
 
 
-def print_json(value: Any) -> None:
-    """Print JSON for other programs."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+def say(*lines: str, is_error: bool = False) -> None:
+    """Print lines, of which none can command a terminal or look like two; every command prints with this."""
+    typer.echo("\n".join(printable(line, _LONGEST_LINE) for line in lines), err=is_error)
+
+
+def print_script(source: str) -> None:
+    """Print a script: as it is for a file or a pipe, harmless for a terminal."""
+    sys.stdout.write(printable_lines(source) if sys.stdout.isatty() else source)
+
+
+def print_json(value: Any, whole: Container[str] = ()) -> None:
+    """Print JSON for other programs; `whole` are the keys whose texts are not cut, such as messages and scripts."""
+    typer.echo(json.dumps(printable_value(value, whole), indent=2, ensure_ascii=False))
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
     """Print a table for people; ``empty`` says what it means that there is nothing in it."""
-    lines = [["" if cell is None else _one_line(str(cell)) for cell in row] for row in rows]
+    lines = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     if not lines:
-        typer.echo(empty, err=True)
+        say(empty, is_error=True)
         return
     widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
     for line in ([head.upper() for head in heads], *lines):
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def clock(instant: float | None) -> str | None:
     """Show a unix time as local date and time."""
     return None if instant is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(instant))
-
-
-def _one_line(text: str) -> str:
-    # What comes from the wire may hold control characters that a terminal would obey.
-    return "".join(character if character.isprintable() else "?" for character in text)

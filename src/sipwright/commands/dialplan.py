@@ -17,7 +17,9 @@ from sipwright.commands.common import (
     data_dir,
     group,
     print_json,
+    print_script,
     print_table,
+    say,
     settings_of,
     with_store,
 )
@@ -59,7 +61,7 @@ def set_(name: Name, file: File, user: Owner = None, data: Data = None) -> None:
     async def work(store: Administration) -> int:
         return await store.set_dialplan(user, name, source)
 
-    typer.echo(f"dialplan {name} is at version {with_store(data, work)} now")
+    say(f"dialplan {name} is at version {with_store(data, work)} now")
 
 
 @app.command()
@@ -80,12 +82,12 @@ def check(plan: Plan, user: Owner = None, as_json: Json = False, data: Data = No
     found = plan_of(plan, user, data)
     problems = _problems(plan, found.plan.source, data)
     if as_json:
-        print_json({"plan": plan, "problems": problems})
+        print_json({"plan": plan, "problems": problems}, {"message"})
         if problems:
             raise CommandError(f"{plan} has {len(problems)} mistake{'s' if len(problems) > 1 else ''}")
     else:
         _refuse(problems)
-        typer.echo(f"{plan}: nothing wrong")
+        say(f"{plan}: nothing wrong")
 
 
 @app.command(name="list")
@@ -148,13 +150,14 @@ def show(
     plan, history = with_store(data, work)
     if as_json:
         print_json(
-            {"dialplan": plan.name, "version": plan.version, "source": plan.source, "versions": history}
+            {"dialplan": plan.name, "version": plan.version, "source": plan.source, "versions": history},
+            {"source"},
         )
     elif versions:
         rows = ((one["version"], clock(one["created_at"]), "live" if one["live"] else "") for one in history)
         print_table(("version", "saved", ""), rows, "")
     else:
-        typer.echo(plan.source, nl=False)
+        print_script(plan.source)
 
 
 @app.command()
@@ -181,7 +184,7 @@ def rollback(
     async def work(store: Administration) -> Dialplan:
         return await store.roll_back_dialplan(user, name, version)
 
-    typer.echo(f"dialplan {name} is at version {with_store(data, work).version} again")
+    say(f"dialplan {name} is at version {with_store(data, work).version} again")
 
 
 @app.command()
@@ -198,7 +201,7 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
     async def work(store: Administration) -> Dialplan:
         return await store.remove_dialplan(name, user)
 
-    typer.echo(f"removed {with_store(data, work).name}")
+    say(f"removed {with_store(data, work).name}")
 
 
 def _problems(file: str, source: str, data: Path | None) -> list[dict[str, Any]]:
@@ -224,5 +227,5 @@ def _refuse(problems: list[dict[str, Any]]) -> None:
         return
     first, *others = ("{file}:{line}:{column}: {message}".format(**one) for one in problems)
     for other in others:
-        typer.echo(other)
+        say(other)
     raise CommandError(first + (f" (and {len(others)} more, listed above)" if others else ""))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sipwright.commands.cdrs import age
-from sipwright.commands.common import Data, Json, Owner, Progress, clock, print_json, with_store
+from sipwright.commands.common import Data, Json, Owner, Progress, clock, print_json, say, with_store
 from sipwright.commands.script_files import read_in_plans, read_script
 
 if TYPE_CHECKING:
@@ -72,17 +72,16 @@ def replay_(
     moved = [one for one in replayed if not one.is_same]
     if as_json:
         print_json(
-            {"calls": len(runs), "replayed": len(replayed), "elsewhere": [_json(one) for one in moved]}
+            {"calls": len(runs), "replayed": len(replayed), "elsewhere": [_json(one) for one in moved]},
+            {"failure"},
         )
         return
-    typer.echo(
-        f"{len(replayed)} calls of {plan} since {clock(earliest)}, through {draft or 'the live version'}"
-    )
+    say(f"{len(replayed)} calls of {plan} since {clock(earliest)}, through {draft or 'the live version'}")
     for one in moved:
-        typer.echo("\n".join(_lines(one)))
+        say(*_lines(one))
     same = len(replayed) - len(moved)
     left_out = f", {skipped} without a journal left out" if skipped else ""
-    typer.echo(f"\n{same} as before, {len(moved)} would have gone elsewhere{left_out}  [{took:.2f} s]")
+    say("", f"{same} as before, {len(moved)} would have gone elsewhere{left_out}  [{took:.2f} s]")
 
 
 def _replay(

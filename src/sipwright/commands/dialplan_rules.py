@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import CommandError, Data, Owner, group, with_store
+from sipwright.commands.common import CommandError, Data, Owner, group, print_script, say, with_store
 from sipwright.commands.script_files import read_text
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def set_(
     async def work(store: Administration) -> int:
         return await store.set_dialplan(user, name, source)
 
-    typer.echo(f"dialplan {name} is at version {with_store(data, work)} now")
+    say(f"dialplan {name} is at version {with_store(data, work)} now")
 
 
 @app.command()
@@ -54,7 +54,7 @@ def show(file: File, data: Data = None) -> None:
     Example:
       sipwright dialplan rules show rules.toml > main.py
     """
-    typer.echo(_compile(file), nl=False)
+    print_script(_compile(file))
 
 
 def _compile(file: Path) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sipwright.commands.common import CommandError, Data, Json, Owner, print_json, with_store
+from sipwright.commands.common import CommandError, Data, Json, Owner, print_json, say, with_store
 from sipwright.commands.script_files import Plan, plan_of
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sipwright.testing.stage import PretendedPlan, Setting
 
 __all__ = ["try_"]
+
+_WHOLE = frozenset({"arguments", "log", "result", "why"})
+"""What is not cut in JSON: what the script said and was told."""
 
 
 def try_(
@@ -108,16 +111,16 @@ def try_(
         in_plans.set(*_in_plan(text, user, data))
     world.in_plans = in_plans
     if direction == "in" and domain and not _is_known(setting, in_plans, data):
-        typer.echo(f"sipwright: there is no account {to!r}: in a real call no dialplan would run", err=True)
+        say(f"sipwright: there is no account {to!r}: in a real call no dialplan would run", is_error=True)
     with Stage() as stage:
         stage.open()
         before = time.perf_counter()
         result = stage.run(chosen, setting, world)
         took = time.perf_counter() - before
     if as_json:
-        print_json(_json(result))
+        print_json(_json(result), _WHOLE)
     else:
-        typer.echo("\n".join(_lines(result, chosen, setting, took)))
+        say(*_lines(result, chosen, setting, took))
     if (failed := _failed(result)) is not None:
         assert failed.failure is not None
         raise CommandError(f"dialplan {failed.dialplan} failed: {failed.failure.message}")

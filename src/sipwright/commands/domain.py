@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import Data, Json, group, print_json, print_table, with_store
+from sipwright.commands.common import Data, Json, group, print_json, print_table, say, with_store
 
 if TYPE_CHECKING:
     from sipwright.store import Administration, Domain
@@ -42,7 +42,7 @@ def add(name: Name, default: Default = False, algorithm: Algorithm = None, data:
         await store.ensure_domains([name])
         return await store.change_domain(name, default=default, algorithm=algorithm)
 
-    typer.echo(f"added {with_store(data, work).name}")
+    say(f"added {with_store(data, work).name}")
 
 
 @app.command(name="set")
@@ -58,7 +58,7 @@ def set_(name: Name, default: Default = False, algorithm: Algorithm = None, data
     async def work(store: Administration) -> Domain:
         return await store.change_domain(name, default=default, algorithm=algorithm)
 
-    typer.echo(f"changed {with_store(data, work).name}")
+    say(f"changed {with_store(data, work).name}")
 
 
 @app.command(name="list")
@@ -100,4 +100,4 @@ def remove(name: Name, data: Data = None) -> None:
     async def work(store: Administration) -> Domain:
         return await store.remove_domain(name)
 
-    typer.echo(f"removed {with_store(data, work).name}")
+    say(f"removed {with_store(data, work).name}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import Data, data_dir
+from sipwright.commands.common import Data, data_dir, say
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
@@ -60,11 +60,11 @@ def init(
       SIPWRIGHT_DATABASE__URL=postgresql://sipwright@/sipwright sipwright init --data /srv/sipwright
     """
     done = initialise(data_dir(data), domain, admin, password)
-    typer.echo(f"data folder  {done.folder}")
-    typer.echo(f"SIP domain   {done.domain}")
-    typer.echo(f"admin        {done.admin}")
+    say(f"data folder  {done.folder}")
+    say(f"SIP domain   {done.domain}")
+    say(f"admin        {done.admin}")
     if password is None and done.password is not None:
-        typer.echo(f"password     {done.password}   (shown only now)")
+        say(f"password     {done.password}   (shown only now)")
 
 
 def initialise(

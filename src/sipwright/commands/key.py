@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
-from sipwright.commands.common import Data, Progress, group, settings_of, with_store
+from sipwright.commands.common import Data, Progress, group, say, settings_of, with_store
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
@@ -33,7 +31,7 @@ def rotate(data: Data = None) -> None:
     path = settings_of(data).key_file
     fresh = rotate_key_file(path)
     count = with_store(data, _reseal)
-    typer.echo(f"{count} values are encrypted with key {fresh} now; keep a copy of {path}")
+    say(f"{count} values are encrypted with key {fresh} now; keep a copy of {path}")
 
 
 @app.command()
@@ -50,9 +48,7 @@ def forget(data: Data = None) -> None:
 
     path = settings_of(data).key_file
     with_store(data, _reseal)
-    typer.echo(
-        f"{forget_old_keys(path)} old keys forgotten; backups that need them cannot be read without a copy"
-    )
+    say(f"{forget_old_keys(path)} old keys forgotten; backups that need them cannot be read without a copy")
 
 
 async def _reseal(store: Administration) -> int:

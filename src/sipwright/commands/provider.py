@@ -21,10 +21,12 @@ from sipwright.commands.common import (
     group,
     print_json,
     print_table,
+    say,
     with_store,
 )
 from sipwright.commands.provider_did import app as did
 from sipwright.commands.provider_view import described, described_all
+from sipwright.printable import printable
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 
 if TYPE_CHECKING:
@@ -187,7 +189,7 @@ def add(
     async def work(store: Administration) -> Provider:
         return await store.add_provider(spec, user)
 
-    typer.echo(f"added {with_store(data, work).name}")
+    say(f"added {with_store(data, work).name}")
 
 
 @app.command(name="set")
@@ -254,7 +256,7 @@ def set_(
     async def work(store: Administration) -> Provider:
         return await store.change_provider(name, change, user)
 
-    typer.echo(f"changed {with_store(data, work).name}")
+    say(f"changed {with_store(data, work).name}")
 
 
 @app.command(name="list")
@@ -322,9 +324,9 @@ def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = Non
         elif isinstance(value, list):
             value = ", ".join(value) or None
         shown = {True: "yes", False: "no", None: "-"}.get(value, value)
-        typer.echo(f"{head.replace('_', ' '):<16} {shown}")
+        say(f"{head.replace('_', ' '):<16} {printable(str(shown))}")
     for number in numbers:
-        typer.echo(f"{'number':<16} {number['number']} to {number['calls_in']}")
+        say(f"{'number':<16} {printable(number['number'])} to {printable(number['calls_in'])}")
 
 
 @app.command()
@@ -339,7 +341,7 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
     async def work(store: Administration) -> Provider:
         return await store.remove_provider(name, user)
 
-    typer.echo(f"removed {with_store(data, work).name}")
+    say(f"removed {with_store(data, work).name}")
 
 
 def _answer(row: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sipwright.commands.common import Data, Json, Owner, group, print_json, print_table, with_store
+from sipwright.commands.common import Data, Json, Owner, group, print_json, print_table, say, with_store
 from sipwright.commands.provider_view import described
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def add(
     async def work(store: Administration) -> Provider:
         return await store.add_provider_number(name, number, account, in_plan, user)
 
-    typer.echo(f"changed {with_store(data, work).name}")
+    say(f"changed {with_store(data, work).name}")
 
 
 @app.command()
@@ -69,7 +69,7 @@ def remove(name: Name, number: Number, user: Owner = None, data: Data = None) ->
     async def work(store: Administration) -> Provider:
         return await store.remove_provider_number(name, number, user)
 
-    typer.echo(f"changed {with_store(data, work).name}")
+    say(f"changed {with_store(data, work).name}")
 
 
 @app.command(name="list")

@@ -150,6 +150,8 @@ def configure_log(settings: LogSettings) -> None:
     """Send the log to standard error: text for people, JSON lines for machines."""
     import structlog
 
+    from sipwright.printable import printable_event
+
     level = getattr(logging, settings.level.upper())
     renderer: structlog.typing.Processor
     if settings.format == "json":
@@ -161,11 +163,25 @@ def configure_log(settings: LogSettings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=False),
             structlog.processors.format_exc_info,
+            printable_event,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    logging.lastResort = OtherLog(logging.WARNING)
+
+
+class OtherLog(logging.Handler):
+    """What the event loop and the libraries have to say, among the rest of the log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it as one of our own entries."""
+        import structlog
+
+        structlog.get_logger(record.name).log(
+            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+        )
 
 
 def explain(error: OSError, settings: Settings) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sipwright.commands.common import Data, Json, clock, print_json, with_store
+from sipwright.commands.common import Data, Json, clock, print_json, say, with_store
+from sipwright.printable import printable
 
 if TYPE_CHECKING:
     from sipwright.monitor.trace.ladder import Rung
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from sipwright.store.history.calltraces import CallTrace, RunTrace
 
 __all__ = ["trace"]
+
+_WHOLE = frozenset({"arguments", "outcome", "result", "source", "why", "wire"})
+"""What is not cut in JSON: messages, scripts, what those said and were told, and our own sentences."""
 
 
 def trace(
@@ -53,14 +57,14 @@ def trace(
     found = with_store(data, work)
     ladder = rungs(found)
     if as_json:
-        print_json(_json(found, ladder))
+        print_json(_json(found, ladder), _WHOLE)
         return
-    typer.echo(_printable("\n".join(_lines(found, ladder))))
+    say(*_lines(found, ladder))
     if messages:
         for rung in ladder:
             way = "to" if rung.is_to_switch else "from"
-            typer.echo(f"\n-- {rung.at:.3f} s, leg {rung.leg}, {way} the switch, {rung.flow}")
-            typer.echo(_printable(rung.data.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")))
+            say("", f"-- {rung.at:.3f} s, leg {rung.leg}, {way} the switch, {rung.flow}")
+            say(*rung.data.decode("utf-8", "replace").rstrip("\r\n").replace("\r\n", "\n").split("\n"))
 
 
 def _lines(found: CallTrace, ladder: list[Rung]) -> list[str]:
@@ -71,6 +75,7 @@ def _lines(found: CallTrace, ladder: list[Rung]) -> list[str]:
     start = found.started_at
     first: dict[str, Any] = found.legs[0] if found.legs else found.row or {}
     from_, to = first.get("from_uri") or first.get("from_text"), first.get("to_uri") or first.get("to_text")
+    from_, to = printable(str(from_)), printable(str(to))
     lines = [f"call {found.id}: {from_} -> {to}, {first.get('direction')}, {clock(start)}", "", why(found)]
     lines += [
         f"The switch was started again {message.at - start:.1f} s after the call began, and went on with it."
@@ -107,7 +112,7 @@ def _names(found: CallTrace, ladder: list[Rung]) -> dict[int, str]:
     if found.row is not None:
         names[0] = found.row["from_text"]
     names |= {leg["leg"]: leg["target"] or leg["from_uri"] for leg in found.legs}
-    return {leg: (name or "").removeprefix("sip:") for leg, name in names.items()}
+    return {leg: printable((name or "").removeprefix("sip:")) for leg, name in names.items()}
 
 
 def _title(run: RunTrace) -> str:
@@ -127,19 +132,16 @@ def _table(found: CallTrace, start: float) -> list[str]:
                 leg["hung_up_by"] or "",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
     ]
 
 
 def _after(instant: float | None, start: float) -> str:
     return "" if instant is None else f"{instant - start:.3f}"
-
-
-def _printable(text: str) -> str:
-    # What comes from the wire may hold control characters that a terminal would obey.
-    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
 
 
 def _json(found: CallTrace, ladder: list[Rung]) -> dict[str, Any]:

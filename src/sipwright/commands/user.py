@@ -15,6 +15,7 @@ from sipwright.commands.common import (
     group,
     print_json,
     print_table,
+    say,
     with_store,
 )
 
@@ -57,7 +58,7 @@ def add(
     async def work(store: Administration) -> User:
         return await store.add_user(name, secret, role, timezone)
 
-    typer.echo(f"added {with_store(data, work).name}")
+    say(f"added {with_store(data, work).name}")
 
 
 @app.command(name="list")
@@ -141,9 +142,7 @@ def set_(
         return await store.change_user(name, role=role, timezone=timezone, limits=limits)
 
     user = with_store(data, work)
-    typer.echo(
-        f"changed {user.name}" + (f": {_limits(user) or 'limits as in the settings'}" if limits else "")
-    )
+    say(f"changed {user.name}" + (f": {_limits(user) or 'limits as in the settings'}" if limits else ""))
 
 
 _LIMITS = ("script_runs", "script_runs_per_minute", "script_seconds_per_minute", "longest_call")
@@ -182,7 +181,7 @@ def password(name: Name, password: Password = None, data: Data = None) -> None:
         await store.set_user_password(name, secret)
 
     with_store(data, work)
-    typer.echo(f"changed the password of {name}")
+    say(f"changed the password of {name}")
 
 
 @app.command()
@@ -197,4 +196,4 @@ def remove(name: Name, data: Data = None) -> None:
     async def work(store: Administration) -> User:
         return await store.remove_user(name)
 
-    typer.echo(f"removed {with_store(data, work).name}")
+    say(f"removed {with_store(data, work).name}")

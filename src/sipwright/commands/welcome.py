@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from sipwright.commands.common import say
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -120,7 +120,7 @@ def welcome(settings: Settings, made: FirstStart | None) -> None:
         "Ctrl-C stops it.",
         "",
     ]
-    typer.echo("\n".join(lines))
+    say(*lines)
 
 
 def reachable_address(settings: Settings) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipwright.printable import printable
 from sipwright.sdp import connection_addresses, is_hold, is_sdp
 from sipwright.sip import Message, ParseError, Request, Response, parse
 
@@ -13,9 +14,9 @@ def label_of(data: bytes) -> str:
     try:
         message = parse(data)
         name = message.method if isinstance(message, Request) else _status(message)
-        return name + _audio(message)
+        return printable(name + _audio(message))
     except ParseError as error:
-        return f"cannot be read: {error.reason}"
+        return printable(f"cannot be read: {error.reason}")
 
 
 def _status(response: Response) -> str:
