@@ -95,6 +95,13 @@ class Night:
             assert self.process.poll() is None, self.said()
             time.sleep(0.05)
 
+    def wait_until(self, holds, *, within=10.0):
+        """Wait until something is so, which takes its time to ask."""
+        until = time.monotonic() + within
+        while not holds():
+            assert time.monotonic() < until, self.said()
+            time.sleep(0.1)
+
     # The phone.
 
     def ask(self, method, uri, *, user="alice", more="", within=3.0, call_id="night", domain="example.org"):

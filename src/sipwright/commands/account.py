@@ -157,7 +157,7 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
             row["out"],
             row["in"],
             row["algorithm"],
-            "yes" if row["enabled"] else "no",
+            ("yes" if row["enabled"] else "no") + (f": {row['fault']}" if "fault" in row else ""),
         )
         for row in rows
     )
@@ -308,6 +308,7 @@ async def _described(store: Administration, accounts: list[Account]) -> list[dic
             "algorithm": account.algorithm,
             "enabled": account.is_enabled,
             "calls": account.most_calls,
+            **({} if account.fault is None else {"fault": account.fault}),
         }
         for account in accounts
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipwright.commands.common import Data, Progress, group, say, settings_of, with_store
+from sipwright.commands.common import CommandError, Data, Progress, group, say, settings_of, with_store
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
@@ -30,8 +30,10 @@ def rotate(data: Data = None) -> None:
 
     path = settings_of(data).key_file
     fresh = rotate_key_file(path)
-    count = with_store(data, _reseal)
+    count, lost = with_store(data, _reseal)
     say(f"{count} values are encrypted with key {fresh} now; keep a copy of {path}")
+    if lost:
+        raise CommandError(f"{_what_is_lost(lost)}; everything else is done")
 
 
 @app.command()
@@ -47,9 +49,18 @@ def forget(data: Data = None) -> None:
     from sipwright.store.crypto import forget_old_keys
 
     path = settings_of(data).key_file
-    with_store(data, _reseal)
+    _, lost = with_store(data, _reseal)
+    if lost:
+        raise CommandError(f"{_what_is_lost(lost)}; no key is forgotten before")
     say(f"{forget_old_keys(path)} old keys forgotten; backups that need them cannot be read without a copy")
 
 
-async def _reseal(store: Administration) -> int:
-    return await store.reseal(Progress("encrypted"))
+async def _reseal(store: Administration) -> tuple[int, list[str]]:
+    lost: list[str] = []
+    count = await store.reseal(Progress("encrypted"), lost.append)
+    return count, list(dict.fromkeys(lost))
+
+
+def _what_is_lost(lost: list[str]) -> str:
+    names = ", ".join(lost[:10]) + (f" and {len(lost) - 10} more" if len(lost) > 10 else "")
+    return f"the password of {names} cannot be decrypted; set it again"

@@ -59,6 +59,7 @@ async def described_all(store: Administration, providers: Iterable[Provider]) ->
             ],
             **(states.get(provider.id) or nothing),
             **({**outages[provider.id], "state": "unreachable"} if provider.id in outages else reached),
+            **({} if provider.fault is None else {"state": "failed", "reason": provider.fault}),
         }
         for provider in providers
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sipwright.services.ports import AccountView
 from sipwright.sip import Reject
 
-__all__ = ["account_disabled", "not_served", "outsider", "store_away", "unknown_user"]
+__all__ = ["account_disabled", "not_served", "outsider", "password_lost", "store_away", "unknown_user"]
 
 
 def not_served(host: str) -> Reject:
@@ -32,6 +32,14 @@ def account_disabled(account: AccountView) -> Reject:
     name = f"{account.username}@{account.domain}"
     advice = f"'sipwright account set {name} --enable' ends that"
     return Reject(403, "Account Disabled", why=f"account {name} is disabled; {advice}")
+
+
+def password_lost(account: AccountView) -> Reject:
+    """Return the refusal of an account whose password nobody can read any more, so that nobody can prove to be it."""
+    name = f"{account.username}@{account.domain}"
+    advice = f"set its password again: 'sipwright account set {name} --password NEW'"
+    why = f"the password of account {name} cannot be decrypted; {advice}"
+    return Reject(500, "Password Cannot Be Read", (("Retry-After", "60"),), why=why)
 
 
 def store_away() -> Reject:

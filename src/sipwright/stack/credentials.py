@@ -49,12 +49,14 @@ def learn_challenge(
 ) -> bool:  # fmt: skip
     """Take a 401 or 407 (`ClientAuth.learn`); True when the request is to be sent again, signed anew.
 
-    It is not when every challenge is of another realm than the configured one, which is logged, or when the password
-    cannot be decrypted, which was told when it was read.
+    It is not when every challenge is of another realm than the configured one, or when the password cannot be
+    decrypted; both are logged.
     """
     try:
         return auth.learn(request, response, _secrets(credentials), rounds, refusals)
-    except UserError:
+    except UserError as error:
+        log.error("provider cannot be answered", provider=credentials.name, error=str(error),
+                  what_to_do="set its password again: 'sipwright provider set'")  # fmt: skip
         return False
 
 

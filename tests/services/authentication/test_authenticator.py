@@ -1,5 +1,6 @@
 import pytest
 
+from sipwright.errors import UserError
 from sipwright.sip import Challenge, Reject
 
 
@@ -200,3 +201,20 @@ def test_a_disabled_account_is_a_reject_for_every_step(world):
 
     with pytest.raises(Reject, match="403"):
         world.authenticator.authenticate(incoming, "example.org")
+
+
+def test_an_account_whose_password_cannot_be_decrypted_is_refused_clearly(world, monkeypatch):
+    """Whoever has it set again helps that phone; nobody else notices."""
+
+    def fail(_):
+        raise UserError("the key file is not the one of this database")
+
+    incoming = world.receive(world.text())
+    assert incoming.response.status == 401
+    incoming.request.headers.add("Authorization", world.authorization())
+    monkeypatch.setattr(type(world.directory.account("alice", "example.org")), "ha1", property(fail))
+
+    with pytest.raises(Reject) as refused:
+        world.authenticator.authenticate(incoming, "example.org")
+    assert (refused.value.status, refused.value.reason) == (500, "Password Cannot Be Read")
+    assert "account alice@example.org cannot be decrypted; set its password again" in refused.value.why

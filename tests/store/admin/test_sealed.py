@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
-from sipwright.store import (
-    Administration,
-    ProviderSpec,
-    Store,
-)
+from sipwright.store import Administration, ProviderChange, ProviderSpec, Store
 from sipwright.store.admin import sealed
+from sipwright.store.admin.specs import AccountChange
 from sipwright.store.crypto import forget_old_keys, rotate_key_file
+from sipwright.store.errors import WrongKeyError
+from sipwright.store.schema import tables
 
 
 async def test_a_secret_is_made_once_and_shared(url: str, store: Store, key_file: Path):
@@ -67,3 +67,34 @@ async def test_after_a_rotation_everything_opens_with_the_new_key_alone(
     assert running is not None
     assert running.ha1 == account.ha1
     assert (await store.find_account("alice")).ha1 == account.ha1
+
+
+async def test_what_cannot_be_decrypted_is_named_and_stays(url: str, store: Store, key_file: Path):
+    """Everything else is sealed anew; a new password ends it."""
+    await store.add_account("alice", "secret")
+    await store.add_account("bob", "secret")
+    await store.add_provider(ProviderSpec("blueface", "s", "u", "p"))
+    await store.secret("nonce")
+    lost = {
+        tables.accounts: ("username", "alice", "ha1_md5"),
+        tables.providers: ("name", "blueface", "password"),
+    }
+    for table, (column, name, value) in lost.items():
+        statement = update(table).where(table.c[column] == name).values({value: b"\x01" * 60})
+        await store.database.write(lambda c, statement=statement: c.execute(statement))
+    rotate_key_file(key_file)
+    rotated = await Administration.open(url, key_file)
+    names: list[str] = []
+
+    assert await rotated.reseal(on_lost=names.append) == 6
+    assert names == ["account alice@example.org", "provider blueface of admin"]
+    assert "set its password again" in str((await rotated.find_account("alice")).fault)
+    assert "set its password again" in str((await rotated.find_provider("blueface")).fault)
+    assert (await rotated.find_account("bob")).fault is None
+    with pytest.raises(WrongKeyError):
+        await rotated.reseal()
+    await rotated.change_account("alice", AccountChange(password="new"))
+    await rotated.change_provider("blueface", ProviderChange(password="new"))
+    assert await rotated.reseal() == 0
+    assert (await rotated.find_account("alice")).fault is None
+    await rotated.close()

@@ -14,6 +14,7 @@ from functools import partial
 
 import structlog
 
+from sipwright.errors import UserError
 from sipwright.services.ports import Clock, Provider, ProviderView, Row, Servers, TimerHandle, Writer
 from sipwright.sip import NameAddr, ParseError, Reject
 from sipwright.stack import Stack
@@ -246,13 +247,22 @@ class Agent:
         try:
             place = Place.of(provider)
         except ParseError as error:
-            log.error("provider cannot be registered with", provider=provider.name, reason=error.reason)
-            row = (provider.id, self._node, str(State.FAILED), None, None, None, None, None, error.reason)
-            self._put(provider.id, (*row, self._wall_clock(), None))
-            self._unusable.add(provider.id)
+            self._refuse(provider, error.reason)
+            return None
+        try:
+            _ = provider.password
+        except UserError:
+            self._refuse(provider, "Its password cannot be decrypted; set its password again")
             return None
         token = self._stack.random_token
         return Registration(provider, place, trouble, token(), token(), self._stack.clock())
+
+    def _refuse(self, provider: ProviderView, why: str) -> None:
+        """Leave a provider alone until it is changed."""
+        log.error("provider cannot be registered with", provider=provider.name, reason=why)
+        row = (provider.id, self._node, str(State.FAILED), None, None, None, None, None, why)
+        self._put(provider.id, (*row, self._wall_clock(), None))
+        self._unusable.add(provider.id)
 
     def _strand(self, registration: Registration, trouble: str) -> None:
         """Wait for somebody who can take the calls; none of them would reach anybody now."""

@@ -10,10 +10,11 @@ address or a connection brought it: else nobody's address gets into the log, whe
 
 from collections.abc import Callable
 
+from sipwright.errors import UserError
 from sipwright.services.authentication.failure_log import FailureLog
 from sipwright.services.authentication.guesses import FlowKeys, Guesses
 from sipwright.services.ports import AccountView, Clock, Directory
-from sipwright.services.refusals import account_disabled
+from sipwright.services.refusals import account_disabled, password_lost
 from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
 from sipwright.sip.digest import (
     ALGORITHMS,
@@ -71,7 +72,7 @@ class Authenticator:
                 those of a replayed request are: whether it can do no harm.
 
         Raises:
-            Reject: The account may not be used; only its owner learns that.
+            Reject: The account may not be used, which only its owner learns, or its password cannot be decrypted.
         """
         request = incoming.request
         credentials = None
@@ -97,6 +98,9 @@ class Authenticator:
             is_right = self._is_right(credentials, request, account, domain)
         except (MalformedCount, UnsupportedQop) as error:
             raise Reject(400, f"Digest {error}") from None
+        except UserError:
+            assert account is not None
+            raise password_lost(account) from None
         if not is_right:
             self._challenge(incoming, domain, username, is_stale=False)
             # After the answer: how long finding the reason takes tells the peer nothing.

@@ -303,11 +303,16 @@ class Administration:
         """Give a random secret that all nodes of this database share; it is made on first use."""
         return await self.database.write(lambda c: sealed.secret(c, self.keys, name, size))
 
-    async def reseal(self, progress: Callable[[int, int], None] | None = None) -> int:
+    async def reseal(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        on_lost: Callable[[str], None] | None = None,
+    ) -> int:
         """Encrypt everything with the newest key, a little at a time; give how many values still had an older one.
 
         Args:
             progress: Called with (done, total) as the work goes on.
+            on_lost: Called with whose value cannot be decrypted, which stays as it is; without it that is an error.
         """
         parts = await self.database.read(sealed.parts)
         sizes = [await self.database.read(partial(sealed.count, part=part)) for part in parts]
@@ -316,7 +321,7 @@ class Administration:
             after: Any = None
             found = sealed.AT_ONCE
             while found == sealed.AT_ONCE:
-                work = partial(sealed.reseal, keys=self.keys, part=part, after=after)
+                work = partial(sealed.reseal, keys=self.keys, part=part, after=after, on_lost=on_lost)
                 found, fresh, after = await self.database.write(work)
                 looked_at, resealed = looked_at + found, resealed + fresh
                 if progress is not None:

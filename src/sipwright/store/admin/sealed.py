@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from sipwright.store.admin import domains
+from sipwright.store.admin import domains, users
 from sipwright.store.crypto import KeyRing
+from sipwright.store.errors import WrongKeyError
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import HA1_COLUMNS, account_place, provider_place
 
@@ -43,20 +44,26 @@ class Part(NamedTuple):
     key: str
     column: str
     place: Callable[[Any], str]
+    owner: Callable[[Any], str]
+    """Whose each value is, in words."""
 
 
 def parts(connection: Connection) -> list[Part]:
     """Return everything that is encrypted."""
     homes = {home.id: home.name for home in domains.read_all(connection)}
     accounts = (
-        Part(tables.accounts, "id", column, _account_place_in(column, homes))
+        Part(tables.accounts, "id", column, _account_place_in(column, homes), _account_in(homes))
         for column in HA1_COLUMNS.values()
     )
-    providers = Part(tables.providers, "id", "password", lambda row: provider_place(row.user_id, row.name))
+    people = {user.id: user.name for user in users.read_all(connection)}
+    providers = Part(
+        tables.providers, "id", "password", lambda row: provider_place(row.user_id, row.name),
+        lambda row: f"provider {row.name} of {people.get(row.user_id)}",
+    )  # fmt: skip
     return [
         *accounts,
         providers,
-        Part(tables.settings, "name", "value", lambda row: _setting_place(row.name)),
+        Part(tables.settings, "name", "value", lambda row: _setting_place(row.name), lambda row: row.name),
     ]
 
 
@@ -76,21 +83,36 @@ def count(connection: Connection, part: Part) -> int:
     return connection.scalar(select(func.count()).select_from(part.table)) or 0
 
 
-def reseal(connection: Connection, keys: KeyRing, part: Part, after: Any) -> tuple[int, int, Any]:
+def reseal(
+    connection: Connection,
+    keys: KeyRing,
+    part: Part,
+    after: Any,
+    on_lost: Callable[[str], None] | None = None,
+) -> tuple[int, int, Any]:
     """Seal some values of a part with the newest key, those with the lowest row keys after `after`.
+
+    Of what cannot be decrypted `on_lost` is told whose it is, and it stays; without it that is an error.
 
     Returns:
         How many were looked at, how many an older key had sealed, and the last row key; fewer than `AT_ONCE` were the
         last ones.
     """
-    table, key, column, place = part
+    table, key, column, place, owner = part
     query = select(table).order_by(table.c[key]).limit(AT_ONCE)
     rows = connection.execute(query if after is None else query.where(table.c[key] > after)).all()
     fresh = []
     for row in rows:
         sealed = bytes(getattr(row, column))
+        try:
+            plain = keys.open(sealed, place(row))
+        except WrongKeyError:
+            if on_lost is None:
+                raise
+            on_lost(owner(row))
+            continue
         if not keys.is_current(sealed):
-            value = keys.seal(keys.open(sealed, place(row)), place(row))
+            value = keys.seal(plain, place(row))
             fresh.append({"row_key": getattr(row, key), "sealed": value})
     if fresh:
         statement = update(table).where(table.c[key] == bindparam("row_key"))
@@ -100,6 +122,10 @@ def reseal(connection: Connection, keys: KeyRing, part: Part, after: Any) -> tup
 
 def _account_place_in(column: str, homes: dict[int, str]) -> Callable[[Any], str]:
     return lambda row: account_place(column, row.username, homes[row.domain_id])
+
+
+def _account_in(homes: dict[int, str]) -> Callable[[Any], str]:
+    return lambda row: f"account {row.username}@{homes[row.domain_id]}"
 
 
 def _setting_place(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sipwright.store.crypto import KeyRing
+from sipwright.store.errors import WrongKeyError
 
 __all__ = [
     "HA1_COLUMNS",
@@ -83,6 +84,15 @@ class Account:
         place = account_place(HA1_COLUMNS[self.algorithm], self.username, self.domain)
         return {self.algorithm: self._keys.open(self._sealed_ha1, place).hex()}
 
+    @property
+    def fault(self) -> str | None:
+        """Why nobody can use it: its password cannot be decrypted."""
+        try:
+            _ = self.ha1
+        except WrongKeyError:
+            return f"its password cannot be decrypted; set its password again: 'sipwright account set {self.aor}'"
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderNumber:
@@ -138,6 +148,15 @@ class Provider:
     def password(self) -> str:
         """The password at the provider, decrypted now."""
         return self._keys.open(self._sealed_password, provider_place(self.user_id, self.name)).decode()
+
+    @property
+    def fault(self) -> str | None:
+        """Why we cannot answer its challenges: its password cannot be decrypted."""
+        try:
+            _ = self.password
+        except WrongKeyError:
+            return f"its password cannot be decrypted; set its password again: 'sipwright provider set {self.name}'"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
