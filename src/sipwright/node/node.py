@@ -33,6 +33,7 @@ from sipwright.sip.errors import Reject
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.steady_clock import NOTICED, SteadyClock, clock_file
 from sipwright.store import Change, Registrations, Store, StoreError
+from sipwright.store.database import DatabaseFile
 from sipwright.store.history.retention import Retention, forget_records
 from sipwright.store.history.trace_messages import forget_old
 from sipwright.store.writing.writer import WriterSnapshot
@@ -150,7 +151,12 @@ class Node:
 
         # The one thing that is given late: a step sends through the stack, which offers it what comes in.
         self.outage = Outage(
-            settings.key_file.parent, store.writer, self.switch.store_is_away, self.recorder, self.refusals
+            settings.key_file.parent,
+            store.writer,
+            self.switch.store_is_away,
+            self.recorder,
+            self.refusals,
+            DatabaseFile(settings.database_url).displaced,
         )
         steps = (self.outage, self.registrar, self.switch, answer_options, refuse_method)
         self.pipeline.steps = (

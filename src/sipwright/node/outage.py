@@ -46,7 +46,10 @@ class Outage:
         on_away: Callable[[], None],
         recorder: Recorder,
         refusals: Refusals,
+        displaced: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """Prepare; `displaced` says why the database is not where it was any more, if it is not."""
+        self._displaced = displaced
         self._folder = folder
         self._writer = writer
         self._on_away = on_away
@@ -81,6 +84,8 @@ class Outage:
         if now - self._measured_at >= MEASURE_EVERY:
             self._measured_at = now
             self._measure()
+        displaced = self._displaced()
+        self._writer.is_displaced = displaced is not None
         if not self._writer.look():
             return
         self._on_away()
@@ -92,7 +97,10 @@ class Outage:
                 folder=str(self._folder),
                 free_bytes=self._free,
                 waiting_rows=waiting.waiting + waiting.under_way,
-                what_to_do="make room there, or bring the disk or the database back; then all goes on by itself",
+                why=displaced or "the disk or the database does not answer",
+                what_to_do="make room there, or bring the disk or the database back; then all goes on by itself"
+                if displaced is None
+                else "put it back, then all goes on by itself; or start the switch again with the one that is there",
             )
 
     def _measure(self) -> None:

@@ -10,6 +10,7 @@ verbs apply it first.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -28,7 +29,15 @@ from sipwright.store.writing.log_applier import Applier
 if TYPE_CHECKING:
     import asyncpg
 
-__all__ = ["Database", "PostgresDatabase", "SqliteDatabase", "insert_row", "missing_file", "open_database"]
+__all__ = [
+    "Database",
+    "DatabaseFile",
+    "PostgresDatabase",
+    "SqliteDatabase",
+    "insert_row",
+    "missing_file",
+    "open_database",
+]
 
 T = TypeVar("T")
 
@@ -85,6 +94,29 @@ def missing_file(url: str) -> Path | None:
     if parsed.get_backend_name() != "sqlite" or not parsed.database or Path(parsed.database).exists():
         return None
     return Path(parsed.database)
+
+
+class DatabaseFile:
+    """The file of an SQLite database, which has to stay where it is: what is written to one that was moved is lost."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self._path = Path(parsed.database or "")
+        self._opened: os.stat_result | None = None
+        if parsed.get_backend_name() == "sqlite" and self._path.is_file():
+            self._opened = self._path.stat()
+
+    def displaced(self) -> str | None:
+        """Say what has become of it since it was opened, if anything has."""
+        if self._opened is None:
+            return None
+        try:
+            found = self._path.stat()
+        except OSError:
+            return f"the database {self._path} is not there any more"
+        if not os.path.samestat(found, self._opened):
+            return f"the database {self._path} is another file than the one that was opened"
+        return None
 
 
 class SqliteDatabase:

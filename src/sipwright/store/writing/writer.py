@@ -112,6 +112,8 @@ class Writer:
         self._slowest = 0.0
         self.is_away = False
         """What is put will not be committed soon; as `look` has found."""
+        self.is_displaced = False
+        """What is committed goes to a place where nobody will find it; as whoever watches that place says."""
         committer.start(self._on_done)
 
     def put(
@@ -175,7 +177,8 @@ class Writer:
         """
         batch = self._under_way
         is_late = batch is not None and self._loop.time() - self._flushed_at > PATIENCE
-        self.is_away = is_late or (batch is not None and self._committer.failing_since is not None)
+        is_failing = batch is not None and self._committer.failing_since is not None
+        self.is_away = self.is_displaced or is_late or is_failing
         if self.is_away:
             for waiting in (batch, self._next):
                 for _, _, on_commit in () if waiting is None else waiting.callbacks:

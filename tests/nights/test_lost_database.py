@@ -1,0 +1,208 @@
+"""The database is locked, read-only, moved, replaced, or stopped: whoever asks is answered, and the log says why."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from sipwright.store.crypto import create_key_file
+
+
+@pytest.fixture
+def night(begin):
+    """A switch that is not started yet, with an account that nobody is registered for."""
+    made = begin()
+    made.command("account", "add", "carol", "--password", "secret")
+    return made
+
+
+def call(night, number):
+    """Call her from outside, and return what was heard within two seconds; 480 if all is well."""
+    return night.ask(
+        "INVITE",
+        "sip:carol@example.org",
+        user="stranger",
+        call_id=f"call-{number}",
+        domain="example.net",
+        within=2.0,
+    )
+
+
+def is_away(night, number):
+    statuses, response = call(night, number)
+    return (statuses, "Retry-After: 10" in response) == ([100, 503], True)
+
+
+def refused(night):
+    """Start a switch that cannot start, and return the line that it says."""
+    with pytest.raises(AssertionError):
+        night.start()
+    assert night.process.wait(20.0) == 1
+    night.process = None
+    (line,) = night.said().splitlines()
+    return line
+
+
+@contextlib.contextmanager
+def locked(night):
+    with contextlib.closing(sqlite3.connect(night.folder / "sipwright.db", isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def test_whoever_locks_the_database_holds_up_nobody(night):
+    """What is committed is in the log in front of it; the tables follow when they can."""
+    night.start()
+    with locked(night):
+        for number in range(3):
+            assert night.register() == [401, 200]
+            assert call(night, number)[0] == [480]
+        assert night.ask("OPTIONS", "sip:example.org")[0] == [200]
+
+    night.wait_until(lambda: "alice@example.org" in night.command("bindings"))
+    assert "Traceback" not in night.said()
+    assert night.end() == 0
+
+
+def test_a_start_with_a_locked_database_is_one_line(night):
+    with locked(night):
+        assert "sipwright.db does not work: database is locked" in refused(night)
+
+
+@pytest.mark.parametrize("what", ["moved", "replaced"])
+def test_a_database_that_is_not_where_it_was_is_away(night, what):
+    night.start()
+    assert night.register() == [401, 200]
+    path, aside = night.folder / "sipwright.db", night.folder / "aside"
+    path.rename(aside)
+    if what == "replaced":
+        shutil.copy(aside, path)
+
+    night.wait_for(
+        "is not there any more" if what == "moved" else "is another file than the one that was opened"
+    )
+    assert is_away(night, 1)
+    assert night.register() == [401, 200], "a refresh: what is stored of it leads there still"
+    assert night.ask("OPTIONS", "sip:example.org")[0] == [503]
+    os.replace(aside, path)
+    night.wait_until(lambda: night.ask("OPTIONS", "sip:example.org")[0] == [200])
+    assert call(night, 2)[0] == [480]
+    assert night.said().count("nothing can be stored: ") == 1
+    assert night.end() == 0
+
+
+def test_a_folder_that_is_not_where_it_was_is_away_too(night):
+    night.start()
+    night.folder.rename(night.folder.with_name("aside"))
+    night.wait_for("is not there any more")
+    assert is_away(night, 1)
+
+    night.folder.with_name("aside").rename(night.folder)
+    night.wait_until(lambda: night.ask("OPTIONS", "sip:example.org")[0] == [200])
+    assert night.register() == [401, 200]
+
+
+def test_a_start_with_the_key_of_another_folder_is_one_line(night, tmp_path):
+    create_key_file(tmp_path / "key")
+    shutil.copy(tmp_path / "key", night.folder / "sipwright.key")
+
+    assert "is not the one of this database" in refused(night)
+
+
+def test_a_start_without_its_database_is_one_line(night):
+    (night.folder / "sipwright.db").unlink()
+
+    assert "is not here, though its key file is; copy it back" in refused(night)
+
+
+def test_a_start_with_something_else_for_a_database_is_one_line(night):
+    (night.folder / "sipwright.db").write_bytes(b"no database at all" * 1000)
+
+    line = refused(night)
+    assert line.startswith("sipwright: ")
+    assert "sipwright.db" in line
+    assert "is not a database" in line
+
+
+def test_a_start_on_a_read_only_folder_is_one_line(night):
+    folder = str(night.folder)
+    mounted = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("a folder cannot be made read-only here: that takes root")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        line = refused(night)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+    assert line.startswith(f"sipwright: the database {folder}/sipwright.db does not work: ")
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A PostgreSQL of our own that can be stopped and started; its settings are in the environment."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        pytest.skip("PostgreSQL is not installed (Debian package: postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="sipwright-night-", dir="/tmp"))
+    as_postgres = []
+    if os.geteuid() == 0:
+        as_postgres = ["runuser", "-u", "postgres", "--"]
+        os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+    monkeypatch.setenv("SIPWRIGHT_DATABASE__URL", f"postgresql://postgres@/postgres?host={folder}")
+
+    def run(program, *arguments):
+        line = [*as_postgres, str(programs[-1] / program), "-D", str(folder / "data"), *arguments]
+        subprocess.run(line, check=True, cwd=folder, capture_output=True, timeout=60)
+
+    class Server:
+        def start(self):
+            with (folder / "out").open("wb") as out:
+                line = [str(programs[-1] / "pg_ctl"), "-D", str(folder / "data"), "-l", str(folder / "log"), "-w", "-o",
+                        f"-c listen_addresses= -c fsync=off -k {folder}", "start"]  # fmt: skip
+                subprocess.run(
+                    [*as_postgres, *line], check=True, cwd=folder, stdout=out, stderr=out, timeout=60
+                )
+
+        def stop(self):
+            run("pg_ctl", "-m", "immediate", "-w", "stop")
+
+    run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    server = Server()
+    server.start()
+    yield server
+    with contextlib.suppress(subprocess.CalledProcessError):
+        server.stop()
+    shutil.rmtree(folder)
+
+
+def test_a_postgresql_that_stops_and_comes_back(server, night):
+    night.command("account", "add", "bob", "--password", "secret")
+    night.start()
+    assert night.register() == [401, 200]
+
+    server.stop()
+    night.wait_until(lambda: is_away(night, time.monotonic()))
+    began = time.monotonic()
+    assert night.register("bob")[-1] == 503
+    assert time.monotonic() - began < 4.0
+    assert night.register("alice")[-1] == 200
+    assert night.ask("OPTIONS", "sip:example.org")[0] == [503]
+    assert "nothing can be stored" in night.said()
+
+    server.start()
+    night.wait_until(lambda: night.register("bob")[-1] == 200, within=20.0)
+    assert call(night, "back")[0] == [480]
+    assert night.end() == 0
+
+
+def test_a_start_without_postgresql_is_one_line(server, night):
+    server.stop()
+
+    assert "does not work" in refused(night)
