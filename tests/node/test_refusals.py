@@ -12,6 +12,7 @@ from sipwright.monitor.trace.why import why
 from sipwright.node.node import Node
 from sipwright.sip import parse
 from sipwright.store.admin.administration import Administration
+from sipwright.store.admin.specs import AccountChange
 from sipwright.store.history.calltraces import read_call
 
 
@@ -32,7 +33,7 @@ async def node(settings):
     await made.stop()
 
 
-async def asked(node, method, uri, number=1, *, headers="", call_id=None):
+async def asked(node, method, uri, number=1, *, headers="", call_id=None, to_tag=""):
     """Send a request from a socket of its own, and return the response."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
@@ -42,8 +43,9 @@ async def asked(node, method, uri, number=1, *, headers="", call_id=None):
         await loop.sock_sendall(
             phone,
             f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{method}{number};rport\r\n"
-            f"From: <sip:somebody@example.net>;tag=1\r\nTo: <{to}>\r\nCall-ID: {call_id or f'{method}-{number}'}\r\n"
-            f"CSeq: 1 {method}\r\nContact: <sip:somebody@127.0.0.1:9>\r\n{headers}"
+            f"From: <sip:somebody@example.net>;tag=1\r\nTo: <{to}>{to_tag}\r\n"
+            f"Call-ID: {call_id or f'{method}-{number}'}\r\nCSeq: 1 {method}\r\n"
+            f"Contact: <sip:somebody@127.0.0.1:9>\r\n{headers}"
             "Content-Length: 0\r\n\r\n".encode(),
         )
         return parse(await loop.sock_recv(phone, 65_535))
@@ -69,6 +71,10 @@ REFUSED = [
     ("INVITE", "sip:bob@example.org", "Max-Forwards: 0\r\n", 483, "Max-Forwards is used up"),
     ("INVITE", "tel:+1", "", 416, "is of a scheme that is not spoken here"),
     ("PUBLISH", "sip:bob@example.org", "", 405, "the method is not supported"),
+    ("INVITE", "sip:example.org", "", 484, "the Request-URI names nobody"),
+    ("BYE", "sip:bob@example.org", "", 481, "no call here is the one that it belongs to"),
+    ("UPDATE", "sip:bob@example.org", "", 481, "no call here is the one that it belongs to"),
+    ("CANCEL", "sip:bob@example.org", "", 481, "no request that waits for its answer is the one to cancel"),
 ]
 
 
@@ -81,6 +87,48 @@ async def test_every_refusal_is_a_line_that_says_what_to_do(node, method, uri, h
     assert (answer.status, line["status"], line["method"]) == (status, status, method)
     assert why in line["why"]
     assert line["source"].startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("method", ["BYE", "INFO", "REFER", "INVITE"])
+async def test_what_belongs_to_no_call_is_a_line_at_most_one_a_minute(node, method):
+    with structlog.testing.capture_logs() as lines:
+        for number in range(3):
+            answer = await asked(node, method, "sip:bob@127.0.0.1", number, to_tag=";tag=gone")
+            assert answer.status == 481
+
+    (line,) = [line for line in lines if line["event"] == "request refused"]
+    assert (line["method"], line["log_level"], line["left_out"]) == (method, "info", 0)
+    assert node.refusals.without_cdr == 0
+
+
+async def test_phones_that_keep_their_nat_open_leave_no_line(node):
+    with structlog.testing.capture_logs() as lines:
+        assert (await asked(node, "NOTIFY", "sip:example.org", headers="Event: keep-alive\r\n")).status == 481
+
+    assert lines == []
+
+
+async def test_a_call_to_a_disabled_account_is_a_line_and_a_cdr(settings):
+    store = await Administration.open(settings.database_url, settings.key_file)
+    await store.add_account("bob", "secret")
+    await store.change_account("bob", AccountChange(is_enabled=False))
+    await store.close()
+    node = await Node.open(settings)
+    await node.start()
+    with structlog.testing.capture_logs() as lines:
+        assert (await asked(node, "INVITE", "sip:bob@example.org", call_id="disabled")).status == 404
+    await node.stop()
+
+    (line,) = [line for line in lines if line["event"] == "request refused"]
+    assert (
+        "account bob@example.org is disabled; 'sipwright account set bob@example.org --enable'" in line["why"]
+    )
+    store = await Administration.open(settings.database_url, settings.key_file)
+    try:
+        assert [cdr["status"] for cdr in await store.list_cdrs(None)] == [404]
+        assert why(await read_call(store.database, "disabled")).endswith("404 Not Found.")
+    finally:
+        await store.close()
 
 
 async def test_a_refused_invite_has_a_cdr_and_trace_finds_it(settings):

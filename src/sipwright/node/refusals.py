@@ -74,7 +74,8 @@ class Refusals:
             (incoming.source[0], request.method, refusal.status, reason), incoming.now
         )
         if left_out is not None:
-            log.warning(
+            # That a call is over is no fault, but perhaps what somebody looks for.
+            (log.info if refusal.status == 481 else log.warning)(
                 "request refused",
                 method=request.method,
                 status=refusal.status,

@@ -8,7 +8,15 @@ from __future__ import annotations
 from sipwright.services.ports import AccountView
 from sipwright.sip import Reject
 
-__all__ = ["account_disabled", "not_served", "outsider", "password_lost", "store_away", "unknown_user"]
+__all__ = [
+    "account_disabled",
+    "no_such_call",
+    "not_served",
+    "outsider",
+    "password_lost",
+    "store_away",
+    "unknown_user",
+]
 
 
 def not_served(host: str) -> Reject:
@@ -40,6 +48,13 @@ def password_lost(account: AccountView) -> Reject:
     advice = f"set its password again: 'sipwright account set {name} --password NEW'"
     why = f"the password of account {name} cannot be decrypted; {advice}"
     return Reject(500, "Password Cannot Be Read", (("Retry-After", "60"),), why=why)
+
+
+def no_such_call() -> Reject:
+    """Return the refusal of what belongs to a call that is not here (any more)."""
+    return Reject(
+        481, why="no call here is the one that it belongs to; it may be over, which its sender has missed"
+    )
 
 
 def store_away() -> Reject:

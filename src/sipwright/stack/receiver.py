@@ -101,7 +101,10 @@ class Receiver:
                     self._on_absorbed_ack(incoming)
                 return
         elif method == "CANCEL":
-            incoming.reply_statelessly(481)
+            why = (
+                "no request that waits for its answer is the one to cancel; it may have been answered by now"
+            )
+            self._pipeline.refuse(incoming, Reject(481, why=why))
             return
         elif request.to_tag is None and layer.is_merged(request):
             self._pipeline.refuse(incoming, Reject(482, "Loop Detected"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from sipwright.sip import Request, write_response
+from sipwright.services.refusals import no_such_call
+from sipwright.sip import Reject, Request, write_response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming
@@ -61,7 +62,7 @@ class Requests:
         call = None if leg is None else ports.calls.get(leg.owner.id)
         if leg is None or call is None or not _is_of(leg, request):
             if request.method != "ACK":
-                incoming.reply_statelessly(481)
+                ports.stack.pipeline.refuse(incoming, no_such_call())
         elif request.method == "ACK":
             call.handle(_take_ack, call, leg, request)
         else:
@@ -78,20 +79,28 @@ class Requests:
             self._ports.routes.learn_flow(leg, incoming.flow)
         if dialog is None or leg.state in (LegState.ENDED, LegState.CANCELLED, LegState.REFUSED):
             # A BYE may come once more, because the process that took it had no time to say so.
-            is_known = dialog is not None and request.method == "BYE"
-            incoming.reply_statelessly(200 if is_known else 481)
+            if dialog is not None and request.method == "BYE":
+                incoming.reply_statelessly(200)
+            else:
+                self._ports.stack.pipeline.refuse(incoming, no_such_call())
             return
         if not dialog.accepts(request):
-            incoming.respond(500, "CSeq Out Of Order")
+            why = "its CSeq is lower than one that was seen; the sender may have started again"
+            self._refuse(incoming, Reject(500, "CSeq Out Of Order", why=why))
             return
         call.changed()
         handler = self._handlers.get(request.method)
         if leg.state is LegState.HANGING_UP and request.method != "BYE":
-            incoming.respond(481)
+            self._refuse(incoming, no_such_call())
         elif handler is None:
-            incoming.respond(405, headers=(("Allow", ALLOW),))
+            self._refuse(incoming, Reject(405, None, (("Allow", ALLOW),)))
         else:
             handler(call, leg, incoming)
+
+    def _refuse(self, incoming: Incoming, refusal: Reject) -> None:
+        """Refuse what belongs to a call, through a transaction, and let whoever keeps account of that know."""
+        incoming.open()
+        self._ports.stack.pipeline.refuse(incoming, refusal)
 
     def _bye(self, call: Call, leg: Leg, incoming: Incoming) -> None:
         transaction = incoming.transaction
@@ -159,7 +168,8 @@ class Requests:
             return
         way = who_carries_out(call, leg, other, incoming.request, self._dialler.router)
         if way == "refuse":
-            incoming.respond(603, "Transfers Are Not Allowed")
+            why = "the dialplan of this call lets nobody transfer it"
+            self._refuse(incoming, Reject(603, "Transfers Are Not Allowed", why=why))
         elif way == "place":
             take_refer(call, leg, other, incoming, self._dialler)
         else:

@@ -15,7 +15,7 @@ import structlog
 
 from sipwright.services.dialstring import DialLeg, Groups
 from sipwright.services.ports import CallLater, Writer
-from sipwright.services.refusals import unknown_user
+from sipwright.services.refusals import no_such_call, unknown_user
 from sipwright.sip import Reject, Response
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack
@@ -151,8 +151,10 @@ class Switch:
             method == "REFER"
         ):  # also one that names the dialog it is about: we do not say that we know that (RFC 4538)
             incoming.reply_statelessly(403, "Transfers Only Inside A Call")
-        elif method in ("BYE", "CANCEL", "INFO", "UPDATE", "PRACK", "NOTIFY"):
+        elif method == "NOTIFY":  # what phones send all the time to keep their NATs open
             incoming.reply_statelessly(481)
+        elif method in ("BYE", "CANCEL", "INFO", "UPDATE", "PRACK"):
+            raise no_such_call()
         else:
             return method == "ACK"
         return True

@@ -56,7 +56,7 @@ class Origin:
         account_id = leg.destination.account_id if isinstance(leg, Callee) else call.identity.account_id
         if account_id is None or self._is_registered_at(account_id, host):
             return True
-        return self._authenticates(incoming, account_id)
+        return self._authenticates(call, incoming, account_id)
 
     def _is_registered_at(self, account_id: int, host: str) -> bool:
         for target in self._locations.targets(account_id, self._clock()):
@@ -64,18 +64,21 @@ class Origin:
                 return True
         return False
 
-    def _authenticates(self, incoming: Incoming, account_id: int) -> bool:
+    def _authenticates(self, call: Call, incoming: Incoming, account_id: int) -> bool:
         account = self._accounts.account_by_id(account_id)
         if account is None:
-            incoming.reply_statelessly(403, "Not From Your Phone")
+            call.ports.stack.pipeline.refuse(
+                incoming, Reject(403, "Not From Your Phone", why="its account is gone")
+            )
             return False
         try:
             asking = self._authenticator.authenticate(incoming, account.domain)
         except Reject as refusal:
-            incoming.reply_statelessly(refusal.status, refusal.reason)
+            call.ports.stack.pipeline.refuse(incoming, refusal)
             return False
         if asking is not None and asking.user_id != account.user_id:
-            incoming.reply_statelessly(403, "Not A Call Of Yours")
+            why = f"{asking.username}@{asking.domain} speaks in a call of somebody else"
+            call.ports.stack.pipeline.refuse(incoming, Reject(403, "Not A Call Of Yours", why=why))
             return False
         return asking is not None
 

@@ -73,7 +73,8 @@ def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming, dialler
     try:
         transfer, target = _begin(call, leg, remaining, incoming.request)
     except Reject as refusal:
-        incoming.respond(refusal.status, refusal.reason)
+        incoming.open()
+        call.ports.stack.pipeline.refuse(incoming, refusal)
         return
     ports = call.ports
     call.carry(transfer)
