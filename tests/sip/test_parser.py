@@ -514,6 +514,16 @@ def test_a_head_may_have_its_largest_size_and_no_more():
         StreamFramer(max_head=len(PLAIN) - 1).feed(PLAIN)
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b""])
+def test_whoever_sends_too_long_a_head_is_told_so(end):
+    """Ended or not, as over UDP."""
+    head = PLAIN[: PLAIN.index(b"\r\n\r\n") + 2]
+    with pytest.raises(FramingError) as caught:
+        StreamFramer(max_head=len(head) + 50).feed(head + b"X: " + b"y" * 100 + b"\r\n" + end)
+
+    assert (caught.value.status, caught.value.header, caught.value.respondable) == (513, None, True)
+
+
 def test_a_head_that_never_ends_is_given_up():
     framer = StreamFramer(max_head=100)
     assert framer.feed(b"a" * 100) == []

@@ -277,6 +277,22 @@ async def test_a_connection_that_never_says_anything_is_closed(listening, phone)
     await caller.ended()
 
 
+async def test_pings_do_not_prolong_the_time_for_a_first_message(listening, phone):
+    """Fifty connections of an address could be held for ever by two bytes a minute."""
+    transport, _ = await listening()
+    caller = await phone(transport)
+    caller.write(b"\r\n\r\n")
+    await caller.read(2)
+    (flow,) = transport._waiting
+    transport._waiting[flow] -= 29.0
+    caller.write(b"\r\n\r\n")
+    await caller.read(2)
+
+    transport.sweep(transport.loop.time() + 2.0)
+
+    await caller.ended()
+
+
 async def test_an_idle_connection_outlives_a_registration(listening, phone):
     transport, inbox = await listening()
     caller = await phone(transport)

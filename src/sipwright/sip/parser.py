@@ -339,16 +339,20 @@ class StreamFramer:
         head_length = _end_of_head(buffer, self._scanned)
         if not head_length:
             if len(buffer) > self.max_head:
-                raise FramingError(f"The headers are longer than {self.max_head} bytes", status=513)
+                raise self._too_long()
             self._scanned = max(0, len(buffer) - 3)
             return 0
         if head_length > self.max_head:
-            raise FramingError(f"The headers are longer than {self.max_head} bytes", status=513)
+            raise self._too_long()
         head = bytes(buffer[:head_length])
         body_length = _framed_length(head)
         if body_length > self.max_body:
             raise _framing_error(f"Content-Length is above {self.max_body}", head, 513)
         return head_length + body_length
+
+    def _too_long(self) -> FramingError:
+        head = bytes(self._buffer[: self.max_head])
+        return _framing_error(f"The headers are longer than {self.max_head} bytes", head, 513, None)
 
 
 def _framed_length(head: bytes) -> int:
@@ -367,7 +371,9 @@ def _framed_length(head: bytes) -> int:
         raise _framing_error(error.reason, head) from None
 
 
-def _framing_error(reason: str, head: bytes, status: int = 400) -> FramingError:
+def _framing_error(
+    reason: str, head: bytes, status: int = 400, header: str | None = "Content-Length"
+) -> FramingError:
     start_line, *lines = _logical_lines(head)
     request = _answerable(start_line, Headers.from_lines(_usable_lines(lines)[0]))
-    return FramingError(reason, "Content-Length", status=status, request=request)
+    return FramingError(reason, header, status=status, request=request)

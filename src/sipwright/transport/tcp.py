@@ -222,10 +222,13 @@ class TcpTransport:
             self._sweeper = self.loop.call_later(SWEEP_INTERVAL, self._sweep)
 
     def progressed(self, flow: TcpFlow, has_ended: bool, grown: int, is_inside: bool) -> None:
-        """Note that bytes came: whether they ended a message, and whether another has begun."""
+        """Note that bytes came: whether they ended a message, and whether another has begun.
+
+        Whoever only pings has said nothing yet, and has as long as for its first message.
+        """
         self._unfinished_bytes += grown
         if is_inside or not flow.has_spoken:
-            if has_ended or flow not in self._waiting:
+            if (has_ended and flow.has_spoken) or flow not in self._waiting:
                 self._resting.pop(flow, None)
                 self._known.pop(flow, None)
                 self._waiting[flow] = self.loop.time()
