@@ -77,7 +77,7 @@ def test_a_switch_that_nobody_outside_reaches_talks_to_the_rest_of_loopback(list
 
 
 @pytest.mark.parametrize(
-    ("source", "named", "protocol", "is_phone", "is_refused"),
+    ("source", "named", "protocol", "is_proved", "is_refused"),
     [
         ("10.0.0.5", "10.0.0.5", "tcp", False, False),
         ("10.0.0.5", "10.0.0.6", "tcp", False, True),
@@ -89,11 +89,11 @@ def test_a_switch_that_nobody_outside_reaches_talks_to_the_rest_of_loopback(list
         ("8.8.8.8", "10.0.0.5", "tcp", True, True),
     ],
 )
-def test_whoever_is_inside_may_name_his_own_address(source, named, protocol, is_phone, is_refused):
+def test_whoever_is_inside_may_name_his_own_address(source, named, protocol, is_proved, is_refused):
     beside = MemoryNetwork().transport("0.0.0.0", 5060, protocol).flow((source, 40_000))
     judge = own_network("0.0.0.0")
 
-    assert bool(refused(judge, named, beside=beside, is_phone=is_phone)) is is_refused
+    assert bool(refused(judge, named, beside=beside, is_proved=is_proved)) is is_refused
 
 
 def test_somebody_of_ours_may_be_anywhere():

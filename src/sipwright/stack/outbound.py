@@ -63,10 +63,12 @@ class Outbound:
         """
         return self.transport_for(target.protocol, target.host).flow((target.host, target.port))
 
-    def reach(self, uri: Uri, then: OnWay, beside: Flow | None = None, *, is_phone: bool = False) -> None:
+    def reach(self, uri: Uri, then: OnWay, beside: Flow | None = None, *, is_proved: bool = False) -> None:
         """Find the way to a URI that somebody has named (RFC 3263); it leads to none of what `OwnNetwork` refuses."""
         host = named_host(uri)
-        self._reach(uri, then, lambda each: self._own_network.refuses(each, host, beside, is_phone=is_phone))
+        self._reach(
+            uri, then, lambda each: self._own_network.refuses(each, host, beside, is_proved=is_proved)
+        )
 
     def reach_provider(self, uri: Uri, then: OnWay) -> None:
         """Find the way to a URI of our own settings."""
@@ -83,6 +85,13 @@ class Outbound:
             return None
         return f"{targets[0].host} is in our own network: allow it with [sip] networks"
 
+    def reopened(self, flow: Flow) -> Flow | None:
+        """Return a new flow to where a connection of ours led that has ended; nobody else names that anew."""
+        try:
+            return self.flow_to(Target(flow.protocol, *flow.remote))
+        except OSError:
+            return None
+
     def flow_back(self, response: Response, flow: Flow) -> Flow | None:
         """Return the flow for a response whose connection has ended, to where its Via says (RFC 3261 §18.2.2).
 
@@ -93,7 +102,7 @@ class Outbound:
         if address is None:
             return None
         target = Target(flow.protocol, *address)
-        is_refused = self._own_network.refuses(target, target.host, flow, is_phone=flow.is_known)
+        is_refused = self._own_network.refuses(target, target.host, flow, is_proved=flow.is_known)
         return None if is_refused else self.flow_to(target)
 
     def _reach(self, uri: Uri, then: OnWay, refuses: Refuses | None) -> None:

@@ -63,7 +63,7 @@ class OwnNetwork:
         self._is_hidden = addresses.public_address is None and all(map(is_loopback, hosts))
 
     def refuses(
-        self, target: Target, host: str, beside: Flow | None = None, *, is_phone: bool = False
+        self, target: Target, host: str, beside: Flow | None = None, *, is_proved: bool = False
     ) -> bool:
         """Return whether nothing may be sent to a target that somebody has named, as `host`.
 
@@ -71,7 +71,7 @@ class OwnNetwork:
             target: Where the name has led.
             host: The name, or the address again.
             beside: How whoever has named it is talked to.
-            is_phone: He has proved who he is.
+            is_proved: He has proved who he is.
         """
         kind = self._kinds[target.host]
         if kind is Kind.ALLOWED:
@@ -81,7 +81,7 @@ class OwnNetwork:
             return False
         if beside is not None and target.host == beside.remote[0] and target.protocol == beside.protocol:
             is_this_machine = is_where_we_listen or kind is Kind.LOOPBACK
-            if is_phone or not is_this_machine:
+            if is_proved or not is_this_machine:
                 return False
         return not self._is_known(host, target)
 

@@ -256,6 +256,10 @@ class Stack:
         """Return the flow that `Flow.key` described, perhaps in an earlier process; None when it is gone."""
         return self._outbound.from_key(key)
 
+    def reopened(self, flow: Flow) -> Flow | None:
+        """Return a new flow to where a connection led that we had opened ourselves, and that has ended."""
+        return self._outbound.reopened(flow)
+
     def reconnecting_flow(self, key: str) -> ReconnectingFlow | None:
         """Return a flow for a connection that is gone, which its peer may open again; None over UDP."""
         try:
@@ -269,13 +273,12 @@ class Stack:
         """Return the flow for a request that is too large for UDP, if the target may take TCP (RFC 3261 §18.1.1)."""
         return self._outbound.flow_for_large(target, flow)
 
-    def reach(self, uri: Uri, then: OnWay, *, beside: Flow | None = None, is_phone: bool = False) -> None:
+    def reach(self, uri: Uri, then: OnWay, *, beside: Flow | None = None, is_proved: bool = False) -> None:
         """Find the way to a URI that somebody has named (RFC 3263) and call `then` with it: at once, unless names wait.
 
-        There is none into our own network, but for what `OwnNetwork` says of whoever is talked to by `beside`, and has
-        proved to be a phone of ours.
+        There is none into our own network, but for what `OwnNetwork` says of whoever is talked to by `beside`.
         """
-        self._outbound.reach(uri, then, beside, is_phone=is_phone)
+        self._outbound.reach(uri, then, beside, is_proved=is_proved)
 
     def reach_provider(self, uri: Uri, then: OnWay) -> None:
         """Find the way to a URI of our own settings, wherever it leads, as `reach` does for all others."""

@@ -273,6 +273,7 @@ OURS = {
 
 BESIDE = {
     "services/switch/dialling/hunt:Hunt._reached",  # larger_flow: to where the way has led, by TCP
+    f"{ROUTES}.usable",  # reopened: to where the INVITE went
     "node/known_places:KnownPlaces._is_phone",  # flow_for: sends nothing, but looks who is there
 }
 
@@ -295,7 +296,7 @@ def test_every_way_is_known_here():
         name for place, name in ELSEWHERE.values() if name not in (TESTS / f"{place}.py").read_text()
     ] == []
     assert ways("reach_provider") == OURS
-    assert ways("flow_to", "flow_for", "larger_flow", "connect", "send_stateless") == BESIDE
+    assert ways("flow_to", "flow_for", "larger_flow", "reopened", "connect", "send_stateless") == BESIDE
 
 
 def knocks(doors):

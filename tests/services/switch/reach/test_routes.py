@@ -316,3 +316,27 @@ def test_a_provider_that_closes_the_connection_with_its_challenge_hears_the_answ
     bench.run(0.1)
 
     assert trunk.last("INVITE").headers.get("Authorization") is not None
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("is_provider", [False, True])
+def test_a_gateway_that_rings_and_closes_its_connection_hears_the_cancel_by_another(
+    bench, alice, trunk, dial, is_provider, restarts  # noqa: F811
+):  # fmt: skip
+    """RFC 3261 §9.1: it goes where the INVITE went; that its connection has ended ends no INVITE (§17.1.4)."""
+    bench.accounts.providers["trunk"] = Provider("trunk", "50.0.0.1;transport=tcp")
+    dial("353@trunk" if is_provider else "353@50.0.0.1;transport=tcp")
+    trunk.answer(trunk.last("INVITE"), 180)
+    cut_all(bench)
+    if restarts:
+        bench.restart()
+        cut_all(bench)
+    trunk.clear()
+    alice.send(
+        alice.request("CANCEL", "sip:nobody@example.org", cseq=1, branch="z9hG4bK-alice-INVITE-1-call-1")
+    )
+    bench.run(0.5)
+
+    assert trunk.methods()[-1:] == ["CANCEL"]
+    trunk.answer(trunk.last("CANCEL"), 200)
+    assert alice.statuses()[-1] == 487

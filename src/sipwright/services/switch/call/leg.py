@@ -246,6 +246,11 @@ class Leg:
             return Party.TRUNK
         return Party.PHONE if self.is_phone else Party.OUTSIDER
 
+    @property
+    def is_proved(self) -> bool:
+        """The peer is a phone of ours or a provider, as it has proved; anybody else is a stranger."""
+        return self.is_phone or self.provider is not None
+
     def passage_to(self, receiver: Leg) -> Passage:
         """Return which headers cross from this leg to another."""
         return PASSAGES[self.party, receiver.party]

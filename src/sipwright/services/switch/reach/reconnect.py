@@ -185,7 +185,7 @@ class Reconnects:
                 self._resume_when_open(leg, flow, way, TIME_TO_CONNECT)
 
         if uri is not None:
-            self._stack.reach(uri, found, beside=flow, is_phone=leg.is_phone)
+            self._stack.reach(uri, found, beside=flow, is_proved=leg.is_proved)
 
     def _resume_when_open(self, leg: Leg, flow: ReconnectingFlow, way: Flow, patience: float) -> None:
         """Go on over a connection; what has waited for a phone goes on waiting where it does not listen."""

@@ -14,6 +14,7 @@ from sipwright.stack import Stack
 from sipwright.stack.throttle import Throttle
 from sipwright.transport import Flow, Target
 
+from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
 from .reconnect import Reconnects
@@ -55,8 +56,15 @@ class PeerRoutes:
                 (self._stack.reach_provider if is_ours else self._stack.reach)(uri, then)
 
     def usable(self, leg: Leg, flow: Flow) -> Flow:
-        """Return `flow`, or what stands for it while its phone is away."""
-        return self._reconnects.usable(leg, flow)
+        """Return `flow`, or what stands for it: while its phone is away, or once a server has closed the connection.
+
+        What follows the INVITE goes where that went (RFC 3261 §9.1), though some servers end a connection that is idle
+        while they ring.
+        """
+        usable = self._reconnects.usable(leg, flow)
+        if usable.is_closed and isinstance(leg, Callee):
+            return self._stack.reopened(usable) or usable
+        return usable
 
     def expect(self, leg: Leg) -> None:
         """Wait for the phone of a leg whose connection has gone."""
@@ -103,7 +111,7 @@ class PeerRoutes:
                 self._note_refusal(leg, uri)
 
         if uri is not None and not (is_private(uri.host) and not is_private(known.remote[0])):
-            self._stack.reach(uri, found, beside=known, is_phone=leg.is_phone)
+            self._stack.reach(uri, found, beside=known, is_proved=leg.is_proved)
 
     def send_request(
         self, leg: Leg, request: Request, user: ClientUser | None, dialog: Dialog | None = None
@@ -187,7 +195,7 @@ class PeerRoutes:
         if uri is None:
             send(flow)
         else:
-            self._stack.reach(uri, found, beside=flow, is_phone=leg.is_phone)
+            self._stack.reach(uri, found, beside=flow, is_proved=leg.is_proved)
 
     def _note_refusal(self, leg: Leg, uri: Uri) -> None:
         """Say once in a while that a peer wanted to be reached in our own network, and is not, but as before."""
