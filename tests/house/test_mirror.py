@@ -26,6 +26,7 @@ ELSEWHERE = {
     "sdp/refusal": "services/switch/transfer/test_transfer",
     "services/agent/attempts": "services/agent/test_agent",
     "services/agent/ports": "services/agent/test_agent",
+    "services/agent/unsettled": "services/agent/test_agent",
     "services/dialplan/checking/literals": "services/dialplan/checking/test_check",
     "services/dialplan/execution/execution": "services/dialplan/execution/test_runner",
     "services/dialplan/execution/ports": "services/dialplan/execution/test_runner",

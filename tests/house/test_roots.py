@@ -9,7 +9,6 @@ from house.source import scopes
 
 ROOTS = {
     "Agent._look_at_others": "the root of a task",
-    "Agent._settle_all": "the root of a task",
     "Execution.took": "what a worker computed arrives here; one run is lost",
     "Executions._perform": "the root of a task",
     "Outage.watch": "the root of a task",
@@ -24,6 +23,7 @@ ROOTS = {
     "Receiver.receive": "the root of everything that a socket starts: one message is lost",
     "Store.follow_changes": "the root of a task",
     "Switch.resume": "a start: one call must not cost the others",
+    "Unsettled._settle_all": "the root of a task",
     "Worker._guard": "the root of what a worker of the fast path starts: the library computes it again",
     "Writer._on_done": "one callback must not cost the others",
     "_make_rows": "one row must not cost the others",
@@ -33,10 +33,10 @@ ROOTS = {
 
 REPORTERS = {
     "Failed",
-    "_database_failed",
     "_fail",
     "_log_failure",
     "batch_refused",
+    "database_failed",
     "error",
     "exception",
     "fail",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +25,7 @@ from .ports import Providers, Records, StoredRegistration
 from .provider import Place
 from .registration import Registration, State
 from .timing import GRACE, LEASE, lease_end
+from .unsettled import Unsettled
 
 __all__ = ["Agent", "AgentSnapshot"]
 
@@ -34,8 +35,6 @@ OnRegistered = Callable[[int, str | None], None]
 """Hears the number of a provider, and the IP address of whoever has accepted our registration there."""
 
 REVIEW_EVERY = 60.0
-TRY_DATABASE_EVERY = 10.0
-MOST_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +69,9 @@ class Agent:
         self._leaving: set[Registration] = set()
         self._attempts = Attempts(stack, chance, pace, over=self._over, lapsed=self._lapsed, servers=servers)
         self._stored: dict[int, StoredRegistration] = {}
-        self._unsettled: set[int] = set()
         self._unusable: set[int] = set()
-        self._is_settling = self._is_failing = self._is_closed = False
+        self._unsettled = Unsettled(stack, self._settle_some)
+        self._is_closed = False
         self._review_timer: TimerHandle | None = None
         self._succeeded = self._failed = 0
 
@@ -85,12 +84,13 @@ class Agent:
     async def start(self) -> None:
         """Take up what was loaded, and what nobody has registered yet."""
         wanted = [provider.id for provider in self._providers.providers() if _is_wanted(provider)]
-        self._settle(self._stored.keys() | set(wanted))
+        self._unsettled.add(self._stored.keys() | set(wanted))
         self._review_timer = self._stack.call_later(REVIEW_EVERY, self._review)
 
     def close(self) -> None:
         """Stop; what is registered stays registered."""
         self._is_closed = True
+        self._unsettled.close()
         self._attempts.close()
         if self._review_timer is not None:
             self._review_timer.cancel()
@@ -118,11 +118,11 @@ class Agent:
         else:
             everything = self._providers.providers()
             found = [p for p in everything if first_id <= p.id <= last_id and _is_wanted(p)]
-        self._settle(provider.id for provider in found if provider is not None)
+        self._unsettled.add(provider.id for provider in found if provider is not None)
 
     def accounts_changed(self, first_id: int, last_id: int) -> None:
         """Follow a change of accounts: those that took calls may be gone, and those that were missed may be there."""
-        self._settle(
+        self._unsettled.add(
             provider_id
             for provider_id, registration in self._registrations.items()
             if registration.trouble is not None
@@ -131,7 +131,7 @@ class Agent:
 
     def domains_changed(self) -> None:
         """Follow a change of domains: other accounts may be there for calls that nobody takes."""
-        self._settle(list(self._registrations))
+        self._unsettled.add(list(self._registrations))
 
     def server_is_back(self, provider: Provider) -> None:
         """Try at once again what a server of a provider had not answered: it has said something."""
@@ -147,37 +147,8 @@ class Agent:
 
     # --- taking up -----------------------------------------------------------------------------------
 
-    def _settle(self, provider_ids: Iterable[int]) -> None:
-        """Decide about providers, as soon as the database has said what is needed for it."""
-        self._unsettled.update(provider_ids)
-        if self._unsettled and not self._is_settling and not self._is_closed:
-            self._is_settling = True
-            self._stack.pipeline.spawn(self._settle_all())
-
-    async def _settle_all(self) -> None:
-        while self._unsettled:
-            some = sorted(self._unsettled)[:MOST_AT_ONCE]
-            self._unsettled.difference_update(some)
-            try:
-                await self._settle_some(some)
-            except Exception as error:  # the root of a task: whatever fails now may work in a moment
-                self._database_failed(error)
-                self._unsettled.update(some)
-                self._stack.call_later(TRY_DATABASE_EVERY, self._settle_again)
-                return
-            self._is_failing = False
-        self._is_settling = False
-
-    def _settle_again(self) -> None:
-        self._is_settling = False
-        self._settle(())
-
-    def _database_failed(self, error: Exception) -> None:
-        if not self._is_failing:
-            log.error("registrations cannot be read; those that we have go on", error=str(error))
-        self._is_failing = True
-
     async def _settle_some(self, provider_ids: list[int]) -> None:
+        """Decide about providers, for which the database is asked once."""
         unix_time = self._wall_clock()
         rows = {row.provider_id: row for row in map(self._stored.get, provider_ids) if row is not None}
         wanted = [provider_id for provider_id in provider_ids if self._wanted(provider_id) is not None]
@@ -321,7 +292,7 @@ class Agent:
     def _forget(self, registration: Registration) -> None:
         self._leaving.discard(registration)
         if registration.owns_row and self._wanted(registration.provider.id) is not None:
-            self._settle((registration.provider.id,))
+            self._unsettled.add((registration.provider.id,))
 
     def _take_back(self, row: StoredRegistration) -> None:
         """Remove what an earlier process registered, and nobody wants any more."""
@@ -356,7 +327,7 @@ class Agent:
         try:
             rows = await self._records.claimed_by_others(self._node)
         except Exception as error:  # the root of a task: the next review may succeed
-            self._database_failed(error)
+            self._unsettled.database_failed(error)
             return
         elsewhere = {row.provider_id: row for row in rows}
         for provider_id, row in elsewhere.items():
@@ -364,7 +335,7 @@ class Agent:
             if registration is not None and registration.claimed_at < began_at:
                 self._yield(registration, row.contact)
         wanted = {provider.id for provider in self._providers.providers() if _is_wanted(provider)}
-        self._settle(
+        self._unsettled.add(
             provider_id
             for provider_id in wanted - self._registrations.keys() - self._unusable
             if provider_id not in elsewhere or not _is_held(elsewhere[provider_id], unix_time - GRACE)
@@ -389,7 +360,7 @@ class Agent:
 
     def _lapsed(self, registration: Registration) -> None:
         """Ask whether it is another node's now; it is planned again when the database says that it is not."""
-        self._settle((registration.provider.id,))
+        self._unsettled.add((registration.provider.id,))
 
     def _store(self, registration: Registration) -> None:
         self._on_registered(registration.provider.id, registration.address)
