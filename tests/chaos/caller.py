@@ -73,6 +73,8 @@ class Caller(End):
             ("Call-ID", self.call_id), ("CSeq", f"{self._cseq} INVITE"), ("Contact", self.device),
             ("X-Chaos", str(plan.id)), *extra,
         ]  # fmt: skip
+        if plan.through is not None:
+            headers.append(("X-Through", str(plan.through)))
         if plan.has_proxy:
             headers.append(("Record-Route", self.proxy))
         body = b"" if plan.has_late_offer else self.describe(is_new=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Collection
 
@@ -25,7 +26,7 @@ def make_plan(number: int, dice: random.Random, kinds: Collection[str] = (), lon
     if plan.give_up_after is not None:
         plan.give_up_after = min(plan.give_up_after, longest)
     if plan.hung_up_by != "switch" and (plan.answered_by is not None or plan.joins):
-        plan.talk = dice.uniform(0.5, longest)
+        plan.talk = dice.uniform(0.5, min(longest, 5.0) if kind == "closed" else longest)
         plan.hung_up_by = dice.choice(("caller", "callee"))
         plan.actions = _actions(plan.talk, dice)
         if plan.happens_once is not None:
@@ -220,19 +221,23 @@ def _rebound(number: int, kind: str, dice: random.Random) -> Plan:
 def _closed(number: int, kind: str, dice: random.Random) -> Plan:
     """Draw a call in which one end closes its TCP connection: the provider, a phone that has another, the caller."""
     behaviour = Behaviour(rings=dice.uniform(0.0, 0.2), wait=dice.uniform(0.2, 1.0))
-    which = number % (CLOSING_PROVIDERS + len(CLOSING_PHONES))
     if dice.random() < 0.3:
         plan = _plain(number, kind, dice)
         plan.happens_once = "caller", "close"
-    elif which < CLOSING_PROVIDERS:
+        return plan
+    # Each in its turn, so that no new call is on its way over a connection that is closed.
+    which = next(_turns) % (CLOSING_PROVIDERS + len(CLOSING_PHONES))
+    if which < CLOSING_PROVIDERS:
         plan = Plan(number, kind, "s-closing", {f"888{which}": behaviour}, answered_by=f"888{which}",
-                    journals={"closing": ["start", "dial"]})  # fmt: skip
-        plan.happens_once = "callee", "close"
+                    through=which, journals={"closing": ["start", "dial"]})  # fmt: skip
     else:
         phone = CLOSING_PHONES[which - CLOSING_PROVIDERS]
         plan = Plan(number, kind, phone, {phone: behaviour}, answered_by=phone)
-        plan.happens_once = "callee", "close"
+    plan.happens_once = "callee", "close"
     return plan
+
+
+_turns = itertools.count()
 
 
 _MAKERS: dict[str, tuple[int, Callable[[int, str, random.Random], Plan]]] = {

@@ -35,7 +35,7 @@ class Plan:
 
     `journals` has what each dialplan that runs for it does, in order. `calls_back` are two accounts that the switch
     calls by itself afterwards: the first answers, and the second does if `joins`. What `happens_once` is done by one
-    end while the two talk.
+    end while the two talk. It goes `through` the provider of that number.
     """
 
     id: int
@@ -58,6 +58,7 @@ class Plan:
     calls_back: tuple[str, str] | None = None
     joins: bool = False
     happens_once: tuple[str, str] | None = None
+    through: int | None = None
     # What happened.
     caller: Caller | None = None
     callees: dict[str, list[Callee]] = field(default_factory=dict)

@@ -24,10 +24,10 @@ UDP_PHONES = (
 TCP_PHONES = ("xa", "xb", "xc", "xd")
 """Accounts whose phones have a TCP connection each; the first two have an instance ID (RFC 5626 §4.1)."""
 
-CLOSING_PHONES = tuple(f"z{number}" for number in range(4))
+CLOSING_PHONES = tuple(f"z{number}" for number in range(6))
 """Accounts whose phones have a TCP connection each, which they close in a call, to open another one."""
 
-CLOSING_PROVIDERS = 12
+CLOSING_PROVIDERS = 18
 """How many providers there are by TCP that close the connection in a call, each at a port of its own."""
 
 NAT_PHONES = ("ya", "yb", "yc", "yd")
@@ -115,9 +115,7 @@ respond(486, "Called Back")
     "trunk": 'dial("555@trunk", ring=40)\n',
     "carrier": 'dial("777@carrier", ring=40)\n',
     "moved": 'dial("va@local", ring=40)\n',
-    "closing": 'which = int(req.headers["X-Chaos"]) % KINDS\ndial(f"888{which}@closing{which}", ring=40)\n'.replace(
-        "KINDS", str(CLOSING_PROVIDERS + len(CLOSING_PHONES))
-    ),
+    "closing": 'which = req.headers["X-Through"]\ndial(f"888{which}@closing{which}", ring=40)\n',
 }
 
 
