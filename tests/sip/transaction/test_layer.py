@@ -145,6 +145,21 @@ def test_a_cancel_is_answered_and_told_to_the_tu_of_the_invite(bench, invite, re
     assert bench.leftovers() == (0, 0, 0)
 
 
+@pytest.mark.parametrize(("branch", "tag", "is_known"), [
+    ("z9hG4bK-1", "a", True), ("z9hG4bK-2", "a", False), ("z9hG4bK-1", "other", False),
+])  # fmt: skip
+def test_a_client_may_call_itself_otherwise_when_it_cancels(bench, invite, request_of, branch, tag, is_known):
+    """It has been told its address since its INVITE (RFC 3581 §4)."""
+    bench.server(invite("z9hG4bK-1"))
+    cancel = request_of("CANCEL", branch)
+    cancel.headers.set_first("Via", f"SIP/2.0/UDP 203.0.113.9:61234;branch={branch}")
+    cancel.headers.set("From", f"<sip:a@example.com>;tag={tag}")
+    cancel = parse(bytes(cancel))
+
+    assert bench.receive(cancel) is is_known
+    assert [what for _, what in bench.heard] == ["CANCEL"] * is_known
+
+
 def test_the_tu_may_answer_487_from_within_on_cancel(bench, invite, request_of):
     tx = bench.server(invite())
     bench.reaction = lambda tx: bench.respond(tx, 487) if tx.state == "proceeding" else None

@@ -14,6 +14,7 @@ from typing import Any
 from zlib import crc32
 
 from sipwright.sip.grammar import TOKEN
+from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import (
@@ -340,7 +341,12 @@ class TransactionLayer:
             if tx is not None:
                 break
         else:
-            return False
+            # A client that has heard its address since may call itself otherwise (RFC 3581 §4); all else has to agree.
+            invite = CSeq(request.cseq.number, "INVITE")
+            found = self._merge_keys.get(hash((request.from_tag, request.call_id, invite)))
+            if found is None or found.key[0] != request.top_via.branch:
+                return False
+            tx = found
         self._absorbed += 1
         answer = self.server(request, flow or tx.flow, None, now)
         # §9.2 wants the tag that the INVITE is answered with.  If it has none yet, it is any that we can
