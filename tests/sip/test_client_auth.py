@@ -274,6 +274,7 @@ def test_an_ack_to_an_invite_without_credentials_has_none(client):
     [
         (SERVER, "Authentication-Info", "Authorization"),
         (PROXY, "Proxy-Authentication-Info", "Proxy-Authorization"),
+        (PROXY, "Authentication-Info", "Proxy-Authorization"),  # RFC 3261 §20.6 knows no other
     ],
 )
 def test_the_next_nonce_is_used_next(client, asked, info, answered):

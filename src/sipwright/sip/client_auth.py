@@ -149,10 +149,15 @@ class ClientAuth:
             ack.headers.add(name, value)
 
     def take(self, response: Response) -> None:
-        """Take over the nonce that a successful response names for the next request (RFC 7616 §3.5)."""
+        """Take over the nonce that a successful response names for the next request (RFC 7616 §3.5).
+
+        RFC 3261 §20.6 knows one header for it, so a proxy may use that of a server where it is the only one that asked.
+        """
         for name, answered in _INFOS:
             value = response.headers.get(name)
             space = next((each for each in self.spaces if each.header == answered), None)
+            if space is None and name == "Authentication-Info" and len(self.spaces) == 1:
+                space = self.spaces[0]
             if value is not None and space is not None:
                 try:
                     space.renew(Challenge.parse(f"Digest {value}").params.get("nextnonce", ""))
