@@ -96,6 +96,21 @@ def test_whoever_is_inside_may_name_his_own_address(source, named, protocol, is_
     assert bool(refused(judge, named, beside=beside, is_proved=is_proved)) is is_refused
 
 
+@pytest.mark.parametrize(
+    ("named", "is_proved", "is_refused"),
+    [
+        ("127.0.0.9", False, False),
+        ("127.0.0.8", False, True),
+        ("127.0.0.8", True, False),
+        ("127.0.0.1", True, True),
+    ],
+)
+def test_but_strangers_name_no_other_address_of_loopback(named, is_proved, is_refused):
+    beside = MemoryNetwork().transport("0.0.0.0", 5060).flow(("127.0.0.9", 40_000))
+
+    assert bool(refused(own_network("127.0.0.1"), named, beside=beside, is_proved=is_proved)) is is_refused
+
+
 def test_somebody_of_ours_may_be_anywhere():
     known = [("prova.example", Target("tcp", "10.0.0.5", 5432))]
     judge = own_network("0.0.0.0", is_known=lambda *place: place in known)

@@ -74,14 +74,14 @@ class Outbound:
         """Find the way to a URI of our own settings."""
         self._reach(uri, then, None)
 
-    def refusal(self, uri: Uri) -> str | None:
+    def refusal(self, uri: Uri, beside: Flow | None = None, *, is_proved: bool = False) -> str | None:
         """Return why no way is found to a URI whose name was looked up, if that is in our own network."""
         try:
             targets = self.resolver.resolve_now(uri) or []
         except OSError:
             return None
-        host = named_host(uri)
-        if not targets or not all(self._own_network.refuses(target, host) for target in targets):
+        host, refuses = named_host(uri), self._own_network.refuses
+        if not targets or not all(refuses(each, host, beside, is_proved=is_proved) for each in targets):
             return None
         return f"{targets[0].host} is in our own network: allow it with [sip] networks"
 

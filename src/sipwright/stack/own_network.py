@@ -5,8 +5,8 @@ each address that a name has led to, and the connection is made to that very add
 between gains nothing. An address inside (`transport/networks.py`), or on which we listen, is refused, unless
 
 - `[sip] networks` names it, or a provider of the operator's or a registered phone is there,
-- it is a loopback address, and so is every one that we listen on: nobody outside can reach us, and what is refused is
-  only what we listen on ourselves,
+- it is a loopback address, and so is every one that we listen on: nobody outside can reach us. What we listen on
+  ourselves is refused all the same, and strangers may name their own address alone,
 - whoever we talk to comes from it: he may name another port, but not on this machine, where anything may listen, unless
   he has proved who he is.
 """
@@ -77,9 +77,13 @@ class OwnNetwork:
         if kind is Kind.ALLOWED:
             return False
         is_where_we_listen = self._addresses.is_own_host(target.host)
-        if not is_where_we_listen and (kind is Kind.OUTSIDE or (kind is Kind.LOOPBACK and self._is_hidden)):
-            return False
-        if beside is not None and target.host == beside.remote[0] and target.protocol == beside.protocol:
+        is_his_own = beside is not None and target.host == beside.remote[0]
+        if not is_where_we_listen:
+            is_stranger = beside is not None and not is_proved
+            is_hidden = kind is Kind.LOOPBACK and self._is_hidden and (is_his_own or not is_stranger)
+            if kind is Kind.OUTSIDE or is_hidden:
+                return False
+        if beside is not None and is_his_own and target.protocol == beside.protocol:
             is_this_machine = is_where_we_listen or kind is Kind.LOOPBACK
             if is_proved or not is_this_machine:
                 return False

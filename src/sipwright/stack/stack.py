@@ -284,9 +284,9 @@ class Stack:
         """Find the way to a URI of our own settings, wherever it leads, as `reach` does for all others."""
         self._outbound.reach_provider(uri, then)
 
-    def refusal(self, uri: Uri) -> str | None:
+    def refusal(self, uri: Uri, *, beside: Flow | None = None, is_proved: bool = False) -> str | None:
         """Return why `reach` finds no way to a URI whose name was looked up; None when that is not in our network."""
-        return self._outbound.refusal(uri)
+        return self._outbound.refusal(uri, beside, is_proved=is_proved)
 
     async def connect(self, target: Target) -> Flow:
         """Return an open flow to a target. Raises OSError."""

@@ -108,7 +108,7 @@ class PeerRoutes:
                 with leg.owner.event():
                     self._reconnects.move(leg, way)
             elif uri is not None:
-                self._note_refusal(leg, uri)
+                self._note_refusal(leg, uri, known)
 
         if uri is not None and not (is_private(uri.host) and not is_private(known.remote[0])):
             self._stack.reach(uri, found, beside=known, is_proved=leg.is_proved)
@@ -185,7 +185,7 @@ class PeerRoutes:
 
         def found(_target: Target | None, way: Flow | None) -> None:
             if way is None and uri is not None:
-                self._note_refusal(leg, uri)
+                self._note_refusal(leg, uri, flow)
             if way is not None and flow.is_reliable and dialog is leg.dialog and leg.flow is flow:
                 with leg.owner.event():
                     leg.flow = way
@@ -197,9 +197,9 @@ class PeerRoutes:
         else:
             self._stack.reach(uri, found, beside=flow, is_proved=leg.is_proved)
 
-    def _note_refusal(self, leg: Leg, uri: Uri) -> None:
+    def _note_refusal(self, leg: Leg, uri: Uri, flow: Flow) -> None:
         """Say once in a while that a peer wanted to be reached in our own network, and is not, but as before."""
-        refusal = self._stack.refusal(uri)
+        refusal = self._stack.refusal(uri, beside=flow, is_proved=leg.is_proved)
         suppressed = None if refusal is None else self._throttle.admit(refusal, self._stack.clock())
         if suppressed is not None:
             call = leg.owner.id
