@@ -77,6 +77,17 @@ def test_a_stored_dialplan_is_tried_in_its_owners_time_zone_and_domain(command, 
     assert tried["log"] == ["example.org admin 3 23:10 red"]
 
 
+def test_a_call_that_a_provider_brings_is_for_a_number(command, tmp_path):
+    script = tmp_path / "in.py"
+    script.write_text("log(call.provider, req.user)\n")
+    tried = command.json(
+        "dialplan", "try", str(script), "--direction", "in", "--to", "35315550100", "--provider", "carrier"
+    )
+
+    assert tried["log"] == ["carrier 35315550100"]
+    assert command.err == ""
+
+
 def test_rules_are_tried_as_the_script_that_they_become(command, tmp_path):
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\npattern = "300"\naction = "reject"\nstatus = 486\n')

@@ -27,6 +27,13 @@ def test_a_script_sees_the_call_that_was_set(call):
     ]
 
 
+def test_a_script_sees_which_provider_has_brought_the_call(call):
+    plan = 'log(call.provider)\nrespond(480 if call.provider == "carrier" else 486)'
+
+    assert call("1", to="+353", direction="in", plan=plan, provider="carrier").status == 480
+    assert call("1", to="bob", direction="in", plan=plan).log == ["None"]
+
+
 def test_the_time_of_day_is_the_one_that_was_set_and_passes_virtually(call):
     plan = 'log(now("Europe/Dublin"))\nsleep(90)\nlog(now("UTC"))'
     late = call(plan=plan, at="2026-07-20 23:10", timezone="Europe/Dublin")

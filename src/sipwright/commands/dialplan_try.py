@@ -110,7 +110,7 @@ def try_(
     for text in in_plan or []:
         in_plans.set(*_in_plan(text, user, data))
     world.in_plans = in_plans
-    if direction == "in" and domain and not _is_known(setting, in_plans, data):
+    if direction == "in" and domain and provider is None and not _is_known(setting, in_plans, data):
         say(f"sipwright: there is no account {to!r}: in a real call no dialplan would run", is_error=True)
     with Stage() as stage:
         stage.open()

@@ -31,6 +31,7 @@ respond(480, "Nobody is available")
         "from sipwright import dial, log\nlog('x')\n",
         "while True: pass",
         "exit()",
+        "if call.provider == 'carrier':\n    log(call.provider.upper())\n",
         "speed = {'1': 'bob@local'}\nring = dial\nring(speed[req.user])\n",
         "x = 'é'  # ü\n",
     ],

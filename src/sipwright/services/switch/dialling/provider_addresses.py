@@ -23,6 +23,7 @@ __all__ = ["ProviderAddresses"]
 REFRESH_EVERY = 30.0
 KEPT_FOR = 3_600.0
 LONGEST_WAIT = 4.0
+MOST_WAITING = 1_000
 AT_ONCE = 20
 """Names that are looked up at the same time."""
 
@@ -104,7 +105,7 @@ class ProviderAddresses:
 
     def wait_for(self, host: str) -> Coroutine[None, None, None] | None:
         """Return what waits until it is certain who is at an IP address; `None` when it is."""
-        if not self._unknown or not self._is_started or self.at(host):
+        if not self._unknown or not self._is_started or len(self._waiting) >= MOST_WAITING or self.at(host):
             return None
         return self._wait()
 
@@ -115,7 +116,8 @@ class ProviderAddresses:
             async with asyncio.timeout(LONGEST_WAIT):
                 await known
         except TimeoutError:
-            pass
+            if known in self._waiting:
+                self._waiting.remove(known)
 
     def _in_networks(self, host: str) -> set[int]:
         try:
