@@ -36,7 +36,7 @@ class World:
             default_domain=SimpleNamespace(name="example.org"),
             dialplan={5: SimpleNamespace(name="out")}.get,
         )
-        store = SimpleNamespace(directory=self.directory, load_account=self.load_account)
+        store = SimpleNamespace(directory=self.directory, load_account=self.load_account, database=None)
         service = SimpleNamespace(get=self.get, post=self.post, find=self.find, send=self.send)
         self.effects = ScriptEffects(store, self.locations, lambda: self, service, service, service)
 

@@ -18,7 +18,7 @@ from sipwright.services.rows import ExecutionRow
 from sipwright.services.switch import Identity
 from sipwright.sip import Reject
 from sipwright.store import StoreError
-from sipwright.store.live.script_values import apply
+from sipwright.store.live.script_values import ScriptValues
 
 if TYPE_CHECKING:
     from sipwright.services.registrar import LocationTable
@@ -66,6 +66,7 @@ class ScriptEffects:
             mailer: Sends mails.
         """
         self._store = store
+        self._values = ScriptValues(store.database)
         self._locations = locations
         self._calls = calls
         self._http = http
@@ -84,6 +85,7 @@ class ScriptEffects:
 
     async def close(self) -> None:
         """Close what is open."""
+        self._values.close()
         await self._http.close()
         self._mailer.close()
 
@@ -120,9 +122,7 @@ class ScriptEffects:
     async def _use_store(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
         user_id, function = row.user_id, ask.function.removeprefix("store.")
         assert user_id is not None
-        return await self._store.database.write(
-            lambda connection: apply(connection, user_id, function, ask.arguments, (row.id, sequence))
-        )
+        return await self._values.use(user_id, function, ask.arguments, (row.id, sequence))
 
     async def _is_registered(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
         account = await self._account(ask.arguments["name"], row)

@@ -1,11 +1,13 @@
 """What scripts keep: changed once, whatever happens in between."""
 
+import asyncio
 import json
 
 import pytest
 from sqlalchemy import insert, select, update
 
-from sipwright.store.live.script_values import MAX_KEYS, apply
+from sipwright.store.errors import StoreError
+from sipwright.store.live.script_values import MAX_KEYS, ScriptValues, apply
 from sipwright.store.schema import tables
 
 
@@ -88,3 +90,59 @@ async def test_there_is_an_end_to_it(keep, store):
     await store.database.write(fill)
     with pytest.raises(ValueError, match="1000 values already"):
         await keep("set", key="one more", value=1)
+
+
+async def test_what_many_ask_at_the_same_time_is_one_transaction_and_each_has_an_answer(store, monkeypatch):
+    user, other = [await store.add_user(name, "secret", "user") for name in ("carol", "alice")]
+    entries = [
+        {"sequence": n, "at": 0.0, "function": "store.add", "arguments": {}, "result": None} for n in range(5)
+    ]
+    run = {
+        "id": "x",
+        "state": "waiting",
+        "started_at": 0.0,
+        "journal": json.dumps({"format": 2, "entries": entries}),
+    }
+    await store.database.write(lambda connection: connection.execute(insert(tables.executions).values(run)))
+    writes, write = [], store.database.write
+
+    async def count(work):
+        writes.append(work)
+        return await write(work)
+
+    monkeypatch.setattr(store.database, "write", count)
+    values = ScriptValues(store.database, spacing=0.0)
+    text = {"key": "name", "value": '"Alice"'}
+    found = await asyncio.gather(
+        values.use(user.id, "add", {"key": "n", "amount": 2}, ("x", 0)),
+        values.use(user.id, "set", text, ("x", 1)),
+        values.use(other.id, "add", {"key": "n", "amount": 5}, ("x", 2)),
+        values.use(user.id, "add", {"key": "name", "amount": 1}, ("x", 3)),
+        values.use(user.id, "add", {"key": "n", "amount": 2}, ("x", 4)),
+        return_exceptions=True,
+    )
+    values.close()
+
+    assert [found[place] for place in (0, 1, 2, 4)] == [2, None, 5, 4]
+    assert "'name' is not a number" in str(found[3])
+    assert len(writes) == 1
+    stored = await store.database.read(
+        lambda connection: connection.scalar(
+            select(tables.executions.c.journal).where(tables.executions.c.id == "x")
+        )
+    )
+    assert [entry["result"] for entry in json.loads(stored)["entries"]] == [
+        {"value": 2}, {"value": None}, {"value": 5}, None, {"value": 4},
+    ]  # fmt: skip
+
+
+async def test_those_who_ask_a_database_that_is_away_hear_so(store, monkeypatch):
+    async def fail(work):
+        raise StoreError("away")
+
+    monkeypatch.setattr(store.database, "write", fail)
+    values = ScriptValues(store.database, spacing=0.0)
+
+    with pytest.raises(StoreError, match="away"):
+        await values.use(1, "keys", {"prefix": ""}, ("x", 0))
+    values.close()

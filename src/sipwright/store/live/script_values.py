@@ -1,24 +1,101 @@
 """What scripts keep from run to run (``store.get`` and so on).
 
 A change and its entry in the run's journal are one transaction: after a crash in the middle the entry tells
-whether it was made, so that no counter is counted twice.
+whether it was made, so that no counter is counted twice.  What many runs want at the same time shares a transaction,
+since on SQLite each of them first applies the log (`SqliteDatabase.write`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from sipwright.store.database import Database
 from sipwright.store.history.journals import pending_result, set_result
 from sipwright.store.schema import tables
 
-__all__ = ["MAX_KEYS", "MAX_VALUE", "apply"]
+__all__ = ["MAX_KEYS", "MAX_VALUE", "SPACING", "ScriptValues", "apply"]
 
 MAX_KEYS = 1000
 MAX_VALUE = 10_000
+
+SPACING = 0.1
+"""Seconds between two transactions: what comes alone waits for none, what comes meanwhile shares the next one."""
+
+
+class _Wish(NamedTuple):
+    """What a script asks for, and who waits for the answer: a value, or the error of the one who asks too much."""
+
+    user_id: int
+    function: str
+    arguments: dict[str, Any]
+    entry: tuple[str, int]
+    answer: asyncio.Future[Any]
+
+
+class ScriptValues:
+    """What scripts keep, for all who want something of it at the same time."""
+
+    def __init__(self, database: Database, spacing: float = SPACING) -> None:
+        self._database = database
+        self._spacing = spacing
+        self._wishes: list[_Wish] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def use(
+        self, user_id: int, function: str, arguments: dict[str, Any], entry: tuple[str, int]
+    ) -> Any:
+        """Do what one function of the store does, once, and return its value; `entry` is its place in the journal.
+
+        Raises:
+            ValueError: It cannot be done.
+            StoreError: The database does not work.
+        """
+        answer = asyncio.get_running_loop().create_future()
+        self._wishes.append(_Wish(user_id, function, arguments, entry, answer))
+        if self._task is None:
+            self._task = asyncio.create_task(self._work())
+        return await answer
+
+    def close(self) -> None:
+        """Give up what waits."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _work(self) -> None:
+        while self._wishes:
+            # In the order of the users, whose rows are locked: two nodes never wait for each other.
+            batch, self._wishes = sorted(self._wishes, key=lambda wish: wish.user_id), []
+            written = asyncio.ensure_future(self._database.write(partial(_apply_all, batch)))
+            await asyncio.wait([written])
+            error = written.exception()
+            answers = written.result() if error is None else [error] * len(batch)
+            for wish, answer in zip(batch, answers, strict=True):
+                if wish.answer.done():  # nobody waits any more
+                    continue
+                if isinstance(answer, BaseException):
+                    wish.answer.set_exception(answer)
+                else:
+                    wish.answer.set_result(answer)
+            await asyncio.sleep(self._spacing)
+        self._task = None
+
+
+def _apply_all(batch: list[_Wish], connection: Connection) -> list[Any]:
+    """Do what can be done; what cannot leaves nothing behind, and its error in the place of its value."""
+    answers: list[Any] = []
+    for wish in batch:
+        try:
+            with connection.begin_nested():
+                answers.append(apply(connection, wish.user_id, wish.function, wish.arguments, wish.entry))
+        except ValueError as error:
+            answers.append(error)
+    return answers
 
 
 def apply(
