@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from sipwright.services.dialplan import Limits, Sandbox
+from sipwright.services.dialplan.language.values import Raised
 from sipwright.services.dialplan.sandbox.fastpath import fast_backend, monty_protocol
 from sipwright.services.dialplan.sandbox.fastpath.fallback import EVERY, Fallback, FallbackLog, Reason
 from sipwright.services.dialplan.sandbox.fastpath.fast_activation import FastActivation
@@ -103,6 +104,25 @@ async def test_a_script_that_leaves_it_again_and_again_does_not_begin_there(sand
         await done
 
     assert box.snapshot().fallbacks == fast_backend.MOST_FALLBACKS
+
+
+async def test_an_answer_that_leaves_it_says_nothing_of_the_script(sandbox, compute, inputs):
+    """After a restart many scripts hear that their post was interrupted."""
+    box, text = (
+        await sandbox(),
+        Program("out", "try:\n    http_post('http://a/')\nexcept RuntimeError:\n    log('x')"),
+    )
+    for _ in range(fast_backend.MOST_FALLBACKS + 1):
+        begun, done = (asyncio.get_running_loop().create_future() for _ in range(2))
+        box.submit(Job(text, 1, begun.set_result, 1000.0, "x1", inputs))
+        how = (await begun).continuation
+        box.submit(
+            Job(text, 1, done.set_result, 1000.0, "x1", inputs, how, Raised("RuntimeError", "interrupted"))
+        )
+        assert isinstance(await done, Completed)
+
+    assert box.snapshot().fallbacks == fast_backend.MOST_FALLBACKS + 1
+    assert text.fallbacks == 0
 
 
 def test_of_one_reason_there_is_a_line_a_minute():

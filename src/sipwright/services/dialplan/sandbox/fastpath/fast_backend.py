@@ -110,7 +110,10 @@ class FastBackend:
             if isinstance(error, Fallback) and error.reason is Reason.TIME:
                 job.seconds = PATIENCE
             self._set_free(worker)
-            job.program.fallbacks += 1
+            if (
+                not job.continuation
+            ):  # else it may have been the answer, such as "interrupted", and not the script
+                job.program.fallbacks += 1
             self._log.note(error, job.program.name)
             left()
 
