@@ -59,6 +59,7 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing Sipwright into $(VENV) (a minute on the first run) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m compileall -q src/sipwright
 	@touch $@
 
 $(VENV)/.development: pyproject.toml $(VENV)/.runtime

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -33,6 +34,7 @@ def run(data: Data = None) -> None:
       sipwright run
       SIPWRIGHT_SIP__UDP='["127.0.0.1:5070"]' sipwright run --data /srv/sipwright
     """
+    gc.disable()  # until everything is there (`node/collector.py`): what a start makes is to stay
     from sipwright.commands.welcome import prepare, welcome
     from sipwright.config import Settings
     from sipwright.store.database import missing_file

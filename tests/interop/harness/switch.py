@@ -135,7 +135,9 @@ class RunningSwitch:
         """Start the switch and wait until it answers; `settings` are environment variables without their prefix."""
         listen = json.dumps([f"{HOST}:{self.port}"])
         variables = {"SIP__UDP": listen, "SIP__TCP": listen, "LOG__FORMAT": "json", **settings}
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("SIPWRIGHT_")}
+        # A switch that is installed has its bytecode: without it half of a start would go into making that.
+        ours = ("SIPWRIGHT_", "PYTHONDONTWRITEBYTECODE")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         environment |= {f"SIPWRIGHT_{name}": value for name, value in variables.items()}
         command = [str(self.program), "run", "--data", str(self.data)]
         with self._log.open("ab") as log:
