@@ -56,6 +56,9 @@ class Plans:
         self.stage.bench.network.call_later(0.001, lambda: self._dial(call))
         return Run(f"run-{call.id}")
 
+    def is_behind(self, user_id: int) -> bool:
+        return False
+
     def transfer_plan(self, identity: Any, account_id: int | None) -> None:
         return None
 

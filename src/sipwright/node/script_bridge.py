@@ -127,6 +127,10 @@ class Scripts:
             runs or usual.runs, per_minute or usual.runs_per_minute, seconds or usual.seconds_per_minute
         )
 
+    def is_behind(self, user_id: int) -> bool:
+        """Return whether runs of a user wait for so long that another one had better not begin."""
+        return self._sandbox.is_behind(user_id)
+
     async def open(self) -> None:
         """Start the workers."""
         await self._sandbox.start()

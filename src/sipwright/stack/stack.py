@@ -31,6 +31,7 @@ from sipwright.sip.transaction import (
 from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
+from sipwright.stack.backlog import Backlog
 from sipwright.stack.held_messages import HeldMessages
 from sipwright.stack.outbound import OnWay, Outbound
 from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
@@ -40,6 +41,7 @@ from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.ticker import Ticker
 from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
+from sipwright.transport import UdpTransport
 from sipwright.transport.base import Transport, ignore_closed
 from sipwright.transport.flow import Flow, parse_flow_key
 from sipwright.transport.networks import Network
@@ -124,6 +126,8 @@ class Stack:
         self.receiver = Receiver(
             self, pipeline, self.addresses, self.ticker, log, on_stray_response, on_absorbed_ack
         )
+        udp = [transport for transport in self.transports if isinstance(transport, UdpTransport)]
+        self.backlog = Backlog(self.receiver.receive, udp, self.call_later, clock)
         self._held = HeldMessages()
         for transport in self.transports:
             transport.tap = self.tap
@@ -154,6 +158,7 @@ class Stack:
 
     def hold(self) -> None:
         """Let what comes in wait until `release`."""
+        self.backlog.hold()
         for transport in self.transports:
             transport.on_message = self._held.keep
 
@@ -168,9 +173,11 @@ class Stack:
             )
         for data, flow in held.messages:
             self.receiver.receive(data, flow)
+        self.backlog.release()
 
     def stop_listening(self) -> None:
         """Take nothing more that comes in, as nobody could be told any more that it has come; sending goes on."""
+        self.backlog.clear()
         for transport in self.transports:
             transport.on_message = _drop
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sipwright.transport.base import (
@@ -140,6 +141,8 @@ class UdpTransport:
         self.on_flow_closed: OnFlowClosed = ignore_closed
         self.on_framing_error: OnFramingError = ignore_framing_error
         self.on_undelivered: OnUndelivered = ignore_undelivered
+        self.on_behind: Callable[[], None] = _ignore_behind
+        self.datagrams_per_wake = DATAGRAMS_PER_WAKE
         self._address = (host, port)
         self._is_wildcard = is_wildcard(host)
         self._family = family_of(host)
@@ -228,7 +231,7 @@ class UdpTransport:
     def _drain(self) -> None:
         receive = self._socket.recvfrom
         young = self._young
-        for turn in range(DATAGRAMS_PER_WAKE):
+        for turn in range(self.datagrams_per_wake):
             try:
                 data, peer = receive(LARGEST_DATAGRAM)
             except OSError as error:
@@ -248,10 +251,11 @@ class UdpTransport:
                 self._receive_other(data, flow)
             if self.is_closed:
                 return
+        self.on_behind()
 
     def _drain_pktinfo(self) -> None:
         receive = self._socket.recvmsg
-        for turn in range(DATAGRAMS_PER_WAKE):
+        for turn in range(self.datagrams_per_wake):
             try:
                 data, ancillary, _flags, peer = receive(LARGEST_DATAGRAM, 64)
             except OSError as error:
@@ -277,6 +281,7 @@ class UdpTransport:
                 self._receive_other(data, flow)
             if self.is_closed:
                 return
+        self.on_behind()
 
     def _is_empty(self, error: OSError, turn: int) -> bool:
         """Tell an empty socket from an ICMP error, which ends no more than one transaction (RFC 3261 §18.4)."""
@@ -383,3 +388,7 @@ class UdpTransport:
             self.queue.popleft()
             self._queued_bytes -= len(data)
         self._watch.stop_writing()
+
+
+def _ignore_behind() -> None:
+    """Take no notice: the rest is read in the next turn."""

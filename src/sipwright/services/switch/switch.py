@@ -283,6 +283,9 @@ class Switch:
         ):
             raise Reject(480, "Too Many Runs Of Dialplans", why=why, is_limit=True)
         if incoming.flow.protocol != "loop":
+            if self._is_behind(decision):
+                why = "new calls wait for too long: more come in than can be handled"
+                raise Reject(503, "Too Busy", (("Retry-After", "10"),), why=why, is_limit=True)
             if account is not None:
                 of_account = self.table.of_account(account.id, decision.direction)
                 self._limits.admit(of_account, self.ports.own_limits.most_calls(account.id))
@@ -291,6 +294,14 @@ class Switch:
                 source = incoming.flow.remote[0]
                 self._limits.admit_stranger(call_id, decision.user_id, taker, source, incoming.request)
         return call_id
+
+    def _is_behind(self, decision: Decision) -> bool:
+        """Return whether calls wait for so long that another one is better off elsewhere, or later."""
+        if self.ports.stack.backlog.is_too_long:
+            return True
+        if decision.dialplan_id is None or self.scripts is None:
+            return False
+        return self.scripts.is_behind(decision.user_id)
 
     # What scripts ask for.
 

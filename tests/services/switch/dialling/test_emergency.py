@@ -2,6 +2,8 @@
 
 import pytest
 
+from sipwright.stack.backlog import Backlog
+
 from ..conftest import SDP, Bench, Provider
 from ..test_hostile import Plans
 
@@ -109,3 +111,29 @@ def test_nobody_s_longest_call_ends_it_but_that_of_the_settings():
 
     (call,) = bench.switch.calls.values()
     assert round(call.time_left) == 3600
+
+
+def refused(alice):
+    return [response for response in alice.heard if getattr(response, "status", 0) == 503]
+
+
+@pytest.mark.parametrize("number", ["353", "112"])
+def test_when_calls_wait_for_too_long_no_other_begins_but_those(number, monkeypatch):
+    bench, alice, (first, _) = world()
+    monkeypatch.setattr(Backlog, "is_too_long", property(lambda backlog: True))
+    dial(bench, alice, number)
+
+    assert heard(first) == (number == "112")
+    assert [(r.reason, r.headers.get("Retry-After")) for r in refused(alice)] == [("Too Busy", "10")] * (
+        number == "353"
+    )
+
+
+@pytest.mark.parametrize("number", ["353", "112"])
+def test_when_runs_of_its_owner_wait_for_too_long_no_other_begins_but_those(number, monkeypatch):
+    bench, alice, (first, _) = world()
+    monkeypatch.setattr(Plans, "is_behind", lambda plans, user_id: user_id == 7)
+    bench.accounts.accounts["alice"].user_id = 7
+    dial(bench, alice, number)
+
+    assert (heard(first), len(refused(alice))) == ((1, 0) if number == "112" else (0, 1))

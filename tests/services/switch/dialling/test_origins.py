@@ -480,6 +480,9 @@ class Plans:
         self.started = []
         bench.use_scripts(self)
 
+    def is_behind(self, user_id):
+        return False
+
     def start(self, call, dialplan_id):
         identity = call.identity
         self.started.append((dialplan_id, identity.account_id, identity.user_id, call.dialled_user))

@@ -160,9 +160,9 @@ class Sandbox:
         is_plain = self._fast is not None and self._fast.takes(job.program)
         return self._plain if is_plain else self._others
 
-    def wait(self, owner: Hashable) -> float:
-        """Return for how many seconds the first run of an owner has waited that has not begun yet."""
-        return max(self._plain.wait(owner), self._others.wait(owner))
+    def is_behind(self, owner: Hashable) -> bool:
+        """Return whether a new run of an owner had better not begin: another one has waited for so long already."""
+        return max(self._plain.wait(owner), self._others.wait(owner)) > MAX_SECONDS
 
     def _spent_by(self, owner: Hashable) -> float:
         """Return for how long the scripts of an owner have computed in this minute."""

@@ -1,0 +1,160 @@
+"""What has come in over UDP and waits, while more comes in than can be handled: after a restart, or in a rush.
+
+Normally a message is handled where it is read, and there is nothing here.  When the socket is not empty after its turn
+it is read to its end, and then it counts in which order messages are handled, and how often:
+
+- What belongs to something goes first: responses, and requests inside of dialogs.  It brings to an end what has begun,
+  and whoever sent it repeats it until it is answered.  What is new waits: its caller has heard nothing yet, and waits
+  as well (RFC 3261 §17.1.1.2).
+- A copy of what waits is dropped, since it is the same message once more.
+- When what is new has waited for too long, other calls wait no more: the switch tells them to try later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from sipwright.stack.timer_heap import CallLater
+from sipwright.transport import UdpTransport
+from sipwright.transport.base import OnMessage
+from sipwright.transport.flow import Flow
+from sipwright.transport.udp import DATAGRAMS_PER_WAKE
+
+__all__ = ["LONGEST_WAIT", "MOST_NEW", "MOST_OTHERS", "Backlog"]
+
+AT_ONCE = DATAGRAMS_PER_WAKE
+"""Messages that are handled before others have a turn."""
+
+SOON = 0.001
+"""Seconds until what was found waiting is handled: it is to be read first, so that it can be put in order."""
+
+PER_WAKE = 256
+"""Datagrams that are read before others have a turn, while they are only put aside."""
+
+MOST_NEW = 2_000
+MOST_OTHERS = 8_000
+
+LONGEST_WAIT = 8.0
+"""Seconds: while the first of the new messages has waited for so long, other calls are refused."""
+
+_NEW = (b"INVITE ", b"CANCEL ", b"REGISTER ", b"OPTIONS ", b"MESSAGE ", b"SUBSCRIBE ", b"PUBLISH ")
+_TO_TAG = re.compile(rb"(?i)\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=")
+
+
+class _Line:
+    """Messages that wait, each of them once; what finds no room is repeated by whoever sent it."""
+
+    __slots__ = ("_known", "_most", "_waiting")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting: deque[tuple[bytes, Flow, float]] = deque()
+        self._known: set[tuple[bytes, Flow]] = set()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, data: bytes, flow: Flow, now: float) -> None:
+        key = (data, flow)
+        if key not in self._known and len(self._known) < self._most:
+            self._known.add(key)
+            self._waiting.append((data, flow, now))
+
+    def take(self) -> tuple[bytes, Flow]:
+        data, flow, _ = self._waiting.popleft()
+        self._known.discard((data, flow))
+        return data, flow
+
+    def wait(self, now: float) -> float:
+        return now - self._waiting[0][2] if self._waiting else 0.0
+
+    def clear(self) -> None:
+        self._waiting.clear()
+        self._known.clear()
+
+
+class Backlog:
+    """The messages that wait, in the order in which they are to be handled."""
+
+    def __init__(
+        self,
+        receive: OnMessage,
+        transports: Iterable[UdpTransport],
+        call_later: CallLater,
+        clock: Callable[[], float],
+    ) -> None:
+        """Be told by the transports when they are behind."""
+        self._receive = receive
+        self._transports = tuple(transports)
+        self._call_later = call_later
+        self._clock = clock
+        self._others, self._new = _Line(MOST_OTHERS), _Line(MOST_NEW)
+        self._is_working = self._is_held = False
+        for transport in self._transports:
+            transport.on_behind = self.begin
+
+    def __len__(self) -> int:
+        return len(self._others) + len(self._new)
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether another call had better be refused."""
+        return self._new.wait(self._clock()) > LONGEST_WAIT
+
+    def begin(self) -> None:
+        """Put aside what comes in, and work it off when all that waits is read."""
+        if not self._is_working and not self._is_held:
+            self._is_working = True
+            self._attach()
+            self._call_later(SOON, self._work)
+
+    def hold(self) -> None:
+        """Handle nothing until `release`."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Go on; to be called when the transports hand over to the stack again."""
+        self._is_held = False
+        if self._is_working:
+            self._attach()
+            self._call_later(0.0, self._work)
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._others.clear()
+        self._new.clear()
+
+    def put(self, data: bytes, flow: Flow) -> None:
+        """Put a message aside."""
+        now = self._clock()
+        is_new = data.startswith(_NEW) and _TO_TAG.search(data) is None
+        if is_new and not self._new.wait(now) > LONGEST_WAIT:
+            self._new.put(data, flow, now)
+        else:
+            self._others.put(data, flow, now)
+
+    def _attach(self) -> None:
+        for transport in self._transports:
+            transport.on_message = self.put
+            transport.datagrams_per_wake = PER_WAKE
+
+    def _work(self) -> None:
+        """Handle some messages; when none are left all is as ever again."""
+        for _ in range(AT_ONCE):
+            if self._is_held:
+                return
+            line = self._others or self._new
+            if not line:
+                self._end()
+                return
+            self._receive(*line.take())
+        self._call_later(0.0, self._work)
+
+    def _end(self) -> None:
+        self._is_working = False
+        for transport in self._transports:
+            if transport.on_message == self.put:  # nobody has stopped listening meanwhile
+                transport.on_message = self._receive
+            transport.datagrams_per_wake = DATAGRAMS_PER_WAKE

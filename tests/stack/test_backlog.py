@@ -1,0 +1,148 @@
+"""What waits after a rush: what belongs to something goes first, and nothing twice."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from sipwright.stack.backlog import LONGEST_WAIT, Backlog
+from sipwright.transport.udp import DATAGRAMS_PER_WAKE
+
+FLOW, OTHER = object(), object()
+
+
+def message(start: str, number: int = 1, to: str = "<sip:bob@example.org>") -> bytes:
+    return f"{start}\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nTo: {to}\r\nCall-ID: {number}\r\n\r\n".encode()
+
+
+INVITE = "INVITE sip:bob@example.org SIP/2.0"
+RESPONSE = message("SIP/2.0 200 OK")
+REINVITE = message(INVITE, to="<sip:bob@example.org>;tag=1")
+
+
+class Rush:
+    """A transport that is behind, and a loop whose turns are taken by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.handled: list[bytes] = []
+        self.turns: list = []
+        self.transport = SimpleNamespace(on_message=self.receive, datagrams_per_wake=DATAGRAMS_PER_WAKE)
+        self.backlog = Backlog(
+            self.receive, [self.transport], lambda delay, turn: self.turns.append(turn), lambda: self.now
+        )
+        self.transport.on_behind()
+
+    def receive(self, data, flow):
+        self.handled.append(data)
+
+    def come(self, *messages, flow=FLOW):
+        for data in messages:
+            self.transport.on_message(data, flow)
+
+    def turn(self):
+        turns, self.turns = self.turns, []
+        for each in turns:
+            each()
+        return self.handled
+
+
+@pytest.fixture
+def rush():
+    return Rush()
+
+
+def test_what_belongs_to_something_goes_before_what_is_new(rush):
+    first, second = message(INVITE, 1), message(INVITE, 2)
+    bye = message("BYE sip:bob@example.org SIP/2.0", to="<sip:bob@example.org>;tag=1")
+    rush.come(first, RESPONSE, second, REINVITE, bye)
+
+    assert rush.turn() == [RESPONSE, REINVITE, bye, first, second]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_new"),
+    [
+        ("t: sip:bob@example.org", True),
+        ("t: sip:bob@example.org;tag=1", False),
+        ("TO : <sip:bob@example.org> ; TAG = 1", False),
+        ("X-To: <sip:bob@example.org>;tag=1", True),
+        ("To: <sip:bob@example.org>\r\nFrom: <sip:a@example.org>;tag=1", True),
+    ],
+)
+def test_a_tag_in_to_says_that_a_request_belongs_to_something(rush, line, is_new):
+    data = f"{INVITE}\r\n{line}\r\n\r\n".encode()
+    rush.come(data, RESPONSE)
+
+    assert (rush.turn() == [RESPONSE, data]) is is_new
+
+
+def test_a_call_and_its_cancel_stay_in_order(rush):
+    invite, cancel = message(INVITE), message("CANCEL sip:bob@example.org SIP/2.0")
+    rush.come(invite, cancel)
+
+    assert rush.turn() == [invite, cancel]
+
+
+def test_a_copy_of_what_waits_is_dropped_and_one_of_what_was_handled_is_not(rush):
+    rush.come(RESPONSE, RESPONSE)
+    rush.come(RESPONSE, flow=OTHER)
+    assert rush.turn() == [RESPONSE, RESPONSE]
+
+    rush.transport.on_behind()
+    rush.come(RESPONSE)
+    assert rush.turn() == [RESPONSE] * 3
+
+
+def test_some_are_handled_in_a_turn_and_then_all_is_as_before(rush):
+    messages = [message(INVITE, number) for number in range(DATAGRAMS_PER_WAKE + 3)]
+    rush.come(*messages)
+    assert rush.transport.datagrams_per_wake > DATAGRAMS_PER_WAKE
+    assert len(rush.turn()) == DATAGRAMS_PER_WAKE
+    assert len(rush.backlog) == 3
+
+    assert rush.turn() == messages
+    assert rush.transport.datagrams_per_wake == DATAGRAMS_PER_WAKE
+    assert rush.turns == []
+    rush.come(RESPONSE)
+    assert rush.handled == [*messages, RESPONSE]
+
+
+def test_another_call_waits_no_more_when_the_first_has_waited_for_too_long(rush):
+    first, second, late = (message(INVITE, number) for number in range(3))
+    rush.come(first)
+    rush.now += LONGEST_WAIT
+    rush.come(second)
+    assert not rush.backlog.is_too_long
+    rush.now += 1.0
+    rush.come(late)
+
+    assert rush.backlog.is_too_long
+    assert rush.turn() == [late, first, second]
+    assert not rush.backlog.is_too_long
+
+
+def test_what_finds_no_room_is_dropped(rush):
+    rush.backlog._new._most = 1
+    rush.come(message(INVITE, 1), message(INVITE, 2))
+
+    assert rush.turn() == [message(INVITE, 1)]
+
+
+def test_nothing_is_handled_while_it_is_held(rush):
+    rush.come(RESPONSE)
+    rush.backlog.hold()
+    assert rush.turn() == []
+
+    rush.backlog.release()
+    assert rush.turn() == [RESPONSE]
+
+
+def test_a_switch_that_stops_listening_hears_nothing_more(rush):
+    rush.come(RESPONSE)
+    rush.backlog.clear()
+    deaf = rush.transport.on_message = lambda data, flow: None
+    rush.turn()
+
+    assert (rush.handled, rush.transport.on_message) == ([], deaf)
