@@ -2,6 +2,7 @@ import pytest
 from tests.stack.conftest import PEER, response_to
 
 from sipwright.sip.parser import FramingError, StreamFramer
+from sipwright.transport import Target
 
 
 def test_a_request_without_rport_is_answered_at_the_port_of_its_via(element, new_peer, request_text):
@@ -123,3 +124,32 @@ def test_a_stray_response_that_nobody_wants_is_counted(element, peer, outgoing):
     peer.send(response_to(request), element)
 
     assert element.stack.snapshot().stray_responses == 1
+
+
+@pytest.mark.parametrize("method", ["REGISTER", "BYE", "OPTIONS"])
+def test_what_begins_no_call_is_repeated_though_nobody_takes_it(element, outgoing, user, method):
+    tx = element.stack.send_request(outgoing(method), Target("udp", "192.0.2.2", 5060), user)
+    element.udp.on_undelivered(tx.wire)
+
+    assert (user.responses, len(element.stack.layer)) == ([], 1)
+
+
+def test_a_re_invite_that_nobody_takes_is_repeated(element, outgoing, user):
+    """Its peer may be starting again, and has the call still."""
+    request = outgoing("INVITE")
+    request.headers.set("To", f"{request.headers.get('To')};tag=theirs")
+    tx = element.stack.send_request(request, Target("udp", "192.0.2.2", 5060), user)
+    element.udp.on_undelivered(tx.wire)
+
+    assert (user.responses, len(element.stack.layer)) == ([], 1)
+
+
+def test_an_invite_that_nobody_takes_is_a_local_503(element, outgoing, user):
+    """RFC 3261 §18.4, §17.1.4: ICMP brings back the beginning of it, and nobody else knows its branch."""
+    tx = element.stack.send_request(outgoing("INVITE"), Target("udp", "192.0.2.2", 5060), user)
+    element.udp.on_undelivered(b"no request")
+    element.udp.on_undelivered(tx.wire.replace(b"branch=z9hG4bK", b"branch=z9hG4bKx"))
+    assert user.responses == []
+    element.udp.on_undelivered(tx.wire[:200])
+
+    assert user.statuses == [(503, True)]

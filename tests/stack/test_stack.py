@@ -42,14 +42,6 @@ def test_nobody_listening_is_a_local_503(element, outgoing, user):
     assert len(element.stack.layer) == 0
 
 
-@pytest.mark.parametrize("method", ["REGISTER", "BYE", "OPTIONS"])
-def test_what_begins_no_call_is_repeated_though_nobody_takes_it(element, outgoing, user, method):
-    tx = element.stack.send_request(outgoing(method), Target("udp", "192.0.2.2", 5060), user)
-    element.udp.on_undelivered(tx.wire)
-
-    assert (user.responses, len(element.stack.layer)) == ([], 1)
-
-
 def test_a_connection_that_breaks_is_a_local_503_for_all_who_wait_on_it(element, new_peer, outgoing, user):
     """§17.1.4."""
     new_peer("192.0.2.2", 5062, "tcp")
@@ -78,27 +70,6 @@ def test_an_ack_is_sent_without_a_transaction(element, peer, outgoing):
     assert [len(ack.vias) for ack in peer.received] == [1, 1, 1]
     assert [ack.top_via.branch for ack in peer.received[1:]] == ["z9hG4bKx"] * 2
     assert len(element.stack.layer) == 0
-
-
-def test_a_re_invite_that_nobody_takes_is_repeated(element, outgoing, user):
-    """Its peer may be starting again, and has the call still."""
-    request = outgoing("INVITE")
-    request.headers.set("To", f"{request.headers.get('To')};tag=theirs")
-    tx = element.stack.send_request(request, Target("udp", "192.0.2.2", 5060), user)
-    element.udp.on_undelivered(tx.wire)
-
-    assert (user.responses, len(element.stack.layer)) == ([], 1)
-
-
-def test_an_invite_that_nobody_takes_is_a_local_503(element, outgoing, user):
-    """RFC 3261 §18.4, §17.1.4: ICMP brings back the beginning of it, and nobody else knows its branch."""
-    tx = element.stack.send_request(outgoing("INVITE"), Target("udp", "192.0.2.2", 5060), user)
-    element.udp.on_undelivered(b"no request")
-    element.udp.on_undelivered(tx.wire.replace(b"branch=z9hG4bK", b"branch=z9hG4bKx"))
-    assert user.responses == []
-    element.udp.on_undelivered(tx.wire[:200])
-
-    assert user.statuses == [(503, True)]
 
 
 def test_a_response_whose_connection_has_ended_opens_another(element, new_peer, request_text):

@@ -5,6 +5,7 @@ What cannot be read is answered 400 where RFC 3261 allows it, and costs one log 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
@@ -12,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from sipwright.sip.errors import ParseError, Reject
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
+from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.incoming import Element, Incoming
 from sipwright.stack.malformed import Malformed
@@ -21,6 +23,8 @@ from sipwright.stack.ticker import Ticker
 from sipwright.transport.flow import Flow
 
 __all__ = ["OnAbsorbedAck", "OnStrayResponse", "Receiver"]
+
+_BRANCH = re.compile(rb"branch=([!-:<-~]+)")
 
 OnStrayResponse = Callable[[Response, Flow], None]
 """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
@@ -83,6 +87,24 @@ class Receiver:
             self._log.exception("message failed", source=flow.key)
         if self._ticker.timer is None:
             self._ticker.arm()
+
+    def undelivered(self, data: bytes) -> None:
+        """End the transaction of a request that has found nobody (RFC 3261 §18.4, §17.1.4).
+
+        Nobody else can make us believe it: its branch cannot be guessed. It counts for the INVITE of a new call, whose
+        caller waits for the next server. All else goes on until its timer: a registrar, or the peer of a call that
+        is being started again as we may be, is then found within seconds, and no call is lost for it.
+        """
+        branch = _BRANCH.search(data)
+        if branch is None:
+            return
+        method = data.partition(b" ")[0].decode("latin-1")
+        element = self._element
+        tx = element.layer.find_client(branch[1].decode("ascii"), method)
+        if tx is not None and method == "INVITE" and tx.request.to_tag is None:
+            now = element.clock()
+            tx.handle(TRANSPORT_ERROR, None, now)
+            element.layer.perform(tx, now)
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
         self.requests += 1

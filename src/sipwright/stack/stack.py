@@ -6,7 +6,6 @@ What comes in is in `receiver.py`, time in `ticker.py`; here is how they stand t
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -49,7 +48,6 @@ from sipwright.transport.resolver import Resolver, Target
 from sipwright.transport.tap import Tap
 
 BRANCH_COOKIE = "z9hG4bK"
-_BRANCH = re.compile(rb"branch=([!-:<-~]+)")
 
 Send = Callable[[bytes, transaction.Flow], None]
 
@@ -134,7 +132,7 @@ class Stack:
             transport.on_message = self.receiver.receive
             transport.on_framing_error = self.receiver.malformed.refuse
             transport.on_flow_closed = self._flow_closed
-            transport.on_undelivered = self._undelivered
+            transport.on_undelivered = self.receiver.undelivered
 
     async def start(self, *, is_held: bool = False) -> None:
         """Open the transports.
@@ -345,23 +343,6 @@ class Stack:
     def _flow_closed(self, flow: Flow, error: OSError | None) -> None:
         now = self.clock()
         for tx in self._outbound.flow_closed(flow):
-            tx.handle(TRANSPORT_ERROR, None, now)
-            self.layer.perform(tx, now)
-
-    def _undelivered(self, data: bytes) -> None:
-        """End the transaction of a request that has found nobody (RFC 3261 §18.4, §17.1.4).
-
-        Nobody else can make us believe it: its branch cannot be guessed. It counts for the INVITE of a new call, whose
-        caller waits for the next server. All else goes on until its timer: a registrar, or the peer of a call that
-        is being started again as we may be, is then found within seconds, and no call is lost for it.
-        """
-        branch = _BRANCH.search(data)
-        if branch is None:
-            return
-        method = data.partition(b" ")[0].decode("latin-1")
-        tx = self.layer.find_client(branch[1].decode("ascii"), method)
-        if tx is not None and method == "INVITE" and tx.request.to_tag is None:
-            now = self.clock()
             tx.handle(TRANSPORT_ERROR, None, now)
             self.layer.perform(tx, now)
 
