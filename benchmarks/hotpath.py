@@ -44,6 +44,8 @@ Datagrams = list[bytes]
 class InstantWriter:
     """Commits when it is told to, and keeps nothing."""
 
+    is_away = False
+
     def __init__(self) -> None:
         self.rows = self.size = 0
         self._callbacks: list[Callable[[], None]] = []
@@ -212,6 +214,7 @@ async def open_bench(users: int, profiled: str | None = None) -> AsyncIterator[B
         create_key_file(Path(folder) / "sipwright.key")
         settings = Settings.load(Path(folder))
         settings.sip.udp, settings.sip.tcp = ["127.0.0.1:5060"], []
+        settings.sip.calls_per_account, settings.dialplan.user_runs = 20_000, 200_000  # all calls ring at once
         store = await Store.open(f"sqlite:///{folder}/bench.db", Path(folder) / "sipwright.key")
         await store.ensure_domains(["localhost"])
         await store.add_user("admin", "secret", role="admin")
