@@ -4,8 +4,9 @@ import pytest
 
 from sipwright.services.switch import SwitchSettings
 from sipwright.services.switch.call.ports import NoOwnLimits
+from sipwright.services.switch.dialling.call_limits import CallLimits
 from sipwright.services.switch.model.call_state import CallState
-from sipwright.sip import Reject
+from sipwright.sip import Reject, Request
 
 from ..conftest import Bench, Provider
 from ..test_hostile import Plans
@@ -139,3 +140,26 @@ def test_an_address_or_an_ipv6_network_is_one_source(bench, bob, source, refused
 class Ringing:
     state = CallState.SETTING_UP
     legs = ()
+
+
+class Looks(dict):
+    """Calls by id, and how often somebody looked for one."""
+
+    count = 0
+
+    def get(self, key, default=None):
+        self.count += 1
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize("is_ringing", [True, False])
+def test_each_call_of_a_caller_costs_the_same_however_many_there_are(is_ringing):
+    calls = Looks()
+    limits = CallLimits(calls, 500, lambda user_id, source: 1_000)
+    request = Request("INVITE", "sip:bob@example.org", [("From", "<sip:anonymous@example.com>;tag=1")])
+    state = CallState.SETTING_UP if is_ringing else CallState.TALKING
+    for number in range(1_000):
+        limits.admit_stranger(f"c{number}", 1, 1, "66.0.0.6", request)
+        calls[f"c{number}"] = SimpleNamespace(state=state, legs=[SimpleNamespace(is_phone=True)])
+
+    assert calls.count < 25_000

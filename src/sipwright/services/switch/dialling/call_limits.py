@@ -25,16 +25,27 @@ MostFrom = Callable[[int, str], int]
 """Gives how many calls to a user may ring at once that come from one address."""
 
 
+class _Alike:
+    """The calls from one caller to one account; those that ring no more are left out when there are twice as many."""
+
+    __slots__ = ("ids", "limit")
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.limit = 2 * MOST_ALIKE
+
+
 class CallLimits:
     """The ringing calls from outside, by where they come from and by whom they are for."""
 
-    __slots__ = ("_calls", "_most_from", "_per_account", "_ringing")
+    __slots__ = ("_alike", "_calls", "_from_source", "_most_from", "_per_account")
 
     def __init__(self, calls: Mapping[str, Call], per_account: int, most_from: MostFrom) -> None:
         self._calls = calls
         self._per_account = per_account
         self._most_from = most_from
-        self._ringing: Bounded[Hashable, list[str]] = Bounded()
+        self._alike: Bounded[Hashable, _Alike] = Bounded()
+        self._from_source: Bounded[Hashable, list[str]] = Bounded()
 
     def admit(self, of_account: int, own_limit: int | None = None) -> None:
         """Let an account have another call, which has `of_account` in progress.
@@ -57,27 +68,47 @@ class CallLimits:
         Raises:
             Reject: As many ring as may.
         """
-        alike = self._ids((taker, request.from_uri.user), MOST_ALIKE)
-        if len(alike) >= MOST_ALIKE and all(map(self._goes_out, alike)):
+        key = taker, request.from_uri.user
+        alike = self._alike.get(key)
+        if alike is None:
+            alike = _Alike()
+            self._alike.keep(key, alike)
+        elif len(alike.ids) >= MOST_ALIKE and self._is_spiral(alike):
             why = f"{MOST_ALIKE} calls of this caller are being forwarded already; look for a loop at the provider"
             raise Reject(482, "Loop Detected", why=why)
-        most = self._most_from(user_id, source)
-        from_source = self._ids((user_id, _network_of(source), "source"), most)
-        if len(from_source) >= most:
-            why = "as many calls as one address may have ringing, a tenth of the runs of the tenant, ring already"
-            raise Reject(503, "Too Many Calls From Your Address", RETRY_AFTER, why=why, is_limit=True)
-        alike.append(call_id)
+        from_source = self._ids_from((user_id, _network_of(source)), self._most_from(user_id, source))
+        alike.ids.append(call_id)
         from_source.append(call_id)
 
-    def _ids(self, key: Hashable, most: int) -> list[str]:
-        """Return the calls that were counted under a key; when there are `most`, only those that still ring."""
-        ids = self._ringing.get(key)
+    def _ids_from(self, place: tuple[int, str], most: int) -> list[str]:
+        """Return the calls that were counted from a place to a user.
+
+        Raises:
+            Reject: As many of them ring as may.
+        """
+        ids = self._from_source.get(place)
         if ids is None:
             ids = []
-            self._ringing.keep(key, ids)
+            self._from_source.keep(place, ids)
         elif len(ids) >= most:
-            ids[:] = [one for one in ids if self._rings(one)]
+            ids[:] = filter(self._rings, ids)
+        if len(ids) >= most:
+            why = "as many calls as one address may have ringing, a tenth of the runs of the tenant, ring already"
+            raise Reject(503, "Too Many Calls From Your Address", RETRY_AFTER, why=why, is_limit=True)
         return ids
+
+    def _is_spiral(self, alike: _Alike) -> bool:
+        """Return whether as many ring as may that all go out; the newest first, as one that does not says enough."""
+        if len(alike.ids) >= alike.limit:
+            alike.ids[:] = filter(self._rings, alike.ids)
+            alike.limit = 2 * max(len(alike.ids), MOST_ALIKE)
+        ringing = 0
+        for call_id in reversed(alike.ids):
+            if self._rings(call_id):
+                if not self._goes_out(call_id):
+                    return False
+                ringing += 1
+        return ringing >= MOST_ALIKE
 
     def _rings(self, call_id: str) -> bool:
         call = self._calls.get(call_id)
