@@ -214,7 +214,8 @@ async def open_bench(users: int, profiled: str | None = None) -> AsyncIterator[B
         create_key_file(Path(folder) / "sipwright.key")
         settings = Settings.load(Path(folder))
         settings.sip.udp, settings.sip.tcp = ["127.0.0.1:5060"], []
-        settings.sip.calls_per_account, settings.dialplan.user_runs = 20_000, 200_000  # all calls ring at once
+        settings.sip.calls_per_account = 20_000  # all of them ring at once
+        settings.dialplan.user_runs = 200_000
         store = await Store.open(f"sqlite:///{folder}/bench.db", Path(folder) / "sipwright.key")
         await store.ensure_domains(["localhost"])
         await store.add_user("admin", "secret", role="admin")
