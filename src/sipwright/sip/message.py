@@ -104,6 +104,11 @@ class Message:
         return usual or Via.parse(split_list(self._only("via", "Via"))[0])
 
     @_read_once
+    def branch(self) -> str | None:
+        """The branch of that Via."""
+        return self.top_via.branch
+
+    @_read_once
     def vias(self) -> list[Via]:
         """All Vias, the last hop first."""
         lines = self.headers.lines_of("via")

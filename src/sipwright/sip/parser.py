@@ -114,7 +114,10 @@ def _check(
     if repeated and not _SINGLE.isdisjoint(repeated):
         raise _missing_or_twice(line_of, repeated)
     parsed = message.headers.parsed
-    if "via" in line_of and (via := Via.of_line(line_of["via"])):
+    via_line = line_of.get("via", "")
+    if method is None and (branch := Via.branch_of_line(via_line)):
+        parsed["branch"] = branch  # of a response nobody asks more of its Via
+    elif method is not None and (via := Via.of_line(via_line)):
         parsed["top_via"] = via
     else:
         _ = message.top_via

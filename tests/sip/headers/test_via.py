@@ -58,6 +58,7 @@ def test_a_usual_line_is_read_at_once(name, text, is_usual):
     via = Via.of_line(name + text)
 
     assert (via is not None) == is_usual
+    assert Via.branch_of_line(name + text) == (via.branch if via is not None else None)
     if via is not None:
         assert (str(via), parts(via)) == (text, parts(Via.parse(text)))
 

@@ -18,7 +18,7 @@ from .call.leg import Leg
 from .call.ports import CallPorts
 from .midcall.relay import Relay
 from .model.header_table import ALLOW
-from .model.leg_state import LegEvent, LegState
+from .model.leg_state import ANSWERED, CANCELLED, END, ENDED, HANGING_UP, REFUSED
 from .model.relayed_headers import farewell_headers
 from .reach.origin import Origin
 from .transfer.refer import take_refer, who_carries_out
@@ -27,6 +27,9 @@ from .transfer.target_call import TargetDialler
 from .transfer.transfer import Transfer
 
 __all__ = ["Requests"]
+
+_OVER = (ENDED, CANCELLED, REFUSED)
+"""The states of a leg that takes no request any more."""
 
 MOST_PROCESSES = 32
 """What may go on in a call at once, such as requests that cross: all of it is written down at every change."""
@@ -77,7 +80,7 @@ class Requests:
         dialog = leg.dialog or _dialog_of(call, leg)
         if leg.flow is not None and leg.flow.is_reliable:
             self._ports.routes.learn_flow(leg, incoming.flow)
-        if dialog is None or leg.state in (LegState.ENDED, LegState.CANCELLED, LegState.REFUSED):
+        if dialog is None or leg.state in _OVER:
             # A BYE may come once more, because the process that took it had no time to say so.
             if dialog is not None and request.method == "BYE":
                 incoming.reply_statelessly(200)
@@ -90,7 +93,7 @@ class Requests:
             return
         call.changed()
         handler = self._handlers.get(request.method)
-        if leg.state is LegState.HANGING_UP and request.method != "BYE":
+        if leg.state is HANGING_UP and request.method != "BYE":
             self._refuse(incoming, no_such_call())
         elif handler is None:
             self._refuse(incoming, Reject(405, None, (("Allow", ALLOW),)))
@@ -109,8 +112,8 @@ class Requests:
         call.when_stored(partial(transaction.answer, 200, response, call.ports.clock()), is_urgent=True)
         if leg is call.caller and leg.is_open:
             call.caller_cancelled(None, incoming.request)
-        elif leg.state is LegState.HANGING_UP:  # both said good-bye at once
-            leg.transition(LegEvent.END)
+        elif leg.state is HANGING_UP:  # both said good-bye at once
+            leg.transition(END)
             call.forget_if_finished()
         else:
             by = "caller" if leg is call.caller else "callee"
@@ -200,7 +203,7 @@ def _take_ack(call: Call, leg: Leg, ack: Request) -> None:
     if leg.unacked_response is None or ack.cseq.number != leg.unacked_cseq:
         return  # it has come before, as every copy of the 2xx is acknowledged
     leg.acked()
-    if leg.state is not LegState.ANSWERED:
+    if leg.state is not ANSWERED:
         return  # the other end has hung up already, and the BYE is on its way
     leg.invite = None
     reinvite, leg.reinvite = leg.reinvite, None

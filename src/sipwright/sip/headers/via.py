@@ -80,6 +80,15 @@ class Via:
         self.branch = branch
         return self
 
+    @staticmethod
+    def branch_of_line(line: str) -> str | None:
+        """Read the branch alone, where `of_line` would read it."""
+        match = _USUAL_LINE(line)
+        if match is None:
+            return None
+        first, branch, last = match.group(5, 6, 7)
+        return None if first is not None and last is not None else branch
+
     @classmethod
     def parse(cls, text: str) -> Via:
         """Read one Via value."""

@@ -101,7 +101,7 @@ class TransactionLayer:
 
     def match_response(self, response: Response, now: float) -> bool:
         """Feed a response to the transaction it belongs to; False when there is none."""
-        tx = self._clients.get((response.top_via.branch, response.cseq[1]))
+        tx = self._clients.get((response.branch, response.cseq[1]))
         return tx is not None and self._absorb(tx, EVENTS[response.status // 100], response, now)
 
     def match_request(self, request: Request, now: float, flow: Flow | None = None) -> bool:

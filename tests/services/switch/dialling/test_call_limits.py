@@ -1,5 +1,7 @@
 """One stranger must not use up what a tenant has."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from sipwright.services.switch import SwitchSettings

@@ -39,9 +39,22 @@ def test_only_an_answered_leg_is_hung_up():
 
 
 def assigned_states(path):
-    """Return the lines that write a state of a leg."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Assign) and "LegState" in ast.dump(node.value):
+    """Return the lines that write a state of a leg, whatever that is called there."""
+    tree = ast.parse(path.read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    known = {
+        name.asname or name.name
+        for node in imports
+        for name in node.names
+        if (node.module or "").endswith("leg_state") and name.name in {"LegState", *LegState.__members__}
+    }
+    for node in ast.walk(tree):
+        named = (
+            {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
+            if isinstance(node, ast.Assign)
+            else ()
+        )
+        if known.intersection(named):
             targets = [each for target in node.targets for each in ast.walk(target)]
             if any(isinstance(each, ast.Attribute) and each.attr == "state" for each in targets):
                 yield node.lineno

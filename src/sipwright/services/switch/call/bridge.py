@@ -7,7 +7,7 @@ from typing import Any
 from sipwright.sip import Request, Response
 
 from ..model import media
-from ..model.leg_state import LegState
+from ..model.leg_state import RINGING
 from .callee import MOST_EARLY, Callee
 from .caller import Caller
 from .entity import Entity
@@ -55,9 +55,9 @@ class Bridge(Entity):
 
     def early_callee(self) -> Callee | None:
         """Return the one leg that the caller talks to before the answer, if that can be told."""
-        if self.early_leg is not None and (heard := self.legs[self.early_leg - 1]).state is LegState.RINGING:
+        if self.early_leg is not None and (heard := self.legs[self.early_leg - 1]).state is RINGING:
             return heard
-        ringing = [leg for leg in self.legs if leg.state is LegState.RINGING]
+        ringing = [leg for leg in self.legs if leg.state is RINGING]
         return ringing[0] if len(ringing) == 1 else None
 
     # The early dialogs: each of the far side is one of its own for the caller (RFC 3261 §12.1, §13.2.2.4).

@@ -17,9 +17,9 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTransaction
 
-from ..model.call_state import TABLE, CallEvent, CallState
+from ..model.call_state import ENDING, SETTING_UP, TABLE, TALKING, CallEvent
 from ..model.identity import Identity
-from ..model.leg_state import LegEvent, LegState
+from ..model.leg_state import ANSWER, ANSWERED, END, ENDED, HANGING_UP, REFUSE, REFUSED, RING, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, Outcome, for_caller
 from ..model.relayed_headers import farewell_headers, reasons_of, relayed_lines
 from .callee import Callee
@@ -34,7 +34,7 @@ __all__ = ["Call"]
 
 ProcessT = TypeVar("ProcessT")
 
-_WAS_ANSWERED = (LegState.ANSWERED, LegState.HANGING_UP)
+_WAS_ANSWERED = (ANSWERED, HANGING_UP)
 
 
 class Call(LastingCall):
@@ -65,7 +65,7 @@ class Call(LastingCall):
         super().__init__(ports, call_id, identity)
         self.started_at = started_at
         self.answered_at: float | None = None
-        self.state = CallState.SETTING_UP
+        self.state = SETTING_UP
         self.legs = []
         self.peer = self.near = self.originator = None
         self.processes: tuple[CallProcess, ...] = ()
@@ -130,12 +130,12 @@ class Call(LastingCall):
         if self.originator is not None:
             self.originator.progressed(status, reason or "")
             return
-        if self.state is not CallState.SETTING_UP or caller.invite is None:
+        if self.state is not SETTING_UP or caller.invite is None:
             return
         caller.progress = status
         if caller.rang_at is None:
             caller.rang_at = self.ports.wall_clock()
-            caller.transition(LegEvent.RING)
+            caller.transition(RING)
         response = caller.reply(status, reason, lines, body, content_type)
         caller.tell(caller.invite, response, self.ports.wall_clock())
         self.when_stored(partial(caller.respond, status, response))
@@ -146,7 +146,7 @@ class Call(LastingCall):
         if self.originator is not None:
             self.originator.rejected(outcome)
             return
-        if self.state is not CallState.SETTING_UP or caller.invite is None:
+        if self.state is not SETTING_UP or caller.invite is None:
             return
         self.stop_hunt()
         self.end_setup(outcome, "switch")
@@ -155,7 +155,7 @@ class Call(LastingCall):
     def store_is_away(self) -> None:
         """Refuse a caller who has heard nothing yet, as nothing can be stored; do what is urgent of any call."""
         caller = self.caller
-        if self._unstored is not None and self.state is CallState.SETTING_UP and not caller.progress:
+        if self._unstored is not None and self.state is SETTING_UP and not caller.progress:
             with self.event():
                 self.reject(Outcome(503, "Storage Unavailable"), (("Retry-After", "10"),))
         self.hurry()
@@ -181,7 +181,7 @@ class Call(LastingCall):
         reasons = () if request is None else reasons_of(request)
         if cancel is not None:
             self.when_stored(lambda: cancel.accept(self.ports.clock()), is_urgent=True)
-        if self.state is CallState.SETTING_UP and self.caller.is_open:
+        if self.state is SETTING_UP and self.caller.is_open:
             self.stop_hunt(reasons)
             self.end_setup(CANCELLED, "caller")
             assert self.caller.invite is not None
@@ -191,18 +191,18 @@ class Call(LastingCall):
         """Give the caller the final response; it stays stored for a caller who has heard of the call, till the ACK."""
         caller = self.caller
         if self.has_row and caller.invite is not None:
-            caller.transition(LegEvent.REFUSE)
+            caller.transition(REFUSE)
             caller.tell(caller.invite, response, self.ports.wall_clock())
         else:
-            caller.transition(LegEvent.END)
+            caller.transition(END)
         self.when_stored(partial(caller.respond, status, response), is_urgent=True)
         self.forget_if_finished()
 
     def refusal_arrived(self) -> None:
         """Take the ACK to that response, or the end of the time in which it should have come."""
         caller = self.caller
-        if caller.state is LegState.REFUSED:
-            caller.transition(LegEvent.END)
+        if caller.state is REFUSED:
+            caller.transition(END)
             caller.unacked_response = None
             self.forget_if_finished()
 
@@ -235,14 +235,14 @@ class Call(LastingCall):
         elif self.hunt is not None and leg.is_open:
             self.hunt.responded(leg, response)
         elif response.is_final and leg.state is LegState.CANCELLED:
-            leg.transition(LegEvent.END)
+            leg.transition(END)
             self.forget_if_finished()
 
     def _take_success(self, leg: Callee, response: Response) -> None:
-        if leg.state in _WAS_ANSWERED or (leg.state is LegState.ENDED and leg.ack is not None):
+        if leg.state in _WAS_ANSWERED or (leg.state is ENDED and leg.ack is not None):
             if not leg.acknowledge_copy(response):
                 UnwantedAnswer.begin(self, leg, response)
-        elif leg.is_open and self.state is CallState.SETTING_UP and self.hunt is not None:
+        elif leg.is_open and self.state is SETTING_UP and self.hunt is not None:
             try:
                 if "record-route" in response.headers.index():
                     _ = response.record_route  # one that cannot be read leads neither ACK nor BYE
@@ -263,8 +263,8 @@ class Call(LastingCall):
         caller = self.caller
         assert caller.invite is not None
         if leg.is_open:  # and not one that has come from another call
-            leg.transition(LegEvent.ANSWER)
-        caller.transition(LegEvent.ANSWER)
+            leg.transition(ANSWER)
+        caller.transition(ANSWER)
         leg.answered_at = caller.answered_at = self.answered_at = now
         if self.early_leg is not None and leg.dialog is not None and leg.owner is self:
             self.hear(leg, leg.dialog.remote_tag, has_media=bool(response.body))
@@ -295,7 +295,7 @@ class Call(LastingCall):
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
         body, content_type = leg.refusal_of(response)
         leg.begin_dialog(response)
-        leg.transition(LegEvent.ANSWER)
+        leg.transition(ANSWER)
         leg.acknowledge(body, content_type)
         leg.say_goodbye(ELSEWHERE_HEADERS)
 
@@ -311,7 +311,7 @@ class Call(LastingCall):
         """
         if self.originator is not None and self.originator.hung_up(by, already, status):
             return
-        if self.state is not CallState.TALKING:
+        if self.state is not TALKING:
             return
         now = self.ports.wall_clock()
         self.transition(CallEvent.END)
@@ -329,7 +329,7 @@ class Call(LastingCall):
             leg.end(outcome, now, by)
             if leg is already or leg.is_finished:
                 leg.acked()  # who says good-bye has heard our answer
-                leg.transition(LegEvent.END)
+                leg.transition(END)
             else:
                 leg.say_goodbye(headers)
         self.close()
@@ -347,7 +347,7 @@ class Call(LastingCall):
         if not response.is_final:
             return
         if leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
-            leg.transition(LegEvent.END)
+            leg.transition(END)
             self.forget_if_finished()
 
     def _says_goodbye_again(self, leg: Leg, bye: Request, response: Response) -> bool:
@@ -384,10 +384,10 @@ class Call(LastingCall):
 
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""
-        if self.state is not CallState.ENDING:
+        if self.state is not ENDING:
             return
         for leg in (self.caller, *self.legs):
-            if leg.state is not LegState.ENDED:
+            if leg.state is not ENDED:
                 return
         if self.processes and self.find(UnwantedAnswer) is not None:
             return

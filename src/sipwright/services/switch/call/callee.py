@@ -10,8 +10,8 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
 
 from ..model.destination import Destination
-from ..model.header_table import Party
-from ..model.leg_state import LegEvent, LegState
+from ..model.header_table import OUTSIDER, Party
+from ..model.leg_state import CANCEL, END, LegState
 from ..model.media import refuse_offer
 from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, SILENT, Outcome
 from .leg import Leg, LegOwner
@@ -116,12 +116,12 @@ class Callee(Leg):
     @property
     def party(self) -> Party:
         """Who is at the other end, as far as what it says is believed."""
-        return Party.OUTSIDER if self.destination.is_neighbour else super().party
+        return OUTSIDER if self.destination.is_neighbour else super().party
 
     def cancel(self, outcome: Outcome) -> None:
         """Stop trying this leg; its record says why."""
         owner, was_sent = self.owner, self.transaction is not None
-        self.transition(LegEvent.CANCEL if was_sent else LegEvent.END)
+        self.transition(CANCEL if was_sent else END)
         self.end(outcome, owner.ports.wall_clock(), "switch")
         if was_sent:
             owner.when_stored(self._send_cancel, is_urgent=True)

@@ -10,7 +10,7 @@ from sipwright.sip.build import response_head, write_on_head
 from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ServerTransaction
 
-from ..model.header_table import SOURCE_HEADER, Party
+from ..model.header_table import NEIGHBOUR, SOURCE_HEADER, Party
 from .leg import Leg, LegOwner
 
 __all__ = ["Caller", "CallerOwner"]
@@ -47,7 +47,7 @@ class Caller(Leg):
     @property
     def party(self) -> Party:
         """Who is at the other end, as far as what it says is believed."""
-        return Party.NEIGHBOUR if self.is_neighbour else super().party
+        return NEIGHBOUR if self.is_neighbour else super().party
 
     def reply(
         self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",

@@ -22,8 +22,18 @@ from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableRes
 from sipwright.stack import Stack
 from sipwright.transport import Flow
 
-from ..model.header_table import PASSAGES, Party, Passage
-from ..model.leg_state import LEADS_TO, OPEN, RULES, LegEvent, LegState
+from ..model.header_table import OUTSIDER, PASSAGES, PHONE, SWITCH, TRUNK, Party, Passage
+from ..model.leg_state import (
+    ANSWERED,
+    CALLING,
+    END,
+    ENDED,
+    HANG_UP,
+    LEADS_TO,
+    OPEN,
+    RULES,
+    LegEvent,
+)
 from ..model.media import refuse_offer
 from ..model.outcome import Outcome
 
@@ -195,7 +205,7 @@ class Leg:
         self.index = index
         self.sip_call_id = sip_call_id
         self.local_tag = local_tag
-        self.state = LegState.CALLING
+        self.state = CALLING
         self.flow: Flow | None = None
         self.left: str | None = None
         self.source = ""
@@ -241,10 +251,10 @@ class Leg:
     def party(self) -> Party:
         """Who is at the other end, as far as what it says is believed."""
         if self.flow is not None and self.flow.protocol == "loop":
-            return Party.SWITCH
+            return SWITCH
         if self.provider is not None:
-            return Party.TRUNK
-        return Party.PHONE if self.is_phone else Party.OUTSIDER
+            return TRUNK
+        return PHONE if self.is_phone else OUTSIDER
 
     @property
     def is_proved(self) -> bool:
@@ -263,7 +273,7 @@ class Leg:
     @property
     def is_finished(self) -> bool:
         """Nothing more is expected from the peer of this leg."""
-        return self.state is LegState.ENDED
+        return self.state is ENDED
 
     def tell(self, invite: Request, response: Response | bytes, now: float) -> None:
         """Note a response to the peer's INVITE that it may not have heard."""
@@ -334,7 +344,7 @@ class Leg:
 
     def acknowledge_unanswered(self, told: bytes | None) -> None:
         """Acknowledge a 2xx whose offer nobody will answer: the other end, which was `told` of it, hangs up instead."""
-        if self.ack is None and told is not None and self.state is LegState.ANSWERED:
+        if self.ack is None and told is not None and self.state is ANSWERED:
             self.acknowledge(*refuse_offer(parse(told)))
 
     def acknowledge_again(self, response: Response) -> None:
@@ -350,7 +360,7 @@ class Leg:
 
     def repeat_until_acknowledged(self, success: bytes, *, is_recovered: bool = False) -> None:
         """Repeat a 2xx that the peer was sent until its ACK comes (RFC 3261 §13.3.1.4)."""
-        if self.flow is not None and self.state is LegState.ANSWERED:
+        if self.flow is not None and self.state is ANSWERED:
             if self.repeater is not None:  # whoever asks for something else has heard the answer before
                 self.repeater.stop()
             owner = self.owner
@@ -364,9 +374,9 @@ class Leg:
         dialog, flow, owner = self.dialog, self.flow, self.owner
         self.rounds = rounds
         if dialog is None or flow is None:
-            self.transition(LegEvent.END)
+            self.transition(END)
             return
-        self.transition(LegEvent.HANG_UP)
+        self.transition(HANG_UP)
         bye = dialog.make_request("BYE", via=owner.ports.new_via(flow), headers=headers)
         if self.auth is not None:
             self.sign(bye)

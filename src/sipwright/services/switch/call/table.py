@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
+from typing import TypeVar
 
 from .call import Call
 from .ended import EndedCall
@@ -11,6 +13,8 @@ from .observer import CallObserver
 from .timers import Timers
 
 __all__ = ["CallTable"]
+
+K = TypeVar("K", bound=Hashable)
 
 
 class CallTable:
@@ -64,12 +68,8 @@ class CallTable:
         call.script = call.originator = None
         identity = call.identity
         user_id, account = identity.user_id, (identity.account_id, identity.direction)
-        self._of_account[account] -= 1
-        if not self._of_account[account]:
-            del self._of_account[account]
-        self._active[user_id] -= 1
-        if not self._active[user_id]:
-            del self._active[user_id]
+        _count_down(self._of_account, account)
+        _count_down(self._active, user_id)
         if not self.calls:
             self.timers.clear()
 
@@ -80,3 +80,11 @@ class CallTable:
     def active(self, user_id: int) -> int:
         """Return how many calls of a user are in progress."""
         return self._active[user_id]
+
+
+def _count_down(counts: Counter[K], key: K) -> None:
+    left = counts[key] - 1
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]

@@ -13,7 +13,7 @@ from sipwright.memo import Bounded
 from sipwright.sip import Reject, Request
 
 from ..call.call import Call
-from ..model.call_state import CallState
+from ..model.call_state import SETTING_UP
 
 __all__ = ["CallLimits", "MostFrom"]
 
@@ -112,7 +112,7 @@ class CallLimits:
 
     def _rings(self, call_id: str) -> bool:
         call = self._calls.get(call_id)
-        return call is not None and call.state is CallState.SETTING_UP
+        return call is not None and call.state is SETTING_UP
 
     def _goes_out(self, call_id: str) -> bool:
         """Return whether a call is dialling somebody who is no phone of ours, as each turn of a spiral does."""

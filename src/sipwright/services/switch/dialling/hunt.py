@@ -20,7 +20,7 @@ from sipwright.transport import Flow, Target
 from ..call.call import Call
 from ..call.callee import Callee
 from ..model.destination import Destination
-from ..model.leg_state import LegEvent, LegState
+from ..model.leg_state import DELAY, END, LAUNCH, RING, LegState
 from ..model.outcome import SILENT, LegResult, Outcome
 from ..model.relayed_headers import explaining_headers, relayed_lines
 from . import hunt_events as events
@@ -61,7 +61,7 @@ class Hunt:
     def to_state(self) -> dict[str, Any]:
         """Return what another process needs to go on."""
         return {
-            "groups": write_groups(self.groups),
+            "groups": write_groups(self.groups) if self._machine.groups else [],
             "ring": self.ring,
             "headers": self.headers,
             "first": self.first,
@@ -148,7 +148,7 @@ class Hunt:
         call = self.call
         if leg.rang_at is None:
             leg.rang_at = call.ports.wall_clock()
-            leg.transition(LegEvent.RING)
+            leg.transition(RING)
         if response.to_tag is not None:
             leg.begin_early(response)
         self._tell(events.Provisional(leg.index, response.status, bool(response.body), response))
@@ -192,12 +192,12 @@ class Hunt:
             destination.options = destination.options.with_headers(self.headers)
         leg = self._make(effect.leg, destination)
         if effect.is_waiting:
-            leg.transition(LegEvent.DELAY)
+            leg.transition(DELAY)
 
     def _follow(self, effect: events.Follow) -> None:
         leg = self._make(effect.leg, effect.peer)
         if effect.is_waiting:
-            leg.transition(LegEvent.DELAY)
+            leg.transition(DELAY)
 
     def _make(self, number: int, destination: Destination) -> Callee:
         call, ports = self.call, self.call.ports
@@ -230,7 +230,7 @@ class Hunt:
 
     def _close(self, effect: events.Close) -> None:
         leg = self._leg(effect.leg)
-        leg.transition(LegEvent.END)
+        leg.transition(END)
         leg.destination.redirect_to = effect.redirect
         leg.end(effect.outcome, self.call.ports.wall_clock(), effect.by)
         self.call.changed()
@@ -269,7 +269,7 @@ class Hunt:
 
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""
-        leg.transition(LegEvent.LAUNCH)
+        leg.transition(LAUNCH)
         if self._is_avoided(leg):
             self.failed(leg, AVOIDED, "switch")
             return

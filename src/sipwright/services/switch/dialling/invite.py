@@ -16,7 +16,7 @@ from sipwright.sip.shown import shown
 from ..call.call import Call
 from ..call.callee import Callee
 from ..model import media
-from ..model.header_table import PASSAGES, SOURCE_HEADER, Party
+from ..model.header_table import OUTSIDER, PASSAGES, PHONE, SCRIPT, SOURCE_HEADER
 from ..model.identity_headers import asserted
 from ..model.relayed_headers import relayed_lines
 from .spirals import marks
@@ -33,7 +33,7 @@ def make_invite(call: Call, leg: Callee) -> Request:
     assert flow is not None
     assert original is not None
     options = destination.options
-    sender = call.caller.party if call.originator is None else Party.SCRIPT
+    sender = call.caller.party if call.originator is None else SCRIPT
     relayed = relayed_lines(original, PASSAGES[sender, leg.party])
     if options.headers:
         replaced = {KEYS[name] for name, _ in options.headers}
@@ -46,9 +46,7 @@ def make_invite(call: Call, leg: Callee) -> Request:
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1};owner={_owner(call)}"))
     headers += marks(call, leg, relayed)
     from_ = _from_address(original, options)
-    if sender is Party.PHONE and not any(
-        name.lower() == "p-asserted-identity" for name, _ in options.headers
-    ):
+    if sender is PHONE and not any(name.lower() == "p-asserted-identity" for name, _ in options.headers):
         is_shown_otherwise = not options.from_user is options.from_host is None
         headers += asserted(original, leg.party, from_, is_shown_otherwise=is_shown_otherwise)
     body, content_type = original.body, None
@@ -87,9 +85,7 @@ def read_source(value: str) -> tuple[str, int, int | None]:
 
 def _owner(call: Call) -> str:
     """Return the owner of the phone that calls, if one of ours does."""
-    return (
-        "" if call.caller.party is Party.OUTSIDER and call.originator is None else str(call.identity.user_id)
-    )
+    return "" if call.caller.party is OUTSIDER and call.originator is None else str(call.identity.user_id)
 
 
 def _from_address(original: Request, options: LegOptions) -> str:

@@ -57,6 +57,9 @@ class Party(IntEnum):
     """Anybody else."""
 
 
+PHONE, SWITCH, NEIGHBOUR, TRUNK, SCRIPT, OUTSIDER = Party
+
+
 class Shown(Enum):
     """When the other end is told the identity that a message asserts."""
 
@@ -119,25 +122,24 @@ _OPEN_TO_PHONE = Passage(None, _OURS | _CHARGING, Shown.UNLESS_PRIVATE)
 _VOUCHED = Passage(_FROM_ANYBODY | IDENTITY, _OURS | _CHARGING | _ANSWERS_BY_ITSELF, Shown.ALWAYS)
 _VOUCHED_TO_PHONE = _VOUCHED._replace(identity=Shown.UNLESS_PRIVATE)
 
-_P = Party
 PASSAGES: Mapping[tuple[Party, Party], Passage] = {
     # What is not listed here: from anybody to anybody.
     **{(sender, receiver): _LISTED for sender in Party for receiver in Party},
-    **{(_P.SCRIPT, receiver): _OPEN for receiver in Party},
-    (_P.PHONE, _P.PHONE): _FAMILY,
-    (_P.PHONE, _P.SWITCH): _FAMILY,
-    (_P.NEIGHBOUR, _P.PHONE): _VOUCHED_TO_PHONE,
-    (_P.NEIGHBOUR, _P.SWITCH): _VOUCHED,
-    (_P.NEIGHBOUR, _P.NEIGHBOUR): _VOUCHED,
-    (_P.NEIGHBOUR, _P.TRUNK): _VOUCHED,
-    (_P.SWITCH, _P.PHONE): _OPEN_TO_PHONE,
-    (_P.SWITCH, _P.SWITCH): _OPEN,
-    (_P.SWITCH, _P.NEIGHBOUR): _VOUCHED,
-    (_P.SWITCH, _P.TRUNK): _OPEN,
-    (_P.TRUNK, _P.PHONE): _OPEN_TO_PHONE,
-    (_P.TRUNK, _P.SWITCH): _OPEN,
-    (_P.TRUNK, _P.NEIGHBOUR): _VOUCHED,
-    (_P.TRUNK, _P.TRUNK): _OPEN,
+    **{(SCRIPT, receiver): _OPEN for receiver in Party},
+    (PHONE, PHONE): _FAMILY,
+    (PHONE, SWITCH): _FAMILY,
+    (NEIGHBOUR, PHONE): _VOUCHED_TO_PHONE,
+    (NEIGHBOUR, SWITCH): _VOUCHED,
+    (NEIGHBOUR, NEIGHBOUR): _VOUCHED,
+    (NEIGHBOUR, TRUNK): _VOUCHED,
+    (SWITCH, PHONE): _OPEN_TO_PHONE,
+    (SWITCH, SWITCH): _OPEN,
+    (SWITCH, NEIGHBOUR): _VOUCHED,
+    (SWITCH, TRUNK): _OPEN,
+    (TRUNK, PHONE): _OPEN_TO_PHONE,
+    (TRUNK, SWITCH): _OPEN,
+    (TRUNK, NEIGHBOUR): _VOUCHED,
+    (TRUNK, TRUNK): _OPEN,
 }
 
 EXPLAINS = frozenset({

@@ -19,7 +19,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["LEADS_TO", "OPEN", "RULES", "LegEvent", "LegState"]
+__all__ = [
+    "ANSWER", "ANSWERED", "CALLING", "CANCEL", "DELAY", "END", "ENDED", "HANGING_UP", "HANG_UP", "LAUNCH", "LEADS_TO",
+    "OPEN", "REFUSE", "REFUSED", "RING", "RINGING", "RULES", "WAITING", "LegEvent", "LegState",
+]  # fmt: skip
 
 
 class LegState(StrEnum):
@@ -51,29 +54,31 @@ class LegEvent(StrEnum):
     END = "end"
 
 
-OPEN = (LegState.RINGING, LegState.CALLING, LegState.WAITING)
-"""The states in which a leg may still be answered."""
+# As Python 3.11 takes its time to find a member of an enumeration, what every call asks for has a name of its own.
+WAITING, CALLING, RINGING, ANSWERED, CANCELLED, HANGING_UP, REFUSED, ENDED = LegState
+DELAY, LAUNCH, RING, ANSWER, CANCEL, REFUSE, HANG_UP, END = LegEvent
 
-_S, _E = LegState, LegEvent
+OPEN = (RINGING, CALLING, WAITING)
+"""The states in which a leg may still be answered."""
 
 # The machine. A pair that is not listed is a mistake of ours.
 # fmt: off
 RULES = {
-    (_S.CALLING,    _E.DELAY):   _S.WAITING,
-    (_S.CALLING,    _E.LAUNCH):  _S.CALLING,
-    (_S.WAITING,    _E.LAUNCH):  _S.CALLING,
-    (_S.CALLING,    _E.RING):    _S.RINGING,
-    (_S.CALLING,    _E.ANSWER):  _S.ANSWERED,
-    (_S.RINGING,    _E.ANSWER):  _S.ANSWERED,
-    (_S.CANCELLED,  _E.ANSWER):  _S.ANSWERED,    # a 2xx that crossed our CANCEL (RFC 3261 §9.1)
-    (_S.ENDED,      _E.ANSWER):  _S.ANSWERED,    # one of another phone behind the same proxy (§13.2.2.4)
-    (_S.CALLING,    _E.CANCEL):  _S.CANCELLED,
-    (_S.RINGING,    _E.CANCEL):  _S.CANCELLED,
-    (_S.CALLING,    _E.REFUSE):  _S.REFUSED,
-    (_S.RINGING,    _E.REFUSE):  _S.REFUSED,
-    (_S.ANSWERED,   _E.HANG_UP): _S.HANGING_UP,
-    (_S.HANGING_UP, _E.HANG_UP): _S.HANGING_UP,  # once more: with credentials, or in a new process
-    **{(state, _E.END): _S.ENDED for state in _S},
+    (CALLING,    DELAY):   WAITING,
+    (CALLING,    LAUNCH):  CALLING,
+    (WAITING,    LAUNCH):  CALLING,
+    (CALLING,    RING):    RINGING,
+    (CALLING,    ANSWER):  ANSWERED,
+    (RINGING,    ANSWER):  ANSWERED,
+    (CANCELLED,  ANSWER):  ANSWERED,    # a 2xx that crossed our CANCEL (RFC 3261 §9.1)
+    (ENDED,      ANSWER):  ANSWERED,    # one of another phone behind the same proxy (§13.2.2.4)
+    (CALLING,    CANCEL):  CANCELLED,
+    (RINGING,    CANCEL):  CANCELLED,
+    (CALLING,    REFUSE):  REFUSED,
+    (RINGING,    REFUSE):  REFUSED,
+    (ANSWERED,   HANG_UP): HANGING_UP,
+    (HANGING_UP, HANG_UP): HANGING_UP,  # once more: with credentials, or in a new process
+    **{(state, END): ENDED for state in LegState},
 }
 # fmt: on
 

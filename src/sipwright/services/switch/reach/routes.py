@@ -120,7 +120,7 @@ class PeerRoutes:
         dialog = dialog or leg.dialog
         flow = self._known(leg, dialog)
         if flow is not None:
-            if flow.protocol != request.top_via.transport.lower():
+            if not _is_for(request, flow):
                 self._put_via(request, flow)
             return self._stack.start_client(request, flow, user)
         started: list[ClientTransaction] = []
@@ -213,6 +213,13 @@ def _is_elsewhere(leg: Leg, dialog: Dialog, flow: Flow) -> bool:
     if uri is None or leg.dialog is None or is_private(uri.host):
         return False
     return leads_to(leg.dialog.next_hop(), flow) and not leads_to(hop, flow)
+
+
+def _is_for(request: Request, flow: Flow) -> bool:
+    """Return whether the Via of a request of ours names the protocol of a flow; most were written for it."""
+    if request.headers.lines()[0].startswith(f"Via: {flow.sent_protocol};"):
+        return True
+    return flow.protocol == request.top_via.transport.lower()
 
 
 def _send(data: bytes, flow: Flow) -> None:
