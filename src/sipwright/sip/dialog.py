@@ -13,7 +13,7 @@ from typing import Any
 from sipwright.sip.build import make_request
 from sipwright.sip.errors import ParseError
 from sipwright.sip.headers.collection import value_of
-from sipwright.sip.headers.name_addr import ADDRESS_LINE
+from sipwright.sip.headers.name_addr import ADDRESS_LINES
 from sipwright.sip.message import Message, Request, Response
 from sipwright.sip.uri import STAR, Uri
 
@@ -250,10 +250,10 @@ def contact_uri(message: Message) -> str | None:
 
 def _read_contact(message: Message) -> str | None:
     lines = message.headers.lines_of("contact")
-    if len(lines) == 1 and (usual := ADDRESS_LINE(lines[0])) and usual[1][0] == "<":
+    if len(lines) == 1 and (usual := ADDRESS_LINES[lines[0]]) and usual[0][0] == "<":
         # Of a single address nothing but the URI is of interest, once it is known to be one.
         try:
-            return str(Uri.parse(usual[1][1:-1]))
+            return str(Uri.parse(usual[1]))
         except ParseError:
             pass
     try:
@@ -282,8 +282,8 @@ def address_of(message: Message, key: str) -> str:
 
 
 def _read_address(line: str) -> str:
-    if "\n" not in line and (usual := ADDRESS_LINE(line)):
-        return usual[1]
+    if "\n" not in line and (usual := ADDRESS_LINES[line]):
+        return usual[0]
     value = value_of(line)
     quoted = 0
     if value.startswith('"'):

@@ -15,7 +15,7 @@ from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, split_list
 from sipwright.sip.headers.collection import Headers, value_of
 from sipwright.sip.headers.contact import parse_contacts, parse_sole_contact
 from sipwright.sip.headers.cseq import CSeq
-from sipwright.sip.headers.name_addr import ADDRESS_LINE, NameAddr
+from sipwright.sip.headers.name_addr import ADDRESS_LINES, NameAddr
 from sipwright.sip.headers.numbers import parse_max_forwards, parse_seconds
 from sipwright.sip.headers.via import Via
 from sipwright.sip.reasons import reason_for
@@ -140,14 +140,14 @@ class Message:
     @_read_once
     def from_tag(self) -> str | None:
         """The tag of the From header."""
-        usual = ADDRESS_LINE(self.headers.first_line("from") or "")
-        return usual[3] if usual else self.from_.tag
+        usual = ADDRESS_LINES[self.headers.first_line("from") or ""]
+        return usual[2] if usual else self.from_.tag
 
     @_read_once
     def to_tag(self) -> str | None:
         """The tag of the To header; None before there is a dialog."""
-        usual = ADDRESS_LINE(self.headers.first_line("to") or "")
-        return usual[3] if usual else self.to.tag
+        usual = ADDRESS_LINES[self.headers.first_line("to") or ""]
+        return usual[2] if usual else self.to.tag
 
     @_read_once
     def from_uri(self) -> Uri:

@@ -15,7 +15,7 @@ from sipwright.sip.errors import FramingError, ParseError
 from sipwright.sip.grammar import TOKEN, URI_TEXT, is_token
 from sipwright.sip.headers.collection import Headers, index_lines, value_of
 from sipwright.sip.headers.cseq import CSeq
-from sipwright.sip.headers.name_addr import ADDRESS_LINE
+from sipwright.sip.headers.name_addr import ADDRESS_LINES
 from sipwright.sip.headers.names import KEYS
 from sipwright.sip.headers.numbers import parse_content_length
 from sipwright.sip.headers.via import Via
@@ -127,12 +127,12 @@ def _check(
     cseq = parsed["cseq"] = _CSEQS[cseq_line]
     if method is not None and cseq[1] != method:
         raise ParseError(f"CSeq is for {cseq.method} and the request is {method}", "CSeq")
-    if usual := ADDRESS_LINE(from_line):
-        parsed["from_uri_text"], parsed["from_tag"] = usual[2], usual[3]
+    if usual := ADDRESS_LINES[from_line]:
+        _, parsed["from_uri_text"], parsed["from_tag"] = usual
     else:
         _ = message.from_tag
-    if usual := ADDRESS_LINE(to_line):
-        parsed["to_uri_text"], parsed["to_tag"] = usual[2], usual[3]
+    if usual := ADDRESS_LINES[to_line]:
+        _, parsed["to_uri_text"], parsed["to_tag"] = usual
     else:
         _ = message.to_tag
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.headers.name_addr import ADDRESS_LINE, NameAddr
+from sipwright.sip.headers.name_addr import ADDRESS_LINES, NameAddr
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.sip.uri import STAR, Uri
 
@@ -22,8 +22,8 @@ def parse_contacts(values: Sequence[str]) -> list[NameAddr]:
 
 def parse_sole_contact(lines: Sequence[str]) -> tuple[str, Uri] | None:
     """Read the one Contact line of a message, if it has nothing but a URI in angle brackets: its text and the URI."""
-    if len(lines) == 1 and (usual := ADDRESS_LINE(lines[0])):
-        text, uri_text, tag = usual.groups()
+    if len(lines) == 1 and (usual := ADDRESS_LINES[lines[0]]):
+        text, uri_text, tag = usual
         if tag is None and text[0] == "<":
             try:
                 return text, Uri.parse(uri_text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import (
     IN_QUOTES,
@@ -29,11 +30,19 @@ _NAME_ADDR = re.compile(
 ).fullmatch
 
 
-# A whole line that has an address in angle brackets and nothing but a tag behind it, as nearly every From and To:
-# the address byte for byte, the URI in it, and the tag.
-ADDRESS_LINE = re.compile(
+_ADDRESS_LINE = re.compile(
     rf'[^:]*+:[ \t]*+((?:{QUOTED}[ \t]*+|[^"<]*+)<([^<>]++)>)(?:;tag=({TOKEN}))?'
 ).fullmatch
+
+
+def _usual_address(line: str) -> tuple[str, str, str | None] | None:
+    match = _ADDRESS_LINE(line)
+    return None if match is None else (match[1], match[2], match[3])
+
+
+ADDRESS_LINES = Memo(_usual_address, most=16_384, longest=150)
+"""Of a whole line with an address in angle brackets and nothing but a tag behind it, as nearly every From and To:
+the address byte for byte, the URI in it, and the tag. All messages of a dialog have the same ones."""
 
 
 class NameAddr:

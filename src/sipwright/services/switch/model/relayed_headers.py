@@ -111,7 +111,9 @@ REQUIRES = ("require", "proxy-require")
 def unknown_extensions(message: Message, headers: tuple[str, ...] = REQUIRES) -> list[str]:
     """Return the option tags of Require and Proxy-Require that this switch cannot honour (RFC 3261 §8.2.2.3)."""
     index = message.headers.index()
-    asked = [tag for name in headers if name in index for tag in message.headers.get_list(name)]
+    if index.keys().isdisjoint(headers):
+        return []
+    asked = [tag for name in headers for tag in message.headers.get_list(name)]
     return [tag for tag in asked if tag.lower() not in EXTENSIONS]
 
 
