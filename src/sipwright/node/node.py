@@ -86,7 +86,8 @@ class Node:
         self.settings = settings
         self.store = store
         # Deadlines are stored by the one, nonces made by the other, which is not even set when nobody looks.
-        self.clock = clock = SteadyClock.found(clock_file(settings.key_file))
+        self.clock = SteadyClock.found(clock_file(settings.key_file))
+        clock = self.clock.__call__  # the method, as that is called in half the time
         tap = Tap(clock)
         self.recorder = Recorder(
             tap, store.writer, settings.trace.calls, call_later=loop.call_later, clock=clock
@@ -105,7 +106,7 @@ class Node:
 
         self.names = ServedNames(store.directory, self.stack)
         authenticator = Authenticator(
-            self.names, NonceKeeper(nonce_secret), unix_time=SteadyClock(clock.offset),
+            self.names, NonceKeeper(nonce_secret), unix_time=SteadyClock(self.clock.offset),
             flow_keys=self.locations.flow_keys,
         )  # fmt: skip
         self.scripts = Scripts(
@@ -124,7 +125,7 @@ class Node:
                 calls_per_account=sip.calls_per_account, emergency=frozenset(sip.emergency),
             ),
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
-            token=TimedTokens(), scripts=self.scripts, observer=self.recorder if is_recording else None,
+            token=TimedTokens().__call__, scripts=self.scripts, observer=self.recorder if is_recording else None,
             is_store_away=lambda: store.writer.is_away,
             most_from=self._most_ringing, own_limits=DirectoryLimits(store.directory),
             why_no_run=self.scripts.why_no_run,

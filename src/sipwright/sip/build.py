@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import URI_TEXT, forbid_breaks
 from sipwright.sip.headers.collection import Headers, write_lines
@@ -39,6 +40,7 @@ _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _CREDENTIALS = ("Authorization", "Proxy-Authorization")
 
 _is_uri_text = re.compile(URI_TEXT).fullmatch
+_URI_TEXTS = Memo(lambda text: _is_uri_text(text) is not None)
 
 # --- responses -------------------------------------------------------------------------------------------
 
@@ -205,7 +207,7 @@ def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
     Raises:
         ValueError: The Request-URI is none, or something has a line break in it.
     """
-    if not _is_uri_text(uri):
+    if not _URI_TEXTS[uri]:
         raise ValueError(f"not a Request-URI: {uri[:40]!r}")
     written = [] if via is None else [f"Via: {via}"]
     written.append(f"Max-Forwards: {max_forwards}")
@@ -226,16 +228,16 @@ def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
     if content_type is not None:
         written.append(f"Content-Type: {content_type}")
     forbid_breaks("".join(written))
-    known = None
+    known: Known | None = None
     if not to_tag:
         # Read soon, when its response begins a dialog; of requests inside of one nobody asks what they say.
-        known = Known(
-            call_id=call_id,
-            cseq=CSeq(cseq, method),
-            from_tag=from_tag or None,
-            from_address=from_,
-            to_address=to,
-        )
+        known = {
+            "call_id": call_id,
+            "cseq": CSeq(cseq, method),
+            "from_tag": from_tag or None,
+            "from_address": from_,
+            "to_address": to,
+        }
     return Request.from_parts(method, uri, Headers.from_lines(written), body, None, known)
 
 

@@ -54,11 +54,11 @@ def parse(data: bytes) -> Request | Response:
     head = str(data[:end], "utf-8", "surrogateescape")
     start_line, *lines = head.split("\r\n")
     text = "".join(lines)
-    match = _START_LINE(start_line)
-    if match is None or len(lines) > MOST_LINES or "\n" in text or "\r" in text or "\0" in text:
+    start = _START_LINES[start_line]
+    if start is None or len(lines) > MOST_LINES or "\n" in text or "\r" in text or "\0" in text:
         return _parse_with_care(data)
     try:
-        return _assemble(match, lines, data, end + 4)
+        return _assemble(start, lines, data, end + 4)
     except ParseError:
         return _parse_with_care(data)
 
@@ -77,7 +77,21 @@ def parse_draft(data: bytes) -> Request:
     return Request.from_parts(method, uri_text, Headers.from_lines(lines, index_lines(lines)), body, data)
 
 
-def _assemble(match: re.Match[str], lines: list[str], data: bytes, start: int) -> Request | Response:
+def _read_start_line(line: str) -> StartLine | None:
+    match = _START_LINE(line)
+    if match is None:
+        return None
+    method, uri_text, status, reason = match.groups()
+    return method, uri_text, 0 if status is None else int(status), reason or ""
+
+
+StartLine = tuple[str | None, str, int, str]
+"""The method and the Request-URI of a request, or the status and the reason of a response, whose method is `None`."""
+
+_START_LINES = Memo(_read_start_line)
+
+
+def _assemble(first: StartLine, lines: list[str], data: bytes, start: int) -> Request | Response:
     """Put the parts together, with as much of the body as Content-Length says (§18.3)."""
     index = line_of, repeated = index_lines(lines)
     headers = Headers.from_lines(lines, index)
@@ -90,11 +104,11 @@ def _assemble(match: re.Match[str], lines: list[str], data: bytes, start: int) -
         if end > len(data):
             raise ParseError("Content-Length is larger than the body", "Content-Length")
         data = data[:end]
-    method, uri_text, status, reason = match.groups()
-    if status is None:
+    method, uri_text, status, reason = first
+    if method is not None:
         message: Request | Response = Request.from_parts(method, uri_text, headers, data[start:], data)
     else:
-        message = Response.from_parts(int(status), reason or "", headers, data[start:], data)
+        message = Response.from_parts(status, reason, headers, data[start:], data)
     _check(message, method, line_of, repeated)
     return message
 
@@ -167,7 +181,7 @@ def _parse_with_care(data: bytes) -> Request | Response:
     start_line, *lines = _logical_lines(head)
     usable, problem = _usable_lines(lines)
     try:
-        match = _match_start_line(start_line)
+        first = _careful_start_line(start_line)
         if not end and len(data) > LONGEST_HEAD:
             raise ParseError(f"The headers are longer than {LONGEST_HEAD} bytes", status=513)
         # The start line and the empty line have a line end each.
@@ -177,7 +191,7 @@ def _parse_with_care(data: bytes) -> Request | Response:
             raise ParseError("The headers do not end with an empty line")
         if problem is not None:
             raise problem
-        return _assemble(match, usable, data, end)
+        return _assemble(first, usable, data, end)
     except ParseError as error:
         error.request = _answerable(start_line, Headers.from_lines(usable))
         raise
@@ -229,7 +243,7 @@ def _fault_of(line: str) -> ParseError | None:
     return None
 
 
-def _match_start_line(line: str) -> re.Match[str]:
+def _careful_start_line(line: str) -> StartLine:
     """Read the start line, or say what is wrong with it."""
     method, _, rest = line.partition(" ")
     uri, _, version = rest.rpartition(" ")
@@ -237,9 +251,9 @@ def _match_start_line(line: str) -> re.Match[str]:
     if known_version and known_version[2] == "2.0":
         # The version is the one part of a message that is not case-sensitive (§7.1).
         line = f"{method} {uri} SIP/2.0"
-    match = _START_LINE(line)
-    if match is not None:
-        return match
+    first = _read_start_line(line)
+    if first is not None:
+        return first
     if not is_token(method) or not uri:
         raise ParseError("The first line is neither a request line nor a status line")
     if known_version is None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from types import FunctionType, MethodType
+from typing import cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -43,8 +45,8 @@ class Pipeline:
     def __call__(self, incoming: Incoming) -> None:
         """Offer a request to each step; what nobody takes is answered 404."""
         try:
-            for step in self.steps:
-                taken = step(incoming)
+            for offer in self._offers:
+                taken = offer(incoming)
                 if taken is True:
                     return
                 if taken is not False:
@@ -56,6 +58,16 @@ class Pipeline:
             self.refuse(incoming, Reject(404))
         except Exception as error:
             self._fail(incoming, error)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Who is offered each request, in order."""
+        return self._steps
+
+    @steps.setter
+    def steps(self, steps: tuple[Step, ...]) -> None:
+        self._steps = steps
+        self._offers = tuple(map(_callable_at_once, steps))
 
     def refuse(self, incoming: Incoming, refusal: Reject) -> None:
         """Answer with a failure, and let whoever keeps account of them know."""
@@ -130,6 +142,12 @@ class Pipeline:
             source=incoming.flow.key,
             exc_info=error,
         )
+
+
+def _callable_at_once(step: Step) -> Step:
+    """Return the method behind an object that can be called: to call that takes half the time."""
+    is_object = not isinstance(step, FunctionType | MethodType)
+    return cast(Step, getattr(step, "__call__", step)) if is_object else step  # noqa: B004
 
 
 def _nobody_asks(incoming: Incoming, refusal: Reject, has_record: bool) -> None:

@@ -43,7 +43,7 @@ class TimedTokens:
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
-        self._random = RandomTokens()
+        self._random = RandomTokens().__call__
 
     def __call__(self) -> str:
         """Return the next token."""

@@ -52,7 +52,8 @@ class LocationTable:
         """Return how to reach the phones of an account, the preferred and then the latest first."""
         bindings = reversed(self.bindings(account_id))
         found = [_target(binding) for binding in bindings if not binding.has_expired(now)]
-        found.sort(key=lambda target: target.q, reverse=True)
+        if len(found) > 1:
+            found.sort(key=lambda target: target.q, reverse=True)
         return found
 
     def flow_keys(self, account_id: int) -> list[str]:

@@ -116,7 +116,7 @@ class Callee(Leg):
     @property
     def party(self) -> Party:
         """Who is at the other end, as far as what it says is believed."""
-        return OUTSIDER if self.destination.is_neighbour else super().party
+        return OUTSIDER if self.destination.is_neighbour else self._party()
 
     def cancel(self, outcome: Outcome) -> None:
         """Stop trying this leg; its record says why."""

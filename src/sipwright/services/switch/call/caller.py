@@ -47,7 +47,7 @@ class Caller(Leg):
     @property
     def party(self) -> Party:
         """Who is at the other end, as far as what it says is believed."""
-        return NEIGHBOUR if self.is_neighbour else super().party
+        return NEIGHBOUR if self.is_neighbour else self._party()
 
     def reply(
         self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",

@@ -250,6 +250,9 @@ class Leg:
     @property
     def party(self) -> Party:
         """Who is at the other end, as far as what it says is believed."""
+        return self._party()
+
+    def _party(self) -> Party:
         if self.flow is not None and self.flow.protocol == "loop":
             return SWITCH
         if self.provider is not None:

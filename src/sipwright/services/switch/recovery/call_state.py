@@ -251,6 +251,7 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
         "tag": leg.local_tag,
         "source": leg.source,
         "started_at": leg.started_at,
+        "flow": None if leg.flow is None else leg.flow.key,
     }
     if isinstance(leg, Callee):
         stored["destination"] = _destination(leg.destination)
@@ -266,8 +267,6 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
         stored["auth"] = leg.auth.to_state()
     if leg.rounds:
         stored["rounds"] = leg.rounds
-    if leg.flow is not None:
-        stored["flow"] = leg.flow.key
     if leg.is_phone:
         stored["is_phone"] = True
     if leg.instance is not None:
