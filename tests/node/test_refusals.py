@@ -101,6 +101,17 @@ async def test_what_belongs_to_no_call_is_a_line_at_most_one_a_minute(node, meth
     assert node.refusals.without_cdr == 0
 
 
+async def test_ended_calls_hide_no_refusal(node):
+    with structlog.testing.capture_logs() as lines:
+        for number in range(30):
+            await asked(node, "BYE", "sip:bob@127.0.0.1", number, to_tag=f";tag={number}")
+            await asked(node, "UPDATE", "sip:bob@127.0.0.1", number, to_tag=f";tag={number}")
+        await asked(node, "PUBLISH", "sip:bob@example.org")
+
+    (line,) = [line for line in lines if line["event"] == "request refused" and line["status"] == 405]
+    assert line["left_out"] == 0
+
+
 async def test_phones_that_keep_their_nat_open_leave_no_line(node):
     with structlog.testing.capture_logs() as lines:
         assert (await asked(node, "NOTIFY", "sip:example.org", headers="Event: keep-alive\r\n")).status == 481

@@ -51,6 +51,8 @@ class Refusals:
         self._recorder = recorder
         self._unix_time = unix_time
         self._lines = Throttle(LINE_EVERY, LINES)
+        # That a call is over is no fault, and hides none, but it is perhaps what somebody looks for.
+        self._lines_on_ended_calls = Throttle(LINE_EVERY, LINES)
         self._cdrs = Throttle(CDR_EVERY, CDRS)
         self._limits = LimitLines()
         self.count = self.without_cdr = 0
@@ -70,12 +72,12 @@ class Refusals:
             return
         reason = refusal.reason or reason_for(refusal.status)
         why = self._why(refusal)
-        left_out = self._lines.admit(
+        is_fault = refusal.status != 481
+        left_out = (self._lines if is_fault else self._lines_on_ended_calls).admit(
             (incoming.source[0], request.method, refusal.status, reason), incoming.now
         )
         if left_out is not None:
-            # That a call is over is no fault, but perhaps what somebody looks for.
-            (log.info if refusal.status == 481 else log.warning)(
+            (log.warning if is_fault else log.info)(
                 "request refused",
                 method=request.method,
                 status=refusal.status,
