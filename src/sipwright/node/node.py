@@ -111,7 +111,7 @@ class Node:
         )  # fmt: skip
         self.scripts = Scripts(
             settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node, clock=clock,
-            mail=MailSettings(**settings.mail.model_dump()),
+            mail=MailSettings(**settings.mail.model_dump()), is_own_host=self.stack.is_own_host,
         )  # fmt: skip
         origins = self.origins = Origins(self.names, self.stack, accepts_anyone=sip.accept == "anyone")
         router = Router(self.names, authenticator, origins, domain_at=self._domain_at)

@@ -89,6 +89,7 @@ class Scripts:
         node: str | None = None,
         clock: Clock = time.time,
         mail: MailSettings | None = None,
+        is_own_host: Callable[[str], bool] = lambda host: False,
     ) -> None:
         self._store = store
         self._usual_limits = user_limits_of(settings)
@@ -96,8 +97,9 @@ class Scripts:
             limits_of(settings), workers=settings.workers, recycle=settings.recycle, fast_path=settings.fast_path,
             owner_seconds=lambda owner: self._user_limits(cast("int", owner)).seconds_per_minute,
         )  # fmt: skip
+        http = HttpClient(networks(settings.http_networks), is_own_host)
         self.effects = ScriptEffects(
-            store, locations, calls, HttpClient(networks(settings.http_networks)), EnumLookup(settings.enum_zones),
+            store, locations, calls, http, EnumLookup(settings.enum_zones),
             Mailer(mail or MailSettings()),
         )  # fmt: skip
         self.executions = Executions(

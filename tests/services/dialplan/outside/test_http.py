@@ -7,6 +7,7 @@ import json
 import pytest
 
 from sipwright.services.dialplan.outside import HttpClient
+from sipwright.services.dialplan.outside.http import _PublicOnly
 from sipwright.transport.networks import networks
 
 LOOPBACK = networks(["127.0.0.0/8"])
@@ -87,6 +88,13 @@ async def test_without_permission_there_is_no_way_inside():
     await client.close()
 
     assert heard == []
+
+
+@pytest.mark.parametrize(("allowed", "is_open"), [((), False), (("8.8.8.0/24",), True)])
+def test_what_looks_public_and_is_our_own_is_inside(allowed, is_open):
+    guard = _PublicOnly(networks(allowed), lambda address: address == "8.8.8.8")
+
+    assert (guard._is_open("8.8.8.8"), guard._is_open("8.8.4.4")) == (is_open, True)
 
 
 async def test_a_redirect_is_followed_and_checked(client):

@@ -12,14 +12,14 @@ import codecs
 import json
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpcore2
 import httpx2
 
-from sipwright.transport.networks import Network, is_public
+from sipwright.transport.networks import Network, is_in, is_public
 
 from ..language.values import clean
 
@@ -36,13 +36,24 @@ _SLOW = frozenset({"punycode", "idna"})
 _SECRET = frozenset({"authorization", "cookie"})
 
 
+IsOwn = Callable[[str], bool]
+"""Whether an IP address is one on which this switch listens."""
+
+
 class HttpClient:
     """Fetches pages for all scripts of this node."""
 
-    def __init__(self, allowed: Iterable[Network] = (), *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        allowed: Iterable[Network] = (),
+        is_own: IsOwn = lambda address: False,
+        *,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """Get ready; `allowed` are exceptions, `is_own` says which addresses are our own though they look public."""
         self._timeout = timeout
         self._client = httpx2.AsyncClient(
-            transport=_GuardedTransport(tuple(allowed)),
+            transport=_GuardedTransport(tuple(allowed), is_own),
             timeout=timeout,
             trust_env=False,
             follow_redirects=False,
@@ -132,21 +143,22 @@ def _decode(body: bytes, charset: str | None) -> str:
 class _GuardedTransport(httpx2.AsyncHTTPTransport):
     """httpx's own transport over a pool that only connects to public addresses."""
 
-    def __init__(self, allowed: tuple[Network, ...]) -> None:
+    def __init__(self, allowed: tuple[Network, ...], is_own: IsOwn) -> None:
         super().__init__(trust_env=False)
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
             max_connections=MOST_AT_ONCE,
             max_keepalive_connections=0,  # a connection serves one script and nobody after it
-            network_backend=_PublicOnly(allowed),
+            network_backend=_PublicOnly(allowed, is_own),
         )
 
 
 class _PublicOnly(httpcore2.AsyncNetworkBackend):
     """Resolves a name once, checks what it found, and connects to exactly that."""
 
-    def __init__(self, allowed: tuple[Network, ...]) -> None:
+    def __init__(self, allowed: tuple[Network, ...], is_own: IsOwn) -> None:
         self._allowed = allowed
+        self._is_own = is_own
         self._backend = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
@@ -158,8 +170,7 @@ class _PublicOnly(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         addresses = await _resolve(host, port)
-        private = [address for address in addresses if not is_public(address, self._allowed)]
-        if private:
+        if not all(map(self._is_open, addresses)):
             raise httpcore2.ConnectError(
                 f"{host} is not on the public internet, and scripts may not go elsewhere"
             )
@@ -172,6 +183,10 @@ class _PublicOnly(httpcore2.AsyncNetworkBackend):
             except httpcore2.ConnectError as error:
                 failure = error
         raise failure
+
+    def _is_open(self, address: str) -> bool:
+        is_ours = self._is_own(address) and not is_in(address, self._allowed)
+        return is_public(address, self._allowed) and not is_ours
 
 
 async def _resolve(host: str, port: int) -> list[str]:
