@@ -24,10 +24,10 @@ UDP_PHONES = (
 TCP_PHONES = ("xa", "xb", "xc", "xd")
 """Accounts whose phones have a TCP connection each; the first two have an instance ID (RFC 5626 §4.1)."""
 
-CLOSING_PHONES = tuple(f"z{number}" for number in range(6))
+CLOSING_PHONES = tuple(f"z{number}" for number in range(12))
 """Accounts whose phones have a TCP connection each, which they close in a call, to open another one."""
 
-CLOSING_PROVIDERS = 18
+CLOSING_PROVIDERS = 8
 """How many providers there are by TCP that close the connection in a call, each at a port of its own."""
 
 NAT_PHONES = ("ya", "yb", "yc", "yd")
