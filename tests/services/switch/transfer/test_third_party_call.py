@@ -82,6 +82,19 @@ def test_b_does_not_answer_and_a_is_told_good_bye(bench, begin, phones):
 
     assert a.last("BYE").headers.get("reason") == "SIP;cause=486"
     assert bench.is_empty()
+    assert bench.cdrs() == [(0, 486, "switch"), (1, 486, "switch"), (2, 486, "callee")]
+
+
+def test_nobody_is_said_to_have_hung_up_who_has_said_nothing(bench, begin, phones):
+    a, b = phones
+    begin()
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    b.answer(b.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    bench.run(40)
+    for phone in phones:
+        phone.answer(phone.last("BYE"), 200)
+
+    assert bench.cdrs() == [(0, 408, "switch"), (1, 408, "switch"), (2, 408, "switch")]
 
 
 def test_a_does_not_answer_and_b_is_never_called(bench, begin, phones):

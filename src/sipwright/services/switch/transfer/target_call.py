@@ -116,7 +116,7 @@ class Target:
 
     def rejected(self, outcome: Outcome) -> None:
         """End it: nobody answered, or the script does not want to."""
-        self._give_up(outcome, "callee")
+        self._give_up(outcome, "switch")
 
     def hung_up(self, by: str, already: Leg | None, status: int) -> bool:
         """End it: the transfer is done (`by` it) or dropped, or who has answered says good-bye."""

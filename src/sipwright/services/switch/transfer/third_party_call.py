@@ -146,7 +146,7 @@ class ThirdParty:
 
     def rejected(self, outcome: Outcome) -> None:
         """End it: one of the two did not answer."""
-        self._give_up(outcome, "callee")
+        self._give_up(outcome, "switch")
 
     def hung_up(self, by: str, already: Leg | None, status: int) -> bool:
         """End it, joined or not; `already` is the end that said good-bye."""
@@ -248,7 +248,8 @@ class ThirdParty:
         elif response.status == 491:
             self.call.arm("offer again", GLARE)
         else:
-            self._give_up(Outcome(response.status, response.reason), "callee")
+            by = "switch" if response.local else "callee"
+            self._give_up(Outcome(response.status, response.reason), by)
 
     def _talk(self, second: Callee) -> None:
         call, caller = self.call, self.call.caller
