@@ -39,6 +39,7 @@ def refuse_overlaps(connection: Connection, owner: int, networks: Iterable[str])
         select(provider.name, provider.networks, user.name.label("owner"))
         .join_from(tables.providers, tables.users, user.id == provider.user_id)
         .where(provider.networks.is_not(None), provider.user_id != owner)
+        .order_by(provider.id)
     )
     for row in connection.execute(others):
         for text in row.networks.split():

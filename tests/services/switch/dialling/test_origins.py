@@ -334,16 +334,29 @@ def test_a_trunk_of_one_user_takes_no_calls_to_accounts_of_another(bench, bob, c
 
 
 def test_without_a_token_nobody_guesses_between_users(bench, bob, provider, trunk):
-    """Both are customers of the same carrier, and it names neither of them."""
+    """Both are customers of the same carrier. It has accepted the name of one of them, whatever others say it is."""
     other = Provider(
-        "other", TRUNK, user_id=2, username="x", register=True, contact_token="aa" * 10, account_id=1
-    )
+        "other", TRUNK, id=0, user_id=2, username=provider.username, register=True, contact_token="aa" * 10,
+        account_id=1, numbers=(Number("*", 1),),
+    )  # fmt: skip
     bench.accounts.providers["other"] = other
-    trunk.invite("sip:35315559999@10.0.0.1")
-    trunk.invite("sip:35315550100@10.0.0.1", call_id="call-2")
-
+    trunk.invite("sip:35315550100@10.0.0.1")
     assert 404 in trunk.statuses()
+
+    bench.switch.router.origins.addresses.registered(provider.id, TRUNK)
+    trunk.invite("sip:35315550100@10.0.0.1", call_id="call-2")
     assert found(bench) == ((1, "trunk"), "35315550100")
+
+
+def test_a_network_is_stronger_than_what_others_say_of_its_addresses(bench, bob, carrier, gateway):
+    """Another user takes the carrier's gateway for a server of theirs, and its numbers for their own."""
+    thief = Provider(
+        "thief", "203.0.113.6", id=0, user_id=2, username="35315550100", numbers=(Number("*", 1),)
+    )
+    bench.accounts.providers["thief"] = thief
+    gateway.invite("sip:35315550100@10.0.0.1")
+
+    assert found(bench) == ((1, "carrier"), "35315550100")
 
 
 def test_a_trunk_may_call_as_somebody_of_our_domain_whom_we_do_not_know(bench, bob, gateway):

@@ -79,9 +79,10 @@ class Origins:
                 or self._chosen(provider, request)
                 or self._by(provider, request, account)
             )
-        if account is not None:
-            there = [provider for provider in there if provider.user_id == account.user_id]
-        return self._of_address(request, there, account, incoming.source[0])
+        host = incoming.source[0]
+        owner = self._owner(request, there, host) if account is None else account.user_id
+        there = [provider for provider in there if provider.user_id == owner]
+        return self._of_address(request, there, account) if there else None
 
     def let_in(self, incoming: Incoming, *, is_for_nobody: bool) -> None:
         """Let a request pass that no provider has brought, or that is for a number which nobody takes.
@@ -143,35 +144,39 @@ class Origins:
                     return provider, account
         return None
 
-    def _of_address(
-        self, request: Request, there: list[ProviderView], account: AccountView | None, host: str
-    ) -> Arrival | None:
-        """Return who takes a call that says by nothing but its address where it comes from.
+    def _owner(self, request: Request, there: list[ProviderView], host: str) -> int | None:
+        """Return whose call it is that comes from an address and names no account; `None` when nobody can say.
 
-        What is said of a number goes first; then a provider that has a dialplan or an account of somebody's choice. A
-        number that is no account is that of the provider's own user name, or of a trunk, or of the only user who has a
-        provider there.
+        Anybody may have a provider there. Sure are the one whose registration in the name of that number was accepted,
+        the one whose trunk calls from that network, which is one user's, and the only one.
+        """
+        for provider in there:
+            is_proven = self.addresses.is_registered_at(provider, host)
+            if is_proven and provider.username == _number(provider, request):
+                return provider.user_id
+        for provider in there:
+            if self.addresses.is_in_network(provider, host):
+                return provider.user_id
+        owners = {provider.user_id for provider in there}
+        return owners.pop() if len(owners) == 1 else None
+
+    def _of_address(
+        self, request: Request, there: list[ProviderView], account: AccountView | None
+    ) -> Arrival | None:
+        """Return who takes a call that says by nothing but its address which provider of a user it comes from.
+
+        What is said of a number goes first; then a provider that has a dialplan or an account of somebody's choice,
+        then the account that is named. A number that is no account is for the one that we have that name at.
         """
         for provider in there:
             if (arrival := self._taken(provider, request)) is not None:
                 return arrival
-        if account is not None:
-            for provider in there:
-                if (arrival := self._chosen(provider, request)) is not None:
-                    return arrival
-            named = [provider for provider in there if provider.username == account.username]
-            return self._by((named or there)[0], request, account) if there else None
-        called = [
-            provider
-            for provider in there
-            if provider.username and provider.username == _number(provider, request)
-        ]
-        trunks = [provider for provider in there if self.addresses.is_in_network(provider, host)]
-        only = there if len({provider.user_id for provider in there}) == 1 else []
-        for provider in (*called, *trunks, *only):
-            if (arrival := self._given(provider, request)) is not None:
+        named = [provider for provider in there if provider.username == _number(provider, request)]
+        for provider in (*named, *there):
+            how = self._given if account is None else self._chosen
+            if (arrival := how(provider, request)) is not None:
                 return arrival
-        return None
+        return None if account is None else self._by((named or there)[0], request, account)
 
     # --- who takes it ----------------------------------------------------------------------------------
 

@@ -95,9 +95,9 @@ class ProviderAddresses:
         providers = map(self._accounts.provider_by_id, sorted(found))
         return [provider for provider in providers if provider is not None and provider.is_enabled]
 
-    def is_at(self, provider: ProviderView, host: str) -> bool:
-        """Return whether a provider calls from an IP address."""
-        return any(one.id == provider.id for one in self.at(host))
+    def is_registered_at(self, provider: ProviderView, host: str) -> bool:
+        """Return whether it is this IP address that has accepted our registration at a provider."""
+        return self._registered.get(provider.id) == host
 
     def is_in_network(self, provider: ProviderView, host: str) -> bool:
         """Return whether an IP address is in a network that a provider was given."""
