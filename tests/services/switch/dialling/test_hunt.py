@@ -9,6 +9,7 @@ from tests.services.switch.transfer.test_transfer import accept_reports, refer
 from sipwright.services.dialstring import MAX_WRITTEN, parse_dial_string
 from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch import Hunt
+from sipwright.stack.backlog import Backlog
 
 
 @pytest.fixture
@@ -163,6 +164,20 @@ def test_a_server_is_given_its_time_again_after_a_restart(bench, alice, dial):
     first.answer(first.last("INVITE"), 180)
     bench.run(10)
     assert second.methods() == []
+
+
+def test_a_server_is_not_silent_while_we_are_behind_with_listening(bench, alice, dial, monkeypatch):
+    """After a restart under load what it has said may wait for longer than the server is given."""
+    first, second = bench.phone("first", "40.0.0.1"), bench.phone("second", "40.0.0.2")
+    dial("a@40.0.0.1 | b@40.0.0.2")
+    with monkeypatch.context() as rush:
+        rush.setattr(Backlog, "__len__", lambda backlog: 1)
+        bench.run(10)
+        assert second.methods() == []
+    bench.run(1.5)
+
+    assert second.methods()[0] == "INVITE"
+    assert first.methods()[0] == "INVITE"
 
 
 def test_a_phone_is_waited_for_as_long_as_it_takes(bench, alice, bob):

@@ -34,6 +34,9 @@ __all__ = ["Hunt"]
 EMERGENCY_WITHIN = 2.0
 """For how many seconds a server may say nothing to an emergency call; by then it has got the INVITE three times."""
 
+ONCE_MORE = 1.0
+"""Seconds until it is looked at again whether a server is silent, while the switch is behind with listening."""
+
 _STATES = {LegState.WAITING: WAITING, LegState.CALLING: TRYING, LegState.RINGING: RINGING}
 
 
@@ -119,6 +122,9 @@ class Hunt:
     def timer(self, name: str) -> None:
         """Take the ring time, the delay of a leg, or the time that a server is given to say something."""
         kind, _, leg = name.partition(" ")
+        if kind == "answer" and self.call.ports.stack.backlog:  # what the server has said may be in there
+            self.call.arm(name, ONCE_MORE)
+            return
         self._tell(
             events.TimeIsUp(int(leg) * (1 if kind == "delay" else -1) if leg else events.RING_TIME_OVER)
         )
