@@ -47,6 +47,13 @@ def test_a_pattern_is_kept_without_separators(text):
     assert checked_pattern(text) == "+3531555010x"
 
 
+@pytest.mark.parametrize("text", ["+353 (0)1 555 0100", "00353(0)15550100", "+353 1 (555) 0100"])
+def test_the_zero_that_is_dialled_within_a_country_only_is_no_digit(text):
+    table = NumberTable([(checked_pattern(text), "there")])
+
+    assert table.find("+35315550100") == "there"
+
+
 @pytest.mark.parametrize("text", ["", "+", "a b", "+353*1", "1" * 65, "a@b", "**", "é"])
 def test_what_is_no_pattern_is_refused(text):
     with pytest.raises(ValueError, match="is not a number or a pattern"):

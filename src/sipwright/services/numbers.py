@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-__all__ = ["NumberTable", "checked_pattern", "plain_number"]
+__all__ = ["NumberTable", "checked_pattern", "is_same_pattern", "plain_number"]
 
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"\+?[0-9xX]+\*?|\*")
 _NAME = re.compile(r"[A-WY-Za-wy-z_][\w.!~'#$=-]*")
 _SEPARATORS = str.maketrans("", "", "-.() ")
+_NATIONAL_ZERO = re.compile(r"^((?:\+|00)[1-9][0-9 ]*)\(0\)")
+"""The zero in +353 (0)1 that is dialled within the country only: no digit of the number (ITU-T E.123 §7.2)."""
 _INTERNATIONAL = re.compile(r"(?:\+|00(?=[1-9xX]))")
 
 
@@ -26,7 +28,7 @@ def checked_pattern(text: str) -> str:
     Raises:
         ValueError: It is none.
     """
-    bare = text.strip().translate(_SEPARATORS)
+    bare = _NATIONAL_ZERO.sub(r"\1", text.strip()).translate(_SEPARATORS)
     if _NUMBER.fullmatch(bare) and len(bare) <= _LONGEST:
         return bare.lower()
     if _NAME.fullmatch(text) and len(text) <= _LONGEST:
@@ -34,6 +36,11 @@ def checked_pattern(text: str) -> str:
     raise ValueError(
         f"{text!r} is not a number or a pattern; write +35315550100, +3531555010x (x is any digit) or +3531555*"
     )
+
+
+def is_same_pattern(one: str, other: str) -> bool:
+    """Return whether two patterns, as they are kept, are of the same numbers."""
+    return _key(one) == _key(other)
 
 
 def plain_number(user: str) -> str:

@@ -203,6 +203,17 @@ async def test_numbers_have_takers_of_their_own(office: Store):
     assert await stored(office, select(tables.provider_numbers.c.pattern)) == []
 
 
+async def test_a_number_has_one_taker_however_it_is_written(office: Store):
+    await office.add_provider(ProviderSpec("b", "s", networks=("203.0.113.0/29",)))
+    await office.add_provider_number("b", "+35315550100", "101", None)
+    await office.add_provider_number("b", "+3531555010x", "101", None)
+
+    found = await office.add_provider_number("b", "0035315550100", "102", None)
+    assert [one.pattern for one in found.numbers] == ["+3531555010x", "0035315550100"]
+    found = await office.remove_provider_number("b", "35315550100")
+    assert [one.pattern for one in found.numbers] == ["+3531555010x"]
+
+
 async def test_what_takes_calls_is_not_removed_by_mistake(office: Store):
     await office.add_provider(ProviderSpec("b", "s", "u", "p", register=True))
     await office.add_provider(ProviderSpec("c", "s", "u", "p", in_plan="reception"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, insert, select
 
-from sipwright.services.numbers import checked_pattern
+from sipwright.services.numbers import checked_pattern, is_same_pattern
 from sipwright.store.admin import takers
 from sipwright.store.admin.changes import record_change
 from sipwright.store.crypto import KeyRing
@@ -58,9 +58,12 @@ def of_providers(connection: Connection, provider_ids: Select[Any]) -> dict[int,
 
 
 def _delete(connection: Connection, provider_id: int, pattern: str) -> int:
+    """Delete what was said of some numbers, however they were written; return how many rows that were."""
     column = _TABLE.c
-    gone = delete(_TABLE).where(column.provider_id == provider_id, column.pattern == pattern)
-    return connection.execute(gone).rowcount
+    is_of_provider = column.provider_id == provider_id
+    kept = connection.scalars(select(column.pattern).where(is_of_provider)).all()
+    same = [other for other in kept if is_same_pattern(other, pattern)]
+    return connection.execute(delete(_TABLE).where(is_of_provider, column.pattern.in_(same))).rowcount
 
 
 def _checked(text: str) -> str:
