@@ -99,7 +99,7 @@ def test_a_dial_that_leads_to_nobody_is_named(made):
 
     assert why(made.trace(made.leg(0, status=480, reason="Gone", by="switch"), runs=[run])) == (
         "Line 2 of the dialplan out dialled bob@local, where nobody can be reached now (no such provider or account, "
-        "or no phone registered), so the caller heard 480 Gone."
+        "it is disabled, or no phone is registered), so the caller heard 480 Gone."
     )
 
 

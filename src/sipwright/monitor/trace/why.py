@@ -160,7 +160,7 @@ def _nobody(trace: CallTrace, run: RunTrace | None, heard: str) -> str:
         return f"The dialplan {run.dialplan} came to its end without an answer, so the caller heard {heard}."
     return (
         f"Line {dial.arguments.get('line')} of the dialplan {run.dialplan} dialled {dial.arguments.get('target')}, "
-        f"where nobody can be reached now (no such provider or account, or no phone registered), "
+        f"where nobody can be reached now (no such provider or account, it is disabled, or no phone is registered), "
         f"so the caller heard {heard}."
     )
 
