@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sipwright.services.switch.recovery.call_state import read_document
+from sipwright.services.switch.recovery.document import read_document
 
 from .callee import Callee
 from .caller import Caller

@@ -52,7 +52,7 @@ from .model.outcome import Outcome
 from .reach.origin import Origin
 from .reach.reconnect import Reconnects
 from .reach.routes import PeerRoutes
-from .recovery.call_state import UnreadableError
+from .recovery.document import UnreadableError
 from .recovery.recover import CallRow, Recovered, recover, restore
 from .recovery.rows import call_row, cdr_row
 from .requests import Requests

@@ -1,6 +1,6 @@
 """What is kept of what goes on in a call, by name: its processes, and what stands for its caller.
 
-They stand in the document of the call (`recovery/call_state.py`), whose rules are theirs: a new name has a default, and
+They stand in the document of the call (`recovery/document.py`), whose rules are theirs: a new name has a default, and
 whatever else changes a name raises the format. Bytes of messages are Latin-1 text. Legs are named by their numbers.
 """
 

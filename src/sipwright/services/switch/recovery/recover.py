@@ -1,4 +1,4 @@
-"""Going on with the calls of a process that is no more: from `call_state.py`'s text back to live calls."""
+"""Going on with the calls of a process that is no more: from `document.py`'s text back to live calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ..transfer.takeover import Takeover
 from ..transfer.target_call import Target
 from ..transfer.third_party_call import ThirdParty
 from ..transfer.transfer import Transfer
-from .call_state import (
+from .document import (
     MEMORY,
     StoredCall,
     StoredLeg,

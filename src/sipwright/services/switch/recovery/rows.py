@@ -9,7 +9,7 @@ from sipwright.services.rows import CdrRow
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
-from .call_state import write_document
+from .document import write_document
 
 __all__ = ["call_row", "cdr_row"]
 

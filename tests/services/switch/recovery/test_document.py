@@ -19,7 +19,7 @@ from sipwright.services.switch.model.stored_processes import (
     StoredThirdParty,
     StoredTransfer,
 )
-from sipwright.services.switch.recovery.call_state import (
+from sipwright.services.switch.recovery.document import (
     StoredCall,
     StoredLeg,
     read_document,
