@@ -6,14 +6,11 @@ and no socket: `now` is an argument, and bytes go to the `send` that it was give
 
 from __future__ import annotations
 
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from zlib import crc32
 
-from sipwright.sip.grammar import TOKEN
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
@@ -39,17 +36,19 @@ from sipwright.sip.transaction.base import (
 )
 from sipwright.sip.transaction.client_invite import ClientInvite
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
+from sipwright.sip.transaction.keys import (
+    LENGTH_OF_KEY,
+    Key,
+    merge_key,
+    own_branch,
+    rfc_2543_key,
+    server_key,
+)
 from sipwright.sip.transaction.reliable import ReliableResponse
 from sipwright.sip.transaction.server_invite import ServerInvite
 from sipwright.sip.transaction.server_non_invite import ServerNonInvite
 from sipwright.sip.transaction.timers import TimerQueue, TimerValues
 
-Key = tuple[Any, ...]
-_LENGTH_OF_KEY = 4
-"""That of RFC 2543 has more parts than this."""
-
-_COOKIE = "z9hG4bK"
-_OWN_VIA = re.compile(rf"Via: SIP/2\.0/[A-Z]+ [^ \t;,]+;branch=({TOKEN});rport").fullmatch
 # What a CANCEL may be about, likeliest first; an ACK and a CANCEL cannot be cancelled (§9.2).
 _CANCELLABLE = ("INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "OPTIONS", "PUBLISH", "REFER", "NOTIFY", "INFO")
 
@@ -133,7 +132,7 @@ class TransactionLayer:
         """Return whether a request without To tag is a copy of one that came by another path (§8.2.2.2)."""
         if request.to_tag is not None or request.method == "CANCEL":
             return False
-        return _merge_key(request) in self._merge_keys
+        return merge_key(request) in self._merge_keys
 
     def find_client(self, branch: str, method: str) -> ClientTransaction | None:
         """Return the live client transaction with that branch, if it is still open."""
@@ -298,14 +297,14 @@ class TransactionLayer:
         kind = ServerInvite if method == "INVITE" else ServerNonInvite
         tx = self._servers[key] = kind(key, method, request, flow, user, self)
         if request.to_tag is None:
-            tx.merge_key = merge_key = request.headers.parsed.get("merge_key") or _merge_key(request)
+            tx.merge_key = shared = request.headers.parsed.get("merge_key") or merge_key(request)
             # The first one stands for all: the later ones are only the 482s that its copies got.
-            self._merge_keys.setdefault(merge_key, tx)
+            self._merge_keys.setdefault(shared, tx)
         return tx
 
     def _add_client(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
         method = request.method
-        branch = _branch_of(request)
+        branch = own_branch(request)
         key = (branch, method)
         if branch is None or key in self._clients:
             raise ValueError(f"the branch is missing or in use: {request}")
@@ -328,9 +327,9 @@ class TransactionLayer:
         """Find the INVITE whose final response this acknowledges; none if that was a 2xx (RFC 6026 §7.1)."""
         key = server_key(ack, "INVITE")
         tx = self._servers.get(key)
-        if tx is None and len(key) > _LENGTH_OF_KEY:
+        if tx is None and len(key) > LENGTH_OF_KEY:
             # The To tag is part of an RFC 2543 key, and that of an INVITE outside of a dialog is empty.
-            tx = self._servers.get(_rfc_2543_key(ack, "INVITE", None))
+            tx = self._servers.get(rfc_2543_key(ack, "INVITE", None))
             if tx is not None and _local_tag(tx) != ack.to_tag:
                 return None
         return None if tx is None or tx.state == ACCEPTED else tx
@@ -359,42 +358,6 @@ class TransactionLayer:
         else:
             answer.accept(now)
         return True
-
-
-def _branch_of(request: Request) -> str | None:
-    """Read the branch of a request that is to be sent, whose Via we wrote: no more of it is needed."""
-    line = request.headers.first_line("via")
-    if line is None or "top_via" in request.headers.parsed or not (usual := _OWN_VIA(line)):
-        return request.top_via.branch
-    return usual[1]
-
-
-def server_key(message: Request | Response, method: str) -> Key:
-    """Give what a request of that method is matched by (§17.2.3), from it or from a response to it.
-
-    Branches are compared byte for byte: nobody is known to change their case on the way.
-    """
-    via = message.top_via
-    branch = via.branch
-    # A branch that is nothing but the cookie is unique to nobody.
-    if branch is not None and branch.startswith(_COOKIE) and branch != _COOKIE:
-        return (branch, via.host, via.port, method)
-    return _rfc_2543_key(message, method, message.to_tag)
-
-
-def _rfc_2543_key(message: Request | Response, method: str, to_tag: str | None) -> Key:
-    via = message.top_via
-    hop = (via.branch, via.host, via.port)
-    # A response does not say where the request went; what it answers is then not recognized when it is repeated.
-    uri_text = message.uri_text if isinstance(message, Request) else None
-    return (hop, method, uri_text, to_tag, message.from_tag, message.call_id, message.cseq.number)
-
-
-def _merge_key(request: Request) -> int:
-    """Give what copies of a request have in common: a hash, as each transaction keeps one and 64 bits do."""
-    # Asked for twice on the way in, so it is kept with the other things that were read from the headers.
-    key = request.headers.parsed["merge_key"] = hash((request.from_tag, request.call_id, request.cseq))
-    return key
 
 
 def _local_tag(tx: ServerTransaction) -> str | None:

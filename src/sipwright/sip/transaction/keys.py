@@ -1,0 +1,55 @@
+"""What transactions are matched by: their keys (RFC 3261 §17.1.3, §17.2.3, §8.2.2.2), read from messages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sipwright.sip.grammar import TOKEN
+from sipwright.sip.message import Request, Response
+
+__all__ = ["LENGTH_OF_KEY", "Key", "merge_key", "own_branch", "rfc_2543_key", "server_key"]
+
+Key = tuple[Any, ...]
+LENGTH_OF_KEY = 4
+"""That of RFC 2543 has more parts than this."""
+
+_COOKIE = "z9hG4bK"
+_OWN_VIA = re.compile(rf"Via: SIP/2\.0/[A-Z]+ [^ \t;,]+;branch=({TOKEN});rport").fullmatch
+
+
+def own_branch(request: Request) -> str | None:
+    """Read the branch of a request that is to be sent, whose Via we wrote: no more of it is needed."""
+    line = request.headers.first_line("via")
+    if line is None or "top_via" in request.headers.parsed or not (usual := _OWN_VIA(line)):
+        return request.top_via.branch
+    return usual[1]
+
+
+def server_key(message: Request | Response, method: str) -> Key:
+    """Give what a request of that method is matched by (§17.2.3), from it or from a response to it.
+
+    Branches are compared byte for byte: nobody is known to change their case on the way.
+    """
+    via = message.top_via
+    branch = via.branch
+    # A branch that is nothing but the cookie is unique to nobody.
+    if branch is not None and branch.startswith(_COOKIE) and branch != _COOKIE:
+        return (branch, via.host, via.port, method)
+    return rfc_2543_key(message, method, message.to_tag)
+
+
+def rfc_2543_key(message: Request | Response, method: str, to_tag: str | None) -> Key:
+    """Give what stands for a branch with peers of RFC 2543, which make none that is unique (§17.2.3)."""
+    via = message.top_via
+    hop = (via.branch, via.host, via.port)
+    # A response does not say where the request went; what it answers is then not recognized when it is repeated.
+    uri_text = message.uri_text if isinstance(message, Request) else None
+    return (hop, method, uri_text, to_tag, message.from_tag, message.call_id, message.cseq.number)
+
+
+def merge_key(request: Request) -> int:
+    """Give what copies of a request have in common: a hash, as each transaction keeps one and 64 bits do."""
+    # Asked for twice on the way in, so it is kept with the other things that were read from the headers.
+    key = request.headers.parsed["merge_key"] = hash((request.from_tag, request.call_id, request.cseq))
+    return key
