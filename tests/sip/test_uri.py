@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipwright.sip import STAR, ParseError, Uri, uris_match
+from sipwright.sip.uri import hop_uri
 
 
 def parts(uri):
@@ -239,3 +240,8 @@ def test_any_text_is_a_uri_or_a_parse_error(text):
     except ParseError:
         return
     assert str(uri) == "sip:" + text
+
+
+@pytest.mark.parametrize("text", ["sip.example.com:5070", "sip:sip.example.com:5070"])
+def test_a_setting_names_a_host_or_a_uri(text):
+    assert hop_uri(text) == Uri(host="sip.example.com", port=5070)

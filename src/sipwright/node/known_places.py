@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sipwright.services.registrar import LocationTable
-from sipwright.sip import ParseError, Uri
+from sipwright.sip import ParseError
+from sipwright.sip.uri import hop_uri
 from sipwright.stack import Stack
 from sipwright.store import Directory, Provider
 from sipwright.transport import Target
@@ -56,7 +57,7 @@ def _places(provider: Provider) -> list[tuple[str, int]]:
     for text in (provider.server, provider.outbound_proxy) if provider.is_enabled else ():
         try:
             if text:
-                uri = Uri.parse(text if text.startswith(("sip:", "sips:")) else f"sip:{text}")
+                uri = hop_uri(text)
                 places.append((named_host(uri), uri.port or DEFAULT_PORT))
         except ParseError:
             pass

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 
 from sipwright.services.ports import Provider
 from sipwright.services.switch import DeadServers, Outage
-from sipwright.sip import Reject, Uri
-from sipwright.sip.errors import ParseError
+from sipwright.sip import ParseError, Reject
+from sipwright.sip.uri import hop_uri
 from sipwright.store import Store
 from sipwright.store.schema.rows import ProviderStateRow
 
@@ -70,6 +70,6 @@ class ProviderStates:
 
 def _host_of(server: str) -> str:
     try:
-        return Uri.parse(server if server.startswith(("sip:", "sips:")) else f"sip:{server}").host
+        return hop_uri(server).host
     except ParseError:
         return server

@@ -253,6 +253,11 @@ def uris_match(a: Uri, b: Uri) -> bool:
     return _params_match(a.params, b.params) and _headers_match(a.headers, b.headers)
 
 
+def hop_uri(text: str) -> Uri:
+    """Read where a setting says that requests go: a host, perhaps with a port, or a SIP URI."""
+    return Uri.parse(text if text.startswith(("sip:", "sips:")) else f"sip:{text}")
+
+
 def _params_match(a: Mapping[str, str | None], b: Mapping[str, str | None]) -> bool:
     if any((name in a) != (name in b) for name in _COMPARED_WHEN_IN_EITHER):
         return False

@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.sip import STAR, NameAddr, ParseError, expires_of, parse_contacts, q_of
-from sipwright.sip.headers.contact import parse_sole_contact
+from sipwright.sip.headers.contact import parse_sole_contact, readable_contacts
 
 
 def test_several_contacts_in_several_lines():
@@ -81,3 +81,11 @@ def test_the_lifetime(params, seconds):
 )
 def test_the_preference(params, q):
     assert q_of(NameAddr.parse("<sip:a@b>" + params)) == q
+
+
+def test_of_the_contacts_of_a_redirect_those_count_that_can_be_read():
+    contacts = readable_contacts(
+        ["<sip:a@b>;q=0.1", "<sip:broken", "<tel:+1>", "<sip:c@d>;q=0.9, *", "<sip:e@f>"]
+    )
+
+    assert [str(contact.uri) for contact in contacts] == ["sip:a@b", "sip:e@f"]

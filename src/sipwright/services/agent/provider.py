@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sipwright.services.ports import ProviderView
 from sipwright.sip import Uri
+from sipwright.sip.uri import hop_uri
 
 __all__ = ["Place"]
 
@@ -36,7 +37,7 @@ class Place(NamedTuple):
         proxy = provider.outbound_proxy
         if not proxy:
             return cls(registrar, aor, None)
-        hop = Uri.parse(proxy if proxy.startswith(("sip:", "sips:")) else f"sip:{proxy}")
+        hop = hop_uri(proxy)
         return cls(registrar, aor, hop.replace(params={**hop.params, "lr": None}))
 
     @property

@@ -10,8 +10,9 @@ from __future__ import annotations
 from math import inf
 
 from sipwright.services.ports import ProviderView
-from sipwright.sip import NameAddr, ParseError, Response, Uri, expires_of
-from sipwright.sip.headers.contact import parse_contacts, q_of
+from sipwright.sip import ParseError, Response, Uri, expires_of
+from sipwright.sip.headers.contact import q_of, readable_contacts
+from sipwright.sip.uri import hop_uri
 
 __all__ = ["MOST_REDIRECTS", "Redirects", "is_of"]
 
@@ -67,14 +68,8 @@ class Redirects:
 
 def _ways(response: Response, now: float) -> list[tuple[Uri, float]]:
     """Return the SIP URIs that a 3xx names, the preferred first, and until when each holds."""
-    contacts: list[NameAddr] = []
-    for line in response.headers.get_all("Contact"):
-        try:
-            contacts += parse_contacts([line])
-        except ParseError:
-            continue
     ways = []
-    for contact in sorted((each for each in contacts if each.uri.is_sip), key=q_of, reverse=True):
+    for contact in sorted(readable_contacts(response.headers.get_all("Contact")), key=q_of, reverse=True):
         uri, expires = contact.uri, expires_of(contact)
         transport = {name: value for name, value in uri.params.items() if name == "transport"}
         seconds = min(response.expires or 0 if expires is None else expires, _LONGEST)
@@ -91,6 +86,6 @@ def is_of(provider: ProviderView, host: str) -> bool:
 
 def _host_of(text: str) -> str:
     try:
-        return Uri.parse(text if text.startswith(("sip:", "sips:")) else f"sip:{text}").host
+        return hop_uri(text).host
     except ParseError:
         return ""

@@ -32,6 +32,17 @@ def parse_sole_contact(lines: Sequence[str]) -> tuple[str, Uri] | None:
     return None
 
 
+def readable_contacts(lines: Sequence[str]) -> list[NameAddr]:
+    """Read the Contact lines of a redirect: what is no SIP URI, and a line that cannot be read, names nobody."""
+    contacts: list[NameAddr] = []
+    for line in lines:
+        try:
+            contacts += parse_contacts([line])
+        except ParseError:
+            continue
+    return [contact for contact in contacts if contact.uri.is_sip]
+
+
 def expires_of(contact: NameAddr) -> int | None:
     """Give the `expires` parameter; None when absent or malformed, so that the default holds (§10.2.1.1)."""
     return parse_seconds(contact.param("expires"))

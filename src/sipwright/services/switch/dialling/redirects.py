@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from sipwright.services.leg_options import LegOptions
 from sipwright.services.ports import Directory, ProviderView
-from sipwright.sip import NameAddr, ParseError, Response, Uri
-from sipwright.sip.headers.contact import parse_contacts, q_of
+from sipwright.sip import ParseError, Response, Uri
+from sipwright.sip.headers.contact import q_of, readable_contacts
 
 from ..model.destination import Destination
 from .destinations import Destinations, Dialler, sender_of
@@ -20,13 +20,8 @@ NO_OTHER_PLACE = (305, 380)
 
 def contacts_of(response: Response) -> list[tuple[Uri, float]]:
     """Return the SIP URIs that a redirect names, and how much each is preferred; what cannot be read names none."""
-    contacts: list[NameAddr] = []
-    for line in response.headers.get_all("Contact"):
-        try:
-            contacts += parse_contacts([line])
-        except ParseError:
-            continue
-    return [(contact.uri, q_of(contact)) for contact in contacts if contact.uri.is_sip]
+    contacts = readable_contacts(response.headers.get_all("Contact"))
+    return [(contact.uri, q_of(contact)) for contact in contacts]
 
 
 class Redirects:
