@@ -33,7 +33,6 @@ _LONGEST = 200
 
 _ADVICE = {
     405: "the method is not supported",
-    416: "the Request-URI is of a scheme that is not spoken here; dial a sip or sips URI",
     420: "the sender requires an extension that is not supported; turn it off there",
     482: "the request has come here twice by different ways; look for a loop at the provider or the proxy",
     483: "Max-Forwards is used up; look for a loop at the provider or the proxy",

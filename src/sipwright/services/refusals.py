@@ -15,6 +15,7 @@ __all__ = [
     "outsider",
     "password_lost",
     "store_away",
+    "unknown_scheme",
     "unknown_user",
 ]
 
@@ -60,3 +61,8 @@ def no_such_call() -> Reject:
 def store_away() -> Reject:
     """Return the refusal of what cannot be stored now."""
     return Reject(503, "Storage Unavailable", (("Retry-After", "10"),), why="nothing can be stored now")
+
+
+def unknown_scheme(uri_text: str) -> Reject:
+    """Return the refusal of a Request-URI that is no SIP URI."""
+    return Reject(416, why=f"{uri_text} is of a scheme that is not spoken here; dial a sip or sips URI")

@@ -30,7 +30,7 @@ from .call.ports import CallPorts, NoOwnLimits, OwnLimits, SwitchSettings
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
 from .call.timers import Timers
-from .dialling.admission import admit
+from .dialling.admission import Admission, look_at
 from .dialling.call_limits import CallLimits, MostFrom
 from .dialling.credentials import Credentials
 from .dialling.dead_servers import DeadServers
@@ -117,8 +117,8 @@ class Switch:
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
             own_limits=own_limits or NoOwnLimits(),
         )  # fmt: skip
-        self._why_no_run = why_no_run
-        self._limits = CallLimits(self.calls, settings.calls_per_account, most_from)
+        limits = CallLimits(self.calls, settings.calls_per_account, most_from)
+        self.admission = Admission(self.ports, self.table, limits, self._are_runs_behind, why_no_run)
         self._origins = router.origins
         self._requests = Requests(
             self.ports,
@@ -147,9 +147,8 @@ class Switch:
             begin(incoming)
         elif method == "SUBSCRIBE":  # the events that there are belong to REFERs (RFC 6665 §4.2.1.1)
             incoming.reply_statelessly(489, headers=(("Allow-Events", "refer"),))
-        elif (
-            method == "REFER"
-        ):  # also one that names the dialog it is about: we do not say that we know that (RFC 4538)
+        elif method == "REFER":
+            # Also one that names the dialog it is about: we do not say that we know that (RFC 4538).
             incoming.reply_statelessly(403, "Transfers Only Inside A Call")
         elif method == "NOTIFY":  # what phones send all the time to keep their NATs open
             incoming.reply_statelessly(481)
@@ -161,7 +160,7 @@ class Switch:
 
     def _invite(self, incoming: Incoming) -> None:
         request = incoming.request
-        admit(self.ports.stack, request)
+        look_at(self.ports.stack, request)
         is_internal = incoming.flow.protocol == "loop"
         decision = self.router.decide(incoming, is_internal=is_internal)
         if decision is None:
@@ -169,7 +168,7 @@ class Switch:
                 self.table.observer.challenged(incoming)
             return
         passes = passes_of(self.calls, request, is_internal=is_internal)
-        call_id = self._admit(decision, incoming)
+        call_id = self.admission.admit(decision, incoming)
         replaced = replaced_leg(self.ports, request, decision)
         call = self._new_call(call_id, incoming, decision, is_internal=is_internal)
         call.passes = passes
@@ -267,41 +266,8 @@ class Switch:
         else:
             call.reject(Outcome(480, "Not Registered"))
 
-    def _admit_another(self) -> None:
-        if len(self.calls) >= self.ports.settings.max_calls:
-            why = f"the switch carries {len(self.calls)} calls, which is all that it may"
-            raise Reject(503, "Too Many Calls", (("Retry-After", "10"),), why=why, is_limit=True)
-
-    def _admit(self, decision: Decision, incoming: Incoming) -> str:
-        """Let an account have another call, and a stranger begin one; returns the id that the call is to have."""
-        account, call_id = decision.account, self.ports.token()
-        if self.ports.settings.is_emergency(decision.direction, decision.dialled.user or ""):
-            return call_id
-        self._admit_another()
-        if decision.dialplan_id is not None and (
-            why := self._why_no_run(decision.user_id, decision.direction)
-        ):
-            raise Reject(480, "Too Many Runs Of Dialplans", why=why, is_limit=True)
-        if incoming.flow.protocol != "loop":
-            if self._is_behind(decision):
-                why = "new calls wait for too long: more come in than can be handled"
-                raise Reject(503, "Too Busy", (("Retry-After", "10"),), why=why, is_limit=True)
-            if account is not None:
-                of_account = self.table.of_account(account.id, decision.direction)
-                self._limits.admit(of_account, self.ports.own_limits.most_calls(account.id))
-            if decision.direction == "in":
-                taker = decision.dialplan_id if account is None else (account.id,)
-                source = incoming.flow.remote[0]
-                self._limits.admit_stranger(call_id, decision.user_id, taker, source, incoming.request)
-        return call_id
-
-    def _is_behind(self, decision: Decision) -> bool:
-        """Return whether calls wait for so long that another one is better off elsewhere, or later."""
-        if self.ports.stack.backlog.is_too_long:
-            return True
-        if decision.dialplan_id is None or self.scripts is None:
-            return False
-        return self.scripts.is_behind(decision.user_id)
+    def _are_runs_behind(self, user_id: int) -> bool:
+        return self.scripts is not None and self.scripts.is_behind(user_id)
 
     # What scripts ask for.
 
@@ -325,7 +291,7 @@ class Switch:
         Raises:
             Reject: There are too many calls.
         """
-        self._admit_another()
+        self.admission.admit_another()
         call = ThirdParty.between(self.ports, identity, sender, a, b, delay=delay, ring=ring)
         with call.event():
             self.table.begin(call, is_scripted=True)

@@ -112,7 +112,7 @@ def test_a_call_that_spirals_through_a_provider_ends(bench):
 def test_a_user_who_may_start_no_run_gets_no_call_for_it(bench, alice):
     refused = []
     bench.pipeline._on_refused = lambda incoming, refusal, has_record: refused.append(refusal)
-    bench.switch._why_no_run = lambda user_id, direction: f"{user_id} {direction} is full"
+    bench.switch.admission.why_no_run = lambda user_id, direction: f"{user_id} {direction} is full"
     bench.account("desk", in_plan=1)
     Plans(bench, {1: ("bob@local", ())})
     alice.invite("sip:desk@example.org")
@@ -127,7 +127,11 @@ def test_a_user_who_may_start_no_run_gets_no_call_for_it(bench, alice):
 )
 def test_an_address_or_an_ipv6_network_is_one_source(bench, bob, source, refused):
     """Whatever ports, and TCP or UDP."""
-    limits, request, refusals = bench.switch._limits, bob.request("INVITE", "sip:bob@example.org"), []
+    limits, request, refusals = (
+        bench.switch.admission.limits,
+        bob.request("INVITE", "sip:bob@example.org"),
+        [],
+    )
     for number in range(30):
         bench.switch.calls[f"call-{number}"] = Ringing()
         try:

@@ -1,14 +1,22 @@
-"""Which requests are looked at, and which INVITEs become calls (RFC 3261 §8.2.2, §16.3)."""
+"""Which requests are looked at, and which INVITEs become calls (RFC 3261 §8.2.2, §16.3, §21.5.4)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from sipwright.services.refusals import unknown_scheme
 from sipwright.sip import Reject, Request
 from sipwright.sip.dialog import contact_uri
 from sipwright.stack import Incoming, Stack
 
+from ..call.call import Call
+from ..call.ports import CallPorts
+from ..call.table import CallTable
 from ..model.relayed_headers import REQUIRES, unknown_extensions
+from .call_limits import RETRY_AFTER, CallLimits
+from .router import Decision
 
-__all__ = ["admit", "refuse_unknown"]
+__all__ = ["Admission", "look_at", "refuse_unknown"]
 
 _OF_SIP = ("sip:", "sips:")
 
@@ -30,8 +38,7 @@ def refuse_unknown(incoming: Incoming) -> bool:
         if unknown:
             raise _unsupported(unknown)
     if not request.uri_text.startswith(_OF_SIP) and not request.request_uri.is_sip:
-        text = request.uri_text
-        raise Reject(416, why=f"{text} is of a scheme that is not spoken here; dial a sip or sips URI")
+        raise unknown_scheme(request.uri_text)
     return False
 
 
@@ -42,11 +49,11 @@ def _unsupported(unknown: list[str]) -> Reject:
     )
 
 
-def admit(stack: Stack, request: Request) -> None:
-    """Let an INVITE pass.
+def look_at(stack: Stack, request: Request) -> None:
+    """Let an INVITE pass that a call can be made of.
 
     Raises:
-        Reject: It is to be answered with that.
+        Reject: None can: 400, 420, 482, 483.
     """
     max_forwards = request.max_forwards
     if max_forwards is not None and max_forwards <= 0:
@@ -71,3 +78,73 @@ def _is_looped(stack: Stack, request: Request) -> bool:
         if own is not None and stack.is_own_address(via.host, via.port):
             return own.request.uri_text == request.uri_text
     return False
+
+
+class Admission:
+    """Decides whether there may be another call, before a row or a run is made for it.
+
+    Attributes:
+        limits: What one account, and one stranger, may have.
+        why_no_run: Says why a user may start no other run of a dialplan; None if that is not so.
+    """
+
+    __slots__ = ("_are_runs_behind", "_ports", "_table", "limits", "why_no_run")
+
+    def __init__(
+        self,
+        ports: CallPorts[Call],
+        table: CallTable,
+        limits: CallLimits,
+        are_runs_behind: Callable[[int], bool],
+        why_no_run: Callable[[int, str], str | None],
+    ) -> None:
+        self._ports = ports
+        self._table = table
+        self._are_runs_behind = are_runs_behind
+        self.limits = limits
+        self.why_no_run = why_no_run
+
+    def admit_another(self) -> None:
+        """Let the switch have another call.
+
+        Raises:
+            Reject: It has as many as it may.
+        """
+        carried = len(self._table.calls)
+        if carried >= self._ports.settings.max_calls:
+            why = f"the switch carries {carried} calls, which is all that it may"
+            raise Reject(503, "Too Many Calls", RETRY_AFTER, why=why, is_limit=True)
+
+    def admit(self, decision: Decision, incoming: Incoming) -> str:
+        """Let an account have another call, and a stranger begin one; returns the id that the call is to have.
+
+        Raises:
+            Reject: There are too many, or others wait for too long already; never for an emergency.
+        """
+        account, ports = decision.account, self._ports
+        call_id = ports.token()
+        if ports.settings.is_emergency(decision.direction, decision.dialled.user or ""):
+            return call_id
+        self.admit_another()
+        if decision.dialplan_id is not None and (
+            why := self.why_no_run(decision.user_id, decision.direction)
+        ):
+            raise Reject(480, "Too Many Runs Of Dialplans", why=why, is_limit=True)
+        if incoming.flow.protocol != "loop":
+            if self._is_behind(decision):
+                why = "new calls wait for too long: more come in than can be handled"
+                raise Reject(503, "Too Busy", RETRY_AFTER, why=why, is_limit=True)
+            if account is not None:
+                of_account = self._table.of_account(account.id, decision.direction)
+                self.limits.admit(of_account, ports.own_limits.most_calls(account.id))
+            if decision.direction == "in":
+                taker = decision.dialplan_id if account is None else (account.id,)
+                source = incoming.flow.remote[0]
+                self.limits.admit_stranger(call_id, decision.user_id, taker, source, incoming.request)
+        return call_id
+
+    def _is_behind(self, decision: Decision) -> bool:
+        """Return whether calls wait for so long that another one is better off elsewhere, or later."""
+        if self._ports.stack.backlog.is_too_long:
+            return True
+        return decision.dialplan_id is not None and self._are_runs_behind(decision.user_id)

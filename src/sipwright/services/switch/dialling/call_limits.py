@@ -15,7 +15,7 @@ from sipwright.sip import Reject, Request
 from ..call.call import Call
 from ..model.call_state import SETTING_UP
 
-__all__ = ["CallLimits", "MostFrom"]
+__all__ = ["RETRY_AFTER", "CallLimits", "MostFrom"]
 
 MOST_ALIKE = 10
 """Calls from one caller to one account that are dialling somebody outside at the same time."""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from sipwright.services.authentication import Authenticator
 from sipwright.services.ports import AccountView, Directory, ProviderView
-from sipwright.services.refusals import account_disabled, not_served, unknown_user
+from sipwright.services.refusals import account_disabled, not_served, unknown_scheme, unknown_user
 from sipwright.sip import Reject, Uri
 from sipwright.stack import Incoming
 
@@ -73,9 +73,7 @@ class Router:
         request = incoming.request
         dialled = request.request_uri
         if not dialled.is_sip:
-            raise Reject(
-                416, why=f"{request.uri_text} is of a scheme that is not spoken here; dial a sip or sips URI"
-            )
+            raise unknown_scheme(request.uri_text)
         if not is_internal and not self.origins.is_contact(dialled.user):
             claim = self.senders.claim(incoming)
             if claim is not None and not self._is_of_trunk(incoming, claim):

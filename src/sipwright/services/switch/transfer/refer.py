@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from sipwright.services.refusals import unknown_scheme
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri, make_response
 from sipwright.stack import Incoming
 
@@ -148,7 +149,7 @@ def _refer_to(request: Request) -> tuple[Uri, Replaces | None]:
     except ParseError as error:
         raise Reject(400, error.reason) from None
     if not uri.is_sip:
-        raise Reject(416)
+        raise unknown_scheme(str(uri))
     params = {name: value for name, value in uri.params.items() if name != "method"}
     if (uri.params.get("method") or "INVITE").upper() != "INVITE":
         raise Reject(400, "Only An INVITE Can Be Referred")
