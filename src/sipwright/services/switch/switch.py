@@ -15,8 +15,8 @@ import structlog
 
 from sipwright.services.dialstring import DialLeg, Groups
 from sipwright.services.ports import CallLater, Writer
-from sipwright.services.refusals import no_such_call, unknown_user
-from sipwright.sip import Reject, Response
+from sipwright.services.refusals import no_such_call, store_away, unknown_user
+from sipwright.sip import Response
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack
 from sipwright.transport import Flow
@@ -177,7 +177,7 @@ class Switch:
         call.handle(self._begin, call, decision, replaced, incoming)
         if not call.is_stored_soon:
             self.forget(call)
-            raise Reject(503, "Storage Unavailable", (("Retry-After", "10"),))
+            raise store_away()
 
     def _begin(self, call: Call, decision: Decision, replaced: Leg | None, incoming: Incoming) -> None:
         """Let a new call take over a leg, or let a script or the account decide who rings."""

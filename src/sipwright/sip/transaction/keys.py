@@ -12,7 +12,7 @@ __all__ = ["LENGTH_OF_KEY", "Key", "merge_key", "own_branch", "rfc_2543_key", "s
 
 Key = tuple[Any, ...]
 LENGTH_OF_KEY = 4
-"""That of RFC 2543 has more parts than this."""
+"""How many parts a key has; one of RFC 2543 has more."""
 
 _COOKIE = "z9hG4bK"
 _OWN_VIA = re.compile(rf"Via: SIP/2\.0/[A-Z]+ [^ \t;,]+;branch=({TOKEN});rport").fullmatch

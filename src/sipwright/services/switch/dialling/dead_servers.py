@@ -48,7 +48,7 @@ Key = tuple[int, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """That a provider cannot be reached: which server, since when on the monotonic clock, and how that was found."""
+    """A server of a provider that cannot be reached: since when on the monotonic clock, and how that was found."""
 
     server: str
     since: float
