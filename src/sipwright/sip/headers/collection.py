@@ -213,7 +213,7 @@ def index_lines(lines: list[str]) -> Index:
 
 
 _SPELLED: dict[str, str] = {}
-"""What of `KEYS` has come lately: in a plain dict Python finds it in half the time, and each line is looked up."""
+"""What of `KEYS` has come lately: a plain dict finds it sooner, and each line is looked up."""
 
 
 def _key_of(name: str) -> str:
