@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sipwright.commands.common import CommandError
 from sipwright.transport import Target
+from sipwright.transport.route import family_of
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -68,7 +69,7 @@ def _listener(settings: Settings, protocol: str) -> Target:
 
 def _own_host(switch: str) -> str:
     """Return the address from which this machine would call the switch by itself."""
-    with socket.socket(_family(switch), socket.SOCK_DGRAM) as probe:
+    with socket.socket(family_of(switch), socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((switch, 9))  # sends nothing: it only asks the routing table
             return str(probe.getsockname()[0])
@@ -77,14 +78,10 @@ def _own_host(switch: str) -> str:
 
 
 def _leads_to(host: str, switch: str) -> bool:
-    with socket.socket(_family(host), socket.SOCK_DGRAM) as probe:
+    with socket.socket(family_of(host), socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((host, 0))
             probe.connect((switch, 9))
         except OSError:
             return False
     return True
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
