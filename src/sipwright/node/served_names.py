@@ -32,8 +32,7 @@ class ServedNames:
         """Return the canonical name of a served domain, or of the default one for an own address.
 
         A URI without a port names the host alone, so there any of our ports will do; with one, it has to be
-        ours: a provider
-        on the same machine is somebody else.
+        ours: a provider on the same machine is somebody else.
         """
         if host in self._directory.domains:
             return host
