@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+import time
 from types import TracebackType
 from typing import Self
 
@@ -60,18 +61,28 @@ class Phone:
         except (BlockingIOError, TimeoutError, ConnectionError):
             return None
 
-    def ask(self, text: str, patience: float = 20.0) -> Response:
-        """Send a request written with LF line ends and `{call_id}` in it, and return its first final response."""
+    def ask(self, text: str, patience: float = 20.0, repeats: int = 0) -> Response:
+        """Send a request written with LF line ends and `{call_id}` in it, and return its first final response.
+
+        It is sent again up to `repeats` times, each `patience` seconds after the one before.
+
+        Raises:
+            TimeoutError: There is no answer, or nobody to give one.
+        """
         data = self.wire(text)
-        self.send(data)
-        while (answer := self.receive(patience)) is not None:
-            response = parse(answer)
-            if (
-                isinstance(response, Response)
-                and response.status >= 200
-                and response.call_id.encode() in data
-            ):
-                return response
+        for _ in range(repeats + 1):
+            sent_at = time.monotonic()
+            self.send(data)
+            while (answer := self.receive(patience)) is not None:
+                response = parse(answer)
+                if (
+                    isinstance(response, Response)
+                    and response.status >= 200
+                    and response.call_id.encode() in data
+                ):
+                    return response
+            if time.monotonic() < sent_at + patience:
+                break  # nobody listens there
         raise TimeoutError(f"no answer to {data[:60]!r}")
 
     def wire(self, text: str) -> bytes:
@@ -85,8 +96,8 @@ class Phone:
             head += f"\nContent-Length: {len(body.encode())}"
         return (head.replace("\n", "\r\n") + "\r\n\r\n").encode() + body.encode()
 
-    def options(self, patience: float = 2.0) -> Response:
-        """Ask whether the switch is there."""
+    def options(self, patience: float = 0.5, repeats: int = 20) -> Response:
+        """Ask whether the switch is there, again and again: it may have much to do first."""
         return self.ask(
             f"""
 OPTIONS sip:{self._socket.getpeername()[0]} SIP/2.0
@@ -98,4 +109,5 @@ CSeq: 1 OPTIONS
 Max-Forwards: 70
 """,
             patience,
+            repeats,
         )
