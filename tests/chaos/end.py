@@ -228,11 +228,11 @@ class End:
         return False
 
     async def move(self, line: Line) -> None:
-        """Go on at another address, and say so (RFC 3261 §12.2.1.2)."""
-        self.line.ends.pop(self.tag, None)
-        self.line = line
+        """Go on at another address, and say so (RFC 3261 §12.2.1.2); until that is heard, listen at the old one too."""
+        before, self.line = self.line, line
         line.ends[self.tag] = self
         await self.change("sendrecv")
+        before.ends.pop(self.tag, None)
 
     async def disconnect(self) -> None:
         """Close the TCP connection that this call has, if no other call needs it; a phone has another one by then."""
