@@ -24,7 +24,7 @@ class Grouping:
         patient: The ramp for others.
     """
 
-    def __init__(self, longest: float = 0.02, *, urgent: Ramp = (32, 128), patient: Ramp = (5, 32)) -> None:
+    def __init__(self, longest: float = 0.02, *, urgent: Ramp = (8, 48), patient: Ramp = (5, 32)) -> None:
         self._longest = longest
         self._urgent = urgent
         self._patient = patient
