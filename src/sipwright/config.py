@@ -263,6 +263,12 @@ class Settings(BaseSettings):
         """The folder that relative paths start from."""
         return self._data_dir
 
+    def moved_to(self, data_dir: Path) -> Settings:
+        """Return the same settings for a folder to which everything of this one is going to be moved."""
+        moved = self.model_copy()
+        moved._data_dir = data_dir.absolute()
+        return moved
+
     @property
     def key_file(self) -> Path:
         """The keys of the encrypted columns."""

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from sipwright.commands import account, bindings, calls, cdrs, dialplan, domain, init, key, provider, user
+from sipwright.commands.backup import backup
 from sipwright.commands.call_test import call_test
 from sipwright.commands.common import say
+from sipwright.commands.restore import restore
 from sipwright.commands.run import run as run_switch
 from sipwright.commands.trace import trace
 from sipwright.errors import UserError
@@ -62,6 +64,8 @@ app.command("call-test")(call_test)
 app.add_typer(user.app)
 app.add_typer(domain.app)
 app.add_typer(key.app)
+app.command()(backup)
+app.command()(restore)
 
 
 def main() -> None:

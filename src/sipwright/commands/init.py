@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,6 +46,10 @@ def init(
     password: Annotated[
         str | None, typer.Option(metavar="P", help="The admin's password. [default: a random one, printed]")
     ] = None,
+    systemd: Annotated[
+        bool,
+        typer.Option("--systemd", help="Make a systemd unit for this folder as well; it is also printed."),
+    ] = False,
     data: Data = None,
 ) -> None:
     """Make a data folder, or complete one.
@@ -54,17 +59,48 @@ def init(
     A folder that exists is only completed: nothing in it is overwritten, and a database of an older version
     is brought up to date.
 
+    With --systemd, DIR/sipwright.service runs the switch as whoever owns the folder; standard output is that file.
+
     \b
     Examples:
       sipwright init --domain sip.example.org
+      sipwright init --systemd --data /srv/sipwright | sudo tee /etc/systemd/system/sipwright.service
       SIPWRIGHT_DATABASE__URL=postgresql://sipwright@/sipwright sipwright init --data /srv/sipwright
     """
     done = initialise(data_dir(data), domain, admin, password)
-    say(f"data folder  {done.folder}")
-    say(f"SIP domain   {done.domain}")
-    say(f"admin        {done.admin}")
+    lines = [
+        f"data folder  {done.folder}",
+        f"SIP domain   {done.domain}",
+        f"admin        {done.admin}",
+    ]
     if password is None and done.password is not None:
-        say(f"password     {done.password}   (shown only now)")
+        lines.append(f"password     {done.password}   (shown only now)")
+    if not systemd:
+        say(*lines)
+        return
+    path, text = _write_unit(done.folder)
+    say(*lines, f"systemd unit {path}; to install it, as root:", *_how_to_install(path), is_error=True)
+    sys.stdout.write(text)
+
+
+def _write_unit(folder: Path) -> tuple[Path, str]:
+    """Write the unit of a folder, anew if there is one: it follows the settings."""
+    from sipwright.commands.systemd import UNIT, unit
+    from sipwright.config import Settings
+
+    settings = Settings.load(folder)
+    addresses = [*settings.sip.udp_addresses, *settings.sip.tcp_addresses]
+    text = unit(folder, [port for _, port in addresses], settings.database_url)
+    path = folder / UNIT
+    path.write_text(text, encoding="utf-8")
+    return path, text
+
+
+def _how_to_install(path: Path) -> tuple[str, str]:
+    return (
+        f"  cp {path} /etc/systemd/system/",
+        "  systemctl daemon-reload && systemctl enable --now sipwright",
+    )
 
 
 def initialise(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sipwright.commands.common import CommandError, Data, data_dir
+from sipwright.commands.systemd import tell_systemd
 
 if TYPE_CHECKING:
     from sipwright.config import LogSettings, Settings
@@ -113,7 +114,9 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
     node = await Node.open(settings)
     await node.start()
     on_ready()
+    tell_systemd("READY=1")
     await stopped.wait()
+    tell_systemd("STOPPING=1")
     await node.stop()
 
 

@@ -16,6 +16,7 @@ from sipwright.store.schema import tables
 
 __all__ = [
     "KINDS",
+    "UNFINISHED",
     "BindingRow",
     "CallRow",
     "CdrRow",
@@ -124,12 +125,16 @@ KINDS = {
 }
 
 
+UNFINISHED = ("running", "waiting")
+"""The states of executions that go on."""
+
+
 def unfinished_executions(node: str) -> ColumnElement[bool]:
     """Select the executions that a node has to go on with; older rows are found by their calls."""
     column = tables.executions.c
     its_calls = select(tables.calls.c.id).where(tables.calls.c.node == node)
     is_ours = or_(column.node == node, and_(column.node.is_(None), column.call_id.in_(its_calls)))
-    return and_(is_ours, column.state.in_(("running", "waiting")))
+    return and_(is_ours, column.state.in_(UNFINISHED))
 
 
 _BLOCK = 0x10F700

@@ -1,0 +1,106 @@
+"""What systemd has to do with a switch: the unit that `sipwright init --systemd` makes, and word when it is ready."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from pathlib import Path
+
+__all__ = ["UNIT", "tell_systemd", "unit"]
+
+UNIT = "sipwright.service"
+"""The name of the file, and of the service."""
+
+
+def unit(folder: Path, ports: list[int], database: str) -> str:
+    """Write the unit of a switch: started at boot and whenever it ends, with no more rights than it needs.
+
+    Args:
+        folder: The data folder.
+        ports: Where it listens; those below 1024 need a capability.
+        database: The database's URL: a server on this machine is started before the switch.
+    """
+    folder = folder.absolute()
+    after = "network-online.target"
+    if database.startswith("postgresql"):
+        after += " postgresql.service"
+    lines = [
+        "[Unit]",
+        "Description=Sipwright, a programmable SIP switch",
+        f"After={after}",
+        "Wants=network-online.target",
+        "# Calls outlive the process: the switch may be started again at any moment, as often as it takes.",
+        "StartLimitIntervalSec=0",
+        "",
+        "[Service]",
+        "Type=notify",
+        f"User={_owner(folder)}",
+        f"ExecStart={_quoted(_program())} run --data {_quoted(str(folder))}",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+        "Restart=always",
+        "RestartSec=100ms",
+        "# What is to be finished takes seconds; whatever is left over is taken up at the next start.",
+        "KillMode=mixed",
+        "TimeoutStopSec=20",
+        "LimitNOFILE=65536",
+        "",
+        "UMask=0077",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        f"ReadWritePaths={_quoted(str(folder))}",
+        "PrivateTmp=yes",
+        "PrivateDevices=yes",
+        "ProtectKernelTunables=yes",
+        "ProtectKernelModules=yes",
+        "ProtectControlGroups=yes",
+        "RestrictSUIDSGID=yes",
+        "LockPersonality=yes",
+        "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
+    ]
+    if not str(folder).startswith(("/home/", "/root/")) and not sys.prefix.startswith(("/home/", "/root/")):
+        lines.append("ProtectHome=yes")
+    if any(0 < port < 1024 for port in ports):
+        lines += ["AmbientCapabilities=CAP_NET_BIND_SERVICE", "CapabilityBoundingSet=CAP_NET_BIND_SERVICE"]
+    else:
+        lines.append("CapabilityBoundingSet=")
+    return "\n".join([*lines, "", "[Install]", "WantedBy=multi-user.target", ""])
+
+
+def _owner(folder: Path) -> str:
+    """Return who owns the folder, who is to run the switch: nobody else can read it."""
+    try:
+        return folder.owner()
+    except (KeyError, OSError):
+        return getpass.getuser()
+
+
+def _program() -> str:
+    """Return the absolute path of the command that is running now."""
+    beside = Path(sys.executable).parent / "sipwright"
+    return str(beside if beside.exists() else Path(sys.argv[0]).absolute())
+
+
+def _quoted(text: str) -> str:
+    """Write a path so that systemd reads it as it is."""
+    escaped = text.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if escaped != text or any(c.isspace() or c in "';$" for c in text) else text
+
+
+def tell_systemd(state: str) -> None:
+    """Tell the service manager how things stand, where one has asked to be told (sd_notify(3)).
+
+    Args:
+        state: Such as ``READY=1`` or ``STOPPING=1``.
+    """
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+        try:
+            manager.connect(address)
+            manager.sendall(state.encode())
+        except OSError:
+            pass  # it does not matter to a call whether anybody is told
