@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Table, create_engine, event, insert, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from sipwright.store.errors import StoreError
+from sipwright.store.errors import DatabaseAwayError, StoreError
 from sipwright.store.writing.log import directory_of, discard
 from sipwright.store.writing.log_applier import Applier
 
@@ -61,7 +61,7 @@ class Database(Protocol):
             of_nodes: They look at tables that running nodes write (``rows.KINDS``): without it these may be behind.
 
         Raises:
-            StoreError: The database does not work.
+            DatabaseAwayError: The database does not work.
         """
 
     async def write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
@@ -176,9 +176,9 @@ class SqliteDatabase:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
         except DBAPIError as error:
-            raise StoreError(f"the database {self.path} does not work: {error.orig}") from error
+            raise DatabaseAwayError(f"the database {self.path} does not work: {error.orig}") from error
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the database {self.path} does not work: {error}") from error
+            raise DatabaseAwayError(f"the database {self.path} does not work: {error}") from error
 
 
 class PostgresDatabase:
@@ -227,8 +227,8 @@ class PostgresDatabase:
         """Give back every connection."""
         await self._engine.dispose()
 
-    def _failure(self, error: BaseException | None) -> StoreError:
-        return StoreError(f"the database {self.url.render_as_string()} does not work: {error}")
+    def _failure(self, error: BaseException | None) -> DatabaseAwayError:
+        return DatabaseAwayError(f"the database {self.url.render_as_string()} does not work: {error}")
 
 
 def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> int:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from sipwright.errors import UserError
 
-__all__ = ["AlreadyExistsError", "NotFoundError", "StoreError", "WrongKeyError"]
+__all__ = ["AlreadyExistsError", "DatabaseAwayError", "NotFoundError", "StoreError", "WrongKeyError"]
 
 
 class StoreError(UserError):
-    """The store cannot do what it was asked to."""
+    """The store cannot do what it was asked to; `field` names what was wrong of the input."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class DatabaseAwayError(StoreError):
+    """The database does not work now."""
 
 
 class NotFoundError(StoreError):

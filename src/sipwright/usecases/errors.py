@@ -1,0 +1,107 @@
+"""What can go wrong when somebody wants something, each with a sentence that says what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sipwright.errors import UserError
+
+__all__ = [
+    "Changed",
+    "Conflict",
+    "FieldError",
+    "Forbidden",
+    "Invalid",
+    "NotFound",
+    "Refused",
+    "Throttled",
+    "Unavailable",
+    "UseCaseError",
+    "translated",
+]
+
+
+class UseCaseError(UserError):
+    """The root of the errors of this layer."""
+
+
+class NotFound(UseCaseError):
+    """Nothing of that name is there, or it is another's: nobody can tell which."""
+
+
+class Forbidden(UseCaseError):
+    """An admin may, or somebody whose token has that scope."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One mistake in the input; `line` is the line of a text in that field."""
+
+    field: str | None
+    line: int | None
+    message: str
+
+
+class Invalid(UseCaseError):
+    """Wrong input; each mistake is told at its field."""
+
+    def __init__(self, fields: Iterable[FieldError]) -> None:
+        self.fields = tuple(fields)
+        first = self.fields[0].message if self.fields else "something is wrong with the input"
+        super().__init__(first)
+
+    @classmethod
+    def of(cls, field: str | None, message: str) -> Invalid:
+        """Make one of a single mistake."""
+        return cls([FieldError(field, None, message)])
+
+
+class Conflict(UseCaseError):
+    """A name that is taken, or something else that stands in the way."""
+
+
+class Changed(UseCaseError):
+    """A change of somebody else's came first; `etag` is that of what it is now."""
+
+    def __init__(self, message: str, etag: str | None = None) -> None:
+        super().__init__(message)
+        self.etag = etag
+
+
+class Throttled(UseCaseError):
+    """Too many wishes at once; the next one may come after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(UseCaseError):
+    """No database or no switch answers; the next try may come after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float = 2.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Refused(UseCaseError):
+    """A state of the call that does not allow what is wanted."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Say in the words of this layer what the store has said."""
+    from sipwright.store.errors import AlreadyExistsError, DatabaseAwayError, NotFoundError, StoreError
+
+    try:
+        yield
+    except DatabaseAwayError as error:
+        raise Unavailable(str(error)) from error
+    except NotFoundError as error:
+        raise NotFound(str(error)) from error
+    except AlreadyExistsError as error:
+        raise Conflict(str(error)) from error
+    except StoreError as error:
+        raise Invalid.of(error.field, str(error)) from error

@@ -1,0 +1,75 @@
+"""Lists that are given a page at a time, in the order of a key: the place to go on is named in a cursor."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sipwright.usecases.errors import Invalid
+
+__all__ = ["MOST", "USUAL", "Page", "checked_limit", "cursor_of", "place_of"]
+
+T = TypeVar("T", covariant=True)
+
+USUAL = 50
+"""How many there are on a page, unless somebody says so."""
+
+MOST = 1_000
+"""How many there are at most: no page holds up the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some things of a list; `next` is the cursor of the next page, None on the last."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def checked_limit(limit: int) -> int:
+    """Return how many are wanted.
+
+    Raises:
+        Invalid: That is none, or too many.
+    """
+    if not 1 <= limit <= MOST:
+        raise Invalid.of("limit", f"limit is between 1 and {MOST}, not {limit}")
+    return limit
+
+
+def cursor_of(*key: Any) -> str:
+    """Write down the key of the last thing on a page."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
+    """Read the key of the last thing that was seen, None at the beginning; it has one value of each of those kinds.
+
+    Raises:
+        Invalid: That is no cursor of such a list.
+    """
+    if cursor is None:
+        return None
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError):
+        key = None
+    if isinstance(key, list) and len(key) == len(kinds) and all(map(_fits, key, kinds)):
+        return tuple(key)
+    raise Invalid.of("cursor", "that is no cursor of this list; take 'next' of the page before, or none")
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is kind

@@ -1,0 +1,77 @@
+"""All use cases in one place: what the faces are given."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from sipwright.config import Settings
+from sipwright.control.client import SwitchClient
+from sipwright.store.admin.administration import Administration
+from sipwright.usecases.accounts import Accounts
+from sipwright.usecases.audit import Audit
+from sipwright.usecases.bindings import Bindings
+from sipwright.usecases.calls import Calls
+from sipwright.usecases.cdrs import Cdrs
+from sipwright.usecases.dialplans import Dialplans
+from sipwright.usecases.domains import Domains
+from sipwright.usecases.events import Events
+from sipwright.usecases.ground import Ground
+from sipwright.usecases.invites import Invites
+from sipwright.usecases.keys import Keys
+from sipwright.usecases.login import Login
+from sipwright.usecases.me import Me
+from sipwright.usecases.messages import Messages
+from sipwright.usecases.nodes import Nodes
+from sipwright.usecases.providers import Providers
+from sipwright.usecases.sessions import Sessions
+from sipwright.usecases.settings import SettingsShown
+from sipwright.usecases.status import Status
+from sipwright.usecases.tokens import Tokens
+from sipwright.usecases.traces import Traces
+from sipwright.usecases.users import Users
+from sipwright.usecases.values import Values
+
+__all__ = ["UseCases"]
+
+
+class UseCases:
+    """The use cases of all things and of people, whatever the face; made once for each process.
+
+    Each method takes an `Actor` first, and holds them to what they may: what is another's does not exist for a user.
+    """
+
+    def __init__(self, administration: Administration, settings: Settings, switch: SwitchClient) -> None:
+        self.ground = ground = Ground(administration, settings, switch)
+        self.accounts = Accounts(ground)
+        self.bindings = Bindings(ground)
+        self.providers = Providers(ground)
+        self.dialplans = Dialplans(ground)
+        self.calls = Calls(ground)
+        self.cdrs = Cdrs(ground)
+        self.traces = Traces(ground)
+        self.messages = Messages(ground)
+        self.values = Values(ground)
+        self.domains = Domains(ground)
+        self.nodes = Nodes(ground)
+        self.events = Events(ground)
+        self.status = Status(ground)
+        self.settings = SettingsShown(ground)
+        self.login = Login(ground)
+        self.users = Users(ground)
+        self.tokens = Tokens(ground)
+        self.sessions = Sessions(ground)
+        self.keys = Keys(ground)
+        self.invites = Invites(ground)
+        self.audit = Audit(ground)
+        self.me = Me(ground)
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Self:
+        """Open the database of a data folder; whether a switch runs there does not matter."""
+        administration = await Administration.open(settings.database_url, settings.key_file)
+        return cls(administration, settings, SwitchClient(settings.data_dir))
+
+    async def close(self) -> None:
+        """Give back all connections."""
+        await self.ground.switch.close()
+        await self.ground.administration.close()

@@ -1,0 +1,29 @@
+"""What the store says, in the words of the use cases."""
+
+import pytest
+
+from sipwright.store.errors import AlreadyExistsError, DatabaseAwayError, NotFoundError, StoreError
+from sipwright.usecases.errors import Conflict, Invalid, NotFound, Unavailable, translated
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (NotFoundError("there is no such thing"), NotFound),
+        (AlreadyExistsError("the name is taken"), Conflict),
+        (DatabaseAwayError("the database does not work"), Unavailable),
+        (StoreError("that is no name", "name"), Invalid),
+    ],
+)
+def test_each_error_of_the_store_has_one_here_that_says_the_same(said, meant):
+    with pytest.raises(meant) as caught, translated():
+        raise said
+
+    assert str(caught.value) == str(said)
+
+
+def test_a_mistake_is_told_at_its_field():
+    with pytest.raises(Invalid) as caught, translated():
+        raise StoreError("that is no name", "name")
+
+    assert [(one.field, one.message) for one in caught.value.fields] == [("name", "that is no name")]

@@ -1,0 +1,10 @@
+"""All use cases in one place."""
+
+from sipwright.usecases import UseCases
+
+THINGS = "accounts bindings providers dialplans calls cdrs traces messages values domains nodes events status settings"
+PEOPLE = "login users tokens sessions keys invites audit me"
+
+
+async def test_there_is_one_of_each(usecases: UseCases):
+    assert [name for name in vars(usecases) if name != "ground"] == [*THINGS.split(), *PEOPLE.split()]
