@@ -92,6 +92,7 @@ ELSEWHERE = {
     "store/history/runs": "interop/test_dialplans",
     "store/schema/entities": "store/admin/test_accounts",
     "store/schema/names": "store/admin/test_accounts",
+    "store/schema/people_tables": "store/test_migrations",
     "store/schema/rows": "store/writing/test_writer",
     "store/schema/tables": "store/test_migrations",
     "store/writing/statements": "store/writing/test_log_applier",

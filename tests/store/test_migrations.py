@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select, text
 from sipwright.store import Administration, JournalRow, ProviderSpec, Store, StoreError
 from sipwright.store.history.journals import read_journals
 from sipwright.store.migrations import HEAD, current_revision
-from sipwright.store.schema import tables
+from sipwright.store.schema import people_tables, tables
 from sipwright.store.schema.tables import metadata
 
 
@@ -75,8 +75,10 @@ async def test_nodes_that_start_together_migrate_once(url: str, key_file: Path):
 
 ADDED_LATER = (
     "providers.account_id", "providers.is_account_chosen", "providers.in_plan", "providers.number_in",
-    "providers.networks", "providers.contact_token", "registrations.address",
+    "providers.networks", "providers.contact_token", "registrations.address", "users.email",
 )  # fmt: skip
+
+TABLES_ADDED_LATER = ("provider_numbers", *people_tables.__all__)
 
 
 async def test_every_provider_gets_a_name_for_us_that_nobody_can_guess(url: str, key_file: Path):
@@ -89,7 +91,8 @@ async def test_every_provider_gets_a_name_for_us_that_nobody_can_guess(url: str,
         for added in ADDED_LATER:
             table, _, column = added.partition(".")
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(text("DROP TABLE provider_numbers"))
+        for table in TABLES_ADDED_LATER:
+            connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
 
     await store.database.write(older)
@@ -123,7 +126,8 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
         ):  # fmt: skip
             table, _, column = added.partition(".")
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(text("DROP TABLE provider_numbers"))
+        for table in TABLES_ADDED_LATER:
+            connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
 
     await store.database.write(older)

@@ -33,10 +33,11 @@ metadata = MetaData(
 )
 
 # SQLite numbers rows only where the column is called INTEGER.
-_Serial = BigInteger().with_variant(Integer, "sqlite")
+Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _owner(column: str = "user_id") -> Column[int]:
+def owner_column(column: str = "user_id") -> Column[int]:
+    """Make the column that says whose a row is; it goes with them."""
     return Column(column, Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True)
 
 
@@ -53,6 +54,7 @@ users = Table(
     Column("script_runs_per_minute", Integer),
     Column("script_seconds_per_minute", Double),
     Column("longest_call", Double),
+    Column("email", Text),
     sqlite_autoincrement=True,
 )
 
@@ -70,7 +72,7 @@ dialplans = Table(
     "dialplans",
     metadata,
     Column("id", Integer, primary_key=True),
-    _owner(),
+    owner_column(),
     Column("name", Text, nullable=False),
     Column("live_version", Integer, nullable=False),
     UniqueConstraint("user_id", "name"),
@@ -92,7 +94,7 @@ accounts = Table(
     "accounts",
     metadata,
     Column("id", Integer, primary_key=True),
-    _owner(),
+    owner_column(),
     Column("username", Text, nullable=False),
     Column("domain_id", Integer, ForeignKey("domains.id"), nullable=False),
     Column("ha1_md5", LargeBinary, nullable=False),
@@ -112,7 +114,7 @@ providers = Table(
     "providers",
     metadata,
     Column("id", Integer, primary_key=True),
-    _owner(),
+    owner_column(),
     Column("name", Text, nullable=False),
     Column("server", Text, nullable=False),
     Column("username", Text, nullable=False),
@@ -198,7 +200,7 @@ settings = Table(
 changes = Table(
     "changes",
     metadata,
-    Column("seq", _Serial, primary_key=True),
+    Column("seq", Serial, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("at", Double, nullable=False),
@@ -244,7 +246,7 @@ calls = Table(
 cdrs = Table(
     "cdrs",
     metadata,
-    Column("id", _Serial, primary_key=True),
+    Column("id", Serial, primary_key=True),
     Column("call_id", Text, nullable=False),
     Column("leg", Integer, nullable=False),
     Column("direction", Text, nullable=False),
