@@ -13,6 +13,7 @@ from sipwright.services.dialplan.language.catalogue import CATALOGUE
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "dialplans.md").read_text()
 FROM_RUBY = (DOCS / "from-ruby.md").read_text()
+FROM_ASTERISK = (DOCS / "from-asterisk.md").read_text()
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -24,7 +25,9 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("source", blocks(GUIDE, "python") + blocks(FROM_RUBY, "python"))
+@pytest.mark.parametrize(
+    "source", [one for guide in (GUIDE, FROM_RUBY, FROM_ASTERISK) for one in blocks(guide, "python")]
+)
 def test_every_example_passes_the_check(source):
     assert check_script(source) == []
 

@@ -92,6 +92,7 @@ def test_a_dial_that_fails_and_what_it_leaves(run):
         ('sys.WebGet("http://a.b", 4)', Ask("http_get", {"url": "http://a.b", "headers": {}})),
         ('sys.DBRead("k")', Ask("store.get", {"key": "k", "default": None})),
         ('sys.DBWrite("k", "v")', Ask("store.set", {"key": "k", "value": '"v"'})),
+        ('sys.DBReadKeys("a")', Ask("store.keys", {"prefix": "a"})),
         ("sys.IsAvailable()", Ask("is_registered", {"name": "alice@example.org"})),
         ('sys.isavailable("bob", "b.c")', Ask("is_registered", {"name": "bob@b.c"})),
     ],
@@ -137,3 +138,23 @@ def test_old_scripts_are_checked_too():
     assert check_script(IMPORT + 'sys.Dial("a@b", 30)\nsys.Log(req.URI.User)') == []
     assert "Dail" in str(check_script(IMPORT + 'sys.Dail("a@b")')[0])
     assert "Usr" in str(check_script(IMPORT + "sys.Log(req.URI.Usr)")[0])
+
+
+def test_texts_are_sent_by_either_name(run):
+    by_name = run(IMPORT + 'sys.SendMessage("bob@local", "hello")').command
+    by_method = run(IMPORT + 'sys.SendRequest("MESSAGE", "bob@local", "text/plain", "hello", 8)').command
+
+    assert by_name == by_method
+    assert by_name.function == "send_message"
+    assert "only MESSAGE" in run(IMPORT + 'sys.SendRequest("NOTIFY", "bob@local", "a/b", "", 8)').message
+
+
+def test_what_others_wait_and_count(run):
+    waiting = run(IMPORT + "sys.Wait(5)")
+    counted = run(
+        IMPORT + 'sys.SetCustomSIPHeader("X-A", "1")\nsys.PrintCustomSIPHeaders()\n'
+        "sys.Log(sys.GetCurrentCalls(), sys.GetCurrentCallCount())"
+    )
+
+    assert waiting.command.seconds == 5
+    assert logged(counted) == ["X-A: 1", "0 0"]  # as `call.active` is there

@@ -35,6 +35,7 @@ from ..language import sipsorcery
 from ..language.catalogue import FUNCTIONS, STORE
 from ..language.limits import Limits
 from ..sandbox.library_backend import POLICY
+from .advice import advice, foreign_language
 from .literals import assigned, certain, parse, wrong_calls
 
 __all__ = ["Problem", "check_script"]
@@ -74,9 +75,13 @@ def check_script(source: str, limits: Limits = _LIMITS) -> list[Problem]:
         return [Problem(1, 1, "the script is not text")]
     with _one_at_a_time:
         try:
-            return _check_types(source) or _check_language(source) or _check_contents(source, limits)
+            problems = _check_types(source) or _check_language(source) or _check_contents(source, limits)
         except MontyError as error:
             return [Problem(1, 1, f"the script cannot be checked: {one_line(str(error), 200)}")]
+    if problems and parse(source) is None and (foreign := foreign_language(source)) is not None:
+        line, message = foreign
+        return [Problem(line, 1, message)]
+    return [problem._replace(message=advice(problem.message)) for problem in problems]
 
 
 def _check_types(source: str) -> list[Problem]:

@@ -95,6 +95,7 @@ class ScriptApi:
         return {
             "timezone": call.timezone, "direction": call.direction, "user": call.user, "account": call.account,
             "dialplan": call.dialplan, "redirect": request.uri if request.redirected else "",
+            "active": call.active,
         }  # fmt: skip
 
     def to_state(self, *, has_inputs: bool) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from sipwright.services.script_headers import one_line
 from . import outside_functions
 from .arguments import text
 from .call_functions import MAX_RING, ScriptApi, zone
-from .commands import Ask, Dial, LogLine, Respond
+from .commands import Ask, Dial, LogLine, Respond, Sleep
 from .values import HttpResponse, Inputs, Raised
 
-__all__ = ["METHODS", "SYS_ID", "attribute", "old_module", "reshape", "shape_of"]
+__all__ = ["METHODS", "NAMES", "SYS_ID", "attribute", "old_module", "reshape", "shape_of"]
 
 SYS_ID = UUID(int=0x51B_0002)
 """Names ``sys`` in every sandbox."""
@@ -172,6 +172,28 @@ def _email(api: ScriptApi, to: str, subject: str, body: str, is_html: bool = Fal
     return outside_functions.email(api, to.replace(";", ","), subject, body)
 
 
+def _send_request(
+    api: ScriptApi, method: str, dest: str, content_type: str, body: str, seconds: float = 8,
+    user: str | None = None, password: str | None = None,
+) -> Ask:  # fmt: skip
+    if text("method", method).upper() != "MESSAGE":
+        raise ValueError(f"a script sends no {one_line(method, 30)}; only MESSAGE")
+    return outside_functions.send_message(api, dest, body)
+
+
+def _current_calls(api: ScriptApi) -> int:
+    return int(api.facts.get("active") or 0)
+
+
+def _wait(api: ScriptApi, seconds: float) -> Sleep | None:
+    return api.sleep(seconds)
+
+
+def _print_custom_headers(api: ScriptApi) -> LogLine:
+    kept: dict[str, str] = api.facts.get("headers") or {}
+    return api.log(*(f"{name}: {value}" for name, value in kept.items()))
+
+
 def _log(api: ScriptApi, *values: object) -> LogLine:
     return api.log(*values)
 
@@ -211,6 +233,13 @@ METHODS: dict[str, Callable[..., Any]] = {
     "dbwrite": outside_functions.store_set,
     "dbdelete": outside_functions.store_delete,
     "dbgetkeys": outside_functions.store_keys,
+    "dbreadkeys": outside_functions.store_keys,
+    "sendmessage": outside_functions.send_message,
+    "sendrequest": _send_request,
+    "getcurrentcalls": _current_calls,
+    "getcurrentcallcount": _current_calls,
+    "wait": _wait,
+    "printcustomsipheaders": _print_custom_headers,
     "gettimezone": _timezone,
     "gettimezoneoffsetminutes": _offset,
     "extendscripttimeout": _nothing,
@@ -266,19 +295,21 @@ _ATTRIBUTES: dict[str, Callable[[ScriptApi], Any]] = {
     "trace": lambda api: True,
 }
 
-_NAMES = (
+NAMES = (
     "Dial", "Respond", "Log", "SetFromHeader", "ClearFromHeader", "SetCustomSIPHeader", "RemoveCustomSIPHeader",
     "ClearCustomSIPHeaders", "ENUMLookup", "WebGet", "WebGet2", "IsAvailable", "GetBindings", "Callback", "Email",
     "DBRead", "DBWrite", "DBDelete", "DBGetKeys", "GetTimezone", "GetTimezoneOffsetMinutes", "ExtendScriptTimeout",
-    "TurnOffAutoCleanup", "Cleanup",
+    "TurnOffAutoCleanup", "Cleanup", "SendMessage", "SendRequest", "DBReadKeys", "GetCurrentCalls",
+    "GetCurrentCallCount", "Wait", "PrintCustomSIPHeaders",
 )  # fmt: skip
+"""The methods of ``sys`` as they were written."""
 
 
 class Sys:
     """What ``sys`` looks like from inside."""
 
 
-SYS = ClassInstance(Sys(), id=SYS_ID, allowed_methods=(*_NAMES, *METHODS), lazy_attrs=tuple(_ATTRIBUTES))
+SYS = ClassInstance(Sys(), id=SYS_ID, allowed_methods=(*NAMES, *METHODS), lazy_attrs=tuple(_ATTRIBUTES))
 
 
 def old_module(inputs: Inputs | None, stubs: str | None = None) -> ExternalModule:

@@ -1,0 +1,141 @@
+"""What to write instead: turns what the checker says into what helps somebody who comes from elsewhere.
+
+A script in another language is one problem, not thirty; a name that does not exist is told with the one that was
+probably meant, or with where that thing is here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from ..language.catalogue import CATALOGUE
+from ..language.sipsorcery import NAMES
+from ..language.values import Call, Request
+
+__all__ = ["advice", "foreign_language"]
+
+_RUBY = re.compile(
+    r"""^[ \t]*(?:end|begin|(?:elsif|unless|puts|rescue|when|case)\b.*|require\s+['"].*)[ \t]*$"""
+    r"""|\#\{|\bthen\b|=~|\|\w+(?:,\s*\w+)*\|\s|\.(?:to_[si]|each|nil\?)|\|\||&&|===|["']\s*=>|%w\(|\$\d""",
+    re.MULTILINE,
+)
+_ASTERISK = re.compile(r"^\s*(?:exten|same)\s*=>|^\s*\[[\w-]+\]\s*(?:;.*)?$", re.MULTILINE)
+_JAVASCRIPT = re.compile(
+    r"^\s*(?:const|let|var)\s+\w+\s*=|\bfunction\s*\w*\s*\(|=>\s*\{|^\s*\}\s*(?:else\b.*)?$", re.MULTILINE
+)
+_XML = re.compile(r"\s*<(?:\?xml|include|extension|condition|Response)\b")
+_LUA = re.compile(r"^\s*local\s+\w+\s*=|^\s*if\b.*\bthen\s*$", re.MULTILINE)
+
+_LANGUAGES = (
+    (_XML, 1, "XML", "docs/from-asterisk.md says how each thing is written here"),
+    (_ASTERISK, 1, "an Asterisk dialplan", "docs/from-asterisk.md says how each thing is written here"),
+    (_LUA, 2, "Lua", "docs/dialplans.md shows the language"),
+    (_RUBY, 2, "Ruby", "docs/from-ruby.md shows how each thing is written now"),
+    (_JAVASCRIPT, 2, "JavaScript", "docs/dialplans.md shows the language"),
+)
+
+_NAME = re.compile(r"Name `(\w+)` used when not defined")
+_ATTRIBUTE = re.compile(r"Object of type `(\w+)` has no attribute `(\w+)`")
+_MODULE = re.compile(r"Cannot resolve imported module `([\w.]+)`")
+_MEMBER = re.compile(r"Module `(\w+)` has no member `(\w+)`")
+
+_NO_MEDIA = "media never passes through the switch: dial a media server that plays it"
+_NO_FILES = "there are no files here: store.get() and store.set() keep values"
+_NO_WEB = "http_get() and http_post() ask the web"
+_NO_DATABASE = "store.get() and store.set() keep values, http_get() asks a service of yours"
+_MAIL = "email() sends mail"
+
+_INSTEAD = {
+    **dict.fromkeys(("open", "file", "Path"), _NO_FILES),
+    **dict.fromkeys(
+        (
+            "voicemail", "play", "playback", "Playback", "say", "record", "Record", "hold", "park", "answer", "Answer",
+            "gather", "Gather", "VoiceResponse", "voice_response", "conference", "Conference", "queue", "Queue",
+            "background", "Background", "read_digits", "music_on_hold",
+        ),
+        _NO_MEDIA,
+    ),
+    **dict.fromkeys(("requests", "httpx", "fetch", "curl", "urlopen", "urllib", "aiohttp", "socket"), _NO_WEB),
+    **dict.fromkeys(("sqlite3", "psycopg2", "mysql", "sqlalchemy", "redis", "pymysql", "psycopg"), _NO_DATABASE),
+    **dict.fromkeys(("smtplib", "sendmail", "send_email", "mail", "send_mail"), _MAIL),
+    **dict.fromkeys(("subprocess", "system", "popen", "exec", "eval"), "scripts start no programs; " + _NO_WEB),
+    **dict.fromkeys(("hangup", "Hangup", "reject", "busy", "Busy", "decline"), "respond(486) refuses a call"),
+    **dict.fromkeys(("forward", "transfer", "bridge", "originate", "Dial", "route"), "dial() rings whoever it names"),
+    **dict.fromkeys(("wait", "Wait", "delay"), "sleep() waits"),
+    **dict.fromkeys(("puts", "echo", "printf", "console", "logger", "NoOp", "Verbose"), "log() writes a line"),
+    **dict.fromkeys(("phonenumbers", "normalize", "normalise"), "e164() writes a number the international way"),
+    **dict.fromkeys(("pytz", "zoneinfo", "ZoneInfo"), "now(\"Europe/Dublin\") tells the time of a place"),
+    **dict.fromkeys(("nil", "null", "undefined", "NULL"), "write None"),
+    **dict.fromkeys(("true", "TRUE"), "write True"),
+    **dict.fromkeys(("false", "FALSE"), "write False"),
+    "sys": "write 'from sipsorcery import sys, req' first, or use today's names: docs/from-ruby.md",
+    "from_user": "write req.from_user", "from_name": "write req.from_name", "user": "write req.user or call.user",
+    "caller": "write req.from_user", "callee": "write req.user", "headers": "write req.headers",
+    "session": "write call and req", "channel": "write call and req", "request": "write req",
+}  # fmt: skip
+"""What stands here for a name of Python, of another switch or of a web service for calls."""
+
+_GONE = {
+    **dict.fromkeys(
+        ("googlevoicecall", "googlevoicesms", "gtalk", "sendgtalk", "googlecontactlookup"),
+        "that service is gone; callback() calls both ends by SIP, http_get() asks another one",
+    ),
+    **dict.fromkeys(
+        ("dbexecutenonquery", "dbexecutescalar", "dbreadforupdate", "starttransaction", "committransaction",
+         "rollbacktransaction"),
+        "store.add() and store.replace() change a value at once, whoever else does",
+    ),
+    **dict.fromkeys(("setcustomcontent", "clearcustombody"), "the body of a call is its own"),
+    **dict.fromkeys(("getbalance", "getrate", "setcallercrmdetails"), "http_get() asks a service of yours"),
+    **dict.fromkeys(("ismine", "doessipaccountexist", "getsipaccounts"), "is_registered() looks for a phone"),
+    "getcanonicaldomain": "call.account has the account with its domain",
+    "whoami": "call.user has your name",
+}  # fmt: skip
+"""Methods of ``sys`` that are not here any more, in lower case."""
+
+_OURS = [*{name.partition(".")[0] for name in CATALOGUE}, "req", "call", "store"]
+_FIELDS = {
+    "Request": list(Request._fields),
+    "Call": list(Call._fields),
+    "Store": [name.partition(".")[2] for name in CATALOGUE if name.startswith("store.")],
+}
+
+
+def foreign_language(source: str) -> tuple[int, str] | None:
+    """Say in which other language a script is that cannot be read, and in which line (from 1) that shows."""
+    for pattern, most, language, advice_ in _LANGUAGES:
+        found = list(pattern.finditer(source))
+        if len(found) >= most:
+            line = source.count("\n", 0, found[0].end()) + 1
+            return line, f"this looks like {language}; dialplans are written in Python: {advice_}"
+    return None
+
+
+def advice(message: str) -> str:
+    """Return a message of the checker, with what to write instead where that is known."""
+    if instead := _instead(message):
+        return f"{message}; {instead}"
+    return message
+
+
+def _instead(message: str) -> str | None:
+    if match := _NAME.search(message):
+        return _INSTEAD.get(match[1]) or _meant(match[1], _OURS)
+    if match := _ATTRIBUTE.search(message):
+        owner, name = match.groups()
+        if owner == "Sys":
+            return _GONE.get(name.lower()) or _meant(name, NAMES)
+        return _meant(name, _FIELDS.get(owner, []))
+    if match := _MODULE.search(message):
+        module = match[1].partition(".")[0]
+        return _INSTEAD.get(module, "of Python's modules re, json, math, datetime and random are here")
+    if match := _MEMBER.search(message):
+        return _INSTEAD.get(match[2]) or _INSTEAD.get(match[1])
+    return None
+
+
+def _meant(name: str, known: Sequence[str]) -> str | None:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    return f"did you mean {close[0]}?" if close else None
