@@ -62,7 +62,10 @@ def test_the_environment_wins_and_leaves_its_neighbours(tmp_path: Path, monkeypa
             '[sip]\nnetworks = ["lan"]\n',
             r"\[sip\] networks: 'lan' is not a network; write one, such as 10.1.0.0/16",
         ),
-        ('[sip]\nudp = "0.0.0.0:5060"\n', r"\[sip\] udp: Input should be a valid list"),
+        (
+            '[sip]\nudp = "0.0.0.0:5060"\n',
+            r"\[sip\] udp: Input should be a valid list; write it as udp = .\"0.0.0.0:5060\".$",
+        ),
         ('[log]\nlevel = "loud"\n', r"\[log\] level: Input should be 'debug'"),
         ("[sip]\nudp = []\ntcp = []\n", "line 1: sip: udp and tcp are both empty"),
     ],
@@ -117,6 +120,7 @@ def test_a_wrong_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setenv("SIPWRIGHT_LOG__LEVEL", "info")
     monkeypatch.setenv("SIPWRIGHT_SIP__UDP", "127.0.0.1:5070")
+    monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")  # which is right, and so not named
     with pytest.raises(ConfigError, match=r"not JSON \(SIPWRIGHT_SIP__UDP\)"):
         Settings.load(tmp_path)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 import tomllib
@@ -310,8 +311,16 @@ def _read(path: Path) -> dict[str, Any]:
 def _environment(error: SettingsError) -> str:
     """Name the variables that may be meant: the error knows the section only."""
     section = str(error).partition('field "')[2].partition('"')[0].upper()
-    found = [name for name in os.environ if name.startswith(f"SIPWRIGHT_{section}")]
+    found = [name for name in os.environ if name.startswith(f"SIPWRIGHT_{section}") and not _is_json(name)]
     return ", ".join(sorted(found)) or str(error)
+
+
+def _is_json(variable: str) -> bool:
+    try:
+        json.loads(os.environ[variable])
+    except ValueError:
+        return False
+    return True
 
 
 def _explain(error: ValidationError, path: Path) -> str:
@@ -326,7 +335,17 @@ def _explain(error: ValidationError, path: Path) -> str:
     )
     if first["type"] == "extra_forbidden":
         return f"{where} is not a setting; correct its name or remove it"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}{_written(section, rest)}"
+
+
+def _written(section: str, rest: list[str]) -> str:
+    """Show how a setting is written, by its default."""
+    values = getattr(Settings.model_construct(), section, None)
+    usual = getattr(values, rest[0], None) if rest else values
+    if isinstance(usual, BaseModel) or usual is None:
+        return ""
+    return f"; write it as {rest[0] if rest else section} = {json.dumps(usual)}"
 
 
 def _place(path: Path, section: str, rest: list[str]) -> str:

@@ -72,3 +72,25 @@ def test_only_the_addresses_that_are_listened_on_are_told(capsys, monkeypatch, t
     welcome(Settings.load(tmp_path), None)
 
     assert "running: SIP on 127.0.0.1:5070 (UDP)\n" in capsys.readouterr().out
+
+
+def test_settings_alone_are_completed_without_accounts_that_nobody_asked_for(tmp_path):
+    (tmp_path / "sipwright.toml").write_text('[sip]\ndomains = ["sip.example.net"]\n')
+    made = prepare(tmp_path)
+
+    assert (made.admin, made.accounts) == ("admin", {})
+    assert made.admin_password
+    assert (tmp_path / "sipwright.key").exists()
+    assert prepare(tmp_path) is None
+
+
+def test_a_database_without_its_key_is_not_taken_for_a_new_folder(command):
+    (command.folder / "sipwright.key").unlink()
+
+    assert prepare(command.folder) is None
+
+
+def test_later_starts_say_how_to_set_a_phone_up_again(command, capsys):
+    welcome(Settings.load(command.folder), None)
+
+    assert "account set NAME --password P" in capsys.readouterr().out

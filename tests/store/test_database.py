@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sipwright.store import (
     Store,
     StoreError,
 )
+from sipwright.store.database import _advice
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,17 @@ async def test_a_postgres_deadlock_is_tried_again(postgres_url: str, key_file: P
 
     assert await store.database.write(work) == 3
     await store.close()
+
+
+async def test_who_is_in_the_way_of_an_sqlite_database_is_told(tmp_path: Path, key_file: Path, monkeypatch):
+    monkeypatch.setattr("sipwright.store.database._BUSY_TIMEOUT_MS", 10)
+    url = f"sqlite:///{tmp_path}/sipwright.db"
+    store = await Administration.open(url, key_file, migrate=True)
+    with sqlite3.connect(tmp_path / "sipwright.db") as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(
+            StoreError, match=r"another program keeps it locked: 'fuser .*sipwright.db' says which"
+        ):
+            await store.ensure_domains(["example.net"])
+    await store.close()
+    assert _advice("attempt to write a readonly database", tmp_path).startswith("; it belongs to ")

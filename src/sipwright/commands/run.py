@@ -11,9 +11,10 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sipwright.commands.common import CommandError, Data, data_dir
 from sipwright.commands.systemd import tell_systemd
@@ -170,7 +171,7 @@ def configure_log(settings: LogSettings) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            _stamp,
             structlog.processors.format_exc_info,
             printable_event,
             renderer,
@@ -179,6 +180,12 @@ def configure_log(settings: LogSettings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.lastResort = OtherLog(logging.WARNING)
+
+
+def _stamp(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write the time of the machine, with its distance from UTC (RFC 3339)."""
+    event["timestamp"] = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    return event
 
 
 class OtherLog(logging.Handler):

@@ -56,7 +56,8 @@ def prepare(folder: Path) -> FirstStart | None:
     """Make what is missing in a data folder; `None` when it was in use already."""
     from sipwright.config import CONFIG_FILE
 
-    if (folder / CONFIG_FILE).exists():
+    is_set = (folder / CONFIG_FILE).exists()
+    if is_set and _is_in_use(folder):
         return None
     from sipwright.commands.init import initialise
 
@@ -64,9 +65,21 @@ def prepare(folder: Path) -> FirstStart | None:
     if done.password is None:
         # Only the settings were missing: the database has its own accounts.
         return None
+    if is_set:
+        # Somebody has written the settings and knows what he wants: no accounts that he has not asked for.
+        return FirstStart(done.admin, done.password, {})
     accounts = {name: secrets.token_urlsafe(9) for name in ("alice", "bob")}
     asyncio.run(_fill(folder, accounts))
     return FirstStart(done.admin, done.password, accounts)
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Return whether there is more in a folder than settings, such as a tool writes that installs a switch."""
+    from sipwright.config import Settings
+    from sipwright.store.database import missing_file
+
+    settings = Settings.load(folder)
+    return settings.key_file.exists() or missing_file(settings.database_url) is None
 
 
 async def _fill(folder: Path, accounts: dict[str, str]) -> None:
@@ -106,6 +119,12 @@ def welcome(settings: Settings, made: FirstStart | None) -> None:
         lines += [
             "",
             f"  Admin                  {made.admin}, password {made.admin_password}   (shown only now)",
+        ]
+    elif places:
+        lines += [
+            "",
+            f"  Phone settings         server {server}; 'sipwright account list{shown}' has the user names; a password",
+            f"                         that is lost is set anew: sipwright account set NAME --password P{shown}",
         ]
     if shutil.which("sipwright") is None:
         lines += ["", f"  In another terminal    PATH={Path(sys.argv[0]).parent}:$PATH"]

@@ -143,6 +143,10 @@ class Outbound:
                     return flow
         return None
 
+    def speaks(self, protocol: str) -> bool:
+        """Return whether there is a transport for a protocol."""
+        return any(transport.protocol == protocol for transport in self._transports)
+
     def transport_for(self, protocol: str, host: str) -> Transport:
         """Return the transport that reaches an IP address.
 

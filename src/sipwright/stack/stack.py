@@ -295,6 +295,10 @@ class Stack:
         """Return why `reach` finds no way to a URI whose name was looked up; None when that is not in our network."""
         return self._outbound.refusal(uri, beside, is_proved=is_proved)
 
+    def speaks(self, uri: Uri) -> bool:
+        """Return whether there is a transport for a URI, whatever its host is."""
+        return self._outbound.speaks((uri.transport or "udp").lower())
+
     async def connect(self, target: Target) -> Flow:
         """Return an open flow to a target. Raises OSError."""
         transport = self._outbound.transport_for(target.protocol, target.host)

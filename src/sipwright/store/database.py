@@ -10,6 +10,7 @@ verbs apply it first.
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import sqlite3
 import time
@@ -176,9 +177,14 @@ class SqliteDatabase:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
         except DBAPIError as error:
-            raise DatabaseAwayError(f"the database {self.path} does not work: {error.orig}") from error
+            raise self._away(error.orig) from error
         except (sqlite3.Error, OSError) as error:
-            raise DatabaseAwayError(f"the database {self.path} does not work: {error}") from error
+            raise self._away(error) from error
+
+    def _away(self, error: object) -> DatabaseAwayError:
+        return DatabaseAwayError(
+            f"the database {self.path} does not work: {error}{_advice(str(error), self.path)}"
+        )
 
 
 class PostgresDatabase:
@@ -234,6 +240,19 @@ class PostgresDatabase:
 def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> int:
     """Insert a row and give the number that the database has given it."""
     return int(connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one())
+
+
+def _advice(error: str, path: Path) -> str:
+    """Say what to do about an error of SQLite, where that is known."""
+    if "locked" in error:
+        return f"; another program keeps it locked: 'fuser {path}' says which"
+    if "readonly" in error or "unable to open" in error:
+        try:
+            owner = path.owner() if path.exists() else path.parent.owner()
+        except (KeyError, OSError):
+            return ""
+        return f"; it belongs to {owner}, and this is {getpass.getuser()}"
+    return ""
 
 
 def _prepare_connection(connection: Any, _record: object) -> None:

@@ -239,7 +239,16 @@ async def test_an_answer_that_cannot_be_sent_to_is_a_failure(world):
 
     await world.run(1.0)
 
-    assert "switched off" in world.row.reason
+    assert world.row.reason == "no way to 192.0.2.9: TCP is switched off here; see [sip] tcp"
+
+
+async def test_a_name_that_nobody_knows_is_told_apart_from_that(world):
+    world.add(server="nowhere.invalid")
+    await world.start()
+
+    await world.run(1.0)
+
+    assert world.row.reason == "no way to nowhere.invalid: its name has no address"
 
 
 async def test_a_server_that_makes_no_sense_is_told_once(world):

@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from sipwright.services.ports import Servers
-from sipwright.sip import Response
+from sipwright.sip import Response, Uri
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Stack, Wakeup
 from sipwright.transport import Flow, Target
@@ -97,8 +97,13 @@ class Attempts:
             self._reach(registration)
             return
         why = None if is_configured else self._stack.refusal(hop)
-        nowhere = f"no way to {hop.host}: its name has no address, or its transport is switched off"
-        self._fail(registration, why or nowhere)
+        self._fail(registration, why or f"no way to {hop.host}: {self._no_way(hop)}")
+
+    def _no_way(self, hop: Uri) -> str:
+        if self._stack.speaks(hop):
+            return "its name has no address"
+        protocol = (hop.transport or "udp").lower()
+        return f"{protocol.upper()} is switched off here; see [sip] {protocol}"
 
     def _send(self, registration: Registration, flow: Flow) -> None:
         if self._is_closed:

@@ -144,7 +144,9 @@ class _Lookup:
         if not name:
             return None
         if (user_id, name) not in self._plans:
-            raise StoreError(f"user {user!r} has no dialplan {name!r}")
+            raise StoreError(
+                f"user {user!r} has no dialplan {name!r}; 'sipwright dialplan set {name} FILE' makes it"
+            )
         return self._plans[user_id, name]
 
 

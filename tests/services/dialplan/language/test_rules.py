@@ -132,6 +132,42 @@ def test_times_of_the_week(days, time, first, count):
     assert (hits[0].strftime("%a %H:%M"), len(hits)) == (first, count)
 
 
+@pytest.mark.parametrize(
+    ("dates", "time", "first", "count"),
+    [
+        ("2026-11-17", None, "Tue 00:00", 48),
+        ("11-17", "08:00-09:00", "Tue 08:00", 2),
+        ("11-17..11-18, 2026-11-22", None, "Tue 00:00", 3 * 48),
+        ("2026-11-16..2026-11-17", None, "Mon 00:00", 2 * 48),
+        ("12-24..11-16", None, "Mon 00:00", 48),
+        ("2025-11-17", None, None, 0),
+        ("11-17", "22:00-06:00", "Tue 22:00", 16),
+    ],
+)
+def test_dates_of_one_year_and_of_every_year(dates, time, first, count):
+    script = compile_rules([Rule(action="reject", dates=dates, time=time)])
+    hits = []
+    for moment in MOMENTS:
+        exec(
+            script, {"now": lambda moment=moment: moment, "respond": lambda status, m=moment: hits.append(m)}
+        )
+
+    assert check_script(script) == []
+    assert (hits[0].strftime("%a %H:%M") if hits else None, len(hits)) == (first, count)
+
+
+@pytest.mark.parametrize(
+    "dates", ["", "Christmas", "2026-13-01", "02-30", "2026-12-24..12-26", "2026-12-26..2026-12-24"]
+)
+def test_dates_that_are_none_are_refused(dates):
+    with pytest.raises(ValueError, match=r"are not dates|before it begins"):
+        Rule(action="reject", dates=dates)
+
+
+def test_the_leap_day_is_a_date():
+    assert Rule(action="reject", dates="02-29").dates == "02-29"
+
+
 @given(st.text(max_size=30), st.text(max_size=30), st.sampled_from(["pattern", "caller"]))
 def test_no_text_of_a_rule_gets_out_of_its_quotes(name, pattern, field):
     try:

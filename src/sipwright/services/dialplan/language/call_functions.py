@@ -208,6 +208,8 @@ class ScriptApi:
         number = check.text("number", number)
         if region is not None:
             region = check.text("region", region).upper()
+            if region not in phonenumbers.SUPPORTED_REGIONS:
+                raise ValueError(f"{one_line(region, 40)!r} is not a region; write two letters such as IE")
         try:
             parsed = phonenumbers.parse(number, region)
         except phonenumbers.NumberParseException:

@@ -1,14 +1,15 @@
 """Rules for people who do not program: a list in TOML that becomes a script which they can read, and take over.
 
-Each rule says for which calls it is (direction, pattern, caller, days, time) and what to do with them. Rules are tried
-in order; when the phones that a rule rings do not answer, the next one that fits goes on. Days and times are those of
-the owner's time zone, and a time may go past midnight.
+Each rule says for which calls it is (direction, pattern, caller, dates, days, time) and what to do with
+them. Rules are tried in order; when the phones that a rule rings do not answer, the next one that fits goes on. Dates,
+days and times are those of the owner's time zone, and a time may go past midnight.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,6 +21,7 @@ __all__ = ["Rule", "RulesError", "compile_rules", "read_rules"]
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_RULES = 200
+_DATE = re.compile(r"(?:[0-9]{4}-)?[0-9]{2}-[0-9]{2}")
 _CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}
 
 
@@ -46,6 +48,11 @@ def _inside(text: str) -> str:
 
 def _days(text: str) -> str:
     _read_days(text)
+    return text
+
+
+def _dates(text: str) -> str:
+    _read_dates(text)
     return text
 
 
@@ -77,6 +84,7 @@ class Rule(BaseModel):
     direction: Literal["in", "out", "any"] = "any"
     pattern: Pattern | None = None
     caller: Pattern | None = None
+    dates: Annotated[str, AfterValidator(_dates)] | None = None
     days: Annotated[str, AfterValidator(_days)] | None = None
     time: Annotated[str, AfterValidator(_time)] | None = None
     enabled: bool = True
@@ -149,9 +157,15 @@ def compile_rules(rules: list[Rule]) -> str:
     ]
     if any("re." in condition for condition in conditions):
         lines += ["import re"]
+    has_eve = any("eve" in condition for condition in conditions)
+    if has_eve:
+        lines += ["from datetime import timedelta"]
     lines += [""]
-    if any(rule.days or rule.time for _, rule in live):
-        lines += ["time = now()", "day = time.weekday()  # Monday is 0", 'clock = time.strftime("%H:%M")', ""]
+    if any(rule.dates or rule.days or rule.time for _, rule in live):
+        lines += ["time = now()", "day = time.weekday()  # Monday is 0", 'clock = time.strftime("%H:%M")']
+        lines += ['date = time.strftime("%Y-%m-%d")'] if any(rule.dates for _, rule in live) else []
+        lines += ['eve = (time - timedelta(days=1)).strftime("%Y-%m-%d")'] if has_eve else []
+        lines += [""]
     for (number, rule), condition in zip(live, conditions, strict=True):
         lines += [f"# {number}. {rule.name or _describe(rule)}"]
         lines += [f"if {condition}:", f"    {_action(rule)}"] if condition else [_action(rule)]
@@ -171,8 +185,8 @@ def _conditions(rule: Rule) -> str:
         found.append(_match("req.user", rule.pattern))
     if rule.caller is not None:
         found.append(_match("req.from_user", rule.caller))
-    if rule.days or rule.time:
-        found.append(_when(rule.days, rule.time))
+    if rule.dates or rule.days or rule.time:
+        found.append(_when(rule.dates, rule.days, rule.time))
     return " and ".join(found)
 
 
@@ -189,15 +203,62 @@ def _match(what: str, pattern: str) -> str:
     return f"{what} == {pattern!r}"
 
 
-def _when(days: str | None, time: str | None) -> str:
-    on = tuple(range(7)) if days is None else _read_days(days)
-    day, day_before = ("", "") if days is None else (f"day in {list(on)}", f"(day - 1) % 7 in {list(on)}")
+def _when(dates: str | None, days: str | None, time: str | None) -> str:
+    today, eve = [], []
+    if dates is not None:
+        spans = _read_dates(dates)
+        today.append(_within("date", spans))
+        eve.append(_within("eve", spans))
+    if days is not None:
+        on = list(_read_days(days))
+        today.append(f"day in {on}")
+        eve.append(f"(day - 1) % 7 in {on}")
     if time is None:
-        return day
+        return _all(*today)
     begin, end = time.split("-")
     if begin < end:
-        return _all(day, f'"{begin}" <= clock < "{end}"')
-    return f'({_all(day, f"""clock >= "{begin}" """.strip())} or {_all(day_before, f"""clock < "{end}" """.strip())})'
+        return _all(*today, f'"{begin}" <= clock < "{end}"')
+    return f'({_all(*today, f"""clock >= "{begin}" """.strip())} or {_all(*eve, f"""clock < "{end}" """.strip())})'
+
+
+def _within(name: str, spans: list[tuple[str, str]]) -> str:
+    """Write that a date is in one of some spans; those without a year are of every year, and may go past its end."""
+    parts = []
+    for first, last in spans:
+        value = name if len(first) > 5 else f"{name}[5:]"
+        if first == last:
+            parts.append(f'{value} == "{first}"')
+        elif first < last:
+            parts.append(f'"{first}" <= {value} <= "{last}"')
+        else:
+            parts.append(f'({value} >= "{first}" or {value} <= "{last}")')
+    return parts[0] if len(parts) == 1 else f"({' or '.join(parts)})"
+
+
+def _read_dates(text: str) -> list[tuple[str, str]]:
+    found = []
+    for part in text.split(","):
+        first, dots, last = (piece.strip() for piece in part.partition(".."))
+        last = last if dots else first
+        if not (_is_date(first) and _is_date(last) and len(first) == len(last)):
+            raise ValueError(
+                f"{text!r} are not dates; write 2026-12-24, or 12-25 for every year, or 12-24..12-26, "
+                "several of them with commas between"
+            )
+        if len(first) > 5 and last < first:
+            raise ValueError(f"{part.strip()!r} ends before it begins")
+        found.append((first, last))
+    return found
+
+
+def _is_date(text: str) -> bool:
+    # 2024 is a leap year: the 29th of February is a date of every year that has one.
+    try:
+        return bool(_DATE.fullmatch(text)) and bool(
+            date.fromisoformat(text if len(text) > 5 else f"2024-{text}")
+        )
+    except ValueError:
+        return False
 
 
 def _all(*conditions: str) -> str:
