@@ -9,6 +9,7 @@ from house.source import scopes
 
 ROOTS = {
     "Agent._look_at_others": "the root of a task",
+    "ControlClient._answer": "the root of a task: one request over the control socket fails",
     "Execution.took": "what a worker computed arrives here; one run is lost",
     "Executions._perform": "the root of a task",
     "Outage.watch": "the root of a task",

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Event"]
+import orjson
+
+__all__ = ["LOST", "TYPES", "Event"]
+
+TYPES = (
+    "call.started", "call.ringing", "call.answered", "call.held", "call.ended", "script.line", "script.failed",
+    "binding.added", "binding.removed", "provider.state", "security.refused", "ban.added", "node.state", "audit",
+)  # fmt: skip
+"""What an event may be about."""
+
+LOST = "events.lost"
+"""The type of what a reader is told that has missed events: `count` in its data says how many, if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +31,26 @@ class Event:
     user: str | None
     call: str | None
     data: Mapping[str, Any]
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> Event:
+        """Make one of what `to_json` gave."""
+        return cls(
+            parts["id"], parts["type"], parts["at"], parts["node"], parts["user"], parts["call"], parts["data"]
+        )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it by the names that all faces use; `at` is Unix time."""
+        return {
+            "id": self.id, "type": self.type, "at": self.at, "node": self.node, "user": self.user,
+            "call": self.call, "data": self.data,
+        }  # fmt: skip
+
+    def to_line(self) -> bytes:
+        """Return it as a line of the control socket."""
+        return orjson.dumps({"event": self.to_json()}) + b"\n"
+
+    @classmethod
+    def lost(cls, count: int | None, after: str, at: float) -> Event:
+        """Make what a reader is told that has missed events, by the id of the last one that it has seen."""
+        return cls(after, LOST, at, "", None, None, {"count": count})

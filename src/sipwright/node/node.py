@@ -44,6 +44,7 @@ from sipwright.transport.tap import Tap
 
 from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
+from .control import Control
 from .known_places import KnownPlaces
 from .open_files import connections_within, raise_limit
 from .outage import Outage
@@ -105,7 +106,7 @@ class Node:
         )  # fmt: skip
 
         self.names = ServedNames(store.directory, self.stack)
-        authenticator = Authenticator(
+        authenticator = self.authenticator = Authenticator(
             self.names, NonceKeeper(nonce_secret), unix_time=SteadyClock(self.clock.offset),
             flow_keys=self.locations.flow_keys,
         )  # fmt: skip
@@ -167,6 +168,7 @@ class Node:
         )
         store.directory.listeners.append(self._directory_changed)
         self.collector = Collector(lambda: self.stack.messages)
+        self.control = Control(self)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -212,6 +214,7 @@ class Node:
             asyncio.create_task(self._collect_garbage()),
             asyncio.create_task(self._forget_old()),
         ]
+        await self.control.start()
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  udp=self.settings.sip.udp, tcp=self.settings.sip.tcp)  # fmt: skip
         self.collector.start(time.monotonic())
@@ -221,6 +224,7 @@ class Node:
 
         Calls in progress stay in the database and go on later; what we have registered at providers stays registered.
         """
+        await self.control.close()
         await self.scripts.drain()
         self.agent.close()
         self.switch.servers.clear()

@@ -58,6 +58,14 @@ class Outage:
         self._said_at = -SAY_EVERY
         self._measured_at = -MEASURE_EVERY
         self._free = 0
+        self._was_away = False
+        self.on_change: Callable[[bool], None] | None = None
+        """Is told when nothing can be stored any more, and when that is over."""
+
+    @property
+    def free(self) -> int:
+        """The bytes that were free when it was looked last."""
+        return self._free
 
     def __call__(self, incoming: Incoming) -> bool:
         """Refuse a new call and OPTIONS while nothing can be stored; leave everything else."""
@@ -86,7 +94,12 @@ class Outage:
             self._measure()
         displaced = self._displaced()
         self._writer.is_displaced = displaced is not None
-        if not self._writer.look():
+        is_away = self._writer.look()
+        if is_away is not self._was_away:
+            self._was_away = is_away
+            if self.on_change is not None:
+                self.on_change(is_away)
+        if not is_away:
             return
         self._on_away()
         if now - self._said_at >= SAY_EVERY:

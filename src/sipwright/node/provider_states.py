@@ -28,6 +28,8 @@ class ProviderStates:
         self._clock = clock
         self._unix_time = unix_time
         servers.on_change = self._changed
+        self.watch: Callable[[int, str | None, str | None], None] | None = None
+        """Is told of a server of a provider that does not answer, and why, or that all do again."""
 
     def load(self, rows: Iterable[ProviderStateRow]) -> None:
         """Go on with what an earlier process knew."""
@@ -54,6 +56,9 @@ class ProviderStates:
         provider = self._store.directory.provider(*name)
         if provider is None:
             return  # its rows went with it
+        if self.watch is not None:
+            server, why = (None, None) if outage is None else (outage.server, outage.reason)
+            self.watch(provider.id, server, why)
         key = provider.id, self._node
         if outage is None:
             self._put(key, None)

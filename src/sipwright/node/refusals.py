@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -57,6 +58,8 @@ class Refusals:
         self.count = self.without_cdr = 0
         self.is_short = False
         """There is little room left: CDRs of what was refused are the first to go."""
+        self.watch: Callable[[dict[str, Any]], None] | None = None
+        """Is told what a line on a refusal says."""
 
     def __call__(self, incoming: Incoming, refusal: Reject, has_record: bool = False) -> None:
         """Take note of a request that is refused; one that has become a call has a CDR of its own."""
@@ -87,6 +90,13 @@ class Refusals:
                 call_id=_cut(request.call_id),
                 left_out=left_out,
             )
+            if self.watch is not None and is_fault:
+                self.watch(
+                    {
+                        "method": request.method, "status": refusal.status, "reason": reason, "why": why,
+                        "source": format_address(incoming.source), "to": _cut(request.uri_text),
+                    }
+                )  # fmt: skip
 
     def _why(self, refusal: Reject) -> str | None:
         if refusal.reason == "Domain Not Served Here" and refusal.why is not None:

@@ -74,6 +74,8 @@ class Agent:
         self._is_closed = False
         self._review_timer: TimerHandle | None = None
         self._succeeded = self._failed = 0
+        self.watch: Callable[[int, str, str | None], None] | None = None
+        """Is told of the state of each registration that is stored, and why it is in that."""
 
     async def load(self) -> None:
         """Read what an earlier process left: from there calls may come at once."""
@@ -94,6 +96,9 @@ class Agent:
         self._attempts.close()
         if self._review_timer is not None:
             self._review_timer.cancel()
+
+    def __len__(self) -> int:
+        return len(self._registrations)
 
     def snapshot(self) -> AgentSnapshot:
         """Return the numbers."""
@@ -368,6 +373,9 @@ class Agent:
         self._put(registration.provider.id, row)
 
     def _put(self, provider_id: int, row: Row | None, on_commit: Callable[[], None] | None = None) -> None:
+        if self.watch is not None:
+            state, why = ("removed", None) if row is None else (str(row[2]), row[8])
+            self.watch(provider_id, state, why)
         try:
             self._writer.put("registration", provider_id, row, on_commit)
         except Reject:

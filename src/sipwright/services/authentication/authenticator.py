@@ -55,7 +55,7 @@ class Authenticator:
         self._nonces = nonces
         # One that nobody can set: a nonce from the future would be stale until its time had come.
         self._unix_time = unix_time or SteadyClock()
-        self._failures = FailureLog()
+        self.failures = FailureLog()
 
     def authenticate(
         self,
@@ -91,7 +91,7 @@ class Authenticator:
         if self._nonces.is_worn(nonce) or not self._guesses.are_checked(incoming, account):
             self._challenge(incoming, domain, username, is_stale=False)
             if self._has_proven_source(incoming, nonce) and self._nonces.is_fresh(nonce, self._unix_time()):
-                self._failures.failed(incoming, username, domain, "not checked after too many failures")
+                self.failures.failed(incoming, username, domain, "not checked after too many failures")
             return None
         try:
             count = nonce_count(credentials)
@@ -109,7 +109,7 @@ class Authenticator:
             self._guesses.failed(incoming, account, is_of_source=has_proven_source)
             if has_proven_source and self._nonces.is_fresh(nonce, self._unix_time()):
                 why = self._why_wrong(credentials, request, account)
-                self._failures.failed(incoming, username, domain, why)
+                self.failures.failed(incoming, username, domain, why)
             return None
         response = credentials.params["response"]
         verdict = self._nonces.check(nonce, count, self._unix_time(), response)

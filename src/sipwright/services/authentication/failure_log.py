@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import structlog
@@ -22,11 +24,13 @@ LONGEST_USER = 64
 class FailureLog:
     """Writes one line for each source address and user in a minute, and not too many in all."""
 
-    __slots__ = ("_throttle", "_tries")
+    __slots__ = ("_throttle", "_tries", "watch")
 
     def __init__(self) -> None:
         self._throttle = Throttle(every=EVERY)
         self._tries: Bounded[tuple[str, str, str], int] = Bounded()
+        self.watch: Callable[[str, str, dict[str, Any]], None] | None = None
+        """Is told what a line says, as often as there is one, and of which user and domain."""
 
     def failed(self, incoming: Incoming, username: str, domain: str, reason: str) -> None:
         """Note that the credentials of a request were wrong; `incoming.now` says when.
@@ -49,5 +53,15 @@ class FailureLog:
                 tries=tries,
                 suppressed=suppressed,
             )
+            if self.watch is not None:
+                source, method = format_address(incoming.source), incoming.request.method
+                said = {
+                    "user": f"{name}@{domain}",
+                    "source": source,
+                    "method": method,
+                    "reason": reason,
+                    "tries": tries,
+                }
+                self.watch(username, domain, said)
         else:
             self._tries.keep(key, tries)

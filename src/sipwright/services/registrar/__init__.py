@@ -3,10 +3,11 @@
 from sipwright.services.registrar.bindings import Binding
 from sipwright.services.registrar.contacts import Lifetimes
 from sipwright.services.registrar.location import LocationTable
-from sipwright.services.registrar.registrar import Registrar, RegistrarSnapshot
+from sipwright.services.registrar.registrar import BindingWatch, Registrar, RegistrarSnapshot
 
 __all__ = [
     "Binding",
+    "BindingWatch",
     "Lifetimes",
     "LocationTable",
     "Registrar",

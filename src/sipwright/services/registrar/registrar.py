@@ -5,9 +5,10 @@ of the bindings in `bindings.py`; here the steps are put in order.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -20,7 +21,7 @@ from sipwright.services.registrar.location import LocationTable
 from sipwright.sip import Reject, Request, format_date
 from sipwright.stack import Incoming
 
-__all__ = ["Registrar", "RegistrarSnapshot"]
+__all__ = ["BindingWatch", "Registrar", "RegistrarSnapshot"]
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,13 @@ class RegistrarSnapshot:
     accounts: int
     accepted: int
     expired: int
+
+
+class BindingWatch(Protocol):
+    """A watch over the bindings."""
+
+    def changed(self, account_id: int, before: Sequence[Binding], after: Sequence[Binding], why: str) -> None:
+        """Take note that the bindings of an account have changed, or were only refreshed."""
 
 
 class Registrar:
@@ -76,6 +84,7 @@ class Registrar:
         self._most_bindings = most_bindings
         self._lifetimes = lifetimes or Lifetimes()
         self._on_registered = on_registered or _nobody_asks
+        self.watch: BindingWatch | None = None
         self._accepted = self._expired = 0
 
     def __call__(self, incoming: Incoming) -> bool:
@@ -112,12 +121,17 @@ class Registrar:
             self._expired += 1
             log.debug("binding expired", account_id=account_id, contact=binding.contact)
             self._delete(account_id, binding)
+            if self.watch is not None:
+                self.watch.changed(account_id, (binding,), (), "expired")
 
     def forget(self, account_id: int) -> None:
         """Drop the bindings of an account that is no more."""
-        for binding in self.locations.bindings(account_id):
+        bindings = self.locations.bindings(account_id)
+        for binding in bindings:
             self._delete(account_id, binding)
         self.locations.put(account_id, [])
+        if self.watch is not None:
+            self.watch.changed(account_id, bindings, (), "account removed")
 
     def snapshot(self) -> RegistrarSnapshot:
         """Tell how the registrar is doing."""
@@ -187,6 +201,8 @@ class Registrar:
         if not writes:
             accept()
             return
+        if self.watch is not None:
+            accept = partial(self._accept_watched, accept, account_id, known, bindings)
         contact, row = writes.pop()
         if self._writer.is_away:
             self._while_away(account_id, known, bindings, accept)
@@ -198,6 +214,13 @@ class Registrar:
         self.locations.put(account_id, bindings)
         if fresh:
             self._on_registered(account_id)
+
+    def _accept_watched(
+        self, accept: Callable[[], None], account_id: int, known: list[Binding], bindings: list[Binding]
+    ) -> None:
+        accept()
+        if self.watch is not None:
+            self.watch.changed(account_id, known, bindings, "the phone said so")
 
     def _while_away(
         self, account_id: int, known: list[Binding], bindings: list[Binding], accept: Callable[[], None]

@@ -284,6 +284,7 @@ class Execution:
         command = suspended.command
         arguments = command.to_json()
         self._journal.begin(command.function, self._runs.clock(), {"line": suspended.line, **arguments})
+        self._runs.script_waits(self._record.row, self._plan, command.function, suspended.line)
         self._transition(RunEvent.SUSPEND)
         if not self._record.is_stored and not isinstance(command, Dial):
             self._host.persist()

@@ -110,5 +110,8 @@ class Runs(Protocol):
     def script_logged(self, row: ExecutionRow, plan: Plan, lines: list[LogLine]) -> None:
         """Show the owner what the script said."""
 
+    def script_waits(self, row: ExecutionRow, plan: Plan, function: str, line: int | None) -> None:
+        """Show the owner where the script is."""
+
     def script_failed(self, row: ExecutionRow, plan: Plan, failed: Failed) -> None:
         """Show the owner why the script failed."""

@@ -70,6 +70,19 @@ class Effects(Protocol):
         """
 
 
+class ScriptWatch(Protocol):
+    """A watch over all runs."""
+
+    def waits(self, row: ExecutionRow, plan: Plan, function: str, line: int | None) -> None:
+        """Take note that a script waits, in which line."""
+
+    def said(self, row: ExecutionRow, plan: Plan, lines: list[LogLine]) -> None:
+        """Take note of what a script has said."""
+
+    def failed(self, row: ExecutionRow, plan: Plan, failed: Failed) -> None:
+        """Take note that a script has failed."""
+
+
 class Executions:
     """Makes executions and keeps the live ones."""
 
@@ -116,6 +129,7 @@ class Executions:
         self._persists = False
         self._started = self._failed = 0
         self.is_ending = False
+        self.watch: ScriptWatch | None = None
 
     def run(
         self,
@@ -224,6 +238,9 @@ class Executions:
         execution.resume(known)
         return execution
 
+    def __len__(self) -> int:
+        return len(self._live)
+
     def get(self, execution_id: str) -> Execution | None:
         """Return a live run."""
         return self._live.get(execution_id)
@@ -294,6 +311,8 @@ class Executions:
 
     def script_logged(self, row: ExecutionRow, plan: Plan, lines: list[LogLine]) -> None:
         """Show the owner what the script said."""
+        if self.watch is not None:
+            self.watch.said(row, plan, lines)
         log.info(
             "dialplan says",
             lines=[line.text for line in lines],
@@ -302,9 +321,16 @@ class Executions:
             call_id=row.call_id,
         )
 
+    def script_waits(self, row: ExecutionRow, plan: Plan, function: str, line: int | None) -> None:
+        """Show the owner where the script is."""
+        if self.watch is not None:
+            self.watch.waits(row, plan, function, line)
+
     def script_failed(self, row: ExecutionRow, plan: Plan, failed: Failed) -> None:
         """Show the owner why the script failed."""
         self._failed += 1
+        if self.watch is not None:
+            self.watch.failed(row, plan, failed)
         log.warning(
             "dialplan failed",
             why=failed.message,

@@ -23,10 +23,11 @@ class Bridge(Entity):
 
     `near` is the end that the peer is joined with when that is not the caller, after a transfer. In a call that nobody
     has called us for, an `originator` stands for the caller. Before the answer `early_leg` is the number of the leg
-    whose media the caller hears, and `early_tag` the To tag of that early dialog.
+    whose media the caller hears, and `early_tag` the To tag of that early dialog. `held` are the legs that hold the
+    other end.
     """
 
-    __slots__ = ("caller", "early_leg", "early_tag", "legs", "near", "originator", "peer")
+    __slots__ = ("caller", "early_leg", "early_tag", "held", "legs", "near", "originator", "peer")
 
     ports: CallPorts[Any]
     caller: Caller
@@ -36,6 +37,7 @@ class Bridge(Entity):
     originator: Originator | None
     early_leg: int | None
     early_tag: str | None
+    held: tuple[int, ...]
 
     def ends(self) -> tuple[Leg, ...]:
         """Return the ends of the call as it stands: the caller, and whoever answered."""
@@ -116,7 +118,7 @@ class Bridge(Entity):
 
     def transferred(self, remaining: Leg, joined: Callee) -> None:
         """Join one end with a leg that has come from another call; the third one has left, or will."""
-        self.near, self.peer = remaining, joined
+        self.near, self.peer, self.held = remaining, joined, ()
         if self.originator is not None:
             self.originator.transferred(remaining)
         self.changed()

@@ -77,6 +77,7 @@ class Call(LastingCall):
         self.early_leg = self.early_tag = None
         self.max_forwards = 70
         self.loops = self.passes = 0
+        self.held = ()
         self.from_text = ""
         self.to_text = ""
         self._are_records_due = False
@@ -105,7 +106,9 @@ class Call(LastingCall):
 
     def store(self, on_commit: Callable[[], None]) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
-        put = self.ports.writer.put
+        put, watch = self.ports.writer.put, self.ports.watch
+        if watch is not None and (tell := watch.changed(self)) is not None:
+            self._actions.append(tell)  # this event is being committed
         if self._are_records_due:
             for leg in (self.caller, *self.legs):
                 put("cdr", (self.id, leg.index), self.ports.cdr_row(self, leg))
@@ -113,7 +116,7 @@ class Call(LastingCall):
         self._are_records_due = False
         if not self.has_row:
             self.has_row = True
-            self._actions.append(self._promise)  # this event is being committed
+            self._actions.append(self._promise)
 
     def _promise(self) -> None:
         """Let the caller have a 100: whatever happens now, there will be a final response."""
@@ -357,6 +360,11 @@ class Call(LastingCall):
             return False
         leg.say_goodbye(farewell_headers(bye), rounds=leg.rounds + 1)
         return True
+
+    def holds(self, leg: Leg, is_held: bool) -> None:
+        """Note that one end holds the other, as its last offer says, or does so no more (RFC 3264 §8.4)."""
+        others = tuple(number for number in self.held if number != leg.index)
+        self.held = (*others, leg.index) if is_held else others
 
     def never_acknowledged(self, leg: Leg) -> None:
         """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""

@@ -22,7 +22,7 @@ from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
 from .timers import Timers
 
-__all__ = ["RING_TIME", "CallPorts", "NoOwnLimits", "OwnLimits", "Routes", "SwitchSettings"]
+__all__ = ["RING_TIME", "CallPorts", "CallWatch", "NoOwnLimits", "OwnLimits", "Routes", "SwitchSettings"]
 
 RING_TIME = 180.0
 """Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
@@ -98,6 +98,14 @@ class Routes(LegRoutes, Protocol):
 
 
 CallT = TypeVar("CallT")
+CallT_contra = TypeVar("CallT_contra", contravariant=True)
+
+
+class CallWatch(Protocol[CallT_contra]):
+    """A watch over all calls."""
+
+    def changed(self, call: CallT_contra) -> Callable[[], object] | None:
+        """Look at a call whose row is about to be stored; returns what is to be done when it is, if anything."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -108,7 +116,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     and `active_calls` counts those of a user.
     `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
     destination has given, `unreachable` says why no way leads to a leg, and `probe`
-    asks the ends of a call whether they are still there.
+    asks the ends of a call whether they are still there. Nobody need `watch`.
     """
 
     node: str
@@ -131,3 +139,4 @@ class CallPorts(LegPorts, Generic[CallT]):
     cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]
     is_store_away: Callable[[], bool] = bool
     own_limits: OwnLimits = field(default_factory=NoOwnLimits)
+    watch: CallWatch[CallT] | None = None

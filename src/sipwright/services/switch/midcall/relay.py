@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from sipwright.sdp import is_hold
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.headers.names import KEYS
 from sipwright.sip.shown import shown
@@ -194,6 +195,9 @@ class Relay:
         call, sender, receiver = self.call, self.sender, self.receiver
         if response.is_success and self.request.method in _REFRESHES:
             self._refresh_targets(response)
+            holder, offer = (sender, self.request.body) if self.had_offer else (receiver, response.body)
+            if offer and call.answered_at is not None:
+                call.holds(holder, is_hold(offer))
         if response.is_final:
             self._is_done = True
             call.changed()

@@ -16,6 +16,7 @@ direction ...      on whose behalf it runs, by the names of `Identity`
 caller, legs       one object each, by the names of `StoredLeg`; legs are numbered from 1, the caller is 0;
                    the options of a leg stand in its destination, by the names of `LegOptions`
 peer, near         the legs that are joined, where `near` is not the caller
+held               the legs that hold the other end
 timers             when each runs out, by its name
 hunt               the groups that are left to be rung, and the first leg that this hunt has rung
 processes          what goes on in it besides, each with its `kind`: `relay`, `transfer`, `takeover`,
@@ -140,6 +141,7 @@ class StoredCall:
     limit: float | None = None
     peer: int | None = None
     near: int | None = None
+    held: tuple[int, ...] = ()
     early_leg: int | None = None
     early_tag: str | None = None
     hunt: dict[str, Any] | None = None
@@ -234,6 +236,8 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         state["hunt"] = hunt.to_state()
     if call.near is not None:
         state["near"] = call.near.index
+    if call.held:
+        state["held"] = call.held
     if call.processes:
         state["processes"] = [process.to_state() for process in call.processes]
     if originator is not None:

@@ -111,6 +111,7 @@ def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
     legs: list[Leg] = [call.caller, *call.legs]
     call.peer = None if stored.peer is None else call.legs[stored.peer - 1]
     call.near = None if stored.near is None else legs[stored.near]
+    call.held = tuple(stored.held)
     if stored.kind != "call":
         call.originator = ORIGINATORS[stored.kind](call, getattr(stored, stored.kind))
     call.processes = tuple(PROCESSES[process.kind](call, process) for process in stored.processes)

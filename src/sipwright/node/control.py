@@ -1,0 +1,175 @@
+"""What a node lets be asked for over its control socket, and the events that it tells of there.
+
+Who may ask for what is none of its business: the socket is for the user that runs the switch, and what other people may
+do is decided by the use cases, which ask on their behalf.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from sipwright.control.events import TYPES
+from sipwright.control.protocol import ControlError, Request
+
+from .call_events import CallEvents
+from .control_server import ControlServer, Handler
+from .event_stream import EventStream
+from .watches import BindingEvents, DirectoryNames, ProviderEvents, ScriptEvents, SecurityEvents
+
+if TYPE_CHECKING:
+    from sipwright.config import Settings
+    from sipwright.services.agent import Agent
+    from sipwright.services.authentication import Authenticator
+    from sipwright.services.registrar import Registrar
+    from sipwright.services.switch import Switch
+    from sipwright.steady_clock import SteadyClock
+    from sipwright.store import Store
+
+    from .outage import Outage
+    from .provider_states import ProviderStates
+    from .refusals import Refusals
+    from .script_bridge import Scripts
+
+__all__ = ["Control", "Parts"]
+
+log = structlog.get_logger(__name__)
+
+EVENT_IDS = "sipwright.events"
+"""The file in the data folder that says which ids of events may have been used."""
+
+
+MOST_COUNTED = 2_000
+"""Calls, and registrations at providers, that are looked at to count those of each state: no more fit into 1 ms."""
+
+
+class Parts(Protocol):
+    """The parts of a node that can be watched and steered."""
+
+    settings: Settings
+    store: Store
+    clock: SteadyClock
+    authenticator: Authenticator
+    refusals: Refusals
+    scripts: Scripts
+    switch: Switch
+    registrar: Registrar
+    agent: Agent
+    provider_states: ProviderStates
+    outage: Outage
+
+
+class Control:
+    """The control socket of a node, from `start` to `close`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._started_at = parts.clock()
+        names = self._names = DirectoryNames(parts.store.directory)
+        stack = parts.switch.ports.stack
+        settings = parts.settings
+        self.events = EventStream(
+            settings.node, clock=parts.clock, call_later=stack.call_later, user_name=names.user,
+            memory=settings.data_dir / EVENT_IDS,
+        )  # fmt: skip
+        self.events.on_heard = self._heard
+        self._calls = CallEvents(self.events, names)
+        self._bindings = BindingEvents(self.events, names)
+        self._providers = ProviderEvents(self.events, names)
+        self._scripts = ScriptEvents(self.events)
+        self._security = SecurityEvents(self.events, names)
+        self._handlers: dict[str, Handler] = {
+            "status": self._status,
+            "changes.apply": self._apply_changes,
+            "events.publish": self._publish,
+        }
+        self._server = ControlServer(settings.data_dir, self._handlers, self.events)
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: Another switch listens there.
+        """
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Tell whoever reads that the node stops, and listen no more."""
+        if self.events.is_heard:
+            self._tell_state("stopping")
+        self.events.close()
+        await self._server.close()
+
+    # What is watched, while somebody reads.
+
+    def _heard(self, is_heard: bool) -> None:
+        parts = self._parts
+        self._calls.clear()
+        self._providers.clear()
+        parts.switch.ports.watch = self._calls if is_heard else None
+        parts.registrar.watch = self._bindings if is_heard else None
+        parts.agent.watch = self._providers.registered if is_heard else None
+        parts.provider_states.watch = self._providers.reached if is_heard else None
+        parts.scripts.executions.watch = self._scripts if is_heard else None
+        parts.authenticator.failures.watch = self._security.failed if is_heard else None
+        parts.refusals.watch = self._security.refused if is_heard else None
+        parts.outage.on_change = self._storage if is_heard else None
+        if is_heard:
+            self._tell_state("running")
+
+    def _storage(self, is_away: bool) -> None:
+        self._tell_state("storage away" if is_away else "running")
+
+    def _tell_state(self, state: str) -> None:
+        data = {"state": state, "since": self._started_at, "version": metadata.version("sipwright")}
+        self.events.tell("node.state", None, None, data)
+
+    # What can be asked for.
+
+    def _status(self, request: Request) -> dict[str, Any]:
+        """Return how the node is doing: numbers alone, as many as they are, whatever it carries."""
+        parts = self._parts
+        agent, switch = parts.agent, parts.switch
+        writer, refusals = parts.store.writer.snapshot(), parts.refusals
+        is_countable = len(switch.calls) <= MOST_COUNTED
+        return {
+            "node": parts.settings.node,
+            "version": metadata.version("sipwright"),
+            "pid": os.getpid(),
+            "at": parts.clock(),
+            "started_at": self._started_at,
+            "calls": len(switch.calls),
+            "call_states": switch.snapshot().calls if is_countable else None,
+            "legs": len(switch.ports.legs),
+            "phones": len(parts.registrar.locations),
+            "registrations": agent.snapshot().states if len(agent) <= MOST_COUNTED else None,
+            "scripts": len(parts.scripts.executions),
+            "refused": refusals.count,
+            "readers": len(self.events),
+            "clients": len(self._server),
+            "storage": {
+                "is_away": parts.store.writer.is_away,
+                "waiting": writer.waiting + writer.under_way,
+                "free_bytes": parts.outage.free,
+                "is_short": refusals.is_short,
+            },
+        }
+
+    async def _apply_changes(self, request: Request) -> dict[str, Any]:
+        """Take what was changed in the database; it is live when this is answered."""
+        return {"changes": len(await self._parts.store.catch_up())}
+
+    def _publish(self, request: Request) -> dict[str, Any]:
+        """Tell of an event that another process knows of, such as an audit row."""
+        kind, data = request.text("type"), request.arguments.get("data", {})
+        if kind not in TYPES:
+            raise ControlError("invalid", f"there is no event {kind[:50]!r}", field="type")
+        if not isinstance(data, dict):
+            raise ControlError("invalid", "'data' is an object", field="data")
+        if self.events.is_heard:
+            user, call = request.text("user", default=""), request.text("call", default="")
+            self.events.tell(kind, user or None, call or None, dict(list(data.items())[:30]))
+        return {"is_heard": self.events.is_heard}

@@ -1,0 +1,326 @@
+"""The control socket of a node: what other processes of the same machine and user ask a running switch for.
+
+It is served in the loop of the switch, so whatever a client does is bounded: how many there are, how long a line is,
+how many requests of one are under way, and what waits for one that does not read. Lines are read one a turn of the
+loop, and whoever reads events too slowly loses the oldest and is told how many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from sipwright.control.client import connect
+from sipwright.control.protocol import (
+    LONGEST_LINE,
+    SOCKET,
+    ControlError,
+    Request,
+    read_request,
+    write_answer,
+    write_error,
+    write_lost,
+)
+
+from .event_stream import EventStream
+
+__all__ = ["ControlServer", "Handler"]
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Request], Any | Awaitable[Any]]
+
+MOST_CLIENTS = 64
+"""Clients at once."""
+
+MOST_PENDING = 32
+"""Requests of one client that are under way."""
+
+MOST_LINES = 1_000
+"""Lines of one client that wait to be looked at."""
+
+MOST_QUEUED = 1_048_576
+"""Bytes of events that wait for one slow reader."""
+
+MOST_UNSENT = 65_536
+"""Bytes that the system may still have to take, before events wait here."""
+
+MOST_ANSWERS = 8 * 1_048_576
+"""Bytes of answers that a client leaves unread before it is cut off."""
+
+
+class ControlServer:
+    """Listens in the data folder from `start` to `close`; `handlers` do what is asked for, by its name."""
+
+    def __init__(self, folder: Path, handlers: Mapping[str, Handler], events: EventStream) -> None:
+        self._folder = folder
+        self.handlers = handlers
+        self.events = events
+        self._clients: set[ControlClient] = set()
+        self._server: asyncio.Server | None = None
+        self._inode: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: Another switch listens there.
+        """
+        try:
+            listening = self._listen()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise
+            log.error("nobody can steer this switch from outside: no control socket", why=str(error))
+            return
+        self._server = await asyncio.get_running_loop().create_unix_server(
+            lambda: ControlClient(self), sock=listening
+        )
+
+    def _listen(self) -> socket.socket:
+        """Make the socket, in the place of one that a killed process has left; only our user may use it."""
+        self._refuse_second()
+        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # By this way the path may be longer than the 107 bytes of an address.
+            fresh = f"/proc/self/fd/{handle}/{SOCKET}.new"
+            if os.path.lexists(fresh):
+                os.unlink(fresh)
+            listening.bind(fresh)
+            os.chmod(fresh, 0o600)
+            os.replace(fresh, f"/proc/self/fd/{handle}/{SOCKET}")
+            self._inode = (self._folder / SOCKET).stat().st_ino
+        except BaseException:
+            listening.close()
+            raise
+        finally:
+            os.close(handle)
+        return listening
+
+    def _refuse_second(self) -> None:
+        try:
+            connect(self._folder).close()
+        except BlockingIOError:
+            pass
+        except OSError:
+            return
+        raise OSError(errno.EADDRINUSE, f"a switch listens at {self._folder / SOCKET} already")
+
+    async def close(self) -> None:
+        """Listen no more, and let clients go."""
+        if self._server is None:
+            return
+        self._server.close()
+        for client in tuple(self._clients):
+            client.close()
+        path = self._folder / SOCKET
+        try:
+            if path.stat().st_ino == self._inode:
+                path.unlink()
+        except OSError:
+            pass
+
+    def admits(self, client: ControlClient, transport: asyncio.Transport) -> bool:
+        """Return whether somebody may ask for anything: our own user, or root, and not too many at once."""
+        peer = transport.get_extra_info("socket")
+        _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if uid not in (0, os.geteuid()):
+            client.refuse(ControlError("refused", "only the user that runs the switch may steer it"))
+            return False
+        if len(self._clients) >= MOST_CLIENTS:
+            client.refuse(
+                ControlError("unavailable", f"there are {MOST_CLIENTS} clients already", retry_after=1.0)
+            )
+            return False
+        self._clients.add(client)
+        return True
+
+    def gone(self, client: ControlClient) -> None:
+        """Forget a client."""
+        self._clients.discard(client)
+        self.events.leave(client)
+
+
+class ControlClient(asyncio.Protocol):
+    """One connection: its requests, one after the other, and perhaps the events."""
+
+    def __init__(self, server: ControlServer) -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._unread = b""
+        self._lines: deque[bytes] = deque()
+        self._is_busy = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_slow = False
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._lost = 0
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a new client, or send it away."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=MOST_UNSENT)
+        if not self._server.admits(self, transport):
+            transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Forget a client and what it has asked for; what was begun goes on."""
+        self._transport = None
+        self._lines.clear()
+        self._queue.clear()
+        self._server.gone(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: whole lines wait for their turns."""
+        if data.count(b"\n") > MOST_LINES:
+            self.refuse(ControlError("invalid", "too many lines at once"))
+            self.cut_off()
+            return
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        self._lines.extend(line for line in lines if line.strip())
+        is_too_long = len(self._unread) > LONGEST_LINE or any(len(line) > LONGEST_LINE for line in lines)
+        if is_too_long or len(self._lines) > MOST_LINES:
+            what = f"a line is longer than {LONGEST_LINE} bytes" if is_too_long else "too many lines at once"
+            self.refuse(ControlError("invalid", what))
+            self.cut_off()
+        elif self._lines and not self._is_busy:
+            self._is_busy = True
+            self._loop.call_soon(self._next_line)
+
+    def pause_writing(self) -> None:
+        """Keep events for a reader who does not read them as they come."""
+        self._is_slow = True
+
+    def resume_writing(self) -> None:
+        """Send what was kept, after word of what was lost."""
+        self._is_slow = False
+        self._send_queued()
+
+    # Requests.
+
+    def _next_line(self) -> None:
+        self._is_busy = False
+        if not self._lines or self._transport is None:
+            return
+        if len(self._tasks) >= MOST_PENDING:
+            return  # the end of one goes on with the next
+        line = self._lines.popleft()
+        if self._lines:
+            self._is_busy = True
+            self._loop.call_soon(self._next_line)
+        try:
+            request = read_request(line)
+            self._do(request)
+        except ControlError as error:
+            self.refuse(error)
+
+    def _do(self, request: Request) -> None:
+        handler = self._server.handlers.get(request.name)
+        if request.name == "events":
+            self._subscribe(request)
+        elif handler is None:
+            self.refuse(
+                ControlError("invalid", f"there is no request {request.name[:100]!r}"), request.number
+            )
+        else:
+            task = self._loop.create_task(self._answer(handler, request))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._lines and not self._is_busy:
+            self._is_busy = True
+            self._loop.call_soon(self._next_line)
+
+    async def _answer(self, handler: Handler, request: Request) -> None:
+        try:
+            answer = handler(request)
+            if isinstance(answer, Awaitable):
+                answer = await answer
+            self._write(write_answer(request.number, answer))
+        except ControlError as error:
+            self.refuse(error, request.number)
+        except Exception as error:  # the root of a task: the switch goes on, and its log says what was wrong
+            log.exception("request over the control socket failed", name=request.name)
+            why = f"a fault of the switch ({type(error).__name__}); its log says more"
+            self.refuse(ControlError("failed", why), request.number)
+
+    def refuse(self, error: ControlError, number: int | None = None) -> None:
+        """Say why something is not done."""
+        self._write(write_error(number, error))
+
+    def _write(self, line: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > MOST_ANSWERS:
+            self.cut_off()
+            return
+        transport.write(line)
+
+    def close(self) -> None:
+        """End the connection, and what is still being done for it."""
+        self.cut_off()
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    def cut_off(self) -> None:
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.close()
+            self._server.events.leave(self)
+
+    # Events.
+
+    def _subscribe(self, request: Request) -> None:
+        after = request.arguments.get("after")
+        if after is not None and not isinstance(after, str):
+            raise ControlError("invalid", "'after' is the id of an event", field="after")
+        events = self._server.events
+        events.leave(self)
+        since, is_whole = events.join(self, after)
+        self._write(write_answer(request.number, {"last": events.last_id}))
+        if not is_whole:
+            self._write(write_lost(None))
+        self.take(since)
+
+    def take(self, lines: list[bytes]) -> None:
+        """Take events: they are sent at once to a reader that is quick, else they wait, and the oldest go."""
+        if not self._is_slow and not self._queue and len(lines) <= MOST_PENDING:
+            self._write(b"".join(lines))
+            return
+        for line in lines:
+            self._queue.append(line)
+            self._queued += len(line)
+            while self._queued > MOST_QUEUED:
+                self._queued -= len(self._queue.popleft())
+                self._lost += 1
+        if not self._is_slow:
+            self._send_queued()
+
+    def _send_queued(self) -> None:
+        if self._lost:
+            self._write(write_lost(self._lost))
+            self._lost = 0
+        while self._queue and not self._is_slow and self._transport is not None:
+            some = [self._queue.popleft() for _ in range(min(MOST_PENDING, len(self._queue)))]
+            self._queued -= sum(map(len, some))
+            self._write(b"".join(some))

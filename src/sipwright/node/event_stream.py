@@ -1,0 +1,188 @@
+"""The stream of events of a node: made while somebody reads, kept for a while for whoever comes back.
+
+What nobody reads costs whoever would tell of it one ``if stream.is_heard``. Events are made, and the last ones kept,
+from the moment somebody reads until a minute after the last reader has gone: so a reader whose connection broke, or who
+was started again, misses none of them, and nobody pays for what nobody has asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from sipwright.control.events import Event
+from sipwright.printable import printable
+from sipwright.services.ports import CallLater, TimerHandle
+
+__all__ = ["EventReader", "EventStream"]
+
+log = structlog.get_logger(__name__)
+
+MOST_KEPT = 4_096
+"""Events that are kept for readers who come back."""
+
+LONGEST_VALUE = 200
+"""Characters of a value in an event."""
+
+KEPT_FOR = 60.0
+"""Seconds for which events are made after the last reader has gone."""
+
+GATHER = 0.02
+"""Seconds for which events wait so that many of them go to a reader at once."""
+
+RESERVED = 3_600_000_000
+"""How many ids are set aside at once, one for each microsecond: what is set aside is never used again."""
+
+
+class EventReader(Protocol):
+    """Who is told of events."""
+
+    def take(self, lines: list[bytes]) -> None:
+        """Take the next ones, each a line."""
+
+
+class EventStream:
+    """Makes events, and hands them to whoever reads; `is_heard` says whether it is worth telling it anything."""
+
+    def __init__(
+        self, node: str, *, clock: Callable[[], float], call_later: CallLater,
+        user_name: Callable[[int], str | None] = lambda user_id: None, memory: Path | None = None,
+    ) -> None:  # fmt: skip
+        """Make one.
+
+        Args:
+            node: Whose events they are.
+            clock: Unix time.
+            call_later: As of the event loop.
+            user_name: Returns the name of a user.
+            memory: The file that says which ids earlier processes may have used.
+        """
+        self.is_heard = False
+        self.heard_since = 0.0
+        self._node = node
+        self._clock = clock
+        self._call_later = call_later
+        self._user_name = user_name
+        self._memory = memory
+        self._last = self._reserved = _read(memory)
+        self._kept: deque[tuple[int, bytes]] = deque(maxlen=MOST_KEPT)
+        self._forgotten = 0
+        """The last event that is not kept any more: whoever has seen that one has missed nothing."""
+        self._fresh: list[bytes] = []
+        self._readers: list[EventReader] = []
+        self._flushing: TimerHandle | None = None
+        self._resting: TimerHandle | None = None
+        self.on_heard: Callable[[bool], object] = bool
+        """Is told when somebody begins to read, and when nobody does any more."""
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    @property
+    def last_id(self) -> str:
+        """The id of the last event, or one that is below those of all that come."""
+        return _text(self._last)
+
+    def tell(self, kind: str, user: int | str | None, call: str | None, data: Mapping[str, Any]) -> None:
+        """Tell of something that has happened; to be called while `is_heard`."""
+        now = self._clock()
+        self._last = number = max(self._last + 1, int(now * 1_000_000))
+        if number >= self._reserved:
+            self._reserve()
+        name = self._user_name(user) if isinstance(user, int) else user
+        line = Event(_text(number), kind, now, self._node, name, call, _shown(data)).to_line()
+        if len(self._kept) == MOST_KEPT:
+            self._forgotten = self._kept[0][0]
+        self._kept.append((number, line))
+        self._fresh.append(line)
+        if self._flushing is None:
+            self._flushing = self._call_later(GATHER, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        fresh, self._fresh = self._fresh, []
+        for reader in self._readers:
+            reader.take(fresh)
+
+    def join(self, reader: EventReader, after: str | None) -> tuple[list[bytes], bool]:
+        """Let somebody read; returns the events since the one called `after`, and whether that is all of them."""
+        self._flush_now()
+        if not self.is_heard:
+            self.is_heard, self.heard_since = True, self._clock()
+            # Whatever happened while nobody listened is known to nobody.
+            self._last = self._forgotten = max(self._last + 1, int(self.heard_since * 1_000_000))
+            if self._last >= self._reserved:
+                self._reserve()
+            self.on_heard(True)
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        self._readers.append(reader)
+        if after is None:
+            return [], True
+        seen = int(after) if after.isascii() and after.isdigit() else 0
+        return [line for number, line in self._kept if number > seen], seen >= self._forgotten
+
+    def leave(self, reader: EventReader) -> None:
+        """Let somebody read no more."""
+        if reader in self._readers:
+            self._readers.remove(reader)
+            if not self._readers and self._resting is None:
+                self._resting = self._call_later(KEPT_FOR, self._rest)
+
+    def close(self) -> None:
+        """Tell what is still to be told, and nothing more."""
+        self._flush_now()
+        self._rest()
+
+    def _flush_now(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flush()
+
+    def _rest(self) -> None:
+        if self.is_heard:
+            self.is_heard = False
+            self.on_heard(False)
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        self._kept.clear()
+
+    def _reserve(self) -> None:
+        """Set the ids of the next hour aside: those of any later process are above, whatever its clock says."""
+        self._reserved = self._last + RESERVED
+        if self._memory is None:
+            return
+        try:
+            fresh = self._memory.with_suffix(".new")
+            fresh.write_text(_text(self._reserved))
+            os.replace(fresh, self._memory)
+        except OSError as error:
+            log.warning("ids of events may come again after a restart", why=str(error))
+
+
+def _read(memory: Path | None) -> int:
+    try:
+        return 0 if memory is None else int(memory.read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _text(number: int) -> str:
+    return f"{number:017d}"
+
+
+def _shown(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _cut(value) for name, value in data.items() if value is not None}
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value, LONGEST_VALUE)
+    return [_cut(each) for each in value[:10]] if isinstance(value, list | tuple) else value
