@@ -13,8 +13,8 @@ import pytest
 import structlog
 
 from house.source import modules
-from sipwright.commands.run import configure_log
 from sipwright.config import LogSettings
+from sipwright.log_output import configure_log
 from sipwright.store.history.trace_messages import Heard, pack
 
 HOSTILE = (

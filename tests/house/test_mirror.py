@@ -24,6 +24,7 @@ ELSEWHERE = {
     "commands/user": "commands/test_people",
     "control/events": "control/test_client",
     "errors": "commands/test_main",
+    "log_output": "nights/test_signals",
     "sdp/refusal": "services/switch/transfer/test_transfer",
     "services/agent/attempts": "services/agent/test_agent",
     "services/agent/ports": "services/agent/test_agent",

@@ -51,9 +51,9 @@ def call_test(
       sipwright call-test --udp --tcp
       sipwright call-test --json | jq '.checks[] | select(.ok | not)'
     """
-    from sipwright.commands.run import configure_log
     from sipwright.commands.testcall import find_place, rehearse
     from sipwright.config import LogSettings
+    from sipwright.log_output import configure_log
 
     settings = settings_of(data)
     configure_log(LogSettings(level="error"))

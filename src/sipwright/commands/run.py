@@ -6,21 +6,18 @@ import asyncio
 import errno
 import fcntl
 import gc
-import logging
 import os
 import signal
-import stat
 import sys
-from collections.abc import Callable, MutableMapping
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sipwright.commands.common import CommandError, Data, data_dir
 from sipwright.commands.systemd import tell_systemd
 
 if TYPE_CHECKING:
-    from sipwright.config import LogSettings, Settings
+    from sipwright.config import Settings
 
 __all__ = ["explain", "hold", "run"]
 
@@ -42,6 +39,7 @@ def run(data: Data = None) -> None:
     gc.disable()  # until everything is there (`node/collector.py`): what a start makes is to stay
     from sipwright.commands.welcome import prepare, welcome
     from sipwright.config import Settings
+    from sipwright.log_output import configure_log
     from sipwright.store.database import missing_file
 
     folder = data_dir(data)
@@ -105,6 +103,7 @@ def _tell_without_effect(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
+    from sipwright.log_output import LogFile
     from sipwright.node.node import Node
 
     stopped = asyncio.Event()
@@ -127,77 +126,6 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
-
-
-class LogFile:
-    """The file that standard error goes to, if it goes to one: after a rotation it is opened anew, by its old name."""
-
-    def __init__(self) -> None:
-        self._path: str | None = None
-        try:
-            mode, path = os.fstat(2).st_mode, os.readlink("/proc/self/fd/2")
-        except OSError:
-            return
-        if stat.S_ISREG(mode) and os.path.exists(path):
-            self._path = path
-
-    def reopen(self) -> None:
-        """Go on in the file that has the name now; do nothing where the log goes elsewhere, or that is not possible."""
-        if self._path is None:
-            return
-        is_same = os.path.samestat(os.fstat(1), os.fstat(2))
-        try:
-            opened = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-        except OSError:
-            return
-        os.dup2(opened, 2)
-        if is_same:
-            os.dup2(opened, 1)
-        os.close(opened)
-
-
-def configure_log(settings: LogSettings) -> None:
-    """Send the log to standard error: text for people, JSON lines for machines."""
-    import structlog
-
-    from sipwright.printable import printable_event
-
-    level = getattr(logging, settings.level.upper())
-    renderer: structlog.typing.Processor
-    if settings.format == "json":
-        renderer = structlog.processors.JSONRenderer()
-    else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            _stamp,
-            structlog.processors.format_exc_info,
-            printable_event,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.lastResort = OtherLog(logging.WARNING)
-
-
-def _stamp(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Write the time of the machine, with its distance from UTC (RFC 3339)."""
-    event["timestamp"] = datetime.now().astimezone().isoformat(timespec="milliseconds")
-    return event
-
-
-class OtherLog(logging.Handler):
-    """What the event loop and the libraries have to say, among the rest of the log."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write it as one of our own entries."""
-        import structlog
-
-        structlog.get_logger(record.name).log(
-            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
-        )
 
 
 def explain(error: OSError, settings: Settings) -> str:
