@@ -110,7 +110,11 @@ WIDE_LIMITS = {
     "SIPWRIGHT_DIALPLAN__USER_SECONDS_PER_MINUTE": "3600",
 }
 # Releases before this one refuse to start with a setting that they do not know.
-WIDE_LIMITS_SINCE_0_1 = {"SIPWRIGHT_SIP__CALLS_PER_ACCOUNT": "20000"}
+WIDE_LIMITS_SINCE_0_1 = {
+    "SIPWRIGHT_SIP__CALLS_PER_ACCOUNT": "20000",
+    "SIPWRIGHT_WEB__LISTEN": "",
+    "SIPWRIGHT_SSH__LISTEN": "",
+}
 
 
 class Sipwright(Server):

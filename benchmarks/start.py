@@ -107,6 +107,7 @@ def start(folder: Path, port: int) -> tuple[float, float]:
     """Start the switch, and return the seconds and the CPU seconds up to its first answer."""
     listen = json.dumps([f"127.0.0.1:{port}"])
     variables = {"SIP__UDP": listen, "SIP__TCP": "[]", "SIP__DOMAINS": '["localhost"]', "LOG__LEVEL": "error"}
+    variables |= {"WEB__LISTEN": "", "SSH__LISTEN": ""}
     environment = os.environ | {f"SIPWRIGHT_{name}": value for name, value in variables.items()}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [str(Path(sys.executable).with_name("sipwright")), "run", "--data", str(folder)]

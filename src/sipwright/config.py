@@ -37,7 +37,9 @@ __all__ = [
     "RetentionSettings",
     "Settings",
     "SipSettings",
+    "SshSettings",
     "TraceSettings",
+    "WebSettings",
     "listen_address",
 ]
 
@@ -86,6 +88,12 @@ def _checked_network(text: str) -> str:
 def _checked_number(text: str) -> str:
     if not text or not set(text) <= set("0123456789*#+"):
         raise ValueError(f"{text!r} is not a number; write it as it is dialled, such as 112")
+    return text
+
+
+def _checked_prefix(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text):
+        raise ValueError(f"{text!r} is not the beginning of a path; write one such as /sipwright")
     return text
 
 
@@ -202,15 +210,47 @@ class LogSettings(_Section):
 
 
 class WebSettings(_Section):
-    """``[web]``: where REST and the web pages will listen; there are none yet (`Settings.without_effect`)."""
+    """``[web]``: where REST and the web pages listen, and behind which proxies.
 
-    listen: Address = "127.0.0.1:8080"
+    `listen` is "" for none at all. `metrics_from` are the networks that may read /metrics without a token.
+    """
+
+    listen: Address | Literal[""] = "127.0.0.1:8080"
+    certificate: str = ""
+    key: str = ""
+    trusted_proxies: list[Network] = []
+    prefix: Annotated[str, AfterValidator(_checked_prefix)] = ""
+    metrics_from: list[Network] = ["127.0.0.0/8", "::1/128"]
+    public_status: bool = False
+    connections: Annotated[int, Field(ge=10)] = 2_000
+
+    @model_validator(mode="after")
+    def _has_both(self) -> WebSettings:
+        if bool(self.certificate) != bool(self.key):
+            missing = "key" if self.certificate else "certificate"
+            raise ValueError(f"HTTPS needs certificate and key, and {missing} is empty; name its file (PEM)")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where to listen, if anywhere."""
+        return listen_address(self.listen) if self.listen else None
+
+    @property
+    def scheme(self) -> str:
+        """How an address of the pages begins."""
+        return "https" if self.certificate else "http"
 
 
 class SshSettings(_Section):
-    """``[ssh]``: where the console will listen; there is none yet (`Settings.without_effect`)."""
+    """``[ssh]``: where the console listens; `listen` is "" for none at all."""
 
-    listen: Address = "127.0.0.1:2222"
+    listen: Address | Literal[""] = "127.0.0.1:2222"
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where to listen, if anywhere."""
+        return listen_address(self.listen) if self.listen else None
 
 
 class Settings(BaseSettings):
@@ -253,11 +293,6 @@ class Settings(BaseSettings):
                     raise ConfigError(f"environment variable {variable} has no effect; its name is {right}")
         settings._data_dir = data_dir.absolute()
         return settings
-
-    @property
-    def without_effect(self) -> list[str]:
-        """The sections that somebody has set and that nothing reads yet."""
-        return [f"[{name}]" for name in ("web", "ssh") if name in self.model_fields_set]
 
     @property
     def data_dir(self) -> Path:

@@ -146,6 +146,7 @@ class SwitchOnFolder:
         """Start it, and wait until it answers."""
         listen = json.dumps([f"{SWITCH[0]}:{SWITCH[1]}"])
         settings = {"SIP__UDP": listen, "SIP__TCP": listen, "LOG__FORMAT": "json", "NODE": "n1"}
+        settings |= {"WEB__LISTEN": "", "SSH__LISTEN": ""}
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SIPWRIGHT_")}
         environment |= {f"SIPWRIGHT_{name}": value for name, value in settings.items()}
         with self._log.open("ab") as log:

@@ -44,6 +44,8 @@ class Night:
             | {
                 "SIPWRIGHT_SIP__UDP": f'["127.0.0.1:{self.port}"]',
                 "SIPWRIGHT_SIP__TCP": "[]",
+                "SIPWRIGHT_WEB__LISTEN": "",
+                "SIPWRIGHT_SSH__LISTEN": "",
                 "SIPWRIGHT_DIALPLAN__WORKERS": "1",
                 "PYTHONUNBUFFERED": "1",
             }

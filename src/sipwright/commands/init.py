@@ -261,6 +261,20 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # versions = 365.0                # versions of dialplans that are not live and that no kept run names;
                                   # the newest ten of each stay
 
+[web]
+# listen = "127.0.0.1:8080"       # the pages and REST; "" for none. For others than this machine: "0.0.0.0:8080", best
+                                  # with the next two, or behind a proxy
+# certificate = ""                # files (PEM) that make it HTTPS
+# key = ""
+# trusted_proxies = []            # networks whose X-Forwarded-For, -Proto and -Prefix are believed
+# prefix = ""                     # where the proxy has the pages below a path, such as "/sipwright"
+# metrics_from = ["127.0.0.0/8", "::1/128"]   # who may read /metrics without a token
+# public_status = false           # whether everybody may see the status page
+# connections = 2000              # at once; beyond that idle ones are closed, and then new ones refused
+
+[ssh]
+# listen = "127.0.0.1:2222"       # the console; "" for none
+
 [log]
 # level = "info"                  # debug, info, warning, error
 # format = "text"                 # text, json

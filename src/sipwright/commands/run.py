@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,12 +53,11 @@ def run(data: Data = None) -> None:
         )
     configure_log(settings.log)
     _renounce()
-    _tell_without_effect(settings)
     held = hold(folder)
     try:
         sys.setswitchinterval(SWITCH_INTERVAL)
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_serve(settings, lambda: welcome(settings, made)))
+            runner.run(_serve(settings, partial(welcome, settings, made)))
     except OSError as error:
         raise CommandError(explain(error, settings)) from None
     finally:
@@ -92,17 +92,8 @@ def _renounce() -> None:
         structlog.get_logger(__name__).warning("workers of the sandbox may gain privileges", why=why)
 
 
-def _tell_without_effect(settings: Settings) -> None:
-    if settings.without_effect:
-        import structlog
-
-        structlog.get_logger(__name__).warning(
-            "settings have no effect yet: this release has no web pages, no REST and no SSH console",
-            settings=", ".join(settings.without_effect),
-        )
-
-
-async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
+async def _serve(settings: Settings, on_ready: Callable[[bool, str | None], None]) -> None:
+    from sipwright.commands.faces_process import FacesProcess
     from sipwright.log_output import LogFile
     from sipwright.node.node import Node
 
@@ -110,14 +101,22 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    loop.add_signal_handler(signal.SIGHUP, LogFile().reopen)
+    log_file, faces = LogFile(), FacesProcess(settings)
+
+    def reopen_log() -> None:
+        log_file.reopen()
+        faces.reopen_log()
+
+    loop.add_signal_handler(signal.SIGHUP, reopen_log)
     node = await Node.open(settings)
     await node.start()
-    on_ready()
+    faces.start()
+    users = await node.store.list_users()
+    on_ready(faces.is_listening("web"), next((user.name for user in users if user.role == "admin"), None))
     tell_systemd("READY=1")
     await stopped.wait()
     tell_systemd("STOPPING=1")
-    await node.stop()
+    await asyncio.gather(faces.stop(), node.stop())
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

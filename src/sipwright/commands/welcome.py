@@ -97,8 +97,10 @@ async def _fill(folder: Path, accounts: dict[str, str]) -> None:
         await store.close()
 
 
-def welcome(settings: Settings, made: FirstStart | None) -> None:
-    """Tell what to type into a phone and how to place a test call."""
+def welcome(
+    settings: Settings, made: FirstStart | None, has_pages: bool = False, admin: str | None = None
+) -> None:
+    """Tell what to type into a phone and a browser, and how to place a test call."""
     host, port = reachable_address(settings)
     server = host if port == 5060 else f"{host}:{port}"
     folder = settings.data_dir
@@ -110,16 +112,23 @@ def welcome(settings: Settings, made: FirstStart | None) -> None:
         "",
         f"Sipwright is running: SIP on {', '.join(places) or 'no address: [sip] udp and tcp are empty'}",
     ]
+    if has_pages:
+        lines += ["", f"  Pages                  {pages_address(settings)}"]
+        if made is not None:
+            lines += [f"    log in as {made.admin:<8} password {made.admin_password}   (shown only now)"]
+        elif admin is not None:
+            lines += [f"    log in as {admin}"]
     if made is not None:
         lines += ["", f"  Phone settings         server (registrar, domain, proxy): {server}"]
         lines += [
             f"    {name:<8} user name {name:<8} password {password}"
             for name, password in made.accounts.items()
         ]
-        lines += [
-            "",
-            f"  Admin                  {made.admin}, password {made.admin_password}   (shown only now)",
-        ]
+        if not has_pages:
+            lines += [
+                "",
+                f"  Admin                  {made.admin}, password {made.admin_password}   (shown only now)",
+            ]
     elif places:
         lines += [
             "",
@@ -140,6 +149,15 @@ def welcome(settings: Settings, made: FirstStart | None) -> None:
         "",
     ]
     say(*lines)
+
+
+def pages_address(settings: Settings) -> str:
+    """Return what to type into a browser."""
+    assert settings.web.address is not None
+    host, port = settings.web.address
+    host = {"0.0.0.0": reachable_address(settings)[0], "::": "localhost"}.get(host, host)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{settings.web.scheme}://{shown}:{port}{settings.web.prefix}/"
 
 
 def reachable_address(settings: Settings) -> tuple[str, int]:

@@ -26,6 +26,7 @@ DOMAIN = "sip.test"
 PASSWORD = "secret"
 HOST = "127.0.0.1"
 SPARE_ACCOUNTS = 60
+NO_FACES = {"WEB__LISTEN": "", "SSH__LISTEN": ""}
 
 
 class RunningSwitch:
@@ -134,7 +135,7 @@ class RunningSwitch:
     def start(self, **settings: str) -> None:
         """Start the switch and wait until it answers; `settings` are environment variables without their prefix."""
         listen = json.dumps([f"{HOST}:{self.port}"])
-        variables = {"SIP__UDP": listen, "SIP__TCP": listen, "LOG__FORMAT": "json", **settings}
+        variables = {"SIP__UDP": listen, "SIP__TCP": listen, "LOG__FORMAT": "json", **NO_FACES, **settings}
         # A switch that is installed has its bytecode: without it half of a start would go into making that.
         ours = ("SIPWRIGHT_", "PYTHONDONTWRITEBYTECODE")
         environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}

@@ -1,0 +1,1 @@
+"""REST and the pages: a FastAPI application, and the server that strangers meet first."""

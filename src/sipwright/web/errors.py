@@ -1,0 +1,79 @@
+"""How what goes wrong inside becomes an answer: one handler for each kind of error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from sipwright.web.problems import MEDIA_TYPE, Problem, problem
+
+__all__ = ["install_handlers"]
+
+_DETAILS = {
+    404: "there is nothing at {path}; /api/v1/docs lists what there is",
+    405: "{method} cannot be asked of {path}; the header Allow has what can",
+}
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Let every error of an application be answered in one form."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _fault)
+
+
+def answer(
+    status: int,
+    detail: str,
+    errors: Iterable[Mapping[str, Any]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Make the answer."""
+    head, body = problem(status, detail, errors, headers)
+    response = Response(body, status, media_type=MEDIA_TYPE)
+    response.raw_headers = head
+    return response
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return answer(error.status, error.detail, error.errors, error.headers)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    shown = _DETAILS.get(error.status_code)
+    path = request.url.path[:200]
+    detail = shown.format(path=path, method=request.method) if shown else str(error.detail)
+    return answer(error.status_code, detail, headers=error.headers)
+
+
+async def _fault(_request: Request, _error: Exception) -> Response:
+    return answer(500, "something is wrong with the server; its log says what")
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [_field_error(one) for one in error.errors()[:100]]
+    where = errors[0]["field"] if errors else None
+    said = (
+        f"{where}: {errors[0]['message']}" if where else (errors[0]["message"] if errors else "wrong input")
+    )
+    return answer(422, said, errors)
+
+
+def _field_error(found: Mapping[str, Any]) -> dict[str, Any]:
+    kind, *place = found["loc"]
+    line = None
+    if found["type"] == "json_invalid":
+        reason = (found.get("ctx") or {}).get("error", "it cannot be read")
+        return {"field": None, "line": None, "message": f"the body is not JSON: {reason}"}
+    field = ".".join(str(part) for part in place) or (None if kind == "body" else str(kind))
+    message = str(found["msg"]).removeprefix("Value error, ")
+    return {"field": field, "line": line, "message": message[:1].lower() + message[1:]}

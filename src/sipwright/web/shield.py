@@ -1,0 +1,144 @@
+"""What goes round every request: bodies that are bounded, headers that tell browsers to be careful, and no fault shown.
+
+Each of them is a plain ASGI application, as a response that streams for hours passes through all of them.
+"""
+
+from __future__ import annotations
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sipwright.web.problems import problem
+
+__all__ = ["BoundedBodies", "CarefulBrowsers", "NoFaults"]
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY = 2 * 1024 * 1024
+
+_FOR_ALL = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+]
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+_API = b"default-src 'none'; frame-ancestors 'none'"
+_DOCS = (
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    b"connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+# The pages' own library compiles its templates in the browser and puts its styles into elements.
+_PAGES = (
+    b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' %s; worker-src 'self' blob:; "
+    b"object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+)
+
+
+class NoFaults:
+    """Answer 500 where something of ours is wrong, with nothing of it inside; the log has it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        is_begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal is_begun
+            is_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception:
+            if scope["type"] == "lifespan":
+                raise
+            log.exception("a request has failed", method=scope.get("method"), path=scope["path"])
+            if scope["type"] == "http" and not is_begun:
+                head, body = problem(500, "something is wrong with the server; its log says what")
+                await send({"type": "http.response.start", "status": 500, "headers": head})
+                await send({"type": "http.response.body", "body": body})
+            elif is_begun and scope["type"] == "http":
+                raise ConnectionAbortedError from None  # the connection ends: half an answer is none
+
+
+class CarefulBrowsers:
+    """Say in each answer what a browser may do with it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def saying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(line for line in _lines(scope) if line[0] not in present),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, saying)
+
+
+def _lines(scope: Scope) -> list[tuple[bytes, bytes]]:
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    lines = list(_FOR_ALL)
+    if scope["scheme"] == "https":
+        lines.append(_HSTS)
+    if not path.startswith("/api/"):
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        sockets = (
+            b"ws%s://%s" % (b"s" if scope["scheme"] == "https" else b"", host) if _is_host(host) else b""
+        )
+        return [*lines, (b"content-security-policy", _PAGES % sockets)]
+    policy = _DOCS if path.startswith("/api/v1/docs") else _API
+    return [*lines, (b"content-security-policy", policy), (b"cache-control", b"no-store")]
+
+
+def _is_host(text: bytes) -> bool:
+    return bool(text) and all(chr(byte).isalnum() or byte in b".-:[]" for byte in text)
+
+
+class BoundedBodies:
+    """Refuse a body that is too large before it is in memory."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if int(length) > LARGEST_BODY:
+            head, body = problem(413, _too_large())
+            await send({"type": "http.response.start", "status": 413, "headers": head})
+            await send({"type": "http.response.body", "body": body})
+            return
+        left = LARGEST_BODY
+
+        async def counting() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413, _too_large())
+            return message
+
+        await self._app(scope, counting, send)
+
+
+def _too_large() -> str:
+    return f"the body has more than {LARGEST_BODY:,} bytes; send less"
