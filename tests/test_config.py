@@ -97,12 +97,26 @@ def test_a_setting_that_is_written_in_an_unusual_way_is_named_without_its_line(t
         load(tmp_path, "sip = { upd = [] }\n")
 
 
-def test_what_has_no_effect_yet_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    assert load(tmp_path, "[sip]\n").without_effect == []
-    assert load(tmp_path, '[web]\nlisten = "127.0.0.1:8081"\n').without_effect == ["[web]"]
+def test_the_faces_listen_on_this_machine_alone_or_not_at_all(tmp_path: Path):
+    usual, none = load(tmp_path, "[sip]\n"), load(tmp_path, '[web]\nlisten = ""\n[ssh]\nlisten = ""\n')
 
-    monkeypatch.setenv("SIPWRIGHT_SSH__LISTEN", "127.0.0.1:2223")
-    assert load(tmp_path, "[web]\n").without_effect == ["[web]", "[ssh]"]
+    assert (usual.web.address, usual.ssh.address) == (("127.0.0.1", 8080), ("127.0.0.1", 2222))
+    assert (none.web.address, none.ssh.address) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('certificate = "c.pem"', "key is empty"),
+        ('key = "k.pem"', "certificate is empty"),
+        ('prefix = "pbx"', "beginning of a path"),
+        ('prefix = "/pbx/"', "beginning of a path"),
+        ('trusted_proxies = ["proxy"]', "not a network"),
+    ],
+)
+def test_a_setting_of_the_pages_that_cannot_be_is_explained(tmp_path: Path, setting: str, said: str):
+    with pytest.raises(ConfigError, match=said):
+        load(tmp_path, f"[web]\n{setting}\n")
 
 
 def test_how_long_things_are_kept(tmp_path: Path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipwright.commands.welcome import IN_PLAN, OUT_PLAN, prepare, welcome
+from sipwright.commands.welcome import IN_PLAN, OUT_PLAN, FirstStart, pages_address, prepare, welcome
 from sipwright.config import Settings
 from sipwright.services.dialplan import check_script
 
@@ -94,3 +94,27 @@ def test_later_starts_say_how_to_set_a_phone_up_again(command, capsys):
     welcome(Settings.load(command.folder), None)
 
     assert "account set NAME --password P" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("listen", "prefix", "shown"),
+    [
+        ("127.0.0.1:8080", "", "http://127.0.0.1:8080/"),
+        ("0.0.0.0:80", "", "http://192.0.2.7:80/"),
+        ("[::1]:8080", "/pbx", "http://[::1]:8080/pbx/"),
+    ],
+)
+def test_where_the_pages_are_is_told_as_a_browser_takes_it(monkeypatch, tmp_path, listen, prefix, shown):
+    monkeypatch.setenv("SIPWRIGHT_SIP__PUBLIC_ADDRESS", "192.0.2.7")
+    monkeypatch.setenv("SIPWRIGHT_WEB__LISTEN", listen)
+    monkeypatch.setenv("SIPWRIGHT_WEB__PREFIX", prefix)
+
+    assert pages_address(Settings.load(tmp_path)) == shown
+
+
+def test_the_admin_of_a_first_start_is_told_beside_the_pages(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("SIPWRIGHT_WEB__LISTEN", "127.0.0.1:8081")
+    welcome(Settings.load(tmp_path), FirstStart("admin", "secret", {}), has_pages=True)
+
+    shown = capsys.readouterr().out
+    assert "Pages                  http://127.0.0.1:8081/\n    log in as admin    password secret" in shown

@@ -16,6 +16,7 @@ ROOTS = {
     "Pipeline.__call__": "the pipeline: one request is lost",
     "Pipeline._fail": "the pipeline: not even the 500 could be sent",
     "Pipeline._run": "the root of a task: one request is lost",
+    "NoFaults.__call__": "the root of a request of a browser",
     "Pipeline._run_alone": "the root of a task",
     "PostgresCommitter._commit_for_sure": "a batch that the database refuses is not tried for ever",
     "Sandbox._run": "the root of a thread's work: one run is lost",

@@ -14,10 +14,10 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 
 import structlog
 
+from sipwright.certificate import tls_context
 from sipwright.config import Settings
 
 __all__ = ["FacesProcess"]
@@ -32,30 +32,20 @@ PATIENCE = 4.0
 BACKLOG = 1024
 
 
-@dataclass
-class _Face:
-    """A place to listen at, with its socket as soon as there is one."""
-
-    name: str
-    address: tuple[str, int]
-    socket: socket.socket | None = None
-    refusal: str | None = None
-
-
 class FacesProcess:
     """The supervisor of the process that has REST, the pages and the SSH console."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        wanted = {"web": settings.web.address, "ssh": settings.ssh.address}
-        self._faces = [_Face(name, address) for name, address in wanted.items() if address is not None]
+        self._web: socket.socket | None = None
+        self._refusal: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Listen and begin; where something else listens, say so and try again now and then."""
-        if self._faces:
+        if self._settings.web.listen or self._settings.ssh.listen:
             self._listen()
             self._task = asyncio.create_task(self._supervise())
 
@@ -65,61 +55,58 @@ class FacesProcess:
         if self._task is not None:
             self._terminate()
             await self._task
-        for face in self._faces:
-            if face.socket is not None:
-                face.socket.close()
+        if self._web is not None:
+            self._web.close()
 
     def reopen_log(self) -> None:
         """Let the process open the file of its log anew, too."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGHUP)
 
-    def is_listening(self, name: str) -> bool:
-        """Tell whether a face (`web`, `ssh`) can be reached."""
-        return any(face.name == name and face.socket is not None for face in self._faces)
+    @property
+    def has_pages(self) -> bool:
+        """Whether the pages can be reached."""
+        return self._web is not None
 
     def _listen(self) -> bool:
-        """Open what is not open yet; return whether anything was opened."""
-        is_changed = False
-        for face in self._faces:
-            if face.socket is not None:
-                continue
-            try:
-                face.socket = _open(face.address)
-            except OSError as error:
-                said, face.refusal = face.refusal, error.strerror or str(error)
-                if said != face.refusal:
-                    log.warning(
-                        f"[{face.name}] cannot listen, and is tried again",
-                        listen=_shown(face.address), error=face.refusal, advice=_advice(face.name),
-                    )  # fmt: skip
-            else:
-                is_changed = True
-        return is_changed
+        """Open the socket of the pages if it is not open yet; return whether it was opened."""
+        address = self._settings.web.address
+        if self._web is not None or address is None:
+            return False
+        advice = 'change [web] certificate and key in sipwright.toml; "" is for plain HTTP'
+        try:
+            tls_context(self._settings)
+            advice = 'change [web] listen in sipwright.toml; "" is for none'
+            self._web = _open(address)
+        except OSError as error:
+            said, self._refusal = self._refusal, str(error)
+            if said != self._refusal:
+                log.warning(
+                    "the pages cannot listen, which is tried again", listen=self._settings.web.listen,
+                    error=error.strerror or str(error), advice=advice,
+                )  # fmt: skip
+            return False
+        return True
 
     async def _supervise(self) -> None:
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
-            sockets = {face.name: face.socket for face in self._faces if face.socket is not None}
-            if not sockets:
-                await self._rest(LISTEN_AGAIN)
-                self._listen()
-                continue
             begun = time.monotonic()
-            status = await self._run_once(sockets)
+            status = await self._run_once()
             if self._stopping.is_set() or status is None:
                 continue
             pause = FIRST_PAUSE if time.monotonic() - begun > LONG_LIFE else min(pause * 2, LONGEST_PAUSE)
             log.warning(
                 "the process of the pages has ended, and is started again", status=status, after=pause
             )
-            await self._rest(pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _run_once(self, sockets: dict[str, socket.socket]) -> int | None:
-        """Run the process to its end and return its status; None when it is wanted no more, or with other sockets."""
+    async def _run_once(self) -> int | None:
+        """Run the process to its end and return its status; None when it is wanted no more, or with its socket."""
         try:
             # In a thread, as nobody knows how long the system takes for it.
-            self._process = await asyncio.to_thread(self._spawn, sockets)
+            self._process = await asyncio.to_thread(self._spawn)
         except OSError as error:
             log.warning("the process of the pages cannot be started", error=str(error))
             return -1
@@ -136,13 +123,14 @@ class FacesProcess:
         self._process.stdin.close()
         return None if is_replaced else status
 
-    def _spawn(self, sockets: dict[str, socket.socket]) -> subprocess.Popen[bytes]:
-        numbers = {name: opened.fileno() for name, opened in sockets.items()}
+    def _spawn(self) -> subprocess.Popen[bytes]:
         line = [sys.executable, "-m", "sipwright.faces", "--data", str(self._settings.data_dir)]
-        for name, number in numbers.items():
-            line += [f"--{name}", str(number)]
+        passed = []
+        if self._web is not None:
+            passed = [self._web.fileno()]
+            line += ["--web", str(passed[0])]
         # It ends with us, however we end: then nobody holds the other end of its input any more.
-        return subprocess.Popen(line, stdin=subprocess.PIPE, pass_fds=list(numbers.values()), process_group=0)
+        return subprocess.Popen(line, stdin=subprocess.PIPE, pass_fds=passed, process_group=0)
 
     def _terminate(self) -> None:
         process = self._process
@@ -150,10 +138,6 @@ class FacesProcess:
             return
         process.terminate()
         asyncio.get_running_loop().call_later(PATIENCE, _kill, process)
-
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
 
 
 def _open(address: tuple[str, int]) -> socket.socket:
@@ -186,12 +170,3 @@ async def _end_of(process: subprocess.Popen[bytes]) -> None:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.kill()
-
-
-def _shown(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _advice(name: str) -> str:
-    return f'change [{name}] listen in sipwright.toml, or set it to "" to do without'

@@ -112,7 +112,7 @@ async def _serve(settings: Settings, on_ready: Callable[[bool, str | None], None
     await node.start()
     faces.start()
     users = await node.store.list_users()
-    on_ready(faces.is_listening("web"), next((user.name for user in users if user.role == "admin"), None))
+    on_ready(faces.has_pages, next((user.name for user in users if user.role == "admin"), None))
     tell_systemd("READY=1")
     await stopped.wait()
     tell_systemd("STOPPING=1")

@@ -16,7 +16,7 @@ from sipwright.commands.common import say
 if TYPE_CHECKING:
     from sipwright.config import Settings
 
-__all__ = ["FirstStart", "prepare", "welcome"]
+__all__ = ["FirstStart", "pages_address", "prepare", "welcome"]
 
 OUT_PLAN = """\
 # The calls that you make run through this script, from top to bottom.

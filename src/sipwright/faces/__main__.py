@@ -9,18 +9,27 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import structlog
 
 from sipwright.config import Settings
 from sipwright.faces.parent import end_with_parent
 from sipwright.log_output import LogFile, configure_log
+from sipwright.store.errors import StoreError
+from sipwright.usecases.usecases import UseCases
 
 __all__ = ["main"]
 
 log = structlog.get_logger(__name__)
 
+Closing = Callable[[], Awaitable[None]]
+
+OPEN_AGAIN = 2.0
+PATIENCE = 3.0
 NICENESS = 10
 """What this process takes of a busy machine stands back behind what the switch needs."""
 
@@ -30,42 +39,76 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="sipwright.faces", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="data folder")
     parser.add_argument("--web", type=int, help="number of the socket of REST and the pages")
-    parser.add_argument("--ssh", type=int, help="number of the socket of the console")
     given = parser.parse_args()
     end_with_parent()
     os.nice(NICENESS)
     settings = Settings.load(given.data)
     configure_log(settings.log)
+    web = None if given.web is None else socket.socket(fileno=given.web)
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        runner.run(_serve(settings, _socket(given.web), _socket(given.ssh)))
+        runner.run(_serve(settings, web))
 
 
-def _socket(number: int | None) -> socket.socket | None:
-    return None if number is None else socket.socket(fileno=number)
-
-
-async def _serve(settings: Settings, web: socket.socket | None, ssh: socket.socket | None) -> None:
+async def _serve(settings: Settings, web: socket.socket | None) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, LogFile().reopen)
-    closing: list[Callable[[], Awaitable[None]]] = []
-    if web is not None:
-        from sipwright.web.app import create_app
-        from sipwright.web.server import WebServer
+    running = asyncio.create_task(_run(settings, web, stopped))
+    await asyncio.wait([running, asyncio.ensure_future(stopped.wait())], return_when=asyncio.FIRST_COMPLETED)
+    if not running.done():
+        await asyncio.wait([running], timeout=PATIENCE)
+    if running.done():
+        running.result()
 
-        server = WebServer(create_app(settings), settings, web)
-        await server.start()
-        closing.append(server.stop)
+
+async def _run(settings: Settings, web: socket.socket | None, stopped: asyncio.Event) -> None:
+    usecases = await _open(settings)
+    faces = [_web(usecases, settings, web), _console(usecases, settings)]
+    closing = [close for close in [await face for face in faces] if close is not None]
     gc.collect()
     gc.freeze()
-    log.info(
-        "pages started", web=settings.web.listen if web else None, ssh=settings.ssh.listen if ssh else None
-    )
+    log.info("pages started", web=settings.web.listen if web else "", ssh=settings.ssh.listen)
     await stopped.wait()
     for close in reversed(closing):
         await close()
+    await usecases.close()
+
+
+async def _open(settings: Settings) -> UseCases:
+    """Open the database, as soon as it is there: the switch may have lost it meanwhile."""
+    said = None
+    while True:
+        try:
+            return await UseCases.open(settings)
+        except StoreError as error:
+            if said != (said := str(error)):
+                log.warning("the pages wait for the database", error=said)
+        await asyncio.sleep(OPEN_AGAIN)
+
+
+async def _web(usecases: UseCases, settings: Settings, listening: socket.socket | None) -> Closing | None:
+    if listening is None:
+        return None
+    from sipwright.web.app import create_app
+    from sipwright.web.server import WebServer
+
+    server = WebServer(create_app(usecases, settings), settings, listening)
+    await server.start()
+    return server.stop
+
+
+async def _console(usecases: UseCases, settings: Settings) -> Closing | None:
+    if not settings.ssh.listen or find_spec("sipwright.console") is None:
+        return None
+    console = import_module("sipwright.console")
+    try:
+        return cast("Closing", (await console.start(usecases, settings)).close)
+    except OSError as error:
+        log.warning("the SSH console cannot listen", listen=settings.ssh.listen, error=error.strerror or str(error),
+                    advice='change [ssh] listen in sipwright.toml; "" is for none')  # fmt: skip
+        return None
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

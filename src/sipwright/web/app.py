@@ -7,6 +7,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from sipwright.config import Settings
+from sipwright.usecases.usecases import UseCases
 from sipwright.web import docs_page, health
 from sipwright.web.errors import install_handlers
 from sipwright.web.problems import Problem
@@ -19,23 +20,26 @@ API = "/api/v1"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(usecases: UseCases, settings: Settings) -> ASGIApp:
     """Make the application with all that goes round it."""
-    inner = create_inner_app(settings)
+    inner = create_inner_app(usecases, settings)
     careful = CarefulBrowsers(NoFaults(BoundedBodies(inner)))
     return BehindProxies(careful, settings.web.trusted_proxies, settings.web.prefix)
 
 
-def create_inner_app(settings: Settings) -> FastAPI:
+def create_inner_app(usecases: UseCases, settings: Settings) -> FastAPI:
     """Make the application itself; its routes are all doors that there are."""
     app = FastAPI(
         title="Sipwright",
+        redirect_slashes=False,
         version="1",
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
+    app.state.usecases = usecases
+    app.state.settings = settings
     install_handlers(app)
     app.include_router(health.router)
     app.include_router(docs_page.router, prefix=API)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, as RFC 9457 has it: `application/problem+json` with what is wrong and what to do about it."""
+"""Problems as RFC 9457 has them: `application/problem+json` with what is wrong and what to do about it."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ import contextlib
 import logging
 import resource
 import socket
-import ssl
 from typing import Any
 
 import structlog
 import uvicorn
 
+from sipwright.certificate import tls_context
 from sipwright.config import Settings
 from sipwright.web.connections import (
     HEAD_WITHIN,
@@ -71,7 +71,7 @@ class WebServer:
         )
         config.load()
         self.connections = Connections(min(settings.web.connections, _most_files()))
-        self._tls = tls_context(settings) if settings.web.certificate else None
+        self._tls = tls_context(settings)
         self._server = _Server(config)
         self._listening = listening
         self._handshakes: set[asyncio.Task[None]] = set()
@@ -165,20 +165,6 @@ class _Server(uvicorn.Server):
         while True:
             await self.on_tick(0)
             await asyncio.sleep(1.0)
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext:
-    """Read the certificate and its key.
-
-    Raises:
-        OSError: They cannot be read, or are not what they should be.
-    """
-    folder = settings.data_dir
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(folder / settings.web.certificate, folder / settings.web.key)
-    return context
 
 
 def _most_files() -> int:

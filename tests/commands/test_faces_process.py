@@ -1,0 +1,128 @@
+"""The process of the faces: it is there with the switch, ends with it, begins anew, and never stops SIP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from conftest import StartSwitch
+from interop.harness import Phone, RunningSwitch, free_port, until
+from sipwright.faces.__main__ import NICENESS
+from sipwright.faces.parent import PATIENCE
+
+
+def child_of(switch: RunningSwitch) -> int | None:
+    """Return the number of the process of the faces, None while there is none."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int(path.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+            words = path.joinpath("cmdline").read_text().split("\0")
+        except (OSError, ValueError):
+            continue
+        if parent == switch.pid and "sipwright.faces" in words:
+            return int(path.name)
+    return None
+
+
+def start(start_switch: StartSwitch, port: int, **settings: str) -> RunningSwitch:
+    return start_switch(WEB__LISTEN=f"127.0.0.1:{port}", **settings)
+
+
+def status(port: int, path: str = "/healthz") -> int:
+    return httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=20).status_code
+
+
+def answers_sip(switch: RunningSwitch) -> bool:
+    with Phone(switch.address) as phone:
+        return phone.options().status == 200
+
+
+def test_it_begins_anew_when_it_is_killed_and_nobody_is_refused_meanwhile(start_switch: StartSwitch):
+    port = free_port()
+    switch = start(start_switch, port)
+    assert status(port) == 200
+    first = child_of(switch)
+    assert os.getpriority(os.PRIO_PROCESS, first) == NICENESS
+
+    os.kill(first, signal.SIGKILL)
+    assert status(port) == 200
+    assert child_of(switch) != first
+    assert answers_sip(switch)
+    (said,) = switch.events("the process of the pages has ended, and is started again")
+    assert (said["level"], said["status"]) == ("warning", -signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_it_ends_with_the_switch(start_switch: StartSwitch, how: int):
+    port = free_port()
+    switch = start(start_switch, port)
+    assert status(port) == 200
+    child = child_of(switch)
+
+    switch.stop(how)
+    until(lambda: not Path(f"/proc/{child}").exists(), "the process of the faces ends", PATIENCE)
+
+
+def test_a_switch_whose_pages_cannot_listen_says_so_and_is_a_switch(start_switch: StartSwitch):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        switch = start(start_switch, port)
+        (said,) = switch.events("the pages cannot listen, which is tried again")
+
+        assert (said["level"], said["listen"]) == ("warning", f"127.0.0.1:{port}")
+        assert said["error"] == "Address already in use"
+        assert "change [web] listen" in said["advice"]
+        assert answers_sip(switch)
+        assert "Pages  " not in switch.log_text()
+
+
+def test_a_certificate_that_is_none_is_told(start_switch: StartSwitch):
+    switch = start(start_switch, free_port(), WEB__CERTIFICATE="nix.pem", WEB__KEY="nix.key")
+    (said,) = switch.events("the pages cannot listen, which is tried again")
+
+    assert "certificate and key" in said["advice"]
+    assert answers_sip(switch)
+
+
+def test_without_pages_and_console_there_is_no_such_process(start_switch: StartSwitch):
+    switch = start_switch()
+
+    assert child_of(switch) is None
+    assert "Pages  " not in switch.log_text()
+
+
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "sipwright.commands.__main__",
+        "sipwright.commands.run, sipwright.commands.faces_process, sipwright.node.node",
+        "sipwright.services.dialplan.sandbox.launcher",
+    ],
+)
+def test_only_that_process_loads_what_the_faces_are_made_of(imported: str):
+    """Neither the command line, nor the switch, nor the workers of its sandbox."""
+    code = (
+        f"import sys, {imported}; "
+        "print({'fastapi', 'starlette', 'nicegui', 'uvicorn', 'asyncssh', 'prometheus_client'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
+
+
+def test_the_welcome_tells_where_the_pages_are_and_who_may_log_in(start_switch: StartSwitch):
+    port = free_port()
+    switch = start(start_switch, port)
+
+    shown = until(lambda: switch.log_text().partition("Pages  ")[2], "the welcome")
+    assert shown.split()[:4] == [f"http://127.0.0.1:{port}/", "log", "in", "as"]
+    assert shown.split()[4] == "root"

@@ -1,0 +1,123 @@
+"""The application as a whole: every error in one form, headers for browsers, and what needs no log-in."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+from fastapi import Request
+
+from sipwright.config import Settings, WebSettings
+from sipwright.web.app import create_app, create_inner_app
+from sipwright.web.shield import LARGEST_BODY, BoundedBodies, CarefulBrowsers, NoFaults
+
+
+@pytest.fixture
+def client():
+    return client_of(create_app(None, Settings(web=WebSettings())))
+
+
+def client_of(app, scheme="http"):
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=f"{scheme}://switch.test")
+
+
+async def test_it_lives(client):
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/v1/nix", "/api/v2/accounts", "/nix", "/api/v1/docs/../../x"]
+)
+async def test_what_is_not_there_is_a_problem(client, path):
+    answer = await client.get(path)
+
+    assert_problem(answer, 404)
+    assert answer.json()["detail"].startswith("there is nothing at /")
+
+
+def assert_problem(answer, status):
+    assert answer.headers["content-type"] == "application/problem+json"
+    said = answer.json()
+    assert (answer.status_code, said["status"], said["type"]) == (status, status, "about:blank")
+    assert set(said) >= {"type", "title", "status", "detail"}
+    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+async def test_a_body_that_is_too_large_is_refused_by_its_length_alone(client):
+    async def body():
+        raise AssertionError("nobody reads it")
+        yield b""
+
+    answer = await client.post("/api/v1/x", content=body(), headers={"Content-Length": "5000000"})
+    assert_problem(answer, 413)
+
+
+async def test_a_body_that_does_not_say_how_large_it_is_is_refused_on_the_way():
+    async def chunks():
+        for _ in range(LARGEST_BODY // 100_000 + 1):
+            yield bytes(100_000)
+
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
+    app = create_inner_app(None, Settings())
+    app.add_api_route("/read", read, methods=["POST"])
+    answer = await client_of(BoundedBodies(app)).post("/read", content=chunks())
+
+    assert_problem(await_headers(answer), 413)
+
+
+def await_headers(answer):
+    answer.headers["x-content-type-options"] = "nosniff"  # put there by what stands before this part
+    return answer
+
+
+async def test_a_fault_of_ours_shows_nothing_of_itself():
+    async def broken(scope, receive, send):
+        raise ValueError("the password is secret")
+
+    answer = await client_of(CarefulBrowsers(NoFaults(broken))).get("/x")
+    assert_problem(answer, 500)
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "policy"),
+    [
+        ("/api/v1/openapi.json", "default-src 'none'; frame-ancestors 'none'"),
+        ("/api/v1/docs", "script-src 'self'; "),
+        ("/", "frame-ancestors 'none'"),
+    ],
+)
+async def test_browsers_are_told_to_be_careful(client, path, policy):
+    headers = (await client.get(path)).headers
+
+    assert policy in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["x-frame-options"] == "DENY"
+    assert "strict-transport-security" not in headers
+
+
+async def test_over_tls_browsers_come_back_over_tls():
+    app = create_app(None, Settings(web=WebSettings()))
+    headers = (await client_of(app, "https").get("/healthz")).headers
+
+    assert headers["strict-transport-security"] == "max-age=31536000"
+
+
+async def test_the_documentation_comes_out_of_our_own_packages(client):
+    page = await client.get("/api/v1/docs")
+
+    assert "http" not in page.text.replace("http-equiv", "")
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js", "favicon.png"):
+        assert f'"docs/{name}"' in page.text
+        assert (await client.get(f"/api/v1/docs/{name}")).status_code == 200
+    assert_problem(await client.get("/api/v1/docs/nix.js"), 404)
+
+
+async def test_it_works_below_a_path():
+    client = client_of(create_app(None, Settings(web=WebSettings(prefix="/pbx"))))
+
+    assert (await client.get("/healthz")).status_code == 200
+    assert (await client.get("/pbx/healthz")).status_code == 200
+    document = (await client.get("/pbx/api/v1/openapi.json")).json()
+    assert document["servers"] == [{"url": "/pbx"}]
