@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 from conftest import StartSwitch
 from interop.harness import Phone, RunningSwitch, free_port, until
+from sipwright.control.client import SwitchClient
 from sipwright.faces.__main__ import NICENESS
 from sipwright.faces.parent import PATIENCE
 
@@ -126,3 +128,17 @@ def test_the_welcome_tells_where_the_pages_are_and_who_may_log_in(start_switch: 
     shown = until(lambda: switch.log_text().partition("Pages  ")[2], "the welcome")
     assert shown.split()[:4] == [f"http://127.0.0.1:{port}/", "log", "in", "as"]
     assert shown.split()[4] == "root"
+
+
+def test_the_switch_that_runs_answers_at_its_control_socket(start_switch: StartSwitch):
+    switch = start_switch()
+
+    assert asyncio.run(ask(switch))["pid"] == switch.pid
+
+
+async def ask(switch: RunningSwitch) -> dict[str, object]:
+    client = SwitchClient(switch.data)
+    try:
+        return await client.request("status")
+    finally:
+        await client.close()

@@ -15,7 +15,7 @@ import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -174,11 +174,10 @@ class ControlClient(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new client, or send it away."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=MOST_UNSENT)
-        if not self._server.admits(self, transport):
-            transport.close()
+        ours = self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        ours.set_write_buffer_limits(high=MOST_UNSENT)
+        if not self._server.admits(self, ours):
+            ours.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget a client and what it has asked for; what was begun goes on."""
