@@ -87,9 +87,10 @@ def postgres_template(postgres_folder: Path, tmp_path_factory: pytest.TempPathFa
 async def postgres_url(
     request: pytest.FixtureRequest, postgres_folder: Path, postgres_template: str
 ) -> AsyncIterator[str]:
-    """A database of our own: with tables for tests that use ``store``, empty otherwise."""
+    """A database of our own: with tables for tests that use ``store`` or ``usecases``, empty otherwise."""
     name = f"test{next(_numbers)}"
-    template = postgres_template if "store" in request.fixturenames else "template1"
+    is_prepared = {"store", "usecases"} & set(request.fixturenames)
+    template = postgres_template if is_prepared else "template1"
     connection = await asyncpg.connect(f"postgresql://postgres@/postgres?host={postgres_folder}")
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield f"postgresql://postgres@/{name}?host={postgres_folder}"

@@ -78,7 +78,13 @@ ADDED_LATER = (
     "providers.networks", "providers.contact_token", "registrations.address", "users.email",
 )  # fmt: skip
 
-TABLES_ADDED_LATER = ("provider_numbers", *people_tables.__all__)
+TABLES_ADDED_LATER = ("provider_numbers", "placed_calls", *people_tables.__all__)
+
+INDEXES_ADDED_LATER = (
+    "ix_cdrs_user_id_started_at",
+    "ix_executions_dialplan_id_started_at",
+    "ix_executions_failed",
+)
 
 
 async def test_every_provider_gets_a_name_for_us_that_nobody_can_guess(url: str, key_file: Path):
@@ -93,6 +99,8 @@ async def test_every_provider_gets_a_name_for_us_that_nobody_can_guess(url: str,
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         for table in TABLES_ADDED_LATER:
             connection.execute(text(f"DROP TABLE {table}"))
+        for index in INDEXES_ADDED_LATER:
+            connection.execute(text(f"DROP INDEX {index}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
 
     await store.database.write(older)
@@ -128,6 +136,8 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         for table in TABLES_ADDED_LATER:
             connection.execute(text(f"DROP TABLE {table}"))
+        for index in INDEXES_ADDED_LATER:
+            connection.execute(text(f"DROP INDEX {index}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
 
     await store.database.write(older)

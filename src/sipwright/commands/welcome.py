@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sipwright.commands.common import say
+from sipwright.usecases.phone_settings import reachable_address
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -158,22 +158,3 @@ def pages_address(settings: Settings) -> str:
     host = {"0.0.0.0": reachable_address(settings)[0], "::": "localhost"}.get(host, host)
     shown = f"[{host}]" if ":" in host else host
     return f"{settings.web.scheme}://{shown}:{port}{settings.web.prefix}/"
-
-
-def reachable_address(settings: Settings) -> tuple[str, int]:
-    """Return the address that a phone in the same network would use."""
-    addresses = settings.sip.udp_addresses or settings.sip.tcp_addresses
-    if not addresses:
-        return "localhost", 5060
-    host, port = addresses[0]
-    if settings.sip.public_address is not None:
-        return settings.sip.public_address, port
-    if host not in ("0.0.0.0", "::"):
-        return host, port
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Nothing is sent: this only asks the routing table which of our addresses leads outside.
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0]), port
-        except OSError:
-            return "127.0.0.1", port

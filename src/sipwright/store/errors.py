@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sipwright.errors import UserError
 
-__all__ = ["AlreadyExistsError", "DatabaseAwayError", "NotFoundError", "StoreError", "WrongKeyError"]
+__all__ = [
+    "AlreadyExistsError",
+    "DatabaseAwayError",
+    "InUseError",
+    "NotFoundError",
+    "StoreError",
+    "WrongKeyError",
+    "at_field",
+]
 
 
 class StoreError(UserError):
@@ -27,5 +38,19 @@ class AlreadyExistsError(StoreError):
     """A name that has to be unique is taken."""
 
 
+class InUseError(StoreError):
+    """A thing that is to be removed and that another one needs."""
+
+
 class WrongKeyError(StoreError):
     """The key file is not the one that a stored value was encrypted with."""
+
+
+@contextmanager
+def at_field(name: str) -> Iterator[None]:
+    """Say that it is this field of the input which is wrong, where nobody has named one yet."""
+    try:
+        yield
+    except StoreError as error:
+        error.field = error.field or name
+        raise

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
+from sqlalchemy import Connection
+
+from sipwright.store.admin import accounts
+from sipwright.store.admin.account_import import ImportResult
+from sipwright.store.admin.account_pages import AccountRow, read_one, read_page
 from sipwright.store.admin.specs import AccountChange, AccountSpec
+from sipwright.store.history import binding_pages
+from sipwright.store.schema.entities import Account
 from sipwright.usecases.actor import Actor
-from sipwright.usecases.bindings import BindingView
+from sipwright.usecases.bindings import BindingView, binding_view
+from sipwright.usecases.errors import Invalid, translated
+from sipwright.usecases.etags import etag_of, require, shown
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.page import USUAL, Page
+from sipwright.usecases.page import USUAL, Page, paged, place_of
+from sipwright.usecases.phone_settings import PhoneSettings, phone_settings
+from sipwright.usecases.rights import needs
+from sipwright.usecases.trail import note
+from sipwright.usecases.whose import account_of, narrowed, owner
 
-__all__ = ["AccountView", "Accounts", "PhoneSettings"]
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneSettings:
-    """What to type into a phone; the password is the one that was given to the account."""
-
-    server: str
-    port: int
-    transport: str
-    domain: str
-    username: str
-    auth_username: str
+__all__ = ["AccountDetail", "AccountView", "Accounts"]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
     """An account; `bindings` is how many phones are registered, `fault` why nobody can use it."""
 
+    id: int
     account: str
     name: str
     domain: str
@@ -59,29 +62,136 @@ class Accounts:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
+    @needs("read")
     async def list(
         self, actor: Actor, *, user: str | None = None, q: str | None = None, limit: int = USUAL,
         cursor: str | None = None,
     ) -> Page[AccountView]:  # fmt: skip
         """List accounts by name; `q` is a part of the address or of the owner's name."""
-        raise NotImplementedError
+        place, keys, now = place_of(cursor, str, int), self._ground.keys, self._ground.now
 
+        def work(connection: Connection) -> Page[AccountView]:
+            owner_id = narrowed(connection, actor, user)
+            return paged(
+                limit,
+                lambda most: read_page(connection, keys, now, most, place, user_id=owner_id, q=q),
+                lambda row: row.place,
+                _view,
+            )
+
+        return await self._ground.read(work)
+
+    @needs("read")
     async def get(self, actor: Actor, name: str) -> AccountDetail:
         """Show an account by ``name`` or ``name@domain``."""
-        raise NotImplementedError
+        now, clock = self._ground.now, self._ground.administration.clock
 
+        def work(connection: Connection) -> AccountDetail:
+            found = account_of(connection, self._ground.keys, actor, name)
+            rows = binding_pages.read_page(connection, now, 1_000, account_id=found.id)
+            bindings = tuple(binding_view(row, clock.ahead()) for row in rows)
+            phone = phone_settings(self._ground.settings, found.username, found.domain)
+            return AccountDetail(self._read(connection, found), bindings, phone)
+
+        return await self._ground.read(work)
+
+    @needs("write")
     async def create(self, actor: Actor, spec: AccountSpec, domain: str | None = None) -> AccountView:
         """Make an account, the actor's unless an admin names another user."""
-        raise NotImplementedError
 
+        def work(connection: Connection) -> AccountView:
+            whose = replace(spec, user=owner(connection, actor, spec.user).name)
+            view = self._read(connection, accounts.add(connection, self._ground.keys, whose, domain))
+            note(connection, actor, "accounts.create", view.account, None, shown(view))
+            return view
+
+        return await self._ground.change(work)
+
+    @needs("write")
     async def change(
         self, actor: Actor, name: str, change: AccountChange, *, if_match: str | None = None
     ) -> AccountView:
         """Change what is given of an account; with `if_match` only if that is still its etag."""
-        raise NotImplementedError
+        self._refuse_more_calls(actor, change.most_calls)
 
+        def work(connection: Connection) -> AccountView:
+            found = account_of(connection, self._ground.keys, actor, name)
+            before = self._read(connection, found)
+            require(before, if_match, f"account {before.account}")
+            after = self._read(connection, accounts.change(connection, self._ground.keys, found.aor, change))
+            old, new = shown(before), shown(after)
+            if change.password is not None:
+                # What it is stays secret; that it is another one does not. A name that says so would be left out.
+                old, new = {**old, "credentials": "as they were"}, {**new, "credentials": "others"}
+            note(connection, actor, "accounts.change", after.account, old, new)
+            return after
+
+        return await self._ground.change(work)
+
+    @needs("write")
     async def remove(
         self, actor: Actor, name: str, *, force: bool = False, if_match: str | None = None
     ) -> AccountView:
         """Remove an account and its bindings; one that takes the calls of a provider only by `force`."""
-        raise NotImplementedError
+
+        def work(connection: Connection) -> AccountView:
+            found = account_of(connection, self._ground.keys, actor, name)
+            view = self._read(connection, found)
+            require(view, if_match, f"account {view.account}")
+            accounts.remove(connection, self._ground.keys, found.aor, force=force)
+            note(connection, actor, "accounts.remove", view.account, shown(view))
+            return view
+
+        return await self._ground.change(work)
+
+    @needs("write", admin=True)
+    async def import_many(
+        self,
+        actor: Actor,
+        specs: Iterable[AccountSpec],
+        *,
+        user: str | None = None,
+        domain: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ImportResult:
+        """Add or change many accounts: all of them, or none when a line is wrong."""
+        owned = user or actor.name
+        with translated():
+            result = await self._ground.administration.import_accounts(
+                specs, user=owned, domain=domain, progress=progress
+            )
+        values = {"added": result.added, "changed": result.changed}
+        await self._ground.change(lambda c: note(c, actor, "accounts.import", f"of {owned}", None, values))
+        return result
+
+    def _read(self, connection: Connection, account: Account) -> AccountView:
+        return _view(read_one(connection, self._ground.keys, self._ground.now, account.id))
+
+    def _refuse_more_calls(self, actor: Actor, most_calls: int | None) -> None:
+        usual = self._ground.settings.sip.calls_per_account
+        if not actor.is_admin and (most_calls or 0) > usual:
+            raise Invalid.of("most_calls", f"an account may have {usual} calls; an admin may allow it more")
+
+
+def _view(row: AccountRow) -> AccountView:
+    account = row.account
+    set_ = (
+        account.aor, row.user, row.out_plan, row.in_plan, account.algorithm, bool(account.is_enabled),
+        account.most_calls,
+    )  # fmt: skip
+    return AccountView(
+        id=account.id,
+        account=account.aor,
+        name=account.username,
+        domain=account.domain,
+        user=row.user,
+        out_plan=row.out_plan,
+        in_plan=row.in_plan,
+        algorithm=account.algorithm,
+        enabled=bool(account.is_enabled),
+        most_calls=account.most_calls,
+        created_at=row.created_at,
+        bindings=row.bindings,
+        fault=account.fault,
+        etag=etag_of(account.id, *set_),
+    )

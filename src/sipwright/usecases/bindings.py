@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import ip_address
 
+from sqlalchemy import Connection, delete
+
+from sipwright.sip import NameAddr, ParseError
+from sipwright.store.history.binding_pages import BindingShown, read_page
+from sipwright.store.schema import tables
+from sipwright.store.schema.rows import storable
+from sipwright.transport.flow import parse_flow_key
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import NotFound, Unavailable
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.page import USUAL, Page
+from sipwright.usecases.page import USUAL, Page, paged, place_of
+from sipwright.usecases.rights import needs
+from sipwright.usecases.trail import note
+from sipwright.usecases.whose import is_seen, narrowed
 
-__all__ = ["BindingView", "Bindings"]
+__all__ = ["BindingView", "Bindings", "binding_view"]
+
+_MOST_OF_ACCOUNT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +51,100 @@ class Bindings:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
+    @needs("read")
     async def list(
         self, actor: Actor, *, user: str | None = None, account: str | None = None, q: str | None = None,
         limit: int = USUAL, cursor: str | None = None,
     ) -> Page[BindingView]:  # fmt: skip
-        """List bindings that have not expired, by account."""
-        raise NotImplementedError
+        """List bindings that have not expired, by account; `q` is a part of an address or of a phone's name."""
+        place, now, ahead = place_of(cursor, str, int, str), self._ground.now, self._ahead()
 
+        def work(connection: Connection) -> Page[BindingView]:
+            owner_id = narrowed(connection, actor, user)
+            return paged(
+                limit,
+                lambda most: read_page(connection, now, most, place, user_id=owner_id, account=account, q=q),
+                lambda row: row.place,
+                lambda row: binding_view(row, ahead),
+            )
+
+        return await self._ground.read(work)
+
+    @needs("read")
     async def get(self, actor: Actor, id: str) -> BindingView:
         """Show one binding."""
-        raise NotImplementedError
+        ahead = self._ahead()
+        return await self._ground.read(lambda c: binding_view(self._find(c, actor, id), ahead))
 
+    @needs("write")
     async def remove(self, actor: Actor, id: str) -> BindingView:
         """Forget a binding, in the switch that runs as well as in the database."""
-        raise NotImplementedError
+        found = await self._ground.read(lambda c: self._find(c, actor, id))
+        view = binding_view(found, self._ahead())
+        try:
+            await self._ground.ask("bindings.remove", account=view.account, contact=view.contact)
+            is_away = False
+        except Unavailable:
+            is_away = True
+
+        def work(connection: Connection) -> None:
+            if is_away:
+                column = tables.bindings.c
+                row = (column.account_id == found.account_id, column.contact == storable((found.contact,))[0])
+                connection.execute(delete(tables.bindings).where(*row))
+            shown = {"contact": view.contact, "source": view.source, "user_agent": view.user_agent}
+            note(connection, actor, "bindings.remove", view.account, shown)
+
+        await self._ground.change(work)
+        return view
+
+    def _find(self, connection: Connection, actor: Actor, id: str) -> BindingShown:
+        account_id = id.partition("-")[0]
+        if account_id.isascii() and account_id.isdigit() and len(account_id) < 10:
+            rows = read_page(connection, self._ground.now, _MOST_OF_ACCOUNT, account_id=int(account_id))
+            for row in rows:
+                if _id_of(row) == id and is_seen(actor, row.user_id):
+                    return row
+        raise NotFound(
+            f"there is no binding {id!r}: it may have expired, or the phone has come back under another"
+        )
+
+    def _ahead(self) -> float:
+        """Return how far the clock on the wall is ahead of the one that bindings expire by."""
+        return self._ground.administration.clock.ahead()
+
+
+def binding_view(row: BindingShown, ahead: float) -> BindingView:
+    """Return what is shown of a binding."""
+    try:
+        flow = parse_flow_key(row.source)
+    except ValueError:
+        flow = None
+    return BindingView(
+        id=_id_of(row),
+        account=f"{row.username}@{row.domain}",
+        user=row.user,
+        contact=row.contact,
+        transport="" if flow is None else flow.protocol,
+        source=row.source,
+        nat=_nat(row.contact, None if flow is None else flow.remote[0]),
+        user_agent=row.user_agent,
+        instance=row.instance,
+        q=row.q,
+        path=row.path,
+        expires_at=row.expires_at + ahead,
+        updated_at=row.updated_at + ahead,
+    )
+
+
+def _id_of(row: BindingShown) -> str:
+    return f"{row.account_id}-{sha256(row.contact.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def _nat(contact: str, source: str | None) -> str:
+    """Return whether a phone is behind a NAT: its contact says another address than where it registered from."""
+    try:
+        said, seen = ip_address(NameAddr.parse(contact).uri.host.strip("[]")), ip_address(source or "")
+    except (ParseError, ValueError, AttributeError):
+        return "unknown"
+    return "none" if said == seen else "behind"

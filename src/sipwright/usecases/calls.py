@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import Connection
+
+from sipwright.services.switch.recovery.document import (
+    StoredCall,
+    StoredLeg,
+    UnreadableError,
+    read_document,
+)
+from sipwright.store.errors import at_field
+from sipwright.store.history.call_pages import LiveCall, ScriptPlace, read_page, script_places
+from sipwright.usecases import placed_calls
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import Invalid, NotFound, Refused, UseCaseError
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.page import USUAL, Page
+from sipwright.usecases.page import USUAL, Page, paged, place_of
+from sipwright.usecases.rights import needs
+from sipwright.usecases.trail import note
+from sipwright.usecases.whose import account_of, is_seen, narrowed
 
 __all__ = ["CallView", "Calls", "LegView"]
+
+_LONGEST_TARGET = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +36,24 @@ class LegView:
     leg: int
     target: str
     state: str
-    provider: str | None = None
+    provider: str | None
+    status: int | None
+    started_at: float
+    answered_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class CallView:
     """A call in progress; `line` is where its script stands, `text` that line of it."""
 
-    call: str
+    id: str
     node: str
     user: str | None
     account: str | None
     direction: str
     state: str
-    caller: str
-    callee: str
+    from_: str
+    to: str
     provider: str | None
     started_at: float
     answered_at: float | None
@@ -49,17 +70,38 @@ class Calls:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
+    @needs("read")
     async def list(
         self, actor: Actor, *, user: str | None = None, account: str | None = None, q: str | None = None,
         limit: int = USUAL, cursor: str | None = None,
     ) -> Page[CallView]:  # fmt: skip
-        """List calls in progress, the oldest first."""
-        raise NotImplementedError
+        """List calls in progress, the oldest first; `q` is a part of an address, or of an id."""
+        place = place_of(cursor, float, str)
 
+        def work(connection: Connection) -> Page[CallView]:
+            owner_id = narrowed(connection, actor, user)
+            found = paged(
+                limit,
+                lambda most: read_page(connection, most, place, user_id=owner_id, account=account, q=q),
+                lambda row: (row.started_at, row.id),
+                lambda row: row,
+            )
+            scripts = script_places(connection, [row.id for row in found.items])
+            return Page(tuple(_view(row, scripts.get(row.id)) for row in found.items), found.next)
+
+        return await self._ground.read(work)
+
+    @needs("read")
     async def get(self, actor: Actor, call: str) -> CallView:
         """Show a call in progress."""
-        raise NotImplementedError
 
+        def work(connection: Connection) -> CallView:
+            row = _find(connection, actor, call)
+            return _view(row, script_places(connection, [row.id]).get(row.id))
+
+        return await self._ground.read(work)
+
+    @needs("call")
     async def hangup(self, actor: Actor, call: str) -> None:
         """End a call.
 
@@ -67,22 +109,155 @@ class Calls:
             Refused: Its state does not allow it; so for the others below.
             Unavailable: The switch does not run; so for the others below.
         """
-        raise NotImplementedError
+        await self._steer(actor, "hangup", call)
 
+    @needs("call")
     async def transfer(self, actor: Actor, call: str, to: str) -> None:
         """Connect the caller, or who is at the other end, with somebody else."""
-        raise NotImplementedError
+        await self._steer(actor, "transfer", call, to=_target(to, "to"))
 
+    @needs("call")
     async def redirect(self, actor: Actor, call: str, to: str) -> None:
         """Let a call that rings ring elsewhere."""
-        raise NotImplementedError
+        await self._steer(actor, "redirect", call, to=_target(to, "to"))
 
+    @needs("call")
     async def pickup(self, actor: Actor, call: str, by: str) -> None:
         """Let an account take a call that rings elsewhere."""
-        raise NotImplementedError
+        taker = await self._account(actor, by, "by")
+        await self._steer(actor, "pickup", call, by=taker[0])
 
+    @needs("call")
     async def place(
         self, actor: Actor, from_: str, to: str, *, user: str | None = None, key: str | None = None
     ) -> str:
         """Ring an account, connect it with somebody, and return the id of the call; one `key` places one call."""
-        raise NotImplementedError
+        target = _target(to, "to")
+        caller, user_id, owner = await self._account(actor, from_, "from")
+        if user is not None and user != owner:
+            raise Invalid.of("from", f"{caller} is not an account of {user!r}")
+        if key is not None:
+            known = await placed_calls.begin(self._ground, actor, key, f"{caller} {target}")
+            if known is not None:
+                return known
+        try:
+            answer = await self._ground.ask(
+                "calls.place", **{"from": caller}, to=target, **_acting(actor, user_id)
+            )
+        except UseCaseError:
+            if key is not None:
+                await placed_calls.forget(self._ground, actor, key)
+            raise
+        call = str(answer["call"] if "call" in answer else answer["id"])
+        values = {"from": caller, "to": target}
+
+        def work(connection: Connection) -> None:
+            if key is not None:
+                placed_calls.placed(connection, actor, key, call)
+            note(connection, actor, "calls.place", call, None, values)
+
+        await self._ground.change(work)
+        return call
+
+    async def _steer(self, actor: Actor, what: str, call: str, **arguments: str) -> None:
+        row = await self._ground.read(lambda c: _find(c, actor, call))
+        if row.state == "ending":
+            raise Refused("the call is over")
+        await self._ground.ask(f"calls.{what}", call=row.id, **arguments, **_acting(actor, row.user_id))
+        told = {"from": row.from_text, "to": row.to_text, "state": row.state}
+        done: dict[str, str] | None = arguments or None
+
+        def work(connection: Connection) -> None:
+            note(connection, actor, f"calls.{what}", row.id, told if done is None else None, done)
+
+        await self._ground.change(work)
+
+    async def _account(self, actor: Actor, name: str, field: str) -> tuple[str, int, str]:
+        """Find an account of the actor's: its address, its owner's number and name.
+
+        Raises:
+            Invalid: There is none.
+        """
+        if not name.strip():
+            raise Invalid.of(field, "say which account: its name, such as alice")
+
+        def work(connection: Connection) -> tuple[str, int, str]:
+            from sipwright.store.admin import users
+
+            with at_field(field):
+                found = account_of(connection, self._ground.keys, actor, name.strip())
+            names = {one.id: one.name for one in users.read_all(connection)}
+            return found.aor, found.user_id, names[found.user_id]
+
+        return await self._ground.read(work)
+
+
+def _acting(actor: Actor, user_id: int | None) -> dict[str, Any]:
+    """Return for whom the switch acts: whose call it is, by whose rules it is dialled."""
+    return {"user_id": user_id if actor.is_admin else actor.user_id}
+
+
+def _target(text: str, field: str) -> str:
+    wanted = text.strip()
+    if not wanted or not wanted.isprintable() or len(wanted) > _LONGEST_TARGET:
+        raise Invalid.of(
+            field, "say whom: an account, a number or a dial string, such as bob or 300@blueface"
+        )
+    return wanted
+
+
+def _find(connection: Connection, actor: Actor, call: str) -> LiveCall:
+    """Find a call in progress that the actor may see.
+
+    Raises:
+        NotFound: There is none.
+    """
+    rows = read_page(connection, 1, call_id=call)
+    if not rows or not is_seen(actor, rows[0].user_id):
+        raise NotFound(f"there is no call {call!r} in progress; it may be over")
+    return rows[0]
+
+
+def _view(row: LiveCall, script: ScriptPlace | None) -> CallView:
+    try:
+        stored = read_document(row.document)
+    except UnreadableError:  # another version has written it; its columns say the most of it
+        stored = None
+    legs = () if stored is None else _legs(stored, row)
+    return CallView(
+        id=row.id,
+        node=row.node,
+        user=row.user,
+        account=row.account,
+        direction=row.direction,
+        state=row.state,
+        from_=row.from_text,
+        to=row.to_text,
+        provider=next((leg.provider for leg in legs if leg.provider and leg.state != "ended"), None),
+        started_at=row.started_at,
+        answered_at=row.answered_at,
+        dialplan=script.dialplan if script else None,
+        version=script.version if script else None,
+        line=script.line if script else None,
+        text=script.text if script else None,
+        legs=legs,
+    )
+
+
+def _legs(stored: StoredCall, row: LiveCall) -> tuple[LegView, ...]:
+    return tuple(_leg(index, leg, row) for index, leg in enumerate((stored.caller, *stored.legs)))
+
+
+def _leg(index: int, leg: StoredLeg, row: LiveCall) -> LegView:
+    to = leg.destination or {}
+    provider = leg.provider or to.get("provider")
+    status = (leg.outcome or {}).get("status")
+    return LegView(
+        leg=index,
+        target=str(to.get("target") or (row.to_text if index else row.from_text)),
+        state=leg.state,
+        provider=None if provider is None else str(provider[1]),
+        status=status if isinstance(status, int) else None,
+        started_at=leg.started_at,
+        answered_at=leg.answered_at,
+    )

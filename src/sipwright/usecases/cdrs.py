@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from sqlalchemy import Connection
+
+from sipwright.store.admin import users
+from sipwright.store.history.cdr_pages import (
+    QUARTER,
+    CdrConditions,
+    CdrRowShown,
+    count_quarters,
+    read_page,
+    window_end,
+)
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import Invalid
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.page import USUAL, Page
+from sipwright.usecases.page import MOST, USUAL, Page, checked_limit, cursor_of, place_of
+from sipwright.usecases.rights import needs
+from sipwright.usecases.whose import narrowed
 
-__all__ = ["CdrDay", "CdrFilter", "CdrView", "Cdrs"]
+__all__ = ["CdrDay", "CdrFilter", "CdrView", "Cdrs", "cdr_view"]
+
+_CHARTED = 30 * 86_400.0
+_LONGEST_CHART = 3 * 366 * 86_400.0
+_LONGEST_SEARCH = 200
+"""Characters of a text that is searched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +55,10 @@ class CdrFilter:
 
 @dataclass(frozen=True, slots=True)
 class CdrView:
-    """What became of one leg of a call; `talked` is for how long, in seconds."""
+    """The record of one leg of a call; `talked` is for how long, in seconds."""
 
-    call: str
+    id: int
+    call_id: str
     leg: int
     direction: str
     user: str | None
@@ -53,6 +77,9 @@ class CdrView:
     reason: str | None
     hung_up_by: str | None
     sip_call_id: str | None
+    execution_id: str | None
+    account_id: int | None
+    user_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +99,111 @@ class Cdrs:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
+    @needs("read")
     async def list(
         self, actor: Actor, which: CdrFilter | None = None, *, oldest_first: bool = False, limit: int = USUAL,
         cursor: str | None = None,
     ) -> Page[CdrView]:  # fmt: skip
-        """List CDRs, the newest first."""
-        raise NotImplementedError
+        """List CDRs, the newest first.
 
+        A page is looked for among many CDRs, but not among millions: where few of them fit, it may have fewer items
+        than the limit, or none, and a cursor to look further.
+        """
+        return await self._page(actor, which or CdrFilter(), oldest_first, limit, cursor)
+
+    @needs("read")
     async def rows(
         self, actor: Actor, which: CdrFilter | None = None, *, oldest_first: bool = False
     ) -> AsyncIterator[CdrView]:
         """Give all of them, one after the other; never more than a page of them is in memory."""
-        raise NotImplementedError
-        yield
+        cursor: str | None = None
+        while True:
+            page = await self._page(actor, which or CdrFilter(), oldest_first, MOST, cursor)
+            for view in page.items:
+                yield view
+            if (cursor := page.next) is None:
+                return
 
+    @needs("read")
     async def per_day(self, actor: Actor, which: CdrFilter | None = None) -> tuple[CdrDay, ...]:
         """Count the calls of each day; without `from_` those of the last 30 days."""
-        raise NotImplementedError
+        which = which or CdrFilter()
+        until = time.time() if which.to is None else which.to
+        since = until - _CHARTED if which.from_ is None else which.from_
+        if until - since > _LONGEST_CHART:
+            raise Invalid.of("from", "a chart is of three years at most; begin later")
+        conditions = _conditions(which)._replace(from_=since)
+
+        def work(connection: Connection) -> tuple[CdrDay, ...]:
+            owner_id = narrowed(connection, actor, which.user)
+            zone = ZoneInfo(users.find(connection, actor.name).timezone)
+            days: dict[str, list[float]] = {}
+            for quarter, *counts in count_quarters(connection, conditions._replace(user_id=owner_id)):
+                day = datetime.fromtimestamp(quarter * QUARTER, zone).date().isoformat()
+                before = days.get(day, [0, 0, 0.0])
+                days[day] = [float(old) + float(new) for old, new in zip(before, counts, strict=True)]
+            return tuple(
+                CdrDay(day, int(calls), int(answered), int(calls - answered), talked)
+                for day, (calls, answered, talked) in sorted(days.items())
+            )
+
+        return await self._ground.read(work)
+
+    async def _page(
+        self, actor: Actor, which: CdrFilter, oldest_first: bool, limit: int, cursor: str | None
+    ) -> Page[CdrView]:
+        most, place, conditions = checked_limit(limit), place_of(cursor, float, int), _conditions(which)
+
+        def work(connection: Connection) -> Page[CdrView]:
+            ours = conditions._replace(user_id=narrowed(connection, actor, which.user))
+            until = None
+            if ours.needs_search:
+                until = window_end(connection, ours, place, oldest_first=oldest_first)
+            rows = read_page(connection, ours, most + 1, place, oldest_first=oldest_first, until=until)
+            if len(rows) > most:
+                last = rows[most - 1]
+                following: str | None = cursor_of(last.started_at, last.id)
+            else:
+                following = None if until is None else cursor_of(*until)
+            return Page(tuple(map(cdr_view, rows[:most])), following)
+
+        return await self._ground.read(work)
+
+
+def cdr_view(row: CdrRowShown) -> CdrView:
+    """Return what is shown of a CDR."""
+    talked = None
+    if row.answered_at is not None and row.ended_at is not None:
+        talked = max(row.ended_at - row.answered_at, 0.0)
+    return CdrView(talked=talked, **row._asdict())
+
+
+_CLASS = re.compile(r"([1-6])xx", re.IGNORECASE)
+_NUMBER = re.compile(r"[1-6][0-9][0-9]")
+
+
+def _conditions(which: CdrFilter) -> CdrConditions:
+    """Return what is asked of the rows.
+
+    Raises:
+        Invalid: A status is none.
+    """
+    statuses: tuple[int, int] | None = None
+    is_answered: bool | None = None
+    text = which.status
+    if text in ("answered", "failed"):
+        is_answered = text == "answered"
+    elif text is not None and (found := _CLASS.fullmatch(text)):
+        statuses = (int(found[1]) * 100, int(found[1]) * 100 + 99)
+    elif text is not None and _NUMBER.fullmatch(text):
+        statuses = (int(text), int(text))
+    elif text is not None:
+        raise Invalid.of(
+            "status", f"{text!r} is no status; write one such as 486, 4xx, or answered or failed"
+        )
+    if which.q is not None and len(which.q) > _LONGEST_SEARCH:
+        raise Invalid.of("q", f"search for {_LONGEST_SEARCH} characters at most")
+    return CdrConditions(
+        which.from_, which.to, None, which.account, which.direction, statuses, is_answered, which.q or None,
+        which.leg,
+    )  # fmt: skip

@@ -93,15 +93,23 @@ class Refused(UseCaseError):
 @contextmanager
 def translated() -> Iterator[None]:
     """Say in the words of this layer what the store has said."""
-    from sipwright.store.errors import AlreadyExistsError, DatabaseAwayError, NotFoundError, StoreError
+    from sipwright.store.errors import (
+        AlreadyExistsError,
+        DatabaseAwayError,
+        InUseError,
+        NotFoundError,
+        StoreError,
+    )
 
     try:
         yield
     except DatabaseAwayError as error:
         raise Unavailable(str(error)) from error
     except NotFoundError as error:
+        if error.field is not None:  # what is missing is named in the input
+            raise Invalid.of(error.field, str(error)) from error
         raise NotFound(str(error)) from error
-    except AlreadyExistsError as error:
+    except (AlreadyExistsError, InUseError) as error:
         raise Conflict(str(error)) from error
     except StoreError as error:
         raise Invalid.of(error.field, str(error)) from error

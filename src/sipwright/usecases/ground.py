@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from sipwright.config import Settings
 from sipwright.control.client import SwitchAway, SwitchClient
+from sipwright.errors import UserError
 from sipwright.store.admin.administration import Administration
-from sipwright.usecases.errors import translated
+from sipwright.usecases.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    Refused,
+    Unavailable,
+    UseCaseError,
+    translated,
+)
 
 __all__ = ["Ground"]
 
 T = TypeVar("T")
+
+_PATIENCE = 5.0
+"""Seconds that a switch may take to take a change."""
 
 
 class Ground:
@@ -27,25 +40,71 @@ class Ground:
         self.switch = switch
 
     @property
-    def clock(self) -> Callable[[], float]:
+    def now(self) -> float:
         """The time by which the switch stores what it does."""
-        return self.administration.clock
+        return self.administration.clock()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Read in one transaction."""
+        """Read in one transaction.
+
+        Raises:
+            Unavailable: The database is away.
+        """
         with translated():
             return await self.administration.database.read(work)
 
     async def change(self, work: Callable[[Connection], T]) -> T:
-        """Change something in one transaction, and let the switch take the change before this returns."""
-        with translated():
-            found = await self.administration.database.write(work)
+        """Change something in one transaction, and let the switch take the change before this returns.
+
+        Raises:
+            Unavailable: The database is away, and nothing is changed.
+        """
+        found = await self.change_quietly(work)
         await self.apply_changes()
         return found
+
+    async def change_quietly(self, work: Callable[[Connection], T]) -> T:
+        """Change in one transaction what no switch has in memory.
+
+        Raises:
+            Unavailable: The database is away, and nothing is changed.
+        """
+        with translated():
+            return await self.administration.database.write(work)
 
     async def apply_changes(self) -> None:
         """Let a running switch take what was changed; without one there is nothing to do."""
         try:
-            await self.switch.request("changes.apply")
-        except SwitchAway:
-            pass
+            async with asyncio.timeout(_PATIENCE):
+                await self.switch.request("changes.apply")
+        except (UserError, TimeoutError):
+            pass  # the change is in the feed, which the switch reads by itself
+
+    async def ask(self, name: str, /, **arguments: Any) -> Any:
+        """Ask the switch for something that only it can do.
+
+        Raises:
+            Unavailable: No switch runs.
+            UseCaseError: The switch does not do it.
+        """
+        try:
+            return await self.switch.request(name, **arguments)
+        except SwitchAway as error:
+            raise Unavailable(str(error)) from error
+        except UserError as error:
+            raise _said(error) from error
+
+
+def _said(error: UserError) -> UseCaseError:
+    """Say in the words of this layer what the switch has said."""
+    text = str(error)
+    match getattr(error, "kind", None):
+        case "invalid":
+            return Invalid.of(getattr(error, "field", None), text)
+        case "not_found":
+            return NotFound(text)
+        case "refused":
+            return Refused(text)
+        case "conflict":
+            return Conflict(text)
+    return Unavailable(text, getattr(error, "retry_after", None) or 2.0)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sipwright.usecases.errors import Invalid
 
-__all__ = ["MOST", "USUAL", "Page", "checked_limit", "cursor_of", "place_of"]
+__all__ = ["MOST", "USUAL", "Page", "checked_limit", "cursor_of", "paged", "place_of"]
 
 T = TypeVar("T", covariant=True)
+R = TypeVar("R")
+V = TypeVar("V")
 
 USUAL = 50
 """How many there are on a page, unless somebody says so."""
@@ -45,6 +47,25 @@ def checked_limit(limit: int) -> int:
     if not 1 <= limit <= MOST:
         raise Invalid.of("limit", f"limit is between 1 and {MOST}, not {limit}")
     return limit
+
+
+def paged(
+    limit: int,
+    read: Callable[[int], Sequence[R]],
+    key: Callable[[R], tuple[Any, ...]],
+    view: Callable[[R], V],
+) -> Page[V]:
+    """Read one row more than a page has, to see whether there is another page.
+
+    Args:
+        limit: How many are wanted.
+        read: Reads at most so many rows, from the place where the page begins.
+        key: Returns the key of a row.
+        view: Returns what is shown of a row.
+    """
+    rows = read(checked_limit(limit) + 1)
+    more = cursor_of(*key(rows[limit - 1])) if len(rows) > limit else None
+    return Page(tuple(map(view, rows[:limit])), more)
 
 
 def cursor_of(*key: Any) -> str:

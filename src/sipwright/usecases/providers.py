@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
 
+from sqlalchemy import Connection
+
+from sipwright.sip import ParseError
+from sipwright.sip.uri import hop_uri
+from sipwright.store.admin import providers
+from sipwright.store.admin.networks import OverlapError
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
+from sipwright.store.errors import at_field
+from sipwright.store.schema import tables
+from sipwright.store.schema.entities import Provider
+from sipwright.transport.networks import is_in, is_inside, is_loopback, networks
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import Invalid
+from sipwright.usecases.etags import require, shown
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.page import USUAL, Page
+from sipwright.usecases.page import USUAL, Page, paged, place_of
+from sipwright.usecases.provider_views import ProviderNumberView, ProviderView, provider_views
+from sipwright.usecases.rights import needs
+from sipwright.usecases.trail import note
+from sipwright.usecases.whose import account_of, narrowed, owner, owner_of
 
 __all__ = ["ExchangedMessage", "ProviderNumberView", "ProviderTest", "ProviderView", "Providers"]
 
-
-@dataclass(frozen=True, slots=True)
-class ProviderNumberView:
-    """Some of the numbers that a trunk brings, and who takes their calls, also in words."""
-
-    number: str
-    calls_in: str
-    account: str | None
-    in_plan: str | None
+_METHODS = ("REGISTER", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +43,6 @@ class ExchangedMessage:
     is_to_provider: bool
     label: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderView:
-    """A provider; `state` is that of our registration there, ``unreachable`` or ``failed``, never its password."""
-
-    provider: str
-    user: str
-    server: str
-    username: str | None
-    auth_username: str | None
-    register: bool
-    realm: str | None
-    from_template: str | None
-    outbound_proxy: str | None
-    answer_within: float | None
-    longest_call: float | None
-    enabled: bool
-    networks: tuple[str, ...]
-    number_in: str
-    calls_in: str
-    account: str | None
-    in_plan: str | None
-    numbers: tuple[ProviderNumberView, ...]
-    state: str | None
-    registered_until: float | None
-    status: int | None
-    reason: str | None
-    unreachable_since: float | None
-    unreachable_reason: str | None
-    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,55 +63,226 @@ class Providers:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
+    @needs("read")
     async def list(
         self, actor: Actor, *, user: str | None = None, q: str | None = None, limit: int = USUAL,
         cursor: str | None = None,
     ) -> Page[ProviderView]:  # fmt: skip
-        """List providers by name."""
-        raise NotImplementedError
+        """List providers by name; `q` is a part of the name, the server or our user name there."""
+        place, keys, now = place_of(cursor, str, int), self._ground.keys, self._ground.now
 
+        def work(connection: Connection) -> Page[ProviderView]:
+            owner_id = narrowed(connection, actor, user)
+            found = paged(
+                limit,
+                lambda most: providers.read_page(connection, keys, most, place, user_id=owner_id, q=q),
+                lambda one: (one.name, one.id),
+                lambda one: one,
+            )
+            return Page(tuple(provider_views(connection, found.items, now)), found.next)
+
+        return await self._ground.read(work)
+
+    @needs("read")
     async def get(self, actor: Actor, name: str, *, user: str | None = None) -> ProviderView:
         """Show a provider."""
-        raise NotImplementedError
+        return await self._ground.read(lambda c: self._view(c, self._find(c, actor, name, user)))
 
+    @needs("write")
     async def create(self, actor: Actor, spec: ProviderSpec, *, user: str | None = None) -> ProviderView:
         """Make a provider."""
-        raise NotImplementedError
+        self._refuse_inside(actor, spec)
 
+        def work(connection: Connection) -> ProviderView:
+            whose = owner(connection, actor, user)
+            self._refuse_others(connection, actor, spec.account)
+            with _discreet(actor):
+                made = providers.add(connection, self._ground.keys, whose.name, spec)
+            view = self._view(connection, made)
+            note(connection, actor, "providers.create", _subject(view), None, shown(view))
+            return view
+
+        return await self._ground.change(work)
+
+    @needs("write")
     async def change(
         self, actor: Actor, name: str, change: ProviderChange, *, user: str | None = None,
         if_match: str | None = None,
     ) -> ProviderView:  # fmt: skip
         """Change what is given of a provider; with `if_match` only if that is still its etag."""
-        raise NotImplementedError
+        self._refuse_inside(actor, change)
 
+        def work(connection: Connection, found: Provider, whose: str) -> Provider:
+            self._refuse_others(connection, actor, change.account)
+            with _discreet(actor):
+                return providers.change(connection, self._ground.keys, whose, found.name, change)
+
+        hidden = {} if change.password is None else {"credentials": "others"}
+        return await self._changed(actor, name, user, work, if_match, hidden)
+
+    @needs("write")
     async def remove(
         self, actor: Actor, name: str, *, user: str | None = None, if_match: str | None = None
     ) -> ProviderView:
         """Remove a provider."""
-        raise NotImplementedError
 
+        def work(connection: Connection) -> ProviderView:
+            view = self._view(connection, self._find(connection, actor, name, user))
+            require(view, if_match, f"provider {view.provider}")
+            providers.remove(connection, self._ground.keys, view.user, view.provider)
+            note(connection, actor, "providers.remove", _subject(view), shown(view))
+            return view
+
+        return await self._ground.change(work)
+
+    @needs("write")
     async def add_number(
         self, actor: Actor, name: str, number: str, *, account: str | None = None, in_plan: str | None = None,
         user: str | None = None,
     ) -> ProviderView:  # fmt: skip
         """Say which account or dialplan takes the calls to some numbers of a provider."""
-        raise NotImplementedError
 
+        def work(connection: Connection, found: Provider, whose: str) -> Provider:
+            self._refuse_others(connection, actor, account)
+            keys = self._ground.keys
+            return providers.add_number(connection, keys, whose, found.name, number, account, in_plan)
+
+        return await self._changed(actor, name, user, work)
+
+    @needs("write")
     async def remove_number(
         self, actor: Actor, name: str, number: str, *, user: str | None = None
     ) -> ProviderView:
         """Forget who takes the calls to some numbers of a provider."""
-        raise NotImplementedError
 
+        def work(connection: Connection, found: Provider, whose: str) -> Provider:
+            return providers.remove_number(connection, self._ground.keys, whose, found.name, number)
+
+        return await self._changed(actor, name, user, work)
+
+    @needs("write")
     async def test(
         self, actor: Actor, name: str, *, method: str | None = None, user: str | None = None
     ) -> ProviderTest:
         """Register with a provider now, or ask it with OPTIONS, as `method` says or else as it is used."""
-        raise NotImplementedError
+        wanted = None if method is None else method.upper()
+        if wanted is not None and wanted not in _METHODS:
+            raise Invalid.of("method", f"a provider is tested with {' or '.join(_METHODS)}, not {method!r}")
+        view = await self._ground.read(lambda c: self._view(c, self._find(c, actor, name, user)))
+        wanted = wanted or ("REGISTER" if view.register else "OPTIONS")
+        started = time.perf_counter()
+        answer = await self._ground.ask("providers.test", provider=view.id, method=wanted)
+        tested = _test_of(answer, wanted, time.perf_counter() - started)
+        values = {"method": tested.method, "status": tested.status, "reason": tested.reason}
+        await self._ground.change(lambda c: note(c, actor, "providers.test", _subject(view), None, values))
+        return tested
 
-    async def last_exchange(
-        self, actor: Actor, name: str, *, user: str | None = None
-    ) -> tuple[ExchangedMessage, ...]:
-        """Show the messages of the last REGISTER or OPTIONS that the switch has exchanged with a provider."""
-        raise NotImplementedError
+    async def _changed(
+        self,
+        actor: Actor,
+        name: str,
+        user: str | None,
+        change: Callable[[Connection, Provider, str], Provider],
+        if_match: str | None = None,
+        hidden: dict[str, str] | None = None,
+    ) -> ProviderView:
+        def work(connection: Connection) -> ProviderView:
+            found = self._find(connection, actor, name, user)
+            before = self._view(connection, found)
+            require(before, if_match, f"provider {before.provider}")
+            after = self._view(connection, change(connection, found, before.user))
+            note(
+                connection,
+                actor,
+                "providers.change",
+                _subject(after),
+                shown(before),
+                shown(after) | (hidden or {}),
+            )
+            return after
+
+        return await self._ground.change(work)
+
+    def _find(self, connection: Connection, actor: Actor, name: str, user: str | None) -> Provider:
+        whose = owner_of(connection, actor, user, tables.providers, name.lower())
+        return providers.find(connection, self._ground.keys, whose.name, name)
+
+    def _view(self, connection: Connection, provider: Provider) -> ProviderView:
+        (view,) = provider_views(connection, [provider], self._ground.now)
+        return view
+
+    def _refuse_others(self, connection: Connection, actor: Actor, account: str | None) -> None:
+        """Refuse an account that the actor does not see, as one that is not there."""
+        if account and account != "-" and not actor.is_admin:
+            with at_field("account"):
+                account_of(connection, self._ground.keys, actor, account)
+
+    def _refuse_inside(self, actor: Actor, given: ProviderSpec | ProviderChange) -> None:
+        """Refuse what leads into our own network: only an admin says what is there, whoever signs up does not."""
+        if actor.is_admin:
+            return
+        allowed = networks(self._ground.settings.sip.networks)
+        for field in ("server", "outbound_proxy"):
+            text = getattr(given, field)
+            host = _host(text) if text else None
+            if host is not None and _is_inside(host) and not (_is_ip(host) and is_in(host, allowed)):
+                raise Invalid.of(
+                    field, f"{host} is in the network of this switch; only an admin may lead there"
+                )
+
+
+def _host(text: str) -> str | None:
+    try:
+        return hop_uri(text).host.strip("[]").lower()
+    except ParseError:
+        return None  # which is said where it is checked
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_inside(host: str) -> bool:
+    if _is_ip(host):
+        return is_inside(host) or is_loopback(host)
+    return "." not in host.rstrip(".") or host.rstrip(".").endswith((".localhost", ".local", ".internal"))
+
+
+@contextmanager
+def _discreet(actor: Actor) -> Iterator[None]:
+    """Do not tell a user whose a network is."""
+    try:
+        yield
+    except OverlapError as error:
+        if actor.is_admin:
+            raise
+        raise Invalid.of("networks", "another user's provider calls from there; ask an admin") from error
+
+
+def _subject(view: ProviderView) -> str:
+    return f"{view.provider} of {view.user}"
+
+
+def _test_of(answer: Mapping[str, Any], method: str, seconds: float) -> ProviderTest:
+    status = answer.get("status")
+    exchange = tuple(
+        ExchangedMessage(
+            float(one.get("at", 0.0)),
+            bool(one.get("is_to_provider", one.get("sent", False))),
+            str(one.get("label", "")),
+            str(one.get("text", "")),
+        )
+        for one in answer.get("exchange", ())
+    )
+    return ProviderTest(
+        ok=bool(answer.get("ok", status is not None and status < 300)),
+        method=str(answer.get("method", method)),
+        status=status,
+        reason=str(answer.get("reason") or ""),
+        seconds=float(answer.get("seconds", seconds)),
+        exchange=exchange,
+    )

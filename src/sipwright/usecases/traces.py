@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sipwright.usecases.actor import Actor
-from sipwright.usecases.cdrs import CdrView
-from sipwright.usecases.ground import Ground
+from sqlalchemy import Connection, select
 
-__all__ = ["EffectView", "LineView", "RunTraceView", "RungView", "TraceView", "Traces"]
+from sipwright.monitor.trace.ladder import Rung, rungs
+from sipwright.monitor.trace.report import names_of, report
+from sipwright.monitor.trace.why import why
+from sipwright.monitor.trace.wording import came_of, told
+from sipwright.store.history.calltraces import CallTrace, RunTrace, find_call
+from sipwright.store.schema import tables
+from sipwright.usecases.actor import Actor
+from sipwright.usecases.ground import Ground
+from sipwright.usecases.rights import needs
+
+__all__ = [
+    "EffectView",
+    "LineView",
+    "RunTraceView",
+    "RungView",
+    "TraceLeg",
+    "TraceView",
+    "Traces",
+]
+
+LOOK_AGAIN = 1.0
+"""Seconds: the messages of a call that goes on are written about so often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +83,23 @@ class RunTraceView:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceLeg:
+    """One leg of a call that is over, as its CDR has it; times are in seconds from the beginning of the call."""
+
+    leg: int
+    target: str | None
+    direction: str
+    started: float | None
+    rang: float | None
+    answered: float | None
+    ended: float | None
+    status: int | None
+    reason: str | None
+    hung_up_by: str | None
+    sip_call_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TraceView:
     """A whole call as it was; `text` is what ``sipwright trace`` prints."""
 
@@ -71,11 +108,11 @@ class TraceView:
     live: bool
     state: str
     direction: str | None
-    caller: str | None
-    callee: str | None
+    from_: str | None
+    to: str | None
     started_at: float
     why: str
-    legs: tuple[CdrView, ...]
+    legs: tuple[TraceLeg, ...]
     names: dict[int, str]
     runs: tuple[RunTraceView, ...]
     ladder: tuple[RungView, ...]
@@ -91,11 +128,99 @@ class Traces:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
+    @needs("read")
     async def get(self, actor: Actor, call: str) -> TraceView:
         """Show a call by its id, the beginning or the end of it, or a SIP Call-ID; ``last`` is the newest."""
-        raise NotImplementedError
+        return await self._read(actor, call)
 
+    @needs("read")
     async def follow(self, actor: Actor, call: str) -> AsyncIterator[TraceView]:
         """Show a call, and again whenever there is more of it, until it has ended."""
-        raise NotImplementedError
-        yield
+        view = await self._read(actor, call)
+        yield view
+        while view.live:
+            await asyncio.sleep(LOOK_AGAIN)
+            newer = await self._read(actor, view.call)
+            if newer != view:
+                view = newer
+                yield view
+
+    async def _read(self, actor: Actor, call: str) -> TraceView:
+        user_id = None if actor.is_admin else actor.user_id
+
+        def work(connection: Connection) -> tuple[CallTrace, str | None]:
+            found = find_call(connection, call, user_id)
+            first = found.row or (found.legs[0] if found.legs else {})
+            column = tables.users.c
+            name = connection.scalar(select(column.name).where(column.id == first.get("user_id")))
+            return found, name
+
+        found, user = await self._ground.read(work)
+        return await asyncio.to_thread(_view, found, user)
+
+
+def _view(found: CallTrace, user: str | None) -> TraceView:
+    start, ladder = found.started_at, rungs(found)
+    first: dict[str, Any] = found.legs[0] if found.legs else found.row or {}
+    row = found.row
+    return TraceView(
+        call=found.id,
+        user=user,
+        live=row is not None,
+        state="over" if row is None else str(row["state"]),
+        direction=first.get("direction"),
+        from_=first.get("from_uri") or first.get("from_text"),
+        to=first.get("to_uri") or first.get("to_text"),
+        started_at=start,
+        why=why(found),
+        legs=tuple(_leg(leg, start) for leg in found.legs),
+        names=names_of(found, ladder),
+        runs=tuple(_run(run, start) for run in found.runs),
+        ladder=tuple(map(_rung, ladder)),
+        restarts=tuple(round(one.at - start, 4) for one in found.messages if one.is_restart),
+        others=tuple(found.others),
+        callbacks=tuple(found.callbacks),
+        text="\n".join(report(found, ladder)),
+    )
+
+
+def _rung(rung: Rung) -> RungView:
+    text = rung.data.decode("utf-8", "replace")
+    return RungView(round(rung.at, 4), rung.leg, rung.is_to_switch, rung.label, rung.flow, text)
+
+
+def _leg(leg: dict[str, Any], start: float) -> TraceLeg:
+    times: dict[str, Any] = {
+        name: None if leg[f"{name}_at"] is None else round(leg[f"{name}_at"] - start, 4)
+        for name in ("started", "rang", "answered", "ended")
+    }
+    same = ("leg", "target", "direction", "status", "reason", "hung_up_by", "sip_call_id")
+    return TraceLeg(**times, **{name: leg[name] for name in same})
+
+
+def _run(run: RunTrace, start: float) -> RunTraceView:
+    effects = tuple(_effects(run, start))
+    reached: dict[int, float] = {}
+    for effect in effects:
+        if effect.line is not None:
+            reached.setdefault(effect.line, effect.at)
+    lines = tuple(
+        LineView(number, text, reached.get(number))
+        for number, text in enumerate((run.source or "").splitlines(), 1)
+    )
+    return RunTraceView(
+        run.id, run.dialplan, run.version, run.state, run.outcome, run.started_at, run.ended_at, lines, effects
+    )  # fmt: skip
+
+
+def _effects(run: RunTrace, start: float) -> Iterator[EffectView]:
+    for entry in run.journal:
+        at = round(max(entry.at - start, 0.0), 4)
+        if entry.function == "log":
+            for line, text in entry.arguments:
+                yield EffectView(at, line, "log", f"log: {text}", None, {}, text)
+        elif entry.function != "start":
+            said = told(entry.function, entry.arguments)
+            came = came_of(entry.function, entry.result)
+            line = entry.arguments.get("line")
+            yield EffectView(at, line, entry.function, said, came, entry.arguments, entry.result)

@@ -13,7 +13,7 @@ from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row
-from sipwright.store.errors import AlreadyExistsError, NotFoundError
+from sipwright.store.errors import AlreadyExistsError, NotFoundError, at_field
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import HA1_COLUMNS, Account, Domain, account_place
 from sipwright.store.schema.names import account_name, secret_text, split_name
@@ -49,14 +49,16 @@ COLUMNS = [
 
 def add(connection: Connection, keys: KeyRing, spec: AccountSpec, domain: str | None = None) -> Account:
     """Add an account; only hashes of its password are kept."""
-    username, home = _place(connection, spec.name, domain)
-    owner = users.find(connection, spec.user)
+    with at_field("domain"):
+        username, home = _place(connection, spec.name, domain)
+    with at_field("user"):
+        owner = users.find(connection, spec.user)
     values = {
         "user_id": owner.id,
         "username": account_name(username),
         "domain_id": home.id,
-        "out_plan": plan_id(connection, owner.id, spec.out_plan),
-        "in_plan": plan_id(connection, owner.id, spec.in_plan),
+        "out_plan": plan_id(connection, owner.id, spec.out_plan, "out_plan"),
+        "in_plan": plan_id(connection, owner.id, spec.in_plan, "in_plan"),
         "digest_algorithm": spec.algorithm and domains.checked_algorithm(spec.algorithm),
         "is_enabled": True,
         "created_at": time.time(),
@@ -85,9 +87,9 @@ def change(
     if change.password is not None:
         values |= sealed_ha1s(keys, account.username, account.domain, change.password)
     if change.out_plan is not None:
-        values["out_plan"] = plan_id(connection, account.user_id, change.out_plan)
+        values["out_plan"] = plan_id(connection, account.user_id, change.out_plan, "out_plan")
     if change.in_plan is not None:
-        values["in_plan"] = plan_id(connection, account.user_id, change.in_plan)
+        values["in_plan"] = plan_id(connection, account.user_id, change.in_plan, "in_plan")
     if change.algorithm is not None:
         algorithm = change.algorithm
         values["digest_algorithm"] = domains.checked_algorithm(algorithm) if algorithm else None
@@ -189,14 +191,15 @@ def sealed_ha1s(keys: KeyRing, username: str, domain: str, password: str) -> dic
     }
 
 
-def plan_id(connection: Connection, user_id: int, name: str | None) -> int | None:
+def plan_id(connection: Connection, user_id: int, name: str | None, field: str | None = None) -> int | None:
     """Find the dialplan that an account of a user is to run; no name means none."""
     if not name:
         return None
     found = dialplans.find_id(connection, user_id, name)
     if found is None:
         raise NotFoundError(
-            f"the account's owner has no dialplan {name!r}; 'sipwright dialplan set {name} FILE' makes it"
+            f"the account's owner has no dialplan {name!r}; 'sipwright dialplan set {name} FILE' makes it",
+            field,
         )
     return found
 

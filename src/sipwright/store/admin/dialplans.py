@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sipwright.store.admin import in_use, users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.database import insert_row
-from sipwright.store.errors import NotFoundError, StoreError
+from sipwright.store.errors import InUseError, NotFoundError
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Dialplan
 from sipwright.store.schema.names import plan_name
@@ -150,7 +150,7 @@ def remove(connection: Connection, user: str | None, name: str) -> Dialplan:
         select(column.username).where(or_(column.out_plan == plan.id, column.in_plan == plan.id)).limit(1)
     )
     if username := connection.scalar(running_it):
-        raise StoreError(f"account {username!r} runs dialplan {name!r}; give it another one first")
+        raise InUseError(f"account {username!r} runs dialplan {name!r}; give it another one first")
     in_use.refuse_plan(connection, plan.id, name)
     versions = tables.dialplan_versions
     connection.execute(delete(versions).where(versions.c.dialplan_id == plan.id))

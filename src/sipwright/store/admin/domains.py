@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from sipwright.store.admin.changes import record_change
 from sipwright.store.database import insert_row
-from sipwright.store.errors import NotFoundError, StoreError
+from sipwright.store.errors import InUseError, NotFoundError, StoreError
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import HA1_COLUMNS, Domain
 from sipwright.store.schema.names import domain_name
@@ -75,9 +75,9 @@ def remove(connection: Connection, name: str) -> Domain:
     domain = find(connection, name)
     in_use = select(func.count()).select_from(tables.accounts).where(tables.accounts.c.domain_id == domain.id)
     if count := connection.scalar(in_use):
-        raise StoreError(f"domain {name!r} still has {count} accounts; remove those first")
+        raise InUseError(f"domain {name!r} still has {count} accounts; remove those first")
     if domain.is_default:
-        raise StoreError(f"{name!r} is the default domain; make another one the default first")
+        raise InUseError(f"{name!r} is the default domain; make another one the default first")
     connection.execute(delete(tables.domains).where(tables.domains.c.id == domain.id))
     record_change(connection, "domain", domain.id)
     return domain
@@ -86,5 +86,7 @@ def remove(connection: Connection, name: str) -> Domain:
 def checked_algorithm(text: str) -> str:
     """Give the algorithm's name as it is written on the wire."""
     if text.upper() not in HA1_COLUMNS:
-        raise StoreError(f"{text!r} is not a digest algorithm; use one of {', '.join(HA1_COLUMNS)}")
+        raise StoreError(
+            f"{text!r} is not a digest algorithm; use one of {', '.join(HA1_COLUMNS)}", "algorithm"
+        )
     return text.upper()

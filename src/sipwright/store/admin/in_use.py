@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from sipwright.store.errors import StoreError
+from sipwright.store.errors import InUseError
 from sipwright.store.schema import tables
 
 __all__ = ["owners", "refuse_account", "refuse_plan"]
@@ -14,7 +14,7 @@ def refuse_account(connection: Connection, account_id: int, aor: str) -> None:
     """Refuse to remove an account that takes calls.
 
     Raises:
-        StoreError: It does.
+        InUseError: It does.
     """
     name, pattern = _uses(connection, "account_id", account_id)
     if name is None:
@@ -26,7 +26,7 @@ def refuse_account(connection: Connection, account_id: int, aor: str) -> None:
             f"the calls to {pattern} of provider {name!r}",
             f"provider did add {name} {pattern} --account NAME",
         )
-    raise StoreError(
+    raise InUseError(
         f"account {aor} takes {what}; let somebody else take them first ('sipwright {advice}', or --in PLAN), "
         "or remove it all the same with --force"
     )
@@ -36,11 +36,11 @@ def refuse_plan(connection: Connection, plan_id: int, plan: str) -> None:
     """Refuse to remove a dialplan that decides about calls of a provider.
 
     Raises:
-        StoreError: It does.
+        InUseError: It does.
     """
     name, _ = _uses(connection, "in_plan", plan_id)
     if name is not None:
-        raise StoreError(f"provider {name!r} runs dialplan {plan!r}; give it another one first")
+        raise InUseError(f"provider {name!r} runs dialplan {plan!r}; give it another one first")
 
 
 def owners(connection: Connection) -> dict[int, tuple[int, str]]:

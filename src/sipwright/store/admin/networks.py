@@ -10,12 +10,16 @@ from sqlalchemy import Connection, select
 from sipwright.store.errors import StoreError
 from sipwright.store.schema import tables
 
-__all__ = ["checked_networks", "refuse_overlaps"]
+__all__ = ["OverlapError", "checked_networks", "refuse_overlaps"]
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _WIDEST = {4: 8, 6: 16}
 """The shortest prefix of a network: nobody's trunk is half of the Internet."""
+
+
+class OverlapError(StoreError):
+    """A network is another user's; the sentence says whose, which is not for everybody."""
 
 
 def checked_networks(texts: Iterable[str]) -> tuple[str, ...]:
@@ -31,7 +35,7 @@ def refuse_overlaps(connection: Connection, owner: int, networks: Iterable[str])
     """Refuse networks that calls of another user's trunk come from.
 
     Raises:
-        StoreError: One overlaps.
+        OverlapError: One overlaps.
     """
     wanted = [ipaddress.ip_network(text) for text in networks]
     provider, user = tables.providers.c, tables.users.c
@@ -46,9 +50,10 @@ def refuse_overlaps(connection: Connection, owner: int, networks: Iterable[str])
             other = ipaddress.ip_network(text)
             for network in wanted:
                 if network.version == other.version and network.overlaps(other):
-                    raise StoreError(
+                    raise OverlapError(
                         f"{network} overlaps {other}, from where the provider {row.name!r} of {row.owner!r} calls; "
-                        "whose call it is must be certain"
+                        "whose call it is must be certain",
+                        "networks",
                     )
 
 
@@ -59,9 +64,10 @@ def _checked(text: str) -> _Network:
         advice = "write one, such as 203.0.113.0/29 or 203.0.113.7"
         if "host bits" in str(error):
             advice = f"did you mean {ipaddress.ip_network(text.strip(), strict=False)}?"
-        raise StoreError(f"{text!r} is not a network; {advice}") from None
+        raise StoreError(f"{text!r} is not a network; {advice}", "networks") from None
     if network.prefixlen < _WIDEST[network.version]:
         raise StoreError(
-            f"{text!r} is too much of the Internet for one trunk; write /{_WIDEST[network.version]} or longer"
+            f"{text!r} is too much of the Internet for one trunk; write /{_WIDEST[network.version]} or longer",
+            "networks",
         )
     return network

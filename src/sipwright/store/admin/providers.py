@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
@@ -19,11 +19,22 @@ from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row
 from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
+from sipwright.store.history.paging import after, contains
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Provider, ProviderNumber, User, provider_place
 from sipwright.store.schema.names import provider_name, secret_text
 
-__all__ = ["NUMBER_IN", "add", "add_number", "change", "find", "read_all", "remove", "remove_number"]
+__all__ = [
+    "NUMBER_IN",
+    "add",
+    "add_number",
+    "change",
+    "find",
+    "read_all",
+    "read_page",
+    "remove",
+    "remove_number",
+]
 
 NUMBER_IN = ("auto", "uri", "to", "pcpid")
 """Where in a call a provider names the number: guessed, the Request-URI, To, P-Called-Party-ID (RFC 7315 §4.2)."""
@@ -87,7 +98,9 @@ def change(
     if not (provider.username or change.username):
         _refuse_half(change.password, register=bool(change.register))
     elif not (provider.username or change.password):
-        raise StoreError(f"a password belongs to the user name {change.username!r}; give --password as well")
+        raise StoreError(
+            f"a password belongs to the user name {change.username!r}; give --password as well", "password"
+        )
     values = _checked(change, keys, provider_place(provider.user_id, provider.name))
     values |= _calls_in(connection, keys, users.find(connection, user), change)
     if values:
@@ -144,6 +157,26 @@ def read_all(
     return _read(connection, keys, *conditions)
 
 
+def read_page(
+    connection: Connection, keys: KeyRing, limit: int, place: Sequence[Any] | None = None, *,
+    user_id: int | None = None, q: str | None = None, ids: Iterable[int] | None = None,
+) -> list[Provider]:  # fmt: skip
+    """List providers by name, after a place (a name and a number); `q` is in their name, server or user name."""
+    column = tables.providers.c
+    query = select(column.id).order_by(column.name, column.id).limit(limit)
+    if place is not None:
+        query = query.where(after((column.name, column.id), place))
+    if user_id is not None:
+        query = query.where(column.user_id == user_id)
+    if ids is not None:
+        query = query.where(column.id.in_(list(ids)))
+    if q:
+        query = query.where(contains(q, column.name, column.server, column.username))
+    order = {number: index for index, number in enumerate(connection.scalars(query))}
+    found = _read(connection, keys, column.id.in_(order))
+    return sorted(found, key=lambda provider: order[provider.id])
+
+
 def remove(connection: Connection, keys: KeyRing, user: str | None, name: str) -> Provider:
     """Remove a provider, and what we know of it."""
     provider = find(connection, keys, user, name)
@@ -178,9 +211,9 @@ def _refuse_half(password: str | None, *, register: bool) -> None:
         StoreError: A password is given, or a registration is wanted.
     """
     if password:
-        raise StoreError("a password without a user name is nobody's; give --username")
+        raise StoreError("a password without a user name is nobody's; give --username", "username")
     if register:
-        raise StoreError("a registration needs a user name; give --username")
+        raise StoreError("a registration needs a user name; give --username", "username")
 
 
 def _calls_in(
@@ -226,12 +259,15 @@ def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) ->
 
 def _one_word(text: str, what: str) -> None:
     if not text or not text.isprintable() or any(character in ' <>"@' for character in text):
-        raise StoreError(f"{text!r} cannot be the provider's {what}; write it without spaces, <>, \" or @")
+        raise StoreError(
+            f"{text!r} cannot be the provider's {what}; write it without spaces, <>, \" or @",
+            _FIELD_OF.get(what, what),
+        )
 
 
 def _number_in(text: str) -> None:
     if text not in NUMBER_IN:
-        raise StoreError(f"{text!r} is no place for a number; use one of {', '.join(NUMBER_IN)}")
+        raise StoreError(f"{text!r} is no place for a number; use one of {', '.join(NUMBER_IN)}", "number_in")
 
 
 def _hop(text: str, what: str) -> None:
@@ -244,9 +280,12 @@ def _hop(text: str, what: str) -> None:
         read = None
     if read is None or read.port == 0 or read.headers:
         raise StoreError(
-            f"{text!r} cannot be the provider's {what}; write HOST or HOST:PORT, with a port up to 65535"
+            f"{text!r} cannot be the provider's {what}; write HOST or HOST:PORT, with a port up to 65535",
+            _FIELD_OF.get(what, what),
         )
 
+
+_FIELD_OF = {"proxy": "outbound_proxy"}
 
 _CHECKS: dict[str, Callable[[str], None]] = {
     "server": partial(_hop, what="server"),

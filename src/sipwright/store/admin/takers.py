@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, func, select, update
 from sipwright.store.admin import accounts
 from sipwright.store.admin.changes import record_change
 from sipwright.store.crypto import KeyRing
-from sipwright.store.errors import NotFoundError, StoreError
+from sipwright.store.errors import NotFoundError, StoreError, at_field
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import User
 
@@ -35,12 +35,16 @@ def of_names(
     """
     account, in_plan = _named(account), _named(in_plan)
     if account and in_plan:
-        raise StoreError("calls go to an account or to a dialplan; give --account or --in, not both")
+        raise StoreError(
+            "calls go to an account or to a dialplan; give --account or --in, not both", "account"
+        )
     if account:
-        found = accounts.find(connection, keys, account)
+        with at_field("account"):
+            found = accounts.find(connection, keys, account)
         if found.user_id != owner.id:
             raise StoreError(
-                f"account {found.aor} belongs to another user than the provider; choose one of {owner.name!r}"
+                f"account {found.aor} belongs to another user than the provider; choose one of {owner.name!r}",
+                "account",
             )
         return {"account_id": found.id, "in_plan": None}
     return {"account_id": None, "in_plan": _plan_id(connection, owner, in_plan)}
@@ -116,6 +120,7 @@ def _plan_id(connection: Connection, owner: User, name: str | None) -> int | Non
     found: int | None = connection.scalar(query)
     if found is None:
         raise NotFoundError(
-            f"user {owner.name!r} has no dialplan {name!r}; 'sipwright dialplan set {name} FILE' makes it"
+            f"user {owner.name!r} has no dialplan {name!r}; 'sipwright dialplan set {name} FILE' makes it",
+            "in_plan",
         )
     return found

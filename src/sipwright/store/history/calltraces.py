@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Table, select, true
 
 from sipwright.store.database import Database
 from sipwright.store.errors import NotFoundError, StoreError
@@ -16,7 +16,7 @@ from sipwright.store.history.journals import read_journals
 from sipwright.store.history.traces import Effect, effect
 from sipwright.store.schema import tables
 
-__all__ = ["CallTrace", "RunTrace", "read_call"]
+__all__ = ["CallTrace", "RunTrace", "find_call", "read_call"]
 
 LAST = "last"
 """Names the call that began last."""
@@ -71,10 +71,10 @@ class CallTrace:
         return min(instants)
 
 
-async def read_call(database: Database, name: str) -> CallTrace:
+async def read_call(database: Database, name: str, user_id: int | None = None) -> CallTrace:
     """Find a call by its id, by the beginning or end of it, or by the SIP Call-ID of one of its legs.
 
-    ``last`` is the one that began last.
+    ``last`` is the one that began last. With `user_id` there are no calls but those of that user.
 
     Raises:
         NotFoundError: There is no such call.
@@ -82,21 +82,26 @@ async def read_call(database: Database, name: str) -> CallTrace:
     """
 
     def work(connection: Connection) -> CallTrace:
-        return _read(connection, _find(connection, name))
+        return find_call(connection, name, user_id)
 
     return await database.read(work)
 
 
-def _find(connection: Connection, name: str) -> str:
+def find_call(connection: Connection, name: str, user_id: int | None = None) -> CallTrace:
+    """Find a call as `read_call` does, in a transaction that there is."""
+    return _read(connection, _find(connection, name, user_id), user_id)
+
+
+def _find(connection: Connection, name: str, user_id: int | None) -> str:
     found: list[str] = []
     if name == LAST:
-        found = _latest(connection)
+        found = _latest(connection, user_id)
     elif name:
         found = (
-            _where(connection, lambda column: column == name)
-            or _where(connection, lambda column: column.startswith(name, autoescape=True))
-            or _where(connection, lambda column: column.endswith(name, autoescape=True))
-            or _by_sip_call_id(connection, name)
+            _where(connection, user_id, lambda column: column == name)
+            or _where(connection, user_id, lambda column: column.startswith(name, autoescape=True))
+            or _where(connection, user_id, lambda column: column.endswith(name, autoescape=True))
+            or _by_sip_call_id(connection, name, user_id)
         )
     if not found:
         raise NotFoundError(
@@ -107,37 +112,47 @@ def _find(connection: Connection, name: str) -> str:
     return found[0]
 
 
-def _where(connection: Connection, fits: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> list[str]:
+def _of(user_id: int | None, table: Table) -> ColumnElement[bool]:
+    """Select what is a user's, or everybody's."""
+    return true() if user_id is None else table.c.user_id == user_id
+
+
+def _where(
+    connection: Connection, user_id: int | None, fits: Callable[[ColumnElement[str]], ColumnElement[bool]]
+) -> list[str]:
     """Return the ids that fit, of calls that last, have ended, or have a script that runs on."""
     found: dict[str, None] = {}
-    for column in (tables.calls.c.id, tables.cdrs.c.call_id, tables.executions.c.call_id):
-        query = select(column).where(fits(column)).distinct().limit(_MOST_CANDIDATES + 1)
+    places = ((tables.calls, "id"), (tables.cdrs, "call_id"), (tables.executions, "call_id"))
+    for table, name in places:
+        column = table.c[name]
+        query = select(column).where(fits(column), _of(user_id, table)).distinct().limit(_MOST_CANDIDATES + 1)
         found.update(dict.fromkeys(map(str, connection.scalars(query))))
     return list(found)
 
 
-def _latest(connection: Connection) -> list[str]:
+def _latest(connection: Connection, user_id: int | None) -> list[str]:
     calls, cdrs = tables.calls.c, tables.cdrs.c
     begun: list[tuple[float, str]] = []
     for query in (
-        select(calls.started_at, calls.id),
-        select(cdrs.started_at, cdrs.call_id).where(cdrs.leg == 0),
+        select(calls.started_at, calls.id).where(_of(user_id, tables.calls)),
+        select(cdrs.started_at, cdrs.call_id).where(cdrs.leg == 0, _of(user_id, tables.cdrs)),
     ):
         newest = query.order_by(query.selected_columns[0].desc()).limit(1)
         begun += [(float(at), str(name)) for at, name in connection.execute(newest)]
     return [name for _, name in sorted(begun)[-1:]]
 
 
-def _by_sip_call_id(connection: Connection, name: str) -> list[str]:
-    ended = select(tables.cdrs.c.call_id).where(tables.cdrs.c.sip_call_id == name).distinct()
+def _by_sip_call_id(connection: Connection, name: str, user_id: int | None) -> list[str]:
+    is_ours = _of(user_id, tables.cdrs)
+    ended = select(tables.cdrs.c.call_id).where(tables.cdrs.c.sip_call_id == name, is_ours).distinct()
     found = [str(call_id) for call_id in connection.scalars(ended)]
     needle = json.dumps(name).encode()
-    lasting = select(tables.calls.c.id, tables.calls.c.document)
+    lasting = select(tables.calls.c.id, tables.calls.c.document).where(_of(user_id, tables.calls))
     found += [str(call_id) for call_id, document in connection.execute(lasting) if needle in document]
     return list(dict.fromkeys(found))
 
 
-def _read(connection: Connection, call_id: str) -> CallTrace:
+def _read(connection: Connection, call_id: str, user_id: int | None) -> CallTrace:
     calls, cdrs = tables.calls.c, tables.cdrs.c
     columns = [column for column in calls if column.name != "document"]
     row = connection.execute(select(*columns).where(calls.id == call_id)).mappings().first()
@@ -148,7 +163,7 @@ def _read(connection: Connection, call_id: str) -> CallTrace:
         None if row is None else dict(row),
         legs,
         _runs(connection, call_id),
-        others=_others(connection, call_id),
+        others=_others(connection, call_id, user_id),
     )
     ended = [leg["ended_at"] for leg in legs if leg["ended_at"] is not None]
     until = max(ended) if ended and row is None else None
@@ -156,14 +171,14 @@ def _read(connection: Connection, call_id: str) -> CallTrace:
     return trace
 
 
-def _others(connection: Connection, call_id: str) -> list[str]:
+def _others(connection: Connection, call_id: str, user_id: int | None) -> list[str]:
     cdrs = tables.cdrs.c
     ours = select(cdrs.sip_call_id).where(cdrs.call_id == call_id, cdrs.sip_call_id.is_not(None))
     near = select(cdrs.started_at).where(cdrs.call_id == call_id).limit(1).scalar_subquery()
     query = (
         select(cdrs.call_id)
         .where(cdrs.started_at.between(near - 600.0, near + 600.0))
-        .where(cdrs.sip_call_id.in_(ours), cdrs.call_id != call_id)
+        .where(cdrs.sip_call_id.in_(ours), cdrs.call_id != call_id, _of(user_id, tables.cdrs))
         .distinct()
     )
     return [str(other) for other in connection.scalars(query)]

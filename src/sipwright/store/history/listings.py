@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -90,18 +91,26 @@ def cdrs(
     return _found(connection, _of_account(query, account).limit(limit))
 
 
-def registrations(connection: Connection, now: float | None = None) -> dict[int, dict[str, Any]]:
-    """Give how every registration at a provider stands, by the provider's number."""
+def registrations(
+    connection: Connection, now: float | None = None, ids: Iterable[int] | None = None
+) -> dict[int, dict[str, Any]]:
+    """Give how every registration at a provider stands, or those of some, by the provider's number."""
     table = tables.registrations
     query = select(*(table.c[name] for name in RegistrationRow._fields))
+    if ids is not None:
+        query = query.where(table.c.provider_id.in_(list(ids)))
     rows = [RegistrationRow(*restored(tuple(row))) for row in connection.execute(query)]
     return {row.provider_id: _registration(row, time.time() if now is None else now) for row in rows}
 
 
-def unreachable_providers(connection: Connection) -> dict[int, dict[str, Any]]:
+def unreachable_providers(
+    connection: Connection, ids: Iterable[int] | None = None
+) -> dict[int, dict[str, Any]]:
     """Give since when and why providers cannot be reached, by their numbers; what the node says that lost it first."""
     column = tables.provider_states.c
     query = select(column.provider_id, column.unreachable_since, column.reason)
+    if ids is not None:
+        query = query.where(column.provider_id.in_(list(ids)))
     rows = connection.execute(query.order_by(column.unreachable_since.desc()))
     return {
         number: {"unreachable_since": since, "unreachable_reason": reason} for number, since, reason in rows

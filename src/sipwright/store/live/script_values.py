@@ -19,7 +19,7 @@ from sipwright.store.database import Database
 from sipwright.store.history.journals import pending_result, set_result
 from sipwright.store.schema import tables
 
-__all__ = ["MAX_KEYS", "MAX_VALUE", "SPACING", "ScriptValues", "apply"]
+__all__ = ["MAX_KEYS", "MAX_VALUE", "SPACING", "ScriptValues", "apply", "keep"]
 
 MAX_KEYS = 1000
 MAX_VALUE = 10_000
@@ -114,11 +114,25 @@ def apply(
     done = pending_result(connection, *entry)
     if done is not None:
         return done["value"]
-    # Writers of one user take turns, so that what is read here is still true when it is written.
-    connection.execute(select(tables.users.c.id).where(tables.users.c.id == user_id).with_for_update())
+    _take_turns(connection, user_id)
     value = _change(connection, user_id, function, arguments)
     set_result(connection, *entry, {"value": value})
     return value
+
+
+def keep(connection: Connection, user_id: int, key: str, value: Any) -> None:
+    """Keep a value under a key for a person, not for a script; None forgets it.
+
+    Raises:
+        ValueError: It cannot be done.
+    """
+    _take_turns(connection, user_id)
+    _write(connection, user_id, key, _read(connection, user_id, key), value)
+
+
+def _take_turns(connection: Connection, user_id: int) -> None:
+    """Let the writers of one user wait for each other, so that what is read is still true when it is written."""
+    connection.execute(select(tables.users.c.id).where(tables.users.c.id == user_id).with_for_update())
 
 
 def _change(connection: Connection, user_id: int, function: str, arguments: dict[str, Any]) -> Any:

@@ -27,7 +27,7 @@ _IPV6 = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*")
 def account_name(text: str) -> str:
     """Check the user part of a SIP address; ``@``, spaces and brackets would not survive in a URI."""
     if not _ACCOUNT.fullmatch(text):
-        raise StoreError(f"{text!r} cannot be an account name; use letters, digits and . - _ + * #")
+        raise StoreError(f"{text!r} cannot be an account name; use letters, digits and . - _ + * #", "name")
     return text
 
 
@@ -35,7 +35,9 @@ def domain_name(text: str) -> str:
     """Check a SIP domain, and give it in lower case: host names have no case."""
     lowered = text.strip().lower().strip("[]")
     if len(lowered) > 253 or not (_HOST.fullmatch(lowered) or _IPV6.fullmatch(lowered)):
-        raise StoreError(f"{text!r} cannot be a SIP domain; write a host name such as sip.example.org")
+        raise StoreError(
+            f"{text!r} cannot be a SIP domain; write a host name such as sip.example.org", "domain"
+        )
     return lowered.rstrip(".")
 
 
@@ -52,18 +54,20 @@ def plan_name(text: str) -> str:
 def provider_name(text: str) -> str:
     """Check the name of a provider, and give it in lower case, as dial strings find it after their ``@``."""
     if text.lower() == "local":
-        raise StoreError("'local' cannot be a provider name: in dial strings it means this switch")
+        raise StoreError("'local' cannot be a provider name: in dial strings it means this switch", "name")
     if "." in text:
-        raise StoreError(f"{text!r} cannot be a provider name; a name with a dot is a host in dial strings")
+        raise StoreError(
+            f"{text!r} cannot be a provider name; a name with a dot is a host in dial strings", "name"
+        )
     return _label(text, "a provider name").lower()
 
 
 def secret_text(text: str, what: str = "the password") -> str:
     """Check a password: not empty, and nothing that cannot be typed."""
     if not text:
-        raise StoreError(f"{what} is empty; give one")
+        raise StoreError(f"{what} is empty; give one", "password")
     if not text.isprintable():
-        raise StoreError(f"{what} has control characters or broken text in it; give another")
+        raise StoreError(f"{what} has control characters or broken text in it; give another", "password")
     return text
 
 
@@ -71,11 +75,13 @@ def split_name(name: str, domain: str | None = None) -> tuple[str, str | None]:
     """Split ``name@domain``; a domain may not be given twice in two ways."""
     username, at, named = name.partition("@")
     if at and domain is not None and domain.lower() != named.lower():
-        raise StoreError(f"{name!r} names another domain than {domain!r}; give one of the two")
+        raise StoreError(f"{name!r} names another domain than {domain!r}; give one of the two", "domain")
     return username, named if at else domain
 
 
 def _label(text: str, what: str) -> str:
     if not _LABEL.fullmatch(text):
-        raise StoreError(f"{text!r} cannot be {what}; use letters, digits and . - _, a letter or digit first")
+        raise StoreError(
+            f"{text!r} cannot be {what}; use letters, digits and . - _, a letter or digit first", "name"
+        )
     return text

@@ -114,8 +114,12 @@ class Kind:
 KINDS = {
     "call": Kind(tables.calls, CallRow._fields, ("id",)),
     "binding": Kind(tables.bindings, BindingRow._fields, ("account_id", "contact"), is_patient=True),
-    "cdr": Kind(tables.cdrs, CdrRow._fields, ("call_id", "leg"), is_patient=True),
-    "execution": Kind(tables.executions, ExecutionRow._fields, ("id",), fixed=("call_id", "started_at")),
+    "cdr": Kind(
+        tables.cdrs, CdrRow._fields, ("call_id", "leg"), fixed=("user_id", "started_at"), is_patient=True
+    ),
+    "execution": Kind(
+        tables.executions, ExecutionRow._fields, ("id",), fixed=("call_id", "dialplan_id", "started_at")
+    ),
     "registration": Kind(tables.registrations, RegistrationRow._fields, ("provider_id",), is_patient=True),
     "provider_state": Kind(
         tables.provider_states, ProviderStateRow._fields, ("provider_id", "node"), is_patient=True

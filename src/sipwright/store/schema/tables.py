@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -268,6 +269,7 @@ cdrs = Table(
     Column("execution_id", Text),
     UniqueConstraint("call_id", "leg"),
     Index("ix_cdrs_started_at", "started_at"),
+    Index("ix_cdrs_user_id_started_at", "user_id", "started_at"),
 )
 
 executions = Table(
@@ -288,6 +290,14 @@ executions = Table(
     Column("journal", Text),
     Index("ix_executions_call_id", "call_id"),
     Index("ix_executions_started_at", "started_at"),
+    Index("ix_executions_dialplan_id_started_at", "dialplan_id", "started_at"),
+    Index(
+        "ix_executions_failed",
+        "dialplan_id",
+        "started_at",
+        sqlite_where=text("state = 'failed'"),
+        postgresql_where=text("state = 'failed'"),
+    ),
 )
 
 # The first entries of journals that are too long for the rows of their runs.
@@ -302,6 +312,19 @@ journal = Table(
     Column("result", Text),
     PrimaryKeyConstraint("execution_id", "sequence"),
     sqlite_with_rowid=False,
+)
+
+# The keys that people have placed calls with: the same key places no second call.
+placed_calls = Table(
+    "placed_calls",
+    metadata,
+    Column("user_id", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("wanted", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    PrimaryKeyConstraint("user_id", "key"),
+    Index("ix_placed_calls_at", "at"),
 )
 
 # What was said on the wire for some calls within about a second, packed (messages.py); call_id names all of them.

@@ -1,0 +1,123 @@
+"""Calls in progress a page at a time, with where their scripts stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select, tuple_
+
+from sipwright.store.history.journals import read_journals
+from sipwright.store.history.paging import after, contains
+from sipwright.store.schema import tables
+from sipwright.store.schema.names import split_name
+from sipwright.store.schema.rows import restored
+
+__all__ = ["LiveCall", "ScriptPlace", "read_page", "script_places"]
+
+
+class LiveCall(NamedTuple):
+    """A call in progress; `document` is all that is stored of it."""
+
+    id: str
+    node: str
+    user_id: int | None
+    user: str | None
+    account: str | None
+    direction: str
+    state: str
+    from_text: str
+    to_text: str
+    started_at: float
+    answered_at: float | None
+    document: bytes
+
+
+class ScriptPlace(NamedTuple):
+    """Where the newest script of a call stands; `text` is that line of it."""
+
+    dialplan: str | None
+    version: int | None
+    state: str
+    line: int | None
+    text: str | None
+
+
+_CALL = tables.calls.c
+_AOR = tables.accounts.c.username + "@" + tables.domains.c.name
+_SOURCE = (
+    tables.calls.outerjoin(tables.accounts, tables.accounts.c.id == _CALL.account_id)
+    .outerjoin(tables.domains, tables.domains.c.id == tables.accounts.c.domain_id)
+    .outerjoin(tables.users, tables.users.c.id == _CALL.user_id)
+)
+_ORDER = (_CALL.started_at, _CALL.id)
+
+
+def read_page(
+    connection: Connection, limit: int, place: Sequence[Any] | None = None, *, user_id: int | None = None,
+    account: str | None = None, q: str | None = None, call_id: str | None = None,
+) -> list[LiveCall]:  # fmt: skip
+    """List calls in progress, the oldest first, after a place; `q` is in an address of theirs."""
+    query = select(
+        _CALL.id, _CALL.node, _CALL.user_id, tables.users.c.name, _AOR, _CALL.direction, _CALL.state,
+        _CALL.from_text, _CALL.to_text, _CALL.started_at, _CALL.answered_at, _CALL.document,
+    ).select_from(_SOURCE).order_by(*_ORDER).limit(limit)  # fmt: skip
+    if place is not None:
+        query = query.where(after(_ORDER, place))
+    if user_id is not None:
+        query = query.where(_CALL.user_id == user_id)
+    if account is not None:
+        username, domain = split_name(account)
+        query = query.where(tables.accounts.c.username == username)
+        query = query if domain is None else query.where(tables.domains.c.name == domain.lower())
+    if call_id is not None:
+        query = query.where(_CALL.id == call_id)
+    if q:
+        query = query.where(contains(q, _CALL.from_text, _CALL.to_text, _AOR, _CALL.id))
+    return [LiveCall(*restored(tuple(row))) for row in connection.execute(query)]
+
+
+def script_places(connection: Connection, call_ids: Iterable[str]) -> dict[str, ScriptPlace]:
+    """Return where the newest script of each of some calls stands."""
+    runs, plans = tables.executions.c, tables.dialplans.c
+    query = (
+        select(runs.id, runs.call_id, runs.dialplan_id, plans.name, runs.version, runs.state)
+        .select_from(tables.executions.outerjoin(tables.dialplans, plans.id == runs.dialplan_id))
+        .where(runs.call_id.in_(list(call_ids)))
+        .order_by(runs.started_at)
+    )
+    newest = {row.call_id: row for row in connection.execute(query)}
+    lines = {
+        name: _line_of(journal)
+        for name, journal in read_journals(
+            connection, runs.id.in_([row.id for row in newest.values()])
+        ).items()
+    }
+    sources = _sources(connection, {(row.dialplan_id, row.version) for row in newest.values()})
+    found = {}
+    for call_id, row in newest.items():
+        line, source = lines.get(row.id), sources.get((row.dialplan_id, row.version), [])
+        text = source[line - 1].strip() if line is not None and 0 < line <= len(source) else None
+        found[call_id] = ScriptPlace(row.name, row.version, row.state, line, text)
+    return found
+
+
+def _line_of(journal: Sequence[Any]) -> int | None:
+    """Return the line of the last thing that a script did."""
+    for entry in reversed(journal):
+        arguments = json.loads(entry.arguments)
+        line = arguments[-1][0] if entry.function == "log" and arguments else None
+        if isinstance(arguments, dict):
+            line = arguments.get("line")
+        if isinstance(line, int):
+            return line
+    return None
+
+
+def _sources(connection: Connection, wanted: set[tuple[Any, Any]]) -> dict[tuple[int, int], list[str]]:
+    column = tables.dialplan_versions.c
+    query = select(column.dialplan_id, column.version, column.source).where(
+        tuple_(column.dialplan_id, column.version).in_(list(wanted))
+    )
+    return {(plan, version): source.splitlines() for plan, version, source in connection.execute(query)}

@@ -1,0 +1,54 @@
+"""What to type into a phone, and where phones in the same network find the switch."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipwright.config import Settings
+
+__all__ = ["PhoneSettings", "phone_settings", "reachable_address"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneSettings:
+    """One way for a phone to reach us; the password is the one that was given to the account."""
+
+    server: str
+    port: int
+    transport: str
+    domain: str
+    username: str
+    auth_username: str
+
+
+def phone_settings(settings: Settings, username: str, domain: str) -> tuple[PhoneSettings, ...]:
+    """Return what to type into the phone of an account, a way to reach us each, the usual one first."""
+    host, _ = reachable_address(settings)
+    ways = [("udp", port) for _, port in settings.sip.udp_addresses]
+    ways += [("tcp", port) for _, port in settings.sip.tcp_addresses]
+    return tuple(
+        PhoneSettings(host, port, transport, domain, username, username)
+        for transport, port in dict.fromkeys(ways)
+    )
+
+
+def reachable_address(settings: Settings) -> tuple[str, int]:
+    """Return the address that a phone in the same network would use."""
+    addresses = settings.sip.udp_addresses or settings.sip.tcp_addresses
+    if not addresses:
+        return "localhost", 5060
+    host, port = addresses[0]
+    if settings.sip.public_address is not None:
+        return settings.sip.public_address, port
+    if host not in ("0.0.0.0", "::"):
+        return host, port
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: this only asks the routing table which of our addresses leads outside.
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0]), port
+        except OSError:
+            return "127.0.0.1", port

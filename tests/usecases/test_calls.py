@@ -1,0 +1,131 @@
+"""Calls in progress, and what can be done about them."""
+
+import pytest
+
+from sipwright.control.protocol import ControlError
+from sipwright.store.admin.specs import AccountSpec
+from sipwright.usecases.errors import Conflict, Invalid, NotFound, Refused, Unavailable
+
+from .rows import CALLS, RUNS, call, put, run
+
+ENTRY = {
+    "sequence": 1, "at": 1_000.5, "function": "dial", "result": None,
+    "arguments": {"line": 2, "target": "300@blueface"},
+}  # fmt: skip
+
+
+async def test_a_call_is_shown_with_its_legs_and_where_its_script_stands(usecases, carol):
+    plan = await usecases.ground.administration.set_dialplan(
+        "carol", "out", "log('hello')\ndial('300@blueface')\n"
+    )
+    assert plan == 1
+    await put(usecases, CALLS, call("c0"))
+    await put(usecases, RUNS, run("e0", "c0", 1, state="waiting", journal=_journal(ENTRY)))
+
+    (shown,) = await usecases.calls.list(carol)
+    assert (shown.id, shown.from_, shown.to, shown.state, shown.provider) == (
+        "c0", "alice", "300", "setting up", "blueface",
+    )  # fmt: skip
+    assert (shown.dialplan, shown.version, shown.line, shown.text) == ("out", 1, 2, "dial('300@blueface')")
+    assert [(leg.leg, leg.target, leg.state, leg.provider) for leg in shown.legs] == [
+        (0, "alice", "ringing", None),
+        (1, "300@blueface", "ringing", "blueface"),
+    ]
+    assert await usecases.calls.get(carol, "c0") == shown
+
+
+async def test_a_call_that_another_version_has_written_is_shown_all_the_same(usecases, carol):
+    await put(usecases, CALLS, call("c0", document=b"{}"))
+
+    assert (await usecases.calls.get(carol, "c0")).legs == ()
+
+
+async def test_the_switch_acts_for_the_one_whose_call_it_is(usecases, switch, admin, carol):
+    await put(usecases, CALLS, call("c0"))
+    switch.answers |= {"calls.hangup": {}, "calls.transfer": {}, "calls.redirect": {}}
+
+    await usecases.calls.hangup(carol, "c0")
+    await usecases.calls.transfer(admin, "c0", " bob ")
+    await usecases.calls.redirect(carol, "c0", "300@blueface")
+    assert [one for one in switch.asked if one[0] != "changes.apply"] == [
+        ("calls.hangup", {"call": "c0", "user_id": 2}),
+        ("calls.transfer", {"call": "c0", "to": "bob", "user_id": 2}),
+        ("calls.redirect", {"call": "c0", "to": "300@blueface", "user_id": 2}),
+    ]
+
+
+async def test_nobody_steers_what_is_anothers(usecases, switch, dave):
+    await put(usecases, CALLS, call("c0"))
+
+    for work in (
+        usecases.calls.get(dave, "c0"),
+        usecases.calls.hangup(dave, "c0"),
+        usecases.calls.transfer(dave, "c0", "bob"),
+        usecases.calls.redirect(dave, "c0", "bob"),
+    ):
+        with pytest.raises(NotFound):
+            await work
+    assert len(await usecases.calls.list(dave)) == 0
+    assert switch.asked == []
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (ControlError("refused", "it does not ring"), Refused),
+        (ControlError("not_found", "there is no such call"), NotFound),
+        (ControlError("invalid", "that is no target", field="to"), Invalid),
+        (ControlError("conflict", "that is under way"), Conflict),
+        (ControlError("unavailable", "too much to do", retry_after=7.0), Unavailable),
+        (ControlError("failed", "internal error"), Unavailable),
+    ],
+)
+async def test_what_the_switch_says_is_said_in_our_words(usecases, switch, carol, said, meant):
+    await put(usecases, CALLS, call("c0"))
+    switch.answers["calls.redirect"] = said
+
+    with pytest.raises(meant) as caught:
+        await usecases.calls.redirect(carol, "c0", "bob")
+    assert str(caught.value) == str(said)
+
+
+async def test_one_key_places_one_call(usecases, switch, carol):
+    await usecases.accounts.create(carol, AccountSpec("alice", "secret"))
+    switch.answers["calls.place"] = ControlError("refused", "nobody answers there")
+    with pytest.raises(Refused):
+        await usecases.calls.place(carol, "alice", "bob", key="k1")
+    switch.answers["calls.place"] = {"call": "c1"}
+    assert await usecases.calls.place(carol, "alice", "bob", key="k1") == "c1"
+    switch.answers["calls.place"] = {"call": "c2"}
+
+    assert await usecases.calls.place(carol, "alice", "bob", key="k1") == "c1"
+    assert await usecases.calls.place(carol, "alice", "bob") == "c2"
+    with pytest.raises(Invalid):
+        await usecases.calls.place(carol, "alice", "carl", key="k1")
+    placed = [arguments for name, arguments in switch.asked if name == "calls.place"]
+    assert placed == [{"from": "alice@example.org", "to": "bob", "user_id": 2}] * 3
+
+
+async def test_nobody_calls_with_anothers_account(usecases, switch, carol, dave):
+    await usecases.accounts.create(carol, AccountSpec("alice", "secret"))
+
+    said = []
+    for name in ("alice", "nobody"):
+        with pytest.raises(Invalid) as caught:
+            await usecases.calls.place(dave, name, "bob")
+        said.append(str(caught.value).replace(name, "NAME"))
+        assert caught.value.fields[0].field == "from"
+    assert len(set(said)) == 1
+
+
+async def test_without_a_switch_it_is_said_when_to_try_again(usecases, carol):
+    await put(usecases, CALLS, call("c0"))
+
+    with pytest.raises(Unavailable):
+        await usecases.calls.hangup(carol, "c0")
+
+
+def _journal(*entries):
+    from sipwright.services.journal_text import dump, write_entries
+
+    return write_entries(map(dump, entries))
