@@ -133,7 +133,8 @@ def test_a_file_is_imported_with_its_heading_quotes_and_empty_lines(command):
         ("alice,p\nbob\n", "line 2: 1 fields; write name,password[,user,out,in]"),
         (
             "alice,p\nbob,p,,nothing\n",
-            "line 2: user 'admin' has no dialplan 'nothing' (nothing was imported)",
+            "line 2: user 'admin' has no dialplan 'nothing'; 'sipwright dialplan set nothing FILE' makes it "
+            "(nothing was imported)",
         ),
         ("alice,p\nalice,p\n", "line 2: alice is in line 1 too (nothing was imported)"),
     ],
