@@ -6,7 +6,9 @@ do is decided by the use cases, which ask on their behalf.
 
 from __future__ import annotations
 
+import asyncio
 import os
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,10 +16,13 @@ import structlog
 
 from sipwright.control.events import TYPES
 from sipwright.control.protocol import ControlError, Request
+from sipwright.sip import Reject
 
+from .call_control import CallControl, settle
 from .call_events import CallEvents
 from .control_server import ControlServer, Handler
 from .event_stream import EventStream
+from .provider_test import ProviderTest
 from .watches import BindingEvents, DirectoryNames, ProviderEvents, ScriptEvents, SecurityEvents
 
 if TYPE_CHECKING:
@@ -46,6 +51,10 @@ MOST_COUNTED = 2_000
 """Calls, and registrations at providers, that are looked at to count those of each state: no more fit into 1 ms."""
 
 
+MOST_TESTS = 8
+"""Providers that are tested at once."""
+
+
 class Parts(Protocol):
     """The parts of a node that can be watched and steered."""
 
@@ -65,8 +74,10 @@ class Parts(Protocol):
 class Control:
     """The control socket of a node, from `start` to `close`."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, secret: bytes) -> None:
+        """Get ready; the `secret` is the same in every process of the switch."""
         self._parts = parts
+        self._tests = 0
         self._started_at = parts.clock()
         names = self._names = DirectoryNames(parts.store.directory)
         stack = parts.switch.ports.stack
@@ -85,6 +96,9 @@ class Control:
             "status": self._status,
             "changes.apply": self._apply_changes,
             "events.publish": self._publish,
+            "bindings.remove": self._remove_binding,
+            "providers.test": self._test_provider,
+            **CallControl(parts.switch, parts.store, secret).handlers(),
         }
         self._server = ControlServer(settings.data_dir, self._handlers, self.events)
 
@@ -161,6 +175,42 @@ class Control:
     async def _apply_changes(self, request: Request) -> dict[str, Any]:
         """Take what was changed in the database; it is live when this is answered."""
         return {"changes": len(await self._parts.store.catch_up())}
+
+    async def _remove_binding(self, request: Request) -> dict[str, Any]:
+        """Forget where a phone can be reached, until it registers anew."""
+        account_id, user_id = request.number_of("account_id") or 0, request.number_of("user_id")
+        contact = request.text("contact", longest=2_000)
+        removed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        is_theirs = user_id in (None, self._names.owner(account_id))
+        try:
+            found = is_theirs and self._parts.registrar.remove(account_id, contact, partial(settle, removed))
+        except Reject as refusal:
+            raise ControlError(
+                "unavailable", refusal.why or "nothing can be stored now", retry_after=10.0
+            ) from None
+        if not found:
+            raise ControlError("not_found", "no phone is registered with that contact", field="contact")
+        await removed
+        return {"removed": True}
+
+    async def _test_provider(self, request: Request) -> dict[str, Any]:
+        """Register with a provider now, or ask it for OPTIONS, and answer with the whole exchange."""
+        name, provider_id = request.text("provider", default=""), request.number_of("provider_id")
+        user_id, directory = request.number_of("user_id"), self._parts.store.directory
+        provider = directory.provider(user_id, name) if user_id is not None and name else None
+        if provider_id is not None:
+            provider = directory.provider_by_id(provider_id)
+        if provider is None or user_id not in (None, provider.user_id):
+            raise ControlError("not_found", f"there is no provider {name or provider_id}", field="provider")
+        if self._tests >= MOST_TESTS:
+            raise ControlError(
+                "unavailable", f"{MOST_TESTS} providers are being tested already", retry_after=5.0
+            )
+        self._tests += 1
+        try:
+            return await ProviderTest(self._parts.switch, provider).run()
+        finally:
+            self._tests -= 1
 
     def _publish(self, request: Request) -> dict[str, Any]:
         """Tell of an event that another process knows of, such as an audit row."""

@@ -168,7 +168,7 @@ class Node:
         )
         store.directory.listeners.append(self._directory_changed)
         self.collector = Collector(lambda: self.stack.messages)
-        self.control = Control(self)
+        self.control = Control(self, nonce_secret)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import structlog
@@ -41,7 +42,7 @@ from sipwright.services.switch import (
     ScriptRun,
     for_caller,
 )
-from sipwright.sip import reason_for
+from sipwright.sip import Uri, reason_for
 from sipwright.sip.headers.collection import write_lines
 from sipwright.stack import TimedTokens
 from sipwright.store.history.runs import read_journals, read_plan
@@ -199,20 +200,9 @@ class Scripts:
             return None
         identity = call.identity
         identity.dialplan_id, identity.dialplan, identity.version = plan.id, plan.name, plan.version
-        owner = directory.users.get(plan.user_id)
-        account_id, provider = identity.account_id, call.caller.provider
-        account = None if account_id is None else directory.account_by_id(account_id)
-        script_call = ScriptCall(
-            id=call.id,
-            # What may be dialled is the same whoever had the idea, so rules for calls out hold for transfers.
-            direction="out" if identity.direction == "transfer" else identity.direction,
-            account="" if account is None else account.username,
-            user="" if owner is None else owner.name,
-            dialplan=plan.name,
-            active=call.ports.active_calls(identity.user_id),
-            timezone="UTC" if owner is None else owner.timezone,
-            provider=None if provider is None else provider[1],
-        )
+        # What may be dialled is the same whoever had the idea, so rules for calls out hold for transfers.
+        direction = "out" if identity.direction == "transfer" else identity.direction
+        script_call = self._script_call(call, plan, direction)
         host = CallHost(call)
         return self.executions.run(
             plan,
@@ -222,6 +212,41 @@ class Scripts:
             account_id=identity.account_id,
             is_urgent=call.is_emergency,
         )
+
+    def _script_call(self, call: Call, plan: Dialplan, direction: str) -> ScriptCall:
+        directory, identity = self._store.directory, call.identity
+        owner = directory.users.get(plan.user_id)
+        account_id, provider = identity.account_id, call.caller.provider
+        account = None if account_id is None else directory.account_by_id(account_id)
+        return ScriptCall(
+            id=call.id,
+            direction=direction,
+            account="" if account is None else account.username,
+            user="" if owner is None else owner.name,
+            dialplan=plan.name,
+            active=call.ports.active_calls(identity.user_id),
+            timezone="UTC" if owner is None else owner.timezone,
+            provider=None if provider is None else provider[1],
+        )
+
+    def divert(
+        self, call: Call, dialplan_id: int, target: Uri, take: Callable[[], object], then: Callable[[], object],
+        refused: Callable[[str], object],
+    ) -> bool:  # fmt: skip
+        """Let a dialplan decide where a call goes that somebody wants to be somewhere else; False if it is gone."""
+        plan = self._store.directory.dialplan(dialplan_id)
+        if plan is None:
+            return False
+        host = DivertedCallHost(call, plan, take, then, refused)
+        host.execution = self.executions.run(
+            plan,
+            inputs_of(call, self._script_call(call, plan, "out"), target),
+            host,
+            call_id=call.id,
+            account_id=call.identity.account_id,
+            is_urgent=call.ports.settings.is_emergency("out", target.user or ""),
+        )
+        return True
 
     def transfer_plan(self, identity: Identity, account_id: int | None) -> int | None:
         """Return the dialplan `transfer` of whoever asks, else the *out* dialplan of the account whose phone asks.
@@ -297,6 +322,76 @@ class CallHost:
                 call.reject(told, (*told.headers, *ending.headers))
 
 
+class DivertedCallHost:
+    """A call, as the script gives it commands that is to decide where it goes in place of what it does now.
+
+    Until that script has come to its first wait, everything goes on as it was: should it not want to, nothing has
+    happened, and should the process be killed, nothing was promised. From then on the call is this script's.
+    """
+
+    def __init__(
+        self, call: Call, plan: Dialplan, take: Callable[[], object], then: Callable[[], object],
+        refused: Callable[[str], object],
+    ) -> None:  # fmt: skip
+        self.execution: Execution | None = None
+        self._call = call
+        self._plan = plan
+        self._take = take
+        self._then = then
+        self._refused = refused
+        self._host: CallHost | None = None
+
+    def _taken(self) -> CallHost | None:
+        """Return the call, which is this script's from now on, unless it is too late for that."""
+        call, execution, plan = self._call, self.execution, self._plan
+        if self._host is None and execution is not None:
+            if call.state is not CallState.SETTING_UP or call.hunt is None:
+                # The run is in the middle of something; it hears in the next turn that it comes too late.
+                call.ports.stack.call_later(0.0, partial(execution.caller_gone, GONE))
+                self._refused("the call was answered, or given up, before the dialplan had decided")
+                return None
+            with call.event():
+                self._take()
+                call.script, call.execution_id = execution, execution.execution_id
+                identity = call.identity
+                identity.dialplan_id, identity.dialplan, identity.version = plan.id, plan.name, plan.version
+                call.when_stored(self._then)
+            self._host = CallHost(call)
+        return self._host
+
+    def persist(self) -> None:
+        """Take the call, and store it with the run."""
+        if (host := self._taken()) is not None:
+            host.persist()
+
+    def abandon(self) -> None:
+        """Leave the call as it is: the database does not take the run."""
+        self._refused("nothing can be stored now")
+
+    def dial(self, command: Dial) -> None:
+        """Take the call, and ring what the script dialled."""
+        if (host := self._taken()) is not None:
+            host.dial(command)
+
+    def respond(self, response: Respond) -> None:
+        """Send the caller a provisional response, once the call is this script's."""
+        if self._host is not None:
+            self._host.respond(response)
+
+    def hang_up_after(self, seconds: float) -> None:
+        """Limit how long the call may last, once it is this script's."""
+        if self._host is not None:
+            self._host.hang_up_after(seconds)
+
+    def finish(self, ending: Ending) -> None:
+        """Give the caller the end of the script; one that ends before it has done anything refuses to."""
+        if self._host is not None:
+            self._host.finish(ending)
+        else:
+            reason = ending.reason or reason_for(ending.status)
+            self._refused(f"the dialplan {self._plan.name} refuses that: {ending.status} {reason}")
+
+
 class AfterCall:
     """What is left for a script whose call is over: it may look things up and send mails, and rings nobody."""
 
@@ -326,16 +421,16 @@ class AfterCall:
         """Drop it: the caller has gone."""
 
 
-def inputs_of(call: Call, script_call: ScriptCall) -> Inputs:
-    """Return what a script sees of the request that began a call."""
+def inputs_of(call: Call, script_call: ScriptCall, target: Uri | None = None) -> Inputs:
+    """Return what a script sees of the request that began a call; `target` is where it is to go instead."""
     request = call.caller.invite
     assert request is not None
-    uri, sender = request.request_uri, request.from_
-    is_brought = call.caller.provider is not None  # and then the number may be elsewhere
+    uri, sender = target or request.request_uri, request.from_
+    is_brought = call.caller.provider is not None and target is None  # and then the number may be elsewhere
     return Inputs.of(
         script_call,
         method=request.method,
-        uri=call.to_text if is_brought else request.uri_text,
+        uri=call.to_text if is_brought else request.uri_text if target is None else str(target),
         user=call.dialled_user if is_brought else uri.user or "",
         host=uri.hostport,
         from_name=sender.display_name or "",

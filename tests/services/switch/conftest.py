@@ -256,7 +256,7 @@ class Bench:
 
     def use_scripts(self, scripts):
         """Let `scripts` start the dialplans of the calls and of the transfers from now on."""
-        self.switch.scripts = self.switch._requests._dialler._scripts = scripts
+        self.switch.scripts = self.switch.dialler.scripts = scripts
 
     def restart(self):
         """Kill the process, and start another one on the same database."""

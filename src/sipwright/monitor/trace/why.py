@@ -32,6 +32,8 @@ def why(trace: CallTrace) -> str:
         return _given_up(trace, caller)
     run = trace.runs[-1] if trace.runs else None
     heard = _heard(caller)
+    if caller["hung_up_by"] == "control":
+        return f"Somebody ended the call from outside before it was answered, so the caller heard {heard}."
     if run is not None and run.state == "failed":
         return f"The dialplan {run.dialplan} failed ({_stripped(run.outcome)}), so the caller heard {heard}."
     if run is not None and (line := _answering_line(run)) is not None:
@@ -70,6 +72,8 @@ def _answered(trace: CallTrace, caller: dict[str, Any]) -> str:
             return f"{begun}, and the caller hung up after {talked}."
         case "callee":
             return f"{begun}, and hung up after {talked}."
+        case "control":
+            return f"{begun}, and somebody ended the call from outside after {talked}."
     reason = _reason_of_bye(trace) or _unusual(caller)
     return f"{begun}, and the switch ended the call after {talked}{f': {reason}' if reason else ''}."
 

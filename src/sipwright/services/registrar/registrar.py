@@ -133,6 +133,24 @@ class Registrar:
         if self.watch is not None:
             self.watch.changed(account_id, bindings, (), "account removed")
 
+    def remove(self, account_id: int, contact: str, then: Callable[[], None]) -> bool:
+        """Forget one binding of an account, and call `then` when that is stored; False if there is none.
+
+        Raises:
+            Reject: Nothing can be stored now.
+        """
+        bindings = self.locations.bindings(account_id)
+        left = [binding for binding in bindings if contact not in (binding.contact, binding.uri)]
+        if len(left) == len(bindings):
+            return False
+        for binding in bindings:
+            if binding not in left:
+                self._writer.put("binding", (account_id, binding.contact), None, then)
+        self.locations.put(account_id, left)
+        if self.watch is not None:
+            self.watch.changed(account_id, bindings, left, "removed by its owner")
+        return True
+
     def snapshot(self) -> RegistrarSnapshot:
         """Tell how the registrar is doing."""
         return RegistrarSnapshot(len(self.locations), self._accepted, self._expired)

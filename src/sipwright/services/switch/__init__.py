@@ -14,8 +14,10 @@ from .dialling.router import Decision, Router
 from .dialling.senders import named_beside
 from .dialling.unreachable import no_provider_or_host
 from .model.call_state import CallEvent, CallState
+from .model.destination import Destination
 from .model.identity import Identity
 from .model.outcome import ELSEWHERE, LegResult, Outcome, best, for_caller
+from .steering import NotNow, Steering
 from .switch import Switch, SwitchSettings, SwitchSnapshot
 
 __all__ = [
@@ -27,17 +29,20 @@ __all__ = [
     "CallState",
     "DeadServers",
     "Decision",
+    "Destination",
     "Destinations",
     "Hunt",
     "Identity",
     "Leg",
     "LegResult",
+    "NotNow",
     "Origins",
     "Outage",
     "Outcome",
     "Router",
     "ScriptRun",
     "ScriptRunner",
+    "Steering",
     "Switch",
     "SwitchSettings",
     "SwitchSnapshot",

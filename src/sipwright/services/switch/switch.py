@@ -56,6 +56,7 @@ from .recovery.document import UnreadableError
 from .recovery.recover import CallRow, Recovered, recover, restore
 from .recovery.rows import call_row, cdr_row
 from .requests import Requests
+from .steering import Steering
 from .transfer.takeover import Takeover, replaced_leg
 from .transfer.target_call import TargetDialler
 from .transfer.third_party_call import ThirdParty
@@ -113,16 +114,18 @@ class Switch:
             legs=self.table.legs, remember=self.table.remember, forget=self.table.forget,
             active_calls=self.table.active,
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
-            unreachable=unreachable.outcome, probe=probe_ends,
+            unreachable=unreachable.outcome, probe=probe_ends, decide=lambda call: self.dialler.begin(call),
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
             own_limits=own_limits or NoOwnLimits(),
         )  # fmt: skip
         limits = CallLimits(self.calls, settings.calls_per_account, most_from)
         self.admission = Admission(self.ports, self.table, limits, self._are_runs_behind, why_no_run)
         self._origins = router.origins
+        self.dialler = TargetDialler(self.ports, self.table, router, destinations, scripts)
+        self.steering = Steering(self.table, router, destinations, self.dialler, self.admission)
         self._requests = Requests(
             self.ports,
-            TargetDialler(self.table, router, destinations, scripts),
+            self.dialler,
             Origin(router.accounts, router.authenticator, destinations.locations, clock),
         )
         self._messages = Messages(self.ports, router, destinations, unreachable.of_text)

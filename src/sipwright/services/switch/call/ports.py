@@ -116,7 +116,8 @@ class CallPorts(LegPorts, Generic[CallT]):
     and `active_calls` counts those of a user.
     `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
     destination has given, `unreachable` says why no way leads to a leg, and `probe`
-    asks the ends of a call whether they are still there. Nobody need `watch`.
+    asks the ends of a call whether they are still there, and `decide` lets the dialplan of a call that the switch makes
+    by itself say who rings. Nobody need `watch`.
     """
 
     node: str
@@ -135,6 +136,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     redirected: Callable[[CallT, Destination, Uri], list[Destination]]
     unreachable: Callable[[CallT, Callee], Outcome]
     probe: Callable[[CallT], None]
+    decide: Callable[[CallT], None]
     call_row: Callable[[CallT], tuple[Any, ...]]
     cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]
     is_store_away: Callable[[], bool] = bool

@@ -85,6 +85,10 @@ class Hunt:
         """Ring the first group: `destinations` when they are known already, else the first of `groups`."""
         self._tell(events.Begin() if destinations is None else _found(destinations))
 
+    def add(self, destinations: list[Destination]) -> None:
+        """Let others ring, too, beside those of the group that rings."""
+        self._tell(events.More(_found(destinations).candidates))
+
     def results(self) -> list[LegResult]:
         """Return what became of each leg."""
         return self._machine.results()

@@ -10,7 +10,7 @@ from ..model.outcome import Outcome
 
 __all__ = [
     "RING_TIME_OVER", "Add", "Arm", "Begin", "Cancel", "Candidate", "Close", "Disarm", "Effect", "Event", "Failure",
-    "Find", "Follow", "Found", "GiveUp", "Heard", "Join", "Launch", "Progress", "Provisional", "Silence",
+    "Find", "Follow", "Found", "GiveUp", "Heard", "Join", "Launch", "More", "Progress", "Provisional", "Silence",
     "Stop", "Success", "TimeIsUp", "Way",
 ]  # fmt: skip
 
@@ -65,6 +65,13 @@ class Begin:
 @value
 class Found(Generic[Peer]):
     """These are the candidates of the group that was to be found; maybe none."""
+
+    candidates: Sequence[Candidate[Peer]]
+
+
+@value
+class More(Generic[Peer]):
+    """These are to ring beside those that do, from now on for as long as a group does."""
 
     candidates: Sequence[Candidate[Peer]]
 
@@ -126,7 +133,18 @@ class Silence:
     """A leg has said nothing for as long as it was given: what the machine makes of such a `TimeIsUp`."""
 
 
-Event = Begin | Found[Any] | Heard | Provisional[Any] | Silence | Failure | Success[Any] | TimeIsUp | Stop
+Event = (
+    Begin
+    | Found[Any]
+    | More[Any]
+    | Heard
+    | Provisional[Any]
+    | Silence
+    | Failure
+    | Success[Any]
+    | TimeIsUp
+    | Stop
+)
 
 RING_TIME_OVER: Final = 0
 """The timer of the group; another one has the number of the leg that it starts, or below zero of the one it ends."""

@@ -39,6 +39,7 @@ from .hunt_events import (
     Arm,
     Begin,
     Cancel,
+    Candidate,
     Close,
     Disarm,
     Effect,
@@ -51,6 +52,7 @@ from .hunt_events import (
     Heard,
     Join,
     Launch,
+    More,
     Progress,
     Provisional,
     Silence,
@@ -168,6 +170,12 @@ class HuntMachine:
             self._next_group()
             return
         self.state = RINGING
+        self._ring_too(candidates, now)
+
+    def _more(self, event: More[Any], now: float) -> None:
+        self._ring_too(event.candidates[: self._room()], now)
+
+    def _ring_too(self, candidates: Sequence[Candidate[Any]], now: float) -> None:
         self.outbox.append(Arm(RING_TIME_OVER, self._ring))
         starts: list[Effect] = []
         is_alone = True
@@ -349,6 +357,7 @@ class HuntMachine:
         (READY,   Stop):        _stop,
         (FINDING, Found):       _found,
         (FINDING, Stop):        _stop,
+        (RINGING, More):        _more,
         (RINGING, Heard):       _of_leg,
         (RINGING, Provisional): _of_leg,
         (RINGING, Failure):     _of_leg,

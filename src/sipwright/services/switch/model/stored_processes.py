@@ -117,6 +117,7 @@ class StoredThirdParty:
     then: list[list[str]]
     ring: float
     versions: int | None = None
+    is_planned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

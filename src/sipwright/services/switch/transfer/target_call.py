@@ -15,6 +15,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..call.caller import Caller
 from ..call.leg import Leg
+from ..call.ports import CallPorts
 from ..call.script_runner import ScriptRunner
 from ..call.table import CallTable
 from ..dialling.destinations import Destinations
@@ -92,9 +93,13 @@ class Target:
     def resume(self) -> None:
         """Fail when there is nothing left that could go on."""
         call = self.call
-        is_lost = call.hunt is None and call.script is None and self.second is None
-        if call.state is CallState.SETTING_UP and (is_lost or self._transfer is None):
+        is_undecided = call.hunt is None and call.script is None and self.second is None
+        if call.state is not CallState.SETTING_UP:
+            return
+        if self._transfer is None or (is_undecided and call.legs):
             call.reject(Outcome(500, "Dialplan Lost"))
+        elif is_undecided:  # its script had done nothing yet, so that nothing of it was stored
+            call.ports.decide(call)
 
     @property
     def _transfer(self) -> Referrer | None:
@@ -225,23 +230,26 @@ def adopt(call: Call, origin_id: str) -> None:
 class TargetDialler:
     """Has the targets of transfers called, for those who ask for them."""
 
-    __slots__ = ("_destinations", "_scripts", "_table", "router")
+    __slots__ = ("_destinations", "_table", "ports", "router", "scripts")
 
     def __init__(
-        self, table: CallTable, router: Router, destinations: Destinations, scripts: ScriptRunner | None
-    ) -> None:
+        self, ports: CallPorts[Call], table: CallTable, router: Router, destinations: Destinations,
+        scripts: ScriptRunner | None,
+    ) -> None:  # fmt: skip
+        self.ports = ports
         self._table = table
         self.router = router
         self._destinations = destinations
-        self._scripts = scripts
+        self.scripts = scripts
 
     def dial(
-        self, origin: Call, transferor: Leg, remaining: Leg, target: Uri, referred_by: str | None
-    ) -> Call:
+        self, origin: Call, transferor: Leg, remaining: Leg, target: Uri, referred_by: str | None, *,
+        account_id: int | None = None,
+    ) -> Call:  # fmt: skip
         """Make the call to the target on behalf of the transferor, for the end that remains.
 
-        Who has no account here dials as the owner of `origin`. Nothing has been sent when this returns; `begin` lets a
-        script decide.
+        It dials as the account with that id, else as the one whose phone it is; who has no account here dials as the
+        owner of `origin`. Nothing has been sent when this returns; `begin` lets a script decide.
 
         Raises:
             Reject: There are too many calls.
@@ -249,7 +257,7 @@ class TargetDialler:
         ports = origin.ports
         if not ports.settings.admits(len(ports.calls), DIRECTION, target.user):
             raise Reject(503, "Too Many Calls")
-        now, account_id = ports.wall_clock(), account_of(ports, transferor)
+        now, account_id = ports.wall_clock(), account_id or account_of(ports, transferor)
         identity = self._identity(origin, account_id)
         call = Call(ports, ports.token(), identity, now)
         call.originator = Target(call, origin.id)
@@ -263,8 +271,8 @@ class TargetDialler:
         call.from_text, call.to_text = str(sender.uri), str(target)
         call.dialled_user, call.loops = target.user or "", origin.loops + 1
         call.passes = origin.passes
-        if self._scripts is not None:
-            identity.dialplan_id = self._scripts.transfer_plan(identity, account_id)
+        if self.scripts is not None:
+            identity.dialplan_id = self.scripts.transfer_plan(identity, account_id)
         self._table.begin(call, is_scripted=identity.dialplan_id is not None)
         return call
 
@@ -287,10 +295,10 @@ class TargetDialler:
         """Let the transferor's script decide who rings; without one, only accounts of this switch can be reached."""
         plan = call.identity.dialplan_id
         with call.event():
-            if plan is None or self._scripts is None:
+            if plan is None or self.scripts is None:
                 self._ring_account(call)
                 return
-            call.script = self._scripts.start(call, plan)
+            call.script = self.scripts.start(call, plan)
             if call.script is None:
                 call.reject(Outcome(500, "Dialplan Not Found"))
             else:

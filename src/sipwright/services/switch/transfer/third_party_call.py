@@ -59,11 +59,11 @@ class ThirdParty:
     """The originator of a call with two legs that the switch calls one after the other.
 
     `first` is `a` once it has answered. While `a` is offered what `b` wants, `second` is `b` and `offer` that
-    re-INVITE. To `a`, every session description of `b` is a later version of the silence that it was offered first;
-    `versions` is how far apart they are.
+    re-INVITE. Where it `is_planned`, a dialplan decides who is `b`. To `a`, every session description of `b` is a later
+    version of the silence that it was offered first; `versions` is how far apart they are.
     """
 
-    __slots__ = ("call", "first", "offer", "ring", "second", "then", "versions")
+    __slots__ = ("call", "first", "is_planned", "offer", "ring", "second", "then", "versions")
 
     kind = "third_party"
     timers = ("begin", "offer")
@@ -77,6 +77,24 @@ class ThirdParty:
         self.then = then
         self.ring = ring
         self.versions: int | None = None
+        self.is_planned = False
+
+    @classmethod
+    def for_account(
+        cls, ports: CallPorts[Call], call_id: str, identity: Identity, sender: str, target: Uri
+    ) -> Call:
+        """Make a call of an account that is to ring its phones first, and then to go where its dialplan says.
+
+        The phones are told whom they are to call; that one is told who calls.
+        """
+        now = ports.wall_clock()
+        call = Call(ports, call_id, identity, now)
+        call.caller = Caller(call, f"{call.id}.0", ports.token(), now)
+        call.from_text, call.to_text, call.dialled_user = sender, str(target), target.user or ""
+        call.originator = party = cls(call, (), ports.settings.ring)
+        party.is_planned = True
+        call.caller.invite = _draft(str(target), _silence(call))
+        return call
 
     @classmethod
     def between(
@@ -103,13 +121,14 @@ class ThirdParty:
             then=write_groups(self.then),
             ring=self.ring,
             versions=self.versions,
+            is_planned=self.is_planned,
         )
 
     @classmethod
     def from_state(cls, call: Call, state: StoredThirdParty) -> ThirdParty:
         """Make it again; `resume` sets it going."""
         party = cls(call, read_groups(state.then), state.ring)
-        party.versions = state.versions
+        party.versions, party.is_planned = state.versions, state.is_planned
         party.first = None if state.first is None else call.legs[state.first - 1]
         party.second = None if state.second is None else call.legs[state.second - 1]
         party.offer = None if state.offer is None else state.offer.encode("latin-1")
@@ -126,7 +145,15 @@ class ThirdParty:
 
     def resume(self) -> None:
         """Repeat the re-INVITE that was under way: `a` takes it for a retransmission."""
-        first = self.first
+        first, call = self.first, self.call
+        is_undecided = call.hunt is None and call.script is None and self.second is None
+        if self.is_planned and first is not None and is_undecided and call.state is CallState.SETTING_UP:
+            # A script that had done anything would be there; only an end of a leg has been stored since.
+            if any(leg is not first and leg.started_at >= (first.answered_at or 0.0) for leg in call.legs):
+                call.reject(Outcome(500, "Dialplan Lost"))
+            else:
+                call.ports.decide(call)
+            return
         if self.offer is not None and first is not None and first.flow is not None:
             request = parse(self.offer)
             assert isinstance(request, Request)
@@ -185,11 +212,18 @@ class ThirdParty:
         if self.first is None:
             self.first = leg
             leg.acknowledge()
+            if self.is_planned:
+                call.hunt = None
+                call.caller.invite = _draft(call.from_text, b"", Uri.parse(call.to_text))
+                call.ports.decide(call)
+                return
             call.caller.invite = _draft(call.from_text, b"")
             call.hunt = hunt = Hunt(call, self.then, self.ring)
             hunt.start()
         else:
             self.second, call.hunt = leg, None
+            if call.script is not None:
+                call.script.answered(leg.destination.target)
             body = call.body_for(response, leg, self.first)
             if body:
                 self.first.rounds = 0
@@ -306,7 +340,7 @@ def _silence(call: Call) -> bytes:
     return SILENCE % zlib.crc32(call.id.encode())
 
 
-def _draft(sender: str, body: bytes) -> Request:
+def _draft(sender: str, body: bytes, target: Uri = NOWHERE) -> Request:
     """Return what the legs are made from, which is From and body; each knows by itself where it leads."""
     address = str(NameAddr(Uri.parse(sender), None))
-    return make_draft(address, NOWHERE, body=body, content_type="application/sdp" if body else None)
+    return make_draft(address, target, body=body, content_type="application/sdp" if body else None)
