@@ -11,6 +11,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 __all__ = ["canonical_host"]
 
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}").fullmatch
 _NUMBER = r"(?:0[xX][0-9A-Fa-f]+|[0-9]+)"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{0,3}}").fullmatch
 _LONGEST = 64
@@ -22,6 +24,8 @@ def canonical_host(host: str) -> str:
     Raises:
         ValueError: It has colons and is no IPv6 address.
     """
+    if _IPV4(host) is not None:  # as nearly every host of every message is written
+        return host
     if ":" in host:
         address = IPv6Address(host)
         return str(address.ipv4_mapped or address)
