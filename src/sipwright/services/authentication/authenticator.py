@@ -112,7 +112,7 @@ class Authenticator:
                 self.failures.failed(incoming, username, domain, why)
             return None
         response = credentials.params["response"]
-        verdict = self._nonces.check(nonce, count, self._unix_time(), response)
+        verdict = self._nonces.use(nonce, count, self._unix_time(), response)
         is_harmless = verdict is Verdict.OK or (
             verdict is Verdict.REPEATED
             and may_repeat is not None
