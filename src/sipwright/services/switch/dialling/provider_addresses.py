@@ -84,14 +84,15 @@ class ProviderAddresses:
 
     def at(self, host: str) -> list[ProviderView]:
         """Return the providers at an IP address that may be used, in the order of their numbers."""
-        host = host.removeprefix("::ffff:") if "." in host else host
+        if host[:7] == "::ffff:" and "." in host:
+            host = host[7:]
+        if host not in self._at and host not in self._named and not self._prefixes:
+            return []  # as nearly always
         found = set(self._at.get(host, ()))
         for name in self._named.get(host, ()):
             found |= self._at.get(name, set())
         if self._prefixes:
             found |= self._in_networks(host)
-        if not found:
-            return []
         providers = map(self._accounts.provider_by_id, sorted(found))
         return [provider for provider in providers if provider is not None and provider.is_enabled]
 
