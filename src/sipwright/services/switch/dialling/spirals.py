@@ -24,7 +24,7 @@ MOST_PASSES = 3
 """How often a call may come back."""
 
 _ID = re.compile("[0-9a-f]{16,40}")
-_KEPT = ("call-id", "history-info", CALL_HEADER.lower())
+_KEPT = ("history-info", CALL_HEADER.lower())
 
 
 def marks(call: Call, leg: Callee, relayed: Iterable[str]) -> list[tuple[str, str]]:
@@ -67,11 +67,11 @@ def passes_of(calls: Mapping[str, Call], request: Request, *, is_internal: bool)
 def _origin(calls: Mapping[str, Call], request: Request) -> Call | None:
     """Return the call of ours that has led to this one; of several the one that has passed here most often."""
     found: Call | None = None
-    headers = request.headers
-    texts = [request.from_tag or ""]
+    index = request.headers.index()
+    texts = [request.from_tag or "", request.call_id]
     for name in _KEPT:
-        if name in headers.index():
-            texts += headers.get_all(name)
+        if name in index:
+            texts += request.headers.get_all(name)
     for text in texts:
         for call_id in _ID.findall(text):
             call = calls.get(call_id)
