@@ -95,14 +95,17 @@ def farewell_headers(bye: Request, passage: Passage | None = None) -> tuple[tupl
     index = bye.headers.index()
     if passage is None:
         return tuple((name, value) for name, value in bye.headers.items() if _is_of_bye(name.lower()))
-    if not any(map(_is_of_bye, index)):
+    if index.keys().isdisjoint(_OF_BYE) and "\nx-" not in "\n".join(("", *index)):
         return ()
     pairs = relayed_headers(bye, passage)
     return tuple(pair for pair in pairs if _is_of_bye(pair[0].lower()) and pair[0].lower() != "reason")
 
 
+_OF_BYE = frozenset({"reason", "user-to-user"})
+
+
 def _is_of_bye(key: str) -> bool:
-    return key in ("reason", "user-to-user") or key[:2] == "x-"
+    return key in _OF_BYE or key[:2] == "x-"
 
 
 REQUIRES = ("require", "proxy-require")
