@@ -26,8 +26,9 @@ class DirectoryLimits:
         """Return for how many seconds a call of a user may last that goes by these providers; infinity for ever."""
         directory = self._directory
         user = directory.users.get(user_id)
-        limits = [None if user is None else user.longest_call]
+        longest = inf if user is None else user.longest_call or inf
         for name in providers:
             provider = directory.provider(*name)
-            limits.append(None if provider is None else provider.longest_call)
-        return min((limit for limit in limits if limit), default=inf)
+            if provider is not None and provider.longest_call:
+                longest = min(longest, provider.longest_call)
+        return longest

@@ -135,12 +135,13 @@ class Call(LastingCall):
             return
         if self.state is not SETTING_UP or caller.invite is None:
             return
+        now = self.ports.wall_clock()
         caller.progress = status
         if caller.rang_at is None:
-            caller.rang_at = self.ports.wall_clock()
+            caller.rang_at = now
             caller.transition(RING)
         response = caller.reply(status, reason, lines, body, content_type)
-        caller.tell(caller.invite, response, self.ports.wall_clock())
+        caller.tell(caller.invite, response, now)
         self.when_stored(partial(caller.respond, status, response))
 
     def reject(self, outcome: Outcome, headers: Iterable[tuple[str, str]] = ()) -> None:

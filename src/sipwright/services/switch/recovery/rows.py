@@ -35,11 +35,10 @@ def call_row(call: Call) -> tuple[Any, ...]:
 
 def _parties(call: Call) -> tuple[str, str]:
     """Return who talks to whom: after a transfer not those who called and were called, whom the records name."""
+    if len(call.legs) < 2 or all(leg.hung_up_by != "transfer" for leg in (call.caller, *call.legs)):
+        return call.from_text, call.to_text
     ends = call.ends()
-    is_transferred = len(call.legs) > 1 and any(
-        leg.hung_up_by == "transfer" for leg in (call.caller, *call.legs)
-    )
-    if not is_transferred or len(ends) < 2:
+    if len(ends) < 2:
         return call.from_text, call.to_text
     sender, target = (leg.destination.target if isinstance(leg, Callee) else call.from_text for leg in ends)
     return sender, target
