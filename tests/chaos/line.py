@@ -12,6 +12,7 @@ from sipwright.sip import Request, Response, digest
 from sipwright.stack import Exchange, Incoming, Pipeline, Stack
 from sipwright.transport import Flow, Target, TcpTransport, UdpTransport
 from sipwright.transport.base import ignore_undelivered
+from sipwright.transport.networks import networks
 
 from .callee import Callee
 from .end import End
@@ -42,7 +43,11 @@ class Line:
         self.is_phone = is_phone
         self.target = Target(protocol, HOST, load.port)
         self.transport = UdpTransport(HOST, port) if protocol == "udp" else TcpTransport(HOST, port)
-        self.stack = Stack([self.transport], Pipeline([self.take]), on_stray_response=self._stray)
+        # The answer to what comes again after a restart opens a connection to the switch (RFC 3261 §18.2.2).
+        near = networks([f"{HOST}/32"])
+        self.stack = Stack(
+            [self.transport], Pipeline([self.take]), networks=near, on_stray_response=self._stray
+        )
         self.transport.on_message = self.hear
         self.transport.on_undelivered = ignore_undelivered  # a phone repeats itself while the switch is away
         self.ends: dict[str, End] = {}
