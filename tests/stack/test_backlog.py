@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ def message(start: str, number: int = 1, to: str = "<sip:bob@example.org>") -> b
 INVITE = "INVITE sip:bob@example.org SIP/2.0"
 RESPONSE = message("SIP/2.0 200 OK")
 REINVITE = message(INVITE, to="<sip:bob@example.org>;tag=1")
+BYE = message("BYE sip:bob@example.org SIP/2.0", to="<sip:bob@example.org>;tag=1")
 
 
 class Rush:
@@ -27,11 +29,13 @@ class Rush:
     def __init__(self) -> None:
         self.now = 100.0
         self.handled: list[bytes] = []
+        self.taken: set[bytes] = set()
         self.turns: list = []
         self.transport = SimpleNamespace(on_message=self.receive, datagrams_per_wake=DATAGRAMS_PER_WAKE)
         self.backlog = Backlog(
-            self.receive, [self.transport], lambda delay, turn: self.turns.append(turn), lambda: self.now
-        )
+            self.receive, [self.transport], lambda delay, turn: self.turns.append(turn), lambda: self.now,
+            lambda data: data in self.taken,
+        )  # fmt: skip
         self.transport.on_behind()
 
     def receive(self, data, flow):
@@ -121,6 +125,51 @@ def test_another_call_waits_no_more_when_the_first_has_waited_for_too_long(rush)
     assert rush.backlog.is_too_long
     assert rush.turn() == [late, first, second]
     assert not rush.backlog.is_too_long
+
+
+def test_a_copy_of_one_that_waits_is_not_refused_in_its_place(rush):
+    first = message(INVITE)
+    rush.come(first)
+    rush.now += LONGEST_WAIT + 1.0
+    rush.come(first)
+
+    assert rush.turn() == [first]
+
+
+def test_what_a_transaction_has_already_does_not_wait(rush):
+    """It would come after the end of that, and count as new: Timer I is T4 (RFC 3261 §17.2.1)."""
+    new, copy = message(INVITE, 1), message(INVITE, 2)
+    rush.taken.add(copy)
+    rush.come(new, copy)
+
+    assert rush.turn() == [copy, new]
+
+
+def test_it_is_known_since_when_something_waits_that_belongs_to_something(rush):
+    rush.come(message(INVITE))
+    assert rush.backlog.unread_since == inf
+
+    rush.now = 101.0
+    rush.come(RESPONSE)
+    rush.now = 102.0
+    rush.come(REINVITE)
+    assert rush.backlog.unread_since == 101.0
+    rush.turn()
+    assert rush.backlog.unread_since == inf
+
+
+def test_what_comes_in_while_it_is_held_is_put_in_order(rush):
+    rush.turn()
+    rush.backlog.hold()
+    rush.come(message(INVITE), RESPONSE, message(INVITE))
+    assert rush.turn() == []
+
+    rush.transport.on_message = rush.receive
+    rush.backlog.release()
+    rush.come(BYE)
+    assert rush.turn() == [RESPONSE, BYE, message(INVITE)]
+    rush.come(REINVITE)
+    assert rush.handled[-1] == REINVITE
 
 
 def test_what_finds_no_room_is_dropped(rush):

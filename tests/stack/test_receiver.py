@@ -23,6 +23,27 @@ def test_a_phone_behind_nat_is_answered_where_it_came_from(element, new_peer, re
     assert (via.received, via.rport) == ("203.0.113.5", 40_001)
 
 
+@pytest.mark.parametrize(
+    ("method", "via", "is_taken"),
+    [
+        ("INVITE", "Via: SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK1;rport", True),
+        ("CANCEL", "Via: SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK1", True),
+        ("INVITE", "v: SIP/2.0/UDP 192.0.2.2:5062;rport;branch=z9hG4bK1", True),
+        ("OPTIONS", "Via: SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK1;rport", False),
+        ("INVITE", "Via: SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK12;rport", False),
+        ("INVITE", "Via: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1;rport", False),
+        ("INVITE", "Via: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK1;rport", False),
+        ("INVITE", "Via:SIP / 2.0 / UDP 192.0.2.2:5062;branch=z9hG4bK1", False),
+    ],
+)
+def test_what_a_transaction_has_is_known_by_its_via(element, peer, request_text, method, via, is_taken):
+    element.handle = lambda incoming: bool(incoming.respond(180))
+    peer.send(request_text("INVITE"), element)
+    data = f"{method} sip:bob@192.0.2.1 SIP/2.0\r\nMax-Forwards: 70\r\n{via}\r\n\r\n".encode()
+
+    assert element.stack.receiver.is_taken(data) is is_taken
+
+
 def test_a_cancel_that_matches_nothing_gets_481(element, peer, request_text):
     """§9.2."""
     peer.send(request_text("CANCEL"), element)

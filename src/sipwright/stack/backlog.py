@@ -3,11 +3,14 @@
 Normally a message is handled where it is read, and there is nothing here.  When the socket is not empty after its turn
 it is read to its end, and then it counts in which order messages are handled, and how often:
 
-- What belongs to something goes first: responses, and requests inside of dialogs.  It brings to an end what has begun,
-  and whoever sent it repeats it until it is answered.  What is new waits: its caller has heard nothing yet, and waits
-  as well (RFC 3261 §17.1.1.2).
-- A copy of what waits is dropped, since it is the same message once more.
+- What belongs to something goes first: responses, requests inside of dialogs, and whatever a transaction has taken
+  already, such as a CANCEL.  It brings to an end what has begun, and whoever sent it repeats it until it is answered.
+  What is new waits: its caller has heard nothing yet, and waits as well (RFC 3261 §17.1.1.2).
+- A copy of what waits is dropped, since it is the same message once more.  One of what a transaction has does not wait,
+  as it would come after the end of that, which counts with messages that are under way for T4 at most (§17.2.1).
 - When what is new has waited for too long, other calls wait no more: the switch tells them to try later.
+
+Timers of calls keep to this order, too: what came before one ran out counts, however late it is read (`unread_since`).
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
+from math import inf
 
 from sipwright.stack.timer_heap import CallLater
 from sipwright.transport import UdpTransport
@@ -67,6 +71,12 @@ class _Line:
         self._known.discard((data, flow))
         return data, flow
 
+    def has(self, data: bytes, flow: Flow) -> bool:
+        return (data, flow) in self._known
+
+    def since(self) -> float:
+        return self._waiting[0][2] if self._waiting else inf
+
     def wait(self, now: float) -> float:
         return now - self._waiting[0][2] if self._waiting else 0.0
 
@@ -84,12 +94,22 @@ class Backlog:
         transports: Iterable[UdpTransport],
         call_later: CallLater,
         clock: Callable[[], float],
+        is_taken: Callable[[bytes], bool] = lambda data: False,
     ) -> None:
-        """Be told by the transports when they are behind."""
+        """Be told by the transports when they are behind.
+
+        Args:
+            receive: Who handles messages.
+            transports: The sockets.
+            call_later: As of the event loop.
+            clock: Monotonic time.
+            is_taken: Whether a request belongs to a transaction that there is.
+        """
         self._receive = receive
         self._transports = tuple(transports)
         self._call_later = call_later
         self._clock = clock
+        self._is_taken = is_taken
         self._others, self._new = _Line(MOST_OTHERS), _Line(MOST_NEW)
         self._is_working = self._is_held = False
         for transport in self._transports:
@@ -103,6 +123,11 @@ class Backlog:
         """Whether another call had better be refused."""
         return self._new.wait(self._clock()) > LONGEST_WAIT
 
+    @property
+    def unread_since(self) -> float:
+        """When the first message came that belongs to something and still waits; none does at infinity."""
+        return self._others.since()
+
     def begin(self) -> None:
         """Put aside what comes in, and work it off when all that waits is read."""
         if not self._is_working and not self._is_held:
@@ -111,15 +136,19 @@ class Backlog:
             self._call_later(SOON, self._work)
 
     def hold(self) -> None:
-        """Handle nothing until `release`."""
+        """Put aside what comes in, and handle nothing until `release`."""
         self._is_held = True
+        self._attach()
 
     def release(self) -> None:
-        """Go on; to be called when the transports hand over to the stack again."""
+        """Go on, with what has come in meanwhile; to be called when the transports hand over to the stack again."""
         self._is_held = False
-        if self._is_working:
+        if len(self):
+            self._is_working = True
             self._attach()
             self._call_later(0.0, self._work)
+        else:
+            self._end()
 
     def clear(self) -> None:
         """Forget what waits."""
@@ -129,11 +158,12 @@ class Backlog:
     def put(self, data: bytes, flow: Flow) -> None:
         """Put a message aside."""
         now = self._clock()
-        is_new = data.startswith(_NEW) and _TO_TAG.search(data) is None
-        if is_new and not self._new.wait(now) > LONGEST_WAIT:
-            self._new.put(data, flow, now)
-        else:
+        if not data.startswith(_NEW) or _TO_TAG.search(data) is not None:
             self._others.put(data, flow, now)
+        elif not self._new.has(data, flow):
+            # The copy of one that waits is never refused in its place, as the other will be taken.
+            is_late = self._new.wait(now) > LONGEST_WAIT
+            (self._others if is_late or self._is_taken(data) else self._new).put(data, flow, now)
 
     def _attach(self) -> None:
         for transport in self._transports:

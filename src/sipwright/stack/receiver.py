@@ -25,6 +25,9 @@ from sipwright.transport.flow import Flow
 __all__ = ["OnAbsorbedAck", "OnStrayResponse", "Receiver"]
 
 _BRANCH = re.compile(rb"branch=([!-:<-~]+)")
+_USUAL_VIA = re.compile(
+    rb"\r\n(?:Via|v): SIP/2\.0/UDP ([0-9a-z.-]+)(?::([0-9]{1,5}))?;(?:[^\r\n,]*;)?branch=(z9hG4bK[!-+\--:<-~]+)"
+)
 
 OnStrayResponse = Callable[[Response, Flow], None]
 """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
@@ -87,6 +90,17 @@ class Receiver:
             self._log.exception("message failed", source=flow.key)
         if self._ticker.timer is None:
             self._ticker.arm()
+
+    def is_taken(self, data: bytes) -> bool:
+        """Return whether a request repeats, or cancels, what a transaction has; an unusual Via does not tell."""
+        via = _USUAL_VIA.search(data)
+        if via is None:
+            return False
+        method = data.partition(b" ")[0].decode("latin-1")
+        host, port, branch = via.groups()
+        key = branch.decode("ascii"), host.decode("ascii"), None if port is None else int(port)
+        layer = self._element.layer
+        return layer.has_server((*key, method)) or (method == "CANCEL" and layer.has_server((*key, "INVITE")))
 
     def undelivered(self, data: bytes) -> None:
         """End the transaction of a request that has found nobody (RFC 3261 §18.4, §17.1.4).

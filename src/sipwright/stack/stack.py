@@ -127,7 +127,7 @@ class Stack:
             self, pipeline, self.addresses, self.ticker, log, on_stray_response, on_absorbed_ack
         )
         udp = [transport for transport in self.transports if isinstance(transport, UdpTransport)]
-        self.backlog = Backlog(self.receiver.receive, udp, self.call_later, clock)
+        self.backlog = Backlog(self.receiver.receive, udp, self.call_later, clock, self.receiver.is_taken)
         self._held = HeldMessages()
         for transport in self.transports:
             transport.tap = self.tap
@@ -158,9 +158,9 @@ class Stack:
 
     def hold(self) -> None:
         """Let what comes in wait until `release`."""
-        self.backlog.hold()
         for transport in self.transports:
             transport.on_message = self._held.keep
+        self.backlog.hold()
 
     def release(self) -> None:
         """Take what has come in while it was held, and from now on whatever comes."""

@@ -101,7 +101,7 @@ class Switch:
         )
         self.servers = DeadServers(stack)
         routes = PeerRoutes(stack, self.reconnects)
-        timers = Timers(clock, call_later, self.calls.get)
+        timers = Timers(clock, call_later, self.calls.get, lambda: stack.backlog.unread_since)
         credentials = Credentials(router.accounts, token)
         ended = EndedCall(
             LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes, credentials=credentials)
@@ -129,7 +129,7 @@ class Switch:
             Origin(router.accounts, router.authenticator, destinations.locations, clock),
         )
         self._messages = Messages(self.ports, router, destinations, unreachable.of_text)
-        self._recovered: list[Recovered] = []
+        self._recovered: dict[str, Recovered] = {}
         self.unread: set[str] = set()
         """Calls in the database that this version cannot go on with; perhaps another one can."""
 
@@ -343,14 +343,14 @@ class Switch:
                 self.table.observer.call_begins(call, is_scripted=is_scripted, is_recovered=True)
             if call.execution_id is not None:
                 waiting[call.execution_id] = call
-        self._recovered = recovered
+            self._recovered[call.id] = one
         return waiting
 
-    def resume(self) -> None:
-        """Set the recovered calls going; the transports must be open."""
+    def resume(self, calls: Iterable[Call] | None = None) -> None:
+        """Set recovered calls going, all or some of them; the transports must be open, and all calls be there."""
         self.reconnects.began()
-        recovered, self._recovered = self._recovered, []
-        for one in recovered:
+        ids = list(self._recovered) if calls is None else [call.id for call in calls]
+        for one in [self._recovered.pop(each) for each in ids if each in self._recovered]:
             try:
                 with one.call.event():
                     recover(one)

@@ -134,6 +134,10 @@ class TransactionLayer:
             return False
         return merge_key(request) in self._merge_keys
 
+    def has_server(self, key: Key) -> bool:
+        """Return whether there is a live server transaction with that key."""
+        return key in self._servers
+
     def find_client(self, branch: str, method: str) -> ClientTransaction | None:
         """Return the live client transaction with that branch, if it is still open."""
         return self._clients.get((branch, method))

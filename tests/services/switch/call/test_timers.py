@@ -40,7 +40,8 @@ class Room:
         self.now = 1000.0
         self.handles = []
         self.sleepers = {}
-        self.timers = Timers(lambda: self.now, self._call_later, self.sleepers.get)
+        self.unread_since = inf
+        self.timers = Timers(lambda: self.now, self._call_later, self.sleepers.get, lambda: self.unread_since)
 
     def _call_later(self, delay, callback):
         handle = Handle()
@@ -79,6 +80,18 @@ def test_everybody_wakes_at_the_time_that_was_asked_for_last(room):
 
     assert [room.sleepers[name].woken for name in "abc"] == [[1002.0], [1004.0], [1009.0]]
     assert room.armed() == []
+
+
+def test_nobody_wakes_before_what_had_come_by_then_is_read(room):
+    for name, due in (("a", 1002.0), ("b", 1004.0)):
+        room.sleeper(name).sleep_until(due)
+    room.unread_since = 1003.0
+    room.run_until(1010.0)
+    assert (room.sleepers["a"].woken, room.sleepers["b"].woken) == ([1002.0], [])
+
+    room.unread_since = inf
+    room.run_until(1011.0)
+    assert len(room.sleepers["b"].woken) == 1
 
 
 def test_who_is_gone_does_not_ring_for_those_behind_it(room):

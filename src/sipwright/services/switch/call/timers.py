@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Protocol
 
 from sipwright.services.ports import CallLater, Clock
@@ -14,6 +15,10 @@ EARLY = 0.01
 """How many seconds before its time a timer may run out: a loop's clock stands still while it is busy."""
 
 
+SOON = 0.02
+"""Seconds until it is looked again whether what came before a timer ran out has been read."""
+
+
 class Sleeper(Protocol):
     """An entity that sleeps until something is to be done."""
 
@@ -22,12 +27,23 @@ class Sleeper(Protocol):
 
 
 class Timers:
-    """The instants at which sleepers wake, by their names, which hold nothing in memory."""
+    """The instants at which sleepers wake, by their names, which hold nothing in memory.
 
-    __slots__ = ("_clock", "_find", "_heap", "_wakeup")
+    None wakes before what had come in by its instant is read: `unread_since` says when the first message came that is
+    not. So an answer counts that was there before the ring time was over, however long it has waited for its turn.
+    """
 
-    def __init__(self, clock: Clock, call_later: CallLater, find: Callable[[str], Sleeper | None]) -> None:
+    __slots__ = ("_clock", "_find", "_heap", "_unread_since", "_wakeup")
+
+    def __init__(
+        self,
+        clock: Clock,
+        call_later: CallLater,
+        find: Callable[[str], Sleeper | None],
+        unread_since: Clock = lambda: inf,
+    ) -> None:
         self._clock = clock
+        self._unread_since = unread_since
         self._find = find
         self._heap: TimerHeap[str] = TimerHeap()
         self._wakeup = Wakeup(clock, call_later, self._wake)
@@ -48,10 +64,13 @@ class Timers:
 
     def _wake(self) -> None:
         heap, now = self._heap, self._clock()
+        unread_since = self._unread_since()
+        is_behind = unread_since < now
+        now = min(now, unread_since)
         try:
             while (name := heap.pop(now + EARLY)) is not None:
                 sleeper = self._find(name)
                 if sleeper is not None:
                     sleeper.wake(now)
         finally:
-            self._wakeup.at(heap.next_at())
+            self._wakeup.at(heap.next_at(), SOON if is_behind else 0.0)
