@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+from types import SimpleNamespace
 
 import pytest
 
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
+from sipwright.node import node as node_module
 from sipwright.node.account_loader import AccountLoader
 from sipwright.node.node import Node, answer_options, refuse_method
 from sipwright.services.switch import refuse_unknown
@@ -94,3 +96,40 @@ async def test_a_snapshot_has_the_numbers_of_all_parts(node):
     seen = node.snapshot()
 
     assert (seen.name, seen.stack.requests, seen.registrar.accounts, seen.switch.legs) == ("node1", 1, 0, 0)
+
+
+async def test_what_comes_in_is_read_while_calls_and_runs_of_an_earlier_process_go_on(monkeypatch):
+    """A call goes on in one turn with its run: a result that came in between would meet half a call."""
+    monkeypatch.setattr(node_module, "AT_ONCE", 2)
+    done: list[str] = []
+    calls: dict[str, SimpleNamespace] = {}
+
+    def recover(rows):
+        for row in rows:
+            calls[row] = SimpleNamespace(id=row, execution_id=f"run {row}")
+        done.append(" ".join(rows))
+        return {call.execution_id: call for call in calls.values()}
+
+    switch = SimpleNamespace(
+        calls=calls, unread={"x"}, recover=recover,
+        resume=lambda some: done.append("go " + " ".join(call.id for call in some)),
+    )  # fmt: skip
+    scripts = SimpleNamespace(
+        recover=lambda runs, waiting, unread=(): done.append(
+            " ".join([run.row.id for run in runs] + sorted(unread))
+        )
+    )
+    runs = [SimpleNamespace(row=SimpleNamespace(id=f"run {name}")) for name in ("c", "a", "gone")]
+    reading = asyncio.create_task(_note_turns(done))
+    await Node._take_up(SimpleNamespace(switch=switch, scripts=scripts), ["a", "b", "c"], runs)
+    reading.cancel()
+
+    assert done == [
+        "a b", "turn", "c", "turn", "run a", "go a b", "turn", "run c", "go c", "turn", "run gone x",
+    ]  # fmt: skip
+
+
+async def _note_turns(done):
+    while True:
+        done.append("turn")
+        await asyncio.sleep(0)

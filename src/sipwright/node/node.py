@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -19,7 +19,9 @@ from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.services.authentication import Authenticator
 from sipwright.services.dialplan.outside import MailSettings
 from sipwright.services.registrar import Lifetimes, LocationTable, Registrar, RegistrarSnapshot
+from sipwright.services.rows import CallRow
 from sipwright.services.switch import (
+    Call,
     Destinations,
     Origins,
     Router,
@@ -51,7 +53,7 @@ from .outage import Outage
 from .own_limits import DirectoryLimits
 from .provider_states import ProviderStates
 from .refusals import Refusals
-from .script_bridge import Scripts
+from .script_bridge import Scripts, StoredRun
 from .served_names import ServedNames
 
 __all__ = ["Node", "NodeSnapshot"]
@@ -63,6 +65,9 @@ COLLECT_EVERY = 1.0
 CLOCK_EVERY = 1.0
 FORGET_EVERY = 600.0
 DAY = 86_400.0
+
+AT_ONCE = 50
+"""Calls of an earlier process that go on before the loop has a turn: some 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +206,7 @@ class Node:
         self.origins.addresses.start()
         # Nothing that comes in is looked at before every call of the earlier process is there again.
         await self.stack.start(is_held=True)
-        self.scripts.recover(runs, self.switch.recover(calls), self.switch.unread)
-        self.switch.resume()
+        await self._take_up(calls, runs)
         self.stack.release()
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
@@ -218,6 +222,25 @@ class Node:
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  udp=self.settings.sip.udp, tcp=self.settings.sip.tcp)  # fmt: skip
         self.collector.start(time.monotonic())
+
+    async def _take_up(self, rows: Sequence[CallRow], runs: Iterable[StoredRun]) -> None:
+        """Go on with calls and runs, a few at a time: what comes in meanwhile is put aside, but has to be read.
+
+        First all calls are there again, since one may look at another. Then each goes on in one turn with its run.
+        """
+        waiting: dict[str, Call] = {}
+        for start in range(0, len(rows), AT_ONCE):
+            waiting |= self.switch.recover(rows[start : start + AT_ONCE])
+            await asyncio.sleep(0)
+        left = {run.row.id: run for run in runs}
+        calls = list(self.switch.calls.values())
+        for start in range(0, len(calls), AT_ONCE):
+            some = calls[start : start + AT_ONCE]
+            of_them = [left.pop(call.execution_id) for call in some if call.execution_id in left]
+            self.scripts.recover(of_them, waiting)
+            self.switch.resume(some)
+            await asyncio.sleep(0)
+        self.scripts.recover(left.values(), waiting, self.switch.unread)
 
     async def stop(self) -> None:
         """Finish what cannot be taken up again, stop listening, commit what waits and close.
