@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
-
-import dns.asyncresolver
-import dns.exception
-import dns.resolver
+from typing import TYPE_CHECKING, NamedTuple
 
 from sipwright.memo import Bounded
 from sipwright.sip.uri import Uri
 from sipwright.transport.route import is_ip_address
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
 
 DEFAULT_PORT = 5060
 CAPACITY = 4_096
@@ -107,7 +107,13 @@ class NameLookup:
 
     def __init__(self, hosts: Path = Path("/etc/hosts"), resolver: dns.asyncresolver.Resolver | None = None):
         self._hosts = hosts
-        self._resolver = resolver or _system_resolver()
+        if resolver is not None:
+            self._resolver = resolver
+
+    @cached_property
+    def _resolver(self) -> dns.asyncresolver.Resolver:
+        """The system's; it is loaded when the first name is to be looked up, and not while callers wait for a start."""
+        return _system_resolver()
 
     async def __call__(self, name: str) -> tuple[list[str], float]:
         """Return the addresses of a name, IPv4 first, and the seconds they hold."""
@@ -119,6 +125,8 @@ class NameLookup:
         return found, min((ttl for addresses, ttl in answers if addresses), default=FAILURE_TTL)
 
     async def _query(self, name: str, kind: str) -> tuple[list[str], float]:
+        import dns.exception
+
         try:
             answer = await self._resolver.resolve(name, kind, lifetime=LOOKUP_TIMEOUT)
         except (dns.exception.DNSException, OSError, UnicodeError):
@@ -127,6 +135,8 @@ class NameLookup:
 
 
 def _system_resolver() -> dns.asyncresolver.Resolver:
+    import dns.asyncresolver
+
     try:
         return dns.asyncresolver.Resolver()
     except (dns.resolver.NoResolverConfiguration, OSError):

@@ -6,10 +6,10 @@ The node that has claimed a row writes it through ``store/writing/writer.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, case, delete, literal, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sipwright.store.admin.takers import choose, untaken
 from sipwright.store.database import Database
@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 _TABLE = tables.registrations
 _COLUMNS = [_TABLE.c[name] for name in RegistrationRow._fields]
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class Registrations:
@@ -83,7 +82,8 @@ def _claim(
     lease: float,
     ended_before: float,
 ) -> list[RegistrationRow]:
-    make: Callable[..., Any] = _INSERT[connection.dialect.name]
+    # Only that of the dialect in use: at a start each module counts.
+    make: Callable[..., Any] = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert
     column = _TABLE.c
     values = select(tables.providers.c.id, literal(node), literal("registering"), literal(now))
     statement = make(_TABLE).from_select(

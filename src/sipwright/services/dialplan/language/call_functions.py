@@ -16,8 +16,6 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-
 from sipwright.services.leg_options import MAX_LIMIT
 from sipwright.services.script_headers import one_line
 
@@ -205,6 +203,8 @@ class ScriptApi:
 
     def e164(self, number: str, region: str | None = None) -> str:
         """Write a phone number the international way (``+353...``); ``region`` is where it was dialled."""
+        import phonenumbers  # when it is needed: its tables are large, and callers wait for a start
+
         number = check.text("number", number)
         if region is not None:
             region = check.text("region", region).upper()

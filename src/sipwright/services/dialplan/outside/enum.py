@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import dns.asyncresolver
-import dns.exception
-import dns.resolver
+if TYPE_CHECKING:
+    import dns.asyncresolver
 
 __all__ = ["EnumLookup", "Naptr", "choose"]
 
@@ -52,6 +51,8 @@ class EnumLookup:
             raise ValueError(
                 f"{zone} is not among [dialplan] enum_zones ({', '.join(self._zones) or 'none'})"
             )
+        import dns.asyncresolver  # when it is needed, and not while callers wait for a start
+
         if self._resolver is None:
             self._resolver = dns.asyncresolver.Resolver()
         name = ".".join(reversed(number)) + f".{zone}."
