@@ -10,8 +10,9 @@ import json
 import os
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +26,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from sipwright.errors import UserError
+
+if TYPE_CHECKING:
+    from sipwright.services.dialplan import Limits
 
 __all__ = [
     "CONFIG_FILE",
@@ -41,6 +45,7 @@ __all__ = [
     "TraceSettings",
     "WebSettings",
     "listen_address",
+    "place_of_setting",
 ]
 
 CONFIG_FILE = "sipwright.toml"
@@ -173,6 +178,13 @@ class DialplanSettings(_Section):
     user_seconds_per_minute: Annotated[float, Field(gt=0)] = 60.0
     http_networks: list[Network] = []
     enum_zones: list[str] = ["e164.arpa"]
+
+    def limits(self) -> Limits:
+        """Return the budgets that each run has."""
+        from sipwright.services.dialplan import Limits
+
+        names = [part.name for part in fields(Limits) if part.name in type(self).model_fields]
+        return Limits(**{name: getattr(self, name) for name in names})
 
 
 class TraceSettings(_Section):
@@ -381,6 +393,11 @@ def _written(section: str, rest: list[str]) -> str:
     if isinstance(usual, BaseModel) or usual is None:
         return ""
     return f"; write it as {rest[0] if rest else section} = {json.dumps(usual)}"
+
+
+def place_of_setting(path: Path, section: str, name: str) -> str:
+    """Name the file and the line of a setting; `section` is empty for what stands before all sections."""
+    return _place(path, section, [name]) if section else _place(path, name, [])
 
 
 def _place(path: Path, section: str, rest: list[str]) -> str:

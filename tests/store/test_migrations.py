@@ -78,7 +78,7 @@ ADDED_LATER = (
     "providers.networks", "providers.contact_token", "registrations.address", "users.email",
 )  # fmt: skip
 
-TABLES_ADDED_LATER = ("provider_numbers", "placed_calls", *people_tables.__all__)
+TABLES_ADDED_LATER = ("provider_numbers", *people_tables.__all__)
 
 INDEXES_ADDED_LATER = (
     "ix_cdrs_user_id_started_at",

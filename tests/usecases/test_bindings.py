@@ -58,7 +58,7 @@ async def test_one_is_forgotten_whether_a_switch_runs_or_not(usecases, phones, s
 
     await usecases.bindings.remove(carol, one.id)
     assert switch.asked[-2:-1] == [
-        ("bindings.remove", {"account": "alice@example.org", "contact": "<sip:alice@phone.example>"})
+        ("bindings.remove", {"account_id": 1, "contact": "<sip:alice@phone.example>"})
     ]
     column = BINDINGS.c.contact
     rows = await usecases.ground.read(lambda c: c.scalars(select(column).where(column == one.contact)).all())

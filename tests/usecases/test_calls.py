@@ -89,21 +89,17 @@ async def test_what_the_switch_says_is_said_in_our_words(usecases, switch, carol
     assert str(caught.value) == str(said)
 
 
-async def test_one_key_places_one_call(usecases, switch, carol):
+async def test_a_call_is_placed_by_the_switch_and_once_for_each_key(usecases, switch, carol):
     await usecases.accounts.create(carol, AccountSpec("alice", "secret"))
-    switch.answers["calls.place"] = ControlError("refused", "nobody answers there")
-    with pytest.raises(Refused):
-        await usecases.calls.place(carol, "alice", "bob", key="k1")
-    switch.answers["calls.place"] = {"call": "c1"}
-    assert await usecases.calls.place(carol, "alice", "bob", key="k1") == "c1"
-    switch.answers["calls.place"] = {"call": "c2"}
+    switch.answers["calls.place"] = {"call": "c1", "repeated": False}
 
+    assert await usecases.calls.place(carol, "alice", " bob ") == "c1"
     assert await usecases.calls.place(carol, "alice", "bob", key="k1") == "c1"
-    assert await usecases.calls.place(carol, "alice", "bob") == "c2"
     with pytest.raises(Invalid):
-        await usecases.calls.place(carol, "alice", "carl", key="k1")
+        await usecases.calls.place(carol, "alice", "bob", key="k" * 201)
+    asked = {"from": "alice@example.org", "to": "bob", "user_id": 2}
     placed = [arguments for name, arguments in switch.asked if name == "calls.place"]
-    assert placed == [{"from": "alice@example.org", "to": "bob", "user_id": 2}] * 3
+    assert placed == [asked, {**asked, "key": "k1"}]
 
 
 async def test_nobody_calls_with_anothers_account(usecases, switch, carol, dave):

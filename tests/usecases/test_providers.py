@@ -104,11 +104,19 @@ async def test_what_is_wrong_is_told_at_its_field(usecases, admin, spec, field):
 
 async def test_the_switch_tests_a_provider_now(usecases, switch, carol):
     await usecases.providers.create(carol, SPEC)
-    switch.answers["providers.test"] = {"status": 401, "reason": "Unauthorized", "exchange": []}
+    switch.answers["providers.test"] = {
+        "status": 401,
+        "reason": "Unauthorized",
+        "exchange": "-> udp 192.0.2.1:5060\nOPTIONS sip:x SIP/2.0\n\n<- udp 192.0.2.1:5060\nSIP/2.0 401 Unauthorized\n",
+    }
 
     tested = await usecases.providers.test(carol, "blueface")
     assert (tested.ok, tested.method, tested.status, tested.reason) == (False, "OPTIONS", 401, "Unauthorized")
-    assert ("providers.test", {"provider": 1, "method": "OPTIONS"}) in switch.asked
+    assert ("providers.test", {"provider_id": 1, "method": "OPTIONS"}) in switch.asked
+    assert [(one.is_to_provider, one.label) for one in tested.exchange] == [
+        (True, "OPTIONS sip:x SIP/2.0"),
+        (False, "SIP/2.0 401 Unauthorized"),
+    ]
     with pytest.raises(Invalid):
         await usecases.providers.test(carol, "blueface", method="INVITE")
     del switch.answers["providers.test"]

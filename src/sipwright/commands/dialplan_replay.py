@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sipwright.store import Administration, Dialplan
     from sipwright.store.history.recordings import RecordedRun
     from sipwright.testing.plans import InPlans
-    from sipwright.testing.replay import Recording, Replayed
 
 __all__ = ["replay_"]
 
@@ -51,6 +50,8 @@ def replay_(
       sipwright dialplan replay out --draft new.py --since 7d
       sipwright dialplan replay out --since 30d          # older calls, through the version that is live now
     """
+    from sipwright.usecases.replayed_calls import json_of, lines_of, replay_runs
+
     earliest = time.time() - age(since)
 
     async def work(store: Administration) -> tuple[Dialplan, str, str, list[RecordedRun], InPlans]:
@@ -67,86 +68,18 @@ def replay_(
 
     found, source, domain, runs, in_plans = with_store(data, work)
     started = time.perf_counter()
-    replayed, skipped = _replay(source, found, domain, runs, in_plans)
+    replayed, skipped = replay_runs(source, found, domain, runs, in_plans, Progress("replayed"))
     took = time.perf_counter() - started
     moved = [one for one in replayed if not one.is_same]
     if as_json:
         print_json(
-            {"calls": len(runs), "replayed": len(replayed), "elsewhere": [_json(one) for one in moved]},
+            {"calls": len(runs), "replayed": len(replayed), "elsewhere": [json_of(one) for one in moved]},
             {"failure"},
         )
         return
     say(f"{len(replayed)} calls of {plan} since {clock(earliest)}, through {draft or 'the live version'}")
     for one in moved:
-        say(*_lines(one))
+        say(*lines_of(one))
     same = len(replayed) - len(moved)
     left_out = f", {skipped} without a journal left out" if skipped else ""
     say("", f"{same} as before, {len(moved)} would have gone elsewhere{left_out}  [{took:.2f} s]")
-
-
-def _replay(
-    source: str, plan: Dialplan, domain: str, runs: list[RecordedRun], in_plans: InPlans
-) -> tuple[list[Replayed], int]:
-    from sipwright.testing.replay import replay
-    from sipwright.testing.stage import PretendedPlan, Stage
-
-    draft = PretendedPlan(source, plan.name, plan.id, plan.user_id, 0)
-    progress = Progress("replayed")
-    replayed = []
-    with Stage() as stage:
-        for run in runs:
-            replayed.append(replay(stage, draft, _recording(run, domain), in_plans))
-            progress(len(replayed), len(runs))
-    found = [one for one in replayed if one is not None]
-    return found, len(replayed) - len(found)
-
-
-def _recording(run: RecordedRun, domain: str) -> Recording:
-    from sipwright.services.dialplan import Entry
-    from sipwright.testing.replay import Recording
-
-    return Recording(
-        run.call_id or run.id, run.started_at, [Entry(*row) for row in run.journal], run.legs, run.source,
-        run.messages[0].data if run.messages else None, domain, [_recording(inner, domain) for inner in run.inner],
-    )  # fmt: skip
-
-
-def _lines(one: Replayed) -> list[str]:
-    request, call = one.inputs.request, one.inputs.call
-    was, now = str(one.was), str(one.now)
-    if was == now:
-        # They differ in a target that never rang, such as one with a delay.
-        was, now = (f"dial {' > '.join(way.dialled)}; {way}" for way in (one.was, one.now))
-    lines = [
-        "",
-        f"{clock(one.recording.started_at)}  {request.from_user} -> {request.user} ({call.direction})"
-        f"  call {one.recording.call_id}",
-        f"    was  {was}",
-        f"    now  {now}",
-    ]
-    if one.failure is not None:
-        lines.append(f"         the draft fails: {one.failure}")
-    lines += [f"         nothing is recorded about {who}" for who in one.unknown]
-    return lines
-
-
-def _json(one: Replayed) -> dict[str, Any]:
-    return {
-        "call": one.recording.call_id,
-        "started_at": one.recording.started_at,
-        "from": one.inputs.request.from_user,
-        "to": one.inputs.request.user,
-        "direction": one.inputs.call.direction,
-        **{
-            name: {
-                "dialled": list(way.dialled),
-                "legs": list(way.legs),
-                "answered_by": way.answered_by,
-                "status": way.status,
-                "reason": way.reason,
-            }
-            for name, way in (("was", one.was), ("now", one.now))
-        },
-        "failure": one.failure,
-        "unknown": list(one.unknown),
-    }

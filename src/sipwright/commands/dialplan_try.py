@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,7 @@ from sipwright.commands.script_files import Plan, plan_of
 if TYPE_CHECKING:
     from sipwright.store import Administration
     from sipwright.testing.plans import InPlan, InPlans
-    from sipwright.testing.result import CallResult
-    from sipwright.testing.stage import PretendedPlan, Setting
+    from sipwright.testing.stage import Setting
 
 __all__ = ["try_"]
 
@@ -96,6 +95,7 @@ def try_(
     """
     from sipwright.testing.scripts import instant
     from sipwright.testing.stage import Setting, Stage, world_of
+    from sipwright.usecases.tried_calls import failed_of, json_of, lines_of
 
     if direction not in ("out", "in"):
         raise CommandError(f"--direction is out or in, not {direction!r}")
@@ -118,19 +118,12 @@ def try_(
         result = stage.run(chosen, setting, world)
         took = time.perf_counter() - before
     if as_json:
-        print_json(_json(result), _WHOLE)
+        print_json(json_of(result), _WHOLE)
     else:
-        say(*_lines(result, chosen, setting, took))
-    if (failed := _failed(result)) is not None:
+        say(*lines_of(result, chosen, setting, took))
+    if (failed := failed_of(result)) is not None:
         assert failed.failure is not None
         raise CommandError(f"dialplan {failed.dialplan} failed: {failed.failure.message}")
-
-
-def _failed(result: CallResult) -> CallResult | None:
-    """Return the call whose script failed: this one, or one that it led to."""
-    if result.failure is not None:
-        return result
-    return next((failed for inner in result.inner if (failed := _failed(inner)) is not None), None)
 
 
 def _is_known(setting: Setting, in_plans: InPlans, data: Path | None) -> bool:
@@ -150,96 +143,6 @@ def _is_known(setting: Setting, in_plans: InPlans, data: Path | None) -> bool:
         return True
 
     return with_store(data, work)
-
-
-def _lines(result: CallResult, plan: PretendedPlan, setting: Setting, took: float) -> list[str]:
-    moment = time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(setting.at))
-    lines = [f"{setting.from_} calls {setting.to} ({setting.direction}), {moment}, dialplan {plan.name}", ""]
-    lines += _way(result, plan.source)
-    for who in dict.fromkeys(result.unknown):
-        lines.append(f"{'':>17} (nothing was said about {who}: it rang and nobody answered)")
-    for name in dict.fromkeys(result.no_provider):
-        lines.append(
-            f"{'':>17} (there is no provider {name!r}: unreachable; a host is named with --answer '{name}: ...')"
-        )
-    heard = f"{result.status} {result.reason}"
-    lines += [
-        "",
-        f"The caller hears {heard} after {result.duration:g} s: {result.sentence}.  [{took * 1000:.1f} ms]",
-    ]
-    return lines
-
-
-def _way(result: CallResult, text: str) -> list[str]:
-    """Return what one script did, and indented below each `dial()` what the in dialplans that it led to did."""
-    from sipwright.monitor.trace.wording import came_of, told
-
-    source = text.splitlines()
-    lines: list[str] = []
-    last, dials = None, 0
-    for event in result.events:
-        if event.line is not None and event.line != last and event.line <= len(source):
-            lines.append(f"{event.line:>15} | {source[event.line - 1].rstrip()}")
-            last = event.line
-        is_log = event.function == "log"
-        what = f"log: {event.result}" if is_log else told(event.function, event.arguments)
-        lines.append(f"{result.started + event.at:>8.3f} s        {what}")
-        if event.function == "dial":
-            dials += 1
-            for leg in result.legs:
-                if leg.dial == dials and leg.inner is not None:
-                    lines += _inner(leg.inner)
-        came = None if is_log else came_of(event.function, event.result)
-        if came is not None:
-            lines.append(f"{'':>17} -> {came}")
-    return lines
-
-
-def _inner(result: CallResult) -> list[str]:
-    end = f"{result.status} {result.reason} after {result.duration:g} s: {result.sentence}"
-    inside = [f"dialplan {result.dialplan} of {result.account}", *_way(result, result.source), end]
-    return [f"{'':>17} | {line}" for line in inside]
-
-
-def _json(result: CallResult) -> dict[str, Any]:
-    return {
-        "status": result.status,
-        "reason": result.reason,
-        "headers": result.headers,
-        "answered_by": result.answered_by,
-        "seconds": result.duration,
-        "why": result.sentence,
-        "path": result.path,
-        "log": result.log,
-        "unknown": result.unknown,
-        "no_provider": result.no_provider,
-        "legs": [
-            {
-                "target": leg.target,
-                "started": leg.started,
-                "ended": leg.ended,
-                "status": leg.status,
-                "reason": leg.reason,
-                "in_plan": None if leg.inner is None else _inner_json(leg.inner),
-            }
-            for leg in result.legs
-        ],
-        "effects": [
-            {
-                "at": one.at,
-                "line": one.line,
-                "function": one.function,
-                "arguments": one.arguments,
-                "result": one.result,
-            }
-            for one in result.effects
-        ],
-    }
-
-
-def _inner_json(result: CallResult) -> dict[str, Any]:
-    names = {"dialplan": result.dialplan, "account": result.account, "started": result.started}
-    return names | _json(result)
 
 
 def _in_plan(text: str, user: str | None, data: Path | None) -> tuple[str, InPlan | None]:

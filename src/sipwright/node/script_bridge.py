@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -446,8 +445,7 @@ def inputs_of(call: Call, script_call: ScriptCall, target: Uri | None = None) ->
 
 def limits_of(settings: DialplanSettings) -> Limits:
     """Return the budgets that the settings give each run."""
-    names = [field.name for field in fields(Limits) if field.name in type(settings).model_fields]
-    return Limits(**{name: getattr(settings, name) for name in names})
+    return settings.limits()
 
 
 def user_limits_of(settings: DialplanSettings) -> UserLimits:

@@ -82,7 +82,7 @@ class Bindings:
         found = await self._ground.read(lambda c: self._find(c, actor, id))
         view = binding_view(found, self._ahead())
         try:
-            await self._ground.ask("bindings.remove", account=view.account, contact=view.contact)
+            await self._ground.ask("bindings.remove", account_id=found.account_id, contact=view.contact)
             is_away = False
         except Unavailable:
             is_away = True

@@ -13,11 +13,11 @@ from sipwright.services.switch.recovery.document import (
     UnreadableError,
     read_document,
 )
+from sipwright.store.admin import users
 from sipwright.store.errors import at_field
 from sipwright.store.history.call_pages import LiveCall, ScriptPlace, read_page, script_places
-from sipwright.usecases import placed_calls
 from sipwright.usecases.actor import Actor
-from sipwright.usecases.errors import Invalid, NotFound, Refused, UseCaseError
+from sipwright.usecases.errors import Invalid, NotFound, Refused
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
@@ -26,7 +26,8 @@ from sipwright.usecases.whose import account_of, is_seen, narrowed
 
 __all__ = ["CallView", "Calls", "LegView"]
 
-_LONGEST_TARGET = 1_000
+_LONGEST_TARGET = 500
+_LONGEST_KEY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,27 +137,14 @@ class Calls:
         caller, user_id, owner = await self._account(actor, from_, "from")
         if user is not None and user != owner:
             raise Invalid.of("from", f"{caller} is not an account of {user!r}")
+        asked = {"from": caller, "to": target, **_acting(actor, user_id)}
         if key is not None:
-            known = await placed_calls.begin(self._ground, actor, key, f"{caller} {target}")
-            if known is not None:
-                return known
-        try:
-            answer = await self._ground.ask(
-                "calls.place", **{"from": caller}, to=target, **_acting(actor, user_id)
-            )
-        except UseCaseError:
-            if key is not None:
-                await placed_calls.forget(self._ground, actor, key)
-            raise
-        call = str(answer["call"] if "call" in answer else answer["id"])
-        values = {"from": caller, "to": target}
-
-        def work(connection: Connection) -> None:
-            if key is not None:
-                placed_calls.placed(connection, actor, key, call)
-            note(connection, actor, "calls.place", call, None, values)
-
-        await self._ground.change(work)
+            asked["key"] = _key(key)
+        answer = await self._ground.ask("calls.place", **asked)
+        call = str(answer["call"])
+        if not answer.get("repeated"):
+            values = {"from": caller, "to": target}
+            await self._ground.change(lambda c: note(c, actor, "calls.place", call, None, values))
         return call
 
     async def _steer(self, actor: Actor, what: str, call: str, **arguments: str) -> None:
@@ -182,8 +170,6 @@ class Calls:
             raise Invalid.of(field, "say which account: its name, such as alice")
 
         def work(connection: Connection) -> tuple[str, int, str]:
-            from sipwright.store.admin import users
-
             with at_field(field):
                 found = account_of(connection, self._ground.keys, actor, name.strip())
             names = {one.id: one.name for one in users.read_all(connection)}
@@ -195,6 +181,12 @@ class Calls:
 def _acting(actor: Actor, user_id: int | None) -> dict[str, Any]:
     """Return for whom the switch acts: whose call it is, by whose rules it is dialled."""
     return {"user_id": user_id if actor.is_admin else actor.user_id}
+
+
+def _key(text: str) -> str:
+    if not text.strip() or len(text) > _LONGEST_KEY or not text.isprintable():
+        raise Invalid.of("Idempotency-Key", f"a key has 1 to {_LONGEST_KEY} characters")
+    return text
 
 
 def _target(text: str, field: str) -> str:

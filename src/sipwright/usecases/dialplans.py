@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import asyncio
+from dataclasses import dataclass
+from difflib import unified_diff
 
+from sqlalchemy import Connection
+
+from sipwright.services.dialplan.checking.check import check_script
+from sipwright.services.dialplan.language.rules import RulesError, compile_rules, read_rules
+from sipwright.store.admin import dialplans
+from sipwright.store.admin.dialplan_pages import (
+    PlanRow,
+    RunRow,
+    VersionRow,
+    read_page,
+    read_runs,
+    read_versions,
+    users_of,
+)
+from sipwright.store.errors import NotFoundError
+from sipwright.store.schema import tables
+from sipwright.store.schema.entities import Dialplan
+from sipwright.store.schema.names import plan_name
+from sipwright.usecases import rehearsals
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import Changed, FieldError, Invalid
+from sipwright.usecases.etags import etag_of, require
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.page import USUAL, Page
+from sipwright.usecases.page import USUAL, Page, paged, place_of
+from sipwright.usecases.rehearsals import Replay, ReplayWish, Try, TryWish
+from sipwright.usecases.rights import needs
+from sipwright.usecases.trail import note
+from sipwright.usecases.whose import narrowed, owner_of
 
 __all__ = [
     "DialplanDetail",
@@ -91,49 +116,11 @@ class RunView:
     ended_at: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class TryWish:
-    """A call to try a script on, and what the world pretends; the words are those of ``sipwright dialplan try``."""
+AT_ONCE = 2
+"""Scripts that are tried, or calls replayed, at the same time: the others wait."""
 
-    from_: str = "alice"
-    to: str = "300"
-    direction: str = "out"
-    answers: Sequence[str] = ()
-    effects: Sequence[str] = ()
-    in_plans: Sequence[str] = ()
-    at: str | None = None
-    gives_up: float | None = None
-    headers: Sequence[tuple[str, str]] = ()
-    active: int = 0
-    provider: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """How a tried call went: `lines` for people, `result` for programs, as the command line prints both."""
-
-    lines: tuple[str, ...]
-    result: Mapping[str, Any]
-    failure: str | None
-    remarks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayWish:
-    """Which recorded calls go through a draft: those begun since then, at most so many."""
-
-    since: float
-    limit: int = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """What recorded calls would have done: `moved` are those that would have gone elsewhere."""
-
-    calls: int
-    replayed: int
-    skipped: int
-    moved: tuple[Mapping[str, Any], ...] = field(default=())
+COUNTED = 7 * 86_400.0
+"""Seconds: the failures of a week are counted."""
 
 
 class Dialplans:
@@ -141,20 +128,39 @@ class Dialplans:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
+    @needs("read")
     async def list(
         self, actor: Actor, *, user: str | None = None, q: str | None = None, limit: int = USUAL,
         cursor: str | None = None,
     ) -> Page[DialplanView]:  # fmt: skip
         """List dialplans by name, each with its last run and how many failed."""
-        raise NotImplementedError
+        place, since = place_of(cursor, str, int), self._since()
 
+        def work(connection: Connection) -> Page[DialplanView]:
+            owner_id = narrowed(connection, actor, user)
+            return paged(
+                limit,
+                lambda most: read_page(connection, since, most, place, user_id=owner_id, q=q),
+                lambda row: (row.name, row.id),
+                _view,
+            )
+
+        return await self._ground.read(work)
+
+    @needs("read")
     async def get(
         self, actor: Actor, name: str, *, version: int | None = None, user: str | None = None
     ) -> DialplanDetail:
         """Show a dialplan, live or in an older version."""
-        raise NotImplementedError
 
+        def work(connection: Connection) -> DialplanDetail:
+            return self._detail(connection, _find(connection, actor, name, user, version))
+
+        return await self._ground.read(work)
+
+    @needs("write")
     async def put(
         self, actor: Actor, name: str, source: str, *, user: str | None = None, if_match: str | None = None
     ) -> DialplanDetail:
@@ -164,14 +170,53 @@ class Dialplans:
             Invalid: Something is wrong with the script; it is not saved.
             Changed: It is not what it was any more, as `if_match` has it.
         """
-        raise NotImplementedError
+        source = source.replace("\r\n", "\n")
+        if problems := await self._problems(source):
+            raise Invalid(FieldError("source", one.line, one.message) for one in problems)
 
+        def work(connection: Connection) -> DialplanDetail:
+            whose = owner_of(connection, actor, user, tables.dialplans, plan_name(name))
+            known = dialplans.find_id(connection, whose.id, name)
+            if known is not None:
+                before = _view(self._row(connection, known))
+                require(before, if_match, f"dialplan {name}")
+                version: int | None = before.version
+            elif if_match is not None:
+                raise Changed(f"there is no dialplan {name!r} any more")
+            else:
+                version = None
+            saved = dialplans.set_source(connection, whose.name, name, source)
+            old = None if version is None else {"version": version}
+            if version != saved.version:
+                note(
+                    connection,
+                    actor,
+                    "dialplans.put",
+                    _subject(saved, whose.name),
+                    old,
+                    {"version": saved.version},
+                )
+            return self._detail(connection, saved)
+
+        return await self._ground.change(work)
+
+    @needs("write")
     async def remove(
         self, actor: Actor, name: str, *, user: str | None = None, if_match: str | None = None
     ) -> DialplanView:
         """Remove a dialplan that nothing runs."""
-        raise NotImplementedError
 
+        def work(connection: Connection) -> DialplanView:
+            found = _find(connection, actor, name, user)
+            view = _view(self._row(connection, found.id))
+            require(view, if_match, f"dialplan {name}")
+            dialplans.remove(connection, view.user, name)
+            note(connection, actor, "dialplans.remove", _subject(found, view.user), {"version": view.version})
+            return view
+
+        return await self._ground.change(work)
+
+    @needs("read")
     async def versions(
         self,
         actor: Actor,
@@ -182,21 +227,65 @@ class Dialplans:
         cursor: str | None = None,
     ) -> Page[VersionView]:
         """List the versions of a dialplan, the newest first."""
-        raise NotImplementedError
+        place = place_of(cursor, int)
+        below = None if place is None else place[0]
 
+        def work(connection: Connection) -> Page[VersionView]:
+            found = _find(connection, actor, name, user)
+
+            def view(row: VersionRow) -> VersionView:
+                return VersionView(
+                    row.version, row.saved_at, _lines(row.source), row.version == found.version
+                )
+
+            return paged(
+                limit,
+                lambda most: read_versions(connection, found.id, most, below),
+                lambda row: (row.version,),
+                view,
+            )
+
+        return await self._ground.read(work)
+
+    @needs("read")
     async def diff(
         self, actor: Actor, name: str, old: int, new: int | None = None, *, draft: str | None = None,
         user: str | None = None,
     ) -> Diff:  # fmt: skip
         """Compare an older version with another, the live one if none is named, or with a draft."""
-        raise NotImplementedError
 
+        def work(connection: Connection) -> tuple[Dialplan, Dialplan]:
+            return _find(connection, actor, name, user, old), _find(connection, actor, name, user, new)
+
+        before, after = await self._ground.read(work)
+        text = after.source if draft is None else draft.replace("\r\n", "\n")
+        label = f"{name}, version {after.version}" if draft is None else f"{name}, draft"
+        lines = unified_diff(
+            before.source.splitlines(),
+            text.splitlines(),
+            f"{name}, version {before.version}",
+            label,
+            lineterm="",
+        )
+        return Diff(before.version, after.version, "\n".join(lines))
+
+    @needs("write")
     async def rollback(
         self, actor: Actor, name: str, version: int | None = None, *, user: str | None = None
     ) -> DialplanView:
         """Make an older version live again, by default the one before."""
-        raise NotImplementedError
 
+        def work(connection: Connection) -> DialplanView:
+            found = _find(connection, actor, name, user)
+            whose = self._row(connection, found.id).user
+            live = dialplans.roll_back(connection, whose, name, version)
+            old, new = {"version": found.version}, {"version": live.version}
+            note(connection, actor, "dialplans.rollback", _subject(live, whose), old, new)
+            return _view(self._row(connection, found.id))
+
+        return await self._ground.change(work)
+
+    @needs("read")
     async def runs(
         self,
         actor: Actor,
@@ -207,25 +296,118 @@ class Dialplans:
         cursor: str | None = None,
     ) -> Page[RunView]:
         """List the runs of a dialplan, the newest first."""
-        raise NotImplementedError
+        place = place_of(cursor, float, str)
 
+        def work(connection: Connection) -> Page[RunView]:
+            found = _find(connection, actor, name, user)
+            return paged(
+                limit,
+                lambda most: read_runs(connection, found.id, most, place),
+                lambda row: (row.started_at, row.id),
+                _run,
+            )
+
+        return await self._ground.read(work)
+
+    @needs("read")
     async def check(self, actor: Actor, source: str) -> tuple[Problem, ...]:
         """Say what is wrong with a script."""
-        raise NotImplementedError
+        return await self._problems(source.replace("\r\n", "\n"))
 
+    @needs("read")
     async def compile_rules(self, actor: Actor, rules: str) -> str:
-        """Return the script that rules, in TOML, become."""
-        raise NotImplementedError
+        """Return the script that rules, in TOML, become.
 
+        Raises:
+            Invalid: They cannot be understood.
+        """
+        try:
+            return compile_rules(read_rules(rules.replace("\r\n", "\n")))
+        except RulesError as error:
+            raise Invalid.of("rules", str(error)) from None
+
+    @needs("read")
     async def try_call(
         self, actor: Actor, wish: TryWish, *, name: str | None = None, source: str | None = None,
         user: str | None = None,
     ) -> Try:  # fmt: skip
         """Try a stored dialplan, or a draft, without a phone."""
-        raise NotImplementedError
+        if name is None and source is None:
+            raise Invalid.of("source", "say what is to be tried: a dialplan's name, or a script")
 
+        def work(connection: Connection) -> rehearsals.Script:
+            found = None
+            if name is not None:
+                try:
+                    found = _find(connection, actor, name, user)
+                except NotFoundError:
+                    if source is None:
+                        raise
+            return rehearsals.read_script(connection, self._ground.keys, actor, found, source, name, user)
+
+        script = await self._ground.read(work)
+        return await rehearsals.try_call(self._turn, script, wish)
+
+    @needs("read")
     async def replay(
         self, actor: Actor, name: str, wish: ReplayWish, *, source: str | None = None, user: str | None = None
     ) -> Replay:
         """Run the recorded calls of a dialplan through a draft, or else through its live version."""
-        raise NotImplementedError
+
+        def work(connection: Connection) -> tuple[Dialplan, rehearsals.Script]:
+            found = _find(connection, actor, name, user)
+            return found, rehearsals.read_script(
+                connection, self._ground.keys, actor, found, source, name, user
+            )
+
+        found, script = await self._ground.read(work)
+        return await rehearsals.replay(self._ground, self._turn, found, script, wish)
+
+    async def _problems(self, source: str) -> tuple[Problem, ...]:
+        limits = self._ground.settings.dialplan.limits()
+        found = await asyncio.to_thread(check_script, source, limits)
+        return tuple(Problem(one.line, one.column, one.message) for one in found)
+
+    def _since(self) -> float:
+        return self._ground.now - COUNTED
+
+    def _row(self, connection: Connection, plan_id: int) -> PlanRow:
+        (row,) = read_page(connection, self._since(), 1, plan_id=plan_id)
+        return row
+
+    def _detail(self, connection: Connection, plan: Dialplan) -> DialplanDetail:
+        view = _view(self._row(connection, plan.id))
+        return DialplanDetail(view, plan.version, plan.source, tuple(users_of(connection, plan.id)))
+
+
+def _find(
+    connection: Connection, actor: Actor, name: str, user: str | None, version: int | None = None
+) -> Dialplan:
+    whose = owner_of(connection, actor, user, tables.dialplans, name)
+    return dialplans.find(connection, whose.name, name, version)
+
+
+def _view(row: PlanRow) -> DialplanView:
+    return DialplanView(
+        dialplan=row.name,
+        user=row.user,
+        version=row.version,
+        saved_at=row.saved_at,
+        lines=_lines(row.source),
+        last_run_at=row.last_run_at,
+        last_run_state=row.last_run_state,
+        failures=row.failures,
+        etag=etag_of(row.id, row.version, row.source),
+    )
+
+
+def _run(row: RunRow) -> RunView:
+    return RunView(row.id, row.call_id, row.version, row.state, row.outcome, row.started_at, row.ended_at)
+
+
+def _lines(source: str) -> int:
+    return source.count("\n") + (not source.endswith("\n"))
+
+
+def _subject(plan: Dialplan, user: str) -> str:
+    return f"{plan.name} of {user}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 
-from sipwright.control.events import Event
+from sipwright.control.events import LOST, TYPES, Event
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import Invalid
+from sipwright.usecases.event_filter import read_filter
 from sipwright.usecases.ground import Ground
+from sipwright.usecases.rights import needs
 
 __all__ = ["Events"]
 
@@ -17,13 +20,30 @@ class Events:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
-    async def follow(
+    @needs("read")
+    def follow(
         self, actor: Actor, *, types: Collection[str] = (), q: str | None = None, after: str | None = None
     ) -> AsyncIterator[Event]:
         """Give events as they happen, of some types and that fit a filter (``event call and user alice``).
 
         With `after`, an event's id, those that came since come first. When the switch goes away and comes back, the
-        events go on.
+        events go on. Whoever reads too slowly gets an event of the type ``events.lost``.
+
+        Raises:
+            Invalid: There is no such type, or the filter cannot be read.
         """
-        raise NotImplementedError
-        yield
+        if unknown := [one for one in types if one not in TYPES]:
+            raise Invalid.of("types", f"there is no event {unknown[0]!r}; there are {', '.join(TYPES)}")
+        fits, wanted = read_filter(q or ""), frozenset(types)
+
+        async def those() -> AsyncIterator[Event]:
+            async for event in self._ground.switch.follow(after):
+                is_wanted = not wanted or event.type in wanted
+                if event.type == LOST or (is_wanted and _concerns(actor, event) and fits(event)):
+                    yield event
+
+        return those()
+
+
+def _concerns(actor: Actor, event: Event) -> bool:
+    return actor.is_admin or event.user == actor.name

@@ -52,7 +52,7 @@ class Messages:
         answer = await self._ground.ask(
             "messages.send", user_id=user_id, **{"from": sender}, to=to.strip(), text=text
         )
-        sent = MessageSent(int(answer.get("status", 200)), str(answer.get("reason", "")))
+        sent = MessageSent(int(answer.get("status", 200)), str(answer.get("reason", "OK")))
         values = {"to": to.strip(), "letters": len(text), "status": sent.status}
         await self._ground.change(lambda c: note(c, actor, "messages.send", sender, None, values))
         return sent

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import NotFound, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import Page
+from sipwright.usecases.rights import needs
 
 __all__ = ["NodeView", "Nodes"]
 
@@ -18,6 +20,7 @@ class NodeView:
     node: str
     state: str
     calls: int
+    phones: int
     started_at: float | None
     version: str | None
 
@@ -28,10 +31,25 @@ class Nodes:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
+    @needs("read", admin=True)
     async def list(self, actor: Actor) -> Page[NodeView]:
         """List the nodes by name."""
-        raise NotImplementedError
+        return Page((await self._own(),))
 
+    @needs("read", admin=True)
     async def get(self, actor: Actor, name: str) -> NodeView:
         """Show a node."""
-        raise NotImplementedError
+        own = await self._own()
+        if own.node != name:
+            raise NotFound(f"there is no node {name!r}")
+        return own
+
+    async def _own(self) -> NodeView:
+        try:
+            found = await self._ground.ask("status")
+        except (Unavailable, UseCaseError):
+            return NodeView(self._ground.settings.node, "away", 0, 0, None, None)
+        return NodeView(
+            str(found["node"]), "up", int(found["calls"]), int(found["phones"]), found["started_at"],
+            found["version"],
+        )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -171,7 +172,7 @@ class Providers:
         view = await self._ground.read(lambda c: self._view(c, self._find(c, actor, name, user)))
         wanted = wanted or ("REGISTER" if view.register else "OPTIONS")
         started = time.perf_counter()
-        answer = await self._ground.ask("providers.test", provider=view.id, method=wanted)
+        answer = await self._ground.ask("providers.test", provider_id=view.id, method=wanted)
         tested = _test_of(answer, wanted, time.perf_counter() - started)
         values = {"method": tested.method, "status": tested.status, "reason": tested.reason}
         await self._ground.change(lambda c: note(c, actor, "providers.test", _subject(view), None, values))
@@ -269,20 +270,23 @@ def _subject(view: ProviderView) -> str:
 
 def _test_of(answer: Mapping[str, Any], method: str, seconds: float) -> ProviderTest:
     status = answer.get("status")
-    exchange = tuple(
-        ExchangedMessage(
-            float(one.get("at", 0.0)),
-            bool(one.get("is_to_provider", one.get("sent", False))),
-            str(one.get("label", "")),
-            str(one.get("text", "")),
-        )
-        for one in answer.get("exchange", ())
-    )
     return ProviderTest(
         ok=bool(answer.get("ok", status is not None and status < 300)),
         method=str(answer.get("method", method)),
         status=status,
         reason=str(answer.get("reason") or ""),
         seconds=float(answer.get("seconds", seconds)),
-        exchange=exchange,
+        exchange=tuple(_messages_of(str(answer.get("exchange") or ""))),
     )
+
+
+_DIRECTION = re.compile(r"^(->|<-)([^\n]*)$", re.MULTILINE)
+
+
+def _messages_of(text: str) -> Iterator[ExchangedMessage]:
+    """Take an exchange apart, in which a line with an arrow stands before each message."""
+    found = list(_DIRECTION.finditer(text))
+    for one, following in zip(found, [*found[1:], None], strict=True):
+        body = text[one.end() : len(text) if following is None else following.start()].strip("\n")
+        first = body.partition("\n")[0] or one[2].strip()
+        yield ExchangedMessage(0.0, one[1] == "->", first, body or one[2].strip())

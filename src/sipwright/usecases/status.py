@@ -1,11 +1,18 @@
-"""The status page: whether everything works, and since when it does not."""
+"""The status page: whether everything works, and what does not, in words."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
 
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import Forbidden, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
+from sipwright.usecases.rights import Needs, allow
 
 __all__ = ["PartStatus", "Status", "StatusView"]
 
@@ -35,9 +42,61 @@ class StatusView:
 class Status:
     """Tells how everything is."""
 
+    needed = Needs("read")
+
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
     async def get(self, actor: Actor | None) -> StatusView:
-        """Show the status; without anybody who asks, if ``[web] public_status`` lets everybody see it."""
-        raise NotImplementedError
+        """Show the status; without anybody who asks, if ``[web] public_status`` lets everybody see it.
+
+        Whoever is no admin sees what works and what does not, but neither numbers nor reasons.
+
+        Raises:
+            Forbidden: Nobody asks, and it is not public.
+        """
+        if actor is not None:
+            allow(actor, self.needed)
+        elif not self._ground.settings.web.public_status:
+            raise Forbidden("the status is not public here; log in first")
+        found, parts = await self._switch()
+        parts = [await self._database(), *parts]
+        wrong = tuple(f"{one.part} of {one.node}: {one.reason}" for one in parts if not one.up)
+        if actor is None or not actor.is_admin:
+            parts = [PartStatus(one.part, one.node, one.up, one.milliseconds, None) for one in parts]
+            wrong = tuple(f"{one.part} of {one.node} does not work" for one in parts if not one.up)
+            found = {}
+        counts = {
+            name: float(found[name])
+            for name in ("calls", "legs", "phones", "scripts", "refused", "readers")
+            if isinstance(found.get(name), int | float)
+        }
+        return StatusView(time.time(), not wrong, wrong, tuple(parts), counts)
+
+    async def _database(self) -> PartStatus:
+        node, started = self._ground.settings.node, time.perf_counter()
+        try:
+            await self._ground.read(lambda c: c.execute(select(1)).scalar_one())
+        except Unavailable as error:
+            return PartStatus("database", node, False, None, str(error))
+        return PartStatus("database", node, True, _since(started), None)
+
+    async def _switch(self) -> tuple[Mapping[str, Any], list[PartStatus]]:
+        node, started = self._ground.settings.node, time.perf_counter()
+        try:
+            found = await self._ground.ask("status")
+        except UseCaseError as error:
+            return {}, [PartStatus("switch", node, False, None, str(error))]
+        parts = [PartStatus("switch", node, True, _since(started), None)]
+        storage = found.get("storage") or {}
+        reason = None
+        if storage.get("is_away"):
+            reason = "nothing can be stored now; calls that go on do so, new ones wait or are refused"
+        elif storage.get("is_short"):
+            reason = "the disk is nearly full; make room"
+        parts.append(PartStatus("storage", node, reason is None, None, reason))
+        return found, parts
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1_000, 3)

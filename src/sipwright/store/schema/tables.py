@@ -314,19 +314,6 @@ journal = Table(
     sqlite_with_rowid=False,
 )
 
-# The keys that people have placed calls with: the same key places no second call.
-placed_calls = Table(
-    "placed_calls",
-    metadata,
-    Column("user_id", Integer, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("wanted", Text, nullable=False),
-    Column("call_id", Text, nullable=False),
-    Column("at", Double, nullable=False),
-    PrimaryKeyConstraint("user_id", "key"),
-    Index("ix_placed_calls_at", "at"),
-)
-
 # What was said on the wire for some calls within about a second, packed (messages.py); call_id names all of them.
 messages = Table(
     "messages",
