@@ -131,6 +131,7 @@ class SipSettings(_Section):
     answer_within: Annotated[float, Field(ge=0, le=32)] = 4.0
     longest_call: Annotated[float, Field(ge=0, le=86_400)] = 14_400.0
     accept: Literal["anyone", "trunks"] = "anyone"
+    dns: Address | None = None
 
     @model_validator(mode="after")
     def _listens(self) -> SipSettings:

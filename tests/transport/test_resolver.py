@@ -1,14 +1,12 @@
 import asyncio
 
 import dns.asyncresolver
-import dns.message
 import dns.resolver
-import dns.rrset
 import pytest
 
 from sipwright.sip.uri import Uri
 from sipwright.transport import ResolveError, Resolver, Target, resolver
-from sipwright.transport.resolver import NameLookup
+from sipwright.transport.dns_lookup import Service
 
 
 class Names:
@@ -124,47 +122,6 @@ async def test_no_more_names_are_looked_up_at_once_than_there_is_room_for(monkey
     assert await where.resolve(Uri.parse("sip:c")) == [Target("udp", "192.0.2.3", 5060)]
 
 
-async def test_the_hosts_file_comes_first(tmp_path):
-    hosts = tmp_path / "hosts"
-    hosts.write_text("# comment\n::1 PBX\n192.0.2.7 pbx other # more\nnonsense pbx\n\n")
-    lookup = NameLookup(hosts, dns.asyncresolver.Resolver(configure=False))
-
-    assert await lookup("Pbx.") == (["192.0.2.7", "::1"], 60.0)
-    assert await lookup("missing") == ([], 10.0)
-    assert await NameLookup(tmp_path / "none", lookup._resolver)("pbx") == ([], 10.0)
-
-
-class Records(dns.asyncresolver.Resolver):
-    """A DNS server in memory."""
-
-    def __init__(self, *lines):
-        super().__init__(configure=False)
-        self.records = [dns.rrset.from_text(*line.split(" ")) for line in lines]
-
-    async def resolve(self, name, kind, **options):
-        for record in self.records:
-            if str(record.name) == f"{name}." and record.rdtype == dns.rdatatype.from_text(kind):
-                query = dns.message.make_query(record.name, kind)
-                response = dns.message.make_response(query)
-                response.answer.append(record)
-                response = dns.message.from_wire(response.to_wire())
-                return dns.resolver.Answer(record.name, record.rdtype, record.rdclass, response)
-        raise dns.resolver.NXDOMAIN
-
-
-async def test_the_dns_gives_both_families_and_the_shorter_life(tmp_path):
-    records = Records(
-        "pbx.example.org. 300 IN A 192.0.2.1 192.0.2.2", "pbx.example.org. 30 IN AAAA 2001:db8::1"
-    )
-    lookup = NameLookup(tmp_path / "none", records)
-
-    addresses, ttl = await lookup("pbx.example.org")
-
-    assert sorted(addresses[:2]) == ["192.0.2.1", "192.0.2.2"]
-    assert (addresses[2:], ttl) == (["2001:db8::1"], 30.0)
-    assert await lookup("other.example.org") == ([], 10.0)
-
-
 def test_a_machine_without_dns_still_has_a_resolver(monkeypatch):
     def fail(*_):
         raise dns.resolver.NoResolverConfiguration
@@ -172,3 +129,94 @@ def test_a_machine_without_dns_still_has_a_resolver(monkeypatch):
     monkeypatch.setattr(dns.asyncresolver.Resolver, "read_resolv_conf", fail)
 
     assert Resolver().resolve_now(Uri.parse("sip:192.0.2.1")) == [Target("udp", "192.0.2.1", 5060)]
+
+
+class Servers:
+    """Answers for the servers of domains from a table, and counts the questions."""
+
+    def __init__(self, **table):
+        self.table = table
+        self.asked = []
+        self.is_away = False
+
+    async def __call__(self, domain, protocols):
+        self.asked.append((domain, tuple(protocols)))
+        if self.is_away:
+            raise OSError("nobody there")
+        return self.table.get(domain.partition(".")[0], ([], 300.0))
+
+
+TWO = {"carrier": ([Service("tcp", "one.test", 5080), Service("udp", "two.test", 5060)], 60.0)}
+HOSTS = {
+    "one": (["192.0.2.1", "2001:db8::1"], 30.0),
+    "two": (["192.0.2.2"], 30.0),
+    "carrier": (["192.0.2.9"], 30.0),
+}
+
+
+async def test_the_servers_of_a_domain_are_tried_in_their_order():
+    servers, names, clock = Servers(**TWO), Names(**HOSTS), Clock()
+    where = Resolver(names, servers, clock=clock)
+    uri = Uri.parse("sip:300@carrier.example.org")
+    expected = [
+        Target("tcp", "192.0.2.1", 5080), Target("tcp", "2001:db8::1", 5080), Target("udp", "192.0.2.2", 5060),
+    ]  # fmt: skip
+
+    assert where.resolve_now(uri) is None
+    assert await where.resolve(uri) == expected
+    assert where.resolve_now(uri) == expected
+    clock.now = 31.0  # the addresses are old, the servers are not
+    assert where.resolve_now(uri) is None
+    assert await where.resolve(uri) == expected
+    assert servers.asked == [("carrier.example.org", ("udp", "tcp"))]
+    assert names.asked == ["one.test", "two.test"] * 2
+
+
+@pytest.mark.parametrize("uri", ["sip:carrier.example.org:5070", "sip:carrier", "sip:192.0.2.1"])
+async def test_nobody_is_asked_for_servers_where_one_is_named(uri):
+    servers = Servers(**TWO)
+    await Resolver(Names(**HOSTS), servers).resolve(Uri.parse(uri))
+
+    assert servers.asked == []
+
+
+async def test_a_transport_that_is_named_is_the_only_one_asked_for():
+    servers = Servers()
+    where = Resolver(Names(**HOSTS), servers)
+
+    assert await where.resolve(Uri.parse("sip:carrier.test;transport=tcp")) == [
+        Target("tcp", "192.0.2.9", 5060)
+    ]
+    assert servers.asked == [("carrier.test", ("tcp",))]
+
+
+async def test_what_was_known_is_used_while_nobody_answers():
+    servers, names, clock = Servers(**TWO), Names(**HOSTS), Clock()
+    where = Resolver(names, servers, clock=clock)
+    uri = Uri.parse("sip:carrier.example.org")
+    expected = await where.resolve(uri)
+
+    async def nobody(name):
+        raise OSError("nobody there")
+
+    servers.is_away, where._lookup = True, nobody
+    clock.now = 100.0
+    assert await where.resolve(uri) == expected
+    assert where.resolve_now(uri) == expected  # and nobody is asked again for a while
+    clock.now = 111.0
+    assert where.resolve_now(uri) is None
+
+
+async def test_a_server_without_an_address_is_passed_over():
+    where = Resolver(Names(two=HOSTS["two"]), Servers(**TWO))
+
+    assert await where.resolve(Uri.parse("sip:carrier.test")) == [Target("udp", "192.0.2.2", 5060)]
+
+
+async def test_a_domain_none_of_whose_servers_has_an_address_leads_nowhere():
+    where = Resolver(Names(carrier=HOSTS["carrier"]), Servers(**TWO))
+    uri = Uri.parse("sip:carrier.test")
+
+    with pytest.raises(ResolveError, match="no address"):
+        await where.resolve(uri)
+    assert where.has_no_address(uri)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import Data, data_dir, say
+from sipwright.commands.common import Data, data_dir, print_script, say
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
@@ -80,7 +79,7 @@ def init(
         return
     path, text = _write_unit(done.folder)
     say(*lines, f"systemd unit {path}; to install it, as root:", *_how_to_install(path), is_error=True)
-    sys.stdout.write(text)
+    print_script(text)
 
 
 def _write_unit(folder: Path) -> tuple[Path, str]:
@@ -214,6 +213,9 @@ domains = ["DOMAIN"]
 
 # Seconds after which every answered call is ended, whatever its dialplan says; 0 is never.
 # longest_call = 14400.0
+
+# The DNS server that is asked for the servers of providers and domains; without it those of the system.
+# dns = "192.0.2.53:53"
 
 # Who may call in from outside: "anyone", or only "trunks": the providers of whoever is called. Accounts always may.
 # accept = "anyone"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from sipwright.config import Settings
+from sipwright.config import Settings, listen_address
 from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.services.authentication import Authenticator
@@ -39,7 +39,7 @@ from sipwright.store.database import DatabaseFile
 from sipwright.store.history.retention import Retention, forget_records
 from sipwright.store.history.trace_messages import forget_old
 from sipwright.store.writing.writer import WriterSnapshot
-from sipwright.transport import TcpLimits, TcpTransport, Transport, UdpTransport
+from sipwright.transport import Resolver, TcpLimits, TcpTransport, Transport, UdpTransport
 from sipwright.transport.loopback import LoopbackTransport
 from sipwright.transport.networks import networks
 from sipwright.transport.tap import Tap
@@ -95,6 +95,7 @@ class Node:
         self.clock = SteadyClock.found(clock_file(settings.key_file))
         clock = self.clock.__call__  # the method, as that is called in half the time
         tap = Tap(clock)
+        dns_server = None if sip.dns is None else listen_address(sip.dns)
         self.recorder = Recorder(
             tap, store.writer, settings.trace.calls, call_later=loop.call_later, clock=clock
         )
@@ -105,6 +106,7 @@ class Node:
         self.known_places = KnownPlaces(store.directory, self.locations, lambda: self.stack, time.monotonic)
         self.stack = Stack(
             _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address,
+            resolver=Resolver(server=dns_server),
             networks=networks(sip.networks), is_known=self.known_places, tap=tap,
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
             on_absorbed_ack=self.recorder.acknowledged if is_recording else None,
@@ -117,7 +119,7 @@ class Node:
         )  # fmt: skip
         self.scripts = Scripts(
             settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node, clock=clock,
-            mail=MailSettings(**settings.mail.model_dump()), is_own_host=self.stack.is_own_host,
+            mail=MailSettings(**settings.mail.model_dump()), is_own_host=self.stack.is_own_host, dns_server=dns_server,
         )  # fmt: skip
         origins = self.origins = Origins(self.names, self.stack, accepts_anyone=sip.accept == "anyone")
         router = Router(self.names, authenticator, origins, domain_at=self._domain_at)

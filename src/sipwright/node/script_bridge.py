@@ -46,6 +46,7 @@ from sipwright.sip.headers.collection import write_lines
 from sipwright.stack import TimedTokens
 from sipwright.store.history.runs import read_journals, read_plan
 from sipwright.store.schema.entities import Dialplan
+from sipwright.transport.dns_lookup import system_resolver
 from sipwright.transport.networks import networks
 
 from .script_effects import Calls, ScriptEffects
@@ -79,7 +80,7 @@ class StoredRun(NamedTuple):
 class Scripts:
     """Starts the dialplans of calls; the sandbox's workers live from `start` to `close`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (everything that a script can reach)
         self,
         settings: DialplanSettings,
         store: Store,
@@ -90,6 +91,7 @@ class Scripts:
         clock: Clock = time.time,
         mail: MailSettings | None = None,
         is_own_host: Callable[[str], bool] = lambda host: False,
+        dns_server: tuple[str, int] | None = None,
     ) -> None:
         self._store = store
         self._usual_limits = user_limits_of(settings)
@@ -99,7 +101,7 @@ class Scripts:
         )  # fmt: skip
         http = HttpClient(networks(settings.http_networks), is_own_host)
         self.effects = ScriptEffects(
-            store, locations, calls, http, EnumLookup(settings.enum_zones),
+            store, locations, calls, http, EnumLookup(settings.enum_zones, make=partial(system_resolver, dns_server)),
             Mailer(mail or MailSettings()),
         )  # fmt: skip
         self.executions = Executions(

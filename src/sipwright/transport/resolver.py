@@ -1,35 +1,37 @@
-"""Locating servers (RFC 3263), in its first form: IP literals, A and AAAA records, explicit ports.
+"""Locating servers (RFC 3263): which addresses a URI leads to, over what, in which order.
 
-`resolve_now` answers from what is known, so that a URI with an IP address never waits. Names are looked up
-in the hosts file and then in the DNS, once for all who ask at the same time, and kept as long as their record
-says. SRV and NAPTR belong behind the same two functions.
+`resolve_now` answers from what is known, so that a URI with an IP address never waits. What must be asked is asked once
+for all who want it at the same time, and kept as long as the records say. The order that SRV records leave to chance is
+drawn once and kept with them, so that whatever goes to one provider goes to the same server meanwhile. While nobody
+answers, what was known is still used.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 from sipwright.memo import Bounded
 from sipwright.sip.uri import Uri
+from sipwright.transport.dns_lookup import NO_RECORD_TTL, NameLookup, Service, ServiceLookup
 from sipwright.transport.route import is_ip_address
-
-if TYPE_CHECKING:
-    import dns.asyncresolver
 
 DEFAULT_PORT = 5060
 CAPACITY = 4_096
 MOST_AT_ONCE = 1_000
-SHORTEST_TTL, LONGEST_TTL, FAILURE_TTL = 5.0, 3_600.0, 10.0
-LOOKUP_TIMEOUT = 5.0
+SHORTEST_TTL, LONGEST_TTL = 5.0, 3_600.0
+FAILURE_TTL = 10.0
+"""Seconds for which nobody is asked again, after nobody has answered."""
+
 TRANSPORTS = ("udp", "tcp")
 
 Lookup = Callable[[str], Awaitable[tuple[list[str], float]]]
-"""Returns the IP addresses of a name and how many seconds they hold; none when the name has none."""
+"""Returns the IP addresses of a name and how many seconds they hold; none when it has none; OSError: nobody answers."""
+
+Services = Callable[[str, Sequence[str]], Awaitable[tuple[list[Service], float]]]
+"""Returns the servers of a domain for some protocols, as `Lookup` does addresses."""
 
 
 class Target(NamedTuple):
@@ -45,16 +47,34 @@ class ResolveError(OSError):
 
 
 class Resolver:
-    """Turns URIs into targets and remembers the names for a while."""
+    """Turns URIs into targets and remembers the names for a while.
 
-    def __init__(self, lookup: Lookup | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._lookup = lookup or NameLookup()
+    Args:
+        lookup: Who is asked for addresses; by default the hosts file and the DNS.
+        services: Who is asked for the servers of a domain; by default the DNS, and nobody when `lookup` is given.
+        clock: The time, in seconds.
+        server: The DNS server to ask, in place of those of the system.
+    """
+
+    def __init__(
+        self,
+        lookup: Lookup | None = None,
+        services: Services | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        server: tuple[str, int] | None = None,
+    ) -> None:
+        if lookup is None:
+            lookup, services = NameLookup(server=server), services or ServiceLookup(server=server)
+        self._lookup = lookup
+        self._services = services
         self._clock = clock
         self._known: Bounded[str, tuple[float, list[str]]] = Bounded(CAPACITY)
-        self._running: dict[str, asyncio.Task[list[str]]] = {}
+        self._known_services: Bounded[str, tuple[float, list[Service]]] = Bounded(CAPACITY)
+        self._running: dict[str, asyncio.Task[Any]] = {}
 
     def resolve_now(self, uri: Uri) -> list[Target] | None:
-        """Return the targets of a URI, or None when its name must be looked up first.
+        """Return the targets of a URI, best first, or None when its name must be looked up first.
 
         Raises:
             ResolveError: The URI leads nowhere.
@@ -62,15 +82,26 @@ class Resolver:
         host, protocol = _host_of(uri), _protocol_of(uri)
         if is_ip_address(host):
             return [Target(protocol, host, uri.port or DEFAULT_PORT)]
-        known = self._known.get(host)
-        if known is None or known[0] <= self._clock():
-            return None
-        return _targets(uri, protocol, host, known[1])
+        now = self._clock()
+        services: list[Service] = []
+        if self._has_services(uri, host):
+            found = self._known_services.get(_question(uri, host))
+            if found is None or found[0] <= now:
+                return None
+            services = found[1]
+        for name in [service.host for service in services] or [host]:
+            known = self._known.get(name)
+            if known is None or known[0] <= now:
+                return None
+        return self._targets(uri, services)
 
     def has_no_address(self, uri: Uri) -> bool:
         """Return whether the name in a URI was looked up of late, and no address was found."""
-        known = self._known.get(named_host(uri))
-        return known is not None and not known[1]
+        host = named_host(uri)
+        found = self._known_services.get(_question(uri, host)) if self._has_services(uri, host) else None
+        names = [service.host for service in found[1]] if found is not None else []
+        known = [self._known.get(name) for name in names or [host]]
+        return all(one is not None and not one[1] for one in known)
 
     async def resolve(self, uri: Uri) -> list[Target]:
         """Return the targets of a URI, best first.
@@ -82,80 +113,83 @@ class Resolver:
         if targets is not None:
             return targets
         host = _host_of(uri)
-        return _targets(uri, _protocol_of(uri), host, await self._find(host))
+        services: list[Service] = []
+        if self._has_services(uri, host):
+            question = _question(uri, host)
+            known = self._known_services.get(question)
+            if known is None or known[0] <= self._clock():
+                services = await self._once(question, lambda: self._look_for_services(uri, host))
+            else:
+                services = known[1]
+        names = dict.fromkeys([service.host for service in services] or [host])
+        await asyncio.gather(*(self._find(name) for name in names))
+        return self._targets(uri, services)
 
-    async def _find(self, host: str) -> list[str]:
-        task = self._running.get(host)
+    def _has_services(self, uri: Uri, host: str) -> bool:
+        """Return whether a domain is to be asked for its servers: a port says which one is meant (RFC 3263 §4.2)."""
+        return self._services is not None and uri.port is None and "." in host.rstrip(".")
+
+    def _targets(self, uri: Uri, services: list[Service]) -> list[Target]:
+        host = named_host(uri)
+        places = services or [Service(_protocol_of(uri), host, uri.port or DEFAULT_PORT)]
+        found = []
+        for protocol, name, port in places:
+            known = self._known.get(name)
+            found += [Target(protocol, address, port) for address in known[1]] if known is not None else []
+        if not found:
+            raise ResolveError(f"no address found for {host[:100]}")
+        return found
+
+    async def _find(self, name: str) -> None:
+        """See to it that the addresses of a name are known."""
+        if is_ip_address(name):  # which SRV records may not have (RFC 2782), and some do
+            self._known.keep(name, (self._clock() + LONGEST_TTL, [name]))
+            return
+        known = self._known.get(name)
+        if known is None or known[0] <= self._clock():
+            await self._once(name, lambda: self._look_up(name))
+
+    async def _once(self, question: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """Ask, together with all who ask the same at the same time."""
+        task = self._running.get(question)
         if task is None:
             if len(self._running) >= MOST_AT_ONCE:
-                raise ResolveError(f"too many names are being looked up: {host}")
-            task = asyncio.get_running_loop().create_task(self._look_up(host))
-            self._running[host] = task
-            task.add_done_callback(lambda _: self._running.pop(host, None))
+                raise ResolveError(f"too many names are being looked up: {question}")
+            task = asyncio.ensure_future(ask())
+            self._running[question] = task
+            task.add_done_callback(lambda _: self._running.pop(question, None))
         # Whoever gives up waiting must not take the answer away from the others.
         return await asyncio.shield(task)
 
-    async def _look_up(self, host: str) -> list[str]:
-        addresses, ttl = await self._lookup(host)
-        ttl = min(max(ttl, SHORTEST_TTL), LONGEST_TTL) if addresses else FAILURE_TTL
-        self._known.keep(host, (self._clock() + ttl, addresses))
-        return addresses
-
-
-class NameLookup:
-    """The hosts file, then A and AAAA records."""
-
-    def __init__(self, hosts: Path = Path("/etc/hosts"), resolver: dns.asyncresolver.Resolver | None = None):
-        self._hosts = hosts
-        if resolver is not None:
-            self._resolver = resolver
-
-    @cached_property
-    def _resolver(self) -> dns.asyncresolver.Resolver:
-        """The system's; it is loaded when the first name is to be looked up, and not while callers wait for a start."""
-        return _system_resolver()
-
-    async def __call__(self, name: str) -> tuple[list[str], float]:
-        """Return the addresses of a name, IPv4 first, and the seconds they hold."""
-        addresses = await asyncio.to_thread(_read_hosts, self._hosts, name)
-        if addresses:
-            return addresses, 60.0
-        answers = await asyncio.gather(self._query(name, "A"), self._query(name, "AAAA"))
-        found = [address for addresses, _ in answers for address in addresses]
-        return found, min((ttl for addresses, ttl in answers if addresses), default=FAILURE_TTL)
-
-    async def _query(self, name: str, kind: str) -> tuple[list[str], float]:
-        import dns.exception
-
+    async def _look_up(self, name: str) -> None:
+        before = self._known.get(name)
         try:
-            answer = await self._resolver.resolve(name, kind, lifetime=LOOKUP_TIMEOUT)
-        except (dns.exception.DNSException, OSError, UnicodeError):
-            return [], FAILURE_TTL
-        return [record.to_text() for record in answer], answer.rrset.ttl if answer.rrset else FAILURE_TTL
+            addresses, ttl = await self._lookup(name)
+        except OSError:
+            addresses, ttl = before[1] if before is not None else [], FAILURE_TTL
+        self._known.keep(name, (self._clock() + _holds(ttl, found=bool(addresses)), addresses))
+
+    async def _look_for_services(self, uri: Uri, host: str) -> list[Service]:
+        assert self._services is not None
+        question = _question(uri, host)
+        before = self._known_services.get(question)
+        try:
+            services, ttl = await self._services(host, (_protocol_of(uri),) if uri.transport else TRANSPORTS)
+        except OSError:
+            services, ttl = before[1] if before is not None else [], FAILURE_TTL
+        self._known_services.keep(
+            question, (self._clock() + min(max(ttl, SHORTEST_TTL), LONGEST_TTL), services)
+        )
+        return services
 
 
-def _system_resolver() -> dns.asyncresolver.Resolver:
-    import dns.asyncresolver
-
-    try:
-        return dns.asyncresolver.Resolver()
-    except (dns.resolver.NoResolverConfiguration, OSError):
-        # A machine without a DNS server still has a hosts file.
-        return dns.asyncresolver.Resolver(configure=False)
+def _holds(ttl: float, *, found: bool) -> float:
+    """Return for how many seconds an answer is kept."""
+    return min(max(ttl, SHORTEST_TTL), LONGEST_TTL) if found else NO_RECORD_TTL
 
 
-def _read_hosts(path: Path, name: str) -> list[str]:
-    wanted = name.rstrip(".").lower()
-    found = []
-    try:
-        text = path.read_text("utf-8", "replace")
-    except OSError:
-        text = ""
-    for line in text.splitlines():
-        address, *names = line.partition("#")[0].split() or [""]
-        if wanted in (other.lower() for other in names) and is_ip_address(address):
-            found.append(address)
-    return sorted(found, key=lambda address: ":" in address)
+def _question(uri: Uri, host: str) -> str:
+    return f"{host} {uri.transport or ''}"
 
 
 def named_host(uri: Uri) -> str:
@@ -174,9 +208,3 @@ def _protocol_of(uri: Uri) -> str:
     if uri.scheme == "sips" or protocol not in TRANSPORTS:
         raise ResolveError(f"cannot send over {'tls' if uri.scheme == 'sips' else protocol}")
     return protocol
-
-
-def _targets(uri: Uri, protocol: str, host: str, addresses: list[str]) -> list[Target]:
-    if not addresses:
-        raise ResolveError(f"no address found for {host[:100]}")
-    return [Target(protocol, address, uri.port or DEFAULT_PORT) for address in addresses]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
+
+from sipwright.transport.dns_lookup import system_resolver
 
 if TYPE_CHECKING:
     import dns.asyncresolver
@@ -35,10 +37,14 @@ class EnumLookup:
     """
 
     def __init__(
-        self, zones: Iterable[str] = ("e164.arpa",), resolver: dns.asyncresolver.Resolver | None = None
+        self,
+        zones: Iterable[str] = ("e164.arpa",),
+        resolver: dns.asyncresolver.Resolver | None = None,
+        make: Callable[[], dns.asyncresolver.Resolver] = system_resolver,
     ) -> None:
         self._zones = tuple(zone.strip(".").lower() for zone in zones)
         self._resolver = resolver
+        self._make = make
 
     async def find(self, number: str, zone: str) -> str | None:
         """Return the SIP URI for a number (its digits), or None when the zone has none.
@@ -51,10 +57,10 @@ class EnumLookup:
             raise ValueError(
                 f"{zone} is not among [dialplan] enum_zones ({', '.join(self._zones) or 'none'})"
             )
-        import dns.asyncresolver  # when it is needed, and not while callers wait for a start
+        import dns.resolver  # when it is needed, and not while callers wait for a start
 
         if self._resolver is None:
-            self._resolver = dns.asyncresolver.Resolver()
+            self._resolver = self._make()
         name = ".".join(reversed(number)) + f".{zone}."
         try:
             answer = await self._resolver.resolve(name, "NAPTR", lifetime=TIMEOUT, search=False)
