@@ -129,6 +129,19 @@ def test_when_calls_wait_for_too_long_no_other_begins_but_those(number, monkeypa
     )
 
 
+def test_a_copy_of_a_call_that_was_refused_is_no_call_when_there_is_room_again(monkeypatch):
+    """Its caller has heard 503 by then; copies may wait as long as the first one (RFC 3261 §17.2.1)."""
+    bench, alice, (first, _) = world()
+    is_too_long = [True]
+    monkeypatch.setattr(Backlog, "is_too_long", property(lambda backlog: is_too_long[0]))
+    dial(bench, alice, "353")
+    is_too_long[0] = False
+    dial(bench, alice, "353")
+
+    assert heard(first) == 0
+    assert {response.reason for response in refused(alice)} == {"Too Busy"}
+
+
 @pytest.mark.parametrize("number", ["353", "112"])
 def test_when_runs_of_its_owner_wait_for_too_long_no_other_begins_but_those(number, monkeypatch):
     bench, alice, (first, _) = world()

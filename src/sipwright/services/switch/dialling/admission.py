@@ -132,6 +132,7 @@ class Admission:
             raise Reject(480, "Too Many Runs Of Dialplans", why=why, is_limit=True)
         if incoming.flow.protocol != "loop":
             if self._is_behind(decision):
+                incoming.open()  # so that a copy, which may wait as well, is no call when there is room again
                 why = "new calls wait for too long: more come in than can be handled"
                 raise Reject(503, "Too Busy", RETRY_AFTER, why=why, is_limit=True)
             if account is not None:
