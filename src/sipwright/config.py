@@ -37,6 +37,7 @@ __all__ = [
     "DatabaseSettings",
     "DialplanSettings",
     "LogSettings",
+    "LoginSettings",
     "MailServerSettings",
     "RetentionSettings",
     "Settings",
@@ -100,6 +101,14 @@ def _checked_prefix(text: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text):
         raise ValueError(f"{text!r} is not the beginning of a path; write one such as /sipwright")
     return text
+
+
+def _checked_url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise ValueError(
+            f"{text!r} is not the address of the pages; write one such as https://sip.example.org"
+        )
+    return text.rstrip("/")
 
 
 Address = Annotated[str, AfterValidator(_checked_address)]
@@ -202,6 +211,20 @@ class RetentionSettings(_Section):
     cdrs: Annotated[float, Field(ge=0)] = 365.0
     executions: Annotated[float, Field(ge=0)] = 30.0
     versions: Annotated[float, Field(ge=0)] = 365.0
+    audit: Annotated[float, Field(ge=0)] = 365.0
+
+
+class LoginSettings(_Section):
+    """``[login]``: how often somebody may try, and for how long they stay logged in, by whatever face.
+
+    A session ends `session_hours` after it was last used, and `session_days` after its log-in at the latest.
+    """
+
+    tries_per_name: Annotated[int, Field(ge=1)] = 10
+    tries_per_address: Annotated[int, Field(ge=1)] = 20
+    tries_minutes: Annotated[float, Field(gt=0, le=1440)] = 5.0
+    session_hours: Annotated[float, Field(gt=0)] = 24.0
+    session_days: Annotated[float, Field(gt=0)] = 30.0
 
 
 class MailServerSettings(_Section):
@@ -225,7 +248,8 @@ class LogSettings(_Section):
 class WebSettings(_Section):
     """``[web]``: where REST and the web pages listen, and behind which proxies.
 
-    `listen` is "" for none at all. `metrics_from` are the networks that may read /metrics without a token.
+    `listen` is "" for none at all. `metrics_from` are the networks that may read /metrics without a token, `signup` is
+    who may make a user of their own, `public_url` what links in mails begin with.
     """
 
     listen: Address | Literal[""] = "127.0.0.1:8080"
@@ -236,6 +260,8 @@ class WebSettings(_Section):
     metrics_from: list[Network] = ["127.0.0.0/8", "::1/128"]
     public_status: bool = False
     connections: Annotated[int, Field(ge=10)] = 2_000
+    signup: Literal["closed", "invite", "open"] = "closed"
+    public_url: Annotated[str, AfterValidator(_checked_url)] = ""
 
     @model_validator(mode="after")
     def _has_both(self) -> WebSettings:
@@ -277,6 +303,7 @@ class Settings(BaseSettings):
     sip: SipSettings = SipSettings()
     database: DatabaseSettings = DatabaseSettings()
     dialplan: DialplanSettings = DialplanSettings()
+    login: LoginSettings = LoginSettings()
     trace: TraceSettings = TraceSettings()
     retention: RetentionSettings = RetentionSettings()
     mail: MailServerSettings = MailServerSettings()

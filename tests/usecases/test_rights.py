@@ -13,7 +13,7 @@ from sipwright.usecases.actor import ALL_SCOPES, CALL, READ, WRITE
 from sipwright.usecases.errors import Forbidden
 from sipwright.usecases.rights import Needs, allow, needs, needs_of
 
-FOR_ANYBODY = {"login", "status.get"}
+FOR_ANYBODY = {"login", "signup", "recovery", "status.get"}
 """What somebody may want who has not logged in."""
 
 UNDECLARED = {
@@ -28,7 +28,7 @@ def methods(usecases: UseCases) -> Iterator[tuple[str, Any]]:
     for name, case in vars(usecases).items():
         for word, method in inspect.getmembers(type(case), inspect.isfunction):
             full = f"{name}.{word}"
-            if not word.startswith("_") and name != "ground" and not {name, full} & FOR_ANYBODY:
+            if not word.startswith("_") and name not in ("ground", "gate") and not {name, full} & FOR_ANYBODY:
                 yield full, method
 
 

@@ -244,7 +244,8 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # enum_zones = ["e164.arpa"]      # where enum_lookup() may look numbers up: these zones, and those below them
 
 [mail]
-# server = ""                     # takes the mails of scripts; without one there are none
+# server = ""                     # takes the mails of scripts, and those to who has forgotten a password; without one
+                                  # there are none
 # port = 587
 # security = "starttls"           # starttls, tls, none
 # username = ""
@@ -262,6 +263,19 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # executions = 30.0               # runs of dialplans with their journals: 'sipwright trace' and 'dialplan replay'
 # versions = 365.0                # versions of dialplans that are not live and that no kept run names;
                                   # the newest ten of each stay
+# audit = 365.0                   # who has changed what
+
+[login]
+# tries_per_name = 10             # failed log-ins, by all faces together, before no more is looked at
+# tries_per_address = 20
+# tries_minutes = 5.0             # for so long, from the first one on
+# session_hours = 24.0            # a session ends so long after it was last used,
+# session_days = 30.0             # and so long after its log-in at the latest
+
+[web]
+# signup = "closed"               # who may sign up: nobody, "open": everybody, "invite": whoever has a code of
+                                  # 'sipwright user invite'
+# public_url = ""                 # the address of the pages for links in mails, such as "https://sip.example.org"
 
 [web]
 # listen = "127.0.0.1:8080"       # the pages and REST; "" for none. For others than this machine: "0.0.0.0:8080", best

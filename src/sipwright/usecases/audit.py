@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from sipwright.store.admin import audit
+from sipwright.store.admin.audit import AuditRow
+from sipwright.usecases.actor import READ, Actor
 from sipwright.usecases.ground import Ground
+from sipwright.usecases.page import USUAL, Page, checked_limit, cursor_of, place_of
+from sipwright.usecases.rights import needs
 
-__all__ = ["Audit"]
+__all__ = ["Audit", "AuditRow"]
 
 
 class Audit:
@@ -12,3 +17,21 @@ class Audit:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+
+    @needs(READ, admin=True)
+    async def list(
+        self,
+        actor: Actor,
+        *,
+        user: str | None = None,
+        action: str | None = None,
+        since: float | None = None,
+        limit: int = USUAL,
+        cursor: str | None = None,
+    ) -> Page[AuditRow]:
+        """List changes, the newest first; `action` is how the action begins: ``accounts.`` or ``users.remove``."""
+        most, (below,) = checked_limit(limit), place_of(cursor, int) or (None,)
+        rows = await self._ground.look(
+            lambda c: audit.page(c, most + 1, below, user=user, action=action, since=since)
+        )
+        return Page(tuple(rows[:most]), cursor_of(rows[most - 1].id) if len(rows) > most else None)

@@ -10,6 +10,7 @@ from sipwright.errors import UserError
 
 __all__ = [
     "Changed",
+    "CodeNeeded",
     "Conflict",
     "FieldError",
     "Forbidden",
@@ -17,6 +18,7 @@ __all__ = [
     "NotFound",
     "Refused",
     "Throttled",
+    "Unauthenticated",
     "Unavailable",
     "UseCaseError",
     "translated",
@@ -68,6 +70,14 @@ class Changed(UseCaseError):
     def __init__(self, message: str, etag: str | None = None) -> None:
         super().__init__(message)
         self.etag = etag
+
+
+class Unauthenticated(UseCaseError):
+    """Nobody knows who it is: a wrong name, password or code, in words that do not tell which."""
+
+
+class CodeNeeded(Unauthenticated):
+    """A right password that is not enough: the one-time code is missing."""
 
 
 class Throttled(UseCaseError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -38,6 +39,7 @@ class Ground:
         self.keys = administration.keys
         self.settings = settings
         self.switch = switch
+        self.unix_time: Callable[[], float] = time.time
 
     @property
     def now(self) -> float:
@@ -52,6 +54,16 @@ class Ground:
         """
         with translated():
             return await self.administration.database.read(work)
+
+    async def look(self, work: Callable[[Connection], T]) -> T:
+        """Read what no node writes, in one transaction."""
+        with translated():
+            return await self.administration.database.read(work, of_nodes=False)
+
+    async def keep(self, work: Callable[[Connection], T]) -> T:
+        """Write what no node reads, in one transaction."""
+        with translated():
+            return await self.administration.database.write(work, of_nodes=False)
 
     async def change(self, work: Callable[[Connection], T]) -> T:
         """Change something in one transaction, and let the switch take the change before this returns.

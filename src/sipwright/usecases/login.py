@@ -1,14 +1,191 @@
-"""Login: how people prove who they are, for all faces together."""
+"""Login: how people prove who they are, for all faces together.
+
+Whoever is not let in hears the same words after the same time: whether there is such a name, and what was wrong,
+nobody can tell. Every try counts for its name and its address before it is looked at, and a right one is given back.
+"""
 
 from __future__ import annotations
 
-from sipwright.usecases.ground import Ground
+import unicodedata
+from dataclasses import dataclass
 
-__all__ = ["Login"]
+from sqlalchemy import Connection
+
+from sipwright.store.admin import public_keys, second_factors, sessions, users
+from sipwright.store.admin.throttles import Limit
+from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import CodeNeeded, Throttled, Unauthenticated
+from sipwright.usecases.gate import Gate, LoggedIn
+from sipwright.usecases.issued import digest_of, looks_like_token
+from sipwright.usecases.public_key import InvalidKey, read_public_key
+from sipwright.usecases.second_factor import is_right_code
+from sipwright.usecases.trail import note
+from sipwright.usecases.visitor import Visitor
+
+__all__ = ["LoggedIn", "Login"]
+
+REFUSED = "the name, the password or the code is wrong"
+
+LONGEST_NAME = 100
+
+CODES, CODES_SECONDS, CODES_A_DAY = 5, 300, 20
+"""How many codes may be tried with a right password: in five minutes, and in a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is kept of a name that somebody gives."""
+
+    user_id: int = 0
+    role: str = ""
+    password_hash: str | None = None
+    is_known_place: bool = False
+    has_code: bool = False
 
 
 class Login:
     """Lets people in."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._ground = gate.ground
+
+    async def log_in(self, visitor: Visitor, name: str, password: str, code: str | None = None) -> LoggedIn:
+        """Log in with name and password, and with a code where the user has set that up.
+
+        Raises:
+            Unauthenticated: Something is wrong.
+            CodeNeeded: Only the code is missing.
+            Throttled: There were too many tries of this name, or from this address.
+        """
+        name = unicodedata.normalize("NFC", name[:LONGEST_NAME]).strip()
+        known = await self._ground.look(lambda c: self._look_up(c, name, visitor.address))
+        limits = self._gate.limits(visitor, name, is_known_place=known.is_known_place)
+        await self._take(visitor, name, limits)
+        try:
+            verdict = await self._gate.passwords.compare(password, known.password_hash)
+        except Throttled:  # nobody has looked at it
+            await self._gate.throttle.give_back(limits)
+            raise
+        if not verdict.is_right:
+            raise self._refused(visitor, name, "password")
+        if known.has_code:
+            await self._check_code(visitor, name, known, code, limits)
+        if verdict.fresh_hash is not None and known.password_hash is not None:
+            old, fresh = known.password_hash, verdict.fresh_hash
+            await self._ground.keep(lambda c: users.rehash(c, known.user_id, old, fresh))
+        await self._succeeded(limits)
+        return await self._gate.let_in(
+            visitor, Actor(known.user_id, name, known.role, visitor.face, visitor.address)
+        )
+
+    async def knows_key(self, name: str, public_key: str) -> bool:
+        """Return whether a user may log in with a key, before they have proved that it is theirs."""
+        return await self._find_key(name, public_key) is not None
+
+    async def log_in_with_key(self, visitor: Visitor, name: str, public_key: str) -> LoggedIn:
+        """Log in somebody who has proved to the face that a key is theirs; a code is not asked for.
+
+        Raises:
+            Unauthenticated: No user of that name has that key.
+        """
+        found = await self._find_key(name, public_key)
+        if found is None:
+            raise self._refused(visitor, name, "key")
+        user_id, role, key_id = found
+        now = self._ground.unix_time()
+        await self._ground.keep(lambda c: public_keys.touch(c, key_id, now))
+        return await self._gate.let_in(visitor, Actor(user_id, name, role, visitor.face, visitor.address))
+
+    async def by_session(self, visitor: Visitor, token: str) -> Actor | None:
+        """Find who is logged in with the cookie of a session."""
+        if not looks_like_token(token):
+            return None
+        return await self._gate.bearers.find("session", digest_of(token), visitor)
+
+    async def by_token(self, visitor: Visitor, token: str) -> Actor | None:
+        """Find whose an API token is; who shows one that is none is told of as who gives a wrong password."""
+        actor = None
+        if looks_like_token(token):
+            actor = await self._gate.bearers.find("token", digest_of(token), visitor)
+        if actor is None:
+            self._gate.refused(visitor, "", "token")
+        return actor
+
+    async def refreshed(self, actor: Actor) -> Actor | None:
+        """Return an actor as they are now, None once they are not let in any more; for what goes on for long."""
+        visitor = Visitor(actor.face, actor.address)
+        if actor.session is not None:
+            return await self._gate.bearers.find("session", actor.session, visitor)
+        if actor.token is not None:
+            return await self._gate.bearers.find("token", actor.token, visitor)
+        return actor
+
+    async def log_out(self, actor: Actor) -> None:
+        """End the session of somebody."""
+        number, now = actor.session, self._ground.unix_time()
+        if number is None:
+            return
+
+        def work(connection: Connection) -> None:
+            if sessions.end(connection, number, now, actor.user_id) is not None:
+                note(connection, actor, "login.log_out", actor.name)
+
+        await self._ground.keep(work)
+        self._gate.bearers.forget()
+
+    def _look_up(self, connection: Connection, name: str, address: str | None) -> _Known:
+        """Read what is kept of a name, with the same queries whether there is such a user or not."""
+        found = users.password_of(connection, name if name.isprintable() else "")
+        user_id, role, password_hash = found or (0, "", None)
+        came = sessions.has_come_from(connection, user_id, address or "", self._ground.unix_time())
+        return _Known(user_id, role, password_hash, came, second_factors.is_asked_for(connection, user_id))
+
+    async def _check_code(
+        self, visitor: Visitor, name: str, known: _Known, code: str | None, limits: tuple[Limit, Limit]
+    ) -> None:
+        if not code:
+            await self._gate.throttle.give_back(limits)
+            raise CodeNeeded("the code of your authenticator app is needed too, or a recovery code")
+        place = f"@{visitor.network}" if known.is_known_place else ""
+        key = f"code:{known.user_id}.{place}"
+        tries = (Limit(key, CODES, CODES_SECONDS), Limit(key, CODES_A_DAY, 86_400))
+        await self._take(visitor, name, tries)
+        keys, now, text = self._ground.keys, self._ground.unix_time(), code
+        if not await self._ground.keep(lambda c: is_right_code(c, keys, known.user_id, text, now)):
+            raise self._refused(visitor, name, "code")
+        await self._gate.throttle.forget(f"{key}/")
+
+    async def _take(self, visitor: Visitor, name: str, limits: tuple[Limit, ...]) -> None:
+        try:
+            await self._gate.throttle.take(limits)
+        except Throttled:
+            self._gate.refused(visitor, name, "too many tries")
+            raise
+
+    async def _succeeded(self, limits: tuple[Limit, Limit]) -> None:
+        by_name, by_address = limits
+        await self._gate.throttle.forget(f"{by_name.key}/")
+        await self._gate.throttle.give_back([by_address])
+
+    def _refused(self, visitor: Visitor, name: str, reason: str) -> Unauthenticated:
+        self._gate.refused(visitor, name, reason)
+        return Unauthenticated(REFUSED)
+
+    async def _find_key(self, name: str, text: str) -> tuple[int, str, int] | None:
+        try:
+            wanted = read_public_key(text)
+        except InvalidKey:
+            return None
+
+        def work(connection: Connection) -> tuple[int, str, int] | None:
+            found = users.password_of(connection, name if name.isprintable() else "")
+            if found is None:
+                return None
+            user_id, role, _ = found
+            for row in public_keys.of_user(connection, user_id):
+                if row.public_key == wanted.public_key:
+                    return user_id, role, row.id
+            return None
+
+        return await self._ground.look(work)

@@ -15,6 +15,7 @@ from sipwright.usecases.cdrs import Cdrs
 from sipwright.usecases.dialplans import Dialplans
 from sipwright.usecases.domains import Domains
 from sipwright.usecases.events import Events
+from sipwright.usecases.gate import Gate
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.invites import Invites
 from sipwright.usecases.keys import Keys
@@ -23,8 +24,10 @@ from sipwright.usecases.me import Me
 from sipwright.usecases.messages import Messages
 from sipwright.usecases.nodes import Nodes
 from sipwright.usecases.providers import Providers
+from sipwright.usecases.recovery import Recovery
 from sipwright.usecases.sessions import Sessions
 from sipwright.usecases.settings import SettingsShown
+from sipwright.usecases.signup import SignUp
 from sipwright.usecases.status import Status
 from sipwright.usecases.tokens import Tokens
 from sipwright.usecases.traces import Traces
@@ -56,14 +59,17 @@ class UseCases:
         self.events = Events(ground)
         self.status = Status(ground)
         self.settings = SettingsShown(ground)
-        self.login = Login(ground)
-        self.users = Users(ground)
-        self.tokens = Tokens(ground)
-        self.sessions = Sessions(ground)
-        self.keys = Keys(ground)
+        self.gate = gate = Gate(ground)
+        self.login = Login(gate)
+        self.users = Users(gate)
+        self.tokens = Tokens(gate)
+        self.sessions = Sessions(gate)
+        self.keys = Keys(gate)
         self.invites = Invites(ground)
         self.audit = Audit(ground)
-        self.me = Me(ground)
+        self.me = Me(gate)
+        self.signup = SignUp(gate)
+        self.recovery = Recovery(gate)
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -73,5 +79,7 @@ class UseCases:
 
     async def close(self) -> None:
         """Give back all connections."""
+        self.recovery.close()
+        self.gate.close()
         await self.ground.switch.close()
         await self.ground.administration.close()

@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from sipwright.store.admin import domains, users
 from sipwright.store.crypto import KeyRing
 from sipwright.store.errors import WrongKeyError
-from sipwright.store.schema import tables
-from sipwright.store.schema.entities import HA1_COLUMNS, account_place, provider_place
+from sipwright.store.schema import people_tables, tables
+from sipwright.store.schema.entities import HA1_COLUMNS, account_place, provider_place, second_factor_place
 
 __all__ = ["AT_ONCE", "Part", "count", "parts", "reseal", "secret"]
 
@@ -60,9 +60,14 @@ def parts(connection: Connection) -> list[Part]:
         tables.providers, "id", "password", lambda row: provider_place(row.user_id, row.name),
         lambda row: f"provider {row.name} of {people.get(row.user_id)}",
     )  # fmt: skip
+    factors = Part(
+        people_tables.second_factors, "user_id", "secret", lambda row: second_factor_place(row.user_id),
+        lambda row: f"the one-time codes of {people.get(row.user_id)}",
+    )  # fmt: skip
     return [
         *accounts,
         providers,
+        factors,
         Part(tables.settings, "name", "value", lambda row: _setting_place(row.name), lambda row: row.name),
     ]
 

@@ -17,6 +17,7 @@ __all__ = [
     "User",
     "account_place",
     "provider_place",
+    "second_factor_place",
 ]
 
 # Digest algorithm, as on the wire -> the column that keeps its HA1.
@@ -40,6 +41,7 @@ class User:
     script_runs_per_minute: int | None = None
     script_seconds_per_minute: float | None = None
     longest_call: float | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +180,8 @@ def account_place(column: str, username: str, domain: str) -> str:
 def provider_place(user_id: int, name: str) -> str:
     """Name the place of a provider's password for the encryption."""
     return f"providers:password:{user_id}/{name}"
+
+
+def second_factor_place(user_id: int) -> str:
+    """Name the place of the secret of a user's one-time codes for the encryption."""
+    return f"second_factors:secret:{user_id}"

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from sipwright.store.errors import StoreError
 
 __all__ = [
+    "LONGEST_PASSWORD",
     "account_name",
     "domain_name",
+    "key_name",
+    "mail_address",
+    "password_text",
     "plan_name",
     "provider_name",
     "secret_text",
     "split_name",
+    "token_name",
     "user_name",
 ]
+
+LONGEST_PASSWORD = 1_000
+"""Letters of a password to log in with: who sends megabytes has none of them hashed."""
 
 _ACCOUNT = re.compile(r"[\w.!~*'()#+$=-]{1,128}")
 _LABEL = re.compile(r"[^\W_][\w.-]{0,63}")
 _HOST = re.compile(
     r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\.?"
+)
+_FREE = re.compile(r"[^\s/](?:[^/]{0,62}[^\s/])?")
+_MAIL = re.compile(
+    r"[\w.!#$%&'*+=?^`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.ASCII
 )
 _IPV6 = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*")
 
@@ -62,6 +75,24 @@ def provider_name(text: str) -> str:
     return _label(text, "a provider name").lower()
 
 
+def token_name(text: str) -> str:
+    """Check the name of an API token."""
+    return _free(text, "a token")
+
+
+def key_name(text: str) -> str:
+    """Check the name of an SSH key."""
+    return _free(text, "a key")
+
+
+def mail_address(text: str) -> str:
+    """Check a mail address, and give it in lower case, in which it is looked for."""
+    lowered = text.strip().lower()
+    if len(lowered) > 254 or ".." in lowered or not _MAIL.fullmatch(lowered):
+        raise StoreError(f"{text!r} is not a mail address; write one such as carol@example.org", "email")
+    return lowered
+
+
 def secret_text(text: str, what: str = "the password") -> str:
     """Check a password: not empty, and nothing that cannot be typed."""
     if not text:
@@ -71,12 +102,29 @@ def secret_text(text: str, what: str = "the password") -> str:
     return text
 
 
+def password_text(text: str) -> str:
+    """Check a password to log in with, and give it as it is hashed: keyboards write é in two ways (RFC 8265 4.2)."""
+    if len(text) > LONGEST_PASSWORD:
+        raise StoreError(
+            f"the password is longer than {LONGEST_PASSWORD} letters; give a shorter one", "password"
+        )
+    return unicodedata.normalize("NFC", secret_text(text))
+
+
 def split_name(name: str, domain: str | None = None) -> tuple[str, str | None]:
     """Split ``name@domain``; a domain may not be given twice in two ways."""
     username, at, named = name.partition("@")
     if at and domain is not None and domain.lower() != named.lower():
         raise StoreError(f"{name!r} names another domain than {domain!r}; give one of the two", "domain")
     return username, named if at else domain
+
+
+def _free(text: str, what: str) -> str:
+    if not text.isprintable() or not _FREE.fullmatch(text):
+        raise StoreError(
+            f"{text!r} cannot be the name of {what}; use up to 64 letters, no / among them", "name"
+        )
+    return text
 
 
 def _label(text: str, what: str) -> str:
