@@ -62,7 +62,10 @@ async def sent(usecases: UseCases) -> None:
 async def link(usecases: UseCases, sink: Sink, whom: str = "carol@example.org") -> str:
     await usecases.recovery.request(WEB, whom)
     await sent(usecases)
-    found = re.search(r"https://sip\.example\.org/sipwright/reset\?token=(\S+)", sink.mails[-1].get_payload())
+    found = re.search(
+        r"https://sip\.example\.org/sipwright/reset\?token=(\S+)",
+        sink.mails[-1].get_payload(decode=True).decode(),
+    )
     assert found is not None
     return found[1]
 

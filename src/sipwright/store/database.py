@@ -49,8 +49,8 @@ _TRANSIENT = ("40001", "40P01", "57P01", "25006", "08")
 
 _BAD_TEXT = "22021"
 
-NO_TEXT = "there are characters in it that no database keeps; leave out what is not text"
-"""What is said of a text with NUL, or with half a character: that is no fault of the database."""
+NO_TEXT = "there is something in it that no database keeps, such as half a character; leave it out"
+"""What is said of a text with NUL or half a character, or of a number too large: the database is well."""
 
 
 class Database(Protocol):
@@ -183,7 +183,7 @@ class SqliteDatabase:
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
         except DBAPIError as error:
             raise self._away(error.orig) from error
-        except UnicodeEncodeError as error:
+        except (UnicodeEncodeError, OverflowError) as error:
             raise StoreError(NO_TEXT) from error
         except (sqlite3.Error, OSError) as error:
             raise self._away(error) from error
@@ -229,7 +229,7 @@ class PostgresDatabase:
                     return await connection.run_sync(work)
             except DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None) or ""
-                if state == _BAD_TEXT or isinstance(error.orig.__cause__, UnicodeEncodeError | ValueError):
+                if state == _BAD_TEXT or isinstance(getattr(error.orig, "__cause__", None), ValueError):
                     raise StoreError(NO_TEXT) from error
                 if attempt == _ATTEMPTS or not state.startswith(_TRANSIENT):
                     raise self._failure(error.orig) from error

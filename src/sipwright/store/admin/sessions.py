@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, select, update
 
@@ -118,7 +119,7 @@ def page(
     connection: Connection, now: float, limit: int, below: int | None, user_id: int | None
 ) -> list[SessionRow]:
     """List the sessions of a user, or of everybody, that have not ended: the newest first."""
-    query: Select[*tuple[object, ...]] = select(*_COLUMNS).where(_is_alive(now))
+    query: Select[Any] = select(*_COLUMNS).where(_is_alive(now))
     query = query.order_by(sessions.c.id.desc()).limit(limit)
     if below is not None:
         query = query.where(sessions.c.id < below)
