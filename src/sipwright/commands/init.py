@@ -273,11 +273,6 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # session_days = 30.0             # and so long after its log-in at the latest
 
 [web]
-# signup = "closed"               # who may sign up: nobody, "open": everybody, "invite": whoever has a code of
-                                  # 'sipwright user invite'
-# public_url = ""                 # the address of the pages for links in mails, such as "https://sip.example.org"
-
-[web]
 # listen = "127.0.0.1:8080"       # the pages and REST; "" for none. For others than this machine: "0.0.0.0:8080", best
                                   # with the next two, or behind a proxy
 # certificate = ""                # files (PEM) that make it HTTPS
@@ -287,6 +282,9 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # metrics_from = ["127.0.0.0/8", "::1/128"]   # who may read /metrics without a token
 # public_status = false           # whether everybody may see the status page
 # connections = 2000              # at once; beyond that idle ones are closed, and then new ones refused
+# signup = "closed"               # who may sign up: nobody, "open": everybody, "invite": whoever has a code of
+                                  # 'sipwright user invite'
+# public_url = ""                 # the address of the pages for links in mails, such as "https://sip.example.org"
 
 [ssh]
 # listen = "127.0.0.1:2222"       # the console; "" for none
