@@ -32,6 +32,9 @@ THIS_RELEASE = {
     "SIP__NETWORKS": '["127.0.0.0/8"]',
 }
 
+AN_EARLIER_RELEASE = {"WEB__LISTEN": f"{HOST}:8080", "SSH__LISTEN": f"{HOST}:2222"}
+"""What has no effect in it: it takes no empty address for none."""
+
 
 class SwitchProcess(RunningSwitch):
     """A switch with its data folder that does not stay dead."""
@@ -63,7 +66,7 @@ class SwitchProcess(RunningSwitch):
     async def launch(self) -> None:
         """Start it and wait until it answers."""
         # A release before this one refuses to start with a setting that it does not know.
-        own = THIS_RELEASE if self.program is RunningSwitch.program else {}
+        own = THIS_RELEASE if self.program is RunningSwitch.program else AN_EARLIER_RELEASE
         await asyncio.to_thread(self.start, **own, **self._settings)
 
     async def end(self, how: signal.Signals) -> None:
