@@ -30,7 +30,11 @@ def refuse_unknown(incoming: Incoming) -> bool:
         Reject: 416 or 420.
     """
     request = incoming.request
-    method, index = request.method, request.headers.index()
+    index = request.headers.index()
+    is_plain = "require" not in index and "proxy-require" not in index
+    if is_plain and request.uri_text.startswith(_OF_SIP):
+        return False  # as nearly always
+    method = request.method
     if method in ("ACK", "CANCEL"):
         return False
     if "proxy-require" in index or ("require" in index and method != "REGISTER"):
