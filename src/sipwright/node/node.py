@@ -284,8 +284,10 @@ class Node:
         A provider of the user may use all of them.
         """
         runs = self.scripts.most_runs(user_id)
-        is_provider = any(one.user_id == user_id for one in self.origins.addresses.at(source))
-        return runs if is_provider else max(1, runs // 10)
+        there = self.origins.addresses.at(source)
+        if there and any(one.user_id == user_id for one in there):
+            return runs
+        return max(1, runs // 10)
 
     def _directory_changed(self, change: Change) -> None:
         """Tell the agent, and forget where the phones of accounts are that were removed."""
