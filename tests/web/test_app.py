@@ -7,13 +7,17 @@ import pytest
 from fastapi import Request
 
 from sipwright.config import Settings, WebSettings
-from sipwright.web.app import create_app, create_inner_app
+from sipwright.web.app import create_app, wrap
 from sipwright.web.shield import LARGEST_BODY, BoundedBodies, CarefulBrowsers, NoFaults
 
 
 @pytest.fixture
 def client():
-    return client_of(create_app(None, Settings(web=WebSettings())))
+    return client_of(whole_app(Settings(web=WebSettings())))
+
+
+def whole_app(settings):
+    return wrap(create_app(None, settings), settings)
 
 
 def client_of(app, scheme="http"):
@@ -59,7 +63,7 @@ async def test_a_body_that_does_not_say_how_large_it_is_is_refused_on_the_way():
     async def read(request: Request) -> int:
         return len(await request.body())
 
-    app = create_inner_app(None, Settings())
+    app = create_app(None, Settings())
     app.add_api_route("/read", read, methods=["POST"])
     answer = await client_of(BoundedBodies(app)).post("/read", content=chunks())
 
@@ -98,7 +102,7 @@ async def test_browsers_are_told_to_be_careful(client, path, policy):
 
 
 async def test_over_tls_browsers_come_back_over_tls():
-    app = create_app(None, Settings(web=WebSettings()))
+    app = whole_app(Settings(web=WebSettings()))
     headers = (await client_of(app, "https").get("/healthz")).headers
 
     assert headers["strict-transport-security"] == "max-age=31536000"
@@ -115,7 +119,7 @@ async def test_the_documentation_comes_out_of_our_own_packages(client):
 
 
 async def test_it_works_below_a_path():
-    client = client_of(create_app(None, Settings(web=WebSettings(prefix="/pbx"))))
+    client = client_of(whole_app(Settings(web=WebSettings(prefix="/pbx"))))
 
     assert (await client.get("/healthz")).status_code == 200
     assert (await client.get("/pbx/healthz")).status_code == 200

@@ -91,12 +91,20 @@ async def _open(settings: Settings) -> UseCases:
 async def _web(usecases: UseCases, settings: Settings, listening: socket.socket | None) -> Closing | None:
     if listening is None:
         return None
-    from sipwright.web.app import create_app
+    from sipwright.web.app import create_app, wrap
     from sipwright.web.server import WebServer
 
-    server = WebServer(create_app(usecases, settings), settings, listening)
+    app = create_app(usecases, settings)
+    if find_spec("sipwright.web.pages") is not None:
+        import_module("sipwright.web.pages").install(app, usecases)
+    server = WebServer(wrap(app, settings), settings, listening)
     await server.start()
-    return server.stop
+
+    async def stop() -> None:
+        app.state.closing.set()  # streams of events end by themselves
+        await server.stop()
+
+    return stop
 
 
 async def _console(usecases: UseCases, settings: Settings) -> Closing | None:

@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, FastAPI, Request
 from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from sipwright.config import Settings
 from sipwright.usecases.usecases import UseCases
-from sipwright.web import docs_page, health
+from sipwright.web import docs_page, health, metrics
+from sipwright.web.api import (
+    accounts,
+    administration,
+    bans,
+    bindings,
+    calls,
+    cdrs,
+    dialplans,
+    domains,
+    events,
+    me,
+    messages,
+    providers,
+    status,
+    store,
+    users,
+)
 from sipwright.web.errors import install_handlers
+from sipwright.web.openapi import describe
 from sipwright.web.problems import Problem
 from sipwright.web.proxies import BehindProxies
 from sipwright.web.shield import BoundedBodies, CarefulBrowsers, NoFaults
 
-__all__ = ["API", "create_app", "create_inner_app"]
+__all__ = ["API", "create_app", "wrap"]
 
 API = "/api/v1"
+RESOURCES = (
+    accounts, bindings, providers, dialplans, calls, cdrs, messages, store, events, users, domains, administration,
+    bans, me, status,
+)  # fmt: skip
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def create_app(usecases: UseCases, settings: Settings) -> ASGIApp:
-    """Make the application with all that goes round it."""
-    inner = create_inner_app(usecases, settings)
+def wrap(inner: FastAPI, settings: Settings) -> ASGIApp:
+    """Put round the application what goes round it."""
     careful = CarefulBrowsers(NoFaults(BoundedBodies(inner)))
     return BehindProxies(careful, settings.web.trusted_proxies, settings.web.prefix)
 
 
-def create_inner_app(usecases: UseCases, settings: Settings) -> FastAPI:
+def create_app(usecases: UseCases, settings: Settings) -> FastAPI:
     """Make the application itself; its routes are all doors that there are."""
     app = FastAPI(
         title="Sipwright",
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         version="1",
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
@@ -40,8 +64,13 @@ def create_inner_app(usecases: UseCases, settings: Settings) -> FastAPI:
     )
     app.state.usecases = usecases
     app.state.settings = settings
+    app.state.closing = asyncio.Event()
     install_handlers(app)
+    app.openapi = describe(app)  # type: ignore[method-assign]
     app.include_router(health.router)
+    app.include_router(metrics.router)
+    for resource in RESOURCES:
+        app.include_router(resource.router, prefix=API)
     app.include_router(docs_page.router, prefix=API)
     app.include_router(_unknown(app))
     return app

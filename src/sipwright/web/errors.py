@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,19 +11,52 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from sipwright.usecases.errors import (
+    Changed,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refused,
+    Throttled,
+    Unauthenticated,
+    Unavailable,
+    UseCaseError,
+)
 from sipwright.web.problems import MEDIA_TYPE, Problem, problem
 
-__all__ = ["install_handlers"]
+__all__ = ["answer", "answer_of", "install_handlers"]
 
 _DETAILS = {
     404: "there is nothing at {path}; /api/v1/docs lists what there is",
     405: "{method} cannot be asked of {path}; the header Allow has what can",
 }
 
+_STATUSES: list[tuple[type[Exception], int]] = [
+    (NotFound, 404),
+    (Forbidden, 403),
+    (Invalid, 422),
+    (Conflict, 409),
+    (Changed, 409),
+    (Refused, 409),
+    (Unauthenticated, 401),
+    (Throttled, 429),
+    (Unavailable, 503),
+    (UseCaseError, 409),
+]
+
+_WORDS = {
+    "extra_forbidden": "there is no such field; /api/v1/docs has those that there are",
+    "missing": "it is missing",
+    "model_attributes_type": "a JSON object is wanted, such as the example in /api/v1/docs",
+    "model_type": "a JSON object is wanted, such as the example in /api/v1/docs",
+}
+
 
 def install_handlers(app: FastAPI) -> None:
     """Let every error of an application be answered in one form."""
-    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(Problem, _known)
+    app.add_exception_handler(UseCaseError, _known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _fault)
@@ -41,13 +75,34 @@ def answer(
     return response
 
 
-async def _problem(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
-    return answer(error.status, error.detail, error.errors, error.headers)
+async def _known(_request: Request, error: Exception) -> Response:
+    return answer_of(error)
+
+
+def answer_of(error: Exception) -> Response:
+    """Make the answer to what a use case, or something before it, has refused."""
+    if isinstance(error, Problem):
+        return answer(error.status, error.detail, error.errors, error.headers)
+    errors: list[dict[str, Any]] = []
+    headers: dict[str, str] = {}
+    status = next(status for kind, status in _STATUSES if isinstance(error, kind))
+    match error:
+        case Invalid(fields=fields):
+            errors = [{"field": one.field, "line": one.line, "message": one.message} for one in fields]
+        case Throttled(retry_after=seconds) | Unavailable(retry_after=seconds):
+            headers["Retry-After"] = str(max(1, math.ceil(seconds)))
+        case Changed(etag=str(etag)):
+            headers["ETag"] = f'"{etag}"'
+        case Unauthenticated():
+            headers["WWW-Authenticate"] = 'Bearer realm="sipwright"'
+    return answer(status, str(error), errors, headers)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # which FastAPI says of a body that is no text
+        said = "the body is not JSON: it is not UTF-8"
+        return answer(422, said, [{"field": None, "line": None, "message": said}])
     shown = _DETAILS.get(error.status_code)
     path = request.url.path[:200]
     detail = shown.format(path=path, method=request.method) if shown else str(error.detail)
@@ -75,5 +130,5 @@ def _field_error(found: Mapping[str, Any]) -> dict[str, Any]:
         reason = (found.get("ctx") or {}).get("error", "it cannot be read")
         return {"field": None, "line": None, "message": f"the body is not JSON: {reason}"}
     field = ".".join(str(part) for part in place) or (None if kind == "body" else str(kind))
-    message = str(found["msg"]).removeprefix("Value error, ")
+    message = _WORDS.get(found["type"]) or str(found["msg"]).removeprefix("Value error, ")
     return {"field": field, "line": line, "message": message[:1].lower() + message[1:]}

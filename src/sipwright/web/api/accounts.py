@@ -1,0 +1,109 @@
+"""`/accounts`: the SIP identities that phones register as."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field, create_model
+
+from sipwright.store.admin.specs import AccountChange, AccountSpec
+from sipwright.usecases.accounts import AccountView
+from sipwright.usecases.bindings import BindingView
+from sipwright.usecases.phone_settings import PhoneSettings
+from sipwright.web.api.common import USUALLY, Cursor, Filter, IfMatch, Limit, Whose, changed, created, tagged
+from sipwright.web.api.identity import Asking, Uses
+from sipwright.web.api.models import Given, Listing, model_of
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/accounts", tags=["accounts"])
+
+Shown: Any = model_of(AccountView)
+Phone: Any = model_of(BindingView)
+ToType: Any = model_of(PhoneSettings)
+Detail: Any = create_model(
+    "AccountDetail",
+    __base__=Shown,
+    phones=(list[Phone], Field(default=[])),
+    phone_settings=(list[ToType], Field(default=[])),
+)
+
+
+class NewAccount(Given):
+    """An account to make."""
+
+    name: str = Field(max_length=300, description="`name`, or `name@domain`.")
+    password: str = Field(max_length=300, description="What the phone logs in with.")
+    domain: str | None = Field(None, max_length=300)
+    user: str | None = Field(None, max_length=100)
+    out_plan: str | None = Field(None, max_length=100)
+    in_plan: str | None = Field(None, max_length=100)
+    algorithm: str | None = Field(None, max_length=20)
+
+
+class ChangedAccount(Given):
+    """What is to change of an account; null takes away what may be missing."""
+
+    password: str | None = Field(None, max_length=300)
+    out_plan: str | None = Field(None, max_length=100)
+    in_plan: str | None = Field(None, max_length=100)
+    algorithm: str | None = Field(None, max_length=20)
+    enabled: bool | None = None
+    most_calls: int | None = Field(None, ge=0, le=1_000_000)
+
+
+@router.get("", response_model=Listing[Shown])
+async def list_accounts(
+    actor: Asking,
+    uses: Uses,
+    user: Whose = None,
+    q: Filter = None,
+    limit: Limit = USUALLY,
+    cursor: Cursor = None,
+) -> Any:
+    """List accounts by name."""
+    return await uses.accounts.list(actor, user=user, q=q, limit=limit, cursor=cursor)
+
+
+@router.post("", response_model=Shown, status_code=201)
+async def add_account(
+    actor: Asking, uses: Uses, given: NewAccount, request: Request, response: Response
+) -> Any:
+    """Make an account."""
+    spec = AccountSpec(
+        given.name, given.password, given.user, given.out_plan, given.in_plan, algorithm=given.algorithm
+    )
+    view = await uses.accounts.create(actor, spec, given.domain)
+    return created(response, view, f"{request.url.path}/{quote(view.account)}")
+
+
+@router.get("/{name}", response_model=Detail)
+async def get_account(actor: Asking, uses: Uses, name: str, response: Response) -> Any:
+    """Show an account with its phones, and what to type into the next one."""
+    found = await uses.accounts.get(actor, name)
+    tagged(response, found.account)
+    shown = {field.name: getattr(found.account, field.name) for field in dataclasses.fields(found.account)}
+    return {**shown, "phones": found.bindings, "phone_settings": found.phone}
+
+
+@router.patch("/{name}", response_model=Shown)
+async def change_account(
+    actor: Asking, uses: Uses, name: str, given: ChangedAccount, response: Response, if_match: IfMatch = None
+) -> Any:
+    """Change what is given of an account."""
+    wanted = changed(given, {"out_plan": "", "in_plan": "", "algorithm": "", "most_calls": 0})
+    if "enabled" in wanted:
+        wanted["is_enabled"] = wanted.pop("enabled")
+    view = await uses.accounts.change(actor, name, AccountChange(**wanted), if_match=if_match)
+    return tagged(response, view)
+
+
+@router.delete("/{name}", status_code=204)
+async def remove_account(
+    actor: Asking, uses: Uses, name: str, force: bool = False, if_match: IfMatch = None
+) -> None:
+    """Remove an account and its bindings; one that takes the calls of a provider only with `force`."""
+    await uses.accounts.remove(actor, name, force=force, if_match=if_match)

@@ -1,0 +1,39 @@
+"""`/bindings`: where phones can be reached now."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from sipwright.usecases.bindings import BindingView
+from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, Whose
+from sipwright.web.api.identity import Asking, Uses
+from sipwright.web.api.models import Listing, model_of
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/bindings", tags=["bindings"])
+
+Shown: Any = model_of(BindingView)
+
+
+@router.get("", response_model=Listing[Shown])
+async def list_bindings(
+    actor: Asking, uses: Uses, user: Whose = None, account: Annotated[str | None, Query(max_length=300)] = None,
+    q: Filter = None, limit: Limit = USUALLY, cursor: Cursor = None,
+) -> Any:  # fmt: skip
+    """List where phones are, with what is known of the NAT before them."""
+    return await uses.bindings.list(actor, user=user, account=account, q=q, limit=limit, cursor=cursor)
+
+
+@router.get("/{id}", response_model=Shown)
+async def get_binding(actor: Asking, uses: Uses, id: str) -> Any:
+    """Show one binding."""
+    return await uses.bindings.get(actor, id)
+
+
+@router.delete("/{id}", status_code=204)
+async def remove_binding(actor: Asking, uses: Uses, id: str) -> None:
+    """Forget one binding."""
+    await uses.bindings.remove(actor, id)

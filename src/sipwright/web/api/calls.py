@@ -1,0 +1,103 @@
+"""`/calls`: calls in progress, what can be done about them, and their traces."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import Field, create_model
+
+from sipwright.usecases.calls import CallView
+from sipwright.usecases.traces import TraceView
+from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, Whose
+from sipwright.web.api.identity import Asking, Uses
+from sipwright.web.api.models import Given, Listing, model_of
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/calls", tags=["calls"])
+
+
+Shown: Any = model_of(CallView)
+Trace: Any = model_of(TraceView, seconds=("at",))
+Placed: Any = create_model("PlacedCall", id=(str, ...), call=(str, ...))
+
+Key = Annotated[
+    str | None,
+    Header(description="Makes sure that a request that is sent twice places one call.", max_length=200),
+]
+
+
+class NewCall(Given):
+    """Whom to ring first, and whom to connect them with."""
+
+    from_: str = Field(alias="from", max_length=300)
+    to: str = Field(max_length=300)
+
+
+class Target(Given):
+    """Where to."""
+
+    to: str = Field(max_length=300)
+
+
+class Taker(Given):
+    """Who takes the call."""
+
+    by: str = Field(max_length=300)
+
+
+@router.get("", response_model=Listing[Shown])
+async def list_calls(
+    actor: Asking, uses: Uses, user: Whose = None, account: Annotated[str | None, Query(max_length=300)] = None,
+    q: Filter = None, limit: Limit = USUALLY, cursor: Cursor = None,
+) -> Any:  # fmt: skip
+    """List the calls in progress, with their legs, states and where their scripts stand."""
+    return await uses.calls.list(actor, user=user, account=account, q=q, limit=limit, cursor=cursor)
+
+
+@router.post("", response_model=Placed, status_code=202)
+async def place_call(
+    actor: Asking, uses: Uses, given: NewCall, request: Request, response: Response, user: Whose = None,
+    idempotency_key: Key = None,
+) -> Any:  # fmt: skip
+    """Ring an account, and connect it with somebody when it answers."""
+    call = await uses.calls.place(actor, given.from_, given.to, user=user, key=idempotency_key)
+    response.headers["Location"] = f"{request.url.path}/{call}"
+    return {"id": call, "call": call}
+
+
+@router.get("/{id}", response_model=Shown)
+async def get_call(actor: Asking, uses: Uses, id: str) -> Any:
+    """Show a call in progress."""
+    return await uses.calls.get(actor, id)
+
+
+@router.post("/{id}/hangup", status_code=204)
+async def hang_up(actor: Asking, uses: Uses, id: str) -> None:
+    """End a call."""
+    await uses.calls.hangup(actor, id)
+
+
+@router.post("/{id}/transfer", status_code=204)
+async def transfer(actor: Asking, uses: Uses, id: str, given: Target) -> None:
+    """Connect who is at the other end with somebody else."""
+    await uses.calls.transfer(actor, id, given.to)
+
+
+@router.post("/{id}/redirect", status_code=204)
+async def redirect(actor: Asking, uses: Uses, id: str, given: Target) -> None:
+    """Let a call that rings ring elsewhere."""
+    await uses.calls.redirect(actor, id, given.to)
+
+
+@router.post("/{id}/pickup", status_code=204)
+async def pick_up(actor: Asking, uses: Uses, id: str, given: Taker) -> None:
+    """Let an account take a call that rings elsewhere."""
+    await uses.calls.pickup(actor, id, given.by)
+
+
+@router.get("/{id}/trace", response_model=Trace)
+async def get_trace(actor: Asking, uses: Uses, id: str) -> Any:
+    """Show the whole of a call, also of one that has ended: script, effects, ladder, and why it ended so."""
+    return await uses.traces.get(actor, id)

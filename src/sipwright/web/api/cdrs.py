@@ -1,0 +1,82 @@
+"""`/cdrs`: what became of calls, as JSON a page at a time, or all of it as CSV."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query
+from starlette.responses import StreamingResponse
+
+from sipwright.usecases.cdrs import CdrFilter, CdrView
+from sipwright.usecases.page import Page
+from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, Whose
+from sipwright.web.api.identity import Asking, Uses
+from sipwright.web.api.models import Instant, Listing, model_of, rfc3339
+
+__all__ = ["csv_lines", "router"]
+
+router = APIRouter(prefix="/cdrs", tags=["cdrs"])
+
+Shown: Any = model_of(CdrView)
+AT_ONCE = 64 * 1024
+_FIELDS = [field.name for field in dataclasses.fields(CdrView)]
+_FORMULA = ("=", "@", "\t", "\r")
+
+
+@router.get(
+    "",
+    response_model=Listing[Shown],
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def list_cdrs(
+    actor: Asking,
+    uses: Uses,
+    from_: Annotated[Instant | None, Query(alias="from", description="Begun then or later.")] = None,
+    to: Annotated[Instant | None, Query(description="Begun before.")] = None,
+    user: Whose = None,
+    account: Annotated[str | None, Query(max_length=300)] = None,
+    direction: Literal["in", "out"] | None = None,
+    status: Annotated[str | None, Query(description="486, 4xx, answered or failed.", max_length=20)] = None,
+    q: Filter = None,
+    limit: Limit = USUALLY,
+    cursor: Cursor = None,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Any:
+    """List CDRs, the newest first; `Accept: text/csv` gives all of them, one a line."""
+    which = CdrFilter(
+        from_=from_, to=to, user=user, account=account, direction=direction, status=status, q=q
+    )  # fmt: skip
+    if "text/csv" not in accept.lower():
+        return await uses.cdrs.list(actor, which, limit=limit, cursor=cursor)
+    first: Page[CdrView] = await uses.cdrs.list(
+        actor, which, limit=1
+    )  # whatever is wrong is told before it begins
+    del first
+    headers = {"Content-Disposition": 'attachment; filename="cdrs.csv"'}
+    return StreamingResponse(csv_lines(uses.cdrs.rows(actor, which)), media_type="text/csv", headers=headers)
+
+
+async def csv_lines(rows: AsyncIterator[CdrView]) -> AsyncIterator[str]:
+    """Write CDRs as CSV, some at a time; nothing in it is a formula for a spreadsheet."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(name.rstrip("_") for name in _FIELDS)
+    async for row in rows:
+        writer.writerow(_cell(name, getattr(row, name)) for name in _FIELDS)
+        if buffer.tell() > AT_ONCE:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _cell(name: str, value: Any) -> Any:
+    if value is None:
+        return ""
+    if name.endswith("_at"):
+        return rfc3339(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -1,0 +1,47 @@
+"""What the resources share: how pages of lists are asked for, and etags."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Header, Query, Response
+from pydantic import BaseModel
+
+from sipwright.usecases.page import MOST, USUAL
+
+__all__ = ["Cursor", "Filter", "IfMatch", "Limit", "Whose", "changed", "created", "tagged"]
+
+Limit = Annotated[int, Query(ge=1, le=MOST, description="How many there are on a page.")]
+Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=500)]
+Filter = Annotated[str | None, Query(description="A part of what is listed.", max_length=200)]
+Whose = Annotated[
+    str | None, Query(description="Whose, where an admin means somebody else's.", max_length=100)
+]
+IfMatch = Annotated[
+    str | None, Header(description="The ETag of what is to change: 409 if it has changed.", max_length=1000)
+]
+
+USUALLY = USUAL
+
+
+def tagged(response: Response, view: Any, etag: str | None = None) -> Any:
+    """Return what is shown, with its etag in the header of that name."""
+    response.headers["ETag"] = f'"{etag or view.etag}"'
+    return view
+
+
+def created(response: Response, view: Any, location: str) -> Any:
+    """Return what was made, with its place below this collection."""
+    response.headers["Location"] = location
+    return tagged(response, view)
+
+
+def changed(given: BaseModel, empty: dict[str, Any]) -> dict[str, Any]:
+    """Return what is to change: of what is null, the value that takes it away.
+
+    Args:
+        given: The body of a PATCH.
+        empty: What stands for null, by field; fields that are not here cannot be taken away, and stay.
+    """
+    fields = {name: getattr(given, name) for name in given.model_fields_set}
+    return {name: empty.get(name) if value is None else value for name, value in fields.items()}

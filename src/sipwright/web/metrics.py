@@ -1,0 +1,105 @@
+"""`/metrics` for Prometheus, from what the switch says of itself.
+
+Whoever comes from a network of ``[web] metrics_from`` may read it, and whoever has a token of an admin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from sipwright.errors import UserError
+from sipwright.usecases.usecases import UseCases
+from sipwright.web.api.identity import actor_of, usecases_of
+from sipwright.web.problems import Problem
+from sipwright.web.proxies import Networks
+
+__all__ = ["metrics_of", "router"]
+
+router = APIRouter(include_in_schema=False)
+
+_GAUGES = {
+    "calls": "Calls in progress.",
+    "legs": "Legs of calls in progress.",
+    "phones": "Accounts with registered phones.",
+    "scripts": "Runs of dialplans in progress.",
+    "readers": "Readers of events.",
+    "clients": "Programs at the control socket.",
+}
+_STATES = {
+    "call_states": ("sipwright_calls_by_state", "Calls in progress by state."),
+    "registrations": ("sipwright_provider_registrations", "Our registrations at providers by state."),
+}
+_STORAGE = {
+    "is_away": ("sipwright_database_away", "Whether the database cannot be written."),
+    "waiting": ("sipwright_rows_waiting", "Rows that wait for the database."),
+    "free_bytes": ("sipwright_disk_free_bytes", "Room left on the disk of the data folder."),
+    "is_short": ("sipwright_disk_short", "Whether there is too little of it."),
+}
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Show all numbers in the text format of Prometheus."""
+    settings = request.app.state.settings.web
+    if not (request.client and request.client.host in Networks(settings.metrics_from)):
+        actor = await actor_of(request)
+        if not actor.is_admin:
+            raise Problem(403, "only an admin may read the numbers of everybody; ask one for a token")
+    registry = CollectorRegistry()
+    ProcessCollector(namespace="sipwright_faces", registry=registry)
+    registry.register(_Numbers(await _status(usecases_of(request))))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _status(uses: UseCases) -> Mapping[str, Any] | None:
+    try:
+        found: Mapping[str, Any] = await uses.ground.switch.request("status")
+    except UserError:
+        return None
+    return found
+
+
+class _Numbers:
+    def __init__(self, status: Mapping[str, Any] | None) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the numbers."""
+        yield from metrics_of(self._status)
+
+
+def metrics_of(status: Mapping[str, Any] | None) -> Iterator[Metric]:
+    """Give what a switch says of itself as metrics; that it says nothing is one, too."""
+    yield GaugeMetricFamily("sipwright_up", "Whether the switch answers.", value=float(status is not None))
+    if status is None:
+        return
+    info = GaugeMetricFamily("sipwright_info", "What runs here.", labels=["node", "version"])
+    info.add_metric([str(status.get("node", "")), str(status.get("version", ""))], 1.0)
+    yield info
+    if status.get("started_at") is not None:
+        yield GaugeMetricFamily(
+            "sipwright_start_time_seconds", "When the switch was started.", value=status["started_at"]
+        )
+    for name, said in _GAUGES.items():
+        if isinstance(status.get(name), int | float):
+            yield GaugeMetricFamily(f"sipwright_{name}", said, value=float(status[name]))
+    for name, (called, said) in _STATES.items():
+        if isinstance(status.get(name), Mapping):
+            family = GaugeMetricFamily(called, said, labels=["state"])
+            for state, count in status[name].items():
+                family.add_metric([str(state)], float(count))
+            yield family
+    if isinstance(status.get("refused"), int | float):
+        yield CounterMetricFamily(
+            "sipwright_refused", "Requests that were refused.", value=float(status["refused"])
+        )
+    storage = status.get("storage") or {}
+    for name, (called, said) in _STORAGE.items():
+        if storage.get(name) is not None:
+            yield GaugeMetricFamily(called, said, value=float(storage[name]))

@@ -1,0 +1,238 @@
+"""Each resource, on a switch that runs: what is made is there, what is wrong is told, and what it looks like."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from datetime import datetime
+from types import SimpleNamespace
+
+import pytest
+
+from sipwright.usecases.cdrs import CdrView
+from sipwright.web.api.cdrs import csv_lines
+from sipwright.web.app import RESOURCES
+
+
+def test_an_account_is_made_changed_and_removed(rest):
+    made = rest("POST", "/accounts", json={"name": "carol", "password": "secret", "out_plan": "out"})
+    assert (made.status_code, made.json()["account"]) == (201, "carol@sip.test")
+    assert made.headers["location"] == "/api/v1/accounts/carol%40sip.test"
+    assert made.headers["etag"] == f'"{made.json()["etag"]}"'
+
+    assert rest.get("/accounts/carol@sip.test")["phone_settings"]
+    shown = rest.get("/accounts/carol")
+    assert (shown["out_plan"], shown["enabled"], shown["phones"]) == ("out", True, [])
+    assert datetime.fromisoformat(shown["created_at"]).utcoffset().total_seconds() == 0
+
+    changed = rest("PATCH", "/accounts/carol", json={"out_plan": None, "enabled": False, "most_calls": 3})
+    assert changed.status_code == 200, changed.text
+    assert [changed.json()[name] for name in ("out_plan", "enabled", "most_calls")] == [None, False, 3]
+
+    assert rest("DELETE", "/accounts/carol").status_code == 204
+    assert rest("GET", "/accounts/carol").status_code == 404
+
+
+def test_a_change_of_what_somebody_else_has_changed_is_refused(rest):
+    etag = rest("POST", "/accounts", json={"name": "dave", "password": "secret"}).headers["etag"]
+    first = rest("PATCH", "/accounts/dave", json={"most_calls": 5}, headers={"If-Match": etag})
+    second = rest("PATCH", "/accounts/dave", json={"most_calls": 6}, headers={"If-Match": etag})
+
+    assert (first.status_code, second.status_code) == (200, 409)
+    assert second.headers["etag"] == first.headers["etag"]
+    assert second.headers["content-type"] == "application/problem+json"
+    assert rest("DELETE", "/accounts/dave", headers={"If-Match": first.headers["etag"]}).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/accounts", {"name": "x"}, "password"),
+        ("POST", "/accounts", {"name": "x", "password": "y", "pasword": "z"}, "pasword"),
+        ("POST", "/accounts", {"name": "a b", "password": "y"}, "name"),
+        ("POST", "/accounts", {"name": "x", "password": "y", "out_plan": "nix"}, "out_plan"),
+        ("PATCH", "/accounts/bob", {"most_calls": -1}, "most_calls"),
+        ("POST", "/providers", {"name": "p", "server": ""}, "server"),
+        ("GET", "/cdrs?from=yesterday", None, "from"),
+        ("GET", "/cdrs?status=nix", None, "status"),
+        ("GET", "/accounts?limit=0", None, "limit"),
+        ("GET", "/accounts?limit=1000000", None, "limit"),
+        ("GET", "/accounts?cursor=nix", None, "cursor"),
+        ("PUT", "/store/x", {"value": None}, "value"),
+    ],
+)
+def test_wrong_input_is_told_at_its_field(rest, method, path, body, field):
+    answer = rest(method, path, json=body)
+
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [one["field"] for one in answer.json()["errors"]] == [field]
+    assert answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[1]", b"\xff", b"{}" * 3, b'"x"', b"null", b'{"name": "\\ud800", "password": "x"}']
+)
+def test_a_body_that_is_not_what_is_wanted_is_no_fault_of_ours(rest, body):
+    answer = rest("POST", "/accounts", content=body, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+def test_five_megabytes_are_refused(rest):
+    answer = rest("PUT", "/dialplans/large", content=b"x" * 5_000_000)
+
+    assert (answer.status_code, answer.json()["status"]) == (413, 413)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/me"), ("DELETE", "/accounts"), ("PUT", "/calls/x")])
+def test_another_method_is_told_which_there_are(rest, method, path):
+    answer = rest(method, path)
+
+    assert (answer.status_code, answer.json()["status"]) == (405, 405)
+    assert "GET" in answer.headers["allow"]
+
+
+def test_a_script_that_is_wrong_is_not_saved_and_its_lines_are_told(rest):
+    source = 'log("fine")\nnix()\n'
+    refused = rest("PUT", "/dialplans/broken", json={"source": source})
+    checked = rest("POST", "/dialplans/check", json={"source": source}).json()
+
+    assert refused.status_code == 422
+    assert [(one["field"], one["line"]) for one in refused.json()["errors"]] == [("source", 2)]
+    assert (checked["ok"], [one["line"] for one in checked["problems"]]) == (False, [2])
+    assert rest("GET", "/dialplans/broken").status_code == 404
+
+
+def test_a_dialplan_has_versions_and_goes_back(rest):
+    for number in (1, 2):
+        assert (
+            rest("PUT", "/dialplans/many", json={"source": f'respond(48{number}, "No")\n'}).status_code == 200
+        )
+    assert [one["version"] for one in rest.get("/dialplans/many/versions")["items"]] == [2, 1]
+    assert "+respond(482" in rest.get("/dialplans/many/diff?old=1")["text"]
+
+    assert rest("POST", "/dialplans/many/rollback", json={"version": 1}).status_code == 200
+    assert rest.get("/dialplans/many")["source"] == 'respond(481, "No")\n'
+    assert rest("DELETE", "/dialplans/many").status_code == 204
+
+
+def test_a_script_is_tried_without_a_phone(rest):
+    tried = rest("POST", "/dialplans/out/try", json={"from": "alice", "to": "300"})
+
+    assert tried.status_code == 200, tried.text
+    assert any("on my way" in line for line in tried.json()["lines"])
+
+
+def test_a_provider_never_shows_its_password(rest):
+    made = rest(
+        "POST",
+        "/providers",
+        json={"name": "trunk", "server": "127.0.0.8", "username": "u", "password": "hidden"},
+    )
+
+    assert (made.status_code, made.json()["register"]) == (201, False)
+    assert "hidden" not in made.text + rest("GET", "/providers/trunk").text
+    assert (
+        rest("PATCH", "/providers/trunk", json={"realm": "r", "networks": ["192.0.2.0/24"]}).json()["realm"]
+        == "r"
+    )
+    assert rest("PATCH", "/providers/trunk", json={"realm": None}).json()["realm"] is None
+    assert rest("DELETE", "/providers/trunk").status_code == 204
+
+
+def test_lists_come_in_pages(rest):
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = rest.get(f"/accounts?limit=25{cursor and '&cursor='}{cursor}")
+        assert len(page["items"]) <= 25
+        seen += [one["account"] for one in page["items"]]
+        cursor = page["next"]
+
+    assert len(seen) == len(set(seen)) > 50
+
+
+def test_a_value_of_a_script_is_kept(rest):
+    value = {"a": [1, "ä", None, 2.5, True]}
+    assert rest("PUT", "/store/some/key", json={"value": value}).json()["value"] == value
+    assert [one["key"] for one in rest.get("/store?prefix=some")["items"]] == ["some/key"]
+    assert rest("DELETE", "/store/some/key").status_code == 204
+
+
+def test_a_token_is_made_works_and_is_revoked(rest):
+    made = rest("POST", "/me/tokens", json={"name": "short", "scopes": ["read"], "days": 1}).json()
+    header = {"Authorization": f"Bearer {made['token']}"}
+
+    assert rest("GET", "/me", who="", headers=header).json()["scopes"] == ["read"]
+    assert (
+        rest("POST", "/accounts", who="", headers=header, json={"name": "z", "password": "z"}).status_code
+        == 403
+    )
+    assert rest("DELETE", "/me/tokens/short").status_code == 204
+    refused = rest("GET", "/me", who="", headers=header)
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, 'Bearer realm="sipwright"')
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer nix", "Basic cm9vdDpyb290", "Bearer \xff"])
+def test_who_does_not_say_who_they_are_is_asked(rest, header):
+    refused = rest(
+        "GET", "/me", who="", headers={"Authorization": header.encode("latin-1")} if header else {}
+    )
+
+    assert (refused.status_code, refused.headers["content-type"]) == (401, "application/problem+json")
+    assert refused.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_cdrs_are_csv_for_whoever_wants_that(rest):
+    answer = rest("GET", "/cdrs", headers={"Accept": "text/csv"})
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.text.startswith("id,") or answer.text.startswith("call")
+
+
+def test_no_cell_of_the_csv_is_a_formula():
+    async def lines():
+        fields = dict.fromkeys(CdrView.__dataclass_fields__)
+        row = SimpleNamespace(
+            **fields | {"from_uri": "=cmd|' /C calc'!A0", "started_at": 0.5, "to_uri": "+35312345"}
+        )
+
+        async def rows():
+            yield row
+
+        return "".join([part async for part in csv_lines(rows())])
+
+    (row,) = csv.DictReader(io.StringIO(asyncio.run(lines())))
+    assert (row["from_uri"][0], row["to_uri"]) == ("'", "+35312345")
+    assert row["started_at"] == "1970-01-01T00:00:00.500Z"
+
+
+def test_a_call_that_is_not_there_is_not_steered(rest):
+    for path, body in (
+        ("hangup", None),
+        ("transfer", {"to": "bob"}),
+        ("redirect", {"to": "bob"}),
+        ("pickup", {"by": "bob"}),
+    ):
+        assert rest("POST", f"/calls/nix/{path}", json=body).status_code == 404
+    assert rest("GET", "/calls/nix/trace").status_code == 404
+
+
+def test_an_admin_sees_who_has_changed_what(rest):
+    rest("PUT", "/store/audited", json={"value": 1})
+    (entry, *_) = rest.get("/audit?limit=1")["items"]
+
+    assert (entry["user"], entry["face"], entry["address"]) == ("root", "rest", "127.0.0.1")
+
+
+def test_numbers_are_for_prometheus(rest):
+    import httpx2
+
+    text = httpx2.get(f"{rest.url}/metrics").text
+    assert "\nsipwright_up 1.0\n" in text
+    assert "\nsipwright_calls 0.0\n" in text
+
+
+def test_every_resource_says_what_it_is_about():
+    assert all(resource.__doc__.startswith("`/") for resource in RESOURCES)
