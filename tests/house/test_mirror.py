@@ -183,6 +183,7 @@ STORIES = {
     "stack/test_loss": "a network that loses, repeats and reorders",
     "stack/test_malformed": "messages that cannot be read, against the whole stack",
     "stack/test_sockets": "the stack on real sockets",
+    "usecases/test_walls": "who may do what, over all methods of all use cases of things",
     "test_makefile": "what `make` chooses",
     "web/test_doors": "every route, and who may not come in there",
     "web/test_schema": "every answer of REST beside its document",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import Connection
@@ -286,7 +287,7 @@ _DIRECTION = re.compile(r"^(->|<-)([^\n]*)$", re.MULTILINE)
 def _messages_of(text: str) -> Iterator[ExchangedMessage]:
     """Take an exchange apart, in which a line with an arrow stands before each message."""
     found = list(_DIRECTION.finditer(text))
-    for one, following in zip(found, [*found[1:], None], strict=True):
+    for one, following in zip_longest(found, found[1:]):
         body = text[one.end() : len(text) if following is None else following.start()].strip("\n")
         first = body.partition("\n")[0] or one[2].strip()
         yield ExchangedMessage(0.0, one[1] == "->", first, body or one[2].strip())
