@@ -18,17 +18,20 @@ from sipwright.commands.common import (
     OwnerFilter,
     Progress,
     ask_password,
+    everything,
     group,
     print_json,
     print_table,
     say,
-    with_store,
+    with_ground,
 )
 from sipwright.printable import printable
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 
 if TYPE_CHECKING:
-    from sipwright.store import Account, Administration
+    from sipwright.usecases import Actor
+    from sipwright.usecases.accounts import AccountView
+    from sipwright.usecases.ground import Ground
 
 __all__ = ["app"]
 
@@ -92,12 +95,13 @@ def add(
     """
     secret = ask_password(password, f"SIP password of {name}")
 
-    async def work(store: Administration) -> Account:
-        return await store.add_account(
-            name, secret, user=user, domain=domain, out_plan=out_plan, in_plan=in_plan, algorithm=algorithm
-        )
+    async def work(ground: Ground, actor: Actor) -> AccountView:
+        from sipwright.usecases.accounts import Accounts
 
-    say(f"added {with_store(data, work).aor}")
+        spec = AccountSpec(name, secret, user, out_plan, in_plan, algorithm=algorithm)
+        return await Accounts(ground).create(actor, spec, domain)
+
+    say(f"added {with_ground(data, work).account}")
 
 
 @app.command(name="set")
@@ -125,12 +129,13 @@ def set_(
       sipwright account set reception --calls 30
     """
 
-    async def work(store: Administration) -> Account:
-        return await store.change_account(
-            name, AccountChange(password, out_plan, in_plan, algorithm, enabled, calls), domain
-        )
+    async def work(ground: Ground, actor: Actor) -> AccountView:
+        from sipwright.usecases.accounts import Accounts
 
-    say(f"changed {with_store(data, work).aor}")
+        change = AccountChange(password, out_plan, in_plan, algorithm, enabled, calls)
+        return await Accounts(ground).change(actor, _whole(name, domain), change)
+
+    say(f"changed {with_ground(data, work).account}")
 
 
 @app.command(name="list")
@@ -142,10 +147,14 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
       sipwright account list --user carol
     """
 
-    async def work(store: Administration) -> list[dict[str, Any]]:
-        return await _described(store, await store.list_accounts(user))
+    async def work(ground: Ground, actor: Actor) -> list[dict[str, Any]]:
+        from sipwright.usecases.accounts import Accounts
 
-    rows = with_store(data, work)
+        cases = Accounts(ground)
+        found = await everything(lambda cursor: cases.list(actor, user=user, limit=1_000, cursor=cursor))
+        return [_described(one) for one in sorted(found, key=lambda one: one.id)]
+
+    rows = with_ground(data, work)
     if as_json:
         print_json(rows)
         return
@@ -173,12 +182,14 @@ def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: D
       sipwright account show alice@sip.example.org --json
     """
 
-    async def work(store: Administration) -> dict[str, Any]:
-        account = await store.find_account(name, domain)
-        (row,) = await _described(store, [account])
-        return {**row, "bindings": await store.list_bindings(account=account.aor)}
+    async def work(ground: Ground, actor: Actor) -> dict[str, Any]:
+        from sipwright.commands.bindings import shown
+        from sipwright.usecases.accounts import Accounts
 
-    row = with_store(data, work)
+        found = await Accounts(ground).get(actor, _whole(name, domain))
+        return {**_described(found.account), "bindings": shown(found.bindings)}
+
+    row = with_ground(data, work)
     if as_json:
         print_json(row)
         return
@@ -211,15 +222,17 @@ def remove(
       sipwright account remove alice
     """
 
-    async def work(store: Administration) -> tuple[Account, list[str]]:
-        removed = await store.remove_account(name, domain, force=force)
-        providers = await store.list_providers()
+    async def work(ground: Ground, actor: Actor) -> tuple[AccountView, list[str]]:
+        from sipwright.usecases.accounts import Accounts
+
+        removed = await Accounts(ground).remove(actor, _whole(name, domain), force=force)
+        providers = await ground.administration.list_providers()
         return removed, [one.name for one in providers if one.account_id == removed.id]
 
-    removed, left = with_store(data, work)
+    removed, left = with_ground(data, work)
     for provider in left:
         say(f"nobody takes the calls of provider {provider} now", is_error=True)
-    say(f"removed {removed.aor}")
+    say(f"removed {removed.account}")
 
 
 @app.command(name="import")
@@ -247,13 +260,17 @@ def import_(
     """
     specs = _read_csv(file)
 
-    async def work(store: Administration) -> str:
+    async def work(ground: Ground, actor: Actor) -> str:
+        from sipwright.usecases.accounts import Accounts
+
         started_at = time.monotonic()
-        result = await store.import_accounts(specs, user=user, domain=domain, progress=Progress("imported"))
+        result = await Accounts(ground).import_many(
+            actor, specs, user=user, domain=domain, progress=Progress("imported")
+        )
         seconds = time.monotonic() - started_at
         return f"{result.added} added, {result.changed} changed in {seconds:.1f} s"
 
-    say(with_store(data, work))
+    say(with_ground(data, work))
 
 
 def _read_csv(file: Path) -> list[AccountSpec]:
@@ -296,19 +313,22 @@ def _specs(lines: Iterable[str]) -> Iterator[AccountSpec]:
         raise CommandError(f"line {reader.line_num}: {error}; check its quotes") from None
 
 
-async def _described(store: Administration, accounts: list[Account]) -> list[dict[str, Any]]:
-    users = {user.id: user.name for user in await store.list_users()}
-    plans = {plan.id: plan.name for plan in await store.list_dialplans()}
-    return [
-        {
-            "account": account.aor,
-            "user": users.get(account.user_id),
-            "out": account.out_plan and plans.get(account.out_plan),
-            "in": account.in_plan and plans.get(account.in_plan),
-            "algorithm": account.algorithm,
-            "enabled": account.is_enabled,
-            "calls": account.most_calls,
-            **({} if account.fault is None else {"fault": account.fault}),
-        }
-        for account in accounts
-    ]
+def _described(account: AccountView) -> dict[str, Any]:
+    return {
+        "account": account.account,
+        "user": account.user,
+        "out": account.out_plan,
+        "in": account.in_plan,
+        "algorithm": account.algorithm,
+        "enabled": account.enabled,
+        "calls": account.most_calls,
+        **({} if account.fault is None else {"fault": account.fault}),
+    }
+
+
+def _whole(name: str, domain: str | None) -> str:
+    """Return the whole name of an account whose domain may be named beside it."""
+    from sipwright.store.schema.names import split_name
+
+    username, home = split_name(name, domain)
+    return username if home is None else f"{username}@{home}"

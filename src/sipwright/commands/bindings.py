@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sipwright.commands.common import (
@@ -10,15 +11,23 @@ from sipwright.commands.common import (
     Data,
     Json,
     OwnerFilter,
+    everything,
     print_json,
     print_table,
-    with_store,
+    with_ground,
 )
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration
+    from sipwright.usecases import Actor
+    from sipwright.usecases.bindings import BindingView
+    from sipwright.usecases.ground import Ground
 
-__all__ = ["bindings"]
+__all__ = ["bindings", "shown"]
+
+
+_SHOWN = (
+    "account", "contact", "q", "source", "path", "expires_at", "user_agent", "instance", "updated_at",
+)  # fmt: skip
 
 
 def bindings(
@@ -37,10 +46,17 @@ def bindings(
       sipwright bindings --json | jq length
     """
 
-    async def work(store: Administration) -> list[dict[str, Any]]:
-        return await store.list_bindings(user, account)
+    async def work(ground: Ground, actor: Actor) -> list[dict[str, Any]]:
+        from sipwright.usecases.bindings import Bindings
 
-    rows = with_store(data, work)
+        cases = Bindings(ground)
+        found = await everything(
+            lambda cursor: cases.list(actor, user=user, account=account, limit=1_000, cursor=cursor)
+        )
+        found.sort(key=lambda one: (one.account, one.updated_at))
+        return shown(found)
+
+    rows = with_ground(data, work)
     if as_json:
         print_json(rows)
         return
@@ -58,3 +74,8 @@ def bindings(
     print_table(
         ("account", "contact", "source", "seconds", "user agent"), cells, "no phone is registered now"
     )
+
+
+def shown(found: Iterable[BindingView]) -> list[dict[str, Any]]:
+    """Return bindings for other programs."""
+    return [{name: getattr(one, name) for name in _SHOWN} for one in found]

@@ -16,13 +16,20 @@ from sipwright.commands.common import (
     clock,
     print_json,
     print_table,
-    with_store,
+    with_ground,
 )
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration
+    from sipwright.usecases import Actor
+    from sipwright.usecases.ground import Ground
 
 __all__ = ["age", "cdrs"]
+
+_SHOWN = (
+    "id", "call_id", "leg", "direction", "account_id", "user_id", "from_uri", "to_uri", "target", "dialplan",
+    "dialplan_version", "started_at", "rang_at", "answered_at", "ended_at", "status", "reason", "hung_up_by",
+    "sip_call_id", "execution_id", "account", "user",
+)  # fmt: skip
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -53,10 +60,17 @@ def cdrs(
     """
     earliest = None if since is None else time.time() - age(since)
 
-    async def work(store: Administration) -> list[dict[str, Any]]:
-        return await store.list_cdrs(user, limit=limit, since=earliest, account=account)
+    async def work(ground: Ground, actor: Actor) -> list[dict[str, Any]]:
+        from sipwright.usecases.cdrs import CdrFilter, Cdrs
 
-    rows = with_store(data, work)
+        found: list[dict[str, Any]] = []
+        async for one in Cdrs(ground).rows(actor, CdrFilter(from_=earliest, user=user, account=account)):
+            found.append({name: getattr(one, name) for name in _SHOWN})
+            if len(found) == limit:
+                break
+        return found
+
+    rows = with_ground(data, work)
     if as_json:
         print_json(rows)
         return

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import Data, Json, group, print_json, print_table, say, with_store
+from sipwright.commands.common import Data, Json, everything, group, print_json, print_table, say, with_ground
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration, Domain
+    from sipwright.usecases import Actor
+    from sipwright.usecases.domains import DomainView
+    from sipwright.usecases.ground import Ground
 
 __all__ = ["app"]
 
@@ -38,11 +40,16 @@ def add(name: Name, default: Default = False, algorithm: Algorithm = None, data:
       sipwright domain add sip.example.org --default
     """
 
-    async def work(store: Administration) -> Domain:
-        await store.ensure_domains([name])
-        return await store.change_domain(name, default=default, algorithm=algorithm)
+    async def work(ground: Ground, actor: Actor) -> DomainView:
+        from sipwright.usecases.domains import Domains
+        from sipwright.usecases.errors import Conflict
 
-    say(f"added {with_store(data, work).name}")
+        try:
+            return await Domains(ground).create(actor, name, default=default, algorithm=algorithm)
+        except Conflict:  # it is there, as it was to be
+            return await Domains(ground).change(actor, name, default=default, algorithm=algorithm)
+
+    say(f"added {with_ground(data, work).domain}")
 
 
 @app.command(name="set")
@@ -55,10 +62,12 @@ def set_(name: Name, default: Default = False, algorithm: Algorithm = None, data
       sipwright domain set sip.example.org --algorithm SHA-256
     """
 
-    async def work(store: Administration) -> Domain:
-        return await store.change_domain(name, default=default, algorithm=algorithm)
+    async def work(ground: Ground, actor: Actor) -> DomainView:
+        from sipwright.usecases.domains import Domains
 
-    say(f"changed {with_store(data, work).name}")
+        return await Domains(ground).change(actor, name, default=default, algorithm=algorithm)
+
+    say(f"changed {with_ground(data, work).domain}")
 
 
 @app.command(name="list")
@@ -70,19 +79,21 @@ def list_(as_json: Json = False, data: Data = None) -> None:
       sipwright domain list --json
     """
 
-    async def work(store: Administration) -> list[Domain]:
-        return await store.list_domains()
+    async def work(ground: Ground, actor: Actor) -> list[DomainView]:
+        from sipwright.usecases.domains import Domains
 
-    domains = with_store(data, work)
+        return await everything(lambda cursor: Domains(ground).list(actor, cursor=cursor))
+
+    domains = with_ground(data, work)
     if as_json:
         print_json(
             [
-                {"domain": domain.name, "default": domain.is_default, "algorithm": domain.digest_algorithm}
+                {"domain": domain.domain, "default": domain.default, "algorithm": domain.algorithm}
                 for domain in domains
             ]
         )
         return
-    rows = ((domain.name, "yes" if domain.is_default else "", domain.digest_algorithm) for domain in domains)
+    rows = ((domain.domain, "yes" if domain.default else "", domain.algorithm) for domain in domains)
     print_table(("domain", "default", "algorithm"), rows, "no domains yet; 'sipwright domain add D' adds one")
 
 
@@ -97,7 +108,9 @@ def remove(name: Name, data: Data = None) -> None:
       sipwright domain remove old.example.org
     """
 
-    async def work(store: Administration) -> Domain:
-        return await store.remove_domain(name)
+    async def work(ground: Ground, actor: Actor) -> DomainView:
+        from sipwright.usecases.domains import Domains
 
-    say(f"removed {with_store(data, work).name}")
+        return await Domains(ground).remove(actor, name)
+
+    say(f"removed {with_ground(data, work).domain}")
