@@ -1,0 +1,56 @@
+"""Events as they happen: over server-sent events and a WebSocket, each user their own, and bounded."""
+
+from __future__ import annotations
+
+import json
+
+import httpx2
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from sipwright.control.events import Event
+from sipwright.web.api.events import event_json
+
+
+def test_a_stream_begins_at_once(rest):
+    headers = {"Authorization": f"Bearer {rest.tokens['alice']}"}
+    with httpx2.stream("GET", f"{rest.url}/api/v1/events", headers=headers, timeout=20) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert next(answer.iter_lines()) == ": events of Sipwright"
+
+
+def test_an_event_looks_the_same_everywhere():
+    event = Event("n1-7", "call.ended", 0.5, "n1", "alice", "c1", {"reason": "OK"})
+
+    assert event_json(event) == {
+        "id": "n1-7", "type": "call.ended", "at": "1970-01-01T00:00:00.500Z", "node": "n1", "user": "alice",
+        "call": "c1", "data": {"reason": "OK"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("query", ["?types=nix", "?types=call.started,nix"])
+def test_a_filter_that_is_none_is_told(rest, query):
+    answer = rest("GET", f"/events{query}")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+async def test_a_websocket_is_for_whoever_has_a_token(rest):
+    url = f"{rest.url.replace('http', 'ws')}/api/v1/events/ws"
+    header = {"Authorization": f"Bearer {rest.tokens['alice']}"}
+    async with connect(url, additional_headers=header) as socket:
+        await socket.ping()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 401), ({"Authorization": "Bearer nix"}, 401), ({"Origin": "https://evil.example"}, 403)],
+)
+async def test_a_websocket_has_a_wall_too(rest, headers, status):
+    url = f"{rest.url.replace('http', 'ws')}/api/v1/events/ws"
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(url, additional_headers=headers)
+
+    assert refused.value.response.status_code == status
+    assert json.loads(refused.value.response.body)["status"] == status
