@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 DATA ?= data
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos docs peers clean
+.PHONY: help run test check bench chaos docs screenshots peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,6 +36,9 @@ chaos: $(VENV)/.development ## Kill the switch twenty times under load; counts e
 
 docs: ## Where the documentation is
 	@echo "README.md has the tour; every command explains itself with --help; docs/ has the guides."
+
+screenshots: $(VENV)/.development peers ## Take screenshots of every page into docs/screenshots
+	@PYTHONPATH=tests $(BIN)/python tests/web/pages/screenshots.py
 
 peers: ## Install the Debian packages of real SIP peers, where that is allowed
 	@sh tests/interop/install-peers.sh

@@ -23,6 +23,7 @@ PACKAGES = {
     "baresip": "baresip-core",
     "kamailio": "kamailio",
     "postgresql": "postgresql",
+    "chromium": "chromium",
 }
 """Who provides which peer."""
 

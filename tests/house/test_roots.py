@@ -28,6 +28,7 @@ ROOTS = {
     "Unsettled._settle_all": "the root of a task",
     "Worker._guard": "the root of what a worker of the fast path starts: the library computes it again",
     "Writer._on_done": "one callback must not cost the others",
+    "_shown.page": "the root of a page of a browser: it says so in its place",
     "_make_rows": "one row must not cost the others",
     "run": "the command line: an error is one line",
 }

@@ -12,6 +12,7 @@ need sipp sip-tester
 need baresip baresip-core
 need kamailio kamailio
 need faketime faketime
+need chromium chromium
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 
 [ -z "$missing" ] && exit 0

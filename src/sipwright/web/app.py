@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from sipwright.config import Settings
 from sipwright.usecases.usecases import UseCases
-from sipwright.web import docs_page, health, metrics
+from sipwright.web import docs_page, health, metrics, pages
 from sipwright.web.api import (
     accounts,
     administration,
@@ -73,6 +73,7 @@ def create_app(usecases: UseCases, settings: Settings) -> FastAPI:
         app.include_router(resource.router, prefix=API)
     app.include_router(docs_page.router, prefix=API)
     app.include_router(_unknown(app))
+    pages.install(app, usecases)
     return app
 
 

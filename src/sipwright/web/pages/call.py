@@ -1,0 +1,265 @@
+"""``/calls/{id}``: what became of one call on one axis of time, also while it goes on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sipwright.usecases.traces import EffectView, RungView, RunTraceView, TraceView
+from sipwright.web.pages.format import bare, moment, span, status_look
+from sipwright.web.pages.layout import frame
+from sipwright.web.pages.visit import Visit
+from sipwright.web.pages.widgets import (
+    Ladder,
+    Modal,
+    Table,
+    actions,
+    button,
+    card,
+    facts,
+    link,
+    pill,
+    tag,
+    text,
+)
+
+__all__ = ["show"]
+
+_STATUS = re.compile(r"\d{3} ")
+_LOOKS = {"talking": "good", "ringing": "busy", "held": "held", "over": ""}
+_COPY = """async () => {
+  const text = document.getElementById("trace-text").textContent;
+  try { await navigator.clipboard.writeText(text); } catch {
+    const range = document.createRange();
+    range.selectNodeContents(document.getElementById("trace-text"));
+    getSelection().removeAllRanges(); getSelection().addRange(range); document.execCommand("copy");
+  }
+}"""
+
+
+async def show(visit: Visit) -> None:
+    """Make the page."""
+    name = visit.request.path_params["call"]
+    trace = await visit.usecases.traces.get(visit.actor, name)
+    await _CallPage(visit, trace).build()
+
+
+class _CallPage:
+    """The page of one call in one browser."""
+
+    def __init__(self, visit: Visit, trace: TraceView) -> None:
+        self.visit = visit
+        self.trace = trace
+
+    async def build(self) -> None:
+        """Make the page."""
+        trace = self.trace
+        title = f"{bare(trace.from_) or 'somebody'} to {bare(trace.to) or 'nobody'}"
+        with frame(self.visit, title, back=("Switchboard", "/")) as head:
+            with head:
+                self._buttons()
+            with card():
+                with tag("div", "row middle"):
+                    self.state = pill(trace.state if trace.live else "over", _LOOKS.get(trace.state, ""))
+                    self.why = tag("p", "why", trace.why, data_testid="why", role="status")
+                self._facts()
+            self.body = tag("div", "stack wide")
+            self._draw()
+            self._copy_dialog()
+        if trace.live:
+            self.visit.live(self._keep_up)
+
+    def _buttons(self) -> None:
+        self.ending = tag("div", "actions")
+        with self.ending:
+            if self.trace.live:
+                button("Hang up", self._hang_up, kind="danger")
+            button("Copy as text", lambda: self.copying.open())
+            if self.trace.runs and self.trace.runs[0].dialplan:
+                link("Edit the dialplan", f"/dialplans/{self.trace.runs[0].dialplan}", "button")
+
+    def _facts(self) -> None:
+        trace = self.trace
+        pairs = [("Began", moment(trace.started_at)), ("Id", trace.call)]
+        if trace.direction:
+            pairs.insert(1, ("Direction", trace.direction))
+        if trace.user:
+            pairs.insert(2, ("User", trace.user))
+        facts(pairs)
+        for words, calls in (
+            ("The other half of this call", trace.others),
+            ("It called back", trace.callbacks),
+        ):
+            for call in calls:
+                with tag("p"):
+                    tag("span", "quiet", f"{words}: ")
+                    link(call[:12], f"/calls/{call}")
+
+    def _draw(self) -> None:
+        self.body.clear()
+        self.lanes, self.columns = _lanes(self.trace)
+        self.items = _items(self.trace, self.columns)
+        with self.body:
+            with card("Messages and script", flush=True):
+                if self.items:
+                    self.ladder = Ladder(self.items, self.lanes)
+                else:
+                    with tag("div", "empty"):
+                        tag("h3", "", "No messages were kept")
+                        tag(
+                            "p",
+                            "",
+                            "They are kept of calls that run a dialplan; [trace] in the settings says whose are.",
+                        )
+            with tag("div", "split"):
+                with tag("div", "stack wide"):
+                    for run in self.trace.runs:
+                        self._script(run)
+                if self.trace.legs:
+                    self._legs()
+
+    def _script(self, run: RunTraceView) -> None:
+        version = "" if run.version is None else f", version {run.version}"
+        with card(f"Dialplan {run.dialplan or '(removed)'}{version}", flush=True) as box:
+            box.props["data-testid"] = "script-run"
+            done: dict[int, list[EffectView]] = {}
+            for effect in run.effects:
+                done.setdefault(effect.line or 0, []).append(effect)
+            with tag("p", "quiet small").style("padding: 0 var(--space-5) var(--space-3)"):
+                tag("span", "", f"{run.state}, {run.outcome or 'no outcome yet'}")
+            with tag("ol", "script-lines", tabindex="0", role="list", aria_label="Script with what it did"):
+                for line in run.lines:
+                    ran = line.at is not None or line.line in done
+                    with tag("li", "ran" if ran else ""):
+                        tag("time", "", "" if line.at is None else f"{line.at:.3f}")
+                        tag("span", "number", str(line.line))
+                        tag("span", "code", line.text or " ")
+                    for effect in done.get(line.line, ()):
+                        with tag("li", "did"):
+                            tag("time", "", f"{effect.at:.3f}")
+                            tag("span", "number", "")
+                            came = f" -> {effect.came_of}" if effect.came_of else ""
+                            tag("span", "code", f"{effect.told}{came}")
+
+    def _legs(self) -> None:
+        rows: list[dict[str, Any]] = [
+            {
+                "id": str(leg.leg),
+                "leg": "caller" if leg.leg == 0 else str(leg.leg),
+                "who": bare(self.trace.names.get(leg.leg) or leg.target),
+                "heard": {
+                    "text": f"{leg.status or ''} {leg.reason or ''}".strip(),
+                    "state": status_look(leg.status) or "none",
+                },
+                "talked": span(None if leg.answered is None else (leg.ended or leg.answered) - leg.answered),
+                "by": leg.hung_up_by or "",
+            }
+            for leg in self.trace.legs
+        ]
+        columns: list[dict[str, Any]] = [
+            {"key": "leg", "label": "Leg", "whole": True},
+            {"key": "who", "label": "Who"},
+            {"key": "heard", "label": "Response"},
+            {"key": "talked", "label": "Talked", "end": True},
+            {"key": "by", "label": "Ended by"},
+        ]
+        with card("Legs", flush=True):
+            Table("Legs of the call", columns, rows)
+
+    def _copy_dialog(self) -> None:
+        with Modal("The call as text", wide=True) as self.copying:
+            with tag("div", "diff", tabindex="0"):
+                self.text = tag("pre", "text", self.trace.text, id="trace-text")
+            with actions(end=True):
+                button("Close", self.copying.close)
+                button("Copy", kind="main").on("click", js_handler=_COPY)
+
+    # --- while it goes on ---
+
+    async def _hang_up(self) -> None:
+        await self.visit.attempt(lambda: self.visit.usecases.calls.hangup(self.visit.actor, self.trace.call))
+
+    async def _keep_up(self) -> None:
+        async for trace in self.visit.usecases.traces.follow(self.visit.actor, self.trace.call):
+            self._take(trace)
+
+    def _take(self, trace: TraceView) -> None:
+        before, self.trace = self.trace, trace
+        text(self.why, trace.why)
+        text(self.text, trace.text)
+        self.state._text = trace.state if trace.live else "over"
+        self.state.classes(replace=f"pill {_LOOKS.get(trace.state, '')}")
+        self.state.update()
+        if before.live and not trace.live:
+            self.ending.clear()
+            with self.ending:
+                self._buttons_after()
+        lanes, columns = _lanes(trace)
+        items = _items(trace, columns)
+        only_messages = lanes == self.lanes and before.runs == trace.runs and before.legs == trace.legs
+        if only_messages and self.items and items[: len(self.items)] == self.items:
+            if fresh := items[len(self.items) :]:
+                self.ladder.append(fresh)
+            self.items = items
+        elif (
+            (lanes, items) != (self.lanes, self.items)
+            or before.legs != trace.legs
+            or before.runs != trace.runs
+        ):
+            self._draw()
+
+    def _buttons_after(self) -> None:
+        button("Copy as text", lambda: self.copying.open())
+
+
+def _lanes(trace: TraceView) -> tuple[list[str], dict[int, int]]:
+    """Return the names of the lanes, and in which of them each leg is: the caller, the switch, who was called."""
+    legs = sorted({rung.leg for rung in trace.ladder if rung.leg})
+    names = [
+        bare(trace.names.get(0)) or "caller",
+        "switch",
+        *(bare(trace.names.get(leg)) or f"leg {leg}" for leg in legs),
+    ]
+    return names, {0: 0, **{leg: 2 + number for number, leg in enumerate(legs)}}
+
+
+def _items(trace: TraceView, columns: dict[int, int]) -> list[dict[str, Any]]:
+    """Return everything that happened, in the order of time."""
+    found = [_message(rung, columns[rung.leg]) for rung in trace.ladder]
+    found += [_effect(effect) for run in trace.runs for effect in run.effects]
+    found += [
+        {
+            "at": at,
+            "kind": "restart",
+            "look": "",
+            "label": "the switch was started again and went on with the call",
+        }
+        for at in trace.restarts
+    ]
+    return sorted(found, key=lambda item: item["at"])
+
+
+def _message(rung: RungView, column: int) -> dict[str, Any]:
+    status = int(rung.label[:3]) if _STATUS.match(rung.label) else 0
+    return {
+        "at": rung.at,
+        "kind": "message",
+        "from": column if rung.to_switch else 1,
+        "to": 1 if rung.to_switch else column,
+        "label": rung.label,
+        "flow": rung.flow,
+        "text": rung.text,
+        "look": "fail" if status >= 300 else "good" if status >= 200 else "",
+    }
+
+
+def _effect(effect: EffectView) -> dict[str, Any]:
+    is_dns = effect.function in ("dns", "resolve", "enum_lookup")
+    return {
+        "at": effect.at,
+        "kind": "dns" if is_dns else "effect",
+        "line": effect.line,
+        "label": effect.told,
+        "came": effect.came_of,
+        "look": "fail" if effect.function == "failed" else "",
+    }

@@ -1,0 +1,88 @@
+"""``/dialplans``: the dialplans that there are, with their last runs, and the way to a new one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sipwright.usecases.dialplans import DialplanView
+from sipwright.web.pages.format import ago, plural
+from sipwright.web.pages.layout import frame
+from sipwright.web.pages.visit import Visit
+from sipwright.web.pages.widgets import Field, Modal, Table, actions, button, card, tag
+
+__all__ = ["show"]
+
+_COLUMNS = (
+    {"key": "name", "label": "Dialplan"},
+    {"key": "user", "label": "User"},
+    {"key": "version", "label": "Live version", "whole": True},
+    {"key": "run", "label": "Last run", "whole": True},
+    {"key": "failures", "label": "Failed in 7 days"},
+    {"key": "act", "label": "Edit", "unseen": True},
+)
+ON_PAGE = 200
+
+
+async def show(visit: Visit) -> None:
+    """Make the page."""
+    page = await visit.usecases.dialplans.list(visit.actor, limit=ON_PAGE)
+    now = visit.now
+    about = (
+        "Scripts that decide what becomes of a call. An account runs one for calls out and one for calls in."
+    )
+    with frame(visit, "Dialplans", about) as head:
+        new = _new_dialog(visit)
+        with head:
+            button("New dialplan", new.open, kind="main")
+        with card("All dialplans", flush=True):
+            if page.items:
+                Table(
+                    "Dialplans", _COLUMNS, [_row(plan, now, visit) for plan in page.items], testid="dialplan"
+                )
+            else:
+                with tag("div", "empty"):
+                    tag("h3", "", "No dialplans yet")
+                    tag(
+                        "p",
+                        "",
+                        "Without one, an account calls accounts here and nothing else. Begin with six lines.",
+                    )
+                    button("Write the first dialplan", new.open, kind="main")
+
+
+def _new_dialog(visit: Visit) -> Modal:
+    with Modal("New dialplan") as modal:
+        name = Field(
+            "Name of the dialplan",
+            hint="Letters, digits and hyphens, such as office-night.",
+            placeholder="out",
+        )
+
+        def begin() -> None:
+            wanted = str(name.value).strip()
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", wanted):
+                name.fault = "Write a name of letters, digits, hyphens and underscores, such as office-night."
+                return
+            visit.go(f"/dialplans/{wanted}")
+
+        name.on("enter", begin)
+        with actions(end=True):
+            button("Cancel", modal.close)
+            button("Write it", begin, kind="main")
+    return modal
+
+
+def _row(plan: DialplanView, now: float, visit: Visit) -> dict[str, Any]:
+    target = f"/dialplans/{plan.dialplan}"
+    if plan.user != visit.actor.name:
+        target += f"?user={plan.user}"
+    return {
+        "id": f"{plan.user}/{plan.dialplan}",
+        "name": {"text": plan.dialplan, "href": target, "under": plural(plan.lines, "line")},
+        "user": plan.user,
+        "version": {"text": f"version {plan.version}", "under": f"saved {ago(plan.saved_at, now)}"},
+        "run": {"text": ago(plan.last_run_at, now), "under": plan.last_run_state},
+        "failures": {"text": plural(plan.failures, "run"), "state": "bad"} if plan.failures else "none",
+        "act": {"actions": [{"name": "edit", "label": "Edit", "href": target}], "of": plan.dialplan},
+    }

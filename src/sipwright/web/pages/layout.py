@@ -1,0 +1,146 @@
+"""What all pages have around them: the navigation, a heading, one `main` landmark, and what has just been done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+
+from nicegui.element import Element
+from nicegui.elements.html import Html
+
+from sipwright.web.pages.design import STYLESHEET_NAME
+from sipwright.web.pages.signs import BRAND, sign
+from sipwright.web.pages.visit import Visit
+from sipwright.web.pages.widgets import Toasts, tag
+
+__all__ = ["NAVIGATION", "THEME_SCRIPT", "frame", "head_html"]
+
+NAVIGATION = (
+    ("/", "Switchboard", "switchboard", ""),
+    ("/cdrs", "Call records", "calls", ""),
+    ("/dialplans", "Dialplans", "dialplans", ""),
+    ("/accounts", "Accounts", "accounts", ""),
+    ("/providers", "Providers", "providers", ""),
+    ("/console", "Console", "console", ""),
+    ("/status", "Status", "status", ""),
+    ("/users", "Users", "users", "admin"),
+    ("/settings", "Settings", "settings", "admin"),
+)
+"""The pages of the navigation: path, name, sign, and for whom they are."""
+
+# Before anything is drawn: the theme that was chosen in this browser, else the one that the system asks for.
+THEME_SCRIPT = """
+try { const theme = localStorage.getItem("theme"); if (theme) document.documentElement.dataset.theme = theme; } catch {}
+document.documentElement.lang = "en";
+"""
+
+_TURN_THEME = """() => {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  try { localStorage.setItem("theme", root.dataset.theme); } catch {}
+}"""
+
+_TURN_MENU = """(event) => {
+  const side = document.getElementById("side");
+  const open = side.classList.toggle("open");
+  event.currentTarget.setAttribute("aria-expanded", open ? "true" : "false");
+}"""
+
+
+def head_html(prefix: str) -> str:
+    """Return what stands in the head of each page."""
+    return (
+        f"<script>{THEME_SCRIPT}</script>"
+        f'<link rel="stylesheet" href="{escape(prefix)}/assets/{STYLESHEET_NAME}">'
+    )
+
+
+@contextmanager
+def frame(
+    visit: Visit, title: str, about: str = "", *, back: tuple[str, str] | None = None, narrow: bool = False
+) -> Iterator[Element]:
+    """Make the frame of a page; what is made inside `with` stands below its heading.
+
+    Args:
+        visit: Who looks.
+        title: The heading, also of the window.
+        about: What one does here, in a sentence.
+        back: The page that this one belongs to: its name and path.
+        narrow: Whether lines as wide as the window would be hard to read.
+
+    Yields:
+        Where buttons stand that belong to the whole page.
+    """
+    client = visit.client
+    client.title = f"{title} · Sipwright"
+    client._head_html += head_html(visit.prefix)
+    with client.layout:
+        _skip = tag("a", "skip", "Skip to the content", href="#main")
+        _side(visit).move(client.layout, 0)
+        _skip.move(client.layout, 0)
+    client.content.classes(replace="nicegui-content page narrow" if narrow else "nicegui-content page")
+    client.content.props["id"] = "main"
+    client.content.props["tabindex"] = "-1"
+    with client.content:
+        with tag("div", "head"):
+            with tag("div"):
+                if back is not None:
+                    with tag("p", "crumb"):
+                        tag("a", "", back[0], href=visit.prefix + back[1])
+                tag("h1", "break", title)
+                if about:
+                    tag("p", "", about)
+            buttons = tag("div", "actions")
+        visit.toasts = Toasts()
+        visit.live(visit.watch)
+        yield buttons
+
+
+def _side(visit: Visit) -> Element:
+    here = (
+        "/"
+        + visit.request.url.path.removeprefix(visit.request.scope.get("root_path", ""))
+        .strip("/")
+        .split("/")[0]
+    )
+    here = {"/calls": "/"}.get(here, here)
+    with tag("header", "side", id="side") as side:
+        with tag("a", "brand", href=f"{visit.prefix}/"):
+            _svg(BRAND)
+            tag("span", "", "Sipwright")
+        menu = tag("button", "menu", "Menu", type="button", aria_expanded="false", aria_controls="side")
+        menu.on("click", js_handler=_TURN_MENU)
+        with tag("nav", aria_label="Pages"), tag("ul"):
+            for path, name, drawn, role in NAVIGATION:
+                if role and visit.actor.role != role:
+                    continue
+                with tag("li"):
+                    _entry(visit.prefix + path, name, drawn, is_here=path == here)
+        with tag("div", "who"):
+            with tag("nav", aria_label="Yourself"):
+                _entry(f"{visit.prefix}/me", visit.actor.name, "me", is_here=here == "/me")
+            with tag("button", "plain", type="button") as turn:
+                _svg(sign("theme"))
+                tag("span", "", "Light or dark")
+            turn.on("click", js_handler=_TURN_THEME)
+            with (
+                tag("form", method="post", action=f"{visit.prefix}/logout"),
+                tag("button", "plain", type="submit"),
+            ):
+                _svg(sign("leave"))
+                tag("span", "", "Log out")
+    return side
+
+
+def _entry(target: str, name: str, drawn: str, *, is_here: bool) -> None:
+    with tag("a", "", href=target) as entry:
+        if is_here:
+            entry.props["aria-current"] = "page"
+        _svg(sign(drawn))
+        tag("span", "", name)
+
+
+def _svg(drawing: str) -> Element:
+    return Html(drawing, tag="span", sanitize=False).style("display: contents")

@@ -1,0 +1,93 @@
+"""The names of the dialplan language for the editor, read from the stubs that scripts are checked against."""
+
+from __future__ import annotations
+
+import ast
+from importlib.resources import files
+
+from sipwright.services.dialplan import language
+
+__all__ = ["MEMBERS", "NAMES"]
+
+_KEYWORDS = (
+    "if",
+    "elif",
+    "else",
+    "for",
+    "while",
+    "in",
+    "not",
+    "and",
+    "or",
+    "return",
+    "def",
+    "True",
+    "False",
+    "None",
+)
+
+
+def _names() -> tuple[dict[str, str], ...]:
+    """Return what can be written anywhere: functions with their parameters, and the objects that are there."""
+    found = [{"label": keyword, "type": "keyword"} for keyword in _KEYWORDS]
+    for node in _tree().body:
+        if isinstance(node, ast.FunctionDef):
+            found.append(_function(node))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.append(
+                {
+                    "label": node.target.id,
+                    "type": "variable",
+                    "info": _about(_classes()[ast.unparse(node.annotation)]),
+                }
+            )
+    return tuple(found)
+
+
+def _members_of_all() -> dict[str, tuple[dict[str, str], ...]]:
+    """Return what can be written after ``req.``, ``call.`` and ``store.``, and after a result of ``dial()``."""
+    found = {
+        node.target.id: _members(_classes()[ast.unparse(node.annotation)])
+        for node in _tree().body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    found["result"] = _members(_classes()["DialResult"])
+    found["headers"] = _members(_classes()["Headers"])
+    return found
+
+
+def _tree() -> ast.Module:
+    return ast.parse(files(language).joinpath("names.pyi").read_text("utf-8"))
+
+
+def _classes() -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in _tree().body if isinstance(node, ast.ClassDef)}
+
+
+def _members(node: ast.ClassDef) -> tuple[dict[str, str], ...]:
+    found = []
+    for part in node.body:
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+            found.append(
+                {"label": part.target.id, "type": "property", "detail": ast.unparse(part.annotation)}
+            )
+        elif isinstance(part, ast.FunctionDef) and not part.name.startswith("_"):
+            found.append(_function(part))
+    return tuple(found)
+
+
+def _function(node: ast.FunctionDef) -> dict[str, str]:
+    parameters = ", ".join(each for each in ast.unparse(node.args).split(", ") if each != "self")
+    short = parameters if len(parameters) < 60 else f"{parameters[:57]}..."
+    told = {"label": node.name, "type": "function", "detail": f"({short})"}
+    about = _about(node)
+    return {**told, "info": about} if about else told
+
+
+def _about(node: ast.FunctionDef | ast.ClassDef) -> str:
+    return (ast.get_docstring(node) or "").replace("``", "")
+
+
+NAMES = _names()
+
+MEMBERS = _members_of_all()

@@ -1,0 +1,251 @@
+"""``/providers/{name}``: one provider: how we stand with it, what it answers when asked, and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nicegui.events import GenericEventArguments
+
+from sipwright.store.admin.specs import ProviderChange
+from sipwright.usecases.providers import ExchangedMessage, ProviderTest, ProviderView
+from sipwright.web.pages.accounts import plan_options
+from sipwright.web.pages.layout import frame
+from sipwright.web.pages.providers import state_of
+from sipwright.web.pages.visit import Visit
+from sipwright.web.pages.widgets import (
+    Field,
+    Ladder,
+    Modal,
+    Table,
+    actions,
+    button,
+    card,
+    facts,
+    note,
+    pill,
+    tag,
+)
+
+__all__ = ["show"]
+
+
+async def show(visit: Visit) -> None:
+    """Make the page."""
+    user = visit.query.get("user") or None
+    provider = await visit.usecases.providers.get(visit.actor, visit.request.path_params["name"], user=user)
+    await _ProviderPage(visit, provider, user).build()
+
+
+class _ProviderPage:
+    """One provider in one browser."""
+
+    def __init__(self, visit: Visit, provider: ProviderView, user: str | None) -> None:
+        self.visit = visit
+        self.provider = provider
+        self.user = user
+        self.providers = visit.usecases.providers
+
+    async def build(self) -> None:
+        """Make the page."""
+        provider = self.provider
+        with frame(self.visit, provider.provider, back=("Providers", "/providers")) as head:
+            with head:
+                if provider.register:
+                    button("Register now", lambda: self._test("REGISTER"), kind="main")
+                button("Ask with OPTIONS", lambda: self._test("OPTIONS"))
+                button("Remove provider", lambda: self.removing.open(), kind="danger")
+            with tag("div", "split"):
+                with tag("div", "stack wide"):
+                    self.state = tag("div")
+                    self._draw_state()
+                    with card("Exchange", flush=True):
+                        self.exchange = tag("div", role="status")
+                    await self._settings()
+                await self._numbers()
+            self._remove_dialog()
+            self._show(())
+
+    def _draw_state(self) -> None:
+        provider = self.provider
+        state = state_of(provider, self.visit.now)
+        self.state.clear()
+        with self.state, card("How we stand"):
+            with tag("div", "row middle"):
+                pill(state["text"], state["state"])
+                if state.get("under"):
+                    tag("span", "quiet", state["under"])
+            facts(
+                [
+                    ("Server", provider.server),
+                    ("User name", provider.username or "none: it knows us by our address"),
+                    ("Calls in go to", provider.calls_in),
+                    *([("Calls from", ", ".join(provider.networks))] if provider.networks else []),
+                ]
+            )
+
+    def _show(self, exchange: Sequence[ExchangedMessage], told: ProviderTest | None = None) -> None:
+        self.exchange.clear()
+        with self.exchange:
+            if told is not None:
+                answer = f"{told.status} {told.reason}" if told.status else told.reason
+                with tag("div").style("padding: 0 var(--space-5) var(--space-4)"):
+                    note(f"{answer}, {told.seconds:.2f} s after {told.method}.", "good" if told.ok else "bad")
+            if not exchange:
+                with tag("div", "empty"):
+                    tag(
+                        "p",
+                        "",
+                        "Ask it now to see what it answers, message by message.",
+                    )
+                return
+            items = [
+                {
+                    "at": each.at, "kind": "message", "from": 0 if each.is_to_provider else 1,
+                    "to": 1 if each.is_to_provider else 0, "label": each.label, "text": each.text, "flow": "",
+                    "look": "" if each.is_to_provider else "good" if each.label[:1] == "2" else "fail",
+                }
+                for each in exchange
+            ]  # fmt: skip
+            Ladder(items, ["switch", self.provider.provider])
+
+    async def _test(self, method: str) -> None:
+        with self.visit.telling():
+            name = self.provider.provider
+            found = await self.providers.test(self.visit.actor, name, method=method, user=self.user)
+            self._show(found.exchange, found)
+            self.provider = await self.providers.get(self.visit.actor, name, user=self.user)
+            self._draw_state()
+
+    # --- settings ---
+
+    async def _settings(self) -> None:
+        provider = self.provider
+        with card("Settings"):
+            with tag("div", "fields"):
+                self.fields = {
+                    "server": Field("Server", provider.server),
+                    "username": Field("User name", provider.username or ""),
+                    "password": Field(
+                        "New password", kind="password", autocomplete="new-password", hint="Empty leaves it as it is."
+                    ),
+                    "auth_username": Field("Log-in name", provider.auth_username or "", hint="Where it differs."),
+                    "outbound_proxy": Field("Proxy", provider.outbound_proxy or ""),
+                    "from_template": Field("From", provider.from_template or "", hint="How it knows our number."),
+                    "account": Field("Account that takes its calls", provider.account or ""),
+                    "in_plan": Field(
+                        "Dialplan that takes its calls", provider.in_plan or "", kind="select",
+                        options=await plan_options(self.visit, "none: the account"),
+                    ),
+                    "networks": Field("Calls from", " ".join(provider.networks), hint="Such as 203.0.113.0/29."),
+                }  # fmt: skip
+            self.register = Field("Register there", provider.register, kind="check")
+            self.enabled = Field("It may be used", provider.enabled, kind="check")
+            with actions():
+                button("Save settings", self._save, kind="main")
+
+    async def _save(self) -> None:
+        typed = {name: str(field.value).strip() for name, field in self.fields.items()}
+        change = ProviderChange(
+            server=typed["server"],
+            username=typed["username"],
+            password=typed["password"] or None,
+            auth_username=typed["auth_username"],
+            outbound_proxy=typed["outbound_proxy"],
+            from_template=typed["from_template"],
+            account=typed["account"] if typed["account"] != (self.provider.account or "") else None,
+            in_plan=typed["in_plan"] if typed["in_plan"] != (self.provider.in_plan or "") else None,
+            networks=tuple(typed["networks"].replace(",", " ").split()),
+            register=bool(self.register.value),
+            is_enabled=bool(self.enabled.value),
+        )
+
+        async def change_it() -> None:
+            self.provider = await self.providers.change(
+                self.visit.actor, self.provider.provider, change, user=self.user, if_match=self.provider.etag
+            )
+
+        if await self.visit.attempt(change_it, register=self.register, **self.fields):
+            self.fields["password"].value = ""
+            self._draw_state()
+            self.visit.say("Saved. It counts from now on.")
+
+    # --- numbers of a trunk ---
+
+    async def _numbers(self) -> None:
+        with card("Numbers of its own"):
+            tag(
+                "p",
+                "quiet small",
+                "Who takes the calls to which of its numbers; x is any digit, * at the end the rest.",
+            )
+            self.numbers = tag("div", "stack")
+            self._draw_numbers()
+            with tag("div", "fields"):
+                self.number = Field("Number", placeholder="+3531555010x")
+                self.number_account = Field("Account", placeholder="alice")
+                self.number_plan = Field(
+                    "or dialplan", kind="select", options=await plan_options(self.visit, "none")
+                )
+            with actions():
+                button("Add number", self._add_number)
+
+    def _draw_numbers(self) -> None:
+        self.numbers.clear()
+        with self.numbers:
+            if not self.provider.numbers:
+                return
+            rows: list[dict[str, Any]] = [
+                {
+                    "id": each.number, "number": each.number, "to": each.calls_in,
+                    "act": {"actions": [{"name": "remove", "label": "Remove"}], "of": each.number},
+                }
+                for each in self.provider.numbers
+            ]  # fmt: skip
+            columns: list[dict[str, Any]] = [
+                {"key": "number", "label": "Number"},
+                {"key": "to", "label": "Goes to"},
+                {"key": "act", "label": "Remove", "unseen": True},
+            ]
+            Table("Numbers", columns, rows, on_act=self._remove_number)
+
+    async def _add_number(self) -> None:
+        async def add() -> None:
+            self.provider = await self.providers.add_number(
+                self.visit.actor,
+                self.provider.provider,
+                str(self.number.value).strip(),
+                account=str(self.number_account.value).strip() or None,
+                in_plan=str(self.number_plan.value) or None,
+                user=self.user,
+            )
+
+        fields = {"number": self.number, "account": self.number_account, "in_plan": self.number_plan}
+        if await self.visit.attempt(add, **fields):
+            self.number.value = ""
+            self._draw_numbers()
+
+    async def _remove_number(self, event: GenericEventArguments) -> None:
+        with self.visit.telling():
+            self.provider = await self.providers.remove_number(
+                self.visit.actor, self.provider.provider, str(event.args["id"]), user=self.user
+            )
+            self._draw_numbers()
+
+    # --- removing ---
+
+    def _remove_dialog(self) -> None:
+        with Modal("Remove the provider?") as self.removing:
+            tag(
+                "p",
+                "",
+                f"Nobody can call by {self.provider.provider} then, and its calls are refused. Call records stay.",
+            )
+            with actions(end=True):
+                button("Keep it", self.removing.close)
+                button("Remove", self._remove, kind="danger")
+
+    async def _remove(self) -> None:
+        name = self.provider.provider
+        if await self.visit.attempt(lambda: self.providers.remove(self.visit.actor, name, user=self.user)):
+            self.visit.go("/providers")

@@ -1,0 +1,127 @@
+"""``/providers``: SIP services and trunks, whether we are registered there, and the way to a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nicegui.events import GenericEventArguments
+
+from sipwright.store.admin.specs import ProviderSpec
+from sipwright.usecases.providers import ProviderView
+from sipwright.web.pages.format import ago
+from sipwright.web.pages.layout import frame
+from sipwright.web.pages.visit import Visit
+from sipwright.web.pages.widgets import Field, Modal, Table, actions, button, card, tag
+
+__all__ = ["show", "state_of"]
+
+_COLUMNS = (
+    {"key": "provider", "label": "Provider"},
+    {"key": "state", "label": "State"},
+    {"key": "in", "label": "Calls in go to"},
+    {"key": "user", "label": "User"},
+    {"key": "act", "label": "Test or open", "unseen": True},
+)
+_LOOKS = {
+    "registered": "good",
+    "registering": "busy",
+    "failed": "bad",
+    "unreachable": "bad",
+    "disabled": "warn",
+}
+
+
+async def show(visit: Visit) -> None:
+    """Make the page."""
+    page = await visit.usecases.providers.list(visit.actor, limit=200)
+    now = visit.now
+    with frame(visit, "Providers", "SIP services and trunks that bring calls in and take calls out.") as head:
+        new = _new_dialog(visit)
+        with head:
+            button("Add provider", new.open, kind="main")
+        with card("All providers", flush=True):
+            if page.items:
+                rows = [_row(each, now, visit) for each in page]
+                Table(
+                    "Providers", _COLUMNS, rows, on_act=lambda event: _test(visit, event), testid="provider"
+                )
+            else:
+                with tag("div", "empty"):
+                    tag("h3", "", "No providers yet")
+                    tag(
+                        "p",
+                        "",
+                        "Add the service that you have a number with. Then dial 0123@its-name in a dialplan.",
+                    )
+                    button("Add the first provider", new.open, kind="main")
+
+
+def state_of(provider: ProviderView, now: float) -> dict[str, Any]:
+    """Return what is shown of how we stand with a provider."""
+    if not provider.enabled:
+        return {"text": "switched off", "state": "warn"}
+    if provider.unreachable_since is not None:
+        since = f"since {ago(provider.unreachable_since, now)}: {provider.unreachable_reason or 'no answer'}"
+        return {"text": "unreachable", "state": "bad", "under": since}
+    if provider.state is None:
+        return {"text": "trunk, no registration", "state": "none"}
+    under = f"{provider.status or ''} {provider.reason or ''}".strip()
+    if provider.registered_until is not None:
+        under = f"again {ago(provider.registered_until, now)}"
+    return {"text": provider.state, "state": _LOOKS.get(provider.state, "none"), "under": under or None}
+
+
+async def _test(visit: Visit, event: GenericEventArguments) -> None:
+    name, _, user = str(event.args["id"]).partition("|")
+    with visit.telling():
+        found = await visit.usecases.providers.test(visit.actor, name, user=user or None)
+        told = f"{found.status} {found.reason}" if found.status else found.reason
+        visit.say(f"{name} answered {told} to {found.method} after {found.seconds:.2f} s.", bad=not found.ok)
+
+
+def _new_dialog(visit: Visit) -> Modal:
+    with Modal("Add a provider") as modal:
+        name = Field("Name", hint="How dialplans call it: 0123@blueface.", placeholder="blueface")
+        server = Field("Server", hint="Host, or host:port.", placeholder="sip.example.net")
+        username = Field("User name", hint="Empty for a trunk that knows us by our address.")
+        password = Field("Password", kind="password", autocomplete="new-password")
+        register = Field("Register there, so that calls come in", True, kind="check")
+
+        async def add() -> None:
+            spec = ProviderSpec(
+                str(name.value).strip(),
+                str(server.value).strip(),
+                username=str(username.value).strip(),
+                password=str(password.value),
+                register=bool(register.value) and bool(str(username.value).strip()),
+            )
+            fields = {
+                "name": name,
+                "server": server,
+                "username": username,
+                "password": password,
+                "register": register,
+            }
+            if await visit.attempt(lambda: visit.usecases.providers.create(visit.actor, spec), **fields):
+                visit.go(f"/providers/{spec.name}")
+
+        with actions(end=True):
+            button("Cancel", modal.close)
+            button("Add", add, kind="main")
+    return modal
+
+
+def _row(provider: ProviderView, now: float, visit: Visit) -> dict[str, Any]:
+    is_own = provider.user == visit.actor.name
+    target = f"/providers/{provider.provider}" + ("" if is_own else f"?user={provider.user}")
+    return {
+        "id": f"{provider.provider}|{'' if is_own else provider.user}",
+        "provider": {"text": provider.provider, "href": target, "under": provider.server},
+        "state": state_of(provider, now),
+        "in": provider.calls_in,
+        "user": provider.user,
+        "act": {
+            "actions": [{"name": "test", "label": "Test"}, {"name": "open", "label": "Open", "href": target}],
+            "of": provider.provider,
+        },
+    }

@@ -1,0 +1,154 @@
+"""A visit: one page in one browser, of somebody who has logged in; what it shows live ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from nicegui import context
+from nicegui.client import Client
+from starlette.requests import Request
+
+from sipwright.usecases.errors import Invalid, Throttled, Unavailable, UseCaseError
+from sipwright.web.pages.widgets import Field, Toasts, prefix
+
+if TYPE_CHECKING:
+    from sipwright.usecases import Actor, UseCases
+
+__all__ = ["Visit"]
+
+log = structlog.get_logger(__name__)
+
+ASK_AGAIN = 2.0
+"""Seconds until a page asks again that could not be told what it shows."""
+
+SEEN_TO_EVERY = 2.0
+"""Seconds within which a session that has ended no longer shows anything."""
+
+
+class Visit:
+    """Who looks at a page, and what they may do there."""
+
+    def __init__(self, usecases: UseCases, actor: Actor, request: Request) -> None:
+        self.usecases = usecases
+        self.actor = actor
+        self.request = request
+        self.client: Client = context.client
+        self.prefix = prefix()
+        self.toasts: Toasts | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.client.on_delete(lambda: self._end())
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What stands behind the ``?`` of the address."""
+        return dict(self.request.query_params)
+
+    @property
+    def now(self) -> float:
+        """The time by which the switch stores what it does."""
+        return self.usecases.ground.now
+
+    def say(self, sentence: str, *, bad: bool = False) -> None:
+        """Say something for a few seconds."""
+        if self.toasts is not None and not self.client.is_deleted:
+            self.toasts.say(sentence, bad=bad)
+
+    def go(self, target: str) -> None:
+        """Go to another of our pages."""
+        self.client.open(target)
+
+    def live(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something for as long as somebody looks, from when the browser is connected."""
+
+        async def begin() -> None:
+            with suppress(TimeoutError):
+                await self.client.connected(timeout=60.0)
+                with self.client:
+                    await work()
+
+        task = asyncio.get_running_loop().create_task(begin())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def persistently(
+        self, follow: Callable[[], AsyncIterator[Any]], take: Callable[[Any], None]
+    ) -> None:
+        """Take what a stream tells, and ask for it again when it could not be had or has ended."""
+        while True:
+            try:
+                async for one in follow():
+                    take(one)
+            except Unavailable:
+                pass
+            await asyncio.sleep(ASK_AGAIN)
+
+    @contextmanager
+    def telling(self, **fields: Field) -> Iterator[None]:
+        """Tell what goes wrong inside: at its field, or else for a few seconds below."""
+        for field in fields.values():
+            field.fault = ""
+        try:
+            yield
+        except UseCaseError as error:
+            self.tell(error, **fields)
+
+    def tell(self, error: UseCaseError, **fields: Field) -> None:
+        """Tell what has gone wrong: at its field, or else for a few seconds below."""
+        if isinstance(error, Invalid):
+            left = [one.message for one in error.fields if not _told_at(fields, one.field, one.message)]
+            if left or not error.fields:
+                self.say(_sentence(left[0] if left else str(error)), bad=True)
+        elif isinstance(error, Throttled):
+            self.say(f"{_sentence(str(error))} Try again in {max(1, round(error.retry_after))} s.", bad=True)
+        else:
+            self.say(_sentence(str(error)), bad=True)
+
+    async def attempt(self, work: Callable[[], Awaitable[Any]], **fields: Field) -> bool:
+        """Do something and tell what goes wrong; returns whether it is done."""
+        for field in fields.values():
+            field.fault = ""
+        try:
+            await work()
+        except UseCaseError as error:
+            self.tell(error, **fields)
+            return False
+        return True
+
+    async def watch(self) -> None:
+        """Send somebody to log in again once their session has ended: what they still see is not theirs any more."""
+        while True:
+            await asyncio.sleep(SEEN_TO_EVERY)
+            with suppress(Unavailable):
+                fresh = await self.usecases.login.refreshed(self.actor)
+                if fresh is None or fresh.role != self.actor.role:
+                    self._end(but=asyncio.current_task())
+                    self.client.run_javascript("location.reload()")
+                    return
+
+    def _end(self, but: asyncio.Task[None] | None = None) -> None:
+        for task in self._tasks:
+            if task is not but:
+                task.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a page has stopped being live", path=self.request.url.path, exc_info=error)
+
+
+def _told_at(fields: dict[str, Field], name: str | None, message: str) -> bool:
+    field = fields.get((name or "").rstrip("_")) or fields.get(f"{name}_")
+    if field is None:
+        return False
+    field.fault = f"{field.fault} {_sentence(message)}".strip()
+    return True
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    end = "" if text.endswith((".", "!", "?")) else "."
+    return f"{text[:1].upper()}{text[1:]}{end}"

@@ -1,0 +1,45 @@
+"""The conditions in the address of the call records, and the file that is taken along."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sipwright.usecases.errors import Invalid
+from sipwright.web.pages.cdrs import _CSV, csv_lines, wanted
+
+DAY = 86_400.0
+
+
+def test_days_are_whole_ones_and_the_last_is_in_it():
+    which = wanted({"from": "2026-11-28", "to": "2026-11-29"})
+
+    assert (which.to - which.from_) / DAY == 2.0
+
+
+def test_callers_legs_alone_are_shown_unless_each_leg_is_asked_for():
+    assert [wanted(query).leg for query in ({}, {"legs": "1"})] == [0, None]
+
+
+@pytest.mark.parametrize("name", ["from", "to"])
+def test_what_is_no_day_is_told_at_its_field(name):
+    with pytest.raises(Invalid) as told:
+        wanted({name: "tomorrow"})
+
+    assert [(one.field, one.message) for one in told.value.fields] == [
+        (name, "'tomorrow' is no day; write one such as 2026-11-29")
+    ]
+
+
+async def test_a_file_of_records_has_a_head_quotes_and_nothing_that_a_spreadsheet_runs():
+    async def rows():
+        values = dict.fromkeys(_CSV)
+        yield SimpleNamespace(
+            **{**values, "call_id": "c1", "leg": 0, "from_uri": '=cmd|"x", 1', "reason": "Busy, here"}
+        )
+
+    lines = [line async for line in csv_lines(rows())]
+
+    assert lines[0].startswith("call_id,leg,direction,")
+    assert lines[1].startswith("c1,0,")
+    assert '"\'=cmd|""x"", 1"' in lines[1]
+    assert '"Busy, here"' in lines[1]

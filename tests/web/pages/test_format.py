@@ -1,0 +1,57 @@
+"""How times, spans and addresses read."""
+
+import pytest
+
+from sipwright.web.pages.format import ago, bare, moment, plural, span, status_look, time_of_day
+
+NOON = 1_795_953_600.0  # 2026-11-29 12:00:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, ""), (0, "0:00"), (7.9, "0:07"), (750, "12:30"), (3723, "1:02:03"), (-4, "0:00")],
+)
+def test_a_span_is_minutes_and_seconds_and_hours_where_there_are_some(seconds, text):
+    assert span(seconds) == text
+
+
+def test_a_moment_is_told_in_a_time_zone_and_in_utc_where_nobody_knows_the_zone():
+    assert moment(NOON) == "29 Nov 2026, 12:00:00"
+    assert moment(NOON, "Asia/Tokyo") == "29 Nov 2026, 21:00:00"
+    assert moment(NOON, "Nowhere/Land") == "29 Nov 2026, 12:00:00"
+    assert moment(None) == ""
+    assert time_of_day(NOON + 0.25) == "12:00:00.250"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (2, "just now"), (30, "30 s ago"), (-30, "in 30 s"), (90, "2 minutes ago"), (3600, "1 hour ago"),
+        (-1800, "in 30 minutes"), (200_000, "2 days ago"),
+    ],
+)  # fmt: skip
+def test_how_long_ago_is_told_in_the_largest_unit(seconds, text):
+    assert ago(NOON - seconds, NOON) == text
+
+
+def test_what_never_was_is_told_so():
+    assert ago(None, NOON) == "never"
+
+
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        ("sip:bob@example.org;transport=tcp", "bob@example.org"), ('"Bob" <sips:bob@example.org>', "bob@example.org"),
+        ("300", "300"), (None, ""), ("<sip:a@b", "a@b"),
+    ],
+)  # fmt: skip
+def test_an_address_is_written_as_people_say_it(uri, text):
+    assert bare(uri) == text
+
+
+def test_numbers_of_things_agree_with_their_noun():
+    assert [plural(number, "call") for number in (0, 1, 2000)] == ["0 calls", "1 call", "2,000 calls"]
+
+
+def test_final_responses_have_the_look_of_what_they_mean():
+    assert [status_look(status) for status in (None, 200, 486, 503)] == ["", "good", "warn", "bad"]
