@@ -9,6 +9,8 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "commands/acting": "commands/test_token",
+    "commands/audit": "commands/test_token",
     "commands/bindings": "commands/test_listings",
     "commands/calls": "commands/test_listings",
     "commands/cdrs": "commands/test_listings",

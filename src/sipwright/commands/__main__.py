@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from sipwright.commands import account, bindings, calls, cdrs, dialplan, domain, init, key, provider, user
+from sipwright.commands import (
+    account,
+    bindings,
+    calls,
+    cdrs,
+    dialplan,
+    domain,
+    init,
+    key,
+    provider,
+    token,
+    user,
+)
+from sipwright.commands.audit import audit
 from sipwright.commands.backup import backup
 from sipwright.commands.call_test import call_test
 from sipwright.commands.common import say
@@ -62,8 +75,10 @@ app.command()(cdrs.cdrs)
 app.command()(trace)
 app.command("call-test")(call_test)
 app.add_typer(user.app)
+app.add_typer(token.app)
 app.add_typer(domain.app)
 app.add_typer(key.app)
+app.command()(audit)
 app.command()(backup)
 app.command()(restore)
 

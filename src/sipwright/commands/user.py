@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sipwright.commands import user_access
+from sipwright.commands.acting import all_pages, with_usecases
 from sipwright.commands.common import (
     CommandError,
     Data,
@@ -16,15 +18,20 @@ from sipwright.commands.common import (
     print_json,
     print_table,
     say,
-    with_store,
 )
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration, User
+    from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.users import UserView
 
 __all__ = ["app"]
 
 app = group("user", "People: who owns accounts, providers and dialplans.")
+app.add_typer(user_access.key)
+app.add_typer(user_access.totp)
+app.command()(user_access.unlock)
+app.command()(user_access.invite)
+app.command()(user_access.invites)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user.")]
 Password = Annotated[
@@ -33,6 +40,13 @@ Password = Annotated[
         "--password",
         metavar="P",
         help="Password to log in with. [default: asked for, or read from standard input]",
+    ),
+]
+
+Email = Annotated[
+    str | None,
+    typer.Option(
+        "--email", metavar="A", help="Mail address, to which a link goes when the password is lost."
     ),
 ]
 
@@ -45,6 +59,7 @@ def add(
     timezone: Annotated[
         str, typer.Option("--timezone", metavar="TZ", help="Time zone, such as Europe/Dublin.")
     ] = "UTC",
+    email: Email = None,
     data: Data = None,
 ) -> None:
     """Add a user.
@@ -55,10 +70,12 @@ def add(
     """
     secret = ask_password(password, f"password of {name}")
 
-    async def work(store: Administration) -> User:
-        return await store.add_user(name, secret, role, timezone)
+    async def work(usecases: UseCases, actor: Actor) -> UserView:
+        from sipwright.usecases.users import UserSpec
 
-    say(f"added {with_store(data, work).name}")
+        return await usecases.users.create(actor, UserSpec(name, secret, role, timezone, email))
+
+    say(f"added {with_usecases(data, work).name}")
 
 
 @app.command(name="list")
@@ -70,15 +87,17 @@ def list_(as_json: Json = False, data: Data = None) -> None:
       sipwright user list --json
     """
 
-    async def work(store: Administration) -> list[User]:
-        return await store.list_users()
+    async def work(usecases: UseCases, actor: Actor) -> list[UserView]:
+        return await all_pages(lambda cursor: usecases.users.list(actor, cursor=cursor))
 
-    users = with_store(data, work)
+    users = with_usecases(data, work)
     if as_json:
         print_json(
             [
                 {
                     "user": user.name,
+                    "email": user.email,
+                    "totp": user.totp,
                     "role": user.role,
                     "timezone": user.timezone,
                     "created_at": user.created_at,
@@ -116,6 +135,7 @@ def set_(
             "--longest-call", metavar="S", help="Seconds after which each of their calls ends, or default."
         ),
     ] = None,
+    email: Email = None,
     data: Data = None,
 ) -> None:
     """Change what is given of a user.
@@ -138,10 +158,12 @@ def set_(
     )
     limits = {column: _limit(text, kind) for column, text, kind in given if text is not None}
 
-    async def work(store: Administration) -> User:
-        return await store.change_user(name, role=role, timezone=timezone, limits=limits)
+    async def work(usecases: UseCases, actor: Actor) -> UserView:
+        from sipwright.usecases.users import UserChange
 
-    user = with_store(data, work)
+        return await usecases.users.change(actor, name, UserChange(role, timezone, email, limits))
+
+    user = with_usecases(data, work)
     say(f"changed {user.name}" + (f": {_limits(user) or 'limits as in the settings'}" if limits else ""))
 
 
@@ -160,7 +182,7 @@ def _limit(text: str, kind: type[int] | type[float]) -> float | None:
     return value
 
 
-def _limits(user: User) -> str:
+def _limits(user: UserView) -> str:
     """Say which limits are a user's own."""
     named = ((user.script_runs, "{} at once"), (user.script_runs_per_minute, "{}/min"),
              (user.script_seconds_per_minute, "{:g} s/min"), (user.longest_call, "{:g} s a call"))  # fmt: skip
@@ -177,10 +199,10 @@ def password(name: Name, password: Password = None, data: Data = None) -> None:
     """
     secret = ask_password(password, f"new password of {name}")
 
-    async def work(store: Administration) -> None:
-        await store.set_user_password(name, secret)
+    async def work(usecases: UseCases, actor: Actor) -> None:
+        await usecases.users.set_password(actor, name, secret)
 
-    with_store(data, work)
+    with_usecases(data, work)
     say(f"changed the password of {name}")
 
 
@@ -193,7 +215,7 @@ def remove(name: Name, data: Data = None) -> None:
       sipwright user remove carol
     """
 
-    async def work(store: Administration) -> User:
-        return await store.remove_user(name)
+    async def work(usecases: UseCases, actor: Actor) -> UserView:
+        return await usecases.users.remove(actor, name)
 
-    say(f"removed {with_store(data, work).name}")
+    say(f"removed {with_usecases(data, work).name}")

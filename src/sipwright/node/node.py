@@ -35,6 +35,7 @@ from sipwright.sip.errors import Reject
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.steady_clock import NOTICED, SteadyClock, clock_file
 from sipwright.store import Change, Registrations, Store, StoreError
+from sipwright.store.admin.log_in_retention import forget_log_ins
 from sipwright.store.database import DatabaseFile
 from sipwright.store.history.retention import Retention, forget_records
 from sipwright.store.history.trace_messages import forget_old
@@ -361,6 +362,7 @@ class Node:
                     self.store.database, time.time() - trace.days * DAY, trace.megabytes * 1_000_000
                 )
                 gone = await forget_records(self.store.database, keep, time.time())
+                await forget_log_ins(self.store.database, time.time(), days.audit * DAY)
             except StoreError as error:
                 log.warning("old records stay for now", error=str(error))
                 continue
