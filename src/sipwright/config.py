@@ -282,9 +282,11 @@ class WebSettings(_Section):
 
 
 class SshSettings(_Section):
-    """``[ssh]``: where the console listens; `listen` is "" for none at all."""
+    """``[ssh]``: where the console listens, and how many may connect; `listen` is "" for none at all."""
 
     listen: Address | Literal[""] = "127.0.0.1:2222"
+    clients: Annotated[int, Field(ge=1, le=1_000)] = 20
+    clients_per_address: Annotated[int, Field(ge=1, le=1_000)] = 2
 
     @property
     def address(self) -> tuple[str, int] | None:

@@ -7,10 +7,11 @@ Nothing is taken away, so two texts that differ still look different.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Container, MutableMapping
 from typing import Any
 
-__all__ = ["MOST", "printable", "printable_event", "printable_lines", "printable_value"]
+__all__ = ["MOST", "cells", "cut", "printable", "printable_event", "printable_lines", "printable_value"]
 
 MOST = 200
 """Characters of a value that are shown."""
@@ -36,6 +37,26 @@ def printable(text: str, most: int | None = MOST) -> str:
     if not (text.isprintable() and (text.isascii() or _UNSEEN.isdisjoint(map(ord, text)))):
         text = "".join(map(_shown, text))
     return text if most is None or len(text) <= most else text[: most - 3] + "..."
+
+
+def cells(text: str) -> int:
+    """Return how many cells of a terminal printable text takes: two for what is drawn wide, none for an accent."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells_of, text))
+
+
+def cut(text: str, width: int) -> str:
+    """Return printable text, cut where it would take more cells than that."""
+    if len(text) * 2 <= width or cells(text) <= width:
+        return text
+    mark = "..." if width > 3 else ""
+    room = width - len(mark)
+    for index, character in enumerate(text):
+        room -= _cells_of(character)
+        if room < 0:
+            return text[:index] + mark
+    return text
 
 
 def printable_lines(text: str) -> str:
@@ -80,6 +101,12 @@ def printable_event(logger: object, method: str, event: MutableMapping[str, Any]
         else:
             event[key] = printable(str(value), MOST_OF_SENTENCE if key in _SENTENCES else MOST)
     return event
+
+
+def _cells_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _shown(character: str) -> str:

@@ -22,6 +22,8 @@ ROOTS = {
     "Sandbox._run": "the root of a thread's work: one run is lost",
     "SqliteCommitter._follow": "the root of a thread",
     "Ticker._tick": "the root of a timer",
+    "Prompt._run_line": "one command of a person must not cost the rest of the session",
+    "Session._run": "the root of a task: one session of the console ends",
     "Receiver.receive": "the root of everything that a socket starts: one message is lost",
     "Store.follow_changes": "the root of a task",
     "Switch.resume": "a start: one call must not cost the others",

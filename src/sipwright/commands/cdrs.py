@@ -9,29 +9,26 @@ import typer
 
 from sipwright.commands.common import (
     AccountFilter,
-    CommandError,
     Data,
     Json,
     OwnerFilter,
-    clock,
     print_json,
     print_table,
     with_ground,
 )
+from sipwright.tables import age, clock, talked
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor
     from sipwright.usecases.ground import Ground
 
-__all__ = ["age", "cdrs"]
+__all__ = ["cdrs"]
 
 _SHOWN = (
     "id", "call_id", "leg", "direction", "account_id", "user_id", "from_uri", "to_uri", "target", "dialplan",
     "dialplan_version", "started_at", "rang_at", "answered_at", "ended_at", "status", "reason", "hung_up_by",
     "sip_call_id", "execution_id", "account", "user",
 )  # fmt: skip
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def cdrs(
@@ -83,7 +80,7 @@ def cdrs(
             row["target"] or row["to_uri"],
             row["status"],
             row["reason"],
-            _talked(row),
+            talked(row["ended_at"] - row["answered_at"]) if row["answered_at"] and row["ended_at"] else None,
             row["hung_up_by"],
             row["call_id"],
         )
@@ -91,18 +88,3 @@ def cdrs(
     )
     heads = ("started", "leg", "direction", "from", "to", "status", "reason", "talked", "hung up by", "call")
     print_table(heads, cells, "no calls have been recorded yet")
-
-
-def _talked(row: dict[str, Any]) -> str | None:
-    if row["answered_at"] is None or row["ended_at"] is None:
-        return None
-    minutes, seconds = divmod(round(row["ended_at"] - row["answered_at"]), 60)
-    return f"{minutes}:{seconds:02}"
-
-
-def age(text: str) -> float:
-    """Read ``30m``, ``12h`` or ``7d``, in seconds."""
-    number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isascii() or not number.isdigit():
-        raise CommandError(f"{text!r} is not an age; write a number with s, m, h or d, such as 12h")
-    return float(number) * _UNITS[unit]

@@ -15,6 +15,7 @@ import typer
 
 from sipwright.errors import UserError
 from sipwright.printable import printable, printable_event, printable_lines, printable_value
+from sipwright.tables import clock, table_lines
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -207,15 +208,8 @@ def print_json(value: Any, whole: Container[str] = ()) -> None:
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
     """Print a table for people; ``empty`` says what it means that there is nothing in it."""
-    lines = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
-    if not lines:
+    lines = table_lines(heads, rows)
+    if lines:
+        say(*lines)
+    else:
         say(empty, is_error=True)
-        return
-    widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
-    for line in ([head.upper() for head in heads], *lines):
-        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def clock(instant: float | None) -> str | None:
-    """Show a unix time as local date and time."""
-    return None if instant is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(instant))

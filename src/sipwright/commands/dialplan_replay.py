@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.cdrs import age
 from sipwright.commands.common import Data, Json, Owner, Progress, clock, print_json, say, with_store
 from sipwright.commands.script_files import read_in_plans, read_script
+from sipwright.tables import age
 
 if TYPE_CHECKING:
     from sipwright.store import Administration, Dialplan

@@ -108,6 +108,7 @@ def initialise(
     """Make or complete a data folder."""
     from sipwright.commands.common import CommandError
     from sipwright.config import CONFIG_FILE, Settings
+    from sipwright.console.host_key import ensure_host_key
     from sipwright.store.crypto import create_key_file
     from sipwright.store.schema.names import domain_name
 
@@ -122,6 +123,7 @@ def initialise(
     settings = Settings.load(folder)
     has_key = settings.key_file.exists()
     create_key_file(settings.key_file)
+    ensure_host_key(settings.data_dir)
 
     async def fill() -> Initialised:
         from sipwright.store.admin.administration import Administration
@@ -287,7 +289,10 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # public_url = ""                 # the address of the pages for links in mails, such as "https://sip.example.org"
 
 [ssh]
-# listen = "127.0.0.1:2222"       # the console; "" for none
+# listen = "127.0.0.1:2222"       # the console, as in: ssh -p 2222 admin@127.0.0.1; "" for none
+# clients = 20                    # connections at once, counted before anything is computed for them; those beyond
+                                  # are closed
+# clients_per_address = 2         # of one address
 
 [log]
 # level = "info"                  # debug, info, warning, error

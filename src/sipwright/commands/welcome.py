@@ -118,6 +118,8 @@ def welcome(
             lines += [f"    log in as {made.admin:<8} password {made.admin_password}   (shown only now)"]
         elif admin is not None:
             lines += [f"    log in as {admin}"]
+    if settings.ssh.address is not None:
+        lines += ["", *console_lines(settings, made.admin if made is not None else admin)]
     if made is not None:
         lines += ["", f"  Phone settings         server (registrar, domain, proxy): {server}"]
         lines += [
@@ -149,6 +151,24 @@ def welcome(
         "",
     ]
     say(*lines)
+
+
+def console_lines(settings: Settings, admin: str | None) -> list[str]:
+    """Return what to type for the console, and by what its host key is known."""
+    from sipwright.config import ConfigError
+    from sipwright.console.host_key import ensure_host_key, fingerprint
+
+    assert settings.ssh.address is not None
+    host, port = settings.ssh.address
+    host = {"0.0.0.0": reachable_address(settings)[0], "::": "localhost"}.get(host, host)
+    try:
+        known_by = fingerprint(ensure_host_key(settings.data_dir))
+    except ConfigError as error:
+        return [f"  Console                not available: {error}"]
+    return [
+        f"  Console                ssh -p {port} {admin or 'NAME'}@{host}",
+        f"    host key             {known_by}",
+    ]
 
 
 def pages_address(settings: Settings) -> str:

@@ -1,0 +1,112 @@
+"""Admission: who may connect, decided before a byte is read from them.
+
+What scanners cost is their places, and those are counted here: so many of all addresses together, so many of one. Who
+has a place has little time to show that they are somebody: whoever has said nothing of who they are after three
+seconds gives their place to the next when there is no other.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable
+
+__all__ = ["PATIENCE", "Admission", "Place", "network_of"]
+
+PATIENCE = 3.0
+"""Seconds that a client may take to its first word about who it is, while others wait for its place."""
+
+_ADDRESSES_NAMED = 3
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one address: an IPv4 address, or the /64 that one IPv6 customer has."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+class Place:
+    """The place of one client, until `leave`; `has_spoken` once it has said as whom it wants to log in."""
+
+    __slots__ = ("_admission", "close", "has_spoken", "network", "since")
+
+    def __init__(self, admission: Admission, network: str, since: float) -> None:
+        self._admission = admission
+        self.network = network
+        self.since = since
+        self.has_spoken = False
+        self.close: Callable[[], None] | None = None
+
+    def leave(self) -> None:
+        """Give the place back; to do so twice changes nothing."""
+        self._admission.release(self)
+
+
+class Admission:
+    """Counts clients, and refuses those that are too many."""
+
+    def __init__(self, clients: int, per_address: int) -> None:
+        self._clients = clients
+        self._per_address = per_address
+        self._places: dict[Place, None] = {}  # the one that came first stands first
+        self._by_network: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._refusals = 0
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def admit(self, address: str, now: float) -> Place | None:
+        """Return a place for a client of that address; None when it may not connect now."""
+        network = network_of(address)
+        if self._by_network[network] >= self._per_address:
+            is_room = self._make_room(now, network)
+        else:
+            is_room = len(self._places) < self._clients or self._make_room(now)
+        if not is_room:
+            self._count_refusal(network)
+            return None
+        place = Place(self, network, now)
+        self._places[place] = None
+        self._by_network[network] += 1
+        return place
+
+    def release(self, place: Place) -> None:
+        """Take a place back."""
+        if place not in self._places:
+            return
+        del self._places[place]
+        self._by_network[place.network] -= 1
+        if not self._by_network[place.network]:
+            del self._by_network[place.network]
+
+    def refusals(self) -> tuple[int, list[str]]:
+        """Return how many were refused since the last time, and the addresses that came most often."""
+        found = self._refusals, [network for network, _ in self._refused.most_common(_ADDRESSES_NAMED)]
+        self._refusals = 0
+        self._refused.clear()
+        return found
+
+    def _make_room(self, now: float, network: str | None = None) -> bool:
+        """Take the place of the one that says nothing for longest."""
+        for place in self._places:
+            if now - place.since < PATIENCE:
+                return False
+            if not place.has_spoken and network in (None, place.network):
+                self.release(place)
+                if place.close is not None:
+                    place.close()
+                return True
+        return False
+
+    def _count_refusal(self, network: str) -> None:
+        self._refusals += 1
+        if network in self._refused or len(self._refused) < 1_000:
+            self._refused[network] += 1

@@ -1,0 +1,130 @@
+"""What there is: ``calls``, ``bindings``, ``providers``, ``cdrs``; what a user sees of it is theirs."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+from sipwright.console.commands.command import Parser
+from sipwright.console.commands.request import Request, UsageError
+from sipwright.tables import age
+from sipwright.usecases import Page
+from sipwright.usecases.cdrs import CdrFilter
+from sipwright.usecases.listed import BINDINGS, CALLS, CDRS, PROVIDERS, Listed
+from sipwright.usecases.page import MOST
+
+__all__ = [
+    "bindings",
+    "calls",
+    "cdr_arguments",
+    "cdrs",
+    "everything",
+    "listing_arguments",
+    "provider_arguments",
+    "providers",
+]
+
+T = TypeVar("T")
+
+USUAL_CDRS = 50
+_ON_SCREEN = 10_000
+"""Rows of a table: it is made whole, since its columns are as wide as what stands in them. JSON has no such bound."""
+
+
+def listing_arguments(parser: Parser) -> None:
+    """Take what narrows calls and bindings."""
+    parser.add_argument("--account", metavar="NAME")
+    provider_arguments(parser)
+
+
+def provider_arguments(parser: Parser) -> None:
+    """Take what narrows providers."""
+    parser.add_argument("--user", metavar="U")
+    parser.add_argument("--json", action="store_true")
+
+
+def cdr_arguments(parser: Parser) -> None:
+    """Take what narrows CDRs."""
+    listing_arguments(parser)
+    parser.add_argument("--limit", metavar="N", type=int, default=USUAL_CDRS)
+    parser.add_argument("--since", metavar="AGE")
+
+
+async def calls(request: Request, given: Namespace) -> None:
+    """List the calls in progress, the oldest first."""
+    found = everything(
+        lambda cursor: request.usecases.calls.list(
+            request.actor, user=given.user, account=given.account, limit=MOST, cursor=cursor
+        )
+    )
+    await _print(request, CALLS, found, as_json=given.json)
+
+
+async def bindings(request: Request, given: Namespace) -> None:
+    """List registered phones."""
+    found = everything(
+        lambda cursor: request.usecases.bindings.list(
+            request.actor, user=given.user, account=given.account, limit=MOST, cursor=cursor
+        )
+    )
+    await _print(request, BINDINGS, found, as_json=given.json)
+
+
+async def providers(request: Request, given: Namespace) -> None:
+    """List providers with their states."""
+    found = everything(
+        lambda cursor: request.usecases.providers.list(
+            request.actor, user=given.user, limit=MOST, cursor=cursor
+        )
+    )
+    await _print(request, PROVIDERS, found, as_json=given.json)
+
+
+async def cdrs(request: Request, given: Namespace) -> None:
+    """List call detail records, the newest first."""
+    if given.limit < 1:
+        raise UsageError(f"--limit takes a number from 1 on, not {given.limit}")
+    since = None if given.since is None else time.time() - age(given.since)
+    which = CdrFilter(from_=since, user=given.user, account=given.account)
+    found = everything(
+        lambda cursor: request.usecases.cdrs.list(
+            request.actor, which, limit=min(MOST, given.limit), cursor=cursor
+        ),
+        given.limit,
+    )
+    await _print(request, CDRS, found, as_json=given.json)
+
+
+async def everything(
+    page: Callable[[str | None], Awaitable[Page[T]]], most: int | None = None
+) -> AsyncIterator[T]:
+    """Give what there is, page after page; never more than one of them is in memory."""
+    cursor: str | None = None
+    count = 0
+    while True:
+        found = await page(cursor)
+        for item in found.items:
+            if most is not None and count >= most:
+                return
+            count += 1
+            yield item
+        cursor = found.next
+        if cursor is None or (most is not None and count >= most):
+            return
+
+
+async def _print(request: Request, listed: Listed[T], found: AsyncIterator[T], *, as_json: bool) -> None:
+    if as_json:
+        await request.json_list(listed.row(item) async for item in found)
+        return
+    rows: list[tuple[Any, ...]] = []
+    async for item in found:
+        if len(rows) == _ON_SCREEN:
+            await request.say(
+                f"only the first {_ON_SCREEN} are shown; narrow it, or take --json", is_error=True
+            )
+            break
+        rows.append(listed.cells(item))
+    await request.table(listed.heads, rows, listed.empty)

@@ -1,0 +1,220 @@
+"""The console as clients see it: the real OpenSSH client, PuTTY's plink, scanners, and whoever wants too much."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from console.conftest import PASSWORDS, Clients
+from sipwright.console.commands.command import Where
+from sipwright.console.commands.table import COMMANDS
+from sipwright.console.host_key import HOST_KEY_FILE, fingerprint
+
+pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="needs the OpenSSH client")
+
+CALL = (
+    "INSERT INTO calls (id, node, user_id, direction, state, from_text, to_text, started_at, document)"
+    " VALUES (?, 'n', (SELECT id FROM users WHERE name = ?), 'out', 'TALKING', ?, 'callee', ?, '')"
+)
+CDR = (
+    "INSERT INTO cdrs (call_id, leg, direction, user_id, from_uri, to_uri, started_at, ended_at, status, reason)"
+    " VALUES (?, 0, 'out', (SELECT id FROM users WHERE name = ?), ?, 'sip:callee@x', ?, ?, 200, 'OK')"
+)
+
+
+def store(clients: Clients, *statements: tuple[str, tuple[object, ...]]) -> None:
+    database = sqlite3.connect(clients.folder / "data" / "sipwright.db")
+    for statement, values in statements:
+        database.execute(statement, values)
+    database.commit()
+    database.close()
+
+
+async def scanner(
+    clients: Clients, says: bytes = b"", source: str = "127.0.0.1"
+) -> tuple[bytes, asyncio.StreamWriter]:
+    """Knock, say something, and return what comes back at once."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", clients.port, local_addr=(source, 0))
+    writer.write(says)
+    try:
+        return await asyncio.wait_for(reader.readline(), 5), writer
+    except ConnectionError:
+        return b"", writer
+
+
+async def test_a_command_has_its_output_and_its_exit_status(clients: Clients):
+    found = await clients.ssh("admin", "calls", "--json")
+    assert (found.status, json.loads(found.out), found.err) == (0, [], "")
+    empty = await clients.ssh("admin", "calls")
+    assert (empty.status, empty.out, empty.err) == (0, "", "no calls now\n")
+    wrong = await clients.ssh("admin", "trace nothing")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert wrong.err.startswith("sipwright: ")
+    unknown = await clients.ssh("admin", "call'")
+
+    assert (unknown.status, unknown.out) == (2, "")
+
+
+async def test_calls_are_a_table_and_harmless(clients: Clients):
+    store(clients, (CALL, ("c1", "alice", "\x1b[2J\nevil", time.time())))
+
+    found = await clients.ssh("alice", "calls")
+    assert "\\x1b[2J\\nevil" in found.out
+    assert "\x1b" not in found.out
+    assert json.loads((await clients.ssh("alice", "calls", "--json")).out)[0]["id"] == "c1"
+
+
+@pytest.mark.parametrize("command", [name for name, one in COMMANDS.items() if one.where is not Where.PROMPT])
+async def test_another_user_sees_nothing_through_any_command(clients: Clients, command: str):
+    now = time.time()
+    store(
+        clients,
+        (CALL, ("secretid", "alice", "secret", now)),
+        (CDR, ("secretid", "alice", "secret", now, now)),
+    )
+    arguments = {"events": None, "help": []}.get(command, [])
+    if arguments is None:
+        pytest.skip("no switch tells of events here; tests/usecases/test_events.py has the rule")
+    if command in ("call", "trace", "hangup"):
+        arguments = ["secretid"]
+
+    alices, bobs = (
+        await clients.ssh("alice", command, *arguments),
+        await clients.ssh("bob", command, *arguments),
+    )
+    assert "secret" not in bobs.out
+    assert "secret" not in bobs.err.replace("secretid", "")
+    if command in ("calls", "cdrs", "call"):
+        assert "secret" in alices.out
+
+
+async def test_nothing_else_can_be_opened(clients: Clients):
+    for refused in (("-s", "sftp"), ("scp", "-t", "/tmp"), ("sh",)):
+        options = refused[:1] if refused[0] == "-s" else ()
+        found = await clients.ssh("admin", *refused[len(options) :], options=options)
+        assert found.status != 0
+    forward = await clients.ssh("admin", options=("-W", "127.0.0.1:22", "-o", "ExitOnForwardFailure=yes"))
+    assert forward.status != 0
+    remote = await clients.ssh(
+        "admin", "calls", options=("-R", "0:127.0.0.1:22", "-o", "ExitOnForwardFailure=yes")
+    )
+
+    assert remote.status != 0
+
+
+async def test_a_wrong_password_and_no_such_user_look_alike(clients: Clients):
+    first = await clients.run([*clients.line("admin"), "calls"], "wrong")
+    second = await clients.run([*clients.line("nobody"), "calls"], "wrong")
+
+    assert (first.status, first.out) == (second.status, second.out) == (255, "")
+    assert first.err.replace("admin", "NAME") == second.err.replace("nobody", "NAME")
+
+
+async def test_a_public_key_lets_in_and_its_removal_keeps_out(clients: Clients):
+    private = clients.folder / "id"
+    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(private)]
+    await asyncio.to_thread(subprocess.run, make, check=True)
+    actor = (await clients.usecases.login.log_in(_visitor(), "alice", PASSWORDS["alice"])).actor
+    await clients.usecases.keys.create(actor, private.with_suffix(".pub").read_text(), "laptop")
+    line = clients.line("alice", "-i", str(private), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes")
+
+    first = await clients.run([*line, "calls", "--json"])
+    assert (first.err, first.out) == ("", "[]\n")
+    assert (await clients.run([*line[:-1], "bob@127.0.0.1", "calls"])).status == 255
+    await clients.usecases.keys.remove(actor, "laptop")
+    assert (await clients.run([*line, "calls", "--json"])).status == 255
+
+
+async def test_the_prompt_completes_and_runs_what_is_typed(clients: Clients):
+    found = await clients.ssh(
+        "alice", options=("-tt",), typed=b"bin\t\rnonsense\rquit\r", env={"TERM": "dumb"}
+    )
+
+    assert found.status == 0
+    assert "> bindings" in found.out
+    assert "no phone is registered now" in found.out
+    assert "there is no command 'nonsense'" in found.out
+    assert "\x1b" not in found.out
+
+
+async def test_commands_may_come_from_a_pipe(clients: Clients):
+    found = await clients.ssh("alice", options=("-T",), typed=b"calls\nhelp\n")
+
+    assert found.status == 0
+    assert "hangup ID" in found.out
+    assert "no calls now" in found.err
+
+
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+async def test_colours_only_where_they_are_wanted(clients: Clients, env: dict[str, str], coloured: bool):
+    options = ("-tt", "-o", "SendEnv=NO_COLOR")
+    found = await clients.ssh("alice", options=options, typed=b"quit\r", env={"TERM": "xterm", **env})
+
+    assert ("\x1b[1;32m" in found.out) is coloured
+
+
+@pytest.mark.skipif(shutil.which("plink") is None, reason="needs PuTTY's plink")
+async def test_plink_works(clients: Clients):
+    key = fingerprint(clients.folder / "data" / HOST_KEY_FILE)
+    line = [
+        "plink",
+        "-batch",
+        "-P",
+        str(clients.port),
+        "-pw",
+        PASSWORDS["alice"],
+        "-hostkey",
+        key,
+        "alice@127.0.0.1",
+    ]
+
+    found = await clients.run([*line, "calls", "--json"])
+    assert (found.status, found.out) == (0, "[]\n")
+
+
+async def test_two_of_one_address_and_twenty_of_all(clients: Clients):
+    lines, writers = [], []
+    for number in range(24):
+        line, writer = await scanner(clients, source=f"127.0.1.{number // 3}")
+        lines.append(line)
+        writers.append(writer)
+
+    assert [bool(line) for line in lines[:6]] == [True, True, False] * 2
+    assert sum(map(bool, lines)) == 16
+    assert {line for line in lines if line} == {b"SSH-2.0-Console\r\n"}
+    for number in range(3):
+        writers.append((await scanner(clients, source=f"127.0.2.{number}"))[1])
+        writers.append((await scanner(clients, source=f"127.0.2.{number}"))[1])
+    assert len(clients.console._admission) == 20
+    for writer in writers:
+        writer.close()
+
+
+async def test_a_login_works_while_three_hundred_scanners_knock(clients: Clients):
+    words = [
+        b"",
+        b"SSH-2.0-scanner\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"SSH-2.0-x\r\n" + bytes(200),
+        b"\xff" * 9000,
+    ]
+    scanners = await asyncio.gather(
+        *(scanner(clients, words[number % 5], f"127.0.{3 + number % 7}.1") for number in range(300))
+    )
+    found = await clients.ssh("alice", "calls", "--json")
+
+    assert (found.status, found.out) == (0, "[]\n")
+    for _, writer in scanners:
+        writer.close()
+
+
+def _visitor():
+    from sipwright.usecases.visitor import Visitor
+
+    return Visitor("ssh", "127.0.0.1")
