@@ -6,6 +6,8 @@ import logging
 import os
 import stat
 import sys
+import time
+from collections import deque
 from collections.abc import MutableMapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sipwright.config import LogSettings
 
-__all__ = ["LogFile", "OtherLog", "configure_log"]
+__all__ = ["RECENT_ERRORS", "LogFile", "OtherLog", "configure_log"]
+
+RECENT_ERRORS: deque[dict[str, Any]] = deque(maxlen=10)
+"""The last errors that were logged: when (Unix time), and what."""
 
 
 class LogFile:
@@ -61,6 +66,7 @@ def configure_log(settings: LogSettings) -> None:
             _stamp,
             structlog.processors.format_exc_info,
             printable_event,
+            _keep_error,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -72,6 +78,14 @@ def configure_log(settings: LogSettings) -> None:
 def _stamp(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Write the time of the machine, with its distance from UTC (RFC 3339)."""
     event["timestamp"] = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    return event
+
+
+def _keep_error(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep the last errors of this process for whoever asks how it is."""
+    if method in ("error", "exception", "critical"):
+        why = event.get("why") or event.get("error")
+        RECENT_ERRORS.append({"at": time.time(), "text": f"{event.get('event')}{f': {why}' if why else ''}"})
     return event
 
 

@@ -12,6 +12,8 @@ ELSEWHERE = {
     "commands/acting": "commands/test_token",
     "commands/audit": "commands/test_token",
     "commands/bindings": "commands/test_listings",
+    "commands/call": "commands/test_status",
+    "commands/control": "commands/test_status",
     "commands/calls": "commands/test_listings",
     "commands/cdrs": "commands/test_listings",
     "commands/dialplan_rules": "commands/test_dialplan",

@@ -23,10 +23,12 @@ from sipwright.commands import (
 )
 from sipwright.commands.audit import audit
 from sipwright.commands.backup import backup
+from sipwright.commands.call import call
 from sipwright.commands.call_test import call_test
 from sipwright.commands.common import say
 from sipwright.commands.restore import restore
 from sipwright.commands.run import run as run_switch
+from sipwright.commands.status import status
 from sipwright.commands.trace import trace
 from sipwright.errors import UserError
 from sipwright.printable import MOST_OF_SENTENCE, printable
@@ -70,7 +72,9 @@ app.add_typer(account.app)
 app.add_typer(dialplan.app)
 app.add_typer(provider.app)
 app.command()(bindings.bindings)
-app.command()(calls.calls)
+app.add_typer(calls.app)
+app.command()(call)
+app.command()(status)
 app.command()(cdrs.cdrs)
 app.command()(trace)
 app.command("call-test")(call_test)

@@ -16,6 +16,7 @@ from sipwright.commands.common import (
     print_table,
     with_ground,
 )
+from sipwright.commands.control import say_when_away
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor
@@ -57,6 +58,7 @@ def bindings(
         return shown(found)
 
     rows = with_ground(data, work)
+    say_when_away(data)
     if as_json:
         print_json(rows)
         return

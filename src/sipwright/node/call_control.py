@@ -29,7 +29,7 @@ PATIENCE = 30.0
 LONGEST_TEXT = 1_000
 """Characters of a text message."""
 
-LONGEST_KEY = 200
+LONGEST_KEY = 250
 
 T = TypeVar("T")
 

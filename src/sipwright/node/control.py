@@ -16,6 +16,7 @@ import structlog
 
 from sipwright.control.events import TYPES
 from sipwright.control.protocol import ControlError, Request
+from sipwright.log_output import RECENT_ERRORS
 from sipwright.sip import Reject
 
 from .call_control import CallControl, settle
@@ -162,6 +163,7 @@ class Control:
             "registrations": agent.snapshot().states if len(agent) <= MOST_COUNTED else None,
             "scripts": len(parts.scripts.executions),
             "refused": refusals.count,
+            "errors": list(RECENT_ERRORS),
             "readers": len(self.events),
             "clients": len(self._server),
             "storage": {

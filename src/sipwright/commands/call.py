@@ -1,0 +1,42 @@
+"""``sipwright call``: places a call from the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sipwright.commands.common import Data, Json, print_json, say
+from sipwright.commands.control import ask
+
+__all__ = ["call"]
+
+
+def call(
+    sender: Annotated[str, typer.Argument(metavar="FROM", help="The account whose phones ring first.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TO", help="Whom it calls: a number, a name, or NAME@HOST.")
+    ],
+    key: Annotated[
+        str,
+        typer.Option("--key", help="Place the call once, however often this is repeated with the same key."),
+    ] = "",
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """Place a call: FROM's phones ring first, then TO.
+
+    The out dialplan of FROM decides about TO, as if its phone had dialled.
+
+    \b
+    Examples:
+      sipwright call alice bob
+      sipwright call alice +4930123456
+    """
+    answer = ask(data, "calls.place", **{"from": sender}, to=target, **({"key": key} if key else {}))
+    if as_json:
+        print_json({"call": answer["call"]})
+    else:
+        say(
+            f"call {answer['call']}: the phones of {sender} ring; 'sipwright trace {answer['call']}' shows it"
+        )

@@ -1,0 +1,80 @@
+"""``sipwright status``, ``call`` and ``calls hangup``, with a switch that runs and without one."""
+
+import asyncio
+import json
+import threading
+
+import pytest
+
+from sipwright.commands import call, control, status
+from sipwright.config import Settings
+from sipwright.node.node import Node
+
+
+@pytest.fixture
+def switch(command, monkeypatch):
+    """A switch that runs on the folder of the commands, in a thread of its own."""
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:0"]')
+    monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
+    loop, ready = asyncio.new_event_loop(), threading.Event()
+    nodes = []
+
+    async def run():
+        nodes.append(await Node.open(Settings.load(command.folder)))
+        await nodes[0].start()
+        ready.set()
+
+    def serve():
+        loop.run_until_complete(run())
+        loop.run_forever()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert ready.wait(20)
+    yield nodes[0]
+    asyncio.run_coroutine_threadsafe(nodes[0].stop(), loop).result(20)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(20)
+    loop.close()
+
+
+def test_without_a_switch_every_command_says_so(command):
+    assert command("status") == status.AWAY
+    assert "no switch runs" in command.err
+    assert json.loads(_out(command, "status", "--json"))["running"] is False
+    for words in (("calls", "hangup", "c1"), ("call", "alice", "bob")):
+        assert "no switch runs" in command.fails(*words)
+    for words in (("calls",), ("bindings",)):
+        command.ok(*words)
+        assert "no switch is running" in command.err
+    assert control.is_running(command.folder) is False
+
+
+def _out(command, *words):
+    command(*words)
+    return command.out
+
+
+def test_a_switch_that_is_well_says_since_when_and_with_what(command, switch):
+    said = command.ok("status")
+
+    assert "running for" in said
+    assert "all is well" in said
+    found = command.json("status")
+    assert (found["running"], found["calls"], found["phones"], found["wrong"]) == (True, 0, 0, [])
+    assert 0 < found["disk"]["free"] < found["disk"]["total"]
+    command.ok("calls")
+    assert "no switch is running" not in command.err
+
+
+def test_what_is_wrong_is_said_and_is_the_exit_status(command, switch):
+    switch.refusals.is_short = True
+
+    assert command("status") == status.TROUBLED
+    assert "nearly full" in command.out
+
+
+def test_a_wish_that_cannot_be_granted_is_explained(command, switch):
+    assert "no call c1" in command.fails("calls", "hangup", "c1")
+    assert "no account nobody" in command.fails("call", "nobody", "bob")
+    assert call.call.__doc__.startswith("Place a call")
