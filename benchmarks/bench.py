@@ -28,6 +28,7 @@ from results import AGAINST, CALL, CHOOSING, SCRIPTED, SHARES, SIPWRIGHT, Result
 from ringing import hold_ringing
 from servers import FIRST_PORT, HERE, Kamailio, Server, Sipwright
 from set_up import client
+from watchers import measure_watchers
 from workloads import (
     CALLING_PORT,
     SERVICE_PORT,
@@ -41,7 +42,7 @@ from workloads import (
 SIPWRIGHT_PORT, KAMAILIO_PORT, AGAINST_PORT = FIRST_PORT, FIRST_PORT + 2, FIRST_PORT + 4
 HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
 QUICK = {"rounds": 2, "registrations": 1_600, "calls": 1_600, "scripted_calls": 600, "seconds": 4.0}
-PARTS = ("cpu", "set-up", "scripts")
+PARTS = ("cpu", "set-up", "scripts", "watchers")
 
 
 def main() -> None:
@@ -54,6 +55,10 @@ def main() -> None:
         compare(options, results)
     if "scripts" in options.only:
         results.parts, results.parts_rate = parts_of_a_script(options), options.scripted_rate
+    if "watchers" in options.only:
+        rounds, calls, rate = options.rounds, options.calls, options.rate // 2
+        results.watchers = measure_watchers(SIPWRIGHT_PORT, rounds, calls, rate)
+        results.watchers_rate = rate
     if options.full:
         measure_memory(options, results)
         measure_ringing(results)

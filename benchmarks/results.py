@@ -27,6 +27,8 @@ class Results:
     saturation: dict[str, float] = field(default_factory=dict)
     parts: dict[str, list[float]] = field(default_factory=dict)
     parts_rate: int = 0
+    watchers: dict[str, list[float]] = field(default_factory=dict)
+    watchers_rate: int = 0
     memory: dict[str, float] = field(default_factory=dict)
 
     def add(self, row: Row, server: str, cost: Cost) -> None:
@@ -80,6 +82,11 @@ def report(results: Results) -> None:
         print(f"\n{'CPU of scripts in µs, without their calls':<44}{'median':>8}{'least':>8}{'most':>8}")
         for part, each in results.parts.items():
             name = f"{part}, {results.parts_rate} a second"
+            print(f"{name:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
+    if results.watchers:
+        print(f"\n{'CPU of a call in µs, whose events go to':<44}{'median':>8}{'least':>8}{'most':>8}")
+        for who, each in results.watchers.items():
+            name = f"{who}, {results.watchers_rate} a second"
             print(f"{name:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
     if results.memory:
         print()
@@ -155,5 +162,6 @@ def as_json(results: Results) -> dict[str, object]:
             for (share, rate), by_server in results.times.items()
         },
         "script_us": {part: [round(cost, 1) for cost in each] for part, each in results.parts.items()},
+        "watchers_us": {who: [round(cost, 1) for cost in each] for who, each in results.watchers.items()},
         "memory_bytes": results.memory,
     }
