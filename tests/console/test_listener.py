@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import shutil
 import sqlite3
 import subprocess
+import sys
 import time
 
+import pyotp
 import pytest
 
 from console.conftest import PASSWORDS, Clients
@@ -212,6 +215,60 @@ async def test_a_login_works_while_three_hundred_scanners_knock(clients: Clients
     assert (found.status, found.out) == (0, "[]\n")
     for _, writer in scanners:
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "modules", ["sipwright.commands.__main__", "sipwright.commands.run, sipwright.console.host_key"]
+)
+def test_neither_the_command_line_nor_the_switch_loads_asyncssh(modules: str):
+    code = f"import sys, {modules}, sipwright.node.node; sys.exit('asyncssh' in sys.modules)"
+
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+async def test_a_code_is_asked_for_where_there_is_one(clients: Clients):
+    actor = (await clients.usecases.login.log_in(_visitor(), "alice", PASSWORDS["alice"])).actor
+    secret = (await clients.usecases.me.totp_begin(actor, PASSWORDS["alice"])).secret
+    recovery, *_ = await clients.usecases.me.totp_confirm(actor, pyotp.TOTP(secret).now())
+    askpass = clients.folder / "code"
+    askpass.write_text('#!/bin/sh\ncase "$1" in *Code*) echo "$SSH_CODE";; *) echo "$SSH_PASSWORD";; esac\n')
+    askpass.chmod(0o700)
+    line = [*clients.line("alice"), "calls", "--json"]
+    wrong = {"SSH_ASKPASS": str(askpass), "SSH_CODE": "nonsense"}
+
+    assert (await clients.run(line, PASSWORDS["alice"], env={**wrong, "SSH_CODE": recovery})).out == "[]\n"
+    assert (await clients.run(line, PASSWORDS["alice"], env=wrong)).status == 255
+    only_password = [*clients.line("alice", "-o", "PreferredAuthentications=password"), "calls"]
+    assert (await clients.run(only_password, PASSWORDS["alice"])).status == 255
+
+
+async def test_a_session_that_is_ended_elsewhere_ends_here(clients: Clients):
+    open_input = ["sh", "-c", "sleep 6 | " + shlex.join(clients.line("alice", "-tt"))]
+    running = asyncio.create_task(clients.run(open_input, PASSWORDS["alice"]))
+    actor = (await clients.usecases.login.log_in(_visitor(), "alice", PASSWORDS["alice"])).actor
+    for _ in range(100):
+        found = [one for one in await clients.usecases.sessions.list(actor) if one.id != actor.session]
+        if found:
+            break
+        await asyncio.sleep(0.05)
+    await clients.usecases.sessions.remove(actor, found[0].id)
+
+    assert "your session has ended" in (await running).err
+
+
+async def test_big_outputs_come_whole_and_in_no_more_memory(clients: Clients):
+    now = time.time()
+    store(
+        clients, *((CDR, (f"c{number:05}", "alice", "x" * 150, now + number, now)) for number in range(5_000))
+    )
+
+    found = await clients.ssh("alice", "cdrs", "--json", "--limit", "5000")
+    assert len(json.loads(found.out)) == 5_000
+    listed = await clients.run(
+        ["sh", "-c", shlex.join([*clients.line("alice"), "cdrs --limit 5000"]) + " | head -3"],
+        PASSWORDS["alice"],
+    )
+    assert len(listed.out.splitlines()) == 3
 
 
 def _visitor():

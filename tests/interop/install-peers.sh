@@ -12,6 +12,8 @@ need sipp sip-tester
 need baresip baresip-core
 need kamailio kamailio
 need faketime faketime
+need ssh openssh-client
+need plink putty-tools
 need chromium chromium
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 

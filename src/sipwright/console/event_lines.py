@@ -57,5 +57,7 @@ def _told(data: Mapping[str, Any]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = printable("?" if value is None else str(value))
     return f'"{text}"' if " " in text else text
