@@ -26,7 +26,8 @@ check: $(VENV)/.development ## Format, lint, types, layers and the fast tests: t
 	@$(BIN)/ruff check src tests benchmarks
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/pytest -q -p no:cacheprovider --ignore=tests/scenarios --ignore=tests/interop --ignore=tests/chaos --ignore=tests/nights $(ARGS)
+	@$(BIN)/pytest -q -p no:cacheprovider --ignore=tests/scenarios --ignore=tests/interop --ignore=tests/chaos --ignore=tests/nights \
+		--ignore=tests/web --ignore=tests/console $(ARGS)
 
 bench: $(VENV)/.runtime peers ## Measure CPU and waiting beside Kamailio, 20 minutes (ARGS=--quick: three)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
