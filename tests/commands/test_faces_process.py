@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -31,6 +33,14 @@ def child_of(switch: RunningSwitch) -> int | None:
         if parent == switch.pid and "sipwright.faces" in words:
             return int(path.name)
     return None
+
+
+def first(switch: RunningSwitch, line: str) -> list[dict[str, Any]]:
+    """Wait until a line is in the log: the pages begin after the switch has answered its first OPTIONS."""
+    latest = time.monotonic() + 20
+    while not (found := switch.events(line)) and time.monotonic() < latest:
+        time.sleep(0.05)
+    return found
 
 
 def start(start_switch: StartSwitch, port: int, **settings: str) -> RunningSwitch:
@@ -78,7 +88,7 @@ def test_a_switch_whose_pages_cannot_listen_says_so_and_is_a_switch(start_switch
         other.listen()
         port = other.getsockname()[1]
         switch = start(start_switch, port)
-        (said,) = switch.events("the pages cannot listen, which is tried again")
+        (said,) = first(switch, "the pages cannot listen, which is tried again")
 
         assert (said["level"], said["listen"]) == ("warning", f"127.0.0.1:{port}")
         assert said["error"] == "Address already in use"
@@ -89,7 +99,7 @@ def test_a_switch_whose_pages_cannot_listen_says_so_and_is_a_switch(start_switch
 
 def test_a_certificate_that_is_none_is_told(start_switch: StartSwitch):
     switch = start(start_switch, free_port(), WEB__CERTIFICATE="nix.pem", WEB__KEY="nix.key")
-    (said,) = switch.events("the pages cannot listen, which is tried again")
+    (said,) = first(switch, "the pages cannot listen, which is tried again")
 
     assert "certificate and key" in said["advice"]
     assert answers_sip(switch)

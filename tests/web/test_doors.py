@@ -64,7 +64,9 @@ def doors():
 
 
 LOCKED = [
-    (method, path) for method, path in doors() if path not in OPEN and method not in ("HEAD", "WEBSOCKET")
+    (method, path)
+    for method, path in doors()
+    if path.startswith(API) and path not in OPEN and method not in ("HEAD", "WEBSOCKET")
 ]
 
 
