@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
     CommandError,
     Data,
@@ -18,20 +19,18 @@ from sipwright.commands.common import (
     OwnerFilter,
     Progress,
     ask_password,
-    everything,
     group,
     print_json,
     print_table,
     say,
-    with_ground,
 )
 from sipwright.printable import printable
 from sipwright.store.admin.specs import AccountChange, AccountSpec
+from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
-    from sipwright.usecases import Actor
+    from sipwright.usecases import Actor, UseCases
     from sipwright.usecases.accounts import AccountView
-    from sipwright.usecases.ground import Ground
 
 __all__ = ["app"]
 
@@ -95,13 +94,11 @@ def add(
     """
     secret = ask_password(password, f"SIP password of {name}")
 
-    async def work(ground: Ground, actor: Actor) -> AccountView:
-        from sipwright.usecases.accounts import Accounts
-
+    async def work(usecases: UseCases, actor: Actor) -> AccountView:
         spec = AccountSpec(name, secret, user, out_plan, in_plan, algorithm=algorithm)
-        return await Accounts(ground).create(actor, spec, domain)
+        return await usecases.accounts.create(actor, spec, domain)
 
-    say(f"added {with_ground(data, work).account}")
+    say(f"added {with_usecases(data, work).account}")
 
 
 @app.command(name="set")
@@ -129,13 +126,11 @@ def set_(
       sipwright account set reception --calls 30
     """
 
-    async def work(ground: Ground, actor: Actor) -> AccountView:
-        from sipwright.usecases.accounts import Accounts
-
+    async def work(usecases: UseCases, actor: Actor) -> AccountView:
         change = AccountChange(password, out_plan, in_plan, algorithm, enabled, calls)
-        return await Accounts(ground).change(actor, _whole(name, domain), change)
+        return await usecases.accounts.change(actor, _whole(name, domain), change)
 
-    say(f"changed {with_ground(data, work).account}")
+    say(f"changed {with_usecases(data, work).account}")
 
 
 @app.command(name="list")
@@ -147,14 +142,11 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
       sipwright account list --user carol
     """
 
-    async def work(ground: Ground, actor: Actor) -> list[dict[str, Any]]:
-        from sipwright.usecases.accounts import Accounts
+    async def work(usecases: UseCases, actor: Actor) -> list[dict[str, Any]]:
+        pages = everything(lambda cursor: usecases.accounts.list(actor, user=user, limit=MOST, cursor=cursor))
+        return [_described(one) for one in sorted([one async for one in pages], key=lambda one: one.id)]
 
-        cases = Accounts(ground)
-        found = await everything(lambda cursor: cases.list(actor, user=user, limit=1_000, cursor=cursor))
-        return [_described(one) for one in sorted(found, key=lambda one: one.id)]
-
-    rows = with_ground(data, work)
+    rows = with_usecases(data, work)
     if as_json:
         print_json(rows)
         return
@@ -182,14 +174,13 @@ def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: D
       sipwright account show alice@sip.example.org --json
     """
 
-    async def work(ground: Ground, actor: Actor) -> dict[str, Any]:
+    async def work(usecases: UseCases, actor: Actor) -> dict[str, Any]:
         from sipwright.commands.bindings import shown
-        from sipwright.usecases.accounts import Accounts
 
-        found = await Accounts(ground).get(actor, _whole(name, domain))
+        found = await usecases.accounts.get(actor, _whole(name, domain))
         return {**_described(found.account), "bindings": shown(found.bindings)}
 
-    row = with_ground(data, work)
+    row = with_usecases(data, work)
     if as_json:
         print_json(row)
         return
@@ -222,14 +213,12 @@ def remove(
       sipwright account remove alice
     """
 
-    async def work(ground: Ground, actor: Actor) -> tuple[AccountView, list[str]]:
-        from sipwright.usecases.accounts import Accounts
-
-        removed = await Accounts(ground).remove(actor, _whole(name, domain), force=force)
-        providers = await ground.administration.list_providers()
+    async def work(usecases: UseCases, actor: Actor) -> tuple[AccountView, list[str]]:
+        removed = await usecases.accounts.remove(actor, _whole(name, domain), force=force)
+        providers = await usecases.ground.administration.list_providers()
         return removed, [one.name for one in providers if one.account_id == removed.id]
 
-    removed, left = with_ground(data, work)
+    removed, left = with_usecases(data, work)
     for provider in left:
         say(f"nobody takes the calls of provider {provider} now", is_error=True)
     say(f"removed {removed.account}")
@@ -260,17 +249,15 @@ def import_(
     """
     specs = _read_csv(file)
 
-    async def work(ground: Ground, actor: Actor) -> str:
-        from sipwright.usecases.accounts import Accounts
-
+    async def work(usecases: UseCases, actor: Actor) -> str:
         started_at = time.monotonic()
-        result = await Accounts(ground).import_many(
+        result = await usecases.accounts.import_many(
             actor, specs, user=user, domain=domain, progress=Progress("imported")
         )
         seconds = time.monotonic() - started_at
         return f"{result.added} added, {result.changed} changed in {seconds:.1f} s"
 
-    say(with_ground(data, work))
+    say(with_usecases(data, work))
 
 
 def _read_csv(file: Path) -> list[AccountSpec]:

@@ -11,9 +11,8 @@ from sipwright.commands.common import settings_of, with_store
 if TYPE_CHECKING:
     from sipwright.store import Administration
     from sipwright.usecases import Actor, UseCases
-    from sipwright.usecases.page import Page
 
-__all__ = ["all_pages", "with_usecases"]
+__all__ = ["with_usecases"]
 
 T = TypeVar("T")
 
@@ -24,24 +23,20 @@ def with_usecases(given: Path | None, work: Callable[[UseCases, Actor], Awaitabl
 
     async def on(store: Administration) -> T:
         from sipwright.control.client import SwitchClient
+        from sipwright.store.admin import users
+        from sipwright.store.errors import NotFoundError
         from sipwright.usecases import Actor, UseCases
 
-        first = await store.find_user()
+        try:
+            first = await store.database.read(lambda c: users.find(c, None), of_nodes=False)
+            actor = Actor(first.id, first.name, "admin", "cli")
+        except NotFoundError:
+            actor = Actor(0, "admin", "admin", "cli")
         usecases = UseCases(store, settings, SwitchClient(settings.data_dir))
         try:
-            return await work(usecases, Actor(first.id, first.name, "admin", "cli"))
+            return await work(usecases, actor)
         finally:
             usecases.gate.close()
             await usecases.ground.switch.close()
 
     return with_store(given, on)
-
-
-async def all_pages(read: Callable[[str | None], Awaitable[Page[T]]]) -> list[T]:
-    """Read a list whole; `read` takes the cursor of the next page."""
-    page = await read(None)
-    found = [*page.items]
-    while page.next is not None:
-        page = await read(page.next)
-        found += page.items
-    return found

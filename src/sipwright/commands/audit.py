@@ -9,6 +9,7 @@ import typer
 
 from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import Data, Json, clock, print_json, print_table
+from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
@@ -38,16 +39,12 @@ def audit(
     """
 
     async def work(usecases: UseCases, actor: Actor) -> list[AuditRow]:
-        found: list[AuditRow] = []
-        cursor: str | None = None
-        while len(found) < limit:
-            most = min(limit - len(found), 1_000)
-            page = await usecases.audit.list(actor, user=user, action=action, limit=most, cursor=cursor)
-            found += page.items
-            cursor = page.next
-            if cursor is None:
-                break
-        return found
+        most = min(limit, MOST)
+        pages = everything(
+            lambda cursor: usecases.audit.list(actor, user=user, action=action, limit=most, cursor=cursor),
+            limit,
+        )
+        return [row async for row in pages]
 
     rows = with_usecases(data, work)
     if as_json:

@@ -6,22 +6,21 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
     AccountFilter,
     Data,
     Json,
     OwnerFilter,
-    everything,
     print_json,
     print_table,
-    with_ground,
 )
 from sipwright.commands.control import say_when_away
+from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
-    from sipwright.usecases import Actor
+    from sipwright.usecases import Actor, UseCases
     from sipwright.usecases.bindings import BindingView
-    from sipwright.usecases.ground import Ground
 
 __all__ = ["bindings", "shown"]
 
@@ -47,17 +46,16 @@ def bindings(
       sipwright bindings --json | jq length
     """
 
-    async def work(ground: Ground, actor: Actor) -> list[dict[str, Any]]:
-        from sipwright.usecases.bindings import Bindings
-
-        cases = Bindings(ground)
-        found = await everything(
-            lambda cursor: cases.list(actor, user=user, account=account, limit=1_000, cursor=cursor)
+    async def work(usecases: UseCases, actor: Actor) -> list[dict[str, Any]]:
+        pages = everything(
+            lambda cursor: usecases.bindings.list(
+                actor, user=user, account=account, limit=MOST, cursor=cursor
+            )
         )
-        found.sort(key=lambda one: (one.account, one.updated_at))
-        return shown(found)
+        found = [one async for one in pages]
+        return shown(sorted(found, key=lambda one: (one.account, one.updated_at)))
 
-    rows = with_ground(data, work)
+    rows = with_usecases(data, work)
     say_when_away(data)
     if as_json:
         print_json(rows)

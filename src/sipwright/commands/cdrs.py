@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
     AccountFilter,
     Data,
@@ -14,13 +15,11 @@ from sipwright.commands.common import (
     OwnerFilter,
     print_json,
     print_table,
-    with_ground,
 )
 from sipwright.tables import age, clock, talked
 
 if TYPE_CHECKING:
-    from sipwright.usecases import Actor
-    from sipwright.usecases.ground import Ground
+    from sipwright.usecases import Actor, UseCases
 
 __all__ = ["cdrs"]
 
@@ -57,17 +56,17 @@ def cdrs(
     """
     earliest = None if since is None else time.time() - age(since)
 
-    async def work(ground: Ground, actor: Actor) -> list[dict[str, Any]]:
-        from sipwright.usecases.cdrs import CdrFilter, Cdrs
+    async def work(usecases: UseCases, actor: Actor) -> list[dict[str, Any]]:
+        from sipwright.usecases.cdrs import CdrFilter
 
         found: list[dict[str, Any]] = []
-        async for one in Cdrs(ground).rows(actor, CdrFilter(from_=earliest, user=user, account=account)):
+        async for one in usecases.cdrs.rows(actor, CdrFilter(from_=earliest, user=user, account=account)):
             found.append({name: getattr(one, name) for name in _SHOWN})
             if len(found) == limit:
                 break
         return found
 
-    rows = with_ground(data, work)
+    rows = with_usecases(data, work)
     if as_json:
         print_json(rows)
         return

@@ -20,8 +20,6 @@ from sipwright.tables import clock, table_lines
 if TYPE_CHECKING:
     from sipwright.config import Settings
     from sipwright.store import Administration
-    from sipwright.usecases import Actor, Page
-    from sipwright.usecases.ground import Ground
 
 __all__ = [
     "AccountFilter",
@@ -34,14 +32,12 @@ __all__ = [
     "ask_password",
     "clock",
     "data_dir",
-    "everything",
     "group",
     "print_json",
     "print_script",
     "print_table",
     "say",
     "settings_of",
-    "with_ground",
     "with_store",
 ]
 
@@ -105,41 +101,6 @@ def with_store(given: Path | None, work: Callable[[Administration], Awaitable[T]
             await store.close()
 
     return asyncio.run(run())
-
-
-def with_ground(given: Path | None, work: Callable[[Ground, Actor], Awaitable[T]]) -> T:
-    """Give some work what use cases stand on, and an actor who may do everything, named like the first admin."""
-    settings = settings_of(given)
-
-    async def on(store: Administration) -> T:
-        from sipwright.control.client import SwitchClient
-        from sipwright.store.admin import users
-        from sipwright.store.errors import NotFoundError
-        from sipwright.usecases.actor import Actor
-        from sipwright.usecases.ground import Ground
-
-        try:
-            first = await store.database.read(lambda c: users.find(c, None), of_nodes=False)
-            actor = Actor(first.id, first.name, "admin", "cli")
-        except NotFoundError:
-            actor = Actor(0, "admin", "admin", "cli")
-        switch = SwitchClient(settings.data_dir)
-        try:
-            return await work(Ground(store, settings, switch), actor)
-        finally:
-            await switch.close()
-
-    return with_store(given, on)
-
-
-async def everything(read: Callable[[str | None], Awaitable[Page[T]]]) -> list[T]:
-    """Read all pages of a list; `read` takes the cursor of the next one."""
-    page = await read(None)
-    found = [*page.items]
-    while page.next is not None:
-        page = await read(page.next)
-        found += page.items
-    return found
 
 
 def _log_to_standard_error() -> None:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import Data, Json, everything, group, print_json, print_table, say, with_ground
+from sipwright.commands.acting import with_usecases
+from sipwright.commands.common import Data, Json, group, print_json, print_table, say
+from sipwright.usecases.page import everything
 
 if TYPE_CHECKING:
-    from sipwright.usecases import Actor
+    from sipwright.usecases import Actor, UseCases
     from sipwright.usecases.domains import DomainView
-    from sipwright.usecases.ground import Ground
 
 __all__ = ["app"]
 
@@ -40,16 +41,15 @@ def add(name: Name, default: Default = False, algorithm: Algorithm = None, data:
       sipwright domain add sip.example.org --default
     """
 
-    async def work(ground: Ground, actor: Actor) -> DomainView:
-        from sipwright.usecases.domains import Domains
+    async def work(usecases: UseCases, actor: Actor) -> DomainView:
         from sipwright.usecases.errors import Conflict
 
         try:
-            return await Domains(ground).create(actor, name, default=default, algorithm=algorithm)
+            return await usecases.domains.create(actor, name, default=default, algorithm=algorithm)
         except Conflict:  # it is there, as it was to be
-            return await Domains(ground).change(actor, name, default=default, algorithm=algorithm)
+            return await usecases.domains.change(actor, name, default=default, algorithm=algorithm)
 
-    say(f"added {with_ground(data, work).domain}")
+    say(f"added {with_usecases(data, work).domain}")
 
 
 @app.command(name="set")
@@ -62,12 +62,10 @@ def set_(name: Name, default: Default = False, algorithm: Algorithm = None, data
       sipwright domain set sip.example.org --algorithm SHA-256
     """
 
-    async def work(ground: Ground, actor: Actor) -> DomainView:
-        from sipwright.usecases.domains import Domains
+    async def work(usecases: UseCases, actor: Actor) -> DomainView:
+        return await usecases.domains.change(actor, name, default=default, algorithm=algorithm)
 
-        return await Domains(ground).change(actor, name, default=default, algorithm=algorithm)
-
-    say(f"changed {with_ground(data, work).domain}")
+    say(f"changed {with_usecases(data, work).domain}")
 
 
 @app.command(name="list")
@@ -79,12 +77,10 @@ def list_(as_json: Json = False, data: Data = None) -> None:
       sipwright domain list --json
     """
 
-    async def work(ground: Ground, actor: Actor) -> list[DomainView]:
-        from sipwright.usecases.domains import Domains
+    async def work(usecases: UseCases, actor: Actor) -> list[DomainView]:
+        return [one async for one in everything(lambda cursor: usecases.domains.list(actor, cursor=cursor))]
 
-        return await everything(lambda cursor: Domains(ground).list(actor, cursor=cursor))
-
-    domains = with_ground(data, work)
+    domains = with_usecases(data, work)
     if as_json:
         print_json(
             [
@@ -108,9 +104,7 @@ def remove(name: Name, data: Data = None) -> None:
       sipwright domain remove old.example.org
     """
 
-    async def work(ground: Ground, actor: Actor) -> DomainView:
-        from sipwright.usecases.domains import Domains
+    async def work(usecases: UseCases, actor: Actor) -> DomainView:
+        return await usecases.domains.remove(actor, name)
 
-        return await Domains(ground).remove(actor, name)
-
-    say(f"removed {with_ground(data, work).domain}")
+    say(f"removed {with_usecases(data, work).domain}")

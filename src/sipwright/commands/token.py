@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.acting import all_pages, with_usecases
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import Data, Json, Owner, clock, group, print_json, print_table, say
+from sipwright.usecases.page import everything
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
@@ -63,7 +64,10 @@ def list_(user: Owner = None, as_json: Json = False, data: Data = None) -> None:
     """
 
     async def work(usecases: UseCases, actor: Actor) -> list[TokenView]:
-        return await all_pages(lambda cursor: usecases.tokens.list(actor, user=user, cursor=cursor))
+        return [
+            one
+            async for one in everything(lambda cursor: usecases.tokens.list(actor, user=user, cursor=cursor))
+        ]
 
     tokens = with_usecases(data, work)
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sipwright.commands import user_access
-from sipwright.commands.acting import all_pages, with_usecases
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
     CommandError,
     Data,
@@ -19,6 +19,7 @@ from sipwright.commands.common import (
     print_table,
     say,
 )
+from sipwright.usecases.page import everything
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
@@ -88,7 +89,7 @@ def list_(as_json: Json = False, data: Data = None) -> None:
     """
 
     async def work(usecases: UseCases, actor: Actor) -> list[UserView]:
-        return await all_pages(lambda cursor: usecases.users.list(actor, cursor=cursor))
+        return [one async for one in everything(lambda cursor: usecases.users.list(actor, cursor=cursor))]
 
     users = with_usecases(data, work)
     if as_json:

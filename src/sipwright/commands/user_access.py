@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.acting import all_pages, with_usecases
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import CommandError, Data, Json, clock, group, print_json, print_table, say
+from sipwright.usecases.page import everything
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
@@ -167,7 +168,7 @@ def invites(as_json: Json = False, data: Data = None) -> None:
     """
 
     async def work(usecases: UseCases, actor: Actor) -> list[InviteRow]:
-        return await all_pages(lambda cursor: usecases.invites.list(actor, cursor=cursor))
+        return [one async for one in everything(lambda cursor: usecases.invites.list(actor, cursor=cursor))]
 
     found = with_usecases(data, work)
     if as_json:

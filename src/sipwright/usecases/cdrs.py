@@ -23,7 +23,7 @@ from sipwright.store.history.cdr_pages import (
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Invalid
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.page import MOST, USUAL, Page, checked_limit, cursor_of, place_of
+from sipwright.usecases.page import MOST, USUAL, Page, checked_limit, cursor_of, everything, place_of
 from sipwright.usecases.rights import needs
 from sipwright.usecases.whose import narrowed
 
@@ -116,13 +116,9 @@ class Cdrs:
         self, actor: Actor, which: CdrFilter | None = None, *, oldest_first: bool = False
     ) -> AsyncIterator[CdrView]:
         """Give all of them, one after the other; never more than a page of them is in memory."""
-        cursor: str | None = None
-        while True:
-            page = await self._page(actor, which or CdrFilter(), oldest_first, MOST, cursor)
-            for view in page.items:
-                yield view
-            if (cursor := page.next) is None:
-                return
+        which = which or CdrFilter()
+        async for view in everything(lambda cursor: self._page(actor, which, oldest_first, MOST, cursor)):
+            yield view
 
     @needs("read")
     async def per_day(self, actor: Actor, which: CdrFilter | None = None) -> tuple[CdrDay, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sipwright.usecases.errors import Invalid
 
-__all__ = ["MOST", "USUAL", "Page", "checked_limit", "cursor_of", "paged", "place_of"]
+__all__ = ["MOST", "USUAL", "Page", "checked_limit", "cursor_of", "everything", "paged", "place_of"]
 
 T = TypeVar("T", covariant=True)
 R = TypeVar("R")
@@ -66,6 +66,29 @@ def paged(
     rows = read(checked_limit(limit) + 1)
     more = cursor_of(*key(rows[limit - 1])) if len(rows) > limit else None
     return Page(tuple(map(view, rows[:limit])), more)
+
+
+async def everything(
+    page: Callable[[str | None], Awaitable[Page[V]]], most: int | None = None
+) -> AsyncIterator[V]:
+    """Give what there is, page after page; never more than one of them is in memory.
+
+    Args:
+        page: Reads the page at a cursor, None for the first one.
+        most: How many are given at most.
+    """
+    cursor: str | None = None
+    count = 0
+    while True:
+        found = await page(cursor)
+        for item in found.items:
+            if most is not None and count >= most:
+                return
+            count += 1
+            yield item
+        cursor = found.next
+        if cursor is None or (most is not None and count >= most):
+            return
 
 
 def cursor_of(*key: Any) -> str:

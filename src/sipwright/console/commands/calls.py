@@ -6,13 +6,12 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from sipwright.console.commands.command import Parser
-from sipwright.console.commands.listings import everything
 from sipwright.console.commands.request import Request
 from sipwright.tables import clock, table_lines
 from sipwright.usecases.calls import CallView
 from sipwright.usecases.errors import NotFound
 from sipwright.usecases.listed import CALLS
-from sipwright.usecases.page import MOST
+from sipwright.usecases.page import MOST, everything
 
 __all__ = ["call", "hangup", "one_call", "show_arguments", "trace", "trace_arguments"]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from sipwright.console.commands.command import Completion, Where
-from sipwright.console.commands.listings import everything
 from sipwright.console.commands.table import COMMANDS
 from sipwright.console.event_lines import EVENT_TYPES
 from sipwright.usecases import Actor, UseCases
 from sipwright.usecases.cdrs import CdrFilter
+from sipwright.usecases.page import everything
 
 __all__ = ["known_options", "options_for"]
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
 from sipwright.console.commands.command import Parser
 from sipwright.console.commands.request import Request, UsageError
 from sipwright.tables import age
-from sipwright.usecases import Page
 from sipwright.usecases.cdrs import CdrFilter
 from sipwright.usecases.listed import BINDINGS, CALLS, CDRS, PROVIDERS, Listed
-from sipwright.usecases.page import MOST
+from sipwright.usecases.page import MOST, everything
 
 __all__ = [
     "bindings",
     "calls",
     "cdr_arguments",
     "cdrs",
-    "everything",
     "listing_arguments",
     "provider_arguments",
     "providers",
@@ -95,24 +93,6 @@ async def cdrs(request: Request, given: Namespace) -> None:
         given.limit,
     )
     await _print(request, CDRS, found, as_json=given.json)
-
-
-async def everything(
-    page: Callable[[str | None], Awaitable[Page[T]]], most: int | None = None
-) -> AsyncIterator[T]:
-    """Give what there is, page after page; never more than one of them is in memory."""
-    cursor: str | None = None
-    count = 0
-    while True:
-        found = await page(cursor)
-        for item in found.items:
-            if most is not None and count >= most:
-                return
-            count += 1
-            yield item
-        cursor = found.next
-        if cursor is None or (most is not None and count >= most):
-            return
 
 
 async def _print(request: Request, listed: Listed[T], found: AsyncIterator[T], *, as_json: bool) -> None:
