@@ -48,15 +48,3 @@ async def test_half_a_line_is_the_end(switch, tmp_path):
 async def test_an_answer_that_never_comes_is_a_switch_that_is_away(switch, tmp_path):
     with pytest.raises(SwitchAway):
         await SwitchClient(tmp_path).request("status")
-
-
-async def test_whoever_follows_hears_of_the_next_switch_too(switch, tmp_path, monkeypatch):
-    monkeypatch.setattr("sipwright.control.client.RETRY", 0)
-    switch += [EVENT % 5]
-    events = SwitchClient(tmp_path).follow()
-    first = await anext(events)
-    switch[:] = [EVENT % 6]
-    second = await anext(events)
-    await events.aclose()
-
-    assert (first.id, second.id) == ("5", "6")

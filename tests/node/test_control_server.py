@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from sipwright.control.client import SwitchAway, SwitchClient, connect
+from sipwright.control.events import LOST
 from sipwright.control.protocol import LONGEST_LINE, ControlError
 from sipwright.node import control_server
 from sipwright.node.control_server import ControlServer
@@ -239,3 +240,25 @@ async def test_a_slow_reader_loses_the_oldest_and_is_told_how_many(raw, events, 
     assert seen == sorted(set(seen))
     assert lost > 20_000
     assert lost + len(seen) == 30_000
+
+
+async def test_readers_of_one_process_are_one_to_the_switch(client, events):
+    """More than there may be clients: the pages of many browsers, say."""
+    is_heard = asyncio.Event()
+
+    def heard(now: bool) -> None:
+        events.tell("node.state", None, None, {})
+        is_heard.set()
+
+    events.on_heard = heard
+    readers = [client.follow("0" if number % 2 else None) for number in range(100)]
+    waiting = [asyncio.create_task(anext(reader)) for reader in readers]
+    await is_heard.wait()
+    found = await asyncio.gather(*waiting)
+    others = [await anext(reader) for number, reader in enumerate(readers) if number % 2]
+    for reader in readers:
+        await reader.aclose()
+
+    assert len(events) == 1
+    assert {one.type for one in found} == {"node.state", LOST}
+    assert {one.type for one in others} == {"node.state"}

@@ -89,6 +89,16 @@ def test_whoever_comes_back_gets_what_was_missed(loop, stream):
     assert is_whole
 
 
+def test_what_is_told_at_the_first_reader_comes_once(loop, stream):
+    stream.on_heard = lambda _: stream.tell("node.state", None, None, {})
+    reader = Reader()
+    since, is_whole = stream.join(reader, "0")
+    loop.run(0.1)
+
+    assert (since, is_whole) == ([], False)
+    assert [event["type"] for event in reader.events] == ["node.state"]
+
+
 def test_a_minute_after_the_last_reader_nothing_is_made_or_kept(loop, stream):
     heard = []
     stream.on_heard = heard.append

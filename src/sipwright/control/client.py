@@ -7,7 +7,8 @@ import itertools
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import orjson
 
 from sipwright.control.events import Event
 from sipwright.control.protocol import SOCKET, ControlError, write_request
+from sipwright.control.shared_events import SharedEvents
 from sipwright.errors import UserError
 
 __all__ = ["SwitchAway", "SwitchClient", "connect"]
@@ -23,7 +25,6 @@ PATIENCE = 45.0
 """Seconds that an answer may take: longer than anything that a switch does about a request."""
 
 LONGEST_ANSWER = 8 * 1024 * 1024
-RETRY = 0.5
 
 
 class SwitchAway(UserError):
@@ -43,6 +44,7 @@ class SwitchClient:
         self._connection: Connection | None = None
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
+        self._shared = SharedEvents(self._listen)
 
     async def request(self, name: str, /, **arguments: Any) -> Any:
         """Ask for something, such as ``calls.hangup``, and return the answer.
@@ -71,36 +73,37 @@ class SwitchClient:
         Raises:
             SwitchAway: There is no switch to ask, or it has gone.
         """
-        reader, writer = await self._open()
         last = after or ""
+        async with aclosing(self._listen(after)) as lines:
+            async for said in lines:
+                if "lost" in said:
+                    yield Event.lost(said["lost"], last, time.time())
+                elif "event" in said:
+                    event = Event.from_json(said["event"])
+                    last = event.id
+                    yield event
+
+    def follow(self, after: str | None = None) -> AsyncGenerator[Event]:
+        """Give the events for ever, also of a switch that is started later, or again; it is read once for all."""
+        return self._shared.follow(after)
+
+    async def _listen(self, after: str | None) -> AsyncGenerator[dict[str, Any]]:
+        """Give what the switch says after the request for its events."""
+        reader, writer = await self._open()
         try:
             writer.write(write_request(0, "events", {} if after is None else {"after": after}))
             while line := await _line_of(reader):
-                parts = orjson.loads(line)
-                if "error" in parts:
-                    raise ControlError.from_json(parts["error"])
-                if "lost" in parts:
-                    yield Event.lost(parts["lost"], last, time.time())
-                elif "event" in parts:
-                    event = Event.from_json(parts["event"])
-                    last = event.id
-                    yield event
+                said = orjson.loads(line)
+                if "error" in said:
+                    raise ControlError.from_json(said["error"])
+                yield said
         finally:
             writer.close()
         raise SwitchAway(self._away())
 
-    async def follow(self, after: str | None = None) -> AsyncIterator[Event]:
-        """Give the events for ever, also of a switch that is started later, or again."""
-        while True:
-            try:
-                async for event in self.events(after):
-                    after = event.id or after
-                    yield event
-            except SwitchAway:
-                await asyncio.sleep(RETRY)
-
     async def close(self) -> None:
-        """Give back the connection."""
+        """Give back the connections."""
+        self._shared.close()
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.cancel()

@@ -6,7 +6,8 @@
     <-  {"id": 7, "answer": {...}}
     <-  {"id": 7, "error": {"kind": "refused", "message": "...", "field": null, "retry_after": null}}
 
-After the request `events` has been answered, lines of two other forms come whenever something happens:
+The answer to the request `events` says which event was the `last` one, and that all are kept that came `since` another.
+After it lines of two other forms come, those since the event `after` first, and then whenever something happens:
 ``{"event": {...}}`` and ``{"lost": 12}``, the number of events that this reader was too slow for; ``{"lost": null}``
 says that nobody knows how many were missed before the first one.
 """

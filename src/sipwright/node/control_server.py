@@ -296,7 +296,7 @@ class ControlClient(asyncio.Protocol):
         events = self._server.events
         events.leave(self)
         since, is_whole = events.join(self, after)
-        self._write(write_answer(request.number, {"last": events.last_id}))
+        self._write(write_answer(request.number, {"last": events.last_id, "since": events.known_since}))
         if not is_whole:
             self._write(write_lost(None))
         self.take(since)

@@ -71,8 +71,7 @@ class EventStream:
         self._memory = memory
         self._last = self._reserved = _read(memory)
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=MOST_KEPT)
-        self._forgotten = 0
-        """The last event that is not kept any more: whoever has seen that one has missed nothing."""
+        self._forgotten = self._told = 0
         self._fresh: list[bytes] = []
         self._readers: list[EventReader] = []
         self._flushing: TimerHandle | None = None
@@ -85,8 +84,13 @@ class EventStream:
 
     @property
     def last_id(self) -> str:
-        """The id of the last event, or one that is below those of all that come."""
-        return _text(self._last)
+        """The id of the last event that was handed out, or one that is below those of all that come."""
+        return _text(self._told)
+
+    @property
+    def known_since(self) -> str:
+        """The id of the last event that is not kept any more: whoever has seen that one has missed nothing."""
+        return _text(self._forgotten)
 
     def tell(self, kind: str, user: int | str | None, call: str | None, data: Mapping[str, Any]) -> None:
         """Tell of something that has happened; to be called while `is_heard`."""
@@ -106,6 +110,7 @@ class EventStream:
     def _flush(self) -> None:
         self._flushing = None
         fresh, self._fresh = self._fresh, []
+        self._told = self._last
         for reader in self._readers:
             reader.take(fresh)
 
@@ -115,7 +120,7 @@ class EventStream:
         if not self.is_heard:
             self.is_heard, self.heard_since = True, self._clock()
             # Whatever happened while nobody listened is known to nobody.
-            self._last = self._forgotten = max(self._last + 1, int(self.heard_since * 1_000_000))
+            self._last = self._forgotten = self._told = max(self._last + 1, int(self.heard_since * 1_000_000))
             if self._last >= self._reserved:
                 self._reserve()
             self.on_heard(True)
@@ -126,7 +131,8 @@ class EventStream:
         if after is None:
             return [], True
         seen = int(after) if after.isascii() and after.isdigit() else 0
-        return [line for number, line in self._kept if number > seen], seen >= self._forgotten
+        # What begins to be told now goes to all readers soon, this one too.
+        return [line for number, line in self._kept if seen < number <= self._told], seen >= self._forgotten
 
     def leave(self, reader: EventReader) -> None:
         """Let somebody read no more."""

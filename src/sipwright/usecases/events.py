@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
+from contextlib import aclosing
 
 from sipwright.control.events import LOST, TYPES, Event
 from sipwright.usecases.actor import Actor
@@ -37,10 +38,11 @@ class Events:
         fits, wanted = read_filter(q or ""), frozenset(types)
 
         async def those() -> AsyncIterator[Event]:
-            async for event in self._ground.switch.follow(after):
-                is_wanted = not wanted or event.type in wanted
-                if event.type == LOST or (is_wanted and _concerns(actor, event) and fits(event)):
-                    yield event
+            async with aclosing(self._ground.switch.follow(after)) as events:
+                async for event in events:
+                    is_wanted = not wanted or event.type in wanted
+                    if event.type == LOST or (is_wanted and _concerns(actor, event) and fits(event)):
+                        yield event
 
         return those()
 
