@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 import threading
+import time
 
 import pytest
 
@@ -78,3 +80,21 @@ def test_a_wish_that_cannot_be_granted_is_explained(command, switch):
     assert "no call c1" in command.fails("calls", "hangup", "c1")
     assert "no account nobody" in command.fails("call", "nobody", "bob")
     assert call.call.__doc__.startswith("Place a call")
+
+
+def test_a_call_that_is_placed_is_written_down(command, request):
+    command.ok("account", "add", "alice", "--password", "x")
+    with sqlite3.connect(command.folder / "sipwright.db") as database:
+        database.execute(
+            "INSERT INTO bindings (account_id, contact, source, call_id, cseq, expires_at, updated_at)"
+            " VALUES (1, 'sip:alice@127.0.0.1:9', 'udp/127.0.0.1:1/127.0.0.1:9', 'c', 1, ?, ?)",
+            (time.time() + 60, time.time()),
+        )
+    database.close()
+    request.getfixturevalue("switch")
+
+    placed = command.json("call", "sip:alice", "bob")["call"]
+    assert f"no call {placed} in progress" in command.fails("calls", "hangup", placed)
+    assert [(row["action"], row["subject"]) for row in command.json("audit", "--action", "calls.")] == [
+        ("calls.place", placed),
+    ]

@@ -20,7 +20,6 @@ ELSEWHERE = {
     "commands/domain": "commands/test_people",
     "commands/key": "commands/test_people",
     "commands/provider_did": "commands/test_provider",
-    "commands/provider_view": "commands/test_provider",
     "commands/script_files": "commands/test_dialplan_try",
     "commands/testcall/rehearsal": "commands/test_call_test",
     "commands/testcall/report": "commands/testcall/test_verdicts",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import Data, Json, print_json, say
-from sipwright.commands.control import ask
+from sipwright.commands.control import require_switch
+
+if TYPE_CHECKING:
+    from sipwright.usecases import Actor, UseCases
 
 __all__ = ["call"]
 
@@ -33,10 +37,13 @@ def call(
       sipwright call alice bob
       sipwright call alice +4930123456
     """
-    answer = ask(data, "calls.place", **{"from": sender}, to=target, **({"key": key} if key else {}))
+    require_switch(data)
+
+    async def work(usecases: UseCases, actor: Actor) -> str:
+        return await usecases.calls.place(actor, sender.removeprefix("sip:"), target, key=key or None)
+
+    placed = with_usecases(data, work)
     if as_json:
-        print_json({"call": answer["call"]})
+        print_json({"call": placed})
     else:
-        say(
-            f"call {answer['call']}: the phones of {sender} ring; 'sipwright trace {answer['call']}' shows it"
-        )
+        say(f"call {placed}: the phones of {sender} ring; 'sipwright trace {placed}' shows it")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
     AccountFilter,
+    CommandError,
     Data,
     Json,
     OwnerFilter,
@@ -16,12 +17,13 @@ from sipwright.commands.common import (
     print_json,
     print_table,
     say,
-    with_store,
 )
-from sipwright.commands.control import ask, say_when_away
+from sipwright.commands.control import require_switch, say_when_away
+from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration
+    from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.calls import CallView
 
 __all__ = ["app"]
 
@@ -40,7 +42,17 @@ def hangup(
     Example:
       sipwright calls hangup 63b1ce60722bea7896c3fa3d9
     """
-    ask(data, "calls.hangup", call=call)
+    require_switch(data)
+
+    async def work(usecases: UseCases, actor: Actor) -> None:
+        from sipwright.usecases.errors import NotFound
+
+        try:
+            await usecases.calls.hangup(actor, call)
+        except NotFound:
+            raise CommandError(f"there is no call {call} in progress") from None
+
+    with_usecases(data, work)
     say(f"call {call} is over")
 
 
@@ -62,26 +74,33 @@ def calls(
       sipwright calls hangup 63b1ce60722bea7896c3fa3d9
     """
 
-    async def work(store: Administration) -> list[dict[str, Any]]:
-        return await store.list_calls(user, account)
+    async def work(usecases: UseCases, actor: Actor) -> list[CallView]:
+        pages = everything(
+            lambda cursor: usecases.calls.list(actor, user=user, account=account, limit=MOST, cursor=cursor)
+        )
+        return [one async for one in pages]
 
     if context.invoked_subcommand is not None:
         return
-    rows = with_store(data, work)
+    found = with_usecases(data, work)
     say_when_away(data)
     if as_json:
-        print_json(rows)
+        print_json([_described(one) for one in found])
         return
-    now = time.time()
-    cells = (
-        (
-            row["from"],
-            row["to"],
-            row["direction"],
-            row["state"],
-            round(now - (row["answered_at"] or row["started_at"])),
-            row["id"],
-        )
-        for row in rows
-    )
-    print_table(("from", "to", "direction", "state", "seconds", "call"), cells, "no calls now")
+    from sipwright.usecases.listed import CALLS
+
+    print_table(CALLS.heads, map(CALLS.cells, found), CALLS.empty)
+
+
+def _described(call: CallView) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "node": call.node,
+        "account": call.account,
+        "direction": call.direction,
+        "state": call.state,
+        "from": call.from_,
+        "to": call.to,
+        "started_at": call.started_at,
+        "answered_at": call.answered_at,
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 from sipwright.commands.common import say, settings_of
 
-__all__ = ["ask", "is_running", "say_when_away"]
+__all__ = ["ask", "is_running", "require_switch", "say_when_away"]
 
 
 def ask(given: Path | None, name: str, /, **arguments: Any) -> Any:
@@ -31,6 +31,15 @@ def ask(given: Path | None, name: str, /, **arguments: Any) -> Any:
             await client.close()
 
     return asyncio.run(work())
+
+
+def require_switch(given: Path | None) -> None:
+    """Say that no switch runs before anything is looked for that only one that runs could have.
+
+    Raises:
+        SwitchAway: None runs there.
+    """
+    ask(given, "changes.apply")
 
 
 def is_running(given: Path | None) -> bool:

@@ -6,10 +6,12 @@ The numbers that a trunk brings are in ``provider_did.py``.
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
     CommandError,
     Data,
@@ -22,15 +24,16 @@ from sipwright.commands.common import (
     print_json,
     print_table,
     say,
-    with_store,
 )
 from sipwright.commands.provider_did import app as did
-from sipwright.commands.provider_view import described, described_all
+from sipwright.commands.provider_did import described_numbers
 from sipwright.printable import printable
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
+from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration, Provider
+    from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.providers import ProviderView
 
 __all__ = ["app"]
 
@@ -186,10 +189,10 @@ def add(
         networks=places or (),
     )
 
-    async def work(store: Administration) -> Provider:
-        return await store.add_provider(spec, user)
+    async def work(usecases: UseCases, actor: Actor) -> ProviderView:
+        return await usecases.providers.create(actor, spec, user=user)
 
-    say(f"added {with_store(data, work).name}")
+    say(f"added {with_usecases(data, work).provider}")
 
 
 @app.command(name="set")
@@ -253,10 +256,10 @@ def set_(
         networks=places,
     )
 
-    async def work(store: Administration) -> Provider:
-        return await store.change_provider(name, change, user)
+    async def work(usecases: UseCases, actor: Actor) -> ProviderView:
+        return await usecases.providers.change(actor, name, change, user=user or actor.name)
 
-    say(f"changed {with_store(data, work).name}")
+    say(f"changed {with_usecases(data, work).provider}")
 
 
 @app.command(name="list")
@@ -271,10 +274,13 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
       sipwright provider list --json
     """
 
-    async def work(store: Administration) -> list[dict[str, Any]]:
-        return await described_all(store, await store.list_providers(user))
+    async def work(usecases: UseCases, actor: Actor) -> list[dict[str, Any]]:
+        pages = everything(
+            lambda cursor: usecases.providers.list(actor, user=user, limit=MOST, cursor=cursor)
+        )
+        return [_described(one) for one in sorted([one async for one in pages], key=lambda one: one.id)]
 
-    rows = with_store(data, work)
+    rows = with_usecases(data, work)
     if as_json:
         print_json(rows)
         return
@@ -308,10 +314,10 @@ def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = Non
       sipwright provider show blueface
     """
 
-    async def work(store: Administration) -> dict[str, Any]:
-        return await described(store, await store.find_provider(name, user))
+    async def work(usecases: UseCases, actor: Actor) -> dict[str, Any]:
+        return _described(await usecases.providers.get(actor, name, user=user or actor.name))
 
-    row = with_store(data, work)
+    row = with_usecases(data, work)
     if as_json:
         print_json(row)
         return
@@ -321,7 +327,7 @@ def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = Non
             value = clock(value)
         elif head == "state":
             value = _state(row)
-        elif isinstance(value, list):
+        elif isinstance(value, tuple):
             value = ", ".join(value) or None
         shown = {True: "yes", False: "no", None: "-"}.get(value, value)
         say(f"{head.replace('_', ' '):<16} {printable(str(shown))}")
@@ -338,10 +344,20 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
       sipwright provider remove blueface
     """
 
-    async def work(store: Administration) -> Provider:
-        return await store.remove_provider(name, user)
+    async def work(usecases: UseCases, actor: Actor) -> ProviderView:
+        return await usecases.providers.remove(actor, name, user=user or actor.name)
 
-    say(f"removed {with_store(data, work).name}")
+    say(f"removed {with_usecases(data, work).provider}")
+
+
+_NAMES = {"from_template": "from", "outbound_proxy": "proxy", "in_plan": "in"}
+
+
+def _described(view: ProviderView) -> dict[str, Any]:
+    row = {
+        _NAMES.get(name, name): value for name, value in asdict(view).items() if name not in ("id", "etag")
+    }
+    return {**row, "numbers": described_numbers(view)}
 
 
 def _answer(row: dict[str, Any]) -> str:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sipwright.commands.common import Data, Json, Owner, group, print_json, print_table, say, with_store
-from sipwright.commands.provider_view import described
+from sipwright.commands.acting import with_usecases
+from sipwright.commands.common import Data, Json, Owner, group, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration, Provider
+    from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.providers import ProviderView
 
-__all__ = ["app"]
+__all__ = ["app", "described_numbers"]
 
 app = group("did", "The numbers that a trunk brings, and who takes their calls.")
 
@@ -51,10 +52,12 @@ def add(
       sipwright provider did add carrier +3531555010x --in reception
     """
 
-    async def work(store: Administration) -> Provider:
-        return await store.add_provider_number(name, number, account, in_plan, user)
+    async def work(usecases: UseCases, actor: Actor) -> ProviderView:
+        return await usecases.providers.add_number(
+            actor, name, number, account=account, in_plan=in_plan, user=user or actor.name
+        )
 
-    say(f"changed {with_store(data, work).name}")
+    say(f"changed {with_usecases(data, work).provider}")
 
 
 @app.command()
@@ -66,10 +69,10 @@ def remove(name: Name, number: Number, user: Owner = None, data: Data = None) ->
       sipwright provider did remove carrier +3531555010x
     """
 
-    async def work(store: Administration) -> Provider:
-        return await store.remove_provider_number(name, number, user)
+    async def work(usecases: UseCases, actor: Actor) -> ProviderView:
+        return await usecases.providers.remove_number(actor, name, number, user=user or actor.name)
 
-    say(f"changed {with_store(data, work).name}")
+    say(f"changed {with_usecases(data, work).provider}")
 
 
 @app.command(name="list")
@@ -81,11 +84,10 @@ def list_(name: Name, user: Owner = None, as_json: Json = False, data: Data = No
       sipwright provider did list carrier
     """
 
-    async def work(store: Administration) -> list[dict[str, Any]]:
-        row = await described(store, await store.find_provider(name, user))
-        return list(row["numbers"])
+    async def work(usecases: UseCases, actor: Actor) -> list[dict[str, Any]]:
+        return described_numbers(await usecases.providers.get(actor, name, user=user or actor.name))
 
-    rows = with_store(data, work)
+    rows = with_usecases(data, work)
     if as_json:
         print_json(rows)
         return
@@ -93,3 +95,11 @@ def list_(name: Name, user: Owner = None, as_json: Json = False, data: Data = No
     print_table(
         ("number", "calls in"), cells, f"no numbers yet; 'sipwright provider did add {name}' adds one"
     )
+
+
+def described_numbers(view: ProviderView) -> list[dict[str, Any]]:
+    """Return the numbers of a provider for other programs."""
+    return [
+        {"number": one.number, "calls_in": one.calls_in, "account": one.account, "in": one.in_plan}
+        for one in view.numbers
+    ]
