@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
     CommandError,
     Data,
@@ -27,10 +28,13 @@ from sipwright.commands.dialplan_replay import replay_
 from sipwright.commands.dialplan_rules import app as rules
 from sipwright.commands.dialplan_try import try_
 from sipwright.commands.script_files import Plan, plan_of, read_text
+from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
     from sipwright.services.dialplan import Limits
-    from sipwright.store import Administration, Dialplan
+    from sipwright.store import Administration
+    from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.dialplans import DialplanDetail, DialplanView, VersionView
 
 __all__ = ["app"]
 
@@ -58,10 +62,10 @@ def set_(name: Name, file: File, user: Owner = None, data: Data = None) -> None:
     source = read_text(file)
     _refuse(_problems(str(file), source, data))
 
-    async def work(store: Administration) -> int:
-        return await store.set_dialplan(user, name, source)
+    async def work(usecases: UseCases, actor: Actor) -> DialplanDetail:
+        return await usecases.dialplans.put(actor, name, source, user=user or actor.name)
 
-    say(f"dialplan {name} is at version {with_store(data, work)} now")
+    say(f"dialplan {name} is at version {with_usecases(data, work).version} now")
 
 
 @app.command()
@@ -139,22 +143,22 @@ def show(
       sipwright dialplan show main --versions
     """
 
-    async def work(store: Administration) -> tuple[Dialplan, list[dict[str, Any]]]:
-        live = await store.find_dialplan(name, user)
-        history = [
-            {"version": one.version, "created_at": one.created_at, "live": one.is_live}
-            for one in await store.list_dialplan_versions(live)
-        ]
-        return await store.find_dialplan(name, user, version), history
+    async def work(usecases: UseCases, actor: Actor) -> tuple[DialplanDetail, list[VersionView]]:
+        whose = user or actor.name
+        pages = everything(
+            lambda cursor: usecases.dialplans.versions(actor, name, user=whose, limit=MOST, cursor=cursor)
+        )
+        history = [one async for one in pages]
+        return await usecases.dialplans.get(actor, name, version=version, user=whose), history[::-1]
 
-    plan, history = with_store(data, work)
+    plan, history = with_usecases(data, work)
     if as_json:
+        saved = [{"version": one.version, "created_at": one.saved_at, "live": one.live} for one in history]
         print_json(
-            {"dialplan": plan.name, "version": plan.version, "source": plan.source, "versions": history},
-            {"source"},
+            {"dialplan": name, "version": plan.version, "source": plan.source, "versions": saved}, {"source"}
         )
     elif versions:
-        rows = ((one["version"], clock(one["created_at"]), "live" if one["live"] else "") for one in history)
+        rows = ((one.version, clock(one.saved_at), "live" if one.live else "") for one in history)
         print_table(("version", "saved", ""), rows, "")
     else:
         print_script(plan.source)
@@ -181,10 +185,10 @@ def rollback(
       sipwright dialplan rollback main 3
     """
 
-    async def work(store: Administration) -> Dialplan:
-        return await store.roll_back_dialplan(user, name, version)
+    async def work(usecases: UseCases, actor: Actor) -> DialplanView:
+        return await usecases.dialplans.rollback(actor, name, version, user=user or actor.name)
 
-    say(f"dialplan {name} is at version {with_store(data, work).version} again")
+    say(f"dialplan {name} is at version {with_usecases(data, work).version} again")
 
 
 @app.command()
@@ -198,10 +202,10 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
       sipwright dialplan remove main
     """
 
-    async def work(store: Administration) -> Dialplan:
-        return await store.remove_dialplan(name, user)
+    async def work(usecases: UseCases, actor: Actor) -> DialplanView:
+        return await usecases.dialplans.remove(actor, name, user=user or actor.name)
 
-    say(f"removed {with_store(data, work).name}")
+    say(f"removed {with_usecases(data, work).dialplan}")
 
 
 def _problems(file: str, source: str, data: Path | None) -> list[dict[str, Any]]:
@@ -215,11 +219,10 @@ def _problems(file: str, source: str, data: Path | None) -> list[dict[str, Any]]
 
 def _limits(data: Path | None) -> Limits:
     """Return the budgets of a run here, or the usual ones where there is no data folder."""
-    from sipwright.node.script_bridge import limits_of
     from sipwright.services.dialplan import Limits
 
     is_there = (data_dir(data) / "sipwright.toml").is_file()
-    return limits_of(settings_of(data).dialplan) if is_there else Limits()
+    return settings_of(data).dialplan.limits() if is_there else Limits()
 
 
 def _refuse(problems: list[dict[str, Any]]) -> None:

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import Data, Json, Owner, Progress, clock, print_json, say, with_store
-from sipwright.commands.script_files import read_in_plans, read_script
+from sipwright.commands.acting import with_usecases
+from sipwright.commands.common import Data, Json, Owner, Progress, clock, print_json, say
+from sipwright.commands.script_files import read_script
 from sipwright.tables import age
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration, Dialplan
+    from sqlalchemy import Connection
+
+    from sipwright.store import Dialplan
     from sipwright.store.history.recordings import RecordedRun
-    from sipwright.testing.plans import InPlans
+    from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.rehearsals import Script
 
 __all__ = ["replay_"]
 
@@ -53,22 +57,26 @@ def replay_(
     from sipwright.usecases.replayed_calls import json_of, lines_of, replay_runs
 
     earliest = time.time() - age(since)
+    source = None if draft is None else read_script(draft)
 
-    async def work(store: Administration) -> tuple[Dialplan, str, str, list[RecordedRun], InPlans]:
-        from sipwright.store.history.recordings import read_recordings
+    async def work(usecases: UseCases, actor: Actor) -> tuple[Dialplan, Script, list[RecordedRun]]:
+        from sipwright.store.admin import dialplans
+        from sipwright.usecases import rehearsals
 
-        found = await store.find_dialplan(plan, user)
-        domains = await store.list_domains()
-        domain = next((one.name for one in domains if one.is_default), "")
-        source = found.source if draft is None else read_script(draft)
-        runs = await read_recordings(
-            store.database, found.id, earliest, limit, with_messages="headers" in source or "body" in source
-        )
-        return found, source, domain, runs, await read_in_plans(store, domain)
+        def read(connection: Connection) -> tuple[Dialplan, Script]:
+            found = dialplans.find(connection, whose, plan)
+            return found, rehearsals.read_script(connection, keys, actor, found, source, plan, whose)
 
-    found, source, domain, runs, in_plans = with_store(data, work)
+        whose, keys = user or actor.name, usecases.ground.keys
+        found, script = await usecases.ground.read(read)
+        wish = rehearsals.ReplayWish(earliest, limit)
+        return found, script, await rehearsals.read_runs(usecases.ground, found, script.plan.source, wish)
+
+    found, script, runs = with_usecases(data, work)
     started = time.perf_counter()
-    replayed, skipped = replay_runs(source, found, domain, runs, in_plans, Progress("replayed"))
+    replayed, skipped = replay_runs(
+        script.plan.source, found, script.domain, runs, script.in_plans, Progress("replayed")
+    )
     took = time.perf_counter() - started
     moved = [one for one in replayed if not one.is_same]
     if as_json:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import CommandError, Data, Owner, group, print_script, say, with_store
-from sipwright.commands.script_files import read_text
+from sipwright.commands.acting import with_usecases
+from sipwright.commands.common import CommandError, Data, Owner, group, print_script, say
+from sipwright.commands.script_files import compile_file
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration
+    from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.dialplans import DialplanDetail
 
 __all__ = ["app"]
 
@@ -38,10 +40,10 @@ def set_(
     """
     source = _compile(file)
 
-    async def work(store: Administration) -> int:
-        return await store.set_dialplan(user, name, source)
+    async def work(usecases: UseCases, actor: Actor) -> DialplanDetail:
+        return await usecases.dialplans.put(actor, name, source, user=user or actor.name)
 
-    say(f"dialplan {name} is at version {with_store(data, work)} now")
+    say(f"dialplan {name} is at version {with_usecases(data, work).version} now")
 
 
 @app.command()
@@ -59,12 +61,8 @@ def show(file: File, data: Data = None) -> None:
 
 def _compile(file: Path) -> str:
     from sipwright.services.dialplan.checking.check import check_script
-    from sipwright.services.dialplan.language.rules import RulesError, compile_rules, read_rules
 
-    try:
-        source = compile_rules(read_rules(read_text(file, "rules")))
-    except RulesError as error:
-        raise CommandError(f"{file}: {error}") from None
+    source = compile_file(file)
     problems = check_script(source)
     if problems:
         raise CommandError(f"{file}: the script that it becomes is wrong: {problems[0]}")

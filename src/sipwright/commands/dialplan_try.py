@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import CommandError, Data, Json, Owner, print_json, say, with_store
+from sipwright.commands.common import CommandError, Data, Json, Owner, print_json, say
 from sipwright.commands.script_files import Plan, plan_of
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration
-    from sipwright.testing.plans import InPlan, InPlans
-    from sipwright.testing.stage import Setting
+    from sipwright.testing.plans import InPlan
 
 __all__ = ["try_"]
 
@@ -93,56 +90,28 @@ def try_(
       sipwright dialplan try draft.py --to 300 --at 'sat 23:10' --effect 'http_get: {"name": "Bob"}'
       sipwright dialplan try out --to bob --in 'bob: reception.py' --answer 'bob: busy'
     """
-    from sipwright.testing.scripts import instant
-    from sipwright.testing.stage import Setting, Stage, world_of
+    from sipwright.usecases.rehearsals import TryWish, pretend
     from sipwright.usecases.tried_calls import failed_of, json_of, lines_of
 
     if direction not in ("out", "in"):
         raise CommandError(f"--direction is out or in, not {direction!r}")
-    chosen, owner, timezone, domain, in_plans, providers = plan_of(plan, user, data)
-    now = time.time()
-    setting = Setting(
-        from_, to, direction, instant(now if at is None else at, timezone, now), domain or "example.org",
-        headers=dict(map(_header, header or [])), active=active, user=owner, timezone=timezone, gives_up_after=gives_up,
-        provider=provider,
+    script = plan_of(plan, user, data)
+    for text in in_plan or ():
+        script.in_plans.set(*_in_plan(text, user, data))
+    wish = TryWish(
+        from_, to, direction, answer or (), effect or (), at=at, gives_up=gives_up,
+        headers=[_header(text) for text in header or ()], active=active, provider=provider,
     )  # fmt: skip
-    world = world_of(answer or [], effect or [], domain=setting.domain, providers=providers)
-    for text in in_plan or []:
-        in_plans.set(*_in_plan(text, user, data))
-    world.in_plans = in_plans
-    if direction == "in" and domain and provider is None and not _is_known(setting, in_plans, data):
-        say(f"sipwright: there is no account {to!r}: in a real call no dialplan would run", is_error=True)
-    with Stage() as stage:
-        stage.open()
-        before = time.perf_counter()
-        result = stage.run(chosen, setting, world)
-        took = time.perf_counter() - before
+    result, setting, took, remarks = pretend(script, wish)
+    for remark in remarks:
+        say(f"sipwright: {remark}", is_error=True)
     if as_json:
         print_json(json_of(result), _WHOLE)
     else:
-        say(*lines_of(result, chosen, setting, took))
+        say(*lines_of(result, script.plan, setting, took))
     if (failed := failed_of(result)) is not None:
         assert failed.failure is not None
         raise CommandError(f"dialplan {failed.dialplan} failed: {failed.failure.message}")
-
-
-def _is_known(setting: Setting, in_plans: InPlans, data: Path | None) -> bool:
-    """Return whether the account that is called is one of the data folder, or was given a dialplan for this try."""
-    from sipwright.services.dialstring import DialLeg, ToUser
-    from sipwright.store import NotFoundError
-
-    called = setting.inputs("").request
-    if in_plans.of(DialLeg(ToUser(called.user, called.host))) is not None:
-        return True
-
-    async def work(store: Administration) -> bool:
-        try:
-            await store.find_account(called.user, called.host)
-        except NotFoundError:
-            return False
-        return True
-
-    return with_store(data, work)
 
 
 def _in_plan(text: str, user: str | None, data: Path | None) -> tuple[str, InPlan | None]:
@@ -154,7 +123,7 @@ def _in_plan(text: str, user: str | None, data: Path | None) -> tuple[str, InPla
     if plan == "none":
         return account, None
     found = plan_of(plan, user, data)
-    return account, InPlan(account, found.plan, found.owner, found.timezone)
+    return account, InPlan(account, found.plan, found.user, found.timezone)
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import CommandError, data_dir, with_store
+from sipwright.commands.acting import with_usecases
+from sipwright.commands.common import CommandError, data_dir
 
 if TYPE_CHECKING:
-    from sipwright.store import Administration
-    from sipwright.testing.plans import InPlans, PretendedPlan
+    from sqlalchemy import Connection
 
-__all__ = ["Plan", "Script", "is_file", "plan_of", "read_in_plans", "read_script", "read_text"]
+    from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.rehearsals import Script
+
+__all__ = ["Plan", "compile_file", "is_file", "plan_of", "read_script", "read_text"]
 
 Plan = Annotated[str, typer.Argument(metavar="PLAN", help="A dialplan by name, or a file.")]
-
-
-class Script(NamedTuple):
-    """A script with whose it is, and the in dialplans of the accounts; without a data folder `domain` is empty."""
-
-    plan: PretendedPlan
-    owner: str
-    timezone: str
-    domain: str
-    in_plans: InPlans
-    providers: dict[str, set[str]]
-    """The names that the scripts of each user can dial: providers, and domains that are served here."""
 
 
 def read_text(file: Path, what: str = "script") -> str:
@@ -47,8 +38,11 @@ def read_text(file: Path, what: str = "script") -> str:
 
 def read_script(file: Path) -> str:
     """Read a script, or the script that rules (``.toml``) become."""
-    if file.suffix != ".toml":
-        return read_text(file)
+    return compile_file(file) if file.suffix == ".toml" else read_text(file)
+
+
+def compile_file(file: Path) -> str:
+    """Read rules, and return the script that they become."""
     from sipwright.services.dialplan.language.rules import RulesError, compile_rules, read_rules
 
     try:
@@ -68,43 +62,29 @@ def plan_of(plan: str, user: str | None, data: Path | None) -> Script:
 
     A file needs no data folder: without one, its owner is called admin and no account has an in dialplan.
     """
+    from sipwright.store.admin import dialplans
     from sipwright.testing.plans import InPlans, PretendedPlan
+    from sipwright.usecases import rehearsals
+    from sipwright.usecases.rehearsals import Script
 
-    file = PretendedPlan.of_text(read_script(Path(plan)), Path(plan).stem) if is_file(plan) else None
-    if file is not None and data is None and not (data_dir(data) / "sipwright.toml").is_file():
-        return Script(file, user or "admin", "UTC", "", InPlans(), {})
+    path = Path(plan) if is_file(plan) else None
+    source = None if path is None else read_script(path)
+    if (
+        path is not None
+        and source is not None
+        and data is None
+        and not (data_dir(data) / "sipwright.toml").is_file()
+    ):
+        draft = PretendedPlan.of_text(source, path.stem)
+        return Script(draft, user or "admin", "UTC", "", InPlans(), frozenset(), {}, {})
 
-    async def work(store: Administration) -> Script:
-        domains = await store.list_domains()
-        domain = next((one.name for one in domains if one.is_default), "")
-        users = {one.id: one for one in await store.list_users()}
-        providers = {one.name: {each.name.lower() for each in domains} for one in users.values()}
-        for provider in await store.list_providers():
-            providers[users[provider.user_id].name].add(provider.name)
-        in_plans = await read_in_plans(store, domain)
-        if file is not None:
-            owner = await store.find_user(user)
-            mine = file._replace(user_id=owner.id)
-            return Script(mine, owner.name, owner.timezone, domain, in_plans, providers)
-        found = await store.find_dialplan(plan, user)
-        owner = users[found.user_id]
-        stored = PretendedPlan(found.source, found.name, found.id, found.user_id, found.version)
-        return Script(stored, owner.name, owner.timezone, domain, in_plans, providers)
+    async def work(usecases: UseCases, actor: Actor) -> Script:
+        def read(connection: Connection) -> Script:
+            found = dialplans.find(connection, whose, plan) if path is None else None
+            name = plan if path is None else path.stem
+            return rehearsals.read_script(connection, keys, actor, found, source, name, whose)
 
-    return with_store(data, work)
+        whose, keys = user or actor.name, usecases.ground.keys
+        return await usecases.ground.read(read)
 
-
-async def read_in_plans(store: Administration, domain: str) -> InPlans:
-    """Return the in dialplans of all accounts."""
-    from sipwright.testing.plans import InPlan, InPlans, PretendedPlan
-
-    plans = {one.id: one for one in await store.list_dialplans()}
-    owners = {one.id: one for one in await store.list_users()}
-    found = InPlans(domain)
-    for account in await store.list_accounts():
-        plan = None if account.in_plan is None else plans.get(account.in_plan)
-        if plan is not None and account.is_enabled:
-            owner = owners[plan.user_id]
-            stored = PretendedPlan(plan.source, plan.name, plan.id, plan.user_id, plan.version)
-            found.set(account.aor, InPlan(account.username, stored, owner.name, owner.timezone))
-    return found
+    return with_usecases(data, work)

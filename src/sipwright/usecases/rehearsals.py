@@ -17,6 +17,7 @@ from sipwright.store.crypto import KeyRing
 from sipwright.store.history.recordings import RecordedRun, read_recordings
 from sipwright.store.schema.entities import Dialplan
 from sipwright.testing.plans import InPlan, InPlans, PretendedPlan
+from sipwright.testing.result import CallResult
 from sipwright.testing.scripts import instant
 from sipwright.testing.stage import Setting, Stage, world_of
 from sipwright.usecases import replayed_calls, tried_calls
@@ -25,7 +26,19 @@ from sipwright.usecases.errors import Invalid, translated
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.whose import is_seen, owner
 
-__all__ = ["Replay", "ReplayWish", "Script", "Try", "TryWish", "read_script", "replay", "try_call"]
+__all__ = [
+    "Replay",
+    "ReplayWish",
+    "Script",
+    "Tried",
+    "Try",
+    "TryWish",
+    "pretend",
+    "read_runs",
+    "read_script",
+    "replay",
+    "try_call",
+]
 
 MOST_REPLAYED = 10_000
 """Recorded calls that go through a draft at once."""
@@ -94,6 +107,15 @@ class Script(NamedTuple):
     """The dialplans of the owner by name, for accounts that are given another one."""
 
 
+class Tried(NamedTuple):
+    """What came of a tried call, and what took how many seconds; `remarks` are for whoever asked."""
+
+    result: CallResult
+    setting: Setting
+    took: float
+    remarks: tuple[str, ...]
+
+
 def read_script(
     connection: Connection, keys: KeyRing, actor: Actor, found: Dialplan | None, source: str | None,
     name: str | None, user: str | None,
@@ -145,17 +167,26 @@ async def replay(
     """Run recorded calls through a script, when it is its turn."""
     if not 1 <= wish.limit <= MOST_REPLAYED:
         raise Invalid.of("limit", f"limit is between 1 and {MOST_REPLAYED}, not {wish.limit}")
-    source = script.plan.source
-    with translated():
-        runs = await read_recordings(
-            ground.administration.database, found.id, wish.since, wish.limit,
-            with_messages="headers" in source or "body" in source,
-        )  # fmt: skip
+    runs = await read_runs(ground, found, script.plan.source, wish)
     async with turn:
         return await asyncio.to_thread(_replay, found, script, runs)
 
 
-def _try(script: Script, wish: TryWish) -> Try:
+async def read_runs(ground: Ground, found: Dialplan, source: str, wish: ReplayWish) -> list[RecordedRun]:
+    """Read the recorded calls of a dialplan, with their messages where the script could look at them."""
+    with_messages = "headers" in source or "body" in source
+    with translated():
+        return await read_recordings(
+            ground.administration.database, found.id, wish.since, wish.limit, with_messages=with_messages
+        )
+
+
+def pretend(script: Script, wish: TryWish) -> Tried:
+    """Try a script on a pretended call, here and now.
+
+    Raises:
+        Invalid: The wish says something that cannot be.
+    """
     if wish.direction not in ("out", "in"):
         raise Invalid.of("direction", f"a call goes out or in, not {wish.direction!r}")
     now = time.time()
@@ -179,6 +210,11 @@ def _try(script: Script, wish: TryWish) -> Try:
         before = time.perf_counter()
         result = stage.run(script.plan, setting, world)
         took = time.perf_counter() - before
+    return Tried(result, setting, took, remarks)
+
+
+def _try(script: Script, wish: TryWish) -> Try:
+    result, setting, took, remarks = pretend(script, wish)
     failed = tried_calls.failed_of(result)
     lines = tried_calls.lines_of(result, script.plan, setting, took)
     failure = None if failed is None or failed.failure is None else failed.failure.message
