@@ -46,15 +46,15 @@ class CallEvents:
         """Look at a call whose row is about to be stored; returns what tells of it when it is, if there is news."""
         now = _state_of(call)
         before = self._told.get(call.id)
+        if call.is_gone:
+            self._told.pop(call.id, None)
+        elif before != now:
+            self._told[call.id] = now
         if before == now:
             return None
-        if now[4]:
-            self._told.pop(call.id, None)
-            if before is None and call.has_row and _was_over(call, self._stream.heard_since):
-                return None
-        else:
-            self._told[call.id] = now
         if before is None:
+            if now[4] and call.has_row and _was_over(call, self._stream.heard_since):
+                return None
             before = _state_at(call, self._stream.heard_since)
         news = [
             *((("call.started", {}),) if now[0] and not before[0] else ()),

@@ -112,7 +112,7 @@ class Call(LastingCall):
         if self._are_records_due:
             for leg in (self.caller, *self.legs):
                 put("cdr", (self.id, leg.index), self.ports.cdr_row(self, leg))
-        put("call", self.id, None if self._is_gone else partial(self.ports.call_row, self), on_commit)
+        put("call", self.id, None if self.is_gone else partial(self.ports.call_row, self), on_commit)
         self._are_records_due = False
         if not self.has_row:
             self.has_row = True
@@ -400,6 +400,6 @@ class Call(LastingCall):
                 return
         if self.processes and self.find(UnwantedAnswer) is not None:
             return
-        self._is_gone = True
+        self.is_gone = True
         self.changed()
         self.when_stored(partial(self.ports.forget, self))

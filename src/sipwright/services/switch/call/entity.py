@@ -66,7 +66,7 @@ class Entity:
 
     `timers` is when each of its timers runs out: Unix times, for the database. All of them share one place on the
     heap, at `wakes_at`, which is left where it is when a timer is moved or called off, as most are: it only wakes to
-    look then.
+    look then. One that `is_gone` is about to be forgotten: its row goes with the next commit.
     """
 
     __slots__ = (
@@ -74,10 +74,10 @@ class Entity:
         "_depth",
         "_due",
         "_has_changed",
-        "_is_gone",
         "_unstored",
         "_urgent",
         "id",
+        "is_gone",
         "ports",
         "timers",
         "wakes_at",
@@ -93,7 +93,7 @@ class Entity:
         self._actions: list[Action] = []
         self._unstored: list[Action] | None = None
         self._has_changed = False
-        self._is_gone = False
+        self.is_gone = False
         self._urgent: list[_Once] = []
 
     def event(self) -> Self:

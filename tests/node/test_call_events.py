@@ -1,0 +1,159 @@
+"""The events of a call: each once, when it is stored, and to who begins to read in its middle what comes then."""
+
+import orjson
+import pytest
+from tests.services.switch.conftest import SDP, Bench
+
+from sipwright.node.call_events import CallEvents
+from sipwright.node.event_stream import EventStream
+
+
+class Names:
+    def account(self, account_id):
+        return None if account_id is None else f"account {account_id}"
+
+
+class Reader:
+    """Whoever reads; it can begin later."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.lines = []
+        network = bench.network
+        self.stream = EventStream("n1", clock=network.clock, call_later=network.call_later)
+
+    def take(self, lines):
+        self.lines += lines
+
+    def begin(self):
+        self.bench.switch.ports.watch = CallEvents(self.stream, Names())
+        self.stream.join(self, None)
+        return self
+
+    def events(self):
+        self.bench.run(0.1)
+        return [orjson.loads(line)["event"] for line in self.lines]
+
+    def kinds(self):
+        return [event["type"] for event in self.events()]
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+@pytest.fixture
+def reader(bench):
+    return Reader(bench)
+
+
+@pytest.fixture
+def alice(bench):
+    return bench.phone("alice", "20.0.0.1")
+
+
+@pytest.fixture
+def bob(bench):
+    phone = bench.phone("bob", "30.0.0.1")
+    bench.account("bob", phone)
+    return phone
+
+
+def ring(bench, alice, bob):
+    alice.invite()
+    bench.run(1)
+    bob.answer(bob.last("INVITE"), 180)
+    bench.run(1)
+
+
+def answer(bench, alice, bob):
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    ok = alice.last(200)
+    alice.ack(ok)
+    bench.run(1)
+    return ok
+
+
+def hang_up(alice, bob, ok):
+    alice.send(alice.in_dialog("BYE", ok))
+    bob.answer(bob.last("BYE"), 200)
+
+
+def test_each_thing_that_happens_is_told_once(bench, reader, alice, bob):
+    reader.begin()
+    ring(bench, alice, bob)
+    hang_up(alice, bob, answer(bench, alice, bob))
+    events = reader.events()
+
+    common = {
+        "from": "alice@elsewhere.net",
+        "to": "bob@example.org",
+        "direction": "in",
+        "account": "account 1",
+    }
+    told = [(event["type"], event["data"].items() - common.items()) for event in events]
+    assert all(event["data"].items() >= common.items() for event in events)
+    assert {(event["call"], event["node"]) for event in events} == {(events[0]["call"], "n1")}
+    assert told == [
+        ("call.started", set()),
+        ("call.ringing", {("leg", 1), ("target", "bob@example.org")}),
+        ("call.answered", {("leg", 1), ("target", "bob@example.org")}),
+        (
+            "call.ended",
+            {
+                ("answered", True),
+                ("duration", 1.1),
+                ("status", 200),
+                ("reason", "OK"),
+                ("hung_up_by", "caller"),
+            },
+        ),
+    ]
+    assert bench.is_empty()
+    assert len(bench.switch.ports.watch) == 0
+
+
+def test_a_call_that_nobody_takes_ends_once(bench, reader, alice, bob):
+    reader.begin()
+    ring(bench, alice, bob)
+    bob.answer(bob.last("INVITE"), 486)
+
+    assert reader.kinds() == ["call.started", "call.ringing", "call.ended"]
+    assert bench.is_empty()
+    assert len(bench.switch.ports.watch) == 0
+
+
+@pytest.mark.parametrize(
+    ("moment", "kinds"),
+    [
+        ("ringing", ["call.answered", "call.ended"]),
+        ("answered", ["call.ended"]),
+        ("ended", []),
+    ],
+)
+def test_who_begins_to_read_in_the_middle_hears_what_comes_then(bench, reader, alice, bob, moment, kinds):
+    ring(bench, alice, bob)
+    if moment == "ringing":
+        reader.begin()
+    ok = answer(bench, alice, bob)
+    if moment == "answered":
+        reader.begin()
+    alice.send(alice.in_dialog("BYE", ok))
+    bench.run(1)
+    if moment == "ended":
+        reader.begin()
+    bob.answer(bob.last("BYE"), 200)
+
+    assert reader.kinds() == kinds
+    assert bench.is_empty()
+
+
+def test_nothing_is_told_of_what_is_not_stored(bench, reader, alice, bob):
+    reader.begin()
+    bench.database.is_eager = False
+    alice.invite()
+    assert reader.kinds() == []
+
+    bench.database.commit()
+    assert reader.kinds() == ["call.started"]
