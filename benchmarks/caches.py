@@ -158,7 +158,7 @@ class Workload(hotpath.Bench):
 async def record_messages(users: int) -> list[Remembered]:
     """Register and call, both from behind NATs of their own, and return the memos that were asked."""
     hotpath.PHONE, hotpath.CALLEE = ("203.0.113.7", 6060), ("198.51.100.7", 6090)
-    async with hotpath.open_bench(users) as bench:
+    async with hotpath.open_bench(3 * users) as bench:
         bench.__class__ = Workload
         hotpath.measure(bench, users, users)  # whatever stays is there
         memos = Workload.memos = find_memos()

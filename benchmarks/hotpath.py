@@ -174,9 +174,13 @@ def respond(request: bytes, status: str, number: int, body: bytes = b"") -> byte
 
 
 def measure(bench: Bench, users: int, first: int) -> None:
-    """Register everybody, then let each call the callee; `first` keeps the rounds apart."""
+    """Register so many users, then let each call the callee; `first` keeps the rounds apart.
+
+    Each round has users of its own: what a memo knows of them from the last one is not what a phone finds that comes
+    back after an hour.
+    """
     numbers = range(first, first + users)
-    names = [f"u{number}" for number in range(users)]
+    names = [f"u{number}" for number in numbers]
     asked = [register(name, number, 1) for name, number in zip(names, numbers, strict=True)]
     challenged, _ = bench.step("REGISTER -> 401", asked, PHONE)
     triples = zip(names, numbers, challenged, strict=True)
@@ -239,9 +243,10 @@ async def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--profile", help="profile this step, such as '180 -> 180'")
     arguments = parser.parse_args()
-    async with open_bench(arguments.users, arguments.profile) as bench:
-        for number in range(arguments.rounds):
-            measure(bench, arguments.users, (number + 1) * arguments.users)
+    users, rounds = arguments.users, arguments.rounds
+    async with open_bench(users * (rounds + 1), arguments.profile) as bench:
+        for first in range(users, users * (rounds + 1), users):
+            measure(bench, users, first)
         for name, (spent, more) in bench.found.items():
             print(f"  {name:26}{1e6 * spent:7.1f} us  {more}")
 
