@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 __all__ = ["LOST", "TYPES", "Event"]
 
 TYPES = (
@@ -45,10 +43,6 @@ class Event:
             "id": self.id, "type": self.type, "at": self.at, "node": self.node, "user": self.user,
             "call": self.call, "data": self.data,
         }  # fmt: skip
-
-    def to_line(self) -> bytes:
-        """Return it as a line of the control socket."""
-        return orjson.dumps({"event": self.to_json()}) + b"\n"
 
     @classmethod
     def lost(cls, count: int | None, after: str, at: float) -> Event:

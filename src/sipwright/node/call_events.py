@@ -56,13 +56,17 @@ class CallEvents:
             if now[4] and call.has_row and _was_over(call, self._stream.heard_since):
                 return None
             before = _state_at(call, self._stream.heard_since)
-        news = [
-            *((("call.started", {}),) if now[0] and not before[0] else ()),
-            *(("call.ringing", _ringing(leg)) for leg in _that_rang(call)[before[1] :]),
-            *((("call.answered", _answered(call)),) if now[2] is not None and now[2] != before[2] else ()),
-            *((("call.held", _held(call)),) if now[3] != before[3] else ()),
-            *((("call.ended", _ended(call)),) if now[4] and not before[4] else ()),
-        ]
+        news: list[tuple[str, dict[str, Any]]] = []
+        if not before[0]:
+            news.append(("call.started", {}))
+        if now[1] > before[1]:
+            news += [("call.ringing", _ringing(leg)) for leg in _that_rang(call)[before[1] :]]
+        if now[2] is not None and now[2] != before[2]:
+            news.append(("call.answered", _answered(call)))
+        if now[3] != before[3]:
+            news.append(("call.held", _held(call)))
+        if now[4] and not before[4]:
+            news.append(("call.ended", _ended(call)))
         return partial(self._tell, call, self._common(call), news) if news else None
 
     def _tell(self, call: Call, common: dict[str, Any], news: list[tuple[str, dict[str, Any]]]) -> None:
@@ -81,7 +85,7 @@ class CallEvents:
 
 
 def _state_of(call: Call) -> Told:
-    rang = sum(leg.rang_at is not None for leg in call.legs)
+    rang = sum([leg.rang_at is not None for leg in call.legs])
     peer = None if call.peer is None else call.peer.index
     return True, rang, peer, call.held, call.state is CallState.ENDING
 
@@ -152,4 +156,5 @@ def _target(leg: Leg) -> str | None:
 
 def _address(text: str) -> str:
     """Return an address as people write it."""
-    return text.removeprefix("sip:").removeprefix("sips:").partition(";")[0]
+    address = text.partition(";")[0]
+    return address[4:] if address[:4] == "sip:" else address.removeprefix("sips:")

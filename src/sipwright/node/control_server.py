@@ -303,7 +303,7 @@ class ControlClient(asyncio.Protocol):
 
     def take(self, lines: list[bytes]) -> None:
         """Take events: they are sent at once to a reader that is quick, else they wait, and the oldest go."""
-        if not self._is_slow and not self._queue and len(lines) <= MOST_PENDING:
+        if not self._is_slow and not self._queue and sum(map(len, lines)) <= MOST_UNSENT:
             self._write(b"".join(lines))
             return
         for line in lines:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import orjson
 import structlog
 
-from sipwright.control.events import Event
 from sipwright.printable import printable
 from sipwright.services.ports import CallLater, TimerHandle
 
@@ -99,7 +99,11 @@ class EventStream:
         if number >= self._reserved:
             self._reserve()
         name = self._user_name(user) if isinstance(user, int) else user
-        line = Event(_text(number), kind, now, self._node, name, call, _shown(data)).to_line()
+        event = {
+            "id": _text(number), "type": kind, "at": now, "node": self._node, "user": name, "call": call,
+            "data": _shown(data),
+        }  # fmt: skip
+        line = orjson.dumps({"event": event}, option=orjson.OPT_APPEND_NEWLINE)
         if len(self._kept) == MOST_KEPT:
             self._forgotten = self._kept[0][0]
         self._kept.append((number, line))
@@ -185,10 +189,17 @@ def _text(number: int) -> str:
 
 
 def _shown(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _cut(value) for name, value in data.items() if value is not None}
+    shown = {}
+    for name, value in data.items():
+        if type(value) is str:
+            is_plain = value.isascii() and value.isprintable() and len(value) <= LONGEST_VALUE
+            shown[name] = value if is_plain else _cut(value)
+        elif value is not None:
+            shown[name] = _cut(value)
+    return shown
 
 
 def _cut(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value, LONGEST_VALUE)
-    return [_cut(each) for each in value[:10]] if isinstance(value, list | tuple) else value
+    return [_cut(each) for each in value[:10]] if isinstance(value, (list, tuple)) else value
