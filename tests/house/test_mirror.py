@@ -120,7 +120,6 @@ ELSEWHERE = {
     "services/dialplan/sandbox/result": "services/dialplan/sandbox/test_activation",
     "services/journal_text": "services/dialplan/execution/test_journal",
     "services/ports": "services/registrar/test_registrar",
-    "node/call_events": "node/test_control",
     "node/watches": "node/test_control",
     "node/outage": "nights/test_full_disk",
     "services/rows": "services/switch/recovery/test_rows",
