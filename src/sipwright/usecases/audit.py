@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from sipwright.store.admin import audit
 from sipwright.store.admin.audit import AuditRow
 from sipwright.usecases.actor import READ, Actor
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.page import USUAL, Page, checked_limit, cursor_of, place_of
+from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
 
 __all__ = ["Audit", "AuditRow"]
@@ -30,8 +32,14 @@ class Audit:
         cursor: str | None = None,
     ) -> Page[AuditRow]:
         """List changes, the newest first; `action` is how the action begins: ``accounts.`` or ``users.remove``."""
-        most, (below,) = checked_limit(limit), place_of(cursor, int) or (None,)
-        rows = await self._ground.look(
-            lambda c: audit.page(c, most + 1, below, user=user, action=action, since=since)
-        )
-        return Page(tuple(rows[:most]), cursor_of(rows[most - 1].id) if len(rows) > most else None)
+        (below,) = place_of(cursor, int) or (None,)
+
+        def work(connection: Connection) -> Page[AuditRow]:
+            return paged(
+                limit,
+                lambda most: audit.page(connection, most, below, user=user, action=action, since=since),
+                lambda row: (row.id,),
+                lambda row: row,
+            )
+
+        return await self._ground.look(work)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from sipwright.services.rows import CallRow
 from sipwright.services.switch.recovery.document import (
     StoredCall,
     StoredLeg,
@@ -84,11 +85,11 @@ class Calls:
             found = paged(
                 limit,
                 lambda most: read_page(connection, most, place, user_id=owner_id, account=account, q=q),
-                lambda row: (row.started_at, row.id),
+                lambda row: (row.call.started_at, row.call.id),
                 lambda row: row,
             )
-            scripts = script_places(connection, [row.id for row in found.items])
-            return Page(tuple(_view(row, scripts.get(row.id)) for row in found.items), found.next)
+            scripts = script_places(connection, [row.call.id for row in found.items])
+            return Page(tuple(_view(row, scripts.get(row.call.id)) for row in found.items), found.next)
 
         return await self._ground.read(work)
 
@@ -98,7 +99,7 @@ class Calls:
 
         def work(connection: Connection) -> CallView:
             row = _find(connection, actor, call)
-            return _view(row, script_places(connection, [row.id]).get(row.id))
+            return _view(row, script_places(connection, [row.call.id]).get(row.call.id))
 
         return await self._ground.read(work)
 
@@ -148,7 +149,7 @@ class Calls:
         return call
 
     async def _steer(self, actor: Actor, what: str, call: str, **arguments: str) -> None:
-        row = await self._ground.read(lambda c: _find(c, actor, call))
+        row = (await self._ground.read(lambda c: _find(c, actor, call))).call
         if row.state == "ending":
             raise Refused("the call is over")
         await self._ground.ask(f"calls.{what}", call=row.id, **arguments, **_acting(actor, row.user_id))
@@ -205,29 +206,30 @@ def _find(connection: Connection, actor: Actor, call: str) -> LiveCall:
         NotFound: There is none.
     """
     rows = read_page(connection, 1, call_id=call)
-    if not rows or not is_seen(actor, rows[0].user_id):
+    if not rows or not is_seen(actor, rows[0].call.user_id):
         raise NotFound(f"there is no call {call!r} in progress; it may be over")
     return rows[0]
 
 
 def _view(row: LiveCall, script: ScriptPlace | None) -> CallView:
+    call = row.call
     try:
-        stored = read_document(row.document)
+        stored = read_document(call.document)
     except UnreadableError:  # another version has written it; its columns say the most of it
         stored = None
-    legs = () if stored is None else _legs(stored, row)
+    legs = () if stored is None else _legs(stored, call)
     return CallView(
-        id=row.id,
-        node=row.node,
+        id=call.id,
+        node=call.node,
         user=row.user,
         account=row.account,
-        direction=row.direction,
-        state=row.state,
-        from_=row.from_text,
-        to=row.to_text,
+        direction=call.direction,
+        state=call.state,
+        from_=call.from_text,
+        to=call.to_text,
         provider=next((leg.provider for leg in legs if leg.provider and leg.state != "ended"), None),
-        started_at=row.started_at,
-        answered_at=row.answered_at,
+        started_at=call.started_at,
+        answered_at=call.answered_at,
         dialplan=script.dialplan if script else None,
         version=script.version if script else None,
         line=script.line if script else None,
@@ -236,17 +238,17 @@ def _view(row: LiveCall, script: ScriptPlace | None) -> CallView:
     )
 
 
-def _legs(stored: StoredCall, row: LiveCall) -> tuple[LegView, ...]:
-    return tuple(_leg(index, leg, row) for index, leg in enumerate((stored.caller, *stored.legs)))
+def _legs(stored: StoredCall, call: CallRow) -> tuple[LegView, ...]:
+    return tuple(_leg(index, leg, call) for index, leg in enumerate((stored.caller, *stored.legs)))
 
 
-def _leg(index: int, leg: StoredLeg, row: LiveCall) -> LegView:
+def _leg(index: int, leg: StoredLeg, call: CallRow) -> LegView:
     to = leg.destination or {}
     provider = leg.provider or to.get("provider")
     status = (leg.outcome or {}).get("status")
     return LegView(
         leg=index,
-        target=str(to.get("target") or (row.to_text if index else row.from_text)),
+        target=str(to.get("target") or (call.to_text if index else call.from_text)),
         state=leg.state,
         provider=None if provider is None else str(provider[1]),
         status=status if isinstance(status, int) else None,

@@ -158,7 +158,7 @@ class Cdrs:
             rows = read_page(connection, ours, most + 1, place, oldest_first=oldest_first, until=until)
             if len(rows) > most:
                 last = rows[most - 1]
-                following: str | None = cursor_of(last.started_at, last.id)
+                following: str | None = cursor_of(last.cdr.started_at, last.id)
             else:
                 following = None if until is None else cursor_of(*until)
             return Page(tuple(map(cdr_view, rows[:most])), following)
@@ -168,10 +168,10 @@ class Cdrs:
 
 def cdr_view(row: CdrRowShown) -> CdrView:
     """Return what is shown of a CDR."""
-    talked = None
-    if row.answered_at is not None and row.ended_at is not None:
-        talked = max(row.ended_at - row.answered_at, 0.0)
-    return CdrView(talked=talked, **row._asdict())
+    cdr, talked = row.cdr, None
+    if cdr.answered_at is not None and cdr.ended_at is not None:
+        talked = max(cdr.ended_at - cdr.answered_at, 0.0)
+    return CdrView(id=row.id, account=row.account, user=row.user, talked=talked, **cdr._asdict())
 
 
 _CLASS = re.compile(r"([1-6])xx", re.IGNORECASE)

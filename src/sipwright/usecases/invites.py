@@ -12,7 +12,7 @@ from sipwright.usecases.actor import READ, WRITE, Actor
 from sipwright.usecases.errors import Invalid
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.issued import code_digest, new_code
-from sipwright.usecases.page import USUAL, Page, checked_limit, cursor_of, place_of
+from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
 
@@ -41,10 +41,17 @@ class Invites:
     @needs(READ, admin=True)
     async def list(self, actor: Actor, *, limit: int = USUAL, cursor: str | None = None) -> Page[InviteRow]:
         """List the invites that somebody can still sign up with, the newest first."""
-        most, (below,) = checked_limit(limit), place_of(cursor, int) or (None,)
-        now = self._ground.unix_time()
-        rows = await self._ground.look(lambda c: invites.page(c, now, most + 1, below))
-        return Page(tuple(rows[:most]), cursor_of(rows[most - 1].id) if len(rows) > most else None)
+        (below,), now = place_of(cursor, int) or (None,), self._ground.unix_time()
+
+        def work(connection: Connection) -> Page[InviteRow]:
+            return paged(
+                limit,
+                lambda most: invites.page(connection, now, most, below),
+                lambda row: (row.id,),
+                lambda row: row,
+            )
+
+        return await self._ground.look(work)
 
     @needs(WRITE, admin=True)
     async def create(self, actor: Actor, *, uses: int = 1, days: float = 7.0, text: str = "") -> IssuedInvite:

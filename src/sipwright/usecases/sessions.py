@@ -10,7 +10,7 @@ from sipwright.store.admin import sessions
 from sipwright.usecases.actor import READ, WRITE, Actor
 from sipwright.usecases.errors import NotFound
 from sipwright.usecases.gate import Gate
-from sipwright.usecases.page import USUAL, Page, checked_limit, cursor_of, place_of
+from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
 from sipwright.usecases.whose import owner
@@ -44,13 +44,18 @@ class Sessions:
         self, actor: Actor, *, user: str | None = None, limit: int = USUAL, cursor: str | None = None
     ) -> Page[SessionView]:
         """List the sessions of the actor, or of a user whom an admin names, the newest first."""
-        most, (below,) = checked_limit(limit), place_of(cursor, int) or (None,)
-        now = self._ground.unix_time()
-        rows = await self._ground.look(
-            lambda c: sessions.page(c, now, most + 1, below, owner(c, actor, user).id)
-        )
-        views = tuple(_view(row, actor) for row in rows[:most])
-        return Page(views, cursor_of(rows[most - 1].id) if len(rows) > most else None)
+        (below,), now = place_of(cursor, int) or (None,), self._ground.unix_time()
+
+        def work(connection: Connection) -> Page[SessionView]:
+            whose = owner(connection, actor, user)
+            return paged(
+                limit,
+                lambda most: sessions.page(connection, now, most, below, whose.id),
+                lambda row: (row.id,),
+                lambda row: _view(row, actor),
+            )
+
+        return await self._ground.look(work)
 
     @needs(WRITE)
     async def remove(self, actor: Actor, id: int) -> SessionView:
@@ -67,20 +72,6 @@ class Sessions:
         row = await self._ground.keep(work)
         self._gate.bearers.forget()
         return _view(row, actor)
-
-    @needs(WRITE)
-    async def remove_others(self, actor: Actor) -> int:
-        """End all sessions of the actor but the one in which they ask, and return how many there were."""
-        now = self._ground.unix_time()
-
-        def work(connection: Connection) -> int:
-            ended = sessions.end_all(connection, actor.user_id, now, but=actor.session)
-            note(connection, actor, "sessions.remove_others", actor.name, None, {"ended_sessions": ended})
-            return ended
-
-        ended = await self._ground.keep(work)
-        self._gate.bearers.forget()
-        return ended
 
 
 def _view(row: sessions.SessionRow, actor: Actor) -> SessionView:

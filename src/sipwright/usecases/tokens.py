@@ -12,7 +12,7 @@ from sipwright.usecases.actor import ALL_SCOPES, READ, WRITE, Actor
 from sipwright.usecases.errors import Forbidden, Invalid
 from sipwright.usecases.gate import Gate
 from sipwright.usecases.issued import digest_of, new_token
-from sipwright.usecases.page import USUAL, Page, checked_limit, cursor_of, place_of
+from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
 from sipwright.usecases.whose import owner
@@ -20,8 +20,6 @@ from sipwright.usecases.whose import owner
 __all__ = ["IssuedToken", "TokenView", "Tokens"]
 
 MOST_DAYS = 3_650.0
-
-_Rows = list[api_tokens.TokenRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +57,18 @@ class Tokens:
         self, actor: Actor, *, user: str | None = None, limit: int = USUAL, cursor: str | None = None
     ) -> Page[TokenView]:
         """List the tokens of the actor, or of a user whom an admin names, the newest first."""
-        most, (below,) = checked_limit(limit), place_of(cursor, int) or (None,)
+        (below,) = place_of(cursor, int) or (None,)
 
-        def work(connection: Connection) -> _Rows:
+        def work(connection: Connection) -> Page[TokenView]:
             whose = owner(connection, actor, user)
-            return api_tokens.page(connection, most + 1, below, whose.id)
+            return paged(
+                limit,
+                lambda most: api_tokens.page(connection, most, below, whose.id),
+                lambda row: (row.id,),
+                _view,
+            )
 
-        rows = await self._ground.look(work)
-        return Page(
-            tuple(map(_view, rows[:most])), cursor_of(rows[most - 1].id) if len(rows) > most else None
-        )
+        return await self._ground.look(work)
 
     @needs(WRITE)
     async def create(

@@ -12,7 +12,7 @@ from sipwright.store.schema.entities import User
 from sipwright.usecases.actor import READ, WRITE, Actor
 from sipwright.usecases.etags import etag_of, require
 from sipwright.usecases.gate import Gate, name_key
-from sipwright.usecases.page import USUAL, Page, checked_limit, cursor_of, place_of
+from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
 
@@ -72,10 +72,17 @@ class Users:
         self, actor: Actor, *, q: str | None = None, limit: int = USUAL, cursor: str | None = None
     ) -> Page[UserView]:
         """List users in the order in which they came; `q` is a part of the name."""
-        most, (after,) = checked_limit(limit), place_of(cursor, int) or (0,)
-        found = await self._ground.look(lambda c: users.page(c, most + 1, after, q))
-        views = tuple(user_view(user, has_code) for user, has_code in found[:most])
-        return Page(views, cursor_of(found[most - 1][0].id) if len(found) > most else None)
+        (after,) = place_of(cursor, int) or (0,)
+
+        def work(connection: Connection) -> Page[UserView]:
+            return paged(
+                limit,
+                lambda most: users.page(connection, most, after, q),
+                lambda row: (row[0].id,),
+                lambda row: user_view(*row),
+            )
+
+        return await self._ground.look(work)
 
     @needs(READ, admin=True)
     async def get(self, actor: Actor, name: str) -> UserView:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, tuple_
 
+from sipwright.services.rows import CallRow
 from sipwright.store.history.journals import read_journals
 from sipwright.store.history.paging import after, contains
 from sipwright.store.schema import tables
@@ -18,20 +19,11 @@ __all__ = ["LiveCall", "ScriptPlace", "read_page", "script_places"]
 
 
 class LiveCall(NamedTuple):
-    """A call in progress; `document` is all that is stored of it."""
+    """A call in progress, with the names of its user and its account."""
 
-    id: str
-    node: str
-    user_id: int | None
+    call: CallRow
     user: str | None
     account: str | None
-    direction: str
-    state: str
-    from_text: str
-    to_text: str
-    started_at: float
-    answered_at: float | None
-    document: bytes
 
 
 class ScriptPlace(NamedTuple):
@@ -59,10 +51,12 @@ def read_page(
     account: str | None = None, q: str | None = None, call_id: str | None = None,
 ) -> list[LiveCall]:  # fmt: skip
     """List calls in progress, the oldest first, after a place; `q` is in an address of theirs."""
-    query = select(
-        _CALL.id, _CALL.node, _CALL.user_id, tables.users.c.name, _AOR, _CALL.direction, _CALL.state,
-        _CALL.from_text, _CALL.to_text, _CALL.started_at, _CALL.answered_at, _CALL.document,
-    ).select_from(_SOURCE).order_by(*_ORDER).limit(limit)  # fmt: skip
+    query = (
+        select(tables.users.c.name, _AOR, *(_CALL[name] for name in CallRow._fields))
+        .select_from(_SOURCE)
+        .order_by(*_ORDER)
+        .limit(limit)
+    )
     if place is not None:
         query = query.where(after(_ORDER, place))
     if user_id is not None:
@@ -75,7 +69,8 @@ def read_page(
         query = query.where(_CALL.id == call_id)
     if q:
         query = query.where(contains(q, _CALL.from_text, _CALL.to_text, _AOR, _CALL.id))
-    return [LiveCall(*restored(tuple(row))) for row in connection.execute(query)]
+    found = (restored(tuple(row)) for row in connection.execute(query))
+    return [LiveCall(CallRow(*call), user, account) for user, account, *call in found]
 
 
 def script_places(connection: Connection, call_ids: Iterable[str]) -> dict[str, ScriptPlace]:

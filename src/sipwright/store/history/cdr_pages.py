@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
 )
 
+from sipwright.services.rows import CdrRow
 from sipwright.store.history.paging import after, contains
 from sipwright.store.schema import tables
 from sipwright.store.schema.names import split_name
@@ -61,28 +62,10 @@ class CdrConditions(NamedTuple):
 
 
 class CdrRowShown(NamedTuple):
-    """A CDR with the names of its account and its user."""
+    """A CDR with its number, and with the names of its account and its user."""
 
     id: int
-    call_id: str
-    leg: int
-    direction: str
-    account_id: int | None
-    user_id: int | None
-    from_uri: str | None
-    to_uri: str | None
-    target: str | None
-    dialplan: str | None
-    dialplan_version: int | None
-    started_at: float
-    rang_at: float | None
-    answered_at: float | None
-    ended_at: float | None
-    status: int | None
-    reason: str | None
-    hung_up_by: str | None
-    sip_call_id: str | None
-    execution_id: str | None
+    cdr: CdrRow
     account: str | None
     user: str | None
 
@@ -111,13 +94,16 @@ def read_page(
     oldest_first: bool = False, until: Sequence[Any] | None = None,
 ) -> list[CdrRowShown]:  # fmt: skip
     """List CDRs that fit, the newest first, after a place and up to another: times and numbers of CDRs."""
-    query: Select[Any] = select(*_CDR, _ACCOUNT.label("account"), _OWNER.label("user")).select_from(_SOURCE)
+    query: Select[Any] = select(
+        _CDR.id, _ACCOUNT.label("account"), _OWNER.label("user"), *(_CDR[name] for name in CdrRow._fields)
+    ).select_from(_SOURCE)
     query = _ordered(query.where(*_fitting(which)), oldest_first).limit(limit)
     if place is not None:
         query = query.where(after(_ORDER, place, is_descending=not oldest_first))
     if until is not None:
         query = query.where(~after(_ORDER, until, is_descending=not oldest_first))
-    return [CdrRowShown(*restored(tuple(row))) for row in connection.execute(query)]
+    found = (restored(tuple(row)) for row in connection.execute(query))
+    return [CdrRowShown(id, CdrRow(*cdr), account, user) for id, account, user, *cdr in found]
 
 
 def window_end(
