@@ -232,10 +232,6 @@ class Administration:
         """Tell how our registrations at providers stand, by the provider's number."""
         return await self.database.read(partial(listings.registrations, now=self.clock()))
 
-    async def list_unreachable_providers(self) -> dict[int, dict[str, Any]]:
-        """Tell since when and why providers cannot be reached, by the provider's number."""
-        return await self.database.read(listings.unreachable_providers)
-
     async def remove_provider(self, name: str, user: str | None = None) -> Provider:
         """Remove a user's provider."""
         return await self.database.write(lambda c: providers.remove(c, self.keys, user, name))
