@@ -184,7 +184,6 @@ ELSEWHERE = {
     "transport/tcp_limits": "transport/test_tcp",
     "usecases/whose": "usecases/test_accounts",
     "usecases/phone_settings": "usecases/test_accounts",
-    "usecases/event_filter": "usecases/test_events",
     "usecases/rehearsals": "usecases/test_dialplans",
     "usecases/replayed_calls": "usecases/test_dialplans",
     "usecases/tried_calls": "usecases/test_dialplans",

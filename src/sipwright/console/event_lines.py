@@ -6,17 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sipwright.control.events import Event
+from sipwright.control.events import TYPES, Event
 from sipwright.printable import printable
 
-__all__ = ["EVENT_TYPES", "event_line"]
+__all__ = ["event_line"]
 
-EVENT_TYPES = (
-    "call.started", "call.ringing", "call.answered", "call.held", "call.ended", "script.line", "script.failed",
-    "binding.added", "binding.removed", "provider.state", "security.refused", "ban.added", "node.state", "audit",
-)  # fmt: skip
-
-_WIDEST_TYPE = max(map(len, EVENT_TYPES))
+_WIDEST_TYPE = max(map(len, TYPES))
 _MOST = 500
 _ID = 8
 """Characters of a call's id that are shown: enough to find it."""

@@ -3,14 +3,15 @@
 ::
 
     filter    = all_of *( "or" all_of )
-    all_of    = one *( "and" one )
-    one       = "not" one | "(" filter ")" | word value
+    all_of    = one *( [ "and" ] one )
+    one       = "not" one | "(" filter ")" | word value | value
     word      = "event" | "user" | "call" | "node" | "account" | "provider" | "dialplan" | "from" | "to"
               | "text" | "regex"
     value     = anything without a blank or a parenthesis, or 'in quotes', or "in quotes"
 
-``event call`` is every event of a call, ``event call.ended`` one kind of them. ``text`` is looked for anywhere in an
-event, and so is a ``regex``, which `pattern.py` matches in bounded time. Nothing, and ``*``, is every event.
+``event call`` is every event of a call, ``event call.ended`` one kind of them; ``call`` takes the beginning of an id.
+A value of no word is looked for anywhere in an event, as is that of ``text``, which may be a word itself; and so is a
+``regex``, which `pattern.py` matches in bounded time. Nothing, and ``*``, is every event.
 """
 
 from __future__ import annotations
@@ -19,12 +20,10 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-import orjson
-
-from sipwright.control.events import TYPES, Event
+from sipwright.control.events import LOST, TYPES, Event
 from sipwright.control.pattern import Pattern, PatternError
 
-__all__ = ["WORDS", "FilterError", "read_filter"]
+__all__ = ["JOINS", "WORDS", "FilterError", "read_filter"]
 
 LONGEST = 500
 """Characters of a filter."""
@@ -40,8 +39,10 @@ Test = Callable[[Event], bool]
 WORDS = ("event", "user", "call", "node", "account", "provider", "dialplan", "from", "to", "text", "regex")
 """What may be asked of an event."""
 
+JOINS = ("and", "or", "not")
+"""What stands between conditions, and before one."""
+
 _TOKEN = re.compile(r"""\s*(?:([()])|"([^"]*)"|'([^']*)'|([^\s()"']+))""")
-_JOINS = frozenset({"and", "or", "not"})
 
 
 class FilterError(ValueError):
@@ -90,12 +91,7 @@ class _Reader:
     def read(self) -> Test:
         test = self._any_of()
         if (token := self._peek()) is not None:
-            what = (
-                "there is a ')' without its '('"
-                if token.word == ")"
-                else f"write 'and' or 'or' before {token.text!r}"
-            )
-            raise FilterError(what, token.position)
+            raise FilterError("there is a ')' without its '('", token.position)
         return test
 
     def _peek(self) -> _Token | None:
@@ -107,6 +103,10 @@ class _Reader:
         self._at += is_there
         return is_there
 
+    def _has_one(self) -> bool:
+        token = self._peek()
+        return token is not None and token.word not in ("or", ")")
+
     def _any_of(self) -> Test:
         tests = [self._all_of()]
         while self._takes("or"):
@@ -117,7 +117,7 @@ class _Reader:
 
     def _all_of(self) -> Test:
         tests = [self._one()]
-        while self._takes("and"):
+        while self._takes("and") or self._has_one():
             tests.append(self._one())
         if len(tests) == 1:
             return tests[0]
@@ -140,9 +140,9 @@ class _Reader:
                 raise FilterError("this '(' has no ')'", token.position)
             self._depth -= 1
             return inner
-        if token.word not in WORDS:
+        if token.word in (")", *JOINS):
             raise FilterError(
-                f"{token.text!r} is no word of a filter; there are {', '.join(WORDS)}", token.position
+                f"a condition is missing before {token.text!r}, such as 'user alice'", token.position
             )
         return self._condition(token)
 
@@ -155,11 +155,14 @@ class _Reader:
         self._words += 1
         if self._words > MOST_WORDS:
             raise FilterError(f"a filter has at most {MOST_WORDS} conditions", token.position)
+        if token.word not in WORDS:
+            return _says(token.text)
         value = self._peek()
-        if value is None or value.word in ("(", ")", *_JOINS):
+        if value is None or value.word in ("(", ")", *JOINS):
             position = self._end if value is None else value.position
             raise FilterError(
-                f"write what {token.word!r} is to be, in quotes if it is a word such as 'and'", position
+                f"write what {token.word!r} is to be, in quotes if it has a parenthesis or is a word such as 'and'",
+                position,
             )
         self._at += 1
         return _test_of(token.word, value)
@@ -169,7 +172,7 @@ def _test_of(word: str, value: _Token) -> Test:
     wanted = value.text.casefold()
     match word:
         case "event":
-            if not any(one == wanted or one.startswith(wanted + ".") for one in TYPES):
+            if not any(one == wanted or one.startswith(wanted + ".") for one in (*TYPES, LOST)):
                 raise FilterError(
                     f"there are no events {value.text!r}; there are {', '.join(TYPES)}", value.position
                 )
@@ -177,11 +180,11 @@ def _test_of(word: str, value: _Token) -> Test:
         case "user":
             return lambda event: (event.user or "").casefold() == wanted
         case "call":
-            return lambda event: (event.call or "").casefold() == wanted
+            return lambda event: (event.call or "").casefold().startswith(wanted)
         case "node":
             return lambda event: event.node.casefold() == wanted
         case "text":
-            return lambda event: wanted in _text(event).casefold()
+            return _says(value.text)
         case "regex":
             try:
                 pattern = Pattern(value.text)
@@ -199,10 +202,15 @@ def _names(value: object, wanted: str) -> bool:
     return known == wanted or known.partition("@")[0] == wanted
 
 
+def _says(text: str) -> Test:
+    wanted = text.casefold()
+    return lambda event: wanted in _text(event).casefold()
+
+
 def _text(event: Event) -> str:
-    """Return everything that an event says, as a line that can be searched."""
-    said = orjson.dumps(event.data, default=str).decode()
-    return f"{event.type} {event.node} {event.user or ''} {event.call or ''} {said}"
+    """Return everything that an event says, as a line that can be searched; the names of its data are no part of it."""
+    said = (str(value) for value in event.data.values() if value is not None)
+    return " ".join((event.type, event.node, event.user or "", event.call or "", *said))
 
 
 def _tokens(text: str) -> list[_Token]:

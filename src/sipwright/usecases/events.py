@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 
 from sipwright.control.events import LOST, TYPES, Event
+from sipwright.control.filter import FilterError, read_filter
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Invalid
-from sipwright.usecases.event_filter import read_filter
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.rights import needs
 
@@ -35,7 +35,11 @@ class Events:
         """
         if unknown := [one for one in types if one not in TYPES]:
             raise Invalid.of("types", f"there is no event {unknown[0]!r}; there are {', '.join(TYPES)}")
-        fits, wanted = read_filter(q or ""), frozenset(types)
+        try:
+            fits = read_filter(q or "")
+        except FilterError as error:
+            raise Invalid.of("q", str(error)) from error
+        wanted = frozenset(types)
 
         async def those() -> AsyncIterator[Event]:
             async with aclosing(self._ground.switch.follow(after)) as events:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sipwright.console.commands.command import Completion, Where
 from sipwright.console.commands.table import COMMANDS
-from sipwright.console.event_lines import EVENT_TYPES
+from sipwright.control.events import TYPES
+from sipwright.control.filter import JOINS, WORDS
 from sipwright.usecases import Actor, UseCases
 from sipwright.usecases.cdrs import CdrFilter
 from sipwright.usecases.page import everything
@@ -12,7 +13,6 @@ from sipwright.usecases.page import everything
 __all__ = ["known_options", "options_for"]
 
 _MOST = 200
-_FILTER_WORDS = ("and", "call", "event", "node", "not", "or", "regex", "type", "user")
 
 
 def known_options(words: list[str], start: str) -> list[str] | None:
@@ -29,7 +29,7 @@ def known_options(words: list[str], start: str) -> list[str] | None:
         case Completion.COMMAND:
             return names
         case Completion.FILTER:
-            return [*_FILTER_WORDS, *EVENT_TYPES]
+            return [*WORDS, *JOINS, *TYPES]
         case Completion.NOTHING:
             return []
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import REMAINDER, Namespace
-from dataclasses import asdict
 
 import orjson
 
@@ -62,11 +61,7 @@ async def events(request: Request, given: Namespace) -> None:
                 )
             if given.json:
                 await request.output.write(
-                    "".join(orjson.dumps(_plain(event)).decode() + "\n" for event in found)
+                    "".join(orjson.dumps(event.to_json()).decode() + "\n" for event in found)
                 )
             else:
                 await request.lines([event_line(event, has_colours=request.has_colours) for event in found])
-
-
-def _plain(event: Event) -> dict[str, object]:
-    return {**asdict(event), "data": dict(event.data)}
