@@ -6,10 +6,12 @@ import asyncio
 import json
 import shlex
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing, suppress
 
 import pyotp
 import pytest
@@ -18,6 +20,7 @@ from console.conftest import PASSWORDS, Clients
 from sipwright.console.commands.command import Where
 from sipwright.console.commands.table import COMMANDS
 from sipwright.console.host_key import HOST_KEY_FILE, fingerprint
+from sipwright.console.listener import Console, listening_socket
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="needs the OpenSSH client")
 
@@ -46,9 +49,12 @@ async def scanner(
     reader, writer = await asyncio.open_connection("127.0.0.1", clients.port, local_addr=(source, 0))
     writer.write(says)
     try:
-        return await asyncio.wait_for(reader.readline(), 30), writer
+        return await asyncio.wait_for(reader.readline(), 5), writer
     except ConnectionError:
         return b"", writer
+    except TimeoutError:
+        writer.close()
+        raise
 
 
 async def test_a_command_has_its_output_and_its_exit_status(clients: Clients):
@@ -197,6 +203,37 @@ async def test_two_of_one_address_and_twenty_of_all(clients: Clients):
     assert len(clients.console._admission) == 20
     for writer in writers:
         writer.close()
+
+
+def test_three_hundred_may_knock_before_anybody_looks():
+    """The system drops the first packet of one too many; its client tries again after 1, 3 and 7 seconds."""
+    listener = listening_socket("127.0.0.1:0")
+    listener.setblocking(False)
+    with closing(listener), ExitStack() as sockets:
+        for _ in range(300):
+            client = sockets.enter_context(closing(socket.socket()))
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        taken = 0
+        with suppress(BlockingIOError):
+            while True:
+                sockets.enter_context(closing(listener.accept()[0]))
+                taken += 1
+
+    assert taken == 300
+
+
+async def test_who_is_just_being_let_in_when_it_closes_is_let_go(clients: Clients):
+    console = Console(clients.usecases, clients.console._settings)
+    await console.start()
+    with closing(socket.socket()) as client:
+        client.setblocking(False)
+        client.connect_ex(console.address)
+        console._accept()
+        await console.close()
+
+        assert client.recv(100, socket.MSG_DONTWAIT) in (b"", b"SSH-2.0-Console\r\n")
+    assert (len(console._admission), len(console._connections), len(console._house.tasks)) == (0, 0, 0)
 
 
 async def test_a_login_works_while_three_hundred_scanners_knock(clients: Clients):

@@ -22,7 +22,10 @@ __all__ = ["Console", "listening_socket"]
 
 log = structlog.get_logger(__name__)
 
-BACKLOG = 128
+BACKLOG = 1_024
+"""Connections that may wait to be taken: of one too many the system drops the first packet, and its client waits for
+seconds before the next, whether it is a scanner or somebody who wants to log in."""
+
 AT_ONCE = 32
 """Connections that are taken before others in this process have their turn."""
 
@@ -80,6 +83,7 @@ class Console:
             if timer is not None:
                 timer.cancel()
         self._tell_refusals()
+        await asyncio.gather(*self._house.tasks)  # whoever was just being let in is a connection then
         connections = tuple(self._connections)
         for connection in connections:
             connection.abort()
