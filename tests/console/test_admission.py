@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipwright.console.admission import PATIENCE, Admission, network_of
+from sipwright.console.admission import PATIENCE, Admission
 
 
 def test_so_many_of_one_address_and_so_many_of_all():
@@ -78,8 +78,8 @@ def test_nobody_is_left_in_the_tables():
 
 
 def test_one_customer_of_ipv6_is_one_address():
-    assert network_of("2001:db8::1") == network_of("2001:db8::ffff:1") == "2001:db8::/64"
-    assert network_of("2001:db8:0:1::1") != network_of("2001:db8::1")
-    assert network_of("::ffff:192.0.2.7") == "192.0.2.7"
-    assert network_of("fe80::1%eth0") == "fe80::/64"
-    assert network_of("not an address") == "not an address"
+    admission = Admission(clients=20, per_address=2)
+    places = [admission.admit(f"2001:db8::{number}", 0.0) for number in range(3)]
+
+    assert [place is not None for place in places] == [True, True, False]
+    assert admission.admit("2001:db8:0:1::1", 0.0) is not None

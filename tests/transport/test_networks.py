@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.transport.networks import is_public, networks
+from sipwright.transport.networks import is_public, network_of, networks
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2a00:1450:4001:82b::200e", "193.0.6.139"])
@@ -29,3 +29,21 @@ def test_the_operator_may_allow_a_network():
     assert is_public("10.1.2.3", allowed)
     assert is_public("::ffff:10.1.2.3", allowed)
     assert not is_public("10.2.2.3", allowed)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:1", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("not an address", "not an address"),
+        ("", ""),
+        ("::g", "::g"),
+    ],
+)
+def test_what_one_stranger_has_for_certain(address, network):
+    assert network_of(address) == network

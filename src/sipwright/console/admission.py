@@ -7,29 +7,17 @@ seconds gives their place to the next when there is no other.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from collections.abc import Callable
 
-__all__ = ["PATIENCE", "Admission", "Place", "network_of"]
+from sipwright.transport.networks import network_of
+
+__all__ = ["PATIENCE", "Admission", "Place"]
 
 PATIENCE = 3.0
 """Seconds that a client may take to its first word about who it is, while others wait for its place."""
 
 _ADDRESSES_NAMED = 3
-
-
-def network_of(address: str) -> str:
-    """Return what counts as one address: an IPv4 address, or the /64 that one IPv6 customer has."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 class Place:

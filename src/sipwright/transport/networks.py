@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-__all__ = ["Network", "is_in", "is_inside", "is_loopback", "is_public", "networks"]
+__all__ = ["Network", "is_in", "is_inside", "is_loopback", "is_public", "network_of", "networks"]
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -57,6 +57,19 @@ def is_loopback(text: str) -> bool:
     """Return whether an IP address is one under which a machine only talks to itself."""
     address = _read(text)
     return address is not None and address.is_loopback
+
+
+def network_of(text: str) -> str:
+    """Return what one stranger has for certain: an IPv4 address, or the /64 of IPv6 that a customer has to choose from.
+
+    What is no address is its own network.
+    """
+    if ":" not in text:
+        return text
+    address = _read(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        return f"{ipaddress.IPv6Address(int(address) >> 64 << 64)}/64"
+    return text if address is None else str(address)
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
+
+from sipwright.transport.networks import network_of
 
 __all__ = ["Visitor"]
 
@@ -18,13 +19,5 @@ class Visitor:
 
     @property
     def network(self) -> str:
-        """What their tries are counted for: an address, or the /64 of IPv6 that one customer has to choose from."""
-        try:
-            found = ipaddress.ip_address((self.address or "").partition("%")[0])
-        except ValueError:
-            return self.address or "here"
-        if isinstance(found, ipaddress.IPv4Address):
-            return str(found)
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, 64), strict=False))
+        """What their tries are counted for."""
+        return network_of(self.address) if self.address else "here"

@@ -6,13 +6,13 @@ registered go on meanwhile: over their own flow always, and from their own addre
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 
 from sipwright.services.ports import AccountView
 from sipwright.stack import Incoming
 from sipwright.transport.flow import parse_flow_key
+from sipwright.transport.networks import network_of
 
 __all__ = ["Guesses", "Tally"]
 
@@ -86,7 +86,7 @@ class Guesses:
 
     def are_checked(self, incoming: Incoming, account: AccountView | None) -> bool:
         """Return whether the credentials of a request are to be looked at; `incoming.now` says when."""
-        now, source = incoming.now, _network_of(incoming.source[0])
+        now, source = incoming.now, network_of(incoming.source[0])
         if not self._sources.is_paused(source, now) and (
             account is None or not self._users.is_paused(account.id, now)
         ):
@@ -96,7 +96,7 @@ class Guesses:
         keys = list(self._flow_keys(account.id))
         if incoming.flow.key in keys:
             return True
-        is_neighbour = any(_network_of(parse_flow_key(key).remote[0]) == source for key in keys)
+        is_neighbour = any(network_of(parse_flow_key(key).remote[0]) == source for key in keys)
         return is_neighbour and not self._neighbours.is_paused((source, account.id), now)
 
     def failed(self, incoming: Incoming, account: AccountView | None, *, is_of_source: bool = True) -> None:
@@ -107,16 +107,8 @@ class Guesses:
         """
         if account is None:
             return
-        now, source = incoming.now, _network_of(incoming.source[0])
+        now, source = incoming.now, network_of(incoming.source[0])
         self._users.failed(account.id, now)
         if is_of_source:
             self._sources.failed(source, now)
             self._neighbours.failed((source, account.id), now)
-
-
-def _network_of(host: str) -> str:
-    """Return what one attacker has for certain: an IPv4 address, or 64 bits of an IPv6 one."""
-    if ":" not in host:
-        return host
-    packed = ipaddress.IPv6Address(host.partition("%")[0]).packed
-    return packed[:8].hex()

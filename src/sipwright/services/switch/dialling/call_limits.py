@@ -6,11 +6,11 @@ Call-ID and other tags; what it keeps is who calls whom, and so that is counted 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Hashable, Mapping
 
 from sipwright.memo import Bounded
 from sipwright.sip import Reject, Request
+from sipwright.transport.networks import network_of
 
 from ..call.call import Call
 from ..model.call_state import SETTING_UP
@@ -76,7 +76,7 @@ class CallLimits:
         elif len(alike.ids) >= MOST_ALIKE and self._is_spiral(alike):
             why = f"{MOST_ALIKE} calls of this caller are being forwarded already; look for a loop at the provider"
             raise Reject(482, "Loop Detected", why=why)
-        from_source = self._ids_from((user_id, _network_of(source)), self._most_from(user_id, source))
+        from_source = self._ids_from((user_id, network_of(source)), self._most_from(user_id, source))
         alike.ids.append(call_id)
         from_source.append(call_id)
 
@@ -117,10 +117,3 @@ class CallLimits:
     def _goes_out(self, call_id: str) -> bool:
         """Return whether a call is dialling somebody who is no phone of ours, as each turn of a spiral does."""
         return any(not leg.is_phone for leg in self._calls[call_id].legs)
-
-
-def _network_of(host: str) -> str:
-    """Return what one stranger has for certain: an IPv4 address, or 64 bits of an IPv6 one."""
-    if ":" not in host:
-        return host
-    return ipaddress.IPv6Address(host.partition("%")[0]).packed[:8].hex()
