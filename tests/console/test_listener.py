@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
 import shutil
 import socket
@@ -280,7 +281,9 @@ async def test_a_code_is_asked_for_where_there_is_one(clients: Clients):
 
 
 async def test_a_session_that_is_ended_elsewhere_ends_here(clients: Clients):
-    open_input = ["sh", "-c", "sleep 6 | " + shlex.join(clients.line("alice", "-tt"))]
+    never_ends = str(clients.folder / "input")  # open for writing as well, so nobody sees an end of it
+    os.mkfifo(never_ends)
+    open_input = ["sh", "-c", f"exec {shlex.join(clients.line('alice', '-tt'))} <> {shlex.quote(never_ends)}"]
     running = asyncio.create_task(clients.run(open_input, PASSWORDS["alice"]))
     actor = (await clients.usecases.login.log_in(_visitor(), "alice", PASSWORDS["alice"])).actor
     for _ in range(100):
