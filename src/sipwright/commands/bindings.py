@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -46,34 +45,23 @@ def bindings(
       sipwright bindings --json | jq length
     """
 
-    async def work(usecases: UseCases, actor: Actor) -> list[dict[str, Any]]:
+    async def work(usecases: UseCases, actor: Actor) -> list[BindingView]:
         pages = everything(
             lambda cursor: usecases.bindings.list(
                 actor, user=user, account=account, limit=MOST, cursor=cursor
             )
         )
         found = [one async for one in pages]
-        return shown(sorted(found, key=lambda one: (one.account, one.updated_at)))
+        return sorted(found, key=lambda one: (one.account, one.updated_at))
 
-    rows = with_usecases(data, work)
+    found = with_usecases(data, work)
     say_when_away(data)
     if as_json:
-        print_json(rows)
+        print_json(shown(found))
         return
-    now = time.time()
-    cells = (
-        (
-            row["account"],
-            row["contact"],
-            row["source"],
-            max(0, round(row["expires_at"] - now)),
-            row["user_agent"],
-        )
-        for row in rows
-    )
-    print_table(
-        ("account", "contact", "source", "seconds", "user agent"), cells, "no phone is registered now"
-    )
+    from sipwright.usecases.listed import BINDINGS
+
+    print_table(BINDINGS.heads, map(BINDINGS.cells, found), BINDINGS.empty)
 
 
 def shown(found: Iterable[BindingView]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +16,11 @@ from sipwright.commands.common import (
     print_json,
     print_table,
 )
-from sipwright.tables import age, clock, talked
+from sipwright.tables import age
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.cdrs import CdrView
 
 __all__ = ["cdrs"]
 
@@ -56,34 +57,20 @@ def cdrs(
     """
     earliest = None if since is None else time.time() - age(since)
 
-    async def work(usecases: UseCases, actor: Actor) -> list[dict[str, Any]]:
+    async def work(usecases: UseCases, actor: Actor) -> list[CdrView]:
         from sipwright.usecases.cdrs import CdrFilter
 
-        found: list[dict[str, Any]] = []
+        found: list[CdrView] = []
         async for one in usecases.cdrs.rows(actor, CdrFilter(from_=earliest, user=user, account=account)):
-            found.append({name: getattr(one, name) for name in _SHOWN})
+            found.append(one)
             if len(found) == limit:
                 break
         return found
 
-    rows = with_usecases(data, work)
+    found = with_usecases(data, work)
     if as_json:
-        print_json(rows)
+        print_json([{name: getattr(one, name) for name in _SHOWN} for one in found])
         return
-    cells = (
-        (
-            clock(row["started_at"]),
-            row["leg"],
-            row["direction"],
-            row["from_uri"],
-            row["target"] or row["to_uri"],
-            row["status"],
-            row["reason"],
-            talked(row["ended_at"] - row["answered_at"]) if row["answered_at"] and row["ended_at"] else None,
-            row["hung_up_by"],
-            row["call_id"],
-        )
-        for row in rows
-    )
-    heads = ("started", "leg", "direction", "from", "to", "status", "reason", "talked", "hung up by", "call")
-    print_table(heads, cells, "no calls have been recorded yet")
+    from sipwright.usecases.listed import CDRS
+
+    print_table(CDRS.heads, map(CDRS.cells, found), CDRS.empty)

@@ -289,18 +289,9 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
          row["calls_in"], _state(row), clock(row["registered_until"]), _answer(row))
         for row in rows
     )  # fmt: skip
-    heads = (
-        "provider",
-        "user",
-        "server",
-        "username",
-        "register",
-        "calls in",
-        "state",
-        "until",
-        "last answer",
-    )
-    print_table(heads, cells, "no providers yet; 'sipwright provider add NAME' adds one")
+    from sipwright.usecases.listed import PROVIDERS
+
+    print_table(PROVIDERS.heads, cells, PROVIDERS.empty)
 
 
 @app.command()

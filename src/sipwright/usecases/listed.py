@@ -1,7 +1,8 @@
-"""How lists are printed for people and given to other programs, by the command line and the console alike.
+"""How lists are printed for people and given to other programs.
 
-Each list has the heads of its table, what stands in a line of it, what an empty one means, and its JSON: the names
-that ``sipwright calls --json`` and its like have always had, and what is known beside.
+Each list has the heads of its table, what stands in a line of it, what an empty one means, and its JSON at the console:
+the names that ``sipwright calls --json`` and its like have always had, and what is known beside. The command line
+prints its tables from here; only what it says of a provider's state is its own, with since when that is out of reach.
 """
 
 from __future__ import annotations
