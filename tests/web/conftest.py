@@ -70,7 +70,7 @@ def rest(start_switch: StartSwitch, request: pytest.FixtureRequest) -> Rest:
         ("/accounts", {"name": "alice-phone", "password": PASSWORD}),
         (
             "/providers",
-            {"name": "alice-trunk", "server": "sip.example.net", "username": "u", "password": "p"},
+            {"name": "alice-trunk", "server": "sip.alices.example", "username": "u", "password": "p"},
         ),
     ):
         assert made("POST", path, who="alice", json=body).status_code == 201

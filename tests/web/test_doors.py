@@ -7,21 +7,38 @@ from __future__ import annotations
 
 import re
 
+import httpx2
 import pytest
+from nicegui import __version__ as NICEGUI
+from starlette.routing import WebSocketRoute
 
 from sipwright.config import Settings
 from sipwright.web.app import API, create_app
+from sipwright.web.pages.design import STYLESHEET_NAME
+from sipwright.web.pages.site import PAGES
+
+LIBRARY = f"/_nicegui/{NICEGUI}"
 
 OPEN = {
-    f"{API}/openapi.json",
-    f"{API}/docs",
-    f"{API}/docs/{{name}}",
-    "/api/{rest}",
-    "/healthz",
-    "/readyz",
-    "/metrics",
+    f"{API}/openapi.json": "documentation",
+    f"{API}/docs": "documentation",
+    f"{API}/docs/{{name}}": "documentation",
+    "/api/{rest}": "says that there is nothing",
+    "/healthz": "for balancers: one word",
+    "/readyz": "for balancers: one word",
+    "/metrics": "has a lock of its own",
+    "/login": "where strangers become users",
+    f"/assets/{STYLESHEET_NAME}": "how the log-in page looks",
+    "/assets/icon.svg": "how the log-in page looks",
+    f"{LIBRARY}/static/{{path}}": "the library of the pages, the same for everybody",
+    f"{LIBRARY}/libraries/{{key}}": "the library of the pages, the same for everybody",
+    f"{LIBRARY}/components/{{key}}": "the library of the pages, the same for everybody",
+    f"{LIBRARY}/resources/{{key}}/{{path}}": "the library of the pages, the same for everybody",
+    f"{LIBRARY}/dynamic_resources/{{name}}": "the library of the pages, the same for everybody",
+    f"{LIBRARY}/esm/{{key}}/{{path}}": "the library of the pages, the same for everybody",
+    "/_nicegui_ws/{path}": "does nothing but for a page that has been shown, which has a name nobody guesses",
 }
-"""Doors without a lock: the documentation, and what has a lock of its own."""
+"""Doors without a lock, and why."""
 
 ADMINS = ("/users", "/domains", "/nodes", "/audit", "/bans")
 """What only an admin sees, and says so."""
@@ -47,32 +64,56 @@ BODIES = {
 }
 
 
+OWN = {("PUT", "/dialplans/{name}"), ("PUT", "/store/{key}")}
+"""Where eve makes something of her own, since names are each user's."""
+
+READING = ("/check", "/try", "/replay")
+"""What is posted and changes nothing."""
+
+
 def doors():
-    """Every method of every route, also of those that no document lists."""
+    """Every method of every route, also of those that no document lists; a mounted application is one door."""
     found = set()
-    left = list(create_app(None, Settings()).routes)
+    left = [("", route) for route in create_app(None, Settings()).routes]
     while left:
-        route = left.pop()
+        above, route = left.pop()
         if hasattr(route, "effective_route_contexts"):
-            left += route.effective_route_contexts()
+            left += [(above, inner) for inner in route.effective_route_contexts()]
             continue
         route = getattr(route, "starlette_route", None) or route
-        path = re.sub(r":\w+}", "}", getattr(route, "path_format", None) or route.path)
-        for method in getattr(route, "methods", None) or {"WEBSOCKET"}:
+        inside = getattr(route, "routes", None)
+        if inside:
+            left += [(above + route.path, inner) for inner in inside]
+            continue
+        path = above + plain(getattr(route, "path_format", None) or route.path)
+        usual = SOCKET if isinstance(route, WebSocketRoute) else "GET"
+        for method in getattr(route, "methods", None) or {usual}:
             found.add((method, path))
-    return sorted(found)
+    return sorted(found - {("HEAD", path) for _, path in found})
 
 
-LOCKED = [
-    (method, path)
-    for method, path in doors()
-    if path.startswith(API) and path not in OPEN and method not in ("HEAD", "WEBSOCKET")
-]
+def plain(path):
+    return re.sub(r":\w+}", "}", path)
+
+
+SOCKET = "WEBSOCKET"
+CLOSED = [(method, path) for method, path in doors() if path not in OPEN and method != SOCKET]
+LOCKED = [(method, path) for method, path in CLOSED if path.startswith("/api/")]
+SHOWN = [(method, path) for method, path in CLOSED if not path.startswith("/api/")]
+CHANGING = [(method, path) for method, path in LOCKED if method != "GET" and not path.endswith(READING)]
+ANSWERED = [(method, path) for method, path in LOCKED if not path.endswith("/events")]
+"""What ends; the streams of events have tests of their own, in api/test_events.py."""
 
 
 def test_all_doors_are_found():
     assert len(LOCKED) > 60
-    assert ("WEBSOCKET", f"{API}/events/ws") in doors()
+    assert [path for method, path in doors() if method == SOCKET] == [f"{API}/events/ws"]
+    assert {("GET", plain(path)) for path in PAGES} <= set(SHOWN)
+    assert {("GET", "/cdrs.csv"), ("POST", "/logout")} <= set(SHOWN)
+
+
+def test_nothing_is_open_that_is_not_there():
+    assert set(OPEN) <= {path for _, path in doors()}
 
 
 def filled(path):
@@ -89,16 +130,14 @@ def test_nobody_comes_in_without_a_key(rest, method, path):
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize(("method", "path"), LOCKED)
+@pytest.mark.parametrize(("method", "path"), ANSWERED)
 def test_eve_finds_nothing_of_alices_and_changes_nothing(rest, method, path):
     short = path.removeprefix(API)
-    if short.endswith("/events"):
-        pytest.skip("a stream, which has a test of its own")
     place = filled(path).replace("alice-", "eve-") if (method, short) in OWN else filled(path)
     answer = rest(method, place, who="eve", json=BODIES.get(short, {}))
 
     assert answer.status_code < 500, answer.text
-    assert not re.search(r"alice-value|on my way|sip\.example\.net|very secret", answer.text)
+    assert not re.search(r"alice-value|on my way|sip\.alices\.example|very secret", answer.text)
     if "{" not in path:
         assert not re.search(r"alice|bob|root", answer.text)
     if short.startswith(ADMINS):
@@ -107,24 +146,57 @@ def test_eve_finds_nothing_of_alices_and_changes_nothing(rest, method, path):
         assert answer.status_code in (404, 409, 422), answer.text
 
 
-OWN = {("PUT", "/dialplans/{name}"), ("PUT", "/store/{key}")}
-"""Where eve makes something of her own, since names are each user's."""
-
-
 def test_afterwards_everything_of_alices_is_as_it_was(rest):
     assert rest.get("/accounts/alice-phone", who="alice")["account"] == "alice-phone@sip.test"
-    assert rest.get("/providers/alice-trunk", who="alice")["server"].startswith("sip.example.net")
+    assert rest.get("/providers/alice-trunk", who="alice")["server"].startswith("sip.alices.example")
     assert "on my way" in rest.get("/dialplans/alice-plan", who="alice")["source"]
     assert rest.get("/store/alice-key", who="alice")["value"] == "alice-value"
 
 
-@pytest.mark.parametrize(("method", "path"), LOCKED)
+@pytest.mark.parametrize(("method", "path"), CHANGING)
 def test_a_token_that_may_only_read_changes_nothing(rest, method, path):
-    short = path.removeprefix(API)
-    if method == "GET":
-        pytest.skip("it reads")
-    answer = rest(method, filled(path), who="reader", json=BODIES.get(short, {}))
+    answer = rest(method, filled(path), who="reader", json=BODIES.get(path.removeprefix(API), {}))
 
-    if answer.status_code not in (422, 404):  # a body that is wrong is told before
-        reading = short.endswith(("/check", "/try", "/replay"))
-        assert answer.status_code == 403 or reading, answer.text
+    assert answer.status_code in (403, 404, 422), answer.text  # a body that is wrong is told before
+
+
+@pytest.fixture(scope="module")
+def look(rest):
+    """Look at what is not below the API, as somebody who has logged in, or as nobody."""
+    cookies = {}
+    for who in ("alice", "eve"):
+        answer = httpx2.post(f"{rest.url}/login", data={"name": who, "password": "a long secret"})
+        assert answer.status_code == 303, answer.text
+        cookies[who] = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+    def ask(method, path, who=""):
+        return httpx2.request(method, rest.url + path, headers=cookies.get(who, {}), timeout=30)
+
+    return ask
+
+
+@pytest.mark.parametrize(("method", "path"), SHOWN)
+def test_who_has_not_logged_in_sees_no_page(look, method, path):
+    answer = look(method, filled(path))
+
+    led = answer.status_code == 303 and answer.headers["location"].startswith("/login")
+    assert led or answer.status_code in (401, 403), answer.text
+    assert not re.search(ALICES_ON_PAGES, answer.text)
+
+
+ALICES_ON_PAGES = r"alice-(phone|trunk)|on my way|sip\.alices\.example|bob@sip\.test"
+
+
+@pytest.mark.parametrize(("method", "path"), [door for door in SHOWN if door[1] != "/logout"])
+def test_eve_sees_nothing_of_alices_on_a_page(look, method, path):
+    answer = look(method, filled(path), "eve")
+
+    assert answer.status_code in (200, 403, 404), answer.text
+    asked_for = filled(path).rpartition("/")[2] or "alice-nothing"
+    assert not re.search(ALICES_ON_PAGES, answer.text.replace(asked_for, "asked for"))
+
+
+@pytest.mark.parametrize("path", ["/accounts/{name}", "/providers/{name}"])
+def test_what_is_alices_is_a_page_for_alice_and_none_for_eve(look, path):
+    assert look("GET", filled(path), "alice").status_code == 200
+    assert look("GET", filled(path), "eve").status_code == 404

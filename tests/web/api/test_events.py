@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import httpx2
@@ -54,3 +55,17 @@ async def test_a_websocket_has_a_wall_too(rest, headers, status):
 
     assert refused.value.response.status_code == status
     assert json.loads(refused.value.response.body)["status"] == status
+
+
+@pytest.mark.peer("sipp")
+async def test_a_user_is_told_what_is_theirs_and_nothing_of_anothers(rest):
+    url = f"{rest.url.replace('http', 'ws')}/api/v1/events/ws?types=binding.added"
+    async with (
+        connect(url, additional_headers={"Authorization": f"Bearer {rest.tokens['alice']}"}) as alice,
+        connect(url, additional_headers={"Authorization": f"Bearer {rest.tokens['root']}"}) as root,
+    ):
+        for account in ("bob", "alice-phone"):
+            await asyncio.to_thread(rest.switch.answering, "answer", account)
+
+        assert [json.loads(await root.recv())["user"] for _ in range(2)] == ["root", "alice"]
+        assert json.loads(await alice.recv())["user"] == "alice"

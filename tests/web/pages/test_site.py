@@ -225,6 +225,12 @@ def test_what_is_anothers_is_not_there(site, new_page):
     expect(page.get_by_role("link", name="secret-plan")).to_have_count(0)
     for path, status in (("/accounts/alice@sip.test", 404), ("/users", 403), ("/settings", 403)):
         assert page.goto(site.base + path).status == status, path
+    for path in LOOKED_AT:
+        page.goto(site.base + path.replace("alice", "dave"))
+        page.locator("h1").wait_for()
+        page.wait_for_load_state("networkidle")
+        seen = page.locator("body").inner_text()
+        assert not re.search(r"\b(alice|bob|carol)@sip\.test|secret-plan|203\.0\.113\.9", seen), path
 
 
 def test_pages_that_are_not_there_say_so(site, page):
