@@ -60,9 +60,7 @@ class NoFaults:
                 raise
             log.exception("a request has failed", method=scope.get("method"), path=scope["path"])
             if scope["type"] == "http" and not is_begun:
-                head, body = problem(500, "something is wrong with the server; its log says what")
-                await send({"type": "http.response.start", "status": 500, "headers": head})
-                await send({"type": "http.response.body", "body": body})
+                await _refuse(send, 500, "something is wrong with the server; its log says what")
             elif is_begun and scope["type"] == "http":
                 raise ConnectionAbortedError from None  # the connection ends: half an answer is none
 
@@ -123,9 +121,7 @@ class BoundedBodies:
             return
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if int(length) > LARGEST_BODY:
-            head, body = problem(413, _too_large())
-            await send({"type": "http.response.start", "status": 413, "headers": head})
-            await send({"type": "http.response.body", "body": body})
+            await _refuse(send, 413, _too_large())
             return
         left = LARGEST_BODY
 
@@ -138,6 +134,12 @@ class BoundedBodies:
             return message
 
         await self._app(scope, counting, send)
+
+
+async def _refuse(send: Send, status: int, said: str) -> None:
+    head, body = problem(status, said)
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _too_large() -> str:

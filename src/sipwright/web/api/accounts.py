@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, create_model
@@ -13,7 +12,7 @@ from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.usecases.accounts import AccountView
 from sipwright.usecases.bindings import BindingView
 from sipwright.usecases.phone_settings import PhoneSettings
-from sipwright.web.api.common import USUALLY, Cursor, Filter, IfMatch, Limit, Whose, changed, created, tagged
+from sipwright.web.api.common import IfMatch, Wish, changed, created, tagged
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
 
@@ -56,16 +55,9 @@ class ChangedAccount(Given):
 
 
 @router.get("", response_model=Listing[Shown])
-async def list_accounts(
-    actor: Asking,
-    uses: Uses,
-    user: Whose = None,
-    q: Filter = None,
-    limit: Limit = USUALLY,
-    cursor: Cursor = None,
-) -> Any:
+async def list_accounts(actor: Asking, uses: Uses, wish: Wish) -> Any:
     """List accounts by name."""
-    return await uses.accounts.list(actor, user=user, q=q, limit=limit, cursor=cursor)
+    return await uses.accounts.list(actor, **wish)
 
 
 @router.post("", response_model=Shown, status_code=201)
@@ -77,7 +69,7 @@ async def add_account(
         given.name, given.password, given.user, given.out_plan, given.in_plan, algorithm=given.algorithm
     )
     view = await uses.accounts.create(actor, spec, given.domain)
-    return created(response, view, f"{request.url.path}/{quote(view.account)}")
+    return created(request, response, view, view.account)
 
 
 @router.get("/{name}", response_model=Detail)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from sipwright.usecases.bindings import BindingView
-from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, Whose
+from sipwright.web.api.common import OfAccount, Wish
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Listing, model_of
 
@@ -19,12 +19,9 @@ Shown: Any = model_of(BindingView)
 
 
 @router.get("", response_model=Listing[Shown])
-async def list_bindings(
-    actor: Asking, uses: Uses, user: Whose = None, account: Annotated[str | None, Query(max_length=300)] = None,
-    q: Filter = None, limit: Limit = USUALLY, cursor: Cursor = None,
-) -> Any:  # fmt: skip
+async def list_bindings(actor: Asking, uses: Uses, wish: Wish, account: OfAccount = None) -> Any:
     """List where phones are, with what is known of the NAT before them."""
-    return await uses.bindings.list(actor, user=user, account=account, q=q, limit=limit, cursor=cursor)
+    return await uses.bindings.list(actor, account=account, **wish)
 
 
 @router.get("/{id}", response_model=Shown)

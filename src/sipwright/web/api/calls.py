@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from pydantic import Field, create_model
 
 from sipwright.usecases.calls import CallView
 from sipwright.usecases.traces import TraceView
-from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, Whose
+from sipwright.web.api.common import OfAccount, Whose, Wish
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
 
@@ -48,12 +48,9 @@ class Taker(Given):
 
 
 @router.get("", response_model=Listing[Shown])
-async def list_calls(
-    actor: Asking, uses: Uses, user: Whose = None, account: Annotated[str | None, Query(max_length=300)] = None,
-    q: Filter = None, limit: Limit = USUALLY, cursor: Cursor = None,
-) -> Any:  # fmt: skip
+async def list_calls(actor: Asking, uses: Uses, wish: Wish, account: OfAccount = None) -> Any:
     """List the calls in progress, with their legs, states and where their scripts stand."""
-    return await uses.calls.list(actor, user=user, account=account, q=q, limit=limit, cursor=cursor)
+    return await uses.calls.list(actor, account=account, **wish)
 
 
 @router.post("", response_model=Placed, status_code=202)

@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 
 from sipwright.usecases.cdrs import CdrFilter, CdrView
 from sipwright.usecases.page import Page
-from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, Whose
+from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, OfAccount, Whose
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Instant, Listing, model_of, rfc3339
 
@@ -38,7 +38,7 @@ async def list_cdrs(
     from_: Annotated[Instant | None, Query(alias="from", description="Begun then or later.")] = None,
     to: Annotated[Instant | None, Query(description="Begun before.")] = None,
     user: Whose = None,
-    account: Annotated[str | None, Query(max_length=300)] = None,
+    account: OfAccount = None,
     direction: Literal["in", "out"] | None = None,
     status: Annotated[str | None, Query(description="486, 4xx, answered or failed.", max_length=20)] = None,
     q: Filter = None,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
+from urllib.parse import quote
 
-from fastapi import Header, Query, Response
+from fastapi import Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from sipwright.usecases.page import MOST, USUAL
 
-__all__ = ["Cursor", "Filter", "IfMatch", "Limit", "Whose", "changed", "created", "tagged"]
+__all__ = [
+    "Cursor", "Filter", "IfMatch", "Limit", "OfAccount", "Whose", "Wish", "changed", "created", "tagged",
+]  # fmt: skip
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many there are on a page.")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=500)]
@@ -17,11 +20,27 @@ Filter = Annotated[str | None, Query(description="A part of what is listed.", ma
 Whose = Annotated[
     str | None, Query(description="Whose, where an admin means somebody else's.", max_length=100)
 ]
+OfAccount = Annotated[str | None, Query(max_length=300)]
 IfMatch = Annotated[
     str | None, Header(description="The ETag of what is to change: 409 if it has changed.", max_length=1000)
 ]
 
 USUALLY = USUAL
+
+
+class _Wish(TypedDict):
+    user: str | None
+    q: str | None
+    limit: int
+    cursor: str | None
+
+
+def _wish(user: Whose = None, q: Filter = None, limit: Limit = USUALLY, cursor: Cursor = None) -> _Wish:
+    return {"user": user, "q": q, "limit": limit, "cursor": cursor}
+
+
+Wish = Annotated[_Wish, Depends(_wish)]
+"""Which page of a list that everybody has some of: whose, with what in it, how long, and after which."""
 
 
 def tagged(response: Response, view: Any, etag: str | None = None) -> Any:
@@ -30,9 +49,9 @@ def tagged(response: Response, view: Any, etag: str | None = None) -> Any:
     return view
 
 
-def created(response: Response, view: Any, location: str) -> Any:
+def created(request: Request, response: Response, view: Any, name: str) -> Any:
     """Return what was made, with its place below this collection."""
-    response.headers["Location"] = location
+    response.headers["Location"] = f"{request.url.path}/{quote(name)}"
     return tagged(response, view)
 
 

@@ -19,7 +19,7 @@ from sipwright.usecases.dialplans import (
     TryWish,
     VersionView,
 )
-from sipwright.web.api.common import USUALLY, Cursor, Filter, IfMatch, Limit, Whose, tagged
+from sipwright.web.api.common import USUALLY, Cursor, IfMatch, Limit, Whose, Wish, tagged
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Instant, Listing, model_of
 
@@ -91,16 +91,9 @@ class WantedReplay(Given):
 
 
 @router.get("", response_model=Listing[Shown])
-async def list_dialplans(
-    actor: Asking,
-    uses: Uses,
-    user: Whose = None,
-    q: Filter = None,
-    limit: Limit = USUALLY,
-    cursor: Cursor = None,
-) -> Any:
+async def list_dialplans(actor: Asking, uses: Uses, wish: Wish) -> Any:
     """List dialplans by name, with their last run and how many failed of late."""
-    return await uses.dialplans.list(actor, user=user, q=q, limit=limit, cursor=cursor)
+    return await uses.dialplans.list(actor, **wish)
 
 
 @router.post("/check", response_model=Checked)

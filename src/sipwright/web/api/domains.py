@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -45,7 +44,7 @@ async def add_domain(
 ) -> Any:
     """Serve another domain."""
     view = await uses.domains.create(actor, given.domain, default=given.default, algorithm=given.algorithm)
-    return created(response, view, f"{request.url.path}/{quote(view.domain)}")
+    return created(request, response, view, view.domain)
 
 
 @router.get("/{name}", response_model=Shown)

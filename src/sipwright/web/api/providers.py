@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.usecases.providers import ProviderTest, ProviderView
-from sipwright.web.api.common import USUALLY, Cursor, Filter, IfMatch, Limit, Whose, changed, created, tagged
+from sipwright.web.api.common import IfMatch, Whose, Wish, changed, created, tagged
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
 
@@ -72,16 +71,9 @@ class WantedTest(Given):
 
 
 @router.get("", response_model=Listing[Shown])
-async def list_providers(
-    actor: Asking,
-    uses: Uses,
-    user: Whose = None,
-    q: Filter = None,
-    limit: Limit = USUALLY,
-    cursor: Cursor = None,
-) -> Any:
+async def list_providers(actor: Asking, uses: Uses, wish: Wish) -> Any:
     """List providers by name, with the state of our registration there."""
-    return await uses.providers.list(actor, user=user, q=q, limit=limit, cursor=cursor)
+    return await uses.providers.list(actor, **wish)
 
 
 @router.post("", response_model=Shown, status_code=201)
@@ -91,7 +83,7 @@ async def add_provider(
     """Add a provider."""
     wanted = {name: value for name, value in _settings(given).items() if value is not None}
     view = await uses.providers.create(actor, ProviderSpec(**wanted), user=user)
-    return created(response, view, f"{request.url.path}/{quote(view.provider)}")
+    return created(request, response, view, view.provider)
 
 
 @router.get("/{name}", response_model=Shown)

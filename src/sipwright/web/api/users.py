@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -61,7 +60,7 @@ async def list_users(
 async def add_user(actor: Asking, uses: Uses, given: NewUser, request: Request, response: Response) -> Any:
     """Make a user."""
     view = await uses.users.create(actor, UserSpec(**given.model_dump()))
-    return created(response, view, f"{request.url.path}/{quote(view.name)}")
+    return created(request, response, view, view.name)
 
 
 @router.get("/{name}", response_model=Shown)

@@ -8,8 +8,9 @@ from sipwright.store.admin.specs import AccountSpec
 from sipwright.usecases.accounts import AccountView
 from sipwright.web.pages.format import plural
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, actions, button, card, tag, text
+from sipwright.web.pages.widgets import Field, Modal, Table, actions, button, card, tag
 
 __all__ = ["plan_options", "show", "state_of"]
 
@@ -52,8 +53,7 @@ class _Accounts:
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
         self.query = visit.query.get("q", "")
-        self.places: list[str | None] = [None]
-        self.next: str | None = None
+        self.pager = Pager(ON_PAGE, self._load)
 
     async def build(self) -> None:
         """Make the page."""
@@ -79,39 +79,23 @@ class _Accounts:
                         leading_events=False,
                     )
                 self.room = tag("div")
-                with tag("nav", "pager", aria_label="Pages of accounts"):
-                    self.back = button("Back", self._turn_back)
-                    self.where = tag("span", "quiet small", role="status")
-                    self.forth = button("Next", self._turn_forth)
+                self.pager.build("Pages of accounts", "Back", "Next")
             self.new = new
             await self._load()
 
     async def _find(self, query: str) -> None:
-        self.query, self.places = query.strip(), [None]
+        self.query = query.strip()
+        self.pager.rewind()
         await self._load()
-
-    async def _turn_back(self) -> None:
-        if len(self.places) > 1:
-            self.places.pop()
-            await self._load()
-
-    async def _turn_forth(self) -> None:
-        if self.next is not None:
-            self.places.append(self.next)
-            await self._load()
 
     async def _load(self) -> None:
         query = self.query
         page = await self.visit.usecases.accounts.list(
-            self.visit.actor, q=query or None, limit=ON_PAGE, cursor=self.places[-1]
+            self.visit.actor, q=query or None, limit=ON_PAGE, cursor=self.pager.cursor
         )
         if query != self.query:
             return
-        self.next = page.next
-        first = (len(self.places) - 1) * ON_PAGE
-        text(self.where, f"{first + 1:,} to {first + len(page):,}" if page.items else "")
-        for one, there_is in ((self.back, len(self.places) > 1), (self.forth, page.next is not None)):
-            one.props["disabled"] = not there_is
+        self.pager.tell(len(page), page.next)
         self.room.clear()
         with self.room:
             if page.items:

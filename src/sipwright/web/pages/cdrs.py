@@ -14,6 +14,7 @@ from sipwright.usecases.cdrs import CdrDay, CdrFilter, CdrView
 from sipwright.usecases.errors import Invalid
 from sipwright.web.pages.format import bare, moment, plural, span, status_look
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Table, button, card, link, tag
 
@@ -96,8 +97,7 @@ class _Records:
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
         self.query = {key: value for key, value in visit.query.items() if value}
-        self.places: list[str | None] = [None]
-        self.next: str | None = None
+        self.pager = Pager(ON_PAGE, self._load)
         self.fields: dict[str, Field] = {}
 
     async def build(self) -> None:
@@ -115,7 +115,8 @@ class _Records:
             self.chart = tag("div")
             with card("Records", flush=True):
                 self.room = tag("div")
-                self._pager()
+                back, forth = ("Older", "Newer") if self.oldest_first else ("Newer", "Older")
+                self.pager.build("Pages of records", back, forth)
             await self._load()
             await self._draw_chart()
 
@@ -158,22 +159,6 @@ class _Records:
             chosen["sort"] = "oldest"
         self.visit.go(f"/cdrs?{urlencode(chosen)}" if chosen else "/cdrs")
 
-    def _pager(self) -> None:
-        with tag("nav", "pager", aria_label="Pages of records"):
-            self.back = button("Newer" if not self.oldest_first else "Older", self._turn_back)
-            self.where = tag("span", "quiet small", role="status")
-            self.forth = button("Older" if not self.oldest_first else "Newer", self._turn_forth)
-
-    async def _turn_back(self) -> None:
-        if len(self.places) > 1:
-            self.places.pop()
-            await self._load()
-
-    async def _turn_forth(self) -> None:
-        if self.next is not None:
-            self.places.append(self.next)
-            await self._load()
-
     async def _load(self) -> None:
         with self.visit.telling(**self.fields):
             page = await self.visit.usecases.cdrs.list(
@@ -181,14 +166,13 @@ class _Records:
                 self.which,
                 oldest_first=self.oldest_first,
                 limit=ON_PAGE,
-                cursor=self.places[-1],
+                cursor=self.pager.cursor,
             )
-            self.next = page.next
             self._show([_row(cdr) for cdr in page.items])
+            self.pager.tell(len(page), page.next)
 
     def _show(self, rows: list[dict[str, Any]]) -> None:
         self.room.clear()
-        first = (len(self.places) - 1) * ON_PAGE
         with self.room:
             if rows:
                 Table(
@@ -198,10 +182,6 @@ class _Records:
                 )  # fmt: skip
             else:
                 self._nothing()
-        self.where._text = f"{first + 1:,} to {first + len(rows):,}" if rows else ""
-        self.where.update()
-        for one, there_is in ((self.back, len(self.places) > 1), (self.forth, self.next is not None)):
-            one.props["disabled"] = not there_is
 
     def _nothing(self) -> None:
         with tag("div", "empty"):
