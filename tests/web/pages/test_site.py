@@ -309,3 +309,15 @@ def test_a_page_opens_within_a_second_with_two_thousand_accounts(site, page):
         took[way] = round(best, 2)
 
     assert {way: seconds for way, seconds in took.items() if seconds > 1.0} == {}
+
+
+def test_a_test_call_is_seen_as_the_readme_says(site, page):
+    page.get_by_role("button", name="Place a test call").click()
+    row = page.get_by_test_id("call").first
+    expect(row).to_be_visible()
+    row.get_by_role("button", name="Trace").click()
+    expect(page.get_by_test_id("script-run")).to_contain_text("phone B: ringing it")
+    expect(page.get_by_test_id("why")).to_contain_text("no record of it is kept", timeout=30_000)
+    page.goto(site.base)
+
+    expect(page.get_by_text("No calls at the moment")).to_be_visible(timeout=30_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sipwright.usecases.errors import NotFound
 from sipwright.usecases.traces import EffectView, RungView, RunTraceView, TraceView
 from sipwright.web.pages.format import bare, moment, span, status_look
 from sipwright.web.pages.layout import frame
@@ -180,16 +181,24 @@ class _CallPage:
         await self.visit.attempt(lambda: self.visit.usecases.calls.hangup(self.visit.actor, self.trace.call))
 
     async def _keep_up(self) -> None:
-        async for trace in self.visit.usecases.traces.follow(self.visit.actor, self.trace.call):
-            self._take(trace)
+        try:
+            async for trace in self.visit.usecases.traces.follow(self.visit.actor, self.trace.call):
+                self._take(trace)
+        except NotFound:  # the records of a test call go with it
+            text(self.why, "The call is over, and no record of it is kept.")
+            self._tell_state("over", "")
+            self.ending.clear()
+
+    def _tell_state(self, state: str, look: str) -> None:
+        self.state._text = state
+        self.state.classes(replace=f"pill {look}")
+        self.state.update()
 
     def _take(self, trace: TraceView) -> None:
         before, self.trace = self.trace, trace
         text(self.why, trace.why)
         text(self.text, trace.text)
-        self.state._text = trace.state if trace.live else "over"
-        self.state.classes(replace=f"pill {_LOOKS.get(trace.state, '')}")
-        self.state.update()
+        self._tell_state(trace.state if trace.live else "over", _LOOKS.get(trace.state, ""))
         if before.live and not trace.live:
             self.ending.clear()
             with self.ending:
