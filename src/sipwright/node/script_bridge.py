@@ -23,7 +23,6 @@ from sipwright.services.dialplan import (
     Execution,
     Executions,
     Inputs,
-    Limits,
     Respond,
     Sandbox,
     UserLimits,
@@ -96,7 +95,7 @@ class Scripts:
         self._store = store
         self._usual_limits = user_limits_of(settings)
         self._sandbox = Sandbox(
-            limits_of(settings), workers=settings.workers, recycle=settings.recycle, fast_path=settings.fast_path,
+            settings.limits(), workers=settings.workers, recycle=settings.recycle, fast_path=settings.fast_path,
             owner_seconds=lambda owner: self._user_limits(cast("int", owner)).seconds_per_minute,
         )  # fmt: skip
         http = HttpClient(networks(settings.http_networks), is_own_host)
@@ -443,11 +442,6 @@ def inputs_of(call: Call, script_call: ScriptCall, target: Uri | None = None) ->
         body=request.body,
         headers=request.headers.items(),
     )
-
-
-def limits_of(settings: DialplanSettings) -> Limits:
-    """Return the budgets that the settings give each run."""
-    return settings.limits()
 
 
 def user_limits_of(settings: DialplanSettings) -> UserLimits:
