@@ -68,6 +68,23 @@ def test_without_its_key_nothing_is_done(command, saved: Path, tmp_path: Path):
     assert list(folder.iterdir()) == []
 
 
+def test_with_the_keys_the_console_stays_known_by_its_own(command, tmp_path: Path):
+    file, folder = tmp_path / "safe.tar.gz", tmp_path / "new"
+    command.ok("backup", str(file), "--with-key")
+    command.ok("restore", str(file), "--data", str(folder))
+
+    for name in ("sipwright.key", "ssh_host_ed25519_key"):
+        assert (folder / name).read_bytes() == (command.folder / name).read_bytes()
+        assert (folder / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_the_backup_has_not_stays_the_folders(command, saved: Path):
+    before = (command.folder / "ssh_host_ed25519_key").read_bytes()
+    command.ok("restore", str(saved), "--force")
+
+    assert (command.folder / "ssh_host_ed25519_key").read_bytes() == before
+
+
 def test_a_running_switch_is_left_alone(command, saved: Path):
     held = hold(command.folder)
 

@@ -1,4 +1,4 @@
-"""``sipwright backup`` and ``sipwright restore``: a data folder as one file, and one file as a data folder."""
+"""``sipwright backup``: a data folder as one file, while the switch runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from sipwright.commands.common import (
 if TYPE_CHECKING:
     from sipwright.config import Settings
 
-__all__ = ["ABOUT", "DUMPS", "FORMAT", "backup"]
+__all__ = ["ABOUT", "DUMPS", "FORMAT", "backup", "secret_files"]
 
 FORMAT = 1
 """The version of the file's contents; a restore refuses what is newer."""
@@ -47,7 +47,8 @@ def backup(
     with_key: Annotated[
         bool,
         typer.Option(
-            "--with-key", help="Put the key file in as well: whoever has the backup then has all passwords."
+            "--with-key",
+            help="Put the keys in as well, also that of the SSH console: whoever has the backup has all passwords.",
         ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
@@ -122,20 +123,28 @@ def _copy(settings: Settings, kind: str, target: Path) -> None:
 
 def _pack(part: Path, about: dict[str, Any], settings: Settings, dump: Path) -> None:
     """Write the file, readable by its owner only, and see it on the disk."""
-    from sipwright.config import CONFIG_FILE, KEY_FILE
+    from sipwright.config import CONFIG_FILE
 
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as out:
         # Most of a database is text that repeats: the fastest level makes it small already.
         with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as tar:
             _add_text(tar, ABOUT, json.dumps(about, indent=2) + "\n")
-            for name in (CONFIG_FILE, KEY_FILE) if about["key"] else (CONFIG_FILE,):
+            for name in (CONFIG_FILE, *secret_files()) if about["key"] else (CONFIG_FILE,):
                 path = settings.data_dir / name
                 if path.exists():
                     _add_text(tar, name, path.read_text(encoding="utf-8"))
             tar.add(dump, dump.name, filter=_anonymous)
         out.flush()
         os.fsync(out.fileno())
+
+
+def secret_files() -> tuple[str, ...]:
+    """Return the files of a data folder that are secret: what opens the passwords, and what the console is known by."""
+    from sipwright.config import KEY_FILE
+    from sipwright.console.host_key import HOST_KEY_FILE
+
+    return KEY_FILE, HOST_KEY_FILE
 
 
 def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sipwright.commands.backup import ABOUT, DUMPS, FORMAT
+from sipwright.commands.backup import ABOUT, DUMPS, FORMAT, secret_files
 from sipwright.commands.common import CommandError, Data, clock, data_dir, say
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def _unpack(file: Path, work: Path) -> dict[str, Any]:
 
     Only the members are taken that a backup has, by their names: a path in the file leads nowhere else.
     """
-    from sipwright.config import CONFIG_FILE, KEY_FILE
+    from sipwright.config import CONFIG_FILE
 
-    wanted = {ABOUT, CONFIG_FILE, KEY_FILE, *DUMPS.values()}
+    wanted = {ABOUT, CONFIG_FILE, *secret_files(), *DUMPS.values()}
     try:
         with tarfile.open(file, mode="r:*") as tar:
             for entry in tar:
@@ -202,7 +202,8 @@ class _Restoration:
 
         aside = self._folder / time.strftime("before-restore-%Y%m%d-%H%M%S")
         aside.mkdir(mode=0o700)
-        paths = [self._own_settings, self._own_key]
+        names = [self._settings.name, *secret_files()]
+        paths = [self._folder / name for name in names if (self._work / name).exists()]
         if database is not None:
             paths += [database.with_name(database.name + end) for end in ("", "-wal", "-shm")]
             paths.append(directory_of(database))
@@ -212,9 +213,9 @@ class _Restoration:
         return aside
 
     def _place_files(self) -> None:
-        for made, own in ((self._settings, self._own_settings), (self._key, self._own_key)):
-            if made.exists():
-                made.replace(own)
+        for name in (self._settings.name, *secret_files()):
+            if (made := self._work / name).exists():
+                made.replace(self._folder / name)
 
 
 def _read(path: Path) -> bytes:
