@@ -285,7 +285,7 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # public_status = false           # whether everybody may see the status page
 # connections = 2000              # at once; beyond that idle ones are closed, and then new ones refused
 # signup = "closed"               # who may sign up: nobody, "open": everybody, "invite": whoever has a code of
-                                  # 'sipwright user invite'
+                                  # 'sipwright user invite'; no page offers it yet
 # public_url = ""                 # the address of the pages for links in mails, such as "https://sip.example.org"
 
 [ssh]

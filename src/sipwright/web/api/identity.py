@@ -6,7 +6,6 @@ our own pages know.
 
 from __future__ import annotations
 
-import hmac
 from typing import Annotated
 
 from fastapi import Depends
@@ -14,7 +13,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from sipwright.usecases.actor import Actor
-from sipwright.usecases.issued import csrf_of
+from sipwright.usecases.issued import is_csrf
 from sipwright.usecases.usecases import UseCases
 from sipwright.usecases.visitor import Visitor
 from sipwright.web.problems import Problem
@@ -73,12 +72,11 @@ async def find_actor(connection: HTTPConnection) -> Actor | None:
     if cookie is None:
         return None
     actor = await login.by_session(visitor, cookie)
-    if actor is not None and connection.scope.get("method") not in (*_SAFE, None):
-        given = connection.headers.get(CSRF_HEADER, "")
-        if not hmac.compare_digest(given.encode(), csrf_of(cookie).encode()):
-            raise Problem(
-                403, f"a change with the cookie of a session needs the header {CSRF_HEADER} of its page"
-            )
+    is_change = connection.scope.get("method") not in (*_SAFE, None)
+    if actor is not None and is_change and not is_csrf(connection.headers.get(CSRF_HEADER), cookie):
+        raise Problem(
+            403, f"a change with the cookie of a session needs the header {CSRF_HEADER} of its page"
+        )
     return actor
 
 
