@@ -57,7 +57,6 @@ ELSEWHERE = {
     "web/api/common": "web/api/test_resources",
     "web/api/dialplans": "web/api/test_resources",
     "web/api/domains": "web/api/test_resources",
-    "web/api/identity": "web/test_doors",
     "web/api/me": "web/api/test_resources",
     "web/api/messages": "web/api/test_resources",
     "web/api/models": "web/api/test_resources",
