@@ -177,6 +177,20 @@ async def test_it_cancels_a_call_that_nobody_has_answered(switch: FakeSwitch, ph
     assert (await calling).status == 487
 
 
+@pytest.mark.parametrize(("refusals", "status", "asked"), [(1, 200, 2), (9, 491, 3)])
+async def test_it_asks_again_when_the_other_end_changes_the_call_too(
+    switch: FakeSwitch, phone: Phone, monkeypatch: pytest.MonkeyPatch, refusals: int, status: int, asked: int
+):
+    monkeypatch.setattr("sipwright.commands.testcall.phone.GLARE", 0.0)
+    await phone.call("b", BODY)
+    statuses = iter([491] * refusals + [200] * 9)
+    switch.answer = lambda incoming: incoming.respond(next(statuses))
+    before = switch.methods.count("INVITE")
+
+    assert (await phone.change(BODY)).status == status
+    assert switch.methods.count("INVITE") - before == asked
+
+
 async def test_it_hangs_up_a_call_that_is_on(switch: FakeSwitch, phone: Phone):
     switch.answer = lambda incoming: incoming.respond(200, headers=(("Contact", "<sip:127.0.0.1>"),))
     await phone.call("1", BODY)

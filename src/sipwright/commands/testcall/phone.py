@@ -25,6 +25,9 @@ from .report import Unfinished
 __all__ = ["Phone"]
 
 PATIENCE = 3.0
+
+CHANGES, GLARE = 3, 0.2
+"""How often a change of the call is asked for while both ends want one, and the seconds between (RFC 3261 §14.1)."""
 """How many seconds a phone waits for what should come in a few milliseconds."""
 
 USER_AGENT = ("User-Agent", "Sipwright call-test")
@@ -154,8 +157,18 @@ class Phone:
     # Both ends.
 
     async def change(self, body: bytes) -> Response:
-        """Send a re-INVITE; returns the final response, which was acknowledged."""
-        return await self._within_call("INVITE", (("Contact", self.contact), USER_AGENT), body)
+        """Send a re-INVITE; returns the final response, which was acknowledged.
+
+        A 491 says that the other end was about to change something, too, or that an ACK of it is still on its way over
+        another transport: it is asked again a little later, as by any phone (RFC 3261 §14.1).
+        """
+        left = CHANGES
+        while True:
+            response = await self._within_call("INVITE", (("Contact", self.contact), USER_AGENT), body)
+            left -= 1
+            if response.status != 491 or not left:
+                return response
+            await asyncio.sleep(GLARE)
 
     async def hang_up(self) -> Response:
         """Send a BYE; returns the response to it."""
