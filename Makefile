@@ -21,7 +21,7 @@ run: $(VENV)/.runtime ## Install, then start the switch with its embedded databa
 test: $(VENV)/.development peers ## Install what the tests need, then run all of them
 	@$(BIN)/pytest -q -p no:cacheprovider -rs $(ARGS)
 
-check: $(VENV)/.development ## Format, lint, types, layers and the fast tests: two minutes
+check: $(VENV)/.development ## Format, lint, types, layers and the tests that need no peers: eight minutes
 	@$(BIN)/ruff format --check src tests benchmarks
 	@$(BIN)/ruff check src tests benchmarks
 	@$(BIN)/mypy
