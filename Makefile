@@ -8,6 +8,10 @@ PYTHON ?= $(shell for each in $(SYSTEM_PYTHON) python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
+# Two test processes: the files of tests share nothing, and much of their time is waiting for peers. ARGS='-n 0' is one.
+PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile
+# What `make check` leaves to `make test`: what starts real peers, whole switches or commands.
+SLOW := chaos commands console interop nights scenarios usecases web
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench chaos docs screenshots peers clean
@@ -19,15 +23,14 @@ run: $(VENV)/.runtime ## Install, then start the switch with its embedded databa
 	@$(BIN)/sipwright run --data $(DATA)
 
 test: $(VENV)/.development peers ## Install what the tests need, then run all of them
-	@$(BIN)/pytest -q -p no:cacheprovider -rs $(ARGS)
+	@$(PYTEST) -rs $(ARGS)
 
-check: $(VENV)/.development ## Format, lint, types, layers and the tests that need no peers: eight minutes
+check: $(VENV)/.development ## Format, lint, types, layers and the quick tests: four minutes
 	@$(BIN)/ruff format --check src tests benchmarks
 	@$(BIN)/ruff check src tests benchmarks
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/pytest -q -p no:cacheprovider --ignore=tests/scenarios --ignore=tests/interop --ignore=tests/chaos --ignore=tests/nights \
-		--ignore=tests/web --ignore=tests/console $(ARGS)
+	@$(PYTEST) $(SLOW:%=--ignore=tests/%) $(ARGS)
 
 bench: $(VENV)/.runtime peers ## Measure CPU and waiting beside Kamailio, 20 minutes (ARGS=--quick: three)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)

@@ -105,9 +105,12 @@ class SwitchClient:
         """Give back the connections."""
         self._shared.close()
         reading, self._reading = self._reading, None
+        connection, self._connection = self._connection, None
         if reading is not None:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+        if connection is not None:
+            connection[1].transport.abort()  # a task that had not begun to read yet closes nothing
 
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:
