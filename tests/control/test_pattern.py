@@ -68,8 +68,8 @@ def test_what_cannot_be_read_is_told_with_its_place(pattern, position):
     ],
 )
 def test_none_takes_long(pattern):
-    found, began = Pattern(pattern), time.perf_counter()
+    found, began = Pattern(pattern), time.process_time()
     for text in ("a" * 4_000, "ab " * 2_000, "".join(map(chr, range(32, 4_000)))):
         found.is_in(text)
 
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
