@@ -24,6 +24,8 @@ PACKAGES = {
     "kamailio": "kamailio",
     "postgresql": "postgresql",
     "chromium": "chromium",
+    "stun": "stun-client",
+    "turnutils_stunclient": "coturn",
 }
 """Who provides which peer."""
 

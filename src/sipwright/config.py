@@ -159,6 +159,21 @@ class SipSettings(_Section):
         return [listen_address(text) for text in self.tcp]
 
 
+class StunSettings(_Section):
+    """``[stun]``: where STUN is answered beside the UDP addresses of SIP, which do so anyway.
+
+    Two addresses with nothing in common, such as 192.0.2.1:3478 and 192.0.2.2:3479, make four sockets, with which
+    `sipwright nat-check` and other clients find out what a NAT does.
+    """
+
+    listen: list[Address] = []
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where to listen."""
+        return [listen_address(text) for text in self.listen]
+
+
 class DatabaseSettings(_Section):
     """``[database]``: where everything is kept."""
 
@@ -303,6 +318,7 @@ class Settings(BaseSettings):
 
     node: str = "node1"
     sip: SipSettings = SipSettings()
+    stun: StunSettings = StunSettings()
     database: DatabaseSettings = DatabaseSettings()
     dialplan: DialplanSettings = DialplanSettings()
     login: LoginSettings = LoginSettings()

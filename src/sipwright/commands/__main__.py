@@ -26,6 +26,7 @@ from sipwright.commands.backup import backup
 from sipwright.commands.call import call
 from sipwright.commands.call_test import call_test
 from sipwright.commands.common import say
+from sipwright.commands.nat_check import nat_check
 from sipwright.commands.restore import restore
 from sipwright.commands.run import run as run_switch
 from sipwright.commands.status import status
@@ -78,6 +79,7 @@ app.command()(status)
 app.command()(cdrs.cdrs)
 app.command()(trace)
 app.command("call-test")(call_test)
+app.command("nat-check")(nat_check)
 app.add_typer(user.app)
 app.add_typer(token.app)
 app.add_typer(domain.app)

@@ -222,6 +222,11 @@ domains = ["DOMAIN"]
 # Who may call in from outside: "anyone", or only "trunks": the providers of whoever is called. Accounts always may.
 # accept = "anyone"
 
+[stun]
+# Where STUN is answered, besides on the UDP addresses of SIP. Two addresses of this machine with another port each make
+# four sockets, which 'sipwright nat-check' can tell more with.
+# listen = []                     # such as "192.0.2.1:3478", "192.0.2.2:3479"
+
 [database]
 url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://USER:PASSWORD@HOST/NAME"
 # synchronous = "normal"          # SQLite: "full" also survives a power cut, at one disk sync per commit

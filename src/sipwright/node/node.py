@@ -20,6 +20,7 @@ from sipwright.services.authentication import Authenticator
 from sipwright.services.dialplan.outside import MailSettings
 from sipwright.services.registrar import Lifetimes, LocationTable, Registrar, RegistrarSnapshot
 from sipwright.services.rows import CallRow
+from sipwright.services.stun import StunServer, StunSnapshot
 from sipwright.services.switch import (
     Call,
     Destinations,
@@ -82,6 +83,7 @@ class NodeSnapshot:
     agent: AgentSnapshot
     writer: WriterSnapshot
     collector: CollectorSnapshot
+    stun: StunSnapshot
 
 
 class Node:
@@ -113,6 +115,9 @@ class Node:
             on_absorbed_ack=self.recorder.acknowledged if is_recording else None,
         )  # fmt: skip
 
+        self.stun = StunServer(settings.stun.addresses, time.monotonic)
+        for transport in self.stack.transports:
+            transport.on_stun = self.stun.answer
         self.names = ServedNames(store.directory, self.stack)
         authenticator = self.authenticator = Authenticator(
             self.names, NonceKeeper(nonce_secret), unix_time=SteadyClock(self.clock.offset),
@@ -209,6 +214,7 @@ class Node:
         self.origins.addresses.start()
         # Nothing that comes in is looked at before every call of the earlier process is there again.
         await self.stack.start(is_held=True)
+        await self.stun.start()
         await self._take_up(calls, runs)
         self.stack.release()
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
@@ -261,6 +267,7 @@ class Node:
         self.stack.stop_listening()
         await self.store.writer.settle()
         await self.stack.close()
+        await self.stun.close()
         await self.scripts.close()
         await self.store.close()
         self.collector.close()
@@ -271,6 +278,7 @@ class Node:
         return NodeSnapshot(
             self.settings.node, self.stack.snapshot(), self.registrar.snapshot(), self.switch.snapshot(),
             self.agent.snapshot(), self.store.writer.snapshot(), self.collector.snapshot(),
+            self.stun.snapshot(),
         )  # fmt: skip
 
     def _domain_at(self, source: str) -> str | None:
