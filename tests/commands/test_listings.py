@@ -40,8 +40,8 @@ def test_calls_are_listed_with_their_age(command, database: sqlite3.Connection):
     database.commit()
 
     cells = command.ok("calls").splitlines()[1].split()
-    assert cells[:4] == ["alice", "bob", "out", "TALKING"]
-    assert 29 <= int(cells[4]) <= 32
+    assert cells[:3] == ["alice", "bob", "TALKING"]
+    assert 29 <= int(cells[3]) <= 32
     assert command.json("calls", "--user", "admin")[0]["from"] == "alice"
 
 
@@ -54,7 +54,9 @@ def test_cdrs_are_listed_newest_first_and_by_age(command, database: sqlite3.Conn
     new, old = (line.split() for line in command.ok("cdrs").splitlines()[1:])
     assert (new[-1], old[-1]) == ("new", "old")
     assert ("sip:b@x" in new, "486" in new, "1:05" in new) == (True, True, False)
-    assert ("b@local" in old, "200" in old, "1:05" in old) == (True, True, True)
+    assert ("sip:b@x" in old, "200" in old, "1:05" in old) == (True, True, True)
+    legs = [line.split() for line in command.ok("cdrs", "--legs").splitlines()[1:]]
+    assert [("b@local" in leg, leg[-1]) for leg in legs] == [(False, "new"), (True, "old")]
     assert [row["call_id"] for row in command.json("cdrs")] == ["new", "old"]
     assert [row["call_id"] for row in command.json("cdrs", "--limit", "1", "--user", "admin")] == ["new"]
     for age in ("90s", "90m", "1h"):
@@ -62,6 +64,26 @@ def test_cdrs_are_listed_newest_first_and_by_age(command, database: sqlite3.Conn
     assert len(command.json("cdrs", "--since", "1d")) == 2
     for wrong in ("soon", "h", "-1d", ""):
         assert "such as 12h" in command.fails("cdrs", f"--since={wrong}")
+
+
+def test_a_call_between_two_accounts_is_one_line(command, database: sqlite3.Connection):
+    """Its parts, and its legs, have the id of the first part in common."""
+    now = time.time()
+    for name, linked in (("outer", None), ("inner", "outer")):
+        database.execute(CALL, (name, 1, now, now))
+        database.execute(CDR, (name, 1, "b@local", now, now, now, 200))
+        for table, column in (("calls", "id"), ("cdrs", "call_id")):
+            database.execute(f"UPDATE {table} SET linked_id = ? WHERE {column} = ?", (linked, name))
+    database.commit()
+
+    assert [(row["id"], row["call"]) for row in command.json("calls")] == [("outer", "outer")]
+    assert [(row["id"], row["call"]) for row in command.json("calls", "--legs")] == [
+        ("inner", "outer"), ("outer", "outer"),
+    ]  # fmt: skip
+    (cdr,) = command.json("cdrs")
+    assert (cdr["call"], cdr["call_id"], cdr["from_uri"]) == ("outer", "outer", "sip:a@x")
+    assert {row["call"] for row in command.json("cdrs", "--legs")} == {"outer"}
+    assert len(command.json("cdrs", "--legs")) == 2
 
 
 def test_calls_and_cdrs_are_listed_by_account(command, database: sqlite3.Connection):

@@ -11,7 +11,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.services.switch.conftest import Account, Bench, Binding, Phone, Provider, Providers, Row
+from tests.services.switch.conftest import (
+    Account,
+    Bench,
+    Binding,
+    Phone,
+    Provider,
+    Providers,
+    Row,
+    document_of,
+)
 
 from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Hunt
@@ -105,7 +114,7 @@ class Stage:
             "providers": [asdict(provider) for provider in directory.providers.values()],
             "bindings": {number: [asdict(each) for each in of] for number, of in directory.bindings.items()},
             "phones": {label: _phone(phone) for label, phone in self.phones.items()},
-            "calls": {key: json.loads(row[-1]) for key, row in bench.database.rows["call"].items()},
+            "calls": {key: json.loads(document_of(row)) for key, row in bench.database.rows["call"].items()},
         }
 
     @classmethod
@@ -135,7 +144,9 @@ class Stage:
         """Set up such a moment, and start the next process."""
         stage = cls.read(path)
         switch, rows = stage.bench.switch, stage.bench.database.rows["call"]
-        for execution_id, call in switch.recover([Row(key, row[-1]) for key, row in rows.items()]).items():
+        for execution_id, call in switch.recover(
+            [Row(key, document_of(row)) for key, row in rows.items()]
+        ).items():
             stage.runs[call.id] = call.script = Run(execution_id)
         switch.resume()
         stage.bench.run(0.05)

@@ -1,5 +1,7 @@
 """Calls in progress, and what can be done about them."""
 
+import json
+
 import pytest
 
 from sipwright.control.protocol import ControlError
@@ -125,3 +127,37 @@ def _journal(*entries):
     from sipwright.services.journal_text import dump, write_entries
 
     return write_entries(map(dump, entries))
+
+
+def two_parts(common, inner_user=2):
+    """A call of alice's dialplan to bob's that talks."""
+    rows = []
+    for name, sip, to, linked, user_id in (
+        (common, ("s0", "s1"), "bob@local", None, 2),
+        (f"{common}-in", ("s1", "s2"), "sip:bob@example.org", common, inner_user),
+    ):
+        row = call(
+            name, user_id, at=1_000.0 + len(rows), state="talking", answered_at=1_002.0, linked_id=linked
+        )
+        document = json.loads(row["document"]) | {"peer": 1, "linked_id": linked}
+        document["caller"]["call_id"], document["legs"][0]["call_id"] = sip
+        document["legs"][0]["destination"] = {"target": to, "uri": to, "to": to}
+        rows.append(row | {"document": json.dumps(document).encode()})
+    return rows
+
+
+async def test_a_call_is_one_line_with_who_has_answered(usecases, switch, admin, carol, dave):
+    await put(usecases, CALLS, *two_parts("hers"), *two_parts("both", inner_user=3))
+
+    found = await usecases.calls.list(carol)
+    assert [(one.id, one.call, one.answered_by) for one in found] == [
+        ("both", "both", "bob@local"), ("hers", "hers", "sip:bob@example.org"),
+    ]  # fmt: skip
+    parts = await usecases.calls.list(carol, parts=True)
+    assert [(one.id, one.call) for one in parts] == [("both", "both"), ("hers", "hers"), ("hers-in", "hers")]
+    assert [one.id for one in await usecases.calls.list(admin)] == ["both", "hers"]
+    assert [one.id for one in await usecases.calls.list(dave)] == ["both-in"]
+    assert (await usecases.calls.get(dave, "both")).id == "both-in"
+    switch.answers["calls.hangup"] = {}
+    await usecases.calls.hangup(dave, "both")
+    assert ("calls.hangup", {"call": "both-in", "user_id": 3}) in switch.asked

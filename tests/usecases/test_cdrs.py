@@ -1,12 +1,14 @@
 """CDRs, as people look for them."""
 
+from dataclasses import asdict
+
 import pytest
 
 from sipwright.store.history import cdr_pages
 from sipwright.usecases.cdrs import CdrFilter
 from sipwright.usecases.errors import Invalid, NotFound
 
-from .rows import CDRS, cdr, put
+from .rows import CALLS, CDRS, call, cdr, put
 
 NOON = 1_768_219_200.0
 """Monday, 12 January 2026, noon UTC."""
@@ -108,3 +110,79 @@ async def test_days_begin_where_the_one_who_looks_lives(usecases, admin, carol):
     assert [one.day for one in await usecases.cdrs.per_day(admin, which)] == ["2026-01-12"]
     with pytest.raises(Invalid):
         await usecases.cdrs.per_day(carol, CdrFilter(from_=0.0))
+
+
+def two_parts(common, at, **inner):
+    """The records of a call of alice's dialplan to bob's."""
+    talked = {"status": 200, "answered_at": at + 2, "sip_call_id": f"{common}-0"}
+    through = {**talked, "target": "bob@local", "sip_call_id": f"{common}-1"}
+    part = {"direction": "in", "linked_id": common, "at": at + 0.1, **inner}
+    return (
+        cdr(common, at=at, **talked),
+        cdr(common, 1, at=at, **through),
+        cdr(
+            f"{common}-in",
+            **{**talked, "sip_call_id": f"{common}-1", "to_uri": "sip:bob@example.org"},
+            **part,
+        ),
+        cdr(
+            f"{common}-in", 1, **{**through, "sip_call_id": "phone", "target": "sip:bob@example.org"}, **part
+        ),
+    )
+
+
+async def test_a_call_is_one_line(usecases, admin, carol, dave):
+    """Each owner sees a part of it; what has a common id has one line, and an admin sees both parts as one."""
+    await put(
+        usecases,
+        CDRS,
+        *two_parts("hers", 1_000.0),
+        *two_parts("both", 2_000.0, user_id=3),
+        cdr("old", at=1.0),
+    )
+
+    found = await usecases.cdrs.list(carol, CdrFilter(by_call=True))
+    assert [(one.call, one.call_id, one.leg, one.answered_by) for one in found] == [
+        ("both", "both", 0, "bob@local"),
+        ("hers", "hers", 0, "sip:bob@example.org"),
+        ("old", "old", 0, None),
+    ]
+    assert found.items[1].talked == 3.0
+    (his,) = await usecases.cdrs.list(dave, CdrFilter(by_call=True))
+    assert (his.call, his.call_id, his.answered_by) == ("both", "both-in", "sip:bob@example.org")
+    assert [one.call_id for one in await usecases.cdrs.list(admin, CdrFilter(by_call=True))] == [
+        "both",
+        "hers",
+        "old",
+    ]
+    assert {one.call for one in await usecases.cdrs.list(carol, CdrFilter(from_=1_000.0, to=1_999.0))} == {
+        "hers"
+    }
+    assert [day.calls for day in await usecases.cdrs.per_day(carol, CdrFilter(from_=0.0, to=9e4))] == [3]
+
+
+@pytest.mark.parametrize(
+    ("which", "found"),
+    [
+        (CdrFilter(q="bob"), ["hers-in"]),
+        (CdrFilter(direction="in"), ["hers-in"]),
+        (CdrFilter(direction="out"), ["hers"]),
+        (CdrFilter(status="failed"), []),
+        (CdrFilter(q="hers"), ["hers"]),
+    ],
+)
+async def test_whoever_looks_for_a_later_part_finds_that(usecases, carol, which, found):
+    await put(usecases, CDRS, *two_parts("hers", 1_000.0))
+
+    listed = await usecases.cdrs.list(carol, which.__class__(**{**asdict(which), "by_call": True}))
+    assert [one.call_id for one in listed] == found
+
+
+async def test_a_part_that_is_over_is_no_line_while_the_call_goes_on(usecases, carol):
+    """A phone of a group that somebody else has answered: its part has its records long before the others do."""
+    lost = [row for row in two_parts("live", 1_000.0) if row["linked_id"]]
+    await put(usecases, CALLS, call("live"))
+    await put(usecases, CDRS, *lost)
+
+    assert list(await usecases.cdrs.list(carol, CdrFilter(by_call=True))) == []
+    assert len(await usecases.cdrs.list(carol)) == 2

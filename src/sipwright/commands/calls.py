@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,22 +62,29 @@ def calls(
     context: typer.Context,
     user: OwnerFilter = None,
     account: AccountFilter = None,
+    legs: Annotated[
+        bool, typer.Option("--legs", help="Each part of a call on its own line, with its legs.")
+    ] = False,
     as_json: Json = False,
     data: Data = None,
 ) -> None:
     """List the calls in progress, the oldest first.
 
-    'sipwright trace CALL' shows what one of them does.
+    A call is one line, from whoever called to whoever answered, also where it passes several dialplans of this switch:
+    those are its parts. 'sipwright trace CALL' shows what one of them does.
 
     \b
     Examples:
       sipwright calls --user carol
+      sipwright calls --legs
       sipwright calls hangup 63b1ce60722bea7896c3fa3d9
     """
 
     async def work(usecases: UseCases, actor: Actor) -> list[CallView]:
         pages = everything(
-            lambda cursor: usecases.calls.list(actor, user=user, account=account, limit=MOST, cursor=cursor)
+            lambda cursor: usecases.calls.list(
+                actor, user=user, account=account, parts=legs, limit=MOST, cursor=cursor
+            )
         )
         return [one async for one in pages]
 
@@ -85,22 +93,26 @@ def calls(
     found = with_usecases(data, work)
     say_when_away(data)
     if as_json:
-        print_json([_described(one) for one in found])
+        print_json([_described(one, with_legs=legs) for one in found])
         return
-    from sipwright.usecases.listed import CALLS
+    from sipwright.usecases.listed import CALLS, PARTS
 
-    print_table(CALLS.heads, map(CALLS.cells, found), CALLS.empty)
+    listed = PARTS if legs else CALLS
+    print_table(listed.heads, map(listed.cells, found), listed.empty)
 
 
-def _described(call: CallView) -> dict[str, Any]:
-    return {
+def _described(call: CallView, *, with_legs: bool) -> dict[str, Any]:
+    described = {
         "id": call.id,
+        "call": call.call,
         "node": call.node,
         "account": call.account,
         "direction": call.direction,
         "state": call.state,
         "from": call.from_,
         "to": call.to,
+        "answered_by": call.answered_by,
         "started_at": call.started_at,
         "answered_at": call.answered_at,
     }
+    return described | {"legs": [asdict(leg) for leg in call.legs]} if with_legs else described

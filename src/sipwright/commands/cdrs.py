@@ -1,4 +1,4 @@
-"""``sipwright cdrs``: what became of calls, one record per leg."""
+"""``sipwright cdrs``: what became of calls, one line for each, or a record for each leg."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["cdrs"]
 
 _SHOWN = (
-    "id", "call_id", "leg", "direction", "account_id", "user_id", "from_uri", "to_uri", "target", "dialplan",
+    "id", "call", "call_id", "leg", "direction", "account_id", "user_id", "from_uri", "to_uri", "target", "dialplan",
     "dialplan_version", "started_at", "rang_at", "answered_at", "ended_at", "status", "reason", "hung_up_by",
     "sip_call_id", "execution_id", "account", "user",
 )  # fmt: skip
@@ -43,15 +43,21 @@ def cdrs(
             "--since", metavar="AGE", help="Only those begun since then, such as 30m, 12h or 7d ago."
         ),
     ] = None,
+    legs: Annotated[
+        bool, typer.Option("--legs", help="The record of each leg of a call; number 0 is the caller.")
+    ] = False,
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """List call detail records, the newest first.
+    """List what became of calls, the newest first.
 
-    There is one for each leg of a call: number 0 is the caller. 'sipwright trace CALL' shows what a call did.
+    A call is one line: who called whom, who answered, and for how long they talked. With --legs it is one for each
+    end that it had, also between the dialplans of this switch that it has passed; 'call' is the id that they have in
+    common. 'sipwright trace CALL' shows what a call did.
 
     \b
     Examples:
+      sipwright cdrs --limit 10
       sipwright cdrs --account alice --since 1h
       sipwright cdrs --limit 100000 --json > cdrs.json
     """
@@ -61,7 +67,8 @@ def cdrs(
         from sipwright.usecases.cdrs import CdrFilter
 
         found: list[CdrView] = []
-        async for one in usecases.cdrs.rows(actor, CdrFilter(from_=earliest, user=user, account=account)):
+        which = CdrFilter(from_=earliest, user=user, account=account, by_call=not legs)
+        async for one in usecases.cdrs.rows(actor, which):
             found.append(one)
             if len(found) == limit:
                 break
@@ -69,8 +76,10 @@ def cdrs(
 
     found = with_usecases(data, work)
     if as_json:
-        print_json([{name: getattr(one, name) for name in _SHOWN} for one in found])
+        shown = _SHOWN if legs else (*_SHOWN, "answered_by", "talked")
+        print_json([{name: getattr(one, name) for name in shown} for one in found])
         return
-    from sipwright.usecases.listed import CDRS
+    from sipwright.usecases.listed import CDRS, LEGS
 
-    print_table(CDRS.heads, map(CDRS.cells, found), CDRS.empty)
+    listed = LEGS if legs else CDRS
+    print_table(listed.heads, map(listed.cells, found), listed.empty)

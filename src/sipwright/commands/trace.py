@@ -34,7 +34,7 @@ def trace(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Show what a call did, and why it ended so.
+    """Show what a call did, and why it ended so: the whole of it, beginning with the script of whoever called.
 
     Its script line by line with times and results, its legs, and the SIP messages of all sides on one axis of time.
 
@@ -68,15 +68,16 @@ def trace(
 
 
 def _json(found: CallTrace, ladder: list[Rung]) -> dict[str, Any]:
-    from sipwright.monitor.trace.ladder import to_json
+    from sipwright.monitor.trace.ladder import numbered_legs, to_json
     from sipwright.monitor.trace.why import why
 
     return {
-        "call": found.id,
+        "call": found.common_id or found.id,
+        "parts": [part.id for part in found.whole],
         "started_at": found.started_at,
         "why": why(found),
         "in_progress": found.row,
-        "legs": found.legs,
+        "legs": numbered_legs(found),
         "runs": [
             {
                 "execution": run.id,
@@ -95,7 +96,7 @@ def _json(found: CallTrace, ladder: list[Rung]) -> dict[str, Any]:
                     for entry in run.journal
                 ],
             }
-            for run in found.runs
+            for run in found.all_runs
         ],
         "messages": to_json(ladder),
         "others": found.others,

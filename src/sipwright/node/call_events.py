@@ -2,6 +2,10 @@
 
 A call is looked at whenever its row is about to be stored, and told of when it is: who reads events never hears of
 what a killed process would have forgotten.
+
+One call is told of as one, whatever parts it has (`services/switch/call/call.py`): under the id that they have in
+common, which begins with the first of its owner's parts and is over with the last. Where one account calls another, or
+a provider brings a call back, what rings and answers is told by the part that dials.
 """
 
 from __future__ import annotations
@@ -19,6 +23,9 @@ __all__ = ["CallEvents", "Names"]
 Told = tuple[bool, int, int | None, tuple[int, ...], bool]
 """What was told of a call: it began, so many legs have rung, the leg that answered, who holds, it is over."""
 
+News = tuple[str, dict[str, Any]]
+"""The type of an event, and its data."""
+
 
 class Names(Protocol):
     """What the events call things."""
@@ -34,6 +41,7 @@ class CallEvents:
         self._stream = stream
         self._names = names
         self._told: dict[str, Told] = {}
+        self._ends: dict[tuple[str, int], News] = {}
 
     def __len__(self) -> int:
         return len(self._told)
@@ -41,6 +49,7 @@ class CallEvents:
     def clear(self) -> None:
         """Forget how far all calls were: nobody listens any more, or somebody begins to."""
         self._told.clear()
+        self._ends.clear()
 
     def changed(self, call: Call) -> Callable[[], object] | None:
         """Look at a call whose row is about to be stored; returns what tells of it when it is, if there is news."""
@@ -56,22 +65,25 @@ class CallEvents:
             if now[4] and call.has_row and _was_over(call, self._stream.heard_since):
                 return None
             before = _state_at(call, self._stream.heard_since)
-        news: list[tuple[str, dict[str, Any]]] = []
-        if not before[0]:
-            news.append(("call.started", {}))
-        if now[1] > before[1]:
-            news += [("call.ringing", _ringing(leg)) for leg in _that_rang(call)[before[1] :]]
-        if now[2] is not None and now[2] != before[2]:
-            news.append(("call.answered", _answered(call)))
-        if now[3] != before[3]:
-            news.append(("call.held", _held(call)))
+        common = self._common(call)
+        news = [(kind, {**common, **data}) for kind, data in _news(call, before, now)]
         if now[4] and not before[4]:
-            news.append(("call.ended", _ended(call)))
-        return partial(self._tell, call, self._common(call), news) if news else None
+            news += self._end_of(call, ("call.ended", {**common, **_ended(call)}))
+        return partial(self._tell, call.identity.user_id, call.common_id, news) if news else None
 
-    def _tell(self, call: Call, common: dict[str, Any], news: list[tuple[str, dict[str, Any]]]) -> None:
+    def _end_of(self, call: Call, end: News) -> list[News]:
+        """Return the end of a call if this was its last part; what is told is how its first part ended."""
+        key = call.common_id, call.identity.user_id
+        if any(_goes_on(part, call) for part in call.ports.parts(call.common_id)):
+            if not call.is_part and end[1]["hung_up_by"] != "transfer":
+                self._ends[key] = end
+            return []
+        first = self._ends.pop(key, end)
+        return [first if call.is_part else end]
+
+    def _tell(self, user_id: int, common_id: str, news: list[News]) -> None:
         for kind, data in news:
-            self._stream.tell(kind, call.identity.user_id, call.id, {**common, **data})
+            self._stream.tell(kind, user_id, common_id, data)
 
     def _common(self, call: Call) -> dict[str, Any]:
         identity, provider = call.identity, call.caller.provider
@@ -81,7 +93,32 @@ class CallEvents:
             "from": _address(call.from_text), "to": _address(call.to_text), "direction": identity.direction,
             "account": self._names.account(identity.account_id), "dialplan": identity.dialplan,
             "provider": None if provider is None else provider[1],
+            "part": None if call.linked_id is None else call.id,
         }  # fmt: skip
+
+
+def _news(call: Call, before: Told, now: Told) -> list[News]:
+    """Return what has happened but for the end; nothing of a part whose caller's part tells the same."""
+    caller = call.caller
+    is_loop = caller.flow is not None and caller.flow.protocol == "loop"
+    if call.is_part and (is_loop or caller.provider is not None):
+        return []
+    news: list[News] = []
+    if not before[0] and not call.is_part:
+        news.append(("call.started", {}))
+    if now[1] > before[1]:
+        news += [("call.ringing", _ringing(leg)) for leg in _that_rang(call)[before[1] :]]
+    if now[2] is not None and now[2] != before[2]:
+        news.append(("call.answered", _answered(call)))
+    if now[3] != before[3]:
+        news.append(("call.held", _held(call)))
+    return news
+
+
+def _goes_on(part: Call, call: Call) -> bool:
+    """Return whether another part of a call, of the same owner, is not over."""
+    is_other = part is not call and part.identity.user_id == call.identity.user_id
+    return is_other and part.state is not CallState.ENDING
 
 
 def _state_of(call: Call) -> Told:

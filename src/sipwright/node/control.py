@@ -91,7 +91,7 @@ class Control:
         self._calls = CallEvents(self.events, names)
         self._bindings = BindingEvents(self.events, names)
         self._providers = ProviderEvents(self.events, names)
-        self._scripts = ScriptEvents(self.events)
+        self._scripts = ScriptEvents(self.events, parts.switch.common_id)
         self._security = SecurityEvents(self.events, names)
         self._handlers: dict[str, Handler] = {
             "status": self._status,
@@ -156,7 +156,7 @@ class Control:
             "pid": os.getpid(),
             "at": parts.clock(),
             "started_at": self._started_at,
-            "calls": len(switch.calls),
+            "calls": switch.table.count(),
             "call_states": switch.snapshot().calls if is_countable else None,
             "legs": len(switch.ports.legs),
             "phones": len(parts.registrar.locations),

@@ -5,7 +5,7 @@ The watches are hung into the parts of the node while somebody reads the events,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sipwright.services.dialplan import Failed, LogLine, Plan
@@ -103,8 +103,10 @@ class ProviderEvents:
 class ScriptEvents:
     """Tells where scripts are, what they say, and why they fail."""
 
-    def __init__(self, stream: EventStream) -> None:
+    def __init__(self, stream: EventStream, common_id: Callable[[str], str]) -> None:
+        """Make one; `common_id` gives the id that all parts of a call have in common."""
         self._stream = stream
+        self._common_id = common_id
 
     def waits(self, row: ExecutionRow, plan: Plan, function: str, line: int | None) -> None:
         """Tell in which line a script waits."""
@@ -132,7 +134,8 @@ class ScriptEvents:
 
     def _tell(self, kind: str, row: ExecutionRow, plan: Plan, data: dict[str, Any]) -> None:
         data = {"dialplan": plan.name, "version": plan.version, **data}
-        self._stream.tell(kind, row.user_id, row.call_id, data)
+        common_id = None if row.call_id is None else self._common_id(row.call_id)
+        self._stream.tell(kind, row.user_id, common_id, data)
 
 
 class SecurityEvents:

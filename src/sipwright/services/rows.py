@@ -8,7 +8,7 @@ __all__ = ["CallRow", "CdrRow", "ExecutionRow", "JournalRow"]
 
 
 class CallRow(NamedTuple):
-    """Kind ``call``, key ``id``."""
+    """Kind ``call``, key ``id``; ``linked_id`` is the part that began the call, None in that one itself."""
 
     id: str
     node: str
@@ -21,10 +21,11 @@ class CallRow(NamedTuple):
     started_at: float
     answered_at: float | None
     document: bytes
+    linked_id: str | None = None
 
 
 class CdrRow(NamedTuple):
-    """Kind ``cdr``, key ``(call_id, leg)``."""
+    """Kind ``cdr``, key ``(call_id, leg)``; ``linked_id`` as in the row of the call."""
 
     call_id: str
     leg: int
@@ -45,6 +46,7 @@ class CdrRow(NamedTuple):
     hung_up_by: str | None
     sip_call_id: str | None
     execution_id: str | None
+    linked_id: str | None = None
 
 
 class ExecutionRow(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from sipwright.services.switch.recovery.document import (
 )
 from sipwright.store.admin import users
 from sipwright.store.errors import at_field
-from sipwright.store.history.call_pages import LiveCall, ScriptPlace, read_page, script_places
+from sipwright.store.history.call_pages import LiveCall, ScriptPlace, parts_of, read_page, script_places
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Invalid, NotFound, Refused
 from sipwright.usecases.ground import Ground
@@ -29,6 +30,7 @@ __all__ = ["CallView", "Calls", "LegView"]
 
 _LONGEST_TARGET = 500
 _LONGEST_KEY = 200
+_MOST_PARTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,13 @@ class LegView:
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """A call in progress; `line` is where its script stands, `text` that line of it."""
+    """A call in progress; `line` is where its script stands, `text` that line of it.
+
+    `call` is the id that the parts of one call have in common, `id` that of the part that is shown: the first.
+    """
 
     id: str
+    call: str
     node: str
     user: str | None
     account: str | None
@@ -56,6 +62,7 @@ class CallView:
     state: str
     from_: str
     to: str
+    answered_by: str | None
     provider: str | None
     started_at: float
     answered_at: float | None
@@ -75,31 +82,36 @@ class Calls:
     @needs("read")
     async def list(
         self, actor: Actor, *, user: str | None = None, account: str | None = None, q: str | None = None,
-        limit: int = USUAL, cursor: str | None = None,
+        parts: bool = False, limit: int = USUAL, cursor: str | None = None,
     ) -> Page[CallView]:  # fmt: skip
-        """List calls in progress, the oldest first; `q` is a part of an address, or of an id."""
+        """List calls in progress, the oldest first; `q` is a part of an address, or of an id.
+
+        Each call is there once, or each of its `parts`: what one dialplan does of it.
+        """
         place = place_of(cursor, float, str)
 
         def work(connection: Connection) -> Page[CallView]:
             owner_id = narrowed(connection, actor, user)
             found = paged(
                 limit,
-                lambda most: read_page(connection, most, place, user_id=owner_id, account=account, q=q),
+                lambda most: read_page(
+                    connection, most, place, user_id=owner_id, account=account, q=q, by_call=not parts
+                ),
                 lambda row: (row.call.started_at, row.call.id),
                 lambda row: row,
             )
-            scripts = script_places(connection, [row.call.id for row in found.items])
-            return Page(tuple(_view(row, scripts.get(row.call.id)) for row in found.items), found.next)
+            return Page(_views(connection, found.items, owner_id), found.next)
 
         return await self._ground.read(work)
 
     @needs("read")
     async def get(self, actor: Actor, call: str) -> CallView:
-        """Show a call in progress."""
+        """Show a call in progress, by its own id or the one that its parts have in common."""
 
         def work(connection: Connection) -> CallView:
-            row = _find(connection, actor, call)
-            return _view(row, script_places(connection, [row.call.id]).get(row.call.id))
+            return _views(
+                connection, (_find(connection, actor, call),), None if actor.is_admin else actor.user_id
+            )[0]
 
         return await self._ground.read(work)
 
@@ -205,21 +217,58 @@ def _find(connection: Connection, actor: Actor, call: str) -> LiveCall:
     Raises:
         NotFound: There is none.
     """
-    rows = read_page(connection, 1, call_id=call)
-    if not rows or not is_seen(actor, rows[0].call.user_id):
+    rows = read_page(connection, _MOST_PARTS, call_id=call, by_call=False)
+    seen = [row for row in rows if is_seen(actor, row.call.user_id)]
+    if not seen:
         raise NotFound(f"there is no call {call!r} in progress; it may be over")
-    return rows[0]
+    return next((row for row in seen if row.call.id == call), seen[0])
 
 
-def _view(row: LiveCall, script: ScriptPlace | None) -> CallView:
-    call = row.call
+def _views(connection: Connection, rows: Sequence[LiveCall], user_id: int | None) -> tuple[CallView, ...]:
+    scripts = script_places(connection, [row.call.id for row in rows])
+    answered = [_common_id(row.call) for row in rows if row.call.answered_at is not None]
+    parts: dict[str, dict[str, StoredCall]] = {}
+    for part in parts_of(connection, answered, user_id) if answered else ():
+        stored = _read(part)
+        if stored is not None:
+            parts.setdefault(_common_id(part), {})[part.id] = stored
+    return tuple(
+        _view(row, scripts.get(row.call.id), _who_answered(row.call.id, parts.get(_common_id(row.call), {})))
+        for row in rows
+    )
+
+
+def _common_id(call: CallRow) -> str:
+    return call.linked_id or call.id
+
+
+def _read(call: CallRow) -> StoredCall | None:
+    """Read how a call stands; None if another version has written it, whose columns say the most of it."""
     try:
-        stored = read_document(call.document)
-    except UnreadableError:  # another version has written it; its columns say the most of it
-        stored = None
+        return read_document(call.document)
+    except UnreadableError:
+        return None
+
+
+def _who_answered(call_id: str, parts: dict[str, StoredCall]) -> str | None:
+    """Return who talks with the caller: behind a leg that leads to another part, whoever answered there."""
+    found: str | None = None
+    by_caller = {part.caller.call_id: name for name, part in parts.items()}
+    part = parts.pop(call_id, None)
+    while part is not None and part.peer is not None:
+        leg = part.legs[part.peer - 1]
+        found = str((leg.destination or {}).get("target") or "") or found
+        part = parts.pop(by_caller.get(leg.call_id, ""), None)
+    return found
+
+
+def _view(row: LiveCall, script: ScriptPlace | None, answered_by: str | None) -> CallView:
+    call = row.call
+    stored = _read(call)
     legs = () if stored is None else _legs(stored, call)
     return CallView(
         id=call.id,
+        call=_common_id(call),
         node=call.node,
         user=row.user,
         account=row.account,
@@ -227,6 +276,7 @@ def _view(row: LiveCall, script: ScriptPlace | None) -> CallView:
         state=call.state,
         from_=call.from_text,
         to=call.to_text,
+        answered_by=answered_by,
         provider=next((leg.provider for leg in legs if leg.provider and leg.state != "ended"), None),
         started_at=call.started_at,
         answered_at=call.answered_at,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from sipwright.services.rows import CdrRow
 from sipwright.store.admin import users
 from sipwright.store.history.cdr_pages import (
     QUARTER,
@@ -20,6 +21,7 @@ from sipwright.store.history.cdr_pages import (
     read_page,
     window_end,
 )
+from sipwright.store.history.one_call import legs_of, who_answered
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Invalid
 from sipwright.usecases.ground import Ground
@@ -27,7 +29,7 @@ from sipwright.usecases.page import MOST, USUAL, Page, checked_limit, cursor_of,
 from sipwright.usecases.rights import needs
 from sipwright.usecases.whose import narrowed
 
-__all__ = ["CdrDay", "CdrFilter", "CdrView", "Cdrs", "cdr_view"]
+__all__ = ["CdrDay", "CdrFilter", "CdrView", "Cdrs", "cdr_view", "common_id"]
 
 _CHARTED = 30 * 86_400.0
 _LONGEST_CHART = 3 * 366 * 86_400.0
@@ -40,7 +42,7 @@ class CdrFilter:
     """Conditions on CDRs, such as calls begun at `from_` or later, and before `to`.
 
     `status` is a number such as 486, a class such as ``4xx``, ``answered`` or ``failed``; `q` is a part of an address,
-    or the beginning of a call's id. `leg` 0 leaves those of the callers.
+    or the beginning of a call's id. `by_call` leaves one record for each call, `leg` those of one number.
     """
 
     from_: float | None = None
@@ -51,13 +53,19 @@ class CdrFilter:
     status: str | None = None
     q: str | None = None
     leg: int | None = None
+    by_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CdrView:
-    """The record of one leg of a call; `talked` is for how long, in seconds."""
+    """The record of one leg of a call; `talked` is for how long, in seconds.
+
+    `call` is the id that the parts of one call have in common, `call_id` that of the part. Where one record stands for
+    the whole call, `answered_by` is who has answered.
+    """
 
     id: int
+    call: str
     call_id: str
     leg: int
     direction: str
@@ -66,6 +74,7 @@ class CdrView:
     from_uri: str | None
     to_uri: str | None
     target: str | None
+    answered_by: str | None
     dialplan: str | None
     dialplan_version: int | None
     started_at: float
@@ -161,17 +170,38 @@ class Cdrs:
                 following: str | None = cursor_of(last.cdr.started_at, last.id)
             else:
                 following = None if until is None else cursor_of(*until)
-            return Page(tuple(map(cdr_view, rows[:most])), following)
+            return Page(_views(connection, ours, rows[:most]), following)
 
         return await self._ground.read(work)
 
 
-def cdr_view(row: CdrRowShown) -> CdrView:
+def _views(connection: Connection, which: CdrConditions, rows: list[CdrRowShown]) -> tuple[CdrView, ...]:
+    if not which.by_call:
+        return tuple(map(cdr_view, rows))
+    legs: dict[str, list[CdrRow]] = {}
+    for leg in legs_of(connection, [common_id(row.cdr) for row in rows], which.user_id):
+        legs.setdefault(common_id(leg), []).append(leg)
+    return tuple(
+        cdr_view(row, who_answered(row.cdr.call_id, legs.get(common_id(row.cdr), ()))) for row in rows
+    )
+
+
+def common_id(cdr: CdrRow) -> str:
+    """Return the id that the parts of the call of a CDR have in common."""
+    return cdr.linked_id or cdr.call_id
+
+
+def cdr_view(row: CdrRowShown, answered_by: str | None = None) -> CdrView:
     """Return what is shown of a CDR."""
     cdr, talked = row.cdr, None
     if cdr.answered_at is not None and cdr.ended_at is not None:
         talked = max(cdr.ended_at - cdr.answered_at, 0.0)
-    return CdrView(id=row.id, account=row.account, user=row.user, talked=talked, **cdr._asdict())
+    shown = cdr._asdict()
+    del shown["linked_id"]
+    return CdrView(
+        id=row.id, call=common_id(cdr), account=row.account, user=row.user, talked=talked, answered_by=answered_by,
+        **shown,
+    )  # fmt: skip
 
 
 _CLASS = re.compile(r"([1-6])xx", re.IGNORECASE)
@@ -201,5 +231,5 @@ def _conditions(which: CdrFilter) -> CdrConditions:
         raise Invalid.of("q", f"search for {_LONGEST_SEARCH} characters at most")
     return CdrConditions(
         which.from_, which.to, None, which.account, which.direction, statuses, is_answered, which.q or None,
-        which.leg,
+        which.leg, which.by_call,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from sipwright.usecases.calls import CallView
 from sipwright.usecases.cdrs import CdrView
 from sipwright.usecases.providers import ProviderView
 
-__all__ = ["BINDINGS", "CALLS", "CDRS", "PROVIDERS", "Listed"]
+__all__ = ["BINDINGS", "CALLS", "CDRS", "LEGS", "PARTS", "PROVIDERS", "Listed"]
 
 T = TypeVar("T")
 
@@ -34,8 +34,16 @@ class Listed(Generic[T]):
 
 
 def _call_cells(call: CallView) -> tuple[Any, ...]:
-    seconds = round(time.time() - (call.answered_at or call.started_at))
-    return call.from_, call.to, call.direction, call.state, seconds, call.id
+    return call.from_, call.to, call.answered_by, call.state, _seconds(call), call.id
+
+
+def _part_cells(call: CallView) -> tuple[Any, ...]:
+    legs = ", ".join(f"{leg.target} {leg.state}" for leg in call.legs[1:])
+    return call.call, call.id, call.from_, call.to, call.direction, call.state, _seconds(call), legs
+
+
+def _seconds(call: CallView) -> int:
+    return round(time.time() - (call.answered_at or call.started_at))
 
 
 def _call_row(call: CallView) -> dict[str, Any]:
@@ -51,6 +59,22 @@ def _binding_cells(binding: BindingView) -> tuple[Any, ...]:
 def _cdr_cells(cdr: CdrView) -> tuple[Any, ...]:
     return (
         clock(cdr.started_at),
+        cdr.direction,
+        cdr.from_uri,
+        cdr.to_uri,
+        cdr.answered_by,
+        cdr.status,
+        cdr.reason,
+        talked(cdr.talked),
+        cdr.hung_up_by,
+        cdr.call_id,
+    )
+
+
+def _leg_cells(cdr: CdrView) -> tuple[Any, ...]:
+    return (
+        clock(cdr.started_at),
+        cdr.call,
         cdr.leg,
         cdr.direction,
         cdr.from_uri,
@@ -87,7 +111,13 @@ def _provider_row(provider: ProviderView) -> dict[str, Any]:
 
 
 CALLS = Listed(
-    ("from", "to", "direction", "state", "seconds", "call"), _call_cells, _call_row, "no calls now"
+    ("from", "to", "answered by", "state", "seconds", "call"), _call_cells, _call_row, "no calls now"
+)
+PARTS = Listed(
+    ("call", "part", "from", "to", "direction", "state", "seconds", "legs"),
+    _part_cells,
+    _call_row,
+    CALLS.empty,
 )
 BINDINGS: Listed[BindingView] = Listed(
     ("account", "contact", "source", "seconds", "user agent"),
@@ -102,8 +132,14 @@ PROVIDERS = Listed(
     "no providers yet; 'sipwright provider add NAME' adds one",
 )
 CDRS: Listed[CdrView] = Listed(
-    ("started", "leg", "direction", "from", "to", "status", "reason", "talked", "hung up by", "call"),
+    ("started", "direction", "from", "to", "answered by", "status", "reason", "talked", "hung up by", "call"),
     _cdr_cells,
     asdict,
     "no calls have been recorded yet",
+)
+LEGS: Listed[CdrView] = Listed(
+    ("started", "call", "leg", "direction", "from", "to", "status", "reason", "talked", "hung up by", "part"),
+    _leg_cells,
+    asdict,
+    CDRS.empty,
 )

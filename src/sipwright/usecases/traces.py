@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from sipwright.monitor.trace.ladder import Rung, rungs
+from sipwright.monitor.trace.ladder import Rung, numbered_legs, rungs
 from sipwright.monitor.trace.report import names_of, report
 from sipwright.monitor.trace.why import why
 from sipwright.monitor.trace.wording import came_of, told
@@ -164,7 +164,7 @@ def _view(found: CallTrace, user: str | None) -> TraceView:
     first: dict[str, Any] = found.legs[0] if found.legs else found.row or {}
     row = found.row
     return TraceView(
-        call=found.id,
+        call=found.common_id or found.id,
         user=user,
         live=row is not None,
         state="over" if row is None else str(row["state"]),
@@ -173,9 +173,9 @@ def _view(found: CallTrace, user: str | None) -> TraceView:
         to=first.get("to_uri") or first.get("to_text"),
         started_at=start,
         why=why(found),
-        legs=tuple(_leg(leg, start) for leg in found.legs),
+        legs=tuple(_leg(leg, start) for leg in numbered_legs(found)),
         names=names_of(found, ladder),
-        runs=tuple(_run(run, start) for run in found.runs),
+        runs=tuple(_run(run, start) for run in found.all_runs),
         ladder=tuple(map(_rung, ladder)),
         restarts=tuple(round(one.at - start, 4) for one in found.messages if one.is_restart),
         others=tuple(found.others),

@@ -115,7 +115,7 @@ class RunningSwitch:
 
     def all_cdrs(self) -> list[dict[str, Any]]:
         """Return the CDRs of all calls, leg by leg."""
-        rows = self._listed("cdrs", "--limit", "100000")
+        rows = self._listed("cdrs", "--legs", "--limit", "100000")
         return sorted(rows, key=lambda row: (row["call_id"], row["leg"]))
 
     def calls(self) -> list[dict[str, Any]]:

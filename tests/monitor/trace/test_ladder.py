@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sipwright.monitor.trace.ladder import rungs, to_json, to_lines
+from dataclasses import replace
+
+from sipwright.monitor.trace.ladder import numbered_legs, rungs, to_json, to_lines
+from sipwright.store.history.calltraces import CallTrace
 from sipwright.store.history.trace_messages import restart_mark
 
 BLANK = " " * 30
@@ -123,3 +126,34 @@ def test_an_invite_says_who_is_at_the_other_end(made):
     )
 
     assert [(rung.leg, rung.peer) for rung in rungs(trace)] == [(0, "sip:alice@x"), (1, "sip:300@x"), (1, "")]
+
+
+def test_the_parts_of_a_call_make_one_ladder(made):
+    """What joins the two is a leg of the one that dials; what is behind it has the next number."""
+    invite = made.message(
+        0.01, "out", "INVITE sip:bob@y SIP/2.0", from_tag="abc.1", call_id="sip1", flow=LOOP
+    )
+    ringing = made.message(
+        0.03, "out", "SIP/2.0 180 Ringing", from_tag="abc.1", to_tag="def.0", call_id="sip1", flow=LOOP
+    )
+    inner = CallTrace(
+        "def", None, [made.leg(0) | {"sip_call_id": "sip1"}, made.leg(1, target="sip:bob@y") | {"sip_call_id": "sip9"}],
+        [made.with_journal()],
+        [
+            invite._replace(direction="in", at=100.011),
+            made.message(0.02, "out", "INVITE sip:bob@phone SIP/2.0", from_tag="def.1", call_id="sip9"),
+            ringing,
+        ],
+    )  # fmt: skip
+    outer = made.trace(
+        made.leg(0), made.leg(1, target="bob@local"),
+        messages=[made.message(0.0, "in", "INVITE sip:300@x SIP/2.0"), invite, ringing],
+    )  # fmt: skip
+    trace = replace(outer, parts=(inner,), common_id="abc")
+
+    assert [(rung.leg, rung.label, rung.is_to_switch) for rung in rungs(trace)] == [
+        (0, "INVITE", True), (1, "INVITE", False), (2, "INVITE", False), (1, "180 Ringing", True),
+    ]  # fmt: skip
+    assert [(leg["leg"], leg["target"]) for leg in numbered_legs(trace)] == [
+        (0, None), (1, "bob@local"), (2, "sip:bob@y"),
+    ]  # fmt: skip

@@ -101,3 +101,24 @@ async def test_calls_that_have_a_leg_in_common_name_each_other(store: Store):
     await put_call(store, "later", "loop", started=9000.0)
 
     assert (await read_call(store.database, "first")).others == ["second"]
+
+
+async def test_a_call_is_found_whole_by_any_of_its_parts(store: Store):
+    """It begins with the script of whoever called; nobody sees the part of another owner."""
+    for name, started, user_id, linked in (("outer", 100.0, 1, None), ("inner", 101.0, 2, "outer")):
+        leg = CdrRow(
+            name, 0, "out", 7, user_id, "sip:a", "sip:b", None, "out", 1, started, None, None, 103.0, 486, "Busy Here",
+            "callee", f"loop-{name}", None, linked,
+        )  # fmt: skip
+        store.writer.put("cdr", (name, 0), leg)
+    await store.writer.drain()
+
+    for name in ("outer", "inner", "last"):
+        found = await read_call(store.database, name)
+        assert ([part.id for part in found.whole], found.common_id, found.others) == (
+            ["outer", "inner"],
+            "outer",
+            [],
+        )
+    theirs = await read_call(store.database, "last", user_id=2)
+    assert ([part.id for part in theirs.whole], theirs.common_id) == (["inner"], "outer")

@@ -28,10 +28,12 @@ async def test_calls_and_cdrs_are_listed(store: Store):
     alice = await store.add_account("alice", "secret")
     for number, user_id in ((1, alice.user_id), (2, 99)):
         at = 1e9 + number
-        call = (f"c{number}", "n", user_id, alice.id, "out", "RINGING", "a", "b", at, None, b"{}")
+        call = (f"c{number}", "n", user_id, alice.id, "out", "RINGING", "a", "b", at, None, b"{}", None)
         store.writer.put("call", f"c{number}", call)
         head = (f"c{number}", 0, "out", alice.id, user_id, "sip:a@x", "sip:b@x", "b", "main", 1, at)
-        store.writer.put("cdr", (f"c{number}", 0), (*head, None, None, at, 486, "Busy", "callee", "x", None))
+        store.writer.put(
+            "cdr", (f"c{number}", 0), (*head, None, None, at, 486, "Busy", "callee", "x", None, None)
+        )
     await store.writer.drain()
 
     assert [row["id"] for row in await store.list_calls()] == ["c1", "c2"]

@@ -49,5 +49,5 @@ async def _live(usecases: UseCases, actor: Actor) -> list[str]:
 
 
 async def _over(usecases: UseCases, actor: Actor) -> list[str]:
-    page = await usecases.cdrs.list(actor, CdrFilter(leg=0), limit=_MOST)
+    page = await usecases.cdrs.list(actor, CdrFilter(by_call=True), limit=_MOST)
     return [cdr.call_id for cdr in page]

@@ -11,11 +11,12 @@ from sipwright.console.commands.command import Parser
 from sipwright.console.commands.request import Request, UsageError
 from sipwright.tables import age
 from sipwright.usecases.cdrs import CdrFilter
-from sipwright.usecases.listed import BINDINGS, CALLS, CDRS, PROVIDERS, Listed
+from sipwright.usecases.listed import BINDINGS, CALLS, CDRS, LEGS, PARTS, PROVIDERS, Listed
 from sipwright.usecases.page import MOST, everything
 
 __all__ = [
     "bindings",
+    "call_arguments",
     "calls",
     "cdr_arguments",
     "cdrs",
@@ -29,6 +30,12 @@ T = TypeVar("T")
 USUAL_CDRS = 50
 _ON_SCREEN = 10_000
 """Rows of a table: it is made whole, since its columns are as wide as what stands in them. JSON has no such bound."""
+
+
+def call_arguments(parser: Parser) -> None:
+    """Take what narrows calls, and whether each of their parts is listed."""
+    listing_arguments(parser)
+    parser.add_argument("--legs", action="store_true")
 
 
 def listing_arguments(parser: Parser) -> None:
@@ -45,7 +52,7 @@ def provider_arguments(parser: Parser) -> None:
 
 def cdr_arguments(parser: Parser) -> None:
     """Take what narrows CDRs."""
-    listing_arguments(parser)
+    call_arguments(parser)
     parser.add_argument("--limit", metavar="N", type=int, default=USUAL_CDRS)
     parser.add_argument("--since", metavar="AGE")
 
@@ -54,10 +61,10 @@ async def calls(request: Request, given: Namespace) -> None:
     """List the calls in progress, the oldest first."""
     found = everything(
         lambda cursor: request.usecases.calls.list(
-            request.actor, user=given.user, account=given.account, limit=MOST, cursor=cursor
+            request.actor, user=given.user, account=given.account, parts=given.legs, limit=MOST, cursor=cursor
         )
     )
-    await _print(request, CALLS, found, as_json=given.json)
+    await _print(request, PARTS if given.legs else CALLS, found, as_json=given.json)
 
 
 async def bindings(request: Request, given: Namespace) -> None:
@@ -85,14 +92,14 @@ async def cdrs(request: Request, given: Namespace) -> None:
     if given.limit < 1:
         raise UsageError(f"--limit takes a number from 1 on, not {given.limit}")
     since = None if given.since is None else time.time() - age(given.since)
-    which = CdrFilter(from_=since, user=given.user, account=given.account)
+    which = CdrFilter(from_=since, user=given.user, account=given.account, by_call=not given.legs)
     found = everything(
         lambda cursor: request.usecases.cdrs.list(
             request.actor, which, limit=min(MOST, given.limit), cursor=cursor
         ),
         given.limit,
     )
-    await _print(request, CDRS, found, as_json=given.json)
+    await _print(request, LEGS if given.legs else CDRS, found, as_json=given.json)
 
 
 async def _print(request: Request, listed: Listed[T], found: AsyncIterator[T], *, as_json: bool) -> None:

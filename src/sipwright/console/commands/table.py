@@ -41,7 +41,7 @@ _FILTER = "show only events that fit, as in: filter event call and user alice an
 COMMANDS = {
     command.name: command
     for command in (
-        Command("calls", "calls in progress", listings.calls, _NARROWED),
+        Command("calls", "calls in progress", listings.calls, listings.call_arguments),
         Command("call", "one of them: its ends, where its script stands", calls.call, calls.show_arguments,
                 Completion.LIVE_CALL),
         Command("trace", "what a call did, and why it ended so; also 'trace last'", calls.trace,

@@ -1,7 +1,8 @@
 """The ladder of a call: the caller on the left, the legs that were tried on the right, the script in between.
 
 A message belongs to a leg by its Call-ID; its direction is the one that the switch saw, except on the loop that
-joins two calls of this switch, where the tags tell who speaks.
+joins two parts of a call, where the tags tell who speaks. The legs of the part that is first have the numbers that they
+have in its records, those of the others follow; what joins two parts is a leg of the one that dials.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sipwright.store.history.trace_messages import Message
 
 from .label import label_of
 
-__all__ = ["Rung", "rungs", "to_json", "to_lines"]
+__all__ = ["LegNumbers", "Rung", "numbered_legs", "rungs", "to_json", "to_lines"]
 
 _NARROWEST, _WIDEST = 30, 52
 _TIME = 11
@@ -40,26 +41,77 @@ class Rung:
 
 def rungs(trace: CallTrace) -> list[Rung]:
     """Return the messages of a call with the legs that they belong to."""
-    known = {leg["sip_call_id"]: leg["leg"] for leg in trace.legs}
-    start = trace.started_at
+    numbers = LegNumbers(trace)
+    recorded = {part.id for part in trace.whole if part.messages}
     found = []
-    for message in trace.messages:
-        if message.is_restart:
-            continue
-        read = _parsed(message.data)
-        leg = 0 if read is None else _leg_of(read, trace.id, known)
-        found.append(
-            Rung(
-                max(message.at - start, 0.0),
-                leg,
-                _is_to_switch(message, read, trace.id),
-                label_of(message.data),
-                message.flow,
-                message.data,
-                _peer(read, leg),
-            )
-        )
-    return found
+    for part in trace.whole:
+        for message in part.messages:
+            if message.is_restart:
+                continue
+            read = _parsed(message.data)
+            owner, leg = (part.id, 0) if read is None else numbers.find(read, part.id)
+            if owner == part.id or owner not in recorded:  # else that part has heard it, too
+                found.append(_rung(message, read, owner, leg, trace.started_at))
+    return sorted(found, key=lambda rung: rung.at) if trace.parts else found
+
+
+def _rung(message: Message, read: SipMessage | None, owner: str, leg: int, start: float) -> Rung:
+    return Rung(
+        max(message.at - start, 0.0),
+        leg,
+        _is_to_switch(message, read, owner),
+        label_of(message.data),
+        message.flow,
+        message.data,
+        _peer(read, leg),
+    )
+
+
+class LegNumbers:
+    """Numbers the legs of all parts of a call, as the ladder shows them."""
+
+    def __init__(self, trace: CallTrace) -> None:
+        self._first = trace.id
+        self._parts = {part.id for part in trace.whole}
+        self._numbers: dict[tuple[str, int], int] = {}
+        self._next = 1 + max((leg["leg"] for leg in trace.legs), default=0)
+        self._by_sip_call_id: dict[str | None, tuple[str, int]] = {}
+        for part in trace.whole:
+            for leg in part.legs:
+                self._by_sip_call_id.setdefault(leg["sip_call_id"], (part.id, leg["leg"]))
+        for part in trace.whole:
+            for leg in part.legs:
+                self.of_leg(part.id, leg)
+
+    def of_leg(self, part: str, leg: dict[str, Any]) -> int:
+        """Return the number of a leg; the caller's of a part is the leg of another one that leads to it."""
+        place = part, leg["leg"]
+        if place[1] == 0:
+            place = self._by_sip_call_id.get(leg["sip_call_id"], place)
+        return self._of(*place)
+
+    def find(self, read: SipMessage, part: str) -> tuple[str, int]:
+        """Return the part that a message belongs to which one has heard, and the number of its leg.
+
+        Our tags are the id of the part and the number of the leg; between two parts that of the one that dials counts.
+        """
+        found: tuple[str, int] | None = None
+        for tag in (read.from_tag, read.to_tag):
+            owner, _, number = (tag or "").rpartition(".")
+            if owner in self._parts and number.isdigit() and (found is None or found[1] == 0):
+                found = owner, int(number)
+        place = found or self._by_sip_call_id.get(read.call_id, (part, 0))
+        return place[0], self._of(*place)
+
+    def _of(self, part: str, number: int) -> int:
+        if part == self._first:
+            self._next = max(self._next, number + 1)
+            return number
+        place = part, number
+        if place not in self._numbers:
+            self._numbers[place] = self._next
+            self._next += 1
+        return self._numbers[place]
 
 
 def _peer(read: SipMessage | None, leg: int) -> str:
@@ -75,20 +127,24 @@ def _parsed(data: bytes) -> SipMessage | None:
         return None
 
 
-def _leg_of(read: SipMessage, call_id: str, known: dict[str | None, int]) -> int:
-    """Return the leg of a message: our tags are the id of the call and the number of the leg."""
-    for tag in (read.from_tag, read.to_tag):
-        owner, _, number = (tag or "").rpartition(".")
-        if owner == call_id and number.isdigit():
-            return int(number)
-    return known.get(read.call_id, 0)
-
-
 def _is_to_switch(message: Message, read: SipMessage | None, call_id: str) -> bool:
     if not message.flow.startswith("loop/") or read is None:
         return message.direction == "in"
     ours_from = (read.from_tag or "").startswith(f"{call_id}.")
     return not ours_from if isinstance(read, Request) else ours_from
+
+
+def numbered_legs(trace: CallTrace) -> list[dict[str, Any]]:
+    """Return the records of all parts with the numbers that the ladder has for their legs, each leg once."""
+    numbers = LegNumbers(trace)
+    found: dict[int, dict[str, Any]] = {}
+    for part in trace.whole:
+        for leg in part.legs:
+            if leg["leg"] == 0 and part is not trace and trace.row is not None:
+                continue  # the leg that leads to it has no record yet
+            number = numbers.of_leg(part.id, leg)
+            found.setdefault(number, leg if leg["leg"] == number else {**leg, "leg": number})
+    return [found[number] for number in sorted(found)]
 
 
 def to_lines(

@@ -8,7 +8,7 @@ from typing import Any
 from sipwright.printable import printable
 from sipwright.store.history.calltraces import CallTrace, RunTrace
 
-from .ladder import Rung, to_lines
+from .ladder import Rung, numbered_legs, to_lines
 from .listing import listing, remarks
 from .why import why
 
@@ -21,7 +21,11 @@ def report(found: CallTrace, ladder: list[Rung], columns: int = 120) -> list[str
     first: dict[str, Any] = found.legs[0] if found.legs else found.row or {}
     from_, to = first.get("from_uri") or first.get("from_text"), first.get("to_uri") or first.get("to_text")
     from_, to = printable(str(from_)), printable(str(to))
-    lines = [f"call {found.id}: {from_} -> {to}, {first.get('direction')}, {_clock(start)}", "", why(found)]
+    lines = [
+        f"call {found.common_id or found.id}: {from_} -> {to}, {first.get('direction')}, {_clock(start)}",
+        "",
+        why(found),
+    ]
     lines += [
         f"The switch was started again {message.at - start:.1f} s after the call began, and went on with it."
         for message in found.messages
@@ -29,13 +33,13 @@ def report(found: CallTrace, ladder: list[Rung], columns: int = 120) -> list[str
     ]
     if found.row is not None and found.legs:
         lines.append("It is over, but an end has not acknowledged that yet.")
-    for run in found.runs:
+    for run in found.all_runs:
         lines += ["", _title(run), "", *listing(run, start)]
-    if found.legs:
-        lines += ["", "legs", "", *_table(found, start)]
+    if legs := numbered_legs(found):
+        lines += ["", "legs", "", *_table(legs, start)]
     lines.append("")
     if ladder:
-        said = [remark for run in found.runs for remark in remarks(run, start)]
+        said = [remark for run in found.all_runs for remark in remarks(run, start)]
         said += [
             (message.at - start, "the switch was started again and went on with the call")
             for message in found.messages
@@ -56,7 +60,7 @@ def names_of(found: CallTrace, ladder: list[Rung]) -> dict[int, str]:
     names = {rung.leg: rung.peer for rung in reversed(ladder) if rung.peer}
     if found.row is not None:
         names[0] = found.row["from_text"]
-    names |= {leg["leg"]: leg["target"] or leg["from_uri"] for leg in found.legs}
+    names |= {leg["leg"]: leg["target"] or leg["from_uri"] for leg in numbered_legs(found)}
     return {leg: printable((name or "").removeprefix("sip:")) for leg, name in names.items()}
 
 
@@ -65,9 +69,9 @@ def _title(run: RunTrace) -> str:
     return f"dialplan {run.dialplan or '(removed)'}{version}: {run.state}, {run.outcome or 'no outcome yet'}"
 
 
-def _table(found: CallTrace, start: float) -> list[str]:
+def _table(legs: list[dict[str, Any]], start: float) -> list[str]:
     rows: list[tuple[str, ...]] = [("", "to", "began", "rang", "answered", "ended", "status", "hung up by")]
-    for leg in found.legs:
+    for leg in legs:
         rows.append(
             (
                 str(leg["leg"]),

@@ -12,11 +12,31 @@ from .ladder import rungs
 
 __all__ = ["why"]
 
+_MOST_PARTS = 5
 _TEXT = re.compile(r'text="([^"]*)"')
 
 
 def why(trace: CallTrace) -> str:
-    """Say why the call ended as it did, or how far it is."""
+    """Say why the call ended as it did, or how far it is; where nobody answered, also what the others decided."""
+    said = _why(trace)
+    if not trace.legs or not _is_unanswered(trace):
+        return said
+    decided = [part for part in trace.parts if part.legs and part.runs and _is_unanswered(part)]
+    return " ".join(
+        [said, *(f"At {_name(part.legs[0]['to_uri'])}: {_why(part)}" for part in decided[:_MOST_PARTS])]
+    )
+
+
+def _is_unanswered(part: CallTrace) -> bool:
+    caller = part.legs[0]
+    return caller["answered_at"] is None and caller["hung_up_by"] not in ("caller", "transfer")
+
+
+def _name(uri: str | None) -> str:
+    return (uri or "").removeprefix("sip:").partition(";")[0]
+
+
+def _why(trace: CallTrace) -> str:
     if trace.row is not None and not trace.legs:
         return _going_on(trace)
     if not trace.legs:

@@ -40,7 +40,7 @@ from .dialling.invite import read_source
 from .dialling.redirects import Redirects
 from .dialling.router import Decision, Router
 from .dialling.senders import is_anonymous
-from .dialling.spirals import passes_of
+from .dialling.spirals import origin_of, passes_of
 from .dialling.unreachable import Unreachable
 from .messages import Messages
 from .midcall.late_responses import acknowledge_late
@@ -112,7 +112,7 @@ class Switch:
             node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token, writer=writer,
             timers=timers, routes=routes, servers=self.servers, credentials=credentials, calls=self.calls,
             legs=self.table.legs, remember=self.table.remember, forget=self.table.forget,
-            active_calls=self.table.active,
+            active_calls=self.table.active, parts=self.table.parts, relink=self.table.relink,
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
             unreachable=unreachable.outcome, probe=probe_ends, decide=lambda call: self.dialler.begin(call),
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
@@ -170,10 +170,15 @@ class Switch:
             if self.table.observer is not None:
                 self.table.observer.challenged(incoming)
             return
-        passes = passes_of(self.calls, request, is_internal=is_internal)
+        origin = origin_of(self.calls, request, is_internal=is_internal)
+        passes = passes_of(origin, is_internal=is_internal)
         call_id = self.admission.admit(decision, incoming)
         replaced = replaced_leg(self.ports, request, decision)
-        call = self._new_call(call_id, incoming, decision, is_internal=is_internal)
+        if replaced is not None:
+            origin = self.calls.get(replaced.owner.id)
+        elif not is_internal and decision.provider is None:
+            origin = None  # strangers may write what they like
+        call = self._new_call(call_id, incoming, decision, origin, is_internal=is_internal)
         call.passes = passes
         if self.table.observer is not None:
             self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
@@ -209,7 +214,9 @@ class Switch:
                 observer.call_begins(outer, is_scripted=True)
         observer.call_begins(call, is_scripted=is_scripted)
 
-    def _new_call(self, call_id: str, incoming: Incoming, decision: Decision, *, is_internal: bool) -> Call:
+    def _new_call(
+        self, call_id: str, incoming: Incoming, decision: Decision, origin: Call | None, *, is_internal: bool
+    ) -> Call:
         request = incoming.request
         ports = self.ports
         now = ports.wall_clock()
@@ -244,6 +251,8 @@ class Switch:
         if decision.number is not None and decision.number != dialled.user:
             call.to_text, call.dialled_user = str(dialled.replace(user=decision.number)), decision.number
         call.max_forwards = (request.max_forwards or 70) - 1 if request.max_forwards is not None else 70
+        if origin is not None:
+            self.table.link(call, origin)
         self.table.add(call)
         self.table.remember(caller)
         return call
@@ -312,6 +321,11 @@ class Switch:
         """Send a text to every phone that `legs` lead to; `then` is told whether somebody took it."""
         self._messages.send(identity, sender, legs, text, then)
 
+    def common_id(self, call_id: str) -> str:
+        """Return the id that the parts of a call have in common, of which one is given."""
+        call = self.calls.get(call_id)
+        return call_id if call is None else call.common_id
+
     def store_is_away(self) -> None:
         """Refuse whoever has heard nothing yet, and let what ends a call leave; to be called while that lasts."""
         for call in list(self.calls.values()):
@@ -363,10 +377,9 @@ class Switch:
             acknowledge_late(self.ports.routes, self.ports.legs.get(response.from_tag), response, flow)
 
     def snapshot(self) -> SwitchSnapshot:
-        """Return the numbers that the faces show."""
-        return SwitchSnapshot(
-            dict(Counter(call.state.value for call in self.calls.values())), len(self.ports.legs)
-        )
+        """Return the numbers that the faces show; a call that has several parts counts once."""
+        begun = (call for call in self.calls.values() if call.linked_id is None)
+        return SwitchSnapshot(dict(Counter(call.state.value for call in begun)), len(self.ports.legs))
 
 
 async def _after(

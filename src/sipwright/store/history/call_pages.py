@@ -6,16 +6,17 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, select, tuple_
 
 from sipwright.services.rows import CallRow
 from sipwright.store.history.journals import read_journals
+from sipwright.store.history.one_call import is_first_part, is_of_call
 from sipwright.store.history.paging import after, contains
 from sipwright.store.schema import tables
 from sipwright.store.schema.names import split_name
 from sipwright.store.schema.rows import restored
 
-__all__ = ["LiveCall", "ScriptPlace", "read_page", "script_places"]
+__all__ = ["LiveCall", "ScriptPlace", "accounts_named", "parts_of", "read_page", "script_places"]
 
 
 class LiveCall(NamedTuple):
@@ -48,9 +49,22 @@ _ORDER = (_CALL.started_at, _CALL.id)
 
 def read_page(
     connection: Connection, limit: int, place: Sequence[Any] | None = None, *, user_id: int | None = None,
-    account: str | None = None, q: str | None = None, call_id: str | None = None,
+    account: str | None = None, q: str | None = None, call_id: str | None = None, by_call: bool = True,
 ) -> list[LiveCall]:  # fmt: skip
-    """List calls in progress, the oldest first, after a place; `q` is in an address of theirs."""
+    """List calls in progress, the oldest first, after a place; `q` is in an address of theirs.
+
+    `by_call` leaves the first part of each call; the parts of one are found by the id that they have in common, too.
+    """
+
+    def fits(row: FromClause) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = [] if user_id is None else [row.c.user_id == user_id]
+        if account is not None:
+            found.append(row.c.account_id.in_(accounts_named(account)))
+        if q:
+            is_account = row.c.account_id.in_(_accounts_like(q))
+            found.append(contains(q, row.c.from_text, row.c.to_text, row.c.id) | is_account)
+        return found
+
     query = (
         select(tables.users.c.name, _AOR, *(_CALL[name] for name in CallRow._fields))
         .select_from(_SOURCE)
@@ -59,18 +73,40 @@ def read_page(
     )
     if place is not None:
         query = query.where(after(_ORDER, place))
-    if user_id is not None:
-        query = query.where(_CALL.user_id == user_id)
-    if account is not None:
-        username, domain = split_name(account)
-        query = query.where(tables.accounts.c.username == username)
-        query = query if domain is None else query.where(tables.domains.c.name == domain.lower())
+    query = query.where(*fits(tables.calls))
     if call_id is not None:
-        query = query.where(_CALL.id == call_id)
-    if q:
-        query = query.where(contains(q, _CALL.from_text, _CALL.to_text, _AOR, _CALL.id))
+        query = query.where(is_of_call(tables.calls, [call_id]))
+    if by_call:
+        query = query.where(is_first_part(tables.calls, (tables.calls, fits)))
     found = (restored(tuple(row)) for row in connection.execute(query))
     return [LiveCall(CallRow(*call), user, account) for user, account, *call in found]
+
+
+def parts_of(connection: Connection, common_ids: Iterable[str], user_id: int | None) -> list[CallRow]:
+    """Return the parts of some calls that are in progress, as much of them as a user sees."""
+    query = select(*(_CALL[name] for name in CallRow._fields)).where(is_of_call(tables.calls, common_ids))
+    if user_id is not None:
+        query = query.where(_CALL.user_id == user_id)
+    return [CallRow(*restored(tuple(row))) for row in connection.execute(query)]
+
+
+def accounts_named(account: str) -> Select[Any]:
+    """Select the numbers of the accounts called so, in whatever domain if none is named."""
+    username, domain = split_name(account)
+    accounts, domains = tables.accounts.c, tables.domains.c
+    query = select(accounts.id).where(accounts.username == username)
+    if domain is not None:
+        query = query.join_from(tables.accounts, tables.domains, domains.id == accounts.domain_id)
+        query = query.where(domains.name == domain.lower())
+    return query
+
+
+def _accounts_like(text: str) -> Select[Any]:
+    domains = tables.domains.c
+    query = select(tables.accounts.c.id).join_from(
+        tables.accounts, tables.domains, domains.id == tables.accounts.c.domain_id
+    )
+    return query.where(contains(text, _AOR))
 
 
 def script_places(connection: Connection, call_ids: Iterable[str]) -> dict[str, ScriptPlace]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select, true
@@ -13,6 +13,7 @@ from sipwright.store.database import Database
 from sipwright.store.errors import NotFoundError, StoreError
 from sipwright.store.history import trace_messages
 from sipwright.store.history.journals import read_journals
+from sipwright.store.history.one_call import is_of_call
 from sipwright.store.history.traces import Effect, effect
 from sipwright.store.schema import tables
 
@@ -22,6 +23,7 @@ LAST = "last"
 """Names the call that began last."""
 
 _MOST_CANDIDATES = 10
+_MOST_PARTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class RunTrace:
 class CallTrace:
     """One call; ``row`` is there while it lasts, ``legs`` (its CDRs) once it is over.
 
-    ``others`` are calls of this switch that have a leg in common with it, ``callbacks`` those that its script made.
+    What people take for one call may have ``parts``: this is the first of them that may be seen, and those are the
+    others, in the order in which they began. ``common_id`` is the id that they share. ``others`` are calls of this
+    switch that have a leg in common with it and are no parts, as older rows do not say that.
     """
 
     id: str
@@ -52,11 +56,25 @@ class CallTrace:
     runs: list[RunTrace]
     messages: list[trace_messages.Message] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    parts: tuple[CallTrace, ...] = ()
+    common_id: str = ""
+
+    @property
+    def whole(self) -> tuple[CallTrace, ...]:
+        """All parts of the call, this one first."""
+        return (self, *self.parts)
+
+    @property
+    def all_runs(self) -> list[RunTrace]:
+        """The runs of all parts, in the order in which they began."""
+        return sorted((run for part in self.whole for run in part.runs), key=lambda run: run.started_at)
 
     @property
     def callbacks(self) -> list[str]:
         """The calls that its script made with ``callback()``."""
-        results = [entry.result for run in self.runs for entry in run.journal if entry.function == "callback"]
+        results = [
+            entry.result for run in self.all_runs for entry in run.journal if entry.function == "callback"
+        ]
         return [result["value"] for result in results if isinstance(result, dict) and result.get("value")]
 
     @property
@@ -88,8 +106,38 @@ async def read_call(database: Database, name: str, user_id: int | None = None) -
 
 
 def find_call(connection: Connection, name: str, user_id: int | None = None) -> CallTrace:
-    """Find a call as `read_call` does, in a transaction that there is."""
-    return _read(connection, _find(connection, name, user_id), user_id)
+    """Find a call as `read_call` does, in a transaction that there is: the whole of it, whichever part is named."""
+    named = _find(connection, name, user_id)
+    common_id = _common_id(connection, named)
+    ids = _part_ids(connection, common_id, user_id) or [named]
+    first, *parts = (_read(connection, part, user_id) for part in ids)
+    known = set(ids)
+    others = {other: None for part in (first, *parts) for other in part.others if other not in known}
+    return replace(first, parts=tuple(parts), common_id=common_id, others=list(others))
+
+
+def _common_id(connection: Connection, call_id: str) -> str:
+    """Return the id that a call shares with the others of which it is a part."""
+    calls, cdrs = tables.calls.c, tables.cdrs.c
+    for query in (
+        select(calls.linked_id).where(calls.id == call_id),
+        select(cdrs.linked_id).where(cdrs.call_id == call_id).limit(1),
+    ):
+        if (linked := connection.scalar(query)) is not None:
+            return str(linked)
+    return call_id
+
+
+def _part_ids(connection: Connection, common_id: str, user_id: int | None) -> list[str]:
+    """Return the parts of a call that a user may see, the first that began first."""
+    found: dict[str, float] = {}
+    for table, id, is_caller in (
+        (tables.calls, tables.calls.c.id, true()),
+        (tables.cdrs, tables.cdrs.c.call_id, tables.cdrs.c.leg == 0),
+    ):
+        query = select(id, table.c.started_at).where(is_of_call(table, [common_id]), is_caller)
+        found |= {str(name): at for name, at in connection.execute(query.where(_of(user_id, table)))}
+    return sorted(found, key=lambda name: (name != common_id, found[name], name))[:_MOST_PARTS]
 
 
 def _find(connection: Connection, name: str, user_id: int | None) -> str:
@@ -107,7 +155,7 @@ def _find(connection: Connection, name: str, user_id: int | None) -> str:
         raise NotFoundError(
             f"no call {name!r} is known; 'sipwright calls' and 'sipwright cdrs --json' have their ids"
         )
-    if len(found) > 1:
+    if len({_common_id(connection, one) for one in found}) > 1:
         raise StoreError(f"{name!r} may be any of {', '.join(found[:_MOST_CANDIDATES])}; write more of it")
     return found[0]
 

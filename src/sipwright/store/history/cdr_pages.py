@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    FromClause,
     Integer,
     Select,
     case,
@@ -19,9 +20,10 @@ from sqlalchemy import (
 )
 
 from sipwright.services.rows import CdrRow
+from sipwright.store.history.call_pages import accounts_named
+from sipwright.store.history.one_call import is_first_part
 from sipwright.store.history.paging import after, contains
 from sipwright.store.schema import tables
-from sipwright.store.schema.names import split_name
 from sipwright.store.schema.rows import restored
 
 __all__ = [
@@ -42,7 +44,10 @@ LONGEST_SEARCH = 200_000
 
 
 class CdrConditions(NamedTuple):
-    """Conditions on CDRs; `statuses` are the lowest and the highest status, `is_answered` whether anybody answered."""
+    """Conditions on CDRs; `statuses` are the lowest and the highest status, `is_answered` whether anybody answered.
+
+    `by_call` leaves one for each call: the caller's of its first part that anything is said of.
+    """
 
     from_: float | None = None
     to: float | None = None
@@ -53,6 +58,7 @@ class CdrConditions(NamedTuple):
     is_answered: bool | None = None
     q: str | None = None
     leg: int | None = None
+    by_call: bool = False
 
     @property
     def needs_search(self) -> bool:
@@ -133,7 +139,7 @@ def count_quarters(connection: Connection, which: CdrConditions) -> list[Quarter
             func.coalesce(func.sum(talked), 0.0),
         )
         .select_from(tables.cdrs if which.account is None else _SOURCE)
-        .where(*_fitting(which._replace(leg=0)))
+        .where(*_fitting(which._replace(by_call=True)))
         .group_by("quarter")
         .order_by("quarter")
     )
@@ -157,29 +163,36 @@ def _narrowing(which: CdrConditions) -> list[ColumnElement[bool]]:
 
 
 def _fitting(which: CdrConditions) -> list[ColumnElement[bool]]:
-    found = _narrowing(which)
+    found = [*_narrowing(which), *_of_part(which, tables.cdrs)]
+    if which.by_call:
+        found += [_CDR.leg == 0, _is_first(which)]
     if which.leg is not None:
         found.append(_CDR.leg == which.leg)
-    if which.direction is not None:
-        found.append(_CDR.direction == which.direction)
     if which.statuses is not None:
         found.append(_CDR.status.between(*which.statuses))
     if which.is_answered is not None:
         found.append(_CDR.answered_at.is_not(None) if which.is_answered else _CDR.answered_at.is_(None))
-    if which.account is not None:
-        found.append(_CDR.account_id.in_(_accounts_named(which.account)))
-    if which.q:
-        begins = func.substr(_CDR.call_id, 1, len(which.q)) == which.q
-        found.append(or_(contains(which.q, _CDR.from_uri, _CDR.to_uri, _CDR.target), begins))
     return found
 
 
-def _accounts_named(account: str) -> Select[Any]:
-    """Select the numbers of the accounts called so, in whatever domain if none is named."""
-    username, domain = split_name(account)
-    accounts, domains = tables.accounts.c, tables.domains.c
-    query = select(accounts.id).where(accounts.username == username)
-    if domain is not None:
-        query = query.join_from(tables.accounts, tables.domains, domains.id == accounts.domain_id)
-        query = query.where(domains.name == domain.lower())
-    return query
+def _of_part(which: CdrConditions, row: FromClause) -> list[ColumnElement[bool]]:
+    """Return what is asked of a part of a call, as against how it went; also of one that is in progress."""
+    found: list[ColumnElement[bool]] = []
+    is_cdr = "call_id" in row.c
+    if which.direction is not None:
+        found.append(row.c.direction == which.direction)
+    if which.account is not None:
+        found.append(row.c.account_id.in_(accounts_named(which.account)))
+    if which.q:
+        names = ("from_uri", "to_uri", "target") if is_cdr else ("from_text", "to_text")
+        begins = func.substr(row.c.call_id if is_cdr else row.c.id, 1, len(which.q)) == which.q
+        found.append(or_(contains(which.q, *(row.c[name] for name in names)), begins))
+    return found
+
+
+def _is_first(which: CdrConditions) -> ColumnElement[bool]:
+    def fits(row: FromClause) -> list[ColumnElement[bool]]:
+        is_theirs = [] if which.user_id is None else [row.c.user_id == which.user_id]
+        return [*is_theirs, *_of_part(which, row)]
+
+    return is_first_part(tables.cdrs, (tables.cdrs, fits), (tables.calls, fits))

@@ -115,7 +115,11 @@ KINDS = {
     "call": Kind(tables.calls, CallRow._fields, ("id",)),
     "binding": Kind(tables.bindings, BindingRow._fields, ("account_id", "contact"), is_patient=True),
     "cdr": Kind(
-        tables.cdrs, CdrRow._fields, ("call_id", "leg"), fixed=("user_id", "started_at"), is_patient=True
+        tables.cdrs,
+        CdrRow._fields,
+        ("call_id", "leg"),
+        fixed=("user_id", "started_at", "linked_id"),
+        is_patient=True,
     ),
     "execution": Kind(
         tables.executions, ExecutionRow._fields, ("id",), fixed=("call_id", "dialplan_id", "started_at")

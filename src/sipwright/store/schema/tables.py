@@ -242,6 +242,13 @@ calls = Table(
     Column("started_at", Double, nullable=False),
     Column("answered_at", Double),
     Column("document", LargeBinary, nullable=False),
+    Column("linked_id", Text),
+    Index(
+        "ix_calls_linked_id",
+        "linked_id",
+        sqlite_where=text("linked_id IS NOT NULL"),
+        postgresql_where=text("linked_id IS NOT NULL"),
+    ),
 )
 
 cdrs = Table(
@@ -267,9 +274,16 @@ cdrs = Table(
     Column("hung_up_by", Text),
     Column("sip_call_id", Text),
     Column("execution_id", Text),
+    Column("linked_id", Text),
     UniqueConstraint("call_id", "leg"),
     Index("ix_cdrs_started_at", "started_at"),
     Index("ix_cdrs_user_id_started_at", "user_id", "started_at"),
+    Index(
+        "ix_cdrs_linked_id",
+        "linked_id",
+        sqlite_where=text("linked_id IS NOT NULL"),
+        postgresql_where=text("linked_id IS NOT NULL"),
+    ),
 )
 
 executions = Table(

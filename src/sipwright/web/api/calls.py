@@ -9,7 +9,7 @@ from pydantic import Field, create_model
 
 from sipwright.usecases.calls import CallView
 from sipwright.usecases.traces import TraceView
-from sipwright.web.api.common import OfAccount, Whose, Wish
+from sipwright.web.api.common import OfAccount, Parts, Whose, Wish
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
 
@@ -48,9 +48,11 @@ class Taker(Given):
 
 
 @router.get("", response_model=Listing[Shown])
-async def list_calls(actor: Asking, uses: Uses, wish: Wish, account: OfAccount = None) -> Any:
+async def list_calls(
+    actor: Asking, uses: Uses, wish: Wish, account: OfAccount = None, legs: Parts = False
+) -> Any:
     """List the calls in progress, with their legs, states and where their scripts stand."""
-    return await uses.calls.list(actor, account=account, **wish)
+    return await uses.calls.list(actor, account=account, parts=legs, **wish)
 
 
 @router.post("", response_model=Placed, status_code=202)

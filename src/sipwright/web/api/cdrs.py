@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 
 from sipwright.usecases.cdrs import CdrFilter, CdrView
 from sipwright.usecases.page import Page
-from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, OfAccount, Whose
+from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, OfAccount, Parts, Whose
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Instant, Listing, model_of, rfc3339
 
@@ -42,13 +42,14 @@ async def list_cdrs(
     direction: Literal["in", "out"] | None = None,
     status: Annotated[str | None, Query(description="486, 4xx, answered or failed.", max_length=20)] = None,
     q: Filter = None,
+    legs: Parts = False,
     limit: Limit = USUALLY,
     cursor: Cursor = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Any:
-    """List CDRs, the newest first; `Accept: text/csv` gives all of them, one a line."""
+    """List calls, the newest first, or with `legs` each record of them; `Accept: text/csv` gives all, one a line."""
     which = CdrFilter(
-        from_=from_, to=to, user=user, account=account, direction=direction, status=status, q=q
+        from_=from_, to=to, user=user, account=account, direction=direction, status=status, q=q, by_call=not legs
     )  # fmt: skip
     if "text/csv" not in accept.lower():
         return await uses.cdrs.list(actor, which, limit=limit, cursor=cursor)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sipwright.usecases.page import MOST, USUAL
 
 __all__ = [
-    "Cursor", "Filter", "IfMatch", "Limit", "OfAccount", "Whose", "Wish", "changed", "created", "tagged",
+    "Cursor", "Filter", "IfMatch", "Limit", "OfAccount", "Parts", "Whose", "Wish", "changed", "created", "tagged",
 ]  # fmt: skip
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many there are on a page.")]
@@ -21,6 +21,10 @@ Whose = Annotated[
     str | None, Query(description="Whose, where an admin means somebody else's.", max_length=100)
 ]
 OfAccount = Annotated[str | None, Query(max_length=300)]
+Parts = Annotated[
+    bool,
+    Query(description="Each part of a call, or each record of it, by itself; `call` is what they share."),
+]
 IfMatch = Annotated[
     str | None, Header(description="The ETag of what is to change: 409 if it has changed.", max_length=1000)
 ]

@@ -38,8 +38,9 @@ _OUTCOMES = (
 _DIRECTIONS = (("", "any"), ("in", "in"), ("out", "out"), ("refused", "refused"), ("callback", "callback"))
 
 _CSV = (
-    "call_id", "leg", "direction", "user", "account", "from_uri", "to_uri", "target", "dialplan", "dialplan_version",
-    "started_at", "rang_at", "answered_at", "ended_at", "talked", "status", "reason", "hung_up_by", "sip_call_id",
+    "call", "call_id", "leg", "direction", "user", "account", "from_uri", "to_uri", "target", "answered_by", "dialplan",
+    "dialplan_version", "started_at", "rang_at", "answered_at", "ended_at", "talked", "status", "reason", "hung_up_by",
+    "sip_call_id",
 )  # fmt: skip
 
 
@@ -62,7 +63,7 @@ def wanted(query: dict[str, str]) -> CdrFilter:
         direction=query.get("direction") or None,
         status=query.get("status") or None,
         q=query.get("q") or None,
-        leg=None if query.get("legs") else 0,
+        by_call=not query.get("legs"),
     )
 
 
@@ -106,7 +107,7 @@ class _Records:
         try:
             self.which = wanted(self.query)
         except Invalid as error:
-            self.which, fault = CdrFilter(leg=0), error
+            self.which, fault = CdrFilter(by_call=True), error
         self.oldest_first = self.query.get("sort") == "oldest"
         with frame(self.visit, "Call records", "What became of calls. A record is kept of each.") as head:
             with head:
@@ -255,7 +256,7 @@ def _row(cdr: CdrView) -> dict[str, Any]:
             "under": f"{cdr.direction}, leg {cdr.leg}" if cdr.leg else cdr.direction,
         },
         "from": {"text": bare(cdr.from_uri), "under": _whose(cdr)},
-        "to": bare(cdr.target or cdr.to_uri),
+        "to": {"text": bare(cdr.target or cdr.to_uri), "under": _answerer(cdr)},
         "status": {"text": heard, "state": status_look(cdr.status) or "none"},
         "talked": {
             "text": span(cdr.talked),
@@ -266,6 +267,12 @@ def _row(cdr: CdrView) -> dict[str, Any]:
             "of": cdr.call_id[:8],
         },
     }
+
+
+def _answerer(cdr: CdrView) -> str | None:
+    """Return who has answered, where that is not who was called."""
+    who = bare(cdr.answered_by)
+    return f"answered by {who}" if who and who != bare(cdr.to_uri) else None
 
 
 def _whose(cdr: CdrView) -> str | None:

@@ -58,7 +58,7 @@ class _Board:
         visit = self.visit
         calls = await self.usecases.calls.list(visit.actor, limit=MOST_CALLS)
         phones, count, accounts = await self._phones()
-        self.rows = {call.id: _row(call) for call in reversed(calls.items)}
+        self.rows = {call.call: _row(call) for call in reversed(calls.items)}
         with frame(
             visit, "Switchboard", "Calls as they happen. Drag one onto a phone to transfer it."
         ) as head:
@@ -159,7 +159,7 @@ class _Board:
         everything, self.everything = self.everything or len(changed) > MANY, False
         if everything:
             calls = await self.usecases.calls.list(self.visit.actor, limit=MOST_CALLS)
-            self._send({call.id: _row(call) for call in calls}, set(self.rows))
+            self._send({call.call: _row(call) for call in calls}, set(self.rows))
         elif changed:
             found = {}
             for call in changed:
@@ -277,7 +277,7 @@ def _row(call: CallView) -> dict[str, Any]:
     """Return what a row shows of a call; `since` is from when its timer counts."""
     is_talking = call.answered_at is not None
     return {
-        "id": call.id,
+        "id": call.call,
         "caller": bare(call.from_),
         "callee": bare(call.to),
         "provider": call.provider,

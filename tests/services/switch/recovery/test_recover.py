@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
-from tests.services.switch.conftest import SDP
+from tests.services.switch.conftest import SDP, document_of
 
 
 def test_a_ringing_call_is_answered_by_the_next_process(bench, alice, bob):
@@ -124,7 +124,7 @@ def test_a_call_whose_parts_do_not_fit_together_stays_in_the_database(bench, ali
     for number, damage in enumerate(
         [{"state": "x"}, {"peer": 9}, {"processes": [{"kind": "x"}]}, {"kind": "x"}]
     ):
-        document = json.dumps({**json.loads(row[-1]), **damage}).encode()
+        document = json.dumps({**json.loads(document_of(row)), **damage}).encode()
         bench.database.rows["call"][f"d{number}"] = (f"d{number}", document)
     bench.restart()
 

@@ -38,7 +38,12 @@ _WAS_ANSWERED = (ANSWERED, HANGING_UP)
 
 
 class Call(LastingCall):
-    """The state of one call; whoever calls its methods does so inside its `event()`."""
+    """The state of one call; whoever calls its methods does so inside its `event()`.
+
+    What people take for one call may have parts, each a `Call` with a dialplan of its own: from one account to the
+    next, to the target of a transfer, or back here by a provider. `linked_id` is the part that began it, None in that
+    one itself; one that `is_part` has an owner who has another part of it already.
+    """
 
     __slots__ = (
         "_are_records_due",
@@ -49,6 +54,8 @@ class Call(LastingCall):
         "from_text",
         "has_row",
         "hunt",
+        "is_part",
+        "linked_id",
         "loops",
         "max_forwards",
         "passes",
@@ -82,6 +89,13 @@ class Call(LastingCall):
         self.to_text = ""
         self._are_records_due = False
         self.has_row = False
+        self.linked_id: str | None = None
+        self.is_part = False
+
+    @property
+    def common_id(self) -> str:
+        """The id that all parts of one call have in common: that of the part which began it."""
+        return self.linked_id or self.id
 
     def transition(self, event: CallEvent) -> None:
         """Go on to the state that an event leads to; nothing else changes it."""

@@ -113,7 +113,8 @@ class CallPorts(LegPorts, Generic[CallT]):
     """The surroundings of all calls of a node.
 
     `calls` are found by their ids, `legs` by the tags that they were given; `remember` and `forget` keep both tables,
-    and `active_calls` counts those of a user.
+    `active_calls` counts those of a user, `parts` finds those that are one call by the id that they have in common, and
+    `relink` lets what is behind a leg that has moved be part of its new call.
     `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
     destination has given, `unreachable` says why no way leads to a leg, and `probe`
     asks the ends of a call whether they are still there, and `decide` lets the dialplan of a call that the switch makes
@@ -132,6 +133,8 @@ class CallPorts(LegPorts, Generic[CallT]):
     remember: Callable[[Leg], None]
     forget: Callable[[CallT], None]
     active_calls: Callable[[int], int]
+    parts: Callable[[str], list[CallT]]
+    relink: Callable[[Leg, CallT], None]
     destinations: Callable[[CallT, DialLeg], list[Destination]]
     redirected: Callable[[CallT, Destination, Uri], list[Destination]]
     unreachable: Callable[[CallT, Callee], Outcome]

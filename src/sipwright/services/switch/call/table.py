@@ -16,11 +16,14 @@ __all__ = ["CallTable"]
 
 K = TypeVar("K", bound=Hashable)
 
+MOST_PARTS = 12
+"""Parts of a call, one behind the other: more than the loop joins (`dialling/destinations.py:MOST_LOOPS`)."""
+
 
 class CallTable:
     """All calls of a node; `observer` is told of each."""
 
-    __slots__ = ("_active", "_of_account", "calls", "ended", "legs", "observer", "timers")
+    __slots__ = ("_active", "_linked", "_of_account", "calls", "ended", "legs", "observer", "timers")
 
     def __init__(
         self, calls: dict[str, Call], timers: Timers, ended: EndedCall, observer: CallObserver | None
@@ -32,11 +35,15 @@ class CallTable:
         self.observer = observer
         self._active: Counter[int] = Counter()
         self._of_account: Counter[tuple[int | None, str]] = Counter()
+        self._linked: dict[str, list[Call]] = {}
 
     def add(self, call: Call) -> None:
         """Take in a call; its legs are remembered one by one."""
         self.calls[call.id] = call
-        self._active[call.identity.user_id] += 1
+        if call.linked_id is not None:
+            self._linked.setdefault(call.linked_id, []).append(call)
+        if not call.is_part:
+            self._active[call.identity.user_id] += 1
         self._of_account[call.identity.account_id, call.identity.direction] += 1
 
     def begin(self, call: Call, *, is_scripted: bool) -> None:
@@ -69,16 +76,76 @@ class CallTable:
         identity = call.identity
         user_id, account = identity.user_id, (identity.account_id, identity.direction)
         _count_down(self._of_account, account)
-        _count_down(self._active, user_id)
+        if not call.is_part:
+            _count_down(self._active, user_id)
+        if call.linked_id is not None:
+            self._part(call, call.linked_id)
         if not self.calls:
             self.timers.clear()
+
+    def count(self) -> int:
+        """Return how many calls are in progress; one that has several parts counts once."""
+        return len(self.calls) - sum(map(len, self._linked.values()))
+
+    def parts(self, common_id: str) -> list[Call]:
+        """Return the parts of one call that are in progress."""
+        first = self.calls.get(common_id)
+        linked = self._linked.get(common_id, ())
+        return [*linked] if first is None or first.linked_id is not None else [first, *linked]
+
+    def link(self, call: Call, origin: Call) -> None:
+        """Let a new call, which is not in the table yet, be a part of the one that has led to it."""
+        call.linked_id = origin.common_id
+        call.is_part = self._has_part(call.identity.user_id, call.linked_id)
+
+    def relink(self, leg: Leg, call: Call) -> None:
+        """Let what is behind a leg that has moved into `call` be parts of that: the calls which the loop joins to it.
+
+        Each is stored with it, in the same turn of the event loop.
+        """
+        for _ in range(MOST_PARTS):
+            behind = (
+                None if leg.flow is None or leg.flow.protocol != "loop" or leg.dialog is None else leg.dialog
+            )
+            near = None if behind is None else self.legs.get(behind.remote_tag)
+            part = None if near is None else self.calls.get(near.owner.id)
+            if near is None or part is None or part.common_id == call.common_id:
+                return
+            with part.event():
+                self._move(part, call)
+                far = part.other(near)
+            if far is None:
+                return
+            leg = far
+
+    def _move(self, part: Call, call: Call) -> None:
+        if part.linked_id is not None:
+            self._part(part, part.linked_id)
+        part.linked_id = call.common_id
+        self._linked.setdefault(part.linked_id, []).append(part)
+        if not part.is_part and self._has_part(part.identity.user_id, part.linked_id, but=part):
+            part.is_part = True
+            _count_down(self._active, part.identity.user_id)
+        part.changed()
+
+    def _has_part(self, user_id: int, common_id: str, but: Call | None = None) -> bool:
+        parts = self.parts(common_id)
+        return any(part.identity.user_id == user_id and part is not but for part in parts)
+
+    def _part(self, call: Call, common_id: str) -> None:
+        """Take a part away from a call."""
+        linked = self._linked.get(common_id, [])
+        if call in linked:
+            linked.remove(call)
+        if not linked:
+            self._linked.pop(common_id, None)
 
     def of_account(self, account_id: int, direction: str) -> int:
         """Return how many calls of an account are in progress, in one direction."""
         return self._of_account[account_id, direction]
 
     def active(self, user_id: int) -> int:
-        """Return how many calls of a user are in progress."""
+        """Return how many calls of a user are in progress; one that has several parts counts once."""
         return self._active[user_id]
 
 

@@ -18,7 +18,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..model.header_table import CALL_HEADER
 
-__all__ = ["MOST_PASSES", "marks", "passes_of"]
+__all__ = ["MOST_PASSES", "marks", "origin_of", "passes_of"]
 
 MOST_PASSES = 3
 """How often a call may come back."""
@@ -42,13 +42,12 @@ def marks(call: Call, leg: Callee, relayed: Iterable[str]) -> list[tuple[str, st
     return named
 
 
-def passes_of(calls: Mapping[str, Call], request: Request, *, is_internal: bool) -> int:
-    """Return how often the call that an INVITE is for has come back here.
+def passes_of(origin: Call | None, *, is_internal: bool) -> int:
+    """Return how often a call has come back here that `origin` has led to.
 
     Raises:
         Reject: Once too often.
     """
-    origin = _origin(calls, request)
     if origin is None:
         return 0
     if is_internal:  # from one account of this switch to the next, which `loops` counts
@@ -64,8 +63,13 @@ def passes_of(calls: Mapping[str, Call], request: Request, *, is_internal: bool)
     return passes
 
 
-def _origin(calls: Mapping[str, Call], request: Request) -> Call | None:
-    """Return the call of ours that has led to this one; of several the one that has passed here most often."""
+def origin_of(calls: Mapping[str, Call], request: Request, *, is_internal: bool) -> Call | None:
+    """Return the call of ours that has led to this one; of several the one that has passed here most often.
+
+    On the loop the switch itself has written the tag, which is asked first, so nothing that a script has set counts.
+    """
+    if is_internal and (call := calls.get((request.from_tag or "").partition(".")[0])) is not None:
+        return call
     found: Call | None = None
     index = request.headers.index()
     texts = [request.from_tag or "", request.call_id]

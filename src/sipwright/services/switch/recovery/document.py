@@ -17,6 +17,7 @@ caller, legs       one object each, by the names of `StoredLeg`; legs are number
                    the options of a leg stand in its destination, by the names of `LegOptions`
 peer, near         the legs that are joined, where `near` is not the caller
 held               the legs that hold the other end
+linked_id          the part that began the call which this is a part of, if it is not that one itself
 timers             when each runs out, by its name
 hunt               the groups that are left to be rung, and the first leg that this hunt has rung
 processes          what goes on in it besides, each with its `kind`: `relay`, `transfer`, `takeover`,
@@ -138,6 +139,8 @@ class StoredCall:
     max_forwards: int = 70
     loops: int = 0
     passes: int = 0
+    linked_id: str | None = None
+    is_part: bool = False
     limit: float | None = None
     peer: int | None = None
     near: int | None = None
@@ -225,6 +228,10 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         state["loops"] = call.loops
     if call.passes:
         state["passes"] = call.passes
+    if call.linked_id is not None:
+        state["linked_id"] = call.linked_id
+        if call.is_part:
+            state["is_part"] = True
     if call.limit is not None:
         state["limit"] = call.limit
     if call.peer is not None:

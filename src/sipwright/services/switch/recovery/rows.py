@@ -30,6 +30,7 @@ def call_row(call: Call) -> tuple[Any, ...]:
         call.started_at,
         call.answered_at,
         write_document(call),
+        call.linked_id,
     )
 
 
@@ -67,4 +68,5 @@ def cdr_row(call: Call, leg: Leg) -> CdrRow:
         leg.hung_up_by,
         leg.sip_call_id,
         call.execution_id,
+        call.linked_id,
     )

@@ -42,6 +42,7 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
     call.legs.append(moved)
     call.changed()
     ports.remember(moved)
+    ports.relink(moved, call)
     return moved
 
 

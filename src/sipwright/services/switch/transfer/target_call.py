@@ -273,6 +273,7 @@ class TargetDialler:
         call.passes = origin.passes
         if self.scripts is not None:
             identity.dialplan_id = self.scripts.transfer_plan(identity, account_id)
+        self._table.link(call, origin)
         self._table.begin(call, is_scripted=identity.dialplan_id is not None)
         return call
 
