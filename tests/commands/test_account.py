@@ -53,8 +53,16 @@ def test_accounts_are_added_listed_shown_changed_and_removed(command):
 
     command.ok("account", "set", "alice", "--calls", "30")
     assert command.json("account", "show", "alice")["calls"] == 30
+    command.ok("account", "set", "alice", "--calls", "1")
+    assert "calls      1\n" in command.ok("account", "show", "alice")
     command.ok("account", "set", "alice", "--calls", "0")
     assert command.json("account", "show", "alice")["calls"] is None
+
+    command.ok("account", "set", "alice", "--do-not-disturb")
+    assert command.json("account", "show", "alice")["do_not_disturb"] is True
+    assert "do not disturb" in command.ok("account", "list")
+    command.ok("account", "set", "alice", "--disturb")
+    assert "do_not_disturb" not in command.json("account", "show", "alice")
 
     assert command.ok("account", "remove", "alice") == "removed alice@example.org\n"
     assert command.json("account", "list") == []
@@ -73,7 +81,7 @@ def test_an_account_shows_where_it_can_be_reached(command):
     assert (
         command.json("bindings", "--account", "alice", "--user", "admin")[0]["account"] == "alice@example.org"
     )
-    assert command.json("bindings", "--account", "bob") == []
+    assert "no account bob" in command.fails("bindings", "--account", "bob")
 
 
 def test_the_password_may_come_from_standard_input(command, monkeypatch: pytest.MonkeyPatch):

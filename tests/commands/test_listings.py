@@ -12,7 +12,7 @@ from sipwright.store.writing.log import RedoLog, directory_of, segments_in
 
 CDR = (
     "INSERT INTO cdrs (call_id, leg, direction, user_id, from_uri, to_uri, target, started_at, answered_at, ended_at,"
-    " status, reason, hung_up_by) VALUES (?, 1, 'out', ?, 'sip:a@x', 'sip:b@x', ?, ?, ?, ?, ?, 'OK', 'callee')"
+    " status, reason, hung_up_by) VALUES (?, 0, 'out', ?, 'sip:a@x', 'sip:b@x', ?, ?, ?, ?, ?, 'OK', 'callee')"
 )
 CALL = (
     "INSERT INTO calls (id, node, user_id, direction, state, from_text, to_text, started_at, answered_at, document)"
@@ -120,3 +120,11 @@ def test_what_the_store_has_to_say_does_not_get_into_the_output(command):
 
     assert [call["id"] for call in command.json("calls")] == ["b"]
     assert "the log is damaged" in command.err
+
+
+@pytest.mark.parametrize("listing", ["bindings", "calls", "cdrs"])
+def test_what_is_looked_for_by_an_account_that_is_not_there(command, listing):
+    for name in ("nosuch", "nosuch@example.org"):
+        assert "there is no account nosuch" in command.fails(listing, "--account", name)
+    command.ok("account", "add", "alice", "--password", "x")
+    assert command.json(listing, "--account", "alice") == []

@@ -42,6 +42,10 @@ def test_providers_are_added_listed_shown_and_removed(command):
         "unreachable_reason": None,
     }
     assert command.json("provider", "list") == [expected]
+    command.ok("provider", "set", "blueface", "--calls", "1")
+    assert command.json("provider", "show", "blueface")["calls"] == 1
+    assert "calls            1\n" in command.ok("provider", "show", "blueface")
+    command.ok("provider", "set", "blueface", "--calls", "0")
     assert command.json("provider", "show", "BlueFace") == expected
     assert "register         yes" in command.ok("provider", "show", "blueface")
     assert "hidden" not in command.out

@@ -132,7 +132,6 @@ ELSEWHERE = {
     "services/switch/call/process": "services/switch/midcall/test_relay",
     "services/switch/call/script_port": "services/switch/recovery/test_recover",
     "services/switch/call/script_runner": "services/switch/transfer/test_transfer",
-    "services/switch/call/table": "services/switch/call/test_call",
     "services/switch/dialling/admission": "services/switch/call/test_call",
     "services/switch/dialling/hunt_events": "services/switch/dialling/test_hunt_machine",
     "services/switch/dialling/hunt_leg": "services/switch/dialling/test_hunt_machine",

@@ -9,7 +9,10 @@ from sipwright.node.own_limits import DirectoryLimits
 
 
 def limits(user=None, **providers):
-    known = {name: SimpleNamespace(longest_call=longest) for name, longest in providers.items()}
+    known = {
+        name: SimpleNamespace(longest_call=longest, most_calls=longest and 2)
+        for name, longest in providers.items()
+    }
     return DirectoryLimits(
         SimpleNamespace(
             users={7: SimpleNamespace(longest_call=user)},
@@ -42,3 +45,9 @@ def test_a_user_or_provider_that_is_gone_limits_nothing():
 
 def test_an_account_may_have_a_limit_of_its_own():
     assert [limits().most_calls(number) for number in (1, 2)] == [3, None]
+
+
+def test_a_provider_may_carry_so_many_calls():
+    found = limits(short=60.0, none=None)
+
+    assert [found.most_carried((7, name)) for name in ("short", "none", "gone")] == [2, inf, inf]

@@ -76,6 +76,7 @@ async def test_nodes_that_start_together_migrate_once(url: str, key_file: Path):
 ADDED_LATER = (
     "providers.account_id", "providers.is_account_chosen", "providers.in_plan", "providers.number_in",
     "providers.networks", "providers.contact_token", "registrations.address", "users.email",
+    "calls.linked_id", "cdrs.linked_id", "accounts.do_not_disturb", "providers.most_calls",
 )  # fmt: skip
 
 TABLES_ADDED_LATER = ("provider_numbers", *people_tables.__all__)
@@ -84,6 +85,8 @@ INDEXES_ADDED_LATER = (
     "ix_cdrs_user_id_started_at",
     "ix_executions_dialplan_id_started_at",
     "ix_executions_failed",
+    "ix_calls_linked_id",
+    "ix_cdrs_linked_id",
 )
 
 
@@ -94,13 +97,13 @@ async def test_every_provider_gets_a_name_for_us_that_nobody_can_guess(url: str,
         await store.add_provider(ProviderSpec(name, "b.example", "u", "p"))
 
     def older(connection: Connection) -> None:
+        for index in INDEXES_ADDED_LATER:
+            connection.execute(text(f"DROP INDEX {index}"))
         for added in ADDED_LATER:
             table, _, column = added.partition(".")
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         for table in TABLES_ADDED_LATER:
             connection.execute(text(f"DROP TABLE {table}"))
-        for index in INDEXES_ADDED_LATER:
-            connection.execute(text(f"DROP INDEX {index}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
 
     await store.database.write(older)
@@ -127,6 +130,8 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
                     text("INSERT INTO journal VALUES (:id, :sequence, 2.5, 'dial', '[1]', :result)"),
                     {"id": name, "sequence": sequence, "result": result},
                 )
+        for index in INDEXES_ADDED_LATER:
+            connection.execute(text(f"DROP INDEX {index}"))
         connection.execute(text("DROP TABLE provider_states"))
         for added in (
             "executions.journal", "providers.answer_within", "users.longest_call", "providers.longest_call",
@@ -136,8 +141,6 @@ async def test_the_journals_of_runs_that_go_on_move_into_their_rows(url: str, ke
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         for table in TABLES_ADDED_LATER:
             connection.execute(text(f"DROP TABLE {table}"))
-        for index in INDEXES_ADDED_LATER:
-            connection.execute(text(f"DROP INDEX {index}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
 
     await store.database.write(older)

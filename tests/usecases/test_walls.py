@@ -32,6 +32,7 @@ NOBODYS = "is about nothing that is anybody's"
 HERS: dict[str, tuple[Any, ...] | str] = {
     "accounts.list": OWN,
     "accounts.get": ("alice",),
+    "accounts.expect": ("alice",),
     "accounts.create": OWN,
     "accounts.change": ("alice", AccountChange(most_calls=1)),
     "accounts.remove": ("alice",),

@@ -23,6 +23,7 @@ from sipwright.commands.common import (
     print_json,
     print_table,
     say,
+    words,
 )
 from sipwright.printable import printable
 from sipwright.store.admin.specs import AccountChange, AccountSpec
@@ -113,21 +114,27 @@ def set_(
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may register and call.")
     ] = None,
+    quiet: Annotated[
+        bool | None,
+        typer.Option("--do-not-disturb/--disturb", help="Whether calls to it leave its phones alone."),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Change what is given of an account.
 
-    An empty text takes a dialplan away. A call that would be one too many hears 503.
+    An empty text takes a dialplan away. A call that would be one too many hears 503. With --do-not-disturb no call
+    rings its phones, and the caller hears 480; its in dialplan runs all the same, and may send the call elsewhere.
 
     \b
     Examples:
       sipwright account set alice --out main
       sipwright account set alice --in "" --disable
       sipwright account set reception --calls 30
+      sipwright account set alice --do-not-disturb
     """
 
     async def work(usecases: UseCases, actor: Actor) -> AccountView:
-        change = AccountChange(password, out_plan, in_plan, algorithm, enabled, calls)
+        change = AccountChange(password, out_plan, in_plan, algorithm, enabled, calls, quiet)
         return await usecases.accounts.change(actor, _whole(name, domain), change)
 
     say(f"changed {with_usecases(data, work).account}")
@@ -158,7 +165,9 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
             row["out"],
             row["in"],
             row["algorithm"],
-            ("yes" if row["enabled"] else "no") + (f": {row['fault']}" if "fault" in row else ""),
+            ("yes" if row["enabled"] else "no")
+            + (", do not disturb" if "do_not_disturb" in row else "")
+            + (f": {row['fault']}" if "fault" in row else ""),
         )
         for row in rows
     )
@@ -186,8 +195,8 @@ def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: D
         return
     bindings = row.pop("bindings")
     for head, value in row.items():
-        shown = {True: "yes", False: "no", None: "-"}.get(value, value)
-        say(f"{head:<10} {printable(str(shown))}")
+        shown = words(value)
+        say(f"{head.replace('_', ' '):<10} {printable(str(shown))}")
     for binding in bindings:
         left = max(0, round(binding["expires_at"] - time.time()))
         say(f"{'binding':<10} {printable(binding['contact'])}  via {binding['source']}, {left} s left")
@@ -309,6 +318,7 @@ def _described(account: AccountView) -> dict[str, Any]:
         "algorithm": account.algorithm,
         "enabled": account.enabled,
         "calls": account.most_calls,
+        **({"do_not_disturb": True} if account.do_not_disturb else {}),
         **({} if account.fault is None else {"fault": account.fault}),
     }
 

@@ -46,6 +46,8 @@ def bindings(
     """
 
     async def work(usecases: UseCases, actor: Actor) -> list[BindingView]:
+        if account is not None:
+            await usecases.accounts.expect(actor, account)
         pages = everything(
             lambda cursor: usecases.bindings.list(
                 actor, user=user, account=account, limit=MOST, cursor=cursor

@@ -81,6 +81,8 @@ def calls(
     """
 
     async def work(usecases: UseCases, actor: Actor) -> list[CallView]:
+        if account is not None:
+            await usecases.accounts.expect(actor, account)
         pages = everything(
             lambda cursor: usecases.calls.list(
                 actor, user=user, account=account, parts=legs, limit=MOST, cursor=cursor

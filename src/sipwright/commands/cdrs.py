@@ -66,6 +66,8 @@ def cdrs(
     async def work(usecases: UseCases, actor: Actor) -> list[CdrView]:
         from sipwright.usecases.cdrs import CdrFilter
 
+        if account is not None:
+            await usecases.accounts.expect(actor, account)
         found: list[CdrView] = []
         which = CdrFilter(from_=earliest, user=user, account=account, by_call=not legs)
         async for one in usecases.cdrs.rows(actor, which):

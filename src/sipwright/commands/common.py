@@ -39,6 +39,7 @@ __all__ = [
     "say",
     "settings_of",
     "with_store",
+    "words",
 ]
 
 T = TypeVar("T")
@@ -155,6 +156,13 @@ class Progress:
 def say(*lines: str, is_error: bool = False) -> None:
     """Print lines, of which none can command a terminal or look like two; every command prints with this."""
     typer.echo("\n".join(printable(line, _LONGEST_LINE) for line in lines), err=is_error)
+
+
+def words(value: Any) -> Any:
+    """Return a value as people read it; a number stays one, though 1 is equal to True."""
+    if value is None:
+        return "-"
+    return ("yes" if value else "no") if isinstance(value, bool) else value
 
 
 def print_script(source: str) -> None:

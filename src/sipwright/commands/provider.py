@@ -24,6 +24,7 @@ from sipwright.commands.common import (
     print_json,
     print_table,
     say,
+    words,
 )
 from sipwright.commands.provider_did import app as did
 from sipwright.commands.provider_did import described_numbers
@@ -127,6 +128,16 @@ LongestCall = Annotated[
     ),
 ]
 
+Calls = Annotated[
+    int | None,
+    typer.Option(
+        "--calls",
+        metavar="N",
+        min=0,
+        help="Calls that may go by it at once, in and out together; 0 for any number. [default: 0]",
+    ),
+]
+
 
 @app.command()
 def add(
@@ -145,6 +156,7 @@ def add(
     outbound_proxy: Proxy = None,
     answer_within: AnswerWithin = None,
     longest_call: LongestCall = None,
+    calls: Calls = None,
     user: Owner = None,
     data: Data = None,
 ) -> None:
@@ -183,6 +195,7 @@ def add(
         outbound_proxy=outbound_proxy,
         answer_within=answer_within,
         longest_call=longest_call,
+        most_calls=calls,
         account=account,
         in_plan=in_plan,
         number_in=number_in,
@@ -220,6 +233,7 @@ def set_(
     outbound_proxy: Proxy = None,
     answer_within: AnswerWithin = None,
     longest_call: LongestCall = None,
+    calls: Calls = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
     ] = None,
@@ -249,6 +263,7 @@ def set_(
         outbound_proxy=outbound_proxy,
         answer_within=answer_within,
         longest_call=longest_call,
+        most_calls=calls,
         is_enabled=enabled,
         account=account,
         in_plan=in_plan,
@@ -320,7 +335,7 @@ def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = Non
             value = _state(row)
         elif isinstance(value, tuple):
             value = ", ".join(value) or None
-        shown = {True: "yes", False: "no", None: "-"}.get(value, value)
+        shown = words(value)
         say(f"{head.replace('_', ' '):<16} {printable(str(shown))}")
     for number in numbers:
         say(f"{'number':<16} {printable(number['number'])} to {printable(number['calls_in'])}")
@@ -348,7 +363,8 @@ def _described(view: ProviderView) -> dict[str, Any]:
     row = {
         _NAMES.get(name, name): value for name, value in asdict(view).items() if name not in ("id", "etag")
     }
-    return {**row, "numbers": described_numbers(view)}
+    most = row.pop("most_calls")
+    return {**row, "numbers": described_numbers(view)} | ({} if most is None else {"calls": most})
 
 
 def _answer(row: dict[str, Any]) -> str:

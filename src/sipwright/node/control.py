@@ -157,7 +157,7 @@ class Control:
             "at": parts.clock(),
             "started_at": self._started_at,
             "calls": switch.table.count(),
-            "call_states": switch.snapshot().calls if is_countable else None,
+            "call_states": switch.table.states() if is_countable else None,
             "legs": len(switch.ports.legs),
             "phones": len(parts.registrar.locations),
             "registrations": agent.snapshot().states if len(agent) <= MOST_COUNTED else None,

@@ -32,3 +32,8 @@ class DirectoryLimits:
             if provider is not None and provider.longest_call:
                 longest = min(longest, provider.longest_call)
         return longest
+
+    def most_carried(self, provider: Provider) -> float:
+        """Return how many calls may go by a provider at once; infinity for any number."""
+        found = self._directory.provider(*provider)
+        return inf if found is None or not found.most_calls else found.most_calls

@@ -101,6 +101,10 @@ class AccountView(Protocol):
     def is_enabled(self) -> bool:
         """Whether it may be used."""
 
+    @property
+    def do_not_disturb(self) -> bool | None:
+        """Whether no call rings its phones."""
+
 
 class ProviderNumberView(Protocol):
     """Some of the numbers that a trunk brings, and who takes their calls."""
@@ -144,6 +148,10 @@ class ProviderView(Credentials, Protocol):
     @property
     def answer_within(self) -> float | None:
         """For how many seconds it may say nothing to an INVITE, if not as long as any server."""
+
+    @property
+    def most_calls(self) -> int | None:
+        """How many calls may go by it at once, if that is bounded."""
 
     @property
     def outbound_proxy(self) -> str | None:

@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 
 from sipwright.store.admin import accounts
 from sipwright.store.admin.account_import import ImportResult
-from sipwright.store.admin.account_pages import AccountRow, read_one, read_page
+from sipwright.store.admin.account_pages import AccountRow, is_named, read_one, read_page
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.history import binding_pages
 from sipwright.store.schema.entities import Account
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.bindings import BindingView, binding_view
-from sipwright.usecases.errors import Invalid, translated
+from sipwright.usecases.errors import Invalid, NotFound, translated
 from sipwright.usecases.etags import etag_of, require, shown
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
@@ -41,6 +41,7 @@ class AccountView:
     algorithm: str
     enabled: bool
     most_calls: int | None
+    do_not_disturb: bool
     created_at: float
     bindings: int
     fault: str | None
@@ -94,6 +95,21 @@ class Accounts:
             return AccountDetail(self._read(connection, found), bindings, phone)
 
         return await self._ground.read(work)
+
+    @needs("read")
+    async def expect(self, actor: Actor, name: str) -> None:
+        """Make sure that there is an account of that name, which something is looked for by.
+
+        Raises:
+            NotFound: There is none in any domain that the actor may see.
+        """
+
+        def work(connection: Connection) -> None:
+            owner_id = narrowed(connection, actor, None)
+            if not is_named(connection, name, owner_id):
+                raise NotFound(f"there is no account {name}; 'sipwright account list' shows them")
+
+        await self._ground.read(work)
 
     @needs("write")
     async def create(self, actor: Actor, spec: AccountSpec, domain: str | None = None) -> AccountView:
@@ -177,7 +193,7 @@ def _view(row: AccountRow) -> AccountView:
     account = row.account
     set_ = (
         account.aor, row.user, row.out_plan, row.in_plan, account.algorithm, bool(account.is_enabled),
-        account.most_calls,
+        account.most_calls, bool(account.do_not_disturb),
     )  # fmt: skip
     return AccountView(
         id=account.id,
@@ -190,6 +206,7 @@ def _view(row: AccountRow) -> AccountView:
         algorithm=account.algorithm,
         enabled=bool(account.is_enabled),
         most_calls=account.most_calls,
+        do_not_disturb=bool(account.do_not_disturb),
         created_at=row.created_at,
         bindings=row.bindings,
         fault=account.fault,

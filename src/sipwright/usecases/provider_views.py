@@ -44,6 +44,7 @@ class ProviderView:
     outbound_proxy: str | None
     answer_within: float | None
     longest_call: float | None
+    most_calls: int | None
     enabled: bool
     networks: tuple[str, ...]
     number_in: str
@@ -108,6 +109,7 @@ class _Surroundings:
             "outbound_proxy": provider.outbound_proxy,
             "answer_within": provider.answer_within,
             "longest_call": provider.longest_call,
+            "most_calls": provider.most_calls,
             "enabled": bool(provider.is_enabled),
             "networks": tuple(provider.networks),
             "number_in": provider.number_in or "auto",

@@ -36,6 +36,7 @@ class Account:
     out_plan: int | None = None
     in_plan: int | None = None
     is_enabled: bool = True
+    do_not_disturb: bool | None = None
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Provider:
     outbound_proxy: str | None = None
     is_enabled: bool = True
     answer_within: float | None = None
+    most_calls: int | None = None
     id: int = field(default_factory=itertools.count(1).__next__)
     register: bool = False
     networks: tuple[str, ...] = ()

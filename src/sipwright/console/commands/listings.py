@@ -59,6 +59,7 @@ def cdr_arguments(parser: Parser) -> None:
 
 async def calls(request: Request, given: Namespace) -> None:
     """List the calls in progress, the oldest first."""
+    await _expect(request, given)
     found = everything(
         lambda cursor: request.usecases.calls.list(
             request.actor, user=given.user, account=given.account, parts=given.legs, limit=MOST, cursor=cursor
@@ -69,6 +70,7 @@ async def calls(request: Request, given: Namespace) -> None:
 
 async def bindings(request: Request, given: Namespace) -> None:
     """List registered phones."""
+    await _expect(request, given)
     found = everything(
         lambda cursor: request.usecases.bindings.list(
             request.actor, user=given.user, account=given.account, limit=MOST, cursor=cursor
@@ -89,6 +91,7 @@ async def providers(request: Request, given: Namespace) -> None:
 
 async def cdrs(request: Request, given: Namespace) -> None:
     """List call detail records, the newest first."""
+    await _expect(request, given)
     if given.limit < 1:
         raise UsageError(f"--limit takes a number from 1 on, not {given.limit}")
     since = None if given.since is None else time.time() - age(given.since)
@@ -100,6 +103,11 @@ async def cdrs(request: Request, given: Namespace) -> None:
         given.limit,
     )
     await _print(request, LEGS if given.legs else CDRS, found, as_json=given.json)
+
+
+async def _expect(request: Request, given: Namespace) -> None:
+    if given.account is not None:
+        await request.usecases.accounts.expect(request.actor, given.account)
 
 
 async def _print(request: Request, listed: Listed[T], found: AsyncIterator[T], *, as_json: bool) -> None:

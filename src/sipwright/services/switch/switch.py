@@ -113,6 +113,7 @@ class Switch:
             timers=timers, routes=routes, servers=self.servers, credentials=credentials, calls=self.calls,
             legs=self.table.legs, remember=self.table.remember, forget=self.table.forget,
             active_calls=self.table.active, parts=self.table.parts, relink=self.table.relink,
+            carried=self.table.carried,
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
             unreachable=unreachable.outcome, probe=probe_ends, decide=lambda call: self.dialler.begin(call),
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
@@ -259,7 +260,7 @@ class Switch:
 
     def _call_without_script(self, call: Call, decision: Decision, incoming: Incoming) -> None:
         """Ring the phones of a local account: without a dialplan nobody else can be called."""
-        account = decision.account
+        callee = account = decision.account
         if decision.direction == "out":
             dialled = decision.dialled
             domain = self.router.accounts.served_domain(dialled.host, dialled.port)
@@ -269,14 +270,15 @@ class Switch:
                 refusal = unknown_user(dialled.user or "", domain or dialled.host)
                 self.ports.stack.pipeline.refused(incoming, refusal)
                 return
-            destinations = self.finder.of_account(call, found)
+            callee, destinations = found, self.finder.of_account(call, found)
         else:
-            destinations = [] if account is None else self.finder.phones(account)
+            destinations = [] if account is None else self.finder.rung(account)
         if destinations:
             call.hunt = hunt = Hunt(call, (), self.ports.settings.ring)
             hunt.start(destinations)
         else:
-            call.reject(Outcome(480, "Not Registered"))
+            is_quiet = callee is not None and callee.do_not_disturb
+            call.reject(Outcome(480, "Do Not Disturb" if is_quiet else "Not Registered"))
 
     def _are_runs_behind(self, user_id: int) -> bool:
         return self.scripts is not None and self.scripts.is_behind(user_id)
@@ -377,9 +379,10 @@ class Switch:
             acknowledge_late(self.ports.routes, self.ports.legs.get(response.from_tag), response, flow)
 
     def snapshot(self) -> SwitchSnapshot:
-        """Return the numbers that the faces show; a call that has several parts counts once."""
-        begun = (call for call in self.calls.values() if call.linked_id is None)
-        return SwitchSnapshot(dict(Counter(call.state.value for call in begun)), len(self.ports.legs))
+        """Return the numbers that the faces show; each part of a call counts."""
+        return SwitchSnapshot(
+            dict(Counter(call.state.value for call in self.calls.values())), len(self.ports.legs)
+        )
 
 
 async def _after(

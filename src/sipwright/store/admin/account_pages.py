@@ -12,8 +12,9 @@ from sipwright.store.crypto import KeyRing
 from sipwright.store.history.paging import after, contains
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Account
+from sipwright.store.schema.names import split_name
 
-__all__ = ["AccountRow", "read_one", "read_page"]
+__all__ = ["AccountRow", "is_named", "read_one", "read_page"]
 
 
 class AccountRow(NamedTuple):
@@ -52,6 +53,15 @@ def read_one(connection: Connection, keys: KeyRing, now: float, account_id: int)
     """Read the account of that number, which has to be there."""
     (row,) = _rows(connection, keys, _query(now).where(tables.accounts.c.id == account_id))
     return row
+
+
+def is_named(connection: Connection, name: str, user_id: int | None = None) -> bool:
+    """Return whether there is an account of that name, in whatever domain, of that user if one is given."""
+    column = tables.accounts.c
+    query = select(column.id).where(column.username == split_name(name)[0]).limit(1)
+    if user_id is not None:
+        query = query.where(column.user_id == user_id)
+    return connection.scalar(query) is not None
 
 
 def _query(now: float) -> Select[Any]:

@@ -42,6 +42,7 @@ COLUMNS = [
         "digest_algorithm",
         "is_enabled",
         "most_calls",
+        "do_not_disturb",
         *HA1_COLUMNS.values(),
     )
 ]
@@ -97,6 +98,8 @@ def change(
         values["is_enabled"] = change.is_enabled
     if change.most_calls is not None:
         values["most_calls"] = change.most_calls or None
+    if change.do_not_disturb is not None:
+        values["do_not_disturb"] = change.do_not_disturb
     if values:
         connection.execute(update(tables.accounts).where(tables.accounts.c.id == account.id).values(values))
         record_change(connection, "account", account.id)
@@ -158,6 +161,7 @@ def entity(row: Row[Any], homes: dict[int, Domain], keys: KeyRing) -> Account:
         own_algorithm,
         is_enabled,
         most_calls,
+        do_not_disturb,
         *sealed,
     ) = values
     home = homes[domain_id]
@@ -173,6 +177,7 @@ def entity(row: Row[Any], homes: dict[int, Domain], keys: KeyRing) -> Account:
         algorithm,
         is_enabled,
         most_calls,
+        do_not_disturb,
         ha1,
         keys,
     )

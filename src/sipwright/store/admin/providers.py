@@ -53,6 +53,7 @@ _FIELDS = (
     "is_enabled",
     "answer_within",
     "longest_call",
+    "most_calls",
     "account_id",
     "is_account_chosen",
     "in_plan",
@@ -239,7 +240,7 @@ def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) ->
         if field.name in _NOT_COLUMNS:
             continue
         is_taken_away = (value == "" and field.name in _OPTIONAL) or (
-            value == 0 and field.name == "longest_call"
+            value == 0 and field.name in ("longest_call", "most_calls")
         )
         if is_taken_away:
             values[field.name] = None

@@ -30,6 +30,7 @@ class AccountChange:
     algorithm: str | None = None
     is_enabled: bool | None = None
     most_calls: int | None = None
+    do_not_disturb: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class ProviderSpec:
     outbound_proxy: str | None = None
     answer_within: float | None = None
     longest_call: float | None = None
+    most_calls: int | None = None
     account: str | None = None
     in_plan: str | None = None
     number_in: str | None = None
@@ -68,6 +70,7 @@ class ProviderChange:
     is_enabled: bool | None = None
     answer_within: float | None = None
     longest_call: float | None = None
+    most_calls: int | None = None
     account: str | None = None
     in_plan: str | None = None
     number_in: str | None = None

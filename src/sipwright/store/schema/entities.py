@@ -60,7 +60,8 @@ class Account:
 
     ``algorithm`` is the one to challenge with: the account's own, or else its domain's.  Only the HA1 of that
     algorithm is kept in memory, and it stays encrypted there until somebody asks for ``ha1``.  ``most_calls`` is how
-    many calls it may have in each direction, where that is not what the settings say.
+    many calls it may have in each direction, where that is not what the settings say.  One with ``do_not_disturb`` has
+    phones that no call rings.
     """
 
     id: int
@@ -72,6 +73,7 @@ class Account:
     algorithm: str
     is_enabled: bool
     most_calls: int | None
+    do_not_disturb: bool | None
     _sealed_ha1: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)
 
@@ -112,7 +114,7 @@ class Provider:
     Without a ``username`` there are no credentials. Its calls go to ``account_id`` or to ``in_plan``, but for those of
     ``numbers``; ``is_account_chosen`` says whether somebody has chosen that account. ``contact_token`` is what it is
     told to call us by, ``networks`` are where it may call from beside its server, ``number_in`` says where in a call
-    it names the number.
+    it names the number. ``most_calls`` is how many calls may go by it at once, in and out together.
     """
 
     id: int
@@ -128,6 +130,7 @@ class Provider:
     is_enabled: bool
     answer_within: float | None
     longest_call: float | None
+    most_calls: int | None
     account_id: int | None
     is_account_chosen: bool
     in_plan: int | None

@@ -107,6 +107,7 @@ accounts = Table(
     Column("is_enabled", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("most_calls", Integer),
+    Column("do_not_disturb", Boolean),
     UniqueConstraint("username", "domain_id"),
     sqlite_autoincrement=True,
 )
@@ -135,6 +136,7 @@ providers = Table(
     Column("number_in", Text),
     Column("networks", Text),
     Column("contact_token", Text),
+    Column("most_calls", Integer),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
 )

@@ -52,6 +52,7 @@ class ChangedAccount(Given):
     algorithm: str | None = Field(None, max_length=20)
     enabled: bool | None = None
     most_calls: int | None = Field(None, ge=0, le=1_000_000)
+    do_not_disturb: bool | None = None
 
 
 @router.get("", response_model=Listing[Shown])

@@ -31,7 +31,7 @@ _EMPTY = dict.fromkeys(
         "username",
     ),
     "",
-) | {"answer_within": 0.0, "longest_call": 0.0, "networks": ()}
+) | {"answer_within": 0.0, "longest_call": 0.0, "most_calls": 0, "networks": ()}
 
 
 class _Settings(Given):
@@ -44,6 +44,7 @@ class _Settings(Given):
     outbound_proxy: str | None = Field(None, max_length=300)
     answer_within: float | None = Field(None, ge=0, le=3600)
     longest_call: float | None = Field(None, ge=0, le=1_000_000)
+    most_calls: int | None = Field(None, ge=0, le=1_000_000)
     account: str | None = Field(None, max_length=300)
     in_plan: str | None = Field(None, max_length=100)
     number_in: str | None = Field(None, max_length=100)

@@ -167,6 +167,9 @@ class _AccountPage:
             self.enabled = Field(
                 "Phones may register, and calls may be placed", account.enabled, kind="check"
             )
+            self.quiet = Field(
+                "Do not disturb", account.do_not_disturb, kind="check", hint="No call rings its phones."
+            )
             with actions():
                 button("Save settings", self._save, kind="main")
 
@@ -181,6 +184,7 @@ class _AccountPage:
             in_plan=str(self.in_.value),
             is_enabled=bool(self.enabled.value),
             most_calls=int(typed or 0),
+            do_not_disturb=bool(self.quiet.value),
         )
         account = self.detail.account
 

@@ -43,7 +43,7 @@ def test_a_call_between_two_accounts_has_one_id(bench, alice, bob, inner):
     assert (first.is_part, second.is_part) == (False, True)
     assert bench.switch.ports.parts(first.id) == inner
     assert (bench.switch.table.count(), bench.switch.ports.active_calls(1)) == (1, 1)
-    assert bench.switch.snapshot().calls == {"setting up": 1}
+    assert bench.switch.table.states() == {"setting up": 1}
 
 
 def test_its_records_have_it_and_nothing_is_left(bench, alice, bob, inner):

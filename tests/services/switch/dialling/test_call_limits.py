@@ -1,5 +1,6 @@
 """One stranger must not use up what a tenant has."""
 
+from math import inf
 from types import SimpleNamespace
 
 import pytest
@@ -169,3 +170,71 @@ def test_each_call_of_a_caller_costs_the_same_however_many_there_are(is_ringing)
         calls[f"c{number}"] = SimpleNamespace(state=state, legs=[SimpleNamespace(is_phone=True)])
 
     assert calls.count < 25_000
+
+
+class TrunkOfOne(NoOwnLimits):
+    """The trunk has one line."""
+
+    def most_carried(self, provider):
+        return 1 if provider == (1, "trunk") else inf
+
+
+@pytest.fixture
+def lines(bench):
+    """Two trunks, of which the first has one line; what desk dials goes by the second when that is busy."""
+    found = []
+    for name, host in (("trunk", "30.0.0.9"), ("spare", "30.0.0.8")):
+        bench.accounts.providers[name] = Provider(name, host)
+        found.append(bench.phone(name, host))
+    bench.account("desk", in_plan=1)
+    Plans(bench, {1: ("99@trunk | 99@spare", ())})
+    bench.switch.ports.own_limits = TrunkOfOne()
+    return found
+
+
+def test_a_trunk_whose_lines_are_busy_is_passed_over(bench, alice, lines):
+    trunk, spare = lines
+    for number in range(2):
+        call_desk(alice, number)
+
+    assert (trunk.methods().count("INVITE"), spare.methods().count("INVITE")) == (1, 1)
+    trunk.answer(trunk.last("INVITE"), 486)
+    bench.run(0.1)
+    spare.answer(spare.last("INVITE"), 486)
+    call_desk(alice, 2)
+    assert trunk.methods().count("INVITE") == 2
+
+
+def test_a_trunk_whose_lines_are_busy_brings_no_other_call(bench, alice, bob, lines):
+    trunk, _ = lines
+    call_desk(alice, 0)
+    trunk.invite("sip:bob@example.org", call_id="in", tag="in", branch="z9hG4bKin")
+
+    assert trunk.statuses() == [503]
+    alice.send(
+        alice.request("CANCEL", "sip:desk@example.org", cseq=1, branch="z9hG4bKd0", call_id="d0", tag="d0")
+    )
+    trunk.answer(trunk.last("INVITE"), 487)
+    trunk.invite("sip:bob@example.org", call_id="in2", tag="in2", branch="z9hG4bKin2")
+    assert bob.methods() == ["INVITE"]
+
+
+def call_desk(phone, number):
+    phone.invite("sip:desk@example.org", call_id=f"d{number}", tag=f"d{number}", branch=f"z9hG4bKd{number}")
+
+
+@pytest.mark.parametrize("in_plan", [None, 1])
+def test_who_is_not_to_be_disturbed_is_not_rung(bench, alice, bob, in_plan):
+    """RFC 3261 §21.4.18; what the in dialplan rings besides does."""
+    mobile = bench.phone("mobile", "40.0.0.1")
+    bench.account("mobile", mobile)
+    account = bench.accounts.accounts["bob"]
+    account.do_not_disturb, account.in_plan = True, in_plan
+    Plans(bench, {1: ("bob@local | mobile@local", ())})
+    alice.invite("sip:bob@example.org")
+
+    assert bob.methods() == []
+    if in_plan is None:
+        assert alice.last(480).reason == "Do Not Disturb"
+    else:
+        assert mobile.methods() == ["INVITE"]

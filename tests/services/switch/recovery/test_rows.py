@@ -22,14 +22,15 @@ def talk(bench, alice, bob):
 
 def test_a_row_of_calls(bench, alice, bob):
     call = talk(bench, alice, bob)
-    *row, document = call_row(call)
+    *row, document, linked_id = call_row(call)
 
     assert dict(zip(KINDS["call"].columns, row, strict=False)) == {
         "id": call.id, "node": "n1", "user_id": 22, "account_id": 21, "direction": "in", "state": "talking",
         "from_text": "sip:alice@elsewhere.net", "to_text": "sip:bob@example.org", "started_at": call.started_at,
         "answered_at": call.answered_at,
     }  # fmt: skip
-    assert KINDS["call"].columns[-1] == "document"
+    assert KINDS["call"].columns[-2:] == ("document", "linked_id")
+    assert linked_id is None
     assert document.startswith(b'{"format":')
 
 

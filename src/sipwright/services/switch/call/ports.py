@@ -68,6 +68,9 @@ class OwnLimits(Protocol):
     def longest_call(self, user_id: int, providers: Iterable[Provider]) -> float:
         """Return for how many seconds a call of a user may last that goes by these providers; infinity for ever."""
 
+    def most_carried(self, provider: Provider) -> float:
+        """Return how many calls may go by a provider at once; infinity for any number."""
+
 
 class NoOwnLimits:
     """Nobody has set any."""
@@ -77,6 +80,10 @@ class NoOwnLimits:
         return None
 
     def longest_call(self, user_id: int, providers: Iterable[Provider]) -> float:
+        """Return infinity."""
+        return inf
+
+    def most_carried(self, provider: Provider) -> float:
         """Return infinity."""
         return inf
 
@@ -114,7 +121,7 @@ class CallPorts(LegPorts, Generic[CallT]):
 
     `calls` are found by their ids, `legs` by the tags that they were given; `remember` and `forget` keep both tables,
     `active_calls` counts those of a user, `parts` finds those that are one call by the id that they have in common, and
-    `relink` lets what is behind a leg that has moved be part of its new call.
+    `relink` lets what is behind a leg that has moved be part of its new call. `carried` counts those of a provider.
     `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
     destination has given, `unreachable` says why no way leads to a leg, and `probe`
     asks the ends of a call whether they are still there, and `decide` lets the dialplan of a call that the switch makes
@@ -135,6 +142,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     active_calls: Callable[[int], int]
     parts: Callable[[str], list[CallT]]
     relink: Callable[[Leg, CallT], None]
+    carried: Callable[[Provider], int]
     destinations: Callable[[CallT, DialLeg], list[Destination]]
     redirected: Callable[[CallT, Destination, Uri], list[Destination]]
     unreachable: Callable[[CallT, Callee], Outcome]

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import TypeVar
 
+from sipwright.services.ports import Provider
+
+from ..model.leg_state import LegState
 from .call import Call
 from .ended import EndedCall
 from .leg import Leg
@@ -16,6 +19,8 @@ __all__ = ["CallTable"]
 
 K = TypeVar("K", bound=Hashable)
 
+_BUSY = frozenset((LegState.CALLING, LegState.RINGING, LegState.ANSWERED))
+
 MOST_PARTS = 12
 """Parts of a call, one behind the other: more than the loop joins (`dialling/destinations.py:MOST_LOOPS`)."""
 
@@ -23,7 +28,17 @@ MOST_PARTS = 12
 class CallTable:
     """All calls of a node; `observer` is told of each."""
 
-    __slots__ = ("_active", "_linked", "_of_account", "calls", "ended", "legs", "observer", "timers")
+    __slots__ = (
+        "_active",
+        "_by_provider",
+        "_linked",
+        "_of_account",
+        "calls",
+        "ended",
+        "legs",
+        "observer",
+        "timers",
+    )
 
     def __init__(
         self, calls: dict[str, Call], timers: Timers, ended: EndedCall, observer: CallObserver | None
@@ -36,6 +51,7 @@ class CallTable:
         self._active: Counter[int] = Counter()
         self._of_account: Counter[tuple[int | None, str]] = Counter()
         self._linked: dict[str, list[Call]] = {}
+        self._by_provider: dict[Provider, set[Leg]] = {}
 
     def add(self, call: Call) -> None:
         """Take in a call; its legs are remembered one by one."""
@@ -56,6 +72,8 @@ class CallTable:
     def remember(self, leg: Leg) -> None:
         """Let requests find a leg by its tag."""
         self.legs[leg.local_tag] = leg
+        if leg.provider is not None:
+            self._by_provider.setdefault(leg.provider, set()).add(leg)
         if self.observer is not None:
             self.observer.leg_begins(leg)
 
@@ -72,6 +90,10 @@ class CallTable:
             if legs.get(leg.local_tag) is leg:  # and did not go on in another call
                 del legs[leg.local_tag]
             leg.owner = self.ended
+            if leg.provider is not None and (carried := self._by_provider.get(leg.provider)) is not None:
+                carried.discard(leg)
+                if not carried:
+                    del self._by_provider[leg.provider]
         call.script = call.originator = None
         identity = call.identity
         user_id, account = identity.user_id, (identity.account_id, identity.direction)
@@ -86,6 +108,10 @@ class CallTable:
     def count(self) -> int:
         """Return how many calls are in progress; one that has several parts counts once."""
         return len(self.calls) - sum(map(len, self._linked.values()))
+
+    def states(self) -> dict[str, int]:
+        """Return how many calls there are in each state, by the first of their parts."""
+        return dict(Counter(call.state.value for call in self.calls.values() if call.linked_id is None))
 
     def parts(self, common_id: str) -> list[Call]:
         """Return the parts of one call that are in progress."""
@@ -143,6 +169,10 @@ class CallTable:
     def of_account(self, account_id: int, direction: str) -> int:
         """Return how many calls of an account are in progress, in one direction."""
         return self._of_account[account_id, direction]
+
+    def carried(self, provider: Provider) -> int:
+        """Return how many calls go by a provider, or are about to, in whatever direction."""
+        return sum(leg.state in _BUSY for leg in self._by_provider.get(provider, ()))
 
     def active(self, user_id: int) -> int:
         """Return how many calls of a user are in progress; one that has several parts counts once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sipwright.services.ports import ProviderView
 from sipwright.services.refusals import unknown_scheme
 from sipwright.sip import Reject, Request
 from sipwright.sip.dialog import contact_uri
@@ -142,11 +143,20 @@ class Admission:
             if account is not None:
                 of_account = self._table.of_account(account.id, decision.direction)
                 self.limits.admit(of_account, ports.own_limits.most_calls(account.id))
+            if decision.provider is not None:
+                self._admit_by(decision.provider)
             if decision.direction == "in":
                 taker = decision.dialplan_id if account is None else (account.id,)
                 source = incoming.flow.remote[0]
                 self.limits.admit_stranger(call_id, decision.user_id, taker, source, incoming.request)
         return call_id
+
+    def _admit_by(self, provider: ProviderView) -> None:
+        name = provider.user_id, provider.name
+        most = self._ports.own_limits.most_carried(name)
+        if (carried := self._ports.carried(name)) >= most:
+            why = f"{carried} calls go by {provider.name}; 'sipwright provider set --calls' is the limit"
+            raise Reject(503, "Too Many Calls Of This Provider", RETRY_AFTER, why=why, is_limit=True)
 
     def _is_behind(self, decision: Decision) -> bool:
         """Return whether calls wait for so long that another one is better off elsewhere, or later."""

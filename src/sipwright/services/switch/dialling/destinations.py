@@ -81,13 +81,17 @@ class Destinations:
         """Return what a call to a local account rings: its in dialplan when it has one, else its phones."""
         runs_here = call.identity.dialplan_id == account.in_plan and call.identity.user_id == account.user_id
         if account.in_plan is None or runs_here or call.loops >= MOST_LOOPS:
-            phones = self.phones(account)
+            phones = self.rung(account)
             if account.user_id != call.identity.user_id:
                 for phone in phones:
                     phone.is_neighbour = True
             return phones
         uri = f"sip:{account.username}@{account.domain}"
         return [Destination(target=uri, uri=uri, to=uri, flow=LOOP_FLOW, account_id=account.id)]
+
+    def rung(self, account: AccountView) -> list[Destination]:
+        """Return the phones that a call to an account rings: none that is not to be disturbed (RFC 3261 §21.4.18)."""
+        return [] if account.do_not_disturb else self.phones(account)
 
     def phones(self, account: AccountView) -> list[Destination]:
         """Return the phones of an account that are registered now."""

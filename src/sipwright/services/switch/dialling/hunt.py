@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from sipwright.services.dialstring import DialLeg, Groups, read_groups, write_groups
+from sipwright.services.ports import Provider
 from sipwright.sip import Request, Response
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP
@@ -30,6 +31,8 @@ from .invite import make_invite
 from .redirects import NO_OTHER_PLACE, contacts_of
 
 __all__ = ["Hunt"]
+
+FULL = Outcome(503, "All Lines Of The Provider Are Busy")
 
 EMERGENCY_WITHIN = 2.0
 """For how many seconds a server may say nothing to an emergency call; by then it has got the INVITE three times."""
@@ -280,6 +283,9 @@ class Hunt:
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""
         leg.transition(LAUNCH)
+        if self._is_full(leg.provider):
+            self.failed(leg, FULL, "switch")
+            return
         if self._is_avoided(leg):
             self.failed(leg, AVOIDED, "switch")
             return
@@ -288,6 +294,13 @@ class Hunt:
             self._reached(leg, None, flow)
         else:
             self._reach(leg)
+
+    def _is_full(self, provider: Provider | None) -> bool:
+        """Return whether as many calls go by a provider as may, this one among them; never for an emergency."""
+        if provider is None or self.call.is_emergency:
+            return False
+        ports = self.call.ports
+        return ports.carried(provider) > ports.own_limits.most_carried(provider)
 
     def _is_avoided(self, leg: Callee) -> bool:
         """Return whether the server of a leg has failed just now; when all that are left have, each is tried."""
