@@ -48,6 +48,11 @@ class Run:
     def caller_gone(self, outcome: Any) -> None:
         self.heard.append(("gone", outcome.status))
 
+    def no_caller(self, outcome: Any) -> None:
+        self.heard.append(("gone", outcome.status))
+
+    dismissed = no_caller
+
 
 class Plans:
     """Dialplans that dial `groups`; without any they wait for something else."""

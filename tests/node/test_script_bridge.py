@@ -60,7 +60,7 @@ def test_the_run_of_a_call_that_cannot_be_read_stays_as_it_is():
     restored = []
     scripts = scripts_with()
     scripts.executions = SimpleNamespace(restore=lambda row, *_: restored.append(row.id) or scripts.executions,
-                                         call_ended=lambda _: None, nobody_answered=lambda *_: None)  # fmt: skip
+                                         call_ended=lambda _: None, no_caller=lambda _: None)  # fmt: skip
     plan = Dialplan(5, 7, "out", 1, "")
     runs = [
         StoredRun(SimpleNamespace(id=f"run-{call}", call_id=call), plan, []) for call in ("unread", "over")

@@ -152,3 +152,20 @@ def test_a_leg_tells_which_headers_it_carries(call, phone):
     bob, carol = call(plan=script).legs
     assert bob.headers == {"x-a": "own", "X-B": "1"}
     assert carol.headers == {"X-A": "all", "X-B": "1"}
+
+
+def test_a_missed_call_is_mailed_although_its_caller_hung_up(call, effect):
+    """What stands behind `wait=True` is done whatever came of the call."""
+    mail = effect("email").returns(None)
+    plan = (
+        'r = dial("bob@local", ring=25, wait=True)\n'
+        'if not r.answered:\n    email("b@example.com", f"{req.from_user} called", f"{r.hung_up} {r.duration:g}")\n'
+        'log(dial("carol@local").hung_up)\nrespond(480, "Nobody")'
+    )
+
+    missed = call(plan=plan, gives_up_after=7)
+    assert (missed.status, missed.reason, missed.duration) == (487, "Request Terminated", 7.0)
+    assert [one.arguments["body"] for one in missed.effects if one.function == "email"] == ["True 7"]
+    assert (missed.path, missed.log) == (["bob 487"], ["True"])
+    assert call(plan=plan).reason == "Nobody"
+    assert mail.asked == 2

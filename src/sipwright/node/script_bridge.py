@@ -186,7 +186,7 @@ class Scripts:
                 after = AfterCall()
                 after.execution = self.executions.restore(row, journal, plan, after)
                 after.execution.call_ended(0.0)  # in case it waits for that
-                after.execution.nobody_answered(GONE, ())
+                after.execution.no_caller(GONE)
             else:
                 call.script = self.executions.restore(row, journal, plan, CallHost(call))
                 if call.state is CallState.TALKING and call.peer is not None:
@@ -291,7 +291,7 @@ class CallHost:
         call = self._call
         if call.state is not CallState.SETTING_UP:
             if call.script is not None:
-                call.script.nobody_answered(GONE, ())
+                call.script.no_caller(GONE)
             return
         call.hunt = hunt = Hunt(call, command.groups, command.ring, command.headers)
         with call.event():
@@ -304,9 +304,11 @@ class CallHost:
 
     def hang_up_after(self, seconds: float) -> None:
         """Limit how long the call may last, once it is answered."""
-        with self._call.event():
-            self._call.limit = seconds
-            self._call.changed()
+        call = self._call
+        if call.state in (CallState.SETTING_UP, CallState.TALKING):
+            with call.event():
+                call.limit = seconds
+                call.changed()
 
     def finish(self, ending: Ending) -> None:
         """Give a caller who has no final response yet the one that the script ended with."""
@@ -347,7 +349,7 @@ class DivertedCallHost:
         if self._host is None and execution is not None:
             if call.state is not CallState.SETTING_UP or call.hunt is None:
                 # The run is in the middle of something; it hears in the next turn that it comes too late.
-                call.ports.stack.call_later(0.0, partial(execution.caller_gone, GONE))
+                call.ports.stack.call_later(0.0, partial(execution.dismissed, GONE))
                 self._refused("the call was answered, or given up, before the dialplan had decided")
                 return None
             with call.event():
@@ -409,7 +411,7 @@ class AfterCall:
     def dial(self, command: Dial) -> None:
         """Say that there is nobody to ring for."""
         if self.execution is not None:
-            self.execution.nobody_answered(GONE, ())
+            self.execution.no_caller(GONE)
 
     def respond(self, response: Respond) -> None:
         """Drop it: the caller has gone."""

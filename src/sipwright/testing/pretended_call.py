@@ -136,7 +136,7 @@ class PretendedCall:
     def dial(self, command: Dial) -> None:
         """Ring what the script dialled; after the end of the call there is nobody to ring for."""
         if self.result.status:
-            self.execution.nobody_answered(GONE, ())
+            self.execution.no_caller(GONE)
             return
         self._dials += 1
         self._headers, self._waits = command.headers, command.wait

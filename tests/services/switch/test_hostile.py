@@ -34,6 +34,8 @@ class Run:
     def caller_gone(self, outcome):
         """Be over."""
 
+    no_caller = dismissed = caller_gone
+
 
 class Plans:
     """Dialplans by number: what each of them dials, and with which headers."""

@@ -57,6 +57,8 @@ def _dialled(result: dict[str, Any]) -> str:
     if result.get("answered"):
         target = result.get("target")
         return f"answered by {target}" if target else f"answered; talked for {result['duration']:g} s"
+    if result.get("hung_up"):
+        return f"the caller hung up after {result['duration']:g} s"
     if "legs" not in result:
         return f"given up: {result['status']} {result['reason']}"
     legs = [

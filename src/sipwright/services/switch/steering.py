@@ -256,7 +256,7 @@ def _take_over(call: Call, target: Uri) -> None:
     script, call.script, call.execution_id = call.script, None, None
     call.stop_hunt(REDIRECTED)
     if script is not None:
-        script.caller_gone(Outcome(302, "Call Redirected"))
+        script.dismissed(Outcome(302, "Call Redirected"))
     call.dialled_user = target.user or ""
     call.changed()
 

@@ -110,6 +110,85 @@ async def test_a_caller_who_gives_up_ends_a_waiting_script(world):
     assert sum(one.startswith("done") for one in world.rows.written) == 1
 
 
+MISSED = """result = dial("bob@local", wait=True)
+if not result.answered:
+    sleep(1)
+    again = dial("carol@local")
+    log(result.hung_up, result.status, result.duration, again.hung_up)
+"""
+GAVE_UP = Outcome(487, "Request Terminated")
+
+
+async def test_a_script_that_waits_for_the_end_goes_on_when_its_caller_gives_up(world):
+    execution = world.run(MISSED)
+    await world.wish()
+    world.now[0] += 7
+    execution.caller_gone(GAVE_UP)
+    await world.armed.wait()
+    execution.caller_gone(GAVE_UP)  # it is heard once
+    world.timers[-1].callback()
+    await world.wish()
+    execution.no_caller(Outcome(487, "The Call Is Over"))
+    ending = await world.wish()
+
+    assert world.rows.told()[-1] == ("log", [[5, "True 487 7.0 True"]], None)
+    assert ending.sentence == "the caller hung up, and the script went on to its end"
+    assert (world.row.state, len(world.executions)) == ("done", 0)
+
+
+async def test_a_caller_who_gives_up_while_such_a_script_does_something_else_is_missed_at_its_next_dial(world):
+    execution = world.run('dial("bob@local", wait=True)\nsleep(1)\nlog(dial("carol@local").hung_up)')
+    await world.wish()
+    execution.nobody_answered(BUSY, BUSY_LEGS)
+    await world.armed.wait()
+    execution.caller_gone(GAVE_UP)
+    assert world.row.state == "waiting"
+    world.timers[-1].callback()
+    await world.wish()
+    execution.no_caller(GAVE_UP)
+    await world.wish()
+
+    assert world.rows.told()[-1] == ("log", [[3, "True"]], None)
+
+
+async def test_a_caller_who_gives_up_before_anybody_was_rung_ends_the_script(world):
+    execution = world.run('sleep(1)\ndial("bob@local", wait=True)')
+    await world.armed.wait()
+    execution.caller_gone(GAVE_UP)
+
+    assert (world.row.state, world.row.outcome) == ("done", "caller gone: 487 Request Terminated")
+
+
+async def test_another_process_goes_on_where_a_caller_had_given_up(world):
+    """SIGKILL right after the hang-up, and once more in what the script does then."""
+    execution = world.run(MISSED)
+    await world.wish()
+    execution.caller_gone(GAVE_UP)
+    world.executions.is_ending = True
+    world.timers.clear()
+    world.armed.clear()
+    world.restore(MISSED)
+    await world.armed.wait()
+    world.timers.clear()
+    again = world.restore(MISSED)
+    again.caller_gone(GAVE_UP)
+    (timer,) = world.timers
+    timer.callback()
+    await world.wish()
+    again.no_caller(GAVE_UP)
+    await world.wish()
+
+    assert world.rows.told()[-1] == ("log", [[5, "True 487 0.0 True"]], None)
+
+
+async def test_a_call_that_something_else_takes_over_ends_its_script_all_the_same(world):
+    execution = world.run(MISSED)
+    await world.wish()
+    execution.dismissed(Outcome(302, "Call Redirected"))
+
+    assert (world.row.state, world.row.outcome) == ("done", "caller gone: 302 Call Redirected")
+
+
 async def test_a_caller_who_gives_up_ends_a_computing_script(world):
     execution = world.run("for i in range(100_000): pass\ndial('bob@local')")
     execution.caller_gone(Outcome(487, "Request Terminated"))

@@ -333,6 +333,8 @@ class Script:
     def caller_gone(self, outcome):
         """Hear that the caller is gone."""
 
+    no_caller = dismissed = caller_gone
+
 
 @pytest.fixture
 def script(bench, monkeypatch):

@@ -35,6 +35,8 @@ def of_script(completed: Completed, last: DialResult | None) -> Ending:
         said = f"{response.status} {response.reason or ''}".rstrip()
         sentence = f"line {completed.line} answered {said}"
         return Ending(response.status, response.reason, response.headers, sentence)
+    if last is not None and last.hung_up:
+        return Ending(last.status, last.reason, (), "the caller hung up, and the script went on to its end")
     if last is not None and not last.answered:
         sentence = f"nobody answered: {last.status} {last.reason}"
         return Ending(last.status, last.reason, (), sentence, is_relayed=True)

@@ -45,11 +45,13 @@ class Execution:
         "_inputs",
         "_journal",
         "_last",
+        "_outlives",
         "_plan",
         "_program",
         "_record",
         "_reruns",
         "_runs",
+        "_since",
         "_timer",
         "_waits_for_end",
         "execution_id",
@@ -73,7 +75,8 @@ class Execution:
         self._journal = self._record.journal
         self._last: DialResult | None = None
         self._timer: Any = None
-        self._waits_for_end = self._reruns = False
+        self._since = 0.0
+        self._waits_for_end = self._reruns = self._outlives = False
         self._inputs: Inputs | None = None
         self.state = RunState.RUNNING
 
@@ -113,7 +116,24 @@ class Execution:
             self._go_on(DialResult(True, 200, "OK", [], round(duration, 3)))
 
     def caller_gone(self, outcome: Outcome) -> None:
-        """The caller gave up, or was answered finally by somebody else: the script is over."""
+        """The caller gave up, or was refused by somebody else: the script is over, unless it has said ``wait=True``.
+
+        One that has goes on to its end: `dial()` returns at once, then and later, and whatever else it waits for comes.
+        """
+        if not self._outlives:
+            self.dismissed(outcome)
+        elif self._journal.pending == "dial":
+            self.no_caller(outcome)
+
+    def no_caller(self, outcome: Outcome) -> None:
+        """``dial()`` returns: there is no caller any more for whom anybody could be rung."""
+        if self.state is RunState.WAITING and self._journal.pending == "dial":
+            duration = round(max(self._runs.clock() - self._since, 0.0), 3)
+            reason = clean(outcome.reason)
+            self._go_on(DialResult(False, outcome.status, reason, [], duration, hung_up=True))
+
+    def dismissed(self, outcome: Outcome) -> None:
+        """The caller is gone, or something else decides about the call now: the script is over."""
         if self.state is not RunState.OVER:
             self._journal.end({"answered": False, "status": outcome.status, "reason": clean(outcome.reason)})
             self._end("done", f"caller gone: {outcome.status} {clean(outcome.reason)}")
@@ -157,7 +177,9 @@ class Execution:
 
     def resume(self, entries: list[Entry]) -> None:
         """Go on in a new process: wait for what was asked for, or take the answer that is there already."""
-        results = [entry.result for entry in entries if entry.function == "dial" and entry.result is not None]
+        dials = [entry for entry in entries if entry.function == "dial"]
+        self._outlives = any(json.loads(entry.arguments).get("wait") for entry in dials)
+        results = [entry.result for entry in dials if entry.result is not None]
         if results:
             self._last = DialResult.from_json(json.loads(results[-1]))
         pending = entries[-1] if entries else None
@@ -168,6 +190,7 @@ class Execution:
         self._transition(RunEvent.SUSPEND)
         self._waits_for_end = bool(arguments.get("wait"))
         self._reruns = bool(arguments.get("reruns"))
+        self._since = pending.at
         started = _start_in(entries)
         self._inputs = None if started is None else _inputs_of(started)
         if pending.result is not None:
@@ -283,7 +306,8 @@ class Execution:
     def _wait(self, suspended: Suspended) -> None:
         command = suspended.command
         arguments = command.to_json()
-        self._journal.begin(command.function, self._runs.clock(), {"line": suspended.line, **arguments})
+        self._since = self._runs.clock()
+        self._journal.begin(command.function, self._since, {"line": suspended.line, **arguments})
         self._runs.script_waits(self._record.row, self._plan, command.function, suspended.line)
         self._transition(RunEvent.SUSPEND)
         if not self._record.is_stored and not isinstance(command, Dial):
@@ -292,6 +316,7 @@ class Execution:
             case Dial():
                 self._record.put("waiting", suspended.continuation)
                 self._waits_for_end, self._reruns = command.wait, "reruns" in arguments
+                self._outlives = self._outlives or command.wait
                 if "patience" in arguments:
                     self._limit_dial(command.patience)
                 self._host.dial(command)

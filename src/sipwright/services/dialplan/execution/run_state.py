@@ -6,7 +6,7 @@
     RUNNING ------> sandbox ---------------------------> WAITING
        ^                 |                                  |
        |                 | the end, a failure               | nobody answered, the call ended, slept enough
-       +-----------------|----------------------------------+
+       +-----------------|----------------------------------+  (or the caller gave up, after wait=True)
                          v                                  | answered, caller gone
                         OVER <------------------------------+
 """

@@ -54,7 +54,10 @@ class LegResult(NamedTuple):
     redirect: str
 
 class DialResult(NamedTuple):
-    """How a ``dial()`` ended: nobody answered, or (with ``wait=True``) the call that was is over."""
+    """How a ``dial()`` ended: nobody answered, or (with ``wait=True``) the call that was is over.
+
+    ``hung_up`` says that the caller gave up before anybody answered, or is not there any more.
+    """
 
     answered: bool
     status: int
@@ -62,6 +65,7 @@ class DialResult(NamedTuple):
     legs: list[LegResult]
     duration: float
     redirect: str
+    hung_up: bool
 
 class LegSpec(NamedTuple):
     """What ``leg()`` returns and ``dial()`` takes."""
@@ -132,6 +136,8 @@ def dial(
     redirect: str | None = None,
 ) -> DialResult:
     """Ring phones. When somebody answers, the dialplan is over; it goes on only when nobody did.
+
+    With ``wait`` it goes on whatever happens: after a call that was answered, and when the caller gave up (``hung_up``).
 
     ``transfer`` is "pass", "refuse" or "place"; without it a transfer that a phone of yours asks for is passed on, and
     one that somebody outside asks of a phone of yours is refused. ``redirect`` is "follow" (the usual), "return" or

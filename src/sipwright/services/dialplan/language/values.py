@@ -77,7 +77,7 @@ class LegResult(NamedTuple):
 
 
 class DialResult(NamedTuple):
-    """What ``dial()`` returns: how it failed, or with ``wait=True`` the call that was."""
+    """What ``dial()`` returns: how it failed, or with ``wait=True`` the call that was, or that the caller `hung_up`."""
 
     answered: bool
     status: int
@@ -85,10 +85,12 @@ class DialResult(NamedTuple):
     legs: list[LegResult]
     duration: float
     redirect: str = ""
+    hung_up: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return what the journal keeps."""
-        kept = {name: value for name, value in self._asdict().items() if name != "redirect" or value}
+        rare = ("redirect", "hung_up")
+        kept = {name: value for name, value in self._asdict().items() if name not in rare or value}
         return kept | {"legs": [leg.to_json() for leg in self.legs]}
 
     @classmethod

@@ -29,4 +29,10 @@ class ScriptRun(Protocol):
         """An answered call is over after `duration` seconds."""
 
     def caller_gone(self, outcome: Outcome) -> None:
-        """The caller gave up or was answered finally: the script is over."""
+        """The caller gave up or was answered finally: the script is over, unless it has said that it goes on then."""
+
+    def no_caller(self, outcome: Outcome) -> None:
+        """`dial()` returns at once: the call is over, so there is nobody to ring for."""
+
+    def dismissed(self, outcome: Outcome) -> None:
+        """Something else decides about the call now: the script is over."""
