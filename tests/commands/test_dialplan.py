@@ -147,3 +147,22 @@ def test_what_a_script_writes_out_is_checked_with_the_budgets_of_the_data_folder
     settings.write_text(settings.read_text().replace("# total_seconds = 300.0", "total_seconds = 500.0"))
     assert "main.py:2:1: dial(): unknown option 'dely'" in command.fails("dialplan", "check", str(script))
     assert command.out == ""
+
+
+def test_dialplans_share_code(command, tmp_path):
+    common, out = tmp_path / "common.py", tmp_path / "out.py"
+    common.write_text("def ring(name):\n    dial(f'{name}@local')\n")
+    out.write_text("from plans.common import ring\nring('bob')\n")
+
+    assert "nothing wrong" in command.ok("dialplan", "check", str(out))  # beside it
+    assert "no dialplan 'common'" in command.fails("dialplan", "set", "out", str(out))
+    command.ok("dialplan", "set", "common", str(common))
+    assert command.ok("dialplan", "set", "out", str(out)) == "dialplan out is at version 1 now\n"
+    assert "bob@local" in command.ok("dialplan", "try", "out", "--answer", "bob: busy")
+    common.write_text("def rings(name):\n    pass\n")
+    command.ok("dialplan", "set", "common", str(common))
+    assert "warning: dialplan out, line 1: dialplan common has no 'ring'; did you mean rings?" in command.err
+    assert "did you mean rings?" in command.fails("dialplan", "check", "out")
+    command.ok("dialplan", "rollback", "common")
+    assert command.err == ""
+    assert "imported by 'out'" in command.fails("dialplan", "remove", "common")

@@ -87,6 +87,13 @@ except RuntimeError as error:
     respond(600, str(error)[:26] + " " + "+".join(store.get("steps")))
 ''',
         "afterwards": 'dial(f"{req.user}@local", wait=True)\nstore.set("over", 1)\nsleep(2)\nstore.add("afterwards")\n',
+        "common": "def note(key):\n    sleep(2)\n    store.add(key)\n",
+        "missed": """
+from plans.common import note
+r = dial(f"{req.user}@local", wait=True)
+store.set("gave-up", [r.hung_up, r.status])
+note("missed")
+""",
         "asked": "respond(600, str(store.get(req.user)))\n",
         "sleepy": 'sleep(3)\ntotal = store.add("naps")\nrespond(600, f"nap {total}")\n',
         "mail": 'try:\n    email("a@example.org", "x", "y")\nexcept OSError as error:\n    respond(600, str(error))\n',
@@ -185,6 +192,20 @@ def test_a_post_that_a_crash_cut_is_told_and_a_sleep_goes_on(switch, web):
     assert caller.finish().response(600).reason == "http_post(): interrupted:  before+after"
     assert sleeper.finish().response(600).reason == "nap 1"
     assert web.slow_posts == ["once"]
+
+
+def test_a_missed_call_is_noted_although_its_caller_hung_up_and_the_switch_was_killed(switch):
+    """Since what it imports was changed meanwhile: the run goes on with what it began with."""
+    bob = switch.new_account()
+    callee = switch.answering("ring-cancelled", bob)
+    switch.sipp("call-cancel", caller="with-missed", dialled=f"{bob}@{DOMAIN}")
+    callee.finish()
+    until(lambda: refused(switch, "asked", "gave-up") == "[True, 487]", "the hang-up")
+    switch.stop(signal.SIGKILL)
+    switch.set_dialplans({"common": 'def note(key):\n    store.set(key, "changed")\n'})
+    switch.start(DIALPLAN__HTTP_NETWORKS='["127.0.0.1/32"]')
+
+    until(lambda: refused(switch, "asked", "missed") == "1", "what the script does at last")
 
 
 def test_what_comes_after_a_call_survives_too(switch):

@@ -79,7 +79,7 @@ ADDED_LATER = (
     "calls.linked_id", "cdrs.linked_id", "accounts.do_not_disturb", "providers.most_calls",
 )  # fmt: skip
 
-TABLES_ADDED_LATER = ("provider_numbers", *people_tables.__all__)
+TABLES_ADDED_LATER = ("provider_numbers", "secrets", *people_tables.__all__)
 
 INDEXES_ADDED_LATER = (
     "ix_cdrs_user_id_started_at",

@@ -90,3 +90,21 @@ def test_the_configuration_may_name_the_script(pytester):
     result = pytester.runpytest_inprocess(*QUIETLY)
 
     result.assert_outcomes(passed=1)
+
+
+def test_a_script_imports_what_stands_beside_it(pytester):
+    pytester.mkdir("plans").joinpath("out.py").write_text("from plans.common import ring\nring('bob')\n")
+    pytester.path.joinpath("plans", "common.py").write_text("def ring(name):\n    dial(f'{name}@local')\n")
+    pytester.path.joinpath("common.py").write_text("def ring(name):\n    dial('carol@local')\n")
+    pytester.makepyfile(
+        "def test_it(call, phone, effect):\n"
+        "    phone('bob').busy()\n"
+        "    assert call(plan='plans/out.py').path == ['bob 486']\n"
+        "    assert call(plan='import plans.common as c\\nc.ring(1)').path == ['carol 408']\n"
+        "    effect('secret', 'KEY').returns('12345678')\n"
+        '    seen = call(plan=\'log(secret("KEY") == "12345678", secret("KEY"), secret("OTHER"))\')\n'
+        "    assert seen.log == ['True <secret:KEY> <secret:OTHER>']\n"
+    )
+    result = pytester.runpytest_inprocess(*QUIETLY)
+
+    result.assert_outcomes(passed=1)

@@ -14,9 +14,13 @@ def test_a_script_is_a_file_in_one_of_the_folders_or_a_text(tmp_path):
     (tmp_path / "out.py").write_bytes(b"respond(480)\r\n")
     folders = (tmp_path / "nowhere", tmp_path)
 
-    assert script_of("out.py", folders) == ("out", "respond(480)\n")
-    assert script_of(tmp_path / "out.py", folders) == ("out", "respond(480)\n")
-    assert script_of("respond(486)", folders) == ("script", "respond(486)")
+    for plan, found in (
+        ("out.py", ("out", "respond(480)\n")),
+        (tmp_path / "out.py", ("out", "respond(480)\n")),
+        ("respond(486)", ("script", "respond(486)")),
+    ):
+        script = script_of(plan, folders)
+        assert (script.name, script.source) == found
     with pytest.raises(ScriptError, match=r"no dialplan in\.py in .*nowhere or"):
         script_of("in.py", folders)
 
@@ -30,7 +34,7 @@ def test_a_script_that_changes_is_read_again(tmp_path):
 
     os.utime(path, (1, 1))
 
-    assert script_of("out.py", [tmp_path])[1] == "respond(486)\n"
+    assert script_of("out.py", [tmp_path]).source == "respond(486)\n"
 
 
 @pytest.mark.parametrize(

@@ -126,3 +126,48 @@ async def test_rules_become_a_script(usecases, carol):
         await usecases.dialplans.compile_rules(carol, "x = 1")
 
     assert caught.value.fields[0].field == "rules"
+
+
+COMMON, USES = "def ring(name):\n    dial(f'{name}@local')\n", "from plans.common import ring\nring('bob')\n"
+
+
+async def test_a_dialplan_imports_another_one_of_its_owner(usecases, carol, dave):
+    with pytest.raises(Invalid, match="no dialplan 'common'"):
+        await usecases.dialplans.put(carol, "out", USES)
+    await usecases.dialplans.put(dave, "common", COMMON)
+    with pytest.raises(Invalid, match="no dialplan 'common'"):
+        await usecases.dialplans.put(carol, "out", USES)
+    await usecases.dialplans.put(carol, "common", COMMON)
+    saved = await usecases.dialplans.put(carol, "out", USES)
+    tried = await usecases.dialplans.try_call(carol, TryWish(answers=("bob: busy",)), name="out")
+    drafted = await usecases.dialplans.try_call(carol, TryWish(), source=USES.replace("bob", "carol"))
+
+    assert saved.warnings == ()
+    assert (tried.result["status"], tried.result["path"]) == (486, ["bob 486"])
+    assert drafted.result["path"] == ["carol 408"]
+    assert any("dial(f'{name}@local')" in line for line in tried.lines)
+    assert (await usecases.dialplans.get(carol, "common")).used_by == ("imported by out",)
+    with pytest.raises(Conflict, match="imported by 'out'"):
+        await usecases.dialplans.remove(carol, "common")
+    assert await usecases.dialplans.check(carol, "from plans.common import ring") == ()
+    (wrong,) = await usecases.dialplans.check(carol, "import plans.out", name="common")
+    assert "circle" in wrong.message
+
+
+async def test_saving_what_others_import_warns_of_what_they_lack_now(usecases, carol):
+    await usecases.dialplans.put(carol, "common", COMMON)
+    await usecases.dialplans.put(carol, "out", USES)
+    saved = await usecases.dialplans.put(carol, "common", "def call_all():\n    pass\n")
+
+    assert saved.version == 2
+    assert saved.warnings == ("dialplan out, line 1: dialplan common has no 'ring'",)
+    await usecases.dialplans.rollback(carol, "common")
+    assert await usecases.dialplans.warnings(carol, "common") == ()
+
+
+async def test_a_secret_that_nobody_has_set_is_told(usecases, carol):
+    source = "log(secret('K') == secret('L'))\n"
+    await usecases.secrets.put(carol, "L", "hush hush")
+    saved = await usecases.dialplans.put(carol, "out", source)
+
+    assert saved.warnings == ("there is no secret 'K' yet; 'sipwright secret set K' keeps one",)

@@ -2,7 +2,10 @@
 
 from sipwright.usecases import UseCases
 
-THINGS = "accounts bindings providers dialplans calls cdrs traces messages values domains nodes events status settings"
+THINGS = (
+    "accounts bindings providers dialplans calls cdrs traces messages values secrets domains nodes events status "
+    "settings"
+)
 PEOPLE = "login users tokens sessions keys invites audit me signup recovery"
 
 

@@ -19,8 +19,8 @@ from .rows import BINDINGS, CALLS, CDRS, call, cdr, put
 from .test_bindings import binding
 
 THINGS = (
-    "accounts", "bindings", "providers", "dialplans", "calls", "cdrs", "traces", "messages", "values", "domains",
-    "nodes", "events", "status", "settings",
+    "accounts", "bindings", "providers", "dialplans", "calls", "cdrs", "traces", "messages", "values", "secrets",
+    "domains",    "nodes", "events", "status", "settings",
 )  # fmt: skip
 
 SOURCE = 'respond(486, "Busy Here")\n'
@@ -56,7 +56,8 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "dialplans.diff": ("out", 1),
     "dialplans.rollback": ("out",),
     "dialplans.runs": ("out",),
-    "dialplans.check": NOBODYS,
+    "dialplans.check": OWN,
+    "dialplans.warnings": ("out",),
     "dialplans.compile_rules": NOBODYS,
     "dialplans.try_call": (TryWish(), {"name": "out"}),
     "dialplans.replay": ("out", ReplayWish(0.0)),
@@ -77,6 +78,9 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "values.get": ("secret-key",),
     "values.put": OWN,
     "values.remove": ("secret-key",),
+    "secrets.list": OWN,
+    "secrets.put": OWN,
+    "secrets.remove": ("API_KEY",),
     "domains.list": ADMINS,
     "domains.get": ADMINS,
     "domains.create": ADMINS,
@@ -92,7 +96,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
 
 LISTS = [
     "accounts.list", "bindings.list", "providers.list", "dialplans.list", "calls.list", "cdrs.list", "cdrs.rows",
-    "cdrs.per_day", "values.list",
+    "cdrs.per_day", "values.list", "secrets.list",
 ]  # fmt: skip
 
 
@@ -128,6 +132,7 @@ async def hers(usecases: UseCases, carol: Actor, dave: Actor) -> str:
     await usecases.providers.create(carol, ProviderSpec("blueface", "sip.blueface.example", "1", "secret"))
     await usecases.dialplans.put(carol, "out", SOURCE)
     await usecases.values.put(carol, "secret-key", 1)
+    await usecases.secrets.put(carol, "API_KEY", "hush hush")
     await put(usecases, CALLS, call("live-hers"))
     await put(usecases, CDRS, cdr("call-hers", at=usecases.ground.now))
     await put(usecases, BINDINGS, binding(1, "<sip:a@192.0.2.7>", "udp/192.0.2.1:5060/192.0.2.7:5060"))
@@ -229,6 +234,7 @@ async def test_lists_have_only_what_is_ones_own(usecases: UseCases, carol: Actor
         "dialplans.list",
         "calls.list",
         "values.list",
+        "secrets.list",
     ):
         said = []
         for user in ("carol", "nemo"):
@@ -261,6 +267,7 @@ async def test_each_change_leaves_a_row_in_the_audit(
             "providers.create": (ProviderSpec("other", "sip.example.net", "1", "secret"),),
             "dialplans.put": ("other", SOURCE),
             "values.put": ("other", 1),
+            "secrets.put": ("OTHER", "hush hush"),
             "providers.add_number": ("blueface", "+35315550100", {"account": "alice"}),
             "calls.pickup": ("live-hers", "alice"),
         }.get(name, what)

@@ -18,6 +18,8 @@ from sipwright.commands import (
     init,
     key,
     provider,
+    secret,
+    store,
     token,
     user,
 )
@@ -71,6 +73,8 @@ app.command()(init.init)
 app.command("run")(run_switch)
 app.add_typer(account.app)
 app.add_typer(dialplan.app)
+app.add_typer(store.app)
+app.add_typer(secret.app)
 app.add_typer(provider.app)
 app.command()(bindings.bindings)
 app.add_typer(calls.app)

@@ -21,18 +21,16 @@ from sipwright.commands.common import (
     print_script,
     print_table,
     say,
-    settings_of,
-    with_store,
 )
 from sipwright.commands.dialplan_replay import replay_
 from sipwright.commands.dialplan_rules import app as rules
 from sipwright.commands.dialplan_try import try_
-from sipwright.commands.script_files import Plan, plan_of, read_text
+from sipwright.commands.script_files import Plan, is_file, plan_of, read_text
 from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
-    from sipwright.services.dialplan import Limits
-    from sipwright.store import Administration
+    from collections.abc import Iterable
+
     from sipwright.usecases import Actor, UseCases
     from sipwright.usecases.dialplans import DialplanDetail, DialplanView, VersionView
 
@@ -54,18 +52,25 @@ def set_(name: Name, file: File, user: Owner = None, data: Data = None) -> None:
     It becomes the next version of the dialplan. It is checked first, and is not saved when something is wrong with
     it. Calls that run already stay with the version they began with.
 
+    It may import other dialplans of its owner ('from plans.common import groups'). Where one that others import lacks
+    now what they use, that is said, and it is saved all the same.
+
     \b
     Examples:
       sipwright dialplan set main main.py
       sipwright dialplan show main --version 3 | sipwright dialplan set main -
     """
     source = read_text(file)
-    _refuse(_problems(str(file), source, data))
 
     async def work(usecases: UseCases, actor: Actor) -> DialplanDetail:
-        return await usecases.dialplans.put(actor, name, source, user=user or actor.name)
+        whose = user or actor.name
+        problems = await usecases.dialplans.check(actor, source, name=name, user=whose)
+        _refuse(_shown(str(file), problems))
+        return await usecases.dialplans.put(actor, name, source, user=whose)
 
-    say(f"dialplan {name} is at version {with_usecases(data, work).version} now")
+    saved = with_usecases(data, work)
+    say(f"dialplan {name} is at version {saved.version} now")
+    _warn(saved.warnings)
 
 
 @app.command()
@@ -74,7 +79,8 @@ def check(plan: Plan, user: Owner = None, as_json: Json = False, data: Data = No
 
     Its syntax is checked, the types and names that it uses, and the dial strings, headers, statuses and times that
     it writes out; nothing of it is run. PLAN is a file (- for standard
-    input, .toml for rules), or the name of a stored dialplan, such as one that was saved by an older release.
+    input, .toml for rules), or the name of a stored dialplan, such as one that was saved by an older release. What a
+    file imports stands beside it, or else among the stored dialplans.
 
     Exit status: 0 if nothing is wrong with it, 1 otherwise.
 
@@ -83,8 +89,7 @@ def check(plan: Plan, user: Owner = None, as_json: Json = False, data: Data = No
       sipwright dialplan check main.py
       sipwright dialplan check main --data /srv/sipwright
     """
-    found = plan_of(plan, user, data)
-    problems = _problems(plan, found.plan.source, data)
+    problems = _shown(plan, _problems(plan, user, data))
     if as_json:
         print_json({"plan": plan, "problems": problems}, {"message"})
         if problems:
@@ -103,19 +108,14 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
       sipwright dialplan list --user carol --json
     """
 
-    async def work(store: Administration) -> list[dict[str, Any]]:
-        users = {found.id: found.name for found in await store.list_users()}
-        return [
-            {
-                "dialplan": plan.name,
-                "user": users.get(plan.user_id),
-                "version": plan.version,
-                "lines": plan.source.count("\n") + (not plan.source.endswith("\n")),
-            }
-            for plan in await store.list_dialplans(user)
-        ]
+    async def work(usecases: UseCases, actor: Actor) -> list[DialplanView]:
+        pages = everything(
+            lambda cursor: usecases.dialplans.list(actor, user=user, limit=MOST, cursor=cursor)
+        )
+        return [one async for one in pages]
 
-    rows = with_store(data, work)
+    names = ("dialplan", "user", "version", "lines")
+    rows = [{name: getattr(one, name) for name in names} for one in with_usecases(data, work)]
     if as_json:
         print_json(rows)
         return
@@ -185,17 +185,21 @@ def rollback(
       sipwright dialplan rollback main 3
     """
 
-    async def work(usecases: UseCases, actor: Actor) -> DialplanView:
-        return await usecases.dialplans.rollback(actor, name, version, user=user or actor.name)
+    async def work(usecases: UseCases, actor: Actor) -> tuple[DialplanView, tuple[str, ...]]:
+        whose = user or actor.name
+        live = await usecases.dialplans.rollback(actor, name, version, user=whose)
+        return live, await usecases.dialplans.warnings(actor, name, user=whose)
 
-    say(f"dialplan {name} is at version {with_usecases(data, work).version} again")
+    live, warnings = with_usecases(data, work)
+    say(f"dialplan {name} is at version {live.version} again")
+    _warn(warnings)
 
 
 @app.command()
 def remove(name: Name, user: Owner = None, data: Data = None) -> None:
     """Remove a dialplan and its versions.
 
-    A dialplan that an account still names stays.
+    A dialplan that an account or a provider still names, or that another one imports, stays.
 
     \b
     Example:
@@ -208,21 +212,34 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
     say(f"removed {with_usecases(data, work).dialplan}")
 
 
-def _problems(file: str, source: str, data: Path | None) -> list[dict[str, Any]]:
+def _problems(plan: str, user: str | None, data: Path | None) -> Iterable[Any]:
+    """Return what is wrong with a script, among what it lives among; a file needs no data folder."""
     from sipwright.services.dialplan.checking.check import check_script
+    from sipwright.testing.scripts import beside
 
+    found = plan_of(plan, user, data)
+    source, name = found.plan.source, found.plan.name
+    find = beside([Path(plan).parent] if is_file(plan) else [])
+    if is_file(plan) and data is None and not (data_dir(data) / "sipwright.toml").is_file():
+        return check_script(source, find=find, name=name)
+
+    async def work(usecases: UseCases, actor: Actor) -> Iterable[Any]:
+        whose = user or actor.name
+        wanted = name if name in found.drafts else None
+        return await usecases.dialplans.check(actor, source, name=wanted, user=whose, beside=find)
+
+    return with_usecases(data, work)
+
+
+def _shown(file: str, problems: Iterable[Any]) -> list[dict[str, Any]]:
     return [
-        {"file": file, "line": one.line, "column": one.column, "message": one.message}
-        for one in check_script(source, _limits(data))
+        {"file": file, "line": one.line, "column": one.column, "message": one.message} for one in problems
     ]
 
 
-def _limits(data: Path | None) -> Limits:
-    """Return the budgets of a run here, or the usual ones where there is no data folder."""
-    from sipwright.services.dialplan import Limits
-
-    is_there = (data_dir(data) / "sipwright.toml").is_file()
-    return settings_of(data).dialplan.limits() if is_there else Limits()
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        say(f"sipwright: warning: {warning}", is_error=True)
 
 
 def _refuse(problems: list[dict[str, Any]]) -> None:

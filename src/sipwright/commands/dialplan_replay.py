@@ -61,21 +61,25 @@ def replay_(
 
     async def work(usecases: UseCases, actor: Actor) -> tuple[Dialplan, Script, list[RecordedRun]]:
         from sipwright.store.admin import dialplans
+        from sipwright.testing.scripts import beside
         from sipwright.usecases import rehearsals
 
         def read(connection: Connection) -> tuple[Dialplan, Script]:
             found = dialplans.find(connection, whose, plan)
-            return found, rehearsals.read_script(connection, keys, actor, found, source, plan, whose)
+            return found, rehearsals.read_script(
+                connection, keys, actor, found, source, plan, whose, beside_file
+            )
 
         whose, keys = user or actor.name, usecases.ground.keys
+        beside_file = beside([] if draft is None else [draft.parent])
         found, script = await usecases.ground.read(read)
         wish = rehearsals.ReplayWish(earliest, limit)
-        return found, script, await rehearsals.read_runs(usecases.ground, found, script.plan.source, wish)
+        return found, script, await rehearsals.read_runs(usecases.ground, found, script.plan.listing, wish)
 
     found, script, runs = with_usecases(data, work)
     started = time.perf_counter()
     replayed, skipped = replay_runs(
-        script.plan.source, found, script.domain, runs, script.in_plans, Progress("replayed")
+        script.plan, found, script.domain, runs, script.in_plans, Progress("replayed")
     )
     took = time.perf_counter() - started
     moved = [one for one in replayed if not one.is_same]

@@ -64,6 +64,7 @@ def plan_of(plan: str, user: str | None, data: Path | None) -> Script:
     """
     from sipwright.store.admin import dialplans
     from sipwright.testing.plans import InPlans, PretendedPlan
+    from sipwright.testing.scripts import beside
     from sipwright.usecases import rehearsals
     from sipwright.usecases.rehearsals import Script
 
@@ -75,14 +76,17 @@ def plan_of(plan: str, user: str | None, data: Path | None) -> Script:
         and data is None
         and not (data_dir(data) / "sipwright.toml").is_file()
     ):
-        draft = PretendedPlan.of_text(source, path.stem)
+        draft = PretendedPlan.of_text(source, path.stem, beside([path.parent]))
         return Script(draft, user or "admin", "UTC", "", InPlans(), frozenset(), {}, {})
 
     async def work(usecases: UseCases, actor: Actor) -> Script:
         def read(connection: Connection) -> Script:
             found = dialplans.find(connection, whose, plan) if path is None else None
             name = plan if path is None else path.stem
-            return rehearsals.read_script(connection, keys, actor, found, source, name, whose)
+            folders = [] if path is None else [path.parent]
+            return rehearsals.read_script(
+                connection, keys, actor, found, source, name, whose, beside(folders)
+            )
 
         whose, keys = user or actor.name, usecases.ground.keys
         return await usecases.ground.read(read)

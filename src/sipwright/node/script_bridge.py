@@ -43,12 +43,13 @@ from sipwright.services.switch import (
 from sipwright.sip import Uri, reason_for
 from sipwright.sip.headers.collection import write_lines
 from sipwright.stack import TimedTokens
-from sipwright.store.history.runs import read_journals, read_plan
+from sipwright.store.history.plan_modules import Pins
+from sipwright.store.history.runs import pins_in, read_journals, read_plan
 from sipwright.store.schema.entities import Dialplan
 from sipwright.transport.dns_lookup import system_resolver
 from sipwright.transport.networks import networks
 
-from .script_effects import Calls, ScriptEffects
+from .script_effects import Calls, ScriptEffects, Sealing
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +106,7 @@ class Scripts:
         )  # fmt: skip
         self.executions = Executions(
             self._sandbox, store.writer, clock=clock, token=TimedTokens(), effects=self.effects, node=node,
-            user_limits=self._user_limits,
+            user_limits=self._user_limits, vault=Sealing(store.keys),
         )  # fmt: skip
 
     def why_no_run(self, user_id: int, direction: str) -> str | None:
@@ -157,12 +158,12 @@ class Scripts:
     async def load(self, node: str) -> list[StoredRun]:
         """Read the runs of an earlier process."""
         journals = await read_journals(self._store.database, node)
-        plans: dict[tuple[int | None, int | None], Dialplan | None] = {}
+        plans: dict[tuple[int | None, int | None, Pins], Dialplan | None] = {}
         runs = []
         for row in await self._store.load_executions(node):
             if row.id not in journals:
                 continue  # another version has written it, and can go on with it
-            version = (row.dialplan_id, row.version)
+            version = (row.dialplan_id, row.version, pins_in(journals[row.id]))
             if version not in plans:
                 plans[version] = await read_plan(self._store.database, *version)
             runs.append(StoredRun(row, plans[version], journals[row.id]))

@@ -23,10 +23,33 @@ from sipwright.store.live.script_values import ScriptValues
 if TYPE_CHECKING:
     from sipwright.services.registrar import LocationTable
     from sipwright.store import Account, Store
+    from sipwright.store.crypto import KeyRing
 
-__all__ = ["ScriptEffects"]
+__all__ = ["ScriptEffects", "Sealing"]
 
 Effect = Callable[[Ask, ExecutionRow, int], Awaitable[Any]]
+
+
+class Sealing:
+    """What seals a script that knows a secret: the keys of the data folder."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    def seal(self, plain: bytes, place: str) -> bytes:
+        """Encrypt it."""
+        return self._keys.seal(plain, place)
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """Decrypt it.
+
+        Raises:
+            ValueError: The key is not here.
+        """
+        try:
+            return self._keys.open(sealed, place)
+        except StoreError as error:
+            raise ValueError(str(error)) from None
 
 
 class Calls(Protocol):
@@ -81,6 +104,7 @@ class ScriptEffects:
             "bindings": self._bindings,
             "send_message": self._send_message,
             "callback": self._callback,
+            "secret": self._secret,
         }
 
     async def close(self) -> None:
@@ -118,6 +142,13 @@ class ScriptEffects:
     async def _email(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
         arguments = ask.arguments
         await self._mailer.send(arguments["to"], arguments["subject"], arguments["body"])
+
+    async def _secret(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        name = ask.arguments["name"]
+        value = None if row.user_id is None else await self._store.read_secret(row.user_id, name)
+        if value is None:
+            raise ValueError(f"there is no secret {name!r}; 'sipwright secret set {name}' keeps one")
+        return value
 
     async def _use_store(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
         user_id, function = row.user_id, ask.function.removeprefix("store.")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sipwright.services.dialplan import Failed, LogLine, Plan
+from sipwright.services.linking import listing
 from sipwright.services.registrar import Binding
 from sipwright.services.rows import ExecutionRow
 
@@ -161,7 +162,7 @@ def _text(plan: Plan, line: int | None) -> str | None:
     """Return a line of a script."""
     if line is None:
         return None
-    lines = plan.source.split("\n", line)
+    lines = listing(plan.source, plan.modules).split("\n", line)
     return lines[line - 1].strip() if 0 < line <= len(lines) else None
 
 

@@ -6,6 +6,7 @@ import zlib
 from typing import NamedTuple
 
 from sipwright.services.dialstring import DialLeg, ToUri, ToUser
+from sipwright.services.linking import Find, Module, listing, modules_for
 from sipwright.sip import ParseError, Uri
 
 __all__ = ["InPlan", "InPlans", "PretendedPlan"]
@@ -19,12 +20,22 @@ class PretendedPlan(NamedTuple):
     id: int = 1
     user_id: int = 1
     version: int = 1
+    modules: tuple[Module, ...] = ()
 
     @classmethod
-    def of_text(cls, source: str, name: str) -> PretendedPlan:
-        """Make a plan of a script from a file; the same script under the same name is the same plan."""
+    def of_text(cls, source: str, name: str, find: Find = lambda name: None) -> PretendedPlan:
+        """Make a plan of a script from a file; the same script under the same name is the same plan.
+
+        What it imports is what `find` finds.
+        """
         # Beyond the numbers of a database: a file is never taken for a stored dialplan.
-        return cls(source, name, (1 << 32) + zlib.crc32(f"{name}\n{source}".encode("utf-8", "surrogatepass")))
+        number = (1 << 32) + zlib.crc32(f"{name}\n{source}".encode("utf-8", "surrogatepass"))
+        return cls(source, name, number, modules=modules_for(source, find))
+
+    @property
+    def listing(self) -> str:
+        """The script with what it imports behind it."""
+        return listing(self.source, self.modules)
 
 
 class InPlan(NamedTuple):

@@ -103,7 +103,7 @@ def provider(sipwright_world: World) -> Callable[[str], Party]:
 @pytest.fixture
 def account(request: pytest.FixtureRequest, sipwright_world: World) -> SetAccount:
     """Give an account an in dialplan: ``account("bob", in_plan="reception.py")``; its phones ring when that says so."""
-    from .plans import InPlan, PretendedPlan
+    from .plans import InPlan
     from .scripts import script_of
 
     folders = (request.path.parent, request.config.rootpath)
@@ -113,8 +113,7 @@ def account(request: pytest.FixtureRequest, sipwright_world: World) -> SetAccoun
     ) -> None:
         found = None
         if in_plan is not None:
-            file, source = script_of(in_plan, folders)
-            found = InPlan(name, PretendedPlan.of_text(source, file), user, timezone)
+            found = InPlan(name, script_of(in_plan, folders), user, timezone)
         sipwright_world.in_plans.set(name, found)
 
     return set_account
@@ -142,7 +141,6 @@ def call(
     dialplan: str | Path | None,
 ) -> MakeCall:
     """Place a call: ``call("alice", to="300")``."""
-    from .plans import PretendedPlan
     from .scripts import instant, script_of
     from .stage import NOON, Setting
 
@@ -161,9 +159,9 @@ def call(
         chosen = plan if plan is not None else dialplan
         if chosen is None:
             pytest.fail("which dialplan? mark the test with @pytest.mark.dialplan('out.py')", pytrace=False)
-        name, source = script_of(chosen, folders)
+        script = script_of(chosen, folders)
         setting = Setting(from_, to, direction, gives_up_after=gives_up_after, **more)
         setting.at = NOON if at is None else instant(at, setting.timezone)
-        return sipwright_stage.run(PretendedPlan.of_text(source, name), setting, sipwright_world)
+        return sipwright_stage.run(script, setting, sipwright_world)
 
     return place

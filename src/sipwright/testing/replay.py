@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sipwright.services.dialplan import Entry, Inputs, Plan
+from sipwright.services.dialplan import Entry, Inputs, Module, Plan
 from sipwright.services.dialplan.sandbox.program import program
 from sipwright.services.dialstring import MAX_WRITTEN, DialStringError, parse_dial_string
 from sipwright.sip import ParseError, Request, parse
@@ -42,6 +42,8 @@ class Recording:
     source: str | None = None
     invite: bytes | None = None
     domain: str = "example.org"
+    modules: Sequence[Module] = ()
+    """What the script imported then."""
     inner: Sequence[Recording] = ()
     """What its legs to accounts here with an in dialplan became."""
 
@@ -86,15 +88,22 @@ def replay(
     result, unknown = _run(stage, draft, recording, inputs, started, in_plans)
     now = _way_of(result)
     is_same = now == was
-    if not is_same and recording.source is not None and recording.source != draft.source:
+    is_then = recording.source == draft.source and _texts(recording.modules) == _texts(draft.modules)
+    if not is_same and recording.source is not None and not is_then:
         # What differs although the script that ran then is run again is not the draft's doing.
-        then = PretendedPlan(recording.source, draft.name, draft.id, draft.user_id)
+        then = PretendedPlan(
+            recording.source, draft.name, draft.id, draft.user_id, modules=tuple(recording.modules)
+        )
         again, _ = _run(stage, then, recording, inputs, started, in_plans)
         is_same = _way_of(again) == now
-    elif not is_same and recording.source == draft.source:
+    elif not is_same and is_then:
         is_same = True
     failure = None if result.failure is None else result.failure.message
     return Replayed(recording, inputs, was, now, is_same, failure, unknown)
+
+
+def _texts(modules: Sequence[Module]) -> dict[str, str]:
+    return {module.name: module.source for module in modules}
 
 
 def _run(
@@ -106,8 +115,8 @@ def _run(
     in_plans: InPlans | None,
 ) -> tuple[CallResult, tuple[str, ...]]:
     world = _world(recording, in_plans)
-    text = program(plan.name, plan.source)
-    if not inputs.raw_headers and text.has_prelude:
+    text = program(plan.name, plan.source, plan.modules)
+    if not inputs.raw_headers and text.has_headers:
         world.unknown.append("the headers of the INVITE")
     result = stage.run_inputs(
         plan,

@@ -26,6 +26,7 @@ from sipwright.services.dialplan import Call as ScriptCall
 from sipwright.services.dialplan.sandbox.job import Job
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.journal_text import read_entries
+from sipwright.services.linking import listing
 from sipwright.services.ports import Row
 from sipwright.services.rows import ExecutionRow, JournalRow
 from sipwright.services.switch import MOST_LOOPS
@@ -94,7 +95,11 @@ class Scene:
         )
         self._calls.append((call, part))
         result = call.result
-        result.dialplan, result.account, result.source = plan.name, inputs.call.account, plan.source
+        result.dialplan, result.account, result.source = (
+            plan.name,
+            inputs.call.account,
+            listing(plan.source, plan.modules),
+        )
         result.started = round(self._clock.now - self._begun, 6)
         seed = self._seed if len(self._calls) == 1 else f"{self._seed}.{len(self._calls)}"
         runs = _Runs(self._worker, part.rows, self._clock, self._world, seed)

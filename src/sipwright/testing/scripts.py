@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sipwright.errors import UserError
+from sipwright.services.linking import Find, Module
 
-__all__ = ["ScriptError", "instant", "script_of"]
+from .plans import PretendedPlan
+
+__all__ = ["ScriptError", "beside", "instant", "script_of"]
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_AND_TIME = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*\s+(\d\d?):(\d\d)", re.IGNORECASE)
@@ -22,15 +25,28 @@ class ScriptError(UserError):
     """A script that is not there, or a time that is none."""
 
 
-def script_of(plan: str | Path, folders: Iterable[Path]) -> tuple[str, str]:
-    """Return the name and the text of a script: a file in one of the folders, or the text itself."""
+def script_of(plan: str | Path, folders: Sequence[Path]) -> PretendedPlan:
+    """Return a script: a file in one of the folders, or the text itself; what it imports stands beside it."""
     if isinstance(plan, str) and ("\n" in plan or "(" in plan):
-        return "script", plan
+        return PretendedPlan.of_text(plan, "script", beside(folders))
     places = [folder / plan for folder in folders]
     for place in places:
         if place.is_file():
-            return place.stem, _read(place, place.stat().st_mtime_ns)
+            text = _read(place, place.stat().st_mtime_ns)
+            return PretendedPlan.of_text(text, place.stem, beside([place.parent, *folders]))
     raise ScriptError(f"there is no dialplan {plan} in {' or '.join(str(place.parent) for place in places)}")
+
+
+def beside(folders: Iterable[Path]) -> Find:
+    """Return what finds a dialplan that another one imports: a file of its name in one of the folders."""
+    places = list(folders)
+
+    def find(name: str) -> Module | None:
+        files = (folder / f"{name}.py" for folder in places)
+        file = next((file for file in files if file.is_file()), None)
+        return None if file is None else Module(name, _read(file, file.stat().st_mtime_ns))
+
+    return find
 
 
 @lru_cache(maxsize=64)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 
 from sqlalchemy import Connection
 
 from sipwright.services.dialplan.checking.check import check_script
+from sipwright.services.dialplan.checking.literals import secrets_in
 from sipwright.services.dialplan.language.rules import RulesError, compile_rules, read_rules
-from sipwright.store.admin import dialplans
+from sipwright.services.linking import Find, Module, imported
+from sipwright.store.admin import dialplans, script_secrets
 from sipwright.store.admin.dialplan_pages import (
     PlanRow,
     RunRow,
@@ -21,6 +24,7 @@ from sipwright.store.admin.dialplan_pages import (
     users_of,
 )
 from sipwright.store.errors import NotFoundError
+from sipwright.store.history import plan_modules
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Dialplan
 from sipwright.store.schema.names import plan_name
@@ -33,7 +37,7 @@ from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rehearsals import Replay, ReplayWish, Try, TryWish
 from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
-from sipwright.usecases.whose import narrowed, owner_of
+from sipwright.usecases.whose import narrowed, owner, owner_of
 
 __all__ = [
     "DialplanDetail",
@@ -67,12 +71,17 @@ class DialplanView:
 
 @dataclass(frozen=True, slots=True)
 class DialplanDetail:
-    """One version of a dialplan with its script; `used_by` says in words what runs it."""
+    """One version of a dialplan with its script; `used_by` says in words what runs it.
+
+    `warnings` are for whoever has just saved it: what other dialplans lack now that import it, and secrets that it asks
+    for and nobody has set.
+    """
 
     dialplan: DialplanView
     version: int
     source: str
     used_by: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +180,15 @@ class Dialplans:
             Changed: It is not what it was any more, as `if_match` has it.
         """
         source = source.replace("\r\n", "\n")
-        if problems := await self._problems(source):
+        others = await self._ground.read(lambda connection: _others(connection, actor, name, user))
+        if problems := await self._problems(source, others, plan_name(name)):
             raise Invalid(FieldError("source", one.line, one.message) for one in problems)
 
         def work(connection: Connection) -> DialplanDetail:
             whose = owner_of(connection, actor, user, tables.dialplans, plan_name(name))
+            for other in imported(source):  # somebody may have removed it meanwhile
+                if dialplans.find_id(connection, whose.id, other) is None:
+                    raise Invalid.of("source", f"there is no dialplan {other!r} any more")
             known = dialplans.find_id(connection, whose.id, name)
             if known is not None:
                 before = _view(self._row(connection, known))
@@ -198,7 +211,37 @@ class Dialplans:
                 )
             return self._detail(connection, saved)
 
-        return await self._ground.change(work)
+        saved = await self._ground.change(work)
+        return replace(saved, warnings=await self._warnings(actor, name, user))
+
+    @needs("read")
+    async def warnings(self, actor: Actor, name: str, *, user: str | None = None) -> tuple[str, ...]:
+        """Say what is wrong with others since a dialplan is as it is now, and what it lacks itself."""
+        return await self._warnings(actor, name, user)
+
+    async def _warnings(self, actor: Actor, name: str, user: str | None) -> tuple[str, ...]:
+        def work(connection: Connection) -> tuple[dict[str, Module], set[str]]:
+            whose = owner_of(connection, actor, user, tables.dialplans, name)
+            dialplans.find(connection, whose.name, name)
+            plans = plan_modules.modules_of_user(connection, whose.id)
+            return plans, script_secrets.names_of(connection, whose.id)
+
+        plans, secrets = await self._ground.read(work)
+        found = []
+        for other in plans.values():
+            if other.name == name:
+                told = await self._problems(other.source, plans, name)
+                problems = tuple(one for one in told if _is_import(one))
+            elif name in imported(other.source):
+                problems = await self._problems(other.source, plans, other.name)
+            else:
+                continue
+            found += [f"dialplan {other.name}, line {one.line}: {one.message}" for one in problems]
+        missing = [one for one in secrets_in(plans[name].source) if one not in secrets]
+        found += [
+            f"there is no secret {one!r} yet; 'sipwright secret set {one}' keeps one" for one in missing
+        ]
+        return tuple(found)
 
     @needs("write")
     async def remove(
@@ -310,9 +353,21 @@ class Dialplans:
         return await self._ground.read(work)
 
     @needs("read")
-    async def check(self, actor: Actor, source: str) -> tuple[Problem, ...]:
-        """Say what is wrong with a script."""
-        return await self._problems(source.replace("\r\n", "\n"))
+    async def check(
+        self,
+        actor: Actor,
+        source: str,
+        *,
+        name: str | None = None,
+        user: str | None = None,
+        beside: Find | None = None,
+    ) -> tuple[Problem, ...]:
+        """Say what is wrong with a script, which is to be the dialplan of that name.
+
+        What it imports is what `beside` finds, or else another dialplan of the same user.
+        """
+        others = await self._ground.read(lambda connection: _others(connection, actor, name, user))
+        return await self._problems(source.replace("\r\n", "\n"), others, name or "", beside)
 
     @needs("read")
     async def compile_rules(self, actor: Actor, rules: str) -> str:
@@ -363,9 +418,12 @@ class Dialplans:
         found, script = await self._ground.read(work)
         return await rehearsals.replay(self._ground, self._turn, found, script, wish)
 
-    async def _problems(self, source: str) -> tuple[Problem, ...]:
+    async def _problems(
+        self, source: str, others: Mapping[str, Module], name: str, beside: Find | None = None
+    ) -> tuple[Problem, ...]:
         limits = self._ground.settings.dialplan.limits()
-        found = await asyncio.to_thread(check_script, source, limits)
+        find = others.get if beside is None else rehearsals.beside_or(others.get, beside)
+        found = await asyncio.to_thread(check_script, source, limits, find, name, [*others])
         return tuple(Problem(one.line, one.column, one.message) for one in found)
 
     def _since(self) -> float:
@@ -378,6 +436,21 @@ class Dialplans:
     def _detail(self, connection: Connection, plan: Dialplan) -> DialplanDetail:
         view = _view(self._row(connection, plan.id))
         return DialplanDetail(view, plan.version, plan.source, tuple(users_of(connection, plan.id)))
+
+
+def _others(connection: Connection, actor: Actor, name: str | None, user: str | None) -> dict[str, Module]:
+    """Return what a dialplan of that name may import: all others of its owner."""
+    if name is None:
+        whose = owner(connection, actor, user)
+    else:
+        whose = owner_of(connection, actor, user, tables.dialplans, plan_name(name))
+    found = plan_modules.modules_of_user(connection, whose.id)
+    found.pop(name or "", None)
+    return found
+
+
+def _is_import(problem: Problem) -> bool:
+    return "import" in problem.message or "dialplan" in problem.message
 
 
 def _find(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
 from sipwright.errors import UserError
 from sipwright.services.dialstring import DialLeg, ToUser
+from sipwright.services.linking import Find, modules_for
 from sipwright.store.admin import accounts, dialplans, domains, providers, users
 from sipwright.store.crypto import KeyRing
+from sipwright.store.history import plan_modules
 from sipwright.store.history.recordings import RecordedRun, read_recordings
 from sipwright.store.schema.entities import Dialplan
 from sipwright.testing.plans import InPlan, InPlans, PretendedPlan
@@ -118,13 +120,19 @@ class Tried(NamedTuple):
 
 def read_script(
     connection: Connection, keys: KeyRing, actor: Actor, found: Dialplan | None, source: str | None,
-    name: str | None, user: str | None,
+    name: str | None, user: str | None, beside: Find = lambda name: None,
 ) -> Script:  # fmt: skip
-    """Read what a script needs to be tried; of other users' accounts and dialplans an actor learns nothing."""
+    """Read what a script needs to be tried; of other users' accounts and dialplans an actor learns nothing.
+
+    What a draft imports is what `beside` finds, or else what is stored.
+    """
     everybody = {one.id: one for one in users.read_all(connection)}
     whose = owner(connection, actor, user) if found is None else everybody[found.user_id]
+    seen = None if actor.is_admin else actor.user_id
+    plans = {one.id: one for one in plan_modules.linked(dialplans.read_all(connection, seen))}
+    find = beside_or(plan_modules.finder(plans.values(), whose.id), beside)
     if source is not None:
-        draft = PretendedPlan.of_text(source.replace("\r\n", "\n"), name or "draft")
+        draft = PretendedPlan.of_text(source.replace("\r\n", "\n"), name or "draft", find)
         plan = (
             draft._replace(user_id=whose.id)
             if found is None
@@ -132,14 +140,12 @@ def read_script(
         )
     else:
         assert found is not None
-        plan = _pretended(found)
+        plan = _pretended(replace(found, modules=modules_for(found.source, find)))
     homes = domains.read_all(connection)
     domain = next((one.name for one in homes if one.is_default), "")
     names = {one.name: {home.name.lower() for home in homes} for one in everybody.values()}
-    seen = None if actor.is_admin else actor.user_id
     for provider in providers.read_all(connection, keys, seen):
         names[everybody[provider.user_id].name].add(provider.name)
-    plans = {one.id: one for one in dialplans.read_all(connection, seen)}
     in_plans, known = InPlans(domain), set()
     for account in accounts.read_all(connection, keys, seen):
         known.add((account.username, account.domain))
@@ -149,6 +155,11 @@ def read_script(
             in_plans.set(account.aor, InPlan(account.username, _pretended(runs), by.name, by.timezone))
     drafts = {one.name: _pretended(one) for one in plans.values() if one.user_id == whose.id}
     return Script(plan, whose.name, whose.timezone, domain, in_plans, frozenset(known), names, drafts)
+
+
+def beside_or(stored: Find, beside: Find) -> Find:
+    """Return what finds a dialplan beside a draft, or else among those that are stored."""
+    return lambda name: beside(name) or stored(name)
 
 
 async def try_call(turn: asyncio.Semaphore, script: Script, wish: TryWish) -> Try:
@@ -167,7 +178,7 @@ async def replay(
     """Run recorded calls through a script, when it is its turn."""
     if not 1 <= wish.limit <= MOST_REPLAYED:
         raise Invalid.of("limit", f"limit is between 1 and {MOST_REPLAYED}, not {wish.limit}")
-    runs = await read_runs(ground, found, script.plan.source, wish)
+    runs = await read_runs(ground, found, script.plan.listing, wish)
     async with turn:
         return await asyncio.to_thread(_replay, found, script, runs)
 
@@ -247,14 +258,14 @@ def _in_plan(text: str, script: Script) -> tuple[str, InPlan | None]:
 
 def _replay(found: Dialplan, script: Script, runs: list[RecordedRun]) -> Replay:
     replayed, skipped = replayed_calls.replay_runs(
-        script.plan.source, found, script.domain, runs, script.in_plans, lambda done, total: None
+        script.plan, found, script.domain, runs, script.in_plans, lambda done, total: None
     )
     moved = tuple(replayed_calls.json_of(one) for one in replayed if not one.is_same)
     return Replay(len(runs), len(replayed), skipped, moved)
 
 
 def _pretended(plan: Dialplan) -> PretendedPlan:
-    return PretendedPlan(plan.source, plan.name, plan.id, plan.user_id, plan.version)
+    return PretendedPlan(plan.source, plan.name, plan.id, plan.user_id, plan.version, plan.modules)
 
 
 def _said(field: str, read: Callable[[], T]) -> T:

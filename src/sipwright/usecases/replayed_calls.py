@@ -17,7 +17,7 @@ __all__ = ["json_of", "lines_of", "replay_runs"]
 
 
 def replay_runs(
-    source: str,
+    script: PretendedPlan,
     plan: Dialplan,
     domain: str,
     runs: list[RecordedRun],
@@ -25,7 +25,7 @@ def replay_runs(
     progress: Callable[[int, int], None],
 ) -> tuple[list[Replayed], int]:
     """Run recorded calls through a script; return what came of them, and how many have no journal."""
-    draft = PretendedPlan(source, plan.name, plan.id, plan.user_id, 0)
+    draft = PretendedPlan(script.source, plan.name, plan.id, plan.user_id, 0, script.modules)
     replayed = []
     with Stage() as stage:
         for run in runs:
@@ -38,7 +38,8 @@ def replay_runs(
 def _recording(run: RecordedRun, domain: str) -> Recording:
     return Recording(
         run.call_id or run.id, run.started_at, [Entry(*row) for row in run.journal], run.legs, run.source,
-        run.messages[0].data if run.messages else None, domain, [_recording(inner, domain) for inner in run.inner],
+        run.messages[0].data if run.messages else None, domain, run.modules,
+        [_recording(inner, domain) for inner in run.inner],
     )  # fmt: skip
 
 

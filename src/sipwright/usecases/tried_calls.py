@@ -17,7 +17,7 @@ def lines_of(result: CallResult, plan: PretendedPlan, setting: Setting, took: fl
     """Return how a tried call went, for people."""
     moment = time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(setting.at))
     lines = [f"{setting.from_} calls {setting.to} ({setting.direction}), {moment}, dialplan {plan.name}", ""]
-    lines += _way(result, plan.source)
+    lines += _way(result, plan.listing)
     for who in dict.fromkeys(result.unknown):
         lines.append(f"{'':>17} (nothing was said about {who}: it rang and nobody answered)")
     for name in dict.fromkeys(result.no_provider):

@@ -25,6 +25,7 @@ from sipwright.usecases.messages import Messages
 from sipwright.usecases.nodes import Nodes
 from sipwright.usecases.providers import Providers
 from sipwright.usecases.recovery import Recovery
+from sipwright.usecases.secrets import Secrets
 from sipwright.usecases.sessions import Sessions
 from sipwright.usecases.settings import SettingsShown
 from sipwright.usecases.signup import SignUp
@@ -54,6 +55,7 @@ class UseCases:
         self.traces = Traces(ground)
         self.messages = Messages(ground)
         self.values = Values(ground)
+        self.secrets = Secrets(ground)
         self.domains = Domains(ground)
         self.nodes = Nodes(ground)
         self.events = Events(ground)

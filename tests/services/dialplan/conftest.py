@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 from pydantic_monty import Monty
 
-from sipwright.services.dialplan import Call, DialResult, Executions, Inputs, Limits, Sandbox
+from sipwright.services.dialplan import Call, DialResult, Executions, Inputs, Limits, Module, Sandbox
 from sipwright.services.dialplan.sandbox.fastpath.fast_backend import FastBackend
 from sipwright.services.dialplan.sandbox.fastpath.worker import PATIENCE
 from sipwright.services.dialplan.sandbox.job import Job
@@ -74,8 +74,9 @@ def run(request, pool: Monty, inputs: Inputs, turns: Turns) -> Iterator[Callable
         given: Inputs | None = None,
         at: float | None = None,
         seed: str = "x1",
+        modules: tuple[Module, ...] = (),
     ) -> Result:
-        text = program("out", source)
+        text = program("out", source, modules)
         now = time.time() if at is None else at
         start = text.needed(given or inputs)
         job = Job(text, 1, lambda result: None, now, seed, start, continuation, answer)

@@ -17,6 +17,7 @@ class Plan(NamedTuple):
     user_id: int = 3
     name: str = "out"
     version: int = 2
+    modules: tuple[Any, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -118,10 +119,12 @@ class World:
     armed: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: Any = None
 
-    def run(self, source: str) -> Execution:
-        return self.executions.run(Plan(source), self.inputs, self.host, call_id="c1", account_id=5)
+    def run(self, source: str, modules: Any = ()) -> Execution:
+        return self.executions.run(
+            Plan(source, modules=modules), self.inputs, self.host, call_id="c1", account_id=5
+        )
 
-    def restore(self, source: str, effects: Any = None) -> Execution:
+    def restore(self, source: str, effects: Any = None, modules: Any = ()) -> Execution:
         """Go on with what is in the database, as a new process does."""
         (row,) = self.rows.executions.values()
         host = self.host = Host(self.rows)
@@ -130,7 +133,9 @@ class World:
             effects=effects,
         )  # fmt: skip
         self.executions = again
-        return again.restore(tuple(row), [tuple(entry) for entry in self.rows.entries()], Plan(source), host)
+        return again.restore(
+            tuple(row), [tuple(entry) for entry in self.rows.entries()], Plan(source, modules=modules), host
+        )
 
     def call_later(self, delay: float, callback: Any, *arguments: Any) -> Any:
         timer = Timer(delay, callback, arguments)

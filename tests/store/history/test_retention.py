@@ -170,3 +170,22 @@ _INDEXES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
     "postgresql": "SELECT indexname FROM pg_indexes",
 }
+
+
+async def test_versions_that_a_recorded_run_had_imported_stay(store: Store, plan: int):
+    """Its journal names them, in the row or, when it is long, in the table."""
+    started = f'{{"request":{{}},"call":{{}},"plans":{{"out":[{plan},%d]}}}}'
+    entry = '{"sequence":0,"at":1.0,"function":"start","arguments":%s,"result":null}'
+    values = dict.fromkeys(ExecutionRow._fields) | {
+        "dialplan_id": 99,
+        "state": "done",
+        "started_at": 999 * DAY,
+    }
+    short = f'{{"format":2,"entries":[{entry % (started % 3)}]}}'
+    store.writer.put("execution", "short", ExecutionRow(**(values | {"id": "short", "journal": short})))
+    store.writer.put("execution", "long", ExecutionRow(**(values | {"id": "long", "journal": None})))
+    store.writer.put("journal", ("long", 0), JournalRow("long", 0, 1.0, "start", started % 4, None))
+    await store.writer.drain()
+    await forget_records(store.database, KEEP, NOW)
+
+    assert (await versions(store))[:3] == [3, 4, 6]

@@ -5,6 +5,8 @@ continuations make a run durable; ``check_script`` looks at a script before it i
 messages or tables.
 """
 
+from sipwright.services.linking import Module
+
 from .checking.check import Problem, check_script
 from .execution.execution import Ending, Execution, LegOutcome, Outcome, Plan, ScriptHost
 from .execution.journal import Entry
@@ -39,6 +41,7 @@ __all__ = [
     "LegSpec",
     "Limits",
     "LogLine",
+    "Module",
     "Outcome",
     "Plan",
     "Problem",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, func, literal_column, or_, select
 
+from sipwright.store.history import plan_modules
 from sipwright.store.history.paging import after, contains
 from sipwright.store.schema import tables
 
@@ -135,4 +136,8 @@ def users_of(connection: Connection, plan_id: int) -> list[str]:
     taking = select(number.provider_id).where(number.in_plan == plan_id)
     providers = select(provider.name).where(or_(provider.in_plan == plan_id, provider.id.in_(taking)))
     rows = connection.scalars(providers.order_by(provider.name).limit(MOST_NAMED))
-    return [*found, *(f"calls by provider {name}" for name in rows)]
+    found += [f"calls by provider {name}" for name in rows]
+    plan = tables.dialplans.c
+    row = connection.execute(select(plan.user_id, plan.name).where(plan.id == plan_id)).one()
+    others = plan_modules.importers(connection, row.user_id, row.name)
+    return [*found, *(f"imported by {name}" for name in others)]

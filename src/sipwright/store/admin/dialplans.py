@@ -11,6 +11,7 @@ from sipwright.store.admin import in_use, users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.database import insert_row
 from sipwright.store.errors import InUseError, NotFoundError
+from sipwright.store.history import plan_modules
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Dialplan
 from sipwright.store.schema.names import plan_name
@@ -143,7 +144,7 @@ def versions(connection: Connection, plan: Dialplan) -> list[DialplanVersion]:
 
 
 def remove(connection: Connection, user: str | None, name: str) -> Dialplan:
-    """Remove a dialplan with all its versions, unless an account or a provider runs it."""
+    """Remove a dialplan with all its versions, unless an account or a provider runs it, or another one imports it."""
     plan = find(connection, user, name)
     column = tables.accounts.c
     running_it = (
@@ -152,6 +153,9 @@ def remove(connection: Connection, user: str | None, name: str) -> Dialplan:
     if username := connection.scalar(running_it):
         raise InUseError(f"account {username!r} runs dialplan {name!r}; give it another one first")
     in_use.refuse_plan(connection, plan.id, name)
+    if others := plan_modules.importers(connection, plan.user_id, name):
+        named = ", ".join(map(repr, others))
+        raise InUseError(f"dialplan {name!r} is imported by {named}; take the import out of there first")
     versions = tables.dialplan_versions
     connection.execute(delete(versions).where(versions.c.dialplan_id == plan.id))
     connection.execute(delete(tables.dialplans).where(tables.dialplans.c.id == plan.id))

@@ -13,7 +13,13 @@ from sipwright.store.admin import domains, users
 from sipwright.store.crypto import KeyRing
 from sipwright.store.errors import WrongKeyError
 from sipwright.store.schema import people_tables, tables
-from sipwright.store.schema.entities import HA1_COLUMNS, account_place, provider_place, second_factor_place
+from sipwright.store.schema.entities import (
+    HA1_COLUMNS,
+    account_place,
+    provider_place,
+    script_secret_place,
+    second_factor_place,
+)
 
 __all__ = ["AT_ONCE", "Part", "count", "parts", "reseal", "secret"]
 
@@ -64,10 +70,15 @@ def parts(connection: Connection) -> list[Part]:
         people_tables.second_factors, "user_id", "secret", lambda row: second_factor_place(row.user_id),
         lambda row: f"the one-time codes of {people.get(row.user_id)}",
     )  # fmt: skip
+    secrets = Part(
+        tables.secrets, "id", "value", lambda row: script_secret_place(row.user_id, row.name),
+        lambda row: f"secret {row.name} of {people.get(row.user_id)}",
+    )  # fmt: skip
     return [
         *accounts,
         providers,
         factors,
+        secrets,
         Part(tables.settings, "name", "value", lambda row: _setting_place(row.name), lambda row: row.name),
     ]
 

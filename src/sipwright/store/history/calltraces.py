@@ -9,11 +9,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select, true
 
+from sipwright.services.linking import listing
 from sipwright.store.database import Database
 from sipwright.store.errors import NotFoundError, StoreError
 from sipwright.store.history import trace_messages
 from sipwright.store.history.journals import read_journals
 from sipwright.store.history.one_call import is_of_call
+from sipwright.store.history.plan_modules import read_pinned
+from sipwright.store.history.runs import pins_in
 from sipwright.store.history.traces import Effect, effect
 from sipwright.store.schema import tables
 
@@ -28,7 +31,7 @@ _MOST_PARTS = 50
 
 @dataclass(frozen=True, slots=True)
 class RunTrace:
-    """One run of a dialplan; ``source`` is None when that version is gone."""
+    """One run of a dialplan; ``source``, with what it imported behind it, is None when that version is gone."""
 
     id: str
     dialplan: str | None
@@ -248,9 +251,14 @@ def _runs(connection: Connection, call_id: str) -> list[RunTrace]:
         .where(runs.call_id == call_id)
         .order_by(runs.started_at)
     )  # fmt: skip
-    return [RunTrace(*row, _journal(connection, row[0])) for row in connection.execute(query)]
+    return [_run(connection, row) for row in connection.execute(query).all()]
 
 
-def _journal(connection: Connection, execution_id: str) -> list[Effect]:
-    journals = read_journals(connection, tables.executions.c.id == execution_id)
-    return [effect(entry) for entry in journals.get(execution_id, [])]
+def _run(connection: Connection, row: Any) -> RunTrace:
+    execution_id, source = row[0], row[-1]
+    journal = read_journals(connection, tables.executions.c.id == execution_id).get(execution_id, [])
+    if source is not None:
+        source = listing(source, read_pinned(connection, pins_in(journal)))
+    parts: list[Any] = [*row, [effect(entry) for entry in journal]]
+    run = RunTrace(*parts)
+    return run if source is None else replace(run, source=source)

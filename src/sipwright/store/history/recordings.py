@@ -8,9 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from sipwright.services.linking import Module
 from sipwright.store.database import Database
 from sipwright.store.history import trace_messages
 from sipwright.store.history.journals import read_journals
+from sipwright.store.history.plan_modules import read_pinned
+from sipwright.store.history.runs import pins_in
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import JournalRow
 
@@ -38,6 +41,8 @@ class RecordedRun:
     legs: list[dict[str, Any]] = field(default_factory=list)
     messages: list[trace_messages.Message] = field(default_factory=list)
     inner: list[RecordedRun] = field(default_factory=list)
+    modules: list[Module] = field(default_factory=list)
+    """What it imported, as it was then."""
 
 
 async def read_recordings(
@@ -75,6 +80,7 @@ def _complete(
     cdrs = tables.cdrs.c
     for name, journal in read_journals(connection, tables.executions.c.id.in_(by_id)).items():
         by_id[name].journal.extend(journal)
+        by_id[name].modules.extend(read_pinned(connection, pins_in(journal)))
     legs = select(*cdrs).where(cdrs.call_id.in_(by_call)).order_by(cdrs.leg)
     for leg in connection.execute(legs).mappings():
         by_call[leg["call_id"]].legs.append(dict(leg))

@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, delete, exists, func, select, tuple_
+from sqlalchemy import Connection, and_, delete, exists, func, or_, select, tuple_
 
 from sipwright.store.database import Database
+from sipwright.store.history.journals import read_journals
+from sipwright.store.history.runs import pins_in
 from sipwright.store.schema import tables
 
 __all__ = ["AT_ONCE", "KEPT_VERSIONS", "Forgotten", "Retention", "forget_records"]
@@ -130,8 +132,21 @@ def _unused_versions(connection: Connection, before: float) -> list[tuple[int, i
         .distinct()
         .where(runs.dialplan_id.in_({plan for plan, _ in old}))
     )
-    used = {(plan, version) for plan, version in connection.execute(run)}
+    used = {(plan, version) for plan, version in connection.execute(run)} | _imported_versions(connection)
     return [version for version in old if version not in used]
+
+
+def _imported_versions(connection: Connection) -> set[tuple[int, int]]:
+    """Return the versions of dialplans that others had imported when their runs began, which their journals name."""
+    runs, entries = tables.executions.c, tables.journal.c
+    which = or_(
+        runs.journal.contains('"plans":'),
+        exists().where(
+            entries.execution_id == runs.id, entries.sequence == 0, entries.arguments.contains('"plans":')
+        ),
+    )
+    journals = read_journals(connection, which).values()
+    return {(number, version) for journal in journals for _, number, version in pins_in(journal)}
 
 
 def _drop_versions(connection: Connection, some: list[tuple[int, int]]) -> int:

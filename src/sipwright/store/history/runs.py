@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+import json
+from collections.abc import Iterable
 
+from sqlalchemy import Connection, select
+
+from sipwright.services.linking import pinned
 from sipwright.store.database import Database
 from sipwright.store.history import journals
+from sipwright.store.history.plan_modules import Pins, read_pinned
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Dialplan
 from sipwright.store.schema.rows import JournalRow, unfinished_executions
 
-__all__ = ["read_journals", "read_plan"]
+__all__ = ["pins_in", "read_journals", "read_plan"]
 
 
 async def read_journals(database: Database, node: str) -> dict[str, list[JournalRow]]:
@@ -19,13 +24,25 @@ async def read_journals(database: Database, node: str) -> dict[str, list[Journal
     return await database.read(lambda connection: journals.read_journals(connection, which))
 
 
-async def read_plan(database: Database, dialplan_id: int | None, version: int | None) -> Dialplan | None:
-    """Return one version of a dialplan, which need not be the live one; None when it is gone."""
+async def read_plan(
+    database: Database, dialplan_id: int | None, version: int | None, pins: Pins = ()
+) -> Dialplan | None:
+    """Return one version of a dialplan, which need not be live, with those that it imported; None when it is gone."""
     plans, versions = tables.dialplans.c, tables.dialplan_versions.c
     query = (
         select(plans.id, plans.user_id, plans.name, versions.version, versions.source)
         .join_from(tables.dialplans, tables.dialplan_versions, plans.id == versions.dialplan_id)
         .where(plans.id == dialplan_id, versions.version == version)
     )
-    row = await database.read(lambda connection: connection.execute(query).first())
-    return None if row is None else Dialplan(*row)
+
+    def work(connection: Connection) -> Dialplan | None:
+        row = connection.execute(query).first()
+        return None if row is None else Dialplan(*row, read_pinned(connection, pins))
+
+    return await database.read(work)
+
+
+def pins_in(journal: Iterable[JournalRow]) -> Pins:
+    """Return which versions of other dialplans a run began with."""
+    started = next((entry for entry in journal if entry.function == "start"), None)
+    return () if started is None else pinned(json.loads(started.arguments))

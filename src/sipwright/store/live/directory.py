@@ -8,13 +8,15 @@ to be loaded.  Changes made by any process arrive through ``store/admin/changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
 
+from sipwright.services.linking import imported, modules_for
 from sipwright.store.admin import accounts, dialplans, domains, providers, users
 from sipwright.store.admin.changes import Change
 from sipwright.store.crypto import KeyRing
+from sipwright.store.history.plan_modules import finder
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Account, Dialplan, Domain, Provider, User
 
@@ -63,6 +65,7 @@ class Directory:
         self._provider_names: dict[int, tuple[int, str]] = {}
         self._provider_tokens: dict[str, int] = {}
         self._dialplans: dict[int, Dialplan] = {}
+        self._importing: set[int] = set()
         self.users: dict[int, User] = {}
         self.domains: dict[str, Domain] = {}
         self.default_domain: Domain | None = None
@@ -153,6 +156,7 @@ class Directory:
             for plan_id in [known for known in self._dialplans if known in ids]:
                 del self._dialplans[plan_id]
             self._dialplans.update((plan.id, plan) for plan in update.dialplans)
+            self._link(ids, update.dialplans)
         for listener in self.listeners:
             listener(update.change)
 
@@ -166,6 +170,15 @@ class Directory:
             len(self._dialplans),
             self.is_complete,
         )
+
+    def _link(self, ids: range, found: list[Dialplan]) -> None:
+        """Give each dialplan that imports others those that are live now; few do, and all of these are looked at."""
+        self._importing -= {plan_id for plan_id in self._importing if plan_id in ids}
+        self._importing.update(plan.id for plan in found if imported(plan.source))
+        for plan_id in self._importing:
+            plan = self._dialplans[plan_id]
+            modules = modules_for(plan.source, finder(self._dialplans.values(), plan.user_id))
+            self._dialplans[plan_id] = replace(plan, modules=modules)
 
     def _fits(self, connection: Connection) -> bool:
         count = connection.scalar(select(func.count()).select_from(tables.accounts)) or 0

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import structlog
 from sqlalchemy import Connection, delete, select, update
 
-from sipwright.store.admin import accounts
+from sipwright.store.admin import accounts, script_secrets
 from sipwright.store.admin.administration import Administration
 from sipwright.store.admin.changes import Change, ChangeFeed, prune_changes
 from sipwright.store.crypto import KeyRing
@@ -115,6 +115,12 @@ class Store(Administration):
             self._pruned_at = time.monotonic()
             await self.database.write(prune_changes, of_nodes=False)
         return [update.change for update in updates]
+
+    async def read_secret(self, user_id: int, name: str) -> str | None:
+        """Return a secret of a user's scripts; None when there is none of that name."""
+        return await self.database.read(
+            lambda c: script_secrets.read(c, self.keys, user_id, name), of_nodes=False
+        )
 
     async def load_account(self, username: str, domain: str) -> Account | None:
         """Look in the database for an account that the directory, not being complete, may lack."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sipwright.services.linking import Module
 from sipwright.store.crypto import KeyRing
 from sipwright.store.errors import WrongKeyError
 
@@ -17,6 +18,7 @@ __all__ = [
     "User",
     "account_place",
     "provider_place",
+    "script_secret_place",
     "second_factor_place",
 ]
 
@@ -173,6 +175,8 @@ class Dialplan:
     name: str
     version: int
     source: str = field(repr=False)
+    modules: tuple[Module, ...] = field(default=(), repr=False)
+    """The dialplans that it imports, where somebody has looked for them."""
 
 
 def account_place(column: str, username: str, domain: str) -> str:
@@ -183,6 +187,11 @@ def account_place(column: str, username: str, domain: str) -> str:
 def provider_place(user_id: int, name: str) -> str:
     """Name the place of a provider's password for the encryption."""
     return f"providers:password:{user_id}/{name}"
+
+
+def script_secret_place(user_id: int, name: str) -> str:
+    """Name the place of a secret of a user's scripts for the encryption."""
+    return f"secrets:value:{user_id}/{name}"
 
 
 def second_factor_place(user_id: int) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "password_text",
     "plan_name",
     "provider_name",
+    "script_secret_name",
     "secret_text",
     "split_name",
     "token_name",
@@ -34,6 +35,7 @@ _FREE = re.compile(r"[^\s/](?:[^/]{0,62}[^\s/])?")
 _MAIL = re.compile(
     r"[\w.!#$%&'*+=?^`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.ASCII
 )
+_SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _IPV6 = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*")
 
 
@@ -91,6 +93,16 @@ def mail_address(text: str) -> str:
     if len(lowered) > 254 or ".." in lowered or not _MAIL.fullmatch(lowered):
         raise StoreError(f"{text!r} is not a mail address; write one such as carol@example.org", "email")
     return lowered
+
+
+def script_secret_name(text: str) -> str:
+    """Check the name of a secret of scripts."""
+    if not _SECRET.fullmatch(text):
+        raise StoreError(
+            f"{text!r} cannot be the name of a secret; use up to 64 letters, digits and _, such as API_KEY",
+            "name",
+        )
+    return text
 
 
 def secret_text(text: str, what: str = "the password") -> str:

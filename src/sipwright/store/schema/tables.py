@@ -163,6 +163,19 @@ script_values = Table(
     PrimaryKeyConstraint("user_id", "key"),
 )
 
+# What scripts may know and nobody else (``secret()``), sealed.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    owner_column(),
+    Column("name", Text, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    UniqueConstraint("user_id", "name"),
+    sqlite_autoincrement=True,
+)
+
 # What our registration agent holds at providers: one row each, written by the node that owns it.
 registrations = Table(
     "registrations",

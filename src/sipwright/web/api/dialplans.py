@@ -31,7 +31,9 @@ WEEK = 7 * 86_400.0
 LONGEST = 1_000_000
 
 Shown: Any = model_of(DialplanView)
-Detail: Any = create_model("DialplanDetail", __base__=Shown, source=(str, ...), used_by=(list[str], ...))
+Detail: Any = create_model(
+    "DialplanDetail", __base__=Shown, source=(str, ...), used_by=(list[str], ...), warnings=(list[str], [])
+)
 Version: Any = model_of(VersionView)
 Run: Any = model_of(RunView)
 Tried: Any = model_of(Try)
@@ -45,6 +47,12 @@ class Script(Given):
     """A script."""
 
     source: Source
+
+
+class CheckedScript(Script):
+    """A script, and which dialplan it is to be: it may import the others of the same user."""
+
+    name: str | None = Field(None, max_length=64)
 
 
 Mistake: Any = model_of(Problem, "ScriptProblem")
@@ -97,9 +105,9 @@ async def list_dialplans(actor: Asking, uses: Uses, wish: Wish) -> Any:
 
 
 @router.post("/check", response_model=Checked)
-async def check_script(actor: Asking, uses: Uses, given: Script) -> Any:
+async def check_script(actor: Asking, uses: Uses, given: CheckedScript, user: Whose = None) -> Any:
     """Say what is wrong with a script, and save nothing."""
-    problems = await uses.dialplans.check(actor, given.source)
+    problems = await uses.dialplans.check(actor, given.source, name=given.name, user=user)
     return {"ok": not problems, "problems": problems}
 
 
@@ -195,4 +203,5 @@ async def replay_calls(
 def _detail(response: Response, found: Any) -> Any:
     tagged(response, found.dialplan)
     shown = {name: getattr(found.dialplan, name) for name in found.dialplan.__dataclass_fields__}
-    return {**shown, "version": found.version, "source": found.source, "used_by": found.used_by}
+    same = ("version", "source", "used_by", "warnings")
+    return {**shown, **{name: getattr(found, name) for name in same}}

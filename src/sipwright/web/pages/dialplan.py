@@ -92,7 +92,7 @@ class DialplanPage:
         draft = self.draft
         found: tuple[Problem, ...] = ()
         with self.visit.telling():
-            found = await self.plans.check(self.visit.actor, draft)
+            found = await self.plans.check(self.visit.actor, draft, name=self.name, user=self.user)
         if draft == self.draft:
             self._tell(found)
         return not found
@@ -213,6 +213,8 @@ class DialplanPage:
         self._tell_saved()
         text(self.about, self._about(self.live))
         self.visit.say(f"Version {self.live.dialplan.version} is live.")
+        for warning in self.live.warnings:
+            self.visit.say(warning, bad=True)
         await self.panels.refresh()
 
     async def _save_over(self) -> None:

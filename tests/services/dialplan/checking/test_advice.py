@@ -92,6 +92,12 @@ def test_mistyped_python_is_not_taken_for_something_else(source):
         ("import os\nos.system('x')", "no programs"),
         ("hangup()", "respond(486)"),
         ("x = nil", "None"),
+        ("on_hangup(1)", "wait=True"),
+        ("import os\nx = os.environ['KEY']", "secret()"),
+        ("import dotenv", "secret()"),
+        ("secrte('x')", "did you mean secret?"),
+        ("crm.LookupHighriseContact('x')", "http_get()"),
+        ("lookup.GetSettings('x')", "a dict"),
         (IMPORT + "sys.GoogleVoiceCall('a')", "callback()"),
         (IMPORT + "sys.DBExecuteScalar('a')", "store.add()"),
         (IMPORT + "sys.Dail('a@b')", "did you mean Dial?"),
@@ -107,3 +113,40 @@ def test_the_guide_names_every_old_name_that_there_is():
     fields = re.findall(r"^    (\w+): ", stubs.partition("class Sys:")[2], re.MULTILINE)
 
     assert [name for name in [*NAMES, *fields] if not re.search(rf"`{name}\b", text)] == []
+
+
+OLD_METHODS = (
+    "Dial", "Respond", "Callback", "GoogleVoiceCall", "GoogleVoiceSMS", "GTalk", "SendRequest", "SetFromHeader",
+    "ClearFromHeader", "SetCustomSIPHeader", "RemoveCustomSIPHeader", "ClearCustomSIPHeaders", "PrintCustomSIPHeaders",
+    "SetCustomContent", "ClearCustomBody", "SetCallerCRMDetails", "ENUMLookup", "IsAvailable", "IsMine",
+    "DoesSIPAccountExist", "GetBindings", "GetSIPAccounts", "GetCanonicalDomain", "GetCurrentCallCount",
+    "GetCurrentCalls", "WebGet", "WebGet2", "GetTimezone", "GetTimezoneOffsetMinutes", "WhoAmI", "GoogleContactLookup",
+    "GetBalance", "GetRate", "DBWrite", "DBRead", "DBDelete", "DBGetKeys", "DBReadKeys", "DBReadForUpdate",
+    "StartTransaction", "CommitTransaction", "RollbackTransaction", "DBExecuteNonQuery", "DBExecuteScalar", "Log",
+    "Email", "ExtendScriptTimeout", "TurnOffAutoCleanup", "Cleanup", "SendMessage", "SendGTalk", "Wait",
+)  # fmt: skip
+OLD_PROPERTIES = (
+    "Username", "Out", "In", "Redirect", "LastDialled", "LastFailureReason", "LastFailureStatus", "LastFailureMessage",
+    "Trace", "DialPlanName", "ServiceLevel", "RedirectURI", "RedirectResponse", "Providers", "FromSIPAccount",
+    "DialPlanContext",
+)  # fmt: skip
+OLD_REQUEST = (
+    "Method", "URI.User", "URI.UnescapedUser", "URI.Host", "URI.Parameters", "URI.ToString", "Body",
+    "RemoteSIPEndPoint",
+    "Header.From.FromName", "Header.From.FromURI.User", "Header.From.FromURI.Host", "Header.From.FromTag", "Header.To",
+    "Header.Contact", "Header.UserAgent", "Header.CallId", "Header.ProxyReceivedFrom", "Header.UnknownHeaders",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "old",
+    [*(f"sys.{name}" for name in (*OLD_METHODS, *OLD_PROPERTIES)), *(f"req.{name}" for name in OLD_REQUEST)],
+)
+def test_every_name_of_the_old_service_is_there_or_said_what_does_it_now(old):
+    problems = check_script(f"{IMPORT}x = {old}\n")
+
+    assert all("; " in one.message for one in problems), problems
+
+
+def test_the_old_request_is_spelled_in_the_one_way_that_python_has():
+    assert "req.Header.From" in check_script(f"{IMPORT}x = req.Header.from.FromName\n")[0].message

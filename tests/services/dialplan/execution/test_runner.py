@@ -9,6 +9,7 @@ import structlog
 from sipwright.services.dialplan import (
     Dial,
     Ending,
+    Module,
     UserLimits,
 )
 from sipwright.services.rows import ExecutionRow
@@ -136,7 +137,9 @@ async def test_a_script_that_waits_for_the_end_goes_on_when_its_caller_gives_up(
     assert (world.row.state, len(world.executions)) == ("done", 0)
 
 
-async def test_a_caller_who_gives_up_while_such_a_script_does_something_else_is_missed_at_its_next_dial(world):
+async def test_a_caller_who_gives_up_while_such_a_script_does_something_else_is_missed_at_its_next_dial(
+    world,
+):
     execution = world.run('dial("bob@local", wait=True)\nsleep(1)\nlog(dial("carol@local").hung_up)')
     await world.wish()
     execution.nobody_answered(BUSY, BUSY_LEGS)
@@ -542,3 +545,28 @@ async def test_thousands_wait_at_once_and_none_is_lost(world):
 
     assert world.executions.snapshot().waiting == 0
     assert {row.state for row in world.rows.executions.values()} == {"done"}
+
+
+COMMON = Module("common", 'def ring(name):\n    return dial(f"{name}@local")\n', 9, 4)
+
+
+async def test_a_run_says_which_versions_it_began_with_and_goes_on_with_them(world):
+    """Another process is given what the journal names, whatever is live by then."""
+    source = 'from plans.common import ring\nring("bob")\nsleep(1)\nring("carol")'
+    world.run(source, (COMMON,))
+    await world.wish()
+    assert world.rows.told()[0][1]["plans"] == {"common": [9, 4]}
+    world.restore(source, modules=(COMMON,)).nobody_answered(BUSY, BUSY_LEGS)
+    await world.armed.wait()
+    world.timers.clear()
+    world.restore(source, modules=(COMMON,))
+    (timer,) = world.timers
+    timer.callback()
+
+    assert str((await world.wish()).groups[0][0]) == "carol@local"
+
+
+async def test_a_response_says_in_which_dialplan_it_stands(world):
+    world.run("import plans.no", (Module("no", "\nrespond(486)\n"),))
+
+    assert (await world.wish()).sentence == "line 2 of no answered 486"

@@ -138,9 +138,9 @@ except TypeError as error:
 
 
 def test_nothing_of_one_run_is_left_for_the_next(run):
-    run("secret = 1")
+    run("hidden = 1")
 
-    assert run("log(secret)").message == "line 1: NameError: name 'secret' is not defined"
+    assert run("log(hidden)").message == "line 1: NameError: name 'hidden' is not defined"
 
 
 @pytest.mark.parametrize(

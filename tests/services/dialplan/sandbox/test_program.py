@@ -49,7 +49,7 @@ def test_headers_and_body_are_heavy(inputs):
 
     assert (light.request.headers, light.request.body) == ({}, "")
     assert (heavy.request.headers["x-colour"], heavy.request.body) == ("red, blue", "v=0")
-    assert Program("x", "dial('a@b', headers={})").has_prelude is False
+    assert Program("x", "dial('a@b', headers={})").has_headers is False
 
 
 def test_a_position_is_a_line():

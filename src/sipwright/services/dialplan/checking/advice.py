@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from ..language.catalogue import CATALOGUE
-from ..language.sipsorcery import NAMES
+from ..language.sipsorcery import NAMES, OldHeader, OldName, OldRequest, OldUri
 from ..language.values import Call, Request
 
 __all__ = ["advice", "foreign_language"]
@@ -39,6 +39,7 @@ _LANGUAGES = (
 _NAME = re.compile(r"Name `(\w+)` used when not defined")
 _ATTRIBUTE = re.compile(r"Object of type `(\w+)` has no attribute `(\w+)`")
 _MODULE = re.compile(r"Cannot resolve imported module `([\w.]+)`")
+_OF_OS = re.compile(r"'os\.(\w+)' is not supported")
 _MEMBER = re.compile(r"Module `(\w+)` has no member `(\w+)`")
 
 _NO_MEDIA = "media never passes through the switch: dial a media server that plays it"
@@ -67,6 +68,15 @@ _INSTEAD = {
     **dict.fromkeys(("puts", "echo", "printf", "console", "logger", "NoOp", "Verbose"), "log() writes a line"),
     **dict.fromkeys(("phonenumbers", "normalize", "normalise"), "e164() writes a number the international way"),
     **dict.fromkeys(("pytz", "zoneinfo", "ZoneInfo"), "now(\"Europe/Dublin\") tells the time of a place"),
+    **dict.fromkeys(
+        ("on_hangup", "onhangup", "hangup_hook", "api_hangup_hook", "hangup_handler"),
+        "dial(..., wait=True) returns when the caller hangs up, too: what is to be done then stands behind it",
+    ),
+    **dict.fromkeys(
+        ("environ", "getenv", "env", "ENV", "dotenv", "keyring", "getpass", "secrets", "Secret", "SECRETS"),
+        "secret() reads what 'sipwright secret set NAME' keeps",
+    ),
+    "crm": "http_get() asks a service of yours", "lookup": "a dict in the script does that, or store.get()",
     **dict.fromkeys(("nil", "null", "undefined", "NULL"), "write None"),
     **dict.fromkeys(("true", "TRUE"), "write True"),
     **dict.fromkeys(("false", "FALSE"), "write False"),
@@ -79,7 +89,7 @@ _INSTEAD = {
 
 _GONE = {
     **dict.fromkeys(
-        ("googlevoicecall", "googlevoicesms", "gtalk", "sendgtalk", "googlecontactlookup"),
+        ("googlevoicecall", "googlevoicesms", "gtalk", "sendgtalk", "googlecontactlookup", "sendgoogletalk"),
         "that service is gone; callback() calls both ends by SIP, http_get() asks another one",
     ),
     **dict.fromkeys(
@@ -90,15 +100,31 @@ _GONE = {
     **dict.fromkeys(("setcustomcontent", "clearcustombody"), "the body of a call is its own"),
     **dict.fromkeys(("getbalance", "getrate", "setcallercrmdetails"), "http_get() asks a service of yours"),
     **dict.fromkeys(("ismine", "doessipaccountexist", "getsipaccounts"), "is_registered() looks for a phone"),
+    **dict.fromkeys(("servicelevel", "authorisedapps"), "there are no levels of service; limits are settings"),
+    "redirectresponse": "the result of dial() has .redirect, and sys.RedirectURI is the same",
+    "providers": "a dial string names the provider: 'number@NAME'",
+    "fromsipaccount": "req.Header.From is who calls, sys.Username the account",
+    "dialplancontext": "call has what is known of the run",
     "getcanonicaldomain": "call.account has the account with its domain",
     "whoami": "call.user has your name",
 }  # fmt: skip
 """Methods of ``sys`` that are not here any more, in lower case."""
 
+_NEW_REQUEST = "write 'from sipwright import req as request', then "
+_GONE_OF_REQUEST = {
+    **dict.fromkeys(("unknownheaders", "contact", "callid", "cseq"), f'{_NEW_REQUEST}request.headers["name"]'),
+    **dict.fromkeys(("fromtag", "totag"), f'{_NEW_REQUEST}request.headers["from"]'),
+    "parameters": "URI.Text is the whole address, with its parameters",
+    "tostring": "URI.Text is the whole address", "to_s": "URI.User is a text already",
+    "remotesipendpoint": "req.Header.ProxyReceivedFrom is where it came from",
+}  # fmt: skip
+"""What the old ``req`` had and this one has not, in lower case."""
+
 _OURS = [*{name.partition(".")[0] for name in CATALOGUE}, "req", "call", "store"]
 _FIELDS = {
     "Request": list(Request._fields),
     "Call": list(Call._fields),
+    **{one.__name__: list(one._fields) for one in (OldRequest, OldUri, OldHeader, OldName)},
     "Store": [name.partition(".")[2] for name in CATALOGUE if name.startswith("store.")],
 }
 
@@ -121,16 +147,22 @@ def advice(message: str) -> str:
 
 
 def _instead(message: str) -> str | None:
+    if "keyword `from`" in message or "keyword `to`" in message:
+        return "write req.Header.From: from is a word of Python"
     if match := _NAME.search(message):
         return _INSTEAD.get(match[1]) or _meant(match[1], _OURS)
     if match := _ATTRIBUTE.search(message):
         owner, name = match.groups()
         if owner == "Sys":
             return _GONE.get(name.lower()) or _meant(name, NAMES)
+        if owner.startswith("Old"):
+            return _GONE_OF_REQUEST.get(name.lower()) or _meant(name, _FIELDS.get(owner, []))
         return _meant(name, _FIELDS.get(owner, []))
     if match := _MODULE.search(message):
         module = match[1].partition(".")[0]
         return _INSTEAD.get(module, "of Python's modules re, json, math, datetime and random are here")
+    if match := _OF_OS.search(message):
+        return _INSTEAD.get(match[1])
     if match := _MEMBER.search(message):
         return _INSTEAD.get(match[2]) or _INSTEAD.get(match[1])
     return None

@@ -10,7 +10,7 @@ import ast
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import islice
@@ -28,6 +28,7 @@ from pydantic_monty import (
     ResourceLimits,
 )
 
+from sipwright.services.linking import PACKAGE, Find, Module, exported, modules_for, parse
 from sipwright.services.script_headers import one_line
 
 from .. import language
@@ -35,8 +36,10 @@ from ..language import sipsorcery
 from ..language.catalogue import FUNCTIONS, STORE
 from ..language.limits import Limits
 from ..sandbox.library_backend import POLICY
+from ..sandbox.program import FIRST, program
 from .advice import advice, foreign_language
-from .literals import assigned, certain, parse, wrong_calls
+from .imports import wrong_imports
+from .literals import assigned, certain, wrong_calls
 
 __all__ = ["Problem", "check_script"]
 
@@ -48,7 +51,10 @@ _LIMITS = Limits()
 _MOST_WRONG_CALLS = 20
 """Telling more of them helps nobody, and each takes its time."""
 
-_OURS = frozenset({"sipwright", "sipsorcery"})
+_OURS = frozenset({"sipwright", "sipsorcery", PACKAGE})
+_MODULE = re.compile(r"Cannot resolve imported module `(\w+)")
+_IMPORTS = re.compile(rf"(?m)^[ \t]*(?:from|import)[ \t]+{PACKAGE}\b")
+_MEMBER = re.compile(rf"Module `{PACKAGE}\.(\w+)` has no member `(\w+)`")
 _SECONDS = 20.0
 """Time for one check; the checker looks at no limit of its own."""
 
@@ -64,41 +70,112 @@ class Problem(NamedTuple):
         return f"line {self.line}: {self.message}"
 
 
-def check_script(source: str, limits: Limits = _LIMITS) -> list[Problem]:
+def _nobody(name: str) -> Module | None:
+    return None
+
+
+def check_script(
+    source: str,
+    limits: Limits = _LIMITS,
+    find: Find = _nobody,
+    name: str = "",
+    known: Collection[str] = (),
+) -> list[Problem]:
     """Return what is wrong with a script; an empty list says that it may be saved.
 
     What one call of a function alone would use up of ``limits`` is wrong too.
+
+    Args:
+        source: The script.
+        limits: What one run may use.
+        find: Finds the dialplans that it may import.
+        name: Its own name among them.
+        known: The names of all of them.
     """
     if len(source) > _LIMITS.source:
         return [Problem(1, 1, f"the script is longer than {_LIMITS.source} characters")]
     if _NOT_TEXT.search(source):
         return [Problem(1, 1, "the script is not text")]
+    modules = modules_for(source, find)
+    if len(source) + sum(len(module.source) for module in modules) > _LIMITS.source:
+        return [Problem(1, 1, f"the script and what it imports are longer than {_LIMITS.source} characters")]
     with _one_at_a_time:
         try:
-            problems = _check_types(source) or _check_language(source) or _check_contents(source, limits)
+            problems = (
+                _check_imports(source, find, name, known)
+                or _check_types(source, modules)
+                or _check_language(source, modules)
+                or _check_contents(source, limits)
+            )
         except MontyError as error:
             return [Problem(1, 1, f"the script cannot be checked: {one_line(str(error), 200)}")]
     if problems and parse(source) is None and (foreign := foreign_language(source)) is not None:
         line, message = foreign
         return [Problem(line, 1, message)]
-    return [problem._replace(message=advice(problem.message)) for problem in problems]
+    return [problem._replace(message=_advised(problem.message, find)) for problem in problems]
 
 
-def _check_types(source: str) -> list[Problem]:
+def _advised(message: str, find: Find) -> str:
+    module = _MODULE.search(message)
+    if module is not None and find(module[1]) is not None:
+        return f"{message}; it is a dialplan of yours: write 'from {PACKAGE}.{module[1]} import ...'"
+    return advice(message)
+
+
+def _check_imports(source: str, find: Find, name: str, known: Collection[str]) -> list[Problem]:
+    if PACKAGE not in source:
+        return []
+    if (tree := parse(source)) is None:
+        return _cannot_link(source)
+    wrong = wrong_imports(source, tree, find, name, known)
+    return [Problem(node.lineno, node.col_offset + 1, one_line(said, 300)) for node, said in wrong]
+
+
+def _cannot_link(source: str) -> list[Problem]:
+    """Say that a script imports others and cannot be read here, unless it cannot be read at all."""
+    found = _IMPORTS.search(source)
+    if found is None or _check_types(source, ()):
+        return []
+    line = source.count("\n", 0, found.start()) + 1
+    return [
+        Problem(
+            line,
+            1,
+            "one that imports others is written in a Python that this switch runs on, or an older one",
+        )
+    ]
+
+
+def _check_types(source: str, modules: Sequence[Module]) -> list[Problem]:
     with _pool().checkout(
         limits=ResourceLimits(max_memory=4 * _LIMITS.memory),
         type_check=True,
         type_check_stubs=_stubs(),
         type_check_format="json",
-        external_modules=_modules(),
+        external_modules=_modules(modules),
     ) as session:
         try:
             snapshot = session.feed_start(_STOP + source)
             while isinstance(snapshot, FunctionSnapshot) and snapshot.function_name == "import_stubs":
                 snapshot = snapshot.resume_auto()
         except MontyTypingError as error:
-            return _read(error.display())
+            return [one for one in _read(error.display()) if not _is_there(one.message, modules)]
     raise AssertionError("the checker let a script run")
+
+
+def _is_there(message: str, modules: Sequence[Module]) -> bool:
+    """Return whether the checker misses what is there.
+
+    It asks for no module that is imported in a function, or in a script that it cannot read, and takes nothing that a
+    module imports for a name of it.
+    """
+    if (module := _MODULE.search(message)) is not None:
+        return module[1] in _OURS
+    if (member := _MEMBER.search(message)) is not None:
+        source = next((one.source for one in modules if one.name == member[1]), "")
+        tree = parse(source)
+        return tree is not None and member[2] in exported(tree)
+    return False
 
 
 def _read(report: str) -> list[Problem]:
@@ -110,12 +187,12 @@ def _read(report: str) -> list[Problem]:
             one_line(problem["message"], 300),
         )
         for problem in found
-        if problem["location"]["row"] > 1
+        if problem["location"]["row"] > 1 and not problem.get("filename", "").endswith(".pyi")
     ]
     return sorted(problems)
 
 
-def _check_language(source: str) -> list[Problem]:
+def _check_language(source: str, modules: Sequence[Module]) -> list[Problem]:
     """Compile the script as it will be, for what the checker knows and the interpreter does not."""
     with _pool().checkout(limits=ResourceLimits(max_memory=_LIMITS.memory)) as session:
         try:
@@ -127,7 +204,23 @@ def _check_language(source: str) -> list[Problem]:
                 "The monty syntax parser does not yet support", "scripts here cannot use"
             )
             return [Problem(max(1, line), column, one_line(said, 300))]
-    assert not isinstance(snapshot, MontyComplete)
+        assert not isinstance(snapshot, MontyComplete)
+    return _check_modules(source, modules) if modules else []
+
+
+def _check_modules(source: str, modules: Sequence[Module]) -> list[Problem]:
+    """Compile what a script imports as it will be: as functions, which nobody calls here."""
+    text = program("", source, tuple(modules))
+    with _pool().checkout(limits=ResourceLimits(max_memory=_LIMITS.memory)) as session:
+        try:
+            session.feed_run(text.prelude, inputs=dict.fromkeys(text.mentioned & {"req", "call"}))
+        except (MontySyntaxError, MontyRuntimeError) as error:
+            if (
+                found := text.listed_line(FIRST, error.traceback()[-1].line if error.traceback() else 0)
+            ) is None:
+                return []
+            said = f"{text.where(found)} cannot be imported: {error.display('msg')}"
+            return [Problem(1, 1, one_line(said, 300))]
     return []
 
 
@@ -170,9 +263,9 @@ def _is_foreign(node: ast.AST) -> bool:
     """Return whether it imports something, and nothing of ours."""
     match node:
         case ast.Import(names=names):
-            return all(alias.name not in _OURS for alias in names)
+            return all(alias.name.partition(".")[0] not in _OURS for alias in names)
         case ast.ImportFrom(module=module):
-            return module not in _OURS
+            return (module or "").partition(".")[0] not in _OURS
     return False
 
 
@@ -219,9 +312,11 @@ def _stubs(name: str = "names.pyi") -> str:
     return files(language.__name__).joinpath(name).read_text("utf-8")
 
 
-def _modules() -> dict[str, ExternalModule]:
+def _modules(modules: Sequence[Module]) -> dict[str, ExternalModule]:
     names = {**FUNCTIONS, "store": STORE}
+    plans = {module.name: ExternalModule({}, stubs=module.source) for module in modules}
     return {
+        **({PACKAGE: ExternalModule(plans, stubs="")} if plans else {}),
         "sipwright": ExternalModule(names, stubs=_stubs()),
         "sipsorcery": sipsorcery.old_module(None, _stubs("old_names.pyi")),
     }

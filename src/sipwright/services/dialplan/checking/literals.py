@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import ast
 import itertools
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sipwright.services.dialstring import DialStringError
+from sipwright.services.linking import parse
 
 from ..language.call_functions import BudgetExceeded, ScriptApi
 from ..language.catalogue import CATALOGUE
 from ..language.limits import Limits
 from ..language.values import Call, Inputs
 
-__all__ = ["assigned", "certain", "parse", "wrong_calls"]
+__all__ = ["assigned", "certain", "secrets_in", "wrong_calls"]
 
 _CHECKED = {name: one for name, one in CATALOGUE.items() if one.checked is not None}
 _FILLINGS = (
@@ -67,16 +67,6 @@ class _Formatted:
 _HARMLESS = "a"
 
 
-def parse(source: str) -> ast.Module | None:
-    """Read a script; None when it is not of the Python that this process knows, which may be older."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def certain(tree: ast.AST) -> Iterator[ast.AST]:
     """Return all nodes, in no order, except for what stands in a ``try`` or is for type checkers only."""
     waiting = [tree]
@@ -121,6 +111,17 @@ def _imported(tree: ast.AST) -> set[str]:
                 if node.module != "sipwright" or alias.asname not in (None, alias.name)
             )
     return names
+
+
+def secrets_in(source: str) -> list[str]:
+    """Return the names of the secrets that a script asks for literally, each once."""
+    tree = parse(source) if "secret" in source else None
+    found: dict[str, None] = {}
+    for node in () if tree is None else ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="secret"), args=[ast.Constant(value=str(name))]):
+                found[name] = None
+    return list(found)
 
 
 def wrong_calls(tree: ast.AST, limits: Limits) -> Iterator[tuple[ast.Call, str]]:

@@ -28,12 +28,12 @@ class Ending:
     is_relayed: bool = field(default=False, compare=False)
 
 
-def of_script(completed: Completed, last: DialResult | None) -> Ending:
-    """Return what a script has said at its end, or else what its last ``dial()`` heard."""
+def of_script(completed: Completed, last: DialResult | None, where: str | None = None) -> Ending:
+    """Return what a script has said at its end, and where, or else what its last ``dial()`` heard."""
     response = completed.response
     if response is not None:
         said = f"{response.status} {response.reason or ''}".rstrip()
-        sentence = f"line {completed.line} answered {said}"
+        sentence = f"{where or f'line {completed.line}'} answered {said}"
         return Ending(response.status, response.reason, response.headers, sentence)
     if last is not None and last.hung_up:
         return Ending(last.status, last.reason, (), "the caller hung up, and the script went on to its end")

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from sipwright.services.linking import pins_of
 from sipwright.services.rows import ExecutionRow
 from sipwright.sip import ParseError, Reject
 
@@ -28,6 +29,7 @@ from .journal import Entry, is_awaited
 from .ports import LegOutcome, Outcome, Plan, Runs, ScriptHost
 from .record import Record
 from .run_state import TABLE, RunEvent, RunState
+from .secrets import Secrets
 
 __all__ = ["Ending", "Execution", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 
@@ -51,6 +53,7 @@ class Execution:
         "_record",
         "_reruns",
         "_runs",
+        "_secrets",
         "_since",
         "_timer",
         "_waits_for_end",
@@ -68,7 +71,7 @@ class Execution:
     ) -> None:
         self._runs = runs
         self._plan = plan
-        self._program = program(plan.name, plan.source)
+        self._program = program(plan.name, plan.source, plan.modules)
         self._host = host
         self.execution_id = row.id
         self._record = Record(row, runs.writer, entries)
@@ -78,6 +81,7 @@ class Execution:
         self._since = 0.0
         self._waits_for_end = self._reruns = self._outlives = False
         self._inputs: Inputs | None = None
+        self._secrets = Secrets()
         self.state = RunState.RUNNING
 
     @property
@@ -149,7 +153,8 @@ class Execution:
         self._runs.call_later(0.0, self.took, failed)
 
     def _set_out(self, inputs: Inputs, now: float, *, is_new: bool = True) -> None:
-        self._journal.add("start", now, inputs.to_json())
+        pins = {"plans": pins_of(self._plan.modules)} if self._plan.modules else {}
+        self._journal.add("start", now, inputs.to_json() | pins)
         if self._record.is_stored:
             self._record.put("running", None)
         self._begin(inputs, now, is_new=is_new)
@@ -188,6 +193,12 @@ class Execution:
             return
         arguments = json.loads(pending.arguments)
         self._transition(RunEvent.SUSPEND)
+        try:
+            _, whole = self._opened()
+        except ValueError as error:
+            self._transition(RunEvent.GO_ON)
+            self.took(Failed(Kind.SNAPSHOT, f"the script cannot go on: {error}"))
+            return
         self._waits_for_end = bool(arguments.get("wait"))
         self._reruns = bool(arguments.get("reruns"))
         self._since = pending.at
@@ -198,7 +209,7 @@ class Execution:
         elif pending.function == "sleep":
             self._sleep(pending.at + arguments["seconds"] - self._runs.clock())
         elif pending.function != "dial":
-            self._ask_again(pending.function, arguments)
+            self._ask_again(pending.function, arguments if whole is None else whole)
         elif "patience" in arguments:
             left = pending.at + arguments["patience"] - self._runs.clock()
             self._limit_dial(max(left, GRACE))
@@ -211,7 +222,9 @@ class Execution:
             self._perform(ask)
         else:
             text = "interrupted: the switch was restarted in the middle; nobody knows whether it was done"
-            self._runs.call_later(0.0, self._replied, {"error": ["RuntimeError", f"{function}(): {text}"]})
+            self._runs.call_later(
+                0.0, self._replied, ask, {"error": ["RuntimeError", f"{function}(): {text}"]}
+            )
 
     def _start_again(self, entries: list[Entry]) -> None:
         """Run a script from its first line that had no effect yet."""
@@ -236,14 +249,28 @@ class Execution:
         self._waits_for_end = self._reruns = False
         if isinstance(answer, DialResult):
             self._last = answer
-        runs, snapshot = self._runs, self._record.row.snapshot
-        assert snapshot is not None
+        runs = self._runs
+        continuation, _ = self._opened()
         runs.sandbox.submit(
             Job(
                 self._program, self._plan.user_id, self.took, runs.clock(), self.execution_id,
-                self._inputs, snapshot, answer,
+                self._inputs, continuation, answer,
             )
         )  # fmt: skip
+
+    def _opened(self) -> tuple[bytes, dict[str, Any] | None]:
+        """Return what is stored of the script, and what it asks for if that is more than the journal shows.
+
+        Raises:
+            ValueError: It is sealed with a key that is not here.
+        """
+        snapshot = self._record.row.snapshot
+        assert snapshot is not None
+        return self._secrets.open(self._runs.vault, self._place, snapshot)
+
+    @property
+    def _place(self) -> str:
+        return f"executions:snapshot:{self.execution_id}"
 
     def persist(self) -> None:
         """Store a run that still computes, and its call: from now on another process can start it again.
@@ -271,6 +298,8 @@ class Execution:
         if self.state is RunState.OVER or (self._runs.is_ending and _is_never_retried(result)):
             return
         was_kept = self._record.is_stored
+        if self._secrets:
+            result = self._secrets.cleared(result, self._program.where)
         try:
             if result.side_effects:
                 self._take_side_effects(result.side_effects)
@@ -307,45 +336,54 @@ class Execution:
         command = suspended.command
         arguments = command.to_json()
         self._since = self._runs.clock()
-        self._journal.begin(command.function, self._since, {"line": suspended.line, **arguments})
+        shown = self._secrets.hide(arguments)
+        self._journal.begin(command.function, self._since, {"line": suspended.line, **shown})
+        continuation = self._secrets.seal(self._runs.vault, self._place, suspended.continuation, arguments)
         self._runs.script_waits(self._record.row, self._plan, command.function, suspended.line)
         self._transition(RunEvent.SUSPEND)
         if not self._record.is_stored and not isinstance(command, Dial):
             self._host.persist()
         match command:
             case Dial():
-                self._record.put("waiting", suspended.continuation)
+                self._record.put("waiting", continuation)
                 self._waits_for_end, self._reruns = command.wait, "reruns" in arguments
                 self._outlives = self._outlives or command.wait
                 if "patience" in arguments:
                     self._limit_dial(command.patience)
                 self._host.dial(command)
             case Sleep():
-                self._record.put("waiting", suspended.continuation)
+                self._record.put("waiting", continuation)
                 self._sleep(command.seconds)
             case Ask() if retry_of(command.function) is Retry.SAFE:
-                self._record.put("waiting", suspended.continuation)
+                self._record.put("waiting", continuation)
                 self._perform(command)
             case Ask():
-                self._record.put("waiting", suspended.continuation, partial(self._perform, command))
+                self._record.put("waiting", continuation, partial(self._perform, command))
 
     def _perform(self, ask: Ask) -> None:
         """Have it done; for what leaves a mark outside, the journal is in the database by now."""
         if self.state is RunState.WAITING and self._journal.pending is not None:
-            self._runs.perform(ask, self._record.row, self._journal.last, self._replied)
+            self._runs.perform(ask, self._record.row, self._journal.last, partial(self._replied, ask))
 
-    def _replied(self, reply: dict[str, Any]) -> None:
-        """Take the answer to an ``Ask``, as the journal keeps it."""
+    def _replied(self, ask: Ask, reply: dict[str, Any]) -> None:
+        """Take the answer to an ``Ask``, as the journal keeps it; a secret is asked for again after a restart."""
         pending = self._journal.pending
-        if self.state is RunState.WAITING and pending is not None:
-            self._answer(reply)
-            self._continue(read_answer(pending, reply))
+        if self.state is not RunState.WAITING or pending is None:
+            return
+        answer = read_answer(pending, reply)
+        if pending == "secret" and "value" in reply:
+            self._secrets.add({ask.arguments["name"]: reply["value"]})
+            self._journal.end(self._secrets.hide(reply))
+        else:
+            self._answer(self._secrets.hide(reply))
+        self._continue(answer)
 
     def _complete(self, completed: Completed) -> None:
         response = completed.response
         if response is not None:
             self._journal.add("respond", self._runs.clock(), {"line": completed.line, **response.to_json()})
-        ending = of_script(completed, self._last)
+        where = None if completed.line is None else self._program.where(completed.line)
+        ending = of_script(completed, self._last, where)
         self._end("done", ending.sentence)
         self._host.finish(ending)
 

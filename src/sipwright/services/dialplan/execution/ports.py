@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from sipwright.services.linking import Module
 from sipwright.services.ports import Clock, Writer
 from sipwright.services.rows import ExecutionRow
 
@@ -12,6 +13,7 @@ from ..language.commands import Ask, Dial, LogLine, Respond
 from ..sandbox.pool import Sandbox
 from ..sandbox.result import Failed
 from .ending import Ending
+from .secrets import Vault
 
 __all__ = ["LegOutcome", "Outcome", "Plan", "Runs", "ScriptHost"]
 
@@ -38,6 +40,10 @@ class Plan(Protocol):
     @property
     def source(self) -> str:
         """Return the script."""
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """Return the dialplans that it imports, in the versions that were live when the run began."""
 
 
 class Outcome(Protocol):
@@ -97,6 +103,7 @@ class Runs(Protocol):
     clock: Clock
     call_later: Callable[..., Any]
     sandbox: Sandbox
+    vault: Vault
     is_ending: bool
 
     def forget(self, execution_id: str, user_id: int) -> None:

@@ -24,6 +24,7 @@ from ..sandbox.result import Failed, Kind
 from .execution import Execution, Plan, ScriptHost
 from .journal import Entry
 from .run_state import RunState
+from .secrets import Vault
 
 __all__ = ["EffectError", "Effects", "Executions", "ExecutionsSnapshot"]
 
@@ -49,6 +50,15 @@ class ExecutionsSnapshot:
 
 def _usual_limits(user_id: int) -> UserLimits:
     return UserLimits()
+
+
+class _Open:
+    """No vault: what is sealed stays as it is, where nothing is stored."""
+
+    def seal(self, plain: bytes, place: str) -> bytes:
+        return plain
+
+    open = seal
 
 
 class EffectError(Exception):
@@ -86,7 +96,7 @@ class ScriptWatch(Protocol):
 class Executions:
     """Makes executions and keeps the live ones."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (everything that a run needs)
         self,
         sandbox: Sandbox,
         writer: Writer,
@@ -97,6 +107,7 @@ class Executions:
         effects: Effects | None = None,
         user_limits: Callable[[int], UserLimits] | None = None,
         node: str | None = None,
+        vault: Vault | None = None,
     ) -> None:
         """Join a sandbox and a writer.
 
@@ -109,12 +120,14 @@ class Executions:
             effects: Does what scripts ask of the world outside.
             user_limits: What the runs of a user may use together, by the number of the user.
             node: Who runs them, for the database.
+            vault: What seals those that know a secret.
         """
         self.sandbox = sandbox
         self.writer = writer
         self.clock = clock
         self.call_later = call_later or asyncio.get_running_loop().call_later
         self.effects = effects
+        self.vault: Vault = vault or _Open()
         self._token = token
         self._user_limits = user_limits or _usual_limits
         self._node = node

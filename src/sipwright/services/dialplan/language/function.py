@@ -41,6 +41,7 @@ class Function:
         checked: Where literal arguments are looked at before a script is saved, what stands for those that are not
             literal and have no default; None where they are not looked at.
         dial_strings: Which parameters take what can be dialled.
+        carries_secrets: Whether a secret of the owner may stand in what it is given.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Function:
     answer: Callable[[Any], Any] | None = None
     checked: Mapping[str, Any] | None = field(default=None, kw_only=True)
     dial_strings: frozenset[str] = field(default=frozenset(), kw_only=True)
+    carries_secrets: bool = field(default=False, kw_only=True)
 
     @cached_property
     def signature(self) -> inspect.Signature:

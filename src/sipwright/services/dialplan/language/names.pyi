@@ -137,7 +137,7 @@ def dial(
 ) -> DialResult:
     """Ring phones. When somebody answers, the dialplan is over; it goes on only when nobody did.
 
-    With ``wait`` it goes on whatever happens: after a call that was answered, and when the caller gave up (``hung_up``).
+    With ``wait`` it goes on whatever happens: after a call that was answered, and when the caller ``hung_up``.
 
     ``transfer`` is "pass", "refuse" or "place"; without it a transfer that a phone of yours asks for is passed on, and
     one that somebody outside asks of a phone of yours is refused. ``redirect`` is "follow" (the usual), "return" or
@@ -208,6 +208,13 @@ def http_post(
     headers: dict[str, str] | None = None,
 ) -> HttpResponse:
     """Post a text, form fields or JSON. RuntimeError("interrupted ...") when nobody knows whether it was received."""
+
+def secret(name: str) -> str:
+    """A secret of yours, such as the key of a web service: ``sipwright secret set NAME`` keeps it.
+
+    It may be compared, and given to ``http_get()``, ``http_post()`` and ``email()``; logs show its name.
+    ``ValueError`` when there is none of that name.
+    """
 
 def email(to: str | list[str], subject: str, body: str) -> None:
     """Send a mail; OSError when the mail server does not take it."""

@@ -54,6 +54,7 @@ class DialResult(NamedTuple):
     legs: list[LegResult]
     duration: float
     redirect: str
+    hung_up: bool
 
 class Sys:
     Username: str

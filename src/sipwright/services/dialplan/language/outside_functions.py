@@ -33,6 +33,7 @@ MAX_VALUE = 10_000
 _NOT_DIGITS = re.compile(r"[^0-9]")
 _ZONE = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,20}")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+_SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _NOT_FOR_SCRIPTS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"}
@@ -134,6 +135,14 @@ def callback(api: ScriptApi, a: str, b: str, *, delay: float = 0.0, ring: float 
     )
 
 
+def secret(api: ScriptApi, name: str) -> Ask:
+    """Return a secret of the owner (``sipwright secret set NAME``); whatever is written down shows its name alone."""
+    api.spend("lookups")
+    if not _SECRET.fullmatch(check.text("name", name)):
+        raise ValueError(f"{one_line(name, 40)!r} cannot be the name of a secret")
+    return Ask("secret", {"name": name})
+
+
 # The owner's store.
 
 
@@ -229,9 +238,10 @@ OUTSIDE_FUNCTIONS = (
     Function("enum_lookup", enum_lookup, Kind.COMMAND, Retry.SAFE, "lookups", checked={"number": "1"}),
     Function("is_registered", is_registered, Kind.COMMAND, Retry.SAFE, "lookups"),
     Function("bindings", bindings, Kind.COMMAND, Retry.SAFE, "lookups", _bindings),
-    Function("http_get", http_get, Kind.COMMAND, Retry.SAFE, "http_requests", _page),
-    Function("http_post", http_post, Kind.COMMAND, Retry.NEVER, "http_requests", _page),
-    Function("email", email, Kind.COMMAND, Retry.NEVER, "emails"),
+    Function("http_get", http_get, Kind.COMMAND, Retry.SAFE, "http_requests", _page, carries_secrets=True),
+    Function("http_post", http_post, Kind.COMMAND, Retry.NEVER, "http_requests", _page, carries_secrets=True),
+    Function("email", email, Kind.COMMAND, Retry.NEVER, "emails", carries_secrets=True),
+    Function("secret", secret, Kind.COMMAND, Retry.SAFE, "lookups", checked={"name": "A"}),
     Function(
         "send_message", send_message, Kind.COMMAND, Retry.NEVER, "messages", checked={"to": "a", "text": "a"},
         dial_strings=frozenset({"to"}),

@@ -44,7 +44,7 @@ class Activation:
 
     def _prepare(self) -> Failed | None:
         """Make the script's functions as they stood; afterwards there are inputs if it is run from its start."""
-        if len(self._program.source) > self._limits.source:
+        if self._program.size > self._limits.source:
             return self._failed(Kind.BUDGET, f"the script is longer than {self._limits.source} characters")
         if not self._encoded:
             assert self._inputs is not None
@@ -102,7 +102,7 @@ class Activation:
         return Suspended(command, self._line, encoded, self._side_effects)
 
     def _exceeded(self, error: BudgetExceeded) -> Failed:
-        line = "" if self._line is None else f"line {self._line}: "
+        line = "" if self._line is None else f"{self._program.where(self._line)}: "
         return self._failed(Kind.BUDGET, f"{line}{error}")
 
     def _failed(self, kind: Kind, sentence: str) -> Failed:

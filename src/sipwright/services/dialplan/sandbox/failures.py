@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic_monty import MontyCrashedError, MontyRuntimeError, MontySyntaxError
 
 from sipwright.services.script_headers import one_line
@@ -15,6 +17,7 @@ __all__ = ["explain"]
 
 MAX_MESSAGE = 120
 MAX_TRACEBACK = 4000
+_FRAME = re.compile(r'File "(<python-input-\d+>)", line (\d+)')
 _UNSUPPORTED = "NotImplementedError: The monty syntax parser does not yet support"
 
 
@@ -36,23 +39,21 @@ def explain(
     """
     if isinstance(error, MontyCrashedError):
         if error.timed_out:
-            return _failed(Kind.TIME, _too_slow(limits, last_line), last_line, side_effects)
+            return _failed(Kind.TIME, _too_slow(limits, program, last_line), last_line, side_effects)
         return _failed(Kind.CRASHED, "the script crashed its interpreter", last_line, side_effects)
-    line = next(
-        (frame.line for frame in reversed(error.traceback()) if frame.filename == program.filename), None
-    )
-    traceback = error.display("traceback")[-MAX_TRACEBACK:]
-    traceback = traceback.replace(f'File "{program.filename}"', f'File "{program.name}"')
+    lines = (program.listed_line(frame.filename, frame.line) for frame in reversed(error.traceback()))
+    line = next((line for line in lines if line is not None), None)
+    traceback = _FRAME.sub(lambda frame: _frame(frame, program), error.display("traceback")[-MAX_TRACEBACK:])
     text = error.display("type-msg")
     kind = _kind(error, text)
     if kind is Kind.TIME:
-        sentence, line = _too_slow(limits, last_line), line or last_line
+        sentence, line = _too_slow(limits, program, last_line), line or last_line
     elif kind is Kind.MEMORY:
-        sentence = _at(line, f"the script needs more than {limits.memory // 1_048_576} MB of memory")
+        sentence = _at(program, line, f"the script needs more than {limits.memory // 1_048_576} MB of memory")
     elif kind is Kind.BUDGET:
-        sentence = _at(line, f"more than {limits.suspensions} calls without a pause")
+        sentence = _at(program, line, f"more than {limits.suspensions} calls without a pause")
     else:
-        sentence = _at(line, text.replace(_UNSUPPORTED, "scripts here cannot use"))
+        sentence = _at(program, line, text.replace(_UNSUPPORTED, "scripts here cannot use"))
     return _failed(kind, sentence, line, side_effects, traceback)
 
 
@@ -72,13 +73,23 @@ def _kind(error: MontyRuntimeError | MontySyntaxError, text: str) -> Kind:
     return Kind.ERROR
 
 
-def _too_slow(limits: Limits, last_line: int | None) -> str:
-    where = "" if last_line is None else f" (after line {last_line})"
+def _frame(frame: re.Match[str], program: Program) -> str:
+    """Name in a traceback what people call that text."""
+    filename, line = frame[1], int(frame[2])
+    listed = program.listed_line(filename, line)
+    if listed is None:
+        return frame[0]
+    number, _, module = program.where(listed).removeprefix("line ").partition(" of ")
+    return f'File "{module or program.name}", line {number}'
+
+
+def _too_slow(limits: Limits, program: Program, last_line: int | None) -> str:
+    where = "" if last_line is None else f" (after {program.where(last_line)})"
     return f"the script computed for more than {limits.seconds:g} s{where}"
 
 
-def _at(line: int | None, text: str) -> str:
-    return text if line is None else f"line {line}: {text}"
+def _at(program: Program, line: int | None, text: str) -> str:
+    return text if line is None else f"{program.where(line)}: {text}"
 
 
 def _failed(

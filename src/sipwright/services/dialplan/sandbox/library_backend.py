@@ -38,7 +38,6 @@ from .activation import ENDS, Activation
 from .continuation import Dump, NonDeterminismError, Replay
 from .failures import explain
 from .job import Job
-from .program import PRELUDE
 from .result import Completed, Failed, Kind, Result, Suspended
 
 __all__ = ["POLICY", "LibraryActivation"]
@@ -133,8 +132,8 @@ class LibraryActivation(Activation):
             return self._resume(snapshot)
         assert self._inputs is not None
         given = self._program.globals(self._inputs)
-        if self._program.has_prelude:
-            session.feed_run(PRELUDE, inputs=given)
+        if self._program.prelude:
+            session.feed_run(self._program.prelude, inputs=given)
             given = {}
         begun = session.feed_start(self._program.source, inputs=given, print_callback=self._take_print)
         return begun if how is None else self._resume(self._replay(begun, how))

@@ -24,7 +24,7 @@ from ...language.values import Call, Inputs, Raised, Request
 from ..activation import ENDS, Activation
 from ..continuation import Dump, Replay
 from ..job import Job
-from ..program import PRELUDE, Program
+from ..program import Program
 from ..result import Completed, Result, Suspended
 from . import monty_protocol
 from .fallback import Fallback, Reason
@@ -76,8 +76,8 @@ class FastActivation(Activation):
             self._load(self._how.data)
             return
         assert inputs is not None
-        if program.has_prelude:
-            worker.feed(monty_protocol.feed(PRELUDE, given(program, inputs)), self._has_prelude)
+        if program.prelude:
+            worker.feed(monty_protocol.feed(program.prelude, given(program, inputs)), self._has_prelude)
         else:
             self._feed(given(program, inputs))
 
