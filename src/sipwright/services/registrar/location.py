@@ -66,6 +66,8 @@ class LocationTable:
         It is asked of every request inside a dialog, so it makes nothing of what it need not.
         """
         lines = self._entries.get(account_id, "").split("\n")
+        if len(lines) == _FIELDS + 1:  # one phone, as most accounts have
+            return lines[_SOURCE] == source and int(lines[0]) >= int(now)
         if source not in lines[_SOURCE::_FIELDS]:
             return False
         is_each_valid = int(lines[0]) >= int(now)

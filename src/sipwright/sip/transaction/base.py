@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
+from sipwright.own_code import OwnCode
 from sipwright.sip.build import make_response
 from sipwright.sip.message import Message, Request, Response
 from sipwright.sip.parser import parse
@@ -105,7 +106,7 @@ class Driver(Protocol):
         """Empty the outbox; False when something could not be sent."""
 
 
-class Transaction:
+class Transaction(OwnCode):
     """The driver of one machine: its state, its two clocks and its outbox.
 
     Attributes:

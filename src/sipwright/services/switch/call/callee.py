@@ -51,7 +51,7 @@ class Callee(Leg):
         started_at: float,
         destination: Destination,
     ) -> None:
-        super().__init__(owner, index, sip_call_id, local_tag, started_at)
+        self._begin(owner, index, sip_call_id, local_tag, started_at)
         self.destination = destination
         self.provider = destination.provider
         self.is_phone = destination.flow is not None

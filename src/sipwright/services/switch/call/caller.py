@@ -37,7 +37,7 @@ class Caller(Leg):
     owner: CallerOwner
 
     def __init__(self, owner: CallerOwner, sip_call_id: str, local_tag: str, started_at: float) -> None:
-        super().__init__(owner, 0, sip_call_id, local_tag, started_at)
+        self._begin(owner, 0, sip_call_id, local_tag, started_at)
         self.transaction: ServerTransaction | None = None
         self.progress = 0
         self.tags: dict[tuple[int, str], str] = {}

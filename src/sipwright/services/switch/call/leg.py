@@ -14,6 +14,7 @@ from typing import Protocol, TypeVarTuple
 
 import structlog
 
+from sipwright.own_code import OwnCode
 from sipwright.services.ports import Provider
 from sipwright.sip import Message, Request, Response, parse
 from sipwright.sip.client_auth import ClientAuth
@@ -144,7 +145,7 @@ class OpenReInvite(Protocol):
 NONE: dict[str, Dialog] = {}
 
 
-class Leg:
+class Leg(OwnCode):
     """What both sides of a call have: a dialog, the way to the peer, and the facts for the CDR.
 
     Before the answer there may be several dialogs: `early` has those by the tag that tells them apart, and `dialog` is
@@ -234,6 +235,9 @@ class Leg:
         self.ended_at: float | None = None
         self.outcome: Outcome | None = None
         self.hung_up_by: str | None = None
+
+    # For both sides: what `super()` finds is of the class that they share, and so is its code.
+    _begin = __init__
 
     def transition(self, event: LegEvent) -> None:
         """Go on to the state that an event leads to; nothing else changes it."""

@@ -33,6 +33,7 @@ from typing import Any
 
 import orjson
 
+from sipwright.own_code import own_code
 from sipwright.services.leg_options import PLAIN
 
 from ..call.call import Call
@@ -211,8 +212,8 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         "to_text": call.to_text,
         "dialled_user": call.dialled_user,
         "timers": call.timers,
-        "caller": _leg(call.caller),
-        "legs": list(map(_leg, call.legs)),
+        "caller": _caller(call.caller),
+        "legs": list(map(_callee, call.legs)),
     }
     if identity.dialplan_id is not None:
         state["dialplan_id"] = identity.dialplan_id
@@ -312,6 +313,9 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
         stored["ended_at"], stored["hung_up_by"] = leg.ended_at, leg.hung_up_by
         stored["outcome"] = None if leg.outcome is None else leg.outcome.to_state()
     return stored
+
+
+_caller, _callee = own_code(_leg), own_code(_leg)
 
 
 def _destination(to: Destination) -> dict[str, Any]:
