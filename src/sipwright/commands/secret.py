@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("secret", "What scripts read with secret(): keys of web services, and the like.")
+app = group("secret", "What scripts may know and nobody else.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits and _, such as API_KEY.")]
 

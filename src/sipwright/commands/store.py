@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("store", "The values that scripts keep: store.get(), store.set() and so on.")
+app = group("store", "The values that scripts keep.")
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Under what it is kept.")]
 
