@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIG_FILE",
     "KEY_FILE",
+    "SIP_CERTIFICATE",
+    "SIP_KEY",
+    "TRANSPORTS",
+    "CertificateSettings",
     "ConfigError",
     "DatabaseSettings",
     "DialplanSettings",
@@ -51,6 +55,11 @@ __all__ = [
 
 CONFIG_FILE = "sipwright.toml"
 KEY_FILE = "sipwright.key"
+SIP_CERTIFICATE = "sip-certificate.pem"
+SIP_KEY = "sip-key.pem"
+
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+"""What SIP may be spoken over, as the settings name it."""
 
 
 class ConfigError(UserError):
@@ -103,6 +112,14 @@ def _checked_prefix(text: str) -> str:
     return text
 
 
+def _checked_origin(text: str) -> str:
+    if not re.fullmatch(r"\*|https?://[^\s/?#@]+", text):
+        raise ValueError(
+            f'{text!r} is not the origin of pages; write one such as https://phone.example.org, or "*"'
+        )
+    return text.lower()
+
+
 def _checked_url(text: str) -> str:
     if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
         raise ValueError(
@@ -113,6 +130,7 @@ def _checked_url(text: str) -> str:
 
 Address = Annotated[str, AfterValidator(_checked_address)]
 Network = Annotated[str, AfterValidator(_checked_network)]
+Origin = Annotated[str, AfterValidator(_checked_origin)]
 EmergencyNumber = Annotated[str, AfterValidator(_checked_number)]
 
 
@@ -120,14 +138,32 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class CertificateSettings(_Section):
+    """``[[sip.certificates]]``: the files (PEM) of one more certificate, for who asks for a name that it has."""
+
+    certificate: Annotated[str, Field(min_length=1)]
+    key: Annotated[str, Field(min_length=1)]
+
+
 class SipSettings(_Section):
     """``[sip]``: where the switch listens, what it serves, how long registrations last.
 
-    `networks` are those inside that scripts and strangers may have it send to.
+    `networks` are those inside that scripts and strangers may have it send to. `certificate` and `key` are shown over
+    TLS, one of `certificates` to who asks for its name; `authorities` are believed beside those of the system, and of
+    `client_authorities` certificates are asked for. `origins` are the sites whose pages may open WebSockets.
     """
 
     udp: list[Address] = ["0.0.0.0:5060"]
     tcp: list[Address] = ["0.0.0.0:5060"]
+    tls: list[Address] = []
+    ws: list[Address] = []
+    wss: list[Address] = []
+    certificate: Annotated[str, Field(min_length=1)] = SIP_CERTIFICATE
+    key: Annotated[str, Field(min_length=1)] = SIP_KEY
+    certificates: list[CertificateSettings] = []
+    authorities: str = ""
+    client_authorities: str = ""
+    origins: list[Origin] = []
     domains: list[str] = []
     public_address: Annotated[str, AfterValidator(_checked_ip)] | None = None
     networks: list[Network] = []
@@ -144,19 +180,28 @@ class SipSettings(_Section):
 
     @model_validator(mode="after")
     def _listens(self) -> SipSettings:
-        if not self.udp and not self.tcp:
+        if not self.listens:
             raise ValueError("udp and tcp are both empty, so nobody could reach the switch; give an address")
         return self
 
     @property
+    def listens(self) -> list[tuple[str, str]]:
+        """Where to listen, as transports with their addresses, the usual ones first."""
+        return [(name, text) for name in TRANSPORTS for text in getattr(self, name)]
+
+    def addresses(self, transport: str) -> list[tuple[str, int]]:
+        """Where to listen on a transport."""
+        return [listen_address(text) for text in getattr(self, transport)]
+
+    @property
     def udp_addresses(self) -> list[tuple[str, int]]:
         """Where to listen on UDP."""
-        return [listen_address(text) for text in self.udp]
+        return self.addresses("udp")
 
     @property
     def tcp_addresses(self) -> list[tuple[str, int]]:
         """Where to listen on TCP."""
-        return [listen_address(text) for text in self.tcp]
+        return self.addresses("tcp")
 
 
 class StunSettings(_Section):

@@ -179,7 +179,7 @@ def test_a_target_without_a_transport_is_no_way(element):
 
 def test_a_request_with_its_via_starts_on_a_flow_that_is_known(element, new_peer, outgoing, user):
     tcp = new_peer("192.0.2.2", 5062, "tcp")
-    flow = element.stack.larger_flow(PEER, element.udp.flow(PEER[1:]))
+    flow = element.stack.larger_flow(PEER, element.udp.flow(PEER[1:3]))
     request = outgoing("INVITE")
     request.headers.insert("Via", element.stack.via_for(flow, "z9hG4bKmine"))
     element.stack.start_client(request, flow, user)

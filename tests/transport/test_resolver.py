@@ -7,6 +7,7 @@ import pytest
 from sipwright.sip.uri import Uri
 from sipwright.transport import ResolveError, Resolver, Target, resolver
 from sipwright.transport.dns_lookup import Service
+from sipwright.transport.flow import Trust
 
 
 class Names:
@@ -46,7 +47,32 @@ def test_an_ip_address_needs_no_lookup(uri, target):
     assert Resolver(Names()).resolve_now(Uri.parse(uri)) == [Target(*target)]
 
 
-@pytest.mark.parametrize("uri", ["sips:192.0.2.1", "sip:192.0.2.1;transport=sctp", "tel:+1234", "urn:x:y"])
+@pytest.mark.parametrize(
+    ("uri", "port", "domain"),
+    [
+        ("sips:192.0.2.1", 5061, "192.0.2.1"),
+        ("sips:192.0.2.1;transport=tcp", 5061, "192.0.2.1"),
+        ("sips:192.0.2.1:5080;transport=tls", 5080, "192.0.2.1"),
+        ("sip:192.0.2.1;transport=TLS", 5061, "192.0.2.1"),
+        ("sip:[2001:db8::1]:5061;transport=tls", 5061, "2001:db8::1"),
+    ],
+)
+def test_tls_says_who_has_to_be_there(uri, port, domain):
+    """RFC 3261 §26.2.2, RFC 5922 §7.3: the host that was looked up, and never what it has led to."""
+    assert Resolver(Names()).resolve_now(Uri.parse(uri)) == [Target("tls", domain, port, Trust(domain))]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sips:192.0.2.1;transport=udp",
+        "sips:192.0.2.1;transport=ws",
+        "sip:192.0.2.1;transport=ws",
+        "sip:192.0.2.1;transport=sctp",
+        "tel:+1234",
+        "urn:x:y",
+    ],
+)
 def test_what_we_cannot_reach_is_an_error(uri):
     with pytest.raises(ResolveError, match="cannot send"):
         Resolver(Names()).resolve_now(Uri.parse(uri))

@@ -85,11 +85,11 @@ def init(
 def _write_unit(folder: Path) -> tuple[Path, str]:
     """Write the unit of a folder, anew if there is one: it follows the settings."""
     from sipwright.commands.systemd import UNIT, unit
-    from sipwright.config import Settings
+    from sipwright.config import TRANSPORTS, Settings
 
     settings = Settings.load(folder)
-    addresses = [*settings.sip.udp_addresses, *settings.sip.tcp_addresses]
-    text = unit(folder, [port for _, port in addresses], settings.database_url)
+    ports = [port for name in TRANSPORTS for _, port in settings.sip.addresses(name)]
+    text = unit(folder, ports, settings.database_url)
     path = folder / UNIT
     path.write_text(text, encoding="utf-8")
     return path, text
@@ -106,6 +106,7 @@ def initialise(
     folder: Path, domain: str | None = None, admin: str = "admin", password: str | None = None
 ) -> Initialised:
     """Make or complete a data folder."""
+    from sipwright.certificate import ensure_sip_certificate
     from sipwright.commands.common import CommandError
     from sipwright.config import CONFIG_FILE, Settings
     from sipwright.console.host_key import ensure_host_key
@@ -124,6 +125,7 @@ def initialise(
     has_key = settings.key_file.exists()
     create_key_file(settings.key_file)
     ensure_host_key(settings.data_dir)
+    ensure_sip_certificate(settings, [chosen])
 
     async def fill() -> Initialised:
         from sipwright.store.admin.administration import Administration
@@ -186,6 +188,19 @@ _TEMPLATE = """\
 # Where to listen: lists of IP:PORT, [] switches a transport off. IPv6 in brackets: "[::]:5060".
 udp = ["0.0.0.0:5060"]
 tcp = ["0.0.0.0:5060"]
+# tls = []                        # such as ["0.0.0.0:5061"]; also needed to reach providers with ";transport=tls"
+# ws = []                         # WebSockets of browsers, without TLS: best behind a proxy on this machine
+# wss = []                        # WebSockets with TLS, such as ["0.0.0.0:5063"]
+
+# What is shown over TLS (PEM, with the certificates that lead to the authority). 'init' has made one that nobody
+# vouches for: phones have to be told to take it. Files that change are read again at once. docs/tls.md tells more.
+# certificate = "sip-certificate.pem"
+# key = "sip-key.pem"
+# certificates = []               # more, for who asks for their names: [{certificate = "FILE", key = "FILE"}]
+# authorities = ""                # a file of authorities that providers' certificates may be of, beside the system's
+# client_authorities = ""         # a file of authorities that clients are asked for certificates of
+# origins = []                    # sites whose pages may open WebSockets, such as "https://phone.example.org", "*" for
+                                  # any; those at our own names always may
 
 # The SIP domains served here; the first one is the default. The machine's own addresses are served too.
 domains = ["DOMAIN"]

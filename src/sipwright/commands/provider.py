@@ -138,6 +138,16 @@ Calls = Annotated[
     ),
 ]
 
+TlsVerify = Annotated[
+    str | None,
+    typer.Option(
+        "--tls-verify",
+        metavar="HOW",
+        help="Look at its certificate as RFC 5922 says (on), let it name *.DOMAIN (wildcard), or not at all (off). "
+        "[default: on]",
+    ),
+]
+
 
 @app.command()
 def add(
@@ -157,12 +167,15 @@ def add(
     answer_within: AnswerWithin = None,
     longest_call: LongestCall = None,
     calls: Calls = None,
+    tls_verify: TlsVerify = None,
     user: Owner = None,
     data: Data = None,
 ) -> None:
     """Add a provider.
 
     That is a service that we have a user name at, or a trunk that knows us by our address, and that we know by --from.
+
+    TLS is spoken where its --server or --proxy ends in ";transport=tls", with who shows a certificate of that name.
 
     Its calls go to --account, to --in, or by number to what 'sipwright provider did add' says. Where nothing of that
     is given, the calls of one that we register with go to the owner's account of the owner's name, or else to the
@@ -175,6 +188,7 @@ def add(
     \b
     Examples:
       sipwright provider add blueface --server sip.blueface.example --username 35315551234 --register --account alice
+      sipwright provider add secure --server "sip.example.net;transport=tls" --username 4930123456 --register
       sipwright provider add carrier --server 203.0.113.1 --from 203.0.113.0/29 --from 198.51.100.7 --in reception
     """
     places, template = _split(networks, from_template)
@@ -200,6 +214,7 @@ def add(
         in_plan=in_plan,
         number_in=number_in,
         networks=places or (),
+        tls_verify=tls_verify,
     )
 
     async def work(usecases: UseCases, actor: Actor) -> ProviderView:
@@ -234,6 +249,7 @@ def set_(
     answer_within: AnswerWithin = None,
     longest_call: LongestCall = None,
     calls: Calls = None,
+    tls_verify: TlsVerify = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
     ] = None,
@@ -269,6 +285,7 @@ def set_(
         in_plan=in_plan,
         number_in=number_in,
         networks=places,
+        tls_verify=tls_verify,
     )
 
     async def work(usecases: UseCases, actor: Actor) -> ProviderView:

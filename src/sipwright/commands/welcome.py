@@ -105,9 +105,7 @@ def welcome(
     server = host if port == 5060 else f"{host}:{port}"
     folder = settings.data_dir
     shown = f" --data {folder}" if folder != Path("data").absolute() else ""
-    places = [f"{place} (UDP)" for place in settings.sip.udp] + [
-        f"{place} (TCP)" for place in settings.sip.tcp
-    ]
+    places = [f"{place} ({transport.upper()})" for transport, place in settings.sip.listens]
     lines = [
         "",
         f"Sipwright is running: SIP on {', '.join(places) or 'no address: [sip] udp and tcp are empty'}",

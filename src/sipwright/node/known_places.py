@@ -13,7 +13,7 @@ from sipwright.sip.uri import hop_uri
 from sipwright.stack import Stack
 from sipwright.store import Directory, Provider
 from sipwright.transport import Target
-from sipwright.transport.resolver import DEFAULT_PORT, named_host
+from sipwright.transport.resolver import named_host
 
 __all__ = ["KnownPlaces"]
 
@@ -58,7 +58,7 @@ def _places(provider: Provider) -> list[tuple[str, int]]:
         try:
             if text:
                 uri = hop_uri(text)
-                places.append((named_host(uri), uri.port or DEFAULT_PORT))
+                places.append((named_host(uri), uri.used_port))
         except ParseError:
             pass
     return places

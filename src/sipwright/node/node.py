@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from sipwright.config import Settings, listen_address
+from sipwright.certificate import sip_certificates
+from sipwright.config import TRANSPORTS, Settings, listen_address
 from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.services.authentication import Authenticator
@@ -45,6 +46,7 @@ from sipwright.transport import Resolver, TcpLimits, TcpTransport, Transport, Ud
 from sipwright.transport.loopback import LoopbackTransport
 from sipwright.transport.networks import networks
 from sipwright.transport.tap import Tap
+from sipwright.transport.tls import TlsTransport
 
 from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
@@ -98,6 +100,7 @@ class Node:
         self.clock = SteadyClock.found(clock_file(settings.key_file))
         clock = self.clock.__call__  # the method, as that is called in half the time
         tap = Tap(clock)
+        transports = _transports(settings, loop.call_soon)
         dns_server = None if sip.dns is None else listen_address(sip.dns)
         self.recorder = Recorder(
             tap, store.writer, settings.trace.calls, call_later=loop.call_later, clock=clock
@@ -108,8 +111,10 @@ class Node:
         self.locations = LocationTable()
         self.known_places = KnownPlaces(store.directory, self.locations, lambda: self.stack, time.monotonic)
         self.stack = Stack(
-            _transports(settings, loop.call_soon), self.pipeline, public_address=sip.public_address,
-            resolver=Resolver(server=dns_server),
+            transports, self.pipeline, public_address=sip.public_address,
+            resolver=Resolver(
+                server=dns_server, transports=[name for name in ("udp", "tcp", "tls") if name != "tls" or sip.tls]
+            ),
             networks=networks(sip.networks), is_known=self.known_places, tap=tap,
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
             on_absorbed_ack=self.recorder.acknowledged if is_recording else None,
@@ -229,7 +234,8 @@ class Node:
         ]
         await self.control.start()
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
-                 udp=self.settings.sip.udp, tcp=self.settings.sip.tcp)  # fmt: skip
+                 **{name: getattr(self.settings.sip, name) for name in TRANSPORTS
+                    if name in ("udp", "tcp") or getattr(self.settings.sip, name)})  # fmt: skip
         self.collector.start(time.monotonic())
 
     async def _take_up(self, rows: Sequence[CallRow], runs: Iterable[StoredRun]) -> None:
@@ -400,11 +406,13 @@ def refuse_method(incoming: Incoming) -> bool:
 
 
 def _transports(settings: Settings, call_soon: Callable[..., object]) -> list[Transport]:
-    listeners = settings.sip.tcp_addresses
-    most = connections_within(raise_limit(), len(listeners))
+    sip = settings.sip
+    most = connections_within(raise_limit(), sum(name != "udp" for name, _ in sip.listens))
     limits = TcpLimits(connections=min(most, TcpLimits().connections))
+    certificates = sip_certificates(settings)
     return [
-        *(UdpTransport(host, port) for host, port in settings.sip.udp_addresses),
-        *(TcpTransport(host, port, limits=limits) for host, port in listeners),
+        *(UdpTransport(host, port) for host, port in sip.addresses("udp")),
+        *(TcpTransport(host, port, limits=limits) for host, port in sip.addresses("tcp")),
+        *(TlsTransport(host, port, certificates, limits=limits) for host, port in sip.addresses("tls")),
         LoopbackTransport(call_soon),
     ]

@@ -135,7 +135,7 @@ class ProviderView(Credentials, Protocol):
 
     @property
     def server(self) -> str:
-        """Its host, with a port where that is not 5060."""
+        """Its host, with a port and a transport where these are not the usual ones."""
 
     @property
     def register(self) -> bool:
@@ -168,6 +168,10 @@ class ProviderView(Credentials, Protocol):
     @property
     def number_in(self) -> str | None:
         """Where in a call it names the number, if that is not to be guessed: `uri`, `to`, `pcpid`."""
+
+    @property
+    def tls_verify(self) -> str | None:
+        """How its certificate is looked at, if not as any: `wildcard` or `off`."""
 
     @property
     def numbers(self) -> Sequence[ProviderNumberView]:

@@ -31,6 +31,10 @@ _SAFE_IN_USER = "-_.!~*'()&=+$,;?/"
 _SAFE_IN_PARAM = "-_.!~*'()[]/:&+$"
 
 
+DEFAULT_PORTS: Final = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
+_SECURE = {"tcp": "tls", "ws": "wss"}
+
+
 class _Keep:
     """Stands for "leave as it is" in `Uri.replace`."""
 
@@ -161,6 +165,17 @@ class Uri:
         """The transport parameter, in lower case."""
         transport = self.params.get("transport")
         return None if transport is None else transport.lower()
+
+    @property
+    def protocol(self) -> str:
+        """What is spoken with it: TLS for sips (RFC 3261 §26.2.2), with `ws` in TLS too (RFC 7118 §5.2.4); else UDP."""
+        transport = self.transport or ("tls" if self.scheme == "sips" else "udp")
+        return _SECURE.get(transport, transport) if self.scheme == "sips" else transport
+
+    @property
+    def used_port(self) -> int:
+        """The port that it means, where it names none that of its protocol (RFC 3261 §19.1.2, RFC 7118 §8)."""
+        return self.port or DEFAULT_PORTS.get(self.protocol, 5060)
 
     @property
     def hostport(self) -> str:

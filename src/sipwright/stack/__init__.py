@@ -7,13 +7,14 @@ from sipwright.stack.incoming import Incoming
 from sipwright.stack.pipeline import Pipeline, Step
 from sipwright.stack.receiver import OnStrayResponse
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
-from sipwright.stack.stack import Stack, StackSnapshot
+from sipwright.stack.stack import SECURE, Stack, StackSnapshot
 from sipwright.stack.timer_heap import CallLater, TimerHandle, TimerHeap, Wakeup
 from sipwright.stack.tokens import RandomTokens, TimedTokens
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP
 
 __all__ = [
     "LARGEST_OVER_UDP",
+    "SECURE",
     "Addresses",
     "CallLater",
     "Credentials",

@@ -17,7 +17,7 @@ from sipwright.stack.own_network import OwnNetwork
 from sipwright.stack.source import return_address
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
 from sipwright.transport.base import Transport
-from sipwright.transport.flow import Address, Flow, is_wildcard, parse_flow_key
+from sipwright.transport.flow import Address, Flow, Trust, is_wildcard, parse_flow_key
 from sipwright.transport.resolver import Resolver, Target, named_host
 
 REMEMBERED = 4_096
@@ -61,18 +61,22 @@ class Outbound:
         Raises:
             OSError: We do not listen on this protocol, or nothing leads there.
         """
-        return self.transport_for(target.protocol, target.host).flow((target.host, target.port))
+        transport = self.transport_for(target.protocol, target.host)
+        return transport.flow((target.host, target.port), trust=target.trust)
 
-    def reach(self, uri: Uri, then: OnWay, beside: Flow | None = None, *, is_proved: bool = False) -> None:
+    def reach(
+        self, uri: Uri, then: OnWay, beside: Flow | None = None, *, is_proved: bool = False,
+        trust: Trust | None = None,
+    ) -> None:  # fmt: skip
         """Find the way to a URI that somebody has named (RFC 3263); it leads to none of what `OwnNetwork` refuses."""
         host = named_host(uri)
         self._reach(
-            uri, then, lambda each: self._own_network.refuses(each, host, beside, is_proved=is_proved)
+            uri, then, lambda each: self._own_network.refuses(each, host, beside, is_proved=is_proved), trust
         )
 
-    def reach_provider(self, uri: Uri, then: OnWay) -> None:
-        """Find the way to a URI of our own settings."""
-        self._reach(uri, then, None)
+    def reach_provider(self, uri: Uri, then: OnWay, trust: Trust | None = None) -> None:
+        """Find the way to a URI of our own settings, with whoever these say to be there."""
+        self._reach(uri, then, None, trust)
 
     def refusal(self, uri: Uri, beside: Flow | None = None, *, is_proved: bool = False) -> str | None:
         """Return why no way is found to a URI whose name was looked up, if that is in our own network."""
@@ -88,7 +92,7 @@ class Outbound:
     def reopened(self, flow: Flow) -> Flow | None:
         """Return a new flow to where a connection of ours led that has ended; nobody else names that anew."""
         try:
-            return self.flow_to(Target(flow.protocol, *flow.remote))
+            return self.flow_to(Target(flow.protocol, *flow.remote, flow.trust))
         except OSError:
             return None
 
@@ -105,7 +109,7 @@ class Outbound:
         is_refused = self._own_network.refuses(target, target.host, flow, is_proved=flow.is_known)
         return None if is_refused else self.flow_to(target)
 
-    def _reach(self, uri: Uri, then: OnWay, refuses: Refuses | None) -> None:
+    def _reach(self, uri: Uri, then: OnWay, refuses: Refuses | None, trust: Trust | None = None) -> None:
         """Call `then` with the first way that is not refused, at once where nothing must be looked up."""
         try:
             targets = self.resolver.resolve_now(uri)
@@ -113,19 +117,23 @@ class Outbound:
             then(None, None)
             return
         if targets is None:
-            self._spawn(self._look_up(uri, then, refuses))
+            self._spawn(self._look_up(uri, then, refuses, trust))
         else:
-            then(*self._first_way(targets, refuses))
+            then(*self._first_way(targets, refuses, trust))
 
-    async def _look_up(self, uri: Uri, then: OnWay, refuses: Refuses | None) -> None:
+    async def _look_up(self, uri: Uri, then: OnWay, refuses: Refuses | None, trust: Trust | None) -> None:
         try:
             targets = await self.resolver.resolve(uri)
         except OSError:
             targets = []
-        then(*self._first_way(targets, refuses))
+        then(*self._first_way(targets, refuses, trust))
 
-    def _first_way(self, targets: list[Target], refuses: Refuses | None) -> tuple[Target | None, Flow | None]:
+    def _first_way(
+        self, targets: list[Target], refuses: Refuses | None, trust: Trust | None
+    ) -> tuple[Target | None, Flow | None]:
         for target in targets:
+            if trust is not None and target.trust is not None:
+                target = target._replace(trust=trust)
             if refuses is not None and refuses(target):
                 continue
             try:

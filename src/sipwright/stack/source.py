@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from sipwright.sip.headers import Via
 from sipwright.sip.message import Request, Response
+from sipwright.sip.uri import DEFAULT_PORTS
 from sipwright.transport.flow import Address, Flow
-
-DEFAULT_PORT = 5060
 
 
 def stamp_source(request: Request, flow: Flow) -> Flow:
@@ -24,11 +23,11 @@ def stamp_source(request: Request, flow: Flow) -> Flow:
     if flow.is_reliable:
         if "alias" in params and via.host == host:
             # Only for a port of the address that the connection really comes from.
-            flow.add_alias((flow.remote[0], via.port or DEFAULT_PORT))
+            flow.add_alias((flow.remote[0], via.port or _default_port(via)))
         return flow
     if "rport" in params:
         return flow
-    sent_by_port = via.port or DEFAULT_PORT
+    sent_by_port = via.port or _default_port(via)
     return flow if sent_by_port == port else flow.redirected(sent_by_port)
 
 
@@ -36,4 +35,9 @@ def return_address(response: Response) -> Address | None:
     """Return where to open a connection for a response whose own has ended; None when nobody knows."""
     via: Via = response.top_via
     host = via.received or via.host
-    return (host, via.port or DEFAULT_PORT) if host else None
+    return (host, via.port or _default_port(via)) if host else None
+
+
+def _default_port(via: Via) -> int:
+    """Return the port of a Via that names none (RFC 3261 §18.2.2)."""
+    return DEFAULT_PORTS.get(via.transport.lower(), 5060)

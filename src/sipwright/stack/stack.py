@@ -42,10 +42,12 @@ from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
 from sipwright.transport import UdpTransport
 from sipwright.transport.base import Transport, ignore_closed
-from sipwright.transport.flow import Flow, parse_flow_key
+from sipwright.transport.flow import Flow, Trust, parse_flow_key
 from sipwright.transport.networks import Network
 from sipwright.transport.resolver import Resolver, Target
 from sipwright.transport.tap import Tap
+
+SECURE = ("tls", "wss")
 
 BRANCH_COOKIE = "z9hG4bK"
 
@@ -280,16 +282,22 @@ class Stack:
         """Return the flow for a request that is too large for UDP, if the target may take TCP (RFC 3261 §18.1.1)."""
         return self._outbound.flow_for_large(target, flow)
 
-    def reach(self, uri: Uri, then: OnWay, *, beside: Flow | None = None, is_proved: bool = False) -> None:
+    def reach(
+        self, uri: Uri, then: OnWay, *, beside: Flow | None = None, is_proved: bool = False,
+        trust: Trust | None = None,
+    ) -> None:  # fmt: skip
         """Find the way to a URI that somebody has named (RFC 3263) and call `then` with it: at once, unless names wait.
 
         There is none into our own network, but for what `OwnNetwork` says of whoever is talked to by `beside`.
         """
-        self._outbound.reach(uri, then, beside, is_proved=is_proved)
+        self._outbound.reach(uri, then, beside, is_proved=is_proved, trust=trust)
 
-    def reach_provider(self, uri: Uri, then: OnWay) -> None:
-        """Find the way to a URI of our own settings, wherever it leads, as `reach` does for all others."""
-        self._outbound.reach_provider(uri, then)
+    def reach_provider(self, uri: Uri, then: OnWay, trust: Trust | None = None) -> None:
+        """Find the way to a URI of our own settings, wherever it leads, as `reach` does for all others.
+
+        `trust` says who has to be there where TLS shows it, if it is not the host of the URI.
+        """
+        self._outbound.reach_provider(uri, then, trust)
 
     def refusal(self, uri: Uri, *, beside: Flow | None = None, is_proved: bool = False) -> str | None:
         """Return why `reach` finds no way to a URI whose name was looked up; None when that is not in our network."""
@@ -297,12 +305,12 @@ class Stack:
 
     def speaks(self, uri: Uri) -> bool:
         """Return whether there is a transport for a URI, whatever its host is."""
-        return self._outbound.speaks((uri.transport or "udp").lower())
+        return self._outbound.speaks(uri.protocol)
 
     async def connect(self, target: Target) -> Flow:
         """Return an open flow to a target. Raises OSError."""
         transport = self._outbound.transport_for(target.protocol, target.host)
-        return await transport.connect((target.host, target.port))
+        return await transport.connect((target.host, target.port), target.trust)
 
     def new_branch(self) -> str:
         """Make a branch that nobody has used or can guess."""
@@ -312,11 +320,19 @@ class Stack:
         """Return the Via value for a request of ours on a flow."""
         return self._outbound.via_for(flow, branch)
 
-    def local_contact(self, flow: Flow, user: str | None = None) -> str:
-        """Return the Contact value under which the peer of a flow reaches us; `user` is escaped already."""
-        sent_by = self.addresses.sent_by(flow)
+    def local_contact(self, flow: Flow, user: str | None = None, *, is_secure: bool = False) -> str:
+        """Return the Contact value under which the peer of a flow reaches us; `user` is escaped already.
+
+        With `is_secure` it is a sips URI, if the flow may promise that (RFC 3261 §8.1.1.8, §12.1.1).
+        """
+        sent_by, protocol = self.addresses.sent_by(flow), flow.protocol
         address = f"{user}@{sent_by}" if user else sent_by
-        return f"<sip:{address}>" if flow.protocol == "udp" else f"<sip:{address};transport={flow.protocol}>"
+        if protocol == "udp":
+            return f"<sip:{address}>"
+        if is_secure and protocol in SECURE:
+            return f"<sips:{address}>" if protocol == "tls" else f"<sips:{address};transport=ws>"
+        # A WebSocket is named without its TLS (RFC 7118 §5.2.4).
+        return f"<sip:{address};transport={'ws' if protocol == 'wss' else protocol}>"
 
     def is_own_address(self, host: str, port: int | None = None) -> bool:
         """Return whether an IP address with a port (5060 when it is None) is where this stack listens."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sipwright.sip.errors import ParseError
-from sipwright.transport.flow import Address, Flow
+from sipwright.transport.flow import Address, Flow, Trust
 from sipwright.transport.tap import Tap
 
 OnMessage = Callable[[bytes, Flow], None]
@@ -45,8 +45,10 @@ class Transport(Protocol):
     def reaches(self, host: str) -> bool:
         """Return whether this socket can send to the IP address (the family fits)."""
 
-    def flow(self, remote: Address, local: Address | None = None) -> Flow:
+    def flow(self, remote: Address, local: Address | None = None, trust: Trust | None = None) -> Flow:
         """Return the flow to a peer; where it must be connected first it queues until then.
+
+        `trust` says who has to be there, for those who find that out.
 
         Raises:
             OSError: Nothing leads there.
@@ -55,7 +57,7 @@ class Transport(Protocol):
     def find(self, remote: Address) -> Flow | None:
         """Return the flow to a peer if one can be used at once."""
 
-    async def connect(self, remote: Address) -> Flow:
+    async def connect(self, remote: Address, trust: Trust | None = None) -> Flow:
         """Return an open flow to a peer. Raises OSError."""
 
     def snapshot(self) -> object:

@@ -37,7 +37,8 @@ NO_SERVICE_TTL = 300.0
 
 HOSTS_FILE_TTL = 60.0
 
-_NAPTR_SERVICES = {"SIP+D2U": "udp", "SIP+D2T": "tcp"}
+_NAPTR_SERVICES = {"SIP+D2U": "udp", "SIP+D2T": "tcp", "SIPS+D2T": "tls"}
+_SRV_NAMES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
 
 
 class Service(NamedTuple):
@@ -152,7 +153,7 @@ class ServiceLookup(_Lookup):
         if await asyncio.to_thread(_read_hosts, self._hosts, domain):
             return [], HOSTS_FILE_TTL
         offers = [] if len(protocols) == 1 else await self._offers(domain, protocols)
-        names = offers or [(protocol, f"_sip._{protocol}.{domain}") for protocol in protocols]
+        names = offers or [(protocol, f"{_SRV_NAMES[protocol]}.{domain}") for protocol in protocols]
         answers = await asyncio.gather(*(_query(self._resolver, name, "SRV") for _, name in names))
         services, holds = [], []
         for (protocol, _), (records, ttl) in zip(names, answers, strict=True):

@@ -6,12 +6,23 @@ sockets. `Flow.key` is the text under which a binding or a call remembers its fl
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sipwright.memo import Memo
 
 Address = tuple[str, int]
 """Host and port. The host is an IP address as text, an IPv6 one without brackets."""
+
+
+Verify = Literal["on", "wildcard", "off"]
+"""How the certificate of a server is looked at: as RFC 5922 says, with `*.` too, which that forbids, or not at all."""
+
+
+class Trust(NamedTuple):
+    """Who has to be at the other end of a connection that we open: the domain that was looked up (RFC 5922 §7.3)."""
+
+    domain: str
+    verify: Verify = "on"
 
 
 class FlowKey(NamedTuple):
@@ -28,6 +39,10 @@ class Flow:
     __slots__ = ("key", "local", "protocol", "remote", "sent_by", "sent_protocol")
 
     is_reliable = False
+    trust: Trust | None = None
+    """Who has to be at the other end of a connection that we opened, if we look."""
+    trouble: str | None = None
+    """Why there is no connection, if more is known than that."""
     is_known = False
     """Somebody who has proved who he is is at the other end."""
 

@@ -20,7 +20,7 @@ from sipwright.transport.base import (
     ignore_message,
     ignore_undelivered,
 )
-from sipwright.transport.flow import Address, Flow
+from sipwright.transport.flow import Address, Flow, Trust
 from sipwright.transport.tap import Tap
 
 __all__ = ["LoopbackFlow", "LoopbackTransport"]
@@ -90,7 +90,7 @@ class LoopbackTransport:
         """Return False: the loop is only used by those who ask for it."""
         return False
 
-    def flow(self, remote: Address, local: Address | None = None) -> Flow:
+    def flow(self, remote: Address, local: Address | None = None, trust: Trust | None = None) -> Flow:
         """Return the loop."""
         return self._flow
 
@@ -98,7 +98,7 @@ class LoopbackTransport:
         """Return the loop."""
         return self._flow
 
-    async def connect(self, remote: Address) -> Flow:
+    async def connect(self, remote: Address, trust: Trust | None = None) -> Flow:
         """Return the loop."""
         return self._flow
 

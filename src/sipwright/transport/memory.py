@@ -22,7 +22,7 @@ from sipwright.transport.base import (
     ignore_message,
     ignore_undelivered,
 )
-from sipwright.transport.flow import Address, Flow
+from sipwright.transport.flow import Address, Flow, Trust
 from sipwright.transport.tap import Tap
 
 
@@ -221,7 +221,7 @@ class MemoryTransport:
         """Return whether any address can be reached."""
         return True
 
-    def flow(self, remote: Address, local: Address | None = None) -> MemoryFlow:
+    def flow(self, remote: Address, local: Address | None = None, trust: Trust | None = None) -> MemoryFlow:
         """Return the flow to a peer."""
         flow = self.find(remote)
         if flow is None:
@@ -234,7 +234,7 @@ class MemoryTransport:
             self.flows[remote] = MemoryFlow(self, remote)
         return self.flows.get(remote) or self._aliases.get(remote)
 
-    async def connect(self, remote: Address) -> MemoryFlow:
+    async def connect(self, remote: Address, trust: Trust | None = None) -> MemoryFlow:
         """Return the flow to a peer. Raises OSError where a stream finds nobody."""
         if self.is_reliable and self.network.lookup(self.protocol, remote) is None:
             raise ConnectionRefusedError(f"nobody listens at {remote}")

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from sipwright.memo import Bounded
 from sipwright.sip.uri import Uri
 from sipwright.transport.dns_lookup import NO_RECORD_TTL, NameLookup, Service, ServiceLookup
+from sipwright.transport.flow import Trust
 from sipwright.transport.route import is_ip_address
 
-DEFAULT_PORT = 5060
 CAPACITY = 4_096
 MOST_AT_ONCE = 1_000
 SHORTEST_TTL, LONGEST_TTL = 5.0, 3_600.0
@@ -26,6 +26,9 @@ FAILURE_TTL = 10.0
 """Seconds for which nobody is asked again, after nobody has answered."""
 
 TRANSPORTS = ("udp", "tcp")
+"""What is asked for where a URI names no transport, and nobody says what is spoken here."""
+
+_SPOKEN = ("udp", "tcp", "tls")
 
 Lookup = Callable[[str], Awaitable[tuple[list[str], float]]]
 """Returns the IP addresses of a name and how many seconds they hold; none when it has none; OSError: nobody answers."""
@@ -35,11 +38,12 @@ Services = Callable[[str, Sequence[str]], Awaitable[tuple[list[Service], float]]
 
 
 class Target(NamedTuple):
-    """A place to send a request to; the host is an IP address."""
+    """A place to send a request to; the host is an IP address, and `trust` says who has to be there."""
 
     protocol: str
     host: str
     port: int
+    trust: Trust | None = None
 
 
 class ResolveError(OSError):
@@ -54,6 +58,7 @@ class Resolver:
         services: Who is asked for the servers of a domain; by default the DNS, and nobody when `lookup` is given.
         clock: The time, in seconds.
         server: The DNS server to ask, in place of those of the system.
+        transports: What is spoken here, for domains that leave it to us, best first.
     """
 
     def __init__(
@@ -63,12 +68,14 @@ class Resolver:
         *,
         clock: Callable[[], float] = time.monotonic,
         server: tuple[str, int] | None = None,
+        transports: Sequence[str] = TRANSPORTS,
     ) -> None:
         if lookup is None:
             lookup, services = NameLookup(server=server), services or ServiceLookup(server=server)
         self._lookup = lookup
         self._services = services
         self._clock = clock
+        self._transports = tuple(transports)
         self._known: Bounded[str, tuple[float, list[str]]] = Bounded(CAPACITY)
         self._known_services: Bounded[str, tuple[float, list[Service]]] = Bounded(CAPACITY)
         self._running: dict[str, asyncio.Task[Any]] = {}
@@ -81,7 +88,7 @@ class Resolver:
         """
         host, protocol = _host_of(uri), _protocol_of(uri)
         if is_ip_address(host):
-            return [Target(protocol, host, uri.port or DEFAULT_PORT)]
+            return [_target(protocol, host, uri.used_port, uri)]
         now = self._clock()
         services: list[Service] = []
         if self._has_services(uri, host):
@@ -129,13 +136,20 @@ class Resolver:
         """Return whether a domain is to be asked for its servers: a port says which one is meant (RFC 3263 §4.2)."""
         return self._services is not None and uri.port is None and "." in host.rstrip(".")
 
+    def _wanted(self, uri: Uri) -> Sequence[str]:
+        """Return what may be spoken: what the URI says, or whatever is spoken here."""
+        is_said = uri.transport is not None or uri.scheme == "sips"
+        return (_protocol_of(uri),) if is_said else self._transports
+
     def _targets(self, uri: Uri, services: list[Service]) -> list[Target]:
         host = named_host(uri)
-        places = services or [Service(_protocol_of(uri), host, uri.port or DEFAULT_PORT)]
+        places = services or [Service(_protocol_of(uri), host, uri.used_port)]
         found = []
         for protocol, name, port in places:
             known = self._known.get(name)
-            found += [Target(protocol, address, port) for address in known[1]] if known is not None else []
+            found += (
+                [_target(protocol, address, port, uri) for address in known[1]] if known is not None else []
+            )
         if not found:
             raise ResolveError(f"no address found for {host[:100]}")
         return found
@@ -174,7 +188,7 @@ class Resolver:
         question = _question(uri, host)
         before = self._known_services.get(question)
         try:
-            services, ttl = await self._services(host, (_protocol_of(uri),) if uri.transport else TRANSPORTS)
+            services, ttl = await self._services(host, self._wanted(uri))
         except OSError:
             services, ttl = before[1] if before is not None else [], FAILURE_TTL
         self._known_services.keep(
@@ -188,8 +202,14 @@ def _holds(ttl: float, *, found: bool) -> float:
     return min(max(ttl, SHORTEST_TTL), LONGEST_TTL) if found else NO_RECORD_TTL
 
 
+def _target(protocol: str, host: str, port: int, uri: Uri) -> Target:
+    """Return a place, which over TLS has to be that of the domain that was looked up (RFC 5922 §7.3)."""
+    return Target(protocol, host, port, Trust(named_host(uri)) if protocol == "tls" else None)
+
+
 def _question(uri: Uri, host: str) -> str:
-    return f"{host} {uri.transport or ''}"
+    is_said = uri.transport is not None or uri.scheme == "sips"
+    return f"{host} {uri.protocol if is_said else ''}"
 
 
 def named_host(uri: Uri) -> str:
@@ -204,7 +224,7 @@ def _host_of(uri: Uri) -> str:
 
 
 def _protocol_of(uri: Uri) -> str:
-    protocol = uri.transport or "udp"
-    if uri.scheme == "sips" or protocol not in TRANSPORTS:
-        raise ResolveError(f"cannot send over {'tls' if uri.scheme == 'sips' else protocol}")
+    protocol = uri.protocol
+    if protocol not in _SPOKEN or (uri.scheme == "sips" and protocol != "tls"):
+        raise ResolveError(f"cannot send a {uri.scheme}: request over {uri.transport or protocol}")
     return protocol

@@ -22,7 +22,7 @@ from sipwright.transport.base import (
     ignore_message,
     ignore_undelivered,
 )
-from sipwright.transport.flow import Address, is_wildcard
+from sipwright.transport.flow import Address, Trust, is_wildcard
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.tap import Tap
 from sipwright.transport.tcp_connection import TcpFlow
@@ -55,6 +55,7 @@ class TcpTransport:
 
     protocol = "tcp"
     is_reliable = True
+    flow_type: type[TcpFlow] = TcpFlow
 
     def __init__(
         self,
@@ -103,7 +104,7 @@ class TcpTransport:
         self.loop = asyncio.get_running_loop()
         listener = _open_listener(self._family, self._address)
         self._server = await self.loop.create_server(
-            lambda: TcpFlow(self, None), sock=listener, backlog=BACKLOG
+            lambda: self.flow_type(self, None), sock=listener, backlog=BACKLOG
         )
         self._address = listener.getsockname()[:2]
 
@@ -136,7 +137,7 @@ class TcpTransport:
         """Return the connection to a peer, or one that it asked us to use for this address."""
         return self._flows.get(remote) or self._aliases.get(remote)
 
-    def flow(self, remote: Address, local: Address | None = None) -> TcpFlow:
+    def flow(self, remote: Address, local: Address | None = None, trust: Trust | None = None) -> TcpFlow:
         """Return the connection to a peer; a new one queues what is sent until it is open.
 
         Raises:
@@ -145,23 +146,32 @@ class TcpTransport:
         known = self.find(remote)
         if known is not None:
             return known
+        flow = self._made(remote)
+        self._dial(flow)
+        return flow
+
+    def _made(self, remote: Address) -> TcpFlow:
+        """Make the flow of a connection that is to be opened."""
         if self._server is None:
-            raise ConnectionError("the TCP transport is closed")
+            raise ConnectionError(f"the {self.protocol.upper()} transport is closed")
         host = self._address[0]
         if is_wildcard(host):
             host = self._routes.local_host(remote[0])
-        flow = TcpFlow(self, remote, (host, self._address[1]))
-        self._flows[remote] = flow
+        return self.flow_type(self, remote, (host, self._address[1]))
+
+    def _dial(self, flow: TcpFlow) -> None:
+        """Open a connection, which is in the tables from now on."""
+        remote = flow.remote
+        self._flows.setdefault(remote, flow)
         self._known[flow] = self.loop.time()
         self._sources[remote[0]] += 1
         task = self.loop.create_task(self._open(flow))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return flow
 
-    async def connect(self, remote: Address) -> TcpFlow:
+    async def connect(self, remote: Address, trust: Trust | None = None) -> TcpFlow:
         """Return an open connection to a peer. Raises OSError."""
-        flow = self.flow(remote)
+        flow = self.flow(remote, trust=trust)
         await flow.wait_open()
         return flow
 
@@ -292,10 +302,11 @@ class TcpTransport:
                 await self.loop.create_connection(
                     lambda: flow, *flow.remote, local_addr=None if is_wildcard(host) else (host, 0)
                 )
+                await flow.wait_open()
         except OSError as error:
             flow.fail(error)
         except asyncio.CancelledError:
-            flow.fail(ConnectionAbortedError("the TCP transport was closed"))
+            flow.fail(ConnectionAbortedError(f"the {self.protocol.upper()} transport was closed"))
 
 
 def _subtract(counts: Counter[str], host: str) -> None:

@@ -1,10 +1,15 @@
-"""One TCP connection as a flow: bytes to whole messages and back, pings answered, ends noticed."""
+"""One TCP connection as a flow: bytes to whole messages and back, pings answered, ends noticed.
+
+What is spoken inside of a connection (`tls_connection.py`, `ws_connection.py`) takes the bytes between the socket and
+the messages: it stands as soon as that has been agreed on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import socket
+from collections.abc import Sequence
 from typing import Protocol, cast
 
 from sipwright.sip.errors import FramingError, ParseError
@@ -21,6 +26,7 @@ _NOWHERE: Address = ("", 0)
 class Listener(Protocol):
     """The transport of a connection: who has it in its tables, and counts what goes through it."""
 
+    protocol: str
     limits: TcpLimits
     loop: asyncio.AbstractEventLoop
     tap: Tap
@@ -55,6 +61,16 @@ class Listener(Protocol):
         """Take a connection that has ended out of the table."""
 
 
+class Writer(Protocol):
+    """What a connection is written to: the socket, or what is spoken inside of it."""
+
+    def write(self, data: bytes) -> None:
+        """Send some bytes, or keep them while the socket is full."""
+
+    def close(self) -> None:
+        """Send what is written, then close."""
+
+
 class TcpFlow(Flow, asyncio.Protocol):
     """One connection, accepted or opened by us."""
 
@@ -64,27 +80,32 @@ class TcpFlow(Flow, asyncio.Protocol):
         "_is_closed",
         "_is_lost",
         "_pending",
+        "_socket",
         "_transport",
         "_waiters",
         "_writer",
         "aliases",
         "has_spoken",
+        "is_accepted",
         "is_known",
     )
 
     is_reliable = True
 
     def __init__(self, transport: Listener, remote: Address | None, local: Address = _NOWHERE) -> None:
-        super().__init__("tcp", local, remote or _NOWHERE)
+        super().__init__(transport.protocol, local, remote or _NOWHERE)
         self._transport = transport
         self._framer = StreamFramer(transport.limits.head, transport.limits.body)
-        self._writer: asyncio.Transport | None = None
+        self._socket: asyncio.Transport | None = None
+        self._writer: Writer | None = None
+        """What is written to, once everything is agreed on."""
         self._pending: list[bytes] | None = None if remote is None else []
-        """What waits for the connection to open; None for an accepted one."""
+        """What waits for the connection to stand; None for one that was not admitted yet."""
         self._waiters: list[asyncio.Future[None]] = []
         self._is_closed = False
         self._is_lost = False
         self._buffered = 0
+        self.is_accepted = remote is None
         self.has_spoken = remote is not None
         """It carried a message, or we opened it to send one: it may rest without being asked to leave."""
         self.is_known = remote is not None
@@ -128,21 +149,20 @@ class TcpFlow(Flow, asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is written, then close; new messages are refused from now on."""
-        writer = self._writer
+        writer = self._writer or self._socket
         self._ended(None)
         if writer is not None:
             writer.close()
 
     def abort(self) -> None:
         """Close at once and lose what was not sent."""
-        writer = self._writer
-        self._ended(None)
-        if writer is not None:
-            writer.abort()
+        self.fail(None)
 
-    def fail(self, error: OSError) -> None:
-        """Take note that the connection could not be opened."""
+    def fail(self, error: OSError | None) -> None:
+        """Close at once, as the connection could not be opened, or what is spoken inside of it is broken."""
         self._ended(error)
+        if self._socket is not None:
+            self._socket.abort()
 
     async def wait_open(self) -> None:
         """Wait until the connection stands.
@@ -169,22 +189,18 @@ class TcpFlow(Flow, asyncio.Protocol):
         transport = self._transport
         _tune(writer, transport.limits.unsent, transport.limits.unacknowledged)
         sockname, peername = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
-        is_accepted = self._pending is None
+        self._socket = writer
         if sockname and peername:
             self.local = sockname[0], transport.local[1]
-            if is_accepted:
+            if self.is_accepted:
                 self.remote = peername[0], peername[1]
             self.key = flow_key(self.protocol, self.local, self.remote)
-        if self._is_closed or not (sockname and peername) or (is_accepted and not transport.admit(self)):
+        if self._is_closed or not (sockname and peername) or (self.is_accepted and not transport.admit(self)):
             self._is_closed = True
             writer.abort()
             return
-        self._writer = writer
-        for data in self._pending or ():
-            transport.sent += 1
-            writer.write(data)
-        self._pending = []
-        self._wake()
+        self._pending = self._pending or []
+        self._connected(writer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the table."""
@@ -198,16 +214,44 @@ class TcpFlow(Flow, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand up each whole message that these bytes end."""
-        if self._is_closed:
-            return
-        transport = self._transport
+        if not self._is_closed:
+            self._take(data)
+
+    def pause_writing(self) -> None:
+        """Drop a peer that does not read what it is sent."""
+        self._transport.slow += 1
+        self.abort()
+
+    # --- what is spoken inside --------------------------------------------------------------------------
+
+    def _connected(self, socket: asyncio.Transport) -> None:
+        """Begin, as the socket is there: of plain TCP nothing is to be agreed on."""
+        self._stand(socket)
+
+    def _stand(self, writer: Writer) -> None:
+        """Send what has waited, as messages can be written from now on."""
+        self._writer = writer
+        for data in self._pending or ():
+            self._transport.sent += 1
+            writer.write(data)
+        self._pending = []
+        self._wake()
+
+    def _take(self, data: bytes) -> None:
+        """Hand up each whole message that these bytes end."""
         framer = self._framer
         error: ParseError | None = None
         try:
             items = framer.feed(data)
         except FramingError as caught:
             items, error = [], caught
-        buffered = framer.buffered
+        self._hand_up(items, framer.buffered)
+        if error is not None and not self._is_closed:
+            self._broken(error)
+
+    def _hand_up(self, items: Sequence[bytes | object], buffered: int) -> None:
+        """Hand up messages and answer pings, with so many bytes of the next message there."""
+        transport = self._transport
         grown, self._buffered = buffered - self._buffered, buffered
         for item in items:
             if item is not PING:
@@ -225,15 +269,12 @@ class TcpFlow(Flow, asyncio.Protocol):
             elif self._writer is not None:
                 transport.pings += 1
                 self._writer.write(b"\r\n")
-        if error is not None:
-            transport.framing_errors += 1
-            transport.on_framing_error(error, self)
-            self.close()
 
-    def pause_writing(self) -> None:
-        """Drop a peer that does not read what it is sent."""
-        self._transport.slow += 1
-        self.abort()
+    def _broken(self, error: ParseError) -> None:
+        """Close a stream that cannot be followed any more."""
+        self._transport.framing_errors += 1
+        self._transport.on_framing_error(error, self)
+        self.close()
 
     # --- inside ----------------------------------------------------------------------------------------
 
@@ -248,9 +289,9 @@ class TcpFlow(Flow, asyncio.Protocol):
         if self._is_closed:
             return
         self._is_closed = True
+        # Of what has no socket no loss will be reported.
+        self._is_lost = self._is_lost or self._socket is None
         if self._writer is None:
-            # It never stood, so no loss of it will be reported.
-            self._is_lost = True
             self._wake()
         self._writer = None
         self._transport.forget(self, error, self._buffered)

@@ -22,7 +22,7 @@ from sipwright.transport.base import (
     ignore_message,
     ignore_undelivered,
 )
-from sipwright.transport.flow import Address, Flow, is_wildcard
+from sipwright.transport.flow import Address, Flow, Trust, is_wildcard
 from sipwright.transport.icmp import Watch, undelivered
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.tap import Tap
@@ -187,7 +187,7 @@ class UdpTransport:
         """Return whether the IP address is of this socket's family."""
         return family_of(host) == self._family
 
-    def flow(self, remote: Address, local: Address | None = None) -> UdpFlow:
+    def flow(self, remote: Address, local: Address | None = None, trust: Trust | None = None) -> UdpFlow:
         """Return the flow to a peer, from `local` where the socket has several addresses.
 
         Raises:
@@ -208,7 +208,7 @@ class UdpTransport:
         except OSError:
             return None
 
-    async def connect(self, remote: Address) -> UdpFlow:
+    async def connect(self, remote: Address, trust: Trust | None = None) -> UdpFlow:
         """Return the flow to a peer; there is nothing to wait for."""
         return self.flow(remote)
 

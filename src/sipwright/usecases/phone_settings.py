@@ -27,8 +27,7 @@ class PhoneSettings:
 def phone_settings(settings: Settings, username: str, domain: str) -> tuple[PhoneSettings, ...]:
     """Return what to type into the phone of an account, a way to reach us each, the usual one first."""
     host, _ = reachable_address(settings)
-    ways = [("udp", port) for _, port in settings.sip.udp_addresses]
-    ways += [("tcp", port) for _, port in settings.sip.tcp_addresses]
+    ways = [(name, port) for name in ("udp", "tcp", "tls") for _, port in settings.sip.addresses(name)]
     return tuple(
         PhoneSettings(host, port, transport, domain, username, username)
         for transport, port in dict.fromkeys(ways)
@@ -37,10 +36,8 @@ def phone_settings(settings: Settings, username: str, domain: str) -> tuple[Phon
 
 def reachable_address(settings: Settings) -> tuple[str, int]:
     """Return the address that a phone in the same network would use."""
-    addresses = settings.sip.udp_addresses or settings.sip.tcp_addresses
-    if not addresses:
-        return "localhost", 5060
-    host, port = addresses[0]
+    name, _ = settings.sip.listens[0]
+    host, port = settings.sip.addresses(name)[0]
     if settings.sip.public_address is not None:
         return settings.sip.public_address, port
     if host not in ("0.0.0.0", "::"):

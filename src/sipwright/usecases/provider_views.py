@@ -48,6 +48,7 @@ class ProviderView:
     enabled: bool
     networks: tuple[str, ...]
     number_in: str
+    tls_verify: str
     calls_in: str
     account: str | None
     in_plan: str | None
@@ -113,6 +114,7 @@ class _Surroundings:
             "enabled": bool(provider.is_enabled),
             "networks": tuple(provider.networks),
             "number_in": provider.number_in or "auto",
+            "tls_verify": provider.tls_verify or "on",
             "calls_in": self._taker(provider, provider.account_id, provider.in_plan),
             "account": self._aor(provider, provider.account_id),
             "in_plan": self._plan(provider.in_plan),

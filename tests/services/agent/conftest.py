@@ -34,6 +34,7 @@ class FakeProvider:
     is_enabled: bool = True
     user_id: int = 1
     contact_token: str = "0f5a"
+    tls_verify: str | None = None
     account_id: int | None = None
 
     @property

@@ -57,6 +57,7 @@ class Provider:
     register: bool = False
     networks: tuple[str, ...] = ()
     contact_token: str = ""
+    tls_verify: str | None = None
     number_in: str | None = None
     numbers: tuple[Number, ...] = ()
     account_id: int | None = None
@@ -127,6 +128,13 @@ class Accounts:
         return any(target.source == source for target in self.targets(account_id, now))
 
 
+def _key(phone):
+    protocol = phone.transport.protocol
+    if protocol == "tls":
+        return f"tls/10.0.0.1:5061/{phone.address}"
+    return f"udp/10.0.0.1:5060/{phone.address}"
+
+
 class Phone:
     """An address that keeps what it hears and says what it is told."""
 
@@ -137,7 +145,7 @@ class Phone:
         self.host = host
         self.transport = bench.network.transport(host, port, protocol)
         self.transport.on_message = lambda data, flow: self.heard.append(parse(data))
-        self.flow = self.transport.flow(("10.0.0.1", 5060))
+        self.flow = self.transport.flow(("10.0.0.1", 5061 if protocol == "tls" else 5060))
         self.heard = []
         self.cseq = itertools.count(1)
 
@@ -241,6 +249,7 @@ class Bench:
                 lambda callback, *arguments: network.call_later(0.0, lambda: callback(*arguments))
             ),
             network.transport("10.0.0.1", 5060, "tcp"),
+            network.transport("10.0.0.1", 5061, "tls"),
         ]
         self.pipeline = Pipeline()
         self.stack = Stack(
@@ -269,7 +278,7 @@ class Bench:
         """Kill the process, and start another one on the same database."""
         for transport in self.stack.transports:
             transport.on_message = lambda data, flow: None
-        for transport in (self.stack.transports[0], self.stack.transports[2]):
+        for transport in (self.stack.transports[0], *self.stack.transports[2:]):
             self.network.detach(transport)
         self.network._events.clear()
         rows = [Row(key, document_of(row)) for key, row in self.database.rows["call"].items()]
@@ -293,8 +302,7 @@ class Bench:
         account = Account(len(self.accounts.accounts) + 1, name, **options)
         self.accounts.accounts[name] = account
         self.accounts.bindings[account.id] = [
-            Binding(f"sip:{phone.name}@{phone.address}", f"udp/10.0.0.1:5060/{phone.address}")
-            for phone in phones
+            Binding(f"sip:{phone.name}@{phone.address}", _key(phone)) for phone in phones
         ]
         return account
 

@@ -57,7 +57,7 @@ def pick_hosts(switch_a: str, switch_b: str) -> tuple[str, str]:
 
 
 def _listener(settings: Settings, protocol: str) -> Target:
-    addresses = settings.sip.udp_addresses if protocol == "udp" else settings.sip.tcp_addresses
+    addresses = settings.sip.addresses(protocol)
     if not addresses:
         raise CommandError(
             f"the switch does not listen on {protocol.upper()}; set [sip] {protocol} in "

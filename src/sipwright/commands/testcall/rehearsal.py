@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sipwright.commands.common import CommandError
 from sipwright.sip import Response
 from sipwright.stack import Incoming
+from sipwright.transport import Target
 
 from .audio import as_seen, describe
 from .phone import Phone
@@ -293,6 +294,6 @@ def _summary(response: Response) -> str:
     return f"{response.status} {response.reason}" + (f" ({reason})" if reason else "")
 
 
-def _address(target: tuple[str, str, int]) -> str:
-    protocol, host, port = target
+def _address(target: Target) -> str:
+    protocol, host, port, *_ = target
     return f"{protocol}:[{host}]:{port}" if ":" in host else f"{protocol}:{host}:{port}"

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from sipwright.services.ports import Servers
+from sipwright.services.trust import trust_of
 from sipwright.sip import Response, Uri
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Stack, Wakeup
@@ -84,8 +85,11 @@ class Attempts:
         # Where a redirect leads is up to somebody else, so that our own network is not open to it.
         stack, hop = self._stack, registration.next_hop
         is_configured = hop == registration.place.next_hop
-        reach = stack.reach_provider if is_configured else stack.reach
-        reach(hop, partial(self._reached, registration))
+        then = partial(self._reached, registration)
+        if is_configured:
+            stack.reach_provider(hop, then, trust_of(registration.provider, hop))
+        else:
+            stack.reach(hop, then)
 
     def _reached(self, registration: Registration, _target: Target | None, flow: Flow | None) -> None:
         if flow is not None:
@@ -102,7 +106,7 @@ class Attempts:
     def _no_way(self, hop: Uri) -> str:
         if self._stack.speaks(hop):
             return "its name has no address"
-        protocol = (hop.transport or "udp").lower()
+        protocol = hop.protocol
         return f"{protocol.upper()} is switched off here; see [sip] {protocol}"
 
     def _send(self, registration: Registration, flow: Flow) -> None:
@@ -130,7 +134,7 @@ class Attempts:
             self._servers.responded(name, str(next_hop), "REGISTER", response)
         if response.is_success:
             registration.address = flow.remote[0]
-        if registration.answered(response, stack.clock(), self._chance()):
+        if registration.answered(response, stack.clock(), self._chance(), flow.trouble):
             if registration.next_hop == next_hop:
                 self._send(registration, flow)
             else:

@@ -256,8 +256,11 @@ class Registration:
 
     # --- answers -------------------------------------------------------------------------------------
 
-    def answered(self, response: Response, now: float, chance: float) -> bool:
-        """Take a final response; True when another REGISTER is to follow at once, otherwise the attempt is over."""
+    def answered(self, response: Response, now: float, chance: float, trouble: str | None = None) -> bool:
+        """Take a final response; True when another REGISTER is to follow at once, otherwise the attempt is over.
+
+        `trouble` is why there is no connection, if more is known than that.
+        """
         if response.is_success:
             self._auth.take(response)
             self._succeeded(response, now, chance)
@@ -273,7 +276,7 @@ class Registration:
             return True
         reason = response.reason
         if response.local:
-            reason = _UNANSWERED[0 if response.status == 408 else 1]
+            reason = trouble or _UNANSWERED[0 if response.status == 408 else 1]
         elif response.status in (401, 407) and not self._rounds:
             reason = "Challenge Cannot Be Answered"
         if response.status in (401, 407) and not may_sign and target is not None:

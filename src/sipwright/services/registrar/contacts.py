@@ -102,7 +102,7 @@ def _checked(text: str) -> str:
 def _is_at(uri: Uri, address: tuple[str, int]) -> bool:
     """Return whether a Contact says where its REGISTER really came from."""
     host, port = address
-    if (uri.port or (5061 if uri.scheme == "sips" else 5060)) != port:
+    if uri.used_port != port:
         return False
     if uri.host == host:
         return True

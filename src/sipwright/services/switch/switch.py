@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from sipwright.services.dialstring import DialLeg, Groups
 from sipwright.services.ports import CallLater, Writer
 from sipwright.services.refusals import no_such_call, store_away, unknown_user
+from sipwright.services.trust import trust_in
 from sipwright.sip import Response
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack
@@ -91,6 +93,7 @@ class Switch:
         self.finder = destinations
         self.scripts = scripts
         self.calls: dict[str, Call] = {}
+        trust = partial(trust_in, router.accounts)
         self.reconnects = Reconnects(
             stack,
             destinations.locations,
@@ -98,9 +101,10 @@ class Switch:
             clock=clock,
             wall_clock=wall_clock,
             call_later=call_later,
+            trust=trust,
         )
-        self.servers = DeadServers(stack)
-        routes = PeerRoutes(stack, self.reconnects)
+        self.servers = DeadServers(stack, trust)
+        routes = PeerRoutes(stack, self.reconnects, trust)
         timers = Timers(clock, call_later, self.calls.get, lambda: stack.backlog.unread_since)
         credentials = Credentials(router.accounts, token)
         ended = EndedCall(

@@ -26,6 +26,7 @@ from sipwright.store.schema.names import provider_name, secret_text
 
 __all__ = [
     "NUMBER_IN",
+    "TLS_VERIFY",
     "add",
     "add_number",
     "change",
@@ -38,6 +39,9 @@ __all__ = [
 
 NUMBER_IN = ("auto", "uri", "to", "pcpid")
 """Where in a call a provider names the number: guessed, the Request-URI, To, P-Called-Party-ID (RFC 7315 §4.2)."""
+
+TLS_VERIFY = ("on", "wildcard", "off")
+"""How the certificate of a provider is looked at: as RFC 5922 says, with `*.` in its names too, or not at all."""
 
 _FIELDS = (
     "id",
@@ -60,9 +64,10 @@ _FIELDS = (
     "number_in",
     "networks",
     "contact_token",
+    "tls_verify",
     "password",
 )
-_OPTIONAL = ("auth_username", "realm", "from_template", "outbound_proxy", "number_in")
+_OPTIONAL = ("auth_username", "realm", "from_template", "outbound_proxy", "number_in", "tls_verify")
 _NOT_COLUMNS = ("account", "in_plan", "networks")
 _SELECT = select(*(tables.providers.c[name] for name in _FIELDS)).order_by(tables.providers.c.id)
 
@@ -197,9 +202,9 @@ def _read(connection: Connection, keys: KeyRing, *conditions: ColumnElement[bool
 
 def _entity(row: Row[Any], numbers: tuple[ProviderNumber, ...], keys: KeyRing) -> Provider:
     values: list[Any] = list(row)
-    *values, is_chosen, in_plan, number_in, networks, token, sealed = values
+    *values, is_chosen, in_plan, number_in, networks, token, tls_verify, sealed = values
     found: list[Any] = [
-        *values, bool(is_chosen), in_plan, number_in, tuple((networks or "").split()), token or "", numbers,
+        *values, bool(is_chosen), in_plan, number_in, tuple((networks or "").split()), token or "", tls_verify, numbers,
         sealed, keys,
     ]  # fmt: skip
     return Provider(*found)
@@ -252,6 +257,8 @@ def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) ->
             check(values[column])
     if values.get("number_in") == NUMBER_IN[0]:
         values["number_in"] = None
+    if values.get("tls_verify") == TLS_VERIFY[0]:
+        values["tls_verify"] = None
     if "password" in values:
         password = "" if is_trunk else secret_text(values["password"])
         values["password"] = keys.seal(password.encode(), place)
@@ -269,6 +276,13 @@ def _one_word(text: str, what: str) -> None:
 def _number_in(text: str) -> None:
     if text not in NUMBER_IN:
         raise StoreError(f"{text!r} is no place for a number; use one of {', '.join(NUMBER_IN)}", "number_in")
+
+
+def _tls_verify(text: str) -> None:
+    if text not in TLS_VERIFY:
+        raise StoreError(
+            f"{text!r} is no way to look at a certificate; use one of {', '.join(TLS_VERIFY)}", "tls_verify"
+        )
 
 
 def _hop(text: str, what: str) -> None:
@@ -293,5 +307,6 @@ _CHECKS: dict[str, Callable[[str], None]] = {
     "username": partial(_one_word, what="username"),
     "outbound_proxy": partial(_hop, what="proxy"),
     "number_in": _number_in,
+    "tls_verify": _tls_verify,
 }
 """What the texts that end up in requests have to look like, by column."""

@@ -53,6 +53,7 @@ class ProviderSpec:
     in_plan: str | None = None
     number_in: str | None = None
     networks: tuple[str, ...] = ()
+    tls_verify: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +76,4 @@ class ProviderChange:
     in_plan: str | None = None
     number_in: str | None = None
     networks: tuple[str, ...] | None = None
+    tls_verify: str | None = None

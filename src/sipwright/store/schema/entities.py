@@ -116,7 +116,8 @@ class Provider:
     Without a ``username`` there are no credentials. Its calls go to ``account_id`` or to ``in_plan``, but for those of
     ``numbers``; ``is_account_chosen`` says whether somebody has chosen that account. ``contact_token`` is what it is
     told to call us by, ``networks`` are where it may call from beside its server, ``number_in`` says where in a call
-    it names the number. ``most_calls`` is how many calls may go by it at once, in and out together.
+    it names the number. ``most_calls`` is how many calls may go by it at once, in and out together, ``tls_verify``
+    how its certificate is looked at, None as any.
     """
 
     id: int
@@ -139,6 +140,7 @@ class Provider:
     number_in: str | None
     networks: tuple[str, ...]
     contact_token: str
+    tls_verify: str | None
     numbers: tuple[ProviderNumber, ...]
     _sealed_password: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)
@@ -148,6 +150,7 @@ class Provider:
         """All that a REGISTER is made from, to be compared: nothing is decrypted for it."""
         return (
             self.server, self.username, self.auth_username, self.realm, self.outbound_proxy, self.contact_token,
+            self.tls_verify,
             self._sealed_password,
         )  # fmt: skip
 

@@ -137,6 +137,7 @@ providers = Table(
     Column("networks", Text),
     Column("contact_token", Text),
     Column("most_calls", Integer),
+    Column("tls_verify", Text),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
 )

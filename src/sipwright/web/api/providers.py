@@ -28,6 +28,7 @@ _EMPTY = dict.fromkeys(
         "account",
         "in_plan",
         "number_in",
+        "tls_verify",
         "username",
     ),
     "",
@@ -48,6 +49,7 @@ class _Settings(Given):
     account: str | None = Field(None, max_length=300)
     in_plan: str | None = Field(None, max_length=100)
     number_in: str | None = Field(None, max_length=100)
+    tls_verify: Literal["on", "wildcard", "off"] | None = None
     networks: list[str] | None = Field(None, max_length=100)
 
 

@@ -378,7 +378,7 @@ def test_an_account_of_the_owner_is_called_by_the_provider_at_that_address(bench
     assert found(bench) == ((1, "trunk"), "bob")
 
 
-@pytest.mark.parametrize("server", ["a b", "sips:30.0.0.9", "30.0.0.9;transport=sctp"])
+@pytest.mark.parametrize("server", ["a b", "sips:30.0.0.9;transport=udp", "30.0.0.9;transport=sctp"])
 def test_a_server_that_leads_nowhere_calls_from_nowhere(bench, bob, provider, trunk, server):
     provider.server = server
     trunk.invite("sip:bob@example.org")

@@ -63,7 +63,7 @@ class Caller(Leg):
         if status >= 300 or not head:
             contact = None
             if status < 300 and flow is not None:
-                contact = self.owner.ports.stack.local_contact(flow)
+                contact = self.contact_on(flow)
             head = response_head(invite, status, to_tag=self.local_tag, contact=contact)
             if status < 300:
                 self._head = head  # the 200 begins as the 180 did

@@ -16,11 +16,11 @@ import structlog
 
 from sipwright.own_code import OwnCode
 from sipwright.services.ports import Provider
-from sipwright.sip import Message, Request, Response, parse
+from sipwright.sip import Message, ParseError, Request, Response, parse
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableResponse
-from sipwright.stack import Stack
+from sipwright.stack import SECURE, Stack
 from sipwright.transport import Flow
 
 from ..model.header_table import OUTSIDER, PASSAGES, PHONE, SWITCH, TRUNK, Party, Passage
@@ -262,6 +262,26 @@ class Leg(OwnCode):
         if self.provider is not None:
             return TRUNK
         return PHONE if self.is_phone else OUTSIDER
+
+    def contact_on(self, flow: Flow) -> str:
+        """Return our Contact for the peer: of sips where its own is, and where it was called so (RFC 3261 §12.1.1)."""
+        return self.owner.ports.stack.local_contact(
+            flow, is_secure=flow.protocol in SECURE and self.is_secure
+        )
+
+    @property
+    def is_secure(self) -> bool:
+        """The peer is promised TLS on the whole way (RFC 3261 §26.2.2)."""
+        if self.dialog is not None:
+            return self.dialog.remote_target.startswith("sips:")
+        invite = self.invite
+        if invite is None:
+            return False
+        try:
+            named = [invite.request_uri, *(contact.uri for contact in invite.contacts)]
+        except ParseError:
+            named = [invite.request_uri]
+        return any(uri.scheme == "sips" for uri in named)
 
     @property
     def is_proved(self) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from sipwright.services.ports import Provider
+from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import ParseError, Response, Uri
 from sipwright.sip.build import make_request
 from sipwright.sip.headers.numbers import parse_seconds
@@ -73,10 +74,11 @@ class DeadServers:
         on_back: Called with a provider that is reached again.
     """
 
-    __slots__ = ("_dead", "_stack", "on_back", "on_change")
+    __slots__ = ("_dead", "_stack", "_trust", "on_back", "on_change")
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, trust: TrustIn = nobody_of_ours) -> None:
         self._stack = stack
+        self._trust = trust
         self._dead: dict[Key, Dead] = {}
         self.on_change: Callable[[Provider, Outage | None], None] = _tell_nobody
         self.on_back: Callable[[Provider], None] = _tell_nobody_of
@@ -185,7 +187,9 @@ class DeadServers:
             uri = Uri.parse(key[2])
         except ParseError:
             return
-        self._stack.reach_provider(uri, lambda target, flow: self._reached(key, flow))
+        self._stack.reach_provider(
+            uri, lambda target, flow: self._reached(key, flow), self._trust(key[:2], uri)
+        )
 
     def _reached(self, key: Key, flow: Flow | None) -> None:
         if key not in self._dead:

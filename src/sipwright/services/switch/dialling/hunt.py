@@ -15,7 +15,7 @@ from sipwright.services.dialstring import DialLeg, Groups, read_groups, write_gr
 from sipwright.services.ports import Provider
 from sipwright.sip import Request, Response
 from sipwright.sip.transaction import ClientInvite
-from sipwright.stack import LARGEST_OVER_UDP
+from sipwright.stack import LARGEST_OVER_UDP, SECURE
 from sipwright.transport import Flow, Target
 
 from ..call.call import Call
@@ -39,6 +39,9 @@ EMERGENCY_WITHIN = 2.0
 
 ONCE_MORE = 1.0
 """Seconds until it is looked at again whether a server is silent, while the switch is behind with listening."""
+
+SIPS_NOT_ALLOWED = Outcome(480, "SIPS Not Allowed")
+"""How a leg ends that TLS does not lead to, of a call to a sips URI (RFC 5630 §5.3)."""
 
 _STATES = {LegState.WAITING: WAITING, LegState.CALLING: TRYING, LegState.RINGING: RINGING}
 
@@ -332,6 +335,9 @@ class Hunt:
         if flow is None:
             self.failed(leg, call.ports.unreachable(call, leg), "switch")
             return
+        if _promises_tls(call) and not self._is_secured(leg, flow):
+            self.failed(leg, SIPS_NOT_ALLOWED, "switch")
+            return
         leg.flow = flow
         leg.source = flow.remote[0]
         if leg.provider is not None and not leg.rounds:
@@ -342,6 +348,14 @@ class Hunt:
             leg.invite = self._invite(leg)
         call.changed()
         call.when_stored(partial(self._send, leg, leg.invite))
+
+    @staticmethod
+    def _is_secured(leg: Callee, flow: Flow) -> bool:
+        """Return whether TLS leads on to where a sips URI was called; the next call on the loop promises it too."""
+        if flow.protocol == "loop":
+            leg.destination.uri = "sips:" + leg.destination.uri.partition(":")[2]
+            return True
+        return flow.protocol in SECURE
 
     def _invite(self, leg: Callee) -> Request:
         invite = make_invite(self.call, leg)
@@ -379,6 +393,12 @@ def _found(destinations: list[Destination]) -> events.Found[Destination]:
             for each in destinations
         ]
     )
+
+
+def _promises_tls(call: Call) -> bool:
+    """Return whether whoever calls was promised TLS on the whole way, by calling a sips URI (RFC 3261 §26.2.2)."""
+    invite = call.caller.invite
+    return invite is not None and invite.request_uri.scheme == "sips"
 
 
 def _known(leg: Callee) -> HuntLeg:

@@ -67,7 +67,7 @@ def make_invite(call: Call, leg: Callee) -> Request:
         via=ports.new_via(flow),
         routes=destination.route,
         max_forwards=call.max_forwards,
-        contact=ports.stack.local_contact(flow),
+        contact=ports.stack.local_contact(flow, is_secure=destination.uri.startswith("sips:")),
         lines=relayed,
         headers=headers,
         body=body,

@@ -62,7 +62,7 @@ def _is_at(provider: ProviderView, uri: Uri) -> bool:
         server = Uri.parse(f"sip:{provider.server}")
     except ParseError:
         return False
-    return (server.host, server.port or 5060) == (uri.host, uri.port or 5060)
+    return (server.host, server.used_port) == (uri.host, uri.used_port)
 
 
 def _without(options: LegOptions, sender: LegOptions) -> LegOptions:

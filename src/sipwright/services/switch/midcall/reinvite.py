@@ -64,7 +64,7 @@ class ReInvite:
             self._then(None)
             return
         request = dialog.make_request(
-            "INVITE", via=ports.new_via(flow), contact=ports.stack.local_contact(flow), body=body,
+            "INVITE", via=ports.new_via(flow), contact=leg.contact_on(flow), body=body,
             content_type=content_type if body else None,
         )  # fmt: skip
         leg.sign(request)

@@ -129,10 +129,9 @@ class Relay:
         dialog, flow = receiver.dialog, receiver.flow
         assert dialog is not None
         assert flow is not None
-        stack = call.ports.stack
         body = call.body_for(self.request, self.sender, receiver)
         headers = self._translated(relayed_headers(self.request, self.sender.passage_to(receiver)))
-        contact = stack.local_contact(flow) if method in _NAMES_US else None
+        contact = receiver.contact_on(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
         request = dialog.make_request(method, via=call.ports.new_via(flow), contact=contact, headers=headers,
         body=body,
@@ -210,7 +209,7 @@ class Relay:
         status = response.status if response.status not in (401, 407) else 403
         headers = relayed_headers(response, receiver.passage_to(sender))
         if response.status < 300 and self.request.method in _NAMES_US and sender.flow is not None:
-            headers.append(("Contact", call.ports.stack.local_contact(sender.flow)))
+            headers.append(("Contact", sender.contact_on(sender.flow)))
         body = call.body_for(response, receiver, sender)
         back = make_response(self.request, status, shown(response.reason), headers=headers, body=body,
                              content_type=response.headers.get("content-type") if body else None)  # fmt: skip

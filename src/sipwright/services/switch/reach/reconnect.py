@@ -12,6 +12,7 @@ from functools import partial
 
 from sipwright.sdp import is_private
 from sipwright.services.ports import BindingTarget, Locations
+from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import ParseError, Uri
 from sipwright.stack import ReconnectingFlow, Stack
 from sipwright.transport import Flow
@@ -39,7 +40,7 @@ class Reconnects:
 
     def __init__(
         self, stack: Stack, locations: Locations, calls: Mapping[str, Call], *, clock: Callable[[], float],
-        wall_clock: Callable[[], float], call_later: Callable[..., object],
+        wall_clock: Callable[[], float], call_later: Callable[..., object], trust: TrustIn = nobody_of_ours,
     ) -> None:  # fmt: skip
         self._stack = stack
         self._locations = locations
@@ -47,6 +48,7 @@ class Reconnects:
         self._clock = clock
         self._wall_clock = wall_clock
         self._call_later = call_later
+        self._trust = trust
         self._away: dict[int, list[Leg]] = {}
         self._lenient_until = 0.0
 
@@ -185,7 +187,8 @@ class Reconnects:
                 self._resume_when_open(leg, flow, way, TIME_TO_CONNECT)
 
         if uri is not None:
-            self._stack.reach(uri, found, beside=flow, is_proved=leg.is_proved)
+            trust = self._trust(leg.provider, uri)
+            self._stack.reach(uri, found, beside=flow, is_proved=leg.is_proved, trust=trust)
 
     def _resume_when_open(self, leg: Leg, flow: ReconnectingFlow, way: Flow, patience: float) -> None:
         """Go on over a connection; what has waited for a phone goes on waiting where it does not listen."""

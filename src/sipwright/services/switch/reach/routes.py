@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from sipwright.sdp import is_private
+from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import Message, ParseError, Request, Uri, parse
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser
@@ -28,11 +29,12 @@ log = structlog.get_logger(__name__)
 class PeerRoutes:
     """Finds flows, and sends what belongs to the dialogs of calls."""
 
-    __slots__ = ("_reconnects", "_stack", "_throttle")
+    __slots__ = ("_reconnects", "_stack", "_throttle", "_trust")
 
-    def __init__(self, stack: Stack, reconnects: Reconnects) -> None:
+    def __init__(self, stack: Stack, reconnects: Reconnects, trust: TrustIn = nobody_of_ours) -> None:
         self._stack = stack
         self._reconnects = reconnects
+        self._trust = trust
         self._throttle = Throttle(every=60.0)
 
     def to_phone(self, destination: Destination) -> Flow | None:
@@ -52,8 +54,10 @@ class PeerRoutes:
             except ParseError:
                 then(None, None)
             else:
-                is_ours = destination.provider is not None
-                (self._stack.reach_provider if is_ours else self._stack.reach)(uri, then)
+                if destination.provider is not None:
+                    self._stack.reach_provider(uri, then, self._trust(destination.provider, uri))
+                else:
+                    self._stack.reach(uri, then)
 
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or what stands for it: while its phone is away, or once a server has closed the connection.
@@ -111,7 +115,8 @@ class PeerRoutes:
                 self._note_refusal(leg, uri, known)
 
         if uri is not None and not (is_private(uri.host) and not is_private(known.remote[0])):
-            self._stack.reach(uri, found, beside=known, is_proved=leg.is_proved)
+            trust = self._trust(leg.provider, uri)
+            self._stack.reach(uri, found, beside=known, is_proved=leg.is_proved, trust=trust)
 
     def send_request(
         self, leg: Leg, request: Request, user: ClientUser | None, dialog: Dialog | None = None
@@ -171,7 +176,7 @@ class PeerRoutes:
         except ParseError:
             return flow
         host, port = flow.remote
-        if uri.host == host and (uri.port or 5060) == port:
+        if uri.host == host and uri.used_port == port:
             return flow
         return flow if is_private(uri.host) and not is_private(host) else None
 
@@ -195,7 +200,8 @@ class PeerRoutes:
         if uri is None:
             send(flow)
         else:
-            self._stack.reach(uri, found, beside=flow, is_proved=leg.is_proved)
+            trust = self._trust(leg.provider, uri)
+            self._stack.reach(uri, found, beside=flow, is_proved=leg.is_proved, trust=trust)
 
     def _note_refusal(self, leg: Leg, uri: Uri, flow: Flow) -> None:
         """Say once in a while that a peer wanted to be reached in our own network, and is not, but as before."""

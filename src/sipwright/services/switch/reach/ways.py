@@ -26,7 +26,7 @@ def leads_to(target: str, flow: Flow) -> bool:
     except ParseError:
         return False
     host, port = flow.remote
-    return uri.host.strip("[]") == host and (flow.is_reliable or (uri.port or 5060) == port)
+    return uri.host.strip("[]") == host and (flow.is_reliable or uri.used_port == port)
 
 
 def is_same_contact(one: str, other: str) -> bool:

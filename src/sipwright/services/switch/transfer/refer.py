@@ -80,7 +80,7 @@ def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming, dialler
     ports = call.ports
     call.carry(transfer)
     assert leg.flow is not None
-    headers = [("Contact", ports.stack.local_contact(leg.flow))]
+    headers = [("Contact", leg.contact_on(leg.flow))]
     if not _is_reported(incoming.request):
         headers.append(("Refer-Sub", "false"))
     accepted = make_response(incoming.request, 202, headers=headers)

@@ -103,7 +103,7 @@ class ReferNotifier:
         is_over = (request.headers.get("expires") or "").strip() == "0"
         headers = [
             ("Expires", "0" if is_over else str(LIFETIME)),
-            ("Contact", ports.stack.local_contact(leg.flow)),
+            ("Contact", leg.contact_on(leg.flow)),
         ]
         accepted = make_response(request, 200, headers=headers)
         leg.answer(accepted, ports.wall_clock())
@@ -123,7 +123,7 @@ class ReferNotifier:
             return
         status, reason, state = self._next
         notify = dialog.make_request(
-            "NOTIFY", via=ports.new_via(flow), contact=ports.stack.local_contact(flow),
+            "NOTIFY", via=ports.new_via(flow), contact=leg.contact_on(flow),
             headers=(("Event", f"refer;id={self._name}"), ("Subscription-State", state)),
             body=write_sipfrag(status, reason), content_type=SIPFRAG,
         )  # fmt: skip

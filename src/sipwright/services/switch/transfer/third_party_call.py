@@ -240,7 +240,7 @@ class ThirdParty:
         if dialog is None or flow is None:
             self._give_up(Outcome(480, "First End Not Reached"), "switch")
             return
-        contact = self.call.ports.stack.local_contact(flow)
+        contact = first.contact_on(flow)
         via = self.call.ports.new_via(flow)
         request = dialog.make_request(
             "INVITE", via=via, contact=contact, body=body, content_type=content_type

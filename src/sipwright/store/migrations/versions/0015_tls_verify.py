@@ -1,0 +1,14 @@
+"""How the certificate of a provider is looked at."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    """Add a column."""
+    op.add_column("providers", sa.Column("tls_verify", sa.Text()))
