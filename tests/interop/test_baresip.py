@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from interop.harness import DOMAIN, PASSWORD, Baresip, until
+from interop.harness import DOMAIN, HOST, PASSWORD, Baresip, until
 
 pytestmark = pytest.mark.peer("baresip")
 
@@ -23,7 +23,8 @@ def new_phone(switch):
 
     def new(host, transport="udp", account=None):
         account = account or switch.new_account()
-        phone = Baresip(f"{account}@{DOMAIN}:{PASSWORD}", switch.address, host=host, transport=transport)
+        server = HOST, switch.tls_port if transport == "tls" else switch.port
+        phone = Baresip(f"{account}@{DOMAIN}:{PASSWORD}", server, host=host, transport=transport)
         phone.account = account
         phones.append(phone)
         phone.wait_until_registered()
@@ -41,7 +42,10 @@ def test_it_registers(switch, new_phone):
     assert binding["source"] == f"udp/127.0.0.1:{switch.port}/127.0.0.2:{phone.port}"
 
 
-@pytest.mark.parametrize("transports", [("udp", "udp"), ("tcp", "udp"), ("udp", "tcp")])
+@pytest.mark.parametrize(
+    "transports",
+    [("udp", "udp"), ("tcp", "udp"), ("udp", "tcp"), ("tls", "tls"), ("tls", "udp"), ("tcp", "tls")],
+)
 def test_two_of_them_talk(switch, new_phone, transports):
     """Sound flows directly between the two; then the caller hangs up."""
     caller, callee = new_phone("127.0.0.2", transports[0]), new_phone("127.0.0.3", transports[1])

@@ -8,10 +8,11 @@ from .kamailio import Kamailio
 from .network import free_port, is_listening, until
 from .phone import Phone
 from .sipp import ScenarioFailed, Sipp, Trace
-from .switch import DOMAIN, PASSWORD, RunningSwitch
+from .switch import DOMAIN, HOST, PASSWORD, RunningSwitch
 
 __all__ = [
     "DOMAIN",
+    "HOST",
     "PASSWORD",
     "Baresip",
     "Kamailio",

@@ -41,7 +41,7 @@ class RunningSwitch:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sipwright-interop-"))
         self.data = self.folder / "data"
-        self.port = free_port(HOST)
+        self.port, self.tls_port = free_port(HOST), free_port(HOST)
         self._log = self.folder / "switch.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._peers: list[Sipp] = []
@@ -135,7 +135,15 @@ class RunningSwitch:
     def start(self, **settings: str) -> None:
         """Start the switch and wait until it answers; `settings` are environment variables without their prefix."""
         listen = json.dumps([f"{HOST}:{self.port}"])
-        variables = {"SIP__UDP": listen, "SIP__TCP": listen, "LOG__FORMAT": "json", **NO_FACES, **settings}
+        tls = json.dumps([f"{HOST}:{self.tls_port}"])
+        variables = {
+            "SIP__UDP": listen,
+            "SIP__TCP": listen,
+            "SIP__TLS": tls,
+            "LOG__FORMAT": "json",
+            **NO_FACES,
+            **settings,
+        }
         # A switch that is installed has its bytecode: without it half of a start would go into making that.
         ours = ("SIPWRIGHT_", "PYTHONDONTWRITEBYTECODE")
         environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
