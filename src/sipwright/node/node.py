@@ -47,6 +47,7 @@ from sipwright.transport.loopback import LoopbackTransport
 from sipwright.transport.networks import networks
 from sipwright.transport.tap import Tap
 from sipwright.transport.tls import TlsTransport
+from sipwright.transport.ws import WssTransport, WsTransport
 
 from .account_loader import AccountLoader
 from .collector import Collector, CollectorSnapshot
@@ -410,9 +411,15 @@ def _transports(settings: Settings, call_soon: Callable[..., object]) -> list[Tr
     most = connections_within(raise_limit(), sum(name != "udp" for name, _ in sip.listens))
     limits = TcpLimits(connections=min(most, TcpLimits().connections))
     certificates = sip_certificates(settings)
+    origins = (*sip.origins, *sip.domains)
     return [
         *(UdpTransport(host, port) for host, port in sip.addresses("udp")),
         *(TcpTransport(host, port, limits=limits) for host, port in sip.addresses("tcp")),
         *(TlsTransport(host, port, certificates, limits=limits) for host, port in sip.addresses("tls")),
+        *(WsTransport(host, port, origins, limits=limits) for host, port in sip.addresses("ws")),
+        *(
+            WssTransport(host, port, certificates, origins, limits=limits)
+            for host, port in sip.addresses("wss")
+        ),
         LoopbackTransport(call_soon),
     ]

@@ -168,13 +168,13 @@ class Uri:
 
     @property
     def protocol(self) -> str:
-        """What is spoken with it: TLS for sips (RFC 3261 §26.2.2), with `ws` in TLS too (RFC 7118 §5.2.4); else UDP."""
+        """What is spoken with it: TLS for sips (RFC 3261 §26.2.2), with `ws` in TLS too (RFC 7118 §5.5); else UDP."""
         transport = self.transport or ("tls" if self.scheme == "sips" else "udp")
         return _SECURE.get(transport, transport) if self.scheme == "sips" else transport
 
     @property
     def used_port(self) -> int:
-        """The port that it means, where it names none that of its protocol (RFC 3261 §19.1.2, RFC 7118 §8)."""
+        """The port that it means, where it names none that of its protocol (RFC 3261 §19.1.2, RFC 7118 §5.5)."""
         return self.port or DEFAULT_PORTS.get(self.protocol, 5060)
 
     @property

@@ -331,7 +331,7 @@ class Stack:
             return f"<sip:{address}>"
         if is_secure and protocol in SECURE:
             return f"<sips:{address}>" if protocol == "tls" else f"<sips:{address};transport=ws>"
-        # A WebSocket is named without its TLS (RFC 7118 §5.2.4).
+        # A WebSocket is named without its TLS (RFC 7118 §5.2).
         return f"<sip:{address};transport={'ws' if protocol == 'wss' else protocol}>"
 
     def is_own_address(self, host: str, port: int | None = None) -> bool:

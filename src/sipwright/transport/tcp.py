@@ -282,7 +282,7 @@ class TcpTransport:
             (self._resting, limits.stranger_idle),
             (self._known, limits.idle),
         ):
-            for flow in _older_than(table, now - limit):
+            for flow in older_than(table, now - limit):
                 if table is self._waiting:
                     self.slow += 1
                 else:
@@ -315,7 +315,8 @@ def _subtract(counts: Counter[str], host: str) -> None:
         del counts[host]
 
 
-def _older_than(table: OrderedDict[TcpFlow, float], limit: float) -> list[TcpFlow]:
+def older_than(table: OrderedDict[TcpFlow, float], limit: float) -> list[TcpFlow]:
+    """Return the connections in a table that are there for longer than since an instant, the oldest first."""
     old = []
     for flow, since in table.items():
         if since > limit:

@@ -35,7 +35,7 @@ class TlsFlow(TcpFlow):
         trouble: Why it came to nothing, if TLS is the reason.
     """
 
-    __slots__ = ("_incoming", "_outgoing", "_tls", "_unread", "peer_names", "trouble", "trust")
+    __slots__ = ("_incoming", "_is_agreed", "_outgoing", "_tls", "_unread", "peer_names", "trouble", "trust")
 
     def __init__(self, transport: TlsListener, remote: Address | None, local: Address = _NOWHERE) -> None:
         super().__init__(transport, remote, local)
@@ -44,6 +44,7 @@ class TlsFlow(TcpFlow):
         self.peer_names: tuple[str, ...] = ()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
+        self._is_agreed = False
         self._unread = 0
         """Bytes of the handshake: they count as those of a message that is not finished."""
 
@@ -77,7 +78,7 @@ class TlsFlow(TcpFlow):
         if self.is_closed or tls is None:
             return
         self._incoming.write(data)
-        if self._writer is None:
+        if not self._is_agreed:
             self._unread += len(data)
             self._transport.progressed(self, False, len(data), True)
             if self.is_closed or not self._shake_hands(tls):
@@ -113,6 +114,7 @@ class TlsFlow(TcpFlow):
         self._flush()
         self._transport.progressed(self, False, -self._unread, False)
         self._unread = 0
+        self._is_agreed = True
         if self.is_accepted and (shown := tls.getpeercert()):
             self.peer_names = tuple(identities(shown))
         self._stand(_Inside(self))
