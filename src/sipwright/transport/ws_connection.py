@@ -67,7 +67,8 @@ class WebSocket:
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the socket, and hand up each whole message that they end."""
-        protocol, items = self._protocol, []
+        protocol = self._protocol
+        items: _Items = []
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, Request):
