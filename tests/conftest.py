@@ -26,6 +26,7 @@ PACKAGES = {
     "chromium": "chromium",
     "stun": "stun-client",
     "turnutils_stunclient": "coturn",
+    "npm": "npm",
 }
 """Who provides which peer."""
 

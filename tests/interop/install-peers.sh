@@ -15,6 +15,7 @@ need faketime faketime
 need ssh openssh-client
 need plink putty-tools
 need chromium chromium
+need npm npm
 need stun stun-client
 need turnutils_stunclient coturn
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

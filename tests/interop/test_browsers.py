@@ -1,0 +1,136 @@
+"""Phones in a real browser: JsSIP and SIP.js register over secure WebSockets and call each other through a dialplan."""
+
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from playwright import sync_api
+
+from interop.harness import DOMAIN, HOST, PASSWORD, free_port, until
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.peer("npm")]
+
+OWN = Path(__file__).parent / "browser"
+PLAN = 'log("from a browser")\ndial(f"{req.user}@local")\n'
+
+
+@pytest.fixture(scope="module")
+def page_folder(tmp_path_factory):
+    """The phones as one script, and a page that loads it."""
+    folder = tmp_path_factory.mktemp("browser")
+    for name in ("package.json", "phones.js"):
+        shutil.copy(OWN / name, folder)
+    for command in (
+        ["npm", "install", "--no-audit", "--no-fund", "--silent"],
+        ["npx", "esbuild", "phones.js", "--bundle", "--outfile=bundle.js", "--define:global=window"],
+    ):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"{' '.join(command)} failed: {done.stderr[-300:]}")
+    (folder / "index.html").write_text(
+        '<!doctype html><meta charset="utf-8"><script src="bundle.js"></script>'
+    )
+    return folder
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(page_folder):
+    """Where the page is: on this machine, which a browser takes for a secure place."""
+    handler = functools.partial(_Quiet, directory=str(page_folder))
+    with http.server.ThreadingHTTPServer((HOST, 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://{HOST}:{server.server_port}/index.html"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def wss_port():
+    return free_port(HOST)
+
+
+@pytest.fixture(scope="module")
+def switch(start_switch, wss_port):
+    accounts = [("jssip", "plan", ""), ("sipjs", "plan", "")]
+    return start_switch(accounts, {"plan": PLAN}, SIP__WSS=json.dumps([f"{HOST}:{wss_port}"]))
+
+
+@pytest.fixture(scope="module")
+def pages(switch, site, wss_port):
+    """A page of each kind, registered under its name."""
+    with sync_api.sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+                 "--ignore-certificate-errors"]  # fmt: skip
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        found = {}
+        for kind in ("jssip", "sipjs"):
+            page = browser.new_context(permissions=["microphone"], ignore_https_errors=True).new_page()
+            page.goto(site)
+            page.evaluate(
+                "settings => start(...settings)",
+                [kind, f"wss://{HOST}:{wss_port}/", kind, PASSWORD, DOMAIN],
+            )
+            tells(page, "registered")
+            found[kind] = page
+        yield found
+        browser.close()
+
+
+def tells(page, what):
+    page.wait_for_function("what => told.some(one => one.startsWith(what))", arg=what, timeout=30_000)
+
+
+def test_they_register_over_the_websocket(switch, pages):
+    for kind in pages:
+        (binding,) = until(functools.partial(switch.bindings, kind), f"{kind} is registered")
+        assert binding["source"].startswith("wss/")
+        assert ".invalid" in binding["contact"]
+
+
+@pytest.mark.parametrize(("caller", "callee"), [("jssip", "sipjs"), ("sipjs", "jssip")])
+def test_they_call_each_other_through_a_dialplan(switch, pages, caller, callee):
+    """Their media goes from one to the other; then who was called hangs up."""
+    for page in pages.values():
+        page.evaluate("told.length = 0")
+    pages[caller].evaluate("who => { phone.call(who) }", callee)
+    for kind in (caller, callee):
+        tells(pages[kind], "talking")
+        pages[kind].wait_for_function("phone.media() === 'connected'", timeout=30_000)
+    pages[callee].evaluate("() => { phone.hangUp() }")
+    for kind in (caller, callee):
+        tells(pages[kind], "over")
+
+    cdrs = until(
+        lambda: [cdr for cdr in switch.all_cdrs() if f"sip:{caller}@" in cdr["from_uri"]], "its CDRs"
+    )
+    assert [(cdr["leg"], cdr["status"], cdr["hung_up_by"]) for cdr in cdrs] == [
+        (0, 200, "callee"),
+        (1, 200, "callee"),
+    ]
+
+
+def test_a_page_of_another_site_may_not_connect(switch, pages, site, wss_port):
+    page = pages["jssip"].context.new_page()
+    page.goto(site.replace(HOST, "localhost"))
+    failed = page.evaluate(
+        """url => new Promise(done => {
+            const socket = new WebSocket(url, "sip");
+            socket.onopen = () => done(false);
+            socket.onerror = () => done(true);
+        })""",
+        f"wss://{HOST}:{wss_port}/",
+    )
+    page.close()
+
+    assert failed
