@@ -30,6 +30,7 @@ def test_providers_are_added_listed_shown_and_removed(command):
         "enabled": True,
         "networks": [],
         "number_in": "auto",
+        "tls_verify": "on",
         "calls_in": "accounts named like the number",
         "account": None,
         "in": None,

@@ -149,6 +149,7 @@ class Node:
             is_store_away=lambda: store.writer.is_away,
             most_from=self._most_ringing, own_limits=DirectoryLimits(store.directory),
             why_no_run=self.scripts.why_no_run,
+            why_stopped=self._why_stopped,
         )  # fmt: skip
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
@@ -293,6 +294,11 @@ class Node:
         account_id = self.locations.account_at(source, time.monotonic())
         account = None if account_id is None else self.store.directory.account_by_id(account_id)
         return None if account is None else account.domain
+
+    def _why_stopped(self, provider: tuple[int, str] | None) -> str | None:
+        """Return why nothing is sent to a provider any more, if it has refused our registration for good."""
+        found = None if provider is None else self.store.directory.provider(*provider)
+        return None if found is None else self.agent.why_stopped(found.id)
 
     def _most_ringing(self, user_id: int, source: str) -> int:
         """Return how many calls to a user may ring at once that come from one address: a tenth of the runs.

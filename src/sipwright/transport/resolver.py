@@ -76,9 +76,12 @@ class Resolver:
         self._services = services
         self._clock = clock
         self._transports = tuple(transports)
-        self._known: Bounded[str, tuple[float, list[str]]] = Bounded(CAPACITY)
+        self._known: Bounded[str, tuple[float, list[str], bool]] = Bounded(CAPACITY)
+        """Until when an answer holds, the addresses, and whether somebody has answered at all."""
         self._known_services: Bounded[str, tuple[float, list[Service]]] = Bounded(CAPACITY)
         self._running: dict[str, asyncio.Task[Any]] = {}
+        self.found_at = float("-inf")
+        """When an address was last found for any name: the DNS worked then."""
 
     def resolve_now(self, uri: Uri) -> list[Target] | None:
         """Return the targets of a URI, best first, or None when its name must be looked up first.
@@ -109,6 +112,11 @@ class Resolver:
         names = [service.host for service in found[1]] if found is not None else []
         known = [self._known.get(name) for name in names or [host]]
         return all(one is not None and not one[1] for one in known)
+
+    def is_absent(self, uri: Uri) -> bool:
+        """Return whether the name in a URI does not exist, as somebody has said who was asked of late."""
+        known = self._known.get(named_host(uri))
+        return known is not None and not known[1] and known[2] and self.has_no_address(uri)
 
     async def resolve(self, uri: Uri) -> list[Target]:
         """Return the targets of a URI, best first.
@@ -157,7 +165,7 @@ class Resolver:
     async def _find(self, name: str) -> None:
         """See to it that the addresses of a name are known."""
         if is_ip_address(name):  # which SRV records may not have (RFC 2782), and some do
-            self._known.keep(name, (self._clock() + LONGEST_TTL, [name]))
+            self._known.keep(name, (self._clock() + LONGEST_TTL, [name], True))
             return
         known = self._known.get(name)
         if known is None or known[0] <= self._clock():
@@ -177,11 +185,16 @@ class Resolver:
 
     async def _look_up(self, name: str) -> None:
         before = self._known.get(name)
+        is_answered = True
         try:
             addresses, ttl = await self._lookup(name)
         except OSError:
+            is_answered = False
             addresses, ttl = before[1] if before is not None else [], FAILURE_TTL
-        self._known.keep(name, (self._clock() + _holds(ttl, found=bool(addresses)), addresses))
+        now = self._clock()
+        if addresses and is_answered:
+            self.found_at = now
+        self._known.keep(name, (now + _holds(ttl, found=bool(addresses)), addresses, is_answered))
 
     async def _look_for_services(self, uri: Uri, host: str) -> list[Service]:
         assert self._services is not None

@@ -76,7 +76,8 @@ class FakeRecords:
                 continue
             end = row.expires_at if row.state == "registered" else row.updated_at + lease
             if row.node == node or end < now - grace:
-                self.rows[one] = row._replace(node=node, state="registering", updated_at=now)
+                state = row.state if row.state == "stopped" else "registering"
+                self.rows[one] = row._replace(node=node, state=state, updated_at=now)
         return [self.rows[one] for one in provider_ids if self.rows[one].node == node]
 
     async def claimed_by_others(self, node):

@@ -102,9 +102,9 @@ class Agent:
 
     def snapshot(self) -> AgentSnapshot:
         """Return the numbers."""
-        states = dict.fromkeys(map(str, State), 0)
+        states = dict.fromkeys(map(str, (State.REGISTERING, State.REGISTERED, State.FAILED)), 0)
         for registration in self._registrations.values():
-            states[registration.state] += 1
+            states[registration.state] = states.get(registration.state, 0) + 1
         everything = (*self._registrations.values(), *self._leaving)
         under_way = sum(registration.is_under_way for registration in everything)
         return AgentSnapshot(states, under_way, len(self._leaving), self._succeeded, self._failed)
@@ -145,6 +145,12 @@ class Agent:
             if (found.user_id, found.name) == provider and registration.is_unanswered:
                 registration.change(self._stack.clock())
                 self._attempts.plan(registration)
+
+    def why_stopped(self, provider_id: int) -> str | None:
+        """Return why nothing is sent to a provider until its settings change, if so."""
+        registration = self._registrations.get(provider_id)
+        is_stopped = registration is not None and registration.state is State.STOPPED
+        return registration.reason if registration is not None and is_stopped else None
 
     def _wanted(self, provider_id: int) -> ProviderView | None:
         provider = self._providers.provider_by_id(provider_id)

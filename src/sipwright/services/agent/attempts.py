@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import inf
 
 import structlog
 
@@ -52,7 +53,9 @@ class Attempts:
 
     def plan(self, registration: Registration) -> None:
         """Let the next attempt begin when it is due; one that is under way ends first."""
-        if not registration.is_under_way:
+        if registration.due == inf:
+            self.drop(registration)
+        elif not registration.is_under_way:
             self._queue.put(registration, registration.due)
             self._arm()
 
@@ -122,6 +125,9 @@ class Attempts:
     def _fail(self, registration: Registration, reason: str) -> None:
         before = registration.state, registration.status
         registration.failed(None, reason, self._stack.clock(), self._chance())
+        resolver = self._stack.resolver
+        if not registration.is_redirected and resolver.is_absent(registration.next_hop):
+            registration.absent(self._stack.clock(), resolver.found_at)
         self._end(registration, before)
 
     def answered(self, registration: Registration, flow: Flow, response: Response) -> None:

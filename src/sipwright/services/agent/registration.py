@@ -13,6 +13,11 @@
            +-------------+                                 |
            |   FAILED    |------------ due ----------------+
            +-------------+
+                 |  the third refusal, or a name that steadily does not exist
+                 v
+           +-------------+
+           |   STOPPED   |  until its settings change
+           +-------------+
 
 A renewal that fails leaves it REGISTERED for as long as the provider was told. Nothing here waits, sends or looks at a
 clock: `agent.py` does. Instants are monotonic; in the database they are unix time.
@@ -22,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from math import inf
 from typing import Any
 
 from sipwright.services.ports import ProviderView
@@ -33,7 +39,7 @@ from sipwright.stack import learn_challenge, sign_request
 
 from .provider import Place
 from .redirects import Redirects, is_of
-from .timing import ASKED, LEASE, LONGEST, lease_end, renewal_after, retry_after
+from .timing import ASKED, LEASE, LONGEST, REFUSALS, lease_end, renewal_after, retry_after
 
 __all__ = ["Registration", "State", "granted_expiry"]
 
@@ -43,6 +49,16 @@ SKIPPED_CSEQS = 100
 _LONGEST_REASON = 120
 
 _UNANSWERED = ("No Answer", "Cannot Be Reached")
+
+_WRONG = {401: "Wrong Password", 407: "Wrong Password", 403: "Refused", 404: "Unknown User", 410: "Unknown User",
+          604: "Unknown User"}  # fmt: skip
+"""What a refusal says: no other answer is to be expected while nothing is changed here."""
+
+_STEADILY, _ABSENCES = 3_600.0, 5
+"""For how many seconds, and how often, the DNS has to say that a name does not exist before that is believed."""
+
+_WORKED_LATELY = 600.0
+"""Seconds for which the DNS counts as working after it has found another name."""
 
 _REFUSED = (401, 403, 407)
 """After these nothing goes along in advance: some say 403 to a nonce that they do not know any more."""
@@ -54,6 +70,7 @@ class State(StrEnum):
     REGISTERING = "registering"
     REGISTERED = "registered"
     FAILED = "failed"
+    STOPPED = "stopped"
 
 
 class Registration:
@@ -71,9 +88,12 @@ class Registration:
     """
 
     __slots__ = (
+        "_absences",
+        "_absent_since",
         "_asked_contact",
         "_auth",
         "_has_changed",
+        "_has_worked",
         "_is_longer",
         "_redirects",
         "_request",
@@ -97,6 +117,7 @@ class Registration:
         "place",
         "provider",
         "reason",
+        "refusals",
         "state",
         "status",
         "trouble",
@@ -123,7 +144,7 @@ class Registration:
         self.status: int | None = None
         self.reason: str | None = None
         self.asked = ASKED
-        self.failures = 0
+        self.failures = self.refusals = 0
         self.claimed_at = self.due = now
         self.lease_until = now + LEASE
         self.is_under_way = self.is_leaving = self.is_removing = False
@@ -132,6 +153,9 @@ class Registration:
         self._asked_contact = ""
         self._sent_at = now
         self._is_longer = self._has_changed = False
+        self._absent_since = now
+        self._absences = 0
+        self._has_worked = False
         self._auth = ClientAuth()
         self._rounds = 0
         self._request: Request | None = None
@@ -153,9 +177,13 @@ class Registration:
         if row.state == State.REGISTERED and row.expires_at is not None and row.expires_at > unix_time:
             self.state = State.REGISTERED
             self.expires_at = offset + row.expires_at
+            self._has_worked = True
             if row.status == 200:
                 granted = max(row.expires_at - row.updated_at, 0.0)
                 self.due = max(self.expires_at - (granted - renewal_after(granted)), now)
+        elif row.state == State.STOPPED:
+            # Its settings may have changed while nobody looked, so it is asked once more.
+            self.state, self.refusals = State.STOPPED, REFUSALS - 1
         elif row.state == State.FAILED:
             self.state = State.FAILED
             if row.status in (403, 404):
@@ -203,7 +231,10 @@ class Registration:
 
     def change(self, now: float) -> None:
         """Let the next attempt begin now, or right after the one that is under way: what it depends on has changed."""
-        self.failures = 0
+        self.failures = self.refusals = self._absences = 0
+        self._has_worked = False
+        if self.state is State.STOPPED:
+            self.state = State.FAILED
         self._auth = ClientAuth()
         self.due = now
         self._has_changed = self.is_under_way
@@ -286,7 +317,10 @@ class Registration:
         asked = parse_seconds(
             (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
         )
+        is_refused = not response.local and response.status in _WRONG and may_sign
         self.failed(response.status, reason, now, chance, asked)
+        if is_refused:
+            self._refused(response.status, response.reason, now)
         return False
 
     def failed(
@@ -305,6 +339,37 @@ class Registration:
         self.contact = self.expires_at = self.address = None
         self.lease_until = now + LEASE
 
+    def absent(self, now: float, found_at: float) -> None:
+        """Take note that the DNS says that the provider's name does not exist.
+
+        That is believed when it goes on for long, while the DNS finds other names: when our own network fails, some
+        resolvers say the same of every name.
+
+        Args:
+            now: The present instant.
+            found_at: When another name was last found.
+        """
+        if found_at < now - _WORKED_LATELY:
+            self._absences = 0
+            return
+        if not self._absences:
+            self._absent_since = now
+        self._absences += 1
+        if self._absences >= _ABSENCES and now - self._absent_since >= _STEADILY:
+            self._stop(f"No Such Name: {self.next_hop.host[:60]}, while others are found; stopped")
+
+    def _refused(self, status: int, reason: str, now: float) -> None:
+        self.refusals += 1
+        if self.refusals >= REFUSALS and not self.holds(now):
+            self._stop(f"{_WRONG[status]}: {status} {reason[:50]}; stopped after {self.refusals} refusals")
+        elif self._has_worked:
+            # It is not likely that the password has changed: perhaps the provider has trouble of its own.
+            self.due = max(self.due, now + retry_after(1, 403, None, 0.0))
+
+    def _stop(self, why: str) -> None:
+        """Ask nobody any more until the settings change."""
+        self.state, self.reason, self.due = State.STOPPED, why[:_LONGEST_REASON], inf
+
     def _succeeded(self, response: Response, now: float, chance: float) -> None:
         if self.is_removing:
             self.contact = self.expires_at = self.address = None
@@ -315,7 +380,8 @@ class Registration:
             return
         self.state = State.REGISTERED
         self.status, self.reason = 200, "OK"
-        self.failures = 0
+        self.failures = self.refusals = self._absences = 0
+        self._has_worked = True
         self.contact = self._asked_contact
         # The registrar may have counted from the first copy of the request.
         self.expires_at = self.lease_until = self._sent_at + granted

@@ -6,7 +6,16 @@ together.
 
 from __future__ import annotations
 
-__all__ = ["ASKED", "GRACE", "LEASE", "LONGEST", "lease_end", "renewal_after", "retry_after"]
+__all__ = [
+    "ASKED",
+    "GRACE",
+    "LEASE",
+    "LONGEST",
+    "REFUSALS",
+    "lease_end",
+    "renewal_after",
+    "retry_after",
+]
 
 ASKED = 3600
 """The expiry that a provider is asked for at first."""
@@ -19,6 +28,9 @@ LEASE = 2_700.0
 
 GRACE = 60.0
 """How long after its end a claim is still respected by other nodes, whose clocks may differ."""
+
+REFUSALS = 3
+"""After so many refusals, without an acceptance in between, nobody is asked any more until something is changed."""
 
 _ROOM = 30.0
 _SHORTEST = 10.0
@@ -39,8 +51,7 @@ def retry_after(failures: int, status: int | None, asked: int | None, chance: fl
 
     Args:
         failures: How many there were, with this one.
-        status: What was answered. A refusal will hardly be another one soon, but it is never taken as the last word:
-            accounts at providers come back.
+        status: What was answered. A refusal will hardly be another answer soon; `REFUSALS` of them are the last word.
         asked: The Retry-After of the answer.
         chance: From 0 to 1.
     """

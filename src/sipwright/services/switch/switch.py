@@ -51,6 +51,7 @@ from .model.header_table import ALLOW, SOURCE_HEADER
 from .model.identity import Identity
 from .model.identity_headers import vouch
 from .model.outcome import Outcome
+from .model.stopped import WhyStopped, nothing_stopped
 from .reach.origin import Origin
 from .reach.reconnect import Reconnects
 from .reach.routes import PeerRoutes
@@ -88,6 +89,7 @@ class Switch:
         observer: CallObserver | None = None, is_store_away: Callable[[], bool] = bool,
         most_from: MostFrom = lambda user_id, source: 20, own_limits: OwnLimits | None = None,
         why_no_run: Callable[[int, str], str | None] = lambda user_id, direction: None,
+        why_stopped: WhyStopped = nothing_stopped,
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
@@ -104,14 +106,14 @@ class Switch:
             trust=trust,
         )
         self.servers = DeadServers(stack, trust)
-        routes = PeerRoutes(stack, self.reconnects, trust)
+        routes = PeerRoutes(stack, self.reconnects, trust, why_stopped)
         timers = Timers(clock, call_later, self.calls.get, lambda: stack.backlog.unread_since)
         credentials = Credentials(router.accounts, token)
         ended = EndedCall(
             LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes, credentials=credentials)
         )
         self.table = CallTable(self.calls, timers, ended, observer)
-        unreachable = Unreachable(stack, clock)
+        unreachable = Unreachable(stack, clock, why_stopped)
         self.ports: CallPorts[Call] = CallPorts(
             node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token, writer=writer,
             timers=timers, routes=routes, servers=self.servers, credentials=credentials, calls=self.calls,

@@ -91,10 +91,12 @@ def _claim(
     )
     new = statement.excluded
     lease_end = case((column.state == "registered", column.expires_at), else_=column.updated_at + lease)
+    # What was stopped is so at another node, too, until it has asked itself.
+    state = case((column.state == "stopped", column.state), else_=new.state)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["provider_id"],
-            set_={"node": new.node, "state": new.state, "updated_at": new.updated_at},
+            set_={"node": new.node, "state": state, "updated_at": new.updated_at},
             where=or_(
                 column.node.is_(None), column.node == node, lease_end.is_(None), lease_end < ended_before
             ),

@@ -26,6 +26,7 @@ _LOOKS = {
     "registered": "good",
     "registering": "busy",
     "failed": "bad",
+    "stopped": "bad",
     "unreachable": "bad",
     "disabled": "warn",
 }

@@ -16,6 +16,7 @@ from ..call.callee import Callee
 from ..model.destination import Destination
 from ..model.identity import Identity
 from ..model.outcome import Outcome
+from ..model.stopped import WhyStopped, nothing_stopped
 
 __all__ = ["Unreachable", "no_provider_or_host"]
 
@@ -33,11 +34,14 @@ def no_provider_or_host(name: str) -> Outcome:
 class Unreachable:
     """Finds out why no way leads to a leg."""
 
-    __slots__ = ("_clock", "_stack", "_throttle")
+    __slots__ = ("_clock", "_stack", "_throttle", "_why_stopped")
 
-    def __init__(self, stack: Stack, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, stack: Stack, clock: Callable[[], float], why_stopped: WhyStopped = nothing_stopped
+    ) -> None:
         self._stack = stack
         self._clock = clock
+        self._why_stopped = why_stopped
         self._throttle = Throttle(every=EVERY)
 
     def outcome(self, call: Call, leg: Callee) -> Outcome:
@@ -63,6 +67,9 @@ class Unreachable:
         return outcome
 
     def _why(self, destination: Destination) -> Outcome:
+        stopped = self._why_stopped(destination.provider)
+        if stopped is not None:
+            return Outcome(503, f"Provider Is Stopped: {stopped}")
         if destination.flow is not None:
             return Outcome(503, "Unreachable")
         try:

@@ -18,6 +18,7 @@ from sipwright.transport import Flow, Target
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
+from ..model.stopped import WhyStopped, nothing_stopped
 from .reconnect import Reconnects
 from .ways import leads_to, way_to
 
@@ -29,12 +30,14 @@ log = structlog.get_logger(__name__)
 class PeerRoutes:
     """Finds flows, and sends what belongs to the dialogs of calls."""
 
-    __slots__ = ("_reconnects", "_stack", "_throttle", "_trust")
+    __slots__ = ("_reconnects", "_stack", "_throttle", "_trust", "_why_stopped")
 
-    def __init__(self, stack: Stack, reconnects: Reconnects, trust: TrustIn = nobody_of_ours) -> None:
+    def __init__(self, stack: Stack, reconnects: Reconnects, trust: TrustIn = nobody_of_ours,
+                 why_stopped: WhyStopped = nothing_stopped) -> None:  # fmt: skip
         self._stack = stack
         self._reconnects = reconnects
         self._trust = trust
+        self._why_stopped = why_stopped
         self._throttle = Throttle(every=60.0)
 
     def to_phone(self, destination: Destination) -> Flow | None:
@@ -46,6 +49,8 @@ class PeerRoutes:
         flow = self.to_phone(destination)
         if flow is not None:
             then(None, flow)
+        elif self._why_stopped(destination.provider) is not None:
+            then(None, None)
         elif destination.flow is not None:
             self._reconnects.await_phone(destination, then)
         else:
