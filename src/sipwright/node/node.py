@@ -109,7 +109,7 @@ class Node:
         is_recording = settings.trace.calls != "off"
         self.refusals = Refusals(store, self.recorder, unix_time=clock)
         self.pipeline = Pipeline(on_refused=self.refusals)
-        self.locations = LocationTable()
+        self.locations = LocationTable(is_gone=lambda source: self.stack.is_gone(source))
         self.known_places = KnownPlaces(store.directory, self.locations, lambda: self.stack, time.monotonic)
         self.stack = Stack(
             transports, self.pipeline, public_address=sip.public_address,

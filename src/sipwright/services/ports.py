@@ -238,6 +238,7 @@ class BindingTarget(NamedTuple):
         path: The route set, of the proxies between us and the phone (RFC 3327 §5.4).
         q: The preference that the phone gave, from 0.0 to 1.0.
         instance: What names the device, if it gave that (RFC 5626 §4.1).
+        has_flows: The device has numbered this flow, as it may have several (RFC 5626 §4.2).
     """
 
     uri: str
@@ -245,6 +246,7 @@ class BindingTarget(NamedTuple):
     path: list[str]
     q: float
     instance: str | None
+    has_flows: bool = False
 
 
 class Locations(Protocol):

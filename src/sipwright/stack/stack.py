@@ -265,6 +265,10 @@ class Stack:
         """Return the flow that `Flow.key` described, perhaps in an earlier process; None when it is gone."""
         return self._outbound.from_key(key)
 
+    def is_gone(self, key: str) -> bool:
+        """Return whether a flow, named by its key, was a connection that has ended."""
+        return not key.startswith("udp/") and self._outbound.from_key(key) is None
+
     def reopened(self, flow: Flow) -> Flow | None:
         """Return a new flow to where a connection led that we had opened ourselves, and that has ended."""
         return self._outbound.reopened(flow)

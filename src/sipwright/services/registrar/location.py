@@ -5,7 +5,7 @@ are one string, about 200 bytes for one phone, which the garbage collector has n
 become `Binding` values when somebody asks.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sipwright.services.ports import BindingTarget
@@ -25,8 +25,12 @@ class LocationTable:
 
     _ROUND = 30  # calls of `expire` in which it gets round to every account
 
-    def __init__(self, capacity: int = 1_000_000) -> None:
+    def __init__(
+        self, capacity: int = 1_000_000, is_gone: Callable[[str], bool] = lambda source: False
+    ) -> None:
+        """`is_gone` tells of a flow, named by its key, whether it was a connection that has ended."""
         self.capacity = capacity
+        self._is_gone = is_gone
         self._entries: dict[int, str] = {}
         self._unchecked: list[int] = []
         self._sources: dict[str, int] | None = None
@@ -54,7 +58,24 @@ class LocationTable:
         found = [_target(binding) for binding in bindings if not binding.has_expired(now)]
         if len(found) > 1:
             found.sort(key=lambda target: target.q, reverse=True)
+            return self._one_flow_each(found)
         return found
+
+    def _one_flow_each(self, targets: list[BindingTarget]) -> list[BindingTarget]:
+        """Leave one flow of each device that has several, one that is still there if any is (RFC 5626 §7)."""
+        chosen: dict[str, BindingTarget] = {}
+        for target in targets:
+            device = target.instance if target.has_flows else None
+            if device is None:
+                continue
+            before = chosen.get(device)
+            if before is None or (self._is_gone(before.source) and not self._is_gone(target.source)):
+                chosen[device] = target
+        return [
+            target
+            for target in targets
+            if not target.has_flows or target.instance is None or chosen[target.instance] is target
+        ]
 
     def flow_keys(self, account_id: int) -> list[str]:
         """Return the keys of the flows that the phones of an account have registered over, also a while ago."""
@@ -172,4 +193,4 @@ def _target(binding: Binding) -> BindingTarget:
         return BindingTarget(binding.uri, binding.source, path, 1.0, None)
     contact = NameAddr.parse(binding.contact)
     uri, instance = str(contact.uri), contact.param("+sip.instance")
-    return BindingTarget(uri, binding.source, path, q_of(contact), instance)
+    return BindingTarget(uri, binding.source, path, q_of(contact), instance, "reg-id" in contact.params)

@@ -27,9 +27,11 @@ log = structlog.get_logger(__name__)
 
 MOST_BINDINGS = 10
 
-_EXTENSIONS = frozenset({"path"})
+_EXTENSIONS = frozenset({"path", "outbound"})
 _LONGEST_PATH = 2048
 _LONGEST_CALL_ID = 512
+_FLOW_TIMER = "120"
+"""Seconds within which a phone is to show that it still has its flow (RFC 5626 §4.4): as it would over TCP anyway."""
 _LONGEST_USER_AGENT = 128
 
 
@@ -255,6 +257,8 @@ class Registrar:
         headers.append(("Date", format_date(now_unix)))
         if path:
             headers += ("Path", path), ("Supported", "path")
+        elif _wants_outbound(incoming.request):
+            headers += ("Require", "outbound"), ("Flow-Timer", _FLOW_TIMER)
         self._accepted += 1
         incoming.respond(200, headers=headers)
 
@@ -282,6 +286,17 @@ class _Waiting:
             self._accept = None
             refusal = store_away()
             self._incoming.respond(refusal.status, refusal.reason, headers=refusal.headers)
+
+
+def _wants_outbound(request: Request) -> bool:
+    """Return whether a phone has numbered the flow that it registers, which no proxy is in (RFC 5626 §6)."""
+    index = request.headers.index()
+    if "supported" not in index and "require" not in index:
+        return False
+    options = [*request.headers.get_list("Supported"), *request.headers.get_list("Require")]
+    if not any(option.lower() == "outbound" for option in options) or "contact" not in index:
+        return False
+    return any({"reg-id", "+sip.instance"} <= contact.params.keys() for contact in request.contacts)
 
 
 def _is_known(known: list[Binding], bindings: list[Binding]) -> bool:

@@ -1,0 +1,84 @@
+"""Phones with several flows (RFC 5626), and what they are told about them."""
+
+import pytest
+
+from sipwright.services.registrar import LocationTable
+from sipwright.services.registrar.bindings import Binding
+
+INSTANCE = '+sip.instance="<urn:uuid:1>"'
+FLOW = f"Contact: <sip:alice@10.0.0.5:5062>;reg-id=1;{INSTANCE}"
+
+
+def flow(number, source, instance=INSTANCE, q=""):
+    contact = f"<sip:alice@10.0.0.{number}>;reg-id={number};{instance}{q}"
+    return Binding(1_000, 1, f"call{number}", source, "", contact)
+
+
+def table(*bindings, gone=()):
+    locations = LocationTable(is_gone=lambda source: source in gone)
+    locations.put(1, list(bindings))
+    return [target.source for target in locations.targets(1, 1.0)]
+
+
+def test_one_flow_of_a_device_is_called_the_latest():
+    """RFC 5626 §7: two at once would make it ring twice."""
+    assert table(flow(1, "tcp/a"), flow(2, "tcp/b")) == ["tcp/b"]
+
+
+def test_a_flow_that_has_ended_leaves_the_other_one():
+    assert table(flow(1, "tcp/a"), flow(2, "tcp/b"), gone=["tcp/b"]) == ["tcp/a"]
+
+
+def test_of_flows_that_have_all_ended_the_latest_is_waited_for():
+    assert table(flow(1, "tcp/a"), flow(2, "tcp/b"), gone=["tcp/a", "tcp/b"]) == ["tcp/b"]
+
+
+def test_the_flow_that_the_device_prefers_is_called():
+    assert table(flow(1, "tcp/a", q=";q=0.9"), flow(2, "tcp/b", q=";q=0.1")) == ["tcp/a"]
+
+
+def test_other_devices_ring_too():
+    other = flow(2, "tcp/b", '+sip.instance="<urn:uuid:2>"')
+    plain = Binding(1_000, 1, "c", "udp/c", "", "<sip:alice@10.0.0.9>")
+    unnumbered = [Binding(1_000, 1, f"d{n}", f"udp/d{n}", "", f"<sip:d{n}@h>;{INSTANCE}") for n in (1, 2)]
+
+    assert table(flow(1, "tcp/a"), other, plain, *unnumbered) == [
+        "udp/d2",
+        "udp/d1",
+        "udp/c",
+        "tcp/b",
+        "tcp/a",
+    ]
+
+
+@pytest.mark.parametrize("header", ["Supported: path, outbound", "Require: outbound"])
+def test_who_numbers_its_flow_is_told_that_this_counts(world, header):
+    """RFC 5626 §6."""
+    response = world.register(FLOW, header).response
+
+    assert (response.status, response.headers.get("Require")) == (200, "outbound")
+    assert response.headers.get("Flow-Timer") == "120"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (FLOW,),
+        ("Contact: <sip:alice@10.0.0.5:5062>", "Supported: outbound"),
+        (f"Contact: <sip:alice@10.0.0.5:5062>;{INSTANCE}", "Supported: outbound"),
+        (FLOW, "Supported: outbound", "Path: <sip:p1.example;lr>"),
+    ],
+)
+def test_nobody_else_is(world, headers):
+    assert "Require" not in world.register(*headers).response.headers
+
+
+def test_what_wakes_a_phone_is_kept_and_shown(world):
+    """RFC 8599 §4.1."""
+    contact = "<sip:alice@10.0.0.5;pn-provider=fcm;pn-param=acme;pn-prid=ZTY4ZDJl>"
+    world.register(f"Contact: {contact}")
+    (row,) = world.writer.rows["binding"].values()
+    (target,) = world.locations.targets(1, world.now)
+
+    assert row[1] == contact
+    assert f"<{target.uri}>" == contact
