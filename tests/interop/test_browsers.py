@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,12 @@ def wss_port():
 @pytest.fixture(scope="module")
 def switch(start_switch, wss_port):
     accounts = [("jssip", "plan", ""), ("sipjs", "plan", "")]
-    return start_switch(accounts, {"plan": PLAN}, SIP__WSS=json.dumps([f"{HOST}:{wss_port}"]))
+    found = start_switch(accounts, {"plan": PLAN}, SIP__WSS=json.dumps([f"{HOST}:{wss_port}"]))
+    with ThreadPoolExecutor(1) as elsewhere:  # Playwright has a loop in this thread, and so has each command
+        run_command = found.run_command
+        found.run_command = lambda *arguments: elsewhere.submit(run_command, *arguments).result()
+        yield found
+        found.run_command = run_command
 
 
 @pytest.fixture(scope="module")
