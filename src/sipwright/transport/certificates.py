@@ -43,7 +43,7 @@ class TrustError(ConnectionError):
 
 
 class CertificateError(OSError):
-    """One of our own certificates cannot be used; the text says which, and why."""
+    """A certificate of our own that cannot be used; the text says which, and why."""
 
 
 class CertificateFiles(NamedTuple):
