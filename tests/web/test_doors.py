@@ -28,6 +28,8 @@ OPEN = {
     "/readyz": "for balancers: one word",
     "/metrics": "has a lock of its own",
     "/login": "where strangers become users",
+    "/signup": "where strangers become users, if an admin has opened that",
+    "/reset": "where users come who have forgotten their password",
     f"/assets/{STYLESHEET_NAME}": "how the log-in page looks",
     "/assets/icon.svg": "how the log-in page looks",
     f"{LIBRARY}/static/{{path}}": "the library of the pages, the same for everybody",

@@ -95,8 +95,6 @@ async def _web(usecases: UseCases, settings: Settings, listening: socket.socket 
     from sipwright.web.server import WebServer
 
     app = create_app(usecases, settings)
-    if find_spec("sipwright.web.pages") is not None:
-        import_module("sipwright.web.pages").install(app, usecases)
     server = WebServer(wrap(app, settings), settings, listening)
     await server.start()
 

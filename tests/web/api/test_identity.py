@@ -10,7 +10,8 @@ from sipwright.config import Settings
 from sipwright.usecases.issued import csrf_of
 from sipwright.usecases.usecases import UseCases
 from sipwright.usecases.visitor import Visitor
-from sipwright.web.api.identity import COOKIE, CSRF_HEADER
+from sipwright.web.api.identity import CSRF_HEADER
+from sipwright.web.visitors import COOKIE
 
 
 async def _log_in(switch) -> str:

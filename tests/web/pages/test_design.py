@@ -48,7 +48,7 @@ def test_both_themes_have_the_same_names():
 
 
 def test_rules_and_components_name_no_colour_of_their_own():
-    places = [FOLDER / "style.css", *(FOLDER / "components").iterdir()]
+    places = [*(FOLDER / "styles").iterdir(), *(FOLDER / "components").iterdir()]
     found = {place.name: LITERAL.findall(place.read_text("utf-8")) for place in places if place.is_file()}
 
     assert {name: colours for name, colours in found.items() if colours} == {}

@@ -15,12 +15,11 @@ from starlette.requests import HTTPConnection
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.issued import is_csrf
 from sipwright.usecases.usecases import UseCases
-from sipwright.usecases.visitor import Visitor
 from sipwright.web.problems import Problem
+from sipwright.web.visitors import COOKIE, visitor_of
 
-__all__ = ["COOKIE", "CSRF_HEADER", "Asking", "Uses", "actor_of", "usecases_of"]
+__all__ = ["CSRF_HEADER", "Asking", "Uses", "actor_of", "usecases_of"]
 
-COOKIE = "sipwright_session"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -37,12 +36,6 @@ def usecases_of(connection: HTTPConnection) -> UseCases:
     """Return the use cases of the application."""
     found: UseCases = connection.app.state.usecases
     return found
-
-
-def visitor_of(connection: HTTPConnection) -> Visitor:
-    """Return who comes, before they have proved who they are."""
-    address = connection.client.host if connection.client else None
-    return Visitor("rest", address, connection.headers.get("user-agent", "")[:200])
 
 
 async def actor_of(connection: HTTPConnection) -> Actor:
@@ -64,7 +57,7 @@ async def actor_of(connection: HTTPConnection) -> Actor:
 async def find_actor(connection: HTTPConnection) -> Actor | None:
     """Return who asks, None where that is nobody whom we know."""
     login = usecases_of(connection).login
-    visitor = visitor_of(connection)
+    visitor = visitor_of(connection, "rest")
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme:
         return await login.by_token(visitor, token.strip()) if scheme.lower() == "bearer" else None

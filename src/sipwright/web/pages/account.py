@@ -14,10 +14,11 @@ from sipwright.usecases.accounts import AccountDetail
 from sipwright.usecases.errors import Conflict
 from sipwright.usecases.phone_settings import PhoneSettings
 from sipwright.web.pages.accounts import plan_options, state_of
+from sipwright.web.pages.elements import actions, button, card, facts, pill, tag
 from sipwright.web.pages.format import ago, plural
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, actions, button, card, facts, pill, tag
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["qr_code", "show"]
 

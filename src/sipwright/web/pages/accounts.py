@@ -6,11 +6,12 @@ from typing import Any
 
 from sipwright.store.admin.specs import AccountSpec
 from sipwright.usecases.accounts import AccountView
+from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.format import plural
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, actions, button, card, tag
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["plan_options", "show", "state_of"]
 

@@ -7,22 +7,12 @@ from typing import Any
 
 from sipwright.usecases.errors import NotFound
 from sipwright.usecases.traces import EffectView, RungView, RunTraceView, TraceView
-from sipwright.web.pages.format import bare, moment, span, status_look
+from sipwright.web.pages.elements import actions, button, card, facts, link, pill, tag, text
+from sipwright.web.pages.format import bare, span, status_look
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.live import Ladder
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import (
-    Ladder,
-    Modal,
-    Table,
-    actions,
-    button,
-    card,
-    facts,
-    link,
-    pill,
-    tag,
-    text,
-)
+from sipwright.web.pages.widgets import Modal, Table
 
 __all__ = ["show"]
 
@@ -81,7 +71,7 @@ class _CallPage:
 
     def _facts(self) -> None:
         trace = self.trace
-        pairs = [("Began", moment(trace.started_at)), ("Id", trace.call)]
+        pairs = [("Began", self.visit.moment(trace.started_at)), ("Id", trace.call)]
         if trace.direction:
             pairs.insert(1, ("Direction", trace.direction))
         if trace.user:

@@ -29,7 +29,8 @@ class ExportedRecords:
         await self._door(request)
         actor = request.scope["sipwright.actor"]
         try:
-            which = wanted(dict(request.query_params))
+            me = await self._usecases.me.get(actor)
+            which = wanted(dict(request.query_params), me.timezone)
         except UseCaseError as error:
             return PlainTextResponse(f"{error}\n", 422)
         rows = self._usecases.cdrs.rows(

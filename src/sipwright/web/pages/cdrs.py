@@ -12,11 +12,12 @@ from nicegui.events import GenericEventArguments
 
 from sipwright.usecases.cdrs import CdrDay, CdrFilter, CdrView
 from sipwright.usecases.errors import Invalid
-from sipwright.web.pages.format import bare, moment, plural, span, status_look
+from sipwright.web.pages.elements import button, card, link, tag
+from sipwright.web.pages.format import bare, plural, span, status_look
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Table, button, card, link, tag
+from sipwright.web.pages.widgets import Field, Table
 
 __all__ = ["csv_lines", "show", "wanted"]
 
@@ -49,13 +50,13 @@ async def show(visit: Visit) -> None:
     await _Records(visit).build()
 
 
-def wanted(query: dict[str, str]) -> CdrFilter:
-    """Read conditions as they stand in an address.
+def wanted(query: dict[str, str], timezone: str = "UTC") -> CdrFilter:
+    """Read conditions as they stand in an address; its days are those of a time zone.
 
     Raises:
         Invalid: One of them cannot be understood.
     """
-    zone = ZoneInfo("UTC")
+    zone = ZoneInfo(timezone)
     return CdrFilter(
         from_=_day(query.get("from"), "from", zone),
         to=_day(query.get("to"), "to", zone, after=_DAY),
@@ -105,7 +106,7 @@ class _Records:
         """Make the page."""
         fault: Invalid | None = None
         try:
-            self.which = wanted(self.query)
+            self.which = wanted(self.query, self.visit.zone)
         except Invalid as error:
             self.which, fault = CdrFilter(by_call=True), error
         self.oldest_first = self.query.get("sort") == "oldest"
@@ -169,7 +170,7 @@ class _Records:
                 limit=ON_PAGE,
                 cursor=self.pager.cursor,
             )
-            self._show([_row(cdr) for cdr in page.items])
+            self._show([_row(self.visit, cdr) for cdr in page.items])
             self.pager.tell(len(page), page.next)
 
     def _show(self, rows: list[dict[str, Any]]) -> None:
@@ -247,12 +248,12 @@ class _Records:
             tag("i").style(f"height: {100 * day.answered / most:.2f}%")
 
 
-def _row(cdr: CdrView) -> dict[str, Any]:
+def _row(visit: Visit, cdr: CdrView) -> dict[str, Any]:
     heard = f"{cdr.status or ''} {cdr.reason or ''}".strip() or "no response"
     return {
         "id": f"{cdr.call_id}-{cdr.leg}",
         "at": {
-            "text": moment(cdr.started_at),
+            "text": visit.moment(cdr.started_at),
             "under": f"{cdr.direction}, leg {cdr.leg}" if cdr.leg else cdr.direction,
         },
         "from": {"text": bare(cdr.from_uri), "under": _whose(cdr)},

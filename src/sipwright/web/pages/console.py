@@ -10,10 +10,11 @@ from nicegui.events import ValueChangeEventArguments
 
 from sipwright.control.events import Event
 from sipwright.usecases.errors import Invalid
-from sipwright.web.pages.format import moment, time_of_day
+from sipwright.web.pages.elements import actions, button, tag, text
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.live import EventLog
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import EventLog, Field, actions, button, tag, text
+from sipwright.web.pages.widgets import Field
 
 __all__ = ["show", "told"]
 
@@ -96,9 +97,12 @@ class _Console:
             self.woken.clear()
             events, self.waiting = self.waiting, []
             if events:
-                self.log.append([_line(event) for event in events])
+                self.log.append([_line(self.visit, event) for event in events])
                 if not self.paused:
-                    text(self.state, f"Live. The last event came at {time_of_day(events[-1].at)[:8]} UTC.")
+                    text(
+                        self.state,
+                        f"Live. The last event came at {self.visit.time_of_day(events[-1].at)[:8]}.",
+                    )
             await asyncio.sleep(COALESCE)
 
     def _refilter(self) -> None:
@@ -125,11 +129,11 @@ class _Console:
             text(self.state, "Paused. What happens meanwhile is shown when you go on.")
 
 
-def _line(event: Event) -> dict[str, Any]:
+def _line(visit: Visit, event: Event) -> dict[str, Any]:
     return {
         "id": event.id,
-        "at": time_of_day(event.at),
-        "date": f"{moment(event.at)} UTC",
+        "at": visit.time_of_day(event.at),
+        "date": visit.moment(event.at),
         "type": event.type,
         "user": event.user or "",
         "call": event.call or "",

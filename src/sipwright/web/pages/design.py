@@ -1,7 +1,7 @@
 """The design of the pages: colours, type, space and states, light and dark, each named once.
 
-``style.css`` lays out what there is and knows only these names; so does every component. Whatever stands on a ground
-named in `PAIRS` can be read there: their contrast is that of WCAG 2.1 level AA, in both themes.
+The files of ``styles/`` lay out what there is and know only these names; so does every component. Whatever stands on a
+ground named in `PAIRS` can be read there: their contrast is that of WCAG 2.1 level AA, in both themes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ from __future__ import annotations
 import hashlib
 from importlib.resources import files
 
-__all__ = ["DARK", "EDGES", "LIGHT", "PAIRS", "SCALE", "STYLESHEET", "STYLESHEET_NAME"]
+__all__ = ["DARK", "EDGES", "LIGHT", "PAIRS", "SCALE", "SHEETS", "STYLESHEET", "STYLESHEET_NAME"]
+
+SHEETS = (
+    "base.css", "frame.css", "parts.css", "controls.css", "tables.css", "overlays.css", "switchboard.css", "call.css",
+    "editor.css", "charts.css", "console.css", "door.css",
+)  # fmt: skip
+"""The files of rules, in the order in which they count."""
 
 LIGHT = {
     "ground": "#f4f6f3",  # behind everything
@@ -130,14 +136,14 @@ def _values(named: dict[str, str]) -> str:
 
 def _style() -> str:
     """Return the whole style sheet: the names with their values, then the rules that use them."""
-    rules = files(__package__).joinpath("style.css").read_text("utf-8")
+    rules = (files(__package__).joinpath("styles", name).read_text("utf-8") for name in SHEETS)
     asked = f":root:not([data-theme=light]) {{ color-scheme: dark; {_values(DARK)} }}"
     return "\n".join(
         (
             f":root {{ color-scheme: light; {_values(LIGHT)} {_values(SCALE)} }}",
             f"@media (prefers-color-scheme: dark) {{ {asked} }}",
             f":root[data-theme=dark] {{ color-scheme: dark; {_values(DARK)} }}",
-            rules,
+            *rules,
         )
     )
 

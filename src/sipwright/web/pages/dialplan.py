@@ -12,11 +12,13 @@ from sipwright.usecases.dialplans import DialplanDetail, Problem
 from sipwright.usecases.errors import Changed, Invalid, NotFound, UseCaseError
 from sipwright.web.pages.dialplan_panels import Panels
 from sipwright.web.pages.draft import show_difference
-from sipwright.web.pages.format import moment, plural
+from sipwright.web.pages.elements import actions, button, tag, text
+from sipwright.web.pages.format import plural
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.live import Editor
 from sipwright.web.pages.names import MEMBERS, NAMES
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Editor, Modal, actions, button, tag, text
+from sipwright.web.pages.widgets import Modal
 
 __all__ = ["show"]
 
@@ -74,7 +76,7 @@ class DialplanPage:
 
     def _about(self, live: DialplanDetail) -> str:
         used = "; ".join(live.used_by) or "nothing runs it yet: name it in an account"
-        return f"Version {live.dialplan.version}, saved {moment(live.dialplan.saved_at)} UTC. Used: {used}."
+        return f"Version {live.dialplan.version}, saved {self.visit.moment(live.dialplan.saved_at)}. Used: {used}."
 
     # --- while one types ---
 
@@ -185,8 +187,8 @@ class DialplanPage:
         assert self.theirs is not None
         version = self.theirs.dialplan.version
         self.overtaken_about._text = (
-            f"Version {version} was saved at {moment(self.theirs.dialplan.saved_at)} UTC while you were editing. "
-            "This is the difference between it and yours:"
+            f"Version {version} was saved at {self.visit.moment(self.theirs.dialplan.saved_at)} while you were "
+            "editing. This is the difference between it and yours:"
         )
         self.overtaken_about.update()
         show_difference(self.overtaken_lines, self.theirs.source, self.draft)

@@ -10,9 +10,10 @@ from nicegui.events import GenericEventArguments
 from sipwright.usecases.dialplans import Replay, ReplayWish, Try, TryWish
 from sipwright.usecases.errors import NotFound
 from sipwright.web.pages.draft import Draft, show_difference
-from sipwright.web.pages.format import ago, bare, moment, plural
+from sipwright.web.pages.elements import actions, button, note, tag
+from sipwright.web.pages.format import ago, bare, plural
 from sipwright.web.pages.rules_editor import RulesEditor
-from sipwright.web.pages.widgets import Field, Modal, Table, Tabs, actions, button, note, tag
+from sipwright.web.pages.widgets import Field, Modal, Table, Tabs
 
 __all__ = ["Panels"]
 
@@ -193,7 +194,7 @@ class Panels:
                 {
                     "id": str(each.version),
                     "version": {"text": str(each.version), "under": "live" if each.live else None},
-                    "saved": {"text": moment(each.saved_at), "under": plural(each.lines, "line")},
+                    "saved": {"text": self.visit.moment(each.saved_at), "under": plural(each.lines, "line")},
                     "act": {
                         "actions": [{"name": "look", "label": "Compare"}],
                         "of": f"version {each.version}",

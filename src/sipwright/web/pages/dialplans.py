@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 from sipwright.usecases.dialplans import DialplanView
+from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.format import ago, plural
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, actions, button, card, tag
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["show"]
 

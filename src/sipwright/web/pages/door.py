@@ -8,14 +8,14 @@ from urllib.parse import quote, urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from sipwright.usecases.visitor import Visitor
+from sipwright.web.visitors import COOKIE, prefix_of, visitor_of
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
 
-__all__ = ["COOKIE", "Door", "is_from_elsewhere", "prefix_of", "safe_target", "visitor_of"]
+__all__ = ["Door", "is_from_elsewhere", "safe_target"]
 
-COOKIE = "sipwright_session"
+_NO_TARGETS = ("//", "/\\", "/login", "/logout", "/signup", "/reset")
 
 
 class Door:
@@ -43,13 +43,7 @@ class Door:
         token = request.cookies.get(COOKIE)
         if not token:
             return None
-        return await self._usecases.login.by_session(visitor_of(request), token)
-
-
-def visitor_of(request: Request) -> Visitor:
-    """Return from where a request comes, and with what program."""
-    address = request.client.host if request.client is not None else None
-    return Visitor("web", address, request.headers.get("user-agent", "")[:200] or None)
+        return await self._usecases.login.by_session(visitor_of(request, "web"), token)
 
 
 def is_from_elsewhere(request: Request) -> bool:
@@ -63,11 +57,10 @@ def is_from_elsewhere(request: Request) -> bool:
 
 def safe_target(wanted: str) -> str:
     """Return where to go after logging in: a path of ours, whatever a link says."""
-    if not wanted.startswith("/") or wanted.startswith(("//", "/\\", "/login", "/logout")) or "\\" in wanted:
+    if (
+        not wanted.startswith("/")
+        or wanted.startswith(("//", "/\\", "/login", "/logout", "/signup", "/reset"))
+        or "\\" in wanted
+    ):
         return "/"
     return wanted if wanted.isprintable() else "/"
-
-
-def prefix_of(request: Request) -> str:
-    """Return below which path a proxy shows us."""
-    return f"{request.headers.get('X-Forwarded-Prefix', '')}{request.scope.get('root_path', '')}"

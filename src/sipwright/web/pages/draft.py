@@ -8,8 +8,8 @@ from typing import Protocol
 from nicegui.element import Element
 
 from sipwright.usecases.dialplans import DialplanDetail, Dialplans
+from sipwright.web.pages.elements import tag
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import tag
 
 __all__ = ["Draft", "show_difference"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-__all__ = ["ago", "bare", "moment", "plural", "span", "status_look", "time_of_day"]
+__all__ = ["ago", "bare", "moment", "plural", "sentence", "span", "status_look", "time_of_day"]
 
 
 def span(seconds: float | None) -> str:
@@ -52,6 +52,13 @@ def ago(at: float | None, now: float) -> str:
 def plural(number: float, unit: str) -> str:
     """Write a number of things: ``1 call``, ``2,000 calls``."""
     return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
+
+
+def sentence(text: str) -> str:
+    """Write what an error says as a sentence."""
+    text = text.strip()
+    end = "" if text.endswith((".", "!", "?")) else "."
+    return f"{text[:1].upper()}{text[1:]}{end}"
 
 
 def bare(uri: str | None) -> str:

@@ -10,9 +10,10 @@ from nicegui.element import Element
 from nicegui.elements.html import Html
 
 from sipwright.web.pages.design import STYLESHEET_NAME
+from sipwright.web.pages.elements import tag
 from sipwright.web.pages.signs import BRAND, sign
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Toasts, tag
+from sipwright.web.pages.widgets import Toasts
 
 __all__ = ["NAVIGATION", "THEME_SCRIPT", "frame", "head_html"]
 

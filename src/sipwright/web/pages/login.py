@@ -1,35 +1,35 @@
-"""``/login`` and ``/logout``: plain HTML, so that a stranger costs no page that is kept, and no script is needed."""
+"""``/login`` and ``/logout``: who comes in by name and password, and out again."""
 
 from __future__ import annotations
 
 import time
-from html import escape
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
-from nicegui import __version__ as VERSION
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from sipwright.usecases.errors import Throttled, Unavailable, UseCaseError
-from sipwright.web.pages.door import COOKIE, Door, is_from_elsewhere, prefix_of, safe_target, visitor_of
-from sipwright.web.pages.layout import head_html
-from sipwright.web.pages.signs import BRAND
+from sipwright.usecases.errors import CodeNeeded, UseCaseError
+from sipwright.web.pages.door import Door, is_from_elsewhere, safe_target
+from sipwright.web.pages.plain import Answer, Entry, door_page, form, typed_into
+from sipwright.web.pages.refusals import refusal_of
+from sipwright.web.visitors import COOKIE, prefix_of, visitor_of
 
 if TYPE_CHECKING:
     from sipwright.usecases import UseCases
+    from sipwright.usecases.gate import LoggedIn
 
-__all__ = ["LoginPage", "plain_page"]
+__all__ = ["LoginPage", "let_in"]
 
-_LONGEST = 8_192
-"""Bytes of a form that somebody fills in by hand."""
-
-_STORY = """if call.active > 4:
-    respond(486, "Busy Here")
-
-number = e164(req.user, region="IE")
-dial(f"{number}@blueface &amp; mobile@local", ring=25)
-respond(480, "Nobody is available")"""
+_NAME = Entry("name", "Name", autocomplete="username")
+_PASSWORD = Entry(
+    "password", "Password", "password", autocomplete="current-password", longest=1_000, keeps=False
+)
+_CODE = Entry(
+    "code", "Code", autocomplete="one-time-code", is_needed=False, longest=40, keeps=False,
+    hint="Only if you have set up one-time codes.",
+)  # fmt: skip
+_DONE = {"reset": "Your password is changed. Log in with it."}
 
 
 class LoginPage:
@@ -40,43 +40,28 @@ class LoginPage:
 
     async def show(self, request: Request) -> Response:
         """Show the form."""
-        return self._form(request, request.query_params.get("next", "/"))
+        done = _DONE.get(request.query_params.get("done", ""), "")
+        return self._form(request, request.query_params.get("next", "/"), {}, done=done)
 
     async def log_in(self, request: Request) -> Response:
         """Take the filled form: go on with a session, or say that it is not right."""
         if is_from_elsewhere(request):
-            return self._form(
-                request, "/", "Log in on this page, please; another page has sent the form.", 403
-            )
-        typed = await _typed(request)
+            said = "Log in on this page, please; another page has sent the form."
+            return self._form(request, "/", {}, said, answer=(403, {}))
+        typed = await typed_into(request)
         target = safe_target(typed.get("next", "/"))
         try:
             session = await self._usecases.login.log_in(
-                visitor_of(request),
+                visitor_of(request, "web"),
                 typed.get("name", ""),
                 typed.get("password", ""),
                 typed.get("code") or None,
             )
-        except Throttled as error:
-            wait = max(1, round(error.retry_after))
-            said = f"Too many attempts. Wait {wait} seconds, then try again."
-            return self._form(request, target, said, 429, typed, {"Retry-After": str(wait)})
-        except Unavailable as error:
-            return self._form(request, target, f"{error}. Try again in a moment.", 503, typed)
         except UseCaseError as error:
-            said = str(error)
-            return self._form(request, target, f"{said[:1].upper()}{said[1:]}.", 401, typed)
-        response = RedirectResponse(prefix_of(request) + target, 303)
-        response.set_cookie(
-            COOKIE,
-            session.token,
-            max_age=max(60, int(session.expires_at - time.time())),
-            path=prefix_of(request) or "/",
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
-        return response
+            said, answer = refusal_of(error)
+            is_right = isinstance(error, CodeNeeded)
+            return self._form(request, target, typed, said, answer=answer, wants_code=is_right)
+        return let_in(request, session, target)
 
     async def log_out(self, request: Request) -> Response:
         """End the session."""
@@ -92,61 +77,42 @@ class LoginPage:
         self,
         request: Request,
         target: str,
+        typed: dict[str, str],
         refusal: str = "",
-        status: int = 200,
-        typed: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
+        *,
+        done: str = "",
+        answer: Answer = (200, {}),
+        wants_code: bool = False,
     ) -> Response:
-        prefix = prefix_of(request)
-        name = escape((typed or {}).get("name", ""), quote=True)
-        alert = f'<div class="note bad" role="alert">{escape(refusal)}</div>' if refusal else ""
-        first, second = ("", " autofocus") if name else (" autofocus", "")
-        inside = (
-            f'<main id="main"><a class="brand" href="{escape(prefix)}/">{BRAND}<span>Sipwright</span></a>'
-            '<div class="stack"><h1>Log in</h1>'
-            '<p class="quiet">See your calls as they happen, and decide what becomes of them.</p></div>'
-            f'{alert}<form method="post" action="{escape(prefix)}/login">'
-            f'<input type="hidden" name="next" value="{escape(safe_target(target), quote=True)}">'
-            '<div class="field"><label for="name">Name</label>'
-            f'<input class="control" id="name" name="name" value="{name}" autocomplete="username"'
-            f' autocapitalize="none" spellcheck="false" required maxlength="200"{first}></div>'
-            '<div class="field"><label for="password">Password</label>'
-            '<input class="control" id="password" name="password" type="password"'
-            f' autocomplete="current-password" required maxlength="1000"{second}></div>'
-            '<div class="field"><label for="code">Code</label>'
-            '<input class="control" id="code" name="code" inputmode="numeric" autocomplete="one-time-code"'
-            ' maxlength="40" aria-describedby="code-hint">'
-            '<span class="hint" id="code-hint">Only if you have set up one-time codes.</span></div>'
-            '<button class="button main" type="submit">Log in</button></form></main>'
-        )
-        story = (
-            f'<div class="story" aria-hidden="true"><pre>{_STORY}</pre>'
-            "<p>Your calls go where a few lines of Python say.</p></div>"
-        )
-        return HTMLResponse(
-            plain_page("Log in", prefix, f'<div class="door">{story}{inside}</div>'),
-            status,
-            {"Cache-Control": "no-store", **(headers or {})},
+        """Return the page; who has only left out the code types nothing else again."""
+        entries = [_NAME, _PASSWORD, _CODE]
+        if wants_code:
+            entries = [_NAME, replace(_PASSWORD, keeps=True), replace(_CODE, is_needed=True)]
+        inside = form(
+            f"{prefix_of(request)}/login", entries, "Log in", values=typed, faults={},
+            hidden={"next": safe_target(target)},
+        )  # fmt: skip
+        links = []
+        if self._usecases.signup.mode != "closed":
+            links.append(("Sign up", "/signup"))
+        if self._usecases.recovery.is_open:
+            links.append(("Forgotten your password?", "/reset"))
+        about = "See your calls as they happen, and decide what becomes of them."
+        return door_page(
+            request, "Log in", about, inside, refusal=refusal, done=done, links=links, answer=answer
         )
 
 
-def plain_page(title: str, prefix: str, inside: str) -> str:
-    """Return a page that needs no connection: the door, and what is not there."""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(title)} · Sipwright</title>"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="icon" href="{escape(prefix)}/assets/icon.svg" type="image/svg+xml">'
-        f'<link rel="stylesheet" href="{escape(prefix)}/_nicegui/{VERSION}/static/fonts.css">'
-        f"{head_html(prefix)}</head><body>{inside}</body></html>"
+def let_in(request: Request, session: LoggedIn, target: str) -> Response:
+    """Return the way on for who has a session now."""
+    response = RedirectResponse(prefix_of(request) + target, 303)
+    response.set_cookie(
+        COOKIE,
+        session.token,
+        max_age=max(60, int(session.expires_at - time.time())),
+        path=prefix_of(request) or "/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
     )
-
-
-async def _typed(request: Request) -> dict[str, str]:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _LONGEST:
-            return {}
-    found = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
-    return {key: values[0] for key, values in found.items()}
+    return response

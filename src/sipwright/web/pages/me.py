@@ -7,10 +7,10 @@ from typing import Any
 from nicegui.events import GenericEventArguments
 
 from sipwright.usecases.errors import Invalid
-from sipwright.web.pages.format import moment
+from sipwright.web.pages.elements import actions, button, card, facts
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Table, actions, button, card, facts
+from sipwright.web.pages.widgets import Field, Table
 
 __all__ = ["show"]
 
@@ -55,7 +55,7 @@ async def _sessions(visit: Visit) -> None:
             "id": str(session.id),
             "where": {"text": session.address or "here", "under": (session.user_agent or "")[:80]},
             "face": {"text": session.face, "under": "this one" if session.current else None},
-            "seen": moment(session.seen_at),
+            "seen": visit.moment(session.seen_at),
             "act": ""
             if session.current
             else {"actions": [{"name": "end", "label": "End"}], "of": f"session {session.id}"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from sipwright.web.pages.widgets import button, tag, text
+from sipwright.web.pages.elements import button, tag, text
 
 __all__ = ["Pager"]
 

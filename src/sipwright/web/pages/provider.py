@@ -10,22 +10,12 @@ from nicegui.events import GenericEventArguments
 from sipwright.store.admin.specs import ProviderChange
 from sipwright.usecases.providers import ExchangedMessage, ProviderTest, ProviderView
 from sipwright.web.pages.accounts import plan_options
+from sipwright.web.pages.elements import actions, button, card, facts, note, pill, tag
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.live import Ladder
 from sipwright.web.pages.providers import state_of
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import (
-    Field,
-    Ladder,
-    Modal,
-    Table,
-    actions,
-    button,
-    card,
-    facts,
-    note,
-    pill,
-    tag,
-)
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["show"]
 

@@ -8,10 +8,11 @@ from nicegui.events import GenericEventArguments
 
 from sipwright.store.admin.specs import ProviderSpec
 from sipwright.usecases.providers import ProviderView
+from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.format import ago
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, actions, button, card, tag
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["show", "state_of"]
 

@@ -9,7 +9,8 @@ from nicegui.element import Element
 
 from sipwright.usecases.errors import Invalid
 from sipwright.web.pages.draft import Draft
-from sipwright.web.pages.widgets import Field, actions, button, note, tag, text
+from sipwright.web.pages.elements import actions, button, note, tag, text
+from sipwright.web.pages.widgets import Field
 
 __all__ = ["RulesEditor", "to_toml"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sipwright.usecases.settings import SettingView
+from sipwright.web.pages.elements import card
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Table, card
+from sipwright.web.pages.widgets import Table
 
 __all__ = ["show"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import Depends, FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from nicegui import core, ui
 from starlette.requests import Request
 
@@ -32,12 +32,16 @@ from sipwright.web.pages import (
 )  # fmt: skip
 from sipwright.web.pages.cdr_export import ExportedRecords
 from sipwright.web.pages.design import STYLESHEET, STYLESHEET_NAME
-from sipwright.web.pages.door import Door, prefix_of
+from sipwright.web.pages.door import Door
+from sipwright.web.pages.elements import note, tag
 from sipwright.web.pages.layout import frame
-from sipwright.web.pages.login import LoginPage, plain_page
+from sipwright.web.pages.login import LoginPage
+from sipwright.web.pages.plain import door_page
+from sipwright.web.pages.reset import ResetPage
 from sipwright.web.pages.signs import BRAND
+from sipwright.web.pages.signup import SignUpPage
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import note, tag
+from sipwright.web.visitors import prefix_of
 
 if TYPE_CHECKING:
     from sipwright.usecases import UseCases
@@ -72,13 +76,20 @@ def install(app: FastAPI, usecases: UseCases) -> None:
     """Put the pages on an application, below everything that it has already."""
     door = Door(usecases)
     login = LoginPage(usecases)
-    app.add_api_route("/login", login.show, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/login", login.log_in, methods=["POST"], include_in_schema=False)
-    app.add_api_route("/logout", login.log_out, methods=["POST"], include_in_schema=False)
-    app.add_api_route(f"/assets/{STYLESHEET_NAME}", _stylesheet, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/assets/icon.svg", _icon, methods=["GET"], include_in_schema=False)
-    export = ExportedRecords(usecases, door)
-    app.add_api_route("/cdrs.csv", export.send, methods=["GET"], include_in_schema=False)
+    sign_up, reset = SignUpPage(usecases), ResetPage(usecases)
+    for method, path, handler in (
+        ("GET", "/login", login.show),
+        ("POST", "/login", login.log_in),
+        ("POST", "/logout", login.log_out),
+        ("GET", "/signup", sign_up.show),
+        ("POST", "/signup", sign_up.sign_up),
+        ("GET", "/reset", reset.show),
+        ("POST", "/reset", reset.take),
+        ("GET", f"/assets/{STYLESHEET_NAME}", _stylesheet),
+        ("GET", "/assets/icon.svg", _icon),
+        ("GET", "/cdrs.csv", ExportedRecords(usecases, door).send),
+    ):
+        app.add_api_route(path, handler, methods=[method], include_in_schema=False)
     for path, show in PAGES.items():
         ui.page(path, response_timeout=30.0, dependencies=[Depends(door)])(_shown(usecases, show))
     core.app.exception_handlers[404] = _nothing_there
@@ -103,12 +114,14 @@ def _shown(
     async def page(request: Request) -> None:
         visit = Visit(usecases, request.scope["sipwright.actor"], request)
         try:
+            await visit.settle()
             await show(visit)
         except UseCaseError as error:
             _instead(visit, error)
         except Exception:
             log.exception("a page cannot be shown", path=request.url.path)
             _instead(visit, None)
+        visit.shown()
 
     return page
 
@@ -116,6 +129,7 @@ def _shown(
 def _instead(visit: Visit, error: UseCaseError | None) -> None:
     """Show what is wrong in place of a page; one that cannot be read now tries again by itself."""
     client = visit.client
+    visit.begin_again()
     client.content.clear()
     for child in list(client.layout.default_slot.children):
         if child is not client.page_container:
@@ -140,13 +154,9 @@ def _instead(visit: Visit, error: UseCaseError | None) -> None:
 async def _nothing_there(request: Request, _error: Exception) -> Response:
     if "text/html" not in request.headers.get("accept", ""):  # a program
         return answer(404, f"there is nothing at {request.url.path[:200]}")
-    prefix = prefix_of(request)
-    inside = (
-        f'<div class="door"><main id="main"><a class="brand" href="{escape(prefix)}/">{BRAND}<span>Sipwright</span></a>'
-        '<h1>There is no such page</h1><p class="quiet">The address may be mistyped, or what was there is gone.</p>'
-        f'<a class="button main" href="{escape(prefix)}/">Go to the switchboard</a></main></div>'
-    )
-    return HTMLResponse(plain_page("No such page", prefix, inside), 404)
+    about = "The address may be mistyped, or what was there is gone."
+    way = f'<a class="button main" href="{escape(prefix_of(request))}/">Go to the switchboard</a>'
+    return door_page(request, "There is no such page", about, way, answer=(404, {}))
 
 
 async def _stylesheet() -> Response:

@@ -6,9 +6,10 @@ import asyncio
 
 from sipwright.usecases.errors import Unavailable
 from sipwright.usecases.status import StatusView
+from sipwright.web.pages.elements import card, note, tag
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Table, card, note, tag
+from sipwright.web.pages.widgets import Table
 
 __all__ = ["show"]
 

@@ -13,14 +13,14 @@ from nicegui.events import GenericEventArguments
 
 from sipwright.control.events import LOST, Event
 from sipwright.usecases.accounts import AccountView
-from sipwright.usecases.bindings import BindingView
-from sipwright.usecases.calls import CallView
 from sipwright.usecases.errors import NotFound, Unavailable
-from sipwright.web.pages.format import bare, plural
+from sipwright.web.pages.board_rows import account_row, call_row, phone_row
+from sipwright.web.pages.elements import actions, button, link, tag
+from sipwright.web.pages.format import plural
 from sipwright.web.pages.layout import frame
-from sipwright.web.pages.testcall import place_test_call
+from sipwright.web.pages.live import Switchboard
+from sipwright.web.pages.steering import Steering
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Switchboard, actions, button, link, tag
 
 __all__ = ["show"]
 
@@ -30,8 +30,6 @@ MANY = 24
 """From so many changed calls on, all are asked for in one go."""
 MOST_CALLS = 1_000
 MOST_PHONES = 120
-
-_KINDS = {"talking": "talking", "held": "held", "ended": "ended", "ending": "ended"}
 
 
 async def show(visit: Visit) -> None:
@@ -51,19 +49,19 @@ class _Board:
         self.phones_changed = False
         self.woken = asyncio.Event()
         self.phone_query = ""
-        self.moved = ""
+        self.steering = Steering(visit, self.rows)
 
     async def build(self) -> None:
         """Make the page, with what there is at this moment."""
         visit = self.visit
         calls = await self.usecases.calls.list(visit.actor, limit=MOST_CALLS)
         phones, count, accounts = await self._phones()
-        self.rows = {call.call: _row(call) for call in reversed(calls.items)}
+        self.rows |= {call.call: call_row(call) for call in reversed(calls.items)}
         with frame(
             visit, "Switchboard", "Calls as they happen. Drag one onto a phone to transfer it."
         ) as head:
             with head:
-                self._dial(accounts)
+                self.steering.dial(accounts)
             self.board = Switchboard(
                 list(self.rows.values()),
                 phones,
@@ -75,9 +73,9 @@ class _Board:
                 self._nobody_calls()
             with self.board.add_slot("phones"):
                 self._no_phones()
-            self.board.on("wish", self._wish)
+            self.board.on("wish", self.steering.wish)
             self.board.on("phones", self._find_phones, throttle=0.25)
-            self._transfer_dialog(accounts)
+            self.steering.transfer_dialog(accounts)
         visit.live(self._follow)
         visit.live(self._keep_up)
 
@@ -88,8 +86,8 @@ class _Board:
         accounts = await self.usecases.accounts.list(self.visit.actor, q=query, limit=MOST_PHONES)
         bindings = await self.usecases.bindings.list(self.visit.actor, q=query, limit=MOST_PHONES)
         registered = {binding.account for binding in bindings}
-        found = [_phone(binding) for binding in bindings]
-        found += [_no_phone(account) for account in accounts if account.account not in registered]
+        found = [phone_row(binding) for binding in bindings]
+        found += [account_row(account) for account in accounts if account.account not in registered]
         found = found[:MOST_PHONES]
         more = accounts.next or bindings.next
         count = f"the first {len(found)}; find narrows them" if more else plural(len(found), "phone")
@@ -102,7 +100,7 @@ class _Board:
         )
         with actions():
             if self.visit.actor.is_admin:
-                button("Place a test call", self._test_call, kind="main", data_testid="call-test")
+                button("Place a test call", self.steering.test_call, kind="main", data_testid="call-test")
             link("Write a dialplan", "/dialplans", "button")
 
     def _no_phones(self) -> None:
@@ -159,12 +157,12 @@ class _Board:
         everything, self.everything = self.everything or len(changed) > MANY, False
         if everything:
             calls = await self.usecases.calls.list(self.visit.actor, limit=MOST_CALLS)
-            self._send({call.call: _row(call) for call in calls}, set(self.rows))
+            self._send({call.call: call_row(call) for call in calls}, set(self.rows))
         elif changed:
             found = {}
             for call in changed:
                 try:
-                    found[call] = _row(await self.usecases.calls.get(self.visit.actor, call))
+                    found[call] = call_row(await self.usecases.calls.get(self.visit.actor, call))
                 except NotFound:
                     pass
             self._send(found, changed)
@@ -184,126 +182,3 @@ class _Board:
                 self.rows[call] = row
         if changes:
             self.board.apply(changes)
-
-    # --- what somebody wants ---
-
-    async def _wish(self, event: GenericEventArguments) -> None:
-        wish, call = event.args["what"], str(event.args["call"])
-        if wish == "trace":
-            self.visit.go(f"/calls/{call}")
-        elif wish == "hangup":
-            await self.visit.attempt(lambda: self.usecases.calls.hangup(self.visit.actor, call))
-        elif wish == "drop":
-            await self._transfer(call, str(event.args["to"]))
-        elif wish == "transfer":
-            self._ask_transfer(call)
-
-    async def _transfer(self, call: str, to: str) -> bool:
-        done = await self.visit.attempt(
-            lambda: self.usecases.calls.transfer(self.visit.actor, call, to), to=self.transfer_to
-        )
-        if done:
-            self.visit.say(f"Transferred to {to}.")
-        return done
-
-    def _transfer_dialog(self, accounts: list[AccountView]) -> None:
-        with Modal("Transfer a call") as self.transfer:
-            self.transfer_about = tag("p", "quiet break")
-            self.transfer_to = Field(
-                "Transfer to",
-                hint="An account, a number, or an address such as bob@example.org.",
-                options=_offered(accounts),
-            )
-            self.transfer_to.on("enter", self._transfer_asked)
-            with actions(end=True):
-                button("Cancel", self.transfer.close)
-                button("Transfer call", self._transfer_asked, kind="main")
-
-    def _ask_transfer(self, call: str) -> None:
-        row = self.rows.get(call)
-        if row is None:
-            self.visit.say("That call is over.", bad=True)
-            return
-        self.moved = call
-        self.transfer_about._text = f"{row['caller']} to {row['callee']}"
-        self.transfer_about.update()
-        self.transfer_to.value, self.transfer_to.fault = "", ""
-        self.transfer.open()
-
-    async def _transfer_asked(self) -> None:
-        to = str(self.transfer_to.value).strip()
-        if not to:
-            self.transfer_to.fault = "Write whom to transfer the call to."
-        elif await self._transfer(self.moved, to):
-            self.transfer.close()
-
-    def _dial(self, accounts: list[AccountView]) -> None:
-        first = next((account for account in accounts if account.bindings), accounts[0] if accounts else None)
-        with tag("div", "dial"):
-            self.dial_from = Field(
-                "From",
-                "" if first is None else first.account,
-                options=_offered(accounts),
-                placeholder="alice",
-            )
-            self.dial_to = Field("Dial", placeholder="300, or bob@example.org")
-            self.dial_to.on("enter", self._dialled)
-            button("Call", self._dialled, kind="main")
-
-    async def _dialled(self) -> None:
-        from_, to = str(self.dial_from.value).strip(), str(self.dial_to.value).strip()
-        self.dial_from.fault = "" if from_ else "Write which account is to call."
-        self.dial_to.fault = "" if to else "Write whom to call."
-        if not (from_ and to):
-            return
-        placed = await self.visit.attempt(
-            lambda: self.usecases.calls.place(self.visit.actor, from_, to),
-            **{"from": self.dial_from, "to": self.dial_to},
-        )
-        if placed:
-            self.visit.say(f"{from_} rings; when it answers, {to} is called.")
-
-    async def _test_call(self) -> None:
-        self.visit.say("A test call is on its way: two phones of its own register, ring and talk.")
-        went_well, told = await place_test_call(self.usecases.ground.settings.data_dir)
-        self.visit.say(told, bad=not went_well)
-
-
-def _offered(accounts: list[AccountView]) -> list[tuple[str, str]]:
-    return [(account.account, "registered" if account.bindings else "not registered") for account in accounts]
-
-
-def _row(call: CallView) -> dict[str, Any]:
-    """Return what a row shows of a call; `since` is from when its timer counts."""
-    is_talking = call.answered_at is not None
-    return {
-        "id": call.call,
-        "caller": bare(call.from_),
-        "callee": bare(call.to),
-        "provider": call.provider,
-        "user": call.user,
-        "state": call.state,
-        "kind": _KINDS.get(call.state, "talking" if is_talking else "ringing"),
-        "since": call.answered_at if is_talking else call.started_at,
-        "started": call.started_at,
-        "dialplan": call.dialplan,
-        "line": call.line,
-        "text": (call.text or "").strip() or None,
-    }
-
-
-def _phone(binding: BindingView) -> dict[str, Any]:
-    nat = {"none": "no NAT", "behind": "behind NAT"}.get(binding.nat, "NAT unknown")
-    return {
-        "id": binding.id,
-        "account": binding.account,
-        "registered": True,
-        "nat": nat,
-        "transport": binding.transport.upper(),
-        "source": binding.source,
-        "agent": binding.user_agent,
-    }
-
-
-def _no_phone(account: AccountView) -> dict[str, Any]:
-    return {"id": f"account {account.account}", "account": account.account, "registered": False}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sipwright.usecases.users import UserSpec, UserView
-from sipwright.web.pages.format import moment
+from sipwright.web.pages.elements import actions, button, card
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, actions, button, card
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["show"]
 
@@ -31,7 +31,7 @@ async def show(visit: Visit) -> None:
         with head:
             button("Add user", new.open, kind="main")
         with card("All users", flush=True):
-            Table("Users", _COLUMNS, [_row(user) for user in page], testid="user")
+            Table("Users", _COLUMNS, [_row(visit, user) for user in page], testid="user")
 
 
 def _new_dialog(visit: Visit) -> Modal:
@@ -65,12 +65,12 @@ def _new_dialog(visit: Visit) -> Modal:
     return modal
 
 
-def _row(user: UserView) -> dict[str, Any]:
+def _row(visit: Visit, user: UserView) -> dict[str, Any]:
     return {
         "id": user.name,
         "name": user.name,
         "role": user.role,
         "code": {"text": "on", "state": "good"} if user.totp else "off",
         "email": user.email or "",
-        "since": moment(user.created_at),
+        "since": visit.moment(user.created_at),
     }

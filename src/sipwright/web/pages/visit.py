@@ -13,7 +13,9 @@ from nicegui.client import Client
 from starlette.requests import Request
 
 from sipwright.usecases.errors import Invalid, Throttled, Unavailable, UseCaseError
-from sipwright.web.pages.widgets import Field, Toasts, prefix
+from sipwright.web.pages.elements import prefix
+from sipwright.web.pages.format import moment, sentence, time_of_day
+from sipwright.web.pages.widgets import Field, Toasts
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
@@ -39,6 +41,9 @@ class Visit:
         self.client: Client = context.client
         self.prefix = prefix()
         self.toasts: Toasts | None = None
+        self.zone = "UTC"
+        self._works: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._is_shown = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.client.on_delete(lambda: self._end())
 
@@ -46,6 +51,18 @@ class Visit:
     def query(self) -> dict[str, str]:
         """What stands behind the ``?`` of the address."""
         return dict(self.request.query_params)
+
+    async def settle(self) -> None:
+        """Find out by which clock somebody reads."""
+        self.zone = (await self.usecases.me.get(self.actor)).timezone
+
+    def moment(self, at: float | None) -> str:
+        """Write when something was, by their clock."""
+        return moment(at, self.zone)
+
+    def time_of_day(self, at: float) -> str:
+        """Write a time of day with milliseconds, by their clock."""
+        return time_of_day(at, self.zone)
 
     @property
     def now(self) -> float:
@@ -62,8 +79,23 @@ class Visit:
         self.client.open(target)
 
     def live(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do something for as long as somebody looks, from when the browser is connected."""
+        """Do something for as long as somebody looks, from when the page is whole and the browser connected."""
+        if self._is_shown:
+            self._begin(work)
+        else:
+            self._works.append(work)
 
+    def begin_again(self) -> None:
+        """Forget what half a page wanted to do, since something else is shown in its place."""
+        self._works.clear()
+
+    def shown(self) -> None:
+        """Begin what is live: only now, since the answer leaves as soon as somebody waits for the browser."""
+        self._is_shown = True
+        for work in self._works:
+            self._begin(work)
+
+    def _begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def begin() -> None:
             with suppress(TimeoutError):
                 await self.client.connected(timeout=60.0)
@@ -101,11 +133,11 @@ class Visit:
         if isinstance(error, Invalid):
             left = [one.message for one in error.fields if not _told_at(fields, one.field, one.message)]
             if left or not error.fields:
-                self.say(_sentence(left[0] if left else str(error)), bad=True)
+                self.say(sentence(left[0] if left else str(error)), bad=True)
         elif isinstance(error, Throttled):
-            self.say(f"{_sentence(str(error))} Try again in {max(1, round(error.retry_after))} s.", bad=True)
+            self.say(f"{sentence(str(error))} Try again in {max(1, round(error.retry_after))} s.", bad=True)
         else:
-            self.say(_sentence(str(error)), bad=True)
+            self.say(sentence(str(error)), bad=True)
 
     async def attempt(self, work: Callable[[], Awaitable[Any]], **fields: Field) -> bool:
         """Do something and tell what goes wrong; returns whether it is done."""
@@ -144,11 +176,5 @@ def _told_at(fields: dict[str, Field], name: str | None, message: str) -> bool:
     field = fields.get((name or "").rstrip("_")) or fields.get(f"{name}_")
     if field is None:
         return False
-    field.fault = f"{field.fault} {_sentence(message)}".strip()
+    field.fault = f"{field.fault} {sentence(message)}".strip()
     return True
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    end = "" if text.endswith((".", "!", "?")) else "."
-    return f"{text[:1].upper()}{text[1:]}{end}"

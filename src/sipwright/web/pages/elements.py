@@ -1,0 +1,97 @@
+"""Plain HTML with our own design: texts, buttons, boxes and what they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from nicegui import context
+from nicegui.element import Element
+
+from sipwright.web.visitors import prefix_of
+
+__all__ = ["actions", "button", "card", "facts", "link", "note", "pill", "prefix", "tag", "text"]
+
+
+def prefix() -> str:
+    """Return under which path a proxy shows us, ``""`` without one."""
+    return prefix_of(context.client.request)
+
+
+def tag(name: str, classes: str = "", content: str = "", **attributes: Any) -> Element:
+    """Make an element of HTML with a text in it."""
+    element = Element(name)
+    if classes:
+        element.classes(classes)
+    if content:
+        element._text = content
+    for key, value in attributes.items():
+        element.props[key.rstrip("_").replace("_", "-")] = value
+    return element
+
+
+def text(element: Element, content: str) -> None:
+    """Write another text into an element."""
+    if element._text != content:
+        element._text = content
+        element.update()
+
+
+def button(
+    label: str,
+    on_click: Callable[..., Any] | None = None,
+    *,
+    kind: str = "",
+    unseen: str = "",
+    **attributes: Any,
+) -> Element:
+    """Make a button; `unseen` goes on with its name for those who hear the page."""
+    element = tag("button", f"button {kind}".strip(), label, type="button", **attributes)
+    if unseen:
+        with element:
+            tag("span", "unseen", f" {unseen}")
+    if on_click is not None:
+        element.on("click", on_click, [])
+    return element
+
+
+def link(label: str, target: str, classes: str = "", **attributes: Any) -> Element:
+    """Make a link to another of our pages."""
+    return tag("a", classes, label, href=prefix() + target, **attributes)
+
+
+def pill(label: str, state: str = "", **attributes: Any) -> Element:
+    """Make a label that tells a state: ``good busy held warn bad`` or none."""
+    return tag("span", f"pill {state}".strip(), label, **attributes)
+
+
+def note(content: str = "", kind: str = "", role: str = "status") -> Element:
+    """Make a note in a box, which is not seen while it is empty."""
+    return tag("div", f"note {kind}".strip(), content, role=role)
+
+
+@contextmanager
+def card(title: str | None = None, *, flush: bool = False) -> Iterator[Element]:
+    """Make a box with a heading; what is made inside `with` stands in it, what is made in its head beside that."""
+    with tag("section", "card flush" if flush else "card") as box:
+        if title is not None:
+            with tag("div", "card-head"):
+                tag("h2", "", title)
+        yield box
+
+
+@contextmanager
+def actions(*, end: bool = False) -> Iterator[Element]:
+    """Put buttons side by side."""
+    with tag("div", "actions end" if end else "actions") as row:
+        yield row
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> Element:
+    """Make a list of what is known: a name and a value each."""
+    with tag("dl", "facts") as found:
+        for name, value in pairs:
+            tag("dt", "", name)
+            tag("dd", "", value)
+    return found
