@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from base64 import b64decode
 
 import pytest
 
@@ -11,6 +12,7 @@ from sipwright.control.client import SwitchClient
 from sipwright.control.protocol import ControlError
 from sipwright.node.node import Node
 from sipwright.store.admin.administration import Administration
+from sipwright.store.history.trace_messages import unpack
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,14 @@ async def test_the_status_has_the_numbers_of_a_person_who_looks(client):
     assert (status["node"], status["calls"], status["call_states"], status["phones"]) == ("node1", 0, {}, 0)
     assert abs(status["started_at"] - time.time()) < 60
     assert status["storage"]["is_away"] is False
+
+
+async def test_what_was_said_in_a_call_can_be_had_before_it_is_written(node, client):
+    said = ("c1", 1000.5, "in", "udp:1", b"INVITE sip:bob@example.org SIP/2.0\r\n\r\n")
+    node.recorder.unwritten = {"c1": [said]}.get
+
+    answer = await client.request("calls.messages", call="c1")
+    assert [tuple(one) for one in unpack(b64decode(answer["messages"]))] == [said]
 
 
 async def test_a_change_is_live_when_that_is_answered(node, client, folder):

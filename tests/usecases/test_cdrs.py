@@ -186,3 +186,25 @@ async def test_a_part_that_is_over_is_no_line_while_the_call_goes_on(usecases, c
 
     assert list(await usecases.cdrs.list(carol, CdrFilter(by_call=True))) == []
     assert len(await usecases.cdrs.list(carol)) == 2
+
+
+async def test_calls_are_counted_by_when_they_began_and_where_there_was_none_there_is_a_zero(usecases, carol):
+    await put(
+        usecases,
+        CDRS,
+        cdr("one", at=900.0),
+        cdr("two", at=1_000.0, answered_at=1_001.0),
+        cdr("three", at=5_000.0),
+    )
+
+    found = await usecases.cdrs.counts(carol, 0.0, 5_399.0, 1_800.0)
+    assert [(one.at, one.calls, one.answered) for one in found] == [
+        (0.0, 2, 1),
+        (1_800.0, 0, 0),
+        (3_600.0, 1, 0),
+    ]
+
+
+async def test_a_chart_has_not_more_pieces_than_anybody_could_draw(usecases, carol):
+    with pytest.raises(Invalid):
+        await usecases.cdrs.counts(carol, 0.0, 900.0 * 2_000, 900.0)

@@ -39,3 +39,19 @@ async def test_it_is_public_only_if_the_settings_say_so(usecases):
         ("database", True, None),
         ("switch", False, None),
     ]
+
+
+async def test_what_was_seen_is_shown_to_everybody_and_the_numbers_to_an_admin(
+    usecases, switch, admin, carol
+):
+    switch.answers["status"] = ANSWER
+    await usecases.status.look()
+
+    found = await usecases.status.history(admin)
+    assert {one.part: [point.is_down for point in one.points] for one in found.parts} == {
+        "database": [False],
+        "storage": [False],
+        "switch": [False],
+    }
+    assert [point.most for point in found.counts["calls"]] == [3.0]
+    assert (await usecases.status.history(carol)).counts == {}

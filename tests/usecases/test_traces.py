@@ -1,7 +1,11 @@
 """The trace of a call, as people see it."""
 
+from base64 import b64encode
+
 import pytest
 
+from sipwright.store.history.trace_messages import pack
+from sipwright.store.schema import tables
 from sipwright.usecases.errors import NotFound
 
 from .rows import CALLS, CDRS, RUNS, call, cdr, put, run
@@ -54,3 +58,40 @@ async def test_a_call_is_followed_until_it_is_over(usecases, carol, monkeypatch)
             await usecases.ground.change_quietly(lambda c: c.execute(CALLS.delete()))
     assert seen[0] == (True, "setting up")
     assert seen[-1] == (False, "over")
+
+
+INVITE = (
+    b"INVITE sip:bob@sip.test SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@sip.test>;tag=1\r\n"
+    b"To: <sip:bob@sip.test>\r\nCall-ID: x@phone\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n\r\n"
+)
+
+
+def said(*messages):
+    return {"messages": b64encode(pack(messages)).decode()}
+
+
+async def test_a_call_that_goes_on_is_told_with_what_the_switch_has_yet_to_write(usecases, carol, switch):
+    await put(usecases, CALLS, call("c0"))
+    heard = ("c0", 1000.5, "in", "udp:1", INVITE)
+    switch.answers["calls.messages"] = said(heard)
+
+    trace = await usecases.traces.get(carol, "c0")
+    assert ("calls.messages", {"call": "c0"}) in switch.asked
+    assert [(rung.label, rung.to_switch) for rung in trace.ladder] == [("INVITE", True)]
+
+
+async def test_a_message_that_was_written_meanwhile_is_told_once(usecases, carol, switch):
+    began = call("c0")
+    await put(usecases, CALLS, began)
+    heard = ("c0", began["started_at"], "in", "udp:1", INVITE)
+    await put(usecases, tables.messages, {"call_id": "c0", "at": began["started_at"], "data": pack([heard])})
+    switch.answers["calls.messages"] = said(heard)
+
+    assert len((await usecases.traces.get(carol, "c0")).ladder) == 1
+
+
+async def test_of_a_call_that_is_over_the_switch_is_not_asked(usecases, carol, switch):
+    await put(usecases, CDRS, cdr("call-one"))
+    await usecases.traces.get(carol, "call-one")
+
+    assert switch.asked == []

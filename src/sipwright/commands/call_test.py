@@ -28,6 +28,10 @@ def call_test(
         bool, typer.Option("--tcp", help="Call over TCP. With --udp too: from a UDP phone to a TCP phone.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every message in full.")] = False,
+    talk: Annotated[
+        float,
+        typer.Option("--talk", metavar="SECONDS", min=0.0, max=30.0, help="Talk for so long, to be watched."),
+    ] = 0.0,
     data: Data = None,
 ) -> None:
     """Place and check a real test call.
@@ -69,7 +73,7 @@ def call_test(
         say("calling; this takes about three seconds", is_error=True)
 
     async def work(store: Administration) -> Report:
-        return await _unless_stopped(rehearse(store, place, hint))
+        return await _unless_stopped(rehearse(store, place, hint, talk))
 
     report = with_store(data, work)
     if as_json:

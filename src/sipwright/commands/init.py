@@ -304,8 +304,8 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # metrics_from = ["127.0.0.0/8", "::1/128"]   # who may read /metrics without a token
 # public_status = false           # whether everybody may see the status page
 # connections = 2000              # at once; beyond that idle ones are closed, and then new ones refused
-# signup = "closed"               # who may sign up: nobody, "open": everybody, "invite": whoever has a code of
-                                  # 'sipwright user invite'; no page offers it yet
+# signup = "closed"               # who may sign up: nobody, "open": everybody, "invite": whoever has a code, of the
+                                  # page of users or 'sipwright user invite'
 # public_url = ""                 # the address of the pages for links in mails, such as "https://sip.example.org"
 
 [ssh]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from base64 import b64encode
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +19,7 @@ from sipwright.control.events import TYPES
 from sipwright.control.protocol import ControlError, Request
 from sipwright.log_output import RECENT_ERRORS
 from sipwright.sip import Reject
+from sipwright.store.history.trace_messages import pack
 
 from .call_control import CallControl, settle
 from .call_events import CallEvents
@@ -28,6 +30,7 @@ from .watches import BindingEvents, DirectoryNames, ProviderEvents, ScriptEvents
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
+    from sipwright.monitor.trace.recorder import Recorder
     from sipwright.services.agent import Agent
     from sipwright.services.authentication import Authenticator
     from sipwright.services.registrar import Registrar
@@ -70,6 +73,7 @@ class Parts(Protocol):
     agent: Agent
     provider_states: ProviderStates
     outage: Outage
+    recorder: Recorder
 
 
 class Control:
@@ -96,6 +100,7 @@ class Control:
         self._handlers: dict[str, Handler] = {
             "status": self._status,
             "changes.apply": self._apply_changes,
+            "calls.messages": self._messages,
             "events.publish": self._publish,
             "bindings.remove": self._remove_binding,
             "providers.test": self._test_provider,
@@ -173,6 +178,11 @@ class Control:
                 "is_short": refusals.is_short,
             },
         }
+
+    def _messages(self, request: Request) -> dict[str, str]:
+        """Return what was said in a call within this second, which the database has yet to be told."""
+        heard = self._parts.recorder.unwritten(request.text("call", longest=100))
+        return {"messages": b64encode(pack(heard)).decode() if heard else ""}
 
     async def _apply_changes(self, request: Request) -> dict[str, Any]:
         """Take what was changed in the database; it is live when this is answered."""

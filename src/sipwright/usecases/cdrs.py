@@ -29,10 +29,11 @@ from sipwright.usecases.page import MOST, USUAL, Page, checked_limit, cursor_of,
 from sipwright.usecases.rights import needs
 from sipwright.usecases.whose import narrowed
 
-__all__ = ["CdrDay", "CdrFilter", "CdrView", "Cdrs", "cdr_view", "common_id"]
+__all__ = ["CdrCount", "CdrDay", "CdrFilter", "CdrView", "Cdrs", "cdr_view", "common_id"]
 
 _CHARTED = 30 * 86_400.0
 _LONGEST_CHART = 3 * 366 * 86_400.0
+_MOST_PIECES = 1_000
 _LONGEST_SEARCH = 200
 """Characters of a text that is searched for."""
 
@@ -102,6 +103,15 @@ class CdrDay:
     talked: float
 
 
+@dataclass(frozen=True, slots=True)
+class CdrCount:
+    """The calls that began within some time from `at` on."""
+
+    at: float
+    calls: int
+    answered: int
+
+
 class Cdrs:
     """Shows what became of calls."""
 
@@ -153,6 +163,26 @@ class Cdrs:
             )
 
         return await self._ground.read(work)
+
+    @needs("read")
+    async def counts(self, actor: Actor, since: float, until: float, width: float) -> tuple[CdrCount, ...]:
+        """Count calls by when they began, in pieces of `width` seconds; those without a call are there, too."""
+        width = max(QUARTER, round(width / QUARTER) * QUARTER)
+        if until - since > _LONGEST_CHART or (until - since) / width > _MOST_PIECES:
+            raise Invalid.of("width", f"a chart has {_MOST_PIECES} pieces at most; make them wider")
+
+        def work(connection: Connection) -> dict[int, list[int]]:
+            which = CdrConditions(since, until, narrowed(connection, actor, None))
+            found: dict[int, list[int]] = {}
+            for quarter, calls, answered, _ in count_quarters(connection, which):
+                piece = found.setdefault(int(quarter * QUARTER // width), [0, 0])
+                piece[0] += calls
+                piece[1] += answered
+            return found
+
+        found = await self._ground.read(work)
+        pieces = range(int(since // width), int(until // width) + 1)
+        return tuple(CdrCount(piece * width, *found.get(piece, (0, 0))) for piece in pieces)
 
     async def _page(
         self, actor: Actor, which: CdrFilter, oldest_first: bool, limit: int, cursor: str | None

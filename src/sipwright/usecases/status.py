@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +14,17 @@ from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Forbidden, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.rights import Needs, allow
+from sipwright.usecases.status_history import StatusHistory, StatusSeries
 
-__all__ = ["PartStatus", "Status", "StatusView"]
+__all__ = ["COUNTS", "PartStatus", "Status", "StatusView"]
+
+EVERY = 10.0
+"""Seconds between two looks at everything, whether somebody reads the page or not."""
+
+DAY = 86_400.0
+
+COUNTS = ("calls", "legs", "phones", "scripts", "refused", "readers")
+"""What is counted, for admins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,22 @@ class Status:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self._history = StatusHistory()
+
+    async def watch(self) -> None:
+        """Look at everything again and again, so that there is something to show of the last hours."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Look at everything once, and keep what was seen."""
+        self._note(*await self._look())
+
+    async def history(self, actor: Actor) -> StatusSeries:
+        """Show what this process has seen since it began, of the last day; the numbers are an admin's."""
+        allow(actor, self.needed)
+        return self._history.series(time.time() - DAY, COUNTS if actor.is_admin else ())
 
     async def get(self, actor: Actor | None) -> StatusView:
         """Show the status; without anybody who asks, if ``[web] public_status`` lets everybody see it.
@@ -59,19 +85,24 @@ class Status:
             allow(actor, self.needed)
         elif not self._ground.settings.web.public_status:
             raise Forbidden("the status is not public here; log in first")
-        found, parts = await self._switch()
-        parts = [await self._database(), *parts]
+        parts, counts = await self._look()
         wrong = tuple(f"{one.part} of {one.node}: {one.reason}" for one in parts if not one.up)
         if actor is None or not actor.is_admin:
             parts = [PartStatus(one.part, one.node, one.up, one.milliseconds, None) for one in parts]
             wrong = tuple(f"{one.part} of {one.node} does not work" for one in parts if not one.up)
-            found = {}
-        counts = {
-            name: float(found[name])
-            for name in ("calls", "legs", "phones", "scripts", "refused", "readers")
-            if isinstance(found.get(name), int | float)
-        }
+            counts = {}
         return StatusView(time.time(), not wrong, wrong, tuple(parts), counts)
+
+    async def _look(self) -> tuple[list[PartStatus], dict[str, float]]:
+        found, parts = await self._switch()
+        counts = {name: float(found[name]) for name in COUNTS if isinstance(found.get(name), int | float)}
+        return [await self._database(), *parts], counts
+
+    def _note(self, parts: list[PartStatus], counts: dict[str, float]) -> None:
+        now = time.time()
+        for one in parts:
+            self._history.note_part(now, one.part, one.node, one.milliseconds, is_up=one.up)
+        self._history.note_counts(now, counts)
 
     async def _database(self) -> PartStatus:
         node, started = self._ground.settings.node, time.perf_counter()

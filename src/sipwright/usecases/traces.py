@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,10 @@ from sipwright.monitor.trace.report import names_of, report
 from sipwright.monitor.trace.why import why
 from sipwright.monitor.trace.wording import came_of, told
 from sipwright.store.history.calltraces import CallTrace, RunTrace, find_call
+from sipwright.store.history.trace_messages import Heard, Message, unpack
 from sipwright.store.schema import tables
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.errors import UseCaseError
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.rights import needs
 
@@ -29,8 +32,8 @@ __all__ = [
     "Traces",
 ]
 
-LOOK_AGAIN = 1.0
-"""Seconds: the messages of a call that goes on are written about so often."""
+LOOK_AGAIN = 0.5
+"""Seconds after which a call that goes on is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +134,30 @@ class Traces:
     @needs("read")
     async def get(self, actor: Actor, call: str) -> TraceView:
         """Show a call by its id, the beginning or the end of it, or a SIP Call-ID; ``last`` is the newest."""
-        return await self._read(actor, call)
+        view = await self._read(actor, call)
+        return await self._read(actor, view.call, await self._unwritten(view.call)) if view.live else view
 
     @needs("read")
     async def follow(self, actor: Actor, call: str) -> AsyncIterator[TraceView]:
         """Show a call, and again whenever there is more of it, until it has ended."""
-        view = await self._read(actor, call)
+        view = await self.get(actor, call)
         yield view
         while view.live:
             await asyncio.sleep(LOOK_AGAIN)
-            newer = await self._read(actor, view.call)
+            newer = await self._read(actor, view.call, await self._unwritten(view.call))
             if newer != view:
                 view = newer
                 yield view
 
-    async def _read(self, actor: Actor, call: str) -> TraceView:
+    async def _unwritten(self, call: str) -> Sequence[Heard]:
+        """Ask the switch for the messages of a call that are not in the database yet: those of this second."""
+        try:
+            answer = await self._ground.ask("calls.messages", call=call)
+        except UseCaseError:  # another node has the call, or none
+            return ()
+        return unpack(b64decode(answer["messages"]))
+
+    async def _read(self, actor: Actor, call: str, unwritten: Sequence[Heard] = ()) -> TraceView:
         user_id = None if actor.is_admin else actor.user_id
 
         def work(connection: Connection) -> tuple[CallTrace, str | None]:
@@ -156,7 +168,18 @@ class Traces:
             return found, name
 
         found, user = await self._ground.read(work)
+        found.messages.extend(_missing(found, unwritten))
         return await asyncio.to_thread(_view, found, user)
+
+
+def _missing(found: CallTrace, unwritten: Sequence[Heard]) -> list[Message]:
+    """Return the messages that were not written when they were asked for, and are not by now."""
+    known = {(message.at, message.direction, message.data) for message in found.messages}
+    return [
+        Message(one.at, one.direction, one.flow, one.data)
+        for one in unwritten
+        if (one.at, one.direction, one.data) not in known
+    ]
 
 
 def _view(found: CallTrace, user: str | None) -> TraceView:

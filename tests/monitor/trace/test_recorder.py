@@ -157,6 +157,20 @@ def test_each_second_is_a_row_and_the_last_ack_is_still_heard():
     assert len(world.rows.messages("c1")) == 3
 
 
+def test_what_is_not_written_yet_can_be_asked_for_by_call():
+    world = World()
+    world.begin("c1")
+    world.begin("c2", sip_call_id="other")
+    world.say(sip("SIP/2.0 180 Ringing", "a-leg"), "out")
+
+    assert [one[4].split(b"\r\n")[0] for one in world.recorder.unwritten("c1")] == [
+        b"INVITE c1",
+        b"SIP/2.0 180 Ringing",
+    ]
+    world.run(1.1)
+    assert world.recorder.unwritten("c1") == []
+
+
 def test_a_leg_that_two_calls_have_in_common_is_heard_by_both():
     world = World()
     first = world.begin("first", sip_call_id="from alice")

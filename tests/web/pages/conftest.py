@@ -6,14 +6,19 @@ import contextlib
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
+from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as MessageHandler
 
 from interop.harness import RunningSwitch
 from interop.harness.network import free_port, until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
+PREFIX = "/pbx"
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "very secret"
 TRACED = 'log("on the way")\ndial(f"{req.user}@local", ring=20)\n'
@@ -32,10 +37,16 @@ def in_a_thread(command: Callable[..., str]) -> Callable[..., str]:
 class Site:
     """The pages of a switch."""
 
-    def __init__(self, switch: RunningSwitch, port: int) -> None:
+    def __init__(self, switch: RunningSwitch, port: int, mails: Mails) -> None:
         self.switch = switch
-        self.base = f"http://127.0.0.1:{port}"
-        self.settings = {"WEB__LISTEN": f"127.0.0.1:{port}"}
+        self.base = f"http://127.0.0.1:{port}{PREFIX}"
+        self.settings = {
+            "WEB__LISTEN": f"127.0.0.1:{port}", "WEB__PREFIX": PREFIX, "WEB__SIGNUP": "invite",
+            "MAIL__SERVER": "127.0.0.1", "MAIL__PORT": str(mails.port), "MAIL__SECURITY": "none",
+            "MAIL__SENDER": "switch@sip.test",
+        }  # fmt: skip
+        self.mails = mails
+        self.cookies: dict[str, Any] = {}
 
     def is_up(self) -> bool:
         """Return whether the log-in page is there."""
@@ -51,29 +62,81 @@ class Site:
         page.get_by_role("button", name="Log in").click()
         page.wait_for_url(f"{self.base}/")
 
+    def come_in(self, page: sync_api.Page, name: str = "root") -> None:
+        """Come to the switchboard with the session of an earlier test; who logs out or ends it logs in instead."""
+        if name not in self.cookies:
+            self.log_in(page, name)
+            self.cookies[name] = page.context.cookies()
+        page.context.add_cookies(self.cookies[name])
+        self.open(page, "/")
 
-@pytest.fixture(scope="module")
-def site(start_switch: Callable[..., RunningSwitch]) -> Site:
-    """A switch with accounts alice, bob and carol of root's, and dave's of dave."""
-    port = free_port()
-    switch = start_switch(
-        [("alice", "traced", ""), "bob", "carol"], {"traced": TRACED}, WEB__LISTEN=f"127.0.0.1:{port}"
-    )
+    def open(self, page: sync_api.Page, path: str) -> int:
+        """Open a page, wait until it is live, and return its status."""
+        response = page.goto(self.base + path)
+        page.locator("h1").wait_for()
+        page.wait_for_function("!window.path_prefix || window.socket?.connected")
+        return 0 if response is None else response.status
+
+
+class Mails(MessageHandler):
+    """A mail server that keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Message] = []
+        self.port = free_port()
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    def handle_message(self, message: Message) -> None:
+        """Keep a mail."""
+        self.kept.append(message)
+
+
+@pytest.fixture(scope="session")
+def mails() -> Iterator[Mails]:
+    """A mail server."""
+    made = Mails()
+    made.controller.start()
+    yield made
+    made.controller.stop()
+
+
+@pytest.fixture(scope="session")
+def site(mails: Mails) -> Iterator[Site]:
+    """A switch with accounts alice, bob and carol of root's, and dave's of dave; all tests of the pages share it.
+
+    It is shown below a path, as behind a proxy; without one there is only less that could be forgotten.
+    """
+    port, switch = free_port(), RunningSwitch()
+    switch.set_dialplans({"traced": TRACED})
+    switch.add_accounts([("alice", "traced", ""), "bob", "carol"])
     switch.run_command = in_a_thread(switch.run_command)  # type: ignore[method-assign]
-    switch.run_command("user", "add", "dave", "--password", PASSWORD)
+    switch.run_command("user", "add", "dave", "--password", PASSWORD, "--email", "dave@sip.test")
     switch.run_command("account", "add", "dave", "--password", "secret", "--user", "dave")
-    made = Site(switch, port)
+    made = Site(switch, port, mails)
+    switch.start(**made.settings)
     until(made.is_up, "the pages are there", 30.0)
-    return made
+    yield made
+    faults = switch.new_faults()
+    switch.close()
+    assert faults == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[sync_api.Browser]:
     """Debian's Chromium."""
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(site: Site, new_page: Callable[..., sync_api.Page]) -> sync_api.Page:
+    """The switchboard, as its admin sees it."""
+    made = new_page()
+    site.come_in(made)
+    return made
 
 
 @pytest.fixture

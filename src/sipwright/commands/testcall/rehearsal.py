@@ -41,27 +41,29 @@ HOME_A, HOME_B, CAMERA_B = "192.168.77.10", "10.77.0.20", "10.77.0.21"
 PORT_A, PORT_B = 40_000, 41_000
 
 
-async def rehearse(store: Administration, place: Place, hint: str) -> Report:
+async def rehearse(store: Administration, place: Place, hint: str, talk: float = 0.0) -> Report:
     """Place the test call and return what was found; nothing of it is left behind.
 
     Args:
         store: The store of the data folder that the switch runs with.
         place: Where the switch is, and from where to call it.
         hint: How to start the switch, for the error when there is none.
+        talk: Seconds that the two talk before anything else happens, for people who watch.
 
     Raises:
         CommandError: There is no switch, or it does not know the accounts that were made for it.
     """
-    return await _Rehearsal(store, place, hint).run()
+    return await _Rehearsal(store, place, hint, talk).run()
 
 
 class _Rehearsal:
     """One test call."""
 
-    def __init__(self, store: Administration, place: Place, hint: str) -> None:
+    def __init__(self, store: Administration, place: Place, hint: str, talk: float) -> None:
         self._store = store
         self._place = place
         self._hint = hint
+        self._talks_for = TALK + talk
         self._report = Report()
         self._scratch = Scratch(store)
 
@@ -167,7 +169,7 @@ class _Rehearsal:
 
     async def _talk(self, caller: Phone, callee: Phone) -> None:
         """A holds and takes B back, then B adds video: re-INVITEs in both directions."""
-        await asyncio.sleep(TALK)
+        await asyncio.sleep(self._talks_for)
         await self._change(
             caller,
             callee,

@@ -184,6 +184,10 @@ class Recorder:
             self._over.append((self._clock() + FLUSH_AFTER, recording))
             self._arm()
 
+    def unwritten(self, call_id: str) -> list[tuple[str, float, str, str, bytes]]:
+        """Return what was heard of a call and is not written yet: what somebody who watches it misses otherwise."""
+        return [one for one in self._heard if one[0] == call_id]
+
     # What the tap tells.
 
     def _hear(self, direction: Literal["in", "out"], at: float, flow: Flow, data: bytes) -> None:

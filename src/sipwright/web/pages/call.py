@@ -18,14 +18,7 @@ __all__ = ["show"]
 
 _STATUS = re.compile(r"\d{3} ")
 _LOOKS = {"talking": "good", "ringing": "busy", "held": "held", "over": ""}
-_COPY = """async () => {
-  const text = document.getElementById("trace-text").textContent;
-  try { await navigator.clipboard.writeText(text); } catch {
-    const range = document.createRange();
-    range.selectNodeContents(document.getElementById("trace-text"));
-    getSelection().removeAllRanges(); getSelection().addRange(range); document.execCommand("copy");
-  }
-}"""
+_COPY = '(event) => copyText(document.getElementById("trace-text").textContent, event.currentTarget)'
 
 
 async def show(visit: Visit) -> None:
@@ -65,7 +58,7 @@ class _CallPage:
         with self.ending:
             if self.trace.live:
                 button("Hang up", self._hang_up, kind="danger")
-            button("Copy as text", lambda: self.copying.open())
+            self._copy_button()
             if self.trace.runs and self.trace.runs[0].dialplan:
                 link("Edit the dialplan", f"/dialplans/{self.trace.runs[0].dialplan}", "button")
 
@@ -175,7 +168,10 @@ class _CallPage:
             async for trace in self.visit.usecases.traces.follow(self.visit.actor, self.trace.call):
                 self._take(trace)
         except NotFound:  # the records of a test call go with it
-            text(self.why, "The call is over, and no record of it is kept.")
+            text(
+                self.why,
+                "The call is over. It was a test, and no record of it is kept: this is what was seen of it.",
+            )
             self._tell_state("over", "")
             self.ending.clear()
 
@@ -192,7 +188,7 @@ class _CallPage:
         if before.live and not trace.live:
             self.ending.clear()
             with self.ending:
-                self._buttons_after()
+                self._copy_button()
         lanes, columns = _lanes(trace)
         items = _items(trace, columns)
         only_messages = lanes == self.lanes and before.runs == trace.runs and before.legs == trace.legs
@@ -207,8 +203,9 @@ class _CallPage:
         ):
             self._draw()
 
-    def _buttons_after(self) -> None:
-        button("Copy as text", lambda: self.copying.open())
+    def _copy_button(self) -> None:
+        copying = button("Copy as text", lambda: self.copying.open())
+        copying.on("click", js_handler=_COPY)
 
 
 def _lanes(trace: TraceView) -> tuple[list[str], dict[int, int]]:

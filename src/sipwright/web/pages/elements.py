@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,19 @@ from nicegui.element import Element
 
 from sipwright.web.visitors import prefix_of
 
-__all__ = ["actions", "button", "card", "facts", "link", "note", "pill", "prefix", "tag", "text"]
+__all__ = [
+    "actions",
+    "button",
+    "card",
+    "copy_button",
+    "facts",
+    "link",
+    "note",
+    "pill",
+    "prefix",
+    "tag",
+    "text",
+]
 
 
 def prefix() -> str:
@@ -56,6 +69,13 @@ def button(
     return element
 
 
+def copy_button(label: str, content: str) -> Element:
+    """Make a button that puts a text where one pastes from, and says so."""
+    made = button(label)
+    made.on("click", js_handler=f"(event) => copyText({json.dumps(content)}, event.currentTarget)")
+    return made
+
+
 def link(label: str, target: str, classes: str = "", **attributes: Any) -> Element:
     """Make a link to another of our pages."""
     return tag("a", classes, label, href=prefix() + target, **attributes)
@@ -71,13 +91,22 @@ def note(content: str = "", kind: str = "", role: str = "status") -> Element:
     return tag("div", f"note {kind}".strip(), content, role=role)
 
 
-@contextmanager
-def card(title: str | None = None, *, flush: bool = False) -> Iterator[Element]:
-    """Make a box with a heading; what is made inside `with` stands in it, what is made in its head beside that."""
-    with tag("section", "card flush" if flush else "card") as box:
+class Card(Element):
+    """A box with a heading; `head` is where that stands, and buttons beside it."""
+
+    def __init__(self, title: str | None, *, flush: bool) -> None:
+        super().__init__("section")
+        self.classes("card flush" if flush else "card")
+        self.head: Element = self
         if title is not None:
-            with tag("div", "card-head"):
+            with self, tag("div", "card-head") as self.head:
                 tag("h2", "", title)
+
+
+@contextmanager
+def card(title: str | None = None, *, flush: bool = False) -> Iterator[Card]:
+    """Make a box with a heading; what is made inside `with` stands in it."""
+    with Card(title, flush=flush) as box:
         yield box
 
 

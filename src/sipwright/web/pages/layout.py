@@ -15,7 +15,7 @@ from sipwright.web.pages.signs import BRAND, sign
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Toasts
 
-__all__ = ["NAVIGATION", "THEME_SCRIPT", "frame", "head_html"]
+__all__ = ["CHOOSE_THEME", "NAVIGATION", "frame", "head_html"]
 
 NAVIGATION = (
     ("/", "Switchboard", "switchboard", ""),
@@ -31,9 +31,22 @@ NAVIGATION = (
 """The pages of the navigation: path, name, sign, and for whom they are."""
 
 # Before anything is drawn: the theme that was chosen in this browser, else the one that the system asks for.
-THEME_SCRIPT = """
+_BEFORE_ALL = """
 try { const theme = localStorage.getItem("theme"); if (theme) document.documentElement.dataset.theme = theme; } catch {}
 document.documentElement.lang = "en";
+const copyText = async (text, button) => {
+  try { await navigator.clipboard.writeText(text); } catch { // which browsers allow over HTTPS alone
+    const area = Object.assign(document.createElement("textarea"), { value: text });
+    (button?.closest("dialog") ?? document.body).append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  if (!button || button.dataset.label) return;
+  button.dataset.label = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = button.dataset.label; delete button.dataset.label; }, 1500);
+};
 """
 
 _TURN_THEME = """() => {
@@ -41,6 +54,11 @@ _TURN_THEME = """() => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
   try { localStorage.setItem("theme", root.dataset.theme); } catch {}
+}"""
+
+CHOOSE_THEME = """(theme) => {
+  if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme;
+  try { if (theme) localStorage.setItem("theme", theme); else localStorage.removeItem("theme"); } catch {}
 }"""
 
 _TURN_MENU = """(event) => {
@@ -53,7 +71,7 @@ _TURN_MENU = """(event) => {
 def head_html(prefix: str) -> str:
     """Return what stands in the head of each page."""
     return (
-        f"<script>{THEME_SCRIPT}</script>"
+        f"<script>{_BEFORE_ALL}</script>"
         f'<link rel="stylesheet" href="{escape(prefix)}/assets/{STYLESHEET_NAME}">'
     )
 

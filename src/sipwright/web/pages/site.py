@@ -28,6 +28,7 @@ from sipwright.web.pages import (
     settings,
     status,
     switchboard,
+    user,
     users,
 )  # fmt: skip
 from sipwright.web.pages.cdr_export import ExportedRecords
@@ -63,6 +64,7 @@ PAGES = {
     "/console": console.show,
     "/status": status.show,
     "/users": users.show,
+    "/users/{name:path}": user.show,
     "/settings": settings.show,
     "/me": me.show,
 }

@@ -1,85 +1,180 @@
-"""``/status``: whether everything works, and what there is."""
+"""``/status``: what does not work now, in words; each part of the last day; and calls of the last day to year."""
 
 from __future__ import annotations
 
 import asyncio
 
+from nicegui.events import GenericEventArguments
+
 from sipwright.usecases.errors import Unavailable
-from sipwright.usecases.status import StatusView
-from sipwright.web.pages.elements import card, note, tag
+from sipwright.usecases.status import PartStatus, StatusView
+from sipwright.usecases.status_history import PartPoint, StatusSeries
+from sipwright.web.pages.charts import Bar, bars, count_strip, part_strip
+from sipwright.web.pages.elements import card, note, pill, tag
+from sipwright.web.pages.format import plural
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Table
+from sipwright.web.pages.widgets import Tabs
 
 __all__ = ["show"]
 
 EVERY = 5.0
 """Seconds between two looks."""
+DRAWN_EVERY = 60.0
+"""Seconds after which graphs are drawn anew: a minute is a point of them."""
 
-_COLUMNS = (
-    {"key": "part", "label": "Part"},
-    {"key": "state", "label": "State"},
-    {"key": "took", "label": "Answered in", "end": True},
-    {"key": "node", "label": "Node"},
-)
+_HOUR, _DAY = 3_600.0, 86_400.0
+_SPANS = {
+    "day": ("24 hours", _DAY, _HOUR / 2, "in half an hour"),
+    "week": ("Week", 7 * _DAY, 6 * _HOUR, "in six hours"),
+    "month": ("Month", 30 * _DAY, _DAY, "in a day"),
+    "year": ("Year", 364 * _DAY, 7 * _DAY, "in a week"),
+}
+"""The graphs of calls: label, length, how long a bar is, and in words."""
+
+_NAMES = {
+    "calls": "calls", "legs": "legs of calls", "phones": "phones registered", "scripts": "dialplans running",
+    "refused": "requests refused", "readers": "readers of events",
+}  # fmt: skip
 
 
 async def show(visit: Visit) -> None:
     """Make the page."""
-    found = await visit.usecases.status.get(visit.actor)
-    with frame(visit, "Status", "Whether everything works, looked at every five seconds."):
-        body = tag("div", "stack wide")
-        with body:
-            _draw(found)
+    await _Status(visit).build()
 
-    async def keep_up() -> None:
-        shown = found
+
+class _Status:
+    """The status in one browser."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+        self.span = "day"
+        self.drawn_at = 0.0
+
+    async def build(self) -> None:
+        """Make the page."""
+        self.shown = await self.visit.usecases.status.get(self.visit.actor)
+        series = await self.visit.usecases.status.history(self.visit.actor)
+        with frame(self.visit, "Status", "Whether everything works, looked at every five seconds."):
+            self.top = tag("div", "stack")
+            with card("Parts", flush=True):
+                self.parts = tag("div")
+            self.counts = tag("div")
+            with card("Calls") as box:
+                with box.head:
+                    Tabs("Calls of the last", [(name, one[0]) for name, one in _SPANS.items()], self._turn)
+                self.rooms = {
+                    name: tag(
+                        "div", "stack", id=f"panel-{name}", role="tabpanel", aria_labelledby=f"tab-{name}"
+                    )
+                    for name in _SPANS
+                }
+            self._draw(series)
+            await self._draw_calls()
+        self.visit.live(self._keep_up)
+
+    async def _keep_up(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
             try:
-                fresh = await visit.usecases.status.get(visit.actor)
+                fresh = await self.visit.usecases.status.get(self.visit.actor)
+                is_old = fresh.at - self.drawn_at > DRAWN_EVERY
+                if is_old or _of(fresh) != _of(self.shown):
+                    self.shown = fresh
+                    self._draw(await self.visit.usecases.status.history(self.visit.actor))
+                if is_old:
+                    await self._draw_calls()
             except Unavailable:
                 continue
-            if (fresh.up, fresh.wrong, fresh.parts, fresh.counts) != (
-                shown.up,
-                shown.wrong,
-                shown.parts,
-                shown.counts,
-            ):
-                shown = fresh
-                body.clear()
-                with body:
-                    _draw(fresh)
 
-    visit.live(keep_up)
+    # --- parts and counts ---
 
+    def _draw(self, series: StatusSeries) -> None:
+        found, self.drawn_at = self.shown, self.shown.at
+        for room in (self.top, self.parts, self.counts):
+            room.clear()
+        with self.top:
+            self._draw_top(found)
+        points = {(one.node, one.part): one.points for one in series.parts}
+        with self.parts:
+            with tag("ul", "parts", aria_label="Parts of the switch"):
+                for part in found.parts:
+                    self._draw_part(part, points.get((part.node, part.part), ()))
+            with tag("div", "axis inset", aria_hidden="true"):
+                tag("span", "", "24 hours ago")
+                tag("span", "", "now")
+            tag("p", "quiet small inset", self._about(series))
+        if found.counts:
+            with self.counts, card("At this moment"), tag("div", "measures"):
+                for name, value in found.counts.items():
+                    with tag("div", "measure", data_testid="count"):
+                        with tag("p", "figures"):
+                            tag("b", "", f"{value:,.6g}")
+                            tag("span", "quiet small", _NAMES.get(name, name))
+                        count_strip(_NAMES.get(name, name), series.counts.get(name, ()), found.at)
 
-def _draw(found: StatusView) -> None:
-    if found.wrong:
+    def _draw_top(self, found: StatusView) -> None:
         for sentence in found.wrong:
             note(sentence, "bad", role="alert")
-    else:
-        note(
-            "Everything works." if found.up else "The switch does not answer.", "good" if found.up else "bad"
-        )
-    if found.counts:
-        with card("At this moment"), tag("div", "counts"):
-            for name, value in found.counts.items():
-                with tag("div"):
-                    tag("b", "", f"{value:,.6g}")
-                    tag("span", "", name.replace("_", " "))
-    if found.parts:
-        rows = [
-            {
-                "id": f"{part.node}/{part.part}",
-                "part": part.part,
-                "state": {"text": "works", "state": "good"}
-                if part.up
-                else {"text": "does not work", "state": "bad", "under": part.reason},
-                "took": "" if part.milliseconds is None else f"{part.milliseconds:.1f} ms",
-                "node": part.node,
-            }
-            for part in found.parts
-        ]  # fmt: skip
-        with card("Parts", flush=True):
-            Table("Parts of the switch", _COLUMNS, rows, testid="part")
+        if not found.wrong:
+            works = "Everything works." if found.up else "The switch does not answer."
+            note(works, "good" if found.up else "bad")
+
+    def _draw_part(self, part: PartStatus, points: tuple[PartPoint, ...]) -> None:
+        with tag("li", "part", data_testid="part"):
+            with tag("div", "name"):
+                tag("b", "", part.part)
+                tag("span", "quiet small", part.node)
+            with tag("div", "state"):
+                pill("works", "good") if part.up else pill("does not work", "bad")
+                took = "" if part.milliseconds is None else f"{part.milliseconds:.1f} ms"
+                tag("span", "quiet small figures", took if part.up else part.reason or "")
+            part_strip(f"{part.part} of {part.node}", points, self.shown.at)
+
+    def _about(self, series: StatusSeries) -> str:
+        told = "Each part is asked every ten seconds; three losses in a row are red. Higher is slower."
+        if series.since is None:
+            return f"{told} Nothing has been seen yet."
+        return f"{told} Seen since {self.visit.moment(series.since)}, when the pages were started."
+
+    # --- calls ---
+
+    async def _turn(self, event: GenericEventArguments) -> None:
+        self.span = str(event.args)
+        await self._draw_calls()
+
+    async def _draw_calls(self) -> None:
+        _, length, width, unit = _SPANS[self.span]
+        until = self.visit.usecases.ground.unix_time()
+        with self.visit.telling():
+            found = await self.visit.usecases.cdrs.counts(self.visit.actor, until - length, until, width)
+            room = self.rooms[self.span]
+            room.clear()
+            with room:
+                self._draw_keys(sum(one.answered for one in found), sum(one.calls for one in found))
+                bars(
+                    [
+                        Bar(
+                            one.answered,
+                            one.calls - one.answered,
+                            self._told(one.at, one.calls, one.answered),
+                        )
+                        for one in found
+                    ],
+                    self.visit.moment(found[0].at)[:-3],
+                    "now",
+                    unit,
+                )
+
+    def _draw_keys(self, answered: int, calls: int) -> None:
+        with tag("div", "row middle"):
+            tag("span", "key", f"{answered:,} answered")
+            tag("span", "key failed", f"{calls - answered:,} not answered")
+
+    def _told(self, at: float, calls: int, answered: int) -> str:
+        return f"{self.visit.moment(at)[:-3]}: {plural(calls, 'call')}, {answered:,} answered"
+
+
+def _of(found: StatusView) -> object:
+    parts = [(part.node, part.part, part.up, part.reason) for part in found.parts]
+    return found.up, found.wrong, parts, found.counts

@@ -11,6 +11,9 @@ __all__ = ["place_test_call"]
 PATIENCE = 60.0
 """Seconds after which a test call is given up; it usually takes three."""
 
+TALK = 5
+"""Seconds that the two talk, so that somebody sees it."""
+
 _one_at_a_time = asyncio.Lock()
 
 
@@ -20,7 +23,7 @@ async def place_test_call(data: Path) -> tuple[bool, str]:
         return False, "A test call is under way already."
     async with _one_at_a_time:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "sipwright.commands", "call-test", "--data", str(data),
+            sys.executable, "-m", "sipwright.commands", "call-test", "--talk", str(TALK), "--data", str(data),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:

@@ -4,7 +4,7 @@ export default {
     <div class="field" :class="{ check: kind === 'check' }">
       <label v-if="kind !== 'check'" :for="own" :class="{ unseen: labelUnseen }">{{ label }}</label>
       <textarea v-if="kind === 'textarea'" class="control" v-bind="common" :rows="rows" :value="modelValue" @input="typed"></textarea>
-      <select v-else-if="kind === 'select'" class="control" v-bind="common" @change="typed">
+      <select v-else-if="kind === 'select'" class="control" v-bind="common" @change="chosen">
         <option v-for="[value, text] in options" :key="value" :value="value" :selected="value === modelValue">{{ text }}</option>
       </select>
       <input v-else-if="kind === 'check'" type="checkbox" v-bind="common" :checked="modelValue" @change="ticked" />
@@ -20,7 +20,7 @@ export default {
   props: {
     label: String, kind: { type: String, default: "text" }, modelValue: { default: "" }, hint: String, fault: String,
     options: { type: Array, default: () => [] }, rows: { type: Number, default: 5 }, labelUnseen: Boolean,
-    placeholder: String, autocomplete: { type: String, default: "off" }, required: Boolean, disabled: Boolean,
+    placeholder: String, autocomplete: { type: String, default: "off" }, required: Boolean, disabled: Boolean, stored: String,
   },
   emits: ["update:modelValue", "change", "enter"],
   computed: {
@@ -34,7 +34,11 @@ export default {
       };
     },
   },
+  mounted() {
+    if (this.stored) document.getElementById(this.own).value = localStorage.getItem(this.stored) ?? "";
+  },
   methods: {
+    chosen(event) { this.typed(event); this.$emit("change", event.target.value); },
     typed(event) { this.$emit("update:modelValue", event.target.value); },
     ticked(event) { this.$emit("update:modelValue", event.target.checked); },
     focus() { document.getElementById(this.own)?.focus(); },

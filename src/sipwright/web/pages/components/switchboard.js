@@ -6,21 +6,20 @@ const CallRow = {
   emits: ["wish", "drag"],
   computed: {
     look() { return State[this.call.kind] ?? ""; },
-    who() { return `${this.call.caller} to ${this.call.callee}`; },
   },
   template: `
     <li class="call" data-testid="call" :data-call="call.id" draggable="true" @dragstart="start" @dragend="end">
       <span class="state"><span class="pill" :class="look" data-testid="state">{{ call.state }}</span></span>
-      <span class="parties"><b data-testid="caller">{{ call.caller }}</b> <span class="to" aria-hidden="true">&rarr;</span><span class="unseen"> to </span> <b data-testid="callee">{{ call.callee }}</b>
+      <span class="parties" :id="'who-' + call.id"><b data-testid="caller">{{ call.caller }}</b> <span class="to" aria-hidden="true">&rarr;</span><span class="unseen"> to </span> <b data-testid="callee">{{ call.callee }}</b>
         <span class="by"><br><span v-if="call.provider">by <span data-testid="provider">{{ call.provider }}</span></span><span v-if="call.provider && call.user"> &middot; </span><span v-if="call.user">{{ call.user }}</span></span></span>
       <span class="timer" data-testid="timer" :data-since="call.since">{{ call.shown }}</span>
       <span class="below">
       <span class="script" data-testid="script"><template v-if="call.text"><code :title="call.text">{{ call.text }}</code><span class="quiet">line {{ call.line }} of {{ call.dialplan }}</span></template>
         <span v-else-if="call.dialplan" class="quiet">dialplan {{ call.dialplan }}</span><span v-else class="quiet">no dialplan</span></span>
       <span class="actions">
-        <button type="button" class="button small danger" :disabled="call.ending" @click="$emit('wish', 'hangup', call.id)">Hang up<span class="unseen"> {{ who }}</span></button>
-        <button type="button" class="button small" @click="$emit('wish', 'transfer', call.id)">Transfer<span class="unseen"> {{ who }}</span></button>
-        <button type="button" class="button small" @click="$emit('wish', 'trace', call.id)">Trace<span class="unseen"> {{ who }}</span></button>
+        <button type="button" class="button small danger" :aria-describedby="'who-' + call.id" :disabled="call.ending" @click="$emit('wish', 'hangup', call.id)">Hang up</button>
+        <button type="button" class="button small" :aria-describedby="'who-' + call.id" @click="$emit('wish', 'transfer', call.id)">Transfer</button>
+        <button type="button" class="button small" :aria-describedby="'who-' + call.id" @click="$emit('wish', 'trace', call.id)">Trace</button>
       </span>
       </span>
     </li>`,

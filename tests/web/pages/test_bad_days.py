@@ -1,0 +1,95 @@
+"""Bad days: the browser offline, the switch started again, the database away, two people at one dialplan."""
+
+import re
+import sqlite3
+from contextlib import closing, contextmanager
+
+import pytest
+from playwright.sync_api import expect
+
+from interop.harness import until
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(120)]
+
+
+@contextmanager
+def missing(site, table):
+    """Take a table away for a while, which only pages read: the database does not work for them then."""
+    with closing(sqlite3.connect(site.switch.data / "sipwright.db", timeout=10)) as connection:
+        connection.execute(f"ALTER TABLE {table} RENAME TO {table}_gone")
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER TABLE {table}_gone RENAME TO {table}")
+
+
+def test_a_page_comes_back_by_itself_when_the_switch_was_started_again(site, page):
+    site.open(page, "/accounts")
+    page.get_by_test_id("account").first.wait_for()
+    site.switch.stop()
+    expect(page.get_by_text("The connection is lost.")).to_be_visible()
+    site.switch.run_command("account", "add", "a-new-one", "--password", "secret")
+    site.switch.start(**site.settings)
+
+    expect(page.get_by_role("link", name=re.compile("^a-new-one@"))).to_be_visible(timeout=40_000)
+
+
+def test_a_browser_that_was_offline_says_so_and_shows_the_present_afterwards(site, page):
+    page.context.set_offline(True)
+    expect(page.get_by_text("The connection is lost.")).to_be_visible()
+    site.switch.run_command("account", "add", "meanwhile", "--password", "secret")
+    page.context.set_offline(False)
+
+    expect(page.get_by_text("The connection is lost.")).to_be_hidden()
+    page.get_by_label("Find a phone").fill("meanwhile")
+    expect(page.get_by_test_id("phone").filter(has_text="meanwhile@")).to_be_visible()
+
+
+def test_while_the_database_is_away_a_page_says_so_and_comes_back_by_itself(site, page):
+    with missing(site, "api_tokens"):
+        assert site.open(page, "/me") == 503
+        expect(page.get_by_role("heading", name="Not now", level=1)).to_be_visible()
+        expect(page.get_by_role("alert")).to_contain_text("tries again by itself")
+
+    expect(page.get_by_role("heading", name="root", level=1)).to_be_visible()
+
+
+def test_what_cannot_be_stored_is_told_and_nothing_is_half_saved(site, page):
+    site.open(page, "/me")
+    with missing(site, "api_tokens"):
+        page.get_by_role("button", name="Add token").click()
+        dialog = page.get_by_role("dialog", name="Add a token")
+        dialog.get_by_label("Name of the token").fill("half")
+        dialog.get_by_role("button", name="Make token").click()
+        expect(page.get_by_text("does not work")).to_be_visible()
+        expect(dialog.get_by_label("Name of the token")).to_have_value("half")
+
+    dialog.get_by_role("button", name="Make token").click()
+    expect(page.get_by_test_id("token").filter(has_text="half")).to_be_visible()
+
+
+def test_of_two_who_edit_one_dialplan_the_second_is_told_with_the_difference(site, new_page, page):
+    site.switch.set_dialplans({"shared": "respond(480)\n"})
+    other = new_page()
+    site.come_in(other)
+    for one in (page, other):
+        site.open(one, "/dialplans/shared")
+        one.locator(".cm-content").wait_for()
+    write(other, 'respond(486, "theirs")\n')
+    other.get_by_role("dialog", name="Make it live").get_by_role("button", name="Make it live").click()
+    expect(other.get_by_text("Version 2 is live.")).to_be_visible()
+    write(page, 'respond(486, "mine")\n')
+
+    dialog = page.get_by_role("dialog", name="Somebody else has saved meanwhile")
+    expect(dialog.locator(".removed")).to_contain_text("theirs")
+    expect(dialog.locator(".added")).to_contain_text("mine")
+    assert "theirs" in site.switch.run_command("dialplan", "show", "shared")
+    dialog.get_by_role("button", name="Save mine over theirs").click()
+    until(lambda: "mine" in site.switch.run_command("dialplan", "show", "shared"), "mine is live", 10.0)
+
+
+def write(page, text):
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+    page.locator(".cm-content").press("Control+s")

@@ -1,0 +1,83 @@
+"""The contract of the pages: the paths, labels and test ids that other people's tests and scripts rely on."""
+
+import pytest
+from playwright.sync_api import expect
+from starlette.routing import compile_path
+
+from sipwright.web.pages.site import PAGES
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(120)]
+
+FILTER = "event call and user alice and regex 503"
+CONTRACT = {
+    "/login": ("field Name", "field Password", "field Code", "button Log in"),
+    "/": ("field Dial", "button Call", "id phone", "id registration"),
+    "/dialplans": ("column Last run", "column Failed in 7 days"),
+    "/dialplans/traced": ("button Save", "button Try it", "tab Try", "tab Replay", "tab Versions", "tab Runs", "tab Rules"),
+    "/cdrs": ("field Find", "field From", "field To", "link Export as CSV"),
+    "/accounts": ("button Add account", "id account"),
+    "/accounts/alice@sip.test": ("heading What to type into a phone", "img QR code of alice@sip.test"),
+    "/providers": ("button Add provider", "id provider", "button Test"),
+    "/providers/contract": ("button Ask with OPTIONS", "heading Exchange"),
+    "/console": ("field Filter", "field Search", "button Pause"),
+    "/status": ("heading Parts", "id part", "heading Calls", "tab 24 hours", "tab Week", "tab Month", "tab Year"),
+    "/users": ("button Add user", "id user"),
+    "/settings": ("id setting",),
+    "/me": (
+        "field Current password", "button Change password", "heading API tokens", "heading Sessions",
+        "heading One-time codes", "heading SSH keys", "field Time zone", "field Theme",
+    ),
+}  # fmt: skip
+"""What is on each page: fields by their labels, everything else by its role and name, or by its test id."""
+
+
+def found(page, what):
+    kind, _, name = what.partition(" ")
+    if kind == "field":
+        return page.get_by_label(name, exact=True)
+    if kind == "id":
+        return page.get_by_test_id(name)
+    return page.get_by_role({"column": "columnheader"}.get(kind, kind), name=name)
+
+
+def test_every_path_has_what_is_promised_of_it(site, page):
+    site.switch.run_command("provider", "add", "contract", "--server", "203.0.113.7", "--from", "192.0.2.99")
+    wanting = []
+    for path, promised in CONTRACT.items():
+        assert site.open(page, path) == 200, path
+        expect(page.locator("main")).to_have_count(1)
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        wanting += [(path, what) for what in promised if not found(page, what).count()]
+
+    assert wanting == []
+
+
+def test_no_page_is_without_a_promise():
+    kept = {page for page in PAGES for path in CONTRACT if compile_path(page)[0].match(path)}
+
+    assert set(PAGES) - kept == {"/calls/{call:path}", "/users/{name:path}"}  # which have tests of their own
+
+
+def test_the_console_takes_the_language_of_filters(site, page):
+    site.open(page, "/console")
+    page.get_by_label("Filter").fill(FILTER)
+    page.get_by_label("Filter").press("Enter")
+    expect(page.get_by_text(f"Waiting for events that fit “{FILTER}”.")).to_be_visible()
+    page.get_by_label("Filter").fill("event nothing-of-that-name and")
+    page.get_by_label("Filter").press("Enter")
+
+    expect(page.get_by_label("Filter")).to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.parametrize("width", [360, 2560])
+def test_nothing_is_cut_off_from_the_narrowest_to_the_widest_window(site, new_page, width):
+    page = new_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    site.come_in(page)
+    wide = []
+    for path in CONTRACT:
+        site.open(page, path.replace("contract", "trunk-of-nobody"))
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            wide.append(path)
+
+    assert wide == []
