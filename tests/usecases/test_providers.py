@@ -110,8 +110,10 @@ async def test_the_switch_tests_a_provider_now(usecases, switch, carol):
         "exchange": "-> udp 192.0.2.1:5060\nOPTIONS sip:x SIP/2.0\n\n<- udp 192.0.2.1:5060\nSIP/2.0 401 Unauthorized\n",
     }
 
+    assert await usecases.providers.last_test(carol, "blueface") is None
     tested = await usecases.providers.test(carol, "blueface")
     assert (tested.ok, tested.method, tested.status, tested.reason) == (False, "OPTIONS", 401, "Unauthorized")
+    assert (await usecases.providers.last_test(carol, "blueface")).test == tested
     assert ("providers.test", {"provider_id": 1, "method": "OPTIONS"}) in switch.asked
     assert [(one.is_to_provider, one.label) for one in tested.exchange] == [
         (True, "OPTIONS sip:x SIP/2.0"),

@@ -32,9 +32,12 @@ from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
 from sipwright.usecases.whose import account_of, narrowed, owner, owner_of
 
-__all__ = ["ExchangedMessage", "ProviderNumberView", "ProviderTest", "ProviderView", "Providers"]
+__all__ = ["ExchangedMessage", "LastTest", "ProviderNumberView", "ProviderTest", "ProviderView", "Providers"]
 
 _METHODS = ("REGISTER", "OPTIONS")
+
+MOST_TESTED = 200
+"""Providers whose last test is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,20 @@ class ProviderTest:
     exchange: tuple[ExchangedMessage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LastTest:
+    """A test, and when it was (Unix time)."""
+
+    at: float
+    test: ProviderTest
+
+
 class Providers:
     """Makes, shows, changes, tests and removes providers; `user` is whose it is, where an admin means another's."""
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self._tested: dict[int, LastTest] = {}
 
     @needs("read")
     async def list(
@@ -177,7 +189,17 @@ class Providers:
         tested = _test_of(answer, wanted, time.perf_counter() - started)
         values = {"method": tested.method, "status": tested.status, "reason": tested.reason}
         await self._ground.change(lambda c: note(c, actor, "providers.test", _subject(view), None, values))
+        self._tested.pop(view.id, None)
+        self._tested[view.id] = LastTest(self._ground.unix_time(), tested)
+        if len(self._tested) > MOST_TESTED:
+            del self._tested[next(iter(self._tested))]
         return tested
+
+    @needs("read")
+    async def last_test(self, actor: Actor, name: str, *, user: str | None = None) -> LastTest | None:
+        """Show what came of the last test, as far as this process knows of one."""
+        found = await self.get(actor, name, user=user)
+        return self._tested.get(found.id)
 
     async def _changed(
         self,

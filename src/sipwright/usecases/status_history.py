@@ -33,7 +33,7 @@ class PartPoint:
 
     @property
     def mean(self) -> float | None:
-        """How long it took on average; None when it has not said, or not answered."""
+        """How long it took on average, 0 where nobody asks it; None when it has not answered."""
         return self.total / self.answers if self.answers else None
 
 
@@ -89,10 +89,11 @@ class StatusHistory:
         self._losses[key] = 0 if is_up else self._losses.get(key, 0) + 1
         if self._losses[key] >= LOST_AFTER:
             point.is_down = True
-        elif milliseconds is not None:
+        elif is_up:
+            took = milliseconds or 0.0
             point.answers += 1
-            point.total += milliseconds
-            point.longest = max(point.longest, milliseconds)
+            point.total += took
+            point.longest = max(point.longest, took)
 
     def note_counts(self, at: float, counts: Mapping[str, float]) -> None:
         """Note how much there is of everything."""

@@ -107,24 +107,30 @@ def site(mails: Mails) -> Iterator[Site]:
 
     It is shown below a path, as behind a proxy; without one there is only less that could be forgotten.
     """
-    port, switch = free_port(), RunningSwitch()
-    switch.set_dialplans({"traced": TRACED})
-    switch.add_accounts([("alice", "traced", ""), "bob", "carol"])
-    switch.run_command = in_a_thread(switch.run_command)  # type: ignore[method-assign]
-    switch.run_command("user", "add", "dave", "--password", PASSWORD, "--email", "dave@sip.test")
-    switch.run_command("account", "add", "dave", "--password", "secret", "--user", "dave")
-    made = Site(switch, port, mails)
-    switch.start(**made.settings)
+    with ThreadPoolExecutor(1) as thread:  # beside Playwright, which may keep a loop here already
+        made = thread.submit(_start, mails).result()
     until(made.is_up, "the pages are there", 30.0)
     yield made
-    faults = switch.new_faults()
-    switch.close()
+    faults = made.switch.new_faults()
+    made.switch.close()
     assert faults == []
 
 
-@pytest.fixture(scope="session")
+def _start(mails: Mails) -> Site:
+    port, switch = free_port(), RunningSwitch()
+    switch.set_dialplans({"traced": TRACED})
+    switch.add_accounts([("alice", "traced", ""), "bob", "carol"])
+    switch.run_command("user", "add", "dave", "--password", PASSWORD, "--email", "dave@sip.test")
+    switch.run_command("account", "add", "dave", "--password", "secret", "--user", "dave")
+    switch.run_command = in_a_thread(switch.run_command)  # type: ignore[method-assign]
+    made = Site(switch, port, mails)
+    switch.start(**made.settings)
+    return made
+
+
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[sync_api.Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium; no longer than a module, since Playwright keeps a loop that asynchronous tests would meet."""
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

@@ -1,11 +1,13 @@
 """The conditions in the address of the call records, and the file that is taken along."""
 
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
 
+from sipwright.usecases.cdrs import CdrDay
 from sipwright.usecases.errors import Invalid
-from sipwright.web.pages.cdrs import _CSV, csv_lines, wanted
+from sipwright.web.pages.cdrs import _CSV, csv_lines, each_day, wanted
 
 DAY = 86_400.0
 
@@ -43,3 +45,17 @@ async def test_a_file_of_records_has_a_head_quotes_and_nothing_that_a_spreadshee
     assert lines[1].startswith("c1,0,")
     assert '"\'=cmd|""x"", 1"' in lines[1]
     assert '"Busy, here"' in lines[1]
+
+
+def test_the_days_of_a_time_zone_are_meant_and_a_day_without_a_call_has_a_place_in_the_chart():
+    which = wanted({"from": "2026-11-28"}, "Asia/Tokyo")
+    assert which.from_ == wanted({"from": "2026-11-28"}).from_ - 9 * 3_600.0
+    busy = CdrDay("2026-11-28", 3, 2, 1, 60.0)
+
+    shown = each_day([busy], date(2026, 11, 27), date(2026, 11, 29))
+    assert [(day.day, day.calls) for day in shown] == [
+        ("2026-11-27", 0),
+        ("2026-11-28", 3),
+        ("2026-11-29", 0),
+    ]
+    assert each_day([busy], date(2020, 1, 1), date(2026, 11, 29)) == (busy,)

@@ -20,7 +20,10 @@ class Shown:
         self.pager.build("Pages of things", "Back", "Next")
 
     def tag(self, name, *_, **__):
-        return MayHold() if name == "nav" else self.where
+        if name != "nav":
+            return self.where
+        self.room = MayHold()
+        return self.room
 
     def button(self, label, press):
         self.buttons[label] = SimpleNamespace(press=press, props={})
@@ -39,6 +42,9 @@ class Shown:
 
 class MayHold:
     """An element that others are put into."""
+
+    def __init__(self):
+        self.props = {}
 
     def __enter__(self):
         return self
@@ -79,3 +85,11 @@ def test_where_nothing_is_nothing_is_counted(shown):
     shown.pager.tell(0, None)
 
     assert (shown.where.said, shown.can()) == ("", [])
+
+
+def test_a_list_of_one_page_has_no_buttons(shown):
+    shown.pager.tell(7, None)
+    assert shown.room.props["hidden"] is True
+    shown.pager.tell(50, "b")
+
+    assert shown.room.props["hidden"] is False

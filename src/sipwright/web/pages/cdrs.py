@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -19,9 +19,12 @@ from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Table
 
-__all__ = ["csv_lines", "show", "wanted"]
+__all__ = ["csv_lines", "each_day", "show", "wanted"]
 
 ON_PAGE = 100
+MOST_BARS = 400
+_CHARTED = 30 * 86_400.0
+"""Seconds of the chart without conditions, as the use case has it."""
 _DAY = timedelta(days=1)
 
 _COLUMNS = (
@@ -91,6 +94,16 @@ def _quoted(value: Any) -> str:
     if text[:1] in "=+-@\t\r" and isinstance(value, str):
         text = f"'{text}"  # a spreadsheet would run it
     return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\r\n') else text
+
+
+def each_day(found: Sequence[CdrDay], first: date, last: date) -> tuple[CdrDay, ...]:
+    """Return a day for each from the first to the last, unless nobody could tell so many bars apart."""
+    days = (last - first).days + 1
+    if not 0 < days <= MOST_BARS:
+        return tuple(found)
+    by_day = {day.day: day for day in found}
+    names = [(first + timedelta(days=number)).isoformat() for number in range(days)]
+    return tuple(by_day.get(name) or CdrDay(name, 0, 0, 0, 0.0) for name in names)
 
 
 class _Records:
@@ -209,10 +222,22 @@ class _Records:
 
     async def _draw_chart(self) -> None:
         with self.visit.telling(**self.fields):
-            days = await self.visit.usecases.cdrs.per_day(self.visit.actor, self.which)
+            found = await self.visit.usecases.cdrs.per_day(self.visit.actor, self.which)
+            days = each_day(found, self._first_day(), self._last_day())
             if any(day.calls for day in days):
                 with self.chart:
                     self._bars(days)
+
+    def _first_day(self) -> date:
+        since = self.which.from_
+        return self._day_of(self.visit.usecases.ground.unix_time() - _CHARTED if since is None else since)
+
+    def _last_day(self) -> date:
+        now = self.visit.usecases.ground.unix_time()
+        return self._day_of(now if self.which.to is None else min(now, self.which.to - 1))
+
+    def _day_of(self, at: float) -> date:
+        return datetime.fromtimestamp(at, ZoneInfo(self.visit.zone)).date()
 
     def _bars(self, days: tuple[CdrDay, ...]) -> None:
         most = max(day.calls for day in days)

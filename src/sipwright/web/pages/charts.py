@@ -34,7 +34,7 @@ def part_strip(name: str, points: Sequence[PartPoint], now: float) -> Strip:
     down = sum(point.is_down for point in points)
     seen = span(len(points) * 60.0)
     told = f"{name}: seen for {seen} of the last 24 hours, down in {plural(down, 'minute')}"
-    if means:
+    if means and any(means):
         longest = max(point.longest for point in points)
         told += f", answered in {sum(means) / len(means):.1f} ms on average, {longest:.1f} ms at most"
     return Strip(told, [(point.at, point.mean, point.is_down) for point in points], now, "ms", "part")

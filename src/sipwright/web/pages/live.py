@@ -31,9 +31,9 @@ class Switchboard(Element, component="components/switchboard.js"):
         self.props.update(calls=tuple(calls), phones=tuple(phones), now=now, more=more)
         self.props["phone-count"] = phone_count
 
-    def apply(self, changes: Mapping[str, Any]) -> None:
+    def apply(self, changes: Mapping[str, Any], now: float) -> None:
         """Show what has changed: a row by the id of its call, None for one that is gone."""
-        self.run_method("apply", changes)
+        self.run_method("apply", changes, now)
 
     def reset(self, calls: Sequence[Mapping[str, Any]], now: float) -> None:
         """Show other calls, all of them."""

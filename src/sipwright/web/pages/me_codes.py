@@ -70,7 +70,7 @@ class Codes:
             tag("p", "", "Point your authenticator app at this code, or type the secret into it.")
             with tag("div", "row"):
                 drawn = Html(made.qr_code, sanitize=False).classes("qr")
-                drawn.props["role"], drawn.props["aria-label"] = "img", "QR code for an authenticator app"
+                drawn.props["role"], drawn.props["aria-label"] = "img", "QR for an authenticator app"
                 with tag("div", "stack"):
                     facts([("Secret", made.secret)]).props["data-testid"] = "totp-secret"
                     with actions():

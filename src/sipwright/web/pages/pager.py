@@ -25,7 +25,7 @@ class Pager:
 
     def build(self, label: str, back: str, forth: str) -> None:
         """Make the buttons."""
-        with tag("nav", "pager", aria_label=label):
+        with tag("nav", "pager", aria_label=label) as self._room:
             self._back = button(back, self._turn_back)
             self._where = tag("span", "quiet small", role="status")
             self._forth = button(forth, self._turn_forth)
@@ -39,6 +39,7 @@ class Pager:
         self._next = following
         first = (len(self._places) - 1) * self._on_page
         text(self._where, f"{first + 1:,} to {first + shown:,}" if shown else "")
+        self._room.props["hidden"] = len(self._places) == 1 and following is None
         for one, there_is in ((self._back, len(self._places) > 1), (self._forth, following is not None)):
             one.props["disabled"] = not there_is
 

@@ -54,7 +54,11 @@ class _ProviderPage:
                     await self._settings()
                 await self._numbers()
             self._remove_dialog()
-            self._show(())
+            last = await self.providers.last_test(self.visit.actor, provider.provider, user=self.user)
+            if last is None:
+                self._show(())
+            else:
+                self._show(last.test.exchange, last.test, self.visit.moment(last.at))
 
     def _draw_state(self) -> None:
         provider = self.provider
@@ -74,13 +78,18 @@ class _ProviderPage:
                 ]
             )
 
-    def _show(self, exchange: Sequence[ExchangedMessage], told: ProviderTest | None = None) -> None:
+    def _show(
+        self, exchange: Sequence[ExchangedMessage], told: ProviderTest | None = None, when: str = "now"
+    ) -> None:
         self.exchange.clear()
         with self.exchange:
             if told is not None:
                 answer = f"{told.status} {told.reason}" if told.status else told.reason
                 with tag("div").style("padding: 0 var(--space-5) var(--space-4)"):
-                    note(f"{answer}, {told.seconds:.2f} s after {told.method}.", "good" if told.ok else "bad")
+                    note(
+                        f"{answer}, {told.seconds:.2f} s after {told.method}, {when}.",
+                        "good" if told.ok else "bad",
+                    )
             if not exchange:
                 with tag("div", "empty"):
                     tag(

@@ -181,4 +181,4 @@ class _Board:
             else:
                 self.rows[call] = row
         if changes:
-            self.board.apply(changes)
+            self.board.apply(changes, self.visit.now)

@@ -2,7 +2,7 @@
 const W = 1440, H = 48;
 export default {
   template: `
-    <figure class="strip" :class="kind">
+    <figure class="strip" :class="'of-' + kind">
       <svg :viewBox="'0 0 ${W} ${H}'" preserveAspectRatio="none" role="img" :aria-label="label">
         <rect v-for="(bar, n) in bars" :key="n" :x="bar.x" :y="bar.y" :width="bar.w" :height="bar.h" :class="bar.look"><title>{{ bar.told }}</title></rect>
       </svg>
@@ -25,7 +25,7 @@ export default {
         if (!one.known && !one.down) continue;
         const height = one.down ? H : Math.max(3, Math.min(1, one.most / top) * H);
         const when = new Date((this.since + slot * width) * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-        const told = one.down ? `${when}: down` : `${when}: at most ${one.most.toLocaleString(undefined, { maximumFractionDigits: 1 })} ${this.unit}`;
+        const told = one.down ? `${when}: down` : !this.top && this.kind === "part" ? `${when}: works` : `${when}: at most ${one.most.toLocaleString(undefined, { maximumFractionDigits: 1 })} ${this.unit}`;
         shown.push({ x: slot * width * scale, y: H - height, w: width * scale * 0.8, h: height, look: one.down ? "down" : "", told });
       }
       return shown;

@@ -108,7 +108,9 @@ export default {
       this.order = calls.map((call) => call.id);
     },
     // Take over what has changed: rows by id, null for those that are gone.
-    apply(changes) {
+    apply(changes, now) {
+      // What comes late makes the clock there look slow: the least late of all is the best to go by.
+      this.ahead = Math.max(this.ahead, now - Date.now() / 1000);
       const gone = new Set();
       const fresh = [];
       for (const [id, call] of Object.entries(changes)) {
