@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from sipwright.monitor.trace.report import names_of, report
 from sipwright.monitor.trace.why import why
 from sipwright.monitor.trace.wording import came_of, told
 from sipwright.store.history.calltraces import CallTrace, RunTrace, find_call
-from sipwright.store.history.trace_messages import Heard, Message, unpack
+from sipwright.store.history.trace_messages import Message, unpack
 from sipwright.store.schema import tables
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import UseCaseError
@@ -134,30 +134,21 @@ class Traces:
     @needs("read")
     async def get(self, actor: Actor, call: str) -> TraceView:
         """Show a call by its id, the beginning or the end of it, or a SIP Call-ID; ``last`` is the newest."""
-        view = await self._read(actor, call)
-        return await self._read(actor, view.call, await self._unwritten(view.call)) if view.live else view
+        return await self._read(actor, call)
 
     @needs("read")
     async def follow(self, actor: Actor, call: str) -> AsyncIterator[TraceView]:
         """Show a call, and again whenever there is more of it, until it has ended."""
-        view = await self.get(actor, call)
+        view = await self._read(actor, call)
         yield view
         while view.live:
             await asyncio.sleep(LOOK_AGAIN)
-            newer = await self._read(actor, view.call, await self._unwritten(view.call))
+            newer = await self._read(actor, view.call)
             if newer != view:
                 view = newer
                 yield view
 
-    async def _unwritten(self, call: str) -> Sequence[Heard]:
-        """Ask the switch for the messages of a call that are not in the database yet: those of this second."""
-        try:
-            answer = await self._ground.ask("calls.messages", call=call)
-        except UseCaseError:  # another node has the call, or none
-            return ()
-        return unpack(b64decode(answer["messages"]))
-
-    async def _read(self, actor: Actor, call: str, unwritten: Sequence[Heard] = ()) -> TraceView:
+    async def _read(self, actor: Actor, call: str) -> TraceView:
         user_id = None if actor.is_admin else actor.user_id
 
         def work(connection: Connection) -> tuple[CallTrace, str | None]:
@@ -168,18 +159,26 @@ class Traces:
             return found, name
 
         found, user = await self._ground.read(work)
-        found.messages.extend(_missing(found, unwritten))
+        for part in found.whole:
+            if part.row is not None:
+                part.messages.extend(await self._unwritten(part))
         return await asyncio.to_thread(_view, found, user)
 
+    async def _unwritten(self, part: CallTrace) -> list[Message]:
+        """Ask the switch for the messages that are not in the database yet: those of this second.
 
-def _missing(found: CallTrace, unwritten: Sequence[Heard]) -> list[Message]:
-    """Return the messages that were not written when they were asked for, and are not by now."""
-    known = {(message.at, message.direction, message.data) for message in found.messages}
-    return [
-        Message(one.at, one.direction, one.flow, one.data)
-        for one in unwritten
-        if (one.at, one.direction, one.data) not in known
-    ]
+        What is written just between the two is missing until somebody looks again.
+        """
+        try:
+            answer = await self._ground.ask("calls.messages", call=part.id)
+        except UseCaseError:  # another node has the call, or none
+            return []
+        known = {(message.at, message.direction, message.data) for message in part.messages}
+        return [
+            Message(one.at, one.direction, one.flow, one.data)
+            for one in unpack(b64decode(answer["messages"]))
+            if (one.at, one.direction, one.data) not in known
+        ]
 
 
 def _view(found: CallTrace, user: str | None) -> TraceView:
