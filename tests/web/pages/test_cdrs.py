@@ -18,8 +18,8 @@ def test_days_are_whole_ones_and_the_last_is_in_it():
     assert (which.to - which.from_) / DAY == 2.0
 
 
-def test_callers_legs_alone_are_shown_unless_each_leg_is_asked_for():
-    assert [wanted(query).leg for query in ({}, {"legs": "1"})] == [0, None]
+def test_each_call_is_shown_once_unless_each_leg_is_asked_for():
+    assert [wanted(query).by_call for query in ({}, {"legs": "1"})] == [True, False]
 
 
 @pytest.mark.parametrize("name", ["from", "to"])
@@ -36,13 +36,20 @@ async def test_a_file_of_records_has_a_head_quotes_and_nothing_that_a_spreadshee
     async def rows():
         values = dict.fromkeys(_CSV)
         yield SimpleNamespace(
-            **{**values, "call_id": "c1", "leg": 0, "from_uri": '=cmd|"x", 1', "reason": "Busy, here"}
+            **{
+                **values,
+                "call": "c0",
+                "call_id": "c1",
+                "leg": 0,
+                "from_uri": '=cmd|"x", 1',
+                "reason": "Busy, here",
+            }
         )
 
     lines = [line async for line in csv_lines(rows())]
 
-    assert lines[0].startswith("call_id,leg,direction,")
-    assert lines[1].startswith("c1,0,")
+    assert lines[0].startswith("call,call_id,leg,direction,")
+    assert lines[1].startswith("c0,c1,0,")
     assert '"\'=cmd|""x"", 1"' in lines[1]
     assert '"Busy, here"' in lines[1]
 
