@@ -85,7 +85,7 @@ class _AccountPage:
                     "id": binding.id,
                     "phone": {"text": binding.user_agent or "a phone", "under": binding.contact},
                     "source": {
-                        "text": f"{binding.transport.upper()} {binding.source}",
+                        "text": f"{binding.transport.upper()} {binding.source.rpartition('/')[2]}",
                         "under": _NAT.get(binding.nat, "NAT unknown"),
                     },
                     "until": {

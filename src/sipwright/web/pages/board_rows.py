@@ -42,7 +42,7 @@ def phone_row(binding: BindingView) -> dict[str, Any]:
         "registered": True,
         "nat": nat,
         "transport": binding.transport.upper(),
-        "source": binding.source,
+        "source": binding.source.rpartition("/")[2],
         "agent": binding.user_agent,
     }
 
