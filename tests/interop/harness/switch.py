@@ -118,9 +118,13 @@ class RunningSwitch:
         rows = self._listed("cdrs", "--legs", "--limit", "100000")
         return sorted(rows, key=lambda row: (row["call_id"], row["leg"]))
 
-    def calls(self) -> list[dict[str, Any]]:
+    def records(self, *options: str) -> list[dict[str, Any]]:
+        """Return what became of calls, the newest first, as the command line lists it."""
+        return self._listed("cdrs", *options)
+
+    def calls(self, *options: str) -> list[dict[str, Any]]:
         """Return the calls in progress."""
-        return self._listed("calls")
+        return self._listed("calls", *options)
 
     def bindings(self, account: str) -> list[dict[str, Any]]:
         """Return where the phones of an account are."""
