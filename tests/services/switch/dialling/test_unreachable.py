@@ -54,7 +54,7 @@ async def test_the_record_of_a_mistyped_name_says_so(dial, target, reason):
 
 
 async def test_a_transport_that_is_switched_off_is_no_mistyped_name(bench, dial):
-    bench.accounts.providers["tls"] = Provider("tls", "192.0.2.9;transport=tls")
+    bench.accounts.providers["tls"] = Provider("tls", "192.0.2.9;transport=sctp")
 
     assert dial("353@tls") == [(503, "Unreachable", "switch")]
 
