@@ -124,5 +124,8 @@ async def test_it_works_below_a_path():
 
     assert (await client.get("/healthz")).status_code == 200
     assert (await client.get("/pbx/healthz")).status_code == 200
+    assert (await client.get("/pbx", headers={"Accept": "text/html"})).headers[
+        "location"
+    ] == "/pbx/login?next=/"
     document = (await client.get("/pbx/api/v1/openapi.json")).json()
     assert document["servers"] == [{"url": "/pbx"}]

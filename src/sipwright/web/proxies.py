@@ -99,7 +99,9 @@ def _bare(hop: str) -> str | None:
 def _put_below(scope: Scope, prefix: str) -> None:
     path = scope["path"]
     scope["root_path"] = prefix
-    if path != prefix and not path.startswith(prefix + "/"):
+    if path == prefix:  # as people type it
+        scope["path"], scope["raw_path"] = f"{prefix}/", f"{prefix}/".encode()
+    elif not path.startswith(prefix + "/"):
         scope["path"] = prefix + path
         if scope.get("raw_path") is not None:
             scope["raw_path"] = prefix.encode() + scope["raw_path"]
