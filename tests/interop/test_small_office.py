@@ -124,6 +124,19 @@ def test_a_group_rings_several(switch, phones):
     assert last_call(switch)["to_uri"].startswith(f"sip:600@{DOMAIN}")
 
 
+def test_a_blocked_caller_rings_nobody(switch, phones):
+    first, second = phones
+    dial(first, "*60stranger")
+    until(lambda: "480 Blocked stranger" in first.output(), "the code is taken")
+    how = {"hops": 70, "header": "Subject: office", "status": 603}
+    trace = switch.sipp("call-refused-unchallenged", host=LINE2, dialled=f"35315550102@{DOMAIN}", **how)
+
+    assert trace.statuses == [603]
+    assert "INVITE sip:102" not in second.output()
+    dial(first, "*80stranger")
+    until(lambda: "480 Not Blocked stranger" in first.output(), "the code is taken")
+
+
 def test_every_command_of_the_guide_does_what_it_is_to(switch):
     for line in COMMANDS:
         program, *words = shlex.split(line)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from sipwright.store.errors import StoreError
+from sipwright.store.history.journals import set_result
 from sipwright.store.live.script_values import MAX_KEYS, ScriptValues, apply
 from sipwright.store.schema import tables
 
@@ -45,6 +46,16 @@ async def test_values_are_kept_until_they_are_deleted(keep):
     assert await keep("delete", key="a") is True
     assert await keep("delete", key="a") is False
     assert await keep("get", key="a") is None
+
+
+async def test_nothing_is_kept_for_a_caller_who_has_gone_meanwhile(keep, store):
+    """How the call ended stands in the place of the value."""
+    await keep("set", entry=77, key="a", value=1)
+    gone = {"answered": False, "status": 487, "reason": "Request Terminated"}
+    await store.database.write(lambda connection: set_result(connection, "x", 77, gone))
+
+    assert await keep("set", entry=77, key="a", value=2) is None
+    assert await keep("get", key="a") == 1
 
 
 async def test_keys(keep):

@@ -113,7 +113,7 @@ def apply(
         return _keys(connection, user_id, arguments["prefix"])
     done = pending_result(connection, *entry)
     if done is not None:
-        return done["value"]
+        return done.get("value")  # nothing, where the caller has gone meanwhile: the script is over
     _take_turns(connection, user_id)
     value = _change(connection, user_id, function, arguments)
     set_result(connection, *entry, {"value": value})
