@@ -89,6 +89,31 @@ def test_a_call_and_its_cancel_stay_in_order(rush):
     assert rush.turn() == [invite, cancel]
 
 
+@pytest.mark.parametrize("start", ["OPTIONS sip:example.org SIP/2.0", "REGISTER sip:example.org SIP/2.0"])
+def test_one_in_four_is_a_registration_or_a_ping_whatever_waits(rush, start):
+    """Phones and trunks that hear nothing for long look for another server."""
+    calls, responses = ([message(begin, n) for n in range(3)] for begin in (INVITE, "SIP/2.0 200 OK"))
+    first, second, third = (message(start, number) for number in range(3))
+    rush.come(*calls, *responses, first, first, second, third)
+
+    assert rush.turn() == [first, *responses, second, *calls, third]
+
+
+def test_a_copy_of_a_registration_that_a_transaction_has_belongs_to_something(rush):
+    register, copy = (message("REGISTER sip:example.org SIP/2.0", number) for number in range(2))
+    rush.taken.add(copy)
+    rush.come(RESPONSE, copy, register)
+
+    assert rush.turn() == [register, RESPONSE, copy]
+
+
+def test_a_ping_inside_of_a_dialog_belongs_to_that(rush):
+    ping = message("OPTIONS sip:bob@example.org SIP/2.0", to="<sip:bob@example.org>;tag=1")
+    rush.come(RESPONSE, ping)
+
+    assert rush.turn() == [RESPONSE, ping]
+
+
 def test_a_copy_of_what_waits_is_dropped_and_one_of_what_was_handled_is_not(rush):
     rush.come(RESPONSE, RESPONSE)
     rush.come(RESPONSE, flow=OTHER)

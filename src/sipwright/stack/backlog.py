@@ -6,6 +6,8 @@ it is read to its end, and then it counts in which order messages are handled, a
 - What belongs to something goes first: responses, requests inside of dialogs, and whatever a transaction has taken
   already, such as a CANCEL.  It brings to an end what has begun, and whoever sent it repeats it until it is answered.
   What is new waits: its caller has heard nothing yet, and waits as well (RFC 3261 §17.1.1.2).
+- Registrations and the pings of phones and trunks are worth one message in four, whatever waits: who has to wait long
+  for these takes us for gone, and looks for another server with all of its calls.
 - A copy of what waits is dropped, since it is the same message once more.  One of what a transaction has does not wait,
   as it would come after the end of that, which counts with messages that are under way for T4 at most (§17.2.1).
 - When what is new has waited for too long, other calls wait no more: the switch tells them to try later.
@@ -26,7 +28,7 @@ from sipwright.transport.base import OnMessage
 from sipwright.transport.flow import Flow
 from sipwright.transport.udp import DATAGRAMS_PER_WAKE
 
-__all__ = ["LONGEST_WAIT", "MOST_NEW", "MOST_OTHERS", "Backlog"]
+__all__ = ["LONGEST_WAIT", "MOST_NEW", "MOST_OTHERS", "MOST_PINGS", "Backlog"]
 
 AT_ONCE = DATAGRAMS_PER_WAKE
 """Messages that are handled before others have a turn."""
@@ -37,13 +39,18 @@ SOON = 0.001
 PER_WAKE = 256
 """Datagrams that are read before others have a turn, while they are only put aside."""
 
+A_TURN_OF_PINGS = 4
+"""Of so many messages one is a registration or a ping, while any of these wait."""
+
 MOST_NEW = 2_000
 MOST_OTHERS = 8_000
+MOST_PINGS = 8_000
 
 LONGEST_WAIT = 8.0
 """Seconds: while the first of the new messages has waited for so long, other calls are refused."""
 
 _NEW = (b"INVITE ", b"CANCEL ", b"REGISTER ", b"OPTIONS ", b"MESSAGE ", b"SUBSCRIBE ", b"PUBLISH ")
+_PINGS = (b"REGISTER ", b"OPTIONS ")
 _TO_TAG = re.compile(rb"(?i)\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=")
 
 
@@ -110,13 +117,13 @@ class Backlog:
         self._call_later = call_later
         self._clock = clock
         self._is_taken = is_taken
-        self._others, self._new = _Line(MOST_OTHERS), _Line(MOST_NEW)
+        self._others, self._new, self._pings = _Line(MOST_OTHERS), _Line(MOST_NEW), _Line(MOST_PINGS)
         self._is_working = self._is_held = False
         for transport in self._transports:
             transport.on_behind = self.begin
 
     def __len__(self) -> int:
-        return len(self._others) + len(self._new)
+        return len(self._others) + len(self._new) + len(self._pings)
 
     @property
     def is_too_long(self) -> bool:
@@ -154,12 +161,15 @@ class Backlog:
         """Forget what waits."""
         self._others.clear()
         self._new.clear()
+        self._pings.clear()
 
     def put(self, data: bytes, flow: Flow) -> None:
         """Put a message aside."""
         now = self._clock()
         if not data.startswith(_NEW) or _TO_TAG.search(data) is not None:
             self._others.put(data, flow, now)
+        elif data.startswith(_PINGS):
+            (self._others if self._is_taken(data) else self._pings).put(data, flow, now)
         elif not self._new.has(data, flow):
             # The copy of one that waits is never refused in its place, as the other will be taken.
             is_late = self._new.wait(now) > LONGEST_WAIT
@@ -172,10 +182,11 @@ class Backlog:
 
     def _work(self) -> None:
         """Handle some messages; when none are left all is as ever again."""
-        for _ in range(AT_ONCE):
+        for number in range(AT_ONCE):
             if self._is_held:
                 return
-            line = self._others or self._new
+            is_for_pings = number % A_TURN_OF_PINGS == 0 and self._pings
+            line = self._pings if is_for_pings else self._others or self._new or self._pings
             if not line:
                 self._end()
                 return
