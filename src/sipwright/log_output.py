@@ -10,12 +10,13 @@ import time
 from collections import deque
 from collections.abc import MutableMapping
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sipwright.config import LogSettings
 
-__all__ = ["RECENT_ERRORS", "LogFile", "OtherLog", "configure_log"]
+__all__ = ["RECENT_ERRORS", "LogFile", "OtherLog", "configure_log", "load_log"]
 
 RECENT_ERRORS: deque[dict[str, Any]] = deque(maxlen=10)
 """The last errors that were logged: when (Unix time), and what."""
@@ -46,6 +47,22 @@ class LogFile:
         if is_same:
             os.dup2(opened, 1)
         os.close(opened)
+
+
+def load_log() -> None:
+    """Import structlog without rich, which it would load to draw the tracebacks that our log has as plain text.
+
+    For whoever has to be quick: of what a start imports it is a twelfth.
+    """
+    modules: dict[str, Any] = sys.modules
+    there = modules.get("rich")
+    modules["rich"] = None
+    try:
+        import_module("structlog")
+    finally:
+        del modules["rich"]
+        if there is not None:
+            modules["rich"] = there
 
 
 def configure_log(settings: LogSettings) -> None:

@@ -131,6 +131,17 @@ def test_only_that_process_loads_what_the_faces_are_made_of(imported: str):
     assert done.stdout == "set()\n"
 
 
+def test_a_start_loads_nothing_that_is_not_needed_before_the_first_answer():
+    """Each of these takes from 50 to 100 ms, for which no call would go on after a restart."""
+    code = (
+        "import sys; from sipwright.log_output import load_log; load_log(); import sipwright.node.node; "
+        "print({'rich', 'pygments', 'httpx2', 'httpcore2', 'sqlalchemy.dialects.postgresql'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
+
+
 def test_the_welcome_tells_where_the_pages_are_and_who_may_log_in(start_switch: StartSwitch):
     port = free_port()
     switch = start(start_switch, port)

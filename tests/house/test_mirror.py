@@ -124,6 +124,7 @@ ELSEWHERE = {
     "services/dialplan/language/function": "services/dialplan/language/test_catalogue",
     "services/dialplan/language/limits": "services/dialplan/language/test_call_functions",
     "services/dialplan/language/outside_functions": "services/dialplan/execution/test_effects",
+    "services/dialplan/outside/guarded_web": "services/dialplan/outside/test_http",
     "services/dialplan/sandbox/failures": "services/dialplan/sandbox/test_activation",
     "services/dialplan/sandbox/fastpath/fallback": "services/dialplan/sandbox/fastpath/test_fast_backend",
     "services/dialplan/sandbox/fastpath/field_numbers": "services/dialplan/sandbox/fastpath/test_monty_protocol",

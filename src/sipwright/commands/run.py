@@ -39,9 +39,11 @@ def run(data: Data = None) -> None:
       SIPWRIGHT_SIP__UDP='["127.0.0.1:5070"]' sipwright run --data /srv/sipwright
     """
     gc.disable()  # until everything is there (`node/collector.py`): what a start makes is to stay
+    from sipwright.log_output import configure_log, load_log
+
+    load_log()
     from sipwright.commands.welcome import prepare, welcome
     from sipwright.config import Settings
-    from sipwright.log_output import configure_log
     from sipwright.store.database import missing_file
 
     folder = data_dir(data)

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import json
+import ssl
 
 import pytest
 
 from sipwright.services.dialplan.outside import HttpClient
-from sipwright.services.dialplan.outside.http import _PublicOnly
+from sipwright.services.dialplan.outside.guarded_web import GuardedWeb, _PublicOnly
 from sipwright.transport.networks import networks
 
 LOOPBACK = networks(["127.0.0.0/8"])
@@ -147,6 +148,25 @@ async def test_a_compressed_page_is_refused(client):
     async with server(lambda head: page(b"x", "Content-Encoding: gzip")) as (url, _):
         with pytest.raises(OSError, match="compressed"):
             await client.get(url, {})
+
+
+@pytest.mark.parametrize(("scheme", "is_secure"), [("http", False), ("https", True), ("HTTPS", True)])
+async def test_certificates_are_there_for_https(client, scheme, is_secure):
+    async with server(lambda head: page(b"")) as (url, _):
+        pass
+    with pytest.raises(OSError, match="connection"):
+        await client.get(url.replace("http", scheme), {})
+
+    assert list(client._webs) == [is_secure]
+
+
+def test_the_certificates_are_read_only_where_https_needs_them():
+    """To read them takes longer than all else here, and a start had to wait for it."""
+    webs = [GuardedWeb((), lambda address: False, 2.0, is_secure=is_secure) for is_secure in (False, True)]
+
+    contexts = [web._client._transport._pool._ssl_context for web in webs]
+    assert [bool(context.get_ca_certs()) for context in contexts] == [False, True]
+    assert [context.verify_mode for context in contexts] == [ssl.CERT_REQUIRED] * 2
 
 
 async def test_a_slow_server_is_a_timeout():

@@ -1,38 +1,27 @@
 """``http_get`` and ``http_post``: the web as scripts may see it.
 
-A name is resolved once, every one of its addresses must be public, and the connection is made to one of those very
-addresses, so that a name which changes its mind in between (DNS rebinding) gains nothing. Proxies of the environment
-are not used, redirects are followed for GET only and checked like the first address, bodies end at 64 kB.
+Proxies of the environment are not used, redirects are followed for GET only and checked like the first address, bodies
+end at 64 kB. Where connections may lead is in ``guarded_web.py``, which is loaded, in a thread, when a script first
+asks for a page: with the certificates it is a sixth of all that a start would have to do before anybody is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
-import codecs
-import json
-import socket
-import ssl
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-import httpcore2
-import httpx2
+from sipwright.transport.networks import Network
 
-from sipwright.transport.networks import Network, is_in, is_public
-
-from ..language.values import clean
+if TYPE_CHECKING:
+    from .guarded_web import GuardedWeb
 
 __all__ = ["HttpClient"]
 
 TIMEOUT = 4.0
-MAX_BODY = 65_536
 MAX_REDIRECTS = 3
-MAX_HEADERS = 64
-MOST_AT_ONCE = 100
 _REDIRECTS = (301, 302, 303, 307, 308)
-_SLOW = frozenset({"punycode", "idna"})
-"""Encodings of names and not of pages: 64 kB of them keep the event loop busy for most of a second."""
 _SECRET = frozenset({"authorization", "cookie"})
 
 
@@ -52,17 +41,16 @@ class HttpClient:
     ) -> None:
         """Get ready; `allowed` are exceptions, `is_own` says which addresses are our own though they look public."""
         self._timeout = timeout
-        self._client = httpx2.AsyncClient(
-            transport=_GuardedTransport(tuple(allowed), is_own),
-            timeout=timeout,
-            trust_env=False,
-            follow_redirects=False,
-            headers={"User-Agent": "Sipwright", "Accept-Encoding": "identity"},
-        )
+        self._allowed = tuple(allowed)
+        self._is_own = is_own
+        self._webs: dict[bool, GuardedWeb] = {}
+        self._lock = asyncio.Lock()
 
     async def close(self) -> None:
         """Close what is open."""
-        await self._client.aclose()
+        for web in self._webs.values():
+            await web.close()
+        self._webs.clear()
 
     async def get(self, url: str, headers: dict[str, str]) -> dict[str, Any]:
         """Get a page, as the fields of an ``HttpResponse``.
@@ -103,95 +91,18 @@ class HttpClient:
     async def _send(
         self, method: str, url: str, headers: dict[str, str], content: dict[str, Any]
     ) -> dict[str, Any]:
-        try:
-            async with self._client.stream(method, url, headers=headers, **content) as response:
-                return await _read(response)
-        except httpx2.TimeoutException:
-            raise TimeoutError from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
-            raise OSError(str(error) or type(error).__name__) from None
+        web = await self._web(is_secure=url[:6].lower() == "https:")
+        return await web.send(method, url, headers, content)
 
+    async def _web(self, *, is_secure: bool) -> GuardedWeb:
+        """Return what connects, made when it is first asked for."""
+        if is_secure not in self._webs:
+            async with self._lock:
+                if is_secure not in self._webs:
+                    self._webs[is_secure] = await asyncio.to_thread(self._open, is_secure)
+        return self._webs[is_secure]
 
-async def _read(response: httpx2.Response) -> dict[str, Any]:
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise OSError("the server sent a compressed page although it was asked not to")
-    body = bytearray()
-    async for part in response.aiter_raw():
-        body += part
-        if len(body) > MAX_BODY:
-            raise OSError(f"the page is larger than {MAX_BODY // 1024} kB")
-    text = clean(_decode(bytes(body), response.charset_encoding))
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    headers = {
-        clean(name).lower(): clean(value) for name, value in list(response.headers.items())[:MAX_HEADERS]
-    }
-    return {"status": response.status_code, "text": text, "json": value, "headers": headers}
+    def _open(self, is_secure: bool) -> GuardedWeb:
+        from .guarded_web import GuardedWeb
 
-
-def _decode(body: bytes, charset: str | None) -> str:
-    try:
-        if codecs.lookup(charset or "utf-8").name in _SLOW:
-            charset = None
-        return body.decode(charset or "utf-8", "replace")
-    except (LookupError, UnicodeError):
-        return body.decode("utf-8", "replace")
-
-
-class _GuardedTransport(httpx2.AsyncHTTPTransport):
-    """httpx's own transport over a pool that only connects to public addresses."""
-
-    def __init__(self, allowed: tuple[Network, ...], is_own: IsOwn) -> None:
-        super().__init__(trust_env=False)
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
-            max_connections=MOST_AT_ONCE,
-            max_keepalive_connections=0,  # a connection serves one script and nobody after it
-            network_backend=_PublicOnly(allowed, is_own),
-        )
-
-
-class _PublicOnly(httpcore2.AsyncNetworkBackend):
-    """Resolves a name once, checks what it found, and connects to exactly that."""
-
-    def __init__(self, allowed: tuple[Network, ...], is_own: IsOwn) -> None:
-        self._allowed = allowed
-        self._is_own = is_own
-        self._backend = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109  httpcore's interface
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        addresses = await _resolve(host, port)
-        if not all(map(self._is_open, addresses)):
-            raise httpcore2.ConnectError(
-                f"{host} is not on the public internet, and scripts may not go elsewhere"
-            )
-        if port not in (80, 443) and port < 1024:
-            raise httpcore2.ConnectError(f"port {port} is not for scripts")
-        failure: Exception = httpcore2.ConnectError(f"{host} has no address")
-        for address in addresses[:2]:
-            try:
-                return await self._backend.connect_tcp(address, port, timeout=timeout)
-            except httpcore2.ConnectError as error:
-                failure = error
-        raise failure
-
-    def _is_open(self, address: str) -> bool:
-        is_ours = self._is_own(address) and not is_in(address, self._allowed)
-        return is_public(address, self._allowed) and not is_ours
-
-
-async def _resolve(host: str, port: int) -> list[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise httpcore2.ConnectError(f"there is no {host}") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        return GuardedWeb(self._allowed, self._is_own, self._timeout, is_secure=is_secure)
