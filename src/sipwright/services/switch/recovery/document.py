@@ -164,7 +164,7 @@ def read_document(document: bytes) -> StoredCall:
         UnreadableError: It is of a newer format, or damaged.
     """
     try:
-        parts = json.loads(document)
+        parts = _parsed(document)
         number = parts["format"] if isinstance(parts, dict) else parts[0]
         if number > FORMAT:
             raise UnreadableError(
@@ -183,6 +183,13 @@ def read_document(document: bytes) -> StoredCall:
         raise
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise damaged(error) from error
+
+
+def _parsed(document: bytes) -> Any:
+    try:
+        return orjson.loads(document)
+    except ValueError:  # lone surrogates stand for bytes of the wire that are no UTF-8
+        return json.loads(document)
 
 
 def damaged(error: Exception) -> UnreadableError:
