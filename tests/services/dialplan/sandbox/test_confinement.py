@@ -31,6 +31,21 @@ def test_a_worker_is_the_interpreter_behind_the_launcher(make):
     assert ran.stdout == ""
 
 
+def test_a_worker_comes_behind_whoever_goes_on_with_calls(make):
+    """Woken up for a script it would take the processor from the loop, and calls would wait for as long."""
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    with subprocess.Popen(
+        [make("/bin/cat").program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}
+    ) as ran:
+        ran.stdin.write(b"there\n")
+        ran.stdin.flush()
+        ran.stdout.readline()
+        theirs = os.getpriority(os.PRIO_PROCESS, ran.pid)
+        ran.stdin.close()
+
+    assert theirs == min(19, ours + 10)
+
+
 def test_what_the_kernel_does_is_not_told(make):
     confinement = make(None)
     with capture_logs() as logs:
