@@ -82,7 +82,7 @@ class Caller(End):
             headers.append(("Content-Type", SDP))
         request = Request("INVITE", self._uri, headers, body)
         if plan.happens_once == ("caller", "close") and (self.own_flow is None or self.own_flow.is_closed):
-            self.own_flow = await self.line.connection()
+            self.own_flow = await self.line.own_connection()
         transaction = self.line.stack.send_request(request, await self.way(), self)
         assert isinstance(transaction, ClientInvite)
         self._transaction = transaction

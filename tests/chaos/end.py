@@ -38,7 +38,7 @@ class End:
         self.dialog: Dialog | None = None
         self.final: int | None = None
         self.known_at = self.invited_at = self.rang_at = self.answered_at = self.acknowledged_at = 0.0
-        self.cancelled_at = self.bye_sent_at = self.bye_done_at = self.bye_heard_at = 0.0
+        self.cancelled_at = self.bye_sent_at = self.bye_done_at = self.bye_heard_at = self.lost_at = 0.0
         self.sent: list[bytes] = []
         self._heard: bytes | None = None
         self._session = line.dice.getrandbits(31)
@@ -208,6 +208,7 @@ class End:
             response = await asking.final
             if not (response.local and response.status == 503 and self.line.is_tcp):
                 break
+            self.lost_at = time.monotonic()
             self.ledger.counts["requests lost with a connection"] += 1
             await asyncio.sleep(0.3)
         return response
@@ -264,6 +265,9 @@ class End:
         self.bye_done_at = time.monotonic()
         if response.status == 481 and self.ledger.was_away(self.bye_sent_at, self.bye_done_at):
             self.ledger.counts["BYEs answered 481 after a restart"] += 1
+        elif response.status == 481 and self.lost_at >= self.bye_sent_at:
+            # The one before has ended the call, as the other end will tell; its answer was lost with the connection.
+            self.ledger.counts["BYEs answered 481 after their connection"] += 1
         elif response.status != 200:
             self.fault("hangup", f"{response.status} {response.reason}{' (local)' * response.local}")
 

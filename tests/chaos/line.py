@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from .load import Load
 
 __all__ = ["Line"]
+
+ROOM = 4 << 20
+"""Bytes that may wait at a socket: behind one of ours are hundreds of phones, each of which would have its own."""
 
 REFRESH = 6.0
 BEAT = 0.2
@@ -61,6 +65,8 @@ class Line:
 
     async def open(self) -> None:
         await self.stack.start()
+        if isinstance(self.transport, UdpTransport):
+            self.transport._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         if self.protocol == "udp" or not self.is_phone:
             self._is_up.set()
         for account in self.accounts if self.protocol == "udp" else ():
@@ -96,6 +102,26 @@ class Line:
                 return await self.transport.connect((HOST, self.load.port))
             except OSError:
                 await asyncio.sleep(0.2)
+
+    async def own_connection(self) -> Flow:
+        """Return a connection that no other call has, which a call may close."""
+        while True:
+            try:
+                return await self.connect_beside()
+            except OSError:
+                await asyncio.sleep(0.2)
+
+    async def connect_beside(self) -> Flow:
+        """Open a connection beside the one that there is. Raises OSError."""
+        assert isinstance(self.transport, TcpTransport)
+        known, remote = self.transport._flows, (HOST, self.load.port)
+        shared = known.pop(remote, None)
+        flow = self.transport.flow(remote)
+        del known[remote]
+        if shared is not None:
+            known[remote] = shared
+        await flow.wait_open()
+        return flow
 
     def way_now(self) -> Flow | Target:
         return self.flow or self.target
@@ -211,7 +237,7 @@ class Line:
     async def connect_anew(self) -> None:
         """Register over another connection, as a phone that changes networks does."""
         try:
-            flow = await self.transport.connect((HOST, self.load.port))
+            flow = await self.connect_beside()
         except OSError:
             return  # the switch is away, and with it the connection
         self.flow = flow
