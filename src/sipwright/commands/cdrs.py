@@ -49,11 +49,11 @@ def cdrs(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """List what became of calls, the newest first.
+    """List the call detail records, the newest first.
 
-    A call is one line: who called whom, who answered, and for how long they talked. With --legs it is one for each
-    end that it had, also between the dialplans of this switch that it has passed; 'call' is the id that they have in
-    common. 'sipwright trace CALL' shows what a call did.
+    They say what became of calls. A call is one line: who called whom, who answered, and for how long they talked.
+    With --legs it is one for each end that it had, also between the dialplans of this switch that it has passed;
+    'call' is the id that they have in common. 'sipwright trace CALL' shows what a call did.
 
     \b
     Examples:

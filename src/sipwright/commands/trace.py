@@ -34,9 +34,10 @@ def trace(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Show what a call did, and why it ended so: the whole of it, beginning with the script of whoever called.
+    """Show what a call did, and why it ended so.
 
-    Its script line by line with times and results, its legs, and the SIP messages of all sides on one axis of time.
+    It is the whole of it, beginning with the script of whoever called: the script line by line with times and
+    results, its legs, and the SIP messages of all sides on one axis of time.
 
     Messages are kept for calls that run a dialplan; '[trace] calls = "all"' in the settings keeps those of
     every call. They are about a second behind while a call goes on. 'sipwright calls' and 'sipwright cdrs' have the
