@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from sipwright.commands.common import CommandError, Data, data_dir
 from sipwright.commands.systemd import tell_systemd
-from sipwright.transport.certificates import CertificateError
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -132,9 +131,11 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 def explain(error: OSError, settings: Settings) -> str:
     """Say why the switch cannot listen, and what to do about it."""
+    from sipwright.transport.certificates import CertificateError
+
     if isinstance(error, CertificateError):
         return str(error)
-    where = ", ".join(dict.fromkeys(text for _, text in settings.sip.listens))
+    where = ", ".join(dict.fromkeys([*(text for _, text in settings.sip.listens), *settings.stun.listen]))
     advice = "is another switch running? Change [sip] udp and tcp in sipwright.toml, or stop the other one"
     if error.errno == errno.EADDRNOTAVAIL:
         advice = "this machine has no such address; change [sip] udp and tcp in sipwright.toml"

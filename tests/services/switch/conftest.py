@@ -239,6 +239,7 @@ class Bench:
         self.settings = SwitchSettings(**settings)
         self.counter = itertools.count(1)
         self.failures = []
+        self.stopped = {}
         self.start()
 
     def start(self):
@@ -263,8 +264,13 @@ class Bench:
         self.switch = Switch(
             self.stack, router, finder, self.database, self.settings, node="n1", clock=network.clock,
             wall_clock=network.clock, call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
+            why_stopped=lambda provider: None if provider is None else self.stopped.get(provider[1]),
         )  # fmt: skip
         self.pipeline.steps = (self.switch,)
+
+    def stop_provider(self, name, reason):
+        """Let the agent have given up a provider."""
+        self.stopped[name] = reason
 
     def follow_providers(self):
         """Let the switch know of providers that were added or changed."""

@@ -74,6 +74,23 @@ def test_when_all_are_dead_each_is_tried():
     assert (heard(first) > 0, heard(second) > 0) == (True, True)
 
 
+def test_a_provider_that_is_stopped_gets_no_call_and_says_why():
+    bench, alice, (first, _) = world("353@trunk1")
+    bench.stop_provider("trunk1", "Wrong Password: 401 Unauthorized; stopped after 3 refusals")
+    dial(bench, alice, "353")
+
+    assert (heard(first), alice.statuses()[-1]) == (0, 503)
+    assert alice.last(503).reason.startswith("Provider Is Stopped: Wrong Password")
+
+
+def test_but_for_an_emergency_which_it_may_carry_all_the_same():
+    bench, alice, (first, _) = world("112@trunk1")
+    bench.stop_provider("trunk1", "Wrong Password: 401 Unauthorized; stopped after 3 refusals")
+    dial(bench, alice)
+
+    assert heard(first) == 1
+
+
 @pytest.mark.parametrize("limit", ["max_calls", "calls_per_account"])
 def test_no_limit_of_calls_holds(limit):
     bench, alice, _ = world(**{limit: 1})

@@ -94,7 +94,13 @@ class Routes(LegRoutes, Protocol):
     def to_phone(self, destination: Destination) -> Flow | None:
         """Return the flow to a phone, if the destination is one and it is there now."""
 
-    def reach(self, destination: Destination, then: Callable[[Target | None, Flow | None], None]) -> None:
+    def reach(
+        self,
+        destination: Destination,
+        then: Callable[[Target | None, Flow | None], None],
+        *,
+        is_emergency: bool = False,
+    ) -> None:
         """Find the way to a destination; `then` gets `None` when there is none."""
 
     def expect(self, leg: Leg) -> None:

@@ -325,7 +325,7 @@ class Hunt:
             with self.call.event():
                 self._reached(leg, target, flow)
 
-        self.call.ports.routes.reach(leg.destination, reached)
+        self.call.ports.routes.reach(leg.destination, reached, is_emergency=self.call.is_emergency)
 
     def _reached(self, leg: Callee, target: Target | None, flow: Flow | None) -> None:
         """Send the INVITE, now that the way to the peer is known."""

@@ -44,12 +44,21 @@ class PeerRoutes:
         """Return the flow to a phone, if the destination is one and it is there now."""
         return None if destination.flow is None else self._stack.flow_from_key(destination.flow)
 
-    def reach(self, destination: Destination, then: Callable[[Target | None, Flow | None], None]) -> None:
-        """Find the way to a destination; `then` gets `None` when there is none."""
+    def reach(
+        self,
+        destination: Destination,
+        then: Callable[[Target | None, Flow | None], None],
+        *,
+        is_emergency: bool = False,
+    ) -> None:
+        """Find the way to a destination; `then` gets `None` when there is none.
+
+        There is none to a provider that is stopped, but in an emergency: it may carry that without credentials.
+        """
         flow = self.to_phone(destination)
         if flow is not None:
             then(None, flow)
-        elif self._why_stopped(destination.provider) is not None:
+        elif not is_emergency and self._why_stopped(destination.provider) is not None:
             then(None, None)
         elif destination.flow is not None:
             self._reconnects.await_phone(destination, then)
