@@ -61,7 +61,7 @@ class InstantWriter:
         if callable(row):
             row = row()
         if kind == "call" and row is not None:
-            self.size += len(row[-1])
+            self.size += sum(len(value) for value in row if isinstance(value, bytes))  # its document
         if on_commit is not None:
             self._callbacks.append(on_commit)
 
