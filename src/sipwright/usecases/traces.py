@@ -20,6 +20,7 @@ from sipwright.store.schema import tables
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import UseCaseError
 from sipwright.usecases.ground import Ground
+from sipwright.usecases.own_side import own_side
 from sipwright.usecases.rights import needs
 
 __all__ = [
@@ -162,7 +163,10 @@ class Traces:
         for part in found.whole:
             if part.row is not None:
                 part.messages.extend(await self._unwritten(part))
-        return await asyncio.to_thread(_view, found, user)
+        ladder = await asyncio.to_thread(rungs, found)
+        if not actor.is_admin:
+            ladder = await self._ground.read(lambda connection: own_side(connection, actor, ladder))
+        return await asyncio.to_thread(_view, found, ladder, user)
 
     async def _unwritten(self, part: CallTrace) -> list[Message]:
         """Ask the switch for the messages that are not in the database yet: those of this second.
@@ -181,8 +185,8 @@ class Traces:
         ]
 
 
-def _view(found: CallTrace, user: str | None) -> TraceView:
-    start, ladder = found.started_at, rungs(found)
+def _view(found: CallTrace, ladder: list[Rung], user: str | None) -> TraceView:
+    start = found.started_at
     first: dict[str, Any] = found.legs[0] if found.legs else found.row or {}
     row = found.row
     return TraceView(
