@@ -27,9 +27,13 @@ class PretendedSwitch(SwitchClient):
     def __init__(self) -> None:
         super().__init__(Path())
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.published: list[dict[str, Any]] = []
         self.answers: dict[str, Any] = {"changes.apply": None}
 
     async def request(self, name: str, /, **arguments: Any) -> Any:
+        if name == "events.publish":
+            self.published.append(arguments)
+            return {}
         self.asked.append((name, arguments))
         if name not in self.answers:
             raise SwitchAway("no switch runs")

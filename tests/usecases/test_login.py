@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import argon2
 import pyotp
@@ -221,18 +222,42 @@ async def test_an_admin_lets_somebody_try_again(carols: UseCases, admin: Actor):
     assert await carols.login.log_in(WEB, "carol", PASSWORD)
 
 
-async def test_who_is_refused_is_a_line_in_the_log_and_told_to_who_listens(carols: UseCases):
-    told: list[dict[str, object]] = []
-    carols.gate.on_refused.append(lambda one: told.append(dict(one)))
+async def test_who_is_refused_is_a_line_in_the_log_and_one_event(carols: UseCases, switch: Any):
+    switch.published.clear()
     with capture_logs() as lines:
         for _ in range(3):
             await refused(carols, WEB, "carol\nuser=admin", "wrong")
+        await carols.ground.close()
 
     assert [line["event"] for line in lines] == ["log-in refused"]
     assert lines[0]["user"] == "carol%0Auser%3Dadmin"
     assert (lines[0]["address"], lines[0]["face"], lines[0]["reason"]) == ("192.0.2.7", "web", "password")
-    assert len(told) == 3
+    (told,) = switch.published
+    assert (told["type"], told["user"], told["data"]["name"]) == (
+        "security.refused",
+        "",
+        "carol%0Auser%3Dadmin",
+    )
     assert "wrong" not in str(told) + str(lines)
+
+
+async def test_whose_name_is_tried_hears_of_it(carols: UseCases, switch: Any):
+    switch.published.clear()
+    await refused(carols, WEB, "carol", "wrong")
+    await carols.ground.close()
+
+    (told,) = switch.published
+    assert (told["user"], told["data"]) == (
+        "carol",
+        {
+            "what": "log-in",
+            "name": "carol",
+            "address": "192.0.2.7",
+            "face": "web",
+            "reason": "password",
+            "tries": 1,
+        },
+    )
 
 
 async def test_more_than_can_be_compared_are_told_to_come_again(carols: UseCases):

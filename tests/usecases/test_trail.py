@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -35,7 +36,19 @@ async def test_of_a_change_what_differs_is_kept(usecases: UseCases, carol: Actor
     assert (removed.before, removed.after) == ({"name": "night"}, None)
 
 
-async def test_what_is_not_done_leaves_no_row(usecases: UseCases, carol: Actor):
+async def test_what_is_done_is_an_event_that_names_what_changed_and_not_to_what(
+    usecases: UseCases, switch: Any, carol: Actor
+):
+    after = {"password": "secret", "version": 2}
+    await usecases.ground.keep(lambda c: note(c, carol, "a.change", "b", {"version": 1}, after))
+
+    data = {"action": "a.change", "subject": "b", "by": "carol", "face": "rest", "address": None}
+    assert switch.published == [
+        {"type": "audit", "user": "carol", "data": {**data, "changed": ["password", "version"]}}
+    ]
+
+
+async def test_what_is_not_done_leaves_no_row(usecases: UseCases, switch: Any, carol: Actor):
     def work(connection: Connection) -> None:
         note(connection, carol, "a", "b")
         raise ZeroDivisionError
@@ -44,3 +57,4 @@ async def test_what_is_not_done_leaves_no_row(usecases: UseCases, carol: Actor):
         await usecases.ground.change(work)
 
     assert await rows(usecases) == []
+    assert switch.published == []

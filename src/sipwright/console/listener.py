@@ -152,3 +152,4 @@ class Console:
                 addresses=", ".join(addresses),
                 clients=len(self._admission),
             )
+            self._house.usecases.gate.crowded("ssh", count, addresses)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -23,12 +22,9 @@ from sipwright.usecases.throttle import Throttle
 from sipwright.usecases.trail import note
 from sipwright.usecases.visitor import Visitor
 
-__all__ = ["Gate", "LoggedIn", "OnRefused", "name_key"]
+__all__ = ["Gate", "LoggedIn", "name_key"]
 
 log = structlog.get_logger(__name__)
-
-OnRefused = Callable[[Mapping[str, object]], None]
-"""Is told of each try that was refused: name, address, face and reason; nothing that is secret."""
 
 LINE_EVERY = 60.0
 _LONGEST_NAME = 64
@@ -45,14 +41,13 @@ class LoggedIn:
 
 
 class Gate:
-    """Passwords, the throttle on who tries them, and who is in; `on_refused` are told who was not let in."""
+    """Passwords, the throttle on who tries them, and who is in."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.passwords = Passwords()
         self.throttle = Throttle(ground)
         self.bearers = Bearers(ground)
-        self.on_refused: list[OnRefused] = []
         self._lines = LineThrottle(every=LINE_EVERY)
         self._tries: Bounded[tuple[str, str], int] = Bounded()
 
@@ -88,16 +83,15 @@ class Gate:
         number = await self.ground.keep(work)
         return LoggedIn(replace(actor, session=number), token, csrf_of(token), until)
 
-    def refused(self, visitor: Visitor, name: str, reason: str) -> None:
-        """Tell the log and whoever listens that somebody was not let in.
+    def refused(self, visitor: Visitor, name: str, reason: str, *, user: str | None = None) -> None:
+        """Tell the log, and whoever reads the events, that somebody was not let in.
 
-        One line for each address and name in a minute, as in `authentication failed` of phones. The name comes from
-        a stranger: whatever could look like another field or another line is escaped as in a URI.
+        One line and one event for each address and name in a minute, as in `authentication failed` of phones. The name
+        comes from a stranger: whatever could look like another field or another line is escaped as in a URI. If it is
+        that of a `user`, they hear of it, too.
         """
         shown = quote(name[:_LONGEST_NAME], safe="+*!@", errors="replace")
         told = {"user": shown, "address": visitor.address, "face": visitor.face, "reason": reason}
-        for hook in self.on_refused:
-            hook(told)
         key = (visitor.network, shown)
         tries = self._tries.pop(key, 0) + 1
         suppressed = self._lines.admit(key, time.monotonic())
@@ -105,6 +99,13 @@ class Gate:
             self._tries.keep(key, tries)
             return
         log.warning("log-in refused", **told, tries=tries, suppressed=suppressed)
+        data = {"what": "log-in", "name": told.pop("user"), **told, "tries": tries}
+        self.ground.tell({"type": "security.refused", "user": user or "", "data": data})
+
+    def crowded(self, face: str, refused: int, addresses: list[str]) -> None:
+        """Tell whoever reads the events that connections were refused, and who came most often."""
+        data = {"what": "connection", "face": face, "tries": refused, "addresses": addresses}
+        self.ground.tell({"type": "security.refused", "user": "", "data": data})
 
 
 def name_key(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -22,6 +22,7 @@ from sipwright.usecases.errors import (
     UseCaseError,
     translated,
 )
+from sipwright.usecases.trail import Told, noting
 
 __all__ = ["Ground"]
 
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 _PATIENCE = 5.0
 """Seconds that a switch may take to take a change."""
+
+MOST_TOLD = 100
+"""Events on their way to the switch that nobody waits for: what comes on top of them is not told."""
 
 
 class Ground:
@@ -40,6 +44,7 @@ class Ground:
         self.settings = settings
         self.switch = switch
         self.unix_time: Callable[[], float] = time.time
+        self._telling: set[asyncio.Task[None]] = set()
 
     @property
     def now(self) -> float:
@@ -62,8 +67,9 @@ class Ground:
 
     async def keep(self, work: Callable[[Connection], T]) -> T:
         """Write what no node reads, in one transaction."""
-        with translated():
-            return await self.administration.database.write(work, of_nodes=False)
+        found, told = await self._write(work, of_nodes=False)
+        await self._ask_patiently([], told)
+        return found
 
     async def change(self, work: Callable[[Connection], T]) -> T:
         """Change something in one transaction, and let the switch take the change before this returns.
@@ -71,8 +77,8 @@ class Ground:
         Raises:
             Unavailable: The database is away, and nothing is changed.
         """
-        found = await self.change_quietly(work)
-        await self.apply_changes()
+        found, told = await self._write(work)
+        await self._ask_patiently(["changes.apply"], told)
         return found
 
     async def change_quietly(self, work: Callable[[Connection], T]) -> T:
@@ -81,16 +87,39 @@ class Ground:
         Raises:
             Unavailable: The database is away, and nothing is changed.
         """
-        with translated():
-            return await self.administration.database.write(work)
+        found, told = await self._write(work)
+        await self._ask_patiently([], told)
+        return found
 
     async def apply_changes(self) -> None:
         """Let a running switch take what was changed; without one there is nothing to do."""
+        await self._ask_patiently(["changes.apply"], [])
+
+    def tell(self, *told: Told) -> None:
+        """Let whoever reads the events of the switch know, while this goes on."""
+        if len(self._telling) < MOST_TOLD:
+            task = asyncio.get_running_loop().create_task(self._ask_patiently([], told), name="telling")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def close(self) -> None:
+        """Finish telling."""
+        await asyncio.gather(*self._telling)
+
+    async def _write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> tuple[T, list[Told]]:
+        with translated():
+            return await self.administration.database.write(noting(work), of_nodes=of_nodes)
+
+    async def _ask_patiently(self, names: Sequence[str], told: Sequence[Told]) -> None:
+        """Ask for what a switch does by itself a little later, or what is lost without one."""
         try:
             async with asyncio.timeout(_PATIENCE):
-                await self.switch.request("changes.apply")
+                for name in names:
+                    await self.switch.request(name)
+                for event in told:
+                    await self.switch.request("events.publish", **event)
         except (UserError, TimeoutError):
-            pass  # the change is in the feed, which the switch reads by itself
+            pass  # a change is in the feed, which the switch reads by itself; and nobody reads events of none
 
     async def ask(self, name: str, /, **arguments: Any) -> Any:
         """Ask the switch for something that only it can do.

@@ -61,14 +61,14 @@ class Login:
         name = unicodedata.normalize("NFC", name[:LONGEST_NAME]).strip()
         known = await self._ground.look(lambda c: self._look_up(c, name, visitor.address))
         limits = self._gate.limits(visitor, name, is_known_place=known.is_known_place)
-        await self._take(visitor, name, limits)
+        await self._take(visitor, name, known, limits)
         try:
             verdict = await self._gate.passwords.compare(password, known.password_hash)
         except Throttled:  # nobody has looked at it
             await self._gate.throttle.give_back(limits)
             raise
         if not verdict.is_right:
-            raise self._refused(visitor, name, "password")
+            raise self._refused(visitor, name, "password", known)
         if known.has_code:
             await self._check_code(visitor, name, known, code, limits)
         if verdict.fresh_hash is not None and known.password_hash is not None:
@@ -150,17 +150,17 @@ class Login:
         place = f"@{visitor.network}" if known.is_known_place else ""
         key = f"code:{known.user_id}.{place}"
         tries = (Limit(key, CODES, CODES_SECONDS), Limit(key, CODES_A_DAY, 86_400))
-        await self._take(visitor, name, tries)
+        await self._take(visitor, name, known, tries)
         keys, now, text = self._ground.keys, self._ground.unix_time(), code
         if not await self._ground.keep(lambda c: is_right_code(c, keys, known.user_id, text, now)):
-            raise self._refused(visitor, name, "code")
+            raise self._refused(visitor, name, "code", known)
         await self._gate.throttle.forget(f"{key}/")
 
-    async def _take(self, visitor: Visitor, name: str, limits: tuple[Limit, ...]) -> None:
+    async def _take(self, visitor: Visitor, name: str, known: _Known, limits: tuple[Limit, ...]) -> None:
         try:
             await self._gate.throttle.take(limits)
         except Throttled:
-            self._gate.refused(visitor, name, "too many tries")
+            self._refused(visitor, name, "too many tries", known)
             raise
 
     async def _succeeded(self, limits: tuple[Limit, Limit]) -> None:
@@ -168,8 +168,11 @@ class Login:
         await self._gate.throttle.forget(f"{by_name.key}/")
         await self._gate.throttle.give_back([by_address])
 
-    def _refused(self, visitor: Visitor, name: str, reason: str) -> Unauthenticated:
-        self._gate.refused(visitor, name, reason)
+    def _refused(
+        self, visitor: Visitor, name: str, reason: str, known: _Known | None = None
+    ) -> Unauthenticated:
+        is_known = known is not None and known.user_id
+        self._gate.refused(visitor, name, reason, user=name if is_known else None)
         return Unauthenticated(REFUSED)
 
     async def _find_key(self, name: str, text: str) -> tuple[int, str, int] | None:

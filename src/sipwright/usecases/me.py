@@ -202,6 +202,6 @@ class Me:
         verdict = await self._gate.passwords.compare(password, found[2] if found else None)
         if not verdict.is_right:
             visitor = Visitor(actor.face, actor.address)
-            self._gate.refused(visitor, actor.name, "own password")
+            self._gate.refused(visitor, actor.name, "own password", user=actor.name)
             raise Invalid.of(field, WRONG)
         await self._gate.throttle.give_back([limit])

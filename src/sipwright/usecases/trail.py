@@ -1,18 +1,40 @@
-"""The trail that a use case leaves: an audit row in the transaction of each change."""
+"""The trail that a use case leaves: an audit row in the transaction of each change, and an event when that is done."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from sipwright.store.admin import audit
 from sipwright.usecases.actor import Actor
 
-__all__ = ["note"]
+__all__ = ["Told", "note", "noting"]
+
+T = TypeVar("T")
+
+Told = dict[str, Any]
+"""What the switch is asked to tell of to whoever reads its events: type, user and data."""
+
+_NOTED = "sipwright.noted"
+
+
+def noting(work: Callable[[Connection], T]) -> Callable[[Connection], tuple[T, list[Told]]]:
+    """Return work that also says what is to be told once its transaction has been kept."""
+
+    def noted(connection: Connection) -> tuple[T, list[Told]]:
+        told: list[Told] = []
+        kept_with_connection = connection.info
+        kept_with_connection[_NOTED] = told
+        try:
+            return work(connection), told
+        finally:
+            del kept_with_connection[_NOTED]
+
+    return noted
 
 
 def note(
@@ -39,6 +61,12 @@ def note(
         old, new = ({name: side.get(name) for name in different} for side in (old, new))
     who = (actor.user_id, actor.name, actor.face, actor.address)
     audit.record(connection, time.time(), who, action, subject, (old, new))
+    if (noted := connection.info.get(_NOTED)) is not None:
+        data = {
+            "action": action, "subject": subject, "by": actor.name, "face": actor.face, "address": actor.address,
+            "changed": sorted({**(old or {}), **(new or {})}),
+        }  # fmt: skip
+        noted.append({"type": "audit", "user": actor.name, "data": data})
 
 
 def _values(thing: object) -> Mapping[str, Any] | None:

@@ -83,5 +83,6 @@ class UseCases:
         """Give back all connections."""
         self.recovery.close()
         self.gate.close()
+        await self.ground.close()
         await self.ground.switch.close()
         await self.ground.administration.close()
