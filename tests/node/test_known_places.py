@@ -23,11 +23,19 @@ class Provider:
     server: str
     outbound_proxy: str | None = None
     is_enabled: bool = True
+    user_id: int = 1
+
+
+@dataclass
+class User:
+    id: int
+    role: str
 
 
 class Directory:
     def __init__(self, *providers):
         self.some = list(providers)
+        self.users = {1: User(1, "admin"), 2: User(2, "user")}
 
     def providers(self):
         return self.some
@@ -68,11 +76,42 @@ def test_a_provider_is_known_by_the_host_and_the_port_of_its_settings(stack, hos
     assert known(host, Target("udp", "10.0.0.7" if host.endswith("example") else host, port)) is is_known
 
 
+@pytest.mark.parametrize(
+    ("host", "is_known"),
+    [
+        ("prova.example", False),  # which may lead inside tomorrow, as its owner likes
+        ("127.1", False),  # no address as we write it, but one for a resolver
+        ("10.0.0.5", True),  # an admin has given the user this one: users cannot
+        ("pbx", True),
+        ("pbx.internal", True),
+    ],
+)
+def test_a_users_provider_is_inside_where_an_admin_has_said_so(stack, host, is_known):
+    known = places(stack, Provider(host, user_id=2))
+
+    assert known(host, Target("udp", "10.0.0.7", 5060)) is is_known
+
+
+def test_the_proxy_of_a_users_provider_is_judged_too(stack):
+    known = places(stack, Provider("sip.example", "proxy.example:5070", user_id=2))
+
+    assert known("proxy.example", Target("udp", "10.0.0.6", 5070)) is False
+
+
+def test_who_becomes_an_admin_may_say_what_is_inside(stack):
+    known = places(stack, Provider("prova.example", user_id=2))
+    before = known("prova.example", Target("udp", "10.0.0.7", 5060))
+    known._directory.users[2].role = "admin"
+    known.forget()
+
+    assert (before, known("prova.example", Target("udp", "10.0.0.7", 5060))) == (False, True)
+
+
 def test_a_provider_that_is_added_is_known(stack):
     known = places(stack)
     before = known("10.0.0.5", Target("udp", "10.0.0.5", 5060))
     known._directory.some.append(Provider("10.0.0.5"))
-    known.providers_changed()
+    known.forget()
 
     assert (before, known("10.0.0.5", Target("udp", "10.0.0.5", 5060))) == (False, True)
 

@@ -63,7 +63,19 @@ async def test_what_is_anothers_is_as_if_it_were_not_there(usecases, carol, dave
     assert len(set(said)) == 1
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3:5070", "[::1]", "localhost", "db", "x.internal"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "10.1.2.3:5070",
+        "[::1]",
+        "localhost",
+        "db",
+        "x.internal",
+        "127.1",
+        "a.example;maddr=10.1.2.3",
+    ],
+)
 async def test_only_an_admin_leads_into_our_own_network(usecases, admin, carol, host):
     spec = ProviderSpec("inside", host, "1", "secret")
 

@@ -1,6 +1,8 @@
 """Where in our own network somebody of ours is: providers of the settings, and phones that have registered.
 
-A script may dial a provider or a phone by its address, and a redirect may name it, wherever it is.
+A script may dial a provider or a phone by its address, and a redirect may name it, wherever it is. That a provider is
+inside, only an admin says: by owning it, or by giving a user one whose server is named so (`usecases/providers.py` lets
+no user do that). The public name of a user's own provider may lead inside tomorrow, and then nothing is sent there.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from sipwright.sip.uri import hop_uri
 from sipwright.stack import Stack
 from sipwright.store import Directory, Provider
 from sipwright.transport import Target
+from sipwright.transport.networks import is_named_inside
 from sipwright.transport.resolver import named_host
 
 __all__ = ["KnownPlaces"]
@@ -38,12 +41,17 @@ class KnownPlaces:
     def __call__(self, host: str, target: Target) -> bool:
         """Return whether a provider or a phone of ours is where a host, as it was named, has led."""
         if self._providers is None:
-            everybody = self._directory.providers()
-            self._providers = frozenset(place for provider in everybody for place in _places(provider))
+            admins = {user.id for user in self._directory.users.values() if user.role == "admin"}
+            self._providers = frozenset(
+                (host, port)
+                for provider in self._directory.providers()
+                for host, port in _places(provider)
+                if provider.user_id in admins or is_named_inside(host)
+            )
         return (host, target.port) in self._providers or self._is_phone(target)
 
-    def providers_changed(self) -> None:
-        """Look them up again when somebody asks."""
+    def forget(self) -> None:
+        """Look the providers, and whose they are, up again when somebody asks."""
         self._providers = None
 
     def _is_phone(self, target: Target) -> bool:

@@ -315,7 +315,7 @@ class Node:
         """Tell the agent, and forget where the phones of accounts are that were removed."""
         directory = self.store.directory
         if change.kind == "provider":
-            self.known_places.providers_changed()
+            self.known_places.forget()
             self.origins.changed(change.first_id, change.last_id)
             self.agent.providers_changed(change.first_id, change.last_id)
             self.provider_states.providers_changed()
@@ -323,6 +323,8 @@ class Node:
             self.agent.accounts_changed(change.first_id, change.last_id)
         elif change.kind == "domain":
             self.agent.domains_changed()
+        elif change.kind == "user":
+            self.known_places.forget()
         if change.kind != "account" or not directory.is_complete:
             return
         for account_id in self.locations.accounts_between(change.first_id, change.last_id):

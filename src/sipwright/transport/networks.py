@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-__all__ = ["Network", "is_in", "is_inside", "is_loopback", "is_public", "network_of", "networks"]
+__all__ = [
+    "Network", "is_in", "is_inside", "is_loopback", "is_named_inside", "is_public", "network_of", "networks",
+]  # fmt: skip
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -57,6 +59,14 @@ def is_loopback(text: str) -> bool:
     """Return whether an IP address is one under which a machine only talks to itself."""
     address = _read(text)
     return address is not None and address.is_loopback
+
+
+def is_named_inside(host: str) -> bool:
+    """Return whether a host says by itself that it is in our own network: such an address, or a name of no domain."""
+    if _read(host) is not None:
+        return is_inside(host) or is_loopback(host)
+    name = host.rstrip(".").lower()
+    return "." not in name or name.endswith((".localhost", ".local", ".internal"))
 
 
 def network_of(text: str) -> str:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from itertools import zip_longest
 from typing import Any
 
@@ -21,7 +20,8 @@ from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.store.errors import at_field
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Provider
-from sipwright.transport.networks import is_in, is_inside, is_loopback, networks
+from sipwright.transport.networks import is_in, is_named_inside, networks
+from sipwright.transport.resolver import named_host
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Invalid
 from sipwright.usecases.etags import require, shown
@@ -249,7 +249,7 @@ class Providers:
         for field in ("server", "outbound_proxy"):
             text = getattr(given, field)
             host = _host(text) if text else None
-            if host is not None and _is_inside(host) and not (_is_ip(host) and is_in(host, allowed)):
+            if host is not None and is_named_inside(host) and not is_in(host, allowed):
                 raise Invalid.of(
                     field, f"{host} is in the network of this switch; only an admin may lead there"
                 )
@@ -257,23 +257,9 @@ class Providers:
 
 def _host(text: str) -> str | None:
     try:
-        return hop_uri(text).host.strip("[]").lower()
+        return named_host(hop_uri(text))
     except ParseError:
         return None  # which is said where it is checked
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_inside(host: str) -> bool:
-    if _is_ip(host):
-        return is_inside(host) or is_loopback(host)
-    return "." not in host.rstrip(".") or host.rstrip(".").endswith((".localhost", ".local", ".internal"))
 
 
 @contextmanager
