@@ -126,7 +126,7 @@ def rest(start_switch: StartSwitch) -> Rest:
     tokens = asyncio.run(make_tokens(switch, {"root": "root", "alice": "alice"}))
     made = Rest(switch, f"http://127.0.0.1:{web}", tokens)
     made.ssh_port = ssh  # type: ignore[attr-defined]
-    until(lambda: is_listening("127.0.0.1", ssh, "tcp"), "the console listens")
+    until(lambda: is_listening("127.0.0.1", ssh, "tcp"), "the console listens", patience=120.0)
     return made
 
 
