@@ -23,11 +23,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from faces import measure_faces
 from meter import resident_bytes
 from results import AGAINST, CALL, CHOOSING, SCRIPTED, SHARES, SIPWRIGHT, Results, as_json, report
 from ringing import hold_ringing
 from servers import FIRST_PORT, HERE, Kamailio, Server, Sipwright
 from set_up import client
+from start import measure_starts
 from watchers import measure_watchers
 from workloads import (
     CALLING_PORT,
@@ -42,7 +44,7 @@ from workloads import (
 SIPWRIGHT_PORT, KAMAILIO_PORT, AGAINST_PORT = FIRST_PORT, FIRST_PORT + 2, FIRST_PORT + 4
 HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
 QUICK = {"rounds": 2, "registrations": 1_600, "calls": 1_600, "scripted_calls": 600, "seconds": 4.0}
-PARTS = ("cpu", "set-up", "scripts", "watchers")
+PARTS = ("cpu", "set-up", "scripts", "watchers", "faces", "start")
 
 
 def main() -> None:
@@ -59,6 +61,11 @@ def main() -> None:
         rounds, calls, rate = options.rounds, options.calls, options.rate // 2
         results.watchers = measure_watchers(SIPWRIGHT_PORT, rounds, calls, rate)
         results.watchers_rate = rate
+    if "faces" in options.only:
+        results.faces = measure_faces(SIPWRIGHT_PORT, options.faces_rate, options.seconds, options.rounds)
+        results.faces_rate = options.faces_rate
+    if "start" in options.only:
+        results.starts = measure_starts(SIPWRIGHT_PORT, options.rounds)
     if options.full:
         measure_memory(options, results)
         measure_ringing(results)
@@ -96,6 +103,12 @@ def read_options() -> argparse.Namespace:
     add("--rate", type=int, default=800, help="calls per second; twice as many registrations")
     add("--scripted-calls", type=int, default=2_000, help="scripted calls in a round, and as many plain ones")
     add("--scripted-rate", type=int, default=300, help="scripted calls per second")
+    add(
+        "--faces-rate",
+        type=int,
+        default=30,
+        help="calls per second beside guests of the pages and the console",
+    )
     add("--seconds", type=float, default=8.0, help="how long set-up times are measured at each rate")
     add(
         "--saturation",

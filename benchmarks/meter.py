@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Start(NamedTuple):
+    """A start: seconds and CPU seconds until the first answer, and bytes; then those of the pages, which come later."""
+
+    wait: float
+    cpu: float
+    memory: int
+    pages_wait: float = 0.0
+    pages_memory: int = 0
 
 
 def family(pid: int) -> set[int]:

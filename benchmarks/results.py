@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from meter import Start
 from set_up import Times, percentile
 from workloads import Cost
 
@@ -29,6 +30,9 @@ class Results:
     parts_rate: int = 0
     watchers: dict[str, list[float]] = field(default_factory=dict)
     watchers_rate: int = 0
+    faces: dict[str, list[Times]] = field(default_factory=dict)
+    faces_rate: int = 0
+    starts: dict[str, list[Start]] = field(default_factory=dict)
     memory: dict[str, float] = field(default_factory=dict)
 
     def add(self, row: Row, server: str, cost: Cost) -> None:
@@ -88,6 +92,10 @@ def report(results: Results) -> None:
         for who, each in results.watchers.items():
             name = f"{who}, {results.watchers_rate} a second"
             print(f"{name:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
+    if results.faces:
+        _report_faces(results)
+    if results.starts:
+        _report_starts(results)
     if results.memory:
         print()
         for what, size in results.memory.items():
@@ -134,6 +142,34 @@ def _report_times(results: Results) -> None:
                     print(f"{'':<32}  COULD NOT KEEP UP in round {number}: {times.trouble}")
 
 
+def _report_faces(results: Results) -> None:
+    heads = "".join(f"{f'p{percent}':>8}" for percent in PERCENTILES)
+    print(
+        f"\n{f'INVITE to 200 in ms, {results.faces_rate} a second, beside':<44}{heads}{'most':>8}{'calls':>8}"
+    )
+    for guests, rounds in results.faces.items():
+        figures = "".join(
+            f"{1e3 * statistics.median(percentile(times.set_up, percent) for times in rounds):8.1f}"
+            for percent in (*PERCENTILES, 100)
+        )
+        print(f"{guests:<44}{figures}{sum(len(times.set_up) for times in rounds):8d}")
+        for number, times in enumerate(rounds, 1):
+            if times.trouble:
+                print(f"{'':<44}  in round {number}: {times.trouble}")
+
+
+def _report_starts(results: Results) -> None:
+    print(
+        f"\n{'start, median':<28}{'answers':>12}{'its CPU':>12}{'memory':>12}{'pages answer':>14}{'their memory':>14}"
+    )
+    for how, rounds in results.starts.items():
+        wait, cpu, memory, pages_wait, pages_memory = (
+            statistics.median(column) for column in zip(*rounds, strict=True)
+        )
+        pages = f"{1e3 * pages_wait:11.0f} ms{pages_memory / 1e6:11.1f} MB" if pages_wait else ""
+        print(f"{how:<28}{1e3 * wait:9.0f} ms{1e3 * cpu:9.0f} ms{memory / 1e6:9.1f} MB{pages}")
+
+
 def as_json(results: Results) -> dict[str, object]:
     """Return everything for other programs."""
     return {
@@ -163,5 +199,13 @@ def as_json(results: Results) -> dict[str, object]:
         },
         "script_us": {part: [round(cost, 1) for cost in each] for part, each in results.parts.items()},
         "watchers_us": {who: [round(cost, 1) for cost in each] for who, each in results.watchers.items()},
+        "faces_ms": {
+            guests: [
+                {f"p{percent}": round(1e3 * percentile(times.set_up, percent), 2) for percent in PERCENTILES}
+                for times in rounds
+            ]
+            for guests, rounds in results.faces.items()
+        },
+        "starts": {how: [one._asdict() for one in rounds] for how, rounds in results.starts.items()},
         "memory_bytes": results.memory,
     }

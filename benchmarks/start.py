@@ -11,6 +11,7 @@ finds the same. `wait` is the time until an OPTIONS is answered, `CPU` what the 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import signal
@@ -38,6 +39,7 @@ from hotpath import (
     respond,
     to_callee,
 )
+from meter import Start, family, resident_bytes
 
 from sipwright.config import Settings
 from sipwright.node.node import Node
@@ -103,11 +105,24 @@ async def fill(folder: Path, users: int, calls: int) -> None:
     await store.close()
 
 
-def start(folder: Path, port: int) -> tuple[float, float]:
-    """Start the switch, and return the seconds and the CPU seconds up to its first answer."""
+def measure_starts(port: int, rounds: int) -> dict[str, list[Start]]:
+    """Start an empty switch without pages and console, and with them, in turn."""
+    found: dict[str, list[Start]] = {"without pages and console": [], "with both": []}
+    with tempfile.TemporaryDirectory() as folder:
+        uvloop.run(fill(Path(folder), 0, 0))
+        start(Path(folder), port, has_faces=True)  # which writes bytecode
+        for _ in range(rounds):
+            for has_faces, starts in enumerate(found.values()):
+                starts.append(start(Path(folder), port, has_faces=bool(has_faces)))
+    return found
+
+
+def start(folder: Path, port: int, *, has_faces: bool = False) -> Start:
+    """Start the switch, and see how long its first answer takes, and what it takes itself."""
     listen = json.dumps([f"127.0.0.1:{port}"])
     variables = {"SIP__UDP": listen, "SIP__TCP": "[]", "SIP__DOMAINS": '["localhost"]', "LOG__LEVEL": "error"}
-    variables |= {"WEB__LISTEN": "", "SSH__LISTEN": ""}
+    web, ssh = (f"127.0.0.1:{port + 1}", f"127.0.0.1:{port + 2}") if has_faces else ("", "")
+    variables |= {"WEB__LISTEN": web, "SSH__LISTEN": ssh}
     environment = os.environ | {f"SIPWRIGHT_{name}": value for name, value in variables.items()}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [str(Path(sys.executable).with_name("sipwright")), "run", "--data", str(folder)]
@@ -129,10 +144,31 @@ def start(folder: Path, port: int) -> tuple[float, float]:
                     continue
         took = time.monotonic() - began
         fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return took, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        memory = resident_bytes(process.pid)
+        if not has_faces:
+            return Start(took, cpu, memory)
+        _wait_for_page(port + 1, began)
+        pages = time.monotonic() - began
+        others = sum(map(resident_bytes, family(process.pid) - {process.pid}))
+        return Start(took, cpu, memory, pages, others)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+def _wait_for_page(port: int, began: float) -> None:
+    while time.monotonic() < began + PATIENCE:
+        asking = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            asking.request("GET", "/login")
+            if asking.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.02)
+        finally:
+            asking.close()
+    raise SystemExit("the pages do not answer")
 
 
 def main() -> None:
@@ -151,7 +187,7 @@ def main() -> None:
             start(
                 Path(folder), arguments.port
             )  # takes what the log holds into the tables, and writes bytecode
-            found = [start(Path(folder), arguments.port) for _ in range(arguments.rounds)]
+            found = [start(Path(folder), arguments.port)[:2] for _ in range(arguments.rounds)]
         wait, spent = (1e3 * statistics.median(column) for column in zip(*found, strict=True))
         print(f"  {users:7} registrations, {calls:6} calls {wait:12.0f} {spent:8.0f}")
 
