@@ -10,7 +10,7 @@ import typer
 
 from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import CommandError, Data, Json, clock, group, print_json, print_table, say
-from sipwright.usecases.page import everything
+from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
@@ -64,7 +64,7 @@ def key_list(name: User, as_json: Json = False, data: Data = None) -> None:
     """
 
     async def work(usecases: UseCases, actor: Actor) -> tuple[KeyView, ...]:
-        return (await usecases.keys.list(actor, user=name)).items
+        return (await usecases.keys.list(actor, user=name, limit=MOST)).items
 
     keys = with_usecases(data, work)
     if as_json:

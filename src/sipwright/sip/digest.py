@@ -1,7 +1,7 @@
 """Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760), both ends of it.
 
-Server: `challenge` with a nonce of a `NonceKeeper`, then `verify` the answer, and only when that holds `check` its
-nonce (`use`, if it is known to be ours).  In this order only those who know a password can fill the table of used
+Server: `challenge` with a nonce of a `NonceKeeper`, then `verify` the answer, and only when that holds `use` its nonce,
+which has to be ours (`is_ours`).  In this order only those who know a password can fill the table of used
 nonces, and `stale=true` is said only to a client whose password was right (RFC 7616 §3.3).  Client: `read_offers` and
 `respond`, or for one request `answer`; what a client remembers from one to the next is in `client_auth.py`.
 
@@ -90,7 +90,6 @@ class Verdict(Enum):
     OK = "ok"
     REPEATED = "repeated"
     STALE = "stale"
-    FORGED = "forged"
     REPLAYED = "replayed"
 
 
@@ -138,8 +137,8 @@ class NonceKeeper:
             return stamp + self._sign(stamp)
         return self._begin(stamp) + self._sign(f"{stamp} {holder}")[: self._LENGTH - self._HELD]
 
-    def check(self, nonce: str, nc: int | None, now_unix: float, response: str = "") -> Verdict:
-        """Judge the nonce of an answer whose digest was right, and remember that it was used.
+    def use(self, nonce: str, nc: int | None, now_unix: float, response: str = "") -> Verdict:
+        """Judge the nonce of an answer whose digest was right, and remember that it was used; it has to be ours.
 
         Args:
             nonce: As the client sent it.
@@ -148,10 +147,6 @@ class NonceKeeper:
             now_unix: The time of day.
             response: The digest, which was right; without it a repetition cannot be told from a replay.
         """
-        return self.use(nonce, nc, now_unix, response) if self.is_ours(nonce) else Verdict.FORGED
-
-    def use(self, nonce: str, nc: int | None, now_unix: float, response: str = "") -> Verdict:
-        """Judge a nonce as `check` does, of which it is known already that it is ours."""
         issued, now = int(nonce[: self._STAMP], 16), int(now_unix * 1e6)
         # Also for a nonce from the future: another node's clock may be ahead, but not by a lifetime.
         if abs(now - issued) > self._lifetime or issued <= self._forgotten_until:
