@@ -22,7 +22,7 @@ help: ## Show this list
 run: $(VENV)/.runtime ## Install, then start the switch with its embedded database (DATA=folder)
 	@$(BIN)/sipwright run --data $(DATA)
 
-test: $(VENV)/.development peers ## Install what the tests need, then run all of them
+test: $(VENV)/.development peers $(VENV)/.typescript ## Install what the tests need, then run all of them
 	@$(PYTEST) -rs $(ARGS)
 
 check: $(VENV)/.development ## Format, lint, types, layers and the quick tests: four minutes
@@ -74,3 +74,9 @@ $(VENV)/.development: pyproject.toml $(VENV)/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
 	@touch $@
+
+# Without npm, or where it cannot be reached, the test of the TypeScript client is skipped and says so.
+$(VENV)/.typescript: tests/web/typescript/package.json | $(VENV)/bin/python
+	@mkdir -p $(VENV)/typescript && cp $< $(VENV)/typescript/
+	@if npm install --prefix $(VENV)/typescript --no-audit --no-fund --no-package-lock --fetch-retries=0 --loglevel=error >/dev/null 2>&1; \
+	then touch $@; else echo "The TypeScript client is not tested: npm cannot install what $< names." >&2; fi

@@ -27,6 +27,7 @@ PACKAGES = {
     "stun": "stun-client",
     "turnutils_stunclient": "coturn",
     "npm": "npm",
+    "node": "nodejs",
 }
 """Who provides which peer."""
 
