@@ -61,6 +61,14 @@ def test_every_operation_says_what_it_does_and_has_an_example():
                 assert "example" in media or media["schema"] == {"type": "string"}, (method, path)
 
 
+def test_every_list_comes_in_pages():
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            if "Listing_" in str(operation["responses"].get("200")):
+                named = {parameter["name"] for parameter in operation.get("parameters", ())}
+                assert {"limit", "cursor"} <= named, (method, path)
+
+
 def test_every_example_fits_its_schema():
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():

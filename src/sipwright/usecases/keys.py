@@ -10,7 +10,7 @@ from sipwright.store.admin import public_keys
 from sipwright.usecases.actor import ALL_SCOPES, READ, WRITE, Actor
 from sipwright.usecases.errors import Forbidden, Invalid
 from sipwright.usecases.gate import Gate
-from sipwright.usecases.page import Page
+from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.public_key import InvalidKey, read_public_key
 from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
@@ -38,10 +38,14 @@ class Keys:
         self._ground = gate.ground
 
     @needs(READ)
-    async def list(self, actor: Actor, *, user: str | None = None) -> Page[KeyView]:
-        """List the keys of the actor, or of a user whom an admin names."""
+    async def list(
+        self, actor: Actor, *, user: str | None = None, limit: int = USUAL, cursor: str | None = None
+    ) -> Page[KeyView]:
+        """List the keys of the actor, or of a user whom an admin names, the oldest first."""
+        (after,) = place_of(cursor, int) or (0,)
         rows = await self._ground.look(lambda c: public_keys.of_user(c, owner(c, actor, user).id))
-        return Page(tuple(map(_view, rows)))
+        rows = sorted((row for row in rows if row.id > after), key=lambda row: row.id)
+        return paged(limit, lambda most: rows[:most], lambda row: (row.id,), _view)
 
     @needs(WRITE)
     async def create(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import NotFound, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.page import Page
+from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
 
 __all__ = ["NodeView", "Nodes"]
@@ -32,9 +32,16 @@ class Nodes:
         self._ground = ground
 
     @needs("read", admin=True)
-    async def list(self, actor: Actor) -> Page[NodeView]:
+    async def list(self, actor: Actor, *, limit: int = USUAL, cursor: str | None = None) -> Page[NodeView]:
         """List the nodes by name."""
-        return Page((await self._own(),))
+        (after,) = place_of(cursor, str) or ("",)
+        own = await self._own()
+        return paged(
+            limit,
+            lambda most: [own][:most] if own.node > after else [],
+            lambda row: (row.node,),
+            lambda row: row,
+        )
 
     @needs("read", admin=True)
     async def get(self, actor: Actor, name: str) -> NodeView:

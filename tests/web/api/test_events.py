@@ -30,11 +30,43 @@ def test_an_event_looks_the_same_everywhere():
     }  # fmt: skip
 
 
+def test_an_instant_in_an_event_is_rfc_3339_too():
+    event = Event("n1-7", "node.state", 0.5, "n1", None, None, {"state": "running", "since": 0.25})
+
+    assert event_json(event)["data"] == {"state": "running", "since": "1970-01-01T00:00:00.250Z"}
+
+
 @pytest.mark.parametrize("query", ["?types=nix", "?types=call.started,nix"])
 def test_a_filter_that_is_none_is_told(rest, query):
     answer = rest("GET", f"/events{query}")
 
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+async def test_a_websocket_goes_on_after_the_last_event_that_was_seen(rest):
+    url = f"{rest.url.replace('http', 'ws')}/api/v1/events/ws"
+    header = {"Authorization": f"Bearer {rest.tokens['alice']}"}
+
+    async def change(key):
+        return await asyncio.to_thread(rest, "PUT", f"/store/{key}", who="alice", json={"value": 1})
+
+    async def subjects(socket, last):
+        found = []
+        while last not in found:
+            event = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            found.append(event["data"].get("subject", "").removesuffix(" of alice"))
+            seen.append(event["id"])
+        return found
+
+    seen = []
+    async with connect(f"{url}?types=audit", additional_headers=header) as socket:
+        await change("seen")
+        await subjects(socket, "seen")
+    last = seen[-1]
+    await change("missed")
+    for query, headers in ((f"?after={last}", {}), ("", {"Last-Event-ID": last})):
+        async with connect(f"{url}{query}", additional_headers=header | headers) as socket:
+            assert await subjects(socket, "missed") == ["missed"]
 
 
 async def test_a_websocket_is_for_whoever_has_a_token(rest):

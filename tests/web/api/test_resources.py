@@ -9,6 +9,8 @@ from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from sipwright.usecases.cdrs import CdrView
 from sipwright.web.api.cdrs import csv_lines
@@ -189,6 +191,34 @@ def test_cdrs_are_csv_for_whoever_wants_that(rest):
 
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.text.startswith("id,") or answer.text.startswith("call")
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/csv;q=0, application/json", "text/csvx", "*/*"])
+def test_cdrs_are_json_for_whoever_does_not_ask_for_csv(rest, accept):
+    assert rest("GET", "/cdrs", headers={"Accept": accept}).headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("direction", ["in", "out", "callback", "transfer", "refused"])
+def test_cdrs_of_each_direction_can_be_asked_for(rest, direction):
+    assert all(one["direction"] == direction for one in rest.get(f"/cdrs?direction={direction}")["items"])
+
+
+def test_keys_and_nodes_come_in_pages_too(rest):
+    for name in "ab":
+        made = rest("POST", "/me/keys", json={"public_key": public_key(), "name": name})
+        assert made.status_code == 201, made.text
+    first = rest.get("/me/keys?limit=1")
+    second = rest.get(f"/me/keys?limit=1&cursor={first['next']}")
+
+    assert [one["name"] for page in (first, second) for one in page["items"]] == ["a", "b"]
+    assert second["next"] is None
+    assert [one["node"] for one in rest.get("/nodes?limit=1")["items"]] == ["node1"]
+    assert rest("GET", "/nodes?cursor=nix").status_code == 422
+
+
+def public_key():
+    key = ed25519.Ed25519PrivateKey.generate().public_key()
+    return key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
 
 
 def test_no_cell_of_the_csv_is_a_formula():

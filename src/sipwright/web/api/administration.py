@@ -21,9 +21,9 @@ Change: Any = model_of(AuditRow, "AuditEntry")
 
 
 @router.get("/nodes", response_model=Listing[Node])
-async def list_nodes(actor: Asking, uses: Uses) -> Any:
+async def list_nodes(actor: Asking, uses: Uses, limit: Limit = USUALLY, cursor: Cursor = None) -> Any:
     """List the nodes by name."""
-    return await uses.nodes.list(actor)
+    return await uses.nodes.list(actor, limit=limit, cursor=cursor)
 
 
 @router.get("/nodes/{name}", response_model=Node)

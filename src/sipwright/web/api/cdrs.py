@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
@@ -39,7 +40,7 @@ async def list_cdrs(
     to: Annotated[Instant | None, Query(description="Begun before.")] = None,
     user: Whose = None,
     account: OfAccount = None,
-    direction: Literal["in", "out"] | None = None,
+    direction: Literal["in", "out", "callback", "transfer", "refused"] | None = None,
     status: Annotated[str | None, Query(description="486, 4xx, answered or failed.", max_length=20)] = None,
     q: Filter = None,
     legs: Parts = False,
@@ -51,7 +52,7 @@ async def list_cdrs(
     which = CdrFilter(
         from_=from_, to=to, user=user, account=account, direction=direction, status=status, q=q, by_call=not legs
     )  # fmt: skip
-    if "text/csv" not in accept.lower():
+    if not _wants_csv(accept):
         return await uses.cdrs.list(actor, which, limit=limit, cursor=cursor)
     first: Page[CdrView] = await uses.cdrs.list(
         actor, which, limit=1
@@ -59,6 +60,15 @@ async def list_cdrs(
     del first
     headers = {"Content-Disposition": 'attachment; filename="cdrs.csv"'}
     return StreamingResponse(csv_lines(uses.cdrs.rows(actor, which)), media_type="text/csv", headers=headers)
+
+
+def _wants_csv(accept: str) -> bool:
+    """Return whether CSV is asked for by name, and not with the weight of nothing (RFC 9110 §12.4.2)."""
+    for each in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in each.split(";"))
+        if kind == "text/csv":
+            return not any(re.fullmatch(r"q=0(\.0*)?", one) for one in parameters)
+    return False
 
 
 async def csv_lines(rows: AsyncIterator[CdrView]) -> AsyncIterator[str]:

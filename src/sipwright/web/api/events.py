@@ -67,7 +67,11 @@ async def follow_events(
 async def events_socket(
     socket: WebSocket, types: Types = None, q: Words = None, after: str | None = None
 ) -> None:
-    """Follow what happens over a WebSocket: a text of JSON for each event."""
+    """Follow what happens over a WebSocket: a text of JSON for each event.
+
+    A browser can set no header of one, so that `after` is for it what `Last-Event-ID` is for others.
+    """
+    after = after or socket.headers.get("last-event-id")
     try:
         _check_origin(socket)
         actor = await actor_of(socket)
@@ -192,5 +196,8 @@ def _line(event: Event) -> bytes:
 
 
 def event_json(event: Event) -> dict[str, Any]:
-    """Return an event as all faces tell it."""
-    return {**event.to_json(), "at": rfc3339(event.at)}
+    """Return an event as REST tells it: each instant as RFC 3339 has it."""
+    shown = {**event.to_json(), "at": rfc3339(event.at)}
+    if isinstance(since := event.data.get("since"), float):
+        shown["data"] = {**event.data, "since": rfc3339(since)}
+    return shown

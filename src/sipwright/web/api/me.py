@@ -128,9 +128,9 @@ async def end_session(actor: Asking, uses: Uses, id: Annotated[int, Path(ge=1, l
 
 
 @router.get("/keys", response_model=Listing[PublicKey])
-async def list_keys(actor: Asking, uses: Uses) -> Any:
+async def list_keys(actor: Asking, uses: Uses, limit: Limit = USUALLY, cursor: Cursor = None) -> Any:
     """List the public keys by which one logs in at the SSH console."""
-    return await uses.keys.list(actor)
+    return await uses.keys.list(actor, limit=limit, cursor=cursor)
 
 
 @router.post("/keys", response_model=PublicKey, status_code=201)
