@@ -134,14 +134,14 @@ async def _take(browser: object, path: str, kind: str) -> int:
 
 
 async def scan(_web: int, ssh: int, _token: str) -> None:
-    """Knock at the console three hundred times at once, from thirty addresses, again and again."""
+    """Knock at the console three hundred times at once, from seven addresses, again and again."""
     await asyncio.gather(*(_knock(ssh, number) for number in range(SCANNERS)))
 
 
 async def _knock(port: int, number: int) -> None:
     while True:
         with suppress(OSError, asyncio.TimeoutError):
-            source = f"127.0.{3 + number % 30}.1"
+            source = f"127.0.{3 + number % 7}.1"
             reader, writer = await asyncio.open_connection(HOST, port, local_addr=(source, 0))
             writer.write(SCANNERS_SAY[number % len(SCANNERS_SAY)])
             with suppress(asyncio.TimeoutError):
