@@ -47,6 +47,17 @@ def test_the_first_is_said_at_once_and_the_others_a_second_later_with_their_numb
     assert (log[0]["why"], log[0]["status"]) == ("a tenth", 503)
 
 
+def test_whoever_reads_events_hears_what_the_log_says(lines, timers, log):
+    heard = []
+    lines.watch = heard.append
+    for _ in range(3):
+        lines.refused(FULL, "66.0.0.6", "sip:bob@example.org")
+    tick(timers)
+
+    assert [one["count"] for one in heard] == [1, 2]
+    assert heard == [{name: line[name] for name in heard[0]} for line in log]
+
+
 def test_nothing_is_left_when_no_more_come(lines, timers, log):
     lines.refused(FULL, "66.0.0.6", "x")
     tick(timers)

@@ -135,7 +135,7 @@ class Control:
         parts.provider_states.watch = self._providers.reached if is_heard else None
         parts.scripts.executions.watch = self._scripts if is_heard else None
         parts.authenticator.failures.watch = self._security.failed if is_heard else None
-        parts.refusals.watch = self._security.refused if is_heard else None
+        parts.refusals.watch = parts.refusals.limits.watch = self._security.refused if is_heard else None
         parts.outage.on_change = self._storage if is_heard else None
         if is_heard:
             self._tell_state("running")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -33,10 +34,12 @@ class _Count:
 class LimitLines:
     """Counts refusals by their reason; the first is said at once, more of them a second later in one line."""
 
-    __slots__ = ("_call_later", "_counts")
+    __slots__ = ("_call_later", "_counts", "watch")
 
     def __init__(self, call_later: CallLater | None = None) -> None:
         self._call_later = call_later
+        self.watch: Callable[[dict[str, Any]], None] | None = None
+        """Is told what each line says."""
         self._counts: dict[tuple[int, str], _Count] = {}
 
     def refused(self, refusal: Reject, source: str, to: str) -> None:
@@ -58,10 +61,13 @@ class LimitLines:
         if count.last is None:
             return  # nothing more has come
         (refusal, to), (source, most) = count.last, count.sources.most_common(1)[0]
-        log.warning(
-            "requests refused for a limit", status=key[0], reason=key[1], why=refusal.why, count=count.number,
-            sources=len(count.sources), source=source, of_source=most, to=to,
-        )  # fmt: skip
+        said = {
+            "status": key[0], "reason": key[1], "why": refusal.why, "count": count.number,
+            "sources": len(count.sources), "source": source, "of_source": most, "to": to,
+        }  # fmt: skip
+        log.warning("requests refused for a limit", **said)
+        if self.watch is not None:
+            self.watch(said)
         self._counts[key] = _Count()
         later: Callable[..., object] = self._call_later or asyncio.get_running_loop().call_later
         later(EVERY, lambda: self._say(key))

@@ -54,7 +54,7 @@ class Refusals:
         # That a call is over is no fault, and hides none, but it is perhaps what somebody looks for.
         self._lines_on_ended_calls = Throttle(LINE_EVERY, LINES)
         self._cdrs = Throttle(CDR_EVERY, CDRS)
-        self._limits = LimitLines()
+        self.limits = LimitLines()
         self.count = self.without_cdr = 0
         self.is_short = False
         """There is little room left: CDRs of what was refused are the first to go."""
@@ -70,7 +70,7 @@ class Refusals:
         if request.method == "INVITE" and request.to_tag is None and not has_record:
             self._keep(incoming, refusal)
         if refusal.is_limit:
-            self._limits.refused(refusal, incoming.source[0], _cut(request.uri_text))
+            self.limits.refused(refusal, incoming.source[0], _cut(request.uri_text))
             return
         reason = refusal.reason or reason_for(refusal.status)
         why = self._why(refusal)
