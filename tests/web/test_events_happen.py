@@ -14,7 +14,8 @@ import pytest
 
 from conftest import StartSwitch
 from interop.harness import DOMAIN, PASSWORD, Phone, free_port, is_listening, until
-from sipwright.control.events import TYPES
+from sipwright.control.events import TYPES, Event
+from sipwright.web.api.events import event_json
 from web.conftest import Rest, make_tokens
 
 TALKING = 'log("on my way")\ndial(f"{req.user}@local", ring=20)\n'
@@ -22,15 +23,15 @@ FAILING = 'log("so far so good")\nx = 1 // 0\n'
 COMES_WITH_THE_GUARD = {"ban.added"}
 """Nothing bans anybody yet, so nothing can be made to tell of it."""
 
-Event = dict[str, Any]
+Told = dict[str, Any]
 
 
 class Listener:
     """Somebody who reads all that they may, over REST and over SSH at once."""
 
     def __init__(self, rest: Rest, ssh_port: int, who: str, password: str) -> None:
-        self.by_rest: dict[str, Event] = {}
-        self.by_ssh: dict[str, Event] = {}
+        self.by_rest: dict[str, Told] = {}
+        self.by_ssh: dict[str, Told] = {}
         self._rest, self._ssh_port, self._who, self._password = rest, ssh_port, who, password
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._listen(),))
@@ -87,10 +88,10 @@ class Listener:
                 event = json.loads(line)
                 self.by_ssh[event["id"]] = event
 
-    def hear(self, kind: str, is_meant: Callable[[Event], object] = bool) -> Event:
+    def hear(self, kind: str, is_meant: Callable[[Told], object] = bool) -> Told:
         """Return the first event of a kind that is meant, once it has come both ways, and the same."""
 
-        def found() -> Event | None:
+        def found() -> Told | None:
             for number, event in list(self.by_rest.items()):
                 if event["type"] == kind and is_meant(event) and number in self.by_ssh:
                     return event
@@ -100,10 +101,10 @@ class Listener:
             return "\n".join(str(event) for event in self.by_rest.values())
 
         try:
-            event: Event = until(found, f"{kind} is heard", patience=10.0)  # type: ignore[assignment]
+            event: Told = until(found, f"{kind} is heard", patience=10.0)  # type: ignore[assignment]
         except TimeoutError as error:
             raise AssertionError(f"{error}; heard was:\n{heard()}") from None
-        assert {**self.by_ssh[event["id"]], "at": event["at"]} == event
+        assert event_json(Event.from_json(self.by_ssh[event["id"]])) == event
         return event
 
     def close(self) -> None:
@@ -306,7 +307,7 @@ def test_a_provider_that_refuses_us_is_told(rest: Rest, root: Listener, alice: L
 @pytest.mark.peer("sipp")
 @shows("call.started", "call.ringing", "call.answered", "call.held", "call.ended")
 def test_a_call_is_told_from_its_beginning_to_its_end(root: Listener, alice: Listener, talked: str):
-    def of_the_call(event: Event) -> bool:
+    def of_the_call(event: Told) -> bool:
         return bool(event["call"] == talked)
 
     found = {

@@ -25,8 +25,8 @@ _FIRST_SOURCE = re.compile(
 )
 """What one call tells the next on the loop between them: the address of whoever called first."""
 
-
 _DETAILS = re.compile(r" \(.*|: .*", re.DOTALL)
+"""What a label says of a message beside its method or status: where it wants the audio, or why it cannot be read."""
 
 
 def own_side(connection: Connection, actor: Actor, ladder: Sequence[Rung]) -> list[Rung]:
