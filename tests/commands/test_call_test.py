@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from administering import Administering
 from interop.harness import RunningSwitch, free_port
 from sipwright.commands.common import CommandError
 from sipwright.commands.init import initialise
@@ -169,7 +170,7 @@ async def names_left(store: Administration) -> list[str]:
 
 
 async def calls_of_tests(store: Administration) -> list[dict[str, Any]]:
-    return [call for call in await store.list_calls() if "call-test-" in call["from"]]
+    return [call for call in await Administering(store).list_calls() if "call-test-" in call["from"]]
 
 
 async def test_a_run_that_is_stopped_in_its_call_hangs_up_and_cleans_up(store: Administration, place: Place):
@@ -184,7 +185,7 @@ async def test_a_run_that_is_stopped_in_its_call_hangs_up_and_cleans_up(store: A
     assert running.cancelled()
     assert await names_left(store) == []
     assert await calls_of_tests(store) == []
-    assert await store.list_cdrs() == []
+    assert await Administering(store).list_cdrs() == []
 
 
 async def test_a_run_that_is_stopped_while_it_writes_cleans_up(store: Administration, place: Place):
@@ -204,7 +205,7 @@ async def test_what_a_killed_run_has_left_goes_with_the_next_one(store: Administ
     await killed.make()
     await young.make()
     versions = tables.dialplan_versions
-    plan = await store.find_dialplan(killed.plan)
+    plan = await Administering(store).find_dialplan(killed.plan)
     long_ago = versions.update().where(versions.c.dialplan_id == plan.id).values(created_at=1.0)
     await store.database.write(lambda connection: connection.execute(long_ago))
 

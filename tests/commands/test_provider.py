@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from administering import Administering
 from sipwright.store import Administration, ProviderChange, ProviderSpec
 
 
@@ -148,8 +149,8 @@ async def test_the_new_password_of_a_provider_is_stored(command):
         f"sqlite:///{command.folder}/sipwright.db", command.folder / "sipwright.key"
     )
     try:
-        await store.add_provider(ProviderSpec("blueface", "s", "u", "old"))
-        changed = await store.change_provider("blueface", ProviderChange(password="new"))
+        await Administering(store).add_provider(ProviderSpec("blueface", "s", "u", "old"))
+        changed = await Administering(store).change_provider("blueface", ProviderChange(password="new"))
         assert (changed.password, changed.username) == ("new", "u")
     finally:
         await store.close()

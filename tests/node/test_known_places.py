@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from administering import Administering
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
 from sipwright.node.known_places import KnownPlaces
@@ -141,7 +142,7 @@ async def node(request, tmp_path, monkeypatch):
     await asyncio.to_thread(initialise, tmp_path / "data", "example.org", "admin", "password")
     settings = Settings.load(tmp_path / "data")
     store = await Administration.open(settings.database_url, settings.key_file)
-    await store.add_provider(ProviderSpec("prova", "10.1.1.1:5070", "u", "p"))
+    await Administering(store).add_provider(ProviderSpec("prova", "10.1.1.1:5070", "u", "p"))
     await store.close()
     made = await Node.open(settings)
     await made.start()

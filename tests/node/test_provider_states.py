@@ -7,6 +7,7 @@ import socket
 import pytest
 from typer.testing import CliRunner
 
+from administering import Administering
 from sipwright.commands.__main__ import app
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
@@ -35,7 +36,9 @@ async def settings(tmp_path, monkeypatch, server):
     monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
     settings = Settings.load(folder)
     store = await Administration.open(settings.database_url, settings.key_file)
-    await store.add_provider(ProviderSpec("trunk", f"127.0.0.1:{server.getsockname()[1]}", "u", "p"))
+    await Administering(store).add_provider(
+        ProviderSpec("trunk", f"127.0.0.1:{server.getsockname()[1]}", "u", "p")
+    )
     await store.close()
     return settings
 
@@ -90,7 +93,7 @@ async def test_another_process_asks_at_once_and_sees_that_it_is_back(settings, s
 
 async def test_what_was_known_of_another_place_is_forgotten(settings):
     async def moves(node):
-        await node.store.change_provider("trunk", ProviderChange(server="127.0.0.2"))
+        await Administering(node.store).change_provider("trunk", ProviderChange(server="127.0.0.2"))
         await node.store.catch_up()
         await node.store.writer.drain()
         assert node.switch.servers.known() == []
@@ -101,7 +104,7 @@ async def test_what_was_known_of_another_place_is_forgotten(settings):
 
 async def test_a_provider_that_was_switched_off_meanwhile_is_not_asked(settings):
     async def switched_off(node):
-        await node.store.change_provider("trunk", ProviderChange(is_enabled=False))
+        await Administering(node.store).change_provider("trunk", ProviderChange(is_enabled=False))
 
     async def look(node):
         await node.store.writer.drain()

@@ -6,6 +6,7 @@ import socket
 import pytest
 import structlog
 
+from administering import Administering
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
 from sipwright.monitor.trace.why import why
@@ -122,7 +123,7 @@ async def test_phones_that_keep_their_nat_open_leave_no_line(node):
 async def test_a_call_to_a_disabled_account_is_a_line_and_a_cdr(settings):
     store = await Administration.open(settings.database_url, settings.key_file)
     await store.add_account("bob", "secret")
-    await store.change_account("bob", AccountChange(is_enabled=False))
+    await Administering(store).change_account("bob", AccountChange(is_enabled=False))
     await store.close()
     node = await Node.open(settings)
     await node.start()
@@ -136,7 +137,7 @@ async def test_a_call_to_a_disabled_account_is_a_line_and_a_cdr(settings):
     )
     store = await Administration.open(settings.database_url, settings.key_file)
     try:
-        assert [cdr["status"] for cdr in await store.list_cdrs(None)] == [404]
+        assert [cdr["status"] for cdr in await Administering(store).list_cdrs(None)] == [404]
         assert why(await read_call(store.database, "disabled")).endswith("404 Not Found.")
     finally:
         await store.close()
@@ -150,7 +151,7 @@ async def test_a_refused_invite_has_a_cdr_and_trace_finds_it(settings):
 
     store = await Administration.open(settings.database_url, settings.key_file)
     try:
-        (cdr,) = await store.list_cdrs(None)
+        (cdr,) = await Administering(store).list_cdrs(None)
         trace = await read_call(store.database, "refused-1")
     finally:
         await store.close()

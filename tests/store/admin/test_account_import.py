@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from administering import Administering
 from sipwright.sip.digest import ha1
 from sipwright.store import (
     AccountSpec,
@@ -27,7 +28,7 @@ async def test_an_import_adds_and_changes(store: Store):
     assert (result.added, result.changed, steps) == (1, 1, [(2, 2)])
 
     accounts = {account.username: account for account in await store.list_accounts()}
-    carol = await store.find_user("carol")
+    carol = await Administering(store).find_user("carol")
     assert accounts["alice"].ha1 == {"MD5": ha1("alice", "example.org", "new")}
     assert (accounts["1001"].user_id, accounts["1001"].out_plan is None) == (carol.id, False)
 

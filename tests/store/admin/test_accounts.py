@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from sqlalchemy import select
 
+from administering import Administering
 from sipwright.sip.digest import ha1
 from sipwright.store import (
     AccountChange,
@@ -36,16 +37,22 @@ async def test_of_a_password_only_encrypted_hashes_are_kept(store: Store):
 async def test_an_account_can_be_changed_piece_by_piece(store: Store):
     await store.set_dialplan(None, "main", "respond(486)")
     await store.add_account("alice", "secret", in_plan="main")
-    changed = await store.change_account(
+    changed = await Administering(store).change_account(
         "alice", AccountChange(password="other", out_plan="main", in_plan="", is_enabled=False)
     )
     assert changed.ha1 == {"MD5": ha1("alice", "example.org", "other")}
     assert (changed.out_plan is None, changed.in_plan, changed.is_enabled) == (False, None, False)
 
-    changed = await store.change_account("alice@example.org", AccountChange(algorithm="sha-256"))
+    changed = await Administering(store).change_account(
+        "alice@example.org", AccountChange(algorithm="sha-256")
+    )
     assert changed.ha1 == {"SHA-256": ha1("alice", "example.org", "other", "SHA-256")}
-    assert (await store.change_account("alice", AccountChange(algorithm=""))).algorithm == "MD5"
-    assert await store.change_account("alice", AccountChange()) == await store.find_account("alice")
+    assert (
+        await Administering(store).change_account("alice", AccountChange(algorithm=""))
+    ).algorithm == "MD5"
+    assert await Administering(store).change_account("alice", AccountChange()) == await store.find_account(
+        "alice"
+    )
 
 
 async def test_accounts_are_listed_by_owner(store: Store):

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from administering import Administering
 from sipwright.store import Administration, NotFoundError
 
 
 async def test_without_an_admin_or_a_domain_init_is_asked_for(url: str, key_file: Path):
     store = await Administration.open(url, key_file, migrate=True)
     with pytest.raises(NotFoundError, match="run 'sipwright init'"):
-        await store.find_user()
+        await Administering(store).find_user()
     with pytest.raises(NotFoundError, match="run 'sipwright init --domain D'"):
         await store.find_account("alice")
     await store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from administering import Administering
 from sipwright.store import (
     Store,
     StoreError,
@@ -17,7 +18,7 @@ async def test_domains_are_added_changed_and_removed(store: Store):
         "example.net",
         "2001:db8::1",
     ]
-    changed = await store.change_domain("EXAMPLE.net", default=True, algorithm="sha-256")
+    changed = await Administering(store).change_domain("EXAMPLE.net", default=True, algorithm="sha-256")
     assert (changed.is_default, changed.digest_algorithm) == (True, "SHA-256")
     assert (await store.list_domains())[0].name == "example.net"
 
@@ -28,8 +29,8 @@ async def test_domains_are_added_changed_and_removed(store: Store):
         ("nowhere.example", "is not served here"),
     ):
         with pytest.raises(StoreError, match=message):
-            await store.remove_domain(name)
-    assert (await store.remove_domain("2001:db8::1")).name == "2001:db8::1"
+            await Administering(store).remove_domain(name)
+    assert (await Administering(store).remove_domain("2001:db8::1")).name == "2001:db8::1"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-x.example", "x..example", "a" * 254, "sip:example.org"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from administering import Administering
 from sipwright.store import (
     AccountSpec,
     NotFoundError,
@@ -18,31 +19,31 @@ from store.looks import stored
 
 
 async def test_a_provider_password_is_encrypted_and_comes_back(store: Store):
-    added = await store.add_provider(
+    added = await Administering(store).add_provider(
         ProviderSpec("BlueFace", "sip.b.example:5062", "u", "pä55", register=True, realm="b")
     )
-    found = await store.find_provider("blueFACE")
+    found = await Administering(store).find_provider("blueFACE")
     assert found == added
     assert (found.name, found.password, found.register, found.realm) == ("blueface", "pä55", True, "b")
     ((sealed,),) = await stored(store, select(tables.providers.c.password))
     assert "pä55".encode() not in bytes(sealed)
 
     assert [one.name for one in await store.list_providers("admin")] == ["blueface"]
-    await store.remove_provider("blueface")
+    await Administering(store).remove_provider("blueface")
     assert await store.list_providers() == []
 
 
 async def test_what_is_given_of_a_provider_changes_and_nothing_else(store: Store):
     """An empty text takes away what may be missing."""
     spec = ProviderSpec("b", "s", "u", "p", auth_username="a", realm="r", outbound_proxy="sip:proxy.example")
-    before = await store.add_provider(spec)
+    before = await Administering(store).add_provider(spec)
     change = ProviderChange(password="new", realm="", outbound_proxy="", is_enabled=False)
-    changed = await store.change_provider("b", change)
+    changed = await Administering(store).change_provider("b", change)
 
     assert changed.password == "new"
     assert (changed.realm, changed.outbound_proxy, changed.is_enabled) == (None, None, False)
     assert (changed.server, changed.username, changed.auth_username) == ("s", "u", "a")
-    assert await store.change_provider("b", ProviderChange()) == changed
+    assert await Administering(store).change_provider("b", ProviderChange()) == changed
     assert (before.name, before.id) == (changed.name, changed.id)
 
 
@@ -56,11 +57,11 @@ async def test_what_is_given_of_a_provider_changes_and_nothing_else(store: Store
     ],
 )
 async def test_a_provider_that_cannot_be_changed_says_why(store: Store, change: ProviderChange, message: str):
-    before = await store.add_provider(ProviderSpec("b", "s", "u", "p"))
+    before = await Administering(store).add_provider(ProviderSpec("b", "s", "u", "p"))
 
     with pytest.raises(StoreError, match=message):
-        await store.change_provider("b", change)
-    assert await store.find_provider("b") == before
+        await Administering(store).change_provider("b", change)
+    assert await Administering(store).find_provider("b") == before
 
 
 @pytest.mark.parametrize(
@@ -75,12 +76,12 @@ async def test_a_provider_that_cannot_be_changed_says_why(store: Store, change: 
     ],
 )
 async def test_a_provider_that_cannot_be_added_says_why(store: Store, name: str, server: str, message: str):
-    await store.add_provider(ProviderSpec("blueface", "s", "u", "p"))
+    await Administering(store).add_provider(ProviderSpec("blueface", "s", "u", "p"))
 
     with pytest.raises(StoreError, match=message):
-        await store.add_provider(ProviderSpec(name, server, "u", "p"))
+        await Administering(store).add_provider(ProviderSpec(name, server, "u", "p"))
     with pytest.raises(NotFoundError, match="'sipwright provider list'"):
-        await store.find_provider("other")
+        await Administering(store).find_provider("other")
 
 
 # --- calls in ----------------------------------------------------------------------------------------
@@ -99,23 +100,25 @@ async def office(store: Store):
 
 async def test_calls_go_to_an_account_or_to_a_dialplan(office: Store):
     """The one takes the place of the other; '-' takes both away."""
-    account, plan = await office.find_account("102"), await office.find_dialplan("reception")
-    added = await office.add_provider(ProviderSpec("b", "s", "u", "p", account="102"))
+    account, plan = await office.find_account("102"), await Administering(office).find_dialplan("reception")
+    added = await Administering(office).add_provider(ProviderSpec("b", "s", "u", "p", account="102"))
     assert (added.account_id, added.is_account_chosen, added.in_plan) == (account.id, True, None)
 
-    changed = await office.change_provider("b", ProviderChange(in_plan="reception"))
+    changed = await Administering(office).change_provider("b", ProviderChange(in_plan="reception"))
     assert (changed.account_id, changed.is_account_chosen, changed.in_plan) == (None, False, plan.id)
-    changed = await office.change_provider("b", ProviderChange(account="102", in_plan="-"))
+    changed = await Administering(office).change_provider("b", ProviderChange(account="102", in_plan="-"))
     assert (changed.account_id, changed.in_plan) == (account.id, None)
-    changed = await office.change_provider("b", ProviderChange(account="-"))
+    changed = await Administering(office).change_provider("b", ProviderChange(account="-"))
     assert (changed.account_id, changed.is_account_chosen, changed.in_plan) == (None, False, None)
 
 
 async def test_where_nobody_is_chosen_the_first_account_is_noted_when_it_registers(office: Store):
     first = await office.find_account("101")
-    plain = await office.add_provider(ProviderSpec("plain", "s", "u", "p"))
-    registers = await office.add_provider(ProviderSpec("registers", "s", "u", "p", register=True))
-    later = await office.change_provider("plain", ProviderChange(register=True))
+    plain = await Administering(office).add_provider(ProviderSpec("plain", "s", "u", "p"))
+    registers = await Administering(office).add_provider(
+        ProviderSpec("registers", "s", "u", "p", register=True)
+    )
+    later = await Administering(office).change_provider("plain", ProviderChange(register=True))
 
     assert plain.account_id is None
     assert (registers.account_id, registers.is_account_chosen) == (first.id, False)
@@ -140,55 +143,61 @@ async def test_where_nobody_is_chosen_the_first_account_is_noted_when_it_registe
 )
 async def test_what_makes_no_sense_for_calls_in_says_why(office: Store, spec: ProviderSpec, message: str):
     with pytest.raises(StoreError, match=message):
-        await office.add_provider(spec)
+        await Administering(office).add_provider(spec)
     assert await office.list_providers() == []
 
 
 async def test_a_trunk_has_neither_user_name_nor_password(office: Store):
-    added = await office.add_provider(
+    added = await Administering(office).add_provider(
         ProviderSpec("b", "s", networks=("203.0.113.0/29", "2001:db8::/64", "203.0.113.9", "203.0.113.9/32"))
     )
     assert (added.username, added.password) == ("", "")
     assert added.networks == ("203.0.113.0/29", "2001:db8::/64", "203.0.113.9/32")
 
-    changed = await office.change_provider("b", ProviderChange(networks=()))
+    changed = await Administering(office).change_provider("b", ProviderChange(networks=()))
     assert changed.networks == ()
     with pytest.raises(StoreError, match="give --password as well"):
-        await office.change_provider("b", ProviderChange(username="u"))
+        await Administering(office).change_provider("b", ProviderChange(username="u"))
     with pytest.raises(StoreError, match="a password without a user name"):
-        await office.change_provider("b", ProviderChange(password="p"))
+        await Administering(office).change_provider("b", ProviderChange(password="p"))
     with pytest.raises(StoreError, match="a registration needs a user name"):
-        await office.change_provider("b", ProviderChange(register=True))
-    changed = await office.change_provider("b", ProviderChange(username="u", password="p", register=True))
+        await Administering(office).change_provider("b", ProviderChange(register=True))
+    changed = await Administering(office).change_provider(
+        "b", ProviderChange(username="u", password="p", register=True)
+    )
     assert (changed.username, changed.password) == ("u", "p")
 
 
 async def test_a_network_is_one_users(office: Store):
     """Of two trunks of one user it does not matter which of them a call comes from."""
-    await office.add_provider(ProviderSpec("b", "s", networks=("203.0.113.0/29",)))
-    await office.add_provider(ProviderSpec("c", "s", networks=("203.0.113.0/24",)))
+    await Administering(office).add_provider(ProviderSpec("b", "s", networks=("203.0.113.0/29",)))
+    await Administering(office).add_provider(ProviderSpec("c", "s", networks=("203.0.113.0/24",)))
     said = "203.0.113.4/30 overlaps 203.0.113.0/29, from where the provider 'b' of 'admin' calls"
 
     with pytest.raises(StoreError, match=said):
-        await office.add_provider(ProviderSpec("d", "s", networks=("203.0.113.4/30",)), user="carol")
-    await office.add_provider(
+        await Administering(office).add_provider(
+            ProviderSpec("d", "s", networks=("203.0.113.4/30",)), user="carol"
+        )
+    await Administering(office).add_provider(
         ProviderSpec("d", "s", networks=("203.0.114.0/24", "2001:db8::/64")), user="carol"
     )
     with pytest.raises(StoreError, match="overlaps"):
-        await office.change_provider("d", ProviderChange(networks=("203.0.113.0/28",)), user="carol")
+        await Administering(office).change_provider(
+            "d", ProviderChange(networks=("203.0.113.0/28",)), user="carol"
+        )
 
 
 async def test_numbers_have_takers_of_their_own(office: Store):
-    await office.add_provider(ProviderSpec("b", "s", networks=("203.0.113.0/29",)))
-    account, plan = await office.find_account("102"), await office.find_dialplan("reception")
-    await office.add_provider_number("b", "+353 (1) 555-010X", "102", None)
-    found = await office.add_provider_number("b", "+35315550100", None, "reception")
+    await Administering(office).add_provider(ProviderSpec("b", "s", networks=("203.0.113.0/29",)))
+    account, plan = await office.find_account("102"), await Administering(office).find_dialplan("reception")
+    await Administering(office).add_provider_number("b", "+353 (1) 555-010X", "102", None)
+    found = await Administering(office).add_provider_number("b", "+35315550100", None, "reception")
     numbers = [(one.pattern, one.account_id, one.in_plan) for one in found.numbers]
     assert numbers == [("+35315550100", None, plan.id), ("+3531555010x", account.id, None)]
 
-    found = await office.add_provider_number("b", "+35315550100", "101", None)
+    found = await Administering(office).add_provider_number("b", "+35315550100", "101", None)
     assert [one.in_plan for one in found.numbers] == [None, None]
-    found = await office.remove_provider_number("b", "+3531555010x")
+    found = await Administering(office).remove_provider_number("b", "+3531555010x")
     assert [one.pattern for one in found.numbers] == ["+35315550100"]
     assert await office.list_providers() == [found]
     for pattern, account_name, message in (
@@ -196,28 +205,28 @@ async def test_numbers_have_takers_of_their_own(office: Store):
         ("+353", "201", "belongs to another user"),
     ):  # fmt: skip
         with pytest.raises(StoreError, match=message):
-            await office.add_provider_number("b", pattern, account_name, None)
+            await Administering(office).add_provider_number("b", pattern, account_name, None)
     with pytest.raises(NotFoundError, match="has no number"):
-        await office.remove_provider_number("b", "+353")
-    await office.remove_provider("b")
+        await Administering(office).remove_provider_number("b", "+353")
+    await Administering(office).remove_provider("b")
     assert await stored(office, select(tables.provider_numbers.c.pattern)) == []
 
 
 async def test_a_number_has_one_taker_however_it_is_written(office: Store):
-    await office.add_provider(ProviderSpec("b", "s", networks=("203.0.113.0/29",)))
-    await office.add_provider_number("b", "+35315550100", "101", None)
-    await office.add_provider_number("b", "+3531555010x", "101", None)
+    await Administering(office).add_provider(ProviderSpec("b", "s", networks=("203.0.113.0/29",)))
+    await Administering(office).add_provider_number("b", "+35315550100", "101", None)
+    await Administering(office).add_provider_number("b", "+3531555010x", "101", None)
 
-    found = await office.add_provider_number("b", "0035315550100", "102", None)
+    found = await Administering(office).add_provider_number("b", "0035315550100", "102", None)
     assert [one.pattern for one in found.numbers] == ["+3531555010x", "0035315550100"]
-    found = await office.remove_provider_number("b", "35315550100")
+    found = await Administering(office).remove_provider_number("b", "35315550100")
     assert [one.pattern for one in found.numbers] == ["+3531555010x"]
 
 
 async def test_what_takes_calls_is_not_removed_by_mistake(office: Store):
-    await office.add_provider(ProviderSpec("b", "s", "u", "p", register=True))
-    await office.add_provider(ProviderSpec("c", "s", "u", "p", in_plan="reception"))
-    await office.add_provider_number("c", "+353", "102", None)
+    await Administering(office).add_provider(ProviderSpec("b", "s", "u", "p", register=True))
+    await Administering(office).add_provider(ProviderSpec("c", "s", "u", "p", in_plan="reception"))
+    await Administering(office).add_provider_number("c", "+353", "102", None)
 
     with pytest.raises(StoreError, match="'sipwright provider set b --account NAME'") as refused:
         await office.remove_account("101")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from administering import Administering
 from sipwright.store import Administration, ProviderChange, ProviderSpec, Store
 from sipwright.store.admin import sealed
 from sipwright.store.admin.specs import AccountChange
@@ -46,7 +47,7 @@ async def test_after_a_rotation_everything_opens_with_the_new_key_alone(
     url: str, store: Store, key_file: Path
 ):
     account = await store.add_account("alice", "secret")
-    await store.add_provider(ProviderSpec("blueface", "s", "u", "p"))
+    await Administering(store).add_provider(ProviderSpec("blueface", "s", "u", "p"))
     secret = await store.secret("nonce")
     rotate_key_file(key_file)
     rotated = await Administration.open(url, key_file)
@@ -57,7 +58,7 @@ async def test_after_a_rotation_everything_opens_with_the_new_key_alone(
     reopened = await Administration.open(url, key_file)
 
     assert (await reopened.find_account("alice")).ha1 == account.ha1
-    assert (await reopened.find_provider("blueface")).password == "p"
+    assert (await Administering(reopened).find_provider("blueface")).password == "p"
     assert await reopened.secret("nonce") == secret
     await reopened.close()
 
@@ -73,7 +74,7 @@ async def test_what_cannot_be_decrypted_is_named_and_stays(url: str, store: Stor
     """Everything else is sealed anew; a new password ends it."""
     await store.add_account("alice", "secret")
     await store.add_account("bob", "secret")
-    await store.add_provider(ProviderSpec("blueface", "s", "u", "p"))
+    await Administering(store).add_provider(ProviderSpec("blueface", "s", "u", "p"))
     await store.secret("nonce")
     lost = {
         tables.accounts: ("username", "alice", "ha1_md5"),
@@ -89,12 +90,12 @@ async def test_what_cannot_be_decrypted_is_named_and_stays(url: str, store: Stor
     assert await rotated.reseal(on_lost=names.append) == 6
     assert names == ["account alice@example.org", "provider blueface of admin"]
     assert "set its password again" in str((await rotated.find_account("alice")).fault)
-    assert "set its password again" in str((await rotated.find_provider("blueface")).fault)
+    assert "set its password again" in str((await Administering(rotated).find_provider("blueface")).fault)
     assert (await rotated.find_account("bob")).fault is None
     with pytest.raises(WrongKeyError):
         await rotated.reseal()
-    await rotated.change_account("alice", AccountChange(password="new"))
-    await rotated.change_provider("blueface", ProviderChange(password="new"))
+    await Administering(rotated).change_account("alice", AccountChange(password="new"))
+    await Administering(rotated).change_provider("blueface", ProviderChange(password="new"))
     assert await rotated.reseal() == 0
     assert (await rotated.find_account("alice")).fault is None
     await rotated.close()

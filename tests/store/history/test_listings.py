@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from administering import Administering
 from sipwright.store import (
     Store,
 )
@@ -36,10 +37,10 @@ async def test_calls_and_cdrs_are_listed(store: Store):
         )
     await store.writer.drain()
 
-    assert [row["id"] for row in await store.list_calls()] == ["c1", "c2"]
-    assert [row["id"] for row in await store.list_calls("admin")] == ["c1"]
-    assert [row["call_id"] for row in await store.list_cdrs()] == ["c2", "c1"]
-    assert [row["call_id"] for row in await store.list_cdrs(limit=1)] == ["c2"]
-    assert [row["call_id"] for row in await store.list_cdrs(since=1e9 + 1.5)] == ["c2"]
-    (row,) = await store.list_cdrs("admin")
+    assert [row["id"] for row in await Administering(store).list_calls()] == ["c1", "c2"]
+    assert [row["id"] for row in await Administering(store).list_calls("admin")] == ["c1"]
+    assert [row["call_id"] for row in await Administering(store).list_cdrs()] == ["c2", "c1"]
+    assert [row["call_id"] for row in await Administering(store).list_cdrs(limit=1)] == ["c2"]
+    assert [row["call_id"] for row in await Administering(store).list_cdrs(since=1e9 + 1.5)] == ["c2"]
+    (row,) = await Administering(store).list_cdrs("admin")
     assert (row["account"], row["user"], row["status"]) == ("alice@example.org", "admin", 486)

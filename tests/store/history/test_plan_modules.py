@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from administering import Administering
 from sipwright.store import Store, StoreError
 from sipwright.store.admin import users
 from sipwright.store.history import plan_modules
@@ -16,7 +17,7 @@ async def test_a_running_node_has_what_is_live_and_only_of_the_same_user(store: 
     await store.set_dialplan(None, "out", OUT)
     await store.set_dialplan("carol", "common", "ring = 3\n")
     await store.catch_up()
-    plan = await store.find_dialplan("out")
+    plan = await Administering(store).find_dialplan("out")
     known = store.directory.dialplan(plan.id)
     assert known is not None
     assert known.modules == ()

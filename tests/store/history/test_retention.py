@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import func, select, update
 
+from administering import Administering
 from sipwright.store import CdrRow, ExecutionRow, JournalRow, Store, StoreError
 from sipwright.store.history.retention import AT_ONCE, KEPT_VERSIONS, Forgotten, Retention, forget_records
 from sipwright.store.schema import tables
@@ -113,7 +114,7 @@ async def plan(store: Store) -> int:
         await store.set_dialplan(None, "out", f"respond({480 + number})\n")
     old = update(tables.dialplan_versions).values(created_at=1.0)
     await store.database.write(lambda c: c.execute(old))
-    return (await store.find_dialplan("out")).id
+    return (await Administering(store).find_dialplan("out")).id
 
 
 async def versions(store: Store) -> list[int]:
@@ -123,7 +124,7 @@ async def versions(store: Store) -> list[int]:
 
 
 async def test_versions_that_nobody_uses_go(store: Store, plan: int):
-    await store.roll_back_dialplan(None, "out", 2)
+    await Administering(store).roll_back_dialplan(None, "out", 2)
     put_run(store, "kept", 999, 999.5, plan=plan, version=4)
     put_run(store, "gone", 1, 2, plan=plan, version=5)
     await store.writer.drain()
@@ -132,8 +133,8 @@ async def test_versions_that_nobody_uses_go(store: Store, plan: int):
     assert await versions(store) == [2, 4, *range(6, 16)]
     assert len(range(6, 16)) == KEPT_VERSIONS
     with pytest.raises(StoreError, match="no version 3"):
-        await store.roll_back_dialplan(None, "out", 3)
-    assert (await store.find_dialplan("out")).version == 2
+        await Administering(store).roll_back_dialplan(None, "out", 3)
+    assert (await Administering(store).find_dialplan("out")).version == 2
 
 
 async def test_new_versions_stay_however_many_they_are(store: Store, plan: int):
@@ -144,12 +145,12 @@ async def test_new_versions_stay_however_many_they_are(store: Store, plan: int):
 async def test_a_rollback_beside_the_forgetting_never_loses_its_version(store: Store, plan: int):
     """Either the version is gone and the rollback says so, or it is live and there."""
     rolled, _ = await asyncio.gather(
-        store.roll_back_dialplan(None, "out", 1),
+        Administering(store).roll_back_dialplan(None, "out", 1),
         forget_records(store.database, KEEP, NOW),
         return_exceptions=True,
     )
 
-    live = await store.find_dialplan("out")
+    live = await Administering(store).find_dialplan("out")
     assert live.version == (15 if isinstance(rolled, StoreError) else 1)
     assert live.version in await versions(store)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from administering import Administering
 from sipwright.store import AccountChange, AccountSpec, Administration, Change, ProviderSpec, Store
 from sipwright.store.admin.changes import ChangeFeed, record_change
 
@@ -38,7 +39,7 @@ async def test_changes_of_every_kind_arrive(store: Store):
     directory = store.directory
     await store.set_dialplan(None, "main", "respond(486)")
     account = await store.add_account("alice", "secret", out_plan="main")
-    provider = await store.add_provider(ProviderSpec("blueface", "sip.b.example", "u", "p"))
+    provider = await Administering(store).add_provider(ProviderSpec("blueface", "sip.b.example", "u", "p"))
     heard: list[Change] = []
     directory.listeners.append(heard.append)
     await store.catch_up()
@@ -51,8 +52,8 @@ async def test_changes_of_every_kind_arrive(store: Store):
     assert [found.name for found in directory.providers()] == ["blueface"]
 
     await store.set_dialplan(None, "main", "respond(480)")
-    await store.change_account("alice", AccountChange(out_plan=""))
-    await store.remove_provider("blueface")
+    await Administering(store).change_account("alice", AccountChange(out_plan=""))
+    await Administering(store).remove_provider("blueface")
     await store.catch_up()
     plan = directory.dialplan(plan.id)
     assert plan is not None
@@ -86,7 +87,7 @@ async def test_an_account_that_was_removed_and_added_again_is_the_new_one(store:
 async def test_the_domains_algorithm_decides_which_hash_is_at_hand(store: Store):
     await store.add_account("alice", "secret")
     await store.add_account("bob", "secret", algorithm="sha-512-256")
-    await store.change_domain("example.org", algorithm="SHA-256")
+    await Administering(store).change_domain("example.org", algorithm="SHA-256")
     await store.catch_up()
     alice, bob = (store.directory.account(name, "example.org") for name in ("alice", "bob"))
 
@@ -120,9 +121,9 @@ async def test_accounts_beyond_the_limit_are_loaded_when_needed(url: str, store:
     assert await node.load_account("dave", "example.org") is None
     assert await node.load_account("alice", "example.com") is None
 
-    await store.change_account("carol", AccountChange(is_enabled=False))
+    await Administering(store).change_account("carol", AccountChange(is_enabled=False))
     await store.remove_account("bob")
-    await store.change_account("alice", AccountChange(is_enabled=False))
+    await Administering(store).change_account("alice", AccountChange(is_enabled=False))
     await node.catch_up()
     carol = node.directory.account("carol", "example.org")
     assert carol is not None

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from administering import Administering
 from sipwright.store import (
     AccountChange,
     Administration,
@@ -25,7 +26,7 @@ LEASE, GRACE = 2_700.0, 60.0
 async def provider_ids(store: Store) -> list[int]:
     """Two providers that are to be registered with."""
     added = [
-        await store.add_provider(ProviderSpec(name, "b.example", "u", "p", register=True))
+        await Administering(store).add_provider(ProviderSpec(name, "b.example", "u", "p", register=True))
         for name in ("one", "two")
     ]
     return [provider.id for provider in added]
@@ -154,7 +155,7 @@ async def test_who_takes_them_is_noted_and_stays_so(store, records, provider_ids
 async def test_a_disabled_account_takes_no_calls(store, records, provider_ids):
     await store.add_account("first", "p")
     await records.takers(provider_ids)
-    await store.change_account("first", AccountChange(is_enabled=False))
+    await Administering(store).change_account("first", AccountChange(is_enabled=False))
 
     assert set((await records.takers(provider_ids)).values()) == {
         "The account that takes its calls is disabled"
@@ -164,7 +165,7 @@ async def test_a_disabled_account_takes_no_calls(store, records, provider_ids):
 async def test_a_dialplan_takes_them_as_well(store, records, provider_ids):
     await store.set_dialplan(None, "reception", "respond(480)")
     for name in ("one", "two"):
-        await store.change_provider(name, ProviderChange(in_plan="reception"))
+        await Administering(store).change_provider(name, ProviderChange(in_plan="reception"))
 
     assert await records.takers(provider_ids) == dict.fromkeys(provider_ids)
 
@@ -199,7 +200,7 @@ async def test_accounts_of_others_and_of_other_domains_do_not_count(store, recor
     await store.add_account("carols", "p", user="carol")
     await store.add_account("admin", "p", domain="other.example")
     await store.add_account("off", "p")
-    await store.change_account("off", AccountChange(is_enabled=False))
+    await Administering(store).change_account("off", AccountChange(is_enabled=False))
 
     assert await chosen(store, records, provider_ids) == {None}
 
@@ -214,7 +215,7 @@ async def test_states_are_listed(store: Administration, provider_ids):
         store, row_of(one, expires_at=now + 60), row_of(two, expires_at=now - 1, status=503, reason="Busy")
     )
 
-    assert await store.list_registrations() == {
+    assert await Administering(store).list_registrations() == {
         one: {"state": "registered", "registered_until": now + 60, "status": 200, "reason": "OK"},
         two: {"state": "expired", "registered_until": None, "status": 503, "reason": "Busy"},
     }

@@ -7,19 +7,17 @@ Each method is one transaction over the functions in ``accounts.py``, ``dialplan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
-
-from sqlalchemy import Connection
 
 from sipwright.steady_clock import SteadyClock, clock_file
 from sipwright.store import migrations
 from sipwright.store.admin import account_import, accounts, dialplans, domains, providers, sealed, users
 from sipwright.store.admin.account_import import ImportResult
 from sipwright.store.admin.dialplans import DialplanVersion
-from sipwright.store.admin.specs import AccountChange, AccountSpec, ProviderChange, ProviderSpec
+from sipwright.store.admin.specs import AccountSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import Database, missing_file, open_database
 from sipwright.store.errors import StoreError
@@ -70,33 +68,9 @@ class Administration:
         password_hash = await asyncio.to_thread(users.hash_password, password)
         return await self.database.write(lambda c: users.add(c, name, password_hash, role, timezone))
 
-    async def find_user(self, name: str | None = None) -> User:
-        """Find a user."""
-        return await self.database.read(lambda c: users.find(c, name))
-
     async def list_users(self) -> list[User]:
         """List every user."""
         return await self.database.read(users.read_all)
-
-    async def change_user(
-        self,
-        name: str,
-        *,
-        role: str | None = None,
-        timezone: str | None = None,
-        limits: Mapping[str, float | None] | None = None,
-    ) -> User:
-        """Change what is given of a user; `limits` are those on their scripts, by the names of the columns."""
-        return await self.database.write(lambda c: users.change(c, name, role, timezone, limits or {}))
-
-    async def set_user_password(self, name: str, password: str) -> None:
-        """Give a user a new web password."""
-        password_hash = await asyncio.to_thread(users.hash_password, password)
-        await self.database.write(lambda c: users.set_password(c, name, password_hash))
-
-    async def remove_user(self, name: str) -> User:
-        """Remove a user who owns nothing any more."""
-        return await self.database.write(lambda c: users.remove(c, name))
 
     # --- domains ---
 
@@ -111,24 +85,6 @@ class Administration:
     async def list_domains(self) -> list[Domain]:
         """List every domain, the default one first."""
         return await self.database.read(domains.read_all)
-
-    async def change_domain(
-        self, name: str, *, default: bool = False, algorithm: str | None = None
-    ) -> Domain:
-        """Make a domain the default, or choose its digest algorithm."""
-
-        def work(connection: Connection) -> Domain:
-            if algorithm is not None:
-                domains.set_algorithm(connection, name, algorithm)
-            if default:
-                domains.set_default(connection, name)
-            return domains.find(connection, name)
-
-        return await self.database.write(work)
-
-    async def remove_domain(self, name: str) -> Domain:
-        """Stop serving a domain."""
-        return await self.database.write(lambda c: domains.remove(c, name))
 
     # --- accounts ---
 
@@ -146,15 +102,6 @@ class Administration:
         """Add a SIP account."""
         spec = AccountSpec(name, password, user, out_plan, in_plan, algorithm=algorithm)
         return await self.database.write(lambda c: accounts.add(c, self.keys, spec, domain))
-
-    async def change_account(
-        self,
-        name: str,
-        change: AccountChange,
-        domain: str | None = None,
-    ) -> Account:
-        """Change what is given of an account."""
-        return await self.database.write(lambda c: accounts.change(c, self.keys, name, change, domain))
 
     async def find_account(self, name: str, domain: str | None = None) -> Account:
         """Find an account by ``name`` or ``name@domain``."""
@@ -200,41 +147,9 @@ class Administration:
 
     # --- providers ---
 
-    async def add_provider(self, spec: ProviderSpec, user: str | None = None) -> Provider:
-        """Add a provider with a user's credentials there."""
-        return await self.database.write(lambda c: providers.add(c, self.keys, user, spec))
-
-    async def change_provider(self, name: str, change: ProviderChange, user: str | None = None) -> Provider:
-        """Change what is given of a provider."""
-        return await self.database.write(lambda c: providers.change(c, self.keys, user, name, change))
-
-    async def add_provider_number(
-        self, name: str, pattern: str, account: str | None, in_plan: str | None, user: str | None = None
-    ) -> Provider:
-        """Say which account or dialplan takes the calls to some numbers of a provider."""
-        return await self.database.write(
-            lambda c: providers.add_number(c, self.keys, user, name, pattern, account, in_plan)
-        )
-
-    async def remove_provider_number(self, name: str, pattern: str, user: str | None = None) -> Provider:
-        """Forget who takes the calls to some numbers of a provider."""
-        return await self.database.write(lambda c: providers.remove_number(c, self.keys, user, name, pattern))
-
-    async def find_provider(self, name: str, user: str | None = None) -> Provider:
-        """Find a user's provider."""
-        return await self.database.read(lambda c: providers.find(c, self.keys, user, name))
-
     async def list_providers(self, user: str | None = None) -> list[Provider]:
         """List the providers of a user, or of everybody."""
         return await self.database.read(lambda c: providers.read_all(c, self.keys, users.id_of(c, user)))
-
-    async def list_registrations(self) -> dict[int, dict[str, Any]]:
-        """Tell how our registrations at providers stand, by the provider's number."""
-        return await self.database.read(partial(listings.registrations, now=self.clock()))
-
-    async def remove_provider(self, name: str, user: str | None = None) -> Provider:
-        """Remove a user's provider."""
-        return await self.database.write(lambda c: providers.remove(c, self.keys, user, name))
 
     # --- dialplans ---
 
@@ -242,14 +157,6 @@ class Administration:
         """Save a script as a dialplan's next version, live at once; give its version number."""
         plan = await self.database.write(lambda c: dialplans.set_source(c, user, name, source))
         return plan.version
-
-    async def roll_back_dialplan(self, user: str | None, name: str, version: int | None = None) -> Dialplan:
-        """Make an older version of a dialplan live, by default the one before."""
-        return await self.database.write(lambda c: dialplans.roll_back(c, user, name, version))
-
-    async def find_dialplan(self, name: str, user: str | None = None, version: int | None = None) -> Dialplan:
-        """Find a user's dialplan."""
-        return await self.database.read(lambda c: dialplans.find(c, user, name, version))
 
     async def list_dialplans(self, user: str | None = None) -> list[Dialplan]:
         """List the live dialplans of a user, or of everybody."""
@@ -275,23 +182,6 @@ class Administration:
             row["expires_at"] += ahead
             row["updated_at"] += ahead
         return rows
-
-    async def list_calls(self, user: str | None = None, account: str | None = None) -> list[dict[str, Any]]:
-        """List the calls in progress."""
-        return await self.database.read(lambda c: listings.calls(c, users.id_of(c, user), account))
-
-    async def list_cdrs(
-        self,
-        user: str | None = None,
-        *,
-        limit: int = 50,
-        since: float | None = None,
-        account: str | None = None,
-    ) -> list[dict[str, Any]]:
-        """List the newest call detail records, newest first."""
-        return await self.database.read(
-            lambda c: listings.cdrs(c, users.id_of(c, user), limit, since, account)
-        )
 
     # --- secrets and keys ---
 
