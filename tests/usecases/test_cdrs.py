@@ -93,7 +93,7 @@ async def test_what_is_no_status_is_told_at_its_field(usecases, carol, status):
 
 
 async def test_days_begin_where_the_one_who_looks_lives(usecases, admin, carol):
-    await usecases.ground.administration.change_user("carol", timezone="Pacific/Auckland")
+    await usecases.me.change(carol, timezone="Pacific/Auckland")
     await put(
         usecases,
         CDRS,
