@@ -6,7 +6,6 @@ The faces do these things by the use cases, which are above the store and the no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -28,17 +27,6 @@ class Administering:
     async def find_user(self, name: str | None = None) -> User:
         """Find a user."""
         return await self.store.database.read(lambda c: users.find(c, name))
-
-    async def change_user(
-        self,
-        name: str,
-        *,
-        role: str | None = None,
-        timezone: str | None = None,
-        limits: Mapping[str, float | None] | None = None,
-    ) -> User:
-        """Change what is given of a user; `limits` are those on their scripts, by the names of the columns."""
-        return await self.store.database.write(lambda c: users.change(c, name, role, timezone, limits or {}))
 
     async def set_user_password(self, name: str, password: str) -> None:
         """Give a user a new web password."""

@@ -19,7 +19,6 @@ need npm npm
 need stun stun-client
 need turnutils_stunclient coturn
 need node nodejs
-need npm npm
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 
 [ -z "$missing" ] && exit 0
