@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from conftest import StartSwitch
-from interop.harness import Phone, free_port
+from interop.harness import Phone, free_port, is_listening, until
 from sipwright.control.client import SwitchClient
 from sipwright.control.events import LOST
 from web.conftest import Rest, make_tokens
@@ -29,7 +29,14 @@ def rest(start_switch: StartSwitch) -> Rest:
     made = Rest(start_switch(WEB__LISTEN=f"127.0.0.1:{port}"), f"http://127.0.0.1:{port}")
     made.settings = {"WEB__LISTEN": f"127.0.0.1:{port}"}  # type: ignore[attr-defined]
     made.tokens = asyncio.run(make_tokens(made.switch, {"root": "root"}))
+    wait_for_pages(made)
     return made
+
+
+def wait_for_pages(rest: Rest) -> None:
+    """Wait for the socket of the pages, which the switch opens once it listens itself."""
+    port = int(rest.url.rpartition(":")[2])
+    until(lambda: is_listening("127.0.0.1", port, "tcp"), "the pages listen")
 
 
 class Reader:
@@ -80,7 +87,11 @@ async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWri
     opened = socket.socket()
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     opened.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(opened, ("127.0.0.1", port))
+    try:
+        await asyncio.get_running_loop().sock_connect(opened, ("127.0.0.1", port))
+    except OSError:
+        opened.close()
+        raise
     return await asyncio.open_connection(sock=opened, limit=1 << 20)
 
 
@@ -126,6 +137,7 @@ async def test_who_comes_back_after_a_restart_is_told_and_goes_on(rest: Rest):
         last = (await reader.until("before"))[-1]["id"]
     await asyncio.to_thread(rest.switch.stop, signal.SIGKILL)
     await asyncio.to_thread(rest.switch.start, **rest.settings)  # type: ignore[attr-defined]
+    await asyncio.to_thread(wait_for_pages, rest)
     async with telling(rest) as tell, Reader(rest, last) as reader:
         lost = await reader.next()
         await tell("after")
