@@ -151,7 +151,7 @@ def talked(rest: Rest, root: Listener) -> str:
     callee = rest.switch.answering("answer-held", "bob")
     rest.switch.sipp("call-hold", caller="caller", dialled=f"bob@{DOMAIN}")
     callee.finish()
-    call: str = root.hear("call.ended", lambda event: event["data"]["answered"])["call"]
+    call: str = root.hear("call.ended", lambda one: one["data"]["answered"] and one["user"] == "root")["call"]
     return call
 
 
@@ -317,10 +317,11 @@ def test_a_call_is_told_from_its_beginning_to_its_end(root: Listener, alice: Lis
     assert sorted(found, key=lambda kind: str(found[kind]["id"])) == list(found)
     assert {event["user"] for event in found.values()} == {"root"}
     assert found["call.started"]["data"]["from"] == f"caller@{DOMAIN}"
-    held = [event["data"]["held"] for event in root.by_rest.values() if event["type"] == "call.held"]
+    of_it = [event for event in root.by_rest.values() if of_the_call(event)]
+    held = [event["data"]["held"] for event in of_it if event["type"] == "call.held"]
     assert held == [True, False]
     assert found["call.ended"]["data"]["answered"] is True
-    assert not [event for event in alice.by_rest.values() if event["call"] is not None]
+    assert not [event for event in alice.by_rest.values() if event["call"] == talked]
 
 
 @pytest.mark.peer("sipp")
