@@ -5,6 +5,7 @@ from tests.services.switch.conftest import SDP, Binding, Provider
 from tests.services.switch.dialling.test_hunt import dial  # noqa: F401 (a fixture)
 
 from sipwright.services.switch.model.destination import Destination
+from sipwright.sip import Request
 
 
 def moved(bench, phone, host, port=5060, **options):
@@ -264,6 +265,48 @@ def test_a_connection_is_opened_anew_to_the_first_route(bench, bob, trunk):
     bob.send(bob.in_dialog("BYE", bob.last("INVITE"), cseq=70))
 
     assert proxy.methods() == ["BYE"]
+
+
+def requests_to(phone, method):
+    return [each for each in phone.heard if isinstance(each, Request) and each.method == method]
+
+
+@pytest.mark.parametrize("status", [200, 481])
+def test_a_bye_that_its_connection_took_along_is_said_again_by_another(bench, bob, trunk, status):
+    invite = call_in(trunk, bob, "<sip:trunk@50.0.0.1;transport=tcp>")
+    bob.send(bob.in_dialog("BYE", invite, cseq=70))
+    cut_all(bench)
+    first, again = requests_to(trunk, "BYE")
+    trunk.answer(again, status)
+
+    assert again.cseq.number == first.cseq.number + 1
+    assert again.top_via.branch != first.top_via.branch
+    assert bench.is_empty()
+
+
+def test_it_is_said_no_more_than_twice(bench, bob, trunk):
+    invite = call_in(trunk, bob, "<sip:trunk@50.0.0.1;transport=tcp>")
+    bob.send(bob.in_dialog("BYE", invite, cseq=70))
+    for _ in range(3):
+        cut_all(bench)
+
+    assert len(requests_to(trunk, "BYE")) == 2
+    assert bench.is_empty()
+
+
+@pytest.mark.parametrize(("method", "times"), [("UPDATE", 2), ("INVITE", 2), ("INFO", 1)])
+def test_a_change_of_the_call_that_its_connection_took_along_is_asked_again(bench, bob, trunk, method, times):
+    """What a key that was pressed does is done twice, if it is asked twice."""
+    invite = call_in(trunk, bob, "<sip:trunk@50.0.0.1;transport=tcp>")
+    bob.clear()
+    body = SDP.format(bob.host) if method == "INVITE" else ""
+    bob.send(bob.in_dialog(method, invite, cseq=70, body=body))
+    cut_all(bench)
+    asked = requests_to(trunk, method)
+    trunk.answer(asked[-1], 200, body=SDP.format(trunk.host) if body else "")
+
+    assert len(asked) == times
+    assert bob.statuses(method)[-1] == (200 if times == 2 else 503)
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -24,7 +24,7 @@ from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, Outcome, for_caller
 from ..model.relayed_headers import farewell_headers, reasons_of, relayed_lines
 from .callee import Callee
 from .lasting_call import LastingCall
-from .leg import Leg
+from .leg import Leg, was_cut_off
 from .ports import CallPorts
 from .process import CallProcess, Claim, HuntProcess
 from .script_port import ScriptRun
@@ -361,10 +361,15 @@ class Call(LastingCall):
         self.forget_if_finished()
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
-        """Take the response to our BYE; but for a challenge, the leg is over (RFC 3261 §15.1.1)."""
+        """Take the response to our BYE; but for a challenge, the leg is over (RFC 3261 §15.1.1).
+
+        A connection that ended before the response came may have taken the BYE along: it is said once more, by another.
+        """
         if not response.is_final:
             return
-        if leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
+        if was_cut_off(transaction, response) and not leg.rounds:
+            leg.say_goodbye(farewell_headers(transaction.request), rounds=1)
+        elif leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
             leg.transition(END)
             self.forget_if_finished()
 

@@ -42,7 +42,7 @@ Arguments = TypeVarTuple("Arguments")
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite", "ProviderCredentials"]
+__all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite", "ProviderCredentials", "was_cut_off"]
 
 
 class LegRoutes(Protocol):
@@ -414,3 +414,11 @@ class Leg(OwnCode):
         """Take a response to the BYE that this leg was sent (RFC 3261 §15.1.1)."""
         owner = self.owner
         owner.handle(owner.farewell_answered, self, transaction, response)
+
+
+def was_cut_off(transaction: ClientTransaction, response: Response) -> bool:
+    """Return whether a request over a connection was not answered because that ended (RFC 3261 §18.4).
+
+    Nobody knows then whether the peer has got it.
+    """
+    return response.local and response.status == 503 and transaction.flow.is_reliable

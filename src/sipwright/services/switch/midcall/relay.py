@@ -18,7 +18,7 @@ from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInv
 from sipwright.transport import Flow
 
 from ..call.call import Call
-from ..call.leg import Leg
+from ..call.leg import Leg, was_cut_off
 from ..model.leg_state import LegState
 from ..model.relayed_headers import reasons_of, relayed_headers
 from ..model.stored_processes import StoredRelay
@@ -181,7 +181,13 @@ class Relay:
 
     def _take(self, transaction: ClientTransaction, response: Response) -> None:
         asked, receiver = transaction.request, self.receiver
-        if asked.method in _OF_THE_CALL and receiver.is_challenged(asked, response, self._rounds):
+        is_to_come_again = asked.method in _OF_THE_CALL and receiver.is_challenged(
+            asked, response, self._rounds
+        )
+        if not is_to_come_again and asked.method in _REFRESHES and not self._rounds:
+            # It says how the call is from now on, so it does no harm if the peer has got it before.
+            is_to_come_again = was_cut_off(transaction, response)
+        if is_to_come_again:
             self._rounds += 1
             self._acknowledge_failure(transaction)
             self.carry_over()
