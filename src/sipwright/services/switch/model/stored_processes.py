@@ -48,7 +48,10 @@ class StoredNotice:
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """What is kept of the subscription of a REFER; `name` is the CSeq number of that, `wire` a NOTIFY on its way."""
+    """What is kept of the subscription of a REFER; `name` is the CSeq number of that, `wire` a NOTIFY on its way.
+
+    `subscription` is its machine; before there was one, `next` was what was to be told next.
+    """
 
     name: int
     is_wanted: bool
@@ -56,6 +59,8 @@ class StoredReport:
     wire: str | None = None
     next: StoredNotice | None = None
     rounds: int = 0
+    subscription: dict[str, Any] | None = None
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Transfer(Referrer):
         "transferor",
     )
 
-    timers = ("transfer",)
+    timers = ("transfer", "report")
 
     def __init__(self, call: Call, transferor: Leg, remaining: Leg, name: int, *, is_reported: bool) -> None:
         self.call = call
@@ -355,7 +355,9 @@ class Transfer(Referrer):
 
     def timer(self, name: str) -> None:
         """Try again after a collision, or stop waiting for an end that does not say anything."""
-        if self._invite is not None:
+        if name == "report":
+            self.report.advance()
+        elif self._invite is not None:
             self._invite.cancel()
         elif self.stage is Stage.ASKING:
             self._ask()
