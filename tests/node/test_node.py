@@ -78,9 +78,9 @@ async def test_a_scheme_that_nobody_knows_is_refused_whatever_is_asked(node, met
 
 async def test_an_event_that_we_do_not_have_is_refused(node):
     """RFC 6665 §4.2.1.1, and that PUBLISH is no method here (RFC 3903 §6)."""
-    subscribe = await asked(node, "SUBSCRIBE", headers="Event: dialog\r\n")
+    subscribe = await asked(node, "SUBSCRIBE", headers="Event: conference\r\n")
 
-    assert (subscribe.status, subscribe.headers.get("Allow-Events")) == (489, "refer")
+    assert (subscribe.status, subscribe.headers.get("Allow-Events")) == (489, "dialog, refer")
 
 
 async def test_the_steps_are_asked_in_this_order(node):
@@ -88,7 +88,7 @@ async def test_the_steps_are_asked_in_this_order(node):
 
     assert first is refuse_unknown
     assert isinstance(second, AccountLoader)
-    assert others == [node.outage, node.registrar, node.switch, answer_options, refuse_method]
+    assert others == [node.outage, node.registrar, node.notifier, node.switch, answer_options, refuse_method]
 
 
 async def test_a_snapshot_has_the_numbers_of_all_parts(node):

@@ -267,3 +267,23 @@ def test_what_another_process_needs_is_all_there_is():
 
     assert [each.state for each in said(again)] == ["active;expires=3594"]
     assert again.to_state() == {**subscription.to_state(), "is_due": False}
+
+
+def test_what_must_not_be_told_any_more_is_not():
+    subscription = begun()
+    subscription.change(5.0)
+    said(subscription)
+    subscription.unsent("rejected", 5.0)
+
+    assert said(subscription) == [Notify("terminated;reason=rejected", is_full=True, is_last=True)]
+
+
+def test_what_had_to_wait_is_told_when_there_is_a_way_again():
+    subscription = begun()
+    subscription.reached(4.0)
+    subscription.change(5.0)
+    assert len(said(subscription)) == 1
+    subscription.answered(503, 5.0)
+    subscription.reached(8.0)
+
+    assert [each.is_full for each in said(subscription)] == [True]

@@ -79,9 +79,10 @@ ADDED_LATER = (
     "providers.networks", "providers.contact_token", "registrations.address", "users.email",
     "calls.linked_id", "cdrs.linked_id", "accounts.do_not_disturb", "providers.most_calls",
     "providers.tls_verify",
+    "accounts.watched_by",
 )  # fmt: skip
 
-TABLES_ADDED_LATER = ("provider_numbers", "secrets", *people_tables.__all__)
+TABLES_ADDED_LATER = ("provider_numbers", "secrets", "subscriptions", "event_states", *people_tables.__all__)
 
 INDEXES_ADDED_LATER = (
     "ix_cdrs_user_id_started_at",

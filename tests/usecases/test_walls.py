@@ -36,6 +36,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "accounts.create": OWN,
     "accounts.change": ("alice", AccountChange(most_calls=1)),
     "accounts.remove": ("alice",),
+    "accounts.watch": ("alice",),
     "accounts.import_many": ADMINS,
     "bindings.list": OWN,
     "bindings.get": ("BINDING",),

@@ -233,6 +233,52 @@ def remove(
     say(f"removed {removed.account}")
 
 
+@app.command()
+def watch(
+    name: Name,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow", metavar="WHO", help="An account, 'owner' for all of the same owner, or 'anyone' here."
+        ),
+    ] = None,
+    forbid: Annotated[
+        list[str] | None, typer.Option("--forbid", metavar="WHO", help="Whoever is to see nothing any more.")
+    ] = None,
+    parties: Annotated[
+        bool, typer.Option("--parties", help="They also see with whom it talks, and may pick up its calls.")
+    ] = False,
+    domain: DomainOption = None,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """Show, or change, who may watch an account: with busy-lamp keys, say.
+
+    Whoever may see the lamp sees that the account rings or talks, and no more. As long as nothing was set, the accounts
+    of the same owner see everything.
+
+    \b
+    Examples:
+      sipwright account watch alice
+      sipwright account watch alice --allow reception@sip.example.org --parties
+      sipwright account watch alice --allow anyone --forbid owner
+    """
+
+    async def work(usecases: UseCases, actor: Actor) -> dict[str, str]:
+        return await usecases.accounts.watch(
+            actor, _whole(name, domain), allow=allow or (), forbid=forbid or (), has_parties=parties
+        )
+
+    rights = with_usecases(data, work)
+    if as_json:
+        print_json([{"who": who, "sees": what} for who, what in rights.items()])
+    elif rights:
+        for who, what in rights.items():
+            say(f"{who}: {what}")
+    else:
+        say("nobody else may watch it")
+
+
 @app.command(name="import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The file, or - for standard input.")],

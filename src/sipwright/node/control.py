@@ -23,6 +23,7 @@ from sipwright.store.history.trace_messages import pack
 
 from .call_control import CallControl, settle
 from .call_events import CallEvents
+from .call_watches import BindingWatches, CallWatches
 from .control_server import ControlServer, Handler
 from .event_stream import EventStream
 from .provider_test import ProviderTest
@@ -74,6 +75,8 @@ class Parts(Protocol):
     provider_states: ProviderStates
     outage: Outage
     recorder: Recorder
+    call_watches: CallWatches
+    binding_watches: BindingWatches
 
 
 class Control:
@@ -129,8 +132,8 @@ class Control:
         parts = self._parts
         self._calls.clear()
         self._providers.clear()
-        parts.switch.ports.watch = self._calls if is_heard else None
-        parts.registrar.watch = self._bindings if is_heard else None
+        parts.call_watches.set("events", self._calls if is_heard else None)
+        parts.binding_watches.set("events", self._bindings if is_heard else None)
         parts.agent.watch = self._providers.registered if is_heard else None
         parts.provider_states.watch = self._providers.reached if is_heard else None
         parts.scripts.executions.watch = self._scripts if is_heard else None

@@ -19,6 +19,8 @@ from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.services.authentication import Authenticator
 from sipwright.services.dialplan.outside import MailSettings
+from sipwright.services.notifier import Notifier, NotifierPorts, NotifierSnapshot, Rights, rights_of
+from sipwright.services.ports import AccountView
 from sipwright.services.registrar import Lifetimes, LocationTable, Registrar, RegistrarSnapshot
 from sipwright.services.rows import CallRow
 from sipwright.services.stun import StunServer, StunSnapshot
@@ -50,8 +52,10 @@ from sipwright.transport.tls import TlsTransport
 from sipwright.transport.ws import WssTransport, WsTransport
 
 from .account_loader import AccountLoader
+from .call_watches import BindingWatches, CallWatches
 from .collector import Collector, CollectorSnapshot
 from .control import Control
+from .dialog_watch import DialogWatch
 from .known_places import KnownPlaces
 from .open_files import connections_within, raise_limit
 from .outage import Outage
@@ -83,6 +87,7 @@ class NodeSnapshot:
     stack: StackSnapshot
     registrar: RegistrarSnapshot
     switch: SwitchSnapshot
+    notifier: NotifierSnapshot
     agent: AgentSnapshot
     writer: WriterSnapshot
     collector: CollectorSnapshot
@@ -154,7 +159,22 @@ class Node:
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
             lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
-            on_registered=self.switch.reconnects.registered,
+            on_registered=self._registered,
+        )  # fmt: skip
+        self.call_watches = CallWatches(lambda watch: setattr(self.switch.ports, "watch", watch))
+        self.binding_watches = BindingWatches(lambda watch: setattr(self.registrar, "watch", watch))
+        self.dialog_watch = DialogWatch(
+            self.switch.calls.values,
+            lambda is_used: self.call_watches.set("dialogs", self.dialog_watch if is_used else None),
+        )
+        self.notifier = self.dialog_watch.notifier = Notifier(
+            NotifierPorts(
+                node=settings.node, stack=self.stack, directory=self.names, authenticator=authenticator,
+                locations=self.locations, writer=store.writer, clock=time.monotonic, unix_time=clock,
+                call_later=self.stack.call_later, token=TimedTokens().__call__,
+                rights_of=self._rights_of,
+            ),
+            (self.dialog_watch,),
         )  # fmt: skip
         self.agent = Agent(
             self.stack,
@@ -180,7 +200,7 @@ class Node:
             self.refusals,
             DatabaseFile(settings.database_url).displaced,
         )
-        steps = (self.outage, self.registrar, self.switch, answer_options, refuse_method)
+        steps = (self.outage, self.registrar, self.notifier, self.switch, answer_options, refuse_method)
         self.pipeline.steps = (
             refuse_unknown,
             AccountLoader(store, self.names, origins.takers, Pipeline(steps, on_refused=self.refusals)),
@@ -217,12 +237,16 @@ class Node:
         self.locations.load(await self.store.load_bindings(), time.monotonic(), self.clock())
         calls = await self.store.load_calls(self.settings.node)
         runs = await self.scripts.load(self.settings.node)
+        self.dialog_watch.hold()
+        self.notifier.recover(await self.store.load_subscriptions(self.settings.node))
         await self.agent.load()
         self.origins.addresses.start()
         # Nothing that comes in is looked at before every call of the earlier process is there again.
         await self.stack.start(is_held=True)
         await self.stun.start()
         await self._take_up(calls, runs)
+        self.dialog_watch.fill()
+        self.notifier.resume()
         self.stack.release()
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
@@ -285,9 +309,19 @@ class Node:
         """Return the numbers of all parts."""
         return NodeSnapshot(
             self.settings.node, self.stack.snapshot(), self.registrar.snapshot(), self.switch.snapshot(),
-            self.agent.snapshot(), self.store.writer.snapshot(), self.collector.snapshot(),
+            self.notifier.snapshot(), self.agent.snapshot(), self.store.writer.snapshot(), self.collector.snapshot(),
             self.stun.snapshot(),
         )  # fmt: skip
+
+    def _rights_of(self, watched: AccountView, subscriber: AccountView) -> Rights:
+        """Return what of an account another one may see, as its owner has set it."""
+        account = self.store.directory.account_by_id(watched.id)
+        return rights_of(None if account is None else account.watched_by, watched, subscriber)
+
+    def _registered(self, account_id: int) -> None:
+        """Tell whoever waits for the phones of an account."""
+        self.switch.reconnects.registered(account_id)
+        self.notifier.registered(account_id)
 
     def _domain_at(self, source: str) -> str | None:
         """Return the domain of the account whose phone registered from a flow."""
@@ -321,6 +355,7 @@ class Node:
             self.provider_states.providers_changed()
         elif change.kind == "account":
             self.agent.accounts_changed(change.first_id, change.last_id)
+            self.notifier.account_changed(change.first_id, change.last_id)
         elif change.kind == "domain":
             self.agent.domains_changed()
         elif change.kind == "user":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CallRow", "CdrRow", "ExecutionRow", "JournalRow"]
+__all__ = ["CallRow", "CdrRow", "EventStateRow", "ExecutionRow", "JournalRow", "SubscriptionRow"]
 
 
 class CallRow(NamedTuple):
@@ -79,3 +79,30 @@ class JournalRow(NamedTuple):
     function: str
     arguments: str
     result: str | None
+
+
+class SubscriptionRow(NamedTuple):
+    """Kind ``subscription``, key ``id``, which is our tag of its dialog."""
+
+    id: str
+    node: str
+    account_id: int
+    subscriber_id: int
+    event: str
+    expires_at: float
+    document: bytes
+
+
+class EventStateRow(NamedTuple):
+    """Kind ``event_state``, key ``(account_id, event, tag)``: what somebody has said about an account.
+
+    A document that was published has its entity tag; a message summary has none.
+    """
+
+    account_id: int
+    event: str
+    tag: str
+    content_type: str
+    body: bytes
+    expires_at: float | None
+    updated_at: float

@@ -187,6 +187,17 @@ class Subscription:
             self._not_before = now + pause
             self._handle(_Event.POSTPONE, now)
 
+    def unsent(self, reason: str, now: float) -> None:
+        """Take note that the NOTIFY under way has not left, and must not: what it would tell is not to be told."""
+        self.is_under_way = False
+        self.end(reason, now)
+
+    def reached(self, now: float) -> None:
+        """Say now what had to wait, as there is a way to the subscriber again."""
+        if self._is_due:
+            self._not_before = min(self._not_before, now)
+            self._flush(now)
+
     def challenged(self, now: float) -> None:
         """Say the same once more at once, as the answer asks who we are."""
         self.is_under_way = self._is_last_out = False
@@ -239,9 +250,10 @@ class Subscription:
             return
         is_last = self.state is ENDING
         self.outbox.append(Notify(self._words(now), self._is_full, is_last))
+        # What was asked for does not count: whoever begins to watch hears of the next change as soon as anybody.
+        self._not_before = now if self._is_full else now + self.pace
         self.is_under_way, self._is_last_out = True, is_last
         self._is_due = self._is_full = False
-        self._not_before = now + self.pace
 
     def _words(self, now: float) -> str:
         """Return the Subscription-State (RFC 6665 §8.2.3)."""

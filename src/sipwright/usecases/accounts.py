@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from sipwright.services.notifier import USUAL as USUAL_RIGHTS
 from sipwright.store.admin import accounts
 from sipwright.store.admin.account_import import ImportResult
 from sipwright.store.admin.account_pages import AccountRow, is_named, read_one, read_page
@@ -145,6 +146,34 @@ class Accounts:
         return await self._ground.change(work)
 
     @needs("write")
+    async def watch(
+        self, actor: Actor, name: str, *, allow: Iterable[str] = (), forbid: Iterable[str] = (),
+        has_parties: bool = False,
+    ) -> dict[str, str]:  # fmt: skip
+        """Let others watch an account, or no more; returns who may, and what they see: the lamp or the parties too."""
+        allowed, forbidden = list(allow), list(forbid)
+
+        def work(connection: Connection) -> dict[str, str]:
+            found = account_of(connection, self._ground.keys, actor, name)
+            before = watched_by(found.watched_by)
+            after = dict(before)
+            for who in allowed:
+                after[self._whom(connection, who)] = "parties" if has_parties else "lamp"
+            for who in forbidden:
+                after.pop(self._whom(connection, who), None)
+            if after != before:
+                setting = "\n".join(who if what == "lamp" else f"{who} {what}" for who, what in after.items())
+                accounts.change(connection, self._ground.keys, found.aor, AccountChange(watched_by=setting))
+                note(connection, actor, "accounts.watch", found.aor, dict(before), dict(after))
+            return after
+
+        return await self._ground.change(work)
+
+    def _whom(self, connection: Connection, who: str) -> str:
+        """Return whom a right to watch is for: `owner`, `anyone`, or an account by its whole name."""
+        return who if who in ("owner", "anyone") else accounts.find(connection, self._ground.keys, who).aor
+
+    @needs("write")
     async def remove(
         self, actor: Actor, name: str, *, force: bool = False, if_match: str | None = None
     ) -> AccountView:
@@ -189,11 +218,17 @@ class Accounts:
             raise Invalid.of("most_calls", f"an account may have {usual} calls; an admin may allow it more")
 
 
+def watched_by(setting: str | None) -> dict[str, str]:
+    """Return who may watch an account, and whether they see the `lamp` or the `parties` too."""
+    lines = (USUAL_RIGHTS if setting is None else setting).splitlines()
+    return {who: what or "lamp" for who, _, what in (line.partition(" ") for line in lines)}
+
+
 def _view(row: AccountRow) -> AccountView:
     account = row.account
     set_ = (
         account.aor, row.user, row.out_plan, row.in_plan, account.algorithm, bool(account.is_enabled),
-        account.most_calls, bool(account.do_not_disturb),
+        account.most_calls, bool(account.do_not_disturb), account.watched_by,
     )  # fmt: skip
     return AccountView(
         id=account.id,

@@ -3,11 +3,12 @@
 from .call.call import Call
 from .call.leg import Leg
 from .call.observer import CallObserver
+from .call.ports import CallWatch
 from .call.script_port import ScriptRun
 from .call.script_runner import ScriptRunner
 from .dialling.admission import refuse_unknown
 from .dialling.dead_servers import DeadServers, Outage
-from .dialling.destinations import MOST_LOOPS, Destinations
+from .dialling.destinations import LOOP_FLOW, MOST_LOOPS, Destinations
 from .dialling.hunt import Hunt
 from .dialling.origins import Origins
 from .dialling.router import Decision, Router
@@ -16,17 +17,20 @@ from .dialling.unreachable import no_provider_or_host
 from .model.call_state import CallEvent, CallState
 from .model.destination import Destination
 from .model.identity import Identity
+from .model.leg_state import LegState
 from .model.outcome import ELSEWHERE, LegResult, Outcome, best, for_caller
 from .steering import NotNow, Steering
 from .switch import Switch, SwitchSettings, SwitchSnapshot
 
 __all__ = [
     "ELSEWHERE",
+    "LOOP_FLOW",
     "MOST_LOOPS",
     "Call",
     "CallEvent",
     "CallObserver",
     "CallState",
+    "CallWatch",
     "DeadServers",
     "Decision",
     "Destination",
@@ -35,6 +39,7 @@ __all__ = [
     "Identity",
     "Leg",
     "LegResult",
+    "LegState",
     "NotNow",
     "Origins",
     "Outage",

@@ -155,7 +155,7 @@ class Switch:
             if unknown is not None:
                 return _after(unknown, begin, incoming)
             begin(incoming)
-        elif method == "SUBSCRIBE":  # the events that there are belong to REFERs (RFC 6665 §4.2.1.1)
+        elif method == "SUBSCRIBE":  # the events of calls are those of REFERs (RFC 6665 §4.2.1.1)
             incoming.reply_statelessly(489, headers=(("Allow-Events", "refer"),))
         elif method == "REFER":
             # Also one that names the dialog it is about: we do not say that we know that (RFC 4538).

@@ -43,6 +43,7 @@ COLUMNS = [
         "is_enabled",
         "most_calls",
         "do_not_disturb",
+        "watched_by",
         *HA1_COLUMNS.values(),
     )
 ]
@@ -100,6 +101,8 @@ def change(
         values["most_calls"] = change.most_calls or None
     if change.do_not_disturb is not None:
         values["do_not_disturb"] = change.do_not_disturb
+    if change.watched_by is not None:
+        values["watched_by"] = change.watched_by
     if values:
         connection.execute(update(tables.accounts).where(tables.accounts.c.id == account.id).values(values))
         record_change(connection, "account", account.id)
@@ -162,6 +165,7 @@ def entity(row: Row[Any], homes: dict[int, Domain], keys: KeyRing) -> Account:
         is_enabled,
         most_calls,
         do_not_disturb,
+        watched_by,
         *sealed,
     ) = values
     home = homes[domain_id]
@@ -180,6 +184,7 @@ def entity(row: Row[Any], homes: dict[int, Domain], keys: KeyRing) -> Account:
         do_not_disturb,
         ha1,
         keys,
+        watched_by,
     )
 
 

@@ -22,7 +22,10 @@ class AccountSpec:
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """What is to change of an account: None leaves it, an empty plan or algorithm or 0 calls takes it away."""
+    """What is to change of an account: None leaves it, an empty plan or algorithm or 0 calls takes it away.
+
+    With empty `watched_by` nobody else may watch it.
+    """
 
     password: str | None = None
     out_plan: str | None = None
@@ -31,6 +34,7 @@ class AccountChange:
     is_enabled: bool | None = None
     most_calls: int | None = None
     do_not_disturb: bool | None = None
+    watched_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

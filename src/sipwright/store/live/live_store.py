@@ -23,8 +23,10 @@ from sipwright.store.schema.rows import (
     KINDS,
     BindingRow,
     CallRow,
+    EventStateRow,
     ExecutionRow,
     ProviderStateRow,
+    SubscriptionRow,
     restored,
     unfinished_executions,
 )
@@ -34,7 +36,7 @@ __all__ = ["Store"]
 
 log = structlog.get_logger(__name__)
 
-R = TypeVar("R", BindingRow, CallRow, ExecutionRow, ProviderStateRow)
+R = TypeVar("R", BindingRow, CallRow, EventStateRow, ExecutionRow, ProviderStateRow, SubscriptionRow)
 
 _PRUNE_EVERY = 3600.0
 
@@ -157,10 +159,11 @@ class Store(Administration):
         """Move what is stored of bindings and registrations, as the clock that they are stored by is set."""
 
         def work(connection: Connection) -> None:
-            for table in (tables.bindings, tables.registrations):
+            for table in (tables.bindings, tables.registrations, tables.subscriptions, tables.event_states):
                 instants = {
-                    table.c.expires_at: table.c.expires_at + seconds,
-                    table.c.updated_at: table.c.updated_at + seconds,
+                    column: column + seconds
+                    for column in table.c
+                    if column.name in ("expires_at", "updated_at")
                 }
                 connection.execute(update(table).values(instants))
 
@@ -175,6 +178,23 @@ class Store(Administration):
             connection.execute(delete(tables.provider_states).where(column.provider_id.not_in(known)))
             query = select(*_columns("provider_state")).where(column.node == node)
             return _rows(connection, ProviderStateRow, "provider_state", query)
+
+        return await self.database.write(work)
+
+    async def load_subscriptions(self, node: str) -> list[SubscriptionRow]:
+        """Load the subscriptions that a node has to tell of changes."""
+        query = select(*_columns("subscription")).where(tables.subscriptions.c.node == node)
+        return await self.database.read(lambda c: _rows(c, SubscriptionRow, "subscription", query))
+
+    async def load_event_states(self) -> list[EventStateRow]:
+        """Load what was said about accounts, and delete it of those that are gone."""
+
+        def work(connection: Connection) -> list[EventStateRow]:
+            known = select(tables.accounts.c.id)
+            connection.execute(
+                delete(tables.event_states).where(tables.event_states.c.account_id.not_in(known))
+            )
+            return _rows(connection, EventStateRow, "event_state", select(*_columns("event_state")))
 
         return await self.database.write(work)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Double, Integer, LargeBinary, Table, and_, or_, select
 
-from sipwright.services.rows import CallRow, CdrRow, ExecutionRow, JournalRow
+from sipwright.services.rows import CallRow, CdrRow, EventStateRow, ExecutionRow, JournalRow, SubscriptionRow
 from sipwright.store.schema import tables
 
 __all__ = [
@@ -20,12 +20,14 @@ __all__ = [
     "BindingRow",
     "CallRow",
     "CdrRow",
+    "EventStateRow",
     "ExecutionRow",
     "JournalRow",
     "Kind",
     "MessagesRow",
     "ProviderStateRow",
     "RegistrationRow",
+    "SubscriptionRow",
     "restored",
     "storable",
     "unfinished_executions",
@@ -129,6 +131,12 @@ KINDS = {
         tables.provider_states, ProviderStateRow._fields, ("provider_id", "node"), is_patient=True
     ),
     "journal": Kind(tables.journal, JournalRow._fields, ("execution_id", "sequence")),
+    "subscription": Kind(
+        tables.subscriptions, SubscriptionRow._fields, ("id",), fixed=("node", "account_id"), is_patient=True
+    ),
+    "event_state": Kind(
+        tables.event_states, EventStateRow._fields, ("account_id", "event", "tag"), is_patient=True
+    ),
     "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at"), is_patient=True),
 }
 

@@ -111,6 +111,7 @@ accounts = Table(
     Column("created_at", Double, nullable=False),
     Column("most_calls", Integer),
     Column("do_not_disturb", Boolean),
+    Column("watched_by", Text),
     UniqueConstraint("username", "domain_id"),
     sqlite_autoincrement=True,
 )
@@ -348,4 +349,31 @@ messages = Table(
     Column("data", LargeBinary, nullable=False),
     PrimaryKeyConstraint("call_id", "at"),
     Index("ix_messages_at", "at"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("account_id", Integer, nullable=False),
+    Column("subscriber_id", Integer, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+event_states = Table(
+    "event_states",
+    metadata,
+    Column("account_id", Integer, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("tag", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("expires_at", Double),
+    Column("updated_at", Double, nullable=False),
+    PrimaryKeyConstraint("account_id", "event", "tag"),
+    sqlite_with_rowid=False,
 )

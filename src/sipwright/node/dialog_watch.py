@@ -1,0 +1,141 @@
+"""Where calls and the notifier meet: the dialogs of an account's phones, as those who watch it are told (RFC 4235).
+
+It looks at calls only while somebody watches an account, and then at most at the legs of a call whose row is stored.
+What it has seen is told when that row is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from sipwright.services.notifier import DialogInfo, DialogState, Notifier
+from sipwright.services.switch import LOOP_FLOW, Call, Leg, LegState
+from sipwright.sip import NameAddr, ParseError
+
+__all__ = ["DialogWatch"]
+
+Seen = list[tuple[int, DialogState]]
+
+_STATES = {
+    LegState.CALLING: "trying",
+    LegState.RINGING: "early",
+    LegState.ANSWERED: "confirmed",
+}
+"""What the state of a leg is to a busy lamp; whatever else is over, or has not begun."""
+
+
+class DialogWatch:
+    """Knows the dialogs of the accounts that are watched."""
+
+    event = DialogInfo.event
+
+    def __init__(self, calls: Callable[[], Iterable[Call]], on_use: Callable[[bool], object]) -> None:
+        """Make it; `on_use` is told when the first account is watched, and when none is any more."""
+        self.info = DialogInfo()
+        self.notifier: Notifier | None = None
+        self._calls = calls
+        self._on_use = on_use
+        self._watched: set[int] = set()
+        self._is_filled = True
+
+    # The package, which knows of an account only while it is watched.
+
+    content_type = DialogInfo.content_type
+    is_public = DialogInfo.is_public
+
+    def watch(self, account_id: int) -> None:
+        """Look at the calls of an account from now on."""
+        if not self._watched:
+            self._on_use(True)
+        self._watched.add(account_id)
+        self.info.watch(account_id)
+        if self._is_filled:
+            self._fill({account_id})
+
+    def unwatch(self, account_id: int) -> None:
+        """Look at its calls no more."""
+        self._watched.discard(account_id)
+        self.info.unwatch(account_id)
+        if not self._watched:
+            self._on_use(False)
+
+    def hold(self) -> None:
+        """Look at no call for accounts that are watched now: `fill` goes through all of them once, for all."""
+        self._is_filled = False
+
+    def fill(self) -> None:
+        """Look at all calls for all accounts that are watched."""
+        self._is_filled = True
+        self._fill(self._watched)
+
+    def _fill(self, accounts: set[int]) -> None:
+        for call in self._calls():
+            for account_id, dialog in _dialogs(call, accounts):
+                self.info.put(account_id, (dialog,))
+
+    serial = property(lambda self: self.info.serial)
+    document = property(lambda self: self.info.document)
+
+    # The watch.
+
+    def changed(self, call: Call) -> Callable[[], object] | None:
+        """Look at a call whose row is about to be stored."""
+        watched = self._watched
+        if call.identity.account_id not in watched and not any(
+            leg.destination.account_id in watched for leg in call.legs
+        ):
+            return None
+        return partial(self._tell, _dialogs(call, watched))
+
+    def _tell(self, seen: Seen) -> None:
+        for account_id, dialog in seen:
+            if self.info.put(account_id, (dialog,)) and self.notifier is not None:
+                self.notifier.changed(self.event, account_id)
+
+
+def _dialogs(call: Call, watched: set[int]) -> Seen:
+    """Return the dialogs of the phones of some accounts in a call."""
+    found: Seen = []
+    identity, caller = call.identity, call.caller
+    if identity.direction == "out" and identity.account_id in watched and call.originator is None:
+        assert identity.account_id is not None
+        found.append((identity.account_id, _of_caller(call)))
+    for leg in call.legs:
+        account_id = leg.destination.account_id
+        if account_id in watched and leg.destination.flow != LOOP_FLOW:
+            assert account_id is not None
+            state = _STATES.get(leg.state, "terminated")
+            remote, name = call.from_text, _name(caller)
+            tag = "" if leg.dialog is None else leg.dialog.remote_tag
+            dialog = DialogState(
+                leg.local_tag, state, "recipient", leg.sip_call_id, tag, leg.local_tag, remote, name
+            )
+            found.append((account_id, dialog))
+    return found
+
+
+def _of_caller(call: Call) -> DialogState:
+    caller = call.caller
+    tag = caller.dialog.remote_tag if caller.dialog is not None else ""
+    if not tag and caller.invite is not None:
+        tag = caller.invite.from_tag or ""
+    state = _STATES.get(caller.state, "terminated")
+    return DialogState(
+        f"{call.id}.0", state, "initiator", caller.sip_call_id, tag, caller.local_tag, _plain(call.to_text)
+    )
+
+
+def _plain(uri: str) -> str:
+    return uri.partition(";")[0].partition("?")[0]
+
+
+def _name(leg: Leg) -> str:
+    """Return the name that a caller shows."""
+    if leg.invite is None and leg.dialog is None:
+        return ""
+    try:
+        address = leg.invite.from_ if leg.invite is not None else NameAddr.parse(leg.dialog.remote_uri)  # type: ignore[union-attr]
+    except ParseError:
+        return ""
+    return address.display_name or ""

@@ -1,0 +1,36 @@
+"""What a NOTIFY tells: a document whose version is put in when it is sent, so that many subscribers share the rest."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from xml.sax.saxutils import escape, quoteattr
+
+__all__ = ["Document", "attribute", "text"]
+
+_NOT_XML = {code: None for code in range(32) if code not in (9, 10, 13)} | dict.fromkeys((65534, 65535))
+
+
+class Document(NamedTuple):
+    """A body in two parts, between which its version stands; without a `tail` it has none."""
+
+    head: bytes
+    tail: bytes = b""
+
+    def body(self, version: int) -> bytes:
+        """Return the body with a version."""
+        return self.head + b"%d" % version + self.tail if self.tail else self.head
+
+
+def attribute(value: str) -> str:
+    """Return a text as an attribute of XML has it, with its quotes; what XML cannot say is left out."""
+    return quoteattr(_sayable(value))
+
+
+def text(value: str) -> str:
+    """Return a text as XML has it between tags."""
+    return escape(_sayable(value))
+
+
+def _sayable(value: str) -> str:
+    value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return value.translate(_NOT_XML)

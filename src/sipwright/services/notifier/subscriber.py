@@ -1,0 +1,119 @@
+"""One subscriber: a subscription with its dialog, the way to its phone, and what was told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Any, Protocol
+
+from sipwright.services.ports import Row
+from sipwright.services.rows import SubscriptionRow
+from sipwright.sip import Response
+from sipwright.sip.dialog import Dialog
+from sipwright.sip.subscription import Subscription, read_retry_after
+from sipwright.sip.transaction import ClientTransaction
+from sipwright.transport import Flow
+
+from .ports import Package
+from .records import pack
+
+__all__ = ["PACE", "RESERVED", "Owner", "Subscriber"]
+
+PACE = 1.0
+"""Seconds between two NOTIFYs of changes to one subscriber at least (RFC 4235 §3.10)."""
+
+RESERVED = 100
+"""How many NOTIFYs a subscriber is sent before its row is written again: their CSeqs are set aside."""
+
+
+class Owner(Protocol):
+    """Who sends for the subscribers."""
+
+    clock: Callable[[], float]
+
+    def go_on(self, subscriber: Subscriber) -> None:
+        """Do what the machine of a subscriber wants."""
+
+
+class Subscriber:
+    """A subscriber of one account; instants of its machine are those of the owner's clock.
+
+    Its row allows for NOTIFYs up to the CSeq `reserved`; `seen` is the serial of what it was told last.
+    """
+
+    __slots__ = (
+        "account_id",
+        "dialog",
+        "event_text",
+        "flow",
+        "flow_key",
+        "id",
+        "machine",
+        "owner",
+        "package",
+        "reserved",
+        "seen",
+        "subscriber_id",
+        "wakes_at",
+    )  # fmt: skip
+
+    def __init__(
+        self, owner: Owner, package: Package, account_id: int, subscriber_id: int, dialog: Dialog, event_text: str,
+        machine: Subscription,
+    ) -> None:  # fmt: skip
+        """Make one; `event_text` is its Event as it is to be said again, with the id."""
+        self.owner = owner
+        self.package = package
+        self.account_id = account_id
+        self.subscriber_id = subscriber_id
+        self.dialog = dialog
+        self.id = dialog.local_tag
+        self.event_text = event_text
+        self.machine = machine
+        self.flow: Flow | None = None
+        self.flow_key = ""
+        self.reserved = RESERVED
+        self.seen = 0
+        self.wakes_at = inf
+
+    @property
+    def version(self) -> int:
+        """The version of the next document: one for each NOTIFY, from 0 on, and never the same one twice."""
+        return self.dialog.local_cseq
+
+    def row(self, node: str, ahead: float) -> Row:
+        """Return its row; `ahead` is how far Unix time is before the clock of its machine."""
+        known: dict[str, Any] = {
+            "call_id": self.dialog.call_id, "dialog": self.dialog.to_state(), "event": self.event_text,
+            "flow": self.flow_key, "reserved": self.reserved, "state": self.machine.state.value,
+            "reason": self.machine.reason,
+        }  # fmt: skip
+        expires_at = self.machine.expires_at + ahead if self.machine.expires_at < inf else 0.0
+        return SubscriptionRow(
+            self.id, node, self.account_id, self.subscriber_id, self.package.event, expires_at, pack(known)
+        )
+
+    @classmethod
+    def restored(
+        cls, owner: Owner, package: Package, row: SubscriptionRow, known: dict[str, Any], ahead: float
+    ) -> Subscriber:
+        """Go on with one of an earlier process."""
+        dialog = Dialog.from_state(known["call_id"], row.id, known["dialog"])
+        dialog.local_cseq = known["reserved"]
+        machine = Subscription.restored(
+            known["state"], row.expires_at - ahead, owner.clock(), reason=known["reason"], pace=PACE
+        )
+        subscriber = cls(owner, package, row.account_id, row.subscriber_id, dialog, known["event"], machine)
+        subscriber.flow_key, subscriber.reserved = known["flow"], known["reserved"]
+        return subscriber
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Take the answer to a NOTIFY."""
+        if not response.is_final or transaction.request.cseq.number != self.dialog.local_cseq:
+            return
+        if response.is_success and "contact" in response.headers.index():
+            self.dialog.refresh_target(response)
+        retry_after = None if response.is_success else read_retry_after(response.headers.get("retry-after"))
+        # That no connection leads to a phone now says nothing about what it wants.
+        self.machine.answered(response.status, self.owner.clock(), retry_after)
+        self.owner.go_on(self)

@@ -1,0 +1,132 @@
+"""A switch with a notifier on a network in memory, and phones that subscribe."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+from tests.services.switch.conftest import Bench
+
+from sipwright.node.call_watches import CallWatches
+from sipwright.node.dialog_watch import DialogWatch
+from sipwright.services.notifier import Notifier, NotifierPorts, rights_of
+from sipwright.services.rows import SubscriptionRow
+from sipwright.sip import Response, parse
+
+EVENT = "dialog"
+
+
+class WatchBench(Bench):
+    """The bench of the switch, with busy lamps."""
+
+    packages = ()
+
+    def start(self):
+        super().start()
+        network, switch = self.network, self.switch
+        self.setting = getattr(self, "setting", {})
+        self.watches = CallWatches(lambda watch: setattr(switch.ports, "watch", watch))
+        self.dialogs = DialogWatch(
+            switch.calls.values,
+            lambda is_used: self.watches.set("dialogs", self.dialogs if is_used else None),
+        )
+        self.notifier = self.dialogs.notifier = Notifier(
+            NotifierPorts(
+                node="n1", stack=self.stack, directory=self.accounts, authenticator=self.accounts,
+                locations=self.accounts, writer=self.database, clock=network.clock, unix_time=network.clock,
+                call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
+                rights_of=lambda watched, by: rights_of(self.setting.get(watched.username), watched, by),
+            ),
+            (self.dialogs, *self.more_packages()),
+        )  # fmt: skip
+        self.pipeline.steps = (self.notifier, self.switch)
+
+    def more_packages(self):
+        return ()
+
+    def restart(self):
+        self.dialogs_of_old = self.notifier
+        rows = [SubscriptionRow(*row) for row in self.database.rows["subscription"].values()]
+        super().restart()
+        self.dialogs.hold()
+        self.notifier.recover(rows)
+        self.dialogs.fill()
+        self.notifier.resume()
+        self.run(0.05)
+
+
+class Lamp:
+    """A busy-lamp key of a phone: it subscribes, and answers the NOTIFYs that it hears."""
+
+    def __init__(self, bench, phone, uri="sip:bob@example.org", *, event=EVENT, call_id=None):
+        self.bench = bench
+        self.phone = phone
+        phone.domain = "example.org"
+        self.uri = uri
+        self.event = event
+        self.call_id = call_id or f"lamp-{phone.name}-{uri}"
+        self.to = None
+        self.answers = 200
+        self.more = ()
+        self.told = []
+        self.heard = []
+        phone.transport.on_message = self._hear
+
+    def _hear(self, data, flow):
+        message = parse(data)
+        if (
+            not isinstance(message, Response)
+            and message.method == "NOTIFY"
+            and message.call_id == self.call_id
+        ):
+            self.heard.append((self.bench.network.now, message))
+            if self.answers is not None:
+                copied = [(name, value) for name, value in message.headers.items()
+                          if name.lower() in ("via", "from", "to", "call-id", "cseq")]  # fmt: skip
+                flow.send(bytes(Response(self.answers, None, [*copied, *self.more])))
+        else:
+            self.phone.heard.append(message)
+
+    def subscribe(self, expires=3600, *, headers=(), event=None):
+        lines = [("Event", event or self.event), *headers]
+        if expires is not None:
+            lines.append(("Expires", str(expires)))
+        request = self.phone.request(
+            "SUBSCRIBE", self.uri, to=self.to, call_id=self.call_id, tag="lamp", headers=lines
+        )
+        self.phone.send(request)
+        answer = next(
+            m for m in reversed(self.phone.heard) if isinstance(m, Response) and m.cseq == request.cseq
+        )
+        if answer.is_success:
+            self.to = answer.headers.get("To")
+        return answer
+
+    def notifies(self):
+        """Return and forget the NOTIFYs that were heard."""
+        heard, self.heard = [message for _, message in self.heard], []
+        return heard
+
+    def states(self):
+        """Return what the lamp was told: the states of the dialogs in each document."""
+        return [re.findall(r"<state>(\w+)</state>", notify.body.decode()) for notify in self.notifies()]
+
+
+def described(notify):
+    """Return what a dialog-info says of itself, and of its dialogs."""
+    text = notify.body.decode()
+    head = re.search(r'version="(\d+)" state="(\w+)" entity="([^"]+)"', text)
+    dialogs = [
+        SimpleNamespace(
+            call_id=found("call-id", one), local_tag=found("local-tag", one), remote_tag=found("remote-tag", one),
+            direction=found("direction", one), state=re.search(r"<state>(\w+)<", one)[1], id=found("id", one),
+            text=one,
+        )
+        for one in re.findall(r"<dialog .*?</dialog>", text, re.DOTALL)
+    ]  # fmt: skip
+    return SimpleNamespace(version=int(head[1]), state=head[2], entity=head[3], dialogs=dialogs)
+
+
+def found(name, text):
+    match = re.search(rf' {name}="([^"]*)"', text)
+    return None if match is None else match[1]
