@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from types import SimpleNamespace
+from typing import ClassVar
 
 from tests.services.switch.conftest import Bench
 
 from sipwright.node.call_watches import CallWatches
 from sipwright.node.dialog_watch import DialogWatch
-from sipwright.services.notifier import Notifier, NotifierPorts, rights_of
-from sipwright.services.rows import SubscriptionRow
+from sipwright.node.messages_waiting import MessagesWaiting
+from sipwright.services.notifier import MessageSummary, Notifier, NotifierPorts, rights_of
+from sipwright.services.rows import EventStateRow, SubscriptionRow
 from sipwright.sip import Response, parse
 
 EVENT = "dialog"
@@ -19,7 +21,7 @@ EVENT = "dialog"
 class WatchBench(Bench):
     """The bench of the switch, with busy lamps."""
 
-    packages = ()
+    providers_at: ClassVar[dict] = {}
 
     def start(self):
         super().start()
@@ -39,15 +41,20 @@ class WatchBench(Bench):
             ),
             (self.dialogs, *self.more_packages()),
         )  # fmt: skip
-        self.pipeline.steps = (self.notifier, self.switch)
+        self.pipeline.steps = (self.notifier, self.waiting, self.switch)
 
     def more_packages(self):
-        return ()
+        self.summaries = MessageSummary(self.database, self.network.clock)
+        self.waiting = MessagesWaiting(
+            self.summaries, lambda: self.notifier, lambda host: self.providers_at.get(host, [])
+        )
+        return (self.summaries,)
 
     def restart(self):
         self.dialogs_of_old = self.notifier
         rows = [SubscriptionRow(*row) for row in self.database.rows["subscription"].values()]
         super().restart()
+        self.summaries.load(EventStateRow(*row) for row in self.database.rows["event_state"].values())
         self.dialogs.hold()
         self.notifier.recover(rows)
         self.dialogs.fill()

@@ -221,6 +221,8 @@ ELSEWHERE = {
     "usecases/issued": "usecases/test_login",
     "usecases/passwords": "usecases/test_login",
     "usecases/second_factor": "usecases/test_login",
+    "node/messages_waiting": "services/notifier/test_message_summary",
+    "sdp/silence": "services/switch/transfer/test_pickup",
     "node/call_watches": "node/test_dialog_watch",
     "services/notifier/dialog_info": "node/test_dialog_watch",
     "services/notifier/document": "node/test_dialog_watch",

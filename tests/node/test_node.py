@@ -80,7 +80,10 @@ async def test_an_event_that_we_do_not_have_is_refused(node):
     """RFC 6665 §4.2.1.1, and that PUBLISH is no method here (RFC 3903 §6)."""
     subscribe = await asked(node, "SUBSCRIBE", headers="Event: conference\r\n")
 
-    assert (subscribe.status, subscribe.headers.get("Allow-Events")) == (489, "dialog, refer")
+    assert (subscribe.status, subscribe.headers.get("Allow-Events")) == (
+        489,
+        "dialog, message-summary, refer",
+    )
 
 
 async def test_the_steps_are_asked_in_this_order(node):
@@ -88,7 +91,15 @@ async def test_the_steps_are_asked_in_this_order(node):
 
     assert first is refuse_unknown
     assert isinstance(second, AccountLoader)
-    assert others == [node.outage, node.registrar, node.notifier, node.switch, answer_options, refuse_method]
+    assert others == [
+        node.outage,
+        node.registrar,
+        node.notifier,
+        node.messages_waiting,
+        node.switch,
+        answer_options,
+        refuse_method,
+    ]
 
 
 async def test_a_snapshot_has_the_numbers_of_all_parts(node):

@@ -37,6 +37,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "accounts.change": ("alice", AccountChange(most_calls=1)),
     "accounts.remove": ("alice",),
     "accounts.watch": ("alice",),
+    "accounts.set_messages": ("alice", 1),
     "accounts.import_many": ADMINS,
     "bindings.list": OWN,
     "bindings.get": ("BINDING",),
@@ -265,6 +266,7 @@ async def test_each_change_leaves_a_row_in_the_audit(
             continue
         arguments = {
             "accounts.create": (AccountSpec("other", "secret"),),
+            "accounts.watch": ("alice", {"allow": ["anyone"]}),
             "providers.create": (ProviderSpec("other", "sip.example.net", "1", "secret"),),
             "dialplans.put": ("other", SOURCE),
             "values.put": ("other", 1),

@@ -234,6 +234,36 @@ def remove(
 
 
 @app.command()
+def messages(
+    name: Name,
+    new: Annotated[
+        int, typer.Option("--new", metavar="N", min=0, max=99_999, help="New voice messages.")
+    ] = 0,
+    old: Annotated[int, typer.Option("--old", metavar="N", min=0, max=99_999, help="Old ones.")] = 0,
+    urgent: Annotated[
+        int,
+        typer.Option("--urgent", metavar="N", min=0, max=99_999, help="How many of the new ones are urgent."),
+    ] = 0,
+    domain: DomainOption = None,
+    data: Data = None,
+) -> None:
+    """Let the phones of an account show how many voice messages wait.
+
+    A script says so with message_waiting(), and a provider with a NOTIFY.
+
+    \b
+    Examples:
+      sipwright account messages alice --new 3 --old 1
+      sipwright account messages alice
+    """
+
+    async def work(usecases: UseCases, actor: Actor) -> str:
+        return await usecases.accounts.set_messages(actor, _whole(name, domain), new, old, urgent=urgent)
+
+    say(f"{with_usecases(data, work)} has {new} new messages")
+
+
+@app.command()
 def watch(
     name: Name,
     allow: Annotated[

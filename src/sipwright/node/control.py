@@ -18,6 +18,8 @@ import structlog
 from sipwright.control.events import TYPES
 from sipwright.control.protocol import ControlError, Request
 from sipwright.log_output import RECENT_ERRORS
+from sipwright.services.notifier import Summary
+from sipwright.services.notifier.message_summary import MOST_WAITING
 from sipwright.sip import Reject
 from sipwright.store.history.trace_messages import pack
 
@@ -26,6 +28,7 @@ from .call_events import CallEvents
 from .call_watches import BindingWatches, CallWatches
 from .control_server import ControlServer, Handler
 from .event_stream import EventStream
+from .messages_waiting import MessagesWaiting
 from .provider_test import ProviderTest
 from .watches import BindingEvents, DirectoryNames, ProviderEvents, ScriptEvents, SecurityEvents
 
@@ -77,6 +80,7 @@ class Parts(Protocol):
     recorder: Recorder
     call_watches: CallWatches
     binding_watches: BindingWatches
+    messages_waiting: MessagesWaiting
 
 
 class Control:
@@ -106,6 +110,7 @@ class Control:
             "calls.messages": self._messages,
             "events.publish": self._publish,
             "bindings.remove": self._remove_binding,
+            "messages.waiting": self._messages_waiting,
             "providers.test": self._test_provider,
             **CallControl(parts.switch, parts.store, secret).handlers(),
         }
@@ -207,6 +212,19 @@ class Control:
             raise ControlError("not_found", "no phone is registered with that contact", field="contact")
         await removed
         return {"removed": True}
+
+    def _messages_waiting(self, request: Request) -> dict[str, Any]:
+        """Take how many messages wait for an account."""
+        names = ("new", "old", "urgent_new", "urgent_old")
+        new, old, urgent_new, urgent_old = (min(request.number_of(name) or 0, MOST_WAITING) for name in names)
+        summary = Summary(new, old, urgent_new, urgent_old)
+        try:
+            self._parts.messages_waiting.put(request.number_of("account_id") or 0, summary)
+        except Reject as refusal:
+            raise ControlError(
+                "unavailable", refusal.why or "nothing can be stored now", retry_after=10.0
+            ) from None
+        return {"set": True}
 
     async def _test_provider(self, request: Request) -> dict[str, Any]:
         """Register with a provider now, or ask it for OPTIONS, and answer with the whole exchange."""

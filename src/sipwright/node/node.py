@@ -19,7 +19,14 @@ from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.services.authentication import Authenticator
 from sipwright.services.dialplan.outside import MailSettings
-from sipwright.services.notifier import Notifier, NotifierPorts, NotifierSnapshot, Rights, rights_of
+from sipwright.services.notifier import (
+    MessageSummary,
+    Notifier,
+    NotifierPorts,
+    NotifierSnapshot,
+    Rights,
+    rights_of,
+)
 from sipwright.services.ports import AccountView
 from sipwright.services.registrar import Lifetimes, LocationTable, Registrar, RegistrarSnapshot
 from sipwright.services.rows import CallRow
@@ -57,6 +64,7 @@ from .collector import Collector, CollectorSnapshot
 from .control import Control
 from .dialog_watch import DialogWatch
 from .known_places import KnownPlaces
+from .messages_waiting import MessagesWaiting
 from .open_files import connections_within, raise_limit
 from .outage import Outage
 from .own_limits import DirectoryLimits
@@ -155,6 +163,7 @@ class Node:
             most_from=self._most_ringing, own_limits=DirectoryLimits(store.directory),
             why_no_run=self.scripts.why_no_run,
             why_stopped=self._why_stopped,
+            may_pick_up=self._may_pick_up,
         )  # fmt: skip
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
@@ -167,6 +176,9 @@ class Node:
             self.switch.calls.values,
             lambda is_used: self.call_watches.set("dialogs", self.dialog_watch if is_used else None),
         )
+        self.summaries = MessageSummary(store.writer, clock)
+        self.messages_waiting = MessagesWaiting(self.summaries, lambda: self.notifier, origins.addresses.at)
+        self.scripts.effects.messages_waiting = self.messages_waiting.put
         self.notifier = self.dialog_watch.notifier = Notifier(
             NotifierPorts(
                 node=settings.node, stack=self.stack, directory=self.names, authenticator=authenticator,
@@ -174,7 +186,7 @@ class Node:
                 call_later=self.stack.call_later, token=TimedTokens().__call__,
                 rights_of=self._rights_of,
             ),
-            (self.dialog_watch,),
+            (self.dialog_watch, self.summaries),
         )  # fmt: skip
         self.agent = Agent(
             self.stack,
@@ -200,7 +212,15 @@ class Node:
             self.refusals,
             DatabaseFile(settings.database_url).displaced,
         )
-        steps = (self.outage, self.registrar, self.notifier, self.switch, answer_options, refuse_method)
+        steps = (
+            self.outage,
+            self.registrar,
+            self.notifier,
+            self.messages_waiting,
+            self.switch,
+            answer_options,
+            refuse_method,
+        )
         self.pipeline.steps = (
             refuse_unknown,
             AccountLoader(store, self.names, origins.takers, Pipeline(steps, on_refused=self.refusals)),
@@ -237,6 +257,7 @@ class Node:
         self.locations.load(await self.store.load_bindings(), time.monotonic(), self.clock())
         calls = await self.store.load_calls(self.settings.node)
         runs = await self.scripts.load(self.settings.node)
+        self.summaries.load(await self.store.load_event_states())
         self.dialog_watch.hold()
         self.notifier.recover(await self.store.load_subscriptions(self.settings.node))
         await self.agent.load()
@@ -317,6 +338,15 @@ class Node:
         """Return what of an account another one may see, as its owner has set it."""
         account = self.store.directory.account_by_id(watched.id)
         return rights_of(None if account is None else account.watched_by, watched, subscriber)
+
+    def _may_pick_up(self, rings: int | None, picks: int) -> bool:
+        """Return whether an account may take the calls that ring at another one: if it may see who calls there."""
+        directory = self.store.directory
+        watched = None if rings is None else directory.account_by_id(rings)
+        picker = directory.account_by_id(picks)
+        return (
+            watched is not None and picker is not None and self._rights_of(watched, picker) >= Rights.PARTIES
+        )
 
     def _registered(self, account_id: int) -> None:
         """Tell whoever waits for the phones of an account."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sipwright.services.dialplan import Ask, EffectError
 from sipwright.services.dialplan.outside import EnumLookup, HttpClient, Mailer
 from sipwright.services.dialstring import MAX_WRITTEN, DialLeg, Groups, parse_dial_string
+from sipwright.services.notifier import Summary
 from sipwright.services.rows import ExecutionRow
 from sipwright.services.switch import Identity
 from sipwright.sip import Reject
@@ -65,6 +66,9 @@ class Calls(Protocol):
     ) -> None:
         """Send a text to every phone that `legs` lead to; `then` is told whether somebody took it."""
 
+    def pick_up(self, call_id: str, account_id: int) -> bool:
+        """Let the caller of a call have the one that rings at an account; False when none does."""
+
     def call_back(
         self, identity: Identity, sender: str, a: Groups, b: Groups, *, delay: float, ring: float
     ) -> str:  # fmt: skip
@@ -105,7 +109,11 @@ class ScriptEffects:
             "send_message": self._send_message,
             "callback": self._callback,
             "secret": self._secret,
+            "message_waiting": self._message_waiting,
+            "pick_up": self._pick_up,
         }
+        self.messages_waiting: Callable[[int, Summary], None] | None = None
+        """Takes how many messages wait for an account; as the node says, which makes that after the scripts."""
 
     async def close(self) -> None:
         """Close what is open."""
@@ -206,6 +214,24 @@ class ScriptEffects:
             )  # fmt: skip
         except Reject as error:
             raise OSError(error.reason or "the switch has no room for it") from None
+
+    async def _message_waiting(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        account, arguments = await self._account(ask.arguments["name"], row), ask.arguments
+        if account is None or account.user_id != row.user_id:
+            raise ValueError(f"{arguments['name']!r} is not an account of yours")
+        if self.messages_waiting is not None:
+            try:
+                self.messages_waiting(
+                    account.id, Summary(arguments["new"], arguments["old"], arguments["urgent"])
+                )
+            except Reject as error:
+                raise OSError(error.reason or "nothing can be stored now") from None
+
+    async def _pick_up(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        account = await self._account(ask.arguments["name"], row)
+        if account is None or account.user_id != row.user_id:
+            raise ValueError(f"{ask.arguments['name']!r} is not an account of yours")
+        return self._calls().pick_up(row.call_id or "", account.id)
 
     def _identity(self, row: ExecutionRow) -> tuple[Identity, str]:
         """Return on whose behalf a script acts, and the address of the account, or else of its owner."""

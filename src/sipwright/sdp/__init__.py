@@ -5,16 +5,20 @@ from sipwright.sdp.description import Media, connection_addresses, is_hold, is_s
 from sipwright.sdp.origin import as_version_of, origin
 from sipwright.sdp.refusal import refuse_streams
 from sipwright.sdp.rewrite import rewrite_body, rewrite_private
+from sipwright.sdp.silence import answer_silently, cut_streams, pad_streams
 
 __all__ = [
     "Media",
+    "answer_silently",
     "as_version_of",
     "connection_addresses",
+    "cut_streams",
     "is_hold",
     "is_private",
     "is_sdp",
     "media",
     "origin",
+    "pad_streams",
     "refuse_streams",
     "rewrite_body",
     "rewrite_private",

@@ -95,7 +95,9 @@ class World:
         if owner == "store":
             return {"value": self._keep(method, ask.arguments)}
         match ask.function:
-            case "enum_lookup" | "email":
+            case "pick_up":
+                return {"value": False}
+            case "enum_lookup" | "email" | "message_waiting":
                 return {"value": None}
             case "is_registered":
                 return {"value": self._is_registered(ask)}

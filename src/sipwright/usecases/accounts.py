@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, insert
 
 from sipwright.services.notifier import USUAL as USUAL_RIGHTS
+from sipwright.services.notifier import MessageSummary, Summary
+from sipwright.services.rows import EventStateRow
 from sipwright.store.admin import accounts
 from sipwright.store.admin.account_import import ImportResult
 from sipwright.store.admin.account_pages import AccountRow, is_named, read_one, read_page
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.history import binding_pages
+from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Account
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.bindings import BindingView, binding_view
-from sipwright.usecases.errors import Invalid, NotFound, translated
+from sipwright.usecases.errors import Invalid, NotFound, Unavailable, translated
 from sipwright.usecases.etags import etag_of, require, shown
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
@@ -169,6 +172,27 @@ class Accounts:
 
         return await self._ground.change(work)
 
+    @needs("write")
+    async def set_messages(self, actor: Actor, name: str, new: int, old: int = 0, *, urgent: int = 0) -> str:
+        """Let the phones of an account show how many voice messages wait; returns its whole name."""
+        found = await self._ground.read(lambda c: account_of(c, self._ground.keys, actor, name))
+        summary, is_away = Summary(new, old, urgent), False
+        try:
+            await self._ground.ask(
+                "messages.waiting", account_id=found.id, new=new, old=old, urgent_new=urgent
+            )
+        except Unavailable:
+            is_away = True  # the next switch finds it in the database
+
+        def work(connection: Connection) -> str:
+            if is_away:
+                _keep_summary(connection, found.id, summary, self._ground.now)
+            counts = {"new": new, "old": old, "urgent": urgent}
+            note(connection, actor, "accounts.set_messages", found.aor, None, counts)
+            return found.aor
+
+        return await self._ground.change(work)
+
     def _whom(self, connection: Connection, who: str) -> str:
         """Return whom a right to watch is for: `owner`, `anyone`, or an account by its whole name."""
         return who if who in ("owner", "anyone") else accounts.find(connection, self._ground.keys, who).aor
@@ -216,6 +240,17 @@ class Accounts:
         usual = self._ground.settings.sip.calls_per_account
         if not actor.is_admin and (most_calls or 0) > usual:
             raise Invalid.of("most_calls", f"an account may have {usual} calls; an admin may allow it more")
+
+
+def _keep_summary(connection: Connection, account_id: int, summary: Summary, now: float) -> None:
+    """Store how many messages wait for an account, as a switch would that ran."""
+    column = tables.event_states.c
+    key = (account_id, MessageSummary.event, "")
+    is_its = (column.account_id == account_id, column.event == MessageSummary.event, column.tag == "")
+    connection.execute(delete(tables.event_states).where(*is_its))
+    if summary != Summary():
+        row = EventStateRow(*key, MessageSummary.content_type, summary.lines(""), None, now)
+        connection.execute(insert(tables.event_states).values(row._asdict()))
 
 
 def watched_by(setting: str | None) -> dict[str, str]:

@@ -60,6 +60,7 @@ from .recovery.recover import CallRow, Recovered, recover, restore
 from .recovery.rows import call_row, cdr_row
 from .requests import Requests
 from .steering import Steering
+from .transfer.pickup import Picker, ringing_at
 from .transfer.takeover import Takeover, replaced_leg
 from .transfer.target_call import TargetDialler
 from .transfer.third_party_call import ThirdParty
@@ -90,6 +91,7 @@ class Switch:
         most_from: MostFrom = lambda user_id, source: 20, own_limits: OwnLimits | None = None,
         why_no_run: Callable[[int, str], str | None] = lambda user_id, direction: None,
         why_stopped: WhyStopped = nothing_stopped,
+        may_pick_up: Callable[[int | None, int], bool] = lambda rings, picks: False,
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
@@ -123,7 +125,7 @@ class Switch:
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
             unreachable=unreachable.outcome, probe=probe_ends, decide=lambda call: self.dialler.begin(call),
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
-            own_limits=own_limits or NoOwnLimits(),
+            own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up,
         )  # fmt: skip
         limits = CallLimits(self.calls, settings.calls_per_account, most_from)
         self.admission = Admission(self.ports, self.table, limits, self._are_runs_behind, why_no_run)
@@ -196,7 +198,11 @@ class Switch:
 
     def _begin(self, call: Call, decision: Decision, replaced: Leg | None, incoming: Incoming) -> None:
         """Let a new call take over a leg, or let a script or the account decide who rings."""
-        if replaced is not None:
+        if replaced is not None and replaced.is_open:
+            rings = self.calls.get(replaced.owner.id)
+            if rings is None or not Picker.begin(call, rings):
+                call.reject(Outcome(481, "Call Does Not Exist"))
+        elif replaced is not None:
             takeover = Takeover.of(call, replaced)
             call.carry(takeover)
             call.changed()
@@ -317,6 +323,17 @@ class Switch:
             self.table.begin(call, is_scripted=True)
             call.changed()
         return call.id
+
+    def pick_up(self, call_id: str, account_id: int) -> bool:
+        """Let the caller of a call have the one that rings at an account; False when none does, or it may not.
+
+        Whoever asks has made sure that the account is of the same owner.
+        """
+        call, rings = self.calls.get(call_id), ringing_at(self.ports, account_id)
+        if call is None or rings is None or rings is call:
+            return False
+        with call.event():
+            return Picker.begin(call, rings)
 
     def send_text(
         self,

@@ -31,10 +31,10 @@ class Limits:
         snapshot: Bytes that a waiting script may take.
         source: Characters of a script.
         http_requests: Calls of `http_get` and `http_post`.
-        lookups: Calls of `enum_lookup`, `is_registered`, `bindings` and `secret`.
+        lookups: Calls of `enum_lookup`, `is_registered`, `bindings`, `secret` and `pick_up`.
         store_calls: Calls of the `store` functions.
         emails: Calls of `email`.
-        messages: Calls of `send_message`.
+        messages: Calls of `send_message` and `message_waiting`.
         callbacks: Calls of `callback`.
     """
 

@@ -195,6 +195,12 @@ def enum_lookup(number: str, zone: str = "e164.arpa") -> str | None:
 def is_registered(name: str) -> bool:
     """Whether a phone of that account ("bob", "bob@example.org") is registered now."""
 
+def pick_up(name: str) -> bool:
+    """Give the caller the call that rings at an account of yours, which ends the script; False when none does."""
+
+def message_waiting(name: str, new: int, old: int = 0, *, urgent: int = 0) -> None:
+    """Let the phones of an account of yours show how many voice messages wait."""
+
 def bindings(name: str) -> list[Binding]:
     """Where the phones of an account of yours are registered now."""
 

@@ -21,6 +21,7 @@ from .values import Binding, HttpResponse, clean
 
 __all__ = ["OUTSIDE_FUNCTIONS"]
 
+MOST_WAITING = 99_999
 MAX_CALLBACK_DELAY = 3600.0
 MAX_ADDRESSES = 5
 MAX_SUBJECT = 256
@@ -59,6 +60,23 @@ def is_registered(api: ScriptApi, name: str) -> Ask:
 def bindings(api: ScriptApi, name: str) -> Ask:
     """Return where the phones of an account of yours are registered now."""
     return _about_account(api, "bindings", name)
+
+
+def pick_up(api: ScriptApi, name: str) -> Ask:
+    """Give the caller the call that rings at an account of yours; False when none rings there."""
+    return _about_account(api, "pick_up", name)
+
+
+def message_waiting(api: ScriptApi, name: str, new: int, old: int = 0, *, urgent: int = 0) -> Ask:
+    """Let the phones of an account of yours show how many voice messages wait."""
+    api.spend("messages")
+    counts = {"new": new, "old": old, "urgent": urgent}
+    for count, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_WAITING:
+            raise ValueError(f"{count} must be a whole number from 0 to {MOST_WAITING}")
+    return Ask(
+        "message_waiting", {"name": clean(check.text("name", name, 256)).removeprefix("sip:"), **counts}
+    )
 
 
 def http_get(api: ScriptApi, url: str, headers: dict[str, str] | None = None) -> Ask:
@@ -238,6 +256,8 @@ OUTSIDE_FUNCTIONS = (
     Function("enum_lookup", enum_lookup, Kind.COMMAND, Retry.SAFE, "lookups", checked={"number": "1"}),
     Function("is_registered", is_registered, Kind.COMMAND, Retry.SAFE, "lookups"),
     Function("bindings", bindings, Kind.COMMAND, Retry.SAFE, "lookups", _bindings),
+    Function("pick_up", pick_up, Kind.COMMAND, Retry.NEVER, "lookups"),
+    Function("message_waiting", message_waiting, Kind.COMMAND, Retry.SAFE, "messages"),
     Function("http_get", http_get, Kind.COMMAND, Retry.SAFE, "http_requests", _page, carries_secrets=True),
     Function("http_post", http_post, Kind.COMMAND, Retry.NEVER, "http_requests", _page, carries_secrets=True),
     Function("email", email, Kind.COMMAND, Retry.NEVER, "emails", carries_secrets=True),

@@ -131,7 +131,8 @@ class CallPorts(LegPorts, Generic[CallT]):
     `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
     destination has given, `unreachable` says why no way leads to a leg, and `probe`
     asks the ends of a call whether they are still there, and `decide` lets the dialplan of a call that the switch makes
-    by itself say who rings. Nobody need `watch`.
+    by itself say who rings. `may_pick_up` says whether an account may take the calls that ring at one of another
+    owner. Nobody need `watch`.
     """
 
     node: str
@@ -157,5 +158,6 @@ class CallPorts(LegPorts, Generic[CallT]):
     call_row: Callable[[CallT], tuple[Any, ...]]
     cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]
     is_store_away: Callable[[], bool] = bool
+    may_pick_up: Callable[[int | None, int], bool] = lambda rings, picks: False
     own_limits: OwnLimits = field(default_factory=NoOwnLimits)
     watch: CallWatch[CallT] | None = None

@@ -12,7 +12,7 @@ from typing import Protocol
 from sipwright.sip import Response
 
 from ..model.outcome import LegResult, Outcome
-from ..model.stored_processes import StoredProcess, StoredTarget, StoredThirdParty
+from ..model.stored_processes import StoredPicker, StoredProcess, StoredTarget, StoredThirdParty
 from .callee import Callee
 from .leg import Leg
 
@@ -85,7 +85,7 @@ class Originator(Protocol):
     def timer(self, name: str) -> None:
         """Take one of these timers that has run out."""
 
-    def to_state(self) -> StoredThirdParty | StoredTarget:
+    def to_state(self) -> StoredThirdParty | StoredTarget | StoredPicker:
         """Return what another process needs to go on."""
 
     def resume(self) -> None:

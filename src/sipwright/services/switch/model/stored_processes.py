@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "StoredNotice", "StoredOffer", "StoredProcess", "StoredReInvite", "StoredRelay", "StoredReport", "StoredTakeover",
-    "StoredTarget", "StoredThirdParty", "StoredTransfer", "StoredUnwantedAnswer", "read_process",
+    "StoredNotice", "StoredOffer", "StoredPicker", "StoredProcess", "StoredReInvite", "StoredRelay", "StoredReport",
+    "StoredTakeover", "StoredTarget", "StoredThirdParty", "StoredTransfer", "StoredUnwantedAnswer", "read_picker",
+    "read_process",
 ]  # fmt: skip
 
 
@@ -134,6 +135,15 @@ class StoredTarget:
     is_adopted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPicker:
+    """What is kept of somebody who picks up the call `other_id`: what was offered, and our re-INVITE."""
+
+    other_id: str
+    offer: str
+    invite: StoredReInvite | None = None
+
+
 _KINDS: dict[str, type[StoredProcess]] = {
     "relay": StoredRelay,
     "transfer": StoredTransfer,
@@ -152,6 +162,11 @@ def read_process(known: dict[str, Any]) -> StoredProcess:
         LookupError, TypeError: It is damaged, or of a newer version.
     """
     return _KINDS[known["kind"]](**_read(known))
+
+
+def read_picker(known: dict[str, Any]) -> StoredPicker:
+    """Make what is kept of a pick-up from what JSON gives."""
+    return StoredPicker(**_read(known))
 
 
 def _read(known: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ needs neither. `recover.py` makes a live call of it.
 name               what it is
 =================  ==================================================================================================
 format             4
-kind               `call`, `third_party` (RFC 3725) or `target` (of a transfer); the latter two have an object of that
-                   name with what is theirs
+kind               `call`, `third_party` (RFC 3725), `target` (of a transfer) or `picker`; all but the first have an
+                   object of that name with what is theirs
 direction ...      on whose behalf it runs, by the names of `Identity`
 caller, legs       one object each, by the names of `StoredLeg`; legs are numbered from 1, the caller is 0;
                    the options of a leg stand in its destination, by the names of `LegOptions`
@@ -42,7 +42,14 @@ from ..call.caller import Caller
 from ..dialling.hunt import Hunt
 from ..model.destination import Destination
 from ..model.leg_state import LegState
-from ..model.stored_processes import StoredProcess, StoredTarget, StoredThirdParty, read_process
+from ..model.stored_processes import (
+    StoredPicker,
+    StoredProcess,
+    StoredTarget,
+    StoredThirdParty,
+    read_picker,
+    read_process,
+)
 from .upgrade import upgraded
 
 __all__ = [
@@ -152,6 +159,7 @@ class StoredCall:
     processes: list[StoredProcess] = field(default_factory=list)
     third_party: StoredThirdParty | None = None
     target: StoredTarget | None = None
+    picker: StoredPicker | None = None
 
 
 # Reading.
@@ -177,6 +185,8 @@ def read_document(document: bytes) -> StoredCall:
         for name, kind in (("third_party", StoredThirdParty), ("target", StoredTarget)):
             if known.get(name) is not None:
                 known[name] = kind(**known[name])
+        if known.get("picker") is not None:
+            known["picker"] = read_picker(known["picker"])
         legs = tuple(StoredLeg(**leg) for leg in known.pop("legs"))
         return StoredCall(caller=StoredLeg(**known.pop("caller")), legs=legs, **known)
     except UnreadableError:

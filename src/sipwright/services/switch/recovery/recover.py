@@ -29,6 +29,7 @@ from ..model.destination import Destination
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
+from ..transfer.pickup import Picker
 from ..transfer.takeover import Takeover
 from ..transfer.target_call import Target
 from ..transfer.third_party_call import ThirdParty
@@ -69,6 +70,7 @@ class Recovered(NamedTuple):
 ORIGINATORS: dict[str, Callable[[Call, Any], Originator]] = {
     ThirdParty.kind: ThirdParty.from_state,
     Target.kind: Target.from_state,
+    Picker.kind: Picker.from_state,
 }
 PROCESSES: dict[str, Callable[[Call, Any], CallProcess]] = {
     "relay": Relay.from_state,

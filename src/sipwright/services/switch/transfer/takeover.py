@@ -17,6 +17,7 @@ from __future__ import annotations
 from sipwright.sip import ParseError, Reject, Request, Response
 
 from ..call.call import Call
+from ..call.callee import Callee
 from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..dialling.router import Decision
@@ -25,6 +26,7 @@ from ..model.leg_state import LegState
 from ..model.outcome import Outcome, for_caller
 from ..model.stored_processes import StoredReInvite, StoredTakeover
 from .moved_leg import move
+from .pickup import is_ringing, ringing_leg
 from .replaces import Replaces, account_of, other_end
 from .target_call import REASON
 from .transfer import BUSY, PATIENCE, Transfer
@@ -51,6 +53,9 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
         replaces = Replaces.parse(values[0])
     except ParseError as error:
         raise Reject(400, error.reason) from None
+    ringing = ringing_leg(ports, replaces)
+    if ringing is not None:
+        return _picked_up(ports, ringing, decision)
     leg = replaces.leg(ports)
     if leg is None:
         return None
@@ -70,6 +75,30 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
         raise Reject(486)
     if call.find(Transfer) is not None:
         raise Reject(491)
+    return leg
+
+
+def _picked_up(ports: CallPorts[Call], leg: Callee, decision: Decision) -> Leg:
+    """Return a leg that rings, and is to ring no more as the call is answered elsewhere: we have begun that dialog.
+
+    Raises:
+        Reject: It may not be picked up, or rings no more: 403, 481.
+    """
+    call = ports.calls.get(leg.owner.id)
+    if call is None or not is_ringing(call):
+        raise Reject(481)
+    account, rings = decision.account, leg.destination.account_id
+    is_own = (
+        decision.direction == "out"
+        and account is not None
+        and (
+            account.user_id == call.identity.user_id
+            or account.id == rings
+            or ports.may_pick_up(rings, account.id)
+        )
+    )
+    if not is_own:
+        raise Reject(403, "Not A Call Of Yours")
     return leg
 
 

@@ -153,7 +153,8 @@ class Target:
             call.hang_up_late(leg, response)
             call.reject(CANCELLED)
             return
-        leg.transition(LegEvent.ANSWER)
+        if leg.is_open:  # and has not picked up, coming from a call of its own
+            leg.transition(LegEvent.ANSWER)
         leg.answered_at = call.ports.wall_clock()
         self.second, call.hunt = leg, None
         call.disarm_all()

@@ -202,7 +202,8 @@ class ThirdParty:
     def answered(self, leg: Callee, response: Response) -> None:
         """Take the answer of `a`, and call `b`; or that of `b`, and let `a` hear of it."""
         call = self.call
-        leg.transition(LegEvent.ANSWER)
+        if leg.is_open:  # and has not picked up, coming from a call of its own
+            leg.transition(LegEvent.ANSWER)
         leg.answered_at = call.ports.wall_clock()
         if leg.dialog is None:
             leg.begin_dialog(response)
