@@ -231,11 +231,16 @@ class Notifier:
         """Answer a SUBSCRIBE whose subscription is stored; the NOTIFY follows at once."""
         headers = (
             ("Expires", str(seconds)),
-            ("Contact", self._ports.stack.local_contact(incoming.flow)),
+            ("Contact", self._contact(subscriber, incoming.flow)),
             ("Allow-Events", allow_events(self.packages)),
         )
         incoming.respond(200, headers=headers, to_tag=subscriber.id)
         self.go_on(subscriber)
+
+    def _contact(self, subscriber: Subscriber, flow: Flow) -> str:
+        """Return our Contact for a subscriber: of sips where its own is (RFC 3261 §12.1.1)."""
+        is_secure = subscriber.dialog.remote_target.startswith("sips:")
+        return self._ports.stack.local_contact(flow, is_secure=is_secure)
 
     # The table.
 
@@ -389,7 +394,7 @@ class Notifier:
             body = package.document(account, rights, seen, is_full=effect.is_full).body(subscriber.version)
             content_type = package.content_type
         notify = subscriber.dialog.make_request(
-            "NOTIFY", via=ports.stack.via_for(flow, ports.stack.new_branch()), contact=ports.stack.local_contact(flow),
+            "NOTIFY", via=ports.stack.via_for(flow, ports.stack.new_branch()), contact=self._contact(subscriber, flow),
             headers=(("Event", subscriber.event_text), ("Subscription-State", effect.state)), body=body,
             content_type=content_type,
         )  # fmt: skip
