@@ -92,9 +92,13 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "nodes.get": ADMINS,
     "events.follow": OWN,
     "status.get": NOBODYS,
+    "status.history": NOBODYS,
     "settings.list": ADMINS,
 }
 """What names something of carol's, or why there is no such thing."""
+
+NOT_ASKED_FOR = {"status.watch", "status.look"}
+"""What the process does for itself: nobody is given anything by it."""
 
 LISTS = [
     "accounts.list", "bindings.list", "providers.list", "dialplans.list", "calls.list", "cdrs.list", "cdrs.rows",
@@ -107,7 +111,7 @@ def methods(usecases: UseCases) -> dict[str, Any]:
     for thing in THINGS:
         served = getattr(usecases, thing)
         for name, method in inspect.getmembers(served, inspect.ismethod):
-            if not name.startswith("_"):
+            if not name.startswith("_") and f"{thing}.{name}" not in NOT_ASKED_FOR:
                 found[f"{thing}.{name}"] = method
     return found
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Forbidden, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
-from sipwright.usecases.rights import Needs, allow
+from sipwright.usecases.rights import Needs, allow, needs
 from sipwright.usecases.status_history import StatusHistory, StatusSeries
 
 __all__ = ["COUNTS", "PartStatus", "Status", "StatusView"]
@@ -68,9 +68,9 @@ class Status:
         """Look at everything once, and keep what was seen."""
         self._note(*await self._look())
 
+    @needs("read")
     async def history(self, actor: Actor) -> StatusSeries:
         """Show what this process has seen since it began, of the last day; the numbers are an admin's."""
-        allow(actor, self.needed)
         return self._history.series(time.time() - DAY, COUNTS if actor.is_admin else ())
 
     async def get(self, actor: Actor | None) -> StatusView:
