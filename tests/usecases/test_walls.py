@@ -50,6 +50,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "providers.add_number": ("blueface", "+35315550100"),
     "providers.remove_number": ("blueface", "+35315550100"),
     "providers.test": ("blueface",),
+    "providers.last_test": ("blueface",),
     "dialplans.list": OWN,
     "dialplans.get": ("out",),
     "dialplans.put": OWN,
@@ -72,6 +73,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "calls.place": ("alice", "bob"),
     "cdrs.list": OWN,
     "cdrs.rows": OWN,
+    "cdrs.counts": OWN,
     "cdrs.per_day": OWN,
     "traces.get": ("call-hers",),
     "traces.follow": ("call-hers",),
@@ -248,6 +250,16 @@ async def test_lists_have_only_what_is_ones_own(usecases: UseCases, carol: Actor
                 await methods(usecases)[name](dave, user=user)
             said.append(str(caught.value).replace(user, "NAME"))
         assert said[0] == said[1], name
+
+
+async def test_counts_are_of_ones_own_calls(usecases: UseCases, carol: Actor, dave: Actor, hers: str):
+    now = usecases.ground.now
+    counted = []
+    for actor in (carol, dave):
+        pieces = await usecases.cdrs.counts(actor, now - 7_200.0, now + 7_200.0, 3_600.0)
+        counted.append(sum(piece.calls for piece in pieces))
+
+    assert counted == [1, 0]
 
 
 async def test_each_change_leaves_a_row_in_the_audit(
