@@ -448,6 +448,16 @@ def taking_over(stage: Stage) -> None:
     desk.invite("sip:alice@example.org", call_id="pickup", tag="desk", headers=headers)
 
 
+def picking_up(stage: Stage) -> None:
+    """Another phone of bob's picks up what rings at the first one: it has been answered with silence."""
+    ringing(stage)
+    invite = stage["bob"].last("INVITE")
+    desk = stage.phone("desk", "30.0.0.2", "bob")
+    desk.domain = "example.org"
+    named = f"{invite.call_id};to-tag={invite.from_tag};from-tag=bob"
+    desk.invite("sip:bob@example.org", call_id="pickup", tag="desk", headers=[("Replaces", named)])
+
+
 MOMENTS: dict[str, Callable[[Stage], None]] = {
     moment.__name__: moment
     for moment in (
@@ -457,6 +467,6 @@ MOMENTS: dict[str, Callable[[Stage], None]] = {
         provider_talking, tcp_ringing, tcp_talking, tcp_trunk, called_back_later, called_back_first,
         called_back_second, called_back_joining, called_back_talking, transfer_dialling,
         transfer_offering, transfer_failed, transfer_done, transferred, attended_asking, attended_offering, taking_over,
-        adopted,
+        adopted, picking_up,
     )
 }  # fmt: skip

@@ -640,6 +640,18 @@ def test_taking_over(at):
     hang_up(stage, desk, alice)
 
 
+def test_picking_up(at):
+    stage = at("picking_up")
+    alice, desk = stage["alice"], stage["desk"]
+    desk.ack(desk.last(200))
+    stage.bench.run(0.3)
+    desk.answer(desk.last("INVITE"), 200, tag="desk", body=SDP.format(desk.host))
+    stage.bench.run(0.2)
+
+    assert b"20.0.0.1" in desk.last("INVITE").body
+    assert b"30.0.0.2" in alice.last(200).body
+
+
 # What is tested.
 
 

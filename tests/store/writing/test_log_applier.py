@@ -151,7 +151,7 @@ import os, signal, sys
 from pathlib import Path
 from sipwright.store.writing.log import RedoLog
 log = RedoLog(Path(sys.argv[1]))
-row = ("a", "node1", 1, 1, "out", "talking", "alice", "bob", 1e9, None, b"told")
+row = ("a", "node1", 1, 1, "out", "talking", "alice", "bob", 1e9, None, b"told", None)
 log.append({"call": {"a": row}})
 os.kill(os.getpid(), signal.SIGKILL)
 """
