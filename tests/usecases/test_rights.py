@@ -13,8 +13,8 @@ from sipwright.usecases.actor import ALL_SCOPES, CALL, READ, WRITE
 from sipwright.usecases.errors import Forbidden
 from sipwright.usecases.rights import Needs, allow, needs, needs_of
 
-FOR_ANYBODY = {"login", "signup", "recovery", "status.get"}
-"""What somebody may want who has not logged in."""
+FOR_ANYBODY = {"login", "signup", "recovery", "status.get", "status.watch", "status.look"}
+"""What somebody may want who has not logged in, and what the process does for itself."""
 
 UNDECLARED = {
     "accounts", "bindings", "providers", "dialplans", "calls", "cdrs", "traces", "messages", "values", "domains",

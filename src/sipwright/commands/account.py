@@ -282,10 +282,10 @@ def watch(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Show, or change, who may watch an account: with busy-lamp keys, say.
+    """Show, or change, who may watch an account.
 
-    Whoever may see the lamp sees that the account rings or talks, and no more. As long as nothing was set, the accounts
-    of the same owner see everything.
+    Busy-lamp keys of phones do so. Whoever may see the lamp sees that the account rings or talks, and no more. As long
+    as nothing was set, the accounts of the same owner see everything.
 
     \b
     Examples:

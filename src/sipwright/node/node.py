@@ -268,6 +268,8 @@ class Node:
         await self._take_up(calls, runs)
         self.dialog_watch.fill()
         self.notifier.resume()
+        # Whoever is answered by SIP can also ask how the switch is.
+        await self.control.start()
         self.stack.release()
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
@@ -279,7 +281,6 @@ class Node:
             asyncio.create_task(self._collect_garbage()),
             asyncio.create_task(self._forget_old()),
         ]
-        await self.control.start()
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  **{name: getattr(self.settings.sip, name) for name in TRANSPORTS
                     if name in ("udp", "tcp") or getattr(self.settings.sip, name)})  # fmt: skip
