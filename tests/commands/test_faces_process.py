@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from conftest import StartSwitch
-from interop.harness import Phone, RunningSwitch, free_port, until
+from interop.harness import Phone, RunningSwitch, free_port, is_listening, until
 from sipwright.control.client import SwitchClient
 from sipwright.faces.__main__ import NICENESS
 from sipwright.faces.parent import PATIENCE
@@ -47,6 +47,13 @@ def start(start_switch: StartSwitch, port: int, **settings: str) -> RunningSwitc
     return start_switch(WEB__LISTEN=f"127.0.0.1:{port}", **settings)
 
 
+def start_with_pages(start_switch: StartSwitch, port: int) -> RunningSwitch:
+    """Start a switch, and wait until its pages listen, too: SIP is answered first."""
+    switch = start(start_switch, port)
+    until(lambda: is_listening("127.0.0.1", port, "tcp"), "the pages listen")
+    return switch
+
+
 def status(port: int, path: str = "/healthz") -> int:
     return httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=20).status_code
 
@@ -58,7 +65,7 @@ def answers_sip(switch: RunningSwitch) -> bool:
 
 def test_it_begins_anew_when_it_is_killed_and_nobody_is_refused_meanwhile(start_switch: StartSwitch):
     port = free_port()
-    switch = start(start_switch, port)
+    switch = start_with_pages(start_switch, port)
     assert status(port) == 200
     first = child_of(switch)
     assert os.getpriority(os.PRIO_PROCESS, first) == NICENESS
@@ -74,7 +81,7 @@ def test_it_begins_anew_when_it_is_killed_and_nobody_is_refused_meanwhile(start_
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_it_ends_with_the_switch(start_switch: StartSwitch, how: int):
     port = free_port()
-    switch = start(start_switch, port)
+    switch = start_with_pages(start_switch, port)
     assert status(port) == 200
     child = child_of(switch)
 
@@ -144,7 +151,7 @@ def test_a_start_loads_nothing_that_is_not_needed_before_the_first_answer():
 
 def test_the_welcome_tells_where_the_pages_are_and_who_may_log_in(start_switch: StartSwitch):
     port = free_port()
-    switch = start(start_switch, port)
+    switch = start_with_pages(start_switch, port)
 
     shown = until(lambda: switch.log_text().partition("Pages  ")[2], "the welcome")
     assert shown.split()[:4] == [f"http://127.0.0.1:{port}/", "log", "in", "as"]

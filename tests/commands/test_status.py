@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import sqlite3
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from sipwright.commands import call, control, status
 from sipwright.config import Settings
+from sipwright.node import outage
 from sipwright.node.node import Node
 
 
@@ -69,7 +71,10 @@ def test_a_switch_that_is_well_says_since_when_and_with_what(command, switch):
     assert "no switch is running" not in command.err
 
 
-def test_what_is_wrong_is_said_and_is_the_exit_status(command, switch):
+def test_what_is_wrong_is_said_and_is_the_exit_status(command, switch, monkeypatch):
+    # Whoever measures the disk, now and then, finds the same.
+    monkeypatch.setattr(outage, "SHORT", math.inf)
+    monkeypatch.setattr(outage, "SHORT_PART", 2.0)
     switch.refusals.is_short = True
 
     assert command("status") == status.TROUBLED
