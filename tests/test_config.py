@@ -17,8 +17,8 @@ def load(folder: Path, text: str) -> Settings:
 def test_without_a_file_there_are_defaults(tmp_path: Path):
     settings = Settings.load(tmp_path)
 
-    assert settings.sip.udp_addresses == [("0.0.0.0", 5060)]
-    assert settings.sip.tcp_addresses == [("0.0.0.0", 5060)]
+    assert settings.sip.addresses("udp") == [("0.0.0.0", 5060)]
+    assert settings.sip.addresses("tcp") == [("0.0.0.0", 5060)]
     assert settings.database_url == f"sqlite:///{tmp_path}/sipwright.db"
     assert settings.key_file == tmp_path / "sipwright.key"
     assert settings.data_dir == tmp_path
@@ -31,8 +31,8 @@ def test_the_file_is_read(tmp_path: Path):
         '[database]\nurl = "postgresql://x@h/d"\n',
     )
 
-    assert settings.sip.udp_addresses == []
-    assert settings.sip.tcp_addresses == [("::1", 5070)]
+    assert settings.sip.addresses("udp") == []
+    assert settings.sip.addresses("tcp") == [("::1", 5070)]
     assert settings.sip.public_address == "203.0.113.7"
     assert settings.database_url == "postgresql://x@h/d"
 

@@ -193,16 +193,6 @@ class SipSettings(_Section):
         """Where to listen on a transport."""
         return [listen_address(text) for text in getattr(self, transport)]
 
-    @property
-    def udp_addresses(self) -> list[tuple[str, int]]:
-        """Where to listen on UDP."""
-        return self.addresses("udp")
-
-    @property
-    def tcp_addresses(self) -> list[tuple[str, int]]:
-        """Where to listen on TCP."""
-        return self.addresses("tcp")
-
 
 class StunSettings(_Section):
     """``[stun]``: where STUN is answered beside the UDP addresses of SIP, which do so anyway.

@@ -149,40 +149,39 @@ class WebSocket:
         return True
 
 
-class WsFlow(TcpFlow):
+class _OverWebSocket(TcpFlow):
+    """What is the same with TLS and without."""
+
+    __slots__ = ()
+    _web: WebSocket
+
+    def ping(self) -> None:
+        """Keep it alive."""
+        self._web.ping()
+
+    def _made(self, writer: Writer, stand: Callable[[Writer], None]) -> WebSocket:
+        return WebSocket(cast(WebListener, self._transport), writer, stand, self._hand_up, self.close)
+
+    def _take(self, data: bytes) -> None:
+        self._web.receive(data)
+
+
+class WsFlow(_OverWebSocket):
     """One WebSocket of a browser, or of a proxy that has taken the TLS off."""
 
     __slots__ = ("_web",)
 
-    def ping(self) -> None:
-        """Keep it alive."""
-        self._web.ping()
-
     def _stand(self, writer: Writer) -> None:
-        self._web = WebSocket(
-            cast(WebListener, self._transport), writer, super()._stand, self._hand_up, self.close
-        )
-
-    def _take(self, data: bytes) -> None:
-        self._web.receive(data)
+        self._web = self._made(writer, super()._stand)
 
 
-class WssFlow(TlsFlow):
+class WssFlow(_OverWebSocket, TlsFlow):
     """One WebSocket with TLS."""
 
     __slots__ = ("_web",)
 
-    def ping(self) -> None:
-        """Keep it alive."""
-        self._web.ping()
-
     def _stand(self, writer: Writer) -> None:
-        self._web = WebSocket(
-            cast(WebListener, self._transport), writer, super()._stand, self._hand_up, self.close
-        )
-
-    def _take(self, data: bytes) -> None:
-        self._web.receive(data)
+        self._web = self._made(writer, super()._stand)
 
 
 def is_allowed(origin: str, host: str, allowed: frozenset[str]) -> bool:

@@ -91,10 +91,6 @@ class Ground:
         await self._ask_patiently([], told)
         return found
 
-    async def apply_changes(self) -> None:
-        """Let a running switch take what was changed; without one there is nothing to do."""
-        await self._ask_patiently(["changes.apply"], [])
-
     def tell(self, *told: Told) -> None:
         """Let whoever reads the events of the switch know, while this goes on."""
         if len(self._telling) < MOST_TOLD:

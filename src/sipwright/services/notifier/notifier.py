@@ -285,10 +285,6 @@ class Notifier:
             self._forget(subscriber)
             raise
 
-    def is_watched(self, event: str, account_id: int) -> bool:
-        """Return whether somebody watches an account."""
-        return (event, account_id) in self._of
-
     def of_account(self, event: str, account_id: int) -> Sequence[Subscriber]:
         """Return who watches an account."""
         return list(self._of.get((event, account_id), {}).values())

@@ -38,11 +38,6 @@ class StunServer:
             others = _others(place, self._sockets)
             transport.on_stun = partial(self._take, others) if others else self.answer
 
-    @property
-    def places(self) -> list[Address]:
-        """Where the sockets of its own listen."""
-        return list(self._sockets)
-
     async def start(self) -> None:
         """Open the sockets of its own.
 

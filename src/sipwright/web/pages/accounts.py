@@ -11,7 +11,7 @@ from sipwright.web.pages.format import plural
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table
+from sipwright.web.pages.widgets import Field, Modal, Table, search_field
 
 __all__ = ["plan_options", "show", "state_of"]
 
@@ -64,21 +64,7 @@ class _Accounts:
                 button("Add account", new.open, kind="main")
             with card("All accounts", flush=True):
                 with tag("div", "card-head").style("padding-top: 0"):
-                    find = Field(
-                        "Find an account",
-                        self.query,
-                        kind="search",
-                        labelUnseen=True,
-                        placeholder="Find an account",
-                    )
-                    find.style("flex: 0 1 22rem")
-                    find.on(
-                        "update:modelValue",
-                        lambda: self._find(str(find.value)),
-                        [],
-                        throttle=0.25,
-                        leading_events=False,
-                    )
+                    search_field("Find an account", self.query, self._find)
                 self.room = tag("div")
                 self.pager.build("Pages of accounts", "Back", "Next")
             self.new = new

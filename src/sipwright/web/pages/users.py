@@ -10,7 +10,7 @@ from sipwright.web.pages.invites import Invites
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table
+from sipwright.web.pages.widgets import Field, Modal, Table, search_field
 
 __all__ = ["show"]
 
@@ -55,17 +55,7 @@ class _Users:
                 button("Add user", new.open, kind="main")
             with card("All users", flush=True):
                 with tag("div", "card-head").style("padding-top: 0"):
-                    find = Field(
-                        "Find a user", self.query, kind="search", labelUnseen=True, placeholder="Find a user"
-                    )
-                    find.style("flex: 0 1 22rem")
-                    find.on(
-                        "update:modelValue",
-                        lambda: self._find(str(find.value)),
-                        [],
-                        throttle=0.25,
-                        leading_events=False,
-                    )
+                    search_field("Find a user", self.query, self._find)
                 self.room = tag("div")
                 self.pager.build("Pages of users", "Back", "Next")
             await self._load()
