@@ -164,6 +164,19 @@ async def test_the_socket_of_a_killed_process_is_replaced(tmp_path, events):
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_who_connects_before_the_switch_is_all_there_is_answered_then(tmp_path, events):
+    server, client = ControlServer(tmp_path, HANDLERS, events), SwitchClient(tmp_path)
+    server.listen()
+    asked = asyncio.ensure_future(client.request("echo"))
+    await asyncio.sleep(0.01)
+    assert not asked.done()
+    await server.start()
+
+    assert await asked == {}
+    await client.close()
+    await server.close()
+
+
 async def test_a_second_switch_on_the_folder_is_an_error(server, client, tmp_path, events):
     with pytest.raises(OSError, match="listens") as refused:
         await ControlServer(tmp_path, HANDLERS, events).start()

@@ -213,6 +213,33 @@ def test_nothing_is_handled_while_it_is_held(rush):
     assert rush.turn() == [RESPONSE]
 
 
+def test_registrations_and_pings_may_be_handled_while_all_else_is_held(rush):
+    register, options = (
+        message("REGISTER sip:example.org SIP/2.0", 2),
+        message("OPTIONS sip:example.org SIP/2.0", 3),
+    )
+    ping_in_call = message("OPTIONS sip:example.org SIP/2.0", 4, to="<sip:bob@example.org>;tag=1")
+    rush.come(register)
+    rush.backlog.hold(but_pings=True)
+    rush.come(message(INVITE), RESPONSE, options, ping_in_call)
+    assert rush.turn() == [register, options]
+    rush.taken.add(options)  # which comes again, as the answer was lost
+    rush.come(options)
+    assert rush.turn() == [register, options, options]
+
+    rush.backlog.release()
+    assert rush.turn()[3:] == [RESPONSE, ping_in_call, message(INVITE)]
+
+
+def test_pings_that_wait_are_handled_as_soon_as_only_all_else_is_held(rush):
+    rush.backlog.hold()
+    rush.come(message(INVITE), message("OPTIONS sip:example.org SIP/2.0"))
+    assert rush.turn() == []
+
+    rush.backlog.hold(but_pings=True)
+    assert rush.turn() == [message("OPTIONS sip:example.org SIP/2.0")]
+
+
 def test_a_switch_that_stops_listening_hears_nothing_more(rush):
     rush.come(RESPONSE)
     rush.backlog.clear()

@@ -17,6 +17,17 @@ def test_what_is_held_is_taken_in_order_and_then_whatever_comes(element, peer, r
     assert element.log.lines == []
 
 
+def test_registrations_are_handled_while_all_else_is_held(element, peer, request_text):
+    element.stack.hold(but_pings=True)
+    peer.send(request_text("MESSAGE", call_id="1"), element)
+    peer.send(request_text("REGISTER", call_id="2"), element)
+    assert [incoming.request.call_id for incoming in element.received] == ["2"]
+
+    element.stack.release()
+
+    assert [incoming.request.call_id for incoming in element.received] == ["2", "1"]
+
+
 @pytest.mark.parametrize(("bound", "most"), [("MOST_MESSAGES", 2), ("MOST_BYTES", 500)])
 def test_what_finds_no_room_is_dropped_and_said_at_the_end(
     element, peer, request_text, monkeypatch, bound, most

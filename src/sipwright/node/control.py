@@ -116,12 +116,16 @@ class Control:
         }
         self._server = ControlServer(settings.data_dir, self._handlers, self.events)
 
-    async def start(self) -> None:
-        """Listen.
+    def listen(self) -> None:
+        """Let clients connect; they are answered from `start` on.
 
         Raises:
             OSError: Another switch listens there.
         """
+        self._server.listen()
+
+    async def start(self) -> None:
+        """Answer them, as the switch is all there."""
         await self._server.start()
 
     async def close(self) -> None:

@@ -66,28 +66,35 @@ class ControlServer:
         self.handlers = handlers
         self.events = events
         self._clients: set[ControlClient] = set()
+        self._listening: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._inode: int | None = None
 
     def __len__(self) -> int:
         return len(self._clients)
 
-    async def start(self) -> None:
-        """Listen.
+    def listen(self) -> None:
+        """Let clients connect; they are answered from `start` on.
 
         Raises:
             OSError: Another switch listens there.
         """
         try:
-            listening = self._listen()
+            self._listening = self._listen()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise
             log.error("nobody can steer this switch from outside: no control socket", why=str(error))
-            return
-        self._server = await asyncio.get_running_loop().create_unix_server(
-            lambda: ControlClient(self), sock=listening
-        )
+
+    async def start(self) -> None:
+        """Answer those who have connected, and whoever does from now on."""
+        if self._listening is None:
+            self.listen()
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            self._server = await asyncio.get_running_loop().create_unix_server(
+                lambda: ControlClient(self), sock=listening
+            )
 
     def _listen(self) -> socket.socket:
         """Make the socket, in the place of one that a killed process has left; only our user may use it."""
@@ -101,6 +108,7 @@ class ControlServer:
                 os.unlink(fresh)
             listening.bind(fresh)
             os.chmod(fresh, 0o600)
+            listening.listen(MOST_CLIENTS)
             os.replace(fresh, f"/proc/self/fd/{handle}/{SOCKET}")
             self._inode = (self._folder / SOCKET).stat().st_ino
         except BaseException:

@@ -255,20 +255,21 @@ class Node:
         """
         await self.scripts.open()
         self.locations.load(await self.store.load_bindings(), time.monotonic(), self.clock())
-        calls = await self.store.load_calls(self.settings.node)
-        runs = await self.scripts.load(self.settings.node)
         self.summaries.load(await self.store.load_event_states())
         self.dialog_watch.hold()
         self.notifier.recover(await self.store.load_subscriptions(self.settings.node))
         await self.agent.load()
         self.origins.addresses.start()
-        # Nothing that comes in is looked at before every call of the earlier process is there again.
         await self.stack.start(is_held=True)
         await self.stun.start()
-        await self._take_up(calls, runs)
+        # Whoever is answered by SIP can also ask how the switch is; that answer waits for the calls.
+        self.control.listen()
+        # But for registrations and pings nothing is looked at before every call of the earlier process is there again.
+        self.stack.hold(but_pings=True)
+        calls = await self.store.load_calls(self.settings.node)
+        await self._take_up(calls, await self.scripts.load(self.settings.node))
         self.dialog_watch.fill()
         self.notifier.resume()
-        # Whoever is answered by SIP can also ask how the switch is.
         await self.control.start()
         self.stack.release()
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CallRow", "CdrRow", "EventStateRow", "ExecutionRow", "JournalRow", "SubscriptionRow"]
+__all__ = [
+    "BINDING_LINES",
+    "CallRow",
+    "CdrRow",
+    "EventStateRow",
+    "ExecutionRow",
+    "JournalRow",
+    "StoredBinding",
+    "SubscriptionRow",
+]
+
+BINDING_LINES = ("cseq", "call_id", "source", "path", "contact")
+"""What the text of a `StoredBinding` says: nobody may ever ask for more of it."""
+
+
+StoredBinding = tuple[int, float, float, str]
+"""A binding as a start reads it for the location table: its account, `updated_at`, `expires_at`, and the lines."""
 
 
 class CallRow(NamedTuple):

@@ -11,6 +11,7 @@ it is read to its end, and then it counts in which order messages are handled, a
 - A copy of what waits is dropped, since it is the same message once more.  One of what a transaction has does not wait,
   as it would come after the end of that, which counts with messages that are under way for T4 at most (§17.2.1).
 - When what is new has waited for too long, other calls wait no more: the switch tells them to try later.
+- While the calls of an earlier process are brought back, all waits but registrations and pings, which no call needs.
 
 Timers of calls keep to this order, too: what came before one ran out counts, however late it is read (`unread_since`).
 """
@@ -28,7 +29,7 @@ from sipwright.transport.base import OnMessage
 from sipwright.transport.flow import Flow
 from sipwright.transport.udp import DATAGRAMS_PER_WAKE
 
-__all__ = ["LONGEST_WAIT", "MOST_NEW", "MOST_OTHERS", "MOST_PINGS", "Backlog"]
+__all__ = ["LONGEST_WAIT", "MOST_NEW", "MOST_OTHERS", "MOST_PINGS", "Backlog", "is_ping"]
 
 AT_ONCE = DATAGRAMS_PER_WAKE
 """Messages that are handled before others have a turn."""
@@ -52,6 +53,11 @@ LONGEST_WAIT = 8.0
 _NEW = (b"INVITE ", b"CANCEL ", b"REGISTER ", b"OPTIONS ", b"MESSAGE ", b"SUBSCRIBE ", b"PUBLISH ")
 _PINGS = (b"REGISTER ", b"OPTIONS ")
 _TO_TAG = re.compile(rb"(?i)\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=")
+
+
+def is_ping(data: bytes) -> bool:
+    """Return whether a message is a registration, or a ping of a phone or trunk, and none that belongs to a call."""
+    return data.startswith(_PINGS) and _TO_TAG.search(data) is None
 
 
 class _Line:
@@ -118,7 +124,7 @@ class Backlog:
         self._clock = clock
         self._is_taken = is_taken
         self._others, self._new, self._pings = _Line(MOST_OTHERS), _Line(MOST_NEW), _Line(MOST_PINGS)
-        self._is_working = self._is_held = False
+        self._is_working = self._is_held = self._are_pings_held = self._is_due = False
         for transport in self._transports:
             transport.on_behind = self.begin
 
@@ -140,20 +146,22 @@ class Backlog:
         if not self._is_working and not self._is_held:
             self._is_working = True
             self._attach()
-            self._call_later(SOON, self._work)
+            self._go_on(SOON)
 
-    def hold(self) -> None:
-        """Put aside what comes in, and handle nothing until `release`."""
-        self._is_held = True
+    def hold(self, *, but_pings: bool = False) -> None:
+        """Put aside what comes in, and handle nothing until `release`, or nothing but registrations and pings."""
+        self._is_held, self._are_pings_held = True, not but_pings
         self._attach()
+        if but_pings and self._pings:
+            self._go_on(0.0)
 
     def release(self) -> None:
         """Go on, with what has come in meanwhile; to be called when the transports hand over to the stack again."""
-        self._is_held = False
+        self._is_held = self._are_pings_held = False
         if len(self):
             self._is_working = True
             self._attach()
-            self._call_later(0.0, self._work)
+            self._go_on(0.0)
         else:
             self._end()
 
@@ -169,7 +177,12 @@ class Backlog:
         if not data.startswith(_NEW) or _TO_TAG.search(data) is not None:
             self._others.put(data, flow, now)
         elif data.startswith(_PINGS):
-            (self._others if self._is_taken(data) else self._pings).put(data, flow, now)
+            if not self._is_held:
+                (self._others if self._is_taken(data) else self._pings).put(data, flow, now)
+            else:
+                self._pings.put(data, flow, now)
+                if not self._are_pings_held:
+                    self._go_on(0.0)
         elif not self._new.has(data, flow):
             # The copy of one that waits is never refused in its place, as the other will be taken.
             is_late = self._new.wait(now) > LONGEST_WAIT
@@ -180,18 +193,27 @@ class Backlog:
             transport.on_message = self.put
             transport.datagrams_per_wake = PER_WAKE
 
+    def _go_on(self, delay: float) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._call_later(delay, self._work)
+
     def _work(self) -> None:
         """Handle some messages; when none are left all is as ever again."""
+        self._is_due = False
         for number in range(AT_ONCE):
             if self._is_held:
-                return
+                if self._are_pings_held or not self._pings:
+                    return
+                self._receive(*self._pings.take())
+                continue
             is_for_pings = number % A_TURN_OF_PINGS == 0 and self._pings
             line = self._pings if is_for_pings else self._others or self._new or self._pings
             if not line:
                 self._end()
                 return
             self._receive(*line.take())
-        self._call_later(0.0, self._work)
+        self._go_on(0.0)
 
     def _end(self) -> None:
         self._is_working = False

@@ -30,7 +30,7 @@ from sipwright.sip.transaction import (
 from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
-from sipwright.stack.backlog import Backlog
+from sipwright.stack.backlog import Backlog, is_ping
 from sipwright.stack.held_messages import HeldMessages
 from sipwright.stack.outbound import OnWay, Outbound
 from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
@@ -158,11 +158,17 @@ class Stack:
                 await transport.close()
             raise
 
-    def hold(self) -> None:
-        """Let what comes in wait until `release`."""
+    def hold(self, *, but_pings: bool = False) -> None:
+        """Let what comes in wait until `release`, or all of it but registrations and pings."""
         for transport in self.transports:
-            transport.on_message = self._held.keep
-        self.backlog.hold()
+            transport.on_message = self._keep_no_ping if but_pings else self._held.keep
+        self.backlog.hold(but_pings=but_pings)
+
+    def _keep_no_ping(self, data: bytes, flow: Flow) -> None:
+        if is_ping(data):
+            self.receiver.receive(data, flow)
+        else:
+            self._held.keep(data, flow)
 
     def release(self) -> None:
         """Take what has come in while it was held, and from now on whatever comes."""

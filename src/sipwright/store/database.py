@@ -14,12 +14,12 @@ import getpass
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from sqlalchemy import Connection, Table, create_engine, event, insert, make_url
+from sqlalchemy import Connection, Select, Table, create_engine, event, insert, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -38,6 +38,7 @@ __all__ = [
     "insert_row",
     "missing_file",
     "open_database",
+    "rows_as_stored",
 ]
 
 T = TypeVar("T")
@@ -244,6 +245,16 @@ class PostgresDatabase:
 
     def _failure(self, error: BaseException | None) -> DatabaseAwayError:
         return DatabaseAwayError(f"the database {self.url.render_as_string()} does not work: {error}")
+
+
+def rows_as_stored(connection: Connection, query: Select[Any]) -> list[Sequence[Any]]:
+    """Return rows as the driver gives them, which is quicker for a large table; SQLite's truth values are numbers."""
+    result = connection.execute(query)
+    try:
+        cursor = result.cursor
+        return [] if cursor is None else list(cursor.fetchall())
+    finally:
+        result.close()
 
 
 def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> int:

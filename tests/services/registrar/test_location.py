@@ -15,8 +15,7 @@ def binding(name="a", expires_at=2_000, **other):
 
 
 def row(account_id, name, expires_at, updated_at=0.0, path=None):
-    contact = f"<sip:{name}@h>"
-    return (account_id, contact, 1.0, "udp/l/r", path, "call", 1, expires_at, None, None, None, updated_at)
+    return (account_id, updated_at, expires_at, f"1\ncall\nudp/l/r\n{path or ''}\n<sip:{name}@h>")
 
 
 def test_targets_say_how_to_reach_each_phone():

@@ -1,6 +1,7 @@
 import pytest
 
 from sipwright.services.registrar import LocationTable, Registrar
+from sipwright.services.rows import BINDING_LINES
 from sipwright.sip.digest import NonceKeeper
 from sipwright.store.schema.rows import BindingRow
 
@@ -63,7 +64,10 @@ def test_a_phone_behind_nat_is_reached_where_it_registered_from(world):
 def test_a_stored_binding_survives_a_restart(world):
     world.register(CONTACT, "Path: <sip:p;lr>")
     reborn = LocationTable()
-    reborn.load(world.writer.rows["binding"].values(), 77.0 + world.now, world.unix_time())
+    (row,) = (BindingRow(*row) for row in world.writer.rows["binding"].values())
+    text = "\n".join(str(getattr(row, name) or "") for name in BINDING_LINES)
+    stored = [(row.account_id, row.updated_at, row.expires_at, text)]
+    reborn.load(stored, 77.0 + world.now, world.unix_time())
 
     assert reborn.targets(1, 77.0 + world.now) == world.locations.targets(1, world.now)
 

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sipwright.store import BindingRow, CallRow, CdrRow
+from sqlalchemy import select
+
+from sipwright.store import BindingRow, CallRow, CdrRow, Store
+from sipwright.store.schema import tables
+from sipwright.store.schema.rows import restored
 from sipwright.store.writing.log import segments_in
 
 
@@ -31,6 +35,13 @@ def binding(
         1e9,
     )
     return row._replace(**changes)
+
+
+async def bindings_of(store: Store) -> list[BindingRow]:
+    """The rows of all bindings."""
+    columns = [tables.bindings.c[name] for name in BindingRow._fields]
+    found = await store.database.read(lambda connection: connection.execute(select(*columns)).all())
+    return [BindingRow(*restored(tuple(row))) for row in found]
 
 
 def call(name: str, document: bytes = b"{}", node: str = "node1") -> CallRow:

@@ -13,7 +13,7 @@ from sipwright.sip.errors import Reject
 from sipwright.store import CallRow, ExecutionRow, JournalRow, Store, StoreBusy, Writer
 from sipwright.store.writing.grouping import Grouping
 from sipwright.store.writing.writer import Batch
-from store.writing.batches import binding, call, cdr, iteration
+from store.writing.batches import binding, bindings_of, call, cdr, iteration
 
 
 class FakeCommitter:
@@ -264,7 +264,7 @@ async def test_every_kind_is_written_replaced_and_deleted(store: Store):
     writer.put("execution", "e1", execution)
     writer.put("journal", ("e1", 1), JournalRow("e1", 1, 1e9, "dial", '["bob"]', None))
     await writer.drain()
-    assert sorted(await store.load_bindings()) == [
+    assert sorted(await bindings_of(store)) == [
         binding(account.id, "a"),
         binding(account.id, "b", path='["sip:edge"]', q=None),
     ]
@@ -279,7 +279,7 @@ async def test_every_kind_is_written_replaced_and_deleted(store: Store):
     writer.put("execution", "e1", execution._replace(state="done", snapshot=None))
     writer.put("journal", ("e1", 1), None)
     await writer.drain()
-    assert await store.load_bindings() == [binding(account.id, "a", cseq=2)]
+    assert await bindings_of(store) == [binding(account.id, "a", cseq=2)]
     assert await store.load_calls("node1") == []
     assert await store.load_executions("node1") == []
     assert [(row["call_id"], row["status"]) for row in await Administering(store).list_cdrs()] == [
@@ -320,11 +320,11 @@ async def test_bytes_that_are_no_text_come_back_as_they_were(store: Store):
     row = binding(account.id, contact, user_agent="nul \x00 and \U0001f4de")
     store.writer.put("binding", (account.id, contact), row)
     await store.writer.drain()
-    assert await store.load_bindings() == [row]
+    assert await bindings_of(store) == [row]
 
     store.writer.put("binding", (account.id, contact), None)
     await store.writer.drain()
-    assert await store.load_bindings() == []
+    assert await bindings_of(store) == []
 
 
 async def test_a_row_that_the_database_refuses_costs_only_itself(store: Store):
@@ -365,3 +365,20 @@ async def test_bindings_without_an_account_are_swept_when_loading(store: Store):
     await store.writer.drain()
 
     assert await store.load_bindings() == []
+    assert await bindings_of(store) == []
+
+
+async def test_a_binding_is_loaded_as_the_location_table_keeps_it(store: Store):
+    account = await store.add_account("alice", "secret")
+    rows = [
+        binding(account.id, "<sip:caf\u00e9\udcff@h>", path="<sip:p;lr>"),
+        binding(account.id, "<sip:b@h>", cseq=2),
+    ]
+    for row in rows:
+        store.writer.put("binding", (account.id, row.contact), row)
+    await store.writer.drain()
+
+    assert sorted(await store.load_bindings()) == sorted(
+        (account.id, 1e9, 2e9, f"{row.cseq}\ncall\n{row.source}\n{row.path or ''}\n{row.contact}")
+        for row in rows
+    )

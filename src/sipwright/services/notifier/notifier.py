@@ -90,7 +90,7 @@ class Notifier:
         self._wakeup = Wakeup(ports.clock, ports.call_later, self._wake)
         self._changed: dict[Resource, None] = {}
         self._queue: deque[tuple[Subscriber, bool]] = deque()
-        self._is_draining = False
+        self._is_draining = self._is_held = False
         self.notified = 0
 
     # The pipeline step.
@@ -415,7 +415,8 @@ class Notifier:
     # Other processes, and other times.
 
     def recover(self, rows: Iterable[SubscriptionRow]) -> None:
-        """Go on with the subscriptions of an earlier process; `resume` sets them going."""
+        """Go on with the subscriptions of an earlier process; `resume` sets them going, and until then none is."""
+        self._is_held = True
         ahead = self._ports.unix_time() - self._ports.clock()
         for row in rows:
             try:
@@ -430,11 +431,14 @@ class Notifier:
 
     def resume(self) -> None:
         """Tell all subscribers of an earlier process everything once more; the transports must be open."""
+        self._is_held = False
         self._queue.extend((subscriber, False) for subscriber in self.subscribers.values())
         self._drain_soon()
 
     def registered(self, account_id: int) -> None:
         """Take note that a phone has registered: what it could not be told it is told now."""
+        if self._is_held:
+            return
         now = self.clock()
         for subscriber in list(self._by.get(account_id, {}).values()):
             if subscriber.flow is None or subscriber.flow.is_closed:

@@ -5,11 +5,11 @@ are one string, about 200 bytes for one phone, which the garbage collector has n
 become `Binding` values when somebody asks.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from sipwright.services.ports import BindingTarget
 from sipwright.services.registrar.bindings import Binding
+from sipwright.services.rows import StoredBinding
 from sipwright.sip import NameAddr, q_of
 from sipwright.sip.grammar import split_list
 
@@ -130,18 +130,25 @@ class LocationTable:
             return [account_id for account_id in range(first_id, last_id + 1) if account_id in self._entries]
         return [account_id for account_id in self._entries if first_id <= account_id <= last_id]
 
-    def load(self, rows: Iterable[Sequence[Any]], now: float, now_unix: float) -> None:
-        """Take over stored bindings at start, as rows of the table `bindings`, which hold times of day.
+    def load(self, rows: Sequence[StoredBinding], now: float, now_unix: float) -> None:
+        """Take over stored bindings at start, which hold times of day.
 
         Those that have expired meanwhile are taken too, so that `expire` finds them and their rows go.
         """
-        found: dict[int, list[tuple[float, Binding]]] = {}
-        for row in rows:
-            account_id, contact, _q, source, path, call_id, cseq, expires_at, *_, updated_at = row
-            second = int(now + expires_at - now_unix)
-            binding = Binding(second, cseq, call_id, source, path or "", contact)
-            found.setdefault(account_id, []).append((updated_at, binding))
-        for account_id, pairs in found.items():
+        entries = self._entries
+        several: dict[int, list[tuple[float, Binding]]] = {}
+        for account_id, _, expires_at, text in rows:
+            if account_id not in entries:
+                second = int(now + expires_at - now_unix)
+                entries[account_id] = f"{second}\n{second}\n{text}"
+            else:
+                several[account_id] = []
+        for account_id, updated_at, expires_at, text in rows if several else ():
+            if account_id in several:
+                cseq, *others = text.split("\n")
+                binding = Binding(int(now + expires_at - now_unix), int(cseq), *others)
+                several[account_id].append((updated_at, binding))
+        for account_id, pairs in several.items():
             self.put(account_id, [binding for _, binding in sorted(pairs)])
 
     def expire(self, now: float) -> list[tuple[int, Binding]]:

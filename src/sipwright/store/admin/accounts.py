@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, case, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sipwright.store.admin import dialplans, domains, in_use, users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.crypto import KeyRing
-from sipwright.store.database import insert_row
+from sipwright.store.database import insert_row, rows_as_stored
 from sipwright.store.errors import AlreadyExistsError, NotFoundError, at_field
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import HA1_COLUMNS, Account, Domain, account_place
@@ -20,33 +21,34 @@ from sipwright.store.schema.names import account_name, secret_text, split_name
 
 __all__ = [
     "COLUMNS",
+    "DOMAIN_ID",
+    "USERNAME",
     "add",
     "change",
     "entity",
     "find",
     "plan_id",
     "read_all",
+    "read_rows",
     "remove",
     "sealed_ha1s",
 ]
 
-COLUMNS = [
-    tables.accounts.c[name]
-    for name in (
-        "id",
-        "user_id",
-        "username",
-        "domain_id",
-        "out_plan",
-        "in_plan",
-        "digest_algorithm",
-        "is_enabled",
-        "most_calls",
-        "do_not_disturb",
-        "watched_by",
-        *HA1_COLUMNS.values(),
-    )
-]
+_ACCOUNT = tables.accounts.c
+_ALGORITHM = func.coalesce(func.nullif(_ACCOUNT.digest_algorithm, ""), tables.domains.c.digest_algorithm)
+
+COLUMNS = (
+    _ACCOUNT.id, _ACCOUNT.user_id, _ACCOUNT.username, _ACCOUNT.domain_id, _ACCOUNT.out_plan, _ACCOUNT.in_plan,
+    _ALGORITHM, _ACCOUNT.is_enabled, _ACCOUNT.most_calls, _ACCOUNT.do_not_disturb,
+    # Only the one that its challenges call for.
+    case({name: _ACCOUNT[column] for name, column in HA1_COLUMNS.items()}, value=_ALGORITHM), _ACCOUNT.watched_by,
+)  # fmt: skip
+"""What ``entity`` makes an account of, from the table with that of the domains beside it."""
+
+USERNAME, DOMAIN_ID = COLUMNS.index(_ACCOUNT.username), COLUMNS.index(_ACCOUNT.domain_id)
+"""Where they are in a row."""
+
+_ALL = select(*COLUMNS).join(tables.domains, tables.domains.c.id == _ACCOUNT.domain_id)
 
 
 def add(connection: Connection, keys: KeyRing, spec: AccountSpec, domain: str | None = None) -> Account:
@@ -113,7 +115,7 @@ def find(connection: Connection, keys: KeyRing, name: str, domain: str | None = 
     """Find an account by ``name`` in the default domain, or by ``name@domain``."""
     username, home = _place(connection, name, domain)
     column = tables.accounts.c
-    query = select(*COLUMNS).where(column.username == username, column.domain_id == home.id)
+    query = _ALL.where(column.username == username, column.domain_id == home.id)
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFoundError(
@@ -130,12 +132,17 @@ def read_all(
 ) -> list[Account]:
     """List accounts, of one user or with ids in a range if so asked."""
     homes = {home.id: home for home in domains.read_all(connection)}
-    query = select(*COLUMNS).order_by(tables.accounts.c.id)
+    query = _ALL.order_by(tables.accounts.c.id)
     if user_id is not None:
         query = query.where(tables.accounts.c.user_id == user_id)
     if between is not None:
         query = query.where(tables.accounts.c.id.between(*between))
     return [entity(row, homes, keys) for row in connection.execute(query) if row.domain_id in homes]
+
+
+def read_rows(connection: Connection) -> list[Sequence[Any]]:
+    """Return the rows of all accounts, of which ``entity`` makes them."""
+    return rows_as_stored(connection, _ALL)
 
 
 def remove(
@@ -151,41 +158,16 @@ def remove(
     return account
 
 
-def entity(row: Row[Any], homes: dict[int, Domain], keys: KeyRing) -> Account:
-    """Make an account of a row of ``COLUMNS``, keeping the one HA1 that its challenges call for."""
-    values: list[Any] = list(row)
-    (
-        account_id,
-        user_id,
-        username,
-        domain_id,
-        out_plan,
-        in_plan,
-        own_algorithm,
-        is_enabled,
-        most_calls,
-        do_not_disturb,
-        watched_by,
-        *sealed,
-    ) = values
-    home = homes[domain_id]
-    algorithm = own_algorithm or home.digest_algorithm
-    ha1 = sealed[list(HA1_COLUMNS).index(algorithm)]
-    return Account(
-        account_id,
-        user_id,
-        username,
-        home.name,
-        out_plan,
-        in_plan,
-        algorithm,
-        is_enabled,
-        most_calls,
-        do_not_disturb,
-        ha1,
-        keys,
-        watched_by,
+def entity(row: Sequence[Any], homes: dict[int, Domain], keys: KeyRing) -> Account:
+    """Make an account of a row of ``COLUMNS``."""
+    account_id, user_id, username, domain_id, out_plan, in_plan, algorithm, is_enabled, most_calls, *more = (
+        row
     )
+    do_not_disturb, ha1, watched_by = more
+    return Account(
+        account_id, user_id, username, homes[domain_id].name, out_plan, in_plan, algorithm, bool(is_enabled),
+        most_calls, None if do_not_disturb is None else bool(do_not_disturb), ha1, keys, watched_by,
+    )  # fmt: skip
 
 
 def sealed_ha1s(keys: KeyRing, username: str, domain: str, password: str) -> dict[str, bytes]:

@@ -7,13 +7,15 @@ to be loaded.  Changes made by any process arrive through ``store/admin/changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from sipwright.services.linking import imported, modules_for
 from sipwright.store.admin import accounts, dialplans, domains, providers, users
+from sipwright.store.admin.accounts import DOMAIN_ID, USERNAME
 from sipwright.store.admin.changes import Change
 from sipwright.store.crypto import KeyRing
 from sipwright.store.history.plan_modules import finder
@@ -24,7 +26,11 @@ __all__ = ["Directory", "DirectorySnapshot", "Listener", "Update"]
 
 Listener = Callable[[Change], None]
 
-_Names = dict[str, dict[str, Account]]
+_Row = Sequence[Any]
+"""A row of `accounts.COLUMNS`."""
+
+_Index = tuple[dict[int, Account | _Row], dict[str, dict[str, int]]]
+"""Accounts by their numbers, and their numbers by their names in each domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +56,21 @@ class Update:
     providers: list[Provider] | None = None
     dialplans: list[Dialplan] | None = None
     # Every account, indexed already: too much work for the loop when there are many.
-    index: tuple[dict[int, Account], _Names] | None = None
+    index: _Index | None = None
 
 
 class Directory:
-    """Accounts, providers, dialplans, domains and users by the names that requests carry."""
+    """Accounts, providers, dialplans, domains and users by the names that requests carry.
+
+    An account is the row that was read until somebody asks for it: most of them are never asked for at a time.
+    """
 
     def __init__(self, keys: KeyRing, account_limit: int = 250_000) -> None:
         self._keys = keys
         self._account_limit = account_limit
-        self._by_name: _Names = {}
-        self._by_id: dict[int, Account] = {}
+        self._by_id: dict[int, Account | _Row] = {}
+        self._by_name: dict[str, dict[str, int]] = {}
+        self._homes: dict[int, Domain] = {}
         self._providers: dict[tuple[int, str], Provider] = {}
         self._provider_names: dict[int, tuple[int, str]] = {}
         self._provider_tokens: dict[str, int] = {}
@@ -75,11 +85,16 @@ class Directory:
     def account(self, username: str, domain: str) -> Account | None:
         """Look up an account; ``domain`` in lower case."""
         names = self._by_name.get(domain)
-        return None if names is None else names.get(username)
+        account_id = None if names is None else names.get(username)
+        return None if account_id is None else self.account_by_id(account_id)
 
     def account_by_id(self, account_id: int) -> Account | None:
         """Look up an account by its number."""
-        return self._by_id.get(account_id)
+        held = self._by_id.get(account_id)
+        if held is None or isinstance(held, Account):
+            return held
+        account = self._by_id[account_id] = accounts.entity(held, self._homes, self._keys)
+        return account
 
     def provider(self, user_id: int, name: str) -> Provider | None:
         """Look up a user's provider by name, in any case."""
@@ -115,7 +130,7 @@ class Directory:
             self.is_complete = False
             self._drop_account(next(iter(self._by_id)))
         self._by_id[account.id] = account
-        self._by_name.setdefault(account.domain, {})[account.username] = account
+        self._by_name.setdefault(account.domain, {})[account.username] = account.id
 
     def read(self, connection: Connection, change: Change) -> Update:
         """Read what a change is about; runs in a thread, and touches nothing of the directory."""
@@ -133,7 +148,7 @@ class Directory:
             update.domains = domains.read_all(connection)
             # A domain's algorithm decides which hash of its accounts is kept.
             if self._fits(connection):
-                update.index = _index(accounts.read_all(connection, self._keys))
+                update.index = _index(accounts.read_rows(connection), update.domains)
         return update
 
     def read_everything(self, connection: Connection) -> list[Update]:
@@ -184,8 +199,9 @@ class Directory:
         count = connection.scalar(select(func.count()).select_from(tables.accounts)) or 0
         return count <= self._account_limit
 
-    def _apply_domains(self, found: list[Domain], index: tuple[dict[int, Account], _Names] | None) -> None:
+    def _apply_domains(self, found: list[Domain], index: _Index | None) -> None:
         self.domains = {domain.name: domain for domain in found}
+        self._homes = {domain.id: domain for domain in found}
         self.default_domain = next((domain for domain in found if domain.is_default), None)
         self.is_complete = index is not None
         self._by_id, self._by_name = index or ({}, {})
@@ -213,16 +229,18 @@ class Directory:
             self._provider_names[provider.id] = (provider.user_id, provider.name)
 
     def _drop_account(self, account_id: int) -> None:
-        account = self._by_id.pop(account_id, None)
+        account = self.account_by_id(account_id)
         if account is not None:
+            del self._by_id[account_id]
             names = self._by_name.get(account.domain, {})
             # A name may have been given to a new account since.
-            if names.get(account.username) is account:
+            if names.get(account.username) == account_id:
                 del names[account.username]
 
 
-def _index(found: list[Account]) -> tuple[dict[int, Account], _Names]:
-    by_name: _Names = {}
-    for account in found:
-        by_name.setdefault(account.domain, {})[account.username] = account
-    return {account.id: account for account in found}, by_name
+def _index(rows: list[_Row], domains: list[Domain]) -> _Index:
+    by_name: dict[str, dict[str, int]] = {domain.name: {} for domain in domains}
+    names = {domain.id: by_name[domain.name] for domain in domains}
+    for row in rows:
+        names[row[DOMAIN_ID]][row[USERNAME]] = row[0]
+    return {row[0]: row for row in rows}, by_name

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import structlog
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Text, cast, delete, func, select, update
 
+from sipwright.services.rows import BINDING_LINES, StoredBinding
 from sipwright.store.admin import accounts, script_secrets
 from sipwright.store.admin.administration import Administration
 from sipwright.store.admin.changes import Change, ChangeFeed, prune_changes
 from sipwright.store.crypto import KeyRing
-from sipwright.store.database import Database, PostgresDatabase, SqliteDatabase
+from sipwright.store.database import Database, PostgresDatabase, SqliteDatabase, rows_as_stored
 from sipwright.store.errors import NotFoundError, StoreError
 from sipwright.store.live.directory import Directory, Update
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Account
 from sipwright.store.schema.rows import (
     KINDS,
-    BindingRow,
     CallRow,
     EventStateRow,
     ExecutionRow,
@@ -36,7 +36,7 @@ __all__ = ["Store"]
 
 log = structlog.get_logger(__name__)
 
-R = TypeVar("R", BindingRow, CallRow, EventStateRow, ExecutionRow, ProviderStateRow, SubscriptionRow)
+R = TypeVar("R", CallRow, EventStateRow, ExecutionRow, ProviderStateRow, SubscriptionRow)
 
 _PRUNE_EVERY = 3600.0
 
@@ -145,13 +145,22 @@ class Store(Administration):
             self.directory.put_account(account)
         return found[0] if found else None
 
-    async def load_bindings(self) -> list[BindingRow]:
+    async def load_bindings(self) -> list[StoredBinding]:
         """Load every binding, and delete those whose account has gone."""
+        column = tables.bindings.c
+        lines = [
+            func.coalesce(column[name], "") if name == "path" else column[name] for name in BINDING_LINES
+        ]
+        text: ColumnElement[Any] = cast(lines[0], Text)
+        for line in lines[1:]:
+            text = text + "\n" + line
+        query = select(column.account_id, column.updated_at, column.expires_at, text)
 
-        def work(connection: Connection) -> list[BindingRow]:
+        def work(connection: Connection) -> list[StoredBinding]:
             known = select(tables.accounts.c.id)
-            connection.execute(delete(tables.bindings).where(tables.bindings.c.account_id.not_in(known)))
-            return _rows(connection, BindingRow, "binding", select(*_columns("binding")))
+            connection.execute(delete(tables.bindings).where(column.account_id.not_in(known)))
+            rows = rows_as_stored(connection, query)
+            return [row if row[3].isascii() else restored(row) for row in rows]  # type: ignore[misc]
 
         return await self.database.write(work)
 
@@ -233,4 +242,4 @@ def _columns(kind: str) -> list[Any]:
 
 
 def _rows(connection: Connection, make: type[R], kind: str, query: Any) -> list[R]:
-    return [make(*restored(tuple(row))) for row in connection.execute(query)]
+    return [make(*restored(row)) for row in rows_as_stored(connection, query)]

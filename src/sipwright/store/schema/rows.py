@@ -6,6 +6,7 @@ Text from the wire may hold bytes that are no UTF-8, as lone surrogates, and Pos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -163,7 +164,7 @@ def storable(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(value.translate(_TO_STORE) if isinstance(value, str) else value for value in row)
 
 
-def restored(row: tuple[Any, ...]) -> tuple[Any, ...]:
+def restored(row: Sequence[Any]) -> tuple[Any, ...]:
     """Give the texts of a row back as they came from the wire."""
     return tuple(
         value.translate(_FROM_STORE) if isinstance(value, str) and not value.isascii() else value
