@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sipwright.config import Settings
 
-__all__ = ["ensure_sip_certificate", "sip_certificates", "tls_context"]
+__all__ = ["believed_certificates", "ensure_sip_certificate", "sip_certificates", "tls_context"]
 
 _VALID = datetime.timedelta(days=3650)
 
@@ -40,6 +40,12 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(folder / settings.web.certificate, folder / settings.web.key)
     return context
+
+
+def believed_certificates(settings: Settings) -> Certificates:
+    """Return whom we believe, for who connects to others and shows nothing of ours."""
+    sip = settings.sip
+    return Certificates((), authorities=settings.data_dir / sip.authorities if sip.authorities else None)
 
 
 def sip_certificates(settings: Settings) -> Certificates:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 
+import orjson
 import pytest
 
 from administering import Administering
+from sipwright.services.probing import Profile
 from sipwright.store import Administration, ProviderChange, ProviderSpec
 
 
@@ -261,3 +263,38 @@ def test_what_from_once_took_it_still_takes(command):
     assert command.json("provider", "show", "b")["from"] is None
     for twice in (("--from", "sip:1@b", "--from-uri", "sip:2@b"), ("--from", "-", "--from", "203.0.113.7")):
         assert "give" in command.fails("provider", "set", "b", *twice)
+
+
+def test_a_provider_is_added_by_what_was_found_out_about_it(command, tmp_path):
+    file = tmp_path / "profile.json"
+    profile = Profile("sip.b.example", 1_000.0, "sip.b.example;transport=tls", "wildcard", register=True)
+    file.write_bytes(orjson.dumps(profile.as_json()))
+    named = ("--username", "353", "--password", "p", "--profile", str(file))
+    command.ok("provider", "add", "b", *named)
+
+    shown = command.json("provider", "show", "b")
+    assert (shown["server"], shown["tls_verify"], shown["register"]) == (profile.server, "wildcard", True)
+    assert (shown["probed_at"], shown["drift"]) == (1_000.0, [])
+
+    command.ok("provider", "add", "c", *named, "--server", "other.example")
+    assert command.json("provider", "show", "c")["server"] == "other.example"
+    assert command.json("provider", "show", "c")["tls_verify"] == "on"
+    file.write_text("{}")
+    assert "is no profile of a provider" in command.fails("provider", "add", "d", *named)
+
+
+def test_a_provider_is_probed_where_nobody_answers(command, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sipwright.transport.query_line.COPIES", (0.01,))
+
+    assert command.fails("provider", "probe", "127.0.0.1:9") == (
+        "nobody answers SIP at 127.0.0.1:9, over UDP, TCP or TLS"
+    )
+    assert command.fails("provider", "probe", "a b").startswith("'a b' is no host")
+    assert list(tmp_path.glob("*.profile.json")) == []
+
+
+def test_a_provider_is_tested_by_the_switch_that_runs(command):
+    command.ok("provider", "add", "b", "--server", "s", "--username", "u", "--password", "p")
+
+    assert command.fails("provider", "test", "b").startswith("no switch runs with the data folder")

@@ -82,7 +82,14 @@ ADDED_LATER = (
     "accounts.watched_by",
 )  # fmt: skip
 
-TABLES_ADDED_LATER = ("provider_numbers", "secrets", "subscriptions", "event_states", *people_tables.__all__)
+TABLES_ADDED_LATER = (
+    "provider_numbers",
+    "secrets",
+    "subscriptions",
+    "event_states",
+    "provider_profiles",
+    *people_tables.__all__,
+)
 
 INDEXES_ADDED_LATER = (
     "ix_cdrs_user_id_started_at",

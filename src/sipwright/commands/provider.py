@@ -28,6 +28,7 @@ from sipwright.commands.common import (
 )
 from sipwright.commands.provider_did import app as did
 from sipwright.commands.provider_did import described_numbers
+from sipwright.commands.provider_probe import ProfileFile, probe, profile_in, try_now
 from sipwright.printable import printable
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.usecases.page import MOST, everything
@@ -42,6 +43,8 @@ _HALF_A_DAY = 12 * 3600.0
 
 app = group("provider", "SIP services and trunks, for calls out and in.")
 app.add_typer(did)
+app.command("test")(try_now)
+app.command()(probe)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that dial strings use, as in 123@NAME.")]
 
@@ -152,11 +155,17 @@ TlsVerify = Annotated[
 @app.command()
 def add(
     name: Name,
-    server: Annotated[str, typer.Option("--server", metavar="HOST[:PORT]", help="Where calls are sent.")],
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server", metavar="HOST[:PORT]", help="Where calls are sent. [default: what --profile says]"
+        ),
+    ] = None,
     username: Username = None,
     password: Password = None,
     auth_username: AuthUsername = None,
     register: Annotated[bool, typer.Option("--register", help="Register there, to get calls.")] = False,
+    profile: ProfileFile = None,
     account: Account = None,
     in_plan: InPlan = None,
     number_in: NumberIn = None,
@@ -174,6 +183,8 @@ def add(
     """Add a provider.
 
     That is a service that we have a user name at, or a trunk that knows us by our address, and that we know by --from.
+    With --profile its server, how its certificate is looked at, and whether it is registered with are those that
+    'sipwright provider probe' has found; what is given beside it counts more.
 
     TLS is spoken where its --server or --proxy ends in ";transport=tls", with who shows a certificate of that name.
 
@@ -189,9 +200,16 @@ def add(
     Examples:
       sipwright provider add blueface --server sip.blueface.example --username 35315551234 --register --account alice
       sipwright provider add secure --server "sip.example.net;transport=tls" --username 4930123456 --register
+      sipwright provider add example --profile sip.example.net.profile.json --username 4930123456
       sipwright provider add carrier --server 203.0.113.1 --from 203.0.113.0/29 --from 198.51.100.7 --in reception
     """
     places, template = _split(networks, from_template)
+    found = None if profile is None else profile_in(profile)
+    if found is not None:
+        register = register or (found.register and username is not None)
+        server, tls_verify = server or found.server, tls_verify or (None if server else found.tls_verify)
+    if server is None:
+        raise typer.TyperException("Missing option '--server', or --profile FILE")
     if username is None and not places:
         raise CommandError(
             "how does it know us? give --username, or --from NETWORK for a trunk that knows us by our address"
@@ -218,7 +236,7 @@ def add(
     )
 
     async def work(usecases: UseCases, actor: Actor) -> ProviderView:
-        return await usecases.providers.create(actor, spec, user=user)
+        return await usecases.providers.create(actor, spec, user=user, profile=found)
 
     say(f"added {with_usecases(data, work).provider}")
 
@@ -346,7 +364,7 @@ def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = Non
         return
     numbers = row.pop("numbers")
     for head, value in row.items():
-        if head in ("registered_until", "unreachable_since"):
+        if head in ("registered_until", "unreachable_since", "probed_at"):
             value = clock(value)
         elif head == "state":
             value = _state(row)
@@ -381,6 +399,8 @@ def _described(view: ProviderView) -> dict[str, Any]:
         _NAMES.get(name, name): value for name, value in asdict(view).items() if name not in ("id", "etag")
     }
     most = row.pop("most_calls")
+    if view.probed_at is None:
+        del row["probed_at"], row["drift"]
     return {**row, "numbers": described_numbers(view)} | ({} if most is None else {"calls": most})
 
 

@@ -239,13 +239,16 @@ class Control:
             provider = directory.provider_by_id(provider_id)
         if provider is None or user_id not in (None, provider.user_id):
             raise ControlError("not_found", f"there is no provider {name or provider_id}", field="provider")
+        method = request.text("method", default="")
+        if method not in ("", "REGISTER", "OPTIONS"):
+            raise ControlError("invalid", "a provider is asked REGISTER or OPTIONS", field="method")
         if self._tests >= MOST_TESTS:
             raise ControlError(
                 "unavailable", f"{MOST_TESTS} providers are being tested already", retry_after=5.0
             )
         self._tests += 1
         try:
-            return await ProviderTest(self._parts.switch, provider).run()
+            return await ProviderTest(self._parts.switch, provider, method or None).run()
         finally:
             self._tests -= 1
 

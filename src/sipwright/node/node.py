@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from sipwright.certificate import sip_certificates
+from sipwright.certificate import believed_certificates, sip_certificates
 from sipwright.config import TRANSPORTS, Settings, listen_address
 from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
@@ -68,6 +68,7 @@ from .messages_waiting import MessagesWaiting
 from .open_files import connections_within, raise_limit
 from .outage import Outage
 from .own_limits import DirectoryLimits
+from .profile_checks import ProfileChecks
 from .provider_states import ProviderStates
 from .refusals import Refusals
 from .script_bridge import Scripts, StoredRun
@@ -203,6 +204,10 @@ class Node:
             store, self.switch.servers, settings.node, clock=time.monotonic, unix_time=clock
         )
 
+        self.profile_checks = ProfileChecks(
+            store, self.stack, believed_certificates(settings), unix_time=time.time, dns=dns_server
+        )
+
         # The one thing that is given late: a step sends through the stack, which offers it what comes in.
         self.outage = Outage(
             settings.key_file.parent,
@@ -281,6 +286,7 @@ class Node:
             asyncio.create_task(self.outage.watch()),
             asyncio.create_task(self._collect_garbage()),
             asyncio.create_task(self._forget_old()),
+            asyncio.create_task(self.profile_checks.run()),
         ]
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  **{name: getattr(self.settings.sip, name) for name in TRANSPORTS

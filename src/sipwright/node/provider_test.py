@@ -13,6 +13,7 @@ from typing import Any
 from sipwright.control.protocol import ControlError
 from sipwright.printable import printable_lines
 from sipwright.services.agent.provider import Place
+from sipwright.services.agent.timing import ASKED
 from sipwright.services.ports import ProviderView
 from sipwright.services.switch import Destination, Switch
 from sipwright.sip import NameAddr, ParseError, Request, Response
@@ -29,6 +30,9 @@ PATIENCE = 10.0
 LONGEST_EXCHANGE = 20_000
 """Characters of an exchange that are shown."""
 
+_HEADERS = {"OPTIONS": (("Accept", "application/sdp"),), "REGISTER": (("Expires", str(ASKED)),)}
+"""The expiry binds nothing without a Contact; some registrars refuse a REGISTER that names none, as too brief."""
+
 _CREDENTIALS = re.compile(
     r"(?im)^((?:proxy-)?authorization[ \t]*:[ \t]*[a-z]+)[ \t][^\r\n]*(?:\r?\n[ \t][^\r\n]*)*"
 )
@@ -37,9 +41,11 @@ _CREDENTIALS = re.compile(
 class ProviderTest:
     """One test; `run` gives what came of it."""
 
-    def __init__(self, switch: Switch, provider: ProviderView) -> None:
+    def __init__(self, switch: Switch, provider: ProviderView, method: str | None = None) -> None:
+        """Get ready; without a `method` it is asked as it is used."""
         self._ports = switch.ports
         self._provider = provider
+        self._method = method or ("REGISTER" if provider.register else "OPTIONS")
         self._owner = provider.user_id, provider.name
         self._auth = ClientAuth()
         self._call_id, self._tag = self._ports.token(), self._ports.token()
@@ -55,7 +61,7 @@ class ProviderTest:
             ControlError: Its settings name no address.
         """
         clock = self._ports.clock
-        began, method = clock(), "REGISTER" if self._provider.register else "OPTIONS"
+        began, method = clock(), self._method
         try:
             place = Place.of(self._provider)
         except ParseError as error:
@@ -101,7 +107,7 @@ class ProviderTest:
         name = str(NameAddr(place.aor if method == "REGISTER" else place.registrar))
         request = make_request(
             method, str(place.registrar), from_=name, to=name, call_id=self._call_id, cseq=1 + self._rounds,
-            from_tag=self._tag, via=ports.new_via(flow), headers=(("Accept", "application/sdp"),),
+            from_tag=self._tag, via=ports.new_via(flow), headers=_HEADERS[method],
             routes=() if place.proxy is None else (f"<{place.proxy}>",),
             contact=ports.stack.local_contact(flow) if method == "OPTIONS" else None,
         )  # fmt: skip

@@ -89,6 +89,10 @@ class Outbound:
             return None
         return f"{targets[0].host} is in our own network: allow it with [sip] networks"
 
+    def refuses(self, target: Target, host: str) -> bool:
+        """Return whether nothing may be sent to a target that somebody has named."""
+        return self._own_network.refuses(target, host)
+
     def reopened(self, flow: Flow) -> Flow | None:
         """Return a new flow to where a connection of ours led that has ended; nobody else names that anew."""
         try:

@@ -313,6 +313,10 @@ class Stack:
         """Return why `reach` finds no way to a URI whose name was looked up; None when that is not in our network."""
         return self._outbound.refusal(uri, beside, is_proved=is_proved)
 
+    def refuses(self, target: Target, host: str) -> bool:
+        """Return whether nothing may be sent to a target, as `host` has led into our own network."""
+        return self._outbound.refuses(target, host)
+
     def speaks(self, uri: Uri) -> bool:
         """Return whether there is a transport for a URI, whatever its host is."""
         return self._outbound.speaks(uri.protocol)

@@ -96,7 +96,7 @@ class Certificates:
                     "see [sip] certificate and key in sipwright.toml"
                 ) from None
         try:
-            self._dialling(verifies=True)
+            self.to_dial(verifies=True)
         except OSError as error:
             raise CertificateError(
                 f"the authorities in {self._authorities} cannot be read: {_wording(error)}; see [sip] authorities"
@@ -112,7 +112,7 @@ class Certificates:
     def dial(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, trust: Trust) -> ssl.SSLObject:
         """Return our side of a connection that we open; the name goes along, to be shown the right certificate."""
         self.look_again()
-        context = self._dialling(verifies=trust.verify != "off")
+        context = self.to_dial(verifies=trust.verify != "off")
         name = None if is_ip_address(trust.domain) or not trust.domain else trust.domain
         return context.wrap_bio(incoming, outgoing, server_side=False, server_hostname=name)
 
@@ -158,7 +158,8 @@ class Certificates:
             if found:
                 connection.context = found[0].context
 
-    def _dialling(self, *, verifies: bool) -> ssl.SSLContext:
+    def to_dial(self, *, verifies: bool) -> ssl.SSLContext:
+        """Return what connections are opened with; whom a certificate is for is left to `is_for`."""
         context = self._to_dial.get(verifies)
         if context is None:
             context = ssl.create_default_context()

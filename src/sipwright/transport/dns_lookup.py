@@ -25,6 +25,7 @@ __all__ = [
     "ServiceLookup",
     "SrvRecord",
     "in_order",
+    "query",
     "system_resolver",
 ]
 
@@ -118,7 +119,7 @@ class NameLookup(_Lookup):
         if addresses:
             return addresses, HOSTS_FILE_TTL
         answers = await asyncio.gather(
-            *(_query(self._resolver, name, kind) for kind in ("A", "AAAA")), return_exceptions=True
+            *(query(self._resolver, name, kind) for kind in ("A", "AAAA")), return_exceptions=True
         )
         found: list[str] = []
         holds = []
@@ -154,7 +155,7 @@ class ServiceLookup(_Lookup):
             return [], HOSTS_FILE_TTL
         offers = [] if len(protocols) == 1 else await self._offers(domain, protocols)
         names = offers or [(protocol, f"{_SRV_NAMES[protocol]}.{domain}") for protocol in protocols]
-        answers = await asyncio.gather(*(_query(self._resolver, name, "SRV") for _, name in names))
+        answers = await asyncio.gather(*(query(self._resolver, name, "SRV") for _, name in names))
         services, holds = [], []
         for (protocol, _), (records, ttl) in zip(names, answers, strict=True):
             found = [
@@ -171,7 +172,7 @@ class ServiceLookup(_Lookup):
 
     async def _offers(self, domain: str, protocols: Sequence[str]) -> list[tuple[str, str]]:
         """Return what a domain offers, in its order, as protocols and the names of their SRV records."""
-        records, _ = await _query(self._resolver, domain, "NAPTR")
+        records, _ = await query(self._resolver, domain, "NAPTR")
         found = []
         for record in sorted(records, key=lambda one: (one.order, one.preference)):
             protocol = _NAPTR_SERVICES.get(record.service.decode("ascii", "replace").upper())
@@ -194,7 +195,7 @@ def system_resolver(server: tuple[str, int] | None = None) -> dns.asyncresolver.
     return resolver
 
 
-async def _query(resolver: dns.asyncresolver.Resolver, name: str, kind: str) -> tuple[list[Any], float]:
+async def query(resolver: dns.asyncresolver.Resolver, name: str, kind: str) -> tuple[list[Any], float]:
     """Return the records of a name; none when it has none of that kind.
 
     Raises:

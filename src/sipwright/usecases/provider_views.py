@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from sipwright.store.admin import provider_profiles
 from sipwright.store.history import listings
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Provider, ProviderNumber
@@ -30,7 +31,10 @@ class ProviderNumberView:
 
 @dataclass(frozen=True, slots=True)
 class ProviderView:
-    """A provider; `state` is that of our registration there, ``unreachable`` or ``failed``, never its password."""
+    """A provider; `state` is that of our registration there, ``unreachable`` or ``failed``, never its password.
+
+    Of one whose profile is kept, `probed_at` says when that was compared with it last, and `drift` what differed.
+    """
 
     id: int
     provider: str
@@ -59,6 +63,8 @@ class ProviderView:
     reason: str | None
     unreachable_since: float | None
     unreachable_reason: str | None
+    probed_at: float | None
+    drift: tuple[str, ...]
     etag: str
 
 
@@ -82,6 +88,7 @@ class _Surroundings:
         self._accounts = _accounts(connection, {one.account_id for one in taking} - {None})
         self._states = listings.registrations(connection, now, ids)
         self._outages = listings.unreachable_providers(connection, ids)
+        self._profiles = provider_profiles.found(connection, ids)
 
     def views(self) -> list[ProviderView]:
         """Return what is shown of each."""
@@ -136,6 +143,11 @@ class _Surroundings:
             found |= {**self._outages[provider.id], "state": "unreachable"}
         if provider.fault is not None:
             found |= {"state": "failed", "reason": provider.fault}
+        profile = self._profiles.get(provider.id)
+        found |= {
+            "probed_at": None if profile is None else profile.checked_at,
+            "drift": () if profile is None else profile.drift,
+        }
         return found
 
     def _plan(self, in_plan: int | None) -> str | None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection
 
+from sipwright.services.probing import Profile
 from sipwright.sip import ParseError
 from sipwright.sip.uri import hop_uri
-from sipwright.store.admin import providers
+from sipwright.store.admin import provider_profiles, providers
 from sipwright.store.admin.networks import OverlapError
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.store.errors import at_field
@@ -103,8 +105,10 @@ class Providers:
         return await self._ground.read(lambda c: self._view(c, self._find(c, actor, name, user)))
 
     @needs("write")
-    async def create(self, actor: Actor, spec: ProviderSpec, *, user: str | None = None) -> ProviderView:
-        """Make a provider."""
+    async def create(
+        self, actor: Actor, spec: ProviderSpec, *, user: str | None = None, profile: Profile | None = None
+    ) -> ProviderView:
+        """Make a provider; its `profile` is kept, and compared with it now and then."""
         self._refuse_inside(actor, spec)
 
         def work(connection: Connection) -> ProviderView:
@@ -112,6 +116,9 @@ class Providers:
             self._refuse_others(connection, actor, spec.account)
             with _discreet(actor):
                 made = providers.add(connection, self._ground.keys, whose.name, spec)
+            if profile is not None:
+                text = orjson.dumps(profile.as_json()).decode()
+                provider_profiles.keep(connection, made.id, text, profile.probed_at)
             view = self._view(connection, made)
             note(connection, actor, "providers.create", _subject(view), None, shown(view))
             return view

@@ -186,7 +186,12 @@ def read_page(
 def remove(connection: Connection, keys: KeyRing, user: str | None, name: str) -> Provider:
     """Remove a provider, and what we know of it."""
     provider = find(connection, keys, user, name)
-    for table in (tables.registrations, tables.provider_states, tables.provider_numbers):
+    for table in (
+        tables.registrations,
+        tables.provider_states,
+        tables.provider_numbers,
+        tables.provider_profiles,
+    ):
         connection.execute(delete(table).where(table.c.provider_id == provider.id))
     connection.execute(delete(tables.providers).where(tables.providers.c.id == provider.id))
     record_change(connection, "provider", provider.id)

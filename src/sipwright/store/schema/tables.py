@@ -210,6 +210,16 @@ provider_states = Table(
     PrimaryKeyConstraint("provider_id", "node"),
 )
 
+# What was found out about a provider, looked at again now and then; `drift` is what has changed since, a line each.
+provider_profiles = Table(
+    "provider_profiles",
+    metadata,
+    Column("provider_id", Integer, primary_key=True, autoincrement=False),
+    Column("profile", Text, nullable=False),
+    Column("checked_at", Double, nullable=False),
+    Column("drift", Text),
+)
+
 settings = Table(
     "settings",
     metadata,
