@@ -151,6 +151,8 @@ class SipSettings(_Section):
     `networks` are those inside that scripts and strangers may have it send to. `certificate` and `key` are shown over
     TLS, one of `certificates` to who asks for its name; `authorities` are believed beside those of the system, and of
     `client_authorities` certificates are asked for. `origins` are the sites whose pages may open WebSockets.
+    `session_expires` and `min_se` are of session timers (RFC 4028), and `probe` is how often an end is asked whether it
+    is there that has none.
     """
 
     udp: list[Address] = ["0.0.0.0:5060"]
@@ -175,6 +177,9 @@ class SipSettings(_Section):
     emergency: list[EmergencyNumber] = ["112", "911", "999", "000", "110", "119"]
     answer_within: Annotated[float, Field(ge=0, le=32)] = 4.0
     longest_call: Annotated[float, Field(ge=0, le=86_400)] = 14_400.0
+    session_expires: Annotated[int, Field(ge=0, le=86_400)] = 1800
+    min_se: Annotated[int, Field(ge=90, le=86_400)] = 90
+    probe: Annotated[float, Field(ge=0, le=86_400)] = 900.0
     accept: Literal["anyone", "trunks"] = "anyone"
     dns: Address | None = None
 
@@ -182,6 +187,15 @@ class SipSettings(_Section):
     def _listens(self) -> SipSettings:
         if not self.listens:
             raise ValueError("udp and tcp are both empty, so nobody could reach the switch; give an address")
+        return self
+
+    @model_validator(mode="after")
+    def _refreshes(self) -> SipSettings:
+        if 0 < self.session_expires < self.min_se:
+            raise ValueError(
+                f"session_expires = {self.session_expires} is less than min_se = {self.min_se}; give a longer one, or "
+                "0 for no session timers"
+            )
         return self
 
     @property

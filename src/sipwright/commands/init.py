@@ -231,6 +231,13 @@ domains = ["DOMAIN"]
 # Seconds after which every answered call is ended, whatever its dialplan says; 0 is never.
 # longest_call = 14400.0
 
+# Session timers (RFC 4028): for how many seconds an answered call goes on without a refresh, which is sent at half the
+# time, and the least that others may want. Phones that know none are asked every probe seconds whether they are there.
+# 0 switches either off.
+# session_expires = 1800
+# min_se = 90
+# probe = 900.0
+
 # The DNS server that is asked for the servers of providers and domains; without it those of the system.
 # dns = "192.0.2.53:53"
 

@@ -155,7 +155,8 @@ class Node:
         self.switch = Switch(
             self.stack, router, destinations, store.writer,
             SwitchSettings(
-                public_address=sip.public_address, longest_call=sip.longest_call,
+                public_address=sip.public_address, longest_call=sip.longest_call, probe=sip.probe,
+                session_expires=sip.session_expires, min_se=sip.min_se,
                 calls_per_account=sip.calls_per_account, emergency=frozenset(sip.emergency),
             ),
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,

@@ -17,7 +17,8 @@ from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
 from .midcall.relay import Relay
-from .model.header_table import ALLOW
+from .midcall.session import session_of
+from .model.header_table import ALLOW, IDENTITY
 from .model.leg_state import ANSWERED, CANCELLED, END, ENDED, HANGING_UP, REFUSED
 from .model.relayed_headers import farewell_headers
 from .reach.origin import Origin
@@ -133,14 +134,20 @@ class Requests:
             _carry_over(call, leg, other, incoming, incoming.request)
 
     def _update(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        request = incoming.request
+        _ = request.contacts  # one that cannot be read is answered 400 now, not when it has crossed
+        if _is_too_short(call, incoming):
+            return
+        if leg.state is ANSWERED and _is_mere_refresh(leg, request):
+            _take_refresh(call, leg, incoming)
+            return
         other = _other_end(call, leg, incoming)
         if other is not None:
-            _ = (
-                incoming.request.contacts
-            )  # one that cannot be read is answered 400 now, not when it has crossed
-            _carry_over(call, leg, other, incoming, incoming.request)
+            _carry_over(call, leg, other, incoming, request)
 
     def _reinvite(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        if _is_too_short(call, incoming):
+            return
         other = _other_end(call, leg, incoming)
         if other is None:
             return
@@ -212,7 +219,9 @@ def _take_ack(call: Call, leg: Leg, ack: Request) -> None:
         reinvite.acknowledged(ack)
     elif leg is call.caller and call.peer is not None and call.peer.ack is None:
         peer = call.peer
-        peer.acknowledge(call.body_for(ack, leg, peer), ack.headers.get("content-type"))
+        body = call.body_for(ack, leg, peer)
+        call.ports.sessions.described(peer, body)
+        peer.acknowledge(body, ack.headers.get("content-type"))
 
 
 def _dialog_of(call: Call, leg: Leg) -> Dialog | None:
@@ -229,6 +238,41 @@ def _other_end(call: Call, leg: Leg, incoming: Incoming) -> Leg | None:
         incoming.respond(480, "Other End Not Reached Yet")
         return None
     return other
+
+
+def _is_too_short(call: Call, incoming: Incoming) -> bool:
+    """Answer a request 422 that wants its session refreshed more often than we do (RFC 4028 §9)."""
+    if "session-expires" not in incoming.request.headers.index():
+        return False
+    headers = call.ports.sessions.refusal(call, incoming.request)
+    if headers is not None:
+        incoming.respond(422, headers=headers)
+    return headers is not None
+
+
+def _is_mere_refresh(leg: Leg, update: Request) -> bool:
+    """Return whether an UPDATE is about the session timer of its sender alone, and not about who is talking."""
+    if update.body:
+        return False
+    index = update.headers.index()
+    return "session-expires" in index or (session_of(leg) is not None and index.keys().isdisjoint(IDENTITY))
+
+
+def _take_refresh(call: Call, leg: Leg, incoming: Incoming) -> None:
+    """Answer an UPDATE that does nothing but refresh the session of its sender (RFC 4028 §7.4, RFC 3311 §5.2)."""
+    request, ports, transaction = incoming.request, call.ports, incoming.open()
+    ports.routes.heard_from(leg, incoming.flow)
+    ports.routes.refreshed(leg, request, incoming.flow)
+    headers = [
+        ("Supported", ports.settings.extensions),
+        ("Allow", ALLOW),
+        *ports.sessions.accepted(leg, request, b""),
+    ]
+    if leg.flow is not None:
+        headers.append(("Contact", leg.contact_on(leg.flow)))
+    response = write_response(request, 200, headers=headers)
+    leg.answer(response, ports.wall_clock())
+    call.when_stored(lambda: transaction.answer(200, response, ports.clock()))
 
 
 def _carry_over(call: Call, leg: Leg, other: Leg, incoming: Incoming, request: Request) -> None:

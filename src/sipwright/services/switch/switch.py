@@ -47,6 +47,7 @@ from .dialling.unreachable import Unreachable
 from .messages import Messages
 from .midcall.late_responses import acknowledge_late
 from .midcall.liveness import probe_ends
+from .midcall.session import Sessions
 from .model.header_table import ALLOW, SOURCE_HEADER
 from .model.identity import Identity
 from .model.identity_headers import vouch
@@ -123,7 +124,8 @@ class Switch:
             active_calls=self.table.active, parts=self.table.parts, relink=self.table.relink,
             carried=self.table.carried,
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
-            unreachable=unreachable.outcome, probe=probe_ends, decide=lambda call: self.dialler.begin(call),
+            unreachable=unreachable.outcome, probe=probe_ends, sessions=Sessions(),
+            decide=lambda call: self.dialler.begin(call),
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
             own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up,
         )  # fmt: skip
@@ -181,6 +183,7 @@ class Switch:
             return
         origin = origin_of(self.calls, request, is_internal=is_internal)
         passes = passes_of(origin, is_internal=is_internal)
+        self.admission.look_at_session(request)
         call_id = self.admission.admit(decision, incoming)
         replaced = replaced_leg(self.ports, request, decision)
         if replaced is not None:

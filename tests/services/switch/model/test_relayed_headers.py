@@ -13,7 +13,7 @@ from sipwright.services.switch.model.relayed_headers import (
 )
 from sipwright.sip import parse
 
-OURS = ["Supported: replaces", f"Allow: {ALLOW}"]
+OURS = ["Supported: replaces, timer", f"Allow: {ALLOW}"]
 """What every INVITE and its 2xx say of ourselves."""
 
 FAMILY = PASSAGES[Party.PHONE, Party.PHONE]
@@ -82,9 +82,13 @@ def test_what_belongs_to_one_leg_stays_there():
 
 def test_only_what_works_from_end_to_end_is_asked_for():
     """And we say what we do ourselves (RFC 3891 §6.2), not what only the far end does."""
-    asked = message("Supported: timer, 100rel", "Require: path", "Supported: histinfo", "Require: timer")
+    asked = message("Supported: 100rel", "Require: path", "Supported: histinfo", "Require: timer")
 
-    assert relayed_lines(asked, STRANGER) == ["Require: timer", "Supported: replaces, timer", OURS[1]]
+    assert relayed_lines(asked, STRANGER) == OURS
+    assert (
+        relayed_lines(message("Supported: norefersub"), STRANGER, "replaces")[0]
+        == "Supported: replaces, norefersub"
+    )
     assert relayed_lines(response(200, "Supported: outbound"), STRANGER) == OURS
     assert relayed_lines(response(180, "Supported: outbound"), STRANGER) == []
 

@@ -269,6 +269,9 @@ class Call(LastingCall):
                 self.hunt.failed(leg, Outcome(502, f"Bad Answer: {error.reason}"))
             else:
                 self.hunt.answered(leg, response)
+                if "session-expires" in response.headers.index():
+                    offered = b"" if leg.transaction is None else leg.transaction.request.body
+                    self.ports.sessions.settled(leg, response, offered)
         else:
             self.hang_up_late(leg, response)
 
@@ -292,14 +295,13 @@ class Call(LastingCall):
             caller.dialog = Dialog.as_uas(caller.invite, caller.local_tag)
         self.peer, self.hunt = leg, None
         self.transition(CallEvent.JOIN)
-        self.disarm_all()
-        self.limit_duration(leg)
-        if self.ports.settings.probe:
-            self.arm("probe", self.ports.settings.probe)
+        self.start_clocks(leg)
         body = self.body_for(response, leg, caller)
         content_type = response.headers.get("content-type") if body else None
-        final = caller.reply(response.status, response.reason, relayed_lines(response, leg.passage_to(caller)), body,
-                             content_type, source=leg.source)  # fmt: skip
+        ports = self.ports
+        lines = relayed_lines(response, leg.passage_to(caller), ports.settings.extensions)
+        lines += write_lines(ports.sessions.accepted(caller, caller.invite, body))
+        final = caller.reply(response.status, response.reason, lines, body, content_type, source=leg.source)
         has_offer = bool(caller.invite.body)
         self.changed()
         if has_offer:
@@ -308,6 +310,16 @@ class Call(LastingCall):
         caller.tell(caller.invite, final, now)
         if self.script is not None:
             self.script.answered(leg.destination.target)
+
+    def start_clocks(self, leg: Callee) -> None:
+        """Let the clocks of a call run that talks from now on: how long it may last, and whether its ends are there."""
+        ports = self.ports
+        self.disarm_all()
+        self.limit_duration(leg)
+        if ports.settings.probe:
+            self.arm("probe", ports.settings.probe)
+        if self.processes:
+            ports.sessions.rearm(self)
 
     def hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""

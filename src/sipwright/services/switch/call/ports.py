@@ -13,16 +13,26 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.ports import Provider, Servers, Writer
-from sipwright.sip import Uri
+from sipwright.sip import Request, Response, Uri
 from sipwright.transport import Flow, Target
 
 from ..model.destination import Destination
+from ..model.header_table import TOLD, TOLD_WITHOUT_TIMER
 from ..model.outcome import Outcome
 from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
 from .timers import Timers
 
-__all__ = ["RING_TIME", "CallPorts", "CallWatch", "NoOwnLimits", "OwnLimits", "Routes", "SwitchSettings"]
+__all__ = [
+    "RING_TIME",
+    "CallPorts",
+    "CallWatch",
+    "NoOwnLimits",
+    "OwnLimits",
+    "Routes",
+    "Sessions",
+    "SwitchSettings",
+]
 
 RING_TIME = 180.0
 """Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
@@ -38,7 +48,8 @@ class SwitchSettings:
 
     `ring` is Timer C, `probe` how often the ends of a talking call are asked whether they are there, and `longest_call`
     when an answered call ends whatever its dialplan says, in seconds; 0 is never. No limit holds for calls to the
-    `emergency` numbers.
+    `emergency` numbers. `session_expires` is the interval of session timers that is asked for, 0 for none, and `min_se`
+    the shortest that is taken (RFC 4028).
     """
 
     public_address: str | None = None
@@ -47,8 +58,15 @@ class SwitchSettings:
     calls_per_account: int = 500
     ring: float = RING_TIME
     probe: float = 900.0
+    session_expires: int = 1800
+    min_se: int = 90
     longest_call: float = 14_400.0
     emergency: frozenset[str] = frozenset()
+
+    @property
+    def extensions(self) -> str:
+        """What we do ourselves, as Supported says it."""
+        return TOLD if self.session_expires else TOLD_WITHOUT_TIMER
 
     def is_emergency(self, direction: str, user: str) -> bool:
         """Return whether somebody of ours dials an emergency number; what is only to be seen in it does not count."""
@@ -86,6 +104,31 @@ class NoOwnLimits:
     def most_carried(self, provider: Provider) -> float:
         """Return infinity."""
         return inf
+
+
+class Sessions(Protocol):
+    """The session timers of the legs of all calls (RFC 4028)."""
+
+    def refusal(self, call: Any, request: Request) -> list[tuple[str, str]] | None:
+        """Return the headers of the 422 that a request is to be answered with; None when its interval will do."""
+
+    def accepted(self, leg: Leg, request: Request, body: bytes) -> list[tuple[str, str]]:
+        """Accept a request of the peer with a 2xx that has this body; returns what else that is to say."""
+
+    def settled(self, leg: Leg, response: Response, body: bytes = b"") -> None:
+        """Take what the 2xx to a request of ours says, in which `body` was offered."""
+
+    def headers(self, leg: Leg) -> list[tuple[str, str]]:
+        """Return what a re-INVITE or UPDATE of ours says."""
+
+    def is_raised(self, leg: Leg, response: Response) -> bool:
+        """Return whether a request is to be sent again with a longer interval, since it was answered 422."""
+
+    def described(self, leg: Leg, body: bytes) -> None:
+        """Note the session description that a peer was sent in an ACK, or in a 2xx."""
+
+    def rearm(self, call: Any) -> None:
+        """Let the session timers run on whose time was called off with all others."""
 
 
 class Routes(LegRoutes, Protocol):
@@ -129,8 +172,8 @@ class CallPorts(LegPorts, Generic[CallT]):
     `active_calls` counts those of a user, `parts` finds those that are one call by the id that they have in common, and
     `relink` lets what is behind a leg that has moved be part of its new call. `carried` counts those of a provider.
     `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
-    destination has given, `unreachable` says why no way leads to a leg, and `probe`
-    asks the ends of a call whether they are still there, and `decide` lets the dialplan of a call that the switch makes
+    destination has given, `unreachable` says why no way leads to a leg, `probe` asks the ends of a call whether they
+    are still there, `sessions` are their session timers, and `decide` lets the dialplan of a call that the switch makes
     by itself say who rings. `may_pick_up` says whether an account may take the calls that ring at one of another
     owner. Nobody need `watch`.
     """
@@ -154,6 +197,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     redirected: Callable[[CallT, Destination, Uri], list[Destination]]
     unreachable: Callable[[CallT, Callee], Outcome]
     probe: Callable[[CallT], None]
+    sessions: Sessions
     decide: Callable[[CallT], None]
     call_row: Callable[[CallT], tuple[Any, ...]]
     cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]

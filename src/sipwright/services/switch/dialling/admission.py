@@ -8,6 +8,7 @@ from sipwright.services.ports import ProviderView
 from sipwright.services.refusals import unknown_scheme
 from sipwright.sip import Reject, Request
 from sipwright.sip.dialog import contact_uri
+from sipwright.sip.session_timer import is_too_short
 from sipwright.stack import Incoming, Stack
 
 from ..call.call import Call
@@ -108,6 +109,19 @@ class Admission:
         self._are_runs_behind = are_runs_behind
         self.limits = limits
         self.why_no_run = why_no_run
+
+    def look_at_session(self, request: Request) -> None:
+        """Look at what an INVITE wants of the session timer.
+
+        Raises:
+            Reject: 422, as it is to be refreshed too often (RFC 4028 §9), or 420, as there are no session timers here.
+        """
+        index, settings = request.headers.index(), self._ports.settings
+        if not settings.session_expires:
+            if "require" in index and "timer" in (tag.lower() for tag in request.headers.get_list("require")):
+                raise _unsupported(["timer"])
+        elif "session-expires" in index and is_too_short(request, settings.min_se):
+            raise Reject(422, None, (("Min-SE", str(settings.min_se)),))
 
     def admit_another(self) -> None:
         """Let the switch have another call.

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from sipwright.services.dialstring import DialLeg, Groups, read_groups, write_groups
 from sipwright.services.ports import Provider
 from sipwright.sip import Request, Response
+from sipwright.sip.session_timer import LEAST, MOST, MOST_RAISES, min_se
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP, SECURE
 from sipwright.transport import Flow, Target
@@ -111,7 +112,7 @@ class Hunt:
                 self._rings(leg, response)
             elif to.answer_within:
                 self._tell(events.Heard(leg.index))
-        elif status not in (401, 407) or not self._authenticate(leg, response):
+        elif status not in (401, 407, 422) or not self._comes_again(leg, response):
             outcome = Outcome(
                 status, response.reason, explaining_headers(response, leg.passage_to(self.call.caller))
             )
@@ -169,14 +170,23 @@ class Hunt:
             leg.begin_early(response)
         self._tell(events.Provisional(leg.index, response.status, bool(response.body), response))
 
-    def _authenticate(self, leg: Callee, response: Response) -> bool:
-        """Answer a provider's challenge with the provider's credentials (RFC 3261 §22.2)."""
-        invite = leg.invite
-        if invite is None or leg.flow is None or not leg.is_challenged(invite, response, leg.rounds):
+    def _comes_again(self, leg: Callee, response: Response) -> bool:
+        """Send the INVITE once more: with credentials (RFC 3261 §22.2), or with a larger Min-SE (RFC 4028 §7.3)."""
+        invite, least = leg.invite, 0
+        if invite is None or leg.flow is None:
             return False
-        leg.rounds += 1
+        if response.status == 422:
+            least = min_se(response)
+            is_larger = max(min_se(invite), LEAST) < least <= MOST
+            if not is_larger or leg.invite_cseq - leg.rounds > MOST_RAISES:
+                return False
+        elif leg.is_challenged(invite, response, leg.rounds):
+            leg.rounds += 1
+        else:
+            return False
         leg.invite_cseq += 1
-        leg.invite = self._invite(leg)
+        leg.invite = self._invite(leg, least)
+        self.call.changed()
         self.call.when_stored(partial(self._send, leg, leg.invite))
         return True
 
@@ -241,7 +251,7 @@ class Hunt:
             call.hear(leg, response.to_tag or "", has_media=effect.has_media)
         body = call.body_for(response, leg, call.caller)
         content_type = response.headers.get("content-type") if body else None
-        lines = relayed_lines(response, leg.passage_to(call.caller))
+        lines = relayed_lines(response, leg.passage_to(call.caller), call.ports.settings.extensions)
         call.progress(response.status, response.reason, lines, body, content_type)
 
     def _close(self, effect: events.Close) -> None:
@@ -357,8 +367,8 @@ class Hunt:
             return True
         return flow.protocol in SECURE
 
-    def _invite(self, leg: Callee) -> Request:
-        invite = make_invite(self.call, leg)
+    def _invite(self, leg: Callee, least: int = 0) -> Request:
+        invite = make_invite(self.call, leg, least)
         if leg.auth is not None:
             leg.sign(invite)
         return invite

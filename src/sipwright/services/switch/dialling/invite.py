@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import quote as percent_encode
 
 from sipwright.services.leg_options import LegOptions
@@ -11,10 +12,12 @@ from sipwright.sip.dialog import address_of
 from sipwright.sip.grammar import quote
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
+from sipwright.sip.session_timer import LEAST, min_se
 from sipwright.sip.shown import shown
 
 from ..call.call import Call
 from ..call.callee import Callee
+from ..call.ports import SwitchSettings
 from ..model import media
 from ..model.header_table import OUTSIDER, PASSAGES, PHONE, SCRIPT, SOURCE_HEADER
 from ..model.identity_headers import asserted
@@ -27,14 +30,19 @@ _SAFE_IN_USER = "-_.!~*'()&=+$,;?/#%"
 """What stays as a script wrote it; an escape may be its own."""
 
 
-def make_invite(call: Call, leg: Callee) -> Request:
-    """Build the INVITE of `leg`; its flow is known, so Via and Contact can name the right socket."""
+def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
+    """Build the INVITE of `leg`; its flow is known, so Via and Contact can name the right socket.
+
+    `least` is the Min-SE of a 422 to the one before.
+    """
     ports, flow, destination, original = call.ports, leg.flow, leg.destination, call.caller.invite
     assert flow is not None
     assert original is not None
     options = destination.options
     sender = call.caller.party if call.originator is None else SCRIPT
-    relayed = relayed_lines(original, PASSAGES[sender, leg.party])
+    relayed = relayed_lines(original, PASSAGES[sender, leg.party], ports.settings.extensions)
+    if ports.settings.session_expires and flow.protocol != "loop":
+        relayed += _session_lines(ports.settings, leg, least)
     if options.headers:
         replaced = {KEYS[name] for name, _ in options.headers}
         relayed = [line for line in relayed if KEYS[line.partition(":")[0]] not in replaced]
@@ -73,6 +81,15 @@ def make_invite(call: Call, leg: Callee) -> Request:
         body=body,
         content_type=content_type,
     )
+
+
+def _session_lines(settings: SwitchSettings, leg: Callee, least: int) -> Iterable[str]:
+    """Return what an INVITE says of the session timer (RFC 4028 §7.1, §7.4); the one before has the Min-SE so far."""
+    known = 0 if leg.invite is None else min_se(leg.invite)
+    least = max(settings.min_se, known, least)
+    if least == LEAST:  # which is as good as said
+        return (f"Session-Expires: {settings.session_expires}",)
+    return f"Session-Expires: {max(settings.session_expires, least)}", f"Min-SE: {least}"
 
 
 def read_source(value: str) -> tuple[str, int, int | None]:

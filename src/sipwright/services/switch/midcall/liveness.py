@@ -18,6 +18,7 @@ from sipwright.transport import Flow
 from ..call.call import Call
 from ..call.leg import Leg
 from ..model.leg_state import LegEvent, LegState
+from .session import session_of
 
 __all__ = ["AFTER_RECOVERY", "probe_ends"]
 
@@ -29,12 +30,15 @@ AFTER_RECOVERY = 60
 
 
 def probe_ends(call: Call) -> None:
-    """Send OPTIONS to both ends, unless they are busy changing the call, which tells as much."""
+    """Send OPTIONS to both ends, but to those that change the call, or have a session timer, which tell as much."""
     ports = call.ports
     patience = ports.settings.probe
     for leg in call.ends():
         dialog, flow = leg.dialog, leg.flow
         if leg.state is not LegState.ANSWERED or leg.reinvite is not None or dialog is None or flow is None:
+            continue
+        session = session_of(leg)
+        if session is not None and session.is_sure:
             continue
         if (
             isinstance(flow, ReconnectingFlow)

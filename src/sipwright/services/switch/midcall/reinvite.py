@@ -63,9 +63,10 @@ class ReInvite:
             self._is_done = True
             self._then(None)
             return
+        told = ("Supported", ports.settings.extensions)
         request = dialog.make_request(
             "INVITE", via=ports.new_via(flow), contact=leg.contact_on(flow), body=body,
-            content_type=content_type if body else None,
+            headers=(told, *ports.sessions.headers(leg)), content_type=content_type if body else None,
         )  # fmt: skip
         leg.sign(request)
         leg.invite_cseq = dialog.local_cseq
@@ -94,9 +95,10 @@ class ReInvite:
             self._take(transaction.request, response)
 
     def _take(self, request: Request, response: Response) -> None:
-        leg = self.leg
-        if leg.is_challenged(request, response, self._rounds):
-            self._rounds += 1
+        leg, sessions = self.leg, self.call.ports.sessions
+        is_challenged = leg.is_challenged(request, response, self._rounds)
+        self._rounds += is_challenged
+        if is_challenged or sessions.is_raised(leg, response):
             self.send(request.body, request.headers.get("content-type"))
         else:
             self._finish()
@@ -105,6 +107,7 @@ class ReInvite:
                 leg.ack = None
                 with leg.owner.event():
                     self.call.ports.routes.refreshed(leg, response)
+                    sessions.settled(leg, response, request.body)
             self._then(response)
 
     def _finish(self) -> None:

@@ -130,7 +130,10 @@ class Relay:
         assert dialog is not None
         assert flow is not None
         body = call.body_for(self.request, self.sender, receiver)
-        headers = self._translated(relayed_headers(self.request, self.sender.passage_to(receiver)))
+        told = call.ports.settings.extensions
+        headers = self._translated(relayed_headers(self.request, self.sender.passage_to(receiver), told))
+        if method in _REFRESHES:
+            headers += call.ports.sessions.headers(receiver)
         contact = receiver.contact_on(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
         request = dialog.make_request(method, via=call.ports.new_via(flow), contact=contact, headers=headers,
@@ -184,7 +187,9 @@ class Relay:
         is_to_come_again = asked.method in _OF_THE_CALL and receiver.is_challenged(
             asked, response, self._rounds
         )
-        if not is_to_come_again and asked.method in _REFRESHES and not self._rounds:
+        if asked.method in _REFRESHES and self.call.ports.sessions.is_raised(receiver, response):
+            is_to_come_again = True
+        elif not is_to_come_again and asked.method in _REFRESHES and not self._rounds:
             # It says how the call is from now on, so it does no harm if the peer has got it before.
             is_to_come_again = was_cut_off(transaction, response)
         if is_to_come_again:
@@ -198,7 +203,8 @@ class Relay:
 
     def _carry_back(self, response: Response) -> None:
         call, sender, receiver = self.call, self.sender, self.receiver
-        if response.is_success and self.request.method in _REFRESHES:
+        is_refresh = response.is_success and self.request.method in _REFRESHES
+        if is_refresh:
             self._refresh_targets(response)
             holder, offer = (sender, self.request.body) if self.had_offer else (receiver, response.body)
             if offer and call.answered_at is not None:
@@ -213,10 +219,13 @@ class Relay:
             if not (self.is_invite and response.is_success and not self.had_offer):
                 self._end()
         status = response.status if response.status not in (401, 407) else 403
-        headers = relayed_headers(response, receiver.passage_to(sender))
+        headers = relayed_headers(response, receiver.passage_to(sender), call.ports.settings.extensions)
         if response.status < 300 and self.request.method in _NAMES_US and sender.flow is not None:
             headers.append(("Contact", sender.contact_on(sender.flow)))
         body = call.body_for(response, receiver, sender)
+        if is_refresh:
+            call.ports.sessions.settled(receiver, response, parse(self.wire).body)
+            headers += call.ports.sessions.accepted(sender, self.request, body)
         back = make_response(self.request, status, shown(response.reason), headers=headers, body=body,
                              content_type=response.headers.get("content-type") if body else None)  # fmt: skip
         if self.is_invite and back.is_success:
@@ -310,6 +319,7 @@ class Relay:
         self.receiver.reinvite = None
         if not self.had_offer and self.receiver.ack is None:
             body = self.call.body_for(ack, self.sender, self.receiver)
+            self.call.ports.sessions.described(self.receiver, body)
             self.receiver.acknowledge(body, ack.headers.get("content-type"))
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:

@@ -14,12 +14,15 @@ from typing import NamedTuple
 __all__ = [
     "ALLOW",
     "CALL_HEADER",
+    "RELAYED",
     "EXPLAINS",
     "EXTENSIONS",
     "IDENTITY",
     "OF_STATUS",
     "PASSAGES",
     "SOURCE_HEADER",
+    "TOLD",
+    "TOLD_WITHOUT_TIMER",
     "Party",
     "Passage",
     "Shown",
@@ -34,10 +37,14 @@ CALL_HEADER = "X-Sipwright-Call"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER"
 """The methods that work here, wherever we say so. Without 100rel there is nothing to PRACK (RFC 3262)."""
 
-EXTENSIONS = frozenset(
-    {"timer", "replaces", "norefersub", "histinfo", "privacy", "answermode", "early-session"}
-)
-"""Option tags that may be required: their headers cross, or we do what they ask for (RFC 4028, 3891, 4488, ...)."""
+RELAYED = frozenset({"replaces", "norefersub", "histinfo", "privacy", "answermode", "early-session"})
+"""Option tags that may be required, and cross with their headers (RFC 3891, 4488, ...)."""
+
+EXTENSIONS = RELAYED | {"timer"}
+"""Option tags that may be required: those, and what each leg does by itself (RFC 4028)."""
+
+TOLD, TOLD_WITHOUT_TIMER = "replaces, timer", "replaces"
+"""What we say that we do ourselves (RFC 3891 §6.2, RFC 4028 §7.1)."""
 
 
 class Party(IntEnum):
@@ -87,7 +94,7 @@ _OURS = frozenset({
     "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "authentication-info",
     "proxy-authentication-info",
     # what we can do, and what we are asked to know
-    "allow", "require", "supported", "p-preferred-identity",
+    "allow", "require", "supported", "p-preferred-identity", "session-expires", "min-se",
     # written with the body, or by the status
     "content-type", "retry-after", "unsupported",
 })
@@ -103,7 +110,7 @@ _ANSWERS_BY_ITSELF = frozenset({"x-auto-answer", "x-answer-mode"})
 _FROM_ANYBODY = frozenset({
     # what can be talked about, and how
     "accept", "accept-encoding", "accept-language", "content-disposition", "content-encoding", "content-id",
-    "content-language", "mime-version", "session-expires", "min-se", "early-media",
+    "content-language", "mime-version", "early-media",
     # who would rather be reached how
     "accept-contact", "reject-contact", "request-disposition", "priority", "privacy", "reply-to",
     # what is said along
@@ -143,10 +150,9 @@ PASSAGES: Mapping[tuple[Party, Party], Passage] = {
 }
 
 EXPLAINS = frozenset({
-    "accept", "accept-encoding", "accept-language", "allow-events", "error-info", "min-se", "reason", "user-to-user",
-    "warning",
+    "accept", "accept-encoding", "accept-language", "allow-events", "error-info", "reason", "user-to-user", "warning",
 })
-"""Headers of a refusal that tell the caller why, or what would do (RFC 3261 §21.4, RFC 4028 §6)."""
+"""Headers of a refusal that tell the caller why, or what would do (RFC 3261 §21.4)."""
 
 OF_STATUS: Mapping[int, tuple[str, ...]] = {
     # A refusal may always say when it is worth another try (RFC 3261 §20.33); two must say what they are about.

@@ -72,11 +72,13 @@ def _rank(outcome: Outcome) -> tuple[int, int, int]:
 def for_caller(outcome: Outcome) -> Outcome:
     """Translate what must not be passed on as it is.
 
-    A challenge is meant for the switch, never for the caller; a 503 would make the caller avoid this switch
-    altogether (RFC 3261 §16.7 step 6); a redirect that was not followed means nothing to the caller.
+    A challenge and a session interval are meant for the switch, never for the caller; a 503 would make the caller avoid
+    this switch altogether (RFC 3261 §16.7 step 6); a redirect that was not followed means nothing to the caller.
     """
     if outcome.status in (401, 407):
         return Outcome(502, "Provider Refused Our Credentials")
+    if outcome.status == 422:
+        return Outcome(500, "No Session Interval Agreed")
     if outcome.status == 503:
         return Outcome(500, "Gateway Unavailable")
     if 300 <= outcome.status < 400 or outcome.status == 487:

@@ -11,7 +11,7 @@ from sipwright.sip import Message, Request, Response
 from sipwright.sip.headers.collection import value_of
 from sipwright.sip.shown import shown_line
 
-from .header_table import ALLOW, EXPLAINS, EXTENSIONS, IDENTITY, OF_STATUS, Passage, Shown
+from .header_table import ALLOW, RELAYED, EXPLAINS, EXTENSIONS, IDENTITY, OF_STATUS, TOLD, Passage, Shown
 
 __all__ = [
     "REQUIRES",
@@ -26,14 +26,17 @@ __all__ = [
 
 _TELLS_ABILITIES = frozenset({"INVITE", "UPDATE", "OPTIONS"})
 _ASKS_THE_OTHER_END = frozenset({"INFO", "UPDATE", "MESSAGE", "SUBSCRIBE"})
-_OF_BOTH_ENDS = ("timer", "norefersub")
+_OF_BOTH_ENDS = ("norefersub",)
 """Extensions that work where both ends know them, as their headers cross."""
 
 _ALWAYS_OF_A_REFUSAL = ("retry-after",)
 
 
-def relayed_lines(message: Message, passage: Passage) -> list[str]:
-    """Return the header lines of `message` that the other leg is to see, those of one name together."""
+def relayed_lines(message: Message, passage: Passage, told: str = TOLD) -> list[str]:
+    """Return the header lines of `message` that the other leg is to see, those of one name together.
+
+    `told` are the extensions that we support ourselves.
+    """
     relayed: list[str] = []
     headers = message.headers
     index = headers.index()
@@ -53,7 +56,7 @@ def relayed_lines(message: Message, passage: Passage) -> list[str]:
             relayed.append(f"Allow: {ALLOW}")
         return relayed
     if "require" in index:
-        kept = [tag for tag in headers.get_list("require") if tag.lower() in EXTENSIONS]
+        kept = [tag for tag in headers.get_list("require") if tag.lower() in RELAYED]
         if kept:
             relayed.append(f"Require: {', '.join(kept)}")
     if isinstance(message, Response):
@@ -62,18 +65,18 @@ def relayed_lines(message: Message, passage: Passage) -> list[str]:
         assert isinstance(message, Request)
         method = message.method
     if method in _TELLS_ABILITIES:
-        relayed.append(_supported(message) if "supported" in index else "Supported: replaces")
+        relayed.append(f"Supported: {_supported(message, told) if 'supported' in index else told}")
         relayed.append(f"Allow: {_ALLOWED[headers.get('allow') or ''] if 'allow' in index else ALLOW}")
     return relayed
 
 
-def relayed_headers(message: Message, passage: Passage) -> list[tuple[str, str]]:
+def relayed_headers(message: Message, passage: Passage, told: str = TOLD) -> list[tuple[str, str]]:
     """Return the same as names and values."""
-    return [(line.partition(":")[0], value_of(line)) for line in relayed_lines(message, passage)]
+    return [(line.partition(":")[0], value_of(line)) for line in relayed_lines(message, passage, told)]
 
 
 def explaining_headers(response: Message, passage: Passage) -> tuple[tuple[str, str], ...]:
-    """Return the headers of a refusal that tell the caller why, or what would do (RFC 3261 §21.4, RFC 4028 §6)."""
+    """Return the headers of a refusal that tell the caller why, or what would do (RFC 3261 §21.4)."""
     status = response.status if isinstance(response, Response) else 0
     known = {*EXPLAINS, *OF_STATUS.get(status, _ALWAYS_OF_A_REFUSAL), *(("allow",) if status == 405 else ())}
     pairs = relayed_headers(response, passage)
@@ -143,10 +146,10 @@ def _lines_of(message: Message, key: str) -> list[str]:
     return lines
 
 
-def _supported(message: Message) -> str:
-    """Write what we do ourselves (RFC 3891 §6.2), and what needs both ends if this one knows it."""
+def _supported(message: Message, told: str) -> str:
+    """Write what we do ourselves, and what needs both ends if this one knows it."""
     theirs = {tag.lower() for tag in message.headers.get_list("supported")}
-    return f"Supported: {', '.join(('replaces', *(tag for tag in _OF_BOTH_ENDS if tag in theirs)))}"
+    return ", ".join((told, *(tag for tag in _OF_BOTH_ENDS if tag in theirs)))
 
 
 def _allowed(theirs: str) -> str:

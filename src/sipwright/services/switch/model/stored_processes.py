@@ -11,8 +11,8 @@ from typing import Any
 
 __all__ = [
     "StoredNotice", "StoredOffer", "StoredPicker", "StoredProcess", "StoredReInvite", "StoredRelay", "StoredReport",
-    "StoredTakeover", "StoredTarget", "StoredThirdParty", "StoredTransfer", "StoredUnwantedAnswer", "read_picker",
-    "read_process",
+    "StoredSession", "StoredTakeover", "StoredTarget", "StoredThirdParty", "StoredTransfer", "StoredUnwantedAnswer",
+    "read_picker", "read_process",
 ]  # fmt: skip
 
 
@@ -110,7 +110,25 @@ class StoredUnwantedAnswer:
     kind: str = "unwanted_answer"
 
 
-StoredProcess = StoredRelay | StoredTransfer | StoredTakeover | StoredUnwantedAnswer
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """What is kept of the session timer of a leg: Unix times, our UPDATE or re-INVITE that is not answered."""
+
+    leg: int
+    interval: int
+    is_ours: bool
+    due_at: float
+    expires_at: float
+    least: int = 0
+    takes_update: bool = False
+    body: str = ""
+    wire: str | None = None
+    rounds: int = 0
+    invite: StoredReInvite | None = None
+    kind: str = "session"
+
+
+StoredProcess = StoredRelay | StoredTransfer | StoredTakeover | StoredUnwantedAnswer | StoredSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +167,7 @@ _KINDS: dict[str, type[StoredProcess]] = {
     "transfer": StoredTransfer,
     "takeover": StoredTakeover,
     "unwanted_answer": StoredUnwantedAnswer,
+    "session": StoredSession,
 }
 _PARTS: dict[str, type[Any]] = {
     "report": StoredReport, "last": StoredNotice, "next": StoredNotice, "offer": StoredOffer, "invite": StoredReInvite,

@@ -24,6 +24,7 @@ from ..call.unwanted_answer import UnwantedAnswer
 from ..dialling.hunt import Hunt
 from ..midcall.liveness import AFTER_RECOVERY, Probe
 from ..midcall.relay import Relay
+from ..midcall.session import SessionTimer
 from ..model.call_state import CallState
 from ..model.destination import Destination
 from ..model.identity import Identity
@@ -46,6 +47,10 @@ __all__ = ["CallRow", "Recovered", "recover", "restore"]
 
 GRACE = 4.2
 """How long a phone rings at least after a restart: an answer is repeated after T2 at most (RFC 3261 §13.3.1.4)."""
+
+
+REFRESH_GRACE = 16.5
+"""How long a session lasts at least after a restart: a refresh is repeated after 32*T1 at most (RFC 3261 §17.1.1.2)."""
 
 
 class CallRow(Protocol):
@@ -77,6 +82,7 @@ PROCESSES: dict[str, Callable[[Call, Any], CallProcess]] = {
     "transfer": Transfer.from_state,
     "takeover": Takeover.from_state,
     "unwanted_answer": UnwantedAnswer.from_state,
+    "session": SessionTimer.from_state,
 }
 
 
@@ -169,7 +175,11 @@ def _recover_timers(call: Call, deadlines: dict[str, float]) -> None:
         if name not in call.timers:
             continue  # what it was for has happened meanwhile
         # Whoever answered while nobody listened is given the time to say so again.
-        earliest = now + GRACE if name == "ring" or name.startswith("answer ") else now
+        earliest = now
+        if name == "ring" or name.startswith("answer "):
+            earliest += GRACE
+        elif name.startswith("session "):
+            earliest += REFRESH_GRACE
         call.arm(name, max(deadline, earliest) - now)
     if call.state is CallState.TALKING and call.ports.settings.probe:
         call.arm("probe", 1.0 + zlib.crc32(call.id.encode()) % AFTER_RECOVERY)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
+from ..midcall.session import session_of
 from ..model.destination import Destination
 from ..model.leg_state import LegEvent
 from .replaces import account_of
@@ -41,6 +42,9 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
             )  # more copies of its 2xx may come
     call.legs.append(moved)
     call.changed()
+    session = session_of(leg)
+    if session is not None:
+        session.moved(call, moved)
     ports.remember(moved)
     ports.relink(moved, call)
     return moved

@@ -24,6 +24,7 @@ from functools import partial
 from sipwright.sdp import answer_silently, cut_streams, pad_streams
 from sipwright.sip import Response
 from sipwright.sip.dialog import Dialog
+from sipwright.sip.headers.collection import write_lines
 
 from ..call.call import Call
 from ..call.callee import Callee
@@ -135,7 +136,8 @@ class Picker:
         if caller.dialog is None:
             caller.dialog = Dialog.as_uas(invite, caller.local_tag)
         answer = answer_silently(invite.body, picker._others_offer(other))
-        final = caller.reply(200, None, (), answer, SDP)
+        lines = write_lines(call.ports.sessions.accepted(caller, invite, answer))
+        final = caller.reply(200, None, lines, answer, SDP)
         call.changed()
         call.when_stored(partial(caller.respond, 200, final))
         caller.tell(invite, final, now)

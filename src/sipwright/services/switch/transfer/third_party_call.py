@@ -208,6 +208,7 @@ class ThirdParty:
         if leg.dialog is None:
             leg.begin_dialog(response)
         call.disarm_all()
+        call.ports.sessions.rearm(call)
         call.early_leg = None
         call.changed()
         if self.first is None:
@@ -241,11 +242,11 @@ class ThirdParty:
         if dialog is None or flow is None:
             self._give_up(Outcome(480, "First End Not Reached"), "switch")
             return
-        contact = first.contact_on(flow)
-        via = self.call.ports.new_via(flow)
+        ports = self.call.ports
         request = dialog.make_request(
-            "INVITE", via=via, contact=contact, body=body, content_type=content_type
-        )
+            "INVITE", via=ports.new_via(flow), contact=first.contact_on(flow), body=body, content_type=content_type,
+            headers=(("Supported", ports.settings.extensions), *ports.sessions.headers(first)),
+        )  # fmt: skip
         first.sign(request)
         first.invite_cseq = dialog.local_cseq
         self.offer = bytes(request)
@@ -267,6 +268,7 @@ class ThirdParty:
             first.acknowledge_again(response)
         elif response.is_success and second is not None and first.dialog is not None:
             self.call.ports.routes.refreshed(first, response)
+            self.call.ports.sessions.settled(first, response, transaction.request.body)
             first.acknowledge()
             body = self.call.body_for(response, first, second)
             second.acknowledge(body, response.headers.get("content-type"))
@@ -279,6 +281,8 @@ class ThirdParty:
         assert first is not None
         if first.is_challenged(transaction.request, response, first.rounds):
             first.rounds += 1
+            self._offer_again()
+        elif self.call.ports.sessions.is_raised(first, response):
             self._offer_again()
         elif response.status == 491:
             self.call.arm("offer again", GLARE)
@@ -294,10 +298,7 @@ class ThirdParty:
         caller.transition(LegEvent.ANSWER)
         caller.invite = None
         caller.answered_at = call.answered_at = call.ports.wall_clock()
-        call.disarm_all()
-        call.limit_duration(second)
-        if call.ports.settings.probe:
-            call.arm("probe", call.ports.settings.probe)
+        call.start_clocks(second)
         call.changed()
 
     def _give_up(self, outcome: Outcome, by: str, already: Leg | None = None) -> None:
