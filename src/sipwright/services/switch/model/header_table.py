@@ -14,12 +14,12 @@ from typing import NamedTuple
 __all__ = [
     "ALLOW",
     "CALL_HEADER",
-    "RELAYED",
     "EXPLAINS",
     "EXTENSIONS",
     "IDENTITY",
     "OF_STATUS",
     "PASSAGES",
+    "RELAYED",
     "SOURCE_HEADER",
     "TOLD",
     "TOLD_WITHOUT_TIMER",

@@ -11,7 +11,7 @@ from sipwright.sip import Message, Request, Response
 from sipwright.sip.headers.collection import value_of
 from sipwright.sip.shown import shown_line
 
-from .header_table import ALLOW, RELAYED, EXPLAINS, EXTENSIONS, IDENTITY, OF_STATUS, TOLD, Passage, Shown
+from .header_table import ALLOW, EXPLAINS, EXTENSIONS, IDENTITY, OF_STATUS, RELAYED, TOLD, Passage, Shown
 
 __all__ = [
     "REQUIRES",
