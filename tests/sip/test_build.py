@@ -215,7 +215,7 @@ def test_what_is_known_of_a_built_request_is_what_it_says(tags):
     built = request(via="SIP/2.0/UDP h;branch=z9hG4bK1", from_='"A, B" <sip:a@h;x=1>', **tags)
     read = parse(bytes(built))
 
-    for name in ("call_id", "cseq", "from_tag", "to_tag", "from_uri", "to_uri", "request_uri"):
+    for name in ("branch", "call_id", "cseq", "from_tag", "to_tag", "from_uri", "to_uri", "request_uri"):
         assert getattr(built, name) == getattr(read, name), name
     assert [address_of(built, key) for key in ("from", "to")] == [
         address_of(read, key) for key in ("from", "to")

@@ -209,7 +209,7 @@ def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
     """
     if not _URI_TEXTS[uri]:
         raise ValueError(f"not a Request-URI: {uri[:40]!r}")
-    written = [] if via is None else [f"Via: {via}"]
+    written = [f"{method} {uri} SIP/2.0"] if via is None else [f"{method} {uri} SIP/2.0", f"Via: {via}"]
     written.append(f"Max-Forwards: {max_forwards}")
     if routes:
         written += [f"Route: {route}" for route in routes]
@@ -228,17 +228,22 @@ def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
     if content_type is not None:
         written.append(f"Content-Type: {content_type}")
     forbid_breaks("".join(written))
-    known: Known | None = None
+    # Written at once, as nearly every request is sent just as it is.
+    wire = _write(written, body)
+    del written[0]
+    known: Known = {}
+    if via is not None:
+        known["branch"] = via.partition(";branch=")[2].partition(";")[0] or None
     if not to_tag:
         # Read soon, when its response begins a dialog; of requests inside of one nobody asks what they say.
-        known = {
+        known |= {
             "call_id": call_id,
             "cseq": CSeq(cseq, method),
             "from_tag": from_tag or None,
             "from_address": from_,
             "to_address": to,
         }
-    return Request.from_parts(method, uri, Headers.from_lines(written), body, None, known)
+    return Request.from_parts(method, uri, Headers.from_lines(written), body, wire, known)
 
 
 def make_draft(

@@ -38,6 +38,7 @@ class Known(TypedDict, total=False):
         to_address: The To likewise.
     """
 
+    branch: str | None
     call_id: str
     cseq: CSeq
     from_tag: str | None

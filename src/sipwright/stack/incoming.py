@@ -58,17 +58,23 @@ class Incoming:
         """The server transaction; it exists from the first time that somebody asks for it."""
         return self._transaction or self.open()
 
-    def open(self, user: ServerUser | None = None) -> ServerTransaction:
-        """Create the server transaction, or give the existing one a user that hears of CANCEL and ACK."""
+    def open(self, user: ServerUser | None = None, local_tag: str | None = None) -> ServerTransaction:
+        """Create the server transaction, or give the existing one a user that hears of CANCEL and ACK.
+
+        Its To tag is that of the request, else the one that is given, else the same for every copy of the request.
+        """
         tx = self._transaction
         if tx is None:
             if self.request.method == "ACK":
                 raise TypeError("an ACK has no transaction and is never answered")
             stack, request = self.stack, self.request
             tx = self._transaction = stack.layer.server(request, self._reply_flow, user, self.now)
-            tx.local_tag = request.to_tag or stack.tag_for(request)
-        elif user is not None:
+            tx.local_tag = request.to_tag or local_tag or stack.tag_for(request)
+            return tx
+        if user is not None:
             tx.user = user
+        if local_tag is not None:
+            tx.local_tag = local_tag
         return tx
 
     def respond(

@@ -258,8 +258,7 @@ class Switch:
             caller.provider = decision.provider.user_id, decision.provider.name
         if "+sip.instance" in (request.headers.first_line("contact") or ""):
             caller.instance = request.contacts[0].param("+sip.instance")
-        caller.transaction = incoming.open(caller)
-        caller.transaction.local_tag = caller.local_tag
+        caller.transaction = incoming.open(caller, caller.local_tag)
         if isinstance(caller.transaction, ServerInvite):
             caller.transaction.promise_nothing()
         call.from_text = str(request.from_uri)

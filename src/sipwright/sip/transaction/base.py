@@ -7,7 +7,7 @@ file, in the order of RFC 3261 §17: client_invite, client_non_invite, server_in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
 from sipwright.own_code import OwnCode
@@ -105,6 +105,9 @@ class Driver(Protocol):
     def perform(self, tx: Transaction, now: float) -> bool:
         """Empty the outbox; False when something could not be sent."""
 
+    def forget(self, tx: Transaction) -> None:
+        """Let go of a transaction that is over."""
+
 
 class Transaction(OwnCode):
     """The driver of one machine: its state, its two clocks and its outbox.
@@ -135,6 +138,17 @@ class Transaction(OwnCode):
     RULES: ClassVar[Rules] = {}
     RETRANSMIT: ClassVar[Mapping[str, str]]
     LIFETIME: ClassVar[Mapping[str, str]]
+    FADES: ClassVar[Collection[str]] = ()
+    """The states that end with their clock, and say nothing then: what nearly every transaction ends in."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        silent = [vars(base).get("_end") for base in cls.__mro__]
+        cls.FADES = [
+            state
+            for state, timer in getattr(cls, "LIFETIME", {}).items()
+            if cls.RULES[state, timer][0] == TERMINATED and cls.RULES[state, timer][1] in silent
+        ]
 
     def __init__(self, key: tuple[Any, ...], flow: Flow, driver: Driver) -> None:
         self.key = key
@@ -181,6 +195,11 @@ class Transaction(OwnCode):
     def on_deadline(self, deadline: float, now: float) -> None:
         """Take the arrow of the clock that has run out, and do what it says."""
         if self.expires_at == deadline:
+            if self.state in self.FADES:
+                self.state = TERMINATED
+                self.retransmit_at = self.expires_at = None
+                self._driver.forget(self)
+                return
             self._expire(now)
         else:
             self.retransmit_at = None

@@ -20,6 +20,9 @@ _OWN_VIA = re.compile(rf"Via: SIP/2\.0/[A-Z]+ [^ \t;,]+;branch=({TOKEN});rport")
 
 def own_branch(request: Request) -> str | None:
     """Read the branch of a request that is to be sent, whose Via we wrote: no more of it is needed."""
+    branch: str | None = request.headers.parsed.get("branch")
+    if branch is not None:
+        return branch
     line = request.headers.first_line("via")
     if line is None or "top_via" in request.headers.parsed or not (usual := _OWN_VIA(line)):
         return request.top_via.branch

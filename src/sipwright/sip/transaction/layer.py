@@ -257,15 +257,25 @@ class TransactionLayer:
                 elif type(effect) is Begin:
                     self.client(effect.request, tx.flow, None, now)
                 else:
-                    self._forget(tx)
+                    self.forget(tx)
         except BaseException:
             # The TU has a bug.  That must not keep in the table what nothing will ever end.
             if tx.state == TERMINATED:
-                self._forget(tx)
+                self.forget(tx)
             raise
         if not is_sent and isinstance(tx, ClientTransaction):
             self._unsent.append(tx)
         return is_sent
+
+    def forget(self, tx: Transaction) -> None:
+        """Let go of a transaction that is over."""
+        if isinstance(tx, ServerTransaction):
+            self._servers.pop(tx.key, None)
+            if tx.merge_key is not None and self._merge_keys.get(tx.merge_key) is tx:
+                del self._merge_keys[tx.merge_key]
+        else:
+            self._clients.pop(tx.key, None)
+        tx.release()
 
     def send(self, data: bytes, flow: Flow) -> bool:
         """Put bytes on the wire; False when they could not be sent."""
@@ -316,14 +326,6 @@ class TransactionLayer:
         tx = self._clients[key] = kind(key, request, flow, user, self)
         return tx
 
-    def _forget(self, tx: Transaction) -> None:
-        if isinstance(tx, ServerTransaction):
-            self._servers.pop(tx.key, None)
-            if tx.merge_key is not None and self._merge_keys.get(tx.merge_key) is tx:
-                del self._merge_keys[tx.merge_key]
-        else:
-            self._clients.pop(tx.key, None)
-        tx.release()
 
     # ---- ACK and CANCEL, the two requests that belong to another's transaction
 
