@@ -24,6 +24,7 @@ import uvloop
 from sipwright.config import Settings
 from sipwright.node.collector import THRESHOLDS
 from sipwright.node.node import Node
+from sipwright.services.rows import CallRow
 from sipwright.sip import parse
 from sipwright.sip.digest import answer, ha1
 from sipwright.store import Store
@@ -39,6 +40,8 @@ SDP = (
 )
 
 Datagrams = list[bytes]
+
+DOCUMENT = CallRow._fields.index("document")
 
 
 class InstantWriter:
@@ -61,7 +64,7 @@ class InstantWriter:
         if callable(row):
             row = row()
         if kind == "call" and row is not None:
-            self.size += sum(len(value) for value in row if isinstance(value, bytes))  # its document
+            self.size += len(row[DOCUMENT])
         if on_commit is not None:
             self._callbacks.append(on_commit)
 

@@ -326,7 +326,6 @@ class TransactionLayer:
         tx = self._clients[key] = kind(key, request, flow, user, self)
         return tx
 
-
     # ---- ACK and CANCEL, the two requests that belong to another's transaction
 
     def _acknowledged_by(self, ack: Request) -> ServerTransaction | None:
