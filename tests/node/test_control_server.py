@@ -11,7 +11,7 @@ import pytest
 
 from sipwright.control.client import SwitchAway, SwitchClient, connect
 from sipwright.control.events import LOST
-from sipwright.control.protocol import LONGEST_LINE, ControlError
+from sipwright.control.protocol import LONGEST_LINE, ControlError, write_request
 from sipwright.node import control_server
 from sipwright.node.control_server import ControlServer
 from sipwright.node.event_stream import EventStream
@@ -275,3 +275,17 @@ async def test_readers_of_one_process_are_one_to_the_switch(client, events):
     assert len(events) == 1
     assert {one.type for one in found} == {"node.state", LOST}
     assert {one.type for one in others} == {"node.state"}
+
+
+async def test_a_client_that_reads_nothing_is_cut_off_when_the_switch_stops(raw, server, client, monkeypatch):
+    monkeypatch.setattr(control_server, "LAST_WORDS", 0)
+    _, deaf = await raw()
+    while not any(them.unsent for them in server.clients):
+        deaf.write(write_request(1, "echo", {"text": "x" * 60_000}))
+        await deaf.drain()
+        await asyncio.sleep(0)
+
+    await server.close()
+    await asyncio.sleep(0)
+
+    assert len(server) == 0

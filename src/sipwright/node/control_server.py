@@ -13,7 +13,7 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,6 +57,9 @@ MOST_UNSENT = 65_536
 MOST_ANSWERS = 8 * 1_048_576
 """Bytes of answers that a client leaves unread before it is cut off."""
 
+LAST_WORDS = 0.5
+"""Seconds that clients have to take what is unsent when the switch stops."""
+
 
 class ControlServer:
     """Listens in the data folder from `start` to `close`; `handlers` do what is asked for, by its name."""
@@ -69,9 +72,15 @@ class ControlServer:
         self._listening: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._inode: int | None = None
+        self._emptied: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
         return len(self._clients)
+
+    @property
+    def clients(self) -> Set[ControlClient]:
+        """Whoever is connected."""
+        return self._clients
 
     def listen(self) -> None:
         """Let clients connect; they are answered from `start` on.
@@ -128,18 +137,28 @@ class ControlServer:
         raise OSError(errno.EADDRINUSE, f"a switch listens at {self._folder / SOCKET} already")
 
     async def close(self) -> None:
-        """Listen no more, and let clients go."""
+        """Listen no more, and let clients go: whoever does not take the rest within `LAST_WORDS` is cut off."""
         if self._server is None:
             return
         self._server.close()
         for client in tuple(self._clients):
             client.close()
+        await self._see_off()
         path = self._folder / SOCKET
         try:
             if path.stat().st_ino == self._inode:
                 path.unlink()
         except OSError:
             pass
+
+    async def _see_off(self) -> None:
+        """Wait until all are gone, since a connection outlives the server that it came to."""
+        if not self._clients:
+            return
+        self._emptied = asyncio.get_running_loop().create_future()
+        await asyncio.wait((self._emptied,), timeout=LAST_WORDS)
+        for client in tuple(self._clients):
+            client.abort()
 
     def admits(self, client: ControlClient, transport: asyncio.Transport) -> bool:
         """Return whether somebody may ask for anything: our own user, or root, and not too many at once."""
@@ -160,6 +179,8 @@ class ControlServer:
         """Forget a client."""
         self._clients.discard(client)
         self.events.leave(client)
+        if self._emptied is not None and not self._clients and not self._emptied.done():
+            self._emptied.set_result(None)
 
 
 class ControlClient(asyncio.Protocol):
@@ -278,7 +299,7 @@ class ControlClient(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if transport.get_write_buffer_size() > MOST_ANSWERS:
+        if self.unsent > MOST_ANSWERS:
             self.cut_off()
             return
         transport.write(line)
@@ -294,6 +315,16 @@ class ControlClient(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
             self._server.events.leave(self)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        """End the connection at once, with what is unsent."""
+        if self._transport is not None:
+            self._transport.abort()
 
     # Events.
 
