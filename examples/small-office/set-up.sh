@@ -9,8 +9,8 @@ cd "$(dirname "$0")"
 
 sipwright init --domain "$DOMAIN"
 
-# The dialplans come first: the extensions and the lines name them.
-for plan in office-out office-in office-lines; do
+# The dialplans come first, as the extensions and the lines name them; and before those what they share.
+for plan in common office-out office-in office-lines; do
     sipwright dialplan set "$plan" "$plan.py"
 done
 sipwright account import extensions.csv

@@ -8,6 +8,7 @@ import ast
 from house.source import scopes
 
 ROOTS = {
+    "AccountFetcher._fetch": "the root of a task: what waited for accounts is lost",
     "Agent._look_at_others": "the root of a task",
     "ControlClient._answer": "the root of a task: one request over the control socket fails",
     "Execution.took": "what a worker computed arrives here; one run is lost",

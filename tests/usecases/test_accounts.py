@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.schema.people_tables import audit
 from sipwright.usecases.errors import Changed, Conflict, Invalid, NotFound
+from sipwright.usecases.messages_waiting import MessagesWaiting
 
 
 async def test_an_account_is_made_shown_changed_and_removed(usecases, switch, carol):
@@ -120,3 +121,41 @@ async def test_accounts_come_a_page_at_a_time_and_can_be_searched(usecases, admi
         "dora",
     ]
     assert [one.name for one in await usecases.accounts.list(admin, q="%")] == []
+
+
+async def test_who_watches_an_account_is_said_all_at_once(usecases, carol, dave):
+    for name in ("carol", "bob"):
+        await usecases.accounts.create(carol, AccountSpec(name, "secret"))
+    assert (await usecases.accounts.get(carol, "bob")).account.watched_by == {"owner": "parties"}
+
+    said = {"anyone": "lamp", "carol": "parties"}
+    assert await usecases.accounts.set_watched_by(carol, "bob", said) == {
+        "anyone": "lamp",
+        "carol@example.org": "parties",
+    }
+    before = (await usecases.accounts.get(carol, "bob")).account
+    assert before.watched_by == {"anyone": "lamp", "carol@example.org": "parties"}
+    assert await usecases.accounts.set_watched_by(carol, "bob", {}) == {}
+    assert (await usecases.accounts.get(carol, "bob")).account.etag != before.etag
+
+    for wrong in ({"anyone": "everything"}, {"nobody-here": "lamp"}):
+        with pytest.raises(Invalid) as told:
+            await usecases.accounts.set_watched_by(carol, "bob", wrong)
+        assert [one.field for one in told.value.fields] == ["watched_by"]
+    with pytest.raises(NotFound):
+        await usecases.accounts.set_watched_by(dave, "bob", {"anyone": "parties"})
+
+
+async def test_messages_that_wait_are_shown_while_no_switch_runs(usecases, carol, dave):
+    await usecases.accounts.create(carol, AccountSpec("bob", "secret"))
+    assert (await usecases.accounts.get(carol, "bob")).messages == MessagesWaiting(0, 0, 0)
+    assert await usecases.accounts.set_messages(carol, "bob", 3, 1, urgent=2) == "bob@example.org"
+    assert (await usecases.accounts.get(carol, "bob")).messages == MessagesWaiting(3, 1, 2)
+    await usecases.accounts.set_messages(carol, "bob", 0)
+    assert (await usecases.accounts.get(carol, "bob")).messages == MessagesWaiting(0, 0, 0)
+
+    with pytest.raises(Invalid) as told:
+        await usecases.accounts.set_messages(carol, "bob", 1_000_000)
+    assert [one.field for one in told.value.fields] == ["new"]
+    with pytest.raises(NotFound):
+        await usecases.accounts.set_messages(dave, "bob", 1)

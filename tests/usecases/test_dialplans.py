@@ -171,3 +171,12 @@ async def test_a_secret_that_nobody_has_set_is_told(usecases, carol):
     saved = await usecases.dialplans.put(carol, "out", source)
 
     assert saved.warnings == ("there is no secret 'K' yet; 'sipwright secret set K' keeps one",)
+
+
+async def test_what_a_dialplan_may_import_is_told_with_its_names(usecases, carol, dave):
+    await usecases.dialplans.put(carol, "common", "groups = {}\n\n\ndef ring(name):\n    dial(name)\n")
+    await usecases.dialplans.put(carol, "office-night", "respond(480)\n")
+    await usecases.dialplans.put(dave, "daves", "x = 1\n")
+
+    assert await usecases.dialplans.importable(carol, "out") == {"common": ("groups", "ring")}
+    assert await usecases.dialplans.importable(carol, "common") == {}

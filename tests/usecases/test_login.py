@@ -14,11 +14,13 @@ from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from sipwright.store.admin import audit, sessions, throttles
+from sipwright.store.crypto import KeyRing
 from sipwright.store.schema import tables
 from sipwright.usecases import Actor, UseCases
 from sipwright.usecases.actor import ALL_SCOPES
 from sipwright.usecases.errors import CodeNeeded, Throttled, Unauthenticated
 from sipwright.usecases.gate import LoggedIn
+from sipwright.usecases.half_session import HalfSession
 from sipwright.usecases.issued import csrf_of, is_csrf
 from sipwright.usecases.users import UserChange
 from sipwright.usecases.visitor import Visitor
@@ -291,6 +293,63 @@ async def test_a_code_is_asked_for_once_the_password_is_right(carols: UseCases, 
     wrong = await refused(carols, WEB, "carol", "wrong", pyotp.TOTP(secret).at(1_000_100))
     assert wrong == await refused(carols, WEB, "carol", PASSWORD, "000000")
     assert await carols.login.log_in(WEB, "carol", PASSWORD, pyotp.TOTP(secret).at(1_000_100))
+
+
+async def halfway(usecases: UseCases, visitor: Visitor = WEB) -> str:
+    """What somebody holds whose password is right."""
+    with pytest.raises(CodeNeeded) as asked:
+        await usecases.login.log_in(visitor, "carol", PASSWORD)
+    return asked.value.half
+
+
+async def test_the_code_may_follow_without_the_password(carols: UseCases, secret: str):
+    half = await halfway(carols)
+
+    assert PASSWORD not in half
+    with pytest.raises(CodeNeeded):
+        await carols.login.log_in_with_code(WEB, half, "")
+    with pytest.raises(Unauthenticated, match="code is wrong"):
+        await carols.login.log_in_with_code(WEB, half, "000000")
+    found = await carols.login.log_in_with_code(WEB, half, pyotp.TOTP(secret).at(1_000_100))
+    assert found.actor.name == "carol"
+
+
+@pytest.mark.parametrize("how", ["too late", "elsewhere", "made up", "another password", "another key"])
+async def test_a_half_session_is_good_for_a_few_minutes_and_for_one(
+    carols: UseCases, admin: Actor, secret: str, how: str
+):
+    half, visitor, now = await halfway(carols), WEB, 1_000_100.0
+    match how:
+        case "too late":
+            now += 301.0
+        case "elsewhere":
+            visitor = Visitor("web", "198.51.100.7", "Firefox")
+        case "made up":
+            half = half[:-8] + "AAAAAAA="
+        case "another password":
+            await carols.users.set_password(admin, "carol", "another one")
+        case "another key":
+            half = HalfSession.begin("carol", 2, WEB.network, None, now).sealed(KeyRing({1: bytes(32)}))
+    at(carols, now)
+
+    with pytest.raises(Unauthenticated, match="took too long"):
+        await carols.login.log_in_with_code(visitor, half, pyotp.TOTP(secret).at(int(now)))
+
+
+@pytest.mark.parametrize("half", ["", "AAAA", "é", "=" * 3000, "not base64!", "AQ" * 40])
+async def test_what_is_no_half_session_is_refused(carols: UseCases, half: str):
+    with pytest.raises(Unauthenticated, match="took too long"):
+        await carols.login.log_in_with_code(WEB, half, "123456")
+
+
+async def test_codes_that_follow_are_counted_as_others_are(carols: UseCases, secret: str):
+    half = await halfway(carols)
+    for _ in range(5):
+        with pytest.raises(Unauthenticated):
+            await carols.login.log_in_with_code(WEB, half, "000000")
+
+    with pytest.raises(Throttled):
+        await carols.login.log_in_with_code(WEB, half, pyotp.TOTP(secret).at(1_000_100))
 
 
 async def test_a_code_of_another_time_is_none(carols: UseCases, secret: str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "accounts.remove": ("alice",),
     "accounts.watch": ("alice",),
     "accounts.set_messages": ("alice", 1),
+    "accounts.set_watched_by": ("alice", MappingProxyType({"owner": "lamp"})),
     "accounts.import_many": ADMINS,
     "bindings.list": OWN,
     "bindings.get": ("BINDING",),
@@ -53,6 +55,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "providers.last_test": ("blueface",),
     "dialplans.list": OWN,
     "dialplans.get": ("out",),
+    "dialplans.importable": OWN,
     "dialplans.put": OWN,
     "dialplans.remove": ("out",),
     "dialplans.versions": ("out",),

@@ -13,6 +13,7 @@ from nicegui import __version__ as NICEGUI
 from starlette.routing import WebSocketRoute
 
 from sipwright.config import Settings
+from sipwright.usecases.issued import csrf_of
 from sipwright.web.app import API, create_app
 from sipwright.web.pages.design import STYLESHEET_NAME
 from sipwright.web.pages.site import PAGES
@@ -56,6 +57,8 @@ ALICES = {
 BODIES = {
     "/accounts": {"name": "mine", "password": "x"},
     "/accounts/{name}": {"password": "stolen"},
+    "/accounts/{name}/watched_by": {"watched_by": {"anyone": "parties"}},
+    "/accounts/{name}/messages": {"new": 3},
     "/providers": {"name": "mine", "server": "sip.example.org", "username": "u", "password": "p"},
     "/providers/{name}": {"password": "stolen"},
     "/dialplans/{name}": {"source": 'respond(480, "mine")\n'},
@@ -196,6 +199,24 @@ def test_eve_sees_nothing_of_alices_on_a_page(look, method, path):
     assert answer.status_code in (200, 403, 404), answer.text
     asked_for = filled(path).rpartition("/")[2] or "alice-nothing"
     assert not re.search(ALICES_ON_PAGES, answer.text.replace(asked_for, "asked for"))
+
+
+def test_a_form_that_no_page_of_theirs_has_sent_logs_nobody_out(rest):
+    answer = httpx2.post(f"{rest.url}/login", data={"name": "eve", "password": "a long secret"})
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    headers = {"Cookie": cookie}
+    for csrf in ({}, {"csrf": "guessed"}, {"csrf": csrf_of("another session")}):
+        refused = httpx2.post(f"{rest.url}/logout", data=csrf, headers=headers)
+        assert (refused.status_code, "set-cookie" in refused.headers) == (403, False)
+        assert "Log out?" in refused.text
+    assert httpx2.get(f"{rest.url}/me", headers=headers).status_code == 200
+
+    right = {"csrf": csrf_of(cookie.partition("=")[2])}
+    other_site = {**headers, "Sec-Fetch-Site": "cross-site"}
+    assert httpx2.post(f"{rest.url}/logout", data=right, headers=other_site).status_code == 403
+    done = httpx2.post(f"{rest.url}/logout", data=right, headers=headers)
+    assert (done.status_code, done.headers["location"]) == (303, "/login")
+    assert httpx2.get(f"{rest.url}/me", headers=headers).status_code == 303
 
 
 @pytest.mark.parametrize("path", ["/accounts/{name}", "/providers/{name}"])

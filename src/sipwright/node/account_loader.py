@@ -4,7 +4,7 @@ is given to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 from sipwright.services.switch import named_beside
 from sipwright.sip import NameAddr, ParseError, Request, Uri
@@ -16,19 +16,31 @@ from .served_names import ServedNames
 
 __all__ = ["AccountLoader"]
 
+_NAMING = frozenset({"REGISTER", "INVITE", "MESSAGE", "SUBSCRIBE", "PUBLISH"})
+"""Requests that begin something for the accounts that they name."""
+
 
 class AccountLoader:
     """A step that lets a request wait until the accounts it names are in memory, where not all of them fit."""
 
     def __init__(
         self, store: Store, names: ServedNames, takers: Callable[[Incoming], list[int]],
-        go_on: Callable[[Incoming], None],
+        go_on: Callable[[Incoming], None], watching: Callable[[str], Sequence[int]] = lambda _tag: (),
     ) -> None:  # fmt: skip
-        """`takers` gives the accounts that take the calls of the provider, or providers, that a request comes from."""
+        """Make it.
+
+        Args:
+            store: Where the accounts are.
+            names: Which of them are in memory.
+            takers: Gives the accounts that take the calls of the provider, or providers, that a request comes from.
+            go_on: Takes a request when its accounts are there.
+            watching: Gives the accounts that a subscription is about, by our tag of its dialog.
+        """
         self._store = store
         self._names = names
         self._takers = takers
         self._go_on = go_on
+        self._watching = watching
 
     def __call__(self, incoming: Incoming) -> bool | Coroutine[None, None, None]:
         """Leave the request to the next step, at once or after a look into the database."""
@@ -49,7 +61,7 @@ class AccountLoader:
         request = incoming.request
         if request.method == "REFER":
             return self._in_refer_to(request)
-        if request.method not in ("REGISTER", "INVITE", "MESSAGE") or request.to_tag is not None:
+        if request.method not in _NAMING or request.to_tag is not None:
             return []
         found: list[tuple[str, str]] = []
         beside = [] if request.method == "REGISTER" else named_beside(request)
@@ -63,8 +75,10 @@ class AccountLoader:
             found.append((params.get("username", ""), params.get("realm", "")))
         return list(dict.fromkeys(found))
 
-    def _takers_of(self, incoming: Incoming) -> list[int]:
+    def _takers_of(self, incoming: Incoming) -> Sequence[int]:
         request = incoming.request
+        if request.method == "SUBSCRIBE" and request.to_tag is not None:
+            return self._watching(request.to_tag)
         is_brought = request.method in ("INVITE", "MESSAGE") and request.to_tag is None
         return self._takers(incoming) if is_brought and request.request_uri.is_sip else []
 

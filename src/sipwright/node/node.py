@@ -58,6 +58,7 @@ from sipwright.transport.tap import Tap
 from sipwright.transport.tls import TlsTransport
 from sipwright.transport.ws import WssTransport, WsTransport
 
+from .account_fetcher import AccountFetcher
 from .account_loader import AccountLoader
 from .call_watches import BindingWatches, CallWatches
 from .collector import Collector, CollectorSnapshot
@@ -179,6 +180,7 @@ class Node:
             lambda is_used: self.call_watches.set("dialogs", self.dialog_watch if is_used else None),
         )
         self.summaries = MessageSummary(store.writer, clock)
+        self.accounts = AccountFetcher(store)
         self.messages_waiting = MessagesWaiting(self.summaries, lambda: self.notifier, origins.addresses.at)
         self.scripts.effects.messages_waiting = self.messages_waiting.put
         self.notifier = self.dialog_watch.notifier = Notifier(
@@ -186,7 +188,7 @@ class Node:
                 node=settings.node, stack=self.stack, directory=self.names, authenticator=authenticator,
                 locations=self.locations, writer=store.writer, clock=time.monotonic, unix_time=clock,
                 call_later=self.stack.call_later, token=TimedTokens().__call__,
-                rights_of=self._rights_of,
+                rights_of=self._rights_of, fetch=self.accounts,
             ),
             (self.dialog_watch, self.summaries),
         )  # fmt: skip
@@ -229,7 +231,13 @@ class Node:
         )
         self.pipeline.steps = (
             refuse_unknown,
-            AccountLoader(store, self.names, origins.takers, Pipeline(steps, on_refused=self.refusals)),
+            AccountLoader(
+                store,
+                self.names,
+                origins.takers,
+                Pipeline(steps, on_refused=self.refusals),
+                watching=self.notifier.accounts_of,
+            ),
             *steps,
         )
         store.directory.listeners.append(self._directory_changed)
@@ -321,6 +329,7 @@ class Node:
         await self.control.close()
         await self.scripts.drain()
         self.agent.close()
+        self.accounts.close()
         self.switch.servers.clear()
         for task in self._tasks:
             task.cancel()

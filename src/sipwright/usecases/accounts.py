@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection
 
-from sipwright.services.notifier import USUAL as USUAL_RIGHTS
-from sipwright.services.notifier import MessageSummary, Summary
-from sipwright.services.rows import EventStateRow
 from sipwright.store.admin import accounts
 from sipwright.store.admin.account_import import ImportResult
 from sipwright.store.admin.account_pages import AccountRow, is_named, read_one, read_page
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.history import binding_pages
-from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Account
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.bindings import BindingView, binding_view
 from sipwright.usecases.errors import Invalid, NotFound, Unavailable, translated
 from sipwright.usecases.etags import etag_of, require, shown
 from sipwright.usecases.ground import Ground
+from sipwright.usecases.messages_waiting import MessagesWaiting, keep_messages, messages_of
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.phone_settings import PhoneSettings, phone_settings
 from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
+from sipwright.usecases.watching import Change, changed, only, watch, watched_by
 from sipwright.usecases.whose import account_of, narrowed, owner
 
 __all__ = ["AccountDetail", "AccountView", "Accounts"]
@@ -33,7 +31,10 @@ __all__ = ["AccountDetail", "AccountView", "Accounts"]
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account; `bindings` is how many phones are registered, `fault` why nobody can use it."""
+    """An account; `bindings` is how many phones are registered, `fault` why nobody can use it.
+
+    `watched_by` says who sees that it has calls (`lamp`), or also with whom (`parties`).
+    """
 
     id: int
     account: str
@@ -46,6 +47,7 @@ class AccountView:
     enabled: bool
     most_calls: int | None
     do_not_disturb: bool
+    watched_by: dict[str, str]
     created_at: float
     bindings: int
     fault: str | None
@@ -54,11 +56,12 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class AccountDetail:
-    """An account with its phones, and what to type into the next one, a way to reach us each."""
+    """An account with its phones, what to type into the next one, a way to reach us each, and its messages."""
 
     account: AccountView
     bindings: tuple[BindingView, ...]
     phone: tuple[PhoneSettings, ...]
+    messages: MessagesWaiting
 
 
 class Accounts:
@@ -96,7 +99,8 @@ class Accounts:
             rows = binding_pages.read_page(connection, now, 1_000, account_id=found.id)
             bindings = tuple(binding_view(row, clock.ahead()) for row in rows)
             phone = phone_settings(self._ground.settings, found.username, found.domain)
-            return AccountDetail(self._read(connection, found), bindings, phone)
+            messages = messages_of(connection, found.id)
+            return AccountDetail(self._read(connection, found), bindings, phone, messages)
 
         return await self._ground.read(work)
 
@@ -154,29 +158,28 @@ class Accounts:
         has_parties: bool = False,
     ) -> dict[str, str]:  # fmt: skip
         """Let others watch an account, or no more; returns who may, and what they see: the lamp or the parties too."""
-        allowed, forbidden = list(allow), list(forbid)
+        return await self._watch(actor, name, changed(allow, forbid, has_parties=has_parties))
+
+    @needs("write")
+    async def set_watched_by(self, actor: Actor, name: str, watched_by: Mapping[str, str]) -> dict[str, str]:
+        """Say who watches an account, and nobody else: each sees the `lamp`, or the `parties` too."""
+        return await self._watch(actor, name, only(watched_by))
+
+    async def _watch(self, actor: Actor, name: str, change: Change) -> dict[str, str]:
+        keys = self._ground.keys
 
         def work(connection: Connection) -> dict[str, str]:
-            found = account_of(connection, self._ground.keys, actor, name)
-            before = watched_by(found.watched_by)
-            after = dict(before)
-            for who in allowed:
-                after[self._whom(connection, who)] = "parties" if has_parties else "lamp"
-            for who in forbidden:
-                after.pop(self._whom(connection, who), None)
-            if after != before:
-                setting = "\n".join(who if what == "lamp" else f"{who} {what}" for who, what in after.items())
-                accounts.change(connection, self._ground.keys, found.aor, AccountChange(watched_by=setting))
-                note(connection, actor, "accounts.watch", found.aor, dict(before), dict(after))
-            return after
+            return watch(connection, keys, actor, account_of(connection, keys, actor, name), change)
 
         return await self._ground.change(work)
 
     @needs("write")
     async def set_messages(self, actor: Actor, name: str, new: int, old: int = 0, *, urgent: int = 0) -> str:
         """Let the phones of an account show how many voice messages wait; returns its whole name."""
+        messages = MessagesWaiting(new, old, urgent)
+        messages.check()
         found = await self._ground.read(lambda c: account_of(c, self._ground.keys, actor, name))
-        summary, is_away = Summary(new, old, urgent), False
+        is_away = False
         try:
             await self._ground.ask(
                 "messages.waiting", account_id=found.id, new=new, old=old, urgent_new=urgent
@@ -186,16 +189,11 @@ class Accounts:
 
         def work(connection: Connection) -> str:
             if is_away:
-                _keep_summary(connection, found.id, summary, self._ground.now)
-            counts = {"new": new, "old": old, "urgent": urgent}
-            note(connection, actor, "accounts.set_messages", found.aor, None, counts)
+                keep_messages(connection, found.id, messages, self._ground.now)
+            note(connection, actor, "accounts.set_messages", found.aor, None, asdict(messages))
             return found.aor
 
         return await self._ground.change(work)
-
-    def _whom(self, connection: Connection, who: str) -> str:
-        """Return whom a right to watch is for: `owner`, `anyone`, or an account by its whole name."""
-        return who if who in ("owner", "anyone") else accounts.find(connection, self._ground.keys, who).aor
 
     @needs("write")
     async def remove(
@@ -242,23 +240,6 @@ class Accounts:
             raise Invalid.of("most_calls", f"an account may have {usual} calls; an admin may allow it more")
 
 
-def _keep_summary(connection: Connection, account_id: int, summary: Summary, now: float) -> None:
-    """Store how many messages wait for an account, as a switch would that ran."""
-    column = tables.event_states.c
-    key = (account_id, MessageSummary.event, "")
-    is_its = (column.account_id == account_id, column.event == MessageSummary.event, column.tag == "")
-    connection.execute(delete(tables.event_states).where(*is_its))
-    if summary != Summary():
-        row = EventStateRow(*key, MessageSummary.content_type, summary.lines(""), None, now)
-        connection.execute(insert(tables.event_states).values(row._asdict()))
-
-
-def watched_by(setting: str | None) -> dict[str, str]:
-    """Return who may watch an account, and whether they see the `lamp` or the `parties` too."""
-    lines = (USUAL_RIGHTS if setting is None else setting).splitlines()
-    return {who: what or "lamp" for who, _, what in (line.partition(" ") for line in lines)}
-
-
 def _view(row: AccountRow) -> AccountView:
     account = row.account
     set_ = (
@@ -277,6 +258,7 @@ def _view(row: AccountRow) -> AccountView:
         enabled=bool(account.is_enabled),
         most_calls=account.most_calls,
         do_not_disturb=bool(account.do_not_disturb),
+        watched_by=watched_by(account.watched_by),
         created_at=row.created_at,
         bindings=row.bindings,
         fault=account.fault,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import unified_diff
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sipwright.services.dialplan.checking.check import check_script
 from sipwright.services.dialplan.checking.literals import secrets_in
 from sipwright.services.dialplan.language.rules import RulesError, compile_rules, read_rules
-from sipwright.services.linking import Find, Module, imported
+from sipwright.services.linking import Find, Module, exported, imported, parse
 from sipwright.store.admin import dialplans, script_secrets
 from sipwright.store.admin.dialplan_pages import (
     PlanRow,
@@ -127,6 +127,9 @@ class RunView:
 
 AT_ONCE = 2
 """Scripts that are tried, or calls replayed, at the same time: the others wait."""
+
+MOST_READ = 100
+"""Dialplans whose names are read for whoever writes an import; of the others only that they are there is told."""
 
 COUNTED = 7 * 86_400.0
 """Seconds: the failures of a week are counted."""
@@ -353,6 +356,14 @@ class Dialplans:
         return await self._ground.read(work)
 
     @needs("read")
+    async def importable(
+        self, actor: Actor, name: str, *, user: str | None = None
+    ) -> dict[str, tuple[str, ...]]:
+        """Return what a dialplan of that name may import: other dialplans of its owner, each with its names."""
+        others = await self._ground.read(lambda connection: _others(connection, actor, name, user))
+        return await asyncio.to_thread(_names_in, [one for one in others.values() if one.name.isidentifier()])
+
+    @needs("read")
     async def check(
         self,
         actor: Actor,
@@ -446,6 +457,14 @@ def _others(connection: Connection, actor: Actor, name: str | None, user: str | 
         whose = owner_of(connection, actor, user, tables.dialplans, plan_name(name))
     found = plan_modules.modules_of_user(connection, whose.id)
     found.pop(name or "", None)
+    return found
+
+
+def _names_in(modules: Sequence[Module]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = dict.fromkeys((one.name for one in modules), ())
+    for one in modules[:MOST_READ]:
+        tree = parse(one.source)
+        found[one.name] = () if tree is None else tuple(exported(tree))
     return found
 
 

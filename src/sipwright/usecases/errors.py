@@ -77,7 +77,11 @@ class Unauthenticated(UseCaseError):
 
 
 class CodeNeeded(Unauthenticated):
-    """A right password that is not enough: the one-time code is missing."""
+    """A right password that is not enough: the one-time code is missing; `half` is what it may follow with."""
+
+    def __init__(self, half: str) -> None:
+        super().__init__("the code of your authenticator app is needed too, or a recovery code")
+        self.half = half
 
 
 class Throttled(UseCaseError):

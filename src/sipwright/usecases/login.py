@@ -16,6 +16,7 @@ from sipwright.store.admin.throttles import Limit
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import CodeNeeded, Throttled, Unauthenticated
 from sipwright.usecases.gate import Gate, LoggedIn
+from sipwright.usecases.half_session import HalfSession
 from sipwright.usecases.issued import digest_of, looks_like_token
 from sipwright.usecases.public_key import InvalidKey, read_public_key
 from sipwright.usecases.second_factor import is_right_code
@@ -25,6 +26,7 @@ from sipwright.usecases.visitor import Visitor
 __all__ = ["LoggedIn", "Login"]
 
 REFUSED = "the name, the password or the code is wrong"
+TOO_LATE = "that took too long; log in again with name and password"
 
 LONGEST_NAME = 100
 
@@ -55,13 +57,11 @@ class Login:
 
         Raises:
             Unauthenticated: Something is wrong.
-            CodeNeeded: Only the code is missing.
+            CodeNeeded: Only the code is missing; `log_in_with_code` takes it.
             Throttled: There were too many tries of this name, or from this address.
         """
         name = unicodedata.normalize("NFC", name[:LONGEST_NAME]).strip()
-        known = await self._ground.look(lambda c: self._look_up(c, name, visitor.address))
-        limits = self._gate.limits(visitor, name, is_known_place=known.is_known_place)
-        await self._take(visitor, name, known, limits)
+        known, limits = await self._begin(visitor, name)
         try:
             verdict = await self._gate.passwords.compare(password, known.password_hash)
         except Throttled:  # nobody has looked at it
@@ -74,10 +74,25 @@ class Login:
         if verdict.fresh_hash is not None and known.password_hash is not None:
             old, fresh = known.password_hash, verdict.fresh_hash
             await self._ground.keep(lambda c: users.rehash(c, known.user_id, old, fresh))
-        await self._succeeded(limits)
-        return await self._gate.let_in(
-            visitor, Actor(known.user_id, name, known.role, visitor.face, visitor.address)
-        )
+        return await self._let_in(visitor, name, known, limits)
+
+    async def log_in_with_code(self, visitor: Visitor, half: str, code: str) -> LoggedIn:
+        """Go on with a log-in that only the code was missing for, as `CodeNeeded.half` names it.
+
+        Raises:
+            Unauthenticated: The code is wrong, or it comes too late.
+            CodeNeeded: There is still none.
+            Throttled: There were too many tries of this name, or from this address.
+        """
+        found = HalfSession.opened(half, self._ground.keys, self._ground.unix_time())
+        if found is None:
+            raise Unauthenticated(TOO_LATE)
+        known, limits = await self._begin(visitor, found.name)
+        if not found.is_of(known.user_id, visitor.network, known.password_hash):
+            raise Unauthenticated(TOO_LATE)
+        if known.has_code:
+            await self._check_code(visitor, found.name, known, code, limits)
+        return await self._let_in(visitor, found.name, known, limits)
 
     async def knows_key(self, name: str, public_key: str) -> bool:
         """Return whether a user may log in with a key, before they have proved that it is theirs."""
@@ -134,6 +149,22 @@ class Login:
         await self._ground.keep(work)
         self._gate.bearers.forget()
 
+    async def _begin(self, visitor: Visitor, name: str) -> tuple[_Known, tuple[Limit, Limit]]:
+        """Count a try of a name, and return what is kept of it."""
+        known = await self._ground.look(lambda c: self._look_up(c, name, visitor.address))
+        limits = self._gate.limits(visitor, name, is_known_place=known.is_known_place)
+        await self._take(visitor, name, known, limits)
+        return known, limits
+
+    async def _let_in(
+        self, visitor: Visitor, name: str, known: _Known, limits: tuple[Limit, Limit]
+    ) -> LoggedIn:
+        by_name, by_address = limits
+        await self._gate.throttle.forget(f"{by_name.key}/")
+        await self._gate.throttle.give_back([by_address])
+        actor = Actor(known.user_id, name, known.role, visitor.face, visitor.address)
+        return await self._gate.let_in(visitor, actor)
+
     def _look_up(self, connection: Connection, name: str, address: str | None) -> _Known:
         """Read what is kept of a name, with the same queries whether there is such a user or not."""
         found = users.password_of(connection, name if name.isprintable() else "")
@@ -146,7 +177,10 @@ class Login:
     ) -> None:
         if not code:
             await self._gate.throttle.give_back(limits)
-            raise CodeNeeded("the code of your authenticator app is needed too, or a recovery code")
+            half = HalfSession.begin(
+                name, known.user_id, visitor.network, known.password_hash, self._ground.unix_time()
+            )
+            raise CodeNeeded(half.sealed(self._ground.keys))
         place = f"@{visitor.network}" if known.is_known_place else ""
         key = f"code:{known.user_id}.{place}"
         tries = (Limit(key, CODES, CODES_SECONDS), Limit(key, CODES_A_DAY, 86_400))
@@ -162,11 +196,6 @@ class Login:
         except Throttled:
             self._refused(visitor, name, "too many tries", known)
             raise
-
-    async def _succeeded(self, limits: tuple[Limit, Limit]) -> None:
-        by_name, by_address = limits
-        await self._gate.throttle.forget(f"{by_name.key}/")
-        await self._gate.throttle.give_back([by_address])
 
     def _refused(
         self, visitor: Visitor, name: str, reason: str, known: _Known | None = None

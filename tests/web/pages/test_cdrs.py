@@ -7,7 +7,9 @@ import pytest
 
 from sipwright.usecases.cdrs import CdrDay
 from sipwright.usecases.errors import Invalid
-from sipwright.web.pages.cdrs import _CSV, csv_lines, each_day, wanted
+from sipwright.web.pages.cdr_chart import each_day
+from sipwright.web.pages.cdr_export import _CSV, csv_lines
+from sipwright.web.pages.cdr_query import wanted
 
 DAY = 86_400.0
 

@@ -133,6 +133,7 @@ def test_codes_are_set_up_asked_for_and_turned_off(site, somebody):
     page.get_by_label("Password").fill(SECRET)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("alert")).to_contain_text("code of your authenticator app")
+    assert SECRET not in page.content()
     expect(page.get_by_label("Code")).to_be_focused()
     page.get_by_label("Code").fill(kept)
     page.get_by_role("button", name="Log in").click()

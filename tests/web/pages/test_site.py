@@ -1,6 +1,7 @@
 """The pages in a real browser: who gets in, what one sees and does there, and what others do not see."""
 
 import re
+import sqlite3
 import time
 
 import pytest
@@ -81,19 +82,20 @@ def test_logging_out_ends_the_session_in_every_window(site, new_page):
     expect(other).to_have_title("Log in · Sipwright", timeout=15_000)
 
 
-@pytest.mark.parametrize(("width", "theme"), [(400, "light"), (1280, "dark")])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
 def test_every_page_has_one_main_landmark_one_heading_and_nothing_that_axe_finds(
     site, new_page, theme, width
 ):
-    """Contrast in the other two is what `test_design` says of each pair of colours."""
-    named = ("--server", "203.0.113.9", "--from", f"192.0.2.{width % 250}")
-    site.switch.run_command("provider", "add", f"trunk{width}", *named)
+    trunk = f"trunk{width}{theme}"
+    source = f"192.0.2.{width % 250 + (theme == 'dark')}"
+    site.switch.run_command("provider", "add", trunk, "--server", "203.0.113.9", "--from", source)
     page = new_page(color_scheme=theme)
     page.set_viewport_size({"width": width, "height": 900})
     site.come_in(page)
     found = {}
     for path in (*LOOKED_AT, *OUTSIDE):
-        path = path.replace("trunk", f"trunk{width}")
+        path = path.replace("trunk", trunk)
         site.open(page, path)
         assert (page.locator("main").count(), page.locator("h1").count()) == (1, 1), path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
@@ -145,6 +147,71 @@ def test_an_account_is_made_and_its_page_says_what_to_type_into_a_phone(site, pa
     expect(page.get_by_role("heading", name="erin@sip.test", level=1)).to_be_visible()
     expect(page.get_by_role("heading", name="What to type into a phone")).to_be_visible()
     expect(page.get_by_role("img", name="QR code of erin@sip.test")).to_be_visible()
+
+
+def test_who_sees_the_calls_of_an_account_and_its_messages_are_set(site, page):
+    site.open(page, "/accounts/carol@sip.test")
+    box = page.get_by_test_id("watched-by")
+    box.get_by_role("textbox", name="Who").fill("nobody-here")
+    box.get_by_role("button", name="Allow").click()
+    expect(box.get_by_role("textbox", name="Who")).to_have_attribute("aria-invalid", "true")
+    box.get_by_role("textbox", name="Who").fill("dave")
+    box.get_by_label("Sees", exact=True).select_option("parties")
+    box.get_by_role("button", name="Allow").click()
+    expect(box.get_by_test_id("watching").filter(has_text="dave@sip.test")).to_contain_text("with whom")
+    box.get_by_role("button", name="Forbid owner").click()
+    expect(box.get_by_test_id("watching")).to_have_count(1)
+    assert site.switch.run_command("account", "watch", "carol") == "dave@sip.test: parties\n"
+
+    page.get_by_label("New messages").fill("3")
+    page.get_by_role("button", name="Set messages").click()
+    expect(page.get_by_text("The lamps of its phones show it now.")).to_be_visible()
+    site.open(page, "/accounts/carol@sip.test")
+    expect(page.get_by_label("New messages")).to_have_value("3")
+
+
+@pytest.mark.parametrize(("path", "one"), [("/dialplans", "paged-070"), ("/providers", "paged-070")])
+def test_long_lists_are_paged_and_searched(site, page, path, one):
+    add_many(site.switch)
+    rows = page.get_by_test_id(path.strip("/").removesuffix("s"))
+    site.open(page, path)
+    expect(rows).to_have_count(50)
+    page.get_by_role("button", name="Next", exact=True).click()
+    expect(page.get_by_role("link", name=one, exact=True)).to_be_visible()
+    page.get_by_label(re.compile("Find a ")).fill(one)
+    expect(rows).to_have_count(1)
+
+
+def add_many(switch):
+    """Write seventy-one dialplans and providers of root's, once."""
+    with sqlite3.connect(switch.data / "sipwright.db", timeout=20) as connection:
+        if connection.execute("SELECT 1 FROM providers WHERE name = 'paged-000'").fetchone():
+            return
+        for number in range(71):
+            name = f"paged-{number:03}"
+            connection.execute(
+                "INSERT INTO providers (user_id, name, server, username, password, register, is_enabled) "
+                "VALUES (1, ?, 'sip.example.net', '', X'', 0, 1)", (name,),
+            )  # fmt: skip
+            plan = connection.execute(
+                "INSERT INTO dialplans (user_id, name, live_version) VALUES (1, ?, 1)", (name,)
+            ).lastrowid
+            connection.execute(
+                "INSERT INTO dialplan_versions (dialplan_id, version, source, created_at, kind) "
+                "VALUES (?, 1, 'x = 1', 0, 'python')",
+                (plan,),
+            )
+
+
+def test_the_editor_completes_what_other_dialplans_define(site, page):
+    site.switch.set_dialplans({"common": "groups = {}\n\n\ndef ring_all():\n    pass\n"})
+    page.goto(f"{site.base}/dialplans/importing")
+    type_into_editor(page, "from plans.")
+    page.keyboard.type("c")
+    expect(page.locator(".cm-completionLabel").first).to_have_text("common")
+    page.keyboard.press("Escape")
+    page.keyboard.type("ommon import groups, r")
+    expect(page.locator(".cm-completionLabel").filter(has_text="ring_all")).to_have_count(1)
 
 
 def type_into_editor(page, text):

@@ -2,7 +2,8 @@
 
 from .dialog_info import DialogInfo, DialogState
 from .message_summary import MessageSummary, Summary
-from .notifier import Notifier, NotifierPorts, NotifierSnapshot
+from .notifier import Notifier, NotifierSnapshot
+from .ports import NotifierPorts
 from .rights import USUAL, Rights, rights_of
 
 __all__ = [

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from sipwright.services.ports import AccountView
+from sipwright.services.authentication import Authenticator
+from sipwright.services.ports import AccountView, CallLater, Clock, Directory, Locations, Writer
+from sipwright.stack import Stack
 
 from .document import Document
 from .rights import Rights
 
-__all__ = ["Package", "RightsOf"]
+__all__ = ["Fetch", "NotifierPorts", "Package", "RightsOf"]
 
 RightsOf = Callable[[AccountView, AccountView], Rights]
 """Returns what of the first account the second one may see."""
+
+Fetch = Callable[[Sequence[int], Callable[[bool], object]], bool]
+"""Fetches accounts that are not in memory, where not all fit in; False if all of them are there.
+
+When they have been fetched the callable is called, with False if nobody could look for them now.
+"""
 
 
 class Package(Protocol):
@@ -42,3 +51,21 @@ class Package(Protocol):
 
     def document(self, account: AccountView, rights: Rights, seen: int, *, is_full: bool) -> Document:
         """Return what a subscriber is told who has seen all changes up to a serial."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class NotifierPorts:
+    """What the notifier asks of its surroundings."""
+
+    node: str
+    stack: Stack
+    directory: Directory
+    authenticator: Authenticator
+    locations: Locations
+    writer: Writer
+    clock: Clock
+    unix_time: Clock
+    call_later: CallLater
+    token: Callable[[], str]
+    rights_of: RightsOf
+    fetch: Fetch = lambda _accounts, _then: False

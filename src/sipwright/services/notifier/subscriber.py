@@ -81,6 +81,10 @@ class Subscriber:
         """The version of the next document: one for each NOTIFY, from 0 on, and never the same one twice."""
         return self.dialog.local_cseq
 
+    def use(self, flow: Flow) -> None:
+        """Tell it by a flow from now on."""
+        self.flow, self.flow_key = flow, flow.key
+
     def row(self, node: str, ahead: float) -> Row:
         """Return its row; `ahead` is how far Unix time is before the clock of its machine."""
         known: dict[str, Any] = {

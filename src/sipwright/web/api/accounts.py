@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, create_model
 
+from sipwright.services.notifier.message_summary import MOST_WAITING
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.usecases.accounts import AccountView
 from sipwright.usecases.bindings import BindingView
+from sipwright.usecases.messages_waiting import MessagesWaiting
 from sipwright.usecases.phone_settings import PhoneSettings
+from sipwright.usecases.watching import MOST
 from sipwright.web.api.common import IfMatch, Wish, changed, created, tagged
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
@@ -23,11 +26,13 @@ router = APIRouter(prefix="/accounts", tags=["accounts"])
 Shown: Any = model_of(AccountView)
 Phone: Any = model_of(BindingView)
 ToType: Any = model_of(PhoneSettings)
+Waiting: Any = model_of(MessagesWaiting)
 Detail: Any = create_model(
     "AccountDetail",
     __base__=Shown,
     phones=(list[Phone], Field(default=[])),
     phone_settings=(list[ToType], Field(default=[])),
+    messages=(Waiting, ...),
 )
 
 
@@ -55,6 +60,24 @@ class ChangedAccount(Given):
     do_not_disturb: bool | None = None
 
 
+class WatchedBy(Given):
+    """Who may watch an account, and nobody else."""
+
+    watched_by: dict[str, Literal["lamp", "parties"]] = Field(
+        max_length=MOST,
+        description="By account (`bob@example.org`), `owner` for all of the same owner, or `anyone` here: the `lamp` "
+        "alone, or also the `parties`.",
+    )
+
+
+class Messages(Given):
+    """How many voice messages wait; `urgent` ones are among the new."""
+
+    new: int = Field(0, ge=0, le=MOST_WAITING)
+    old: int = Field(0, ge=0, le=MOST_WAITING)
+    urgent: int = Field(0, ge=0, le=MOST_WAITING)
+
+
 @router.get("", response_model=Listing[Shown])
 async def list_accounts(actor: Asking, uses: Uses, wish: Wish) -> Any:
     """List accounts by name."""
@@ -79,7 +102,8 @@ async def get_account(actor: Asking, uses: Uses, name: str, response: Response) 
     found = await uses.accounts.get(actor, name)
     tagged(response, found.account)
     shown = {field.name: getattr(found.account, field.name) for field in dataclasses.fields(found.account)}
-    return {**shown, "phones": found.bindings, "phone_settings": found.phone}
+    beside = {"phones": found.bindings, "phone_settings": found.phone, "messages": found.messages}
+    return {**shown, **beside}
 
 
 @router.patch("/{name}", response_model=Shown)
@@ -92,6 +116,19 @@ async def change_account(
         wanted["is_enabled"] = wanted.pop("enabled")
     view = await uses.accounts.change(actor, name, AccountChange(**wanted), if_match=if_match)
     return tagged(response, view)
+
+
+@router.put("/{name}/watched_by", response_model=WatchedBy)
+async def set_watched_by(actor: Asking, uses: Uses, name: str, given: WatchedBy) -> Any:
+    """Say who watches an account with busy-lamp keys, and what they see."""
+    return {"watched_by": await uses.accounts.set_watched_by(actor, name, given.watched_by)}
+
+
+@router.put("/{name}/messages", response_model=Messages)
+async def set_messages(actor: Asking, uses: Uses, name: str, given: Messages) -> Any:
+    """Let the phones of an account show how many voice messages wait."""
+    await uses.accounts.set_messages(actor, name, given.new, given.old, urgent=given.urgent)
+    return given
 
 
 @router.delete("/{name}", status_code=204)

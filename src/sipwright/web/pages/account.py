@@ -13,6 +13,7 @@ from sipwright.store.admin.specs import AccountChange
 from sipwright.usecases.accounts import AccountDetail
 from sipwright.usecases.errors import Conflict
 from sipwright.usecases.phone_settings import PhoneSettings
+from sipwright.web.pages.account_lamps import MessageLamp, WatchedBy
 from sipwright.web.pages.accounts import plan_options, state_of
 from sipwright.web.pages.elements import actions, button, card, facts, pill, tag
 from sipwright.web.pages.format import ago, plural
@@ -65,7 +66,10 @@ class _AccountPage:
                 with tag("div", "stack wide"):
                     self._phones()
                     await self._settings()
-                self._what_to_type()
+                    WatchedBy(self.visit, self.detail).build()
+                with tag("div", "stack"):
+                    self._what_to_type()
+                    MessageLamp(self.visit, self.detail).build()
             self._remove_dialog()
 
     def _phones(self) -> None:

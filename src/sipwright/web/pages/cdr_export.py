@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from sipwright.usecases.errors import UseCaseError
-from sipwright.web.pages.cdrs import csv_lines, wanted
+from sipwright.web.pages.cdr_query import wanted
 
 if TYPE_CHECKING:
     from sipwright.usecases import UseCases
+    from sipwright.usecases.cdrs import CdrView
     from sipwright.web.pages.door import Door
 
-__all__ = ["ExportedRecords"]
+__all__ = ["ExportedRecords", "csv_lines"]
+
+_CSV = (
+    "call", "call_id", "leg", "direction", "user", "account", "from_uri", "to_uri", "target", "answered_by", "dialplan",
+    "dialplan_version", "started_at", "rang_at", "answered_at", "ended_at", "talked", "status", "reason", "hung_up_by",
+    "sip_call_id",
+)  # fmt: skip
 
 
 class ExportedRecords:
@@ -44,3 +52,19 @@ class ExportedRecords:
                 "Cache-Control": "no-store",
             },
         )
+
+
+async def csv_lines(rows: AsyncIterator[CdrView]) -> AsyncIterator[str]:
+    """Give the lines of a CSV file, with a head."""
+    yield ",".join(_CSV) + "\r\n"
+    async for row in rows:
+        yield ",".join(_quoted(getattr(row, name)) for name in _CSV) + "\r\n"
+
+
+def _quoted(value: Any) -> str:
+    if value is None:
+        return ""
+    text = str(value)
+    if text[:1] in "=+-@\t\r" and isinstance(value, str):
+        text = f"'{text}"  # a spreadsheet would run it
+    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\r\n') else text

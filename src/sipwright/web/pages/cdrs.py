@@ -1,32 +1,26 @@
-"""``/cdrs``: what became of calls, found, sorted, counted per day and taken along; the address says what is shown."""
+"""``/cdrs``: what became of calls, found, sorted and taken along; the address says what is shown."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from nicegui.events import GenericEventArguments
 
-from sipwright.usecases.cdrs import CdrDay, CdrFilter, CdrView
+from sipwright.usecases.cdrs import CdrFilter, CdrView
 from sipwright.usecases.errors import Invalid
+from sipwright.web.pages.cdr_chart import DayChart
+from sipwright.web.pages.cdr_query import wanted
 from sipwright.web.pages.elements import button, card, link, tag
-from sipwright.web.pages.format import bare, plural, span, status_look
+from sipwright.web.pages.format import bare, span, status_look
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Table
 
-__all__ = ["csv_lines", "each_day", "show", "wanted"]
+__all__ = ["show"]
 
 ON_PAGE = 100
-MOST_BARS = 400
-_CHARTED = 30 * 86_400.0
-"""Seconds of the chart without conditions, as the use case has it."""
-_DAY = timedelta(days=1)
-
 _COLUMNS = (
     {"key": "at", "label": "Began", "whole": True, "sorts": True},
     {"key": "from", "label": "From"},
@@ -41,69 +35,10 @@ _OUTCOMES = (
 )  # fmt: skip
 _DIRECTIONS = (("", "any"), ("in", "in"), ("out", "out"), ("refused", "refused"), ("callback", "callback"))
 
-_CSV = (
-    "call", "call_id", "leg", "direction", "user", "account", "from_uri", "to_uri", "target", "answered_by", "dialplan",
-    "dialplan_version", "started_at", "rang_at", "answered_at", "ended_at", "talked", "status", "reason", "hung_up_by",
-    "sip_call_id",
-)  # fmt: skip
-
 
 async def show(visit: Visit) -> None:
     """Make the page."""
     await _Records(visit).build()
-
-
-def wanted(query: dict[str, str], timezone: str = "UTC") -> CdrFilter:
-    """Read conditions as they stand in an address; its days are those of a time zone.
-
-    Raises:
-        Invalid: One of them cannot be understood.
-    """
-    zone = ZoneInfo(timezone)
-    return CdrFilter(
-        from_=_day(query.get("from"), "from", zone),
-        to=_day(query.get("to"), "to", zone, after=_DAY),
-        account=query.get("account") or None,
-        direction=query.get("direction") or None,
-        status=query.get("status") or None,
-        q=query.get("q") or None,
-        by_call=not query.get("legs"),
-    )
-
-
-def _day(text: str | None, name: str, zone: ZoneInfo, after: timedelta = timedelta()) -> float | None:
-    if not text:
-        return None
-    try:
-        return (datetime.fromisoformat(text).replace(tzinfo=zone) + after).timestamp()
-    except ValueError:
-        raise Invalid.of(name, f"{text!r} is no day; write one such as 2026-11-29") from None
-
-
-async def csv_lines(rows: AsyncIterator[CdrView]) -> AsyncIterator[str]:
-    """Give the lines of a CSV file, with a head."""
-    yield ",".join(_CSV) + "\r\n"
-    async for row in rows:
-        yield ",".join(_quoted(getattr(row, name)) for name in _CSV) + "\r\n"
-
-
-def _quoted(value: Any) -> str:
-    if value is None:
-        return ""
-    text = str(value)
-    if text[:1] in "=+-@\t\r" and isinstance(value, str):
-        text = f"'{text}"  # a spreadsheet would run it
-    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\r\n') else text
-
-
-def each_day(found: Sequence[CdrDay], first: date, last: date) -> tuple[CdrDay, ...]:
-    """Return a day for each from the first to the last, unless nobody could tell so many bars apart."""
-    days = (last - first).days + 1
-    if not 0 < days <= MOST_BARS:
-        return tuple(found)
-    by_day = {day.day: day for day in found}
-    names = [(first + timedelta(days=number)).isoformat() for number in range(days)]
-    return tuple(by_day.get(name) or CdrDay(name, 0, 0, 0, 0.0) for name in names)
 
 
 class _Records:
@@ -133,7 +68,8 @@ class _Records:
                 back, forth = ("Older", "Newer") if self.oldest_first else ("Newer", "Older")
                 self.pager.build("Pages of records", back, forth)
             await self._load()
-            await self._draw_chart()
+            with self.visit.telling(**self.fields):
+                await DayChart(self.visit, self.which, self.query, self.chart).draw()
 
     def _filter(self, fault: Invalid | None) -> None:
         get = self.query.get
@@ -219,58 +155,6 @@ class _Records:
         if not self.oldest_first:
             query["sort"] = "oldest"
         self.visit.go(f"/cdrs?{urlencode(query)}" if query else "/cdrs")
-
-    async def _draw_chart(self) -> None:
-        with self.visit.telling(**self.fields):
-            found = await self.visit.usecases.cdrs.per_day(self.visit.actor, self.which)
-            days = each_day(found, self._first_day(), self._last_day())
-            if any(day.calls for day in days):
-                with self.chart:
-                    self._bars(days)
-
-    def _first_day(self) -> date:
-        since = self.which.from_
-        return self._day_of(self.visit.usecases.ground.unix_time() - _CHARTED if since is None else since)
-
-    def _last_day(self) -> date:
-        now = self.visit.usecases.ground.unix_time()
-        return self._day_of(now if self.which.to is None else min(now, self.which.to - 1))
-
-    def _day_of(self, at: float) -> date:
-        return datetime.fromtimestamp(at, ZoneInfo(self.visit.zone)).date()
-
-    def _bars(self, days: tuple[CdrDay, ...]) -> None:
-        most = max(day.calls for day in days)
-        total, answered = sum(day.calls for day in days), sum(day.answered for day in days)
-        with tag("section", "card", aria_label="Calls per day"):
-            with tag("div", "card-head"):
-                tag("h2", "", "Calls per day")
-                with tag("div", "row middle"):
-                    tag("span", "key", f"{answered:,} answered")
-                    tag("span", "key failed", f"{total - answered:,} not answered")
-            with tag("figure"):
-                with tag(
-                    "div",
-                    "bars",
-                    role="group",
-                    aria_label=f"{plural(total, 'call')} in {plural(len(days), 'day')}",
-                ):
-                    for day in days:
-                        self._bar(day, most)
-                with tag("div", "axis", aria_hidden="true"):
-                    tag("span", "", days[0].day)
-                    tag("span", "", f"at most {plural(most, 'call')} a day")
-                    tag("span", "", days[-1].day)
-
-    def _bar(self, day: CdrDay, most: int) -> None:
-        told = f"{day.day}: {plural(day.calls, 'call')}, {day.answered:,} answered, talked for {span(day.talked)}"
-        query = {**self.query, "from": day.day, "to": day.day}
-        with button(
-            "", lambda: self.visit.go(f"/cdrs?{urlencode(query)}"), title=told, aria_label=told
-        ) as bar:
-            bar.classes(replace="bar")
-            tag("i", "failed").style(f"height: {100 * (day.calls - day.answered) / most:.2f}%")
-            tag("i").style(f"height: {100 * day.answered / most:.2f}%")
 
 
 def _row(visit: Visit, cdr: CdrView) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sipwright.web.pages.elements import actions, button, tag, text
 from sipwright.web.pages.format import plural
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.live import Editor
-from sipwright.web.pages.names import MEMBERS, NAMES
+from sipwright.web.pages.names import NAMES, members_beside
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Modal
 
@@ -58,6 +58,7 @@ class DialplanPage:
         about = (
             "A new dialplan; it is live when you save it." if self.live is None else self._about(self.live)
         )
+        beside = await self.plans.importable(self.visit.actor, self.name, user=self.user)
         with frame(self.visit, self.name, back=("Dialplans", "/dialplans")) as head:
             with head:
                 self.saved = tag("span", "quiet small", role="status")
@@ -65,12 +66,13 @@ class DialplanPage:
             self.about = tag("p", "quiet small", about)
             with tag("div", "split"):
                 with tag("div", "stack"):
-                    self.editor = Editor(self.draft, f"Dialplan {self.name}", NAMES, MEMBERS)
+                    members = members_beside(beside)
+                    self.editor = Editor(self.draft, f"Dialplan {self.name}", NAMES, members)
                     self.editor.on("change", self._typed)
                     self.editor.on("save", self._save_typed)
                     self.problems = tag("section", "card", aria_label="What is wrong")
                 self.panels = Panels(self)
-                await self.panels.build()
+                self.panels.build()
             self._dialogs()
         await self.check()
 

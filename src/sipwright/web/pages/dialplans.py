@@ -1,4 +1,4 @@
-"""``/dialplans``: the dialplans that there are, with their last runs, and the way to a new one."""
+"""``/dialplans``: the dialplans that there are, found and paged, with their last runs, and the way to a new one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from sipwright.usecases.dialplans import DialplanView
 from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.format import ago, plural
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table
+from sipwright.web.pages.widgets import Field, Modal, Table, search_field
 
 __all__ = ["show"]
 
@@ -22,34 +23,67 @@ _COLUMNS = (
     {"key": "failures", "label": "Failed in 7 days"},
     {"key": "act", "label": "Edit", "unseen": True},
 )
-ON_PAGE = 200
+ON_PAGE = 50
 
 
 async def show(visit: Visit) -> None:
     """Make the page."""
-    page = await visit.usecases.dialplans.list(visit.actor, limit=ON_PAGE)
-    now = visit.now
-    about = (
-        "Scripts that decide what becomes of a call. An account runs one for calls out and one for calls in."
-    )
-    with frame(visit, "Dialplans", about) as head:
-        new = _new_dialog(visit)
-        with head:
-            button("New dialplan", new.open, kind="main")
-        with card("All dialplans", flush=True):
+    await _Dialplans(visit).build()
+
+
+class _Dialplans:
+    """The list in one browser."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+        self.query = visit.query.get("q", "")
+        self.pager = Pager(ON_PAGE, self._load)
+
+    async def build(self) -> None:
+        """Make the page."""
+        about = "Scripts that decide what becomes of a call. An account runs one for calls out and one for calls in."
+        with frame(self.visit, "Dialplans", about) as head:
+            self.new = _new_dialog(self.visit)
+            with head:
+                button("New dialplan", self.new.open, kind="main")
+            with card("All dialplans", flush=True):
+                with tag("div", "card-head").style("padding-top: 0"):
+                    search_field("Find a dialplan", self.query, self._find)
+                self.room = tag("div")
+                self.pager.build("Pages of dialplans", "Back", "Next")
+            await self._load()
+
+    async def _find(self, query: str) -> None:
+        self.query = query.strip()
+        self.pager.rewind()
+        await self._load()
+
+    async def _load(self) -> None:
+        query, visit = self.query, self.visit
+        page = await visit.usecases.dialplans.list(
+            visit.actor, q=query or None, limit=ON_PAGE, cursor=self.pager.cursor
+        )
+        if query != self.query:
+            return
+        self.pager.tell(len(page), page.next)
+        self.room.clear()
+        with self.room:
             if page.items:
-                Table(
-                    "Dialplans", _COLUMNS, [_row(plan, now, visit) for plan in page.items], testid="dialplan"
-                )
+                rows = [_row(plan, visit.now, visit) for plan in page]
+                Table("Dialplans", _COLUMNS, rows, testid="dialplan")
             else:
-                with tag("div", "empty"):
-                    tag("h3", "", "No dialplans yet")
-                    tag(
-                        "p",
-                        "",
-                        "Without one, an account calls accounts here and nothing else. Begin with six lines.",
-                    )
-                    button("Write the first dialplan", new.open, kind="main")
+                self._nothing()
+
+    def _nothing(self) -> None:
+        with tag("div", "empty"):
+            if self.query:
+                tag("h3", "", f"No dialplan fits “{self.query}”")
+                tag("p", "", "It is looked for in the name.")
+                return
+            tag("h3", "", "No dialplans yet")
+            about = "Without one, an account calls accounts here and nothing else. Begin with six lines."
+            tag("p", "", about)
+            button("Write the first dialplan", self.new.open, kind="main")
 
 
 def _new_dialog(visit: Visit) -> Modal:

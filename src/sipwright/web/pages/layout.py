@@ -144,12 +144,11 @@ def _side(visit: Visit) -> Element:
                 _svg(sign("theme"))
                 tag("span", "", "Light or dark")
             turn.on("click", js_handler=_TURN_THEME)
-            with (
-                tag("form", method="post", action=f"{visit.prefix}/logout"),
-                tag("button", "plain", type="submit"),
-            ):
-                _svg(sign("leave"))
-                tag("span", "", "Log out")
+            with tag("form", method="post", action=f"{visit.prefix}/logout"):
+                tag("input", type="hidden", name_="csrf", value=visit.csrf)
+                with tag("button", "plain", type="submit"):
+                    _svg(sign("leave"))
+                    tag("span", "", "Log out")
     return side
 
 

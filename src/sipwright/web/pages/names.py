@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from sipwright.services.dialplan import language
+from sipwright.services.linking import PACKAGE
 
-__all__ = ["MEMBERS", "NAMES"]
+__all__ = ["MEMBERS", "NAMES", "members_beside"]
 
 _KEYWORDS = (
     "if",
@@ -21,10 +23,14 @@ _KEYWORDS = (
     "or",
     "return",
     "def",
+    "from",
+    "import",
     "True",
     "False",
     "None",
 )
+
+_ABOUT_PACKAGE = "Other dialplans of yours: from plans.common import groups"
 
 
 def _names() -> tuple[dict[str, str], ...]:
@@ -41,7 +47,22 @@ def _names() -> tuple[dict[str, str], ...]:
                     "info": _about(_classes()[ast.unparse(node.annotation)]),
                 }
             )
+    found.append({"label": PACKAGE, "type": "namespace", "info": _ABOUT_PACKAGE})
     return tuple(found)
+
+
+def members_beside(plans: Mapping[str, Sequence[str]]) -> dict[str, Sequence[Mapping[str, str]]]:
+    """Return `MEMBERS`, with what can be written after ``plans.`` and after the name of each dialplan there.
+
+    A name of ours means what it always does, though a dialplan may be called like it.
+    """
+    beside: dict[str, Sequence[Mapping[str, str]]] = {
+        plan: tuple({"label": name, "type": "variable"} for name in names) for plan, names in plans.items()
+    }
+    beside[PACKAGE] = tuple(
+        {"label": plan, "type": "namespace", "detail": ", ".join(names)[:60]} for plan, names in plans.items()
+    )
+    return beside | MEMBERS
 
 
 def _members_of_all() -> dict[str, tuple[dict[str, str], ...]]:

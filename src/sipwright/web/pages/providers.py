@@ -1,4 +1,4 @@
-"""``/providers``: SIP services and trunks, whether we are registered there, and the way to a new one."""
+"""``/providers``: SIP services and trunks, found and paged, with their registrations, and the way to a new one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from sipwright.usecases.providers import ProviderView
 from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.format import ago
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table
+from sipwright.web.pages.widgets import Field, Modal, Table, search_field
 
 __all__ = ["show", "state_of"]
 
@@ -33,29 +34,75 @@ _LOOKS = {
 }
 
 
+ON_PAGE = 50
+
+
 async def show(visit: Visit) -> None:
     """Make the page."""
-    page = await visit.usecases.providers.list(visit.actor, limit=200)
-    now = visit.now
-    with frame(visit, "Providers", "SIP services and trunks that bring calls in and take calls out.") as head:
-        new = _new_dialog(visit)
-        with head:
-            button("Add provider", new.open, kind="main")
-        with card("All providers", flush=True):
+    await _Providers(visit).build()
+
+
+class _Providers:
+    """The list in one browser."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+        self.query = visit.query.get("q", "")
+        self.pager = Pager(ON_PAGE, self._load)
+
+    async def build(self) -> None:
+        """Make the page."""
+        about = "SIP services and trunks that bring calls in and take calls out."
+        with frame(self.visit, "Providers", about) as head:
+            self.new = _new_dialog(self.visit)
+            with head:
+                button("Add provider", self.new.open, kind="main")
+            with card("All providers", flush=True):
+                with tag("div", "card-head").style("padding-top: 0"):
+                    search_field("Find a provider", self.query, self._find)
+                self.room = tag("div")
+                self.pager.build("Pages of providers", "Back", "Next")
+            await self._load()
+
+    async def _find(self, query: str) -> None:
+        self.query = query.strip()
+        self.pager.rewind()
+        await self._load()
+
+    async def _load(self) -> None:
+        query, visit = self.query, self.visit
+        page = await visit.usecases.providers.list(
+            visit.actor, q=query or None, limit=ON_PAGE, cursor=self.pager.cursor
+        )
+        if query != self.query:
+            return
+        self.pager.tell(len(page), page.next)
+        self.room.clear()
+        with self.room:
             if page.items:
-                rows = [_row(each, now, visit) for each in page]
-                Table(
-                    "Providers", _COLUMNS, rows, on_act=lambda event: _test(visit, event), testid="provider"
-                )
+                rows = [_row(each, visit.now, visit) for each in page]
+                Table("Providers", _COLUMNS, rows, on_act=self._test, testid="provider")
             else:
-                with tag("div", "empty"):
-                    tag("h3", "", "No providers yet")
-                    tag(
-                        "p",
-                        "",
-                        "Add the service that you have a number with. Then dial 0123@its-name in a dialplan.",
-                    )
-                    button("Add the first provider", new.open, kind="main")
+                self._nothing()
+
+    def _nothing(self) -> None:
+        with tag("div", "empty"):
+            if self.query:
+                tag("h3", "", f"No provider fits “{self.query}”")
+                tag("p", "", "It is looked for in the name and the server.")
+                return
+            tag("h3", "", "No providers yet")
+            about = "Add the service that you have a number with. Then dial 0123@its-name in a dialplan."
+            tag("p", "", about)
+            button("Add the first provider", self.new.open, kind="main")
+
+    async def _test(self, event: GenericEventArguments) -> None:
+        name, _, user = str(event.args["id"]).partition("|")
+        with self.visit.telling():
+            found = await self.visit.usecases.providers.test(self.visit.actor, name, user=user or None)
+            told = f"{found.status} {found.reason}" if found.status else found.reason
+            said = f"{name} answered {told} to {found.method} after {found.seconds:.2f} s."
+            self.visit.say(said, bad=not found.ok)
 
 
 def state_of(provider: ProviderView, now: float) -> dict[str, Any]:
@@ -71,14 +118,6 @@ def state_of(provider: ProviderView, now: float) -> dict[str, Any]:
     if provider.registered_until is not None:
         under = f"again {ago(provider.registered_until, now)}"
     return {"text": provider.state, "state": _LOOKS.get(provider.state, "none"), "under": under or None}
-
-
-async def _test(visit: Visit, event: GenericEventArguments) -> None:
-    name, _, user = str(event.args["id"]).partition("|")
-    with visit.telling():
-        found = await visit.usecases.providers.test(visit.actor, name, user=user or None)
-        told = f"{found.status} {found.reason}" if found.status else found.reason
-        visit.say(f"{name} answered {told} to {found.method} after {found.seconds:.2f} s.", bad=not found.ok)
 
 
 def _new_dialog(visit: Visit) -> Modal:

@@ -13,9 +13,11 @@ from nicegui.client import Client
 from starlette.requests import Request
 
 from sipwright.usecases.errors import Invalid, Throttled, Unavailable, UseCaseError
+from sipwright.usecases.issued import csrf_of
 from sipwright.web.pages.elements import prefix
 from sipwright.web.pages.format import moment, sentence, time_of_day
 from sipwright.web.pages.widgets import Field, Toasts
+from sipwright.web.visitors import COOKIE
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
@@ -51,6 +53,11 @@ class Visit:
     def query(self) -> dict[str, str]:
         """What stands behind the ``?`` of the address."""
         return dict(self.request.query_params)
+
+    @property
+    def csrf(self) -> str:
+        """What a form shows beside the cookie of the session, to prove that it comes from this page."""
+        return csrf_of(self.request.cookies.get(COOKIE, ""))
 
     async def settle(self) -> None:
         """Find out by which clock somebody reads."""

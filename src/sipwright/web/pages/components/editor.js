@@ -131,12 +131,20 @@ export default {
       this.view.dispatch({ selection: { anchor: Math.min(at.from + column - 1, at.to) }, scrollIntoView: true });
       this.view.focus();
     },
+    // The library completes its own names in imports, too: ours come before them.
+    ahead(options) { return options?.map((one) => ({ ...one, boost: 99 })); },
     complete(context) {
       const member = context.matchBefore(/\b(\w+)\.\w*$/);
       if (member) {
         const [owner] = member.text.split(".");
-        const options = this.members[owner];
+        const options = this.ahead(this.members[owner]);
         return options ? { from: member.from + owner.length + 1, options, validFor: /^\w*$/ } : null;
+      }
+      // What can be imported of a dialplan, also behind a comma: from plans.common import groups, ...
+      const wanted = context.matchBefore(/\bfrom\s+plans\.(\w+)\s+import\s+[\w\s,()]*$/);
+      if (wanted) {
+        const options = this.ahead(this.members[/plans\.(\w+)/.exec(wanted.text)[1]]);
+        return options ? { from: context.pos - /\w*$/.exec(wanted.text)[0].length, options, validFor: /^\w*$/ } : null;
       }
       const word = context.matchBefore(/\w+$/);
       if (!word && !context.explicit) return null;

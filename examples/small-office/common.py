@@ -1,0 +1,23 @@
+# What the dialplans of the office share: from plans.common import GROUPS
+GROUPS = {"600": ["101", "102", "103"], "610": ["104", "105"]}
+EMERGENCY = ["112", "999"]
+HOLIDAYS = ["01-01", "03-17", "12-24", "12-25", "12-26"]
+
+
+def is_extension(number):
+    return len(number) == 3 and "101" <= number <= "120"
+
+
+def by_a_line(number):
+    # The second line when the first one is full, does not answer, or refuses.
+    return f"{number}@line1 | {number}@line2"
+
+
+def way_to(number):
+    return f"{number}@local" if is_extension(number) else by_a_line(number)
+
+
+def is_open():
+    time = now("Europe/Dublin")
+    is_holiday = f"{time.month:02}-{time.day:02}" in HOLIDAYS
+    return time.weekday() < 5 and 9 <= time.hour < 17 and not is_holiday

@@ -1,0 +1,91 @@
+"""The dialplans of the small office, one call after the other, without phones."""
+
+from pathlib import Path
+
+import pytest
+
+OFFICE = Path(__file__).parents[2] / "examples" / "small-office"
+
+
+@pytest.fixture
+def dial(call, provider):
+    """Dial something as 101; the lines answer."""
+    for line in ("line1", "line2"):
+        provider(line).answers()
+    return lambda to, who="101": call(who, to=to, plan=OFFICE / "office-out.py")
+
+
+@pytest.fixture
+def ring(call, provider):
+    """Call 102; a line answers."""
+    provider("line1").answers()
+    return lambda **more: call("101", to="102", plan=OFFICE / "office-in.py", direction="in", **more)
+
+
+def test_a_code_forwards_says_so_and_takes_it_back(dial, script_store):
+    heard = [(one.status, one.reason) for one in map(dial, ("*72", "*72102", "*72", "*73", "*72"))]
+
+    assert heard == [
+        (480, "Not Forwarded"),
+        (480, "Forwarded To 102"),
+        (480, "Forwarded To 102"),
+        (480, "Not Forwarded"),
+        (480, "Not Forwarded"),
+    ]
+    assert script_store == {}
+
+
+@pytest.mark.parametrize(
+    ("to", "way"), [("103", "103@local"), ("0871234567", "0871234567@line1 | 0871234567@line2")]
+)
+def test_a_call_that_nobody_takes_is_forwarded(ring, phone, script_store, to, way):
+    script_store["forward.102"] = to
+    phone("102").busy()
+
+    assert ring().dialled == ["102@local", way]
+    del script_store["forward.102"]
+    assert (ring().status, ring().dialled) == (486, ["102@local"])
+
+
+@pytest.mark.parametrize(("code", "reason"), [("*60087", "Blocked 087"), ("*80087", "Not Blocked 087")])
+def test_callers_are_blocked_by_code(dial, script_store, code, reason):
+    assert (dial(code).reason, "blocked.087" in script_store) == (reason, code.startswith("*60"))
+
+
+@pytest.mark.parametrize(
+    ("to", "status"), [("*60", 404), ("*80", 480), ("*8102", 480), ("*99", 404), ("1550123", 403)]
+)
+def test_what_is_no_code_does_nothing(dial, script_store, to, status):
+    result = dial(to)
+
+    assert (result.status, result.dialled, script_store) == (status, [], {})
+
+
+@pytest.mark.parametrize(("to", "way"), [
+    ("112", "112@line1 | 112@line2"), ("102", "102@local"), ("600", "101@local & 102@local & 103@local"),
+    ("0871234567", "0871234567@line1 | 0871234567@line2"),
+])  # fmt: skip
+def test_what_an_extension_dials(dial, to, way):
+    assert dial(to).dialled == [way]
+
+
+@pytest.mark.parametrize(("at", "first"), [
+    ("mon 10:00", "101@local & 102@local[delay=5] & 103@local[delay=10]"),
+    ("sat 12:00", "0871234567@line1 | 0871234567@line2"),
+    ("2026-12-25 10:00", "0871234567@line1 | 0871234567@line2"),
+])  # fmt: skip
+def test_the_main_number_has_hours(call, provider, phone, at, first):
+    provider("line1").answers()
+    phone("101").answers()
+    plan = OFFICE / "office-lines.py"
+    result = call("0871", to="35315550100", plan=plan, direction="in", at=at, provider="line1")
+
+    assert result.dialled == [first]
+
+
+def test_a_blocked_caller_rings_nobody(call, script_store):
+    script_store["blocked.0871"] = True
+    plan = OFFICE / "office-lines.py"
+    result = call("0871", to="35315550102", plan=plan, direction="in", provider="line1")
+
+    assert (result.status, result.dialled) == (603, [])
