@@ -24,8 +24,18 @@ def test_help_is_given_at_once_and_without_the_heavy_libraries():
     assert "call detail records" in done.stdout
 
 
+def test_a_command_does_not_load_the_others():
+    code = (
+        "import sys; from sipwright.commands.__main__ import run; status = run(['calls', '--help']);"
+        "sys.exit(status or 'sipwright.commands.provider' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def commands(group=None, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    group = group or typer.main.get_command(command_line.app)
+    group = group or typer.main.get_command(command_line.make_app())
     return [
         found
         for name, command in group.commands.items()
@@ -90,7 +100,7 @@ def test_any_error_is_one_line(
     def fail(*arguments: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr(command_line, "app", fail)
+    monkeypatch.setattr(command_line, "make_app", lambda names: fail)
 
     assert command_line.run(["calls"]) == status
     said = capsys.readouterr().err
@@ -102,7 +112,7 @@ def test_a_traceback_is_there_for_who_asks(monkeypatch: pytest.MonkeyPatch):
     def fail(*arguments: object, **options: object) -> None:
         raise RuntimeError("bad luck")
 
-    monkeypatch.setattr(command_line, "app", fail)
+    monkeypatch.setattr(command_line, "make_app", lambda names: fail)
     monkeypatch.setenv("SIPWRIGHT_TRACEBACK", "1")
 
     with pytest.raises(RuntimeError, match="bad luck"):
@@ -110,7 +120,7 @@ def test_a_traceback_is_there_for_who_asks(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_exit_status_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(command_line, "app", lambda **options: 3)
+    monkeypatch.setattr(command_line, "make_app", lambda names: lambda **options: 3)
     monkeypatch.setattr("sys.argv", ["sipwright", "calls"])
 
     with pytest.raises(SystemExit) as ended:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from administering import Administering
-from sipwright.commands.__main__ import app
+from sipwright.commands.__main__ import make_app
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
 from sipwright.node.node import Node
@@ -55,7 +55,7 @@ async def run(settings, *work):
 
 async def listed(settings, *arguments):
     command = ["provider", *arguments, "--data", str(settings.data_dir)]
-    result = await asyncio.to_thread(CliRunner().invoke, app, command)
+    result = await asyncio.to_thread(CliRunner().invoke, make_app(), command)
     return result.output
 
 

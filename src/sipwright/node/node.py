@@ -52,11 +52,11 @@ from sipwright.store.history.retention import Retention, forget_records
 from sipwright.store.history.trace_messages import forget_old
 from sipwright.store.writing.writer import WriterSnapshot
 from sipwright.transport import Resolver, TcpLimits, TcpTransport, Transport, UdpTransport
+from sipwright.transport.certificates import Certificates
 from sipwright.transport.loopback import LoopbackTransport
 from sipwright.transport.networks import networks
 from sipwright.transport.tap import Tap
 from sipwright.transport.tls import TlsTransport
-from sipwright.transport.ws import WssTransport, WsTransport
 
 from .account_fetcher import AccountFetcher
 from .account_loader import AccountLoader
@@ -502,15 +502,24 @@ def _transports(settings: Settings, call_soon: Callable[..., object]) -> list[Tr
     most = connections_within(raise_limit(), sum(name != "udp" for name, _ in sip.listens))
     limits = TcpLimits(connections=min(most, TcpLimits().connections))
     certificates = sip_certificates(settings)
-    origins = (*sip.origins, *sip.domains)
     return [
         *(UdpTransport(host, port) for host, port in sip.addresses("udp")),
         *(TcpTransport(host, port, limits=limits) for host, port in sip.addresses("tcp")),
         *(TlsTransport(host, port, certificates, limits=limits) for host, port in sip.addresses("tls")),
-        *(WsTransport(host, port, origins, limits=limits) for host, port in sip.addresses("ws")),
-        *(
-            WssTransport(host, port, certificates, origins, limits=limits)
-            for host, port in sip.addresses("wss")
-        ),
+        *_web_sockets(settings, certificates, limits),
         LoopbackTransport(call_soon),
+    ]
+
+
+def _web_sockets(settings: Settings, certificates: Certificates, limits: TcpLimits) -> list[Transport]:
+    sip = settings.sip
+    plain, secure = sip.addresses("ws"), sip.addresses("wss")
+    if not plain and not secure:
+        return []
+    from sipwright.transport.ws import WssTransport, WsTransport  # most switches do without
+
+    origins = (*sip.origins, *sip.domains)
+    return [
+        *(WsTransport(host, port, origins, limits=limits) for host, port in plain),
+        *(WssTransport(host, port, certificates, origins, limits=limits) for host, port in secure),
     ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import NamedTuple
-from xml.sax.saxutils import escape, quoteattr
 
 __all__ = ["Document", "attribute", "text"]
 
+# Written out here, as `xml.sax.saxutils` loads an HTTP client.
 _NOT_XML = {code: None for code in range(32) if code not in (9, 10, 13)} | dict.fromkeys((65534, 65535))
+_TEXT = _NOT_XML | str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_ATTRIBUTE = _TEXT | str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"})
 
 
 class Document(NamedTuple):
@@ -23,14 +25,13 @@ class Document(NamedTuple):
 
 def attribute(value: str) -> str:
     """Return a text as an attribute of XML has it, with its quotes; what XML cannot say is left out."""
-    return quoteattr(_sayable(value))
+    return f'"{_as_unicode(value).translate(_ATTRIBUTE)}"'
 
 
 def text(value: str) -> str:
     """Return a text as XML has it between tags."""
-    return escape(_sayable(value))
+    return _as_unicode(value).translate(_TEXT)
 
 
-def _sayable(value: str) -> str:
-    value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return value.translate(_NOT_XML)
+def _as_unicode(value: str) -> str:
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -47,6 +48,9 @@ __all__ = ["CallRow", "Recovered", "recover", "restore"]
 
 GRACE = 4.2
 """How long a phone rings at least after a restart: an answer is repeated after T2 at most (RFC 3261 §13.3.1.4)."""
+
+_CSEQ = re.compile(rb"\r\nCSeq: ([0-9]{1,10}) ").search
+"""The CSeq as nearly everybody writes it, found without reading the whole response: a start does so for each call."""
 
 
 REFRESH_GRACE = 16.5
@@ -310,7 +314,8 @@ def _restore_leg(leg: Leg, stored: StoredLeg) -> None:
     leg.ack, leg.pending_request = _wire(stored.ack), _wire(stored.pending_request)
     leg.unacked_response, leg.unacked_at = _wire(stored.unacked_response), stored.unacked_at
     if leg.unacked_response is not None:
-        leg.unacked_cseq = parse(leg.unacked_response).cseq.number
+        found = _CSEQ(leg.unacked_response)
+        leg.unacked_cseq = int(found[1]) if found else parse(leg.unacked_response).cseq.number
     leg.last_final, leg.last_final_at = _wire(stored.last_final), stored.last_final_at
 
 
