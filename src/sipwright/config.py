@@ -278,6 +278,12 @@ class RetentionSettings(_Section):
     audit: Annotated[float, Field(ge=0)] = 365.0
 
 
+class MonitorSettings(_Section):
+    """``[monitor]``: how often a node asks each of its parts whether it works, in seconds; 0 is never."""
+
+    every: Annotated[float, Field(ge=0, le=3600)] = 10.0
+
+
 class LoginSettings(_Section):
     """``[login]``: how often somebody may try, and for how long they stay logged in, by whatever face.
 
@@ -373,6 +379,7 @@ class Settings(BaseSettings):
     login: LoginSettings = LoginSettings()
     trace: TraceSettings = TraceSettings()
     retention: RetentionSettings = RetentionSettings()
+    monitor: MonitorSettings = MonitorSettings()
     mail: MailServerSettings = MailServerSettings()
     log: LogSettings = LogSettings()
     web: WebSettings = WebSettings()

@@ -9,6 +9,13 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "monitor/counts": "node/test_counts",
+    "monitor/probes/phone": "node/test_monitoring",
+    "monitor/probes/result": "monitor/probes/test_prober",
+    "node/self_probes": "node/test_monitoring",
+    "services/own_probes": "node/test_monitoring",
+    "services/switch/call/tally": "node/test_counts",
+    "web/pages/public_status": "web/pages/test_status",
     "commands/acting": "commands/test_token",
     "commands/audit": "commands/test_token",
     "commands/bindings": "commands/test_listings",
@@ -80,7 +87,7 @@ ELSEWHERE = {
     "web/pages/cdr_chart": "web/pages/test_cdrs",
     "web/pages/cdr_export": "web/pages/test_cdrs",
     "web/pages/cdr_query": "web/pages/test_cdrs",
-    "web/pages/charts": "web/pages/test_site",
+    "web/pages/charts": "web/pages/test_status",
     "web/pages/console": "web/pages/test_site",
     "web/pages/dialplan": "web/pages/test_site",
     "web/pages/dialplan_history": "web/pages/test_site",
@@ -105,7 +112,6 @@ ELSEWHERE = {
     "web/pages/settings": "web/pages/test_site",
     "web/pages/signs": "web/pages/test_site",
     "web/pages/signup": "web/pages/test_site",
-    "web/pages/status": "web/pages/test_site",
     "web/pages/steering": "web/pages/test_site",
     "web/pages/switchboard": "web/pages/test_site",
     "web/pages/testcall": "web/pages/test_site",

@@ -17,6 +17,7 @@ ROOTS = {
     "Pipeline.__call__": "the pipeline: one request is lost",
     "Pipeline._fail": "the pipeline: not even the 500 could be sent",
     "Pipeline._run": "the root of a task: one request is lost",
+    "Monitoring.watch": "the root of a task",
     "NoFaults.__call__": "the root of a request of a browser",
     "Pipeline._run_alone": "the root of a task",
     "PostgresCommitter._commit_for_sure": "a batch that the database refuses is not tried for ever",
@@ -32,6 +33,7 @@ ROOTS = {
     "Worker._guard": "the root of what a worker of the fast path starts: the library computes it again",
     "Writer._on_done": "one callback must not cost the others",
     "_shown.page": "the root of a page of a browser: it says so in its place",
+    "_ask": "the root of a probe: one must not cost the others",
     "_make_rows": "one row must not cost the others",
     "run": "the command line: an error is one line",
 }

@@ -2,6 +2,8 @@
 
 import pytest
 
+from sipwright.monitor.rollups.bucket import Bucket
+from sipwright.store.schema import tables
 from sipwright.usecases.errors import Forbidden
 
 ANSWER = {
@@ -41,17 +43,81 @@ async def test_it_is_public_only_if_the_settings_say_so(usecases):
     ]
 
 
-async def test_what_was_seen_is_shown_to_everybody_and_the_numbers_to_an_admin(
+def part(name, *, up=True, since=None, reason=None):
+    return {
+        "part": name, "up": up, "at": 5.0, "since": since, "milliseconds": 1.5 if up else None,
+        "losses": 0 if up else 4, "reason": reason,
+    }  # fmt: skip
+
+
+async def test_parts_that_the_node_has_asked_are_told_and_providers_to_their_owners(
     usecases, switch, admin, carol
 ):
-    switch.answers["status"] = ANSWER
-    await usecases.status.look()
+    lost = part(f"provider/{carol.name}/trunk", up=False, since=100.0, reason="no answer to OPTIONS")
+    parts = [part("edge"), part("switch"), part("provider/somebody/else"), lost]
+    switch.answers["status"] = ANSWER | {"storage": {}, "parts": parts}
+
+    found = await usecases.status.get(admin)
+    assert [(one.part, one.up, one.milliseconds, one.since) for one in found.parts][1:] == [
+        ("switch", True, 1.5, None),
+        ("storage", True, None, None),
+        ("edge", True, 1.5, None),
+        ("provider/somebody/else", True, 1.5, None),
+        (lost["part"], False, None, 100.0),
+    ]
+    assert found.wrong == (f"provider trunk of {carol.name}: no answer to OPTIONS",)
+    hers = await usecases.status.get(carol)
+    assert [one.part for one in hers.parts][-1] == lost["part"]
+    assert len(hers.parts) == len(found.parts) - 1
+    assert hers.wrong == ("provider trunk does not work",)
+
+
+async def put_rows(usecases, span, *rows):
+    made = []
+    for at, node, parts, counts in rows:
+        bucket = Bucket(span, int(at))
+        for name, answers in parts.items():
+            for answer in answers:
+                bucket.part(name).note(answer)
+                bucket.part(name).down += answer is None
+        for name, value in counts.items():
+            bucket.count(name).note(value)
+        made.append({"span": span, "at": int(at), "node": node, "document": bucket.to_document()})
+    await usecases.ground.keep(lambda c: c.execute(tables.rollups.insert(), made))
+
+
+async def test_what_was_measured_is_shown_to_everybody_and_the_numbers_to_an_admin(usecases, admin, carol):
+    now = usecases.ground.now // 240 * 240
+    own, other = f"provider/{carol.name}/trunk", "provider/somebody/else"
+    parts = {"edge": [2.0, None], own: [1.0], other: [1.0]}
+    await put_rows(
+        usecases, 60, (now - 240, "node1", parts, {"calls": 3.0}), (now - 180, "node1", parts, {"calls": 5.0})
+    )
 
     found = await usecases.status.history(admin)
-    assert {one.part: [point.is_down for point in one.points] for one in found.parts} == {
-        "database": [False],
-        "storage": [False],
-        "switch": [False],
-    }
-    assert [point.most for point in found.counts["calls"]] == [3.0]
-    assert (await usecases.status.history(carol)).counts == {}
+    assert {one.part: [(point.mean, point.down) for point in one.points] for one in found.parts} == {
+        "edge": [(2.0, 120.0)], own: [(1.0, 0.0)], other: [(1.0, 0.0)],
+    }  # fmt: skip
+    assert [(point.mean, point.most) for point in found.counts["calls"]] == [(4.0, 5.0)]
+    hers = await usecases.status.history(carol)
+    assert ({one.part for one in hers.parts}, hers.counts) == ({"edge", own}, {})
+    with pytest.raises(Forbidden):
+        await usecases.status.public_history()
+    usecases.ground.settings.web.public_status = True
+    assert {one.part for one in (await usecases.status.public_history()).parts} == {"edge"}
+    assert (await usecases.status.history(admin, "year")).parts == ()
+
+
+async def test_another_node_is_told_of_by_what_it_has_written(usecases, admin):
+    now = usecases.ground.now
+    await put_rows(
+        usecases,
+        10,
+        (now - 5, "node2", {"edge": [2.0], "switch": [None]}, {}),
+        (now - 300, "node3", {"edge": [1.0]}, {}),
+    )
+
+    found = {(one.node, one.part): one for one in (await usecases.status.get(admin)).parts}
+    assert found["node2", "edge"].up
+    assert found["node2", "switch"].reason == "it was lost three times in a row"
+    assert found["node3", "edge"].reason == "nothing has been heard of that node"

@@ -1,55 +1,66 @@
-"""What was seen of the parts, minute by minute."""
+"""What nodes have measured, as points of graphs."""
 
-from sipwright.usecases.status_history import KEPT, StatusHistory
+from sipwright.monitor.rollups.bucket import Bucket
+from sipwright.services.rows import RollupRow
+from sipwright.usecases.status_history import VIEWS, series_of
 
-MINUTE = 60.0
+
+def row(at, node, parts, counts=()):
+    bucket = Bucket(60, at)
+    for name, answers in parts.items():
+        for answer in answers:
+            bucket.part(name).note(answer)
+            bucket.part(name).down += answer is None
+    for name, value in dict(counts).items():
+        bucket.count(name).note(value)
+    return RollupRow(60, at, node, bucket.to_document())
 
 
-def test_a_minute_is_one_point_with_its_mean_and_its_longest():
-    history = StatusHistory()
-    for second, took in ((0.0, 1.0), (10.0, 2.0), (59.0, 6.0), (61.0, 4.0)):
-        history.note_part(600.0 + second, "switch", "node1", took, is_up=True)
+def test_rows_of_one_point_are_put_together():
+    found = series_of(
+        "day",
+        [
+            row(240, "a", {"edge": [1.0, 3.0]}),
+            row(300, "a", {"edge": [5.0]}),
+            row(480, "a", {"edge": [None, 2.0]}),
+        ],
+    )
 
-    (series,) = history.series(0.0).parts
-    assert (series.part, series.node) == ("switch", "node1")
-    assert [(point.at, point.mean, point.longest) for point in series.points] == [
-        (600.0, 3.0, 6.0),
-        (660.0, 4.0, 4.0),
+    (series,) = found.parts
+    assert [(point.at, point.mean, point.longest, point.down) for point in series.points] == [
+        (240, 3.0, 5.0, 0.0),
+        (480, 2.0, 2.0, 120.0),
     ]
+    assert (found.since, series.node) == (240, "a")
 
 
-def test_one_loss_is_none_and_three_in_a_row_are_an_outage():
-    history = StatusHistory()
-    seen = [True, False, False, True, False, False, False, True]
-    for number, is_up in enumerate(seen):
-        history.note_part(number * MINUTE, "database", "node1", 1.0 if is_up else None, is_up=is_up)
+def test_counts_of_several_nodes_are_added():
+    rows = [
+        row(at, node, {}, {"calls": value})
+        for at, node, value in ((0, "a", 1.0), (0, "b", 4.0), (60, "a", 3.0))
+    ]
+    found = series_of("day", rows, ["calls", "nothing"])
 
-    (series,) = history.series(0.0).parts
-    assert [point.is_down for point in series.points] == [False] * 6 + [True, False]
-
-
-def test_of_a_count_the_most_of_each_minute_is_kept():
-    history = StatusHistory()
-    for at, calls in ((0.0, 3.0), (10.0, 7.0), (20.0, 0.0), (60.0, 1.0)):
-        history.note_counts(at, {"calls": calls, "legs": 2.0})
-
-    found = history.series(0.0, ["calls", "nothing"]).counts
-    assert {name: [(point.at, point.most) for point in points] for name, points in found.items()} == {
-        "calls": [(0.0, 7.0), (60.0, 1.0)]
-    }
+    assert [(point.mean, point.most) for point in found.counts["calls"]] == [(6.0, 7.0)]
 
 
-def test_a_day_is_kept_and_no_more():
-    history = StatusHistory()
-    for minute in range(KEPT + 10):
-        history.note_part(minute * MINUTE, "switch", "node1", 1.0, is_up=True)
+def test_what_is_somebody_s_is_shown_where_it_is_named():
+    rows = [row(0, "a", {"edge": [1.0], "provider/x/y": [1.0], "provider/z/y": [1.0]})]
 
-    (series,) = history.series(0.0).parts
-    assert len(series.points) == KEPT
-    assert history.series((KEPT + 5) * MINUTE).parts[0].points[0].at == (KEPT + 5) * MINUTE
+    assert [one.part for one in series_of("day", rows, is_seen={"provider/z/y"}).parts] == [
+        "edge",
+        "provider/z/y",
+    ]
+    assert len(series_of("day", rows).parts) == 3
 
 
 def test_before_anybody_has_looked_there_is_nothing():
-    found = StatusHistory().series(0.0, ["calls"])
+    found = series_of("year", [])
 
     assert (found.since, found.parts, found.counts) == (None, (), {})
+
+
+def test_a_point_has_whole_rows_and_a_graph_no_more_points_than_can_be_told_apart():
+    for view in VIEWS.values():
+        assert view.point % view.span == 0
+        assert view.seconds / view.point <= 400

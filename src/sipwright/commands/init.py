@@ -294,6 +294,9 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
                                   # the newest ten of each stay
 # audit = 365.0                   # who has changed what
 
+[monitor]
+# every = 10.0                    # seconds between two looks at each part of the switch, of which the status page has
+                                  # graphs; 0 for none
 [login]
 # tries_per_name = 10             # failed log-ins, by all faces together, before no more is looked at
 # tries_per_address = 20

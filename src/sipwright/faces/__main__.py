@@ -69,10 +69,8 @@ async def _run(settings: Settings, web: socket.socket | None, stopped: asyncio.E
     closing = [close for close in [await face for face in faces] if close is not None]
     gc.collect()
     gc.freeze()
-    watching = asyncio.create_task(usecases.status.watch())
     log.info("pages started", web=settings.web.listen if web else "", ssh=settings.ssh.listen)
     await stopped.wait()
-    watching.cancel()
     for close in reversed(closing):
         await close()
     await usecases.close()

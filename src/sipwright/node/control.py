@@ -27,6 +27,7 @@ from .call_control import CallControl, settle
 from .call_events import CallEvents
 from .call_watches import BindingWatches, CallWatches
 from .control_server import ControlServer, Handler
+from .counts import read_counts
 from .event_stream import EventStream
 from .messages_waiting import MessagesWaiting
 from .provider_test import ProviderTest
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
     from sipwright.services.authentication import Authenticator
     from sipwright.services.registrar import Registrar
     from sipwright.services.switch import Switch
+    from sipwright.stack import Stack
     from sipwright.steady_clock import SteadyClock
     from sipwright.store import Store
 
+    from .monitoring import Monitoring
     from .outage import Outage
     from .provider_states import ProviderStates
     from .refusals import Refusals
@@ -68,6 +71,7 @@ class Parts(Protocol):
 
     settings: Settings
     store: Store
+    stack: Stack
     clock: SteadyClock
     authenticator: Authenticator
     refusals: Refusals
@@ -77,6 +81,7 @@ class Parts(Protocol):
     agent: Agent
     provider_states: ProviderStates
     outage: Outage
+    monitoring: Monitoring
     recorder: Recorder
     call_watches: CallWatches
     binding_watches: BindingWatches
@@ -167,6 +172,7 @@ class Control:
         agent, switch = parts.agent, parts.switch
         writer, refusals = parts.store.writer.snapshot(), parts.refusals
         is_countable = len(switch.calls) <= MOST_COUNTED
+        counts = read_counts(parts, len(self.events))
         return {
             "node": parts.settings.node,
             "version": metadata.version("sipwright"),
@@ -175,14 +181,16 @@ class Control:
             "started_at": self._started_at,
             "calls": switch.table.count(),
             "call_states": switch.table.states() if is_countable else None,
-            "legs": len(switch.ports.legs),
-            "phones": len(parts.registrar.locations),
+            "legs": counts["legs"],
+            "phones": counts["phones"],
             "registrations": agent.snapshot().states if len(agent) <= MOST_COUNTED else None,
             "scripts": len(parts.scripts.executions),
             "refused": refusals.count,
             "errors": list(RECENT_ERRORS),
             "readers": len(self.events),
             "clients": len(self._server),
+            "parts": parts.monitoring.parts(),
+            "counts": counts,
             "storage": {
                 "is_away": parts.store.writer.is_away,
                 "waiting": writer.waiting + writer.under_way,

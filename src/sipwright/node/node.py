@@ -66,6 +66,7 @@ from .control import Control
 from .dialog_watch import DialogWatch
 from .known_places import KnownPlaces
 from .messages_waiting import MessagesWaiting
+from .monitoring import Monitoring
 from .open_files import connections_within, raise_limit
 from .outage import Outage
 from .own_limits import DirectoryLimits
@@ -242,6 +243,7 @@ class Node:
         )
         store.directory.listeners.append(self._directory_changed)
         self.collector = Collector(lambda: self.stack.messages)
+        self.monitoring = Monitoring(self, lambda: len(self.control.events))
         self.control = Control(self, nonce_secret)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -288,6 +290,7 @@ class Node:
         self.stack.release()
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
+        await self.monitoring.open()
         self._tasks = [
             asyncio.create_task(self.store.follow_changes()),
             asyncio.create_task(self._expire_bindings()),
@@ -296,6 +299,7 @@ class Node:
             asyncio.create_task(self._collect_garbage()),
             asyncio.create_task(self._forget_old()),
             asyncio.create_task(self.profile_checks.run()),
+            asyncio.create_task(self.monitoring.watch()),
         ]
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  **{name: getattr(self.settings.sip, name) for name in TRANSPORTS
@@ -334,6 +338,7 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.monitoring.close()
         self.recorder.close()
         self.stack.stop_listening()
         await self.store.writer.settle()
@@ -469,6 +474,7 @@ class Node:
                 )
                 gone = await forget_records(self.store.database, keep, time.time())
                 await forget_log_ins(self.store.database, time.time(), days.audit * DAY)
+                await self.monitoring.forget()
             except StoreError as error:
                 log.warning("old records stay for now", error=str(error))
                 continue

@@ -58,6 +58,8 @@ class Refusals:
         self.count = self.without_cdr = 0
         self.is_short = False
         """There is little room left: CDRs of what was refused are the first to go."""
+        self.is_probe: Callable[[Incoming], bool] = _never
+        """Says of a request that it is a probe of our own, which leaves no CDR."""
         self.watch: Callable[[dict[str, Any]], None] | None = None
         """Is told what a line on a refusal says."""
 
@@ -112,6 +114,7 @@ class Refusals:
         writer = self._store.writer
         if (
             incoming.flow.protocol == "loop"  # the call that it came from has one
+            or self.is_probe(incoming)
             or writer.is_away
             or self.is_short
             or self._cdrs.admit(incoming.source[0], incoming.now) is None
@@ -127,6 +130,10 @@ class Refusals:
             self.without_cdr += 1
             return
         self._recorder.refused(incoming, call_id)
+
+
+def _never(incoming: Incoming) -> bool:
+    return False
 
 
 def _cdr(call_id: str, request: Request, refusal: Reject, now: float) -> CdrRow:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sipwright.services.own_probes import PROBE_DOMAIN
 from sipwright.stack import Stack
 from sipwright.store import Account, Directory, Provider
 
@@ -34,7 +35,7 @@ class ServedNames:
         A URI without a port names the host alone, so there any of our ports will do; with one, it has to be
         ours: a provider on the same machine is somebody else.
         """
-        if host in self._directory.domains:
+        if host in self._directory.domains or host == PROBE_DOMAIN:
             return host
         default = self._directory.default_domain
         if default is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright.services.dialplan import Failed, LogLine, Plan
 from sipwright.services.linking import listing
+from sipwright.services.own_probes import NODE_USER
 from sipwright.services.registrar import Binding
 from sipwright.services.rows import ExecutionRow
 
@@ -51,7 +52,9 @@ class BindingEvents:
         self._names = names
 
     def changed(self, account_id: int, before: Sequence[Binding], after: Sequence[Binding], why: str) -> None:
-        """Tell which bindings are new, and which have gone; one that was refreshed is no news."""
+        """Tell which bindings are new, and which have gone; one that was refreshed is no news, nor that of a probe."""
+        if account_id < 0:
+            return
         known, left = {one.contact for one in before}, {one.contact for one in after}
         for one in after:
             if one.contact not in known:
@@ -134,6 +137,8 @@ class ScriptEvents:
         self._tell("script.failed", row, plan, data)
 
     def _tell(self, kind: str, row: ExecutionRow, plan: Plan, data: dict[str, Any]) -> None:
+        if row.user_id == NODE_USER:
+            return
         data = {"dialplan": plan.name, "version": plan.version, **data}
         common_id = None if row.call_id is None else self._common_id(row.call_id)
         self._stream.tell(kind, row.user_id, common_id, data)

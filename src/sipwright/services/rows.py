@@ -11,6 +11,7 @@ __all__ = [
     "EventStateRow",
     "ExecutionRow",
     "JournalRow",
+    "RollupRow",
     "StoredBinding",
     "SubscriptionRow",
 ]
@@ -122,3 +123,15 @@ class EventStateRow(NamedTuple):
     body: bytes
     expires_at: float | None
     updated_at: float
+
+
+class RollupRow(NamedTuple):
+    """Kind ``rollup``, key ``(span, at, node)``: what a node has measured in the `span` seconds from `at` on.
+
+    ``document`` is written by `monitor/rollups/bucket.py`. The row of span 0 is a node's sign of life.
+    """
+
+    span: int
+    at: int
+    node: str
+    document: bytes

@@ -1,53 +1,64 @@
-"""What was seen of each part, and how much there was of everything, minute by minute for a day.
-
-It is what this process has seen since it began, and no more than that: where nobody has looked there is nothing.
-"""
+"""What nodes have measured of themselves, as graphs want it: of the last day, week, month and year."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
-__all__ = ["CountPoint", "PartPoint", "PartSeries", "StatusHistory", "StatusSeries"]
+from sipwright.monitor.rollups.bucket import Bucket, Measure, PartMeasure
+from sipwright.services.rows import RollupRow
 
-MINUTE = 60.0
-KEPT = 24 * 60
-"""Minutes that are kept: a day."""
-LOST_AFTER = 3
-"""Losses in a row from which on a part is down: one lost packet is none."""
+__all__ = ["VIEWS", "CountPoint", "PartPoint", "PartSeries", "StatusSeries", "View", "series_of"]
+
+DAY = 86_400
 MOST_SERIES = 200
-"""Parts of all nodes together, and kinds of counts, that are kept."""
+"""Parts of all nodes together that are drawn."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class View:
+    """How far back somebody looks, by rows of which span, and how many seconds a point of the graph is."""
+
+    seconds: int
+    span: int
+    point: int
+
+
+VIEWS = {
+    "day": View(DAY, 60, 240),
+    "week": View(7 * DAY, 900, 1_800),
+    "month": View(30 * DAY, 900, 7_200),
+    "year": View(365 * DAY, DAY, DAY),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class PartPoint:
-    """A minute of a part: how long it took to answer in milliseconds, and whether it was down in it."""
+    """Some time of a part: the milliseconds that its answers took, and the seconds for which it was down."""
 
     at: float
-    answers: int = 0
-    total: float = 0.0
-    longest: float = 0.0
-    is_down: bool = False
+    mean: float | None
+    longest: float | None
+    down: float
 
     @property
-    def mean(self) -> float | None:
-        """How long it took on average, 0 where nobody asks it; None when it has not answered."""
-        return self.total / self.answers if self.answers else None
+    def is_down(self) -> bool:
+        """Whether it was down in some of it: three losses in a row."""
+        return self.down > 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CountPoint:
-    """A minute of a count: the most that there was."""
+    """Some time of a count: on average, and the most."""
 
     at: float
+    mean: float
     most: float
 
 
 @dataclass(frozen=True, slots=True)
 class PartSeries:
-    """The minutes of one part."""
+    """The points of one part."""
 
     part: str
     node: str
@@ -56,74 +67,74 @@ class PartSeries:
 
 @dataclass(frozen=True, slots=True)
 class StatusSeries:
-    """The series of all parts and counts, from the minute `since`."""
+    """The series of all parts and of some counts, and when the first of their points is."""
 
+    view: str
     since: float | None
     parts: tuple[PartSeries, ...]
     counts: dict[str, tuple[CountPoint, ...]]
 
 
-P = TypeVar("P", PartPoint, CountPoint)
+def series_of(
+    view: str,
+    rows: Iterable[RollupRow],
+    names: Collection[str] = (),
+    *,
+    is_seen: Collection[str] | None = None,
+) -> StatusSeries:
+    """Make the series of a view from its rows, oldest first; of counts those that are named, of all nodes together.
+
+    Parts of providers are among them only where `is_seen` names them, or for whoever sees all (None).
+    """
+    chosen = VIEWS[view]
+    parts: dict[tuple[str, str], dict[int, PartMeasure]] = {}
+    counts: dict[str, dict[int, dict[str, Measure]]] = {}
+    since: float | None = None
+    for row in rows:
+        bucket = Bucket.from_document(row.span, row.at, row.document)
+        at = row.at // chosen.point * chosen.point
+        since = row.at if since is None else since
+        for name, measure in bucket.parts.items():
+            if is_seen is None or "/" not in name or name in is_seen:
+                _add(parts.setdefault((row.node, name), {}), at, measure)
+        for name in names:
+            if name in bucket.counts:
+                of_nodes = counts.setdefault(name, {}).setdefault(at, {})
+                _merge(of_nodes.setdefault(row.node, Measure()), bucket.counts[name])
+    found = sorted(parts.items())[:MOST_SERIES]
+    return StatusSeries(
+        view,
+        since,
+        tuple(PartSeries(part, node, tuple(_points(points, chosen.point))) for (node, part), points in found),
+        {name: tuple(_totals(points)) for name, points in counts.items()},
+    )
 
 
-class StatusHistory:
-    """Notes what is seen."""
+def _add(points: dict[int, PartMeasure], at: int, measure: PartMeasure) -> None:
+    point = points.setdefault(at, PartMeasure())
+    _merge(point.answers, measure.answers)
+    point.losses += measure.losses
+    point.down += measure.down
 
-    def __init__(self) -> None:
-        self._parts: dict[tuple[str, str], deque[PartPoint]] = {}
-        self._counts: dict[str, deque[CountPoint]] = {}
-        self._losses: dict[tuple[str, str], int] = {}
-        self._since: float | None = None
 
-    def note_part(self, at: float, part: str, node: str, milliseconds: float | None, *, is_up: bool) -> None:
-        """Note one look at a part."""
-        key = (node, part)
-        points = self._parts.get(key)
-        if points is None:
-            if len(self._parts) >= MOST_SERIES:
-                return
-            points = self._parts[key] = deque(maxlen=KEPT)
-        point = _of_minute(points, at, PartPoint)
-        if self._since is None:
-            self._since = point.at
-        self._losses[key] = 0 if is_up else self._losses.get(key, 0) + 1
-        if self._losses[key] >= LOST_AFTER:
-            point.is_down = True
-        elif is_up:
-            took = milliseconds or 0.0
-            point.answers += 1
-            point.total += took
-            point.longest = max(point.longest, took)
+def _merge(into: Measure, other: Measure) -> None:
+    if other.number:
+        into.least = min(into.least, other.least) if into.number else other.least
+        into.most = max(into.most, other.most)
+        into.number += other.number
+        into.total += other.total
 
-    def note_counts(self, at: float, counts: Mapping[str, float]) -> None:
-        """Note how much there is of everything."""
-        for name, value in counts.items():
-            if name in self._counts or len(self._counts) < MOST_SERIES:
-                points = self._counts.setdefault(name, deque(maxlen=KEPT))
-                point = _of_minute(points, at, _no_count)
-                point.most = max(point.most, value)
 
-    def series(self, since: float, names: Iterable[str] = ()) -> StatusSeries:
-        """Return what was seen from a time on; of the counts those that are named."""
-        parts = tuple(
-            PartSeries(part, node, tuple(point for point in points if point.at >= since))
-            for (node, part), points in sorted(self._parts.items())
+def _points(points: dict[int, PartMeasure], seconds: int) -> Iterator[PartPoint]:
+    for at, measure in sorted(points.items()):
+        answers = measure.answers
+        looks = answers.number + measure.losses
+        down = seconds * min(1.0, measure.down / looks) if looks else 0.0
+        yield PartPoint(at, answers.mean, answers.most if answers.number else None, down)
+
+
+def _totals(points: dict[int, dict[str, Measure]]) -> Iterator[CountPoint]:
+    for at, nodes in sorted(points.items()):
+        yield CountPoint(
+            at, sum(one.mean or 0.0 for one in nodes.values()), sum(one.most for one in nodes.values())
         )
-        counts = {
-            name: tuple(point for point in self._counts[name] if point.at >= since)
-            for name in names
-            if name in self._counts
-        }
-        return StatusSeries(self._since, parts, counts)
-
-
-def _no_count(at: float) -> CountPoint:
-    return CountPoint(at, 0.0)
-
-
-def _of_minute(points: deque[P], at: float, make: Callable[[float], P]) -> P:
-    """Return the point of the minute in which that is, a new one if there was none."""
-    minute = at // MINUTE * MINUTE
-    if not points or points[-1].at != minute:
-        points.append(make(minute))
-    return points[-1]

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from sipwright.errors import UserError
+from sipwright.monitor.counts import COUNTS
 from sipwright.usecases.usecases import UseCases
 from sipwright.web.api.identity import actor_of, usecases_of
 from sipwright.web.problems import Problem
@@ -24,11 +25,7 @@ __all__ = ["metrics_of", "router"]
 router = APIRouter(include_in_schema=False)
 
 _GAUGES = {
-    "calls": "Calls in progress.",
-    "legs": "Legs of calls in progress.",
-    "phones": "Accounts with registered phones.",
     "scripts": "Runs of dialplans in progress.",
-    "readers": "Readers of events.",
     "clients": "Programs at the control socket.",
 }
 _STATES = {
@@ -38,7 +35,6 @@ _STATES = {
 _STORAGE = {
     "is_away": ("sipwright_database_away", "Whether the database cannot be written."),
     "waiting": ("sipwright_rows_waiting", "Rows that wait for the database."),
-    "free_bytes": ("sipwright_disk_free_bytes", "Room left on the disk of the data folder."),
     "is_short": ("sipwright_disk_short", "Whether there is too little of it."),
 }
 
@@ -86,8 +82,9 @@ def metrics_of(status: Mapping[str, Any] | None) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "sipwright_start_time_seconds", "When the switch was started.", value=status["started_at"]
         )
+    yield from _counts(status)
     for name, said in _GAUGES.items():
-        if isinstance(status.get(name), int | float):
+        if name not in (status.get("counts") or ()) and isinstance(status.get(name), int | float):
             yield GaugeMetricFamily(f"sipwright_{name}", said, value=float(status[name]))
     for name, (called, said) in _STATES.items():
         if isinstance(status.get(name), Mapping):
@@ -95,11 +92,45 @@ def metrics_of(status: Mapping[str, Any] | None) -> Iterator[Metric]:
             for state, count in status[name].items():
                 family.add_metric([str(state)], float(count))
             yield family
-    if isinstance(status.get("refused"), int | float):
-        yield CounterMetricFamily(
-            "sipwright_refused", "Requests that were refused.", value=float(status["refused"])
-        )
     storage = status.get("storage") or {}
     for name, (called, said) in _STORAGE.items():
         if storage.get(name) is not None:
             yield GaugeMetricFamily(called, said, value=float(storage[name]))
+    yield from _parts(status)
+
+
+def _counts(status: Mapping[str, Any]) -> Iterator[Metric]:
+    """Give what the node counts, those of one name together."""
+    found = status.get("counts") or {name: status[name] for name in COUNTS if name in status}
+    families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+    for name, value in found.items():
+        count = COUNTS.get(name)
+        if count is None or not isinstance(value, int | float):
+            continue
+        called = f"sipwright_{count.metric or name}"
+        family = families.get(called)
+        if family is None:
+            make = CounterMetricFamily if count.rises else GaugeMetricFamily
+            labels = [] if count.label is None else [count.label[0]]
+            family = families[called] = make(called, count.said, labels=labels)
+        family.add_metric([] if count.label is None else [count.label[1]], float(value))
+    yield from families.values()
+
+
+def _parts(status: Mapping[str, Any]) -> Iterator[Metric]:
+    """Give how each part stands that the node asks: whether it is up, how long it took, and when it was asked."""
+    labels = ["part", "node"]
+    up = GaugeMetricFamily(
+        "sipwright_part_up", "Whether a part answers: 0 after three losses.", labels=labels
+    )
+    took = GaugeMetricFamily("sipwright_part_seconds", "How long its last answer took.", labels=labels)
+    asked = GaugeMetricFamily(
+        "sipwright_part_asked_timestamp_seconds", "When it was last asked.", labels=labels
+    )
+    for part in status.get("parts") or ():
+        values = [str(part["part"]), str(status.get("node", ""))]
+        up.add_metric(values, float(part["up"]))
+        asked.add_metric(values, float(part["at"]))
+        if part["milliseconds"] is not None:
+            took.add_metric(values, part["milliseconds"] / 1_000)
+    yield from (up, took, asked)

@@ -109,6 +109,16 @@ class Agent:
         under_way = sum(registration.is_under_way for registration in everything)
         return AgentSnapshot(states, under_way, len(self._leaving), self._succeeded, self._failed)
 
+    @property
+    def done(self) -> tuple[int, int]:
+        """How many registrations have succeeded and failed so far."""
+        return self._succeeded, self._failed
+
+    def standing(self, provider_id: int) -> tuple[str, str | None]:
+        """Return how the registration at a provider stands, and why; "" where there is none."""
+        registration = self._registrations.get(provider_id)
+        return ("", None) if registration is None else (str(registration.state), registration.reason)
+
     # --- what is wanted ------------------------------------------------------------------------------
 
     def providers_changed(self, first_id: int, last_id: int) -> None:

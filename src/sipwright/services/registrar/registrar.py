@@ -42,6 +42,7 @@ class RegistrarSnapshot:
     accounts: int
     accepted: int
     expired: int
+    added: int
 
 
 class BindingWatch(Protocol):
@@ -87,7 +88,7 @@ class Registrar:
         self._lifetimes = lifetimes or Lifetimes()
         self._on_registered = on_registered or _nobody_asks
         self.watch: BindingWatch | None = None
-        self._accepted = self._expired = 0
+        self._accepted = self._expired = self._added = 0
 
     def __call__(self, incoming: Incoming) -> bool:
         """Answer a REGISTER; leave everything else."""
@@ -155,7 +156,7 @@ class Registrar:
 
     def snapshot(self) -> RegistrarSnapshot:
         """Tell how the registrar is doing."""
-        return RegistrarSnapshot(len(self.locations), self._accepted, self._expired)
+        return RegistrarSnapshot(len(self.locations), self._accepted, self._expired, self._added)
 
     def _delete(self, account_id: int, binding: Binding) -> None:
         try:
@@ -231,6 +232,7 @@ class Registrar:
             self._writer.put("binding", (account_id, other), other_row)
         waiting = _Waiting(incoming, accept, is_known=_is_known(known, bindings))
         self._writer.put("binding", (account_id, contact), row, waiting)
+        self._added += max(0, len(bindings) - len(known))
         self.locations.put(account_id, bindings)
         if fresh:
             self._on_registered(account_id)

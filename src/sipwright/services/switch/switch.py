@@ -16,6 +16,7 @@ import structlog
 
 from sipwright.services.dialstring import DialLeg, Groups
 from sipwright.services.ports import CallLater, Writer
+from sipwright.services.own_probes import NODE_USER
 from sipwright.services.refusals import no_such_call, store_away, unknown_user
 from sipwright.services.trust import trust_in
 from sipwright.sip import Response
@@ -128,6 +129,7 @@ class Switch:
             decide=lambda call: self.dialler.begin(call),
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
             own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up,
+            tally=self.table.tally,
         )  # fmt: skip
         limits = CallLimits(self.calls, settings.calls_per_account, most_from)
         self.admission = Admission(self.ports, self.table, limits, self._are_runs_behind, why_no_run)
@@ -192,7 +194,7 @@ class Switch:
             origin = None  # strangers may write what they like
         call = self._new_call(call_id, incoming, decision, origin, is_internal=is_internal)
         call.passes = passes
-        if self.table.observer is not None:
+        if self.table.observer is not None and decision.user_id != NODE_USER:
             self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
         call.handle(self._begin, call, decision, replaced, incoming)
         if not call.is_stored_soon:
@@ -269,6 +271,7 @@ class Switch:
         if origin is not None:
             self.table.link(call, origin)
         self.table.add(call)
+        self.table.tally.begin(identity, is_part=call.is_part)
         self.table.remember(caller)
         return call
 

@@ -102,6 +102,9 @@ class Driver(Protocol):
     def clocks(self) -> Mapping[tuple[type[Transaction], bool], Clocks]:
         """The clocks of each machine, by whether the flow is reliable."""
 
+    resent: int
+    """Messages that were sent again since nobody had answered them, so far."""
+
     def perform(self, tx: Transaction, now: float) -> bool:
         """Empty the outbox; False when something could not be sent."""
 
@@ -203,6 +206,7 @@ class Transaction(OwnCode):
             self._expire(now)
         else:
             self.retransmit_at = None
+            self._driver.resent += 1
             self.handle(self.RETRANSMIT[self.state], None, now)
         self._driver.perform(self, now)
 

@@ -62,12 +62,16 @@ class LayerSnapshot:
         timers: How many timers are armed.
         absorbed: Requests and responses that belonged to a live transaction, so far.
         transport_errors: Messages that could not be sent, so far.
+        resent: Messages that were sent again since nobody had answered them, so far.
+        repeated: Requests that came again, so far.
     """
 
     transactions: Mapping[tuple[str, str], int]
     timers: int
     absorbed: int
     transport_errors: int
+    resent: int
+    repeated: int
 
 
 class TransactionLayer:
@@ -77,6 +81,7 @@ class TransactionLayer:
         timers: The queue that the clocks of all transactions wait in.
         values: T1, T2 and T4.
         clocks: The clocks of each machine, by whether the flow is reliable.
+        resent: Messages that were sent again since nobody had answered them, so far.
     """
 
     def __init__(self, send: Callable[[bytes, Flow], None], timers: TimerValues | None = None) -> None:
@@ -93,7 +98,7 @@ class TransactionLayer:
         self._servers: dict[Key, ServerTransaction] = {}
         self._merge_keys: dict[int, ServerTransaction] = {}
         self._unsent: deque[ClientTransaction] = deque()
-        self._absorbed = 0
+        self._absorbed = self.repeated = self.resent = 0
         self._transport_errors = 0
 
     # ---- messages that came in
@@ -118,6 +123,7 @@ class TransactionLayer:
         key = request.headers.parsed["server_key"] = server_key(request, method)
         tx = self._servers.get(key)
         if tx is not None:
+            self.repeated += 1
             return self._absorb(tx, REQUEST, request, now)
         return method == "CANCEL" and self._cancel(request, flow, now)
 
@@ -296,6 +302,8 @@ class TransactionLayer:
             timers=len(self.timers),
             absorbed=self._absorbed,
             transport_errors=self._transport_errors,
+            resent=self.resent,
+            repeated=self.repeated,
         )
 
     def __len__(self) -> int:

@@ -81,6 +81,7 @@ class Directory:
         self.default_domain: Domain | None = None
         self.is_complete = True
         self.listeners: list[Listener] = []
+        self._own: tuple[tuple[Account, ...], Dialplan] | None = None
 
     def account(self, username: str, domain: str) -> Account | None:
         """Look up an account; ``domain`` in lower case."""
@@ -123,12 +124,25 @@ class Directory:
         plans = self._dialplans.values()
         return next((plan for plan in plans if plan.user_id == user_id and plan.name == name), None)
 
+    def put_own(self, accounts: tuple[Account, ...], plan: Dialplan) -> None:
+        """Keep what is the node's own and in no database, whatever changes come; its numbers are below zero."""
+        self._own = accounts, plan
+        self._restore_own()
+
+    def _restore_own(self) -> None:
+        if self._own is not None:
+            accounts, plan = self._own
+            self._dialplans[plan.id] = plan
+            for account in accounts:
+                self._by_id[account.id] = account
+                self._by_name.setdefault(account.domain, {})[account.username] = account
+
     def put_account(self, account: Account) -> None:
         """Keep an account; the one that has been here longest goes when there is no room."""
         self._drop_account(account.id)
         if len(self._by_id) >= self._account_limit:
             self.is_complete = False
-            self._drop_account(next(iter(self._by_id)))
+            self._drop_account(next((known for known in self._by_id if known >= 0), 0))
         self._by_id[account.id] = account
         self._by_name.setdefault(account.domain, {})[account.username] = account.id
 
@@ -205,6 +219,7 @@ class Directory:
         self.default_domain = next((domain for domain in found if domain.is_default), None)
         self.is_complete = index is not None
         self._by_id, self._by_name = index or ({}, {})
+        self._restore_own()
 
     def _apply_accounts(self, ids: range, found: list[Account]) -> None:
         stored = {account.id for account in found}

@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Double, Integer, LargeBinary, Table, and_, or_, select
 
-from sipwright.services.rows import CallRow, CdrRow, EventStateRow, ExecutionRow, JournalRow, SubscriptionRow
+from sipwright.services.rows import (
+    CallRow,
+    CdrRow,
+    EventStateRow,
+    ExecutionRow,
+    JournalRow,
+    RollupRow,
+    SubscriptionRow,
+)
 from sipwright.store.schema import tables
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "MessagesRow",
     "ProviderStateRow",
     "RegistrationRow",
+    "RollupRow",
     "SubscriptionRow",
     "restored",
     "storable",
@@ -139,6 +148,8 @@ KINDS = {
         tables.event_states, EventStateRow._fields, ("account_id", "event", "tag"), is_patient=True
     ),
     "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at"), is_patient=True),
+    # Not patient: a probe waits for its sign of life as a call does for its row.
+    "rollup": Kind(tables.rollups, RollupRow._fields, ("span", "at", "node")),
 }
 
 

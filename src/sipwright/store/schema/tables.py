@@ -387,3 +387,14 @@ event_states = Table(
     PrimaryKeyConstraint("account_id", "event", "tag"),
     sqlite_with_rowid=False,
 )
+
+# What nodes have measured of themselves, rolled up: a row for each span of time (services/rows.py:RollupRow).
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("span", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("span", "at", "node"),
+)

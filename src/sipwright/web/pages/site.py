@@ -38,6 +38,7 @@ from sipwright.web.pages.elements import note, tag
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.login import LoginPage
 from sipwright.web.pages.plain import door_page
+from sipwright.web.pages.public_status import PublicStatus, StatusDoor, public_status
 from sipwright.web.pages.reset import ResetPage
 from sipwright.web.pages.signs import BRAND
 from sipwright.web.pages.signup import SignUpPage
@@ -92,8 +93,16 @@ def install(app: FastAPI, usecases: UseCases) -> None:
         ("GET", "/cdrs.csv", ExportedRecords(usecases, door).send),
     ):
         app.add_api_route(path, handler, methods=[method], include_in_schema=False)
+    doors = {"/status": StatusDoor(usecases)}
     for path, show in PAGES.items():
-        ui.page(path, response_timeout=30.0, dependencies=[Depends(door)])(_shown(usecases, show))
+        ui.page(path, response_timeout=30.0, dependencies=[Depends(doors.get(path, door))])(
+            _shown(usecases, show)
+        )
+
+    async def to_everybody(request: Request, _error: Exception) -> Response:
+        return await public_status(request, usecases)
+
+    core.app.exception_handlers[PublicStatus] = to_everybody
     core.app.exception_handlers[404] = _nothing_there
     core.app.middleware_stack = None  # NiceGUI has one application a process: begin it anew
     core.app.user_middleware.clear()

@@ -1,22 +1,24 @@
-"""``/status``: what does not work now, in words; each part of the last day; and calls of the last day to year."""
+"""``/status``: what does not work now, in words; each part, what was counted, and calls, of the last day to year."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from nicegui.events import GenericEventArguments
 
+from sipwright.monitor.counts import COUNTS
 from sipwright.usecases.errors import Unavailable
 from sipwright.usecases.status import PartStatus, StatusView
-from sipwright.usecases.status_history import PartPoint, StatusSeries
-from sipwright.web.pages.charts import Bar, bars, count_strip, part_strip
+from sipwright.usecases.status_history import CountPoint, PartPoint, StatusSeries
+from sipwright.web.pages.charts import Bar, bars, count_strip, drawn, part_strip
 from sipwright.web.pages.elements import card, note, pill, tag
 from sipwright.web.pages.format import plural
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Tabs
 
-__all__ = ["show"]
+__all__ = ["named", "show"]
 
 EVERY = 5.0
 """Seconds between two looks."""
@@ -32,10 +34,21 @@ _SPANS = {
 }
 """The graphs of calls: label, length, how long a bar is, and in words."""
 
+_AGO = {"day": "24 hours ago", "week": "a week ago", "month": "a month ago", "year": "a year ago"}
+
 _NAMES = {
     "calls": "calls", "legs": "legs of calls", "phones": "phones registered", "scripts": "dialplans running",
     "refused": "requests refused", "readers": "readers of events",
 }  # fmt: skip
+
+
+def named(part: str, user: str | None = None) -> str:
+    """Return what people call a part: a provider by its own name, and whose it is where that is not clear."""
+    kind, _, owned = part.partition("/")
+    if not owned:
+        return kind
+    owner, _, name = owned.partition("/")
+    return f"{kind} {name}" if owner == user else f"{kind} {name} of {owner}"
 
 
 async def show(visit: Visit) -> None:
@@ -48,30 +61,38 @@ class _Status:
 
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
-        self.span = "day"
+        self.view = "day"
         self.drawn_at = 0.0
 
     async def build(self) -> None:
         """Make the page."""
         self.shown = await self.visit.usecases.status.get(self.visit.actor)
-        series = await self.visit.usecases.status.history(self.visit.actor)
-        with frame(self.visit, "Status", "Whether everything works, looked at every five seconds."):
+        with frame(self.visit, "Status", "Whether everything works, looked at every ten seconds."):
             self.top = tag("div", "stack")
+            Tabs("What is shown of the last", [(name, one[0]) for name, one in _SPANS.items()], self._turn)
+            self.rooms = {
+                name: tag("div", "stack", id=f"panel-{name}", role="tabpanel", aria_labelledby=f"tab-{name}")
+                for name in _SPANS
+            }
+            await self._draw_all()
+        self.visit.live(self._keep_up)
+
+    async def _turn(self, event: GenericEventArguments) -> None:
+        self.view = str(event.args)
+        with self.visit.telling():
+            await self._draw_all()
+
+    async def _draw_all(self) -> None:
+        room = self.rooms[self.view]
+        room.clear()
+        with room:
             with card("Parts", flush=True):
                 self.parts = tag("div")
             self.counts = tag("div")
-            with card("Calls") as box:
-                with box.head:
-                    Tabs("Calls of the last", [(name, one[0]) for name, one in _SPANS.items()], self._turn)
-                self.rooms = {
-                    name: tag(
-                        "div", "stack", id=f"panel-{name}", role="tabpanel", aria_labelledby=f"tab-{name}"
-                    )
-                    for name in _SPANS
-                }
-            self._draw(series)
-            await self._draw_calls()
-        self.visit.live(self._keep_up)
+            with card("Calls"):
+                self.calls = tag("div", "stack")
+        await self._draw()
+        await self._draw_calls()
 
     async def _keep_up(self) -> None:
         while True:
@@ -81,7 +102,7 @@ class _Status:
                 is_old = fresh.at - self.drawn_at > DRAWN_EVERY
                 if is_old or _of(fresh) != _of(self.shown):
                     self.shown = fresh
-                    self._draw(await self.visit.usecases.status.history(self.visit.actor))
+                    await self._draw()
                 if is_old:
                     await self._draw_calls()
             except Unavailable:
@@ -89,7 +110,8 @@ class _Status:
 
     # --- parts and counts ---
 
-    def _draw(self, series: StatusSeries) -> None:
+    async def _draw(self) -> None:
+        series = await self.visit.usecases.status.history(self.visit.actor, self.view)
         found, self.drawn_at = self.shown, self.shown.at
         for room in (self.top, self.parts, self.counts):
             room.clear()
@@ -101,17 +123,24 @@ class _Status:
                 for part in found.parts:
                     self._draw_part(part, points.get((part.node, part.part), ()))
             with tag("div", "axis inset", aria_hidden="true"):
-                tag("span", "", "24 hours ago")
+                tag("span", "", _AGO[self.view])
                 tag("span", "", "now")
             tag("p", "quiet small inset", self._about(series))
         if found.counts:
-            with self.counts, card("At this moment"), tag("div", "measures"):
+            with self.counts, card("Counts"), tag("div", "measures"):
                 for name, value in found.counts.items():
-                    with tag("div", "measure", data_testid="count"):
-                        with tag("p", "figures"):
-                            tag("b", "", f"{value:,.6g}")
-                            tag("span", "quiet small", _NAMES.get(name, name))
-                        count_strip(_NAMES.get(name, name), series.counts.get(name, ()), found.at)
+                    self._draw_count(_NAMES.get(name, name), f"{value:,.6g}", series.counts.get(name, ()))
+                for name, counted in series.counts.items():
+                    if name not in found.counts and counted:
+                        label = COUNTS[name].said.rstrip(".")
+                        self._draw_count(label, _shown(name, counted[-1].mean), counted)
+
+    def _draw_count(self, label: str, value: str, points: Sequence[CountPoint]) -> None:
+        with tag("div", "measure", data_testid="count"):
+            with tag("p", "figures"):
+                tag("b", "", value)
+                tag("span", "quiet small", label)
+            drawn(count_strip(label, points, self.shown.at, self.view))
 
     def _draw_top(self, found: StatusView) -> None:
         for sentence in found.wrong:
@@ -121,36 +150,33 @@ class _Status:
             note(works, "good" if found.up else "bad")
 
     def _draw_part(self, part: PartStatus, points: tuple[PartPoint, ...]) -> None:
+        label = named(part.part, self.visit.actor.name)
         with tag("li", "part", data_testid="part"):
             with tag("div", "name"):
-                tag("b", "", part.part)
+                tag("b", "", label)
                 tag("span", "quiet small", part.node)
             with tag("div", "state"):
                 pill("works", "good") if part.up else pill("does not work", "bad")
-                took = "" if part.milliseconds is None else f"{part.milliseconds:.1f} ms"
-                tag("span", "quiet small figures", took if part.up else part.reason or "")
-            part_strip(f"{part.part} of {part.node}", points, self.shown.at)
+                took = f"{part.milliseconds:.1f} ms" if part.milliseconds else ""
+                lost = "" if part.since is None else f"since {self.visit.moment(part.since)}"
+                tag("span", "quiet small figures", took if part.up else f"{lost} {part.reason or ''}".strip())
+            drawn(part_strip(f"{label} of {part.node}", points, self.shown.at, self.view, self.visit.moment))
 
     def _about(self, series: StatusSeries) -> str:
         told = "Each part is asked every ten seconds; three losses in a row are red. Higher is slower."
         if series.since is None:
             return f"{told} Nothing has been seen yet."
-        return f"{told} Seen since {self.visit.moment(series.since)}, when the pages were started."
+        return f"{told} Seen since {self.visit.moment(series.since)}."
 
     # --- calls ---
 
-    async def _turn(self, event: GenericEventArguments) -> None:
-        self.span = str(event.args)
-        await self._draw_calls()
-
     async def _draw_calls(self) -> None:
-        _, length, width, unit = _SPANS[self.span]
+        _, length, width, unit = _SPANS[self.view]
         until = self.visit.usecases.ground.unix_time()
         with self.visit.telling():
             found = await self.visit.usecases.cdrs.counts(self.visit.actor, until - length, until, width)
-            room = self.rooms[self.span]
-            room.clear()
-            with room:
+            self.calls.clear()
+            with self.calls:
                 self._draw_keys(sum(one.answered for one in found), sum(one.calls for one in found))
                 bars(
                     [
@@ -178,3 +204,7 @@ class _Status:
 def _of(found: StatusView) -> object:
     parts = [(part.node, part.part, part.up, part.reason) for part in found.parts]
     return found.up, found.wrong, parts, found.counts
+
+
+def _shown(name: str, value: float) -> str:
+    return f"{value / 1_000_000:,.0f} MB" if name.endswith("_bytes") else f"{value:,.3g}"

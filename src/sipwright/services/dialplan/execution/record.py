@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sipwright.services.ports import Writer
+from sipwright.services.own_probes import NODE_USER, sign_of_life
 from sipwright.services.rows import ExecutionRow
 
 from ..language.commands import HangUpAfter, LogLine, Recorded, Respond, SideEffect
@@ -50,7 +51,11 @@ class Record:
             *row[:6], state, snapshot, row.started_at, ended_at, outcome, row.node, self.journal.text()
         )
         self.is_stored = True
-        self._writer.put("execution", row.id, row, on_commit)
+        if row.user_id == NODE_USER:
+            node = row.node or ""
+            self._writer.put("rollup", (0, 0, node), sign_of_life(node), on_commit)
+        else:
+            self._writer.put("execution", row.id, row, on_commit)
 
     def put_again(self) -> None:
         """Write the row once more, as the journal has grown."""

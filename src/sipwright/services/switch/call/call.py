@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
+from sipwright.services.own_probes import NODE_USER, sign_of_life
 from sipwright.sip import ParseError, Request, Response, reason_for
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.headers.collection import write_lines
@@ -100,6 +101,8 @@ class Call(LastingCall):
     def transition(self, event: CallEvent) -> None:
         """Go on to the state that an event leads to; nothing else changes it."""
         self.state = TABLE.after(self.state, event, self.id)
+        if event is CallEvent.JOIN:
+            self.ports.tally.answer(self.identity, is_part=self.is_part)
 
     # What goes on in it.
 
@@ -121,12 +124,23 @@ class Call(LastingCall):
     def store(self, on_commit: Callable[[], None]) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
         put, watch = self.ports.writer.put, self.ports.watch
+        if self.identity.user_id == NODE_USER:
+            self._store_of_probe(on_commit)
+            return
         if watch is not None and (tell := watch.changed(self)) is not None:
             self._actions.append(tell)  # this event is being committed
         if self._are_records_due:
             for leg in (self.caller, *self.legs):
                 put("cdr", (self.id, leg.index), self.ports.cdr_row(self, leg))
         put("call", self.id, None if self.is_gone else partial(self.ports.call_row, self), on_commit)
+        self._are_records_due = False
+        if not self.has_row:
+            self.has_row = True
+            self._actions.append(self._promise)
+
+    def _store_of_probe(self, on_commit: Callable[[], None]) -> None:
+        """Store that the node is alive in place of a call that is nobody's, and that nobody goes on with."""
+        self.ports.writer.put("rollup", (0, 0, self.ports.node), sign_of_life(self.ports.node), on_commit)
         self._are_records_due = False
         if not self.has_row:
             self.has_row = True
@@ -234,6 +248,7 @@ class Call(LastingCall):
         """End a call that nobody has answered, but for what the caller is told."""
         now = self.ports.wall_clock()
         self.transition(CallEvent.END)
+        self.ports.tally.fail(self.identity, outcome.status, is_part=self.is_part)
         self.disarm_all()
         for process in self.processes:
             process.abandon()

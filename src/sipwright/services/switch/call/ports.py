@@ -21,6 +21,7 @@ from ..model.header_table import TOLD, TOLD_WITHOUT_TIMER
 from ..model.outcome import Outcome
 from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
+from .tally import CallTally
 from .timers import Timers
 
 __all__ = [
@@ -175,7 +176,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     destination has given, `unreachable` says why no way leads to a leg, `probe` asks the ends of a call whether they
     are still there, `sessions` are their session timers, and `decide` lets the dialplan of a call that the switch makes
     by itself say who rings. `may_pick_up` says whether an account may take the calls that ring at one of another
-    owner. Nobody need `watch`.
+    owner. What becomes of calls is counted in the `tally`. Nobody need `watch`.
     """
 
     node: str
@@ -204,4 +205,5 @@ class CallPorts(LegPorts, Generic[CallT]):
     is_store_away: Callable[[], bool] = bool
     may_pick_up: Callable[[int | None, int], bool] = lambda rings, picks: False
     own_limits: OwnLimits = field(default_factory=NoOwnLimits)
+    tally: CallTally = field(default_factory=CallTally)
     watch: CallWatch[CallT] | None = None

@@ -7,12 +7,14 @@ from collections.abc import Hashable
 from typing import TypeVar
 
 from sipwright.services.ports import Provider
+from sipwright.services.own_probes import NODE_USER
 
 from ..model.leg_state import LegState
 from .call import Call
 from .ended import EndedCall
 from .leg import Leg
 from .observer import CallObserver
+from .tally import CallTally
 from .timers import Timers
 
 __all__ = ["CallTable"]
@@ -37,6 +39,7 @@ class CallTable:
         "ended",
         "legs",
         "observer",
+        "tally",
         "timers",
     )
 
@@ -48,6 +51,7 @@ class CallTable:
         self.timers = timers
         self.ended = ended
         self.observer = observer
+        self.tally = CallTally()
         self._active: Counter[int] = Counter()
         self._of_account: Counter[tuple[int | None, str]] = Counter()
         self._linked: dict[str, list[Call]] = {}
@@ -65,6 +69,7 @@ class CallTable:
     def begin(self, call: Call, *, is_scripted: bool) -> None:
         """Take in a call that nobody has sent us an INVITE for."""
         self.add(call)
+        self.tally.begin(call.identity, is_part=call.is_part)
         self.remember(call.caller)
         if self.observer is not None:
             self.observer.call_begins(call, is_scripted=is_scripted)
@@ -106,12 +111,18 @@ class CallTable:
             self.timers.clear()
 
     def count(self) -> int:
-        """Return how many calls are in progress; one that has several parts counts once."""
-        return len(self.calls) - sum(map(len, self._linked.values()))
+        """Return how many calls are in progress; one that has several parts counts once, one of a probe never."""
+        return len(self.calls) - sum(map(len, self._linked.values())) - self._active[NODE_USER]
 
     def states(self) -> dict[str, int]:
         """Return how many calls there are in each state, by the first of their parts."""
-        return dict(Counter(call.state.value for call in self.calls.values() if call.linked_id is None))
+        return dict(
+            Counter(
+                call.state.value
+                for call in self.calls.values()
+                if call.linked_id is None and call.identity.user_id != NODE_USER
+            )
+        )
 
     def parts(self, common_id: str) -> list[Call]:
         """Return the parts of one call that are in progress."""

@@ -1,0 +1,116 @@
+"""Watches the node itself: each part is asked every few seconds, all is counted, and both are rolled up into rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from sipwright.monitor.probes.phone import ProbePhone
+from sipwright.monitor.probes.prober import Prober
+from sipwright.monitor.rollups.rollups import LOST_AFTER, SPANS, Rollups
+from sipwright.services.rows import RollupRow
+from sipwright.sip import Reject
+from sipwright.store.history.rollup_rows import forget_rollups, last_rows
+
+from .counts import Changes, Counted, read_counts
+from .self_probes import Probed, SelfProbes
+
+if TYPE_CHECKING:
+    from sipwright.steady_clock import SteadyClock
+
+__all__ = ["Monitoring", "Watched"]
+
+log = structlog.get_logger(__name__)
+
+
+class Watched(Probed, Counted, Protocol):
+    """The parts of a node that are watched."""
+
+    clock: SteadyClock
+
+
+class Monitoring:
+    """The watch of one node over itself."""
+
+    def __init__(self, node: Watched, readers: Callable[[], int]) -> None:
+        """`readers` tells how many read the events of the node."""
+        self._node = node
+        self._readers = readers
+        self._every = node.settings.monitor.every
+        self._probes = SelfProbes(node)
+        self.prober = Prober(self._probes.probes)
+        self._rollups = Rollups(node.settings.node)
+        self._changes = Changes()
+
+    async def open(self) -> None:
+        """Go on with what an earlier process has measured, and say that nobody has measured since."""
+        if not self._every:
+            return
+        node = self._node
+        await self._probes.open()
+        rows = await node.store.database.read(lambda c: last_rows(c, node.settings.node))
+        self._rollups.load(rows)
+        self._put(self._absence(rows))
+
+    async def close(self) -> None:
+        """Ask nobody any more."""
+        await self._probes.close()
+
+    async def watch(self) -> None:
+        """Look at everything again and again, until cancelled."""
+        if not self._every:
+            return
+        while True:
+            # In step with the clock, so that each row of the shortest span has one look.
+            await asyncio.sleep(self._every - self._node.clock() % self._every)
+            try:
+                await self.look()
+            except Exception:  # the root of a task: the next look may work
+                log.exception("the node could not be looked at")
+
+    async def look(self) -> None:
+        """Look at everything once."""
+        at = self._node.clock()
+        results = await self.prober.round(at)
+        found = read_counts(self._node, self._readers())
+        parts = {result.part: result.milliseconds for result in results}
+        self._put(self._rollups.note(at, parts, self._changes.since_last(found)))
+
+    @property
+    def phone(self) -> ProbePhone | None:
+        """The phone inside the node."""
+        return self._probes.phone
+
+    async def forget(self) -> None:
+        """Delete the rows that have been kept for long enough."""
+        kept = {span.seconds: float(span.kept) for span in SPANS}
+        await forget_rollups(self._node.store.database, kept, self._node.clock())
+
+    def parts(self) -> list[dict[str, Any]]:
+        """Return how each part stands, for people."""
+        return [
+            {
+                "part": state.part, "up": not state.is_down, "at": state.at, "since": state.since,
+                "milliseconds": state.milliseconds, "losses": state.losses, "reason": state.reason,
+            }
+            for state in self.prober.states.values()
+        ]  # fmt: skip
+
+    def _absence(self, rows: list[RollupRow]) -> list[RollupRow]:
+        finest = [row for row in rows if row.span == SPANS[0].seconds]
+        now = self._node.clock()
+        if not finest or now - finest[0].at < (LOST_AFTER + 1) * self._every:
+            return []
+        parts = [name for name in self._rollups.parts() if not name.startswith("provider/")]
+        return self._rollups.note_absence(finest[0].at + self._every, now, self._every, parts)
+
+    def _put(self, rows: list[RollupRow]) -> None:
+        writer = self._node.store.writer
+        try:
+            for row in rows:
+                writer.put("rollup", row[:3], row)
+        except Reject:
+            pass  # the database has been away for so long that it takes nothing more; the log has said it

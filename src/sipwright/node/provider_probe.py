@@ -1,0 +1,107 @@
+"""Asks a provider for OPTIONS, where it answers them, from the sockets and by the ways that calls take."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from sipwright.monitor.probes.phone import PATIENCE
+from sipwright.monitor.probes.prober import Probe
+from sipwright.monitor.probes.result import Lost
+from sipwright.services.agent import Agent
+from sipwright.services.agent.provider import Place
+from sipwright.services.ports import ProviderView
+from sipwright.services.switch import DeadServers
+from sipwright.services.trust import TrustIn
+from sipwright.sip import ParseError
+from sipwright.sip.build import make_request
+from sipwright.stack import Exchange, Stack
+from sipwright.transport import Flow
+
+__all__ = ["AT_ONCE", "ProviderProbes"]
+
+AT_ONCE = 50
+"""Providers that are asked in one round; where there are more, each is asked more seldom."""
+
+
+class ProviderProbes:
+    """The probes of all providers; of one that has never answered OPTIONS its registration tells how it stands."""
+
+    def __init__(self, stack: Stack, agent: Agent, servers: DeadServers, trust: TrustIn) -> None:
+        self._stack = stack
+        self._agent = agent
+        self._servers = servers
+        self._trust = trust
+        self._answering: set[int] = set()
+        self._round = 0
+
+    def probes(self, named: Iterable[tuple[str, ProviderView]]) -> dict[str, Probe | None]:
+        """Return the probes of this round, by the names of their parts."""
+        there = list(named)
+        self._answering &= {provider.id for _, provider in there}
+        rounds = -(-len(there) // AT_ONCE)
+        self._round += 1
+        return {
+            part: self._probe(provider) if number % rounds == self._round % rounds else None
+            for number, (part, provider) in enumerate(there)
+        }
+
+    def _probe(self, provider: ProviderView) -> Probe:
+        async def ask() -> float | None:
+            return await self._ask(provider)
+
+        return ask
+
+    async def _ask(self, provider: ProviderView) -> float | None:
+        """Return the milliseconds until its answer, 0 where only a registration says that it is there."""
+        owner = provider.user_id, provider.name
+        state, why = self._agent.standing(provider.id)
+        try:
+            took = await self._options(provider)
+        except Lost:
+            outage = self._servers.outage_of(owner)
+            if provider.id in self._answering:
+                raise
+            if outage is not None:
+                raise Lost(outage.reason) from None
+            if not state:
+                return None
+            took = 0.0
+        else:
+            self._answering.add(provider.id)
+        if state in ("failed", "stopped"):
+            raise Lost(f"it does not accept our registration: {why or state}")
+        return took
+
+    async def _options(self, provider: ProviderView) -> float:
+        stack, began = self._stack, time.perf_counter()
+        try:
+            place = Place.of(provider)
+        except ParseError as error:
+            raise Lost(f"its server cannot be read: {error}") from None
+        uri = place.proxy or place.registrar
+        reached: asyncio.Future[Flow | None] = asyncio.get_running_loop().create_future()
+        stack.reach_provider(
+            uri,
+            lambda target, flow: None if reached.done() else reached.set_result(flow),
+            self._trust((provider.user_id, provider.name), uri),
+        )
+        try:
+            async with asyncio.timeout(PATIENCE):
+                flow = await reached
+                if flow is None:
+                    raise Lost(f"no way leads to {uri.host}")
+                exchange = Exchange()
+                options = make_request(
+                    "OPTIONS", str(uri), from_=stack.local_contact(flow), to=f"<{uri}>",
+                    call_id=stack.random_token(), cseq=1, from_tag=stack.random_token(),
+                    via=stack.via_for(flow, stack.new_branch()), headers=(("Accept", "application/sdp"),),
+                )  # fmt: skip
+                stack.start_client(options, flow, exchange)
+                response = await exchange.final
+        except TimeoutError:
+            raise Lost(f"no answer to OPTIONS within {PATIENCE:g} s") from None
+        if response.local:
+            raise Lost(f"no answer to OPTIONS: {response.reason}")
+        return round((time.perf_counter() - began) * 1_000, 3)

@@ -1,0 +1,105 @@
+"""A node that asks itself: every part is up, nobody hears of it, and an absence is seen afterwards."""
+
+import pytest
+from sqlalchemy import func, select
+
+from sipwright.commands.init import initialise
+from sipwright.config import Settings
+from sipwright.control.client import SwitchClient
+from sipwright.monitor.counts import COUNTS
+from sipwright.monitor.rollups.bucket import Bucket
+from sipwright.node.node import Node
+from sipwright.store.history.rollup_rows import read_rollups
+from sipwright.store.schema import tables
+
+PARTS = {"edge", "registrar", "switch", "database", "sandbox"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("monitoring") / "data"
+    initialise(made, "example.org", "admin", "password")
+    return made
+
+
+@pytest.fixture(params=["udp", "tcp"])
+def protocol(request):
+    return request.param
+
+
+@pytest.fixture
+async def node(folder, monkeypatch, protocol):
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["0.0.0.0:0"]' if protocol == "udp" else "[]")
+    monkeypatch.setenv("SIPWRIGHT_SIP__TCP", '["127.0.0.1:0"]' if protocol == "tcp" else "[]")
+    monkeypatch.setenv("SIPWRIGHT_MONITOR__EVERY", "3600")
+    monkeypatch.setattr("sipwright.node.self_probes.PATIENCE", 1.0)
+    made = await Node.open(Settings.load(folder))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def count(node, table):
+    return await node.store.database.read(lambda c: c.scalar(select(func.count()).select_from(table)))
+
+
+async def test_every_part_is_up_and_nobody_hears_of_the_probes(node, folder):
+    client = SwitchClient(folder)
+    events = client.events()
+    assert (await anext(events)).type == "node.state"
+    for _ in range(3):
+        await node.monitoring.look()
+    found = {one["part"]: one for one in node.monitoring.parts()}
+
+    assert {part: found[part]["reason"] for part in found} == dict.fromkeys(PARTS)
+    assert all(0 < one["milliseconds"] < 2_000 for one in found.values())
+    await node.store.writer.drain()
+    for table in (tables.calls, tables.cdrs, tables.executions, tables.messages):
+        assert await count(node, table) == 0, table.name
+    status = await client.request("status")
+    assert (status["calls"], status["legs"], status["phones"], status["counts"]["calls_started"]) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    assert (status["call_states"], status["scripts"]) == ({}, 0)
+    assert status["counts"].keys() == COUNTS.keys()
+    assert {one["part"] for one in status["parts"]} == PARTS
+    await client.request("events.publish", type="audit", data={"what": "last"})
+    assert (await anext(events)).type == "audit"
+    await events.aclose()
+    await client.close()
+
+
+async def test_what_was_measured_is_rolled_up_into_rows(node):
+    await node.monitoring.look()
+    await node.monitoring.look()
+    await node.store.writer.drain()
+    now = node.clock()
+
+    for span in (10, 60, 900, 86_400):
+        rows = await node.store.database.read(
+            lambda c, span=span: read_rollups(c, span, now - span - 60, now)
+        )
+        assert rows, span
+        bucket = Bucket.from_document(*rows[-1][:2], rows[-1].document)
+        assert bucket.parts.keys() >= PARTS
+        assert {"calls", "memory_bytes", "open_files"} <= bucket.counts.keys()
+        assert (
+            span > 10 or {"cpu_seconds", "requests"} <= bucket.counts.keys()
+        )  # which say what was since the last look
+
+
+async def test_a_part_that_does_not_answer_is_lost_with_a_reason(node, monkeypatch):
+    monkeypatch.setattr("sipwright.node.self_probes.PATIENCE", 0.05)
+    monkeypatch.setattr(node.monitoring.phone, "patience", 0.05)
+    monkeypatch.setattr(node.scripts.executions.sandbox, "submit", lambda job: None)
+    monkeypatch.setattr(node.store.writer, "put", lambda *args: None)
+    for _ in range(3):
+        await node.monitoring.prober.round(0.0)
+
+    found = {one["part"]: one for one in node.monitoring.parts() if not one["up"]}
+    assert found["sandbox"]["reason"] == "the script did not end within 0.05 s"
+    assert found["database"]["reason"] == "nothing was committed within 0.05 s"
+    assert found["registrar"]["losses"] == 3
