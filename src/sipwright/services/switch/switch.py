@@ -15,8 +15,8 @@ from functools import partial
 import structlog
 
 from sipwright.services.dialstring import DialLeg, Groups
-from sipwright.services.ports import CallLater, Writer
 from sipwright.services.own_probes import NODE_USER
+from sipwright.services.ports import CallLater, Writer
 from sipwright.services.refusals import no_such_call, store_away, unknown_user
 from sipwright.services.trust import trust_in
 from sipwright.sip import Response

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sipwright.services.ports import Writer
 from sipwright.services.own_probes import NODE_USER, sign_of_life
+from sipwright.services.ports import Writer
 from sipwright.services.rows import ExecutionRow
 
 from ..language.commands import HangUpAfter, LogLine, Recorded, Respond, SideEffect

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import TypeVar
 
-from sipwright.services.ports import Provider
 from sipwright.services.own_probes import NODE_USER
+from sipwright.services.ports import Provider
 
 from ..model.leg_state import LegState
 from .call import Call
