@@ -135,7 +135,7 @@ class Directory:
             self._dialplans[plan.id] = plan
             for account in accounts:
                 self._by_id[account.id] = account
-                self._by_name.setdefault(account.domain, {})[account.username] = account
+                self._by_name.setdefault(account.domain, {})[account.username] = account.id
 
     def put_account(self, account: Account) -> None:
         """Keep an account; the one that has been here longest goes when there is no room."""
