@@ -83,6 +83,7 @@ ADDED_LATER = (
 )  # fmt: skip
 
 TABLES_ADDED_LATER = (
+    "rollups",
     "provider_numbers",
     "secrets",
     "subscriptions",
