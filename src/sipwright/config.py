@@ -40,6 +40,7 @@ __all__ = [
     "ConfigError",
     "DatabaseSettings",
     "DialplanSettings",
+    "GuardSettings",
     "LogSettings",
     "LoginSettings",
     "MailServerSettings",
@@ -297,6 +298,23 @@ class LoginSettings(_Section):
     session_days: Annotated[float, Field(gt=0)] = 30.0
 
 
+class GuardSettings(_Section):
+    """``[guard]``: how much whoever comes may send, and who is banned.
+
+    `per_stranger` are messages a second from one address, or /64 of IPv6, of which nobody is known, `all_strangers`
+    those of all of them together from which on each may send less, `per_known` those over the flow of a registered
+    phone or from a provider; 0 is no limit. Networks in `allow` are never counted, and never banned. `bans` says
+    whether the switch bans by itself, for `ban_minutes` first.
+    """
+
+    per_stranger: Annotated[float, Field(ge=0)] = 500.0
+    all_strangers: Annotated[float, Field(ge=0)] = 2_000.0
+    per_known: Annotated[float, Field(ge=0)] = 5_000.0
+    allow: list[Network] = []
+    bans: bool = True
+    ban_minutes: Annotated[float, Field(gt=0, le=10_080)] = 10.0
+
+
 class MailServerSettings(_Section):
     """``[mail]``: the server that takes the mails of scripts; without one there are none."""
 
@@ -377,6 +395,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     dialplan: DialplanSettings = DialplanSettings()
     login: LoginSettings = LoginSettings()
+    guard: GuardSettings = GuardSettings()
     trace: TraceSettings = TraceSettings()
     retention: RetentionSettings = RetentionSettings()
     monitor: MonitorSettings = MonitorSettings()

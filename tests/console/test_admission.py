@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipwright.console.admission import PATIENCE, Admission
+from sipwright.console.admission import NAMED_PATIENCE, PATIENCE, Admission, part_of
 
 
 def test_so_many_of_one_address_and_so_many_of_all():
@@ -45,15 +45,35 @@ def test_who_says_nothing_for_a_while_gives_way_to_the_next(newcomer: str):
     assert len(admission) == 4
 
 
-def test_who_has_said_a_name_keeps_the_place():
+def test_who_has_said_a_name_has_time_for_a_password_and_who_is_in_keeps_the_place():
     admission = Admission(clients=2, per_address=2)
-    for _ in range(2):
-        place = admission.admit("192.0.2.1", 0.0)
-        assert place is not None
-        place.has_spoken = True
+    first, second = admission.admit("192.0.2.1", 0.0), admission.admit("192.0.2.1", 0.0)
+    assert first is not None
+    assert second is not None
+    first.has_spoken = second.has_spoken = second.is_in = True
 
-    assert admission.admit("192.0.2.1", 100.0) is None
-    assert admission.admit("192.0.2.2", 100.0) is None
+    assert admission.admit("192.0.2.2", NAMED_PATIENCE - 0.1) is None
+    assert admission.admit("192.0.2.2", NAMED_PATIENCE) is not None
+    assert admission.admit("192.0.2.1", NAMED_PATIENCE) is None
+    assert len(admission) == 2
+
+
+def test_thirty_addresses_of_one_part_of_the_net_do_not_hold_all_places():
+    closed: list[str] = []
+    admission = Admission(clients=20, per_address=2)
+    for host in range(30):
+        for _ in range(2):
+            place = admission.admit(f"198.51.100.{host}", 0.0)
+            if place is not None:
+                place.has_spoken = True
+                place.close = lambda network=place.network: closed.append(network)
+    assert len(admission) == 20
+
+    inside = [admission.admit(f"192.0.2.{host}", 0.1) for host in range(5)]
+    assert None not in inside
+    assert closed == [f"198.51.100.{host}" for host in (0, 0, 1, 1, 2)]
+    assert admission.admit("198.51.100.99", 0.1) is None
+    assert [part_of(text) for text in ("192.0.2.7", "2001:db8:1:2::/64")] == ["192.0.2", "2001:db8:1::/48"]
 
 
 def test_an_address_has_no_use_for_the_places_of_others():
@@ -61,7 +81,7 @@ def test_an_address_has_no_use_for_the_places_of_others():
     silent, named = admission.admit("192.0.2.1", 0.0), admission.admit("192.0.2.2", 0.0)
     assert named is not None
     assert silent is not None
-    named.has_spoken = True
+    named.has_spoken = named.is_in = True
 
     assert admission.admit("192.0.2.2", 100.0) is None
     assert len(admission) == 2

@@ -87,8 +87,9 @@ async def test_an_event_that_we_do_not_have_is_refused(node):
 
 
 async def test_the_steps_are_asked_in_this_order(node):
-    first, second, *others = node.pipeline.steps
+    guarding, first, second, *others = node.pipeline.steps
 
+    assert guarding is node.guarding
     assert first is refuse_unknown
     assert isinstance(second, AccountLoader)
     assert others == [

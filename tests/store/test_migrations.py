@@ -84,6 +84,7 @@ ADDED_LATER = (
 
 TABLES_ADDED_LATER = (
     "rollups",
+    "bans",
     "provider_numbers",
     "secrets",
     "subscriptions",

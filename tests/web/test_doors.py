@@ -66,6 +66,7 @@ BODIES = {
     "/users": {"name": "mine", "password": "a long secret"},
     "/users/{name}/password": {"password": "stolen away"},
     "/domains": {"domain": "mine.example"},
+    "/bans": {"address": "192.0.2.9"},
 }
 
 

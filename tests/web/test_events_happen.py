@@ -20,8 +20,8 @@ from web.conftest import Rest, make_tokens
 
 TALKING = 'log("on my way")\ndial(f"{req.user}@local", ring=20)\n'
 FAILING = 'log("so far so good")\nx = 1 // 0\n'
-COMES_WITH_THE_GUARD = {"ban.added"}
-"""Nothing bans anybody yet, so nothing can be made to tell of it."""
+COMES_WITH_THE_GUARD = {kind for kind in TYPES if kind.startswith(("ban.", "guard."))}
+"""Whoever is banned here is nobody else any more: these are made to happen in node/test_guarding.py."""
 
 Told = dict[str, Any]
 

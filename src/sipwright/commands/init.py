@@ -304,6 +304,15 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # session_hours = 24.0            # a session ends so long after it was last used,
 # session_days = 30.0             # and so long after its log-in at the latest
 
+[guard]
+# per_stranger = 500.0            # messages a second from one address of which nobody is known, four seconds of them
+                                  # at once; 0 is no limit
+# all_strangers = 2000.0          # of all of them together, from where on each may send less
+# per_known = 5000.0              # over the flow of a registered phone, or from a provider
+# allow = []                      # networks that are never counted and never banned, such as ["10.0.0.0/8"]
+# bans = true                     # whether whoever guesses passwords or looks for users is banned; see 'sipwright ban'
+# ban_minutes = 10.0              # for so long the first time, and then for longer
+
 [web]
 # listen = "127.0.0.1:8080"       # the pages and REST; "" for none. For others than this machine: "0.0.0.0:8080", best
                                   # with the next two, or behind a proxy

@@ -2,34 +2,49 @@
 
 What scanners cost is their places, and those are counted here: so many of all addresses together, so many of one. Who
 has a place has little time to show that they are somebody: whoever has said nothing of who they are after three
-seconds gives their place to the next when there is no other.
+seconds, or a name and no more after ten, gives their place to the next when there is no other. Where one part of the
+net has more than half of all places with nobody logged in, those from elsewhere need not wait for that.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from ipaddress import ip_network
 
 from sipwright.transport.networks import network_of
 
-__all__ = ["PATIENCE", "Admission", "Place"]
+__all__ = ["NAMED_PATIENCE", "PATIENCE", "Admission", "Place", "part_of"]
 
 PATIENCE = 3.0
 """Seconds that a client may take to its first word about who it is, while others wait for its place."""
 
+NAMED_PATIENCE = 10.0
+"""Seconds that it may take from there until it has logged in, while others wait for its place: to type a password."""
+
 _ADDRESSES_NAMED = 3
 
 
-class Place:
-    """The place of one client, until `leave`; `has_spoken` once it has said as whom it wants to log in."""
+def part_of(network: str) -> str:
+    """Return the part of the net that an address is in, of which one sender may easily have many: a /24 or a /48."""
+    if ":" not in network:
+        return network.rpartition(".")[0]
+    return str(ip_network(network).supernet(new_prefix=48)) if "/" in network else network
 
-    __slots__ = ("_admission", "close", "has_spoken", "network", "since")
+
+class Place:
+    """The place of one client, until `leave`; `has_spoken` once it has said as whom it wants to log in.
+
+    Nobody takes it from one who `is_in`.
+    """
+
+    __slots__ = ("_admission", "close", "has_spoken", "is_in", "network", "since")
 
     def __init__(self, admission: Admission, network: str, since: float) -> None:
         self._admission = admission
         self.network = network
         self.since = since
-        self.has_spoken = False
+        self.has_spoken = self.is_in = False
         self.close: Callable[[], None] | None = None
 
     def leave(self) -> None:
@@ -57,7 +72,7 @@ class Admission:
         if self._by_network[network] >= self._per_address:
             is_room = self._make_room(now, network)
         else:
-            is_room = len(self._places) < self._clients or self._make_room(now)
+            is_room = len(self._places) < self._clients or self._make_room(now) or self._thin_out(network)
         if not is_room:
             self._count_refusal(network)
             return None
@@ -83,16 +98,32 @@ class Admission:
         return found
 
     def _make_room(self, now: float, network: str | None = None) -> bool:
-        """Take the place of the one that says nothing for longest."""
+        """Take the place of the one that has not logged in for longest."""
         for place in self._places:
             if now - place.since < PATIENCE:
                 return False
-            if not place.has_spoken and network in (None, place.network):
-                self.release(place)
-                if place.close is not None:
-                    place.close()
+            is_slow = not place.has_spoken or now - place.since >= NAMED_PATIENCE
+            if not place.is_in and is_slow and network in (None, place.network):
+                self._close(place)
                 return True
         return False
+
+    def _thin_out(self, network: str) -> bool:
+        """Take the oldest place of the part of the net that has most of them, nobody logged in, for another part."""
+        crowds: dict[str, list[Place]] = {}
+        for place in self._places:
+            if not place.is_in:
+                crowds.setdefault(part_of(place.network), []).append(place)
+        crowd = max(crowds.values(), key=len, default=[])
+        if 2 * len(crowd) <= self._clients or part_of(network) == part_of(crowd[0].network):
+            return False
+        self._close(crowd[0])
+        return True
+
+    def _close(self, place: Place) -> None:
+        self.release(place)
+        if place.close is not None:
+            place.close()
 
     def _count_refusal(self, network: str) -> None:
         self._refusals += 1

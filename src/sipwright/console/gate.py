@@ -175,6 +175,7 @@ class Gate(asyncssh.SSHServer):
         return Session(self._house.usecases, self._standing, self._connection, history)
 
     def _stand(self, actor: Actor) -> None:
+        self._connection.place.is_in = True
         self._standing = Standing(actor, self._login.refreshed)
         self._has_stood.set()
         log.info("console log-in", user=actor.name, address=actor.address)

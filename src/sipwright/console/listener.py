@@ -108,6 +108,9 @@ class Console:
             except OSError as error:
                 self._rest(error)
                 return
+            if self._house.usecases.bans.is_banned(address[0]):
+                client.close()
+                continue
             place = self._admission.admit(address[0], self._loop.time())
             if place is None:
                 client.close()

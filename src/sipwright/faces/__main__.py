@@ -69,8 +69,10 @@ async def _run(settings: Settings, web: socket.socket | None, stopped: asyncio.E
     closing = [close for close in [await face for face in faces] if close is not None]
     gc.collect()
     gc.freeze()
+    watching = asyncio.create_task(usecases.bans.watch())
     log.info("pages started", web=settings.web.listen if web else "", ssh=settings.ssh.listen)
     await stopped.wait()
+    watching.cancel()
     for close in reversed(closing):
         await close()
     await usecases.close()
@@ -95,7 +97,7 @@ async def _web(usecases: UseCases, settings: Settings, listening: socket.socket 
     from sipwright.web.server import WebServer
 
     app = create_app(usecases, settings)
-    server = WebServer(wrap(app, settings), settings, listening)
+    server = WebServer(wrap(app, settings, usecases.bans.is_banned), settings, listening)
     await server.start()
 
     async def stop() -> None:

@@ -18,6 +18,7 @@ import structlog
 from sipwright.control.events import TYPES
 from sipwright.control.protocol import ControlError, Request
 from sipwright.log_output import RECENT_ERRORS
+from sipwright.services.guard import Deed
 from sipwright.services.notifier import Summary
 from sipwright.services.notifier.message_summary import MOST_WAITING
 from sipwright.sip import Reject
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from sipwright.steady_clock import SteadyClock
     from sipwright.store import Store
 
+    from .guarding import Guarding
     from .monitoring import Monitoring
     from .outage import Outage
     from .provider_states import ProviderStates
@@ -74,6 +76,7 @@ class Parts(Protocol):
     stack: Stack
     clock: SteadyClock
     authenticator: Authenticator
+    guarding: Guarding
     refusals: Refusals
     scripts: Scripts
     switch: Switch
@@ -116,6 +119,7 @@ class Control:
             "events.publish": self._publish,
             "bindings.remove": self._remove_binding,
             "messages.waiting": self._messages_waiting,
+            "guard.suspect": self._suspect,
             "providers.test": self._test_provider,
             **CallControl(parts.switch, parts.store, secret).handlers(),
         }
@@ -153,9 +157,13 @@ class Control:
         parts.scripts.executions.watch = self._scripts if is_heard else None
         parts.authenticator.failures.watch = self._security.failed if is_heard else None
         parts.refusals.watch = parts.refusals.limits.watch = self._security.refused if is_heard else None
+        parts.guarding.watch = self._guards if is_heard else None
         parts.outage.on_change = self._storage if is_heard else None
         if is_heard:
             self._tell_state("running")
+
+    def _guards(self, kind: str, data: dict[str, Any]) -> None:
+        self.events.tell(kind, data.get("user"), data.get("call"), data)
 
     def _storage(self, is_away: bool) -> None:
         self._tell_state("storage away" if is_away else "running")
@@ -224,6 +232,14 @@ class Control:
             raise ControlError("not_found", "no phone is registered with that contact", field="contact")
         await removed
         return {"removed": True}
+
+    def _suspect(self, request: Request) -> dict[str, Any]:
+        """Take note that somebody was not let in at another face."""
+        deed = Deed.LOG_IN if request.arguments.get("looked_at", True) else Deed.PERSISTENCE
+        self._parts.guarding.suspect(
+            request.text("address", longest=100), deed, request.text("face", longest=20)
+        )
+        return {}
 
     def _messages_waiting(self, request: Request) -> dict[str, Any]:
         """Take how many messages wait for an account."""

@@ -17,8 +17,9 @@ from sipwright.certificate import believed_certificates, sip_certificates
 from sipwright.config import TRANSPORTS, Settings, listen_address
 from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
-from sipwright.services.authentication import Authenticator
+from sipwright.services.authentication import NOT_CHECKED, Authenticator
 from sipwright.services.dialplan.outside import MailSettings
+from sipwright.services.guard import Deed
 from sipwright.services.notifier import (
     MessageSummary,
     Notifier,
@@ -46,6 +47,7 @@ from sipwright.sip.errors import Reject
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.steady_clock import NOTICED, SteadyClock, clock_file
 from sipwright.store import Change, Registrations, Store, StoreError
+from sipwright.store.admin import bans
 from sipwright.store.admin.log_in_retention import forget_log_ins
 from sipwright.store.database import DatabaseFile
 from sipwright.store.history.retention import Retention, forget_records
@@ -55,6 +57,7 @@ from sipwright.transport import Resolver, TcpLimits, TcpTransport, Transport, Ud
 from sipwright.transport.certificates import Certificates
 from sipwright.transport.loopback import LoopbackTransport
 from sipwright.transport.networks import networks
+from sipwright.transport.sources import Sources
 from sipwright.transport.tap import Tap
 from sipwright.transport.tls import TlsTransport
 
@@ -64,6 +67,7 @@ from .call_watches import BindingWatches, CallWatches
 from .collector import Collector, CollectorSnapshot
 from .control import Control
 from .dialog_watch import DialogWatch
+from .guarding import Guarding, is_known_to
 from .known_places import KnownPlaces
 from .messages_waiting import MessagesWaiting
 from .monitoring import Monitoring
@@ -85,6 +89,9 @@ COLLECT_EVERY = 1.0
 CLOCK_EVERY = 1.0
 FORGET_EVERY = 600.0
 DAY = 86_400.0
+
+_DEEDS = {"unknown user": Deed.UNKNOWN_USER, NOT_CHECKED: Deed.PERSISTENCE}
+"""What the guard makes of credentials that were wrong, by why they were."""
 
 AT_ONCE = 50
 """Calls of an earlier process that go on before the loop has a turn: some 10 ms."""
@@ -117,7 +124,8 @@ class Node:
         self.clock = SteadyClock.found(clock_file(settings.key_file))
         clock = self.clock.__call__  # the method, as that is called in half the time
         tap = Tap(clock)
-        transports = _transports(settings, loop.call_soon)
+        self.guarding = Guarding(settings.guard, store, time.monotonic)
+        transports = _transports(settings, loop.call_soon, self.guarding.sources)
         dns_server = None if sip.dns is None else listen_address(sip.dns)
         self.recorder = Recorder(
             tap, store.writer, settings.trace.calls, call_later=loop.call_later, clock=clock
@@ -231,6 +239,7 @@ class Node:
             refuse_method,
         )
         self.pipeline.steps = (
+            self.guarding,
             refuse_unknown,
             AccountLoader(
                 store,
@@ -242,6 +251,7 @@ class Node:
             *steps,
         )
         store.directory.listeners.append(self._directory_changed)
+        self._post_guard()
         self.collector = Collector(lambda: self.stack.messages)
         self.monitoring = Monitoring(self, lambda: len(self.control.events))
         self.control = Control(self, nonce_secret)
@@ -297,6 +307,7 @@ class Node:
             asyncio.create_task(self._watch_clock()),
             asyncio.create_task(self.outage.watch()),
             asyncio.create_task(self._collect_garbage()),
+            asyncio.create_task(self.guarding.run()),
             asyncio.create_task(self._forget_old()),
             asyncio.create_task(self.profile_checks.run()),
             asyncio.create_task(self.monitoring.watch()),
@@ -339,6 +350,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.monitoring.close()
+        await self.guarding.close()
         self.recorder.close()
         self.stack.stop_listening()
         await self.store.writer.settle()
@@ -356,6 +368,26 @@ class Node:
             self.notifier.snapshot(), self.agent.snapshot(), self.store.writer.snapshot(), self.collector.snapshot(),
             self.stun.snapshot(),
         )  # fmt: skip
+
+    def _post_guard(self) -> None:
+        """Let the guard hear of what strangers do, and tell it who is none."""
+        guarding, sources, providers = self.guarding, self.guarding.sources, self.origins.addresses.at
+        sources.knows = is_known_to(lambda key: self.locations.account_at(key, time.monotonic()), providers)
+        sources.belongs = self.stack.receiver.belongs
+        self.stack.receiver.is_dialog = self.switch.ports.legs.__contains__
+        guarding.is_of_provider = lambda host: bool(providers(host))
+        guarding.is_user = self._is_user
+        self.stack.receiver.malformed.watch = lambda flow: guarding.suspect(flow.remote[0], Deed.MALFORMED)
+        self.refusals.on_unknown = lambda incoming: guarding.suspect(incoming.source[0], Deed.UNKNOWN_USER)
+        self.authenticator.failures.on_failure = lambda incoming, reason: guarding.suspect(
+            incoming.source[0], _DEEDS.get(reason, Deed.LOG_IN)
+        )
+        guarding.follow()
+
+    def _is_user(self, user: str) -> bool:
+        """Return whether an account of any domain has that name."""
+        directory = self.store.directory
+        return any(directory.account(user, domain) is not None for domain in directory.domains)
 
     def _rights_of(self, watched: AccountView, subscriber: AccountView) -> Rights:
         """Return what of an account another one may see, as its owner has set it."""
@@ -411,6 +443,8 @@ class Node:
             self.notifier.account_changed(change.first_id, change.last_id)
         elif change.kind == "domain":
             self.agent.domains_changed()
+        elif change.kind == "ban":
+            self.guarding.follow()
         elif change.kind == "user":
             self.known_places.forget()
         if change.kind != "account" or not directory.is_complete:
@@ -473,6 +507,7 @@ class Node:
                     self.store.database, time.time() - trace.days * DAY, trace.megabytes * 1_000_000
                 )
                 gone = await forget_records(self.store.database, keep, time.time())
+                await self.store.database.write(lambda c: bans.prune(c, time.time()), of_nodes=False)
                 await forget_log_ins(self.store.database, time.time(), days.audit * DAY)
                 await self.monitoring.forget()
             except StoreError as error:
@@ -503,21 +538,23 @@ def refuse_method(incoming: Incoming) -> bool:
     return True
 
 
-def _transports(settings: Settings, call_soon: Callable[..., object]) -> list[Transport]:
+def _transports(settings: Settings, call_soon: Callable[..., object], sources: Sources) -> list[Transport]:
     sip = settings.sip
     most = connections_within(raise_limit(), sum(name != "udp" for name, _ in sip.listens))
     limits = TcpLimits(connections=min(most, TcpLimits().connections))
     certificates = sip_certificates(settings)
-    return [
+    made: list[UdpTransport | TcpTransport] = [
         *(UdpTransport(host, port) for host, port in sip.addresses("udp")),
         *(TcpTransport(host, port, limits=limits) for host, port in sip.addresses("tcp")),
         *(TlsTransport(host, port, certificates, limits=limits) for host, port in sip.addresses("tls")),
         *_web_sockets(settings, certificates, limits),
-        LoopbackTransport(call_soon),
     ]
+    for transport in made:
+        transport.sources = sources
+    return [*made, LoopbackTransport(call_soon)]
 
 
-def _web_sockets(settings: Settings, certificates: Certificates, limits: TcpLimits) -> list[Transport]:
+def _web_sockets(settings: Settings, certificates: Certificates, limits: TcpLimits) -> list[TcpTransport]:
     sip = settings.sip
     plain, secure = sip.addresses("ws"), sip.addresses("wss")
     if not plain and not secure:

@@ -62,6 +62,8 @@ class Refusals:
         """Says of a request that it is a probe of our own, which leaves no CDR."""
         self.watch: Callable[[dict[str, Any]], None] | None = None
         """Is told what a line on a refusal says."""
+        self.on_unknown: Callable[[Incoming], object] | None = None
+        """Is told of each request of a stranger that is for nobody."""
 
     def __call__(self, incoming: Incoming, refusal: Reject, has_record: bool = False) -> None:
         """Take note of a request that is refused; one that has become a call has a CDR of its own."""
@@ -69,6 +71,12 @@ class Refusals:
         if request.method == "ACK":
             return
         self.count += 1
+        if (
+            refusal.status == 404
+            and self.on_unknown is not None
+            and not (has_record or incoming.flow.is_known)
+        ):
+            self.on_unknown(incoming)
         if request.method == "INVITE" and request.to_tag is None and not has_record:
             self._keep(incoming, refusal)
         if refusal.is_limit:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from structlog.typing import FilteringBoundLogger
 
 from sipwright.sip.build import make_response
@@ -18,17 +20,21 @@ __all__ = ["Malformed"]
 class Malformed:
     """The messages of one stack that could not be read; `count` is how many."""
 
-    __slots__ = ("_element", "_log", "_throttle", "count")
+    __slots__ = ("_element", "_log", "_throttle", "count", "watch")
 
     def __init__(self, element: Element, log: FilteringBoundLogger) -> None:
         self._element = element
         self._log = log
         self._throttle = Throttle()
         self.count = 0
+        self.watch: Callable[[Flow], object] | None = None
+        """Is told where each of them came from."""
 
     def refuse(self, error: ParseError, flow: Flow) -> None:
         """Answer what cannot be read if it can be answered, and let the log know once in a while."""
         self.count += 1
+        if self.watch is not None:
+            self.watch(flow)
         suppressed = self._throttle.admit(flow.remote[0], self._element.clock())
         if suppressed is not None:
             self._log.warning(

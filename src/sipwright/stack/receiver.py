@@ -25,6 +25,8 @@ from sipwright.transport.flow import Flow
 __all__ = ["OnAbsorbedAck", "OnStrayResponse", "Receiver"]
 
 _BRANCH = re.compile(rb"branch=([!-:<-~]+)")
+_CSEQ_METHOD = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)")
+_TO_TAG = re.compile(rb"(?i)\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=[ \t]*([^\s;,]+)")
 _USUAL_VIA = re.compile(
     rb"\r\n(?:Via|v): SIP/2\.0/UDP ([0-9a-z.-]+)(?::([0-9]{1,5}))?;(?:[^\r\n,]*;)?branch=(z9hG4bK[!-+\--:<-~]+)"
 )
@@ -44,11 +46,12 @@ class Receiver:
         responses: How many responses have come in.
         strays: How many of the responses belonged to no transaction.
         failed: How many messages were lost to a fault of ours.
+        is_dialog: Says whether a To tag is that of a dialog which there is.
     """
 
     __slots__ = (
         "_addresses", "_element", "_log", "_on_absorbed_ack", "_on_stray_response", "_pipeline", "_ticker", "failed",
-        "malformed", "requests", "responses", "strays",
+        "is_dialog", "malformed", "requests", "responses", "strays",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +72,7 @@ class Receiver:
         self._on_stray_response = on_stray_response
         self._on_absorbed_ack = on_absorbed_ack
         self.malformed = Malformed(element, logger)
+        self.is_dialog: Callable[[str], bool] = bool
         self.requests = self.responses = self.strays = self.failed = 0
 
     def receive(self, data: bytes, flow: Flow) -> None:
@@ -101,6 +105,19 @@ class Receiver:
         key = branch.decode("ascii"), host.decode("ascii"), None if port is None else int(port)
         layer = self._element.layer
         return layer.has_server((*key, method)) or (method == "CANCEL" and layer.has_server((*key, "INVITE")))
+
+    def belongs(self, data: bytes) -> bool:
+        """Return whether a message answers a request of ours, or is in a dialog that `is_dialog` knows."""
+        if data.startswith(b"SIP/2.0 "):
+            branch, method = _BRANCH.search(data), _CSEQ_METHOD.search(data)
+            return (
+                branch is not None
+                and method is not None
+                and self._element.layer.find_client(branch[1].decode("ascii"), method[1].decode("ascii"))
+                is not None
+            )
+        tag = _TO_TAG.search(data)
+        return tag is not None and self.is_dialog(tag[1].decode("latin-1"))
 
     def undelivered(self, data: bytes) -> None:
         """End the transaction of a request that has found nobody (RFC 3261 §18.4, §17.1.4).

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from sipwright.memo import Memo
+from sipwright.transport.sources import FREE, Source
 
 Address = tuple[str, int]
 """Host and port. The host is an IP address as text, an IPv6 one without brackets."""
@@ -36,7 +37,7 @@ class FlowKey(NamedTuple):
 class Flow:
     """A path to one peer. Subclasses belong to a transport and know how to send."""
 
-    __slots__ = ("key", "local", "protocol", "remote", "sent_by", "sent_protocol")
+    __slots__ = ("key", "local", "protocol", "remote", "sent_by", "sent_protocol", "source")
 
     is_reliable = False
     trust: Trust | None = None
@@ -57,6 +58,8 @@ class Flow:
         """The same with the protocol in front of it."""
         self.key = flow_key(protocol, local, remote)
         """The flow as text, like `udp/192.0.2.1:5060/198.51.100.7:40112`."""
+        self.source: Source = FREE
+        """Whose budget what comes over it is taken from."""
 
     @property
     def is_closed(self) -> bool:

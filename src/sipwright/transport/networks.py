@@ -6,7 +6,8 @@ import ipaddress
 from collections.abc import Iterable
 
 __all__ = [
-    "Network", "is_in", "is_inside", "is_loopback", "is_named_inside", "is_public", "network_of", "networks",
+    "Network", "is_in", "is_inside", "is_loopback", "is_named_inside", "is_public", "is_this_machine", "network_of",
+    "networks",
 ]  # fmt: skip
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -59,6 +60,14 @@ def is_loopback(text: str) -> bool:
     """Return whether an IP address is one under which a machine only talks to itself."""
     address = _read(text)
     return address is not None and address.is_loopback
+
+
+def is_this_machine(text: str) -> bool:
+    """Return whether an address is the one under which a machine usually talks to itself.
+
+    A proxy may stand there whom everybody comes through, or the one who looks after the switch.
+    """
+    return text in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 
 
 def is_named_inside(host: str) -> bool:

@@ -24,6 +24,7 @@ from sipwright.transport.base import (
 )
 from sipwright.transport.flow import Address, Trust, is_wildcard
 from sipwright.transport.route import Routes, family_of
+from sipwright.transport.sources import Sources
 from sipwright.transport.tap import Tap
 from sipwright.transport.tcp_connection import TcpFlow
 from sipwright.transport.tcp_limits import TcpLimits
@@ -66,6 +67,7 @@ class TcpTransport:
         routes: Routes | None = None,
         limits: TcpLimits | None = None,
     ) -> None:
+        self.sources = Sources()
         self.tap = tap or Tap()
         self.on_message: OnMessage = ignore_message
         self.on_stun: OnMessage = ignore_message
@@ -157,7 +159,9 @@ class TcpTransport:
         host = self._address[0]
         if is_wildcard(host):
             host = self._routes.local_host(remote[0])
-        return self.flow_type(self, remote, (host, self._address[1]))
+        flow = self.flow_type(self, remote, (host, self._address[1]))
+        flow.source = self.sources.of(remote[0])
+        return flow
 
     def _dial(self, flow: TcpFlow) -> None:
         """Open a connection, which is in the tables from now on."""
@@ -202,9 +206,10 @@ class TcpTransport:
             or self._sources[host] >= limits.connections_per_source
             or self._strangers[host] >= limits.strangers_per_source
         )
-        if is_too_many or self._server is None:
+        if is_too_many or self._server is None or not self.sources.lets_in(host):
             self.refused += 1
             return False
+        flow.source = self.sources.of(host)
         self.accepted += 1
         self._sources[host] += 1
         self._strangers[host] += 1
@@ -216,6 +221,7 @@ class TcpTransport:
     def vouched(self, flow: TcpFlow) -> None:
         """Take a connection for one of somebody known from now on."""
         flow.is_known = True
+        self.sources.vouched(flow)
         _subtract(self._strangers, flow.remote[0])
         if self._resting.pop(flow, None) is not None:
             self._known[flow] = self.loop.time()

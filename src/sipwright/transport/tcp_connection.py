@@ -16,11 +16,15 @@ from sipwright.sip.errors import FramingError, ParseError
 from sipwright.sip.parser import PING, StreamFramer
 from sipwright.transport.base import OnFramingError, OnMessage
 from sipwright.transport.flow import Address, Flow, flow_key
+from sipwright.transport.sources import Sources
 from sipwright.transport.tap import Tap
 from sipwright.transport.tcp_limits import TcpLimits
 
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
 _NOWHERE: Address = ("", 0)
+
+REST = 1.0
+"""Seconds for which nothing is read from a connection over which too much has come."""
 
 
 class Listener(Protocol):
@@ -29,6 +33,7 @@ class Listener(Protocol):
     protocol: str
     limits: TcpLimits
     loop: asyncio.AbstractEventLoop
+    sources: Sources
     tap: Tap
     on_message: OnMessage
     on_framing_error: OnFramingError
@@ -79,6 +84,7 @@ class TcpFlow(Flow, asyncio.Protocol):
         "_framer",
         "_is_closed",
         "_is_lost",
+        "_is_resting",
         "_pending",
         "_socket",
         "_transport",
@@ -103,7 +109,7 @@ class TcpFlow(Flow, asyncio.Protocol):
         """What waits for the connection to stand; None for one that was not admitted yet."""
         self._waiters: list[asyncio.Future[None]] = []
         self._is_closed = False
-        self._is_lost = False
+        self._is_lost = self._is_resting = False
         self._buffered = 0
         self.is_accepted = remote is None
         self.has_spoken = remote is not None
@@ -262,6 +268,9 @@ class TcpFlow(Flow, asyncio.Protocol):
             if self._is_closed:
                 return
             if isinstance(item, bytes):
+                if not transport.sources.admits(self, item):
+                    self._rest()
+                    continue
                 transport.received += 1
                 if transport.tap.listeners:
                     transport.tap.emit("in", self, item)
@@ -277,6 +286,20 @@ class TcpFlow(Flow, asyncio.Protocol):
         self.close()
 
     # --- inside ----------------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """Read nothing for a while from somebody who sends too much; close what is banned."""
+        if self.source.is_banned:
+            self.abort()
+        elif self._socket is not None and not self._is_resting:
+            self._is_resting = True
+            self._socket.pause_reading()
+            self._transport.loop.call_later(REST, self._read_on)
+
+    def _read_on(self) -> None:
+        self._is_resting = False
+        if self._socket is not None and not self._is_closed:
+            self._socket.resume_reading()
 
     def _keep(self, data: bytes) -> None:
         if self._is_closed or self._pending is None:

@@ -25,6 +25,7 @@ from sipwright.transport.base import (
 from sipwright.transport.flow import Address, Flow, Trust, is_wildcard
 from sipwright.transport.icmp import Watch, undelivered
 from sipwright.transport.route import Routes, family_of
+from sipwright.transport.sources import PATIENCE, Sources
 from sipwright.transport.tap import Tap
 from sipwright.transport.udp_socket import (
     LOST,
@@ -62,7 +63,7 @@ class UdpSnapshot:
 class UdpFlow(Flow):
     """One pair of addresses."""
 
-    __slots__ = ("_ancillary", "_peer", "_transport")
+    __slots__ = ("_ancillary", "_peer", "_transport", "is_known")
 
     def __init__(
         self,
@@ -76,6 +77,8 @@ class UdpFlow(Flow):
         self._transport = transport
         self._peer = peer
         self._ancillary = ancillary
+        self.is_known = False
+        self.source = transport.sources.of(remote[0])
 
     @property
     def is_closed(self) -> bool:
@@ -104,6 +107,12 @@ class UdpFlow(Flow):
             transport.send_failed(self, data, error)
         else:
             transport.sent += 1
+
+    def vouch(self) -> None:
+        """Give somebody known a budget of their own."""
+        if not self.is_known:
+            self.is_known = True
+            self._transport.sources.vouched(self)
 
     def redirected(self, port: int) -> UdpFlow:
         """Return the flow to another port of the same peer."""
@@ -135,6 +144,7 @@ class UdpTransport:
         queue_messages: int = 8_192,
         queue_bytes: int = 16 << 20,
     ) -> None:
+        self.sources = Sources()
         self.tap = tap or Tap()
         self.on_message: OnMessage = ignore_message
         self.on_stun: OnMessage = ignore_message
@@ -230,7 +240,9 @@ class UdpTransport:
 
     def _drain(self) -> None:
         receive = self._socket.recvfrom
-        young = self._young
+        young, sources = self._young, self.sources
+        now = sources.clock()
+        latest = now + PATIENCE
         for turn in range(self.datagrams_per_wake):
             try:
                 data, peer = receive(LARGEST_DATAGRAM)
@@ -240,8 +252,20 @@ class UdpTransport:
                 continue
             flow = young.get(peer) or self._flows_get(peer)
             if flow is None:
+                if not sources.lets_in(peer[0]):
+                    continue
                 flow = self._remember(peer, self._address, peer, None)
                 young = self._young
+            # As `Sources.admits` does, which every message would have to call.
+            source = flow.source
+            pool = source.pool
+            due = source.due
+            if due > latest or pool.count >= pool.most:
+                if not sources.spares(flow, data):
+                    continue
+            else:
+                source.due = (due if due > now else now) + pool.cost
+                pool.count += 1
             self._received += 1
             if data and data[0] > 31:
                 if self.tap.listeners:
@@ -254,7 +278,9 @@ class UdpTransport:
         self.on_behind()
 
     def _drain_pktinfo(self) -> None:
-        receive = self._socket.recvmsg
+        receive, sources = self._socket.recvmsg, self.sources
+        now = sources.clock()
+        latest = now + PATIENCE
         for turn in range(self.datagrams_per_wake):
             try:
                 data, ancillary, _flags, peer = receive(LARGEST_DATAGRAM, 64)
@@ -265,6 +291,8 @@ class UdpTransport:
             key = (ancillary[0][2], peer) if ancillary else peer
             flow = self._young.get(key) or self._flows_get(key)
             if flow is None:
+                if not sources.lets_in(peer[0]):
+                    continue
                 try:
                     flow = self._flow_from(ancillary, peer)
                 except OSError:
@@ -272,6 +300,15 @@ class UdpTransport:
                     self._errors += 1
                     continue
                 self._keep(key, flow)
+            source = flow.source
+            pool = source.pool
+            due = source.due
+            if due > latest or pool.count >= pool.most:
+                if not sources.spares(flow, data):
+                    continue
+            else:
+                source.due = (due if due > now else now) + pool.cost
+                pool.count += 1
             self._received += 1
             if data and data[0] > 31:
                 if self.tap.listeners:

@@ -90,6 +90,11 @@ class Gate:
         comes from a stranger: whatever could look like another field or another line is escaped as in a URI. If it is
         that of a `user`, they hear of it, too.
         """
+        if visitor.address is not None:
+            is_looked_at = reason != "too many tries"
+            self.ground.hint(
+                "guard.suspect", address=visitor.address, face=visitor.face, looked_at=is_looked_at
+            )
         shown = quote(name[:_LONGEST_NAME], safe="+*!@", errors="replace")
         told = {"user": shown, "address": visitor.address, "face": visitor.face, "reason": reason}
         key = (visitor.network, shown)

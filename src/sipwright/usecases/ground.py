@@ -98,6 +98,20 @@ class Ground:
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
+    def hint(self, name: str, /, **arguments: Any) -> None:
+        """Let the switch know something that nobody waits for; what is too much of it is not told."""
+        if len(self._telling) < MOST_TOLD:
+            task = asyncio.get_running_loop().create_task(self._hint(name, arguments), name="hinting")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _hint(self, name: str, arguments: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self.switch.request(name, **arguments)
+        except (UserError, TimeoutError):
+            pass  # no switch runs, and so nobody is banned
+
     async def close(self) -> None:
         """Finish telling."""
         await asyncio.gather(*self._telling)

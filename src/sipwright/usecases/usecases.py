@@ -9,6 +9,7 @@ from sipwright.control.client import SwitchClient
 from sipwright.store.admin.administration import Administration
 from sipwright.usecases.accounts import Accounts
 from sipwright.usecases.audit import Audit
+from sipwright.usecases.bans import Bans
 from sipwright.usecases.bindings import Bindings
 from sipwright.usecases.calls import Calls
 from sipwright.usecases.cdrs import Cdrs
@@ -57,6 +58,7 @@ class UseCases:
         self.values = Values(ground)
         self.secrets = Secrets(ground)
         self.domains = Domains(ground)
+        self.bans = Bans(ground)
         self.nodes = Nodes(ground)
         self.events = Events(ground)
         self.status = Status(ground)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.routing import compile_path
@@ -32,7 +33,7 @@ from sipwright.web.errors import install_handlers
 from sipwright.web.openapi import describe
 from sipwright.web.problems import Problem
 from sipwright.web.proxies import BehindProxies
-from sipwright.web.shield import BoundedBodies, CarefulBrowsers, NoFaults
+from sipwright.web.shield import BoundedBodies, CarefulBrowsers, NoBanned, NoFaults
 
 __all__ = ["API", "create_app", "wrap"]
 
@@ -44,9 +45,11 @@ RESOURCES = (
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def wrap(inner: FastAPI, settings: Settings) -> ASGIApp:
-    """Put round the application what goes round it."""
-    careful = CarefulBrowsers(NoFaults(BoundedBodies(inner)))
+def wrap(
+    inner: FastAPI, settings: Settings, is_banned: Callable[[str], bool] = lambda address: False
+) -> ASGIApp:
+    """Put round the application what goes round it; nobody gets to it who is banned."""
+    careful = CarefulBrowsers(NoFaults(NoBanned(BoundedBodies(inner), is_banned)))
     return BehindProxies(careful, settings.web.trusted_proxies, settings.web.prefix)
 
 

@@ -94,6 +94,7 @@ _SAMPLES: dict[str, Any] = {
     "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC5fZXhhbXBsZV9rZXlfb2ZfYWxpY2VfXw alice@laptop",
     "reason": "OK",
     "role": "user",
+    "seconds": 3600,
     "server": "sip.example.net",
     "source": 'dial(f"{req.user}@local", ring=30)\nrespond(480, "Nobody is available")\n',
     "state": "answered",

@@ -5,13 +5,15 @@ Each of them is a plain ASGI application, as a response that streams for hours p
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sipwright.web.problems import problem
 
-__all__ = ["BoundedBodies", "CarefulBrowsers", "NoFaults"]
+__all__ = ["BoundedBodies", "CarefulBrowsers", "NoBanned", "NoFaults"]
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +108,24 @@ def _lines(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 def _is_host(text: bytes) -> bool:
     return bool(text) and all(chr(byte).isalnum() or byte in b".-:[]" for byte in text)
+
+
+class NoBanned:
+    """Refuse whoever is banned, before anything of the request is read."""
+
+    def __init__(self, app: ASGIApp, is_banned: Callable[[str], bool]) -> None:
+        self._app = app
+        self._is_banned = is_banned
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        client = scope.get("client")
+        if scope["type"] == "lifespan" or client is None or not self._is_banned(client[0]):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await _refuse(send, 403, "nobody from your address is let in; an admin can change that")
+        else:
+            await send({"type": "websocket.close", "code": 1008})
 
 
 class BoundedBodies:

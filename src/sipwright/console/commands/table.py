@@ -6,7 +6,7 @@ import shlex
 from argparse import Namespace
 from difflib import get_close_matches
 
-from sipwright.console.commands import calls, listings, steering
+from sipwright.console.commands import bans, calls, listings, steering
 from sipwright.console.commands.command import Command, Completion, Parser, Where
 from sipwright.console.commands.request import Request, UsageError
 from sipwright.tables import table_lines
@@ -51,6 +51,7 @@ COMMANDS = {
         Command("providers", "providers, and how our registrations there stand", listings.providers,
                 listings.provider_arguments),
         Command("cdrs", "what became of calls, the newest first", listings.cdrs, _CDRS),
+        Command("bans", "who may not come: list, add ADDRESS, remove ADDRESS", bans.bans, bans.arguments),
         Command("events", "events as they happen, for a pipe", steering.events, steering.event_arguments,
                 Completion.FILTER, Where.SSH),
         Command("filter", _FILTER, steering.filter_events, steering.filter_arguments, Completion.FILTER,

@@ -31,7 +31,10 @@ from sipwright.sip.digest import (
 from sipwright.stack import Incoming
 from sipwright.steady_clock import SteadyClock
 
-__all__ = ["Authenticator"]
+__all__ = ["NOT_CHECKED", "Authenticator"]
+
+NOT_CHECKED = "not checked after too many failures"
+"""Why credentials were refused that nobody has looked at."""
 
 
 # What stands in for the secret of a user who does not exist.  That a right answer to it can be made does not
@@ -91,7 +94,7 @@ class Authenticator:
         if self._nonces.is_worn(nonce) or not self._guesses.are_checked(incoming, account):
             self._challenge(incoming, domain, username, is_stale=False)
             if self._has_proven_source(incoming, nonce) and self._nonces.is_fresh(nonce, self._unix_time()):
-                self.failures.failed(incoming, username, domain, "not checked after too many failures")
+                self.failures.failed(incoming, username, domain, NOT_CHECKED)
             return None
         try:
             count = nonce_count(credentials)

@@ -24,13 +24,15 @@ LONGEST_USER = 64
 class FailureLog:
     """Writes one line for each source address and user in a minute, and not too many in all."""
 
-    __slots__ = ("_throttle", "_tries", "watch")
+    __slots__ = ("_throttle", "_tries", "on_failure", "watch")
 
     def __init__(self) -> None:
         self._throttle = Throttle(every=EVERY)
         self._tries: Bounded[tuple[str, str, str], int] = Bounded()
         self.watch: Callable[[str, str, dict[str, Any]], None] | None = None
         """Is told what a line says, as often as there is one, and of which user and domain."""
+        self.on_failure: Callable[[Incoming, str], object] | None = None
+        """Is told of each failure, and why it is one."""
 
     def failed(self, incoming: Incoming, username: str, domain: str, reason: str) -> None:
         """Note that the credentials of a request were wrong; `incoming.now` says when.
@@ -39,6 +41,8 @@ class FailureLog:
         all were held back (`suppressed`). The name comes from a stranger: whatever could look like another field or
         another line is escaped as in a URI.
         """
+        if self.on_failure is not None:
+            self.on_failure(incoming, reason)
         name = quote(username[:LONGEST_USER], safe="+*!", errors="replace")
         key = (incoming.source[0], name, domain)
         tries = self._tries.pop(key, 0) + 1

@@ -7,6 +7,7 @@ to be loaded.  Changes made by any process arrive through ``store/admin/changes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from sipwright.services.linking import imported, modules_for
-from sipwright.store.admin import accounts, dialplans, domains, providers, users
+from sipwright.store.admin import accounts, bans, dialplans, domains, providers, users
 from sipwright.store.admin.accounts import DOMAIN_ID, USERNAME
+from sipwright.store.admin.bans import Ban
 from sipwright.store.admin.changes import Change
 from sipwright.store.crypto import KeyRing
 from sipwright.store.history.plan_modules import finder
@@ -55,6 +57,7 @@ class Update:
     accounts: list[Account] | None = None
     providers: list[Provider] | None = None
     dialplans: list[Dialplan] | None = None
+    bans: list[Ban] | None = None
     # Every account, indexed already: too much work for the loop when there are many.
     index: _Index | None = None
 
@@ -79,6 +82,7 @@ class Directory:
         self.users: dict[int, User] = {}
         self.domains: dict[str, Domain] = {}
         self.default_domain: Domain | None = None
+        self.bans: list[Ban] = []
         self.is_complete = True
         self.listeners: list[Listener] = []
         self._own: tuple[tuple[Account, ...], Dialplan] | None = None
@@ -156,6 +160,8 @@ class Directory:
             update.providers = providers.read_all(connection, self._keys, between=between)
         elif change.kind == "dialplan":
             update.dialplans = dialplans.read_all(connection, between=between)
+        elif change.kind == "ban":
+            update.bans = bans.active(connection, time.time())
         elif change.kind == "user":
             update.users = users.read_all(connection)
         elif change.kind == "domain":
@@ -167,7 +173,7 @@ class Directory:
 
     def read_everything(self, connection: Connection) -> list[Update]:
         """Read the whole directory, without accounts when there are too many."""
-        kinds = ("user", "domain", "provider", "dialplan")
+        kinds = ("user", "domain", "provider", "dialplan", "ban")
         return [self.read(connection, Change(kind, 0, 2**31 - 1)) for kind in kinds]
 
     def apply(self, update: Update) -> None:
@@ -175,6 +181,8 @@ class Directory:
         ids = range(update.change.first_id, update.change.last_id + 1)
         if update.users is not None:
             self.users = {user.id: user for user in update.users}
+        if update.bans is not None:
+            self.bans = update.bans
         if update.domains is not None:
             self._apply_domains(update.domains, update.index)
         if update.accounts is not None:

@@ -26,6 +26,7 @@ NAVIGATION = (
     ("/console", "Console", "console", ""),
     ("/status", "Status", "status", ""),
     ("/users", "Users", "users", "admin"),
+    ("/bans", "Bans", "bans", "admin"),
     ("/settings", "Settings", "settings", "admin"),
 )
 """The pages of the navigation: path, name, sign, and for whom they are."""

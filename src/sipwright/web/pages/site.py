@@ -17,6 +17,7 @@ from sipwright.web.errors import answer
 from sipwright.web.pages import (
     account,
     accounts,
+    bans,
     call,
     cdrs,
     console,
@@ -65,6 +66,7 @@ PAGES = {
     "/console": console.show,
     "/status": status.show,
     "/users": users.show,
+    "/bans": bans.show,
     "/users/{name:path}": user.show,
     "/settings": settings.show,
     "/me": me.show,

@@ -1,0 +1,182 @@
+"""The guard of a node: who has done too much is banned, scanners hear nothing, and floods are told of once a second.
+
+What is dropped before it is read is counted by the sources of the transports; here they learn who is known, what
+belongs to a call, and who is banned. A ban is a row, which all nodes and faces follow; it is made in a thread, and only
+where no phone is registered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from sipwright.memo import Bounded
+from sipwright.services.guard import Deed, Suspicions, scanner_of
+from sipwright.stack import Incoming
+from sipwright.store import StoreError
+from sipwright.store.admin import bans
+from sipwright.store.admin.bans import Ban, Phones
+from sipwright.transport.network_table import read_network
+from sipwright.transport.networks import is_this_machine, network_of, networks
+from sipwright.transport.sources import Peer, Sources
+
+if TYPE_CHECKING:
+    from sipwright.config import GuardSettings
+    from sipwright.store import Store
+
+__all__ = ["Guarding"]
+
+log = structlog.get_logger(__name__)
+
+MOST_UNDER_WAY = 50
+"""Bans that are being stored at once; whoever does more meanwhile will do more still."""
+
+SPARED_FOR = 600.0
+"""Seconds until it is said again that somebody would be banned, were no phone registered there."""
+
+Tell = Callable[[str, dict[str, Any]], None]
+
+
+class Guarding:
+    """Watches over who comes; `sources` are those of all transports."""
+
+    def __init__(self, settings: GuardSettings, store: Store, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self.sources = Sources(
+            clock, per_stranger=settings.per_stranger, all_strangers=settings.all_strangers,
+            per_known=settings.per_known, allowed=networks(settings.allow),
+        )  # fmt: skip
+        self._suspicions = Suspicions()
+        self._spared: Bounded[str, float] = Bounded()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._next_end: float | None = None
+        self.silenced = 0
+        """How many requests of scanners were taken without a word."""
+        self.is_of_provider: Callable[[str], bool] = bool
+        """Says whether a provider is at an address."""
+        self.is_user: Callable[[str], bool] = bool
+        """Says whether somebody of ours has that name."""
+        self.watch: Tell | None = None
+        """Is told of bans and floods."""
+
+    # --- what is seen ----------------------------------------------------------------------------------
+
+    def __call__(self, incoming: Incoming) -> bool:
+        """Take the request of a scanner, and say nothing."""
+        flow = incoming.flow
+        if flow.is_known or flow.protocol == "loop":
+            return False
+        found = scanner_of(incoming.request, self.is_user)
+        host = flow.remote[0]
+        if found is None or self.is_of_provider(host) or self.sources.is_allowed(host):
+            return False
+        self.silenced += 1
+        self.suspect(host, Deed.SCANNER, found)
+        return True
+
+    def suspect(self, host: str, deed: Deed, what: str = "") -> None:
+        """Take note that somebody at an address has done what no phone does often; ban who has done enough."""
+        if not self._settings.bans or self._is_exempt(host):
+            return
+        why = self._suspicions.add(host, deed, self._clock())
+        if why is not None and len(self._tasks) < MOST_UNDER_WAY:
+            task = asyncio.get_running_loop().create_task(self._ban(host, f"{why}: {what}" if what else why))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _is_exempt(self, host: str) -> bool:
+        return is_this_machine(host) or self.sources.is_allowed(host) or self.is_of_provider(host)
+
+    async def _ban(self, host: str, why: str) -> None:
+        first = self._settings.ban_minutes * 60.0
+        try:
+            made = await self._store.database.write(
+                lambda c: bans.add_by_itself(c, host, why, time.time(), first)
+            )
+        except StoreError as error:
+            log.warning("a ban could not be stored", network=network_of(host), why=str(error))
+            return
+        if isinstance(made, Phones):
+            self._spare(host, why, made.number)
+        elif made is not None:
+            self._tell_ban(made)
+            await self._store.catch_up()
+
+    def _spare(self, host: str, why: str, phones: int) -> None:
+        """Say that a person would have to decide."""
+        network, now = network_of(host), self._clock()
+        if now < self._spared.get(network, 0.0):
+            return
+        self._spared.keep(network, now + SPARED_FOR)
+        log.warning(
+            "not banned, as phones are registered there", network=network, why=why, phones=phones,
+            what_to_do=f"'sipwright ban add {network}' bans it nevertheless",
+        )  # fmt: skip
+        if self.watch is not None:
+            self.watch("guard.spared", {"address": network, "reason": why, "phones": phones})
+
+    def _tell_ban(self, ban: Ban) -> None:
+        seconds = None if ban.until is None else round(ban.until - ban.since)
+        log.warning("banned", network=ban.network, why=ban.reason, seconds=seconds, times=ban.times)
+        if self.watch is not None:
+            self.watch(
+                "ban.added",
+                {
+                    "address": ban.network,
+                    "reason": ban.reason,
+                    "seconds": seconds,
+                    "times": ban.times,
+                    "by": "switch",
+                },
+            )
+
+    # --- what is in force --------------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Let the bans be those that the directory has."""
+        now, unix = self._clock(), time.time()
+        found = [ban for ban in self._store.directory.bans if ban.until is None or ban.until > unix]
+        ends = [ban.until for ban in found if ban.until is not None]
+        self._next_end = now + min(ends) - unix if ends else None
+        self.sources.ban(
+            (read_network(ban.network), float("inf") if ban.until is None else now + ban.until - unix)
+            for ban in found
+        )
+
+    async def run(self) -> None:
+        """Look each second, until cancelled."""
+        while True:
+            await asyncio.sleep(1.0)
+            self.look()
+
+    def look(self) -> None:
+        """Adapt the budgets, end bans whose time is over, and say what was dropped."""
+        if self._next_end is not None and self._clock() >= self._next_end:
+            self.follow()
+        dropped = self.sources.tick()
+        if dropped is None:
+            return
+        said = {
+            "over_budget": dropped.over, "banned": dropped.banned, "sources": dropped.networks,
+            "most_from": dropped.worst, "of_it": dropped.of_worst,
+        }  # fmt: skip
+        log.warning("messages dropped unread", **said)
+        if self.watch is not None:
+            self.watch("guard.flood", said)
+
+    async def close(self) -> None:
+        """Finish what is being stored."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def is_known_to(
+    find_account: Callable[[str], object], find_providers: Callable[[str], object]
+) -> Callable[[Peer], bool]:
+    """Return what says whether a registered phone, or a provider, is at the end of a flow."""
+    return lambda peer: find_account(peer.key) is not None or bool(find_providers(peer.remote[0]))

@@ -1,0 +1,50 @@
+"""How scanners give themselves away: by the name of their program, or by the addresses that they ask for.
+
+They get no answer at all: to one of theirs they would come back. Only strangers are looked at; tools that people use to
+look after their own switch, such as sipsak, are no scanners.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from sipwright.sip import ParseError, Request
+
+__all__ = ["scanner_of"]
+
+_PROGRAMS = re.compile(
+    r"friendly-(?:scanner|request)|sip-?vicious|sundayddr|pplsip|sipcli|sip-?scan|siparmyknife|\bsmap\b|\biwar\b|"
+    r"\bsivus\b|\bgulp\b|vaxsipuseragent|vaxipuseragent|\bsipptk\b|elite-?sip|test ?agent ?1",
+    re.IGNORECASE,
+)
+
+_NOWHERE = ("1.1.1.1", "0.0.0.0")
+"""The host of their From: a resolver, and nobody; no phone calls from there."""
+
+_FIRST = "100"
+"""The first extension that they look for."""
+
+_NAMES = ("user-agent", "server")
+
+
+def scanner_of(request: Request, is_user: Callable[[str], bool]) -> str | None:
+    """Return how a stranger's request shows that a scanner has sent it, or None.
+
+    Args:
+        request: What has come.
+        is_user: Says whether somebody of ours has a name.
+    """
+    headers = request.headers
+    for name in _NAMES:
+        if name in headers.index() and (found := _PROGRAMS.search(headers.get(name) or "")):
+            return found[0].lower()
+    try:
+        sender, asked = request.from_uri, request.request_uri
+    except ParseError:
+        return None
+    if sender.host in _NOWHERE:
+        return f"From {sender.host}"
+    if asked.user == _FIRST and not is_user(_FIRST):
+        return f"sip:{_FIRST}@"
+    return None

@@ -1,0 +1,244 @@
+"""How much each source may send, before anything of it is read: a flood costs a look and a comparison for each message.
+
+A source is what one stranger has for certain: an IPv4 address, or a /64 of IPv6. Its budget is the generic cell rate
+algorithm as a virtual schedule (ITU-T I.371): `due` is when all that it has sent would have come, had it kept to its
+rate, and it may be ahead of that by some seconds. What is over is dropped without an answer, and counted.
+
+- Whoever has proved to be somebody of ours, and a flow that a phone has registered over, has a budget of its own. So no
+  flood starves them, not even one from their own address.
+- What belongs to a call or to a request of ours has a second budget, which only those ask for that have used up theirs.
+- All strangers together have a budget, too. While they are over it each of them may send less, so that those who send
+  little notice nothing; new ones in the millions are stopped by a bound on all of them.
+
+Banned sources have no budget at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import NamedTuple, Protocol
+from weakref import WeakSet, WeakValueDictionary
+
+from sipwright.transport.network_table import NetworkTable, key_of
+from sipwright.transport.networks import Network, network_of
+
+__all__ = ["FREE", "PATIENCE", "Peer", "Pool", "Refused", "Source", "Sources"]
+
+PATIENCE = 4.0
+"""Seconds of its rate that a source may send at once."""
+
+IN_DIALOGS = 100.0
+"""Messages a second that a source over its budget may still send, if they belong to calls or requests of ours."""
+
+LEAST = 5.0
+"""Messages a second that a stranger may send however many there are: enough for a phone that registers and calls."""
+
+HARD = 2
+"""How often the budget of all strangers is let through in a second, before those who send too much are slowed down."""
+
+MOST_NAMED = 1_000
+"""Networks whose refused messages are counted by themselves between two reports."""
+
+
+class Pool:
+    """Sources of a kind: what a message costs each of them, in seconds, and how many more of all of them are taken."""
+
+    __slots__ = ("cost", "count", "most")
+
+    def __init__(self, rate: float, most: float = inf) -> None:
+        self.cost = 1.0 / rate if rate else 0.0
+        self.count = 0
+        self.most = most
+
+
+class Source:
+    """One source; `due` is compared and moved by the transports themselves, since they do so for each message."""
+
+    __slots__ = ("__weakref__", "due", "due_in_dialogs", "host", "is_banned", "pool")
+
+    def __init__(self, pool: Pool, host: str) -> None:
+        self.pool = pool
+        self.host = host
+        self.due = self.due_in_dialogs = 0.0
+        self.is_banned = False
+
+
+FREE = Source(Pool(0.0), "")
+"""What nobody counts: the loop, and networks in memory."""
+
+
+class Peer(Protocol):
+    """A flow, as far as its source is concerned."""
+
+    key: str
+    remote: tuple[str, int]
+    source: Source
+
+
+class Refused(NamedTuple):
+    """What was dropped since the last report, and of which network the most."""
+
+    over: int
+    banned: int
+    networks: int
+    worst: str
+    of_worst: int
+
+
+class Sources:
+    """All sources of one node; transports that share it share the budgets.
+
+    Attributes:
+        knows: Says of a flow over its budget whether somebody of ours is at its end after all.
+        belongs: Says of a message from a source over its budget whether it belongs to what we have.
+        over: How many messages were dropped because of a budget.
+        banned: How many were, because their source is banned.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        per_stranger: float = 0.0,
+        all_strangers: float = 0.0,
+        per_known: float = 0.0,
+        allowed: Iterable[Network] = (),
+    ) -> None:
+        """Make them; a rate of 0 is no limit.
+
+        Args:
+            clock: Monotonic time.
+            per_stranger: Messages a second from one source.
+            all_strangers: Messages a second from all of them that begin to be too many.
+            per_known: Messages a second over a flow of somebody who is known.
+            allowed: Networks whose messages are never counted.
+        """
+        self.clock = clock
+        self.strangers = Pool(per_stranger)
+        self.known = Pool(per_known)
+        self._free = Source(Pool(0.0), "")
+        self.knows: Callable[[Peer], bool] = _nobody
+        self.belongs: Callable[[bytes], bool] = _nothing
+        self.over = self.banned = 0
+        self._usual = self.strangers.cost
+        self._all_strangers = all_strangers
+        self._allowed = NetworkTable((network, True) for network in allowed)
+        self._bans: NetworkTable[float] = NetworkTable()
+        self._by_key: WeakValueDictionary[str | bytes, Source] = WeakValueDictionary()
+        self._own: WeakSet[Source] = WeakSet()
+        self._seen = 0
+        self._reported = (0, 0)
+        self._worst: Counter[str] = Counter()
+
+    def is_allowed(self, host: str) -> bool:
+        """Return whether an address may send whatever it likes."""
+        return self._allowed.find(host) is not None
+
+    def lets_in(self, host: str) -> bool:
+        """Return whether there may be a new flow from an address."""
+        if self._bans.find(host) is None:
+            return True
+        self.banned += 1
+        return False
+
+    def of(self, host: str) -> Source:
+        """Return the source that an address belongs to."""
+        key = key_of(host)
+        source = self._by_key.get(key)
+        if source is None:
+            if self._allowed.find(host) is not None:
+                return self._free
+            source = self._by_key[key] = Source(self.strangers, host)
+            self._mark(source)
+        return source
+
+    def admits(self, peer: Peer, data: bytes) -> bool:
+        """Return whether a message may be looked at, and count it: what UDP does by itself."""
+        source, now = peer.source, self.clock()
+        pool = source.pool
+        if source.due > now + PATIENCE or pool.count >= pool.most:
+            return self.spares(peer, data)
+        source.due = max(source.due, now) + pool.cost
+        pool.count += 1
+        return True
+
+    def spares(self, peer: Peer, data: bytes) -> bool:
+        """Return whether a message may be looked at though its source is over its budget."""
+        source = peer.source
+        if source.is_banned:
+            self.banned += 1
+            return False
+        if source.pool is self.strangers:
+            if self.knows(peer):
+                self._give_own(peer)
+                return True
+            if self.belongs(data):
+                now = self.clock()
+                if source.due_in_dialogs <= now + PATIENCE:
+                    source.due_in_dialogs = max(source.due_in_dialogs, now) + 1.0 / IN_DIALOGS
+                    return True
+        self.over += 1
+        if source.host in self._worst or len(self._worst) < MOST_NAMED:
+            self._worst[source.host] += 1
+        return False
+
+    def vouched(self, peer: Peer) -> None:
+        """Give a flow a budget of its own, as somebody of ours is at its end; what it has sent counts no more."""
+        source = peer.source
+        if source.pool is self.strangers:
+            source.due -= 2 * source.pool.cost  # a request without credentials, and the same with them
+            self.strangers.count -= 2
+            self._give_own(peer)
+
+    # --- bans ------------------------------------------------------------------------------------------
+
+    def ban(self, bans: Iterable[tuple[Network, float]]) -> None:
+        """Let these be all bans that there are, each until an instant."""
+        self._bans = NetworkTable(bans)
+        for source in (*self._by_key.values(), *self._own):
+            self._mark(source)
+
+    def _mark(self, source: Source) -> None:
+        until = self._bans.find(source.host)
+        if until is not None:
+            source.is_banned, source.due = True, inf
+        elif source.is_banned:
+            source.is_banned, source.due = False, 0.0
+
+    def _give_own(self, peer: Peer) -> None:
+        peer.source = own = Source(self.known, peer.remote[0])
+        self._own.add(own)
+
+    # --- time ------------------------------------------------------------------------------------------
+
+    def tick(self) -> Refused | None:
+        """Adapt the budgets to what has come since the last tick, a second ago; return what was dropped, if any."""
+        pool = self.strangers
+        if self._all_strangers:
+            came, self._seen = pool.count - self._seen, pool.count
+            if came > self._all_strangers:
+                slower = pool.cost * came / self._all_strangers
+                pool.cost = max(pool.cost, min(slower, 1.0 / LEAST))
+            elif came < self._all_strangers / 2 and pool.cost > self._usual:
+                pool.cost = max(self._usual, pool.cost / 2)
+            pool.most = pool.count + HARD * self._all_strangers
+        (over, banned), self._reported = self._reported, (self.over, self.banned)
+        if (over, banned) == self._reported:
+            return None
+        worst, self._worst = self._worst, Counter()
+        host, most = max(worst.items(), key=lambda item: item[1], default=("", 0))
+        name = network_of(host) if host else ""
+        return Refused(self.over - over, self.banned - banned, len(worst), name, most)
+
+
+def _nobody(peer: Peer) -> bool:
+    """Know nobody."""
+    return False
+
+
+def _nothing(data: bytes) -> bool:
+    """Know nothing that a message could belong to."""
+    return False

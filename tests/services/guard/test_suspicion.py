@@ -1,0 +1,44 @@
+"""What strangers do, added up."""
+
+from sipwright.services.guard.suspicion import ENOUGH, FORGIVEN_WITHIN, Deed, Suspicions
+
+
+def tried(suspicions, host, deed, number, now=0.0):
+    """Do something so often; return what it has led to."""
+    return [suspicions.add(host, deed, now) for _ in range(number)]
+
+
+def test_a_scanner_is_banned_at_once():
+    assert tried(Suspicions(), "192.0.2.1", Deed.SCANNER, 1) == ["a scanner"]
+
+
+def test_wrong_passwords_are_forgiven_until_there_are_thirty():
+    verdicts = tried(Suspicions(), "192.0.2.1", Deed.LOG_IN, 30)
+
+    assert verdicts[:-1] == [None] * 29
+    assert verdicts[-1] == "30 times, wrong passwords at last"
+
+
+def test_what_was_done_is_forgiven_in_time():
+    suspicions = Suspicions()
+    slow = [suspicions.add("192.0.2.1", Deed.LOG_IN, 25.0 * number) for number in range(200)]
+
+    assert slow == [None] * 200
+    assert tried(suspicions, "192.0.2.1", Deed.LOG_IN, 29, 10_000.0 + FORGIVEN_WITHIN) == [None] * 29
+
+
+def test_after_a_ban_it_begins_anew_and_a_64_is_one():
+    suspicions = Suspicions()
+    assert tried(suspicions, "2001:db8::1", Deed.UNKNOWN_USER, 19) == [None] * 19
+    assert suspicions.add("2001:db8::2", Deed.UNKNOWN_USER, 0.0) is not None
+    assert suspicions.add("2001:db8::2", Deed.UNKNOWN_USER, 0.0) is None
+
+
+def test_no_more_networks_are_remembered_than_there_is_room_for():
+    suspicions = Suspicions(most=3)
+    for number in range(10):
+        suspicions.add(f"192.0.2.{number}", Deed.LOG_IN, 0.0)
+    suspicions.forget("192.0.2.9")
+
+    assert len(suspicions) == 2
+    assert all(deed.weight <= ENOUGH and deed.text for deed in Deed)

@@ -1,0 +1,97 @@
+"""Bans by hand, and those that the switch makes, on each database."""
+
+import pytest
+
+from sipwright.config import GuardSettings
+from sipwright.store.admin import bans
+from sipwright.usecases.bans import Bans
+from sipwright.usecases.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+async def test_a_ban_is_made_shown_and_taken_back(usecases, admin, switch):
+    made = await usecases.bans.add(admin, "198.51.100.7", reason="calls at night", seconds=3600)
+    await usecases.bans.add(admin, "2001:db8::1")
+    listed = await usecases.bans.list(admin)
+
+    assert (made.address, made.by, made.phones, made.until - made.since) == ("198.51.100.7", "admin", 0, 3600)
+    assert [(ban.address, ban.until is None) for ban in listed] == [
+        ("2001:db8::/64", True),
+        ("198.51.100.7", False),
+    ]
+    assert (await usecases.bans.get(admin, "198.51.100.7")).reason == "calls at night"
+    assert [name for name, _ in switch.asked] == ["changes.apply"] * 2
+
+    await usecases.bans.look()
+    assert [usecases.bans.is_banned(host) for host in ("198.51.100.7", "2001:db8::5", "198.51.100.8", None)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+
+    await usecases.bans.remove(admin, "2001:db8::9")
+    assert len(await usecases.bans.list(admin)) == 1
+    with pytest.raises(NotFound, match="is not banned"):
+        await usecases.bans.remove(admin, "2001:db8::9")
+    trail = [(row.action, row.subject) for row in await usecases.audit.list(admin, action="bans.")]
+    assert trail == [
+        ("bans.remove", "2001:db8::/64"), ("bans.add", "2001:db8::/64"), ("bans.add", "198.51.100.7"),
+    ]  # fmt: skip
+
+
+async def test_whoever_is_at_this_machine_gets_to_the_faces_whatever_is_banned(usecases, admin):
+    await usecases.bans.add(admin, "127.0.0.0/8")
+    await usecases.bans.look()
+
+    assert [usecases.bans.is_banned(host) for host in ("127.0.0.1", "::1", "127.0.0.2")] == [
+        False,
+        False,
+        True,
+    ]
+
+
+async def test_a_ban_that_is_over_is_none(usecases, admin):
+    await usecases.bans.add(admin, "198.51.100.7", seconds=10)
+    await usecases.bans.look()
+    usecases.ground.unix_time = lambda now=usecases.ground.unix_time(): now + 11
+
+    assert not usecases.bans.is_banned("198.51.100.7")
+    assert len(await usecases.bans.list(admin)) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"address": "example.org"}, "address"), ({"address": "192.0.2.1", "seconds": 0}, "seconds"),
+     ({"address": "192.0.2.1", "reason": "a\nb"}, "reason")],
+)  # fmt: skip
+async def test_what_makes_no_sense_is_told_at_its_field(usecases, admin, given, field):
+    with pytest.raises(Invalid) as caught:
+        await usecases.bans.add(admin, **given)
+
+    assert caught.value.fields[0].field == field
+
+
+async def test_only_an_admin_sees_or_makes_bans(usecases, carol):
+    with pytest.raises(Forbidden):
+        await usecases.bans.list(carol)
+    with pytest.raises(Forbidden):
+        await usecases.bans.add(carol, "192.0.2.1")
+
+
+async def test_whoever_is_allowed_everything_cannot_be_banned(usecases, admin):
+    usecases.ground.settings.guard = GuardSettings(allow=["192.0.2.0/24"])
+
+    with pytest.raises(Conflict, match="allow"):
+        await Bans(usecases.ground).add(admin, "192.0.2.1")
+
+
+async def test_each_ban_of_the_switch_is_longer_until_a_week(usecases, admin):
+    def again(connection, now):
+        made = bans.add_by_itself(connection, "192.0.2.1", "guesses", now, 600.0)
+        assert bans.add_by_itself(connection, "192.0.2.1", "guesses", now, 600.0) is None
+        return made.until - now
+
+    now, lengths = 1e9, []
+    for _ in range(6):
+        lengths.append(await usecases.ground.keep(lambda c, now=now: again(c, now)))
+        now += lengths[-1]
+    assert lengths == [600, 3_600, 21_600, 129_600, bans.LONGEST, bans.LONGEST]
+
+    assert await usecases.ground.keep(lambda c: bans.prune(c, now + bans.KEPT_FOR + 1)) == 1
