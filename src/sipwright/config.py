@@ -37,6 +37,7 @@ __all__ = [
     "SIP_KEY",
     "TRANSPORTS",
     "CertificateSettings",
+    "ClusterSettings",
     "ConfigError",
     "DatabaseSettings",
     "DialplanSettings",
@@ -110,6 +111,14 @@ def _checked_number(text: str) -> str:
 def _checked_prefix(text: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text):
         raise ValueError(f"{text!r} is not the beginning of a path; write one such as /sipwright")
+    return text
+
+
+def _checked_node(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text):
+        raise ValueError(
+            f"{text!r} is no name for a node; write letters, digits, dots and hyphens, such as node2"
+        )
     return text
 
 
@@ -230,6 +239,15 @@ class DatabaseSettings(_Section):
     url: str = "sqlite:///sipwright.db"
     synchronous: Literal["normal", "full"] = "normal"
     accounts_in_memory: Annotated[int, Field(ge=1)] = 250_000
+
+
+class ClusterSettings(_Section):
+    """``[cluster]``: several switches on one PostgreSQL database, each with a name (`node`) and a data folder.
+
+    One of which nothing was heard for `lost_after` seconds is lost: another one goes on with its calls.
+    """
+
+    lost_after: Annotated[float, Field(ge=2, le=300)] = 10.0
 
 
 class DialplanSettings(_Section):
@@ -389,10 +407,11 @@ class Settings(BaseSettings):
         env_prefix="SIPWRIGHT_", env_nested_delimiter="__", extra="forbid", validate_default=True
     )
 
-    node: str = "node1"
+    node: Annotated[str, AfterValidator(_checked_node)] = "node1"
     sip: SipSettings = SipSettings()
     stun: StunSettings = StunSettings()
     database: DatabaseSettings = DatabaseSettings()
+    cluster: ClusterSettings = ClusterSettings()
     dialplan: DialplanSettings = DialplanSettings()
     login: LoginSettings = LoginSettings()
     guard: GuardSettings = GuardSettings()

@@ -262,6 +262,11 @@ ELSEWHERE = {
     "usecases/public_key": "usecases/test_keys",
     "usecases/invites": "usecases/test_signup",
     "usecases/audit": "usecases/test_users",
+    "cluster/clock": "cluster/test_membership",
+    "cluster/ports": "cluster/test_membership",
+    "node/neighbours": "interop/test_two_nodes",
+    "services/leases": "store/live/test_leases",
+    "store/schema/cluster_tables": "store/live/test_node_register",
 }
 """Which test covers a module that has no mirror. What Alembic loads by itself is covered by `store/test_migrations`."""
 

@@ -13,6 +13,7 @@ ROOTS = {
     "ControlClient._answer": "the root of a task: one request over the control socket fails",
     "Execution.took": "what a worker computed arrives here; one run is lost",
     "Executions._perform": "the root of a task",
+    "Membership.run": "the root of a task: a node that cannot say that it lives tries again",
     "Outage.watch": "the root of a task",
     "Pipeline.__call__": "the pipeline: one request is lost",
     "Pipeline._fail": "the pipeline: not even the 500 could be sent",

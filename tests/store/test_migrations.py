@@ -85,6 +85,9 @@ ADDED_LATER = (
 TABLES_ADDED_LATER = (
     "rollups",
     "bans",
+    "nodes",
+    "leases",
+    "boots",
     "provider_numbers",
     "secrets",
     "subscriptions",

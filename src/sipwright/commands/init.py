@@ -254,6 +254,11 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # synchronous = "normal"          # SQLite: "full" also survives a power cut, at one disk sync per commit
 # accounts_in_memory = 250000     # beyond that, accounts are loaded when they are needed
 
+[cluster]
+# Several switches on one PostgreSQL database: give each a name of its own (node = "..." above all sections) and a data
+# folder of its own with the same sipwright.key. docs/two-servers.md tells more.
+# lost_after = 10.0               # seconds after which a node that says nothing is lost: another one has its calls then
+
 [dialplan]
 # workers = 2                     # scripts that compute for long at once; of plain ones 8 times as many, each in a
                                   # process of its own that is started when it is needed

@@ -19,6 +19,7 @@ from sipwright.commands.systemd import tell_systemd
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
+    from sipwright.node.neighbours import Neighbours
 
 __all__ = ["explain", "hold", "run"]
 
@@ -116,9 +117,23 @@ async def _serve(settings: Settings, on_ready: Callable[[bool, str | None], None
     users = await node.store.list_users()
     on_ready(faces.has_pages, next((user.name for user in users if user.role == "admin"), None))
     tell_systemd("READY=1")
-    await stopped.wait()
+    await _ended(stopped, node.neighbours)
     tell_systemd("STOPPING=1")
+    if node.neighbours is not None and node.neighbours.lost.is_set():
+        await asyncio.gather(faces.stop(), node.abandon())
+        raise CommandError(
+            f"another node has taken over from {settings.node}, which was not heard of for too long; start it again"
+        )
     await asyncio.gather(faces.stop(), node.stop())
+
+
+async def _ended(stopped: asyncio.Event, neighbours: Neighbours | None) -> None:
+    """Wait until somebody stops the switch, or another node has taken over from it."""
+    events = [stopped] if neighbours is None else [stopped, neighbours.lost]
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

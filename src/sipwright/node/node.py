@@ -71,6 +71,7 @@ from .guarding import Guarding, is_known_to
 from .known_places import KnownPlaces
 from .messages_waiting import MessagesWaiting
 from .monitoring import Monitoring
+from .neighbours import Neighbours
 from .open_files import connections_within, raise_limit
 from .outage import Outage
 from .own_limits import DirectoryLimits
@@ -115,7 +116,9 @@ class NodeSnapshot:
 class Node:
     """One running switch with everything it is made of; must be made inside a running event loop."""
 
-    def __init__(self, settings: Settings, store: Store, nonce_secret: bytes) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, nonce_secret: bytes, neighbours: Neighbours | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         sip = settings.sip
         self.settings = settings
@@ -254,6 +257,9 @@ class Node:
         self._post_guard()
         self.collector = Collector(lambda: self.stack.messages)
         self.monitoring = Monitoring(self, lambda: len(self.control.events))
+        self.neighbours = neighbours
+        if neighbours is not None:
+            neighbours.serve(self, self._take_up)
         self.control = Control(self, nonce_secret)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -263,6 +269,7 @@ class Node:
 
         Raises:
             StoreError: The database cannot be used.
+            NameTaken: Another node of this name has it.
         """
         store = await Store.open(
             settings.database_url, settings.key_file, account_limit=settings.database.accounts_in_memory,
@@ -271,7 +278,12 @@ class Node:
         if settings.sip.domains:
             await store.ensure_domains(settings.sip.domains)
             await store.catch_up()
-        return cls(settings, store, await store.secret("nonce"))
+        try:
+            neighbours = await Neighbours.join(settings, store) if store.is_shared else None
+        except BaseException:
+            await store.close()
+            raise
+        return cls(settings, store, await store.secret("nonce"), neighbours)
 
     async def start(self) -> None:
         """Take up what an earlier process left, then listen.
@@ -312,6 +324,8 @@ class Node:
             asyncio.create_task(self.profile_checks.run()),
             asyncio.create_task(self.monitoring.watch()),
         ]
+        if self.neighbours is not None:
+            self._tasks.append(asyncio.create_task(self.neighbours.membership.run()))
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  **{name: getattr(self.settings.sip, name) for name in TRANSPORTS
                     if name in ("udp", "tcp") or getattr(self.settings.sip, name)})  # fmt: skip
@@ -327,7 +341,7 @@ class Node:
             waiting |= self.switch.recover(rows[start : start + AT_ONCE])
             await asyncio.sleep(0)
         left = {run.row.id: run for run in runs}
-        calls = list(self.switch.calls.values())
+        calls = [self.switch.calls[row.id] for row in rows if row.id in self.switch.calls]
         for start in range(0, len(calls), AT_ONCE):
             some = calls[start : start + AT_ONCE]
             of_them = [left.pop(call.execution_id) for call in some if call.execution_id in left]
@@ -354,12 +368,32 @@ class Node:
         self.recorder.close()
         self.stack.stop_listening()
         await self.store.writer.settle()
+        if self.neighbours is not None:
+            await self.neighbours.leave()
         await self.stack.close()
         await self.stun.close()
         await self.scripts.close()
         await self.store.close()
         self.collector.close()
         log.info("switch stopped", node=self.settings.node, calls=len(self.switch.calls))
+
+    async def abandon(self) -> None:
+        """Stop without another word: what is in progress here is another node's by now."""
+        self.stack.stop_listening()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.control.close()
+        self.agent.close()
+        self.accounts.close()
+        self.switch.servers.clear()
+        self.recorder.close()
+        await self.stack.close()
+        await self.stun.close()
+        await self.scripts.close()
+        await self.store.abandon()
+        self.collector.close()
+        log.error("switch stopped, as another node has its calls", node=self.settings.node)
 
     def snapshot(self) -> NodeSnapshot:
         """Return the numbers of all parts."""

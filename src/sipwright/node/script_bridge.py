@@ -158,9 +158,15 @@ class Scripts:
     async def load(self, node: str) -> list[StoredRun]:
         """Read the runs of an earlier process."""
         journals = await read_journals(self._store.database, node)
+        return await self.with_plans(await self._store.load_executions(node), journals)
+
+    async def with_plans(
+        self, rows: Iterable[ExecutionRow], journals: Mapping[str, list[JournalRow]]
+    ) -> list[StoredRun]:
+        """Read which versions some runs of another process run."""
         plans: dict[tuple[int | None, int | None, Pins], Dialplan | None] = {}
         runs = []
-        for row in await self._store.load_executions(node):
+        for row in rows:
             if row.id not in journals:
                 continue  # another version has written it, and can go on with it
             version = (row.dialplan_id, row.version, pins_in(journals[row.id]))

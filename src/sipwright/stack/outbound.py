@@ -171,7 +171,10 @@ class Outbound:
         return transport
 
     def from_key(self, key: str) -> Flow | None:
-        """Find the flow that has this key, or, over UDP, make it again."""
+        """Find the flow that has this key, or, over UDP, make it again.
+
+        From another address of ours, if it was made by another node, or when we had another one.
+        """
         try:
             protocol, local, remote = parse_flow_key(key)
         except ValueError:
@@ -186,7 +189,13 @@ class Outbound:
                 return transport.find(remote) if transport.is_reliable else transport.flow(remote, local)
             except OSError:
                 return None
-        return None
+        if protocol != "udp":
+            return None
+        elsewhere = self._choose(protocol, remote[0])
+        try:
+            return None if elsewhere is None else elsewhere.flow(remote)
+        except OSError:
+            return None
 
     def _choose(self, protocol: str, host: str) -> Transport | None:
         for transport in self._transports:

@@ -10,6 +10,7 @@ from sipwright.errors import UserError
 __all__ = [
     "AlreadyExistsError",
     "DatabaseAwayError",
+    "FencedError",
     "InUseError",
     "NotFoundError",
     "StoreError",
@@ -28,6 +29,15 @@ class StoreError(UserError):
 
 class DatabaseAwayError(StoreError):
     """The database does not work now."""
+
+
+class FencedError(StoreError):
+    """What was to be written belongs to somebody else by now: whoever wanted to write it has to stop."""
+
+    def __init__(self, lease: str, fence: int, found: int | None) -> None:
+        super().__init__(
+            f"the lease {lease} is no longer ours (we had fence {fence}, it is at {found}): nothing is written"
+        )
 
 
 class NotFoundError(StoreError):

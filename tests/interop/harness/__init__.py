@@ -7,6 +7,7 @@ from .baresip import Baresip
 from .kamailio import Kamailio
 from .network import free_port, is_listening, until
 from .phone import Phone
+from .roamer import Roamer
 from .sipp import ScenarioFailed, Sipp, Trace
 from .switch import DOMAIN, HOST, PASSWORD, RunningSwitch
 
@@ -17,6 +18,7 @@ __all__ = [
     "Baresip",
     "Kamailio",
     "Phone",
+    "Roamer",
     "RunningSwitch",
     "ScenarioFailed",
     "Sipp",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -88,6 +88,13 @@ class Agent:
         wanted = [provider.id for provider in self._providers.providers() if _is_wanted(provider)]
         self._unsettled.add(self._stored.keys() | set(wanted))
         self._review_timer = self._stack.call_later(REVIEW_EVERY, self._review)
+
+    def adopt(self, rows: Sequence[StoredRegistration]) -> None:
+        """Go on with what another node had registered, and can renew no more."""
+        for row in rows:
+            self._stored[row.provider_id] = row
+            self._on_registered(row.provider_id, row.address)
+        self._unsettled.add([row.provider_id for row in rows])
 
     def close(self) -> None:
         """Stop; what is registered stays registered."""

@@ -211,9 +211,10 @@ class Notifier:
 
     # Other processes, and other times.
 
-    def recover(self, rows: Iterable[SubscriptionRow]) -> None:
+    def recover(self, rows: Iterable[SubscriptionRow]) -> list[Subscriber]:
         """Go on with the subscriptions of an earlier process; `resume` sets them going, and until then none is."""
         self._is_held = True
+        recovered = []
         ahead = self._ports.unix_time() - self._ports.clock()
         for row in rows:
             try:
@@ -225,11 +226,13 @@ class Notifier:
                 )
                 continue
             self.table.add(subscriber)
+            recovered.append(subscriber)
+        return recovered
 
-    def resume(self) -> None:
-        """Tell all subscribers of an earlier process everything once more; the transports must be open."""
+    def resume(self, recovered: Iterable[Subscriber] | None = None) -> None:
+        """Tell subscribers of an earlier process, or all, everything once more; the transports must be open."""
         self._is_held = False
-        self.teller.tell_again(self.table.all.values())
+        self.teller.tell_again(self.table.all.values() if recovered is None else recovered)
 
     def registered(self, account_id: int) -> None:
         """Take note that a phone has registered: what it could not be told it is told now."""

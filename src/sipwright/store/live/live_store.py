@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, Text, cast, delete, func, select, update
 
+from sipwright.services.leases import Fence
 from sipwright.services.rows import BINDING_LINES, StoredBinding
 from sipwright.store.admin import accounts, script_secrets
 from sipwright.store.admin.administration import Administration
@@ -46,6 +48,7 @@ class Store(Administration):
 
     directory: Directory
     writer: Writer
+    _committer: Committer
 
     def __init__(self, database: Database, keys: KeyRing) -> None:
         super().__init__(database, keys)
@@ -80,13 +83,31 @@ class Store(Administration):
         except BaseException:
             await store.database.close()
             raise
-        store.writer = Writer(_committer(store.database, synchronous))
+        store._committer = _committer(store.database, synchronous)
+        store.writer = Writer(store._committer)
         return store
 
     async def close(self) -> None:
         """Commit what waits, and give back every connection."""
         await self.writer.close()
         await super().close()
+
+    async def abandon(self) -> None:
+        """Give back every connection; what waits is not committed, as it is another node's by now."""
+        await self.writer.abandon()
+        await super().close()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several nodes may have this database; an SQLite file has one."""
+        return not isinstance(self.database, SqliteDatabase)
+
+    def fence(self, fence: Fence, on_fenced: Callable[[], object]) -> None:
+        """Let nothing be committed any more when somebody else has the lease of `fence`, who is then told."""
+        from sipwright.store.writing.postgres_committer import PostgresCommitter
+
+        assert isinstance(self._committer, PostgresCommitter), "the lock on its folder is the fence of a file"
+        self._committer.fence(fence, on_fenced)
 
     async def follow_changes(self, every: float = 1.0) -> None:
         """Keep the directory up to date, until cancelled; an outage of the database is waited for."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from sipwright.services.leases import Fence
+from sipwright.store.errors import FencedError
 from sipwright.store.schema.rows import KINDS, storable
 from sipwright.store.writing.statements import postgres_delete, postgres_upsert
 from sipwright.store.writing.writer import Batch, Row, batch_refused, outage_began, outage_ended, row_refused
@@ -41,7 +43,7 @@ _OUTAGES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClien
 
 
 class PostgresCommitter:
-    """The writer's connection."""
+    """The writer's connection; each of its transactions names the fence of its node, if that has one."""
 
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
         self.failing_since: float | None = None
@@ -49,6 +51,19 @@ class PostgresCommitter:
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, PreparedStatement] = {}
         self._task: asyncio.Task[None] | None = None
+        self._fence: Fence | None = None
+        self._begin_fenced = ""
+        self._on_fenced: Callable[[], object] = lambda: None
+
+    def fence(self, fence: Fence, on_fenced: Callable[[], object]) -> None:
+        """Commit nothing any more when somebody else has the lease of `fence`, and tell that."""
+        self._fence, self._on_fenced = fence, on_fenced
+        lease = fence.lease.replace("'", "''")
+        # One round trip, as BEGIN alone is. The lock keeps whoever takes the lease waiting for our commit.
+        self._begin_fenced = (
+            f"BEGIN; SELECT 1 / COALESCE((SELECT (fence = {fence.number:d})::int FROM leases"
+            f" WHERE name = '{lease}' FOR SHARE), 0)"
+        )
 
     def start(self, on_done: Callable[[Batch], None]) -> None:
         """Get ready."""
@@ -73,6 +88,10 @@ class PostgresCommitter:
                 async with asyncio.timeout(_TIMEOUT):
                     await self._commit(batch)
                 break
+            except FencedError:
+                self._disconnect()
+                self._on_fenced()
+                return  # nobody is told of this batch, nor of any after it
             except _OUTAGES as error:
                 self._disconnect()
                 if self.failing_since is None:
@@ -100,10 +119,10 @@ class PostgresCommitter:
             await self._commit_one_by_one(batch)
 
     async def _run(self, statements: list[_Statement]) -> None:
-        if len(statements) == 1:
+        if len(statements) == 1 and self._fence is None:
             await self._execute(*statements[0])
             return
-        await self._command("BEGIN")
+        await self._begin()
         for statement in statements:
             await self._execute(*statement)
         await self._command("COMMIT")
@@ -111,7 +130,7 @@ class PostgresCommitter:
     async def _commit_one_by_one(self, batch: Batch) -> None:
         """Save what can be saved of a batch of which the database has refused some row."""
         assert self._connection is not None
-        await self._command("BEGIN")
+        await self._begin()
         for name, rows in batch.rows.items():
             for key, row in rows.items():
                 await self._command("SAVEPOINT row")
@@ -126,6 +145,15 @@ class PostgresCommitter:
                     row_refused(name, key, error)
                     batch.refused.add((name, key))
         await self._command("COMMIT")
+
+    async def _begin(self) -> None:
+        if self._fence is None:
+            await self._command("BEGIN")
+            return
+        try:
+            await self._command(self._begin_fenced)
+        except asyncpg.DivisionByZeroError:
+            raise FencedError(*self._fence, None) from None
 
     async def _execute(self, sql: str, arrays: list[Any]) -> None:
         statement = self._prepared.get(sql)

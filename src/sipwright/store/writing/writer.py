@@ -160,6 +160,11 @@ class Writer:
                 async with asyncio.timeout(min(patience, PATIENCE) if self.is_away else patience):
                     await done.wait()
 
+    async def abandon(self) -> None:
+        """Stop, and commit nothing more: what waits is somebody else's by now."""
+        self._is_closed = True
+        await self._committer.close()
+
     async def close(self, patience: float = 10.0) -> None:
         """Commit what waits, for so long at most, and stop."""
         try:

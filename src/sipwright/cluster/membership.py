@@ -1,0 +1,233 @@
+"""A node among the others: it says that it lives, learns when it is not believed to, and takes over from the dead.
+
+A node that cannot reach the database keeps what it has: most likely nobody else can reach it either, and what it would
+promise has to be stored first. Whatever is not stored first asks `may_act`. When the database is back, either the lease
+is still ours and all goes on, or somebody has taken over: then this process is a zombie, and stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from secrets import token_hex
+
+import structlog
+
+from sipwright.cluster.clock import lease_clock
+from sipwright.cluster.lease import Holder, Sighting
+from sipwright.cluster.ports import Register
+from sipwright.errors import UserError
+from sipwright.services.leases import Answer, Beat, Fence, LeaseRow, NodeRow, node_lease
+
+__all__ = ["Itself", "Membership", "NameTaken"]
+
+log = structlog.get_logger(__name__)
+
+Relieve = Callable[[str, LeaseRow | None], Awaitable[bool]]
+"""Takes over what is in progress at a node; False when another one was faster."""
+
+BEATS = 5
+"""How often within the time of a lease a node says that it lives."""
+
+
+class NameTaken(UserError):
+    """A name that another node has, which lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Itself:
+    """What a node says of itself: `home` names its data folder, `edges` are the SIP URIs that others reach it by."""
+
+    name: str
+    home: str
+    version: str
+    edges: str = "[]"
+
+
+class Membership:
+    """A node in its cluster, from `join` to `leave`."""
+
+    def __init__(
+        self, register: Register, itself: Itself, lost_after: float, *, clock: Callable[[], float] = lease_clock,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:  # fmt: skip
+        """Get ready; `lost_after` is for how many seconds a node that says nothing is believed to live."""
+        self.itself = itself
+        self.owner = f"{itself.name}/{token_hex(8)}"
+        self.boot_number = 0
+        """What stands in the tags that this boot makes."""
+        self.nodes: dict[str, NodeRow] = {}
+        self.owners: dict[int, str] = {}
+        """Which node has the calls of a boot."""
+        self.on_lost: Callable[[], object] = lambda: None
+        """Is called once, when another node has taken over from this one."""
+        self.on_stall: Callable[[bool], object] = lambda is_in_doubt: None
+        """Is told that this process was stopped for so long that nobody knows what has become of it, and when that is
+        over."""
+        self.relieve: Relieve | None = None
+        self.on_beat: Callable[[], object] = lambda: None
+        self._register = register
+        self._holder = Holder(node_lease(itself.name), self.owner, lost_after)
+        self._clock = clock
+        self._sleep = sleep
+        self._every = lost_after / BEATS
+        self._sightings: dict[str, Sighting] = {}
+        self._is_lost = self._is_failing = False
+        self._busy = asyncio.Lock()
+
+    @property
+    def fence(self) -> Fence:
+        """What every write of this node names."""
+        return Fence(self._holder.name, self._holder.fence or 0)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another node has taken over."""
+        return self._is_lost
+
+    def may_act(self) -> bool:
+        """Return whether nobody else can have taken over by now, by our own clock."""
+        return self._holder.holds(self._clock())
+
+    async def join(self) -> Fence:
+        """Take the lease of this node, once nobody has it any more, and return its fence.
+
+        Raises:
+            NameTaken: Another node of this name lives.
+            StoreError: The database is away.
+        """
+        known = await self._register.find(self.itself.name)
+        if known is not None and known.home == self.itself.home:
+            # Two processes never run with one data folder, so that the one before has ended.
+            await self._seize_own()
+        while self._holder.fence is None or not self.may_act():
+            await self._ask_for_own()
+        self.boot_number = await self._register.enter(
+            self.fence, self.itself.name, self.itself.home, self.itself.version, self.itself.edges
+        )
+        self.owners = {self.boot_number: self.itself.name}
+        return self.fence
+
+    async def _seize_own(self) -> None:
+        asked_at, holder = self._clock(), self._holder
+        fence = await self._register.seize(self.itself.name, self.owner, holder.seconds)
+        if fence is not None:
+            row = LeaseRow(holder.name, self.owner, fence, 1.0, holder.seconds)
+            holder.answered(holder.ask(asked_at), asked_at, Answer(True, row), self._clock())
+
+    async def _ask_for_own(self) -> None:
+        asked_at, before = self._clock(), self._holder.row
+        ask = self._holder.ask(asked_at)
+        answer = await self._register.execute(ask)
+        self._holder.answered(ask, asked_at, answer, self._clock())
+        row = answer.row
+        if answer.is_granted or row is None or row.owner == self.owner:
+            return
+        if before is not None and (row.owner, row.fence) == before[1:3] and row.until > before.until > 0:
+            raise NameTaken(
+                f"another node is called {self.itself.name!r}, and lives; give this one a name of its own: "
+                'node = "..." in sipwright.toml'
+            )
+        if before is None:
+            log.info("waiting for the lease of an earlier process", node=self.itself.name, seconds=row.left)
+        if self._holder.ask(self._clock()).only_looks:
+            await self._sleep(self._every / 2)
+
+    async def run(self) -> None:
+        """Say again and again that this node lives, and see who does not, until cancelled or lost."""
+        while not self._is_lost:
+            due = self._clock() + self._every
+            await self._sleep(self._every)
+            is_stalled = self._clock() - due > self._holder.margin
+            if is_stalled and not self.may_act():
+                self.on_stall(True)
+            try:
+                await self.beat()
+                if self._is_failing:
+                    self._is_failing = False
+                    log.warning("the database is back; this node is still the owner of its calls")
+            except Exception as error:  # the root of a task: the next beat may succeed
+                if not self._is_failing:
+                    log.error(
+                        "a node cannot say that it lives; it keeps its calls",
+                        error=str(error) or type(error).__name__,
+                    )
+                self._is_failing = True
+            if is_stalled and not self._is_lost:
+                self.on_stall(False)
+
+    async def beat(self) -> None:
+        """Say once that this node lives, and take over from those that do not.
+
+        Raises:
+            StoreError: The database is away.
+            TimeoutError: It takes too long.
+        """
+        async with self._busy:
+            if self._is_lost:
+                return  # another boot may take the lease again, this one never
+            asked_at = self._clock()
+            ask = self._holder.ask(asked_at)
+            async with asyncio.timeout(self._holder.seconds / 2):
+                seen = await self._register.beat(ask, self.itself.name)
+            now = self._clock()
+            if not self._holder.answered(ask, asked_at, seen.answer, now):
+                self.lost()
+                return
+            self._look(seen, now)
+            self.on_beat()
+            for row in [row for row in seen.leases if self._is_orphaned(row, now)]:
+                await self._take_over(row)
+
+    def lost(self) -> None:
+        """Take note that another node has taken over: nothing of what is here counts any more."""
+        if not self._is_lost:
+            self._is_lost = True
+            self._holder.lose()
+            log.error(
+                "another node has taken over from this one, which stops; it had not been heard of for too long",
+                node=self.itself.name,
+            )
+            self.on_lost()
+
+    async def take_over(self, name: str) -> bool:
+        """Take over from a node at once: whoever asks says that it is no more."""
+        async with self._busy:
+            return self.relieve is not None and await self.relieve(name, None)
+
+    async def say(self, state: str) -> None:
+        """Note how this node stands."""
+        await self._register.say(self.itself.name, state)
+
+    def living(self) -> list[str]:
+        """Return the names of the nodes that live, and take calls, by what was heard last."""
+        return [
+            row.name
+            for row in self.nodes.values()
+            if row.state == "up" and (row.name == self.itself.name or row.age < self._holder.seconds)
+        ]
+
+    def _look(self, seen: Beat, now: float) -> None:
+        self.nodes = {row.name: row for row in seen.nodes}
+        self.owners = seen.owners
+        others = {row.name: row for row in seen.leases if row.name != self._holder.name}
+        for name in self._sightings.keys() - others.keys():
+            del self._sightings[name]
+        for name, row in others.items():
+            self._sightings.setdefault(name, Sighting(self._holder.seconds)).saw(row, now)
+
+    def _is_orphaned(self, row: LeaseRow, now: float) -> bool:
+        """Return whether a node is gone, and nobody has taken over from it."""
+        sighting, name = self._sightings.get(row.name), row.name.removeprefix(node_lease(""))
+        return sighting is not None and row.owner.rpartition("/")[0] == name and sighting.is_over(now)
+
+    async def _take_over(self, row: LeaseRow) -> None:
+        name = row.name.removeprefix(node_lease(""))
+        if self.relieve is None or not await self.relieve(name, row):
+            return
+        known = self.nodes.get(name)
+        if known is not None:
+            self.nodes[name] = known._replace(
+                state="lost" if known.state in ("up", "draining") else known.state
+            )

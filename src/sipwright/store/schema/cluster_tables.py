@@ -1,0 +1,49 @@
+"""The tables that several nodes of one database keep together by: who is there, and who may act.
+
+Their times are by the database's clock, which is the only one that all nodes share.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Double, Index, Table, Text
+
+from sipwright.store.schema.tables import Serial, metadata
+
+__all__ = ["boots", "leases", "nodes"]
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    # Which data folder it runs with, so that two nodes of one name are told apart.
+    Column("home", Text, nullable=False),
+    Column("boot", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    # Where other nodes reach its edge: a JSON list of SIP URIs.
+    Column("edges", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("heartbeat_at", Double, nullable=False),
+)
+
+# The fence only rises; 0 seconds of `until` are a lease that was given back.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("until", Double, nullable=False),
+)
+
+# Each start of a node: its number stands in the tags that it makes, `owner` is the node that has its calls now.
+boots = Table(
+    "boots",
+    metadata,
+    Column("number", Serial, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("ix_boots_owner", "owner"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,211 @@
+"""A node among others, on a register in memory and a clock that tests move."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from sipwright.cluster.membership import Itself, Membership, NameTaken
+from sipwright.services.leases import Answer, Ask, Beat, Fence, LeaseRow, NodeRow, node_lease
+
+
+@dataclass
+class MemoryRegister:
+    """The nodes and their leases, in memory."""
+
+    now: float = 1_000.0
+    leases: dict[str, LeaseRow] = field(default_factory=dict)
+    rows: dict[str, NodeRow] = field(default_factory=dict)
+    is_away: bool = False
+    boots: int = 0
+
+    def clock(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    async def find(self, name: str) -> NodeRow | None:
+        return self.rows.get(name)
+
+    async def execute(self, ask: Ask) -> Answer:
+        if self.is_away:
+            raise OSError("no database")
+        found = self.leases.get(ask.name)
+        is_granted, fence = False, 1
+        if ask.renew is not None:
+            is_granted, fence = found is not None and found[1:3] == (ask.owner, ask.renew), ask.renew
+        elif ask.seen is not None:
+            is_granted = found is not None and found[1:4] == ask.seen[1:4] and found.until <= self.now
+            fence = ask.seen.fence + 1
+        elif ask.is_new:
+            is_granted = found is None
+        if is_granted:
+            self.put(ask.name, ask.owner, fence, self.now + ask.seconds)
+        found = self.leases.get(ask.name)
+        return Answer(is_granted, found and found._replace(left=found.until - self.now))
+
+    async def seize(self, name: str, owner: str, seconds: float) -> int | None:
+        found = self.leases.get(node_lease(name))
+        if found is None:
+            return None
+        self.put(found.name, owner, found.fence + 1, self.now + seconds)
+        return found.fence + 1
+
+    async def enter(self, fence: Fence, name: str, home: str, version: str, edges: str) -> int:
+        assert self.leases[fence.lease].fence == fence.number
+        self.rows[name] = NodeRow(name, home, fence.number, "up", version, edges, self.now, 0.0)
+        self.boots += 1
+        return self.boots
+
+    async def beat(self, ask: Ask, name: str) -> Beat:
+        answer = await self.execute(ask)
+        leases = [row._replace(left=row.until - self.now) for row in self.leases.values()]
+        return Beat(answer, list(self.rows.values()), leases, {})
+
+    async def say(self, name: str, state: str) -> None:
+        self.rows[name] = self.rows[name]._replace(state=state)
+
+    def put(self, lease: str, owner: str, fence: int, until: float) -> None:
+        self.leases[lease] = LeaseRow(lease, owner, fence, until, until - self.now)
+
+
+@pytest.fixture
+def register() -> MemoryRegister:
+    return MemoryRegister()
+
+
+def node(register: MemoryRegister, name: str = "a", home: str = "") -> Membership:
+    itself = Itself(name, home or f"home-{name}", "1.0")
+    return Membership(register, itself, 10.0, clock=register.clock, sleep=register.sleep)
+
+
+async def pair(register: MemoryRegister):
+    """Two nodes; the second one notes whom it takes over from."""
+    first, second = node(register, "a"), node(register, "b")
+    relieved: list[tuple[str, bool]] = []
+
+    async def relieve(name: str, seen: LeaseRow | None) -> bool:
+        relieved.append((name, seen is None))
+        lease = register.leases[node_lease(name)]
+        register.put(lease.name, second.owner, lease.fence + 1, 0.0)
+        return True
+
+    second.relieve = relieve
+    await first.join()
+    await second.join()
+    await second.beat()
+    return first, second, relieved
+
+
+async def test_a_new_node_joins_at_once(register: MemoryRegister):
+    member = node(register)
+    fence = await member.join()
+
+    assert (fence, member.may_act(), register.now) == (Fence("node:a", 1), True, 1_000.0)
+    assert member.owners == {1: "a"}
+
+
+async def test_one_that_is_started_again_with_its_folder_joins_at_once(register: MemoryRegister):
+    await node(register).join()
+
+    assert (await node(register).join()).number == 2
+    assert register.now == 1_000.0
+
+
+async def test_one_with_another_folder_waits_until_the_lease_is_over(register: MemoryRegister):
+    await node(register, home="lost with its disk").join()
+    member = node(register)
+
+    assert (await member.join()).number == 2
+    assert 1_010.0 <= register.now < 1_013.0
+
+
+async def test_one_does_not_join_while_another_one_of_its_name_lives(register: MemoryRegister):
+    first = node(register, home="here")
+    await first.join()
+    sleep = register.sleep
+
+    async def sleep_while_it_beats(seconds: float) -> None:
+        await sleep(seconds)
+        await first.beat()
+
+    register.sleep = sleep_while_it_beats
+    with pytest.raises(NameTaken, match="give this one a name of its own"):
+        await node(register, home="there").join()
+
+
+async def test_a_node_that_says_nothing_is_taken_over_after_its_time(register: MemoryRegister):
+    _, second, relieved = await pair(register)
+    while not relieved and register.now < 1_100.0:
+        await register.sleep(2.0)
+        await second.beat()
+
+    assert relieved == [("a", False)]
+    assert 1_010.0 <= register.now <= 1_012.0
+    await second.beat()
+    assert relieved == [("a", False)]
+
+
+async def test_a_node_that_lives_is_left_alone(register: MemoryRegister):
+    first, second, relieved = await pair(register)
+    for _ in range(20):
+        await register.sleep(2.0)
+        await first.beat()
+        await second.beat()
+
+    assert relieved == []
+    assert first.living() == second.living() == ["a", "b"]
+
+
+async def test_one_is_taken_over_at_once_when_somebody_says_that_it_is_no_more(register: MemoryRegister):
+    _, second, relieved = await pair(register)
+
+    assert await second.take_over("a")
+    assert relieved == [("a", True)]
+
+
+async def test_one_that_was_taken_over_learns_it_and_stops(register: MemoryRegister):
+    first, second, _ = await pair(register)
+    told: list[str] = []
+    first.on_lost = lambda: told.append("lost")
+    await second.take_over("a")
+    await first.beat()
+    await first.beat()
+
+    assert (told, first.is_lost, first.may_act()) == (["lost"], True, False)
+
+
+async def test_one_without_a_database_acts_no_more_and_goes_on_when_it_is_back(register: MemoryRegister):
+    member = node(register)
+    await member.join()
+    register.is_away = True
+    await register.sleep(8.0)
+    with pytest.raises(OSError, match="no database"):
+        await member.beat()
+    could_act = member.may_act()
+    register.is_away = False
+    await register.sleep(60.0)
+    await member.beat()
+
+    assert (could_act, member.may_act(), member.is_lost) == (False, True, False)
+
+
+async def test_one_that_was_stopped_asks_before_it_looks_at_anything(register: MemoryRegister):
+    first, second, _ = await pair(register)
+    told: list[object] = []
+    first.on_stall = told.append
+    first.on_lost = lambda: told.append("lost")
+    sleep = register.sleep
+
+    async def stopped(seconds: float) -> None:
+        await sleep(30.0)
+        await second.take_over("a")
+
+    first._sleep = stopped
+    await first.run()
+
+    assert told == [True, "lost"]

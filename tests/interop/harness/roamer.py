@@ -1,0 +1,175 @@
+"""A phone that talks to more than one switch from one socket, as phones do that SRV records send elsewhere."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from sipwright.sip import Request, Response, digest, parse
+
+from .phone import Phone
+
+__all__ = ["Roamer"]
+
+SDP = "v=0\no=- 1 1 IN IP4 {host}\ns=-\nc=IN IP4 {host}\nt=0 0\nm=audio 6000 RTP/AVP 0\n"
+
+Message = Request | Response
+
+
+class Roamer(Phone):
+    """A UDP socket with an account; what it sends goes to the switch at `to`, what it hears may come from anywhere."""
+
+    def __init__(self, account: str, domain: str, password: str, to: tuple[str, int], host: str) -> None:
+        super().__init__(to, host)
+        # Connected, it would hear one switch only.
+        self._socket.close()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((host, 0))
+        self.port = self._socket.getsockname()[1]
+        self.account, self.domain, self.password, self.to = account, domain, password, to
+        self.heard: list[Message] = []
+        self._cseq = 0
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are to the switch that it talks to now."""
+        self._socket.sendto(data, self.to)
+
+    @property
+    def contact(self) -> str:
+        """Where it can be reached."""
+        return f"<sip:{self.account}@{self.host}:{self.port}>"
+
+    @property
+    def address(self) -> str:
+        """Its address-of-record."""
+        return f"sip:{self.account}@{self.domain}"
+
+    def register(self) -> Response:
+        """Register, and return the last answer."""
+        return self.request("REGISTER", f"sip:{self.domain}", self.address, call_id=f"reg-{self.port}")
+
+    def unregister(self, at: tuple[str, int]) -> None:
+        """Take its registration back at a switch, so that no later call rings here."""
+        self.to = at
+        self.request(
+            "REGISTER", f"sip:{self.domain}", self.address, call_id=f"reg-{self.port}", more="Expires: 0\n"
+        )
+
+    def request(
+        self, method: str, uri: str, to: str, *, call_id: str, more: str = "", body: str = ""
+    ) -> Response:
+        """Send a request outside of a dialog with what it is challenged for, and return its final answer."""
+        credentials = ""
+        while True:
+            self._cseq += 1
+            self.send(self._wire(method, uri, f"<{to}>", call_id, credentials + more, body))
+            response = self.wait_for(lambda m: _answers(m, call_id, self._cseq) and m.status >= 200)
+            assert isinstance(response, Response)
+            if response.status not in (401, 407) or credentials:
+                return response
+            if method == "INVITE":
+                self.send(self._ack(uri, response, call_id, self._cseq))
+            credentials = self._credentials(method, uri, response)
+
+    def invite(self, uri: str, call_id: str) -> None:
+        """Call somebody, up to the first answer that is no challenge."""
+        self._cseq += 1
+        body = SDP.format(host=self.host)
+        self.send(self._wire("INVITE", uri, f"<{uri}>", call_id, "", body))
+        challenge = self.wait_for(lambda m: _answers(m, call_id, self._cseq) and m.status in (401, 407))
+        assert isinstance(challenge, Response)
+        self.send(self._ack(uri, challenge, call_id, self._cseq))
+        self._cseq += 1
+        self.send(
+            self._wire("INVITE", uri, f"<{uri}>", call_id, self._credentials("INVITE", uri, challenge), body)
+        )
+
+    def acknowledge(self, response: Response) -> None:
+        """Acknowledge a 2xx."""
+        uri = str(response.contacts[0].uri)
+        self.send(self._ack(uri, response, response.call_id, response.cseq.number))
+
+    def answer(self, request: Request, status: int, reason: str) -> None:
+        """Answer a request that came in, to the switch that it talks to now; a 2xx to an INVITE has a body."""
+        head = [f"SIP/2.0 {status} {reason}"]
+        kept = ("via", "from", "call-id", "cseq", "record-route")
+        head += [f"{name}: {value}" for name, value in request.headers.items() if name.lower() in kept]
+        to = request.headers.get("to") or ""
+        head += [f"To: {to}" if "tag=" in to else f"To: {to};tag=t{self.port}", f"Contact: {self.contact}"]
+        body = (
+            SDP.format(host=self.host).replace("\n", "\r\n")
+            if request.method == "INVITE" and status == 200
+            else ""
+        )
+        if body:
+            head.append("Content-Type: application/sdp")
+        self.send(("\r\n".join([*head, f"Content-Length: {len(body)}"]) + "\r\n\r\n" + body).encode())
+
+    def say_in(self, dialog: Message, method: str, number: int) -> None:
+        """Send a request inside the dialog that a 2xx, or an INVITE that came in, has made."""
+        ours, theirs = dialog.headers.get("from"), dialog.headers.get("to")
+        if isinstance(dialog, Request):
+            ours, theirs = f"{theirs};tag=t{self.port}", ours
+        self.send(
+            self.wire(
+                f"{method} {dialog.contacts[0].uri} SIP/2.0\n{{via}}\nFrom: {ours}\nTo: {theirs}\n"
+                f"Call-ID: {dialog.call_id}\nCSeq: {number} {method}\nMax-Forwards: 70\nContact: {self.contact}\n"
+            )
+        )
+
+    def wait_for(self, is_it, patience: float = 10.0) -> Message:  # type: ignore[no-untyped-def]
+        """Return the next message that is the one; what else comes is kept in `heard`."""
+        deadline = time.monotonic() + patience
+        while (left := deadline - time.monotonic()) > 0:
+            data = self.receive(left)
+            if data is None:
+                continue
+            message = parse(data)
+            self.heard.append(message)
+            if is_it(message):
+                return message
+        raise TimeoutError(f"{self.account} heard only {[str(one) for one in self.heard]}")
+
+    def wait_for_request(self, method: str, patience: float = 10.0) -> Request:
+        """Return the next request of a method."""
+        found = self.wait_for(lambda m: isinstance(m, Request) and m.method == method, patience)
+        assert isinstance(found, Request)
+        return found
+
+    def wait_for_status(self, status: int, method: str = "INVITE", patience: float = 10.0) -> Response:
+        """Return the next response of a status to a method."""
+        found = self.wait_for(
+            lambda m: isinstance(m, Response) and (m.status, m.cseq.method) == (status, method), patience
+        )
+        assert isinstance(found, Response)
+        return found
+
+    def _wire(self, method: str, uri: str, to: str, call_id: str, more: str, body: str) -> bytes:
+        kind = "Content-Type: application/sdp\n" if body else ""
+        text = (
+            f"{method} {uri} SIP/2.0\n{{via}}\nFrom: <{self.address}>;tag=f{self.port}\nTo: {to}\n"
+            f"Call-ID: {call_id}\nCSeq: {self._cseq} {method}\nMax-Forwards: 70\nContact: {self.contact}\n{kind}{more}"
+        ).rstrip("\n")
+        return self.wire(text + ("\n\n" + body.replace("\n", "\r\n") if body else ""))
+
+    def _ack(self, uri: str, response: Response, call_id: str, number: int) -> bytes:
+        via = "{via}" if response.is_success else f"Via: {response.headers.get('via')}"
+        return self.wire(
+            f"ACK {uri} SIP/2.0\n{via}\nFrom: {response.headers.get('from')}\nTo: {response.headers.get('to')}\n"
+            f"Call-ID: {call_id}\nCSeq: {number} ACK\nMax-Forwards: 70\n"
+        )
+
+    def _credentials(self, method: str, uri: str, response: Response) -> str:
+        name = "Authorization" if response.status == 401 else "Proxy-Authorization"
+        values = response.headers.get_all(
+            "www-authenticate" if response.status == 401 else "proxy-authenticate"
+        )
+        value = digest.answer(
+            values, method, uri, self.account,
+            lambda realm, algorithm: digest.ha1(self.account, realm, self.password, algorithm), "0a4f113b",
+        )  # fmt: skip
+        return f"{name}: {value}\n"
+
+
+def _answers(message: Message, call_id: str, number: int) -> bool:
+    return isinstance(message, Response) and message.call_id == call_id and message.cseq.number == number
