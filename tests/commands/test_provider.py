@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from administering import Administering
+from authority import Authority
 from sipwright.services.probing import Profile
 from sipwright.store import Administration, ProviderChange, ProviderSpec
 
@@ -298,3 +299,43 @@ def test_a_provider_is_tested_by_the_switch_that_runs(command):
     command.ok("provider", "add", "b", "--server", "s", "--username", "u", "--password", "p")
 
     assert command.fails("provider", "test", "b").startswith("no switch runs with the data folder")
+
+
+def test_a_provider_is_shown_a_certificate(command, tmp_path):
+    files = Authority(tmp_path).issue("us.example")
+    add = ("provider", "add", "b", "--server", "s;transport=tls", "--username", "u", "--password", "p")
+    command.ok(*add, "--certificate", str(files.certificate), "--key", str(files.key))
+    shown = command.json("provider", "show", "b")
+    assert (shown["certificate"], shown["certificate_key"]) == (str(files.certificate), str(files.key))
+
+    command.ok("provider", "set", "b", "--certificate", "", "--key", "")
+    assert "certificate" not in command.json("provider", "show", "b")
+    command.ok("provider", "remove", "b")
+    assert "cannot be used" in command.fails(*add, "--certificate", str(files.certificate))
+    assert "cannot be used" in command.fails(*add, "--certificate", str(tmp_path / "none"))
+    assert "a key belongs to a certificate" in command.fails(*add, "--key", str(files.key))
+
+
+def test_a_trunk_may_be_known_by_its_certificate(command):
+    add = (
+        "provider",
+        "add",
+        "b",
+        "--server",
+        "203.0.113.1",
+        "--from",
+        "tls:Trunk.Example",
+        "--from",
+        "203.0.113.0/29",
+    )
+    command.ok(*add)
+    assert command.json("provider", "show", "b")["networks"] == ["tls:trunk.example", "203.0.113.0/29"]
+
+    command.ok("user", "add", "carol", "--password", "correct horse battery")
+    theirs = ("provider", "add", "c", "--server", "s", "--user", "carol", "--from")
+    assert command.fails(*theirs, "tls:trunk.example").startswith(
+        "tls:trunk.example is the provider 'b' of 'admin'"
+    )
+    assert "names no certificate" in command.fails(*theirs, "tls:")
+    assert "names no certificate" in command.fails(*theirs, "tls:*.example")
+    command.ok(*theirs, "tls:other.example")

@@ -215,6 +215,8 @@ ELSEWHERE = {
     "transport/certificate_look": "services/probing/test_probe",
     "transport/domain_records": "services/probing/test_probe",
     "transport/query_line": "services/probing/test_probe",
+    "transport/web_socket": "transport/test_ws",
+    "transport/ws_handed": "web/test_sip_door",
     "transport/base": "transport/test_memory",
     "transport/tcp_connection": "transport/test_tcp",
     "transport/tcp_limits": "transport/test_tcp",

@@ -1,4 +1,7 @@
-"""Phones in a real browser: JsSIP and SIP.js register over secure WebSockets and call each other through a dialplan."""
+"""Phones in a real browser: JsSIP and SIP.js register over WebSockets and call each other through a dialplan.
+
+One is at a listener with TLS, the other one where the pages are, which hand its connection on.
+"""
 
 import functools
 import http.server
@@ -62,9 +65,23 @@ def wss_port():
 
 
 @pytest.fixture(scope="module")
-def switch(start_switch, wss_port):
+def web_port():
+    return free_port(HOST)
+
+
+@pytest.fixture(scope="module")
+def servers(wss_port, web_port):
+    """Where each phone connects to."""
+    return {"jssip": f"wss://{HOST}:{wss_port}/", "sipjs": f"ws://{HOST}:{web_port}/sip"}
+
+
+@pytest.fixture(scope="module")
+def switch(start_switch, wss_port, web_port):
     accounts = [("jssip", "plan", ""), ("sipjs", "plan", "")]
-    found = start_switch(accounts, {"plan": PLAN}, SIP__WSS=json.dumps([f"{HOST}:{wss_port}"]))
+    found = start_switch(
+        accounts, {"plan": PLAN}, SIP__WSS=json.dumps([f"{HOST}:{wss_port}"]), WEB__LISTEN=f"{HOST}:{web_port}",
+        SIP__ORIGINS=json.dumps([f"http://{HOST}"]),
+    )  # fmt: skip
     with ThreadPoolExecutor(1) as elsewhere:  # Playwright has a loop in this thread, and so has each command
         run_command = found.run_command
         found.run_command = lambda *arguments: elsewhere.submit(run_command, *arguments).result()
@@ -73,7 +90,7 @@ def switch(start_switch, wss_port):
 
 
 @pytest.fixture(scope="module")
-def pages(switch, site, wss_port):
+def pages(switch, site, servers):
     """A page of each kind, registered under its name."""
     with sync_api.sync_playwright() as playwright:
         flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
@@ -85,7 +102,7 @@ def pages(switch, site, wss_port):
             page.goto(site)
             page.evaluate(
                 "settings => start(...settings)",
-                [kind, f"wss://{HOST}:{wss_port}/", kind, PASSWORD, DOMAIN],
+                [kind, servers[kind], kind, PASSWORD, DOMAIN],
             )
             tells(page, "registered")
             found[kind] = page
@@ -97,10 +114,10 @@ def tells(page, what):
     page.wait_for_function("what => told.some(one => one.startsWith(what))", arg=what, timeout=30_000)
 
 
-def test_they_register_over_the_websocket(switch, pages):
+def test_they_register_over_the_websocket(switch, pages, servers):
     for kind in pages:
         (binding,) = until(functools.partial(switch.bindings, kind), f"{kind} is registered")
-        assert binding["source"].startswith("wss/")
+        assert binding["source"].partition("/")[0] == servers[kind].partition(":")[0]
         assert ".invalid" in binding["contact"]
 
 
@@ -126,7 +143,8 @@ def test_they_call_each_other_through_a_dialplan(switch, pages, caller, callee):
     ]
 
 
-def test_a_page_of_another_site_may_not_connect(switch, pages, site, wss_port):
+@pytest.mark.parametrize("kind", ["jssip", "sipjs"])
+def test_a_page_of_another_site_may_not_connect(switch, pages, site, servers, kind):
     page = pages["jssip"].context.new_page()
     page.goto(site.replace(HOST, "localhost"))
     failed = page.evaluate(
@@ -135,7 +153,7 @@ def test_a_page_of_another_site_may_not_connect(switch, pages, site, wss_port):
             socket.onopen = () => done(false);
             socket.onerror = () => done(true);
         })""",
-        f"wss://{HOST}:{wss_port}/",
+        servers[kind],
     )
     page.close()
 

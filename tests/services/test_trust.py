@@ -7,8 +7,10 @@ from sipwright.sip.uri import Uri
 from sipwright.transport.flow import Trust
 
 
-def provider(server, proxy=None, verify=None):
-    return SimpleNamespace(server=server, outbound_proxy=proxy, tls_verify=verify)
+def provider(server, proxy=None, verify=None, shown=(None, None)):
+    return SimpleNamespace(
+        server=server, outbound_proxy=proxy, tls_verify=verify, certificate=shown[0], certificate_key=shown[1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,12 @@ def test_who_is_no_provider_is_looked_at_by_the_uri():
 
     assert trust_in(accounts, None, Uri.parse("sips:a.example")) is None
     assert trust_in(accounts, (1, "gone"), Uri.parse("sips:a.example")) is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "files"), [(("/c", "/k"), ("/c", "/k")), (("/c", None), ("/c", "/c")), ((None, "/k"), None)]
+)
+def test_a_certificate_of_its_own_is_shown_to_it(shown, files):
+    uri = Uri.parse("sips:a.example")
+
+    assert trust_of(provider("a.example", shown=shown), uri) == Trust("a.example", "on", files)

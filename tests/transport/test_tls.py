@@ -328,3 +328,34 @@ async def test_a_broken_stream_is_refused_and_closed(listening, phone):
     assert await reader.read() == b""
     assert len(inbox.errors) == 1
     assert transport.snapshot().framing_errors == 1
+
+
+async def test_a_provider_is_shown_a_certificate_of_its_own_and_the_renewed_one(
+    listening, authority, tmp_path
+):
+    server, there = await listening(clients=authority.file)
+    client, _ = await listening()
+    files = authority.issue("us.example", file="shown")
+    shown = Trust("example.net", "on", (str(files.certificate), str(files.key)))
+    client.flow(server.local, trust=shown).send(message())
+    client.flow(server.local, trust=Trust("example.net")).send(message())
+    await there.message(2)
+    assert sorted(flow.peer_names for flow in there.flows) == [("example.net", "127.0.0.1"), ("us.example",)]
+
+    client.flow(server.local, trust=shown).close()
+    await there.until(lambda: there.closed)
+    authority.issue("new.example", file="shown")
+    client.flow(server.local, trust=shown).send(message())
+    await there.message(3)
+    assert there.flows[2].peer_names == ("new.example",)
+
+
+async def test_a_certificate_that_cannot_be_shown_is_the_reason(listening, tmp_path):
+    server, _ = await listening()
+    client, inbox = await listening()
+    flow = client.flow(server.local, trust=Trust("example.net", "on", ("/nowhere", "/nowhere")))
+    await inbox.until(lambda: inbox.closed)
+
+    assert flow.trouble == (
+        "the certificate /nowhere with the key /nowhere cannot be shown: No such file or directory"
+    )

@@ -9,8 +9,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from authority import Authority
 from sipwright.transport import TcpLimits
 from sipwright.transport.certificates import Certificates
+from sipwright.transport.web_socket import is_allowed
 from sipwright.transport.ws import WssTransport, WsTransport
-from sipwright.transport.ws_connection import WsFlow, is_allowed
+from sipwright.transport.ws_connection import WsFlow
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bK1\r\n\r\n"
 

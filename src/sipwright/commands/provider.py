@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -78,7 +79,8 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="NETWORK",
-        help="Calls from there are its, too: 203.0.113.0/29, or an address. Repeatable.",
+        help="Calls from there are its, too: 203.0.113.0/29, an address, or tls:NAME, which is who shows a certificate "
+        "of that name. Repeatable.",
     ),
 ]
 FromUri = Annotated[
@@ -152,6 +154,20 @@ TlsVerify = Annotated[
 ]
 
 
+Certificate = Annotated[
+    str | None,
+    typer.Option(
+        "--certificate",
+        metavar="FILE",
+        help="Show it this certificate over TLS (PEM). [default: that of [sip]]",
+    ),
+]
+CertificateKey = Annotated[
+    str | None,
+    typer.Option("--key", metavar="FILE", help="The key of --certificate. [default: in that file]"),
+]
+
+
 @app.command()
 def add(
     name: Name,
@@ -177,6 +193,8 @@ def add(
     longest_call: LongestCall = None,
     calls: Calls = None,
     tls_verify: TlsVerify = None,
+    certificate: Certificate = None,
+    certificate_key: CertificateKey = None,
     user: Owner = None,
     data: Data = None,
 ) -> None:
@@ -233,6 +251,8 @@ def add(
         number_in=number_in,
         networks=places or (),
         tls_verify=tls_verify,
+        certificate=_absolute(certificate),
+        certificate_key=_absolute(certificate_key),
     )
 
     async def work(usecases: UseCases, actor: Actor) -> ProviderView:
@@ -268,6 +288,8 @@ def set_(
     longest_call: LongestCall = None,
     calls: Calls = None,
     tls_verify: TlsVerify = None,
+    certificate: Certificate = None,
+    certificate_key: CertificateKey = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
     ] = None,
@@ -276,8 +298,9 @@ def set_(
 ) -> None:
     """Change what is given of a provider.
 
-    An empty text takes --auth-username, --realm, --from-uri or --proxy away. '--account -' or '--in -' takes back
-    who takes its calls; '--from -' takes its networks away, and others take the place of all that were given.
+    An empty text takes --auth-username, --realm, --from-uri, --proxy or --certificate away. '--account -' or '--in -'
+    takes back who takes its calls; '--from -' takes its networks away, and others take the place of all that were
+    given.
 
     \b
     Examples:
@@ -304,6 +327,8 @@ def set_(
         number_in=number_in,
         networks=places,
         tls_verify=tls_verify,
+        certificate=_absolute(certificate),
+        certificate_key=_absolute(certificate_key),
     )
 
     async def work(usecases: UseCases, actor: Actor) -> ProviderView:
@@ -401,7 +426,15 @@ def _described(view: ProviderView) -> dict[str, Any]:
     most = row.pop("most_calls")
     if view.probed_at is None:
         del row["probed_at"], row["drift"]
+    for name in ("certificate", "certificate_key"):
+        if row[name] is None:
+            del row[name]
     return {**row, "numbers": described_numbers(view)} | ({} if most is None else {"calls": most})
+
+
+def _absolute(path: str | None) -> str | None:
+    """Return the path of a file from the root on, as the switch runs elsewhere."""
+    return str(Path(path).absolute()) if path else path
 
 
 def _answer(row: dict[str, Any]) -> str:

@@ -60,6 +60,8 @@ from sipwright.transport.networks import networks
 from sipwright.transport.sources import Sources
 from sipwright.transport.tap import Tap
 from sipwright.transport.tls import TlsTransport
+from sipwright.transport.ws import WssTransport, WsTransport
+from sipwright.transport.ws_handed import HandedWsTransport
 
 from .account_fetcher import AccountFetcher
 from .account_loader import AccountLoader
@@ -590,13 +592,13 @@ def _transports(settings: Settings, call_soon: Callable[..., object], sources: S
 
 def _web_sockets(settings: Settings, certificates: Certificates, limits: TcpLimits) -> list[TcpTransport]:
     sip = settings.sip
-    plain, secure = sip.addresses("ws"), sip.addresses("wss")
-    if not plain and not secure:
-        return []
-    from sipwright.transport.ws import WssTransport, WsTransport  # most switches do without
-
-    origins = (*sip.origins, *sip.domains)
+    origins, pages = (*sip.origins, *sip.domains), settings.web.address
+    handed = () if pages is None else (pages, settings.data_dir, origins)
     return [
-        *(WsTransport(host, port, origins, limits=limits) for host, port in plain),
-        *(WssTransport(host, port, certificates, origins, limits=limits) for host, port in secure),
+        *(WsTransport(host, port, origins, limits=limits) for host, port in sip.addresses("ws")),
+        *(
+            WssTransport(host, port, certificates, origins, limits=limits)
+            for host, port in sip.addresses("wss")
+        ),
+        *(HandedWsTransport(name, *handed, limits=limits) for name in ("ws", "wss") if handed),
     ]

@@ -174,6 +174,14 @@ class ProviderView(Credentials, Protocol):
         """How its certificate is looked at, if not as any: `wildcard` or `off`."""
 
     @property
+    def certificate(self) -> str | None:
+        """The file of the certificate that we show there, if it is a particular one."""
+
+    @property
+    def certificate_key(self) -> str | None:
+        """The file of its key, if that is another one."""
+
+    @property
     def numbers(self) -> Sequence[ProviderNumberView]:
         """Who takes the calls to some of its numbers."""
 

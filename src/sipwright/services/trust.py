@@ -33,7 +33,9 @@ def trust_of(provider: ProviderView, uri: Uri) -> Trust:
             host = named_host(hop_uri(provider.outbound_proxy or provider.server))
         except ParseError:
             pass
-    return Trust(host, cast(Verify, provider.tls_verify or "on"))
+    certificate = provider.certificate
+    shown = (certificate, provider.certificate_key or certificate) if certificate else None
+    return Trust(host, cast(Verify, provider.tls_verify or "on"), shown)
 
 
 def trust_in(accounts: Directory, provider: Provider | None, uri: Uri) -> Trust | None:

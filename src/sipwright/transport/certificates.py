@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from sipwright.memo import Bounded
 from sipwright.transport.flow import Trust
 from sipwright.transport.route import is_ip_address
 
@@ -34,6 +35,9 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 1.0
+
+MOST_SHOWN = 1_000
+"""Certificates of providers that are kept ready to be shown."""
 
 _DOMAIN_URI = re.compile(r"sip:([^@:;?]+)(?::[0-9]+)?(?:[;?][^@]*)?$", re.IGNORECASE)
 
@@ -80,6 +84,9 @@ class Certificates:
         self._loaded: dict[CertificateFiles, _Loaded] = {}
         self._looked_at = float("-inf")
         self._to_dial: dict[bool, ssl.SSLContext] = {}
+        self._shown: Bounded[tuple[bool, CertificateFiles], tuple[tuple[int, ...], ssl.SSLContext]] = Bounded(
+            MOST_SHOWN
+        )
 
     def load(self) -> None:
         """Read everything.
@@ -110,9 +117,16 @@ class Certificates:
         return context.wrap_bio(incoming, outgoing, server_side=True)
 
     def dial(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, trust: Trust) -> ssl.SSLObject:
-        """Return our side of a connection that we open; the name goes along, to be shown the right certificate."""
+        """Return our side of a connection that we open; the name goes along, to be shown the right certificate.
+
+        Raises:
+            CertificateError: We are to show one there that cannot be used.
+        """
         self.look_again()
-        context = self.to_dial(verifies=trust.verify != "off")
+        verifies = trust.verify != "off"
+        context = (
+            self.to_dial(verifies=verifies) if trust.shown is None else self._showing(trust.shown, verifies)
+        )
         name = None if is_ip_address(trust.domain) or not trust.domain else trust.domain
         return context.wrap_bio(incoming, outgoing, server_side=False, server_hostname=name)
 
@@ -158,21 +172,42 @@ class Certificates:
             if found:
                 connection.context = found[0].context
 
+    def _showing(self, shown: tuple[str, str], verifies: bool) -> ssl.SSLContext:
+        """Return what connections are opened with that show a certificate of their own, read again when it changes."""
+        files = CertificateFiles(*map(Path, shown))
+        try:
+            stamp, known = _stamp(files), self._shown.get((verifies, files))
+            if known is not None and known[0] == stamp:
+                return known[1]
+            context = self._new_context(verifies, files)
+        except OSError as error:
+            raise CertificateError(
+                f"the certificate {files.certificate} with the key {files.key} cannot be shown: {_wording(error)}"
+            ) from None
+        self._shown.keep((verifies, files), (stamp, context))
+        return context
+
     def to_dial(self, *, verifies: bool) -> ssl.SSLContext:
         """Return what connections are opened with; whom a certificate is for is left to `is_for`."""
         context = self._to_dial.get(verifies)
         if context is None:
-            context = ssl.create_default_context()
-            _limit(context)
-            # The name is looked at by us: what RFC 5922 says of it is not what OpenSSL does.
-            context.check_hostname = False
-            if not verifies:
-                context.verify_mode = ssl.CERT_NONE
-            if self._authorities is not None:
-                context.load_verify_locations(self._authorities)
-            if self._files:
-                context.load_cert_chain(*self._files[0])  # shown to those who ask for it
-            self._to_dial[verifies] = context
+            # Of our own one is shown to those who ask for it.
+            context = self._to_dial[verifies] = self._new_context(
+                verifies, self._files[0] if self._files else None
+            )
+        return context
+
+    def _new_context(self, verifies: bool, files: CertificateFiles | None) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        _limit(context)
+        # The name is looked at by us: what RFC 5922 says of it is not what OpenSSL does.
+        context.check_hostname = False
+        if not verifies:
+            context.verify_mode = ssl.CERT_NONE
+        if self._authorities is not None:
+            context.load_verify_locations(self._authorities)
+        if files is not None:
+            context.load_cert_chain(*files)
         return context
 
 

@@ -24,6 +24,8 @@ class Trust(NamedTuple):
 
     domain: str
     verify: Verify = "on"
+    shown: tuple[str, str] | None = None
+    """The files of the certificate that we show there and of its key, if not those that we show to all."""
 
 
 class FlowKey(NamedTuple):
@@ -42,6 +44,8 @@ class Flow:
     is_reliable = False
     trust: Trust | None = None
     """Who has to be at the other end of a connection that we opened, if we look."""
+    peer_names: tuple[str, ...] = ()
+    """The domains of a certificate that was shown at the other end, and that we believe."""
     trouble: str | None = None
     """Why there is no connection, if more is known than that."""
     is_known = False

@@ -10,7 +10,14 @@ import asyncio
 import ssl
 from typing import Protocol, cast
 
-from sipwright.transport.certificates import Certificates, TrustError, identities, is_for, trouble_of
+from sipwright.transport.certificates import (
+    CertificateError,
+    Certificates,
+    TrustError,
+    identities,
+    is_for,
+    trouble_of,
+)
 from sipwright.transport.flow import Address, Trust
 from sipwright.transport.tcp_connection import Listener, TcpFlow
 
@@ -90,7 +97,11 @@ class TlsFlow(TcpFlow):
     def _connected(self, socket: asyncio.Transport) -> None:
         certificates = cast(TlsListener, self._transport).certificates
         if self.trust is not None:
-            self._tls = certificates.dial(self._incoming, self._outgoing, self.trust)
+            try:
+                self._tls = certificates.dial(self._incoming, self._outgoing, self.trust)
+            except CertificateError as error:
+                self._fails(error)
+                return
             self._shake_hands(self._tls)
         else:
             self._tls = certificates.accept(self._incoming, self._outgoing)

@@ -53,6 +53,8 @@ class ProviderView:
     networks: tuple[str, ...]
     number_in: str
     tls_verify: str
+    certificate: str | None
+    certificate_key: str | None
     calls_in: str
     account: str | None
     in_plan: str | None
@@ -122,6 +124,8 @@ class _Surroundings:
             "networks": tuple(provider.networks),
             "number_in": provider.number_in or "auto",
             "tls_verify": provider.tls_verify or "on",
+            "certificate": provider.certificate,
+            "certificate_key": provider.certificate_key,
             "calls_in": self._taker(provider, provider.account_id, provider.in_plan),
             "account": self._aor(provider, provider.account_id),
             "in_plan": self._plan(provider.in_plan),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -249,9 +251,14 @@ class Providers:
                 account_of(connection, self._ground.keys, actor, account)
 
     def _refuse_inside(self, actor: Actor, given: ProviderSpec | ProviderChange) -> None:
-        """Refuse what leads into our own network: only an admin says what is there, whoever signs up does not."""
+        """Refuse what leads into our own network, or to our files: an admin says what is there, nobody who signs up."""
         if actor.is_admin:
+            _check_certificate(given)
             return
+        if given.certificate or given.certificate_key:
+            raise Invalid.of(
+                "certificate", "only an admin may name files of the machine that the switch runs on"
+            )
         allowed = networks(self._ground.settings.sip.networks)
         for field in ("server", "outbound_proxy"):
             text = getattr(given, field)
@@ -260,6 +267,24 @@ class Providers:
                 raise Invalid.of(
                     field, f"{host} is in the network of this switch; only an admin may lead there"
                 )
+
+
+def _check_certificate(given: ProviderSpec | ProviderChange) -> None:
+    """Refuse a certificate that could not be shown."""
+    if given.certificate_key and given.certificate is None:
+        raise Invalid.of("certificate", "a key belongs to a certificate; name its file as well")
+    if not given.certificate:
+        return
+    for path in (given.certificate, given.certificate_key or given.certificate):
+        if not Path(path).is_absolute():
+            raise Invalid.of("certificate", f"{path} has to begin at the root of the file system")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
+            given.certificate, given.certificate_key or None
+        )
+    except OSError as error:
+        said = getattr(error, "reason", None) or error.strerror or str(error)
+        raise Invalid.of("certificate", f"{given.certificate} with its key cannot be used: {said}") from None
 
 
 def _host(text: str) -> str | None:

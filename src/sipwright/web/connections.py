@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from sipwright.web.problems import problem
+from sipwright.web.sip_door import SipDoor
 
 __all__ = ["BoundedConnection", "Connections", "Place"]
 
@@ -83,8 +84,10 @@ class Connections:
 class BoundedConnection(H11Protocol):
     """An HTTP connection whose client is not waited for without end."""
 
-    def __init__(self, *, place: Place, **given: Any) -> None:
+    def __init__(self, *, place: Place, sip: SipDoor | None = None, **given: Any) -> None:
+        """Take a place; `sip` takes the WebSockets of phones."""
         super().__init__(**given)
+        self._sip = sip
         self._place = place
         self._waits_for: object = None
         self._timer: asyncio.TimerHandle | None = None
@@ -130,6 +133,12 @@ class BoundedConnection(H11Protocol):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Hand the connection on, together with its place."""
+        if self._sip is not None and self._sip.takes(event):
+            self._stop(self._timer)
+            self._place.is_waiting(False)
+            self.connections.discard(self)
+            self._sip.take(self.transport, event, self.conn.trailing_data[0], self._place)
+            return
         super().handle_websocket_upgrade(event)
         self._stop(self._timer)
         self._place.is_waiting(False)

@@ -53,10 +53,11 @@ class BehindProxies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] in ("http", "websocket"):
-            self._set(scope)
+            self.place(scope)
         await self._app(scope, receive, send)
 
-    def _set(self, scope: Scope) -> None:
+    def place(self, scope: Scope) -> None:
+        """Put in who asks, and how."""
         client = scope.get("client")
         said: dict[bytes, str] = {}
         if client is not None and client[0] in self._trusted:

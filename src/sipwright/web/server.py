@@ -23,6 +23,7 @@ from sipwright.web.connections import (
     PlacedWebSocket,
 )
 from sipwright.web.problems import problem
+from sipwright.web.sip_door import SipDoor
 
 __all__ = ["WebServer"]
 
@@ -72,6 +73,7 @@ class WebServer:
         config.load()
         self.connections = Connections(min(settings.web.connections, _most_files()))
         self._tls = tls_context(settings)
+        self._sip = SipDoor(settings)
         self._server = _Server(config)
         self._listening = listening
         self._handshakes: set[asyncio.Task[None]] = set()
@@ -136,6 +138,7 @@ class WebServer:
         def protocol() -> asyncio.Protocol:
             return BoundedConnection(
                 place=place,
+                sip=self._sip,
                 config=self._server.config,
                 server_state=self._server.server_state,
                 app_state=self._server.lifespan.state,

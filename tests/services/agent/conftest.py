@@ -35,6 +35,8 @@ class FakeProvider:
     user_id: int = 1
     contact_token: str = "0f5a"
     tls_verify: str | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
     account_id: int | None = None
 
     @property

@@ -58,6 +58,8 @@ class Provider:
     networks: tuple[str, ...] = ()
     contact_token: str = ""
     tls_verify: str | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
     number_in: str | None = None
     numbers: tuple[Number, ...] = ()
     account_id: int | None = None

@@ -1,9 +1,10 @@
-"""Where a trunk calls from: networks, of which each is one user's."""
+"""Where a trunk calls from: networks, or whoever shows a certificate of a name; each is one user's."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 
@@ -11,6 +12,11 @@ from sipwright.store.errors import StoreError
 from sipwright.store.schema import tables
 
 __all__ = ["OverlapError", "checked_networks", "refuse_overlaps"]
+
+CERTIFIED = "tls:"
+"""What the name of a certificate begins with, among networks."""
+
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,250}[a-z0-9])?|[0-9a-f:]+")
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -28,16 +34,17 @@ def checked_networks(texts: Iterable[str]) -> tuple[str, ...]:
     Raises:
         StoreError: One of them is none.
     """
-    return tuple(dict.fromkeys(str(_checked(text)) for text in texts))
+    return tuple(dict.fromkeys(_name(text) or str(_checked(text)) for text in texts))
 
 
-def refuse_overlaps(connection: Connection, owner: int, networks: Iterable[str]) -> None:
+def refuse_overlaps(connection: Connection, owner: int, networks: Sequence[str]) -> None:
     """Refuse networks that calls of another user's trunk come from.
 
     Raises:
         OverlapError: One overlaps.
     """
-    wanted = [ipaddress.ip_network(text) for text in networks]
+    names = {text for text in networks if text.startswith(CERTIFIED)}
+    wanted = [ipaddress.ip_network(text) for text in networks if text not in names]
     provider, user = tables.providers.c, tables.users.c
     others = (
         select(provider.name, provider.networks, user.name.label("owner"))
@@ -47,6 +54,13 @@ def refuse_overlaps(connection: Connection, owner: int, networks: Iterable[str])
     )
     for row in connection.execute(others):
         for text in row.networks.split():
+            if text.startswith(CERTIFIED):
+                if text in names:
+                    raise OverlapError(
+                        f"{text} is the provider {row.name!r} of {row.owner!r}; whose call it is must be certain",
+                        "networks",
+                    )
+                continue
             other = ipaddress.ip_network(text)
             for network in wanted:
                 if network.version == other.version and network.overlaps(other):
@@ -55,6 +69,19 @@ def refuse_overlaps(connection: Connection, owner: int, networks: Iterable[str])
                         "whose call it is must be certain",
                         "networks",
                     )
+
+
+def _name(text: str) -> str | None:
+    """Return the name of a certificate, as in ``tls:trunk.example``; None for a network."""
+    name = text.strip().lower()
+    if not name.startswith(CERTIFIED):
+        return None
+    if not _HOST.fullmatch(name.removeprefix(CERTIFIED)):
+        raise StoreError(
+            f"{text!r} names no certificate; write tls:NAME with a name that it has, such as tls:trunk.example",
+            "networks",
+        )
+    return name
 
 
 def _checked(text: str) -> _Network:

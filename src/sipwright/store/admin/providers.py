@@ -65,9 +65,14 @@ _FIELDS = (
     "networks",
     "contact_token",
     "tls_verify",
+    "certificate",
+    "certificate_key",
     "password",
 )
-_OPTIONAL = ("auth_username", "realm", "from_template", "outbound_proxy", "number_in", "tls_verify")
+_OPTIONAL = (
+    "auth_username", "realm", "from_template", "outbound_proxy", "number_in", "tls_verify", "certificate",
+    "certificate_key",
+)  # fmt: skip
 _NOT_COLUMNS = ("account", "in_plan", "networks")
 _SELECT = select(*(tables.providers.c[name] for name in _FIELDS)).order_by(tables.providers.c.id)
 
@@ -207,9 +212,21 @@ def _read(connection: Connection, keys: KeyRing, *conditions: ColumnElement[bool
 
 def _entity(row: Row[Any], numbers: tuple[ProviderNumber, ...], keys: KeyRing) -> Provider:
     values: list[Any] = list(row)
-    *values, is_chosen, in_plan, number_in, networks, token, tls_verify, sealed = values
+    (
+        *values,
+        is_chosen,
+        in_plan,
+        number_in,
+        networks,
+        token,
+        tls_verify,
+        certificate,
+        certificate_key,
+        sealed,
+    ) = values
     found: list[Any] = [
-        *values, bool(is_chosen), in_plan, number_in, tuple((networks or "").split()), token or "", tls_verify, numbers,
+        *values, bool(is_chosen), in_plan, number_in, tuple((networks or "").split()), token or "", tls_verify,
+        certificate, certificate_key, numbers,
         sealed, keys,
     ]  # fmt: skip
     return Provider(*found)

@@ -58,6 +58,8 @@ class ProviderSpec:
     number_in: str | None = None
     networks: tuple[str, ...] = ()
     tls_verify: str | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +83,5 @@ class ProviderChange:
     number_in: str | None = None
     networks: tuple[str, ...] | None = None
     tls_verify: str | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None

@@ -118,7 +118,8 @@ class Provider:
     ``numbers``; ``is_account_chosen`` says whether somebody has chosen that account. ``contact_token`` is what it is
     told to call us by, ``networks`` are where it may call from beside its server, ``number_in`` says where in a call
     it names the number. ``most_calls`` is how many calls may go by it at once, in and out together, ``tls_verify``
-    how its certificate is looked at, None as any.
+    how its certificate is looked at, None as any; ``certificate`` and
+    ``certificate_key`` are the files of the one that we show it.
     """
 
     id: int
@@ -142,6 +143,8 @@ class Provider:
     networks: tuple[str, ...]
     contact_token: str
     tls_verify: str | None
+    certificate: str | None
+    certificate_key: str | None
     numbers: tuple[ProviderNumber, ...]
     _sealed_password: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)
@@ -151,7 +154,7 @@ class Provider:
         """All that a REGISTER is made from, to be compared: nothing is decrypted for it."""
         return (
             self.server, self.username, self.auth_username, self.realm, self.outbound_proxy, self.contact_token,
-            self.tls_verify,
+            self.tls_verify, self.certificate, self.certificate_key,
             self._sealed_password,
         )  # fmt: skip
 

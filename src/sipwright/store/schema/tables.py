@@ -142,6 +142,8 @@ providers = Table(
     Column("contact_token", Text),
     Column("most_calls", Integer),
     Column("tls_verify", Text),
+    Column("certificate", Text),
+    Column("certificate_key", Text),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
 )

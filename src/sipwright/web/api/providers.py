@@ -29,6 +29,8 @@ _EMPTY = dict.fromkeys(
         "in_plan",
         "number_in",
         "tls_verify",
+        "certificate",
+        "certificate_key",
         "username",
     ),
     "",
@@ -50,6 +52,8 @@ class _Settings(Given):
     in_plan: str | None = Field(None, max_length=100)
     number_in: str | None = Field(None, max_length=100)
     tls_verify: Literal["on", "wildcard", "off"] | None = None
+    certificate: str | None = Field(None, max_length=1000)
+    certificate_key: str | None = Field(None, max_length=1000)
     networks: list[str] | None = Field(None, max_length=100)
 
 

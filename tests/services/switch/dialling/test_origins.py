@@ -389,6 +389,39 @@ def test_a_server_that_leads_nowhere_calls_from_nowhere(bench, bob, provider, tr
 # --- who may call ------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def certified(bench, bob, monkeypatch):
+    """A phone that has shown a certificate for these names, at an address that says nothing."""
+
+    def show(*names):
+        monkeypatch.setattr("sipwright.transport.memory.MemoryFlow.peer_names", names, raising=False)
+        return bench.phone("certified", "40.0.0.7")
+
+    return show
+
+
+def test_a_trunk_is_known_by_the_certificate_that_it_shows(bench, certified):
+    """Wherever it calls from, and before anybody else who is there."""
+    bench.accounts.providers["other"] = Provider("other", "40.0.0.7", account_id=1)
+    bench.accounts.providers["carrier"] = Provider(
+        "carrier", "50.0.0.1", networks=("tls:trunk.example",), account_id=1
+    )
+    certified("edge.example", "trunk.example").invite("sip:35315550100@10.0.0.1", to="<sip:1@10.0.0.1>")
+
+    assert found(bench) == ((1, "carrier"), "35315550100")
+
+
+def test_another_certificate_is_nobodys(bench, certified):
+    bench.accounts.providers["carrier"] = Provider(
+        "carrier", "50.0.0.1", networks=("tls:trunk.example",), account_id=1
+    )
+    stranger = certified("other.example", "x.trunk.example")
+    stranger.invite("sip:35315550100@10.0.0.1", to="<sip:1@10.0.0.1>")
+
+    assert stranger.statuses()[-1:] == [404]
+    assert not bench.switch.calls
+
+
 def test_where_only_trunks_may_call_nobody_else_does(alice_and_bob_of):
     bench, alice, bob = alice_and_bob_of(accepts_anyone=False)
     bench.accounts.providers["trunk"] = Provider("trunk", TRUNK, contact_token=TOKEN, account_id=1)

@@ -3,8 +3,8 @@
 A provider that we are registered with calls the Contact that it was told, a token which nobody can guess and which
 names the provider; it counts only when the call really comes from an address of that provider (we sign with its
 credentials what we send in this call, and whoever could pretend would have what he likes signed). A trunk is known by
-its address alone. Who takes the call: what is said of the number, else whom the provider was given, else the account
-of that name.
+its address, or by the certificate that it shows. Who takes the call: what is said of the number, else whom the provider
+was given, else the account of that name.
 
 Our Contact was `provider.account` once. For the rest of such a registration's life that finds the provider, too.
 """
@@ -12,7 +12,7 @@ Our Contact was `provider.account` once. For the rest of such a registration's l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import NamedTuple
 
 from sipwright.services.numbers import NumberTable
@@ -54,7 +54,7 @@ class Origins:
 
     def wait_for(self, incoming: Incoming) -> Coroutine[None, None, None] | None:
         """Return what waits until it is certain who has sent a request; `None` when it is."""
-        return self.addresses.wait_for(incoming.source[0])
+        return self.addresses.wait_for(incoming.source[0], incoming.flow.peer_names)
 
     def find(self, incoming: Incoming, account: AccountView | None) -> Arrival | None:
         """Return which provider a request has come from, and who takes it; `None` when it is somebody else's.
@@ -64,7 +64,7 @@ class Origins:
         Raises:
             Reject: It comes from a provider, and nobody takes the call.
         """
-        request, there = incoming.request, self.addresses.at(incoming.source[0])
+        request, there = incoming.request, self.addresses.at(incoming.source[0], incoming.flow.peer_names)
         user = request.request_uri.user or ""
         named = self._accounts.provider_by_token(user)
         if named is not None:
@@ -80,7 +80,11 @@ class Origins:
                 or self._by(provider, request, account)
             )
         host = incoming.source[0]
-        owner = self._owner(request, there, host) if account is None else account.user_id
+        owner = (
+            self._owner(request, there, host, incoming.flow.peer_names)
+            if account is None
+            else account.user_id
+        )
         there = [provider for provider in there if provider.user_id == owner]
         return self._of_address(request, there, account) if there else None
 
@@ -90,7 +94,7 @@ class Origins:
         Raises:
             Reject: It is such a number, or only providers may call.
         """
-        there = self.addresses.at(incoming.source[0])
+        there = self.addresses.at(incoming.source[0], incoming.flow.peer_names)
         if there and is_for_nobody:
             raise _unknown_number(there[0], _number(there[0], incoming.request))
         if not self._accepts_anyone:
@@ -101,14 +105,15 @@ class Origins:
         return user is not None and self._accounts.provider_by_token(user) is not None
 
     def is_trunk(self, incoming: Incoming) -> bool:
-        """Return whether a request comes from a network that a provider was given."""
-        host = incoming.source[0]
-        return any(self.addresses.is_in_network(provider, host) for provider in self.addresses.at(host))
+        """Return whether a request comes from a network that a provider was given, or with its certificate."""
+        host, names = incoming.source[0], incoming.flow.peer_names
+        there = self.addresses.at(host, names)
+        return any(self.addresses.is_in_network(provider, host, names) for provider in there)
 
     def takers(self, incoming: Incoming) -> list[int]:
         """Return the numbers of all accounts that may take a request."""
         found: list[int | None] = []
-        for provider in self.addresses.at(incoming.source[0]):
+        for provider in self.addresses.at(incoming.source[0], incoming.flow.peer_names):
             number = self._table(provider).find(_number(provider, incoming.request))
             found += [provider.account_id, None if number is None else number.account_id]
         return [account_id for account_id in found if account_id is not None]
@@ -144,7 +149,9 @@ class Origins:
                     return provider, account
         return None
 
-    def _owner(self, request: Request, there: list[ProviderView], host: str) -> int | None:
+    def _owner(
+        self, request: Request, there: list[ProviderView], host: str, names: Sequence[str]
+    ) -> int | None:
         """Return whose call it is that comes from an address and names no account; `None` when nobody can say.
 
         Anybody may have a provider there. Sure are the one whose registration in the name of that number was accepted,
@@ -155,7 +162,7 @@ class Origins:
             if is_proven and provider.username == _number(provider, request):
                 return provider.user_id
         for provider in there:
-            if self.addresses.is_in_network(provider, host):
+            if self.addresses.is_in_network(provider, host, names):
                 return provider.user_id
         owners = {provider.user_id for provider in there}
         return owners.pop() if len(owners) == 1 else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 
 from sipwright.services.ports import Directory, ProviderView
 from sipwright.sip import ParseError, Uri
@@ -27,8 +27,11 @@ MOST_WAITING = 1_000
 AT_ONCE = 20
 """Names that are looked up at the same time."""
 
+CERTIFIED = "tls:"
+
 Place = str | tuple[int, int, int]
-"""An IP address, the URI of a server with a name, or a network: version, length of the prefix, the prefix."""
+"""An IP address, the URI of a server with a name, ``tls:`` and the name of a certificate, or a network: version, length
+of the prefix, the prefix."""
 
 
 class ProviderAddresses:
@@ -82,8 +85,15 @@ class ProviderAddresses:
             self._registered[provider_id] = address
         self.changed(provider_id, provider_id)
 
-    def at(self, host: str) -> list[ProviderView]:
-        """Return the providers at an IP address that may be used, in the order of their numbers."""
+    def at(self, host: str, names: Sequence[str] = ()) -> list[ProviderView]:
+        """Return the providers at an IP address that may be used, in the order of their numbers.
+
+        `names` are those of the certificate that was shown from there: who is known by one of them is there alone.
+        """
+        for name in names:
+            certified = self._at.get(CERTIFIED + name)
+            if certified:
+                return self._enabled(certified)
         if host[:7] == "::ffff:" and "." in host:
             host = host[7:]
         if host not in self._at and host not in self._named and not self._prefixes:
@@ -93,6 +103,9 @@ class ProviderAddresses:
             found |= self._at.get(name, set())
         if self._prefixes:
             found |= self._in_networks(host)
+        return self._enabled(found)
+
+    def _enabled(self, found: set[int]) -> list[ProviderView]:
         providers = map(self._accounts.provider_by_id, sorted(found))
         return [provider for provider in providers if provider is not None and provider.is_enabled]
 
@@ -100,13 +113,22 @@ class ProviderAddresses:
         """Return whether it is this IP address that has accepted our registration at a provider."""
         return self._registered.get(provider.id) == host
 
-    def is_in_network(self, provider: ProviderView, host: str) -> bool:
-        """Return whether an IP address is in a network that a provider was given."""
-        return bool(provider.networks) and provider.id in self._in_networks(host)
+    def is_in_network(self, provider: ProviderView, host: str, names: Sequence[str] = ()) -> bool:
+        """Return whether an IP address is in a network that a provider was given, or a certificate has its name."""
+        if not provider.networks:
+            return False
+        return any(
+            CERTIFIED + name in provider.networks for name in names
+        ) or provider.id in self._in_networks(host)
 
-    def wait_for(self, host: str) -> Coroutine[None, None, None] | None:
+    def wait_for(self, host: str, names: Sequence[str] = ()) -> Coroutine[None, None, None] | None:
         """Return what waits until it is certain who is at an IP address; `None` when it is."""
-        if not self._unknown or not self._is_started or len(self._waiting) >= MOST_WAITING or self.at(host):
+        if (
+            not self._unknown
+            or not self._is_started
+            or len(self._waiting) >= MOST_WAITING
+            or self.at(host, names)
+        ):
             return None
         return self._wait()
 
@@ -244,6 +266,9 @@ class ProviderAddresses:
 
 def _networks(provider: ProviderView) -> Iterable[Place]:
     for text in provider.networks:
+        if text.startswith(CERTIFIED):
+            yield text
+            continue
         network = ipaddress.ip_network(text)
         prefix = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
         yield network.version, network.prefixlen, prefix
