@@ -562,7 +562,12 @@ def answer_options(incoming: Incoming) -> bool:
     if incoming.request.method != "OPTIONS":
         return False
     incoming.reply_statelessly(
-        200, headers=(("Allow", Switch.allow), ("Accept", "application/sdp"), ("Supported", "path, replaces"))
+        200,
+        headers=(
+            ("Allow", Switch.allow),
+            ("Accept", "application/sdp"),
+            ("Supported", f"path, {Switch.told}"),
+        ),
     )
     return True
 

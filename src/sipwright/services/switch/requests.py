@@ -16,6 +16,7 @@ from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
+from .midcall.provisionals import Provisionals
 from .midcall.relay import Relay
 from .midcall.session import session_of
 from .model.header_table import ALLOW, IDENTITY
@@ -56,7 +57,7 @@ class Requests:
             "OPTIONS": self._cross,
             "MESSAGE": self._cross,
             "NOTIFY": self._cross,
-            "PRACK": self._cross,
+            "PRACK": self._prack,
         }
 
     def take(self, incoming: Incoming, to_tag: str) -> None:
@@ -79,6 +80,9 @@ class Requests:
         if leg.early or call.caller.tags:
             call.turn_to(leg, request)
         dialog = leg.dialog or _dialog_of(call, leg)
+        if request.method == "PRACK" and leg.state in _OVER and _is_late(call, request):
+            incoming.reply_statelessly(200)
+            return
         if leg.flow is not None and leg.flow.is_reliable:
             self._ports.routes.learn_flow(leg, incoming.flow)
         if dialog is None or leg.state in _OVER:
@@ -132,6 +136,16 @@ class Requests:
         other = _other_end(call, leg, incoming)
         if other is not None:
             _carry_over(call, leg, other, incoming, incoming.request)
+
+    def _prack(self, call: Call, leg: Leg, incoming: Incoming) -> None:
+        provisionals = call.find(Provisionals) if leg is call.caller else None
+        if provisionals is None:
+            incoming.respond(481, "No Such Response")
+            return
+        relay = provisionals.take_prack(incoming)
+        if relay is not None:
+            _start(relay, incoming)
+        provisionals.go_on()
 
     def _update(self, call: Call, leg: Leg, incoming: Incoming) -> None:
         request = incoming.request
@@ -281,7 +295,17 @@ def _carry_over(call: Call, leg: Leg, other: Leg, incoming: Incoming, request: R
         return
     if request.method in ("INVITE", "UPDATE"):
         call.ports.routes.heard_from(leg, incoming.flow)
-    relay = Relay(call, leg, other, request, incoming.flow)
+    _start(Relay(call, leg, other, request, incoming.flow), incoming)
+
+
+def _is_late(call: Call, prack: Request) -> bool:
+    """Return whether a PRACK is for what was told before the final response (RFC 3262 §3)."""
+    provisionals = call.find(Provisionals)
+    return provisionals is not None and provisionals.is_late(prack)
+
+
+def _start(relay: Relay, incoming: Incoming) -> None:
+    """Let a request cross."""
     relay.server = server = incoming.open(relay)
     if isinstance(server, ServerInvite):
         server.promise_nothing()

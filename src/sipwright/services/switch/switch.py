@@ -20,6 +20,7 @@ from sipwright.services.ports import CallLater, Writer
 from sipwright.services.refusals import no_such_call, store_away, unknown_user
 from sipwright.services.trust import trust_in
 from sipwright.sip import Response
+from sipwright.sip.provisional import requires_reliable
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack
 from sipwright.transport import Flow
@@ -48,8 +49,9 @@ from .dialling.unreachable import Unreachable
 from .messages import Messages
 from .midcall.late_responses import acknowledge_late
 from .midcall.liveness import probe_ends
+from .midcall.provisionals import Provisionals
 from .midcall.session import Sessions
-from .model.header_table import ALLOW, SOURCE_HEADER
+from .model.header_table import ALLOW, SOURCE_HEADER, TOLD
 from .model.identity import Identity
 from .model.identity_headers import vouch
 from .model.outcome import Outcome
@@ -83,7 +85,7 @@ class SwitchSnapshot:
 class Switch:
     """All calls of this node."""
 
-    allow = ALLOW
+    allow, told = ALLOW, f"{TOLD}, 100rel"
 
     def __init__(  # noqa: PLR0913 (wiring: one argument for each neighbour)
         self, stack: Stack, router: Router, destinations: Destinations, writer: Writer, settings: SwitchSettings, *,
@@ -125,7 +127,7 @@ class Switch:
             active_calls=self.table.active, parts=self.table.parts, relink=self.table.relink,
             carried=self.table.carried,
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
-            unreachable=unreachable.outcome, probe=probe_ends, sessions=Sessions(),
+            unreachable=unreachable.outcome, probe=probe_ends, sessions=Sessions(), provisionals=Provisionals.of,
             decide=lambda call: self.dialler.begin(call),
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
             own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up,
@@ -203,6 +205,8 @@ class Switch:
 
     def _begin(self, call: Call, decision: Decision, replaced: Leg | None, incoming: Incoming) -> None:
         """Let a new call take over a leg, or let a script or the account decide who rings."""
+        if requires_reliable(incoming.request):
+            self.ports.provisionals(call)
         if replaced is not None and replaced.is_open:
             rings = self.calls.get(replaced.owner.id)
             if rings is None or not Picker.begin(call, rings):

@@ -215,7 +215,7 @@ def test_a_caller_that_never_acknowledges_is_hung_up_on(bench, alice, bob):
     ("headers", "status"),
     [
         ((("Max-Forwards", "0"),), 483),
-        ((("Require", "100rel"),), 420),
+        ((("Require", "precondition"),), 420),
     ],
 )
 def test_what_cannot_be_served_is_refused(bench, alice, bob, headers, status):

@@ -161,7 +161,7 @@ def test_we_say_what_we_do_ourselves(alice, bob):
     invite = bob.last("INVITE")
     bob.answer(invite, 200, body=SDP.format(bob.host), headers=[("Supported", "timer, 100rel")])
 
-    assert invite.headers.get("Supported") == "replaces, timer"
+    assert invite.headers.get("Supported") == "replaces, timer, 100rel"
     assert alice.last(200).headers.get("Supported") == "replaces, timer"
 
 

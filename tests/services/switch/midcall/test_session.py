@@ -56,7 +56,7 @@ def test_an_interval_is_asked_for_and_the_extension_told(alice, bob):
     _, invite = set_up(alice, bob)
 
     assert (expires(invite), invite.headers.get("Min-SE")) == ("1800", None)
-    assert invite.headers.get_list("Supported") == ["replaces", "timer"]
+    assert invite.headers.get_list("Supported") == ["replaces", "timer", "100rel"]
 
 
 def test_each_leg_has_its_own_timer(alice, bob):
@@ -184,7 +184,7 @@ def test_without_session_timers_nothing_is_said_of_them(plain):
     ok, invite = set_up(alice, bob, ask=(("Session-Expires", "60"), TIMER), tell=(BY_UAC,))
 
     assert (expires(ok), expires(invite)) == (None, None)
-    assert [m.headers.get_list("Supported") for m in (ok, invite)] == [["replaces"], ["replaces"]]
+    assert [m.headers.get_list("Supported") for m in (ok, invite)] == [["replaces"], ["replaces", "100rel"]]
     bench.run(700)
     assert (alice.heard, bob.heard) == ([], [])
 

@@ -27,7 +27,7 @@ from .callee import Callee
 from .lasting_call import LastingCall
 from .leg import Leg, was_cut_off
 from .ports import CallPorts
-from .process import CallProcess, Claim, HuntProcess
+from .process import CallProcess, Claim, HuntProcess, ReliableProvisionals
 from .script_port import ScriptRun
 from .unwanted_answer import UnwantedAnswer
 
@@ -61,6 +61,7 @@ class Call(LastingCall):
         "max_forwards",
         "passes",
         "processes",
+        "provisionals",
         "script",
         "started_at",
         "state",
@@ -79,6 +80,7 @@ class Call(LastingCall):
         self.processes: tuple[CallProcess, ...] = ()
         self.claimed_by: Claim | None = None
         self.hunt: HuntProcess | None = None
+        self.provisionals: ReliableProvisionals | None = None
         self.script: ScriptRun | None = None
         self.execution_id: str | None = None
         self.failure: Outcome | None = None
@@ -155,8 +157,11 @@ class Call(LastingCall):
     # The caller's side before the answer.
 
     def progress(self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",
-                 content_type: str | None = None) -> None:  # fmt: skip
-        """Send the caller a provisional response, with more header lines."""
+                 content_type: str | None = None, source: tuple[int, str, int] | None = None) -> None:  # fmt: skip
+        """Send the caller a provisional response, with more header lines.
+
+        `source` is the leg, the To tag and the RSeq of the one that it is made from, if that is to be acknowledged.
+        """
         caller = self.caller
         if self.originator is not None:
             self.originator.progressed(status, reason or "")
@@ -168,6 +173,10 @@ class Call(LastingCall):
         if caller.rang_at is None:
             caller.rang_at = now
             caller.transition(RING)
+        if self.provisionals is not None and self.provisionals.tell(
+            status, reason, lines, body, content_type, source
+        ):
+            return
         response = caller.reply(status, reason, lines, body, content_type)
         caller.tell(caller.invite, response, now)
         self.when_stored(partial(caller.respond, status, response))
@@ -276,6 +285,8 @@ class Call(LastingCall):
             if not leg.acknowledge_copy(response):
                 UnwantedAnswer.begin(self, leg, response)
         elif leg.is_open and self.state is SETTING_UP and self.hunt is not None:
+            if self.provisionals is not None and self.provisionals.postpones(leg, response):
+                return
             try:
                 if "record-route" in response.headers.index():
                     _ = response.record_route  # one that cannot be read leads neither ACK nor BYE
@@ -313,6 +324,10 @@ class Call(LastingCall):
         self.start_clocks(leg)
         body = self.body_for(response, leg, caller)
         content_type = response.headers.get("content-type") if body else None
+        if self.provisionals is not None:
+            if not body and (body := self.provisionals.answer_of(leg)):
+                content_type = "application/sdp"
+            self.provisionals.end()
         ports = self.ports
         lines = relayed_lines(response, leg.passage_to(caller), ports.settings.extensions)
         lines += write_lines(ports.sessions.accepted(caller, caller.invite, body))

@@ -21,6 +21,7 @@ from ..model.header_table import TOLD, TOLD_WITHOUT_TIMER
 from ..model.outcome import Outcome
 from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
+from .process import ReliableProvisionals
 from .tally import CallTally
 from .timers import Timers
 
@@ -174,7 +175,8 @@ class CallPorts(LegPorts, Generic[CallT]):
     `relink` lets what is behind a leg that has moved be part of its new call. `carried` counts those of a provider.
     `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
     destination has given, `unreachable` says why no way leads to a leg, `probe` asks the ends of a call whether they
-    are still there, `sessions` are their session timers, and `decide` lets the dialplan of a call that the switch makes
+    are still there, `sessions` are their session timers, `provisionals` gives the reliable provisional responses of a
+    call, and `decide` lets the dialplan of a call that the switch makes
     by itself say who rings. `may_pick_up` says whether an account may take the calls that ring at one of another
     owner. What becomes of calls is counted in the `tally`. Nobody need `watch`.
     """
@@ -199,6 +201,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     unreachable: Callable[[CallT, Callee], Outcome]
     probe: Callable[[CallT], None]
     sessions: Sessions
+    provisionals: Callable[[CallT], ReliableProvisionals]
     decide: Callable[[CallT], None]
     call_row: Callable[[CallT], tuple[Any, ...]]
     cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]

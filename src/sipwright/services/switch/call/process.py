@@ -6,7 +6,7 @@ a restart, and tells them when it is over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from sipwright.sip import Response
@@ -16,7 +16,7 @@ from ..model.stored_processes import StoredPicker, StoredProcess, StoredTarget, 
 from .callee import Callee
 from .leg import Leg
 
-__all__ = ["CallProcess", "Claim", "HuntProcess", "Originator"]
+__all__ = ["CallProcess", "Claim", "HuntProcess", "Originator", "ReliableProvisionals"]
 
 
 class CallProcess(Protocol):
@@ -66,6 +66,34 @@ class HuntProcess(Protocol):
 
     def results(self) -> Sequence[LegResult]:
         """Return what became of each leg."""
+
+
+class ReliableProvisionals(Protocol):
+    """The provisional responses of a call that are to be acknowledged (RFC 3262)."""
+
+    def hear(self, leg: Callee, response: Response, rseq: int) -> bool:
+        """Take one of a leg; False for one that is not to be looked at."""
+
+    def is_untold(self, leg: Callee, response: Response, rseq: int) -> bool:
+        """Return whether the caller was not told one reliably, and nobody has acknowledged it."""
+
+    def acknowledge_untold(self, leg: Callee, response: Response, rseq: int) -> None:
+        """Acknowledge one of a leg, unless the caller was told it reliably and does so."""
+
+    def tell(
+        self, status: int, reason: str | None, lines: Iterable[str], body: bytes, content_type: str | None,
+        source: tuple[int, str, int] | None,
+    ) -> bool:  # fmt: skip
+        """Tell the caller something reliably; False when it need not be, or cannot."""
+
+    def postpones(self, leg: Callee, response: Response) -> bool:
+        """Return whether a 2xx has to wait until the caller has acknowledged a session description."""
+
+    def answer_of(self, leg: Callee) -> bytes:
+        """Return what a leg has answered before its 2xx, where the caller has not got it reliably."""
+
+    def end(self) -> None:
+        """Repeat nothing more, as there is a final response."""
 
 
 class Originator(Protocol):

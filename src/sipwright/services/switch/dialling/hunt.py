@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from sipwright.services.dialstring import DialLeg, Groups, read_groups, write_groups
 from sipwright.services.ports import Provider
 from sipwright.sip import Request, Response
+from sipwright.sip.provisional import is_reliable
 from sipwright.sip.session_timer import LEAST, MOST, MOST_RAISES, min_se
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP, SECURE
@@ -109,7 +110,7 @@ class Hunt:
             self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
         if status < 200:
             if status > 100:  # which comes from the next hop alone
-                self._rings(leg, response)
+                self._rings(leg, response, is_reliable(response) if "rseq" in response.headers.index() else 0)
             elif to.answer_within:
                 self._tell(events.Heard(leg.index))
         elif status not in (401, 407, 422) or not self._comes_again(leg, response):
@@ -161,14 +162,27 @@ class Hunt:
                     ways.append(events.Way(found.target, found, q, found.answer_within))
         return ways
 
-    def _rings(self, leg: Callee, response: Response) -> None:
+    def _rings(self, leg: Callee, response: Response, rseq: int) -> None:
         call = self.call
+        if rseq and not call.ports.provisionals(call).hear(leg, response, rseq):
+            return
         if leg.rang_at is None:
             leg.rang_at = call.ports.wall_clock()
             leg.transition(RING)
         if response.to_tag is not None:
             leg.begin_early(response)
         self._tell(events.Provisional(leg.index, response.status, bool(response.body), response))
+        if rseq:
+            self._acknowledge(leg, response, rseq)
+
+    def _acknowledge(self, leg: Callee, response: Response, rseq: int) -> None:
+        """Let a reliable response be acknowledged; an offer in it can only be answered by the caller."""
+        call = self.call
+        invite, provisionals = call.caller.invite, call.ports.provisionals(call)
+        is_offer = response.body and invite is not None and not invite.body
+        if is_offer and call.hunt is self and provisionals.is_untold(leg, response, rseq):
+            self._pass_on(leg, response, has_media=True)
+        provisionals.acknowledge_untold(leg, response, rseq)
 
     def _comes_again(self, leg: Callee, response: Response) -> bool:
         """Send the INVITE once more: with credentials (RFC 3261 §22.2), or with a larger Min-SE (RFC 4028 §7.3)."""
@@ -246,13 +260,18 @@ class Hunt:
         self.launch(self._leg(effect.leg))
 
     def _progress(self, effect: events.Progress[Response]) -> None:
-        call, leg, response = self.call, self._leg(effect.leg), effect.message
-        if effect.has_media or call.early_leg is not None:
-            call.hear(leg, response.to_tag or "", has_media=effect.has_media)
+        self._pass_on(self._leg(effect.leg), effect.message, has_media=effect.has_media)
+
+    def _pass_on(self, leg: Callee, response: Response, *, has_media: bool) -> None:
+        call = self.call
+        if has_media or call.early_leg is not None:
+            call.hear(leg, response.to_tag or "", has_media=has_media)
         body = call.body_for(response, leg, call.caller)
         content_type = response.headers.get("content-type") if body else None
         lines = relayed_lines(response, leg.passage_to(call.caller), call.ports.settings.extensions)
-        call.progress(response.status, response.reason, lines, body, content_type)
+        rseq = 0 if call.provisionals is None else is_reliable(response)
+        source = (leg.index, response.to_tag or "", rseq) if rseq else None
+        call.progress(response.status, response.reason, lines, body, content_type, source)
 
     def _close(self, effect: events.Close) -> None:
         leg = self._leg(effect.leg)

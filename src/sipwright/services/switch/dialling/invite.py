@@ -12,6 +12,7 @@ from sipwright.sip.dialog import address_of
 from sipwright.sip.grammar import quote
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
+from sipwright.sip.provisional import takes_reliable
 from sipwright.sip.session_timer import LEAST, min_se
 from sipwright.sip.shown import shown
 
@@ -40,7 +41,10 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
     assert original is not None
     options = destination.options
     sender = call.caller.party if call.originator is None else SCRIPT
-    relayed = relayed_lines(original, PASSAGES[sender, leg.party], ports.settings.extensions)
+    told = ports.settings.extensions
+    if original.body or (sender is not SCRIPT and takes_reliable(original)):
+        told += ", 100rel"  # else whoever answers could make an offer that nobody can answer in a PRACK (RFC 3262 §5)
+    relayed = relayed_lines(original, PASSAGES[sender, leg.party], told)
     if ports.settings.session_expires and flow.protocol != "loop":
         relayed += _session_lines(ports.settings, leg, least)
     if options.headers:

@@ -13,6 +13,7 @@ from functools import partial
 from sipwright.sdp import is_hold
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.headers.names import KEYS
+from sipwright.sip.provisional import requires_reliable
 from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 from sipwright.transport import Flow
@@ -49,6 +50,7 @@ class Relay:
         "client",
         "flow",
         "had_offer",
+        "rack",
         "receiver",
         "request",
         "sender",
@@ -70,6 +72,7 @@ class Relay:
         self.client: ClientTransaction | None = None
         self.wire = b""
         self.had_offer = bool(request.body)
+        self.rack: str | None = None
         self._rounds = 0
         self._is_done = False
 
@@ -92,6 +95,7 @@ class Relay:
             is_done=self._is_done,
             rounds=self._rounds,
             flow=None if self.flow is None else self.flow.key,
+            rack=self.rack,
         )
 
     @classmethod
@@ -102,7 +106,7 @@ class Relay:
         assert isinstance(message, Request)
         relay = cls(call, legs[state.sender], legs[state.receiver], message)
         relay.wire = state.wire.encode("latin-1")
-        relay._rounds, relay._is_done = state.rounds, state.is_done
+        relay._rounds, relay._is_done, relay.rack = state.rounds, state.is_done, state.rack
         if state.flow is not None:
             relay.flow = call.ports.stack.flow_from_key(state.flow) or relay.sender.flow
         return relay
@@ -134,6 +138,8 @@ class Relay:
         headers = self._translated(relayed_headers(self.request, self.sender.passage_to(receiver), told))
         if method in _REFRESHES:
             headers += call.ports.sessions.headers(receiver)
+        elif self.rack is not None:
+            headers.append(("RAck", self.rack))
         contact = receiver.contact_on(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
         request = dialog.make_request(method, via=call.ports.new_via(flow), contact=contact, headers=headers,
@@ -174,7 +180,7 @@ class Relay:
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the receiver's response and give it to the sender."""
-        if response.status == 100 and self.is_invite:
+        if self.is_invite and (response.status == 100 or self._has_to_wait(response)):
             return
         with self.call.event():
             if self._is_done:
@@ -218,7 +224,7 @@ class Relay:
                 self._settle_invite(response)
             if not (self.is_invite and response.is_success and not self.had_offer):
                 self._end()
-        status = response.status if response.status not in (401, 407) else 403
+        status = self._status_back(response)
         headers = relayed_headers(response, receiver.passage_to(sender), call.ports.settings.extensions)
         if response.status < 300 and self.request.method in _NAMES_US and sender.flow is not None:
             headers.append(("Contact", sender.contact_on(sender.flow)))
@@ -226,7 +232,8 @@ class Relay:
         if is_refresh:
             call.ports.sessions.settled(receiver, response, parse(self.wire).body)
             headers += call.ports.sessions.accepted(sender, self.request, body)
-        back = make_response(self.request, status, shown(response.reason), headers=headers, body=body,
+        reason = shown(response.reason) if status == response.status else None
+        back = make_response(self.request, status, reason, headers=headers, body=body,
                              content_type=response.headers.get("content-type") if body else None)  # fmt: skip
         if self.is_invite and back.is_success:
             sender.tell(self.request, back, call.ports.wall_clock())
@@ -238,6 +245,18 @@ class Relay:
             call.hang_up(
                 "switch", f'SIP;cause={response.status};text="Re-INVITE failed"', status=response.status
             )
+
+    def _has_to_wait(self, response: Response) -> bool:
+        """Return whether a re-INVITE is answered by its final response alone: none of it is told reliably."""
+        return not response.is_final and requires_reliable(self.request)
+
+    def _status_back(self, response: Response) -> int:
+        """Return what the sender is answered; it cannot help what we are asked for on the other leg."""
+        if self.rack is not None and response.is_final and not self.had_offer:
+            return (
+                200  # it has acknowledged what we told it, whatever the other end makes of that (RFC 3262 §3)
+            )
+        return response.status if response.status not in (401, 407) else 403
 
     def _answer(self, response: Response) -> None:
         if self.server is not None:

@@ -34,14 +34,14 @@ SOURCE_HEADER = "P-Sipwright-Source"
 CALL_HEADER = "X-Sipwright-Call"
 """In what is sent on to somebody else: the id of the call, should it come back (`dialling/spirals.py`)."""
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER"
-"""The methods that work here, wherever we say so. Without 100rel there is nothing to PRACK (RFC 3262)."""
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER"
+"""The methods that work here, wherever we say so."""
 
 RELAYED = frozenset({"replaces", "norefersub", "histinfo", "privacy", "answermode", "early-session"})
 """Option tags that may be required, and cross with their headers (RFC 3891, 4488, ...)."""
 
-EXTENSIONS = RELAYED | {"timer"}
-"""Option tags that may be required: those, and what each leg does by itself (RFC 4028)."""
+EXTENSIONS = RELAYED | {"timer", "100rel"}
+"""Option tags that may be required: those, and what each leg does by itself (RFC 4028, RFC 3262)."""
 
 TOLD, TOLD_WITHOUT_TIMER = "replaces, timer", "replaces"
 """What we say that we do ourselves (RFC 3891 §6.2, RFC 4028 §7.1)."""

@@ -6,13 +6,13 @@ whatever else changes a name raises the format. Bytes of messages are Latin-1 te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
-    "StoredNotice", "StoredOffer", "StoredPicker", "StoredProcess", "StoredReInvite", "StoredRelay", "StoredReport",
-    "StoredSession", "StoredTakeover", "StoredTarget", "StoredThirdParty", "StoredTransfer", "StoredUnwantedAnswer",
-    "read_picker", "read_process",
+    "StoredNotice", "StoredOffer", "StoredPicker", "StoredProcess", "StoredProvisionals", "StoredReInvite",
+    "StoredRelay", "StoredReport", "StoredSession", "StoredTakeover", "StoredTarget", "StoredThirdParty",
+    "StoredTransfer", "StoredUnwantedAnswer", "read_picker", "read_process",
 ]  # fmt: skip
 
 
@@ -26,7 +26,7 @@ class StoredReInvite:
 
 @dataclass(frozen=True, slots=True)
 class StoredRelay:
-    """What is kept of a request that crosses: as it came in, and as it went out (`wire`)."""
+    """What is kept of a request that crosses: as it came in, and as it went out (`wire`); a PRACK has its own RAck."""
 
     sender: int
     receiver: int
@@ -35,6 +35,7 @@ class StoredRelay:
     is_done: bool
     rounds: int = 0
     flow: str | None = None
+    rack: str | None = None
     kind: str = "relay"
 
 
@@ -128,7 +129,24 @@ class StoredSession:
     kind: str = "session"
 
 
-StoredProcess = StoredRelay | StoredTransfer | StoredTakeover | StoredUnwantedAnswer | StoredSession
+@dataclass(frozen=True, slots=True)
+class StoredProvisionals:
+    """What is kept of reliable provisional responses, as lists (`midcall/provisionals.py` has the names)."""
+
+    told: list[list[Any]] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+    given: list[str] = field(default_factory=list)
+    heard: list[list[Any]] = field(default_factory=list)
+    unacknowledged: list[Any] = field(default_factory=list)
+    answers: list[list[Any]] = field(default_factory=list)
+    pracks: list[list[Any]] = field(default_factory=list)
+    rounds: int = 0
+    kind: str = "provisionals"
+
+
+StoredProcess = (
+    StoredRelay | StoredTransfer | StoredTakeover | StoredUnwantedAnswer | StoredSession | StoredProvisionals
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +186,7 @@ _KINDS: dict[str, type[StoredProcess]] = {
     "takeover": StoredTakeover,
     "unwanted_answer": StoredUnwantedAnswer,
     "session": StoredSession,
+    "provisionals": StoredProvisionals,
 }
 _PARTS: dict[str, type[Any]] = {
     "report": StoredReport, "last": StoredNotice, "next": StoredNotice, "offer": StoredOffer, "invite": StoredReInvite,

@@ -24,6 +24,7 @@ from ..call.process import CallProcess, Originator
 from ..call.unwanted_answer import UnwantedAnswer
 from ..dialling.hunt import Hunt
 from ..midcall.liveness import AFTER_RECOVERY, Probe
+from ..midcall.provisionals import Provisionals
 from ..midcall.relay import Relay
 from ..midcall.session import SessionTimer
 from ..model.call_state import CallState
@@ -87,6 +88,7 @@ PROCESSES: dict[str, Callable[[Call, Any], CallProcess]] = {
     "takeover": Takeover.from_state,
     "unwanted_answer": UnwantedAnswer.from_state,
     "session": SessionTimer.from_state,
+    "provisionals": Provisionals.from_state,
 }
 
 
