@@ -240,8 +240,8 @@ class Provisionals:
         rseq = self._numbers.get(tag, crc32(f"{self.call.id}{tag}".encode()) & 0x3FFFFFFF) + 1
         self._numbers[tag] = rseq
         wire = caller.reply(status, reason, [*lines, "Require: 100rel", f"RSeq: {rseq}"], body, content_type)
-        is_crossing = source in self.unacknowledged
-        self.told.append(Told(wire, tag, rseq, bool(body), source if is_crossing else None))
+        is_theirs = source in self.unacknowledged
+        self.told.append(Told(wire, tag, rseq, bool(body), source if is_theirs else None))
         self.call.changed()
         if len(self.told) == 1:
             self._tell_next()
