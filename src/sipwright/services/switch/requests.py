@@ -16,6 +16,7 @@ from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
+from .midcall.offers import Refusal, refusal_of_offer, refusal_of_update
 from .midcall.provisionals import Provisionals
 from .midcall.relay import Relay
 from .midcall.session import session_of
@@ -152,6 +153,10 @@ class Requests:
         _ = request.contacts  # one that cannot be read is answered 400 now, not when it has crossed
         if _is_too_short(call, incoming):
             return
+        refusal = refusal_of_update(call, leg, request)
+        if refusal is not None:
+            _refuse_for_now(incoming, refusal)
+            return
         if leg.state is ANSWERED and _is_mere_refresh(leg, request):
             _take_refresh(call, leg, incoming)
             return
@@ -175,6 +180,10 @@ class Requests:
             open_one.forsaken()
         elif open_one is not None or call.peer is None:  # glare
             incoming.respond(491)
+            return
+        refusal = refusal_of_offer(call, leg, incoming.request)
+        if refusal is not None:
+            _refuse_for_now(incoming, refusal)
             return
         _carry_over(call, leg, other, incoming, incoming.request)
 
@@ -262,6 +271,11 @@ def _is_too_short(call: Call, incoming: Incoming) -> bool:
     if headers is not None:
         incoming.respond(422, headers=headers)
     return headers is not None
+
+
+def _refuse_for_now(incoming: Incoming, refusal: Refusal) -> None:
+    status, reason, headers = refusal
+    incoming.respond(status, reason, headers=headers)
 
 
 def _is_mere_refresh(leg: Leg, update: Request) -> bool:

@@ -240,10 +240,12 @@ class Relay:
         elif back.is_final:
             sender.answer(back, call.ports.wall_clock())
         call.when_stored(partial(self._answer, back))
-        if self.is_invite and response.status in (408, 481) and call.peer is not None:
-            # The far end is gone, or does not know the call any more (RFC 3261 §12.2.1.2).
+        if self.request.method in _REFRESHES and response.status in (408, 481) and call.peer is not None:
+            # The far end is gone, or does not know the call any more (RFC 3261 §12.2.1.2, RFC 3311 §5.3).
             call.hang_up(
-                "switch", f'SIP;cause={response.status};text="Re-INVITE failed"', status=response.status
+                "switch",
+                f'SIP;cause={response.status};text="{self.request.method} failed"',
+                status=response.status,
             )
 
     def _has_to_wait(self, response: Response) -> bool:
@@ -320,6 +322,18 @@ class Relay:
     def _end(self) -> None:
         """Nothing of it needs to be stored any more."""
         self.call.drop(self)
+
+    @property
+    def is_over(self) -> bool:
+        """The sender has its final response."""
+        return self._is_done
+
+    @property
+    def has_open_offer(self) -> bool:
+        """What it offers is not answered yet, or what it asks to be offered."""
+        return (
+            not (self._is_done and self.had_offer) if self.is_invite else self.had_offer and not self._is_done
+        )
 
     @property
     def is_answered(self) -> bool:
