@@ -26,6 +26,7 @@ from sipwright.testing.behaviour import SILENT, AnswerError, Behaviour, parse_an
         ("486", Behaviour(486)),
         ("480 Gone To Lunch", Behaviour(480, "Gone To Lunch")),
         ("rings 5 then 200", Behaviour(200, after=5.0, rings=True)),
+        ("plays 5 then busy", Behaviour(486, after=5.0, plays=True)),
         ("rings 2.5s, busy", Behaviour(486, after=2.5, rings=True)),
         ("after 1 rings 4 then answers talks 60", Behaviour(200, after=5.0, rings=True, talks=60.0)),
         ("answers for 3", Behaviour(200, talks=3.0)),

@@ -14,6 +14,7 @@ from sipwright.testing.phones import Party
     [
         (lambda bob: bob.busy(), [Behaviour(486)]),
         (lambda bob: bob.rings(3).busy(), [Behaviour(486, after=3.0, rings=True)]),
+        (lambda bob: bob.plays(3).busy(), [Behaviour(486, after=3.0, plays=True)]),
         (lambda bob: bob.answers(after=5), [Behaviour(200, after=5.0, rings=True)]),
         (lambda bob: bob.answers(talks=9), [Behaviour(200, talks=9)]),
         (

@@ -48,6 +48,13 @@ def test_a_delayed_leg_waits_unless_nobody_else_is_left(call, phone):
     assert call(plan=plan).path == ["bob 200"]
 
 
+def test_what_a_leg_plays_is_heard_unless_it_is_kept_silent(call, phone):
+    phone("bob").plays(3).busy()
+
+    assert call(plan='dial("bob@local")').provisional == [(183, "Session Progress")]
+    assert call(plan='dial("bob@local", early=False)').provisional == [(180, "Ringing")]
+
+
 def test_a_6xx_ends_it_all(call, phone):
     phone("bob").rings(1).declines()
     phone("carol").rings()

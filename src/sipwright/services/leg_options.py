@@ -123,6 +123,7 @@ class LegOptions:
     `transfer` is whether a REFER crosses ("pass"), is refused ("refuse") or carried out by the switch ("place"); when
     nothing is said, the switch carries out what phones of ours ask for, and refuses all others.
     `redirect` is who follows a 3xx: the switch ("follow") or the script.
+    `early` is whether the caller hears what is played before the answer.
     `headers` are what the leg's own INVITE carries: ``[header="X-Queue: sales"]``, once for each.
     """
 
@@ -134,6 +135,7 @@ class LegOptions:
     from_host: str | None = _option("fh", Host())
     transfer: str | None = _option("tr", Choice({"refuse": "n", "pass": "p", "place": "c"}))
     redirect: str | None = _option("rm", Choice({"follow": "ar", "return": "m", "rerun": "n"}))
+    early: bool | None = _option("em", Truth())
     headers: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 ::
 
     answer  = target ":" outcome *( ";" outcome )        ; the first call gets the first one, the last one repeats
-    outcome = [ "rings" SECONDS [ "then" ] ] final
+    outcome = [ ( "rings" / "plays" ) SECONDS [ "then" ] ] final
             / "rings"                                    ; and nobody answers
     final   = STATUS [ reason ]                          ; 486 Busy Here
             / ( "answers" / "200" ) [ "talks" SECONDS ]
@@ -35,8 +35,9 @@ class AnswerError(UserError):
 class Behaviour:
     """One call as one leg takes it: ringing at once or not, then a final response `after` so many seconds.
 
-    A `status` of 0 is silence until the ring time is over. `talks` is how long an answered call lasts, `redirect` where
-    a 3xx sends the caller; a phone that `is_registered` nowhere gets no call at all.
+    A `status` of 0 is silence until the ring time is over. One that `plays` is heard before it answers. `talks` is how
+    long an answered call lasts, `redirect` where a 3xx sends the caller; a phone that `is_registered` nowhere gets no
+    call at all.
     """
 
     status: int
@@ -46,6 +47,7 @@ class Behaviour:
     talks: float = TALK_TIME
     redirect: str = ""
     is_registered: bool = True
+    plays: bool = False
 
     @property
     def phrase(self) -> str:
@@ -71,7 +73,7 @@ FINALS = {
 """The words for what happens in the end."""
 
 _WORDS = ", ".join(word for word in FINALS if not word[0].isdigit())
-_TIME = re.compile(r"(rings|after)\s+(\d+(?:\.\d+)?)\s*s?\b[\s,]*(?:(?:then|and)\b\s*)?", re.IGNORECASE)
+_TIME = re.compile(r"(rings|plays|after)\s+(\d+(?:\.\d+)?)\s*s?\b[\s,]*(?:(?:then|and)\b\s*)?", re.IGNORECASE)
 _STATUS = re.compile(r"([2-6]\d\d)\b\s*(.*)", re.DOTALL)
 _TALKS = re.compile(r"(.*?)\s*\b(?:talks|for)\s+(\d+(?:\.\d+)?)\s*s?", re.DOTALL | re.IGNORECASE)
 _REDIRECT = re.compile(r"(?:redirects\s+to|30\d(?:\s+to)?)\s+<?(sips?:\S+?)>?", re.IGNORECASE)
@@ -96,10 +98,11 @@ def parse_outcome(text: str) -> Behaviour:
         AnswerError: It cannot be understood.
     """
     rest = text.strip()
-    after, rings = 0.0, False
+    after, rings, plays = 0.0, False, False
     while time := _TIME.match(rest):
         after += float(time[2])
         rings = rings or time[1].lower() == "rings"
+        plays = plays or time[1].lower() == "plays"
         rest = rest[time.end() :]
     if not rest and rings:
         raise AnswerError(f"{text.strip()!r} does not say what follows; write 'rings {after:g} then busy'")
@@ -109,12 +112,12 @@ def parse_outcome(text: str) -> Behaviour:
     if final is None:
         raise AnswerError(
             f"{rest!r} is no outcome; write a status such as 486, or one of {_WORDS}, "
-            "with 'rings SECONDS then' before it"
+            "with 'rings SECONDS then' or 'plays SECONDS then' before it"
         )
     if final.status == 0:
         return final
     return Behaviour(
-        final.status, final.reason, after, rings, final.talks, final.redirect, final.is_registered
+        final.status, final.reason, after, rings, final.talks, final.redirect, final.is_registered, plays
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Self
 
 from .answers import Answers
@@ -26,6 +27,7 @@ class Party:
         self._goes_on = True
         self._rings = 0.0
         self._is_ringing = False
+        self._plays = False
 
     @property
     def then(self) -> Self:
@@ -38,6 +40,11 @@ class Party:
         self._rings, self._is_ringing = seconds, True
         if self._goes_on and not self._said:
             self._answers.set(self._who, [Behaviour(0, rings=True)])
+        return self
+
+    def plays(self, seconds: float = 0.0) -> Self:
+        """Let the caller hear something for so long before what is said next, unless ``early=False`` keeps it away."""
+        self._rings, self._plays = seconds, True
         return self
 
     def answers(self, after: float = 0.0, talks: float | None = None) -> Self:
@@ -87,7 +94,7 @@ class Party:
     def _say(self, behaviour: Behaviour) -> Self:
         if not self._goes_on:
             self._said = []
-        self._said.append(behaviour)
-        self._goes_on, self._rings, self._is_ringing = False, 0.0, False
+        self._said.append(replace(behaviour, plays=True) if self._plays else behaviour)
+        self._goes_on, self._rings, self._is_ringing, self._plays = False, 0.0, False, False
         self._answers.set(self._who, list(self._said))
         return self

@@ -62,9 +62,10 @@ class _Trial:
         self.handle: Handle | None = None
 
     def progressed(self, status: int, reason: str) -> None:
-        """Say that it rings, or that the inner call does."""
-        heard = Outcome(status, reason)
-        self.call.tell(hunt_events.Provisional(self.number, status, has_media=False, message=heard))
+        """Say that it rings, or that the inner call does; a leg that is kept silent plays nothing."""
+        has_media = status == 183 and self.leg.options.early is not False
+        heard = Outcome(180, "Ringing") if status == 183 and not has_media else Outcome(status, reason)
+        self.call.tell(hunt_events.Provisional(self.number, heard.status, has_media, message=heard))
 
     def ended(self, behaviour: Behaviour) -> float:
         """Hear how the inner call came out."""
@@ -263,7 +264,9 @@ class PretendedCall:
             trial.inner = trial.begin(trial)
             trial.tried.inner = trial.inner.result
             return
-        if behaviour.rings:
+        if behaviour.plays:
+            trial.progressed(183, "Session Progress")
+        elif behaviour.rings:
             trial.progressed(180, "Ringing")
         if behaviour.status:
             trial.handle = self._clock.call_later(behaviour.after, trial.responded)

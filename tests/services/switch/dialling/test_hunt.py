@@ -214,3 +214,42 @@ def test_a_server_that_is_not_there_costs_nothing(bench, alice, dial):
     second.answer(second.last("INVITE"), 486)
     assert bench.is_empty()
     assert bench.cdrs()[1:] == [(1, 503, "switch"), (2, 486, "callee")]
+
+
+@pytest.mark.parametrize("rseq", [None, 7])
+def test_what_a_leg_plays_can_be_kept_from_the_caller(bench, alice, dial, rseq):
+    """It hears a ringing tone, and in the end what the phone has answered; a PRACK is the business of the switch."""
+    shop = bench.phone("shop", "40.0.0.1")
+    dial("shop@40.0.0.1[em=false]")
+    invite = shop.last("INVITE")
+    headers = () if rseq is None else (("Require", "100rel"), ("RSeq", str(rseq)))
+    shop.answer(invite, 183, body=SDP.format(shop.host), headers=headers)
+    bench.restart()
+    shop.answer(invite, 200, body=None if rseq else SDP.format(shop.host))
+
+    assert 183 not in alice.statuses()
+    assert (alice.last(180).reason, alice.last(180).body) == ("Ringing", b"")
+    assert alice.last(200).body == SDP.format(shop.host).encode()
+    assert shop.methods().count("PRACK") == (0 if rseq is None else 2)  # the second one for the next process
+
+
+def test_a_leg_that_is_kept_silent_leaves_the_caller_to_another(bench, alice, dial):
+    shop, bar = bench.phone("shop", "40.0.0.1"), bench.phone("bar", "40.0.0.2")
+    dial("shop@40.0.0.1[em=no] & bar@40.0.0.2")
+    shop.answer(shop.last("INVITE"), 183, body=SDP.format(shop.host))
+    bar.answer(bar.last("INVITE"), 183, body=SDP.format(bar.host))
+
+    assert alice.last(183).body == SDP.format(bar.host).encode()
+
+
+def test_an_offer_is_not_kept_from_the_caller(bench, alice, dial):
+    """An INVITE without one asks for it, and only the caller can answer it."""
+    shop = bench.phone("shop", "40.0.0.1")
+    invite = alice.invite
+    alice.invite = lambda uri: invite(uri, body=None, headers=(("Supported", "100rel"),))
+    dial("shop@40.0.0.1[em=false]")
+    shop.answer(
+        shop.last("INVITE"), 183, body=SDP.format(shop.host), headers=(("Require", "100rel"), ("RSeq", "7"))
+    )
+
+    assert alice.last(183).body == SDP.format(shop.host).encode()

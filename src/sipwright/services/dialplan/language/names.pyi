@@ -79,6 +79,7 @@ class LegSpec(NamedTuple):
     from_host: str | None
     transfer: str | None
     redirect: str | None
+    early: bool | None
     headers: dict[str, str] | None
 
 class HttpResponse(NamedTuple):
@@ -134,6 +135,7 @@ def dial(
     from_host: str | None = None,
     transfer: str | None = None,
     redirect: str | None = None,
+    early: bool | None = None,
 ) -> DialResult:
     """Ring phones. When somebody answers, the dialplan is over; it goes on only when nobody did.
 
@@ -141,7 +143,7 @@ def dial(
 
     ``transfer`` is "pass", "refuse" or "place"; without it a transfer that a phone of yours asks for is passed on, and
     one that somebody outside asks of a phone of yours is refused. ``redirect`` is "follow" (the usual), "return" or
-    "rerun".
+    "rerun". With ``early=False`` the caller hears a ringing tone until somebody answers, and nothing else.
     """
 
 def leg(
@@ -156,6 +158,7 @@ def leg(
     from_host: str | None = None,
     transfer: str | None = None,
     redirect: str | None = None,
+    early: bool | None = None,
 ) -> LegSpec:
     """Describe one leg: ``dial([leg("bob@local"), leg("mobile@blueface", delay=5)])``.
 

@@ -171,7 +171,9 @@ class Hunt:
             leg.transition(RING)
         if response.to_tag is not None:
             leg.begin_early(response)
-        self._tell(events.Provisional(leg.index, response.status, bool(response.body), response))
+        is_silent = self._is_kept_silent(leg, response)
+        status, has_media = (180, False) if is_silent else (response.status, bool(response.body))
+        self._tell(events.Provisional(leg.index, status, has_media, response))
         if rseq:
             self._acknowledge(leg, response, rseq)
 
@@ -262,16 +264,29 @@ class Hunt:
     def _progress(self, effect: events.Progress[Response]) -> None:
         self._pass_on(self._leg(effect.leg), effect.message, has_media=effect.has_media)
 
+    def _is_kept_silent(self, leg: Callee, response: Response) -> bool:
+        """Return whether the caller is not to hear what a leg plays; an offer has to be heard, and answered."""
+        invite = self.call.caller.invite
+        return (
+            leg.destination.options.early is False
+            and bool(response.body)
+            and (invite is None or bool(invite.body))
+        )
+
     def _pass_on(self, leg: Callee, response: Response, *, has_media: bool) -> None:
         call = self.call
         if has_media or call.early_leg is not None:
             call.hear(leg, response.to_tag or "", has_media=has_media)
-        body = call.body_for(response, leg, call.caller)
+        status, reason, body = response.status, response.reason, b""
+        if self._is_kept_silent(leg, response):
+            status, reason = 180, "Ringing"  # a 183 without media would leave the caller in silence
+        else:
+            body = call.body_for(response, leg, call.caller)
         content_type = response.headers.get("content-type") if body else None
         lines = relayed_lines(response, leg.passage_to(call.caller), call.ports.settings.extensions)
         rseq = 0 if call.provisionals is None else is_reliable(response)
         source = (leg.index, response.to_tag or "", rseq) if rseq else None
-        call.progress(response.status, response.reason, lines, body, content_type, source)
+        call.progress(status, reason, lines, body, content_type, source)
 
     def _close(self, effect: events.Close) -> None:
         leg = self._leg(effect.leg)

@@ -244,7 +244,7 @@ class Relay:
             # The far end is gone, or does not know the call any more (RFC 3261 §12.2.1.2, RFC 3311 §5.3).
             call.hang_up(
                 "switch",
-                f'SIP;cause={response.status};text="{self.request.method} failed"',
+                f'SIP;cause={response.status};text="{"Re-INVITE" if self.is_invite else "UPDATE"} failed"',
                 status=response.status,
             )
 
