@@ -19,7 +19,7 @@ from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.services.authentication import NOT_CHECKED, Authenticator
 from sipwright.services.dialplan.outside import MailSettings
-from sipwright.services.guard import Deed
+from sipwright.services.guard import Deed, program_of_scanner
 from sipwright.services.notifier import (
     MessageSummary,
     Notifier,
@@ -29,7 +29,7 @@ from sipwright.services.notifier import (
     rights_of,
 )
 from sipwright.services.ports import AccountView
-from sipwright.services.registrar import Lifetimes, LocationTable, Registrar, RegistrarSnapshot
+from sipwright.services.registrar import Lifetimes, LocationTable, QuickWay, Registrar, RegistrarSnapshot
 from sipwright.services.rows import CallRow
 from sipwright.services.stun import StunServer, StunSnapshot
 from sipwright.services.switch import (
@@ -255,6 +255,11 @@ class Node:
             ),
             *steps,
         )
+        self.quick_way = QuickWay(
+            self.stack, self.registrar, self.pipeline.refuse,
+            is_complete=lambda: store.directory.is_complete, is_scanner=program_of_scanner,
+        )  # fmt: skip
+        self.stack.receiver.quick_way = self.quick_way.__call__
         store.directory.listeners.append(self._directory_changed)
         self._post_guard()
         self.collector = Collector(lambda: self.stack.messages)

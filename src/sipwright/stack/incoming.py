@@ -39,13 +39,16 @@ class Incoming:
 
     __slots__ = ("_reply_flow", "_transaction", "flow", "now", "reply", "request", "stack")
 
-    def __init__(self, stack: Element, request: Request, flow: Flow, reply_flow: Flow, now: float) -> None:
+    def __init__(
+        self, stack: Element, request: Request, flow: Flow, reply_flow: Flow, now: float,
+        transaction: ServerTransaction | None = None,
+    ) -> None:  # fmt: skip
         self.stack = stack
         self.request = request
         self.flow = flow
         self.now = now
         self._reply_flow = reply_flow
-        self._transaction: ServerTransaction | None = None
+        self._transaction = transaction
         self.reply: bytes | None = None
 
     @property

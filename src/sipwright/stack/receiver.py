@@ -47,11 +47,12 @@ class Receiver:
         strays: How many of the responses belonged to no transaction.
         failed: How many messages were lost to a fault of ours.
         is_dialog: Says whether a To tag is that of a dialog which there is.
+        quick_way: Who may take a REGISTER before it is read as any other message.
     """
 
     __slots__ = (
         "_addresses", "_element", "_log", "_on_absorbed_ack", "_on_stray_response", "_pipeline", "_ticker", "failed",
-        "is_dialog", "malformed", "requests", "responses", "strays",
+        "is_dialog", "malformed", "quick_way", "requests", "responses", "strays",
     )  # fmt: skip
 
     def __init__(
@@ -74,11 +75,18 @@ class Receiver:
         self.malformed = Malformed(element, logger)
         self.is_dialog: Callable[[str], bool] = bool
         self.requests = self.responses = self.strays = self.failed = 0
+        self.quick_way: Callable[[bytes, Flow], bool] | None = None
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """Take one message from the wire to whoever handles it."""
         element = self._element
         try:
+            quick_way = self.quick_way
+            if quick_way is not None and data[:9] == b"REGISTER " and quick_way(data, flow):
+                self.requests += 1
+                if self._ticker.timer is None:
+                    self._ticker.arm()
+                return
             message = parse(data)
             if isinstance(message, Request):
                 self._receive_request(message, flow, element.clock())

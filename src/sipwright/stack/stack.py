@@ -359,9 +359,13 @@ class Stack:
     def tag_for(self, request: Request) -> str:
         """Return our To tag for a request, the same one every time (RFC 3261 §8.2.7)."""
         via = request.top_via
+        return self.tag_of(via.branch, via.host, request.call_id)
+
+    @staticmethod
+    def tag_of(branch: str | None, host: str, call_id: str) -> str:
+        """Return our To tag for a request of which these are known."""
         # Keyed by the random hash seed of this process, so nobody outside can guess it.
-        number = hash((via.branch, via.host, request.call_id))
-        return f"{number & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+        return f"{hash((branch, host, call_id)) & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
     def _transmit(self, data: bytes, flow: Flow) -> None:
         """Send for the transactions; a response whose connection has ended opens another one (§18.2.2)."""

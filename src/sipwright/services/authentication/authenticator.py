@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from sipwright.errors import UserError
 from sipwright.services.authentication.failure_log import FailureLog
-from sipwright.services.authentication.guesses import FlowKeys, Guesses
+from sipwright.services.authentication.guesses import FlowKeys, Guesses, Sender
 from sipwright.services.ports import AccountView, Clock, Directory
 from sipwright.services.refusals import account_disabled, password_lost
 from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
@@ -98,7 +98,7 @@ class Authenticator:
             return None
         try:
             count = nonce_count(credentials)
-            is_right = self._is_right(credentials, request, account, domain)
+            is_right = self._is_right(credentials, request.method, request.uri_text, account, domain)
         except (MalformedCount, UnsupportedQop) as error:
             raise Reject(400, f"Digest {error}") from None
         except UserError:
@@ -131,12 +131,51 @@ class Authenticator:
         incoming.flow.vouch()
         return account
 
+    def accepts(
+        self,
+        sender: Sender,
+        credentials: Credentials,
+        account: AccountView | None,
+        method: str,
+        uri_text: str,
+        domain: str,
+    ) -> bool:
+        """Return whether nothing is to be said against credentials; their nonce is used up then.
+
+        If there is, nothing has changed: `authenticate` finds out what, and what is to be done about it. An unknown
+        user costs the same as a wrong password here too.
+        """
+        nonce = credentials.params.get("nonce", "")
+        if not self._nonces.is_ours(nonce) or self._nonces.is_worn(nonce):
+            return False
+        if not self._guesses.are_checked(sender, account):
+            return False
+        try:
+            count = nonce_count(credentials)
+            is_right = self._is_right(credentials, method, uri_text, account, domain)
+        except (MalformedCount, UnsupportedQop, UserError):
+            return False
+        if account is None or not is_right or not account.is_enabled:
+            return False
+        response = credentials.params["response"]
+        if self._nonces.use(nonce, count, self._unix_time(), response) is not Verdict.OK:
+            return False
+        sender.flow.vouch()
+        return True
+
+    def challenge_to(self, sender: Sender, domain: str, username: str, *, is_stale: bool = False) -> str:
+        """Return the value of WWW-Authenticate for somebody who claims to be a user of a domain."""
+        account = self._directory.account(username, domain)
+        algorithm = self._directory.digest_algorithm(domain) if account is None else account.algorithm
+        nonce = self._nonces.issue(self._unix_time(), sender.source[0])
+        return challenge(domain, nonce, algorithm, stale=is_stale)
+
     def _has_proven_source(self, incoming: Incoming, nonce: str) -> bool:
         """Return whether the sender is where the packet says: there it has heard us before."""
         return incoming.flow.is_reliable or self._nonces.is_of(nonce, incoming.source[0])
 
     def _is_right(
-        self, credentials: Credentials, request: Request, account: AccountView | None, domain: str
+        self, credentials: Credentials, method: str, uri_text: str, account: AccountView | None, domain: str
     ) -> bool:
         if account is None:
             algorithm = self._directory.digest_algorithm(domain)
@@ -144,8 +183,8 @@ class Authenticator:
         else:
             algorithm = account.algorithm
             secret = account.ha1[algorithm]
-        is_right = verify(credentials, request.method, None, secret, algorithm)
-        return is_right and account is not None and self._is_for(credentials.params["uri"], request)
+        is_right = verify(credentials, method, None, secret, algorithm)
+        return is_right and account is not None and self._is_for(credentials.params["uri"], uri_text)
 
     def _why_wrong(self, credentials: Credentials, request: Request, account: AccountView | None) -> str:
         """Say for the log, and for nobody else, what was wrong with credentials."""
@@ -153,13 +192,13 @@ class Authenticator:
             return "unknown user"
         if credentials.params.get("algorithm", account.algorithm).upper() != account.algorithm:
             return "algorithm was not offered"
-        if not self._is_for(credentials.params.get("uri", ""), request):
+        if not self._is_for(credentials.params.get("uri", ""), request.uri_text):
             return "made for another address"
         return "wrong password"
 
-    def _is_for(self, uri_text: str, request: Request) -> bool:
+    def _is_for(self, uri_text: str, request_uri: str) -> bool:
         """Return whether a digest was made for this request, or at least for us (RFC 8760 §2.6 (6))."""
-        if uri_text == request.uri_text:
+        if uri_text == request_uri:
             return True
         try:
             uri = Uri.parse(uri_text)
@@ -168,8 +207,5 @@ class Authenticator:
         return self._directory.served_domain(uri.host, uri.port) is not None
 
     def _challenge(self, incoming: Incoming, domain: str, username: str, *, is_stale: bool) -> None:
-        account = self._directory.account(username, domain)
-        algorithm = self._directory.digest_algorithm(domain) if account is None else account.algorithm
-        nonce = self._nonces.issue(self._unix_time(), incoming.source[0])
-        value = challenge(domain, nonce, algorithm, stale=is_stale)
+        value = self.challenge_to(incoming, domain, username, is_stale=is_stale)
         incoming.reply_statelessly(401, headers=[("WWW-Authenticate", value)])

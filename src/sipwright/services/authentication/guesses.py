@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
+from typing import Protocol
 
 from sipwright.services.ports import AccountView
 from sipwright.stack import Incoming
-from sipwright.transport.flow import parse_flow_key
+from sipwright.transport.flow import Address, Flow, parse_flow_key
 from sipwright.transport.networks import network_of
 
-__all__ = ["Guesses", "Tally"]
+__all__ = ["Guesses", "Sender", "Tally"]
 
 MOST_FAILURES = 5
 WINDOW = 60.0
@@ -25,6 +26,22 @@ CAPACITY = 10_000
 
 FlowKeys = Callable[[int], Iterable[str]]
 """Gives the keys of the flows that the phones of an account have registered over."""
+
+
+class Sender(Protocol):
+    """A request, as far as it says from where and when it came."""
+
+    @property
+    def flow(self) -> Flow:
+        """The flow that it came on."""
+
+    @property
+    def now(self) -> float:
+        """When it came, as a monotonic instant."""
+
+    @property
+    def source(self) -> Address:
+        """The address that it came from."""
 
 
 class _Count:
@@ -84,9 +101,9 @@ class Guesses:
         self._neighbours = Tally()
         """Failures at a registered phone's own address, by that and the account."""
 
-    def are_checked(self, incoming: Incoming, account: AccountView | None) -> bool:
-        """Return whether the credentials of a request are to be looked at; `incoming.now` says when."""
-        now, source = incoming.now, network_of(incoming.source[0])
+    def are_checked(self, sender: Sender, account: AccountView | None) -> bool:
+        """Return whether the credentials of a request are to be looked at; `sender.now` says when."""
+        now, source = sender.now, network_of(sender.source[0])
         if not self._sources.is_paused(source, now) and (
             account is None or not self._users.is_paused(account.id, now)
         ):
@@ -94,7 +111,7 @@ class Guesses:
         if account is None or self._flow_keys is None:
             return False
         keys = list(self._flow_keys(account.id))
-        if incoming.flow.key in keys:
+        if sender.flow.key in keys:
             return True
         is_neighbour = any(network_of(parse_flow_key(key).remote[0]) == source for key in keys)
         return is_neighbour and not self._neighbours.is_paused((source, account.id), now)

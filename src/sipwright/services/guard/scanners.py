@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sipwright.sip import ParseError, Request
 
-__all__ = ["scanner_of"]
+__all__ = ["program_of_scanner", "scanner_of"]
 
 _PROGRAMS = re.compile(
     r"friendly-(?:scanner|request)|sip-?vicious|sundayddr|pplsip|sipcli|sip-?scan|siparmyknife|\bsmap\b|\biwar\b|"
@@ -28,6 +28,12 @@ _FIRST = "100"
 _NAMES = ("user-agent", "server")
 
 
+def program_of_scanner(text: str) -> str | None:
+    """Return the name of a scanner, if that is how a program calls itself."""
+    found = _PROGRAMS.search(text)
+    return None if found is None else found[0].lower()
+
+
 def scanner_of(request: Request, is_user: Callable[[str], bool]) -> str | None:
     """Return how a stranger's request shows that a scanner has sent it, or None.
 
@@ -37,8 +43,8 @@ def scanner_of(request: Request, is_user: Callable[[str], bool]) -> str | None:
     """
     headers = request.headers
     for name in _NAMES:
-        if name in headers.index() and (found := _PROGRAMS.search(headers.get(name) or "")):
-            return found[0].lower()
+        if name in headers.index() and (found := program_of_scanner(headers.get(name) or "")):
+            return found
     try:
         sender, asked = request.from_uri, request.request_uri
     except ParseError:

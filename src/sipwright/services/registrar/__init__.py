@@ -3,6 +3,7 @@
 from sipwright.services.registrar.bindings import Binding
 from sipwright.services.registrar.contacts import Lifetimes
 from sipwright.services.registrar.location import LocationTable
+from sipwright.services.registrar.quick import QuickWay
 from sipwright.services.registrar.registrar import BindingWatch, Registrar, RegistrarSnapshot
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "BindingWatch",
     "Lifetimes",
     "LocationTable",
+    "QuickWay",
     "Registrar",
     "RegistrarSnapshot",
 ]

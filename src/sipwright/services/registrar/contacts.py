@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from sipwright.services.registrar.bindings import Change
 from sipwright.sip import STAR, NameAddr, Reject, Request, Uri, expires_of, q_of
+from sipwright.sip.grammar import split_list
 from sipwright.stack import Incoming
+from sipwright.transport.flow import Address
 
-__all__ = ["Lifetimes", "clears_all", "read_changes"]
+__all__ = ["Lifetimes", "clears_all", "numbers_flow", "read_change", "read_changes"]
 
 _DEFAULT_EXPIRES = 3600
 
@@ -56,24 +58,49 @@ def read_changes(incoming: Incoming, lifetimes: Lifetimes, *, has_path: bool) ->
         Reject: An expiry is too short, or there is too much of anything.
     """
     request = incoming.request
-    is_over_udp = not incoming.flow.is_reliable and not has_path
+    remote = None if incoming.flow.is_reliable or has_path else incoming.flow.remote
     sole = request.sole_contact
     if sole is not None:
         text, uri = sole
-        granted = _granted(uri, request.expires, incoming, lifetimes, is_over_udp)
-        return [Change(uri, _checked(text), granted)]
+        return [Change(uri, _checked(text), _granted(uri, request.expires, remote, lifetimes))]
     contacts = request.contacts
     if len(contacts) > _MOST_CONTACTS:
         raise Reject(400, "Too Many Contacts")
-    return [_change(contact, request, incoming, lifetimes, is_over_udp) for contact in contacts]
+    return [_change(contact, request.expires, remote, lifetimes) for contact in contacts]
 
 
-def _change(
-    contact: NameAddr, request: Request, incoming: Incoming, lifetimes: Lifetimes, is_over_udp: bool
-) -> Change:
+def read_change(
+    value: str, requested: int | None, remote: Address | None, lifetimes: Lifetimes
+) -> tuple[Change, bool] | None:
+    """Return what the one Contact of a REGISTER asks for, and whether it numbers a flow; None if it says more.
+
+    Args:
+        value: The Contact.
+        requested: The Expires of the request.
+        remote: Where it came from over UDP, if no proxy stays between us and the phone.
+        lifetimes: What may be granted.
+
+    Raises:
+        Reject, ParseError: It cannot be granted, or not be read.
+    """
+    if value[0] == "<" and value.find(">") == len(value) - 1:
+        uri = Uri.parse(value[1:-1])
+        return Change(uri, _checked(value), _granted(uri, requested, remote, lifetimes)), False
+    if value == "*" or len(split_list(value)) > 1:
+        return None
+    contact = NameAddr.parse(value, "Contact")
+    return _change(contact, requested, remote, lifetimes), numbers_flow(contact)
+
+
+def numbers_flow(contact: NameAddr) -> bool:
+    """Return whether a Contact numbers the flow that its phone registers (RFC 5626 §4.2)."""
+    return "reg-id" in contact.params and "+sip.instance" in contact.params
+
+
+def _change(contact: NameAddr, expires: int | None, remote: Address | None, lifetimes: Lifetimes) -> Change:
     uri, params = contact.uri, contact.params
-    requested = expires_of(contact) if "expires" in params else request.expires
-    granted = _granted(uri, requested, incoming, lifetimes, is_over_udp)
+    requested = expires_of(contact) if "expires" in params else expires
+    granted = _granted(uri, requested, remote, lifetimes)
     text = _checked(_text(contact))
     if "+sip.instance" not in params:
         return Change(uri, text, granted, q_of(contact) if "q" in params else 1.0)
@@ -81,15 +108,13 @@ def _change(
     return Change(uri, text, granted, q_of(contact), instance, reg_id)
 
 
-def _granted(
-    uri: Uri, requested: int | None, incoming: Incoming, lifetimes: Lifetimes, is_over_udp: bool
-) -> int:
+def _granted(uri: Uri, requested: int | None, remote: Address | None, lifetimes: Lifetimes) -> int:
     if requested is None:
         requested = _DEFAULT_EXPIRES
     shortest, longest, behind_nat = lifetimes
     if 0 < requested < shortest:
         raise Reject(423, headers=(("Min-Expires", str(shortest)),))
-    is_behind_nat = is_over_udp and requested > behind_nat and not _is_at(uri, incoming.flow.remote)
+    is_behind_nat = remote is not None and requested > behind_nat and not _is_at(uri, remote)
     return min(requested, behind_nat if is_behind_nat else longest)
 
 
@@ -99,7 +124,7 @@ def _checked(text: str) -> str:
     return text
 
 
-def _is_at(uri: Uri, address: tuple[str, int]) -> bool:
+def _is_at(uri: Uri, address: Address) -> bool:
     """Return whether a Contact says where its REGISTER really came from."""
     host, port = address
     if uri.used_port != port:

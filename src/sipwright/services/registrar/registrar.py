@@ -5,7 +5,7 @@ of the bindings in `bindings.py`; here the steps are put in order.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -16,9 +16,19 @@ from sipwright.services.authentication import Authenticator
 from sipwright.services.ports import AccountView, Clock, Directory, Row, Writer
 from sipwright.services.refusals import not_served, store_away
 from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared, is_repeated
-from sipwright.services.registrar.contacts import Lifetimes, clears_all, read_changes
+from sipwright.services.registrar.contacts import (
+    Lifetimes,
+    clears_all,
+    numbers_flow,
+    read_change,
+    read_changes,
+)
 from sipwright.services.registrar.location import LocationTable
-from sipwright.sip import Reject, Request, format_date
+from sipwright.services.registrar.quick import Quick
+from sipwright.sip import ParseError, Reject, Request, format_date
+from sipwright.sip.digest import find_credentials
+from sipwright.sip.grammar import split_list
+from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stack import Incoming
 
 __all__ = ["BindingWatch", "Registrar", "RegistrarSnapshot"]
@@ -43,6 +53,19 @@ class RegistrarSnapshot:
     accepted: int
     expired: int
     added: int
+
+
+class Asked(Protocol):
+    """A REGISTER as far as its answer needs it, whichever way it was read."""
+
+    @property
+    def now(self) -> float:
+        """When it came, as a monotonic instant."""
+
+    def respond(
+        self, status: int, reason: str | None = None, *, headers: Iterable[tuple[str, str]] = ()
+    ) -> object:
+        """Answer it."""
 
 
 class BindingWatch(Protocol):
@@ -118,6 +141,54 @@ class Registrar:
         self._register(incoming, account.id)
         return True
 
+    def take(self, asked: Quick) -> bool:
+        """Do what `__call__` does with a REGISTER that there is nothing to be said against, and challenge one that has
+        no credentials; False leaves any other as if it had not come.
+
+        Raises:
+            Reject: All was right with it, and it cannot be stored.
+        """
+        directory, uri, values = self._directory, asked.uri, asked.values
+        user, host, port = asked.to
+        domain = directory.served_domain(host, port)
+        if domain is None or uri.host != host or not asked.is_new:
+            return False
+        if uri.port != port and directory.served_domain(host, uri.port) is None:
+            return False
+        authorization, contact = values.get("Authorization"), values.get("Contact")
+        if authorization is None:
+            challenge = self._authenticator.challenge_to(asked, domain, user)
+            asked.respond(401, headers=(("WWW-Authenticate", challenge),))
+            return True
+        credentials = find_credentials([authorization], domain)
+        if contact is None or credentials is None or credentials.params.get("username") != user:
+            return False
+        owner = directory.account(user, domain)
+        account_id = 0 if owner is None else owner.id
+        second, path = int(asked.now), values.get("Path", "")
+        known = self.locations.bindings(account_id)
+        try:
+            template = _checked(Binding(second, asked.cseq, asked.call_id, asked.flow.key, _listed(path), ""))
+            remote = None if path or asked.flow.is_reliable else asked.flow.remote
+            found = read_change(contact, parse_seconds(values.get("Expires")), remote, self._lifetimes)
+            if found is None:
+                return False
+            change, numbers = found
+            valid = [binding for binding in known if binding.expires_at >= second]
+            bindings, fresh = changed(valid, (change,), template, self._most_bindings)
+        except (OutOfOrder, ParseError, Reject):
+            return False
+        if self._writer.is_away or (bindings and not known and self.locations.is_full):
+            return False
+        if not self._authenticator.accepts(asked, credentials, owner, "REGISTER", str(uri), domain):
+            return False
+        asked.begin()
+        is_outbound = numbers and _has_outbound(split_list(values.get("Supported", "")))
+        self._store(
+            asked, account_id, known, bindings, fresh, values.get("User-Agent"), is_outbound=is_outbound
+        )
+        return True
+
     def expire(self, now: float) -> None:
         """Forget bindings whose time is over; to be called every second or so."""
         for account_id, binding in self.locations.expire(now):
@@ -170,7 +241,7 @@ class Registrar:
         known = self.locations.bindings(account_id)
         bindings = [binding for binding in known if binding.expires_at >= second]
         if "contact" not in request.headers.index():
-            self._accept(incoming, bindings, "", self._unix_time())
+            self._accept(incoming, bindings, "", self._unix_time(), is_outbound=False)
             return
         template = _template(incoming, second)
         fresh: list[tuple[Change, Binding]] = []
@@ -184,11 +255,15 @@ class Registrar:
         except OutOfOrder:
             if not is_repeated(bindings, changes, template):
                 raise Reject(500, "CSeq Is Not Higher Than The Last One") from None
-            self._accept(incoming, bindings, template.path, self._unix_time())
+            is_outbound = _wants_outbound(request)
+            self._accept(incoming, bindings, template.path, self._unix_time(), is_outbound=is_outbound)
             return
         if bindings and not known and self.locations.is_full:
             raise Reject(503, "Too Many Bindings")
-        self._store(incoming, account_id, known, bindings, fresh)
+        self._store(
+            incoming, account_id, known, bindings, fresh, request.headers.get("User-Agent"),
+            is_outbound=_wants_outbound(request),
+        )  # fmt: skip
 
     def _is_repeated(self, incoming: Incoming, account: AccountView) -> bool:
         """Return whether a REGISTER asks for nothing but what it has had already."""
@@ -203,22 +278,26 @@ class Registrar:
 
     def _store(
         self,
-        incoming: Incoming,
+        asked: Asked,
         account_id: int,
         known: list[Binding],
         bindings: list[Binding],
         fresh: list[tuple[Change, Binding]],
+        user_agent: str | None,
+        *,
+        is_outbound: bool,
     ) -> None:
         """Write what has changed, and say 200 when it is safe."""
         now_unix = self._unix_time()
         writes: list[tuple[str, Row | None]] = []
         for pair in fresh:
-            writes.append((pair[1].contact, _row(account_id, pair, incoming.request, now_unix)))
+            writes.append((pair[1].contact, _row(account_id, pair, user_agent, now_unix)))
         if known and not (len(known) == len(bindings) == 1 and known[0].contact == bindings[0].contact):
             # Last, since the writer may be full after the first: too much is then stored, and not too little.
             left = [binding.contact for binding in bindings]
             writes += [(binding.contact, None) for binding in known if binding.contact not in left]
-        accept = partial(self._accept, incoming, bindings, fresh[0][1].path if fresh else "", now_unix)
+        path = fresh[0][1].path if fresh else ""
+        accept = partial(self._accept, asked, bindings, path, now_unix, is_outbound=is_outbound)
         if not writes:
             accept()
             return
@@ -230,7 +309,7 @@ class Registrar:
             return
         for other, other_row in writes:
             self._writer.put("binding", (account_id, other), other_row)
-        waiting = _Waiting(incoming, accept, is_known=_is_known(known, bindings))
+        waiting = _Waiting(asked, accept, is_known=_is_known(known, bindings))
         self._writer.put("binding", (account_id, contact), row, waiting)
         self._added += max(0, len(bindings) - len(known))
         self.locations.put(account_id, bindings)
@@ -253,25 +332,27 @@ class Registrar:
         self.locations.put(account_id, bindings)
         accept()
 
-    def _accept(self, incoming: Incoming, bindings: list[Binding], path: str, now_unix: float) -> None:
-        second = int(incoming.now)
+    def _accept(
+        self, asked: Asked, bindings: list[Binding], path: str, now_unix: float, *, is_outbound: bool
+    ) -> None:
+        second = int(asked.now)
         headers = [("Contact", f"{contact};expires={at - second}") for at, _, _, _, _, contact in bindings]
         headers.append(("Date", format_date(now_unix)))
         if path:
             headers += ("Path", path), ("Supported", "path")
-        elif _wants_outbound(incoming.request):
+        elif is_outbound:
             headers += ("Require", "outbound"), ("Flow-Timer", _FLOW_TIMER)
         self._accepted += 1
-        incoming.respond(200, headers=headers)
+        asked.respond(200, headers=headers)
 
 
 class _Waiting:
     """The answer to a REGISTER that waits for its commit, or for word that there will be none for a while."""
 
-    __slots__ = ("_accept", "_incoming", "_is_known")
+    __slots__ = ("_accept", "_asked", "_is_known")
 
-    def __init__(self, incoming: Incoming, accept: Callable[[], None], *, is_known: bool) -> None:
-        self._incoming = incoming
+    def __init__(self, asked: Asked, accept: Callable[[], None], *, is_known: bool) -> None:
+        self._asked = asked
         self._accept: Callable[[], None] | None = accept
         self._is_known = is_known
 
@@ -287,7 +368,7 @@ class _Waiting:
         elif self._accept is not None:
             self._accept = None
             refusal = store_away()
-            self._incoming.respond(refusal.status, refusal.reason, headers=refusal.headers)
+            self._asked.respond(refusal.status, refusal.reason, headers=refusal.headers)
 
 
 def _wants_outbound(request: Request) -> bool:
@@ -296,9 +377,11 @@ def _wants_outbound(request: Request) -> bool:
     if "supported" not in index and "require" not in index:
         return False
     options = [*request.headers.get_list("Supported"), *request.headers.get_list("Require")]
-    if not any(option.lower() == "outbound" for option in options) or "contact" not in index:
-        return False
-    return any({"reg-id", "+sip.instance"} <= contact.params.keys() for contact in request.contacts)
+    return _has_outbound(options) and "contact" in index and any(map(numbers_flow, request.contacts))
+
+
+def _has_outbound(options: Iterable[str]) -> bool:
+    return any(option.lower() == "outbound" for option in options)
 
 
 def _is_known(known: list[Binding], bindings: list[Binding]) -> bool:
@@ -319,18 +402,25 @@ def _refuse_unknown_extensions(request: Request) -> None:
 
 def _template(incoming: Incoming, second: int) -> Binding:
     """Return what all bindings that a REGISTER makes have in common."""
-    request = incoming.request
-    call_id, path = request.call_id, ""
+    request, path = incoming.request, ""
     if "path" in request.headers.index():
         path = ", ".join(request.headers.get_list("Path"))
-    if len(path) > _LONGEST_PATH or len(call_id) > _LONGEST_CALL_ID:
+    return _checked(Binding(second, request.cseq.number, request.call_id, incoming.flow.key, path, ""))
+
+
+def _checked(template: Binding) -> Binding:
+    if len(template.path) > _LONGEST_PATH or len(template.call_id) > _LONGEST_CALL_ID:
         raise Reject(400, "Path Or Call-ID Is Too Long")
-    return Binding(second, request.cseq.number, call_id, incoming.flow.key, path, "")
+    return template
 
 
-def _row(account_id: int, pair: tuple[Change, Binding], request: Request, now_unix: float) -> Row:
+def _listed(path: str) -> str:
+    """Return what a Path says with its values as all Paths are written."""
+    return ", ".join([part for part in split_list(path) if part]) if path else ""
+
+
+def _row(account_id: int, pair: tuple[Change, Binding], user_agent: str | None, now_unix: float) -> Row:
     (_, contact, granted, q, instance, reg_id), (_, cseq, call_id, source, path, _) = pair
-    user_agent = request.headers.get("User-Agent")
     if user_agent is not None:
         user_agent = user_agent[:_LONGEST_USER_AGENT]
     expires_at = now_unix + granted

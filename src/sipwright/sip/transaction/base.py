@@ -331,12 +331,13 @@ class ServerTransaction(Transaction):
     Attributes:
         method: The method of the request.
         request: The request, until the final response is sent.
+        unread: What reads the request, where nobody has done so.
         last_response: The bytes of the last response.
         local_tag: The To tag of our responses, for the response to a CANCEL (§9.2); the TU may set it.
         merge_key: What a copy of the request that took another path has in common with it (§8.2.2.2).
     """
 
-    __slots__ = ("last_response", "local_tag", "merge_key", "method", "request", "user")
+    __slots__ = ("last_response", "local_tag", "merge_key", "method", "request", "unread", "user")
 
     def __init__(
         self,
@@ -351,6 +352,7 @@ class ServerTransaction(Transaction):
         self.user = user
         self.method = method
         self.request = request
+        self.unread: Callable[[], Request] | None = None
         self.last_response: bytes | None = None
         self.local_tag: str | None = None
         self.merge_key: int | None = None
@@ -396,7 +398,7 @@ class ServerTransaction(Transaction):
 
     def release(self) -> None:
         """Let go of everything but the last response."""
-        self.user = self.request = None
+        self.user = self.request = self.unread = None
 
     def _deliver(self, message: Request | ServerTransaction | None, now: float) -> None:
         self.outbox += (Deliver(message),)
@@ -408,11 +410,12 @@ class ServerTransaction(Transaction):
     def _send_final(self, response: Response | bytes, now: float) -> None:
         self.last_response = data = bytes(response)
         self.outbox += (data,)
-        self.request = None
+        self.request = self.unread = None
 
     def _send_trying(self, _: Any, now: float) -> None:
-        assert self.request is not None
-        self._send(make_response(self.request, 100), now)
+        request = self.request if self.unread is None else self.unread()
+        assert request is not None
+        self._send(make_response(request, 100), now)
 
     def _repeat(self, _: Any, now: float) -> None:
         assert self.last_response is not None

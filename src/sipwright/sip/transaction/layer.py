@@ -156,6 +156,20 @@ class TransactionLayer:
         tx.start(now)
         return tx
 
+    def is_new(self, key: Key, merged: int) -> bool:
+        """Return whether neither a request with that key nor a copy of it by another path has a transaction."""
+        return key not in self._servers and merged not in self._merge_keys
+
+    def begin(
+        self, key: Key, request: Callable[[], Request], merged: int, flow: Flow, now: float, local_tag: str
+    ) -> ServerTransaction:
+        """Begin a server transaction for a new request, no INVITE, that is read only if somebody has to."""
+        tx = self._servers[key] = ServerNonInvite(key, key[-1], None, flow, None, self)
+        tx.unread, tx.local_tag, tx.merge_key = request, local_tag, merged
+        self._merge_keys.setdefault(merged, tx)
+        tx.start(now)
+        return tx
+
     def client(self, request: Request, flow: Flow, user: ClientUser | None, now: float) -> ClientTransaction:
         """Begin a client transaction and send its request, whose top Via must have its branch already.
 

@@ -1,0 +1,354 @@
+"""The short way of a REGISTER beside the long one: the same answers byte by byte, and the same is stored."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.memory_writer import MemoryWriter
+
+from services.registering import NOW, NOW_UNIX, FakeDirectory
+from sipwright.services.authentication import Authenticator
+from sipwright.services.registrar import LocationTable, QuickWay, Registrar
+from sipwright.services.switch import refuse_unknown
+from sipwright.sip import parse
+from sipwright.sip.digest import NonceKeeper, answer, ha1
+from sipwright.stack import Pipeline, Stack
+
+TORTURE = Path(__file__).parents[2] / "torture"
+
+
+class Flow:
+    """A flow that keeps what is sent over it."""
+
+    def __init__(self, sent, noted, remote=("203.0.113.9", 40_001), protocol="udp"):
+        self.sent = sent
+        self.noted = noted
+        self.remote = remote
+        self.protocol = protocol
+        self.is_reliable = protocol != "udp"
+        self.key = f"{protocol}/192.0.2.1:5060/{remote[0]}:{remote[1]}"
+        self.local = ("192.0.2.1", 5060)
+        self.is_known = False
+
+    def send(self, data):
+        self.sent.append((self.key, data))
+
+    def redirected(self, port):
+        return Flow(self.sent, self.noted, (self.remote[0], port), self.protocol)
+
+    def add_alias(self, remote):
+        self.noted.add((self.key, remote))
+
+    def vouch(self):
+        self.noted.add((self.key, "known"))
+
+
+class Switch:
+    """As much of a switch as a REGISTER meets."""
+
+    def __init__(self, *, is_quick):
+        self.now = NOW
+        self.sent = []
+        self.refused = []
+        self.noted = set()
+        self.writer = MemoryWriter(at_once=True)
+        self.directory = FakeDirectory()
+        self.locations = LocationTable()
+        self.nonces = NonceKeeper(b"secret")
+        authenticator = Authenticator(
+            self.directory, self.nonces, unix_time=self.unix_time, flow_keys=self.locations.flow_keys
+        )
+        self.registrar = Registrar(
+            self.directory,
+            self.writer,
+            authenticator,
+            self.locations,
+            unix_time=self.unix_time,
+            most_bindings=2,
+        )
+        pipeline = Pipeline(
+            (refuse_unknown, self.registrar),
+            on_refused=lambda incoming, why, _: self.refused.append((incoming.request.call_id, why.status)),
+        )
+        self.stack = Stack([], pipeline, clock=lambda: self.now, call_later=lambda *_: None)
+        self.is_complete = True
+        self.way = QuickWay(
+            self.stack, self.registrar, pipeline.refuse,
+            is_complete=lambda: self.is_complete, is_scanner=lambda program: "scanner" in program,
+        )  # fmt: skip
+        if is_quick:
+            self.stack.receiver.quick_way = self.way
+
+    def unix_time(self):
+        return self.now - NOW + NOW_UNIX
+
+    def receive(self, data, remote, protocol):
+        """Take a message, and return what was sent."""
+        self.sent.clear()
+        self.stack.receiver.receive(data, Flow(self.sent, self.noted, remote, protocol))
+        return list(self.sent)
+
+    @property
+    def state(self):
+        layer = self.stack.layer
+        return (
+            dict(self.writer.rows["binding"]), self.locations._entries, self.nonces._young, self.refused, self.noted,
+            sorted(layer._servers), sorted(layer._merge_keys), [tx.state for tx in layer._servers.values()],
+            self.stack.receiver.requests, self.registrar.snapshot(),
+        )  # fmt: skip
+
+
+class Both:
+    """Two switches that hear the same, one of which knows the short way."""
+
+    def __init__(self):
+        self.quick, self.long = Switch(is_quick=True), Switch(is_quick=False)
+
+    def receive(self, data, remote=("203.0.113.9", 40_001), protocol="udp"):
+        sent, expected = (one.receive(data, remote, protocol) for one in (self.quick, self.long))
+
+        assert sent == expected
+        assert self.quick.state == self.long.state
+        return [data for _, data in sent]
+
+    def register(self, text, remote=("203.0.113.9", 40_001), protocol="udp", password="secret", nc=1):
+        """Register as a phone does that answers the challenge; `text` has `{auth}` where its credentials go."""
+        (challenged,) = self.receive(text.format(auth="", n=1).encode(), remote, protocol)
+        challenges = parse(challenged).headers.get_all("WWW-Authenticate")
+        uri = text.split(" ")[1]
+        user, realm = re.search(r"<sip:([^@>]+)@", text)[1], re.search('realm="([^"]+)', challenges[0])[1]
+        value = answer(
+            challenges,
+            "REGISTER",
+            uri,
+            user,
+            lambda _, algorithm: ha1(user, realm, password, algorithm),
+            "c0ffee",
+            nc,
+        )
+        again = text.format(auth=f"Authorization: {value}\r\n", n=2).encode()
+        return self.receive(again, remote, protocol), again
+
+
+@pytest.fixture
+def both():
+    return Both()
+
+
+def phone(
+    contact, *more, via="SIP/2.0/UDP 10.0.0.5:5062;rport;branch=z9hG4bKa{n}", user="alice", host="example.org"
+):
+    """The REGISTER of a make of phone."""
+    aor = f"<sip:{user}@{host}>"
+    lines = [
+        f"REGISTER sip:{host} SIP/2.0", f"Via: {via}", "Max-Forwards: 70", f"From: {aor};tag=76c0", f"To: {aor}",
+        "Call-ID: 8c7c8ebf3b7a", "CSeq: 100{n} REGISTER", f"Contact: {contact}", *more,
+    ]  # fmt: skip
+    return "\r\n".join(lines) + "\r\n{auth}Content-Length: 0\r\n\r\n"
+
+
+ALLOW = "Allow: INVITE,ACK,BYE,CANCEL,OPTIONS,NOTIFY,SUBSCRIBE,INFO,MESSAGE,UPDATE,REFER"
+INSTANCE = '+sip.instance="<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>"'
+PHONES = {
+    "baresip": phone(
+        f"<sip:alice-0x55d0c8@10.0.0.5:5062>;{INSTANCE}", "Expires: 60", "User-Agent: baresip v1.0.0 (x86_64/linux)",
+        ALLOW, "Supported: gruu",
+    ),
+    "linphone": phone(
+        f"<sip:alice@10.0.0.5:5062;transport=udp>;{INSTANCE};+org.linphone.specs=\"conference/1.0,ephemeral,groupchat\"",
+        "Supported: replaces, outbound, gruu, path", "Accept: application/sdp", "Expires: 3600",
+        "User-Agent: Linphone-Desktop/5.0.0 (host) Qt/5.15",
+    ),
+    "pjsip": phone(
+        "<sip:alice@10.0.0.5:5062;ob>", "User-Agent: MicroSIP/3.21", "Expires: 300", ALLOW,
+        via="SIP/2.0/UDP 10.0.0.5:5062;rport;branch=z9hG4bKPj{n}f",
+    ),
+    "pjsip over TCP": phone(
+        "<sip:alice@10.0.0.5:5062;transport=TCP;ob>;reg-id=1;" + INSTANCE, "Supported: outbound, path",
+        "Expires: 300", via="SIP/2.0/TCP 203.0.113.9:5062;rport;branch=z9hG4bKPj{n}f;alias",
+    ),
+    "JsSIP": phone(
+        f"<sip:6bldm8@ab31k.invalid;transport=ws>;reg-id=1;{INSTANCE};expires=600", "Expires: 600",
+        "Supported: path,gruu,outbound", "User-Agent: JsSIP 3.10.0",
+        via="SIP/2.0/WSS ab31k.invalid;branch=z9hG4bK{n}77",
+    ),
+    "Yealink": phone(
+        "<sip:alice@10.0.0.5:5062;line=0b3e>", "Allow-Events: talk,hold,conference,refer,check-sync", ALLOW,
+        "User-Agent: Yealink SIP-T46S 66.86.0.15", "Expires: 3600",
+    ),
+    "snom": phone(
+        f'<sip:alice@10.0.0.5:5062;line=3p5>;reg-id=1;q=1.0;{INSTANCE};audio;mobility="fixed";duplex="full"',
+        "User-Agent: snom370/8.7", "Supported: path, gruu", "Allow-Events: dialog", "X-Real-IP: 10.0.0.5",
+        "Expires: 3600",
+    ),
+    "Grandstream": phone(
+        f"<sip:alice@10.0.0.5:5062>;reg-id=1;{INSTANCE}", "X-Grandstream-PBX: true", "Supported: path", ALLOW,
+        "User-Agent: Grandstream HT801 1.0.17.5", "Expires: 3600",
+    ),
+    "sipp": phone("<sip:alice@10.0.0.5:5062>", "Expires: 3600"),
+    "behind a proxy": phone(
+        "<sip:alice@10.0.0.5:5062>;q=0.5", "Path: <sip:p1.example.net;lr>,<sip:p2.example.net;lr>", "Expires: 3600",
+        via="SIP/2.0/UDP 203.0.113.9:40001;branch=z9hG4bKp{n}\r\nVia: SIP/2.0/UDP 10.0.0.5:5062;branch=z9hG4bKa{n}",
+    ),
+    "SHA-256": phone("<sip:carol@10.0.0.5:5062>;expires=90", user="carol", host="strong.example"),
+    "by address": phone("<sip:alice@203.0.113.9:40001>", user="alice", host="192.0.2.1:5060"),
+    "with a name in From": phone("<sip:alice@10.0.0.5:5062>").replace("From: <", 'From: "Alice A." <'),
+    "without rport": phone("<sip:alice@10.0.0.5:5062>", via="SIP/2.0/UDP 10.0.0.5:5062;branch=z9hG4bK{n}"),
+    "goes": phone("<sip:alice@10.0.0.5:5062>;expires=0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PHONES)
+def test_what_phones_send_goes_the_short_way(both, name):
+    protocol = "tcp" if "TCP" in name else "wss" if name == "JsSIP" else "udp"
+    (accepted,), again = both.register(PHONES[name], protocol=protocol)
+    assert parse(accepted).status == 200
+    assert both.quick.way.taken == 2
+
+    both.receive(again, protocol=protocol)  # the same once more is absorbed
+    both.quick.now = both.long.now = NOW + 60
+    (refreshed,), _ = both.register(
+        PHONES[name].replace("100{n}", "200{n}").replace("{n}", "{n}9"), protocol=protocol
+    )
+    assert parse(refreshed).status == 200
+    assert both.quick.way.taken == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PHONES["sipp"].replace("Expires: 3600", "Expires: 5"),
+        PHONES["sipp"].replace("<sip:alice@10.0.0.5:5062>", "*").replace("Expires: 3600", "Expires: 0"),
+        PHONES["sipp"].replace("Contact:", "m:"),
+        PHONES["sipp"].replace("Contact:", "contact:"),
+        PHONES["sipp"].replace("Contact: <sip:alice@10.0.0.5:5062>\r\n", ""),
+        PHONES["sipp"].replace("Max-Forwards: 70", "Require: nothing"),
+        PHONES["sipp"].replace("Max-Forwards: 70", "Require: path"),
+        PHONES["sipp"].replace("Max-Forwards: 70", "proxy-require: nothing"),
+        PHONES["sipp"].replace("Max-Forwards: 70", "Expires: 60"),
+        PHONES["sipp"].replace("Max-Forwards: 70", "Subject: folded\r\n line"),
+        PHONES["sipp"].replace("Max-Forwards: 70", "Subject: "),
+        PHONES["sipp"].replace("Max-Forwards: 70", "Subject: blank behind "),
+        PHONES["sipp"].replace("Content-Length: 0\r\n\r\n", "Content-Length: 4\r\n\r\nbody"),
+        PHONES["sipp"].replace("Content-Length: 0\r\n\r\n", "Content-Length: 4\r\n\r\n\r\n\r\n"),
+        PHONES["sipp"].replace("Content-Length: 0\r\n", ""),
+        PHONES["sipp"].replace("alice@example.org>\r\n", "bob@example.org>\r\n"),
+        PHONES["sipp"].replace("alice@example.org>\r\n", "nobody@example.org>\r\n"),
+        PHONES["sipp"].replace("alice", "eve"),
+        PHONES["sipp"].replace("alice", "nobody"),
+        PHONES["sipp"].replace("REGISTER sip:example.org ", "REGISTER sip:192.0.2.1 "),
+        PHONES["sipp"].replace("REGISTER sip:example.org ", "REGISTER sip:example.org:5062 "),
+        PHONES["sipp"].replace("REGISTER sip:example.org ", "REGISTER sip:elsewhere.example "),
+        PHONES["sipp"].replace("Call-ID: ", "Call-ID: " + 600 * "x"),
+        PHONES["sipp"].replace("z9hG4bKa{n}", "old{n}"),
+        PHONES["sipp"].replace("5062>", "5062>, <sip:alice@10.0.0.6>;q=0.1"),
+        PHONES["sipp"].replace("5062>", "5062>;expires=600;expires=60"),
+    ],
+)  # fmt: skip
+def test_whatever_else_is_said_is_answered_the_same(both, text):
+    for password in ("secret", "wrong"):
+        first = text.format(auth="", n=1).encode()
+        sent = both.receive(first)
+        if sent and sent[0].startswith(b"SIP/2.0 401"):
+            both.register(
+                text.replace("CSeq: 1", f"CSeq: {len(password)}").replace("{n}", "{n}5"), password=password
+            )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PHONES["sipp"].replace("Max-Forwards: 70", "User-Agent: friendly-scanner"),
+        PHONES["sipp"].replace("Max-Forwards: 70", "Server: friendly-scanner"),
+        PHONES["sipp"].replace("REGISTER sip:example.org", "REGISTER sip:100@example.org"),
+    ],
+)
+def test_what_the_guard_has_to_see_goes_the_long_way(both, text):
+    both.receive(text.format(auth="", n=1).encode())
+
+    assert both.quick.way.taken == 0
+
+
+def test_where_accounts_may_have_to_be_looked_for_all_go_the_long_way(both):
+    both.quick.is_complete = False
+    both.register(PHONES["sipp"])
+
+    assert both.quick.way.taken == 0
+
+
+def test_a_wrong_password_counts_and_a_captured_request_is_challenged(both):
+    both.register(PHONES["sipp"], password="wrong")
+    assert both.quick.way.taken == 1
+    (accepted,), again = both.register(PHONES["sipp"].replace("{n}", "{n}2"))
+    again = again.replace(b"branch=", b"branch=z9hG4bKother").replace(b"tag=76c0", b"tag=77")
+    (replayed,) = both.receive(again.replace(b"8c7c8ebf3b7a", b"another"))
+
+    assert (accepted[:11], replayed[:11]) == (b"SIP/2.0 200", b"SIP/2.0 401")
+
+
+def test_nothing_can_be_stored(both):
+    for one in (both.quick, both.long):
+        one.writer.is_full = True
+    (refused,), _ = both.register(PHONES["sipp"])
+    assert refused[:11] == b"SIP/2.0 503"
+
+    for one in (both.quick, both.long):
+        one.writer.is_full, one.writer.is_away = False, True
+    (refused,), _ = both.register(PHONES["sipp"].replace("{n}", "{n}2"))
+    assert refused[:11] == b"SIP/2.0 503"
+
+
+def test_while_the_commit_takes_long_the_phone_hears_100(both):
+    for one in (both.quick, both.long):
+        one.writer.is_eager = False
+    assert both.register(PHONES["sipp"])[0] == []
+    for one in (both.quick, both.long):
+        one.sent.clear()
+        one.stack.layer.advance(NOW + 4)
+    assert both.quick.sent == both.long.sent
+    assert both.quick.sent[0][1].startswith(b"SIP/2.0 100")
+
+    for one in (both.quick, both.long):
+        one.writer.commit()
+    assert both.quick.sent == both.long.sent
+    assert both.quick.sent[1][1].startswith(b"SIP/2.0 200")
+
+
+@pytest.mark.parametrize("path", sorted(TORTURE.glob("*.txt")), ids=lambda path: path.stem)
+def test_the_torture_messages_are_answered_the_same(both, path):
+    both.receive(path.read_bytes())
+
+
+PIECES = [
+    "<", ">", ";", ",", ":", "@", "\r\n", "\n", " ", "\t", '"', "%41", "\\", "é", "\0", "sips:", "tel:", "*", "0", "-",
+    ";lr", ";tag=1", ";expires=0", ";q=2", ";ob", "Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\n", "Path: <sip:p>\r\n",
+    "[::1]",
+    "Require: outbound\r\n", "Supported: outbound\r\n", "Route: <sip:r;lr>\r\n", ".", "A", "127.1", "Expires: 7200\r\n",
+]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(sorted(PHONES)),
+    st.lists(st.tuples(st.integers(0, 700), st.integers(0, 12), st.sampled_from(["", *PIECES])), max_size=3),
+    st.sampled_from(["udp", "tcp", "tls"]),
+    st.sampled_from([("203.0.113.9", 40_001), ("10.0.0.5", 5062), ("2001:db8::9", 5060)]),
+)
+def test_with_whatever_in_it_a_register_is_answered_the_same(name, changes, protocol, remote):
+    both = Both()
+    (challenged,) = both.receive(PHONES[name].format(auth="", n=1).encode(), remote, protocol)
+    challenges = parse(challenged).headers.get_all("WWW-Authenticate")
+    user, uri = re.search(r"<sip:([^@>]+)@", PHONES[name])[1], PHONES[name].split(" ")[1]
+    realm = re.search('realm="([^"]+)', challenges[0])[1]
+    value = answer(
+        challenges, "REGISTER", uri, user, lambda _, kind: ha1(user, realm, "secret", kind), "c0ffee"
+    )
+    text = PHONES[name].format(auth=f"Authorization: {value}\r\n", n=2)
+    for at, length, piece in changes:
+        text = text[:at] + piece + text[at + length :]
+    for _ in range(2):
+        both.receive(text.encode("utf-8", "surrogateescape"), remote, protocol)
