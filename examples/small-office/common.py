@@ -1,5 +1,6 @@
 # What the dialplans of the office share: from plans.common import GROUPS
 GROUPS = {"600": ["101", "102", "103"], "610": ["104", "105"]}
+SLOTS = ["701", "702"]
 EMERGENCY = ["112", "999"]
 HOLIDAYS = ["01-01", "03-17", "12-24", "12-25", "12-26"]
 

@@ -1,5 +1,5 @@
 # What an extension dials.
-from plans.common import EMERGENCY, GROUPS, by_a_line, is_extension
+from plans.common import EMERGENCY, GROUPS, SLOTS, by_a_line, is_extension
 
 NOT_FROM_HERE = ("1550", "1590", "001900")
 
@@ -30,6 +30,12 @@ if number.startswith("*8"):
     respond(480, "Nothing Rings There")
 if number.startswith("*"):
     respond(404, "No Such Code")
+
+# A slot where a call waits: the transfer key sends one there, and whoever dials it has the one that waits.
+if number in SLOTS:
+    if not pick_up(number):
+        park(number, seconds=60)
+    respond(486, "Another Call Waits There")
 
 if number in GROUPS:
     result = dial(" & ".join([f"{one}@local" for one in GROUPS[number]]), ring=25)

@@ -89,3 +89,15 @@ def test_a_blocked_caller_rings_nobody(call, script_store):
     result = call("0871", to="35315550102", plan=plan, direction="in", provider="line1")
 
     assert (result.status, result.dialled) == (603, [])
+
+
+def test_a_call_waits_at_a_slot_or_is_picked_up_there(dial, effect):
+    effect("pick_up", "701").returns(False)
+    effect("park", "701").returns(False)
+    result = dial("701")
+
+    assert [(one.function, one.arguments) for one in result.effects][:2] == [
+        ("pick_up", {"name": "701"}),
+        ("park", {"name": "701", "seconds": 60}),
+    ]
+    assert (result.status, result.reason) == (486, "Another Call Waits There")

@@ -150,6 +150,7 @@ ELSEWHERE = {
     "services/dialplan/sandbox/library_backend": "services/dialplan/sandbox/test_activation",
     "services/dialplan/sandbox/result": "services/dialplan/sandbox/test_activation",
     "services/journal_text": "services/dialplan/execution/test_journal",
+    "services/switch/transfer/orbit": "services/switch/transfer/test_parking",
     "services/ports": "services/registrar/test_registrar",
     "node/watches": "node/test_control",
     "node/outage": "nights/test_full_disk",

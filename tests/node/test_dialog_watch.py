@@ -174,3 +174,23 @@ def test_a_hundred_watchers_are_told_a_few_at_a_time(bench, phones, lamp):
     ring(bench, phones, 0.3)
 
     assert sum(data.startswith(b"NOTIFY") for data in heard) == 61
+
+
+def test_a_lamp_shows_that_a_call_is_parked_and_how_to_pick_it_up(bench, phones):
+    slot = bench.account("701")
+    lamp = Lamp(bench, phones["alice"], "sip:701@example.org")
+    lamp.subscribe()
+    lamp.notifies()
+    ring(bench, phones)
+    (call,) = bench.switch.calls.values()
+    assert bench.switch.park(call.id, slot, 60.0, bench.accounts.accounts["bob"].id)
+    bench.run(1.5)
+    phones["caller"].ack(phones["caller"].last(200))
+    (dialog,) = described(lamp.notifies()[-1]).dialogs
+    leg = bench.switch.parking.at(slot.id)
+
+    assert "<state>confirmed</state>" in dialog.text
+    assert (dialog.call_id, dialog.remote_tag) == (leg.sip_call_id, leg.local_tag)
+    phones["caller"].send(phones["caller"].in_dialog("BYE", phones["caller"].last(200)))
+    bench.run(1.5)
+    assert lamp.states() == [["terminated"]]

@@ -41,7 +41,9 @@ class World:
         self.effects = ScriptEffects(store, self.locations, lambda: self, service, service, service)
 
     async def ask(self, function, account_id=1, **arguments):
-        row = SimpleNamespace(id="run", account_id=account_id, user_id=OWNER, dialplan_id=5, version=3)
+        row = SimpleNamespace(
+            id="run", call_id="call", account_id=account_id, user_id=OWNER, dialplan_id=5, version=3
+        )
         return await self.effects.perform(Ask(function, arguments), row, 4)
 
     async def load_account(self, user, domain):
@@ -60,6 +62,14 @@ class World:
     def call_back(self, identity, sender, a, b, *, delay, ring):
         self.asked.append((identity.dialplan, identity.version, sender, a, b, delay, ring))
         return self.answer()
+
+    def pick_up(self, call_id, account_id):
+        self.asked.append((call_id, account_id))
+        return True
+
+    def park(self, call_id, slot, seconds, back):
+        self.asked.append((call_id, slot.username, seconds, back))
+        return True
 
     def register(self, number, *, expires_in=100):
         expires_at = int(time.monotonic()) + expires_in
@@ -195,6 +205,24 @@ async def test_a_dialplan_of_a_provider_speaks_in_the_name_of_its_owner(world):
     await world.ask("send_message", account_id=None, to="bob@local", text="hello")
 
     assert world.asked == [(None, "sip:root@example.org", list(parse_dial_string("bob@local")[0]), "hello")]
+
+
+async def test_a_call_is_parked_at_a_slot_and_rings_back_to_who_has_parked_it(world):
+    assert await world.ask("park", name="desk", seconds=60.0) is True
+    assert await world.ask("park", name="desk@example.org", seconds=5.0, back="desk") is True
+    assert await world.ask("pick_up", name="desk") is True
+
+    assert world.asked == [("call", "desk", 60.0, None), ("call", "desk", 5.0, 2), ("call", 2)]
+
+
+@pytest.mark.parametrize("arguments", [
+    {"name": "bob"}, {"name": "nobody"}, {"name": "desk", "back": "bob"},
+])  # fmt: skip
+async def test_a_call_is_parked_only_where_and_for_whom_one_may(world, arguments):
+    with pytest.raises(EffectError, match="account of yours"):
+        await world.ask("park", seconds=60.0, **arguments)
+
+    assert world.asked == []
 
 
 def test_all_is_done_that_the_catalogue_says_is_done_outside():

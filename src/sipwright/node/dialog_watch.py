@@ -103,7 +103,8 @@ def _dialogs(call: Call, watched: set[int]) -> Seen:
         found.append((identity.account_id, _of_caller(call)))
     for leg in call.legs:
         account_id = leg.destination.account_id
-        if account_id in watched and leg.destination.flow != LOOP_FLOW:
+        is_there = leg.destination.flow != LOOP_FLOW or leg.destination.parked is not None
+        if account_id in watched and is_there:
             assert account_id is not None
             state = _STATES.get(leg.state, "terminated")
             remote, name = call.from_text, _name(caller)

@@ -69,6 +69,13 @@ class Calls(Protocol):
     def pick_up(self, call_id: str, account_id: int) -> bool:
         """Let the caller of a call have the one that rings at an account; False when none does."""
 
+    def park(self, call_id: str, slot: Account, seconds: float, back: int | None) -> bool:
+        """Let the caller of a call wait at a slot; False if another one does.
+
+        Raises:
+            ValueError: There is nobody that it could ring back to.
+        """
+
     def call_back(
         self, identity: Identity, sender: str, a: Groups, b: Groups, *, delay: float, ring: float
     ) -> str:  # fmt: skip
@@ -111,6 +118,7 @@ class ScriptEffects:
             "secret": self._secret,
             "message_waiting": self._message_waiting,
             "pick_up": self._pick_up,
+            "park": self._park,
         }
         self.messages_waiting: Callable[[int, Summary], None] | None = None
         """Takes how many messages wait for an account; as the node says, which makes that after the scripts."""
@@ -232,6 +240,18 @@ class ScriptEffects:
         if account is None or account.user_id != row.user_id:
             raise ValueError(f"{ask.arguments['name']!r} is not an account of yours")
         return self._calls().pick_up(row.call_id or "", account.id)
+
+    async def _park(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        slot = await self._account(ask.arguments["name"], row)
+        if slot is None or slot.user_id != row.user_id:
+            raise ValueError(f"{ask.arguments['name']!r} is not an account of yours")
+        back = None
+        if (wanted := ask.arguments.get("back")) is not None:
+            account = await self._account(wanted, row)
+            if account is None or account.user_id != row.user_id:
+                raise ValueError(f"{wanted!r} is not an account of yours, so it cannot ring back there")
+            back = account.id
+        return self._calls().park(row.call_id or "", slot, ask.arguments["seconds"], back)
 
     def _identity(self, row: ExecutionRow) -> tuple[Identity, str]:
         """Return on whose behalf a script acts, and the address of the account, or else of its owner."""

@@ -5,7 +5,7 @@ from sipwright.sdp.description import Media, connection_addresses, is_hold, is_s
 from sipwright.sdp.origin import as_version_of, origin
 from sipwright.sdp.refusal import refuse_streams
 from sipwright.sdp.rewrite import rewrite_body, rewrite_private
-from sipwright.sdp.silence import answer_silently, cut_streams, pad_streams
+from sipwright.sdp.silence import answer_silently, cut_streams, offer_silence, pad_streams
 
 __all__ = [
     "Media",
@@ -17,6 +17,7 @@ __all__ = [
     "is_private",
     "is_sdp",
     "media",
+    "offer_silence",
     "origin",
     "pad_streams",
     "refuse_streams",

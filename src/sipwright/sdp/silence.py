@@ -5,7 +5,7 @@ from __future__ import annotations
 from .description import media
 from .origin import origin
 
-__all__ = ["answer_silently", "cut_streams", "pad_streams"]
+__all__ = ["answer_silently", "cut_streams", "offer_silence", "pad_streams"]
 
 
 def answer_silently(offer: bytes, later: bytes) -> bytes:
@@ -24,6 +24,16 @@ def answer_silently(offer: bytes, later: bytes) -> bytes:
             lines.append(b"m=%b 0 %b %b" % (kind, protocol, formats))
         else:
             lines += [b"m=%b 9 %b %b" % (kind, protocol, formats), *_maps(offer, kind), b"a=inactive"]
+    return b"\r\n".join(lines) + b"\r\n"
+
+
+def offer_silence(session: int, version: int) -> bytes:
+    """Offer a stream of audio that carries nothing, with what any phone knows."""
+    lines = [
+        b"v=0", b"o=- %d %d IN IP4 0.0.0.0" % (session, version), b"s=-", b"c=IN IP4 0.0.0.0", b"t=0 0",
+        b"m=audio 9 RTP/AVP 0 8 101", b"a=rtpmap:0 PCMU/8000", b"a=rtpmap:8 PCMA/8000",
+        b"a=rtpmap:101 telephone-event/8000", b"a=inactive",
+    ]  # fmt: skip
     return b"\r\n".join(lines) + b"\r\n"
 
 

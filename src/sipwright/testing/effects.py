@@ -95,7 +95,7 @@ class World:
         if owner == "store":
             return {"value": self._keep(method, ask.arguments)}
         match ask.function:
-            case "pick_up":
+            case "pick_up" | "park":
                 return {"value": False}
             case "enum_lookup" | "email" | "message_waiting":
                 return {"value": None}

@@ -252,3 +252,79 @@ def test_what_is_damaged_stays_where_it_is(bench, lamp):
 
     assert bench.notifier.subscribers == {}
     assert list(bench.database.rows["subscription"]) == [key]
+
+
+class Fetching:
+    """Accounts that are in memory only once they were fetched, and until `forget`."""
+
+    def __init__(self, bench):
+        self.accounts = bench.accounts
+        self.all = dict(bench.accounts.accounts)
+        self.is_away = False
+        self.waiting = []
+        bench.notifier._ports.fetch = self
+
+    def forget(self):
+        self.accounts.accounts.clear()
+
+    def __call__(self, account_ids, then):
+        if all(self.accounts.account_by_id(one) for one in account_ids):
+            return False
+        self.waiting.append(then)
+        return True
+
+    def arrive(self):
+        if not self.is_away:
+            self.accounts.accounts.update(self.all)
+        waiting, self.waiting = self.waiting, []
+        for then in waiting:
+            then(not self.is_away)
+
+
+@pytest.fixture
+def fetching(bench, lamp):
+    """Nobody is in memory any more, after alice has begun to watch bob."""
+    lamp.subscribe()
+    lamp.notifies()
+    fetching = Fetching(bench)
+    fetching.forget()
+    return fetching
+
+
+def test_whoever_is_not_in_memory_is_fetched_and_then_told(bench, lamp, fetching):
+    bench.notifier.resume()
+    bench.notifier.table.by_account(1)[0].machine.change(bench.network.now)
+    bench.run(1.5)
+    assert (lamp.notifies(), len(fetching.waiting)) == ([], 1)
+    fetching.arrive()
+    bench.run(0.1)
+
+    (notify,) = lamp.notifies()
+    assert notify.headers.get("Subscription-State").startswith("active")
+
+
+def test_a_subscription_outlives_that_nobody_can_look_for_its_accounts(bench, lamp, fetching):
+    fetching.is_away = True
+    bench.notifier.account_changed(0, 1 << 31)
+    fetching.arrive()
+    bench.notifier.table.by_account(1)[0].machine.change(bench.network.now)
+    bench.notifier.resume()
+    bench.run(1.5)
+    fetching.arrive()
+    assert len(bench.notifier.subscribers) == 1
+    fetching.is_away = False
+    bench.run(31)
+    fetching.arrive()
+    bench.run(0.1)
+
+    assert lamp.notifies()[-1].headers.get("Subscription-State").startswith("active")
+
+
+def test_an_account_that_is_not_there_any_more_ends_it(bench, lamp, fetching):
+    del fetching.all["bob"]
+    bench.notifier.account_changed(0, 1 << 31)
+    fetching.arrive()
+    fetching.arrive()  # it is looked once more, for what is told at last
+    bench.run(0.1)
+
+    assert lamp.notifies()[-1].headers.get("Subscription-State") == "terminated;reason=noresource"

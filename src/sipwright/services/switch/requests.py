@@ -24,6 +24,7 @@ from .model.header_table import ALLOW, IDENTITY
 from .model.leg_state import ANSWERED, CANCELLED, END, ENDED, HANGING_UP, REFUSED
 from .model.relayed_headers import farewell_headers
 from .reach.origin import Origin
+from .transfer.orbit import answer_parked
 from .transfer.refer import take_refer, who_carries_out
 from .transfer.replaces import translated
 from .transfer.target_call import TargetDialler
@@ -67,6 +68,8 @@ class Requests:
         leg = ports.legs.get(to_tag)
         call = None if leg is None else ports.calls.get(leg.owner.id)
         if leg is None or call is None or not _is_of(leg, request):
+            if incoming.flow.protocol == "loop" and answer_parked(incoming):
+                return
             if request.method != "ACK":
                 ports.stack.pipeline.refuse(incoming, no_such_call())
         elif request.method == "ACK":

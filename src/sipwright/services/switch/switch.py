@@ -16,7 +16,7 @@ import structlog
 
 from sipwright.services.dialstring import DialLeg, Groups
 from sipwright.services.own_probes import NODE_USER
-from sipwright.services.ports import CallLater, Writer
+from sipwright.services.ports import AccountView, CallLater, Writer
 from sipwright.services.refusals import no_such_call, store_away, unknown_user
 from sipwright.services.trust import trust_in
 from sipwright.sip import Response
@@ -64,6 +64,8 @@ from .recovery.recover import CallRow, Recovered, recover, restore
 from .recovery.rows import call_row, cdr_row
 from .requests import Requests
 from .steering import Steering
+from .transfer.orbit import answer_parked
+from .transfer.parking import Parking
 from .transfer.pickup import Picker, ringing_at
 from .transfer.takeover import Takeover, replaced_leg
 from .transfer.target_call import TargetDialler
@@ -129,6 +131,7 @@ class Switch:
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
             unreachable=unreachable.outcome, probe=probe_ends, sessions=Sessions(), provisionals=Provisionals.of,
             decide=lambda call: self.dialler.begin(call),
+            ring_back=lambda call: self.parking.ring_back(call),
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
             own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up,
             tally=self.table.tally,
@@ -137,6 +140,7 @@ class Switch:
         self.admission = Admission(self.ports, self.table, limits, self._are_runs_behind, why_no_run)
         self._origins = router.origins
         self.dialler = TargetDialler(self.ports, self.table, router, destinations, scripts)
+        self.parking = Parking(self.ports, router.accounts, self.dialler)
         self.steering = Steering(self.table, router, destinations, self.dialler, self.admission)
         self._requests = Requests(
             self.ports,
@@ -180,6 +184,8 @@ class Switch:
         request = incoming.request
         look_at(self.ports.stack, request)
         is_internal = incoming.flow.protocol == "loop"
+        if is_internal and answer_parked(incoming):
+            return
         decision = self.router.decide(incoming, is_internal=is_internal)
         if decision is None:
             if self.table.observer is not None:
@@ -334,15 +340,26 @@ class Switch:
         return call.id
 
     def pick_up(self, call_id: str, account_id: int) -> bool:
-        """Let the caller of a call have the one that rings at an account; False when none does, or it may not.
+        """Let the caller of a call have the one that rings at an account, or is parked there; False when none is.
 
         Whoever asks has made sure that the account is of the same owner.
         """
         call, rings = self.calls.get(call_id), ringing_at(self.ports, account_id)
-        if call is None or rings is None or rings is call:
+        if call is None or rings is call:
             return False
+        if rings is None:
+            return self.parking.pick_up(call, account_id)
         with call.event():
             return Picker.begin(call, rings)
+
+    def park(self, call_id: str, slot: AccountView, seconds: float, back: int | None) -> bool:
+        """Let the caller of a call wait at a slot; False if another one does. Whoever asks has looked whose it is.
+
+        Raises:
+            ValueError: There is nobody that it could ring back to.
+        """
+        call = self.calls.get(call_id)
+        return call is not None and self.parking.park(call, slot, seconds, back)
 
     def send_text(
         self,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from sipwright.services.leg_options import MAX_LIMIT
 from sipwright.services.script_headers import one_line
@@ -280,7 +280,14 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{one_line(name, 40)!r} is not a time zone such as 'Europe/Dublin'") from None
+        meant = _zone_of(name) or "Europe/Dublin"
+        raise ValueError(f"{one_line(name, 40)!r} is not a time zone such as {meant!r}") from None
+
+
+def _zone_of(city: str) -> str | None:
+    """Return the time zone that is called by the name of a city, if there is one."""
+    wanted = city.strip().replace(" ", "_").lower()
+    return next((one for one in sorted(available_timezones()) if one.lower().endswith(f"/{wanted}")), None)
 
 
 CALL_FUNCTIONS = (
@@ -295,6 +302,6 @@ CALL_FUNCTIONS = (
     Function("hangup_after", ScriptApi.hangup_after, Kind.INLINE, checked={"seconds": 1}),
     Function("log", ScriptApi.log, Kind.INLINE),
     Function("e164", ScriptApi.e164, Kind.INLINE, checked={"number": None}),
-    Function("now", ScriptApi.now, Kind.INLINE),
+    Function("now", ScriptApi.now, Kind.INLINE, checked={}),
     Function("sleep", ScriptApi.sleep, Kind.COMMAND, checked={"seconds": 0}),
 )  # fmt: skip

@@ -201,6 +201,9 @@ def is_registered(name: str) -> bool:
 def pick_up(name: str) -> bool:
     """Give the caller the call that rings at an account of yours, which ends the script; False when none does."""
 
+def park(slot: str, seconds: float = 60, back: str | None = None) -> bool:
+    """Let the caller wait at a slot, which ends the script, and ring `back` after that time; False if it is taken."""
+
 def message_waiting(name: str, new: int, old: int = 0, *, urgent: int = 0) -> None:
     """Let the phones of an account of yours show how many voice messages wait."""
 

@@ -23,6 +23,7 @@ __all__ = ["OUTSIDE_FUNCTIONS"]
 
 MOST_WAITING = 99_999
 MAX_CALLBACK_DELAY = 3600.0
+LEAST_PARKED, MOST_PARKED = 5.0, 3600.0
 MAX_ADDRESSES = 5
 MAX_SUBJECT = 256
 MAX_MAIL = 4096
@@ -65,6 +66,18 @@ def bindings(api: ScriptApi, name: str) -> Ask:
 def pick_up(api: ScriptApi, name: str) -> Ask:
     """Give the caller the call that rings at an account of yours; False when none rings there."""
     return _about_account(api, "pick_up", name)
+
+
+def park(api: ScriptApi, slot: str, seconds: float = 60.0, back: str | None = None) -> Ask:
+    """Let the caller wait at a slot until somebody picks the call up; False if another one waits there."""
+    ask = _about_account(api, "park", slot)
+    wait = check.number("seconds", seconds)
+    if not LEAST_PARKED <= wait <= MOST_PARKED:
+        raise ValueError(f"seconds must be from {LEAST_PARKED:g} to {MOST_PARKED:g}")
+    ask.arguments["seconds"] = wait
+    if back is not None:
+        ask.arguments["back"] = clean(check.text("back", back, 256)).removeprefix("sip:")
+    return ask
 
 
 def message_waiting(api: ScriptApi, name: str, new: int, old: int = 0, *, urgent: int = 0) -> Ask:
@@ -256,7 +269,9 @@ OUTSIDE_FUNCTIONS = (
     Function("enum_lookup", enum_lookup, Kind.COMMAND, Retry.SAFE, "lookups", checked={"number": "1"}),
     Function("is_registered", is_registered, Kind.COMMAND, Retry.SAFE, "lookups"),
     Function("bindings", bindings, Kind.COMMAND, Retry.SAFE, "lookups", _bindings),
-    Function("pick_up", pick_up, Kind.COMMAND, Retry.NEVER, "lookups"),
+    # Where these were done the call has no script any more that could ask again.
+    Function("pick_up", pick_up, Kind.COMMAND, Retry.SAFE, "lookups"),
+    Function("park", park, Kind.COMMAND, Retry.SAFE, "lookups", checked={"slot": "a"}),
     Function("message_waiting", message_waiting, Kind.COMMAND, Retry.SAFE, "messages"),
     Function("http_get", http_get, Kind.COMMAND, Retry.SAFE, "http_requests", _page, carries_secrets=True),
     Function("http_post", http_post, Kind.COMMAND, Retry.NEVER, "http_requests", _page, carries_secrets=True),

@@ -346,6 +346,8 @@ class Call(LastingCall):
         ports = self.ports
         self.disarm_all()
         self.limit_duration(leg)
+        if leg.destination.parked is not None:
+            self.arm("park", leg.destination.parked[0])
         if ports.settings.probe:
             self.arm("probe", ports.settings.probe)
         if self.processes:
@@ -446,6 +448,8 @@ class Call(LastingCall):
             self.hang_up("switch", 'SIP;cause=200;text="Time limit reached"', why="Time Limit Reached")
         elif name == "probe":
             self.ports.probe(self)
+        elif name == "park":
+            self.ports.ring_back(self)
         else:
             kind = name.partition(" ")[0]
             for process in (*self.processes, self.hunt, self.originator):

@@ -176,9 +176,9 @@ class CallPorts(LegPorts, Generic[CallT]):
     `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
     destination has given, `unreachable` says why no way leads to a leg, `probe` asks the ends of a call whether they
     are still there, `sessions` are their session timers, `provisionals` gives the reliable provisional responses of a
-    call, and `decide` lets the dialplan of a call that the switch makes
-    by itself say who rings. `may_pick_up` says whether an account may take the calls that ring at one of another
-    owner. What becomes of calls is counted in the `tally`. Nobody need `watch`.
+    call, `decide` lets the dialplan of a call that the switch makes by itself say who rings, and `ring_back` takes a
+    call away from where it is parked. `may_pick_up` says whether an account may take the calls that ring at one of
+    another owner. What becomes of calls is counted in the `tally`. Nobody need `watch`.
     """
 
     node: str
@@ -203,6 +203,7 @@ class CallPorts(LegPorts, Generic[CallT]):
     sessions: Sessions
     provisionals: Callable[[CallT], ReliableProvisionals]
     decide: Callable[[CallT], None]
+    ring_back: Callable[[CallT], None]
     call_row: Callable[[CallT], tuple[Any, ...]]
     cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]
     is_store_away: Callable[[], bool] = bool

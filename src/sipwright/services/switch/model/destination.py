@@ -17,7 +17,8 @@ class Destination:
     `flow` is the socket that a registered phone is behind; without it `uri` is resolved. `redirects` is how many
     redirects have led here, `redirected_by` the leg that the last of them came from, and `q` what that preferred this
     at; `redirect_to` is the Contact of a redirect that is left to the script. A neighbour is a phone of another owner
-    than the call's. A server has `answer_within` seconds for its first response; 0 is for as long as it may be.
+    than the call's. A server has `answer_within` seconds for its first response; 0 is for as long as it may be. Where a
+    call is `parked` it rings back after so many seconds, to that account.
     """
 
     target: str
@@ -35,6 +36,7 @@ class Destination:
     instance: str | None = None
     is_neighbour: bool = False
     answer_within: float = 0.0
+    parked: tuple[float, int] | None = None
 
     @property
     def place(self) -> tuple[str, str | None]:

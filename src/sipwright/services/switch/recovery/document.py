@@ -335,7 +335,7 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
 _caller, _callee = own_code(_leg), own_code(_leg)
 
 
-def _destination(to: Destination) -> dict[str, Any]:
+def _destination(to: Destination) -> dict[str, Any]:  # noqa: C901 - a line for each name
     stored: dict[str, Any] = {"target": to.target, "uri": to.uri, "to": to.to}
     if to.flow is not None:
         stored["flow"] = to.flow
@@ -360,4 +360,6 @@ def _destination(to: Destination) -> dict[str, Any]:
         stored["instance"] = to.instance
     if to.is_neighbour:
         stored["is_neighbour"] = True
+    if to.parked is not None:
+        stored["parked"] = to.parked
     return stored

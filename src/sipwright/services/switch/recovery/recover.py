@@ -332,4 +332,7 @@ def _destination(stored: dict[str, Any]) -> Destination:
     if destination.provider is not None:
         user_id, name = destination.provider
         destination.provider = (user_id, name)
+    if destination.parked is not None:
+        seconds, account_id = destination.parked
+        destination.parked = (seconds, account_id)
     return destination

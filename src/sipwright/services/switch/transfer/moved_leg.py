@@ -42,6 +42,8 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
             )  # more copies of its 2xx may come
     call.legs.append(moved)
     call.changed()
+    if moved.destination.parked is not None:
+        call.arm("park", moved.destination.parked[0])
     session = session_of(leg)
     if session is not None:
         session.moved(call, moved)
