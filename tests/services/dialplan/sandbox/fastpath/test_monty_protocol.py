@@ -5,6 +5,7 @@ from collections import namedtuple
 import pytest
 
 from sipwright.services.dialplan.sandbox.fastpath.fallback import Fallback, Reason
+from sipwright.services.dialplan.sandbox.fastpath.field_numbers import Call, Event, Value
 from sipwright.services.dialplan.sandbox.fastpath.monty_protocol import (
     DUMP,
     RESET,
@@ -24,6 +25,7 @@ from sipwright.services.dialplan.sandbox.fastpath.monty_values import (
     write_arena,
     write_value,
 )
+from sipwright.services.dialplan.sandbox.fastpath.protobuf import field, text
 
 Given = namedtuple(
     "LegSpec",
@@ -43,6 +45,20 @@ def test_a_call_is_read_with_all_that_it_was_given():
     args = ({"a": 1, 2: None}, (1, 2), [1.5, True], "\xe9")
 
     assert read_event(CALL) == Called("f", args, {"b": None}, 0, "<python-input-0>", 0)
+
+
+def test_a_call_that_holds_nothing_that_changes_is_read_once():
+    """What can be changed by whoever is given it is read anew."""
+    plain = field(
+        Event.CALL,
+        text(Call.NAME, "dial")
+        + field(Call.ARGS, b"\x00")
+        + field(Call.VALUES, write_arena([text(Value.STR, "bob")])),
+    )
+
+    assert read_event(plain) == Called("dial", ("bob",), {}, 0, "", 0)
+    assert read_event(plain) is read_event(plain)
+    assert read_event(CALL) is not read_event(CALL)
 
 
 def test_how_long_a_script_has_computed_stands_behind_a_call():
