@@ -22,7 +22,7 @@ from sipwright.stack.source import stamp_source
 from sipwright.stack.ticker import Ticker
 from sipwright.transport.flow import Flow
 
-__all__ = ["OnAbsorbedAck", "OnStrayResponse", "Receiver"]
+__all__ = ["OnAbsorbedAck", "OnAck", "OnStrayResponse", "Receiver"]
 
 _BRANCH = re.compile(rb"branch=([!-:<-~]+)")
 _CSEQ_METHOD = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)")
@@ -33,6 +33,9 @@ _USUAL_VIA = re.compile(
 
 OnStrayResponse = Callable[[Response, Flow], None]
 """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
+
+OnAck = Callable[[Request], bool]
+"""Called with an ACK that no transaction has; whoever has its dialog takes it (RFC 3261 §13.2.2.4), and says so."""
 
 OnAbsorbedAck = Callable[[Incoming], None]
 """Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace may show it."""
@@ -45,6 +48,7 @@ class Receiver:
         requests: How many requests have come in.
         responses: How many responses have come in.
         strays: How many of the responses belonged to no transaction.
+        on_ack: Who has the dialogs that an ACK may be of.
         failed: How many messages were lost to a fault of ours.
         is_dialog: Says whether a To tag is that of a dialog which there is.
         quick_way: Who may take a REGISTER before it is read as any other message.
@@ -52,7 +56,7 @@ class Receiver:
 
     __slots__ = (
         "_addresses", "_element", "_log", "_on_absorbed_ack", "_on_stray_response", "_pipeline", "_ticker", "failed",
-        "is_dialog", "malformed", "quick_way", "requests", "responses", "strays",
+        "is_dialog", "malformed", "on_ack", "quick_way", "requests", "responses", "strays",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +78,7 @@ class Receiver:
         self._on_absorbed_ack = on_absorbed_ack
         self.malformed = Malformed(element, logger)
         self.is_dialog: Callable[[str], bool] = bool
+        self.on_ack: OnAck = _nobody_has
         self.requests = self.responses = self.strays = self.failed = 0
         self.quick_way: Callable[[bytes, Flow], bool] | None = None
 
@@ -154,6 +159,8 @@ class Receiver:
         layer = element.layer
         if layer.match_request(request, now, reply_flow):
             return
+        if method == "ACK" and self.on_ack(request):
+            return
         incoming = Incoming(element, request, flow, reply_flow, now)
         if method == "ACK":
             if request.to_tag == element.tag_for(request):
@@ -181,3 +188,8 @@ class Receiver:
         """RFC 3261 §18.1.2: a response to a Via that is not ours is silently discarded."""
         via = response.top_via
         return via.sent_by == self._addresses.sent_by(flow) or self._addresses.is_own(via.host, via.port)
+
+
+def _nobody_has(ack: Request) -> bool:
+    """Take no ACK: there are no dialogs."""
+    return False

@@ -70,12 +70,19 @@ class Requests:
         if leg is None or call is None or not _is_of(leg, request):
             if incoming.flow.protocol == "loop" and answer_parked(incoming):
                 return
-            if request.method != "ACK":
-                ports.stack.pipeline.refuse(incoming, no_such_call())
-        elif request.method == "ACK":
-            call.handle(_take_ack, call, leg, request)
+            ports.stack.pipeline.refuse(incoming, no_such_call())
         else:
             call.handle(self._take, call, leg, incoming)
+
+    def take_ack(self, ack: Request) -> bool:
+        """Take the ACK to a 2xx; False when it belongs to no dialog of ours."""
+        ports = self._ports
+        leg = ports.legs.get(ack.to_tag or "")
+        call = None if leg is None else ports.calls.get(leg.owner.id)
+        if leg is None or call is None or not _is_of(leg, ack):
+            return False
+        call.handle(_take_ack, call, leg, ack)
+        return True
 
     def _take(self, call: Call, leg: Leg, incoming: Incoming) -> None:
         request = incoming.request
@@ -222,7 +229,7 @@ class Requests:
 
 def _is_of(leg: Leg, request: Request) -> bool:
     """Return whether all three parts of the dialog ID match (RFC 3261 §12.2.2), never just one."""
-    if leg.sip_call_id != request.headers.get("call-id"):
+    if leg.sip_call_id != request.call_id:
         return False
     # A peer of RFC 2543 gives no tag: that equals an empty one (RFC 3261 §12.2.2).
     tag = request.from_tag or ""

@@ -147,6 +147,7 @@ class Switch:
             self.dialler,
             Origin(router.accounts, router.authenticator, destinations.locations, clock),
         )
+        stack.receiver.on_ack = self._requests.take_ack
         self._messages = Messages(self.ports, router, destinations, unreachable.of_text)
         self._recovered: dict[str, Recovered] = {}
         self.unread: set[str] = set()
@@ -159,6 +160,8 @@ class Switch:
         request = incoming.request
         to_tag = request.to_tag
         method = request.method
+        if method == "ACK":
+            return True  # what it may be of has not taken it, and nobody answers it
         if to_tag is not None:
             self._requests.take(incoming, to_tag)
         elif method in ("INVITE", "MESSAGE"):
@@ -177,7 +180,7 @@ class Switch:
         elif method in ("BYE", "CANCEL", "INFO", "UPDATE", "PRACK"):
             raise no_such_call()
         else:
-            return method == "ACK"
+            return False
         return True
 
     def _invite(self, incoming: Incoming) -> None:
