@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from sipwright.sip import ParseError, Request, make_response
+from sipwright.sip import ParseError, Request, make_response, parse
 from sipwright.sip.dialog import Dialog
 
 ALICE = '"Alice; of <London>" <sip:alice@example.com>'
@@ -277,3 +277,36 @@ def test_a_2xx_to_an_invite_that_was_sent_again_counts_on_from_that():
 
     assert early.local_cseq == 9
     assert early.remote_target == "sip:bob@192.0.2.2"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"cseq": 3},
+        {"headers": [("Reason", "SIP;cause=200")]},
+        {"body": b"v=0", "content_type": "application/sdp"},
+    ],
+)
+@pytest.mark.parametrize(
+    "facts", [{}, {"route_set": ["<sip:p1;lr>", "<sip:p2;lr>"]}, {"route_set": ["<sip:strict>"]}]
+)
+def test_a_request_is_written_as_it_is_built(parts, facts):
+    """Whoever looks at it is told the same as who only sends it."""
+    via = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-2;rport"
+    built = dialog(**facts).make_request("BYE", via=via, **parts)
+    written = dialog(**facts).write_request("BYE", via, **parts)
+
+    assert written == ("BYE", "z9hG4bK-2", bytes(built))
+    assert built.branch == parse(written.wire).branch == written.branch
+
+
+@pytest.mark.parametrize("via", ["v\nX: y", "v\r\nX: y"])
+def test_a_request_is_written_without_breaks_in_its_lines(via):
+    with pytest.raises(ValueError, match="line break"):
+        dialog().write_request("BYE", via)
+
+
+def test_a_request_is_written_to_a_uri():
+    with pytest.raises(ValueError, match="Request-URI"):
+        dialog(remote_target="sip:b@h>\r\nX: y").write_request("BYE", "v")

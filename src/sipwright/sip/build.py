@@ -7,7 +7,8 @@ that is said. What one dialog puts into its requests is in `dialog.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
@@ -20,6 +21,7 @@ from sipwright.sip.uri import Uri
 
 __all__ = [
     "HeaderPairs",
+    "Written",
     "ack_to_stray",
     "credentials_of",
     "make_ack",
@@ -28,6 +30,7 @@ __all__ = [
     "make_request",
     "make_response",
     "response_head",
+    "write_in_dialog",
     "write_on_head",
     "write_response",
 ]
@@ -231,9 +234,7 @@ def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
     # Written at once, as nearly every request is sent just as it is.
     wire = _write(written, body)
     del written[0]
-    known: Known = {}
-    if via is not None:
-        known["branch"] = via.partition(";branch=")[2].partition(";")[0] or None
+    known: Known = {} if via is None else {"branch": _branch_of(via)}
     if not to_tag:
         # Read soon, when its response begins a dialog; of requests inside of one nobody asks what they say.
         known |= {
@@ -244,6 +245,51 @@ def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
             "to_address": to,
         }
     return Request.from_parts(method, uri, Headers.from_lines(written), body, wire, known)
+
+
+class Written(NamedTuple):
+    """A request of ours as it goes over the wire, for those who send it and look no further."""
+
+    method: str
+    branch: str | None
+    wire: bytes
+
+
+def write_in_dialog(  # noqa: PLR0913, in the order in which it is written
+    method: str,
+    uri: str,
+    via: str,
+    routes: Sequence[str],
+    from_: str,
+    to: str,
+    call_id: str,
+    cseq: int,
+    headers: HeaderPairs = (),
+    body: bytes = b"",
+    content_type: str | None = None,
+) -> Written:
+    """Write a request inside of a dialog as `make_request` builds it; `from_` and `to` have their tags.
+
+    Raises:
+        ValueError: The Request-URI is none, or something has a line break in it.
+    """
+    if not _URI_TEXTS[uri]:
+        raise ValueError(f"not a Request-URI: {uri[:40]!r}")
+    written = [f"{method} {uri} SIP/2.0", f"Via: {via}", "Max-Forwards: 70"]
+    if routes:
+        written += [f"Route: {route}" for route in routes]
+    written += (f"From: {from_}", f"To: {to}", f"Call-ID: {call_id}", f"CSeq: {cseq} {method}")
+    if headers:
+        written += write_lines(headers)
+    if content_type is not None:
+        written.append(f"Content-Type: {content_type}")
+    forbid_breaks("".join(written))
+    return Written(method, _branch_of(via), _write(written, body))
+
+
+def _branch_of(via: str) -> str | None:
+    """Read the branch of a Via that we wrote."""
+    return via.partition(";branch=")[2].partition(";")[0] or None
 
 
 def make_draft(

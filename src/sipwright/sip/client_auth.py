@@ -143,10 +143,9 @@ class ClientAuth:
                     ),
                 )  # fmt: skip
 
-    def acknowledge(self, ack: Request) -> None:
-        """Add to an ACK the credentials of its INVITE, just as they were (§22.1)."""
-        for name, value in self._invites.get(ack.cseq.number, ()):
-            ack.headers.add(name, value)
+    def of_invite(self, number: int) -> list[tuple[str, str]]:
+        """Return the credentials of the INVITE with that CSeq, which its ACK repeats just as they were (§22.1)."""
+        return self._invites.get(number, [])
 
     def take(self, response: Response) -> None:
         """Take over the nonce that a successful response names for the next request (RFC 7616 §3.5).

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sipwright.sip.build import make_request
+from sipwright.sip.build import Written, make_request, write_in_dialog
 from sipwright.sip.errors import ParseError
 from sipwright.sip.headers.collection import value_of
 from sipwright.sip.headers.name_addr import ADDRESS_LINES
@@ -171,6 +171,30 @@ class Dialog:
             headers=headers,
             body=body,
             content_type=content_type,
+        )
+
+    def write_request(
+        self,
+        method: str,
+        via: str,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+        cseq: int | None = None,
+    ) -> Written:
+        """Write the next request to the peer as `make_request` builds it, for those who send it and look no further."""
+        if cseq is None:
+            self.local_cseq += 1
+            cseq = self.local_cseq
+        target, routes = self._way()
+        from_, to = self.local_uri, self.remote_uri
+        if self.local_tag:
+            from_ = f"{from_};tag={self.local_tag}"
+        if self.remote_tag:
+            to = f"{to};tag={self.remote_tag}"
+        return write_in_dialog(
+            method, target, via, routes, from_, to, self.call_id, cseq, headers, body, content_type
         )
 
     def next_hop(self) -> str:

@@ -15,6 +15,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from sipwright.sip import transaction
+from sipwright.sip.build import Written
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction import (
@@ -236,7 +237,9 @@ class Stack:
         flow = self._outbound.put_via(request, to, self.new_branch())
         return self.start_client(request, flow, user)
 
-    def start_client(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
+    def start_client(
+        self, request: Request | Written, flow: Flow, user: ClientUser | None
+    ) -> ClientTransaction:
         """Send a request that has its Via already, over a flow that is known, in a transaction of its own."""
         tx = self.layer.client(request, flow, user, self.clock())
         if flow.is_reliable and not isinstance(flow, ReconnectingFlow):

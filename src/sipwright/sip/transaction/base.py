@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
 from sipwright.own_code import OwnCode
-from sipwright.sip.build import make_response
+from sipwright.sip.build import Written, make_response
 from sipwright.sip.message import Message, Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.timers import TimerQueue, TimerValues
@@ -264,12 +264,21 @@ class ClientTransaction(Transaction):
     __slots__ = ("_request", "user", "wire")
 
     def __init__(
-        self, key: tuple[Any, ...], request: Request, flow: Flow, user: ClientUser | None, driver: Driver
+        self,
+        key: tuple[Any, ...],
+        request: Request | Written,
+        flow: Flow,
+        user: ClientUser | None,
+        driver: Driver,
     ) -> None:
         super().__init__(key, flow, driver)
         self.user = user
-        self.wire = bytes(request)
-        self._request: Request | None = request
+        self._request: Request | None = None
+        if type(request) is Written:
+            self.wire = request.wire
+        else:
+            assert isinstance(request, Request)
+            self.wire, self._request = bytes(request), request
 
     @property
     def request(self) -> Request:

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sipwright.sip.build import HeaderPairs, make_ack, make_cancel
+from sipwright.sip.build import HeaderPairs, Written, make_ack, make_cancel
 from sipwright.sip.message import Request, Response
 from sipwright.sip.transaction.base import (
     ACCEPTED,
@@ -68,7 +68,12 @@ class ClientInvite(ClientTransaction):
     __slots__ = ("ack", "cancel_headers", "holds_ack")
 
     def __init__(
-        self, key: tuple[Any, ...], request: Request, flow: Flow, user: ClientUser | None, driver: Driver
+        self,
+        key: tuple[Any, ...],
+        request: Request | Written,
+        flow: Flow,
+        user: ClientUser | None,
+        driver: Driver,
     ) -> None:
         super().__init__(key, request, flow, user, driver)
         self.ack = b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sipwright.sip.build import Written
 from sipwright.sip.grammar import TOKEN
 from sipwright.sip.message import Request, Response
 
@@ -18,8 +19,10 @@ _COOKIE = "z9hG4bK"
 _OWN_VIA = re.compile(rf"Via: SIP/2\.0/[A-Z]+ [^ \t;,]+;branch=({TOKEN});rport").fullmatch
 
 
-def own_branch(request: Request) -> str | None:
+def own_branch(request: Request | Written) -> str | None:
     """Read the branch of a request that is to be sent, whose Via we wrote: no more of it is needed."""
+    if isinstance(request, Written):
+        return request.branch
     branch: str | None = request.headers.parsed.get("branch")
     if branch is not None:
         return branch

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
+from sipwright.sip.build import Written
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
@@ -170,7 +171,9 @@ class TransactionLayer:
         tx.start(now)
         return tx
 
-    def client(self, request: Request, flow: Flow, user: ClientUser | None, now: float) -> ClientTransaction:
+    def client(
+        self, request: Request | Written, flow: Flow, user: ClientUser | None, now: float
+    ) -> ClientTransaction:
         """Begin a client transaction and send its request, whose top Via must have its branch already.
 
         What comes of it reaches `user` only after this has returned; a transport error too, which waits
@@ -338,7 +341,9 @@ class TransactionLayer:
             self._merge_keys.setdefault(shared, tx)
         return tx
 
-    def _add_client(self, request: Request, flow: Flow, user: ClientUser | None) -> ClientTransaction:
+    def _add_client(
+        self, request: Request | Written, flow: Flow, user: ClientUser | None
+    ) -> ClientTransaction:
         method = request.method
         branch = own_branch(request)
         key = (branch, method)

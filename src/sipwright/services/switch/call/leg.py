@@ -17,6 +17,7 @@ import structlog
 from sipwright.own_code import OwnCode
 from sipwright.services.ports import Provider
 from sipwright.sip import Message, ParseError, Request, Response, parse
+from sipwright.sip.build import Written
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableResponse
@@ -58,7 +59,7 @@ class LegRoutes(Protocol):
         """Follow a peer to where a target refresh request, or the 2xx to one, says that it is."""
 
     def send_request(
-        self, leg: Leg, request: Request, user: ClientUser | None, dialog: Dialog | None = None
+        self, leg: Leg, request: Request | Written, user: ClientUser | None, dialog: Dialog | None = None
     ) -> ClientTransaction | None:
         """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first.
 
@@ -360,12 +361,15 @@ class Leg(OwnCode):
         dialog, flow, ports = self.dialog, self.flow, self.owner.ports
         if dialog is None or flow is None:
             return
-        ack = dialog.make_request(
-            "ACK", via=ports.new_via(flow), body=body, content_type=content_type, cseq=self.invite_cseq
-        )
-        if self.auth is not None:
-            self.auth.acknowledge(ack)
-        self.ack = data = bytes(ack)
+        headers = () if self.auth is None else self.auth.of_invite(self.invite_cseq)
+        self.ack = data = dialog.write_request(
+            "ACK",
+            ports.new_via(flow),
+            headers=headers,
+            body=body,
+            content_type=content_type,
+            cseq=self.invite_cseq,
+        ).wire
         self.owner.changed()
         self.owner.when_stored(partial(ports.routes.send_ack, self, data))
 
@@ -380,10 +384,9 @@ class Leg(OwnCode):
         if self.ack is not None and parse(self.ack).cseq.number == number:
             ports.routes.send_ack(self, self.ack)
         elif self.dialog is not None and self.flow is not None and number < self.invite_cseq:
-            ack = self.dialog.make_request("ACK", via=ports.new_via(self.flow), cseq=number)
-            if self.auth is not None:
-                self.auth.acknowledge(ack)
-            ports.routes.send_ack(self, bytes(ack))
+            headers = () if self.auth is None else self.auth.of_invite(number)
+            ack = self.dialog.write_request("ACK", ports.new_via(self.flow), headers=headers, cseq=number)
+            ports.routes.send_ack(self, ack.wire)
 
     def repeat_until_acknowledged(self, success: bytes, *, is_recovered: bool = False) -> None:
         """Repeat a 2xx that the peer was sent until its ACK comes (RFC 3261 §13.3.1.4)."""
@@ -404,10 +407,14 @@ class Leg(OwnCode):
             self.transition(END)
             return
         self.transition(HANG_UP)
-        bye = dialog.make_request("BYE", via=owner.ports.new_via(flow), headers=headers)
-        if self.auth is not None:
-            self.sign(bye)
-        self.pending_request = bytes(bye)
+        via = owner.ports.new_via(flow)
+        if self.auth is None:
+            bye = dialog.write_request("BYE", via, headers=headers)
+        else:
+            signed = dialog.make_request("BYE", via=via, headers=headers)
+            self.sign(signed)
+            bye = Written("BYE", signed.branch, bytes(signed))
+        self.pending_request = bye.wire
         owner.when_stored(partial(owner.ports.routes.send_request, self, bye, self), is_urgent=True)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:

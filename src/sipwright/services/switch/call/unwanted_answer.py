@@ -56,12 +56,11 @@ def _farewell(ports: LegPorts, leg: Callee, response: Response) -> tuple[Dialog,
     except ParseError:
         return None
     body, content_type = leg.refusal_of(response)
-    request = dialog.make_request(
-        "ACK", via=ports.new_via(flow), cseq=response.cseq.number, body=body, content_type=content_type
-    )
-    if leg.auth is not None:
-        leg.auth.acknowledge(request)
-    ack = bytes(request)
+    number = response.cseq.number
+    headers = () if leg.auth is None else leg.auth.of_invite(number)
+    ack = dialog.write_request(
+        "ACK", ports.new_via(flow), headers=headers, body=body, content_type=content_type, cseq=number
+    ).wire
     leg.unwanted = {**leg.unwanted, dialog.remote_tag: ack}
     return dialog, ack, _goodbye(ports, leg, flow, dialog)
 

@@ -9,6 +9,7 @@ import structlog
 from sipwright.sdp import is_private
 from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import Message, ParseError, Request, Uri, parse
+from sipwright.sip.build import Written
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import Stack
@@ -133,27 +134,31 @@ class PeerRoutes:
             self._stack.reach(uri, found, beside=known, is_proved=leg.is_proved, trust=trust)
 
     def send_request(
-        self, leg: Leg, request: Request, user: ClientUser | None, dialog: Dialog | None = None
+        self, leg: Leg, request: Request | Written, user: ClientUser | None, dialog: Dialog | None = None
     ) -> ClientTransaction | None:
         """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""
         dialog = dialog or leg.dialog
         flow = self._known(leg, dialog)
         if flow is not None:
             if not _is_for(request, flow):
-                self._put_via(request, flow)
+                request = self._with_via(request, flow)
             return self._stack.start_client(request, flow, user)
         started: list[ClientTransaction] = []
 
         def start(flow: Flow) -> None:
-            self._put_via(request, flow)
-            started.append(self._stack.start_client(request, flow, user))
+            started.append(self._stack.start_client(self._with_via(request, flow), flow, user))
 
         self._look_up(leg, dialog, start)
         return started[0] if started else None
 
-    def _put_via(self, request: Request, flow: Flow) -> None:
+    def _with_via(self, request: Request | Written | bytes, flow: Flow) -> Request:
         """Let the Via of a request name the way that it takes, which is not the one that it was made for."""
+        if not isinstance(request, Request):
+            read = parse(request.wire if isinstance(request, Written) else request)
+            assert isinstance(read, Request)
+            request = read
         request.headers.set_first("Via", self._stack.via_for(flow, request.top_via.branch or ""))
+        return request
 
     def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None) -> None:
         """Send an ACK, which has no transaction."""
@@ -162,14 +167,7 @@ class PeerRoutes:
         if flow is not None:
             _send(ack, flow)
         else:
-            request = parse(ack)
-            assert isinstance(request, Request)
-
-            def send(flow: Flow) -> None:
-                self._put_via(request, flow)
-                _send(bytes(request), flow)
-
-            self._look_up(leg, dialog, send)
+            self._look_up(leg, dialog, lambda flow: _send(bytes(self._with_via(ack, flow)), flow))
 
     def _known(self, leg: Leg, dialog: Dialog | None) -> Flow | None:
         """Return the leg's own flow, if that leads where the dialog's next hop says (RFC 3261 §12.2.1.1)."""
@@ -235,8 +233,10 @@ def _is_elsewhere(leg: Leg, dialog: Dialog, flow: Flow) -> bool:
     return leads_to(leg.dialog.next_hop(), flow) and not leads_to(hop, flow)
 
 
-def _is_for(request: Request, flow: Flow) -> bool:
+def _is_for(request: Request | Written, flow: Flow) -> bool:
     """Return whether the Via of a request of ours names the protocol of a flow; most were written for it."""
+    if isinstance(request, Written):
+        return f"\r\nVia: SIP/2.0/{flow.protocol.upper()} ".encode() in request.wire
     if request.headers.lines()[0].startswith(f"Via: {flow.sent_protocol};"):
         return True
     return flow.protocol == request.top_via.transport.lower()
