@@ -153,3 +153,27 @@ def test_values_are_printable_and_short(loop, stream):
 
     data = reader.events[0]["data"]
     assert (len(data["a"]), data["b"], data["c"], data["d"]) == (200, "\\x1b[2J", ["\\n"] * 10, 7)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("x" * 200, "x" * 200),
+        ('say "no"', 'say "no"'),
+        ("caf\u00e9", "caf\u00e9"),
+        (["a", "b\n"], None),
+        ("a\x7fb", None),
+        ("a\nb", None),
+        ("caf\udce9", None),
+        ("x" * 201, None),
+    ],
+)
+def test_a_value_is_shown_as_people_can_read_it(loop, stream, value, shown):
+    """Whichever way a line is written, all values are shown by the same rule."""
+    reader = Reader()
+    stream.join(reader, None)
+    stream.tell("call.started", None, "c1", {"value": value, "other": "plain"})
+    loop.run(0.1)
+
+    (event,) = reader.events
+    assert event["data"] == {"value": event_stream._cut(value) if shown is None else shown, "other": "plain"}

@@ -122,7 +122,10 @@ def _goes_on(part: Call, call: Call) -> bool:
 
 
 def _state_of(call: Call) -> Told:
-    rang = sum([leg.rang_at is not None for leg in call.legs])
+    rang = 0
+    for leg in call.legs:
+        if leg.rang_at is not None:
+            rang += 1
     peer = None if call.peer is None else call.peer.index
     return True, rang, peer, call.held, call.state is CallState.ENDING
 
@@ -193,5 +196,5 @@ def _target(leg: Leg) -> str | None:
 
 def _address(text: str) -> str:
     """Return an address as people write it."""
-    address = text.partition(";")[0]
+    address = text.partition(";")[0] if ";" in text else text
     return address[4:] if address[:4] == "sip:" else address.removeprefix("sips:")

@@ -3,6 +3,9 @@
 What nobody reads costs whoever would tell of it one ``if stream.is_heard``. Events are made, and the last ones kept,
 from the moment somebody reads until a minute after the last reader has gone: so a reader whose connection broke, or who
 was started again, misses none of them, and nobody pays for what nobody has asked for.
+
+Whoever tells of something waits for no more than a note of it. The notes of some milliseconds are written together,
+once for all readers.
 """
 
 from __future__ import annotations
@@ -72,7 +75,7 @@ class EventStream:
         self._last = self._reserved = _read(memory)
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=MOST_KEPT)
         self._forgotten = self._told = 0
-        self._fresh: list[bytes] = []
+        self._fresh: list[_Note] = []
         self._readers: list[EventReader] = []
         self._flushing: TimerHandle | None = None
         self._resting: TimerHandle | None = None
@@ -98,25 +101,32 @@ class EventStream:
         self._last = number = max(self._last + 1, int(now * 1_000_000))
         if number >= self._reserved:
             self._reserve()
-        name = self._user_name(user) if isinstance(user, int) else user
-        event = {
-            "id": _text(number), "type": kind, "at": now, "node": self._node, "user": name, "call": call,
-            "data": _shown(data),
-        }  # fmt: skip
-        line = orjson.dumps({"event": event}, option=orjson.OPT_APPEND_NEWLINE)
-        if len(self._kept) == MOST_KEPT:
-            self._forgotten = self._kept[0][0]
-        self._kept.append((number, line))
-        self._fresh.append(line)
+        self._fresh.append((number, now, kind, user, call, data))
         if self._flushing is None:
             self._flushing = self._call_later(GATHER, self._flush)
 
     def _flush(self) -> None:
         self._flushing = None
-        fresh, self._fresh = self._fresh, []
+        notes, self._fresh = self._fresh, []
         self._told = self._last
+        lines = []
+        for note in notes:
+            line = self._line(note)
+            lines.append(line)
+            if len(self._kept) == MOST_KEPT:
+                self._forgotten = self._kept[0][0]
+            self._kept.append((note[0], line))
         for reader in self._readers:
-            reader.take(fresh)
+            reader.take(lines)
+
+    def _line(self, note: _Note) -> bytes:
+        number, at, kind, user, call, data = note
+        name = self._user_name(user) if isinstance(user, int) else user
+        event = {
+            "id": _text(number), "type": kind, "at": at, "node": self._node, "user": name, "call": call,
+            "data": _shown(data),
+        }  # fmt: skip
+        return orjson.dumps({"event": event}, option=orjson.OPT_APPEND_NEWLINE)
 
     def join(self, reader: EventReader, after: str | None) -> tuple[list[bytes], bool]:
         """Let somebody read; returns the events since the one called `after`, and whether that is all of them."""
@@ -162,6 +172,7 @@ class EventStream:
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
+        self._fresh.clear()
         self._kept.clear()
 
     def _reserve(self) -> None:
@@ -185,7 +196,11 @@ def _read(memory: Path | None) -> int:
 
 
 def _text(number: int) -> str:
-    return f"{number:017d}"
+    return str(number).zfill(17)
+
+
+_Note = tuple[int, float, str, int | str | None, str | None, Mapping[str, Any]]
+"""What is to be told: its number, when it happened, its type, whose it is, the call, its data."""
 
 
 def _shown(data: Mapping[str, Any]) -> dict[str, Any]:

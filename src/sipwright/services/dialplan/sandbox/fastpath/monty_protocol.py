@@ -195,7 +195,7 @@ LONGEST_KNOWN = 400
 
 def _is_container(value: Any) -> bool:
     """Return whether a value could be changed by whoever is given it."""
-    return isinstance(value, list | dict | tuple)
+    return isinstance(value, (list, dict, tuple))
 
 
 def _read_call(data: bytes) -> Called:
