@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sipwright.stack.backlog import LONGEST_WAIT, Backlog
+from sipwright.stack.backlog import LONGEST_WAIT, SLOW, Backlog
 from sipwright.transport.udp import DATAGRAMS_PER_WAKE
 
 FLOW, OTHER = object(), object()
@@ -247,3 +247,37 @@ def test_a_switch_that_stops_listening_hears_nothing_more(rush):
     rush.turn()
 
     assert (rush.handled, rush.transport.on_message) == ([], deaf)
+
+
+def looked(rush, late, seconds, every=0.25):
+    """Let time pass in which the loop is late; return who is refused at its end: outsiders, and everybody."""
+    for _ in range(int(seconds / every)):
+        rush.now += every
+        rush.backlog.look(late)
+    return rush.backlog.is_long, rush.backlog.is_too_long
+
+
+def test_while_the_loop_is_slow_for_long_calls_are_refused_first_from_outside(rush):
+    assert looked(rush, SLOW, LONGEST_WAIT / 2 - 0.25) == (False, False)
+    assert looked(rush, SLOW, 0.5) == (True, False)
+    assert looked(rush, SLOW, LONGEST_WAIT / 2) == (True, True)
+    assert looked(rush, SLOW - 0.01, 0.25) == (False, False)
+
+
+def test_a_machine_that_stood_still_is_not_busy(rush):
+    rush.backlog.look(0.0)
+    rush.now += 3_600.0
+    rush.backlog.look(3_600.0)
+
+    assert (rush.backlog.is_long, rush.backlog.is_too_long) == (False, False)
+
+
+def test_a_line_that_is_worked_off_in_time_is_no_reason_to_refuse(rush):
+    """After a restart what has come meanwhile waits for some seconds."""
+    rush.come(*(message(INVITE, number) for number in range(100)))
+    assert looked(rush, 0.0, LONGEST_WAIT / 2 - 0.5) == (False, False)
+    assert looked(rush, 0.0, 1.0) == (True, False)
+
+    while rush.turns:
+        rush.turn()
+    assert looked(rush, 0.0, 0.25) == (False, False)

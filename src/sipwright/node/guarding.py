@@ -17,6 +17,7 @@ import structlog
 from sipwright.memo import Bounded
 from sipwright.services.guard import Deed, Suspicions, scanner_of
 from sipwright.stack import Incoming
+from sipwright.stack.backlog import Backlog
 from sipwright.store import StoreError
 from sipwright.store.admin import bans
 from sipwright.store.admin.bans import Ban, Phones
@@ -38,6 +39,9 @@ MOST_UNDER_WAY = 50
 SPARED_FOR = 600.0
 """Seconds until it is said again that somebody would be banned, were no phone registered there."""
 
+MEASURE_EVERY = 0.25
+"""Seconds between two looks at how late the loop is."""
+
 Tell = Callable[[str, dict[str, Any]], None]
 
 
@@ -56,6 +60,7 @@ class Guarding:
         self._spared: Bounded[str, float] = Bounded()
         self._tasks: set[asyncio.Task[None]] = set()
         self._next_end: float | None = None
+        self._refuses = "nobody"
         self.silenced = 0
         """How many requests of scanners were taken without a word."""
         self.is_of_provider: Callable[[str], bool] = bool
@@ -149,11 +154,31 @@ class Guarding:
             for ban in found
         )
 
-    async def run(self) -> None:
-        """Look each second, until cancelled."""
+    async def run(self, backlog: Backlog) -> None:
+        """Measure how late the loop is, and look each second, until cancelled."""
+        next_look = self._clock() + 1.0
         while True:
-            await asyncio.sleep(1.0)
-            self.look()
+            due = self._clock() + MEASURE_EVERY
+            await asyncio.sleep(MEASURE_EVERY)
+            now = self._clock()
+            backlog.look(now - due)
+            self._tell_load(backlog)
+            if now >= next_look:
+                next_look = now + 1.0
+                self.look()
+
+    def _tell_load(self, backlog: Backlog) -> None:
+        """Say when calls begin to be refused because the switch is slow, and when that is over."""
+        state = "everybody" if backlog.is_too_long else "outside" if backlog.is_long else "nobody"
+        if state == self._refuses:
+            return
+        self._refuses = state
+        said = {"refused": state, "lag": round(backlog.lag, 2), "waiting": len(backlog)}
+        (log.info if state == "nobody" else log.warning)(
+            "new calls are refused, as the switch is slow", **said
+        )
+        if self.watch is not None:
+            self.watch("guard.overload", said)
 
     def look(self) -> None:
         """Adapt the budgets, end bans whose time is over, and say what was dropped."""

@@ -326,7 +326,7 @@ class Node:
             asyncio.create_task(self._watch_clock()),
             asyncio.create_task(self.outage.watch()),
             asyncio.create_task(self._collect_garbage()),
-            asyncio.create_task(self.guarding.run()),
+            asyncio.create_task(self.guarding.run(self.stack.backlog)),
             asyncio.create_task(self._forget_old()),
             asyncio.create_task(self.profile_checks.run()),
             asyncio.create_task(self.monitoring.watch()),

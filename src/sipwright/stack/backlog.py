@@ -10,7 +10,9 @@ it is read to its end, and then it counts in which order messages are handled, a
   for these takes us for gone, and looks for another server with all of its calls.
 - A copy of what waits is dropped, since it is the same message once more.  One of what a transaction has does not wait,
   as it would come after the end of that, which counts with messages that are under way for T4 at most (§17.2.1).
-- When what is new has waited for too long, other calls wait no more: the switch tells them to try later.
+- When what is new has waited for too long, other calls wait no more: the switch tells them to try later. So it does
+  when everything is late for as long, if only by half a second: a line that stands gets no shorter by waiting.
+  Calls from outside are told so after half that time. What belongs to a call, and registrations, go on.
 - While the calls of an earlier process are brought back, all waits but registrations and pings, which no call needs.
 
 Timers of calls keep to this order, too: what came before one ran out counts, however late it is read (`unread_since`).
@@ -29,7 +31,7 @@ from sipwright.transport.base import OnMessage
 from sipwright.transport.flow import Flow
 from sipwright.transport.udp import DATAGRAMS_PER_WAKE
 
-__all__ = ["LONGEST_WAIT", "MOST_NEW", "MOST_OTHERS", "MOST_PINGS", "Backlog", "is_ping"]
+__all__ = ["LONGEST_WAIT", "MOST_NEW", "MOST_OTHERS", "MOST_PINGS", "SLOW", "Backlog", "is_ping"]
 
 AT_ONCE = DATAGRAMS_PER_WAKE
 """Messages that are handled before others have a turn."""
@@ -48,7 +50,14 @@ MOST_OTHERS = 8_000
 MOST_PINGS = 8_000
 
 LONGEST_WAIT = 8.0
-"""Seconds: while the first of the new messages has waited for so long, other calls are refused."""
+"""Seconds: while the first of the new messages has waited for so long, other calls are refused; half for outsiders."""
+
+SLOW = 0.5
+"""Seconds that a message is late, from the kernel to its handler, when the switch counts as slow: T1, after which
+whoever sent it sends it again."""
+
+_MOST_OF_A_LOOK = 1.0
+"""Seconds for which one look counts, so that a machine which stood still for a while is not taken for a busy one."""
 
 _NEW = (b"INVITE ", b"CANCEL ", b"REGISTER ", b"OPTIONS ", b"MESSAGE ", b"SUBSCRIBE ", b"PUBLISH ")
 _PINGS = (b"REGISTER ", b"OPTIONS ")
@@ -125,6 +134,10 @@ class Backlog:
         self._is_taken = is_taken
         self._others, self._new, self._pings = _Line(MOST_OTHERS), _Line(MOST_NEW), _Line(MOST_PINGS)
         self._is_working = self._is_held = self._are_pings_held = self._is_due = False
+        self._slow_for = 0.0
+        self._looked_at: float | None = None
+        self.lag = 0.0
+        """How late messages are, as it was seen last."""
         for transport in self._transports:
             transport.on_behind = self.begin
 
@@ -134,7 +147,25 @@ class Backlog:
     @property
     def is_too_long(self) -> bool:
         """Whether another call had better be refused."""
-        return self._new.wait(self._clock()) > LONGEST_WAIT
+        return self._slow_for >= LONGEST_WAIT or self._new.wait(self._clock()) > LONGEST_WAIT
+
+    @property
+    def is_long(self) -> bool:
+        """Whether another call from outside had better be refused."""
+        return self._slow_for >= LONGEST_WAIT / 2 or self._new.wait(self._clock()) > LONGEST_WAIT / 2
+
+    def look(self, late: float) -> None:
+        """Take note of how late the loop is, which is to be measured several times a second.
+
+        What waits in the kernel waits for the loop: while that is on time, a message is read within a turn of it.
+        """
+        now = self._clock()
+        before, self._looked_at = self._looked_at, now
+        self.lag = max(late, self._new.wait(now), self._others.wait(now))
+        if self.lag < SLOW or before is None:
+            self._slow_for = 0.0
+        else:
+            self._slow_for += min(now - before, _MOST_OF_A_LOOK)
 
     @property
     def unread_since(self) -> float:

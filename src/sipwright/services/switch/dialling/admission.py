@@ -152,7 +152,7 @@ class Admission:
         if incoming.flow.protocol != "loop":
             if self._is_behind(decision):
                 incoming.open()  # so that a copy, which may wait as well, is no call when there is room again
-                why = "new calls wait for too long: more come in than can be handled"
+                why = "calls wait for too long: more come in than can be handled, and those from outside go first"
                 raise Reject(503, "Too Busy", RETRY_AFTER, why=why, is_limit=True)
             if account is not None:
                 of_account = self._table.of_account(account.id, decision.direction)
@@ -174,6 +174,8 @@ class Admission:
 
     def _is_behind(self, decision: Decision) -> bool:
         """Return whether calls wait for so long that another one is better off elsewhere, or later."""
-        if self._ports.stack.backlog.is_too_long:
+        backlog = self._ports.stack.backlog
+        is_from_outside = decision.direction == "in" and decision.provider is None
+        if backlog.is_too_long or (is_from_outside and backlog.is_long):
             return True
         return decision.dialplan_id is not None and self._are_runs_behind(decision.user_id)
