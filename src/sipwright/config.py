@@ -108,6 +108,12 @@ def _checked_number(text: str) -> str:
     return text
 
 
+def _checked_region(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2}|", text):
+        raise ValueError(f"{text!r} is not a country; write two letters, such as IE")
+    return text.upper()
+
+
 def _checked_prefix(text: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text):
         raise ValueError(f"{text!r} is not the beginning of a path; write one such as /sipwright")
@@ -322,7 +328,8 @@ class GuardSettings(_Section):
     `per_stranger` are messages a second from one address, or /64 of IPv6, of which nobody is known, `all_strangers`
     those of all of them together from which on each may send less, `per_known` those over the flow of a registered
     phone or from a provider; 0 is no limit. Networks in `allow` are never counted, and never banned. `bans` says
-    whether the switch bans by itself, for `ban_minutes` first.
+    whether the switch bans by itself, for `ban_minutes` first. `region` is the country that users dial from, else that
+    of their time zone; `money_per_day` is what each of them may spend at providers with rates, 0 without limit.
     """
 
     per_stranger: Annotated[float, Field(ge=0)] = 500.0
@@ -331,6 +338,13 @@ class GuardSettings(_Section):
     allow: list[Network] = []
     bans: bool = True
     ban_minutes: Annotated[float, Field(gt=0, le=10_080)] = 10.0
+    region: Annotated[str, AfterValidator(_checked_region)] = ""
+    money_per_day: Annotated[float, Field(ge=0, le=1_000_000)] = 50.0
+
+    @property
+    def default_money(self) -> int | None:
+        """The money of a day of a user who has no limit of their own, in millionths."""
+        return round(self.money_per_day * 1_000_000) or None
 
 
 class MailServerSettings(_Section):

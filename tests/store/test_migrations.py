@@ -85,6 +85,9 @@ ADDED_LATER = (
 TABLES_ADDED_LATER = (
     "rollups",
     "bans",
+    "guard_rules",
+    "provider_rates",
+    "spendings",
     "nodes",
     "leases",
     "boots",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         cdrs,
         dialplan,
         domain,
+        guard,
         init,
         key,
         nat_check,
@@ -47,7 +48,7 @@ INTERRUPTED = 130
 
 _COMMANDS = (
     "init", "run", "account", "dialplan", "store", "secret", "provider", "bindings", "calls", "call", "status", "cdrs",
-    "trace", "call-test", "nat-check", "user", "token", "domain", "ban", "key", "audit", "backup", "restore",
+    "trace", "call-test", "nat-check", "user", "token", "domain", "ban", "guard", "key", "audit", "backup", "restore",
 )  # fmt: skip
 """All commands; each stands in a module of its name, as a function of that name or with an `app` of its own."""
 

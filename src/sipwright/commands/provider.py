@@ -30,6 +30,7 @@ from sipwright.commands.common import (
 from sipwright.commands.provider_did import app as did
 from sipwright.commands.provider_did import described_numbers
 from sipwright.commands.provider_probe import ProfileFile, probe, profile_in, try_now
+from sipwright.commands.provider_rates import rates
 from sipwright.printable import printable
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.usecases.page import MOST, everything
@@ -46,6 +47,7 @@ app = group("provider", "SIP services and trunks, for calls out and in.")
 app.add_typer(did)
 app.command("test")(try_now)
 app.command()(probe)
+app.command()(rates)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that dial strings use, as in 123@NAME.")]
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from sipwright.steady_clock import SteadyClock
     from sipwright.store import Store
 
+    from .call_guard import CallGuard
     from .guarding import Guarding
     from .monitoring import Monitoring
     from .outage import Outage
@@ -77,6 +78,7 @@ class Parts(Protocol):
     clock: SteadyClock
     authenticator: Authenticator
     guarding: Guarding
+    call_guard: CallGuard
     refusals: Refusals
     scripts: Scripts
     switch: Switch
@@ -157,7 +159,7 @@ class Control:
         parts.scripts.executions.watch = self._scripts if is_heard else None
         parts.authenticator.failures.watch = self._security.failed if is_heard else None
         parts.refusals.watch = parts.refusals.limits.watch = self._security.refused if is_heard else None
-        parts.guarding.watch = self._guards if is_heard else None
+        parts.guarding.watch = parts.call_guard.watch = self._guards if is_heard else None
         parts.outage.on_change = self._storage if is_heard else None
         if is_heard:
             self._tell_state("running")

@@ -47,7 +47,7 @@ from sipwright.sip.errors import Reject
 from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.steady_clock import NOTICED, SteadyClock, clock_file
 from sipwright.store import Change, Registrations, Store, StoreError
-from sipwright.store.admin import bans
+from sipwright.store.admin import bans, guard_rules
 from sipwright.store.admin.log_in_retention import forget_log_ins
 from sipwright.store.database import DatabaseFile
 from sipwright.store.history.retention import Retention, forget_records
@@ -65,6 +65,7 @@ from sipwright.transport.ws_handed import HandedWsTransport
 
 from .account_fetcher import AccountFetcher
 from .account_loader import AccountLoader
+from .call_guard import CallGuard
 from .call_watches import BindingWatches, CallWatches
 from .collector import Collector, CollectorSnapshot
 from .control import Control
@@ -167,6 +168,9 @@ class Node:
         destinations = Destinations(
             self.names, self.locations, router.find, time.monotonic, sip.answer_within
         )
+        self.call_guard = CallGuard(
+            settings.guard, store.directory, store.writer, settings.node, time.monotonic, time.time
+        )
         self.switch = Switch(
             self.stack, router, destinations, store.writer,
             SwitchSettings(
@@ -180,7 +184,7 @@ class Node:
             most_from=self._most_ringing, own_limits=DirectoryLimits(store.directory),
             why_no_run=self.scripts.why_no_run,
             why_stopped=self._why_stopped,
-            may_pick_up=self._may_pick_up,
+            may_pick_up=self._may_pick_up, guard=self.call_guard,
         )  # fmt: skip
         self.registrar = Registrar(
             self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
@@ -312,6 +316,7 @@ class Node:
         # But for registrations and pings nothing is looked at before every call of the earlier process is there again.
         self.stack.hold(but_pings=True)
         calls = await self.store.load_calls(self.settings.node)
+        await self.call_guard.open(await self.store.load_spendings())
         await self._take_up(calls, await self.scripts.load(self.settings.node))
         self.dialog_watch.fill()
         self.notifier.resume()
@@ -486,6 +491,8 @@ class Node:
             self.agent.domains_changed()
         elif change.kind == "ban":
             self.guarding.follow()
+        elif change.kind == "forgiven":
+            self.call_guard.spending.forgive(change.first_id)
         elif change.kind == "user":
             self.known_places.forget()
         if change.kind != "account" or not directory.is_complete:
@@ -549,6 +556,7 @@ class Node:
                 )
                 gone = await forget_records(self.store.database, keep, time.time())
                 await self.store.database.write(lambda c: bans.prune(c, time.time()), of_nodes=False)
+                await self.store.database.write(guard_rules.prune)
                 await forget_log_ins(self.store.database, time.time(), days.audit * DAY)
                 await self.monitoring.forget()
             except StoreError as error:

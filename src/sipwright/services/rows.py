@@ -12,6 +12,7 @@ __all__ = [
     "ExecutionRow",
     "JournalRow",
     "RollupRow",
+    "SpendingRow",
     "StoredBinding",
     "SubscriptionRow",
 ]
@@ -135,3 +136,19 @@ class RollupRow(NamedTuple):
     at: int
     node: str
     document: bytes
+
+
+class SpendingRow(NamedTuple):
+    """Kind ``spending``, key of all but the last three: what was used in an hour (of Unix time) of calls that left.
+
+    A provider or an account that there is none of is 0. Money is in millionths.
+    """
+
+    node: str
+    user_id: int
+    account_id: int
+    provider_id: int
+    hour: int
+    calls: int
+    seconds: float
+    money: int

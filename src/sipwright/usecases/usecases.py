@@ -18,6 +18,7 @@ from sipwright.usecases.domains import Domains
 from sipwright.usecases.events import Events
 from sipwright.usecases.gate import Gate
 from sipwright.usecases.ground import Ground
+from sipwright.usecases.guard import Guard
 from sipwright.usecases.invites import Invites
 from sipwright.usecases.keys import Keys
 from sipwright.usecases.login import Login
@@ -59,6 +60,7 @@ class UseCases:
         self.secrets = Secrets(ground)
         self.domains = Domains(ground)
         self.bans = Bans(ground)
+        self.guard = Guard(ground)
         self.nodes = Nodes(ground)
         self.events = Events(ground)
         self.status = Status(ground)

@@ -22,6 +22,7 @@ from sipwright.web.api import (
     dialplans,
     domains,
     events,
+    guard,
     me,
     messages,
     providers,
@@ -40,7 +41,7 @@ __all__ = ["API", "create_app", "wrap"]
 API = "/api/v1"
 RESOURCES = (
     accounts, bindings, providers, dialplans, calls, cdrs, messages, store, events, users, domains, administration,
-    bans, me, status,
+    bans, guard, me, status,
 )  # fmt: skip
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 

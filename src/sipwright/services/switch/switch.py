@@ -30,7 +30,7 @@ from .call.caller import Caller
 from .call.ended import EndedCall
 from .call.leg import Leg, LegPorts
 from .call.observer import CallObserver
-from .call.ports import CallPorts, NoOwnLimits, OwnLimits, SwitchSettings
+from .call.ports import CallPorts, LegGuard, NoGuard, NoOwnLimits, OwnLimits, SwitchSettings
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
 from .call.timers import Timers
@@ -98,6 +98,7 @@ class Switch:
         why_no_run: Callable[[int, str], str | None] = lambda user_id, direction: None,
         why_stopped: WhyStopped = nothing_stopped,
         may_pick_up: Callable[[int | None, int], bool] = lambda rings, picks: False,
+        guard: LegGuard[Call] | None = None,
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
@@ -133,7 +134,7 @@ class Switch:
             decide=lambda call: self.dialler.begin(call),
             ring_back=lambda call: self.parking.ring_back(call),
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
-            own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up,
+            own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up, guard=guard or NoGuard(),
             tally=self.table.tally,
         )  # fmt: skip
         limits = CallLimits(self.calls, settings.calls_per_account, most_from)
@@ -409,6 +410,7 @@ class Switch:
             if self.table.observer is not None:
                 is_scripted = call.identity.dialplan_id is not None
                 self.table.observer.call_begins(call, is_scripted=is_scripted, is_recovered=True)
+            self.ports.guard.recovered(call)
             if call.execution_id is not None:
                 waiting[call.execution_id] = call
             self._recovered[call.id] = one

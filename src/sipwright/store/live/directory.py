@@ -14,11 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from sipwright.services.guard.rates import Rates
+from sipwright.services.guard.spending import Scope
 from sipwright.services.linking import imported, modules_for
-from sipwright.store.admin import accounts, bans, dialplans, domains, providers, users
+from sipwright.store.admin import accounts, bans, dialplans, domains, guard_rules, providers, users
 from sipwright.store.admin.accounts import DOMAIN_ID, USERNAME
 from sipwright.store.admin.bans import Ban
 from sipwright.store.admin.changes import Change
+from sipwright.store.admin.guard_rules import Rule
 from sipwright.store.crypto import KeyRing
 from sipwright.store.history.plan_modules import finder
 from sipwright.store.schema import tables
@@ -58,6 +61,8 @@ class Update:
     providers: list[Provider] | None = None
     dialplans: list[Dialplan] | None = None
     bans: list[Ban] | None = None
+    guard_rules: dict[Scope, Rule] | None = None
+    rates: dict[int, Rates] | None = None
     # Every account, indexed already: too much work for the loop when there are many.
     index: _Index | None = None
 
@@ -83,6 +88,8 @@ class Directory:
         self.domains: dict[str, Domain] = {}
         self.default_domain: Domain | None = None
         self.bans: list[Ban] = []
+        self.guard_rules: dict[Scope, Rule] = {}
+        self.rates: dict[int, Rates] = {}
         self.is_complete = True
         self.listeners: list[Listener] = []
         self._own: tuple[tuple[Account, ...], Dialplan] | None = None
@@ -162,6 +169,10 @@ class Directory:
             update.dialplans = dialplans.read_all(connection, between=between)
         elif change.kind == "ban":
             update.bans = bans.active(connection, time.time())
+        elif change.kind == "guard":
+            update.guard_rules = guard_rules.read_all(connection)
+        elif change.kind == "rates":
+            update.rates = guard_rules.read_rates(connection, *between)
         elif change.kind == "user":
             update.users = users.read_all(connection)
         elif change.kind == "domain":
@@ -173,7 +184,7 @@ class Directory:
 
     def read_everything(self, connection: Connection) -> list[Update]:
         """Read the whole directory, without accounts when there are too many."""
-        kinds = ("user", "domain", "provider", "dialplan", "ban")
+        kinds = ("user", "domain", "provider", "dialplan", "ban", "guard", "rates")
         return [self.read(connection, Change(kind, 0, 2**31 - 1)) for kind in kinds]
 
     def apply(self, update: Update) -> None:
@@ -183,6 +194,10 @@ class Directory:
             self.users = {user.id: user for user in update.users}
         if update.bans is not None:
             self.bans = update.bans
+        if update.guard_rules is not None:
+            self.guard_rules = update.guard_rules
+        if update.rates is not None:
+            self.rates = {one: rates for one, rates in self.rates.items() if one not in ids} | update.rates
         if update.domains is not None:
             self._apply_domains(update.domains, update.index)
         if update.accounts is not None:

@@ -12,8 +12,8 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, Text, cast, delete, func, select, update
 
 from sipwright.services.leases import Fence
-from sipwright.services.rows import BINDING_LINES, StoredBinding
-from sipwright.store.admin import accounts, script_secrets
+from sipwright.services.rows import BINDING_LINES, SpendingRow, StoredBinding
+from sipwright.store.admin import accounts, guard_rules, script_secrets
 from sipwright.store.admin.administration import Administration
 from sipwright.store.admin.changes import Change, ChangeFeed, prune_changes
 from sipwright.store.crypto import KeyRing
@@ -227,6 +227,10 @@ class Store(Administration):
             return _rows(connection, EventStateRow, "event_state", select(*_columns("event_state")))
 
         return await self.database.write(work)
+
+    async def load_spendings(self) -> list[SpendingRow]:
+        """Load what calls that left have used in the last day."""
+        return await self.database.read(lambda c: guard_rules.recent(c, time.time()))
 
     async def load_calls(self, node: str) -> list[CallRow]:
         """Load the calls that a node was carrying."""

@@ -1,12 +1,21 @@
-"""The tables of the guard: who may not come any more."""
+"""The tables of the guard: who may not come any more, where calls may lead, and what they may cost."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, Integer, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
 
 from sipwright.store.schema.tables import metadata
 
-__all__ = ["bans"]
+__all__ = ["bans", "guard_rules", "provider_rates", "spendings"]
 
 # A ban that is over stays for a while: the next one of the same network is longer.
 bans = Table(
@@ -20,4 +29,46 @@ bans = Table(
     Column("made_by", Text, nullable=False),
     Column("times", Integer, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Where whose calls may lead (kinds and countries that are open, with a minus those that are not), and how much of them
+# there may be. No foreign keys, as `subject` is a user, an account or a provider.
+guard_rules = Table(
+    "guard_rules",
+    metadata,
+    Column("scope", Text, nullable=False),
+    Column("subject", Integer, nullable=False),
+    Column("destinations", Text, nullable=False),
+    Column("calls_at_once", Integer),
+    Column("calls_per_hour", Integer),
+    Column("minutes_per_day", Double),
+    Column("money_per_day", BigInteger),
+    PrimaryKeyConstraint("scope", "subject"),
+)
+
+# Money is in millionths.
+provider_rates = Table(
+    "provider_rates",
+    metadata,
+    Column("provider_id", Integer, ForeignKey("providers.id", ondelete="CASCADE"), nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("per_minute", BigInteger, nullable=False),
+    Column("connection", BigInteger, nullable=False),
+    PrimaryKeyConstraint("provider_id", "prefix"),
+)
+
+# Written by running nodes, with the records of calls.
+spendings = Table(
+    "spendings",
+    metadata,
+    Column("node", Text, nullable=False),
+    Column("user_id", Integer, nullable=False),
+    Column("account_id", Integer, nullable=False),
+    Column("provider_id", Integer, nullable=False),
+    Column("hour", Integer, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("money", BigInteger, nullable=False),
+    PrimaryKeyConstraint("node", "user_id", "account_id", "provider_id", "hour"),
+    sqlite_with_rowid=False,
 )

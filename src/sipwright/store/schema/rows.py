@@ -19,9 +19,10 @@ from sipwright.services.rows import (
     ExecutionRow,
     JournalRow,
     RollupRow,
+    SpendingRow,
     SubscriptionRow,
 )
-from sipwright.store.schema import tables
+from sipwright.store.schema import guard_tables, tables
 
 __all__ = [
     "KINDS",
@@ -149,6 +150,12 @@ KINDS = {
     ),
     "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at"), is_patient=True),
     # Not patient: a probe waits for its sign of life as a call does for its row.
+    "spending": Kind(
+        guard_tables.spendings,
+        SpendingRow._fields,
+        ("node", "user_id", "account_id", "provider_id", "hour"),
+        is_patient=True,
+    ),
     "rollup": Kind(tables.rollups, RollupRow._fields, ("span", "at", "node")),
 }
 

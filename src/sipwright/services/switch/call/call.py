@@ -132,6 +132,7 @@ class Call(LastingCall):
         if watch is not None and (tell := watch.changed(self)) is not None:
             self._actions.append(tell)  # this event is being committed
         if self._are_records_due:
+            self.ports.guard.settle(self.legs)
             for leg in (self.caller, *self.legs):
                 put("cdr", (self.id, leg.index), self.ports.cdr_row(self, leg))
         put("call", self.id, None if self.is_gone else partial(self.ports.call_row, self), on_commit)

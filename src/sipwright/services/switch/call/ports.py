@@ -133,6 +133,43 @@ class Sessions(Protocol):
         """Let the session timers run on whose time was called off with all others."""
 
 
+CallT = TypeVar("CallT")
+CallT_contra = TypeVar("CallT_contra", contravariant=True)
+
+
+class LegGuard(Protocol[CallT_contra]):
+    """Who decides whether a leg may leave, by where it leads and what it may cost."""
+
+    def ask(self, call: CallT_contra, leg: Callee) -> Outcome | None:
+        """Let a leg leave, and set aside what it may use; or return why it may not."""
+
+    def settle(self, legs: Iterable[Callee]) -> None:
+        """Take note of legs that have ended; to be called where their records are stored."""
+
+    def moved(self, leg: Leg) -> None:
+        """Take note that a leg goes on in another call."""
+
+    def recovered(self, call: CallT_contra) -> None:
+        """Take note of a call of an earlier process."""
+
+
+class NoGuard:
+    """Nobody asks what calls cost."""
+
+    def ask(self, call: object, leg: Callee) -> Outcome | None:
+        """Return None: it may leave."""
+        return None
+
+    def settle(self, legs: Iterable[Callee]) -> None:
+        """Take no notice."""
+
+    def moved(self, leg: Leg) -> None:
+        """Take no notice."""
+
+    def recovered(self, call: object) -> None:
+        """Take no notice."""
+
+
 class Routes(LegRoutes, Protocol):
     """The ways to all peers, which may be looked up first or waited for."""
 
@@ -153,10 +190,6 @@ class Routes(LegRoutes, Protocol):
 
     def learn_flow(self, leg: Leg, flow: Flow) -> None:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
-
-
-CallT = TypeVar("CallT")
-CallT_contra = TypeVar("CallT_contra", contravariant=True)
 
 
 class CallWatch(Protocol[CallT_contra]):
@@ -209,5 +242,6 @@ class CallPorts(LegPorts, Generic[CallT]):
     is_store_away: Callable[[], bool] = bool
     may_pick_up: Callable[[int | None, int], bool] = lambda rings, picks: False
     own_limits: OwnLimits = field(default_factory=NoOwnLimits)
+    guard: LegGuard[CallT] = field(default_factory=NoGuard)
     tally: CallTally = field(default_factory=CallTally)
     watch: CallWatch[CallT] | None = None

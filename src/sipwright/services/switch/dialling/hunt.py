@@ -293,6 +293,7 @@ class Hunt:
         leg.transition(END)
         leg.destination.redirect_to = effect.redirect
         leg.end(effect.outcome, self.call.ports.wall_clock(), effect.by)
+        self.call.ports.guard.settle((leg,))
         self.call.changed()
 
     def _cancel(self, effect: events.Cancel) -> None:
@@ -301,6 +302,7 @@ class Hunt:
             to = leg.destination
             self.call.ports.servers.failed(to.provider, to.next_hop, "no answer to INVITE")
         leg.cancel(effect.outcome)
+        self.call.ports.guard.settle((leg,))
 
     def _join(self, effect: events.Join[Response]) -> None:
         self.call.join(self._leg(effect.leg), effect.message)
@@ -330,6 +332,10 @@ class Hunt:
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""
         leg.transition(LAUNCH)
+        refused = self.call.ports.guard.ask(self.call, leg)
+        if refused is not None:
+            self.failed(leg, refused, "switch")
+            return
         if self._is_full(leg.provider):
             self.failed(leg, FULL, "switch")
             return

@@ -18,6 +18,7 @@ __all__ = ["move"]
 def move(leg: Leg, other: Call, call: Call) -> Callee:
     """Let a leg of another call go on in `call`, with its dialog; what is left of it there only has to end."""
     ports, now = call.ports, call.ports.wall_clock()
+    ports.guard.moved(leg)
     moved = Callee(
         call,
         len(call.legs) + 1,

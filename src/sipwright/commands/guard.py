@@ -1,0 +1,169 @@
+"""``sipwright guard``: where calls may lead, and what they may cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sipwright.commands.acting import with_usecases
+from sipwright.commands.common import CommandError, Data, Json, group, print_json, print_table, say
+from sipwright.usecases.page import MOST, everything
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.guard import GuardView
+
+__all__ = ["app"]
+
+app = group("guard", "Where calls may lead, how many there may be, what they may cost.")
+
+User = Annotated[str, typer.Argument(metavar="USER", help="Whose calls.")]
+Destinations = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="WHERE...", help="premium, satellite, high-risk, abroad, or countries such as SO."
+    ),
+]
+
+
+def _number(text: str | None, name: str, none: float | None = None) -> float | None:
+    """Read a limit; ``default`` is what the settings say, ``none`` no limit where there is such a thing."""
+    if text is None or text == "default":
+        return None
+    if text == "none" and none is not None:
+        return none
+    try:
+        return float(text)
+    except ValueError:
+        raise CommandError(f"--{name} takes a number, or 'default', not {text!r}") from None
+
+
+def _told(data: Path | None, work: Callable[[UseCases, Actor], Awaitable[GuardView]]) -> None:
+    view = with_usecases(data, work)
+    say(f"changed {view.scope} {view.name}")
+
+
+@app.command()
+def show(
+    user: Annotated[str | None, typer.Argument(metavar="[USER]")] = None,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """Show what users may use, and have used in the last day.
+
+    \b
+    Example:
+      sipwright guard show alice
+    """
+
+    async def work(usecases: UseCases, actor: Actor) -> list[GuardView]:
+        if user is not None:
+            return [await usecases.guard.show(actor, user)]
+        pages = everything(lambda cursor: usecases.guard.list(actor, limit=MOST, cursor=cursor))
+        return [one async for one in pages]
+
+    found = with_usecases(data, work)
+    if as_json:
+        print_json([asdict(view) for view in found])
+        return
+    heads = (
+        "user",
+        "open",
+        "at once",
+        "an hour",
+        "minutes",
+        "money",
+        "calls today",
+        "minutes today",
+        "spent today",
+    )
+    rows = [
+        (
+            view.name, " ".join(view.destinations) or "ordinary numbers", _shown(view.calls_at_once),
+            _shown(view.calls_per_hour), _shown(view.minutes_per_day), _shown(view.money_per_day), view.calls,
+            view.minutes, view.money,
+        )
+        for view in found
+    ]  # fmt: skip
+    print_table(heads, rows, "there are no users")
+
+
+def _shown(value: Any) -> Any:
+    return "default" if value is None else value
+
+
+@app.command(name="open")
+def open_(user: User, where: Destinations, data: Data = None) -> None:
+    """Let a user call what is closed at first.
+
+    \b
+    Examples:
+      sipwright guard open alice premium
+      sipwright guard open alice SO satellite
+    """
+    _told(data, lambda usecases, actor: usecases.guard.open(actor, user, where))
+
+
+@app.command()
+def close(user: User, where: Destinations, data: Data = None) -> None:
+    """Let a user call there no more; abroad is all but their own country.
+
+    \b
+    Example:
+      sipwright guard close alice abroad
+    """
+    _told(data, lambda usecases, actor: usecases.guard.close(actor, user, where))
+
+
+@app.command()
+def limit(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A user, or with an option an account or a provider.")
+    ],
+    of_account: Annotated[bool, typer.Option("--account", help="NAME is an account.")] = False,
+    of_provider: Annotated[
+        bool, typer.Option("--provider", help="NAME is a provider: NAME, or USER/NAME.")
+    ] = False,
+    at_once: Annotated[str | None, typer.Option("--calls-at-once", metavar="N")] = None,
+    per_hour: Annotated[str | None, typer.Option("--calls-per-hour", metavar="N")] = None,
+    minutes: Annotated[str | None, typer.Option("--minutes-per-day", metavar="N")] = None,
+    money: Annotated[
+        str | None, typer.Option("--money-per-day", metavar="X", help="An amount, or none for no limit.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Limit the calls that leave; 'default' takes a limit away.
+
+    \b
+    Examples:
+      sipwright guard limit alice --money-per-day 20 --calls-per-hour 60
+      sipwright guard limit blueface --provider --calls-at-once 8
+    """
+    limits: dict[str, Any] = {}
+    for text, option in ((at_once, "calls-at-once"), (per_hour, "calls-per-hour")):
+        if text is not None:
+            value = _number(text, option)
+            limits[option.replace("-", "_")] = None if value is None else int(value)
+    if minutes is not None:
+        limits["minutes_per_day"] = _number(minutes, "minutes-per-day")
+    if money is not None:
+        limits["money_per_day"] = _number(money, "money-per-day", -1.0)
+    scope = "account" if of_account else "provider" if of_provider else "user"
+    _told(data, lambda usecases, actor: usecases.guard.limit(actor, scope, name, limits))
+
+
+@app.command()
+def forgive(user: User, data: Data = None) -> None:
+    """Count no more what a user has used today.
+
+    \b
+    Example:
+      sipwright guard forgive alice
+    """
+    view = with_usecases(data, lambda usecases, actor: usecases.guard.forgive(actor, user))
+    say(f"{view.name} begins anew")

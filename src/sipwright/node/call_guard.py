@@ -1,0 +1,232 @@
+"""What calls that leave may cost: asked before an INVITE leaves, told when its leg has ended.
+
+Here what services/guard knows of numbers, prices and allowances meets the users, accounts and providers of the
+directory. What was used is put into the batch of the call that has used it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from sipwright.services.guard.places import Place, is_open, place_of
+from sipwright.services.guard.spending import FREE, Allowance, Attempt, Refusal, Scope, Spending
+from sipwright.services.ports import Writer
+from sipwright.services.switch import Call, Outcome
+from sipwright.services.switch.call.callee import Callee
+from sipwright.services.switch.call.leg import Leg
+from sipwright.sip import Reject
+from sipwright.stack.throttle import Throttle
+from sipwright.store.admin.guard_rules import CLOSED, UNLIMITED
+
+if TYPE_CHECKING:
+    from sipwright.config import GuardSettings
+    from sipwright.services.rows import SpendingRow
+    from sipwright.store import Directory, Provider
+
+__all__ = ["CallGuard", "region_of"]
+
+log = structlog.get_logger(__name__)
+
+Tell = Callable[[str, dict[str, Any]], None]
+
+NEARLY = 0.8
+"""The part of the day's money from which on it is told that it will be used up."""
+
+
+class CallGuard:
+    """Asks the guard on behalf of the legs of a switch."""
+
+    def __init__(
+        self, settings: GuardSettings, directory: Directory, writer: Writer, node: str,
+        clock: Callable[[], float], unix_time: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._directory = directory
+        self._writer = writer
+        self._clock = clock
+        self._unix_time = unix_time
+        self.spending = Spending(node)
+        self._lines = Throttle(every=1.0, burst=20.0)
+        self._warned: set[tuple[int, int]] = set()
+        self.watch: Tell | None = None
+        """Is told of refusals, and of money that is nearly used up."""
+
+    async def open(self, rows: Iterable[SpendingRow]) -> None:
+        """Take what was used in the last day, and load what takes long to load, if somebody may need it."""
+        self.spending.load(rows)
+        if any(True for _ in self._directory.providers()):
+            await asyncio.to_thread(_load)
+
+    # --- asked by the switch -----------------------------------------------------------------------------
+
+    def ask(self, call: Call, leg: Callee) -> Outcome | None:
+        """Let a leg leave, and set aside what it may use; or return why it may not."""
+        to = leg.destination
+        if to.flow is not None or call.is_emergency:
+            return None  # a phone of ours, or somebody in need
+        number = to.uri.partition(":")[2].partition("@")[0] if "@" in to.uri else ""
+        if call.ports.settings.is_emergency("out", number):
+            return None
+        place, attempt = self._attempt(call, leg, number)
+        if place is not None and not self._is_open(call, place):
+            text = place.text[:1].upper() + place.text[1:]
+            what = place.region if place.kind in ("ordinary", "high-risk") else place.kind
+            advice = f"'sipwright guard open {self._user_name(call)} {what}' opens them"
+            return self._refuse(
+                call, leg, Refusal(f"{text} Are Closed".title(), f"{place.text} are closed; {advice}")
+            )
+        allowed = list(self._allowed(attempt))
+        found = self.spending.ask(attempt, allowed, self._unix_time())
+        if isinstance(found, Refusal):
+            return self._refuse(call, leg, found)
+        seconds, row = found
+        if seconds < attempt.longest and seconds < self._longest(call, leg):
+            to.options = replace(to.options, limit=round(seconds, 3))
+        self._put(row)
+        return None
+
+    def settle(self, legs: Iterable[Callee]) -> None:
+        """Take note of legs that have ended."""
+        for leg in legs:
+            if leg.ended_at is None or leg.is_phone:
+                continue
+            talked = None if leg.answered_at is None else max(0.0, leg.ended_at - leg.answered_at)
+            row = self.spending.settle(leg.sip_call_id, talked, self._unix_time())
+            if row is not None:
+                self._put(row)
+                self._warn(row)
+
+    def moved(self, leg: Leg) -> None:
+        """Take note that a leg goes on in another call."""
+        if leg.answered_at is not None:
+            self.spending.goes_on(leg.sip_call_id, max(0.0, self._unix_time() - leg.answered_at))
+
+    def recovered(self, call: Call) -> None:
+        """Set aside again what the legs of a call of an earlier process may use."""
+        if call.is_emergency:
+            return
+        for leg in call.legs:
+            if leg.destination.flow is None and leg.ended_at is None:
+                number = leg.destination.uri.partition(":")[2].partition("@")[0]
+                self.spending.hold_again(self._attempt(call, leg, number)[1])
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    def _attempt(self, call: Call, leg: Callee, number: str) -> tuple[Place | None, Attempt]:
+        provider = self._provider(leg)
+        place = None if provider is None else place_of(number, self._home(call))
+        price = FREE
+        if provider is not None and place is not None and provider.id in self._directory.rates:
+            price = self._directory.rates[provider.id].price(place.digits)
+        identity = call.identity
+        provider_id = 0 if provider is None else provider.id
+        longest = self._longest(call, leg)
+        attempt = Attempt(
+            leg.sip_call_id, identity.user_id, identity.account_id or 0, provider_id, price, longest
+        )
+        return place, attempt
+
+    def _provider(self, leg: Callee) -> Provider | None:
+        return None if leg.provider is None else self._directory.provider(*leg.provider)
+
+    def _longest(self, call: Call, leg: Callee) -> float:
+        ports = call.ports
+        providers = [] if leg.provider is None else [leg.provider]
+        own = ports.own_limits.longest_call(call.identity.user_id, providers)
+        return min(
+            leg.destination.options.limit or inf, call.limit or inf, own, ports.settings.longest_call or inf
+        )
+
+    def _is_open(self, call: Call, place: Place) -> bool:
+        rule = self._directory.guard_rules.get(("user", call.identity.user_id), CLOSED)
+        return is_open(place, self._home(call), rule.destinations)
+
+    def _home(self, call: Call) -> str | None:
+        """Return the country that a user dials from."""
+        if self._settings.region:
+            return self._settings.region
+        user = self._directory.users.get(call.identity.user_id)
+        return None if user is None else region_of(user.timezone)
+
+    def _allowed(self, attempt: Attempt) -> Iterator[tuple[Scope, Allowance]]:
+        for scope in attempt.scopes:
+            rule = self._directory.guard_rules.get(scope)
+            if rule is not None or scope[0] == "user":
+                allowance = (rule or CLOSED).allowance
+                money = allowance.money_per_day
+                if money is None and scope[0] == "user":
+                    allowance = replace(allowance, money_per_day=self._settings.default_money)
+                elif money == UNLIMITED:
+                    allowance = replace(allowance, money_per_day=None)
+                yield scope, allowance
+
+    def _refuse(self, call: Call, leg: Callee, refusal: Refusal) -> Outcome:
+        """Return how a leg ends that may not leave; the log, and whoever reads events, hear of it."""
+        said = {
+            "user": self._user_name(call), "call": call.common_id, "to": leg.destination.target,
+            "reason": refusal.reason, "why": refusal.why,
+        }  # fmt: skip
+        left_out = self._lines.admit((call.identity.user_id, refusal.reason), self._clock())
+        if left_out is not None:
+            log.warning("call not let out", **said, left_out=left_out)
+            if self.watch is not None:
+                self.watch("guard.refused", said)
+        return Outcome(403, refusal.reason)
+
+    def _warn(self, row: SpendingRow) -> None:
+        """Tell when most of a user's money of the day is used."""
+        if not row.money or self.watch is None:
+            return
+        scope = "user", row.user_id
+        limits = dict(self._allowed(Attempt(None, row.user_id, 0, 0, FREE, 0.0)))
+        limit = limits[scope].money_per_day
+        used = self.spending.of_day(scope, self._unix_time()).money
+        if limit and used >= NEARLY * limit and (row.user_id, row.hour // 24) not in self._warned:
+            self._warned = {each for each in self._warned if each[1] == row.hour // 24} | {
+                (row.user_id, row.hour // 24)
+            }
+            user = self._directory.users.get(row.user_id)
+            data = {"user": None if user is None else user.name, "used": used / 1e6, "limit": limit / 1e6}
+            self.watch("guard.spending", data)
+
+    def _user_name(self, call: Call) -> str:
+        user = self._directory.users.get(call.identity.user_id)
+        return str(call.identity.user_id) if user is None else user.name
+
+    def _put(self, row: SpendingRow) -> None:
+        try:
+            self._writer.put("spending", row[:5], row)
+        except Reject:
+            pass  # the next row of this hour says it, too
+
+
+def _load() -> None:
+    """Load the tables of numbers, and the countries of time zones."""
+    import phonenumbers
+
+    phonenumbers.is_valid_number(phonenumbers.parse("+35315550100", None))
+    _regions()
+
+
+@cache
+def _regions() -> dict[str, str]:
+    """Read in which country each time zone is."""
+    try:
+        text = resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
+    except (OSError, ModuleNotFoundError):
+        return {}
+    lines = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return {parts[2]: parts[0] for parts in lines if len(parts) > 2}
+
+
+def region_of(timezone: str) -> str | None:
+    """Return the country of a time zone; None where it is none, such as UTC."""
+    return _regions().get(timezone)

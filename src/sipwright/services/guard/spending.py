@@ -1,0 +1,261 @@
+"""What calls that leave have used, and what they may still use: calls, minutes and money of users, accounts, providers.
+
+Before an INVITE leaves, the money and the time for the longest time that the call may take are set aside; the call may
+not take longer than what could be. At its end what it did not use is given back. So nothing is spent twice, however
+many calls begin at once. Days are the last 24 hours, in hours of the clock; an hour is the last one, as far as two of
+those tell.
+
+What is set aside is not stored: the calls are, and each of them sets it aside again in another process. What was used
+is a row for each user, account, provider and hour, which is stored with the records of the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from math import ceil, floor, inf
+from typing import NamedTuple
+
+from sipwright.services.guard.rates import Price, money
+from sipwright.services.rows import SpendingRow
+
+__all__ = ["FREE", "HOURS", "Allowance", "Attempt", "Refusal", "Spending", "Used"]
+
+HOUR = 3_600.0
+HOURS = 24
+"""Hours that are a day."""
+
+LONGEST = 86_400.0
+"""Seconds for which something is set aside where a call may take for ever."""
+
+FREE = Price(0, 0)
+
+Scope = tuple[str, int]
+"""Whose: ``user``, ``account`` or ``provider``, and its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What somebody may use; None is as much as they like. Money is in millionths."""
+
+    calls_at_once: int | None = None
+    calls_per_hour: int | None = None
+    minutes_per_day: float | None = None
+    money_per_day: int | None = None
+
+
+class Attempt(NamedTuple):
+    """A leg that wants to leave: its key, whose it is, what it costs, and for how long it might last."""
+
+    key: Hashable
+    user_id: int
+    account_id: int
+    provider_id: int
+    price: Price
+    longest: float
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Whose limits it is held to."""
+        all_of_them = (("user", self.user_id), ("account", self.account_id), ("provider", self.provider_id))
+        return tuple(scope for scope in all_of_them if scope[1])
+
+
+class Refusal(NamedTuple):
+    """Why a leg may not leave."""
+
+    reason: str
+    why: str
+
+
+@dataclass(slots=True)
+class Used:
+    """What was used in an hour."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    money: int = 0
+
+
+@dataclass(slots=True)
+class _Held:
+    """What is set aside for a leg; `before` are seconds that it has talked in another call."""
+
+    attempt: Attempt
+    seconds: float
+    money: int
+    before: float = 0.0
+
+
+class _Account:
+    """What one of those whose limits count has used, by the hour, and has set aside."""
+
+    __slots__ = ("held_money", "held_seconds", "hours", "open")
+
+    def __init__(self) -> None:
+        self.hours: dict[int, Used] = {}
+        self.open = 0
+        self.held_seconds = 0.0
+        self.held_money = 0
+
+    def of_hour(self, hour: int) -> Used:
+        used = self.hours.get(hour)
+        if used is None:
+            self.hours = {each: value for each, value in self.hours.items() if each > hour - HOURS}
+            used = self.hours[hour] = Used()
+        return used
+
+    def of_day(self, hour: int) -> Used:
+        total = Used()
+        for each, used in self.hours.items():
+            if each > hour - HOURS:
+                total.calls += used.calls
+                total.seconds += used.seconds
+                total.money += used.money
+        return total
+
+    def calls_of_last_hour(self, now: float) -> float:
+        hour, part = divmod(now, HOUR)
+        before, this = self.hours.get(int(hour) - 1), self.hours.get(int(hour))
+        return (this.calls if this else 0) + (before.calls if before else 0) * (1.0 - part / HOUR)
+
+
+class Spending:
+    """What all of a node have used and set aside."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._accounts: dict[Scope, _Account] = {}
+        self._held: dict[Hashable, _Held] = {}
+        self._rows: dict[tuple[int, int, int, int], Used] = {}
+
+    def __len__(self) -> int:
+        """Count the legs that something is set aside for."""
+        return len(self._held)
+
+    def load(self, rows: Iterable[SpendingRow]) -> None:
+        """Take what was used in the last day, by this node and by others."""
+        for row in rows:
+            used = Used(row.calls, row.seconds, row.money)
+            if row.node == self._node:
+                self._rows[row.user_id, row.account_id, row.provider_id, row.hour] = used
+            for scope in Attempt(None, row.user_id, row.account_id, row.provider_id, FREE, 0.0).scopes:
+                self._add(scope, row.hour, used)
+
+    def ask(
+        self, attempt: Attempt, allowed: Iterable[tuple[Scope, Allowance]], now: float
+    ) -> tuple[float, SpendingRow] | Refusal:
+        """Set aside what a leg may use; return for how many seconds it may talk, and the row of its attempt."""
+        longest = min(attempt.longest, LONGEST)
+        for scope, allowance in allowed:
+            found = self._longest(scope, allowance, attempt, longest, now)
+            if isinstance(found, Refusal):
+                return found
+            longest = found
+        self._hold(attempt, longest)
+        return longest, self._use(attempt, Used(calls=1), now)
+
+    def hold_again(self, attempt: Attempt) -> None:
+        """Set aside what a leg of an earlier process may use."""
+        if attempt.key not in self._held:
+            self._hold(attempt, min(attempt.longest, LONGEST))
+
+    def goes_on(self, key: Hashable, seconds: float) -> None:
+        """Note that a leg goes on in another call, after so many seconds."""
+        held = self._held.get(key)
+        if held is not None:
+            held.before += seconds
+
+    def settle(self, key: Hashable, talked: float | None, now: float) -> SpendingRow | None:
+        """Give back what a leg did not use that has ended; `talked` are its seconds, None if nobody answered."""
+        held = self._held.pop(key, None)
+        if held is None:
+            return None
+        attempt = held.attempt
+        for scope in attempt.scopes:
+            account = self._accounts[scope]
+            account.open -= 1
+            account.held_seconds -= held.seconds
+            account.held_money -= held.money
+        if talked is None and not held.before:
+            return None
+        seconds = held.before + (talked or 0.0)
+        return self._use(attempt, Used(0, seconds, attempt.price.of(seconds)), now)
+
+    def of_day(self, scope: Scope, now: float) -> Used:
+        """Return what somebody has used in the last day."""
+        account = self._accounts.get(scope)
+        return Used() if account is None else account.of_day(int(now // HOUR))
+
+    def forgive(self, user_id: int) -> None:
+        """Count no more what a user has used; what is set aside stays."""
+        account = self._accounts.get(("user", user_id))
+        if account is not None:
+            account.hours.clear()
+        self._rows = {key: used for key, used in self._rows.items() if key[0] != user_id}
+
+    def _longest(
+        self, scope: Scope, allowance: Allowance, attempt: Attempt, longest: float, now: float
+    ) -> float | Refusal:
+        account = self._accounts.get(scope) or _Account()
+        whose = scope[0]
+        if allowance.calls_at_once is not None and account.open >= allowance.calls_at_once:
+            return Refusal("Too Many Calls At Once", f"the {whose} has {account.open} calls that leave")
+        if (
+            allowance.calls_per_hour is not None
+            and account.calls_of_last_hour(now) + 1 > allowance.calls_per_hour
+        ):
+            return Refusal(
+                "Too Many Calls This Hour", f"the {whose} may begin {allowance.calls_per_hour} in an hour"
+            )
+        used = account.of_day(int(now // HOUR))
+        if allowance.minutes_per_day is not None:
+            left = allowance.minutes_per_day * 60.0 - used.seconds - account.held_seconds
+            if left < min(60.0, longest):
+                why = f"of the {allowance.minutes_per_day:g} minutes a day of the {whose} none are left"
+                return Refusal("Minutes Of The Day Used Up", why)
+            longest = min(longest, left)
+        price = attempt.price
+        if allowance.money_per_day is not None and (price.per_minute or price.connection):
+            return _affordable(
+                price, allowance.money_per_day - used.money - account.held_money, longest, whose
+            )
+        return longest
+
+    def _hold(self, attempt: Attempt, seconds: float) -> None:
+        held = self._held[attempt.key] = _Held(attempt, seconds, attempt.price.of(seconds))
+        for scope in attempt.scopes:
+            account = self._accounts.setdefault(scope, _Account())
+            account.open += 1
+            account.held_seconds += seconds
+            account.held_money += held.money
+
+    def _use(self, attempt: Attempt, used: Used, now: float) -> SpendingRow:
+        hour = int(now // HOUR)
+        for scope in attempt.scopes:
+            self._add(scope, hour, used)
+        key = (attempt.user_id, attempt.account_id, attempt.provider_id, hour)
+        if key not in self._rows:
+            self._rows = {each: value for each, value in self._rows.items() if each[3] > hour - 2}
+        total = self._rows.setdefault(key, Used())
+        total.calls += used.calls
+        total.seconds += used.seconds
+        total.money += used.money
+        return SpendingRow(self._node, *key, total.calls, total.seconds, total.money)
+
+    def _add(self, scope: Scope, hour: int, used: Used) -> None:
+        total = self._accounts.setdefault(scope, _Account()).of_hour(hour)
+        total.calls += used.calls
+        total.seconds += used.seconds
+        total.money += used.money
+
+
+def _affordable(price: Price, left: int, longest: float, whose: str) -> float | Refusal:
+    """Return for how long a call can be paid for that costs so much."""
+    first = price.of(min(60.0, longest))
+    if left < first:
+        rest, costs = money(max(left, 0)), money(first)
+        why = f"{rest} is left of the day's money of the {whose}, and a minute there costs {costs}"
+        return Refusal("Spending Limit Reached", why)
+    minutes = inf if not price.per_minute else floor((left - price.connection) / price.per_minute)
+    return min(longest, max(60.0 * minutes, 0.0)) if ceil(longest / 60.0) > minutes else longest

@@ -1,0 +1,222 @@
+"""The guard asked by a switch: what leaves, what it costs, and what becomes of it over a kill."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from tests.services.switch.conftest import SDP, Bench, Provider, Row, document_of, every_leg_keeps_the_rules  # noqa: F401
+
+from sipwright.config import GuardSettings
+from sipwright.node.call_guard import CallGuard, region_of
+from sipwright.services.dialstring import MAX_WRITTEN, parse_dial_string
+from sipwright.services.guard.rates import Rates
+from sipwright.services.guard.spending import Allowance
+from sipwright.services.rows import SpendingRow
+from sipwright.services.switch import Hunt
+from sipwright.store.admin.guard_rules import Rule
+
+PREMIUM, ORDINARY = "+449098790000", "+442079460000"
+RATES = Rates([("44", 20_000, 0), ("4490", 2_500_000, 500_000)])
+
+
+class Town:
+    """A bench whose calls dial a provider, with a guard that asks a directory."""
+
+    def __init__(self, monkeypatch, **settings):
+        self.monkeypatch = monkeypatch
+        self.bench = Bench(emergency=frozenset({"112"}))
+        self.provider = Provider("trunk", "40.0.0.1", answer_within=0.0)
+        self.bench.accounts.providers["trunk"] = self.provider
+        self.bench.account("nobody")
+        self.phone = self.bench.phone("trunk", "40.0.0.1")
+        self.alice = self.bench.phone("alice", "20.0.0.1")
+        self.settings = GuardSettings(region="IE", **settings)
+        user = SimpleNamespace(name="alice", timezone="UTC")
+        self.directory = SimpleNamespace(
+            users={1: user}, guard_rules={}, rates={}, provider=lambda user_id, name: self.provider,
+            providers=lambda: [self.provider],
+        )  # fmt: skip
+        self.told = []
+        self.calls = 0
+        self.guarded()
+
+    def guarded(self):
+        bench = self.bench
+        self.guard = CallGuard(
+            self.settings, self.directory, bench.database, "node1", bench.network.clock, bench.network.clock
+        )
+        self.guard.watch = lambda kind, data: self.told.append((kind, data.get("reason")))
+        bench.switch.ports.guard = self.guard
+
+    def allow(self, *destinations, **limits):
+        self.directory.guard_rules["user", 1] = Rule(frozenset(destinations), Allowance(**limits))
+
+    def dial(self, text):
+        """Let a call of alice dial what a script would; return the INVITE that the provider got, if any."""
+        self.calls += 1
+        before = len(self.phone.heard)
+        with self.monkeypatch.context() as patch:
+            patch.setattr(self.bench.switch.finder, "phones", lambda account: [])
+
+            def reject(call, outcome, headers=()):
+                patch.undo()
+                call.hunt = Hunt(call, parse_dial_string(text, most=MAX_WRITTEN), 30.0)
+                call.hunt.start()
+
+            patch.setattr("sipwright.services.switch.call.call.Call.reject", reject)
+            self.alice.invite("sip:nobody@example.org", call_id=f"call-{self.calls}")
+        return next(
+            (each for each in self.phone.heard[before:] if getattr(each, "method", "") == "INVITE"), None
+        )
+
+    def talk(self, number, seconds):
+        invite = self.dial(f"{number}@trunk")
+        if invite is None:
+            return False
+        self.phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+        ok = self.alice.last(200)
+        self.alice.ack(ok)
+        self.bench.run(seconds)
+        self.hang_up(ok)
+        return True
+
+    def hang_up(self, ok):
+        if self.phone.methods()[-1] != "BYE":
+            self.alice.send(self.alice.in_dialog("BYE", ok))
+            self.phone.answer(self.phone.last("BYE"), 200)
+        else:
+            for phone in (self.phone, self.alice):
+                phone.answer(phone.last("BYE"), 200)
+
+    @property
+    def spent(self):
+        return self.guard.spending.of_day(("user", 1), self.bench.network.now).money / 1_000_000
+
+
+@pytest.fixture
+def town(monkeypatch):
+    return Town(monkeypatch)
+
+
+def test_two_hundred_calls_to_premium_numbers_with_a_stolen_password_spend_nothing(town):
+    town.directory.rates[town.provider.id] = RATES
+    for _ in range(200):
+        assert town.dial(f"{PREMIUM}@trunk") is None
+        town.bench.run(1.5)
+
+    assert (town.spent, town.phone.heard, len(town.guard.spending)) == (0.0, [], 0)
+    assert set(town.alice.statuses()) >= {403}
+    assert town.bench.cdrs()[1][1] == 403
+    assert {row[15] for row in town.bench.database.rows["cdr"].values()} == {"Premium Numbers Are Closed"}
+    assert town.told[0] == ("guard.refused", "Premium Numbers Are Closed")
+    assert len(town.told) <= 200
+
+
+def test_where_premium_numbers_are_open_they_spend_no_more_than_the_money_of_the_day(town):
+    town.directory.rates[town.provider.id] = RATES
+    town.allow("premium", money_per_day=20_000_000)
+    for _ in range(200):
+        invite = town.dial(f"{PREMIUM}@trunk")
+        if invite is not None:
+            town.phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+            town.alice.ack(town.alice.last(200))
+        town.bench.run(1.5)
+    town.bench.run(3_600)
+
+    assert town.phone.methods().count("INVITE") == 1
+    assert town.spent <= 20.0
+    assert ("guard.refused", "Spending Limit Reached") in town.told
+
+
+def test_ordinary_calls_go_out_and_what_they_cost_is_a_row(town):
+    town.directory.rates[town.provider.id] = RATES
+    assert town.talk(ORDINARY, 90)
+    assert town.talk(ORDINARY, 30)
+
+    assert town.spent == 0.06
+    ((key, row),) = town.bench.database.rows["spending"].items()
+    assert key == row[:5]
+    assert row[:4] == ("node1", 1, 1, town.provider.id)
+    assert (row[5], round(row[6]), row[7]) == (2, 120, 60_000)
+    assert len(town.guard.spending) == 0
+
+
+def test_a_call_ends_when_its_money_does(town):
+    town.directory.rates[town.provider.id] = RATES
+    town.allow("premium", money_per_day=6_000_000)
+
+    assert town.talk(PREMIUM, 150)
+    assert town.spent == 5.5
+    assert town.bench.cdrs()[0][1:] == (200, "switch")
+
+
+def test_a_leg_that_nobody_answers_gives_everything_back(town):
+    town.directory.rates[town.provider.id] = RATES
+    town.allow(money_per_day=10_000_000, calls_at_once=1)
+    for _ in range(3):
+        invite = town.dial(f"{ORDINARY}@trunk")
+        assert len(town.guard.spending) == 1
+        town.phone.answer(invite, 486)
+    assert (town.spent, len(town.guard.spending)) == (0.0, 0)
+
+
+def test_an_emergency_call_always_passes(town):
+    town.directory.rates[town.provider.id] = RATES
+    town.allow("-IE", "-abroad", calls_at_once=0, money_per_day=0)
+
+    assert town.dial(f"{ORDINARY}@trunk") is None
+    assert town.dial("112@trunk") is not None
+    assert len(town.guard.spending) == 0
+
+
+def test_the_other_groups_of_a_dial_string_are_tried(town):
+    town.allow(calls_at_once=1)
+    other = town.bench.phone("other", "50.0.0.1")
+
+    assert town.dial(f"{PREMIUM}@trunk | x@50.0.0.1") is None
+    assert other.methods() == ["INVITE"]
+
+
+def test_what_is_set_aside_is_so_again_after_a_kill_and_what_was_used_is_known(town):
+    town.directory.rates[town.provider.id] = RATES
+    town.allow("premium", money_per_day=20_000_000)
+    assert town.talk(PREMIUM, 55)
+    invite = town.dial(f"{PREMIUM}@trunk[limit=120]")
+    town.phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+    ok = town.alice.last(200)
+    town.alice.ack(ok)
+    bench = town.bench
+    rows = [Row(key, document_of(row)) for key, row in bench.database.rows["call"].items()]
+    spendings = [SpendingRow(*row) for row in bench.database.rows["spending"].values()]
+
+    for transport in (bench.stack.transports[0], *bench.stack.transports[2:]):
+        bench.network.detach(transport)
+    bench.network._events.clear()
+    bench.start()
+    town.guarded()
+    town.guard.spending.load(spendings)
+    bench.switch.recover(rows)
+    bench.switch.resume()
+    bench.run(0.05)
+
+    assert (town.spent, len(town.guard.spending)) == (3.0, 1)
+    assert town.dial(f"{PREMIUM}@trunk[limit=300]") is not None  # the rest is 11.50, which is four minutes
+    assert town.dial(f"{PREMIUM}@trunk[limit=60]") is None
+    town.hang_up(ok)
+    assert (town.spent, len(town.guard.spending)) == (6.0, 1)
+
+
+def test_a_user_is_told_of_when_most_of_the_money_is_used(town):
+    town.directory.rates[town.provider.id] = RATES
+    town.allow("premium", money_per_day=6_500_000)
+    town.talk(PREMIUM, 110)
+    town.talk(ORDINARY, 1)
+
+    assert town.told == [("guard.spending", None)]
+
+
+def test_the_country_of_a_user_is_that_of_the_time_zone():
+    assert [region_of(zone) for zone in ("Europe/Dublin", "America/New_York", "UTC", "Nowhere")] == [
+        "IE", "US", None, None,
+    ]  # fmt: skip

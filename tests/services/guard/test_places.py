@@ -1,0 +1,82 @@
+"""Where numbers lead: countries and kinds, in the ways in which people dial."""
+
+import pytest
+
+from sipwright.services.guard.places import HIGH_RISK, is_open, place_of
+
+NONE = frozenset()
+
+
+@pytest.mark.parametrize(
+    ("user", "region", "kind", "country"),
+    [
+        ("+35315550100", None, "ordinary", "IE"),
+        ("0035315550100", "DE", "ordinary", "IE"),
+        ("015550100", "IE", "ordinary", "IE"),
+        ("35316790000", "GB", "ordinary", "IE"),
+        ("35316790000", None, "ordinary", "IE"),
+        ("+44 20 7946-0000", "IE", "ordinary", "GB"),
+        ("112", "IE", "ordinary", "IE"),
+        ("*97", "IE", "ordinary", None),
+        ("alice", "IE", "ordinary", None),
+        ("+449098790000", "IE", "premium", "GB"),
+        ("00449098790000", "IE", "premium", "GB"),
+        ("449098790000", "IE", "premium", "GB"),
+        ("0900312345", "DE", "premium", "DE"),
+        ("+19002345678", None, "premium", "US"),
+        ("01119002345678", "US", "premium", "US"),
+        ("19002345678", None, "premium", None),
+        ("09001234567", None, "premium", None),
+        ("+979123456789", "IE", "premium", "001"),
+        ("+881612345678", "IE", "satellite", "001"),
+        ("00870772001234", "IE", "satellite", "001"),
+        ("881612345678", None, "satellite", "001"),
+        ("+252612345678", "IE", "high-risk", "SO"),
+        ("+252612345678", "SO", "ordinary", "SO"),
+        ("+5352123456", None, "high-risk", "CU"),
+        ("+18765551234", "US", "ordinary", "JM"),
+        ("+99999999999", "IE", "ordinary", None),
+    ],
+)
+def test_a_number_leads_somewhere(user, region, kind, country):
+    place = place_of(user, region)
+
+    assert (place.kind, place.region) == (kind, country)
+
+
+def test_the_digits_have_the_country_code_whatever_was_dialled():
+    dialled = ("+353 1 555 0100", "0035315550100", "015550100")
+
+    assert {place_of(user, "IE").digits for user in dialled} == {"35315550100"}
+
+
+@pytest.mark.parametrize(
+    ("user", "rules", "expected"),
+    [
+        ("015550100", NONE, True),
+        ("+442079460000", NONE, True),
+        ("+442079460000", {"-GB"}, False),
+        ("+442079460000", {"-abroad"}, False),
+        ("+442079460000", {"-abroad", "GB"}, True),
+        ("015550100", {"-abroad"}, True),
+        ("112", {"-abroad"}, True),
+        ("+449098790000", NONE, False),
+        ("+449098790000", {"premium"}, True),
+        ("+449098790000", {"GB"}, False),
+        ("+449098790000", {"premium", "-GB"}, False),
+        ("+252612345678", NONE, False),
+        ("+252612345678", {"SO"}, True),
+        ("+252612345678", {"high-risk"}, True),
+        ("+252612345678", {"high-risk", "-SO"}, False),
+        ("+881612345678", NONE, False),
+        ("+881612345678", {"satellite"}, True),
+    ],
+)
+def test_at_first_ordinary_numbers_are_open_and_an_admin_may_change_that(user, rules, expected):
+    assert is_open(place_of(user, "IE"), "IE", frozenset(rules)) is expected
+
+
+def test_countries_that_are_dear_are_countries():
+    import phonenumbers
+
+    assert set(phonenumbers.SUPPORTED_REGIONS) >= HIGH_RISK
