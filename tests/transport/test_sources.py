@@ -58,6 +58,16 @@ def test_a_stranger_has_four_seconds_of_the_rate_at_once_and_then_the_rate(sourc
     assert sources.over == 20_000 - first - 100
 
 
+def test_this_machine_has_the_budget_of_somebody_known_and_its_phones_their_own(sources):
+    proxy, phone = Peer(sources, "127.0.0.1", 1), Peer(sources, "127.0.0.1", 2)
+
+    assert proxy.send(10_000) == PATIENCE * 1_000 + 1
+    sources.vouched(phone)
+    assert phone.send(10) == 10
+    assert proxy.send(10) == 2  # what the phone has sent counts no more
+    assert Peer(sources, "127.0.0.2").send(10_000) == PATIENCE * 100 + 1
+
+
 def test_all_ports_of_an_address_and_all_of_a_64_share_a_budget(sources):
     one, other = Peer(sources, "192.0.2.1", 1), Peer(sources, "192.0.2.1", 2)
     six, seven = Peer(sources, "2001:db8::1"), Peer(sources, "2001:db8::99:1")

@@ -9,6 +9,7 @@ rate, and it may be ahead of that by some seconds. What is over is dropped witho
 - What belongs to a call or to a request of ours has a second budget, which only those ask for that have used up theirs.
 - All strangers together have a budget, too. While they are over it each of them may send less, so that those who send
   little notice nothing; new ones in the millions are stopped by a bound on all of them.
+- This machine itself has the budget of somebody who is known: behind its loopback address may be a proxy.
 
 Banned sources have no budget at all.
 """
@@ -23,7 +24,7 @@ from typing import NamedTuple, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from sipwright.transport.network_table import NetworkTable, key_of
-from sipwright.transport.networks import Network, network_of
+from sipwright.transport.networks import Network, is_this_machine, network_of
 
 __all__ = ["FREE", "PATIENCE", "Peer", "Pool", "Refused", "Source", "Sources"]
 
@@ -119,6 +120,8 @@ class Sources:
         self.clock = clock
         self.strangers = Pool(per_stranger)
         self.known = Pool(per_known)
+        self.this_machine = Pool(per_known)
+        self._shared = (self.strangers, self.this_machine)
         self._free = Source(Pool(0.0), "")
         self.knows: Callable[[Peer], bool] = _nobody
         self.belongs: Callable[[bytes], bool] = _nothing
@@ -151,7 +154,8 @@ class Sources:
         if source is None:
             if self._allowed.find(host) is not None:
                 return self._free
-            source = self._by_key[key] = Source(self.strangers, host)
+            pool = self.this_machine if is_this_machine(host) else self.strangers
+            source = self._by_key[key] = Source(pool, host)
             self._mark(source)
         return source
 
@@ -171,7 +175,7 @@ class Sources:
         if source.is_banned:
             self.banned += 1
             return False
-        if source.pool is self.strangers:
+        if source.pool in self._shared:
             if self.knows(peer):
                 self._give_own(peer)
                 return True
@@ -188,9 +192,9 @@ class Sources:
     def vouched(self, peer: Peer) -> None:
         """Give a flow a budget of its own, as somebody of ours is at its end; what it has sent counts no more."""
         source = peer.source
-        if source.pool is self.strangers:
+        if source.pool in self._shared:
             source.due -= 2 * source.pool.cost  # a request without credentials, and the same with them
-            self.strangers.count -= 2
+            source.pool.count -= 2
             self._give_own(peer)
 
     # --- bans ------------------------------------------------------------------------------------------
