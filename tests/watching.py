@@ -11,7 +11,15 @@ from tests.services.switch.conftest import Bench
 from sipwright.node.call_watches import CallWatches
 from sipwright.node.dialog_watch import DialogWatch
 from sipwright.node.messages_waiting import MessagesWaiting
-from sipwright.services.notifier import MessageSummary, Notifier, NotifierPorts, rights_of
+from sipwright.services.notifier import (
+    MessageSummary,
+    Notifier,
+    NotifierPorts,
+    Presence,
+    Publisher,
+    RegInfo,
+    rights_of,
+)
 from sipwright.services.rows import EventStateRow, SubscriptionRow
 from sipwright.sip import Response, parse
 
@@ -22,6 +30,7 @@ class WatchBench(Bench):
     """The bench of the switch, with busy lamps."""
 
     providers_at: ClassVar[dict] = {}
+    contacts: ClassVar[dict] = {}
 
     def start(self):
         super().start()
@@ -32,29 +41,34 @@ class WatchBench(Bench):
             switch.calls.values,
             lambda is_used: self.watches.set("dialogs", self.dialogs if is_used else None),
         )
-        self.notifier = self.dialogs.notifier = Notifier(
-            NotifierPorts(
-                node="n1", stack=self.stack, directory=self.accounts, authenticator=self.accounts,
-                locations=self.accounts, writer=self.database, clock=network.clock, unix_time=network.clock,
-                call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
-                rights_of=lambda watched, by: rights_of(self.setting.get(watched.username), watched, by),
-            ),
-            (self.dialogs, *self.more_packages()),
+        ports = NotifierPorts(
+            node="n1", stack=self.stack, directory=self.accounts, authenticator=self.accounts,
+            locations=self.accounts, writer=self.database, clock=network.clock, unix_time=network.clock,
+            call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
+            rights_of=lambda watched, by: rights_of(self.setting.get(watched.username), watched, by),
         )  # fmt: skip
-        self.pipeline.steps = (self.notifier, self.waiting, self.switch)
+        self.notifier = self.dialogs.notifier = Notifier(ports, (self.dialogs, *self.more_packages()))
+        publisher = Publisher(ports, self.notifier, self.presence)
+        self.pipeline.steps = (self.notifier, publisher, self.waiting, self.switch)
 
     def more_packages(self):
         self.summaries = MessageSummary(self.database, self.network.clock)
         self.waiting = MessagesWaiting(
             self.summaries, lambda: self.notifier, lambda host: self.providers_at.get(host, [])
         )
-        return (self.summaries,)
+        self.presence = Presence(
+            self.database, self.network.clock, lambda account_id: bool(self.accounts.targets(account_id, 0.0))
+        )
+        self.reg_info = RegInfo(lambda account_id: self.contacts.get(account_id, ()))
+        return self.summaries, self.presence, self.reg_info
 
     def restart(self):
         self.dialogs_of_old = self.notifier
         rows = [SubscriptionRow(*row) for row in self.database.rows["subscription"].values()]
         super().restart()
-        self.summaries.load(EventStateRow(*row) for row in self.database.rows["event_state"].values())
+        said = [EventStateRow(*row) for row in self.database.rows["event_state"].values()]
+        self.summaries.load(said)
+        self.presence.load(said)
         self.dialogs.hold()
         self.notifier.recover(rows)
         self.dialogs.fill()

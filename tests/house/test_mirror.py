@@ -256,6 +256,8 @@ ELSEWHERE = {
     "services/notifier/dialog_info": "node/test_dialog_watch",
     "services/notifier/document": "node/test_dialog_watch",
     "services/notifier/ports": "services/notifier/test_notifier",
+    "services/notifier/publisher": "services/notifier/test_presence",
+    "services/notifier/reg_info": "services/notifier/test_presence",
     "services/notifier/records": "services/notifier/test_notifier",
     "services/notifier/rights": "services/notifier/test_notifier",
     "services/notifier/subscribe": "services/notifier/test_notifier",

@@ -48,11 +48,18 @@ async def asked(node, method, uri="sip:example.org", headers=""):
 
 
 async def test_a_node_says_what_it_can_and_what_it_cannot(node):
-    options, publish = await asked(node, "OPTIONS"), await asked(node, "PUBLISH")
+    options, unknown = await asked(node, "OPTIONS"), await asked(node, "FROBNICATE")
 
-    assert (options.status, publish.status) == (200, 405)
-    assert options.headers.get("Allow") == publish.headers.get("Allow")
-    assert "REGISTER" in options.headers.get("Allow")
+    assert (options.status, unknown.status) == (200, 405)
+    assert options.headers.get("Allow") == unknown.headers.get("Allow")
+    assert {"REGISTER", "PUBLISH"} <= set(options.headers.get_list("Allow"))
+
+
+async def test_what_is_published_of_no_event_is_refused_with_those_that_there_are(node):
+    """RFC 3903 §6 step 2."""
+    refused = await asked(node, "PUBLISH")
+
+    assert (refused.status, refused.headers.get("Allow-Events")) == (489, "presence")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +89,7 @@ async def test_an_event_that_we_do_not_have_is_refused(node):
 
     assert (subscribe.status, subscribe.headers.get("Allow-Events")) == (
         489,
-        "dialog, message-summary, refer",
+        "dialog, message-summary, presence, reg, refer",
     )
 
 
@@ -96,6 +103,7 @@ async def test_the_steps_are_asked_in_this_order(node):
         node.outage,
         node.registrar,
         node.notifier,
+        node.publisher,
         node.messages_waiting,
         node.switch,
         answer_options,

@@ -14,8 +14,7 @@ import pytest
 
 from conftest import StartSwitch
 from interop.harness import DOMAIN, PASSWORD, Phone, free_port, is_listening, until
-from sipwright.control.events import TYPES, Event
-from sipwright.web.api.events import event_json
+from sipwright.control.events import TYPES
 from web.conftest import Rest, make_tokens
 
 TALKING = 'log("on my way")\ndial(f"{req.user}@local", ring=20)\n'
@@ -104,7 +103,7 @@ class Listener:
             event: Told = until(found, f"{kind} is heard", patience=10.0)  # type: ignore[assignment]
         except TimeoutError as error:
             raise AssertionError(f"{error}; heard was:\n{heard()}") from None
-        assert event_json(Event.from_json(self.by_ssh[event["id"]])) == event
+        assert self.by_ssh[event["id"]] == event
         return event
 
     def close(self) -> None:

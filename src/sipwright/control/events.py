@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 __all__ = ["LOST", "TYPES", "Event"]
@@ -39,13 +40,24 @@ class Event:
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
-        """Return it by the names that all faces use; `at` is Unix time."""
+        """Return it by the names that all faces use; `at` is Unix time, as one process tells another."""
         return {
             "id": self.id, "type": self.type, "at": self.at, "node": self.node, "user": self.user,
             "call": self.call, "data": self.data,
         }  # fmt: skip
 
+    def shown(self) -> dict[str, Any]:
+        """Return it as people and their programs are told, whatever the face: each instant as RFC 3339 has it."""
+        told = {**self.to_json(), "at": _rfc3339(self.at)}
+        if isinstance(since := self.data.get("since"), float):
+            told["data"] = {**self.data, "since": _rfc3339(since)}
+        return told
+
     @classmethod
     def lost(cls, count: int | None, after: str, at: float) -> Event:
         """Make what a reader is told that has missed events, by the id of the last one that it has seen."""
         return cls(after, LOST, at, "", None, None, {"count": count})
+
+
+def _rfc3339(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -25,6 +25,7 @@ from sipwright.services.notifier import (
     Notifier,
     NotifierPorts,
     NotifierSnapshot,
+    Publisher,
     Rights,
     rights_of,
 )
@@ -81,6 +82,7 @@ from .own_limits import DirectoryLimits
 from .profile_checks import ProfileChecks
 from .provider_states import ProviderStates
 from .refusals import Refusals
+from .registration_watch import RegistrationWatch
 from .script_bridge import Scripts, StoredRun
 from .served_names import ServedNames
 
@@ -96,6 +98,9 @@ DAY = 86_400.0
 
 _DEEDS = {"unknown user": Deed.UNKNOWN_USER, NOT_CHECKED: Deed.PERSISTENCE}
 """What the guard makes of credentials that were wrong, by why they were."""
+
+ALLOW = f"{Switch.allow}, PUBLISH"
+"""All methods that somebody here takes."""
 
 AT_ONCE = 50
 """Calls of an earlier process that go on before the loop has a turn: some 10 ms."""
@@ -201,15 +206,21 @@ class Node:
         self.accounts = AccountFetcher(store)
         self.messages_waiting = MessagesWaiting(self.summaries, lambda: self.notifier, origins.addresses.at)
         self.scripts.effects.messages_waiting = self.messages_waiting.put
-        self.notifier = self.dialog_watch.notifier = Notifier(
-            NotifierPorts(
-                node=settings.node, stack=self.stack, directory=self.names, authenticator=authenticator,
-                locations=self.locations, writer=store.writer, clock=time.monotonic, unix_time=clock,
-                call_later=self.stack.call_later, token=TimedTokens().__call__,
-                rights_of=self._rights_of, fetch=self.accounts,
-            ),
-            (self.dialog_watch, self.summaries),
+        self.registrations = RegistrationWatch(
+            store.writer, clock, self.locations,
+            lambda is_used: self.binding_watches.set("phones", self.registrations if is_used else None),
         )  # fmt: skip
+        notifier_ports = NotifierPorts(
+            node=settings.node, stack=self.stack, directory=self.names, authenticator=authenticator,
+            locations=self.locations, writer=store.writer, clock=time.monotonic, unix_time=clock,
+            call_later=self.stack.call_later, token=TimedTokens().__call__,
+            rights_of=self._rights_of, fetch=self.accounts,
+        )  # fmt: skip
+        presence = self.registrations.presence
+        packages = (self.dialog_watch, self.summaries, presence, self.registrations.reg_info)
+        self.notifier = Notifier(notifier_ports, packages)
+        self.dialog_watch.notifier = self.registrations.notifier = self.notifier
+        self.publisher = Publisher(notifier_ports, self.notifier, presence)
         self.agent = Agent(
             self.stack,
             store.directory,
@@ -242,6 +253,7 @@ class Node:
             self.outage,
             self.registrar,
             self.notifier,
+            self.publisher,
             self.messages_waiting,
             self.switch,
             answer_options,
@@ -304,7 +316,9 @@ class Node:
         """
         await self.scripts.open()
         self.locations.load(await self.store.load_bindings(), time.monotonic(), self.clock())
-        self.summaries.load(await self.store.load_event_states())
+        said = await self.store.load_event_states()
+        self.summaries.load(said)
+        self.registrations.presence.load(said)
         self.dialog_watch.hold()
         self.notifier.recover(await self.store.load_subscriptions(self.settings.node))
         await self.agent.load()
@@ -500,11 +514,15 @@ class Node:
         for account_id in self.locations.accounts_between(change.first_id, change.last_id):
             if directory.account_by_id(account_id) is None:
                 self.registrar.forget(account_id)
+        for account_id in self.registrations.presence.accounts_between(change.first_id, change.last_id):
+            if directory.account_by_id(account_id) is None:
+                self.registrations.presence.forget(account_id)
 
     async def _expire_bindings(self) -> None:
         while True:
             await asyncio.sleep(EXPIRE_EVERY)
             self.registrar.expire(time.monotonic())
+            self.registrations.expire()
 
     async def _watch_clock(self) -> None:
         """Say when somebody has set the machine's clock, and follow it as soon as no call or script has a deadline."""
@@ -577,7 +595,7 @@ def answer_options(incoming: Incoming) -> bool:
     incoming.reply_statelessly(
         200,
         headers=(
-            ("Allow", Switch.allow),
+            ("Allow", ALLOW),
             ("Accept", "application/sdp"),
             ("Supported", f"path, {Switch.told}"),
         ),
@@ -588,7 +606,7 @@ def answer_options(incoming: Incoming) -> bool:
 def refuse_method(incoming: Incoming) -> bool:
     """Answer 405 to what nobody takes (RFC 3261 §8.2.1)."""
     if incoming.request.method != "ACK":
-        raise Reject(405, None, (("Allow", Switch.allow),))
+        raise Reject(405, None, (("Allow", ALLOW),))
     return True
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from watching import Lamp, WatchBench, described
 
-ALLOW_EVENTS = "dialog, message-summary, refer"
+ALLOW_EVENTS = "dialog, message-summary, presence, reg, refer"
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from sipwright.control.events import Event
-from sipwright.web.api.events import event_json
 
 
 def test_a_stream_begins_at_once(rest):
@@ -24,7 +23,7 @@ def test_a_stream_begins_at_once(rest):
 def test_an_event_looks_the_same_everywhere():
     event = Event("n1-7", "call.ended", 0.5, "n1", "alice", "c1", {"reason": "OK"})
 
-    assert event_json(event) == {
+    assert event.shown() == {
         "id": "n1-7", "type": "call.ended", "at": "1970-01-01T00:00:00.500Z", "node": "n1", "user": "alice",
         "call": "c1", "data": {"reason": "OK"},
     }  # fmt: skip
@@ -33,7 +32,7 @@ def test_an_event_looks_the_same_everywhere():
 def test_an_instant_in_an_event_is_rfc_3339_too():
     event = Event("n1-7", "node.state", 0.5, "n1", None, None, {"state": "running", "since": 0.25})
 
-    assert event_json(event)["data"] == {"state": "running", "since": "1970-01-01T00:00:00.250Z"}
+    assert event.shown()["data"] == {"state": "running", "since": "1970-01-01T00:00:00.250Z"}
 
 
 @pytest.mark.parametrize("query", ["?types=nix", "?types=call.started,nix"])

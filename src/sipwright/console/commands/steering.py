@@ -61,7 +61,7 @@ async def events(request: Request, given: Namespace) -> None:
                 )
             if given.json:
                 await request.output.write(
-                    "".join(orjson.dumps(event.to_json()).decode() + "\n" for event in found)
+                    "".join(orjson.dumps(event.shown()).decode() + "\n" for event in found)
                 )
             else:
                 await request.lines([event_line(event, has_colours=request.has_colours) for event in found])

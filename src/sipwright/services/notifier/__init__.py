@@ -4,16 +4,23 @@ from .dialog_info import DialogInfo, DialogState
 from .message_summary import MessageSummary, Summary
 from .notifier import Notifier, NotifierSnapshot
 from .ports import NotifierPorts
+from .presence import Presence
+from .publisher import Publisher
+from .reg_info import Contact, RegInfo
 from .rights import USUAL, Rights, rights_of
 
 __all__ = [
     "USUAL",
+    "Contact",
     "DialogInfo",
     "DialogState",
     "MessageSummary",
     "Notifier",
     "NotifierPorts",
     "NotifierSnapshot",
+    "Presence",
+    "Publisher",
+    "RegInfo",
     "Rights",
     "Summary",
     "rights_of",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Header, Query, WebSocket
@@ -21,11 +21,10 @@ from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import UseCaseError
 from sipwright.usecases.usecases import UseCases
 from sipwright.web.api.identity import Asking, Uses, actor_of, usecases_of
-from sipwright.web.api.models import rfc3339
 from sipwright.web.errors import answer_of
 from sipwright.web.problems import Problem
 
-__all__ = ["event_json", "router"]
+__all__ = ["router"]
 
 router = APIRouter(tags=["events"])
 
@@ -95,7 +94,7 @@ async def events_socket(
 async def _send(socket: WebSocket, events: _Stream) -> None:
     async for event in events:
         if event is not None:
-            await socket.send_text(orjson.dumps(event_json(event)).decode())
+            await socket.send_text(orjson.dumps(event.shown()).decode())
     await socket.close(1001)
 
 
@@ -191,13 +190,5 @@ async def _lines(events: _Stream) -> AsyncIterator[bytes]:
 
 
 def _line(event: Event) -> bytes:
-    said = orjson.dumps(event_json(event))
+    said = orjson.dumps(event.shown())
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (event.id.encode(), event.type.encode(), said)
-
-
-def event_json(event: Event) -> dict[str, Any]:
-    """Return an event as REST tells it: each instant as RFC 3339 has it."""
-    shown = {**event.to_json(), "at": rfc3339(event.at)}
-    if isinstance(since := event.data.get("since"), float):
-        shown["data"] = {**event.data, "since": rfc3339(since)}
-    return shown

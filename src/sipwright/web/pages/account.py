@@ -67,7 +67,7 @@ class _AccountPage:
                     self._phones()
                     await self._settings()
                     WatchedBy(self.visit, self.detail).build()
-                with tag("div", "stack"):
+                with tag("div", "stack wide"):
                     self._what_to_type()
                     MessageLamp(self.visit, self.detail).build()
             self._remove_dialog()
@@ -103,7 +103,7 @@ class _AccountPage:
             columns: list[dict[str, Any]] = [
                 {"key": "phone", "label": "Phone"},
                 {"key": "source", "label": "Where"},
-                {"key": "until", "label": "Registered"},
+                {"key": "until", "label": "Registered", "whole": True},
                 {"key": "act", "label": "Forget", "unseen": True},
             ]
             Table("Phones of the account", columns, rows, on_act=self._forget, testid="binding")
