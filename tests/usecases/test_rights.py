@@ -13,7 +13,7 @@ from sipwright.usecases.actor import ALL_SCOPES, CALL, READ, WRITE
 from sipwright.usecases.errors import Forbidden
 from sipwright.usecases.rights import Needs, allow, needs, needs_of
 
-FOR_ANYBODY = {"login", "signup", "recovery", "status.get", "status.watch", "status.look"} | {
+FOR_ANYBODY = {"login", "signup", "recovery", "status.get", "status.public_history", "status.watch", "status.look"} | {
     "bans.is_banned", "bans.look", "bans.watch",
 }  # fmt: skip
 """What somebody may want who has not logged in, and what the process does for itself."""

@@ -21,7 +21,7 @@ from .test_bindings import binding
 
 THINGS = (
     "accounts", "bindings", "providers", "dialplans", "calls", "cdrs", "traces", "messages", "values", "secrets",
-    "domains",    "nodes", "events", "status", "settings",
+    "domains", "bans", "guard", "nodes", "events", "status", "settings",
 )  # fmt: skip
 
 SOURCE = 'respond(486, "Busy Here")\n'
@@ -93,6 +93,18 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "domains.create": ADMINS,
     "domains.change": ADMINS,
     "domains.remove": ADMINS,
+    "bans.list": ADMINS,
+    "bans.get": ADMINS,
+    "bans.add": ADMINS,
+    "bans.remove": ADMINS,
+    "guard.show": OWN,
+    "guard.list": ADMINS,
+    "guard.open": ADMINS,
+    "guard.close": ADMINS,
+    "guard.limit": ADMINS,
+    "guard.forgive": ADMINS,
+    "guard.set_rates": ADMINS,
+    "guard.rates": ADMINS,
     "nodes.list": ADMINS,
     "nodes.get": ADMINS,
     "events.follow": OWN,
@@ -102,8 +114,10 @@ HERS: dict[str, tuple[Any, ...] | str] = {
 }
 """What names something of carol's, or why there is no such thing."""
 
-NOT_ASKED_FOR = {"status.watch", "status.look"}
-"""What the process does for itself: nobody is given anything by it."""
+NOT_ASKED_FOR = {"status.watch", "status.look", "status.public_history"} | {
+    "bans.is_banned", "bans.look", "bans.watch",
+}  # fmt: skip
+"""What the process does for itself, and what is everybody's or nobody's, as its own tests say."""
 
 LISTS = [
     "accounts.list", "bindings.list", "providers.list", "dialplans.list", "calls.list", "cdrs.list", "cdrs.rows",

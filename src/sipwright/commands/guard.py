@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("guard", "Where calls may lead, how many there may be, what they may cost.")
+app = group("guard", "Where calls may lead, how many, and what they may cost.")
 
 User = Annotated[str, typer.Argument(metavar="USER", help="Whose calls.")]
 Destinations = Annotated[
@@ -111,7 +111,9 @@ def open_(user: User, where: Destinations, data: Data = None) -> None:
 
 @app.command()
 def close(user: User, where: Destinations, data: Data = None) -> None:
-    """Let a user call there no more; abroad is all but their own country.
+    """Let a user call there no more.
+
+    Abroad is all but their own country.
 
     \b
     Example:

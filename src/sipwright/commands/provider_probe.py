@@ -55,7 +55,7 @@ def try_now(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Register with a provider now, or ask it OPTIONS, and print what was said.
+    """Register with a provider now, or ask it OPTIONS, and print it.
 
     The REGISTER names no contact: it shows whether our credentials are taken, and changes nothing there. The running
     switch sends it, from where its calls come. The exit status is 0 when the provider is there and takes them.

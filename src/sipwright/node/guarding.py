@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from sipwright.memo import Bounded
+from sipwright.services.authentication import NOT_CHECKED
 from sipwright.services.guard import Deed, Suspicions, scanner_of
 from sipwright.stack import Incoming
 from sipwright.stack.backlog import Backlog
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["Guarding"]
 
 log = structlog.get_logger(__name__)
+
+DEEDS = {"unknown user": Deed.UNKNOWN_USER, NOT_CHECKED: Deed.PERSISTENCE}
+"""What credentials that were wrong are, by why they were."""
+
+LONGEST_NAME = 64
+"""Characters of the name of nobody that are remembered."""
 
 MOST_UNDER_WAY = 50
 """Bans that are being stored at once; whoever does more meanwhile will do more still."""
@@ -85,15 +92,31 @@ class Guarding:
         self.suspect(host, Deed.SCANNER, found)
         return True
 
-    def suspect(self, host: str, deed: Deed, what: str = "") -> None:
-        """Take note that somebody at an address has done what no phone does often; ban who has done enough."""
+    def suspect(self, host: str, deed: Deed, what: str = "", name: str = "") -> None:
+        """Take note that somebody at an address has done what no phone does often; ban who has done enough.
+
+        Args:
+            host: The address.
+            deed: What was done.
+            what: What the reason of a ban says beside it.
+            name: The user that there is not.
+        """
         if not self._settings.bans or self._is_exempt(host):
             return
-        why = self._suspicions.add(host, deed, self._clock())
+        why = self._suspicions.add(host, deed, self._clock(), name)
         if why is not None and len(self._tasks) < MOST_UNDER_WAY:
             task = asyncio.get_running_loop().create_task(self._ban(host, f"{why}: {what}" if what else why))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def failed(self, incoming: Incoming, reason: str, user: str) -> None:
+        """Take note of credentials that were wrong."""
+        deed = DEEDS.get(reason, Deed.LOG_IN)
+        self.suspect(incoming.source[0], deed, name=user if deed is Deed.UNKNOWN_USER else "")
+
+    def unknown(self, incoming: Incoming) -> None:
+        """Take note of a request for nobody."""
+        self.suspect(incoming.source[0], Deed.UNKNOWN_USER, name=incoming.request.uri_text[:LONGEST_NAME])
 
     def _is_exempt(self, host: str) -> bool:
         return is_this_machine(host) or self.sources.is_allowed(host) or self.is_of_provider(host)

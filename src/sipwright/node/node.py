@@ -17,7 +17,7 @@ from sipwright.certificate import believed_certificates, sip_certificates
 from sipwright.config import TRANSPORTS, Settings, listen_address
 from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
-from sipwright.services.authentication import NOT_CHECKED, Authenticator
+from sipwright.services.authentication import Authenticator
 from sipwright.services.dialplan.outside import MailSettings
 from sipwright.services.guard import Deed, program_of_scanner
 from sipwright.services.notifier import (
@@ -95,9 +95,6 @@ COLLECT_EVERY = 1.0
 CLOCK_EVERY = 1.0
 FORGET_EVERY = 600.0
 DAY = 86_400.0
-
-_DEEDS = {"unknown user": Deed.UNKNOWN_USER, NOT_CHECKED: Deed.PERSISTENCE}
-"""What the guard makes of credentials that were wrong, by why they were."""
 
 ALLOW = f"{Switch.allow}, PUBLISH"
 """All methods that somebody here takes."""
@@ -438,10 +435,8 @@ class Node:
         guarding.is_of_provider = lambda host: bool(providers(host))
         guarding.is_user = self._is_user
         self.stack.receiver.malformed.watch = lambda flow: guarding.suspect(flow.remote[0], Deed.MALFORMED)
-        self.refusals.on_unknown = lambda incoming: guarding.suspect(incoming.source[0], Deed.UNKNOWN_USER)
-        self.authenticator.failures.on_failure = lambda incoming, reason: guarding.suspect(
-            incoming.source[0], _DEEDS.get(reason, Deed.LOG_IN)
-        )
+        self.refusals.on_unknown = guarding.unknown
+        self.authenticator.failures.on_failure = guarding.failed
         guarding.follow()
 
     def _is_user(self, user: str) -> bool:

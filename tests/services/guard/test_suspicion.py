@@ -42,3 +42,13 @@ def test_no_more_networks_are_remembered_than_there_is_room_for():
 
     assert len(suspicions) == 2
     assert all(deed.weight <= ENOUGH and deed.text for deed in Deed)
+
+
+def test_who_asks_for_the_same_user_again_and_again_looks_for_nobody():
+    suspicions = Suspicions()
+    phone = [suspicions.add("192.0.2.1", Deed.UNKNOWN_USER, 0.0, "gone") for _ in range(100)]
+    scanner = [suspicions.add("192.0.2.2", Deed.UNKNOWN_USER, 0.0, f"user{number}") for number in range(20)]
+
+    assert phone == [None] * 100
+    assert scanner[:-1] == [None] * 19
+    assert scanner[-1] == "20 times, users that there are not at last"

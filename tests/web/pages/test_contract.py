@@ -21,6 +21,7 @@ CONTRACT = {
                                   "heading Who sees its calls", "id watched-by", "heading Messages waiting"),
     "/providers": ("button Add provider", "id provider", "button Test"),
     "/providers/contract": ("button Ask with OPTIONS", "heading Exchange"),
+    "/bans": ("button Ban an address",),
     "/console": ("field Filter", "field Search", "button Pause"),
     "/status": ("heading Parts", "id part", "heading Calls", "tab 24 hours", "tab Week", "tab Month", "tab Year"),
     "/users": ("button Add user", "id user"),

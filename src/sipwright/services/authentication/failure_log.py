@@ -31,8 +31,8 @@ class FailureLog:
         self._tries: Bounded[tuple[str, str, str], int] = Bounded()
         self.watch: Callable[[str, str, dict[str, Any]], None] | None = None
         """Is told what a line says, as often as there is one, and of which user and domain."""
-        self.on_failure: Callable[[Incoming, str], object] | None = None
-        """Is told of each failure, and why it is one."""
+        self.on_failure: Callable[[Incoming, str, str], object] | None = None
+        """Is told of each failure, why it is one, and of which user."""
 
     def failed(self, incoming: Incoming, username: str, domain: str, reason: str) -> None:
         """Note that the credentials of a request were wrong; `incoming.now` says when.
@@ -42,7 +42,7 @@ class FailureLog:
         another line is escaped as in a URI.
         """
         if self.on_failure is not None:
-            self.on_failure(incoming, reason)
+            self.on_failure(incoming, reason, username[:LONGEST_USER])
         name = quote(username[:LONGEST_USER], safe="+*!", errors="replace")
         key = (incoming.source[0], name, domain)
         tries = self._tries.pop(key, 0) + 1

@@ -1,6 +1,7 @@
 """What strangers do that no phone does so often, added up for each network: who has done enough of it is banned.
 
 Each deed has a weight, and what was done is forgiven little by little, so that a wrong password now and then is none.
+Who asks for one and the same user again and again looks for nobody: that is a phone whose account has gone.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ class Deed(Enum):
 
 
 class _Record:
-    __slots__ = ("at", "number", "weight")
+    __slots__ = ("at", "names", "number", "weight")
 
     def __init__(self, now: float) -> None:
         self.at = now
         self.weight = 0.0
         self.number = 0
+        self.names: set[str] = set()
 
 
 class Suspicions:
@@ -63,8 +65,15 @@ class Suspicions:
     def __len__(self) -> int:
         return len(self._records)
 
-    def add(self, host: str, deed: Deed, now: float) -> str | None:
-        """Take note of a deed; return why the network has done enough to be banned, and forget it, or None."""
+    def add(self, host: str, deed: Deed, now: float, name: str = "") -> str | None:
+        """Take note of a deed; return why the network has done enough to be banned, and forget it, or None.
+
+        Args:
+            host: An address of the network.
+            deed: What was done.
+            now: When, in seconds.
+            name: The user that was asked for, of whom more than the first time does not count.
+        """
         network = network_of(host)
         record = self._records.get(network)
         if record is None:
@@ -76,6 +85,11 @@ class Suspicions:
         record.weight, record.at = max(0.0, record.weight - forgiven), now
         if not record.weight:
             record.number = 0
+            record.names.clear()
+        if name in record.names:
+            return None
+        if name:
+            record.names.add(name)
         record.weight += deed.weight
         record.number += 1
         if record.weight < ENOUGH:

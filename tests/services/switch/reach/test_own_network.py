@@ -266,6 +266,7 @@ ELSEWHERE = {
 
 OURS = {
     f"{ROUTES}.reach",
+    "node/provider_probe:ProviderProbes._options",
     "services/agent/attempts:Attempts._reach",
     "services/switch/dialling/dead_servers:DeadServers._ask",
 }
@@ -274,6 +275,7 @@ OURS = {
 BESIDE = {
     "services/switch/dialling/hunt:Hunt._reached",  # larger_flow: to where the way has led, by TCP
     f"{ROUTES}.usable",  # reopened: to where the INVITE went
+    "monitor/probes/phone:ProbePhone.acknowledge",  # send_stateless: along the loop, inside the node
     "node/known_places:KnownPlaces._is_phone",  # flow_for: sends nothing, but looks who is there
 }
 
