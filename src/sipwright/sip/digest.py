@@ -10,10 +10,11 @@ The header values themselves are parsed in `headers/auth.py`.
 
 import hashlib
 import hmac
-import re
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import NamedTuple
+from functools import partial
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from sipwright.memo import Bounded
 from sipwright.sip.errors import ParseError
@@ -40,8 +41,21 @@ __all__ = [
 Hash = Callable[[str], str]
 
 
+def _short_md5() -> Callable[[bytes], Any]:
+    """Return the MD5 that Python brings along, where it does: OpenSSL's takes three times as long for a short text."""
+    try:
+        found: Callable[[bytes], Any] = import_module("_md5").md5
+    except ImportError:
+        return partial(hashlib.md5, usedforsecurity=False)
+    return found
+
+
+_new_md5 = _short_md5()
+
+
 def _md5(text: str) -> str:
-    return hashlib.md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    digest: str = _new_md5(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return digest
 
 
 def _sha256(text: str) -> str:
@@ -62,9 +76,6 @@ class MalformedCount(ValueError):
 
 class UnsupportedQop(ValueError):
     """The client answered with a quality of protection that was not offered, such as auth-int."""
-
-
-_COUNT = re.compile(r"[0-9a-fA-F]{8}")
 
 
 def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
@@ -245,9 +256,9 @@ def nonce_count(credentials: Credentials) -> int | None:
     if text is None:
         return 0
     # int() would take a sign, blanks, "0x" and "_" as well, so one count could be written in many ways.
-    if not _COUNT.fullmatch(text):
-        raise MalformedCount(f"nc {text!a:.20} is not eight hexadecimal digits")
-    return int(text, 16)
+    if len(text) == 8 and not text.strip("0123456789abcdefABCDEF"):
+        return int(text, 16)
+    raise MalformedCount(f"nc {text!a:.20} is not eight hexadecimal digits")
 
 
 def verify(

@@ -27,17 +27,16 @@ LONGEST = 4_096
 """Bytes of a REGISTER that is read so."""
 
 _TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
-_HOST = r"[a-z0-9.\-]+"
-_PORT = r"[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}"
 _VIA = re.compile(
-    rf"SIP/2\.0/([A-Z]+) ({_HOST})(?::({_PORT}))?(;rport)?;branch=(z9hG4bK{_TOKEN})(;rport)?(;alias)?"
+    r" SIP/2\.0/(UDP|TCP|TLS|WS|WSS) ([a-z0-9.\-]+)(?::([0-9]+))?(;rport)?"
+    rf";branch=(z9hG4bK{_TOKEN})(;rport)?(;alias)?"
 ).fullmatch
 _ADDRESS = re.compile(
-    rf'(?:"[^"\\]*" ?|[A-Za-z0-9 ]*)<sip:([A-Za-z0-9\-_.+]+)@({_HOST})(?::({_PORT}))?>'
+    r' (?:"[^"\\]*" ?|[A-Za-z0-9 ]*)<sip:([A-Za-z0-9\-_.+]+)@([a-z0-9.\-]+)(?::([0-9]+))?>'
 ).fullmatch
 _TAG = re.compile(rf";tag=({_TOKEN})").fullmatch
-_CSEQ = re.compile(r"([0-9]{1,9}) REGISTER").fullmatch
-_SEEN = bytes(range(32, 127))
+_CSEQ = re.compile(r" ([0-9]{1,9}) REGISTER").fullmatch
+_PORTS = {name.upper(): port for name, port in DEFAULT_PORTS.items()}
 
 _USUAL = frozenset({
     "Accept", "Accept-Encoding", "Accept-Language", "Allow", "Allow-Events", "Authorization", "CSeq", "Call-ID",
@@ -55,7 +54,7 @@ class Quick:
         data: Its bytes.
         flow: The flow that it came on.
         now: When it came, as a monotonic instant.
-        values: The values of its headers, by their names.
+        values: What follows the colon in its headers, by their names.
         uri: The Request-URI.
         to: User, host and port of To, and of From; the host as it is compared if it is that of the Request-URI.
         call_id: The Call-ID.
@@ -90,6 +89,11 @@ class Quick:
     def source(self) -> tuple[str, int]:
         """The address that it came from."""
         return self.flow.remote
+
+    def value(self, name: str) -> str | None:
+        """Return the value of a header, if it is there."""
+        value = self.values.get(name)
+        return value if value is None else value.strip(" \t")
 
     @property
     def is_new(self) -> bool:
@@ -129,30 +133,30 @@ class Quick:
         """Return it as the long way has it, with the transaction that has begun."""
         return Incoming(self._stack, self.request(), self.flow, self._reply_flow, self.now, self._tx)
 
-    def _note_source(self, via: re.Match[str]) -> str:
+    def _note_source(self, text: str) -> str:
         """Note the source in the top Via, as `stack/source.py` does (RFC 3261 §18.2, RFC 3581 §4), and the way back.
 
         Raises:
-            ValueError: It says rport twice, or the source has a zone.
+            ValueError: It is not as nearly all are.
         """
+        via, flow = _VIA(text), self.flow
+        if via is None:
+            raise ValueError
         protocol, host, port_text, before, branch, after, alias = via.groups()
-        flow, text = self.flow, via[0]
         remote, remote_port = flow.remote
-        port = None if port_text is None else int(port_text)
+        port = None if port_text is None else _port(port_text)
         self.key = branch, host, port, "REGISTER"
         self._reply_flow, self.alias = flow, None
-        has_rport = before is not None or after is not None
-        if (before is not None and after is not None) or "%" in remote:
+        rport = before or after
+        if "%" in remote or (before and after):
             raise ValueError
         if flow.is_reliable:
-            if alias is not None and host == remote:
-                self.alias = remote, port or DEFAULT_PORTS.get(protocol.lower(), 5060)
-        elif not has_rport:
-            used_port = port or DEFAULT_PORTS.get(protocol.lower(), 5060)
-            if used_port != remote_port:
-                self._reply_flow = flow.redirected(used_port)
-        if has_rport:
-            return f"{text.replace(';rport', f';rport={remote_port}', 1)};received={remote}"
+            if alias and host == remote:
+                self.alias = remote, port or _PORTS[protocol]
+        elif not rport and (used_port := port or _PORTS[protocol]) != remote_port:
+            self._reply_flow = flow.redirected(used_port)
+        if rport:
+            return f"{text.replace(rport, f'{rport}={remote_port}', 1)};received={remote}"
         return text if host == remote else f"{text};received={remote}"
 
     def _tag(self) -> str:
@@ -161,57 +165,65 @@ class Quick:
 
 def read(data: bytes, flow: Flow, stack: Stack) -> Quick | None:
     """Take a REGISTER apart; None leaves it to the long way."""
-    if len(data) > LONGEST or b" \r\n" in data or b":  " in data:
+    if len(data) > LONGEST or not data.isascii():
         return None
-    start_line, *lines = data.decode("latin-1").split("\r\n")
-    # Two empty lines are left of the end of one that has no body; all else is ASCII that can be seen.
-    if lines[-2:] != ["", ""] or data.translate(None, _SEEN) != (len(lines)) * b"\r\n":
+    start_line, *lines, last, end = (
+        data.decode("ascii").split("\r\n") if data[-4:] == b"\r\n\r\n" else ("", "", "")
+    )
+    all_lines = "".join(lines)
+    if last or end or "\n" in all_lines or "\r" in all_lines or "\0" in all_lines:
         return None
     values: dict[str, str] = {}
-    for line in lines[:-2]:
-        name, colon, value = line.partition(": ")
+    for line in lines:
+        name, colon, value = line.partition(":")
         if not colon:
             return None
         values[name] = value
     try:
-        first = _request_uri(start_line)
-        vias = [values["Via"]] if len(values) == len(lines) - 2 else _vias(lines[:-2], values)
+        _, uri_text, version = start_line.split(" ")
+        vias = [values["Via"]] if len(values) == len(lines) else _vias(lines, values)
         if not values.keys() <= _USUAL and any(KEYS[name] in _READ for name in values.keys() - _USUAL):
             return None
-        via, cseq = _VIA(vias[0]), _CSEQ(values["CSeq"])
-        from_text, to_text, call_id = values["From"], values["To"], values["Call-ID"]
+        from_text, to_text, call_id, cseq = (
+            values["From"],
+            values["To"],
+            values["Call-ID"][1:],
+            _CSEQ(values["CSeq"]),
+        )
         to = _ADDRESS(to_text)
-        if via is None or to is None or cseq is None or values.get("Content-Length", "0") != "0":
+        if to is None or cseq is None or not call_id or " " in call_id or "\t" in call_id:
+            return None
+        if version != "SIP/2.0" or uri_text[:4] != "sip:" or values.get("Content-Length", " 0") != " 0":
             return None
         self = Quick.__new__(Quick)
         self._stack, self._tx, self.data, self.flow, self.now = stack, None, data, flow, stack.clock()
         user, host, port = to.groups()
-        tag = _tag_of(from_text, to_text, to)
         self.values, self.call_id, self.cseq = values, call_id, int(cseq[1])
-        self.to = user, host, None if port is None else int(port)
-        self.merge_key = hash((tag, call_id, (self.cseq, "REGISTER")))
-        self.uri = Uri.parse(first)
-        vias[0] = self._note_source(via)
+        self.to = user, host, None if port is None else _port(port)
+        self.merge_key = hash((_tag_of(from_text, to_text, to), call_id, (self.cseq, "REGISTER")))
+        self.uri = Uri.parse(uri_text)
+        vias[0] = self._note_source(vias[0])
     except (KeyError, ValueError):
         return None
-    top = "\r\nVia: ".join(vias)
+    top = "\r\nVia:".join(vias)
     self._head = (
-        f"Via: {top}\r\nFrom: {from_text}\r\nTo: {to_text}",
-        f"\r\nCall-ID: {call_id}\r\nCSeq: {cseq[0]}\r\n",
+        f"Via:{top}\r\nFrom:{from_text}\r\nTo:{to_text}",
+        f"\r\nCall-ID:{values['Call-ID']}\r\nCSeq:{cseq[0]}\r\n",
     )
     return self
 
 
-def _request_uri(line: str) -> str:
-    _, uri, version = line.split(" ")
-    if version != "SIP/2.0" or uri[:4] != "sip:":
+def _port(text: str) -> int:
+    """Read a port as nearly all are written."""
+    port = int(text) if text.isdigit() and text[0] != "0" else 0
+    if not 0 < port < 65_536:
         raise ValueError
-    return uri
+    return port
 
 
 def _vias(lines: list[str], values: dict[str, str]) -> list[str]:
     """Return all Vias of a request with several, in which nothing else is repeated."""
-    vias = [line[5:] for line in lines if line.startswith("Via: ")]
+    vias = [line[4:] for line in lines if line.startswith("Via:")]
     if len(values) + len(vias) - 1 != len(lines):
         raise ValueError
     return vias
@@ -280,4 +292,4 @@ class QuickWay:
 
     def _is_harmless(self, asked: Quick) -> bool:
         """Return whether nothing about a stranger's request shows a scanner, which asks for extensions by name."""
-        return asked.uri.user is None and not self._is_scanner(asked.values.get("User-Agent", ""))
+        return asked.uri.user is None and not self._is_scanner(asked.value("User-Agent") or "")

@@ -148,29 +148,29 @@ class Registrar:
         Raises:
             Reject: All was right with it, and it cannot be stored.
         """
-        directory, uri, values = self._directory, asked.uri, asked.values
+        directory, uri, value = self._directory, asked.uri, asked.value
         user, host, port = asked.to
         domain = directory.served_domain(host, port)
         if domain is None or uri.host != host or not asked.is_new:
             return False
         if uri.port != port and directory.served_domain(host, uri.port) is None:
             return False
-        authorization, contact = values.get("Authorization"), values.get("Contact")
+        authorization, contact = value("Authorization"), value("Contact")
         if authorization is None:
             challenge = self._authenticator.challenge_to(asked, domain, user)
             asked.respond(401, headers=(("WWW-Authenticate", challenge),))
             return True
         credentials = find_credentials([authorization], domain)
-        if contact is None or credentials is None or credentials.params.get("username") != user:
+        if not contact or credentials is None or credentials.params.get("username") != user:
             return False
         owner = directory.account(user, domain)
         account_id = 0 if owner is None else owner.id
-        second, path = int(asked.now), values.get("Path", "")
+        second, path = int(asked.now), value("Path") or ""
         known = self.locations.bindings(account_id)
         try:
             template = _checked(Binding(second, asked.cseq, asked.call_id, asked.flow.key, _listed(path), ""))
             remote = None if path or asked.flow.is_reliable else asked.flow.remote
-            found = read_change(contact, parse_seconds(values.get("Expires")), remote, self._lifetimes)
+            found = read_change(contact, parse_seconds(value("Expires")), remote, self._lifetimes)
             if found is None:
                 return False
             change, numbers = found
@@ -183,10 +183,8 @@ class Registrar:
         if not self._authenticator.accepts(asked, credentials, owner, "REGISTER", str(uri), domain):
             return False
         asked.begin()
-        is_outbound = numbers and _has_outbound(split_list(values.get("Supported", "")))
-        self._store(
-            asked, account_id, known, bindings, fresh, values.get("User-Agent"), is_outbound=is_outbound
-        )
+        is_outbound = numbers and _has_outbound(split_list(value("Supported") or ""))
+        self._store(asked, account_id, known, bindings, fresh, value("User-Agent"), is_outbound=is_outbound)
         return True
 
     def expire(self, now: float) -> None:
