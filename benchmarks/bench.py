@@ -23,13 +23,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from connections import measure_connections
 from faces import measure_faces
 from meter import resident_bytes
 from results import AGAINST, CALL, CHOOSING, SCRIPTED, SHARES, SIPWRIGHT, Results, as_json, report
 from ringing import hold_ringing
 from servers import FIRST_PORT, HERE, Kamailio, Server, Sipwright
 from set_up import client
-from start import measure_starts
+from start import measure_filled, measure_starts
 from watchers import measure_watchers
 from workloads import (
     CALLING_PORT,
@@ -44,7 +45,7 @@ from workloads import (
 SIPWRIGHT_PORT, KAMAILIO_PORT, AGAINST_PORT = FIRST_PORT, FIRST_PORT + 2, FIRST_PORT + 4
 HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
 QUICK = {"rounds": 2, "registrations": 1_600, "calls": 1_600, "scripted_calls": 600, "seconds": 4.0}
-PARTS = ("cpu", "set-up", "scripts", "watchers", "faces", "start")
+PARTS = ("cpu", "set-up", "connections", "scripts", "watchers", "faces", "start")
 
 
 def main() -> None:
@@ -64,8 +65,7 @@ def main() -> None:
     if "faces" in options.only:
         results.faces = measure_faces(SIPWRIGHT_PORT, options.faces_rate, options.seconds, options.rounds)
         results.faces_rate = options.faces_rate
-    if "start" in options.only:
-        results.starts = measure_starts(SIPWRIGHT_PORT, options.rounds)
+    measure_more(options, results)
     if options.full:
         measure_memory(options, results)
         measure_ringing(results)
@@ -80,6 +80,19 @@ def main() -> None:
         ]
         if above:
             raise SystemExit(f"above {options.at_most:g}: {', '.join(above)}")
+
+
+def measure_more(options: argparse.Namespace, results: Results) -> None:
+    """Measure what is said over connections, and starts."""
+    if "connections" in options.only:
+        counts, rate = (options.registrations // 2, options.calls // 4), options.rate // 8
+        results.connections = measure_connections(SIPWRIGHT_PORT, options.rounds, counts, rate)
+        results.connections_rate = rate
+    if "start" in options.only:
+        results.starts = measure_starts(SIPWRIGHT_PORT, options.rounds)
+        for users, calls in () if options.quick else ((100_000, 0), (100_000, 10_000)):
+            how = f"{users:,} phones, {calls:,} calls"
+            results.starts[how] = measure_filled(SIPWRIGHT_PORT, options.rounds, users, calls)
 
 
 def read_options() -> argparse.Namespace:
@@ -165,6 +178,9 @@ def play(server: Server, number: int, options: argparse.Namespace, results: Resu
     users = range(first, first + options.registrations)
     results.add(("registration", twice), server.name, register(server, users, twice))
     results.add(("refresh", twice), server.name, register(server, users, twice, refreshes=1))
+    if isinstance(server, Sipwright) and server.name == SIPWRIGHT and number == 0:
+        said = server.status()
+        results.quick_share = said["quick_registers"] / max(1, said["counts"]["requests"])
     with service(server):
         results.add((CALL, options.rate), server.name, call(server, options.calls, options.rate))
         # A proxy has no scripts: what it compares with is its plain call at the rate of the scripted ones.

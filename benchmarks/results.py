@@ -32,6 +32,9 @@ class Results:
     watchers_rate: int = 0
     faces: dict[str, list[Times]] = field(default_factory=dict)
     faces_rate: int = 0
+    connections: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    connections_rate: int = 0
+    quick_share: float | None = None
     starts: dict[str, list[Start]] = field(default_factory=dict)
     memory: dict[str, float] = field(default_factory=dict)
 
@@ -92,10 +95,13 @@ def report(results: Results) -> None:
         for who, each in results.watchers.items():
             name = f"{who}, {results.watchers_rate} a second"
             print(f"{name:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
-    if results.faces:
-        _report_faces(results)
-    if results.starts:
-        _report_starts(results)
+    for measured, report_it in (
+        (results.faces, _report_faces),
+        (results.connections, _report_connections),
+        (results.starts, _report_starts),
+    ):
+        if measured:
+            report_it(results)
     if results.memory:
         print()
         for what, size in results.memory.items():
@@ -117,6 +123,8 @@ def _report_costs(results: Results) -> None:
             for number, cost in enumerate(costs, 1):
                 if cost.trouble:
                     print(f"{'':<32}  COULD NOT KEEP UP in round {number}: {cost.trouble}")
+    if results.quick_share is not None:
+        print(f"\nREGISTERs of the first round that went the quick way: {100 * results.quick_share:.1f} %")
     print(f"\n{'ratio of the medians':<32}")
     for (what, rate), to_what, ratio in results.ratios():
         print(f"{f'{what}, {rate} a second':<32}{ratio:8.2f}  {to_what}")
@@ -156,6 +164,18 @@ def _report_faces(results: Results) -> None:
         for number, times in enumerate(rounds, 1):
             if times.trouble:
                 print(f"{'':<44}  in round {number}: {times.trouble}")
+
+
+def _report_connections(results: Results) -> None:
+    heads = f"{'median':>8}{'least':>8}{'most':>8}"
+    print(f"\n{'CPU in µs, over connections':<32}{'server':<12}{heads}{'ratio':>8}")
+    for (what, server), each in results.connections.items():
+        yardstick = results.connections.get((what, KAMAILIO))
+        ratio = statistics.median(each) / statistics.median(yardstick) if yardstick else None
+        shown = f"{ratio:8.2f}" if ratio is not None and server != KAMAILIO else ""
+        rate = results.connections_rate * (1 if what.startswith("call") else 2)
+        name = f"{what}, {rate} a second"
+        print(f"{name:<32}{server:<12}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}{shown}")
 
 
 def _report_starts(results: Results) -> None:
@@ -206,6 +226,11 @@ def as_json(results: Results) -> dict[str, object]:
             ]
             for guests, rounds in results.faces.items()
         },
+        "connections_us": {
+            f"{what}, {server}": [round(cost, 1) for cost in each]
+            for (what, server), each in results.connections.items()
+        },
+        "quick_share": results.quick_share,
         "starts": {how: [one._asdict() for one in rounds] for how, rounds in results.starts.items()},
         "memory_bytes": results.memory,
     }

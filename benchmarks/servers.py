@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -12,6 +13,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from sipwright.control.client import SwitchClient
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
@@ -122,9 +126,20 @@ class Sipwright(Server):
 
     name = "sipwright"
 
-    def __init__(self, port: int, environment: Path | None = None, name: str = "sipwright") -> None:
-        """Measure the release that is installed beside this Python, or in another virtual environment."""
+    def __init__(
+        self,
+        port: int,
+        environment: Path | None = None,
+        name: str = "sipwright",
+        *,
+        has_connections: bool = False,
+    ) -> None:
+        """Measure the release that is installed beside this Python, or in another virtual environment.
+
+        With `has_connections` it listens for TCP too, and at the next port for TLS.
+        """
         super().__init__(port)
+        self._has_connections = has_connections
         self.name = name
         self._limits = WIDE_LIMITS if environment else WIDE_LIMITS | WIDE_LIMITS_SINCE_0_1
         self._programs = environment / "bin" if environment else Path(sys.executable).parent
@@ -161,8 +176,23 @@ class Sipwright(Server):
         self._run("account", "import", str(accounts))
         listen = json.dumps([f"{HOST}:{self.port}"])
         self.launch(
-            [*self._command("run")], SIPWRIGHT_SIP__UDP=listen, SIPWRIGHT_SIP__TCP="[]", **self._limits
-        )
+            [*self._command("run")], SIPWRIGHT_SIP__UDP=listen,
+            SIPWRIGHT_SIP__TCP=listen if self._has_connections else "[]", **self._limits,
+            **({"SIPWRIGHT_SIP__TLS": json.dumps([f"{HOST}:{self.port + 1}"])} if self._has_connections else {}),
+        )  # fmt: skip
+
+    def status(self) -> dict[str, Any]:
+        """Return what it says of itself."""
+
+        async def ask() -> dict[str, Any]:
+            client = SwitchClient(self.folder / "data")
+            try:
+                found: dict[str, Any] = await client.request("status")
+                return found
+            finally:
+                await client.close()
+
+        return asyncio.run(ask())
 
     def _run(self, *arguments: str) -> None:
         subprocess.run(
@@ -183,6 +213,10 @@ class Kamailio(Server):
 
     name = "kamailio"
 
+    def __init__(self, port: int, *, has_connections: bool = False) -> None:
+        super().__init__(port)
+        self._has_connections = has_connections
+
     def start(self, users: int) -> None:
         """Start it; the users need not be known to it."""
         program = self.program()
@@ -201,6 +235,7 @@ class Kamailio(Server):
                 listen,
                 "-Y",
                 str(self.folder),
+                *(["-A", "WITH_TCP", "-l", f"tcp:{HOST}:{self.port}"] if self._has_connections else []),
             ]
         )
 

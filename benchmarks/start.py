@@ -73,11 +73,11 @@ class KeepingWriter(InstantWriter):
         self._keeper.put(kind, key, row)
 
 
-async def fill(folder: Path, users: int, calls: int) -> None:
+async def fill(folder: Path, users: int, calls: int, port: int = 5_197) -> None:
     """Leave behind what a switch does that was killed while phones were registered and calls talked."""
     create_key_file(folder / "sipwright.key")
     settings = Settings.load(folder)
-    settings.sip.udp, settings.sip.tcp = ["127.0.0.1:5060"], []
+    settings.sip.udp, settings.sip.tcp = [f"127.0.0.1:{port}"], []
     settings.sip.calls_per_account = calls + 1
     store = await Store.open(settings.database_url, settings.key_file)
     await store.ensure_domains(["localhost"])
@@ -96,7 +96,8 @@ async def fill(folder: Path, users: int, calls: int) -> None:
         if number % 1_000 == 0:
             await keeper.drain()  # there is room for so many rows only
     for number in range(calls):
-        _, invites = bench.step("", [invite(number)], PHONE)
+        # The flows of its calls have to be those of the switch that is started.
+        _, invites = bench.step("", [invite(number).replace(b":5060", b":%d" % port)], PHONE)
         bench.step("", [respond(invites[0], "180 Ringing", number)], CALLEE)
         answered, _ = bench.step("", [respond(invites[0], "200 OK", number, SDP)], CALLEE)
         bench.step("", [in_dialog(number, "ACK", answered[0])], PHONE)
@@ -117,6 +118,14 @@ def measure_starts(port: int, rounds: int) -> dict[str, list[Start]]:
             for has_faces, starts in enumerate(found.values()):
                 starts.append(start(Path(folder), port, has_faces=bool(has_faces)))
     return found
+
+
+def measure_filled(port: int, rounds: int, users: int, calls: int) -> list[Start]:
+    """Start a switch at which so many phones are registered, and so many calls talk."""
+    with tempfile.TemporaryDirectory() as folder:
+        uvloop.run(fill(Path(folder), users, calls, port))
+        start(Path(folder), port)  # takes what the log holds into the tables, and writes bytecode
+        return [start(Path(folder), port) for _ in range(rounds)]
 
 
 def start(folder: Path, port: int, *, has_faces: bool = False) -> Start:
@@ -184,13 +193,8 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"  {'':36} {'wait':>8} {'CPU':>8}   median of {arguments.rounds}, in ms")
     for users, calls in dict.fromkeys([(0, 0), (arguments.users, 0), (arguments.users, arguments.calls)]):
-        with tempfile.TemporaryDirectory() as folder:
-            uvloop.run(fill(Path(folder), users, calls))
-            start(
-                Path(folder), arguments.port
-            )  # takes what the log holds into the tables, and writes bytecode
-            found = [start(Path(folder), arguments.port)[:2] for _ in range(arguments.rounds)]
-        wait, spent = (1e3 * statistics.median(column) for column in zip(*found, strict=True))
+        found = measure_filled(arguments.port, arguments.rounds, users, calls)
+        wait, spent, *_ = (1e3 * statistics.median(column) for column in zip(*found, strict=True))
         print(f"  {users:7} registrations, {calls:6} calls {wait:12.0f} {spent:8.0f}")
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sipwright.monitor.trace.recorder import Recorder
     from sipwright.services.agent import Agent
     from sipwright.services.authentication import Authenticator
-    from sipwright.services.registrar import Registrar
+    from sipwright.services.registrar import QuickWay, Registrar
     from sipwright.services.switch import Switch
     from sipwright.stack import Stack
     from sipwright.steady_clock import SteadyClock
@@ -83,6 +83,7 @@ class Parts(Protocol):
     scripts: Scripts
     switch: Switch
     registrar: Registrar
+    quick_way: QuickWay
     agent: Agent
     provider_states: ProviderStates
     outage: Outage
@@ -196,6 +197,7 @@ class Control:
             "registrations": agent.snapshot().states if len(agent) <= MOST_COUNTED else None,
             "scripts": len(parts.scripts.executions),
             "refused": refusals.count,
+            "quick_registers": parts.quick_way.taken,
             "errors": list(RECENT_ERRORS),
             "readers": len(self.events),
             "clients": len(self._server),
