@@ -48,9 +48,12 @@ class Binding(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What one Contact of a REGISTER asks for, with the time that was granted; 0 asks for removal."""
+    """What one Contact of a REGISTER asks for, with the time that was granted; 0 asks for removal.
 
-    uri: Uri
+    The URI may be a text that is known to be one: it is read only where others have to be compared with it.
+    """
+
+    uri: Uri | str
     contact: str
     granted: int
     q: float = 1.0
@@ -86,7 +89,7 @@ def changed(
         if index is not None:
             _check_order(kept.pop(index), template)
         if fresh:
-            fresh = [pair for pair in fresh if not uris_match(pair[0].uri, change.uri)]
+            fresh = [pair for pair in fresh if not uris_match(_uri_of(pair[0]), _uri_of(change))]
         if change.granted:
             binding = Binding(second + change.granted, cseq, call_id, source, path, change.contact)
             fresh.append((change, binding))
@@ -150,9 +153,13 @@ def _find(bindings: list[Binding], change: Change) -> int | None:
         if binding.contact == change.contact:
             return index
     for index, binding in enumerate(bindings):
-        if uris_match(Uri.parse(binding.uri), change.uri) or _is_same_flow(binding, change):
+        if uris_match(Uri.parse(binding.uri), _uri_of(change)) or _is_same_flow(binding, change):
             return index
     return None
+
+
+def _uri_of(change: Change) -> Uri:
+    return Uri.parse(change.uri) if isinstance(change.uri, str) else change.uri
 
 
 def _is_same_flow(binding: Binding, change: Change) -> bool:

@@ -1,17 +1,24 @@
 """What the Contacts of a REGISTER ask for, and for how long that is granted (RFC 3261 §10.3 step 7)."""
 
+import re
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from sipwright.services.registrar.bindings import Change
 from sipwright.sip import STAR, NameAddr, Reject, Request, Uri, expires_of, q_of
 from sipwright.sip.grammar import split_list
+from sipwright.sip.host import canonical_host
 from sipwright.stack import Incoming
 from sipwright.transport.flow import Address
 
 __all__ = ["Lifetimes", "clears_all", "numbers_flow", "read_change", "read_changes"]
 
 _DEFAULT_EXPIRES = 3600
+
+_PLAIN = re.compile(
+    r"<sip:(?:[A-Za-z0-9\-_.+]+@)?([a-z0-9.\-]+):([0-9]{1,5})(?:;transport=[A-Za-z]+)?(?:;line=[A-Za-z0-9]+)?(?:;ob)?>"
+).fullmatch
+"""A Contact as most phones write it, whose URI need not be read."""
 
 
 class Lifetimes(NamedTuple):
@@ -83,6 +90,11 @@ def read_change(
     Raises:
         Reject, ParseError: It cannot be granted, or not be read.
     """
+    plain = _PLAIN(value)
+    if plain is not None and 0 < (port := int(plain[2])) < 65_536:
+        is_there = remote is None or (port == remote[1] and canonical_host(plain[1]) == remote[0])
+        granted = _lifetime(requested, lifetimes, is_behind_nat=not is_there)
+        return Change(value[1:-1], _checked(value), granted), False
     if value[0] == "<" and value.find(">") == len(value) - 1:
         uri = Uri.parse(value[1:-1])
         return Change(uri, _checked(value), _granted(uri, requested, remote, lifetimes)), False
@@ -109,13 +121,17 @@ def _change(contact: NameAddr, expires: int | None, remote: Address | None, life
 
 
 def _granted(uri: Uri, requested: int | None, remote: Address | None, lifetimes: Lifetimes) -> int:
+    is_behind_nat = remote is not None and not _is_at(uri, remote)
+    return _lifetime(requested, lifetimes, is_behind_nat=is_behind_nat)
+
+
+def _lifetime(requested: int | None, lifetimes: Lifetimes, *, is_behind_nat: bool) -> int:
     if requested is None:
         requested = _DEFAULT_EXPIRES
     shortest, longest, behind_nat = lifetimes
     if 0 < requested < shortest:
         raise Reject(423, headers=(("Min-Expires", str(shortest)),))
-    is_behind_nat = remote is not None and requested > behind_nat and not _is_at(uri, remote)
-    return min(requested, behind_nat if is_behind_nat else longest)
+    return min(requested, behind_nat if is_behind_nat and requested > behind_nat else longest)
 
 
 def _checked(text: str) -> str:
