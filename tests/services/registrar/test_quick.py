@@ -259,6 +259,35 @@ def test_whatever_else_is_said_is_answered_the_same(both, text):
             )
 
 
+@pytest.mark.parametrize("blanks", [":", ":  ", ":\t", ": \t ", " : ", ":\r\n "])
+@pytest.mark.parametrize("name", PHONES)
+def test_blanks_change_nothing(both, name, blanks):
+    for header in (
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Expires",
+        "User-Agent",
+        "Path",
+        "Supported",
+    ):
+        text = PHONES[name].replace(f"\r\n{header}: ", f"\r\n{header}{blanks}")
+        both.receive(text.format(auth="", n=f"{header}1").encode())
+        behind = re.sub(rf"\r\n{header}: ([^\r]*)", rf"\r\n{header}: \1 \t", PHONES[name])
+        both.receive(behind.format(auth="", n=f"{header}2").encode())
+    if "User-Agent" in PHONES[name]:
+        for header in ("Call-ID", "Contact", "User-Agent", "Expires"):
+            text = (
+                PHONES[name]
+                .replace(f"\r\n{header}: ", f"\r\n{header}{blanks}")
+                .replace("100{n}", f"30{len(header)}{{n}}")
+            )
+            both.register(text.replace("branch=z9hG4bK", f"branch=z9hG4bK{header}"))
+
+
 @pytest.mark.parametrize(
     "text",
     [

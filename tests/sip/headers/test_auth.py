@@ -117,3 +117,15 @@ def test_any_user_and_realm_survive(username, realm):
     params = {"username": username, "realm": realm, "nc": "00000001"}
 
     assert Credentials.parse(str(Credentials("Digest", params))).params == params
+
+
+def test_a_tab_may_stand_where_a_blank_may():
+    """RFC 3261 §25.1, LWS; and where it does, it stands for nothing that was quoted."""
+    found = Credentials.parse('Digest username="alice",\trealm="h", nc=1\t, nonce="n"')
+
+    assert found.params == {"username": "alice", "realm": "h", "nc": "1", "nonce": "n"}
+
+
+def test_a_tab_in_the_place_of_a_value_is_none():
+    with pytest.raises(ParseError, match="cannot be read at 'a="):
+        Credentials.parse('Digest a=\t, b="c"')

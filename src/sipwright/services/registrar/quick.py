@@ -184,14 +184,10 @@ def read(data: bytes, flow: Flow, stack: Stack) -> Quick | None:
         vias = [values["Via"]] if len(values) == len(lines) else _vias(lines, values)
         if not values.keys() <= _USUAL and any(KEYS[name] in _READ for name in values.keys() - _USUAL):
             return None
-        from_text, to_text, call_id, cseq = (
-            values["From"],
-            values["To"],
-            values["Call-ID"][1:],
-            _CSEQ(values["CSeq"]),
-        )
+        from_text, to_text, cseq = values["From"], values["To"], _CSEQ(values["CSeq"])
+        blank, call_id = values["Call-ID"][:1], values["Call-ID"][1:]
         to = _ADDRESS(to_text)
-        if to is None or cseq is None or not call_id or " " in call_id or "\t" in call_id:
+        if to is None or cseq is None or blank != " " or not call_id or " " in call_id or "\t" in call_id:
             return None
         if version != "SIP/2.0" or uri_text[:4] != "sip:" or values.get("Content-Length", " 0") != " 0":
             return None

@@ -52,7 +52,7 @@ class _Auth:
     def _read(cls, text: str) -> tuple[str, dict[str, str]]:
         # All phones of one make write the same around their quoted values, which is then read only once.
         around = text.split('"')
-        if len(around) % 2 == 0 or "\\" in text or len(text) > _LONGEST_KEPT:
+        if len(around) % 2 == 0 or "\\" in text or "\t" in text or len(text) > _LONGEST_KEPT:
             return cls._read_with_care(text)
         try:
             scheme, params, quoted = _AROUND["\t".join(around[::2])]
