@@ -279,6 +279,7 @@ ELSEWHERE = {
 """Which test covers a module that has no mirror. What Alembic loads by itself is covered by `store/test_migrations`."""
 
 STORIES = {
+    "services/switch/dialling/test_several_servers": "providers with several servers, from hunt to stack",
     "services/switch/call/test_goodbye": "calls that end before an offer is answered, and all of a BYE",
     "commands/test_hostile_text": "what strangers have said, in every command and in the log",
     "services/switch/midcall/test_headers_cross": "headers that cross a call, in whatever message",

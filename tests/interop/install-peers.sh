@@ -16,6 +16,8 @@ need ssh openssh-client
 need plink putty-tools
 need chromium chromium
 need npm npm
+need dnsmasq dnsmasq-base
+need nft nftables
 need stun stun-client
 need turnutils_stunclient coturn
 need node nodejs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sipwright.commands.acting import with_usecases
@@ -68,4 +69,8 @@ def bindings(
 
 def shown(found: Iterable[BindingView]) -> list[dict[str, Any]]:
     """Return bindings for other programs."""
-    return [{name: getattr(one, name) for name in _SHOWN} for one in found]
+    return [
+        {name: getattr(one, name) for name in _SHOWN}
+        | ({} if one.push is None else {"push": asdict(one.push)})
+        for one in found
+    ]

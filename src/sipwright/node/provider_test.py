@@ -74,7 +74,8 @@ class ProviderTest:
             target=self._provider.name, uri=uri, to=uri, provider=self._owner,
             route=() if place.proxy is None else (f"<{hop}>",),
         )  # fmt: skip
-        self._ports.routes.reach(destination, lambda _, flow: self._reached(flow, method, place))
+        self._destination = destination
+        self._reach(method, place)
         status, reason = 408, "No Answer"
         try:
             async with asyncio.timeout(PATIENCE):
@@ -91,6 +92,20 @@ class ProviderTest:
             "provider": self._provider.name, "method": method, "ok": is_there, "status": status, "reason": reason,
             "seconds": round(clock() - began, 3), "exchange": exchange[:LONGEST_EXCHANGE],
         }  # fmt: skip
+
+    def _reach(self, method: str, place: Place) -> None:
+        self._ports.routes.reach(self._destination, lambda _, flow: self._reached(flow, method, place))
+
+    def moves_on(self, method: str, place: Place) -> bool:
+        """Ask the next server of the provider, as this one has failed; False when there is none (RFC 3263 §4.3)."""
+        flow = self._flow
+        if flow is None or self._final.done() or not self._ports.routes.moves_on(self._destination, flow):
+            return False
+        self._said.append(f"<- nothing of {flow.remote[0]}: the next server is asked")
+        self._rounds += 1
+        self._auth = ClientAuth()
+        self._reach(method, place)
+        return True
 
     def _reached(self, flow: Flow | None, method: str, place: Place) -> None:
         if self._final.done():
@@ -123,6 +138,8 @@ class ProviderTest:
             self._note("<-", response)
         if not response.is_final or self._final.done():
             return
+        if (response.status == 503 or response.local) and self.moves_on(method, place):
+            return
         if self._ports.credentials.challenged(
             self._owner, self._auth, transaction.request, response, self._rounds
         ):
@@ -141,16 +158,22 @@ class ProviderTest:
 class _Asking:
     """The user of one request of a test."""
 
-    __slots__ = ("_method", "_place", "_test")
+    __slots__ = ("_is_over", "_method", "_place", "_test")
 
     def __init__(self, test: ProviderTest, method: str, place: Place) -> None:
         self._test = test
         self._method = method
         self._place = place
+        self._is_over = False
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Hand it to the test."""
-        self._test.heard(transaction, response, self._method, self._place)
+        if not self._is_over:
+            self._test.heard(transaction, response, self._method, self._place)
+
+    def on_undelivered(self) -> None:
+        """Go on with the next server, if there is one."""
+        self._is_over = self._is_over or self._test.moves_on(self._method, self._place)
 
 
 def without_credentials(message: str) -> str:

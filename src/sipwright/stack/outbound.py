@@ -13,8 +13,10 @@ from sipwright.sip.message import Request, Response
 from sipwright.sip.transaction import TERMINATED, ClientTransaction
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
+from sipwright.stack.failed_servers import FailedServers
 from sipwright.stack.own_network import OwnNetwork
 from sipwright.stack.source import return_address
+from sipwright.stack.timer_heap import CallLater
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
 from sipwright.transport.base import Transport
 from sipwright.transport.flow import Address, Flow, Trust, is_wildcard, parse_flow_key
@@ -39,8 +41,9 @@ class Outbound:
         own_network: OwnNetwork,
         resolver: Resolver,
         clock: Callable[[], float],
-        call_later: Callable[[float, Callable[[], None]], object],
+        call_later: CallLater,
         spawn: Callable[[Coroutine[None, None, None]], None],
+        ask: Callable[[Target], None],
     ) -> None:
         self._transports = transports
         self._addresses = addresses
@@ -50,6 +53,7 @@ class Outbound:
         self._call_later = call_later
         self._spawn = spawn
         self._refuses_tcp: Bounded[Address, float] = Bounded(REMEMBERED)
+        self.failed = FailedServers(clock, call_later, ask)
         self._attempts: dict[Flow, list[FallbackFlow]] = {}
         self._waiting: dict[Flow, list[ClientTransaction]] = {}
 
@@ -88,6 +92,22 @@ class Outbound:
         if not targets or not all(refuses(each, host, beside, is_proved=is_proved) for each in targets):
             return None
         return f"{targets[0].host} is in our own network: allow it with [sip] networks"
+
+    def moves_on(self, uri: Uri, flow: Flow, trust: Trust | None = None, *, is_asked: bool = False) -> bool:
+        """Return whether another server of a URI is to be tried, as that of a flow has failed (RFC 3263 §4.3).
+
+        It is avoided then by everybody; with `is_asked` until it has said something again.
+        """
+        try:
+            targets = self.resolver.resolve_now(uri) or []
+        except OSError:
+            return False
+        here = flow.protocol, *flow.remote
+        others = [each for each in targets if each[:3] != here and not self.failed.has_failed(each)]
+        if not any(self._choose(each.protocol, each.host) is not None for each in others):
+            return False
+        self.failed.failed(Target(*here, trust or flow.trust), is_asked=is_asked)
+        return True
 
     def refuses(self, target: Target, host: str) -> bool:
         """Return whether nothing may be sent to a target that somebody has named."""
@@ -135,7 +155,7 @@ class Outbound:
     def _first_way(
         self, targets: list[Target], refuses: Refuses | None, trust: Trust | None
     ) -> tuple[Target | None, Flow | None]:
-        for target in targets:
+        for target in self.failed.in_order(targets):
             if trust is not None and target.trust is not None:
                 target = target._replace(trust=trust)
             if refuses is not None and refuses(target):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from structlog.typing import FilteringBoundLogger
 
@@ -39,6 +40,14 @@ OnAck = Callable[[Request], bool]
 
 OnAbsorbedAck = Callable[[Incoming], None]
 """Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace may show it."""
+
+
+@runtime_checkable
+class UndeliveredUser(Protocol):
+    """The user of a transaction that wants to know when its request has found nobody: there may be another server."""
+
+    def on_undelivered(self) -> None:
+        """Take the hint; the transaction goes on until its timer."""
 
 
 class Receiver:
@@ -137,7 +146,8 @@ class Receiver:
 
         Nobody else can make us believe it: its branch cannot be guessed. It counts for the INVITE of a new call, whose
         caller waits for the next server. All else goes on until its timer: a registrar, or the peer of a call that
-        is being started again as we may be, is then found within seconds, and no call is lost for it.
+        is being started again as we may be, is then found within seconds, and no call is lost for it; whoever knows
+        another server may take a hint (`UndeliveredUser`).
         """
         branch = _BRANCH.search(data)
         if branch is None:
@@ -149,6 +159,8 @@ class Receiver:
             now = element.clock()
             tx.handle(TRANSPORT_ERROR, None, now)
             element.layer.perform(tx, now)
+        elif tx is not None and isinstance(tx.user, UndeliveredUser):
+            tx.user.on_undelivered()
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
         self.requests += 1

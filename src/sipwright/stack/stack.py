@@ -15,7 +15,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from sipwright.sip import transaction
-from sipwright.sip.build import Written
+from sipwright.sip.build import Written, make_request
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction import (
@@ -32,6 +32,7 @@ from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.backlog import Backlog, is_ping
+from sipwright.stack.failed_servers import FailedServers
 from sipwright.stack.held_messages import HeldMessages
 from sipwright.stack.outbound import OnWay, Outbound
 from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
@@ -43,7 +44,7 @@ from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
 from sipwright.transport import UdpTransport
 from sipwright.transport.base import Transport, ignore_closed
-from sipwright.transport.flow import Flow, Trust, parse_flow_key
+from sipwright.transport.flow import Flow, Trust, format_address, parse_flow_key
 from sipwright.transport.networks import Network
 from sipwright.transport.resolver import Resolver, Target
 from sipwright.transport.tap import Tap
@@ -122,7 +123,7 @@ class Stack:
         self._call_later = call_later
         self._outbound = Outbound(
             self.transports, self.addresses, own_network, resolver or Resolver(), clock, self.call_later,
-            pipeline.spawn,
+            pipeline.spawn, self._ask,
         )  # fmt: skip
         self._log = log = logger or structlog.get_logger()
         self.ticker = Ticker(self.layer, clock, self.call_later, log)
@@ -195,6 +196,7 @@ class Stack:
         for transport in self.transports:
             transport.on_flow_closed = ignore_closed
         await self.pipeline.close()
+        self._outbound.failed.clear()
         self.ticker.stop()
         for transport in self.transports:
             await transport.close()
@@ -316,6 +318,13 @@ class Stack:
         """Return why `reach` finds no way to a URI whose name was looked up; None when that is not in our network."""
         return self._outbound.refusal(uri, beside, is_proved=is_proved)
 
+    def moves_on(self, uri: Uri, flow: Flow, trust: Trust | None = None, *, is_asked: bool = False) -> bool:
+        """Return whether a request is to be sent again, to another server of a URI, as the one of a flow has failed.
+
+        That one is avoided by all that is sent from now on; with `is_asked` until it has answered an OPTIONS.
+        """
+        return self._outbound.moves_on(uri, flow, trust, is_asked=is_asked)
+
     def refuses(self, target: Target, host: str) -> bool:
         """Return whether nothing may be sent to a target, as `host` has led into our own network."""
         return self._outbound.refuses(target, host)
@@ -389,6 +398,24 @@ class Stack:
             tx.handle(TRANSPORT_ERROR, None, now)
             self.layer.perform(tx, now)
 
+    # --- servers that have failed ----------------------------------------------------------------------
+
+    def _ask(self, target: Target) -> None:
+        """Ask a server that has failed whether it is back."""
+        place = format_address((target.host, target.port))
+        uri = f"sip:{place}" if target.protocol == "udp" else f"sip:{place};transport={target.protocol}"
+        failed = self._outbound.failed
+        try:
+            flow = self._outbound.flow_to(target)
+            options = make_request(
+                "OPTIONS", uri, from_=self.local_contact(flow), to=f"<{uri}>", call_id=self.random_token(), cseq=1,
+                from_tag=self.random_token(), via=self.via_for(flow, self.new_branch()),
+                headers=(("Accept", "application/sdp"),),
+            )  # fmt: skip
+            self.start_client(options, flow, _Question(failed, target))
+        except OSError:
+            failed.answered(target, is_there=False)
+
     # --- after a restart -------------------------------------------------------------------------------
 
     def restore_server(
@@ -422,6 +449,21 @@ class Stack:
         if self._call_later is None:
             self._call_later = asyncio.get_running_loop().call_later
         return self._call_later(delay, callback)
+
+
+class _Question:
+    """The user of one OPTIONS to a server that has failed."""
+
+    __slots__ = ("_failed", "_target")
+
+    def __init__(self, failed: FailedServers, target: Target) -> None:
+        self._failed = failed
+        self._target = target
+
+    def on_response(self, tx: ClientTransaction, response: Response) -> None:
+        """Take whatever it says for a sign of life."""
+        if response.is_final:
+            self._failed.answered(self._target, is_there=not response.local and response.status != 503)
 
 
 def _drop(data: bytes, flow: Flow) -> None:

@@ -21,9 +21,18 @@ from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
 from sipwright.usecases.whose import is_seen, narrowed
 
-__all__ = ["BindingView", "Bindings", "binding_view"]
+__all__ = ["BindingView", "Bindings", "PushView", "binding_view"]
 
 _MOST_OF_ACCOUNT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PushView:
+    """How a phone that sleeps is woken up (RFC 8599 §4.1): by which service, for which device, with what besides."""
+
+    provider: str
+    prid: str | None
+    param: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class BindingView:
     instance: str | None
     q: float | None
     path: str | None
+    push: PushView | None
     expires_at: float
     updated_at: float
 
@@ -132,6 +142,7 @@ def binding_view(row: BindingShown, ahead: float) -> BindingView:
         instance=row.instance,
         q=row.q,
         path=row.path,
+        push=_push(row.contact),
         expires_at=row.expires_at + ahead,
         updated_at=row.updated_at + ahead,
     )
@@ -139,6 +150,18 @@ def binding_view(row: BindingShown, ahead: float) -> BindingView:
 
 def _id_of(row: BindingShown) -> str:
     return f"{row.account_id}-{sha256(row.contact.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def _push(contact: str) -> PushView | None:
+    """Read what a contact says of push notifications, in the parameters of its URI."""
+    if "pn-provider" not in contact.lower():
+        return None
+    try:
+        params = NameAddr.parse(contact).uri.params
+    except ParseError:
+        return None
+    provider = params.get("pn-provider")
+    return None if not provider else PushView(provider, params.get("pn-prid"), params.get("pn-param"))
 
 
 def _nat(contact: str, source: str | None) -> str:

@@ -674,3 +674,25 @@ async def test_a_refusal_is_no_silence(world):
     await world.run(1.0)
 
     assert len(world.requests) == 1
+
+
+@pytest.mark.parametrize("failure", ["503", "silence"])
+async def test_a_registrar_that_fails_is_followed_by_the_next_one(world, failure):
+    """RFC 3263 §4.3; the first one is asked whether it is back, and then has the registration again."""
+    other = Registrar(world.network, "192.0.2.10")
+    world.names["carrier.example"] = ["192.0.2.9", "192.0.2.10"]
+    world.add(server="carrier.example")
+    world.registrar.is_silent = failure == "silence"
+    world.registrar.answer = lambda request: world.registrar.refuse(request, 503)
+    node = await world.start()
+    await world.run(1.0 if failure == "503" else 33.0)
+
+    assert len(other.contacts) == 1
+    assert node.agent.snapshot().states["registered"] == 1
+    world.registrar.is_silent = False
+    world.registrar.answer = world.registrar.accept
+    await world.run(3600.0)
+    methods = [request.method for request in world.requests]
+    assert methods.count("OPTIONS") == 1
+    assert methods[-1] == "REGISTER"
+    assert (len(other.contacts), len(world.registrar.contacts)) == (0, 1)

@@ -135,6 +135,8 @@ class Attempts:
         before = registration.state, registration.status
         stack, provider = self._stack, registration.provider
         next_hop = registration.next_hop
+        if _has_failed(response) and self.moves_on(registration, flow):
+            return
         if self._servers is not None and not registration.is_redirected:
             name = provider.user_id, provider.name
             self._servers.responded(name, str(next_hop), "REGISTER", response)
@@ -149,26 +151,48 @@ class Attempts:
         else:
             self._end(registration, before)
 
+    def moves_on(self, registration: Registration, flow: Flow) -> bool:
+        """Ask the next server of a provider, as the one of a flow has failed (RFC 3263 §4.3); False when there is none.
+
+        Its calls go there as well from then on.
+        """
+        hop = registration.next_hop
+        trust = trust_of(registration.provider, hop)
+        if registration.is_redirected or not self._stack.moves_on(hop, flow, trust, is_asked=True):
+            return False
+        self._reach(registration)
+        return True
+
     def _end(self, registration: Registration, before: tuple[State, int | None]) -> None:
         if not registration.is_leaving and (registration.state, registration.status) != before:
             _log_news(registration)
         self._over(registration)
 
 
+def _has_failed(response: Response) -> bool:
+    """Return whether a server is not there, or says that it is not for now."""
+    return response.status == 503 or (response.status == 408 and response.local)
+
+
 class _Attempt:
     """The user of one client transaction."""
 
-    __slots__ = ("_attempts", "_flow", "_registration")
+    __slots__ = ("_attempts", "_flow", "_is_over", "_registration")
 
     def __init__(self, attempts: Attempts, registration: Registration, flow: Flow) -> None:
         self._attempts = attempts
         self._registration = registration
         self._flow = flow
+        self._is_over = False
 
     def on_response(self, tx: ClientTransaction, response: Response) -> None:
         """Pass a final response on."""
-        if response.is_final:
+        if response.is_final and not self._is_over:
             self._attempts.answered(self._registration, self._flow, response)
+
+    def on_undelivered(self) -> None:
+        """Go on with the next server, if there is one."""
+        self._is_over = self._is_over or self._attempts.moves_on(self._registration, self._flow)
 
 
 def _log_news(registration: Registration) -> None:

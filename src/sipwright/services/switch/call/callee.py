@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 from sipwright.sip import Response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
+from sipwright.transport import Flow
 
 from ..model.destination import Destination
 from ..model.header_table import OUTSIDER, Party
@@ -149,8 +150,24 @@ class Callee(Leg):
         owner = self.owner
         if transaction is self.transaction:
             owner.handle(self._responded, transaction, response)
+        elif isinstance(transaction, ClientInvite):
+            owner.handle(self._late_server, transaction, response)
         else:
             owner.handle(owner.farewell_answered, self, transaction, response)
+
+    def _late_server(self, transaction: ClientInvite, response: Response) -> None:
+        """Take what a server says after all that was given up for the next one: its answer is as good as any."""
+        owner, current = self.owner, self.transaction
+        if not response.is_success:
+            if response.is_final:
+                owner.when_stored(partial(transaction.acknowledge, owner.ports.clock()))
+            return
+        if self.is_open and isinstance(current, ClientInvite):
+            current.give_up(owner.ports.clock())
+            self.transaction, self.flow = transaction, cast(Flow, transaction.flow)
+            self.source = self.flow.remote[0]
+            owner.changed()
+        owner.callee_responded(self, response)
 
     def _responded(self, transaction: ClientTransaction, response: Response) -> None:
         owner = self.owner

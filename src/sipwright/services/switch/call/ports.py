@@ -185,6 +185,9 @@ class Routes(LegRoutes, Protocol):
     ) -> None:
         """Find the way to a destination; `then` gets `None` when there is none."""
 
+    def moves_on(self, destination: Destination, flow: Flow) -> bool:
+        """Return whether another server of a destination is to be tried, as the one of a flow has failed."""
+
     def expect(self, leg: Leg) -> None:
         """Wait for the phone of a leg whose connection has gone."""
 

@@ -39,6 +39,9 @@ FULL = Outcome(503, "All Lines Of The Provider Are Busy")
 EMERGENCY_WITHIN = 2.0
 """For how many seconds a server may say nothing to an emergency call; by then it has got the INVITE three times."""
 
+LONGEST_SEARCH = 32.0
+"""For how many seconds one server after the other is tried for a leg: 64*T1."""
+
 ONCE_MORE = 1.0
 """Seconds until it is looked at again whether a server is silent, while the switch is behind with listening."""
 
@@ -106,6 +109,8 @@ class Hunt:
     def responded(self, leg: Callee, response: Response) -> None:
         """Take a response other than 2xx of a leg that may still answer."""
         status, to = response.status, leg.destination
+        if (status == 503 or (status == 408 and response.local)) and self._moves_on(leg):
+            return
         if to.flow is None:
             self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
         if status < 200:
@@ -136,6 +141,9 @@ class Hunt:
         kind, _, leg = name.partition(" ")
         if kind == "answer" and self.call.ports.stack.backlog:  # what the server has said may be in there
             self.call.arm(name, ONCE_MORE)
+            return
+        if kind == "answer" and self._moves_on(self._leg(int(leg))):
+            self.call.arm(name, self._leg(int(leg)).destination.answer_within)
             return
         self._tell(
             events.TimeIsUp(int(leg) * (1 if kind == "delay" else -1) if leg else events.RING_TIME_OVER)
@@ -204,6 +212,24 @@ class Hunt:
         leg.invite = self._invite(leg, least)
         self.call.changed()
         self.call.when_stored(partial(self._send, leg, leg.invite))
+        return True
+
+    def _moves_on(self, leg: Callee) -> bool:
+        """Try the next server of where a leg goes, as this one has failed before it rang; False when there is none.
+
+        That is done for as long as one transaction may last, all of them together (RFC 3263 §4.3).
+        """
+        ports, flow = self.call.ports, leg.flow
+        if leg.state is not LegState.CALLING or flow is None:
+            return False
+        is_late = ports.wall_clock() >= leg.started_at + LONGEST_SEARCH
+        if is_late or not ports.routes.moves_on(leg.destination, flow):
+            return False
+        if isinstance(leg.transaction, ClientInvite):
+            leg.transaction.give_up(ports.clock())
+        leg.transaction = leg.flow = None
+        self.call.changed()
+        self._reach(leg)
         return True
 
     # What is done about it.

@@ -74,6 +74,17 @@ class PeerRoutes:
                 else:
                     self._stack.reach(uri, then)
 
+    def moves_on(self, destination: Destination, flow: Flow) -> bool:
+        """Return whether the next server of a destination is to be tried, as this one has failed (RFC 3263 §4.3)."""
+        if destination.flow is not None or flow.protocol == "loop":
+            return False
+        try:
+            uri = Uri.parse(destination.next_hop)
+        except ParseError:
+            return False
+        provider = destination.provider
+        return self._stack.moves_on(uri, flow, self._trust(provider, uri), is_asked=provider is not None)
+
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or what stands for it: while its phone is away, or once a server has closed the connection.
 
