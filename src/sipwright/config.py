@@ -198,6 +198,7 @@ class SipSettings(_Section):
     probe: Annotated[float, Field(ge=0, le=86_400)] = 900.0
     accept: Literal["anyone", "trunks"] = "anyone"
     dns: Address | None = None
+    keep_alive: Literal["off", "empty", "options"] = "off"
 
     @model_validator(mode="after")
     def _listens(self) -> SipSettings:

@@ -218,3 +218,15 @@ def test_a_heading_in_another_order_is_refused(command):
     assert command.fails("account", "import", str(file)) == (
         "line 1: the heading is name,password,out; write name,password,user,out,in"
     )
+
+
+def test_an_account_says_what_its_phones_are_sent(command):
+    command.ok("account", "add", "alice", "--password", "secret")
+    command.ok("account", "set", "alice", "--keep-alive", "options")
+    assert command.json("account", "show", "alice")["keep_alive"] == "options"
+
+    assert "use one of off, empty, options" in command.fails(
+        "account", "set", "alice", "--keep-alive", "often"
+    )
+    command.ok("account", "set", "alice", "--keep-alive", "")
+    assert "keep_alive" not in command.json("account", "show", "alice")

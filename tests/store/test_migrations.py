@@ -78,7 +78,7 @@ ADDED_LATER = (
     "providers.account_id", "providers.is_account_chosen", "providers.in_plan", "providers.number_in",
     "providers.networks", "providers.contact_token", "registrations.address", "users.email",
     "calls.linked_id", "cdrs.linked_id", "accounts.do_not_disturb", "providers.most_calls",
-    "providers.tls_verify", "providers.certificate", "providers.certificate_key",
+    "accounts.keep_alive", "providers.tls_verify", "providers.certificate", "providers.certificate_key",
     "accounts.watched_by",
 )  # fmt: skip
 

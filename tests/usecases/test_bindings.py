@@ -72,3 +72,22 @@ async def test_nobody_forgets_what_is_anothers(usecases, phones, switch, carol, 
         with pytest.raises(NotFound):
             await usecases.bindings.remove(dave, id)
     assert all(name != "bindings.remove" for name, _ in switch.asked)
+
+
+async def test_what_a_phone_says_of_push_notifications_is_shown(usecases, phones, carol):
+    """RFC 8599 §4.1: its parameters are those of the URI, and stay in the contact as they came."""
+    params = "pn-provider=acme;pn-param=app1;pn-prid=ZTY4ZDJlMzODE1NmUgKi0K"
+    here = "udp/192.0.2.1:5060/198.51.100.7"
+    await put(
+        usecases,
+        BINDINGS,
+        binding(1, f"<sip:push@192.168.1.9:5060;{params}>", f"{here}:40120"),
+        binding(1, "<sip:asks@192.168.1.9:5060;pn-provider>", f"{here}:40121"),
+        binding(1, "<sip:none@192.168.1.9:5060>;pn-provider=acme", f"{here}:40122"),
+    )
+    (push,) = await usecases.bindings.list(carol, q="sip:push@")
+
+    assert (push.push.provider, push.push.prid, push.push.param) == ("acme", "ZTY4ZDJlMzODE1NmUgKi0K", "app1")
+    for other in ("asks", "none"):
+        (found,) = await usecases.bindings.list(carol, q=f"sip:{other}@")
+        assert found.push is None

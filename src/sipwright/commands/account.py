@@ -118,12 +118,21 @@ def set_(
         bool | None,
         typer.Option("--do-not-disturb/--disturb", help="Whether calls to it leave its phones alone."),
     ] = None,
+    keep_alive: Annotated[
+        str | None,
+        typer.Option(
+            "--keep-alive",
+            metavar="HOW",
+            help="What its phones behind NATs are sent: off, empty, options. [default: [sip] keep_alive]",
+        ),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Change what is given of an account.
 
-    An empty text takes a dialplan away. A call that would be one too many hears 503. With --do-not-disturb no call
-    rings its phones, and the caller hears 480; its in dialplan runs all the same, and may send the call elsewhere.
+    An empty text takes a dialplan, or --keep-alive, away. A call that would be one too many hears 503. With
+    --do-not-disturb no call rings its phones, and the caller hears 480; its in dialplan runs all the same, and
+    may send the call elsewhere.
 
     \b
     Examples:
@@ -134,7 +143,9 @@ def set_(
     """
 
     async def work(usecases: UseCases, actor: Actor) -> AccountView:
-        change = AccountChange(password, out_plan, in_plan, algorithm, enabled, calls, quiet)
+        change = AccountChange(
+            password, out_plan, in_plan, algorithm, enabled, calls, quiet, keep_alive=keep_alive
+        )
         return await usecases.accounts.change(actor, _whole(name, domain), change)
 
     say(f"changed {with_usecases(data, work).account}")
@@ -395,6 +406,7 @@ def _described(account: AccountView) -> dict[str, Any]:
         "enabled": account.enabled,
         "calls": account.most_calls,
         **({"do_not_disturb": True} if account.do_not_disturb else {}),
+        **({} if account.keep_alive is None else {"keep_alive": account.keep_alive}),
         **({} if account.fault is None else {"fault": account.fault}),
     }
 

@@ -213,6 +213,10 @@ domains = ["DOMAIN"]
 # exceptions; a switch that listens on 127.0.0.1 alone may also send to the rest of 127.0.0.0/8.
 # networks = []                   # such as "192.168.0.0/16"
 
+# What holds the way to phones behind NATs open, over UDP, every 25 s: "empty" datagrams, "options", or nothing ("off").
+# 'sipwright account set NAME --keep-alive' says otherwise of one.
+# keep_alive = "off"
+
 # Calls of one account in progress, in each direction.
 # calls_per_account = 500
 

@@ -72,6 +72,7 @@ from .collector import Collector, CollectorSnapshot
 from .control import Control
 from .dialog_watch import DialogWatch
 from .guarding import Guarding, is_known_to
+from .keep_alives import KeepAlives
 from .known_places import KnownPlaces
 from .messages_waiting import MessagesWaiting
 from .monitoring import Monitoring
@@ -233,6 +234,7 @@ class Node:
             store, self.switch.servers, settings.node, clock=time.monotonic, unix_time=clock
         )
 
+        self.keep_alives = KeepAlives(store, self.stack, self.locations, sip.keep_alive, time.monotonic)
         self.profile_checks = ProfileChecks(
             store, self.stack, believed_certificates(settings), unix_time=time.time, dns=dns_server
         )
@@ -345,6 +347,7 @@ class Node:
             asyncio.create_task(self.guarding.run(self.stack.backlog)),
             asyncio.create_task(self._forget_old()),
             asyncio.create_task(self.profile_checks.run()),
+            asyncio.create_task(self.keep_alives.run()),
             asyncio.create_task(self.monitoring.watch()),
         ]
         if self.neighbours is not None:

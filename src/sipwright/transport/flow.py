@@ -79,6 +79,9 @@ class Flow:
         """Return what takes its place from now on, if it was only there to find the way."""
         return self
 
+    def keep_open(self) -> None:
+        """Send what holds a NAT open, where there may be one that forgets: nothing, over connections."""
+
     def send(self, data: bytes) -> None:
         """Send one message now, or queue it where the socket is full.
 

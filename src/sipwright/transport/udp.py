@@ -114,6 +114,13 @@ class UdpFlow(Flow):
             self.is_known = True
             self._transport.sources.vouched(self)
 
+    def keep_open(self) -> None:
+        """Send an empty datagram, as nobody takes that for a message."""
+        try:
+            self.transmit(b"")
+        except OSError:
+            pass  # the next one is sent soon
+
     def redirected(self, port: int) -> UdpFlow:
         """Return the flow to another port of the same peer."""
         return self._transport.flow((self.remote[0], port), self.local)

@@ -48,6 +48,7 @@ class AccountView:
     most_calls: int | None
     do_not_disturb: bool
     watched_by: dict[str, str]
+    keep_alive: str | None
     created_at: float
     bindings: int
     fault: str | None
@@ -245,6 +246,7 @@ def _view(row: AccountRow) -> AccountView:
     set_ = (
         account.aor, row.user, row.out_plan, row.in_plan, account.algorithm, bool(account.is_enabled),
         account.most_calls, bool(account.do_not_disturb), account.watched_by,
+        row.keep_alive,
     )  # fmt: skip
     return AccountView(
         id=account.id,
@@ -259,6 +261,7 @@ def _view(row: AccountRow) -> AccountView:
         most_calls=account.most_calls,
         do_not_disturb=bool(account.do_not_disturb),
         watched_by=watched_by(account.watched_by),
+        keep_alive=row.keep_alive,
         created_at=row.created_at,
         bindings=row.bindings,
         fault=account.fault,

@@ -26,6 +26,7 @@ class AccountRow(NamedTuple):
     in_plan: str | None
     created_at: float
     bindings: int
+    keep_alive: str | None
     place: tuple[str, int]
 
 
@@ -78,7 +79,7 @@ def _query(now: float) -> Select[Any]:
         .outerjoin(_OUT, _OUT.c.id == account.out_plan)
         .outerjoin(_IN, _IN.c.id == account.in_plan)
     )
-    beside = (tables.users.c.name, _OUT.c.name, _IN.c.name, account.created_at, phones)
+    beside = (tables.users.c.name, _OUT.c.name, _IN.c.name, account.created_at, phones, account.keep_alive)
     return select(*accounts.COLUMNS, *beside).select_from(source)
 
 
@@ -88,7 +89,7 @@ def _rows(connection: Connection, keys: KeyRing, query: Select[Any]) -> list[Acc
     for row in connection.execute(query):
         values: Any = tuple(row)
         account = accounts.entity(values[:width], homes, keys)
-        user, out_plan, in_plan, created_at, bindings = values[width:]
+        user, out_plan, in_plan, created_at, bindings, keep_alive = values[width:]
         place = (account.username, row.domain_id)
-        found.append(AccountRow(account, user, out_plan, in_plan, created_at, bindings, place))
+        found.append(AccountRow(account, user, out_plan, in_plan, created_at, bindings, keep_alive, place))
     return found

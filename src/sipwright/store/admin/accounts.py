@@ -14,7 +14,7 @@ from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import insert_row, rows_as_stored
-from sipwright.store.errors import AlreadyExistsError, NotFoundError, at_field
+from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError, at_field
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import HA1_COLUMNS, Account, Domain, account_place
 from sipwright.store.schema.names import account_name, secret_text, split_name
@@ -27,12 +27,16 @@ __all__ = [
     "change",
     "entity",
     "find",
+    "keep_alives",
     "plan_id",
     "read_all",
     "read_rows",
     "remove",
     "sealed_ha1s",
 ]
+
+KEEP_ALIVE = ("off", "empty", "options")
+"""What the phones of an account behind NATs are sent: nothing, empty datagrams, OPTIONS."""
 
 _ACCOUNT = tables.accounts.c
 _ALGORITHM = func.coalesce(func.nullif(_ACCOUNT.digest_algorithm, ""), tables.domains.c.digest_algorithm)
@@ -105,6 +109,8 @@ def change(
         values["do_not_disturb"] = change.do_not_disturb
     if change.watched_by is not None:
         values["watched_by"] = change.watched_by
+    if change.keep_alive is not None:
+        values["keep_alive"] = _checked_keep_alive(change.keep_alive) or None
     if values:
         connection.execute(update(tables.accounts).where(tables.accounts.c.id == account.id).values(values))
         record_change(connection, "account", account.id)
@@ -168,6 +174,20 @@ def entity(row: Sequence[Any], homes: dict[int, Domain], keys: KeyRing) -> Accou
         account_id, user_id, username, homes[domain_id].name, out_plan, in_plan, algorithm, bool(is_enabled),
         most_calls, None if do_not_disturb is None else bool(do_not_disturb), ha1, keys, watched_by,
     )  # fmt: skip
+
+
+def keep_alives(connection: Connection) -> dict[int, str]:
+    """Return which keep-alives the phones of accounts are sent, of those that have a way of their own."""
+    rows = connection.execute(
+        select(_ACCOUNT.id, _ACCOUNT.keep_alive).where(_ACCOUNT.keep_alive.is_not(None))
+    )
+    return {row.id: row.keep_alive for row in rows}
+
+
+def _checked_keep_alive(text: str) -> str:
+    if text and text not in KEEP_ALIVE:
+        raise StoreError(f"{text!r} is no keep-alive; use one of {', '.join(KEEP_ALIVE)}", "keep_alive")
+    return text
 
 
 def sealed_ha1s(keys: KeyRing, username: str, domain: str, password: str) -> dict[str, bytes]:

@@ -111,6 +111,7 @@ accounts = Table(
     Column("created_at", Double, nullable=False),
     Column("most_calls", Integer),
     Column("do_not_disturb", Boolean),
+    Column("keep_alive", Text),
     Column("watched_by", Text),
     UniqueConstraint("username", "domain_id"),
     sqlite_autoincrement=True,

@@ -58,6 +58,7 @@ class ChangedAccount(Given):
     enabled: bool | None = None
     most_calls: int | None = Field(None, ge=0, le=1_000_000)
     do_not_disturb: bool | None = None
+    keep_alive: Literal["off", "empty", "options", ""] | None = None
 
 
 class WatchedBy(Given):
