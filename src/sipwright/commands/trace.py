@@ -69,6 +69,7 @@ def trace(
 
 
 def _json(found: CallTrace, ladder: list[Rung]) -> dict[str, Any]:
+    from sipwright.monitor.trace.audio import audio_of
     from sipwright.monitor.trace.ladder import numbered_legs, to_json
     from sipwright.monitor.trace.why import why
 
@@ -100,6 +101,7 @@ def _json(found: CallTrace, ladder: list[Rung]) -> dict[str, Any]:
             for run in found.all_runs
         ],
         "messages": to_json(ladder),
+        "audio": [leg.to_json() for leg in audio_of(ladder)],
         "others": found.others,
         "callbacks": found.callbacks,
         "restarts": [message.at for message in found.messages if message.is_restart],

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from sipwright.monitor.trace.audio import AudioOfLeg, audio_of
 from sipwright.monitor.trace.ladder import Rung, numbered_legs, rungs
 from sipwright.monitor.trace.report import names_of, report
 from sipwright.monitor.trace.why import why
@@ -104,6 +105,17 @@ class TraceLeg:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioView:
+    """Whether audio reaches a leg, and the caller from there: ``yes``, ``perhaps`` or ``no``, and why."""
+
+    leg: int
+    to_leg: str
+    to_leg_why: str
+    to_caller: str
+    to_caller_why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TraceView:
     """A whole call as it was; `text` is what ``sipwright trace`` prints."""
 
@@ -120,6 +132,7 @@ class TraceView:
     names: dict[int, str]
     runs: tuple[RunTraceView, ...]
     ladder: tuple[RungView, ...]
+    audio: tuple[AudioView, ...]
     restarts: tuple[float, ...]
     others: tuple[str, ...]
     callbacks: tuple[str, ...]
@@ -203,11 +216,17 @@ def _view(found: CallTrace, ladder: list[Rung], user: str | None) -> TraceView:
         names=names_of(found, ladder),
         runs=tuple(_run(run, start) for run in found.all_runs),
         ladder=tuple(map(_rung, ladder)),
+        audio=tuple(map(_audio, audio_of(ladder))),
         restarts=tuple(round(one.at - start, 4) for one in found.messages if one.is_restart),
         others=tuple(found.others),
         callbacks=tuple(found.callbacks),
         text="\n".join(report(found, ladder)),
     )
+
+
+def _audio(leg: AudioOfLeg) -> AudioView:
+    there, back = leg.to_leg, leg.to_caller
+    return AudioView(leg.leg, there.verdict.value, there.why, back.verdict.value, back.why)
 
 
 def _rung(rung: Rung) -> RungView:

@@ -8,6 +8,7 @@ from typing import Any
 from sipwright.printable import printable
 from sipwright.store.history.calltraces import CallTrace, RunTrace
 
+from .audio import audio_of
 from .ladder import Rung, numbered_legs, to_lines
 from .listing import listing, remarks
 from .why import why
@@ -46,6 +47,9 @@ def report(found: CallTrace, ladder: list[Rung], columns: int = 120) -> list[str
             if message.is_restart
         ]
         lines += to_lines(ladder, said, names_of(found, ladder), columns)
+        if heard := audio_of(ladder):
+            lines += ["", "audio, as far as can be told from where both ends are", ""]
+            lines += [line for leg in heard for line in leg.lines()]
     else:
         lines.append(
             "no messages were kept: [trace] in the settings says whose are; they are written once a second"

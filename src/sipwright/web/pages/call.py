@@ -101,6 +101,20 @@ class _CallPage:
                         self._script(run)
                 if self.trace.legs:
                     self._legs()
+            if self.trace.audio:
+                self._audio()
+
+    def _audio(self) -> None:
+        with card("Audio"):
+            for one in self.trace.audio:
+                name = self.trace.names.get(one.leg) or f"leg {one.leg}"
+                for words, verdict, why in (
+                    (f"{name} hears the caller", one.to_leg, one.to_leg_why),
+                    (f"the caller hears {name}", one.to_caller, one.to_caller_why),
+                ):
+                    with tag("p"):
+                        tag("span", "quiet", f"{words}: ")
+                        tag("span", "", f"{verdict}: {why}")
 
     def _script(self, run: RunTraceView) -> None:
         version = "" if run.version is None else f", version {run.version}"
