@@ -31,6 +31,7 @@ from sipwright.services.notifier import (
 )
 from sipwright.services.ports import AccountView
 from sipwright.services.registrar import Lifetimes, LocationTable, QuickWay, Registrar, RegistrarSnapshot
+from sipwright.services.rendezvous import Rendezvous
 from sipwright.services.rows import CallRow
 from sipwright.services.stun import StunServer, StunSnapshot
 from sipwright.services.switch import (
@@ -154,7 +155,9 @@ class Node:
             on_absorbed_ack=self.recorder.acknowledged if is_recording else None,
         )  # fmt: skip
 
+        rendezvous = Rendezvous(time.monotonic)
         self.stun = StunServer(settings.stun.addresses, time.monotonic)
+        self.stun.on_named = rendezvous.note
         for transport in self.stack.transports:
             transport.on_stun = self.stun.answer
         self.names = ServedNames(store.directory, self.stack)
@@ -179,7 +182,7 @@ class Node:
             SwitchSettings(
                 public_address=sip.public_address, longest_call=sip.longest_call, probe=sip.probe,
                 session_expires=sip.session_expires, min_se=sip.min_se,
-                calls_per_account=sip.calls_per_account, emergency=frozenset(sip.emergency),
+                seen_at=rendezvous.find, calls_per_account=sip.calls_per_account, emergency=frozenset(sip.emergency),
             ),
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
             token=TimedTokens().__call__, scripts=self.scripts, observer=self.recorder if is_recording else None,

@@ -24,7 +24,7 @@ from .message import (
     write_stun,
 )
 
-__all__ = ["Answer", "Asked", "answer_binding"]
+__all__ = ["Answer", "Asked", "answer_binding", "name_in"]
 
 Address = tuple[str, int]
 
@@ -63,6 +63,18 @@ class Answer(NamedTuple):
     data: bytes
     change: tuple[bool, bool] = (False, False)
     port: int | None = None
+
+
+def name_in(data: bytes) -> str | None:
+    """Return the USERNAME of a Binding request: somebody tells us whose socket it is (docs/rendezvous.md)."""
+    try:
+        request = parse_stun(data)
+    except StunError:
+        return None
+    name = request.get(Attribute.USERNAME)
+    if request.kind is not Kind.REQUEST or request.method != BINDING or name is None:
+        return None
+    return name.decode("utf-8", "replace")
 
 
 def answer_binding(data: bytes, asked: Asked) -> Answer | None:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from sipwright.stun import Answer, Asked, answer_binding
+from sipwright.stun import Answer, Asked, Attribute, answer_binding, name_in
 from sipwright.transport import Address, Flow, UdpTransport
 
 from .budget import Budget
 
 __all__ = ["StunServer", "StunSnapshot"]
+
+_NAMED = Attribute.USERNAME.to_bytes(2, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class StunServer:
     def __init__(self, listen: Iterable[Address], clock: Callable[[], float]) -> None:
         self._budget = Budget(clock)
         self._answered = self._refused = self._unusable = 0
+        self.on_named: Callable[[str, Address], None] | None = None
+        """Is told the name that a socket gives itself, and where it was seen."""
         self._sockets = {place: UdpTransport(*place) for place in _places(list(listen))}
         for place, transport in self._sockets.items():
             others = _others(place, self._sockets)
@@ -65,6 +69,8 @@ class StunServer:
         if answer is None:
             self._unusable += 1
             return
+        if _NAMED in data and self.on_named is not None and (name := name_in(data)) is not None:
+            self.on_named(name, flow.remote)
         try:
             self._way_back(others, answer, flow).send(answer.data)
         except OSError:

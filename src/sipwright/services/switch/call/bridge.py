@@ -130,6 +130,8 @@ class Bridge(Entity):
             return body
         callee = receiver if isinstance(receiver, Callee) else sender
         if not isinstance(callee, Callee) or callee.destination.options.mangle is not False:
-            public_address = self.ports.settings.public_address
-            body, _replaced = media.rewrite(message, sender.source, receiver.source, public_address)
+            settings = self.ports.settings
+            body, _replaced = media.rewrite(
+                message, sender.source, receiver.source, settings.public_address, settings.seen_at
+            )
         return body if self.originator is None else self.originator.adapted(body, receiver)

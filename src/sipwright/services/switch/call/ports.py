@@ -18,6 +18,7 @@ from sipwright.transport import Flow, Target
 
 from ..model.destination import Destination
 from ..model.header_table import TOLD, TOLD_WITHOUT_TIMER
+from ..model.media import SeenAt, nowhere
 from ..model.outcome import Outcome
 from .callee import Callee
 from .leg import Leg, LegPorts, LegRoutes
@@ -51,7 +52,7 @@ class SwitchSettings:
     `ring` is Timer C, `probe` how often the ends of a talking call are asked whether they are there, and `longest_call`
     when an answered call ends whatever its dialplan says, in seconds; 0 is never. No limit holds for calls to the
     `emergency` numbers. `session_expires` is the interval of session timers that is asked for, 0 for none, and `min_se`
-    the shortest that is taken (RFC 4028).
+    the shortest that is taken (RFC 4028). `seen_at` knows of media sockets that have shown themselves.
     """
 
     public_address: str | None = None
@@ -64,6 +65,7 @@ class SwitchSettings:
     min_se: int = 90
     longest_call: float = 14_400.0
     emergency: frozenset[str] = frozenset()
+    seen_at: SeenAt = nowhere
 
     @property
     def extensions(self) -> str:

@@ -66,7 +66,11 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
         content_type = original.headers.get("content-type") or "application/sdp"
         if options.mangle is not False:
             body, _replaced = media.rewrite(
-                original, call.caller.source, leg.source, ports.settings.public_address
+                original,
+                call.caller.source,
+                leg.source,
+                ports.settings.public_address,
+                ports.settings.seen_at,
             )
     return make_request(
         "INVITE",
