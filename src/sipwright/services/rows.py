@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 __all__ = [
     "BINDING_LINES",
+    "SEALED_RUN",
     "CallRow",
     "CdrRow",
     "EventStateRow",
@@ -15,6 +16,7 @@ __all__ = [
     "SpendingRow",
     "StoredBinding",
     "SubscriptionRow",
+    "snapshot_place",
 ]
 
 BINDING_LINES = ("cseq", "call_id", "source", "path", "contact")
@@ -86,6 +88,15 @@ class ExecutionRow(NamedTuple):
     outcome: str | None
     node: str | None = None
     journal: str | None = None
+
+
+SEALED_RUN = b"SWS"
+"""How the snapshot of a run begins that knows a secret; what follows is sealed for `snapshot_place`."""
+
+
+def snapshot_place(execution_id: str) -> str:
+    """Return what the sealed snapshot of a run is bound to."""
+    return f"executions:snapshot:{execution_id}"
 
 
 class JournalRow(NamedTuple):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from administering import Administering
+from sipwright.services.rows import SEALED_RUN, snapshot_place
 from sipwright.store import Administration, ProviderChange, ProviderSpec, Store
 from sipwright.store.admin import sealed
 from sipwright.store.admin.specs import AccountChange
@@ -99,3 +100,32 @@ async def test_what_cannot_be_decrypted_is_named_and_stays(url: str, store: Stor
     assert await rotated.reseal() == 0
     assert (await rotated.find_account("alice")).fault is None
     await rotated.close()
+
+
+async def test_runs_that_know_a_secret_are_sealed_with_the_new_key_and_others_stay(
+    url: str, store: Store, key_file: Path
+):
+    place = snapshot_place("run-1")
+    kept = {
+        "run-1": SEALED_RUN + store.keys.seal(b"a script that waits", place),
+        "run-2": b"a script without secrets",
+        "run-3": None,
+    }
+    rows = [
+        {"id": name, "state": "waiting", "snapshot": one, "started_at": 1.0} for name, one in kept.items()
+    ]
+    await store.database.write(lambda c: c.execute(insert(tables.executions), rows))
+    rotate_key_file(key_file)
+    rotated = await Administration.open(url, key_file)
+    await rotated.reseal()
+    assert await rotated.reseal() == 0
+    await rotated.close()
+    forget_old_keys(key_file)
+    column = tables.executions.c
+    reopened = await Administration.open(url, key_file)
+    found = dict(await reopened.database.read(lambda c: c.execute(select(column.id, column.snapshot)).all()))
+    await reopened.close()
+
+    assert found["run-1"] != kept["run-1"]
+    assert reopened.keys.open(bytes(found["run-1"])[len(SEALED_RUN) :], place) == b"a script that waits"
+    assert (bytes(found["run-2"]), found["run-3"]) == (kept["run-2"], None)

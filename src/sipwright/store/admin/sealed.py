@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from sipwright.services.rows import SEALED_RUN, snapshot_place
 from sipwright.store.admin import domains, users
 from sipwright.store.crypto import KeyRing
 from sipwright.store.errors import WrongKeyError
@@ -52,6 +53,8 @@ class Part(NamedTuple):
     place: Callable[[Any], str]
     owner: Callable[[Any], str]
     """Whose each value is, in words."""
+    mark: bytes = b""
+    """How a value begins that is sealed, where not all of them are."""
 
 
 def parts(connection: Connection) -> list[Part]:
@@ -80,7 +83,11 @@ def parts(connection: Connection) -> list[Part]:
         factors,
         secrets,
         Part(tables.settings, "name", "value", lambda row: _setting_place(row.name), lambda row: row.name),
-    ]
+        Part(
+            tables.executions, "id", "snapshot", lambda row: snapshot_place(row.id),
+            lambda row: f"run {row.id}", mark=SEALED_RUN,
+        ),
+    ]  # fmt: skip
 
 
 def check(connection: Connection, keys: KeyRing) -> None:
@@ -96,7 +103,13 @@ def check(connection: Connection, keys: KeyRing) -> None:
 
 def count(connection: Connection, part: Part) -> int:
     """Count the values of a part."""
-    return connection.scalar(select(func.count()).select_from(part.table)) or 0
+    return connection.scalar(select(func.count()).select_from(part.table).where(*_sealed(part))) or 0
+
+
+def _sealed(part: Part) -> tuple[ColumnElement[bool], ...]:
+    """Select the rows whose value is sealed: of runs those that know a secret and are not over."""
+    column = part.table.c[part.column]
+    return (func.substr(column, 1, len(part.mark)) == part.mark,) if part.mark else ()
 
 
 def reseal(
@@ -114,12 +127,12 @@ def reseal(
         How many were looked at, how many an older key had sealed, and the last row key; fewer than `AT_ONCE` were the
         last ones.
     """
-    table, key, column, place, owner = part
-    query = select(table).order_by(table.c[key]).limit(AT_ONCE)
+    table, key, column, place, owner, mark = part
+    query = select(table).where(*_sealed(part)).order_by(table.c[key]).limit(AT_ONCE)
     rows = connection.execute(query if after is None else query.where(table.c[key] > after)).all()
     fresh = []
     for row in rows:
-        sealed = bytes(getattr(row, column))
+        sealed = bytes(getattr(row, column))[len(mark) :]
         try:
             plain = keys.open(sealed, place(row))
         except WrongKeyError:
@@ -128,7 +141,7 @@ def reseal(
             on_lost(owner(row))
             continue
         if not keys.is_current(sealed):
-            value = keys.seal(plain, place(row))
+            value = mark + keys.seal(plain, place(row))
             fresh.append({"row_key": getattr(row, key), "sealed": value})
     if fresh:
         statement = update(table).where(table.c[key] == bindparam("row_key"))

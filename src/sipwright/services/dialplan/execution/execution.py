@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from sipwright.services.linking import pins_of
-from sipwright.services.rows import ExecutionRow
+from sipwright.services.rows import ExecutionRow, snapshot_place
 from sipwright.sip import ParseError, Reject
 
 from ..language.catalogue import Retry, read_answer, retry_of
@@ -270,7 +270,7 @@ class Execution:
 
     @property
     def _place(self) -> str:
-        return f"executions:snapshot:{self.execution_id}"
+        return snapshot_place(self.execution_id)
 
     def persist(self) -> None:
         """Store a run that still computes, and its call: from now on another process can start it again.

@@ -14,13 +14,14 @@ from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import quote, quote_plus
 
+from sipwright.services.rows import SEALED_RUN
+
 from ..language.catalogue import CATALOGUE
 from ..language.commands import Ask, Dial, LogLine, Respond
 from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
 
 __all__ = ["Secrets", "Vault"]
 
-_MARK = b"SWS"
 _SHORT = 8
 """Letters: what is shorter is only found as a word of its own."""
 
@@ -150,7 +151,7 @@ class Secrets:
         if not self._values:
             return continuation
         head = json.dumps({"secrets": self._values, "arguments": arguments}).encode()
-        return _MARK + vault.seal(b"%08x%s%s" % (len(head), head, continuation), place)
+        return SEALED_RUN + vault.seal(b"%08x%s%s" % (len(head), head, continuation), place)
 
     def open(self, vault: Vault, place: str, kept: bytes) -> tuple[bytes, dict[str, Any] | None]:
         """Read what was kept: the script, and what it asked for, None where that stands in the journal as it was.
@@ -158,9 +159,9 @@ class Secrets:
         Raises:
             ValueError: It cannot be decrypted.
         """
-        if not kept.startswith(_MARK):
+        if not kept.startswith(SEALED_RUN):
             return kept, None
-        plain = vault.open(kept[len(_MARK) :], place)
+        plain = vault.open(kept[len(SEALED_RUN) :], place)
         end = 8 + int(plain[:8], 16)
         head = json.loads(plain[8:end])
         if head["secrets"].keys() - self._values.keys():
