@@ -56,6 +56,9 @@ class Baresip:
         host: str,
         transport: str = "udp",
         answer: str = "auto",
+        more: str = "",
+        modules: str = "",
+        contact: str = "",
     ) -> None:
         # The port after its own is the one that it takes for TLS.
         self.host, self.port, _, self.control = host, free_port(host), free_port(host), free_port(host)
@@ -69,17 +72,17 @@ class Baresip:
                 host=host,
                 port=self.port,
                 control=self.control,
-                modules=MODULES,
+                modules=MODULES + "".join(f"\nmodule_app {one}" for one in modules.split()),
                 folder=self._folder,
                 rtp=rtp,
                 rtp_last=rtp + 18,
             )
         )
-        (self._folder / "contacts").write_text("")
+        (self._folder / "contacts").write_text(f"{contact}\n" if contact else "")
         name, _, password = account.partition(":")
         server = f"sip:{switch[0]}:{switch[1]};transport={transport}"
         (self._folder / "accounts").write_text(
-            f'<sip:{name};transport={transport}>;auth_pass={password};outbound="{server}";answermode={answer};regint=600\n'
+            f'<sip:{name};transport={transport}>;auth_pass={password};outbound="{server}";answermode={answer};regint=600{more}\n'
         )
         with (self._folder / "output").open("wb") as output:
             self._process = subprocess.Popen(

@@ -1,0 +1,56 @@
+"""The lamps and the presence of real soft phones: their own SUBSCRIBEs and PUBLISHes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from conftest import StartSwitch
+from interop.harness import DOMAIN, PASSWORD, Baresip, RunningSwitch, until
+
+pytestmark = pytest.mark.peer("baresip")
+
+
+@pytest.fixture(scope="module")
+def switch(start_switch: StartSwitch) -> RunningSwitch:
+    return start_switch(["ann", "ben"])
+
+
+@pytest.fixture
+def phone(switch: RunningSwitch) -> Iterator[Callable[..., Baresip]]:
+    made: list[Baresip] = []
+
+    def new(name: str, host: str, **more: str) -> Baresip:
+        phone = Baresip(f"{name}@{DOMAIN}:{PASSWORD}", switch.address, host=host, **more)
+        made.append(phone)
+        phone.wait_until_registered()
+        return phone
+
+    yield new
+    for each in made:
+        each.close()
+
+
+def said(phone: Baresip, text: str) -> bool:
+    return text in phone.output()
+
+
+def test_the_message_lamp_of_a_phone(switch: RunningSwitch, phone: Callable[..., Baresip]):
+    ann = phone("ann", "127.0.0.2", more=";mwi=yes", modules="mwi.so")
+    until(lambda: said(ann, "Messages-Waiting: no"), "the lamp is told that no message waits", 20.0)
+    switch.run_command("account", "messages", "ann", "--new", "3", "--old", "1")
+
+    until(lambda: said(ann, "Voice-Message: 3/1 (0/0)"), "the lamp is told of three messages", 20.0)
+
+
+def test_what_a_phone_publishes_is_told_to_the_one_that_watches(
+    switch: RunningSwitch, phone: Callable[..., Baresip]
+):
+    ann = phone(
+        "ann", "127.0.0.2", modules="contact.so presence.so", contact=f'"Ben" <sip:ben@{DOMAIN}>;presence=p2p'
+    )
+    until(lambda: said(ann, "application/pidf+xml"), "ann is told of ben", 20.0)
+    phone("ben", "127.0.0.3", more=";pubint=60", modules="contact.so presence.so")
+
+    until(lambda: said(ann, "<basic>open</basic>"), "ben is there", 30.0)
