@@ -26,6 +26,7 @@ PACKAGES = {
     "chromium": "chromium",
     "stun": "stun-client",
     "turnutils_stunclient": "coturn",
+    "prometheus": "prometheus",
     "npm": "npm",
     "node": "nodejs",
 }

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
     from sipwright.config import Settings
 
-__all__ = ["believed_certificates", "ensure_sip_certificate", "sip_certificates", "tls_context"]
+__all__ = [
+    "believed_certificates",
+    "certificate_files",
+    "ensure_sip_certificate",
+    "sip_certificates",
+    "tls_context",
+]
 
 _VALID = datetime.timedelta(days=3650)
 
@@ -64,6 +70,15 @@ def sip_certificates(settings: Settings) -> Certificates:
         authorities=folder / sip.authorities if sip.authorities else None,
         clients=folder / sip.client_authorities if sip.client_authorities else None,
     )
+
+
+def certificate_files(settings: Settings) -> list[Path]:
+    """Return the files of the certificates that are shown to others, by SIP and by the pages."""
+    sip, folder = settings.sip, settings.data_dir
+    names = [settings.web.certificate] if settings.web.certificate else []
+    if sip.tls or sip.wss:
+        names += [sip.certificate, *(one.certificate for one in sip.certificates)]
+    return [folder / name for name in names]
 
 
 def ensure_sip_certificate(settings: Settings, domains: Iterable[str]) -> None:

@@ -305,9 +305,14 @@ class RetentionSettings(_Section):
 
 
 class MonitorSettings(_Section):
-    """``[monitor]``: how often a node asks each of its parts whether it works, in seconds; 0 is never."""
+    """``[monitor]``: how often a node asks each of its parts whether it works, in seconds, 0 for never; who is told.
+
+    `alerts` are addresses as `apprise` has them; no more than `alerts_per_hour` messages are sent.
+    """
 
     every: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    alerts: list[str] = []
+    alerts_per_hour: Annotated[int, Field(ge=1, le=1000)] = 12
 
 
 class LoginSettings(_Section):

@@ -9,6 +9,8 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "monitor/alerts/send": "monitor/alerts/test_outbox",
+    "node/alarms": "node/test_monitoring",
     "monitor/counts": "node/test_counts",
     "monitor/probes/phone": "node/test_monitoring",
     "monitor/probes/result": "monitor/probes/test_prober",

@@ -15,6 +15,7 @@ need faketime faketime
 need ssh openssh-client
 need plink putty-tools
 need chromium chromium
+need prometheus prometheus
 need npm npm
 need dnsmasq dnsmasq-base
 need nft nftables

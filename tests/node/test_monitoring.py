@@ -48,7 +48,7 @@ async def test_every_part_is_up_and_nobody_hears_of_the_probes(node, folder):
     events = client.events()
     assert (await anext(events)).type == "node.state"
     for _ in range(3):
-        await node.monitoring.look()
+        await node.monitoring.look(node.clock())
     found = {one["part"]: one for one in node.monitoring.parts()}
 
     assert {part: found[part]["reason"] for part in found} == dict.fromkeys(PARTS)
@@ -73,8 +73,8 @@ async def test_every_part_is_up_and_nobody_hears_of_the_probes(node, folder):
 
 
 async def test_what_was_measured_is_rolled_up_into_rows(node):
-    await node.monitoring.look()
-    await node.monitoring.look()
+    await node.monitoring.look(node.clock())
+    await node.monitoring.look(node.clock())
     await node.store.writer.drain()
     now = node.clock()
 

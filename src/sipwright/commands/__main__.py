@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         guard,
         init,
         key,
+        monitor,
         nat_check,
         provider,
         restore,
@@ -48,7 +49,7 @@ INTERRUPTED = 130
 
 _COMMANDS = (
     "init", "run", "account", "dialplan", "store", "secret", "provider", "bindings", "calls", "call", "status", "cdrs",
-    "trace", "call-test", "nat-check", "user", "token", "domain", "ban", "guard", "key", "audit", "backup", "restore",
+    "trace", "call-test", "nat-check", "monitor", "user", "token", "domain", "ban", "guard", "key", "audit", "backup", "restore",
 )  # fmt: skip
 """All commands; each stands in a module of its name, as a function of that name or with an `app` of its own."""
 

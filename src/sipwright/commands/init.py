@@ -306,6 +306,10 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 [monitor]
 # every = 10.0                    # seconds between two looks at each part of the switch, of which the status page has
                                   # graphs; 0 for none
+# alerts = []                     # who is told when something is wrong: "mailto://user:password@example.org",
+                                  # "json://host/hook", and a hundred more kinds: https://appriseit.com/services
+# alerts_per_hour = 12            # messages at most; what comes on top of that is told together
+
 [login]
 # tries_per_name = 10             # failed log-ins, by all faces together, before no more is looked at
 # tries_per_address = 20

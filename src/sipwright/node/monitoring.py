@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from sipwright.certificate import certificate_files
+from sipwright.monitor.alerts.rules import Seen
 from sipwright.monitor.probes.phone import ProbePhone
 from sipwright.monitor.probes.prober import Prober
 from sipwright.monitor.rollups.rollups import LOST_AFTER, SPANS, Rollups
@@ -15,6 +17,7 @@ from sipwright.services.rows import RollupRow
 from sipwright.sip import Reject
 from sipwright.store.history.rollup_rows import forget_rollups, last_rows
 
+from .alarms import Alarms, certificate_ends
 from .counts import Changes, Counted, read_counts
 from .self_probes import Probed, SelfProbes
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Monitoring", "Watched"]
 
 log = structlog.get_logger(__name__)
+
+CERTIFICATES_EVERY = 3_600.0
+"""Seconds between two looks at until when our certificates are good."""
 
 
 class Watched(Probed, Counted, Protocol):
@@ -44,20 +50,31 @@ class Monitoring:
         self.prober = Prober(self._probes.probes)
         self._rollups = Rollups(node.settings.node)
         self._changes = Changes()
+        settings = node.settings
+        self.alarms = Alarms(
+            settings.node,
+            settings.data_dir,
+            settings.monitor.alerts,
+            per_hour=settings.monitor.alerts_per_hour,
+        )
+        self._certificates: Mapping[str, float] = {}
+        self._certificates_at: float | None = None
 
     async def open(self) -> None:
         """Go on with what an earlier process has measured, and say that nobody has measured since."""
         if not self._every:
             return
         node = self._node
+        self.alarms.load()
         await self._probes.open()
         rows = await node.store.database.read(lambda c: last_rows(c, node.settings.node))
         self._rollups.load(rows)
         self._put(self._absence(rows))
 
     async def close(self) -> None:
-        """Ask nobody any more."""
+        """Ask nobody any more, and tell nobody."""
         await self._probes.close()
+        await self.alarms.close()
 
     async def watch(self) -> None:
         """Look at everything again and again, until cancelled."""
@@ -67,17 +84,27 @@ class Monitoring:
             # In step with the clock, so that each row of the shortest span has one look.
             await asyncio.sleep(self._every - self._node.clock() % self._every)
             try:
-                await self.look()
+                await self.look(self._node.clock())
             except Exception:  # the root of a task: the next look may work
                 log.exception("the node could not be looked at")
 
-    async def look(self) -> None:
-        """Look at everything once."""
-        at = self._node.clock()
+    async def look(self, at: float) -> None:
+        """Look at everything once; `at` is the Unix time."""
         results = await self.prober.round(at)
         found = read_counts(self._node, self._readers())
         parts = {result.part: result.milliseconds for result in results}
         self._put(self._rollups.note(at, parts, self._changes.since_last(found)))
+        self.alarms.look(await self._seen(found, at), at)
+
+    async def _seen(self, counts: dict[str, float], at: float) -> Seen:
+        node = self._node
+        if self._certificates_at is None or at - self._certificates_at >= CERTIFICATES_EVERY:
+            self._certificates_at = at
+            self._certificates = await asyncio.to_thread(certificate_ends, certificate_files(node.settings))
+        return Seen(
+            list(self.prober.states.values()), counts, node.store.writer.is_away, node.refusals.is_short,
+            self._certificates,
+        )  # fmt: skip
 
     @property
     def phone(self) -> ProbePhone | None:

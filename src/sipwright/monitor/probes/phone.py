@@ -55,11 +55,13 @@ class ProbePhone:
 
     def __init__(
         self, server: Target, *, host: str, caller: Identity | None = None, callee: Identity | None = None,
-        patience: float = PATIENCE, clock: Callable[[], float] = time.perf_counter,
+        patience: float = PATIENCE, clock: Callable[[], float] = time.perf_counter, is_called: bool = True,
     ) -> None:  # fmt: skip
+        """`server` is who is asked, `host` our own address; one that is not to be called refuses whoever calls it."""
         self._server = server
         self._caller = caller
         self._callee = callee
+        self._is_called = is_called
         self.patience = patience
         self._clock = clock
         transport: Transport = UdpTransport(host, 0) if server.protocol == "udp" else TcpTransport(host, 0)
@@ -96,26 +98,42 @@ class ProbePhone:
             raise Lost(f"503 {response.reason}")
         return self._since(began)
 
-    async def register(self, contact: str | None = None) -> float:
-        """Register the callee, or ask what is registered where no `contact` is to be left behind."""
+    async def register(self) -> float:
+        """Register the callee."""
         callee = _there(self._callee)
-        headers = [USER_AGENT]
-        if contact is None or contact:
-            headers += [("Contact", contact or self._contact(callee)), ("Expires", str(EXPIRES))]
+        headers = [USER_AGENT, ("Contact", self._contact(callee)), ("Expires", str(EXPIRES))]
         began = self._clock()
-        response = await self._signed(
-            callee,
-            lambda: self._outside(
-                "REGISTER", f"sip:{callee.domain}", f"<{callee.aor}>", f"<{callee.aor}>", headers,
-                call_id=self._registration,
-            ),
-        )  # fmt: skip
+        response = await self._signed(callee, lambda: self._register(callee, headers))
         if not response.is_success:
             raise Lost(f"{response.status} {response.reason} to REGISTER")
         return self._since(began)
 
-    async def call(self, uri: str | None = None) -> float:
-        """Call the callee, or whoever has that URI, and hang up at once; it counts until the answer."""
+    async def fetch_registration(self) -> float:
+        """Ask what is registered (RFC 3261 §10.2.3), which changes nothing there.
+
+        Without a password the challenge is an answer, too: whoever sends it is a registrar.
+        """
+        callee = _there(self._callee)
+        began = self._clock()
+        if callee.password:
+            response = await self._signed(callee, lambda: self._register(callee, [USER_AGENT]))
+        else:
+            response = await self._ask(self._register(callee, [USER_AGENT]))
+        if not response.is_success and (callee.password or response.status not in (401, 403, 404, 407)):
+            raise Lost(f"{response.status} {response.reason} to REGISTER")
+        return self._since(began)
+
+    def _register(self, callee: Identity, headers: list[tuple[str, str]]) -> Request:
+        aor = f"<{callee.aor}>"
+        return self._outside(
+            "REGISTER", f"sip:{callee.domain}", aor, aor, headers, call_id=self._registration
+        )
+
+    async def call(self, uri: str | None = None, expected: int = 200) -> float:
+        """Call the callee, or whoever has that URI, and hang up at once; it counts until the answer.
+
+        A dialplan may refuse the call with the status that is `expected`, so that nobody has to be rung.
+        """
         caller = _there(self._caller)
         uri = uri or _there(self._callee).aor
         tag, call_id = self.stack.random_token(), self.stack.random_token()
@@ -128,10 +146,11 @@ class ProbePhone:
                 body=self._description(),
             ),
         )  # fmt: skip
-        if not response.is_success:
-            raise Lost(f"{response.status} {response.reason} to INVITE")
         took = self._since(began)
-        await self._hang_up()
+        if response.is_success:
+            await self._hang_up()
+        if response.status != expected:
+            raise Lost(f"{response.status} {response.reason} to INVITE")
         return took
 
     # What comes in.
@@ -143,7 +162,7 @@ class ProbePhone:
             return True
         if method == "INVITE" and request.to_tag is None:
             callee = self._callee
-            if callee is None:
+            if callee is None or not self._is_called:
                 incoming.reply_statelessly(404)
                 return True
             headers = (("Contact", self._contact(callee)), USER_AGENT)

@@ -1,0 +1,116 @@
+"""`sipwright monitor`: watches servers from outside, on a machine of its own, and says when one is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sipwright.commands.common import CommandError, Data
+from sipwright.commands.systemd import tell_systemd
+
+if TYPE_CHECKING:
+    from sipwright.monitor.watcher.settings import WatcherSettings
+
+__all__ = ["monitor"]
+
+
+def monitor(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE.toml", help="who is watched, and who is told; or 'test'")
+    ],
+    tested: Annotated[str, typer.Argument(metavar="[FILE.toml]", help="after 'test': the file")] = "",
+    data: Data = None,
+) -> None:
+    """Watch servers from another machine, and alert.
+
+    They are asked for OPTIONS, REGISTER, a call, HTTPS, SSH, DNS SRV and the end of a certificate, as the file says.
+    After ten losses in a row (one every 5 s) it alerts once, then once an hour, then says when it is over and how
+    long it took. It needs no data folder; what it knows is kept beside the file, or in the folder of --data, and
+    outlives a restart. It never restarts anything. `sipwright monitor test FILE.toml` sends a test alert to all who
+    are told.
+
+    \b
+    Examples:
+      sipwright monitor /etc/sipwright/watch.toml
+      sipwright monitor test /etc/sipwright/watch.toml
+    """
+    from sipwright.monitor.watcher.settings import read_settings
+
+    if file == "test":
+        if not tested:
+            raise CommandError("which file? Write: sipwright monitor test FILE.toml")
+        _test(read_settings(Path(tested)))
+        return
+    if tested:
+        raise CommandError(f"{tested!r} is one argument too many; write: sipwright monitor FILE.toml")
+    path = Path(file)
+    settings = read_settings(path)
+    state = Path(settings.state or path.with_suffix(".state.json").name)
+    asyncio.run(_watch(settings, (data or path.parent) / state))
+
+
+def _test(settings: WatcherSettings) -> None:
+    from sipwright.monitor.alerts.outbox import deliver
+
+    if not settings.alerts:
+        raise CommandError(
+            "nobody is told: 'alerts' in the file is empty; add mailto://, json:// or another address"
+        )
+    title = f"[{settings.name}] A test"
+    body = f"This is how an alert of {settings.name} arrives. {len(settings.server)} servers are watched.\n"
+    failed = asyncio.run(deliver(title, body, True, settings.alerts))
+    for address in settings.alerts:
+        print(f"{'not delivered' if address in failed else 'delivered':13}  {_shown(address)}")
+    if failed:
+        raise CommandError(
+            f"{len(failed)} of {len(settings.alerts)} did not take the test alert; look at their addresses"
+        )
+
+
+def _shown(address: str) -> str:
+    """Show an address without what it may have of secrets: its kind and its host."""
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0].partition('?')[0]}"
+
+
+async def _watch(settings: WatcherSettings, state: Path) -> None:
+    from sipwright.config import LogSettings, listen_address
+    from sipwright.log_output import configure_log
+    from sipwright.monitor.watcher.questions import questions_of
+    from sipwright.monitor.watcher.watcher import Watcher
+    from sipwright.transport import Resolver
+
+    configure_log(LogSettings())
+    dns = listen_address(settings.dns) if settings.dns else None
+    resolver = Resolver(server=dns, transports=["udp", "tcp"])
+    questions = [
+        question for server in settings.server for question in questions_of(server, resolver, dns=dns)
+    ]
+    watcher = Watcher(settings, questions, state)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    print(
+        f"Watching {len(settings.server)} servers with {len(questions)} questions every {settings.every:g} s.",
+        flush=True,
+    )
+    tell_systemd("READY=1")
+    sending: asyncio.Task[None] | None = None
+    while not stopped.is_set():
+        began = time.monotonic()
+        await watcher.round(time.time())
+        tell_systemd("WATCHDOG=1")
+        if sending is None or sending.done():
+            sending = asyncio.create_task(watcher.send(time.time()))
+        try:
+            async with asyncio.timeout(max(0.1, settings.every - (time.monotonic() - began))):
+                await stopped.wait()
+        except TimeoutError:
+            pass
+    if sending is not None:
+        await sending

@@ -1,0 +1,142 @@
+"""Messages on their way to people: tried until each address has taken its own, and remembered over a restart.
+
+`apprise` knows how to reach them (mail, SMS gateways, chat, webhooks). It is loaded in a process of its own, which ends
+with the message: the one that handles calls neither pays for it nor waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from sipwright.monitor.alerts.book import Message
+
+__all__ = ["Deliver", "Outbox", "deliver", "keep_state", "read_state"]
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 60.0
+"""Seconds within which a message has to be delivered."""
+
+MOST = 50
+"""Messages that wait; the oldest go first."""
+
+KEPT_FOR = 86_400.0
+"""Seconds after which nobody wants to read it any more."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 15.0, 300.0
+
+Deliver = Callable[[str, str, bool, Sequence[str]], Awaitable[list[str]]]
+"""Sends a title and a text, whether it is good news, to addresses; returns those that have not taken it."""
+
+
+@dataclass(slots=True)
+class Letter:
+    """A message with the addresses that have yet to take it."""
+
+    title: str
+    body: str
+    is_over: bool
+    at: float
+    left: list[str]
+    tries: int = 0
+    next_at: float = 0.0
+
+
+class Outbox:
+    """The messages that are not delivered everywhere yet."""
+
+    def __init__(self, addresses: Sequence[str], deliver: Deliver) -> None:
+        self._addresses = list(addresses)
+        self._deliver = deliver
+        self._letters: list[Letter] = []
+        self._lock = asyncio.Lock()
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    def put(self, message: Message) -> None:
+        """Take a message; `flush` sends it."""
+        log.warning("alert", title=message.title) if not message.is_over else log.info(
+            "alert over", title=message.title
+        )
+        if self._addresses:
+            for (
+                waiting
+            ) in self._letters:  # what goes before it is tried again at once, as they belong in order
+                waiting.next_at = 0.0
+            letter = Letter(message.title, message.body, message.is_over, message.at, list(self._addresses))
+            self._letters = [*self._letters[1 - MOST :], letter]
+
+    async def flush(self, now: float) -> None:
+        """Send what is due, in order; what an address does not take is tried again later."""
+        async with self._lock:
+            for letter in list(self._letters):
+                if letter.next_at > now:
+                    continue
+                letter.tries += 1
+                letter.left = await self._deliver(letter.title, letter.body, letter.is_over, letter.left)
+                letter.next_at = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(letter.tries - 1, 10))
+                if letter.left:
+                    log.warning("alert not delivered yet", title=letter.title, addresses=len(letter.left))
+            self._letters = [one for one in self._letters if one.left and now - one.at < KEPT_FOR]
+
+    def to_state(self) -> list[dict[str, Any]]:
+        """Return what another process needs to go on: addresses, which may have passwords in them, by their place."""
+        return [
+            asdict(one) | {"left": [self._addresses.index(address) for address in one.left]}
+            for one in self._letters
+        ]
+
+    def load(self, state: Sequence[dict[str, Any]]) -> None:
+        """Go on with what another process had to deliver, at addresses that there still are."""
+        known = self._addresses
+        self._letters = [
+            Letter(**one | {"left": [known[number] for number in one["left"] if number < len(known)]})
+            for one in state
+        ]
+
+
+async def deliver(title: str, body: str, is_over: bool, addresses: Sequence[str]) -> list[str]:
+    """Send a message in a process of its own; return the addresses that have not taken it."""
+    said = json.dumps({"title": title, "body": body, "is_over": is_over, "addresses": list(addresses)})
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sipwright.monitor.alerts.send",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(PATIENCE):
+            answer, _ = await process.communicate(said.encode())
+        failed = json.loads(answer)
+        return [address for number, address in enumerate(addresses) if number in failed]
+    except (TimeoutError, ValueError):
+        return list(addresses)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def keep_state(path: Path, state: dict[str, Any]) -> None:
+    """Write down what is known, whole or not at all. Raises OSError."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.touch(mode=0o600)
+    beside.write_text(json.dumps(state), encoding="utf-8")
+    os.replace(beside, path)
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Read it again; what cannot be read was never known."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,142 @@
+"""What an outside watcher asks, of a running switch and of servers that are well and unwell."""
+
+import asyncio
+import contextlib
+import ssl
+
+import pytest
+
+from sipwright.certificate import _self_signed
+from sipwright.commands.init import initialise
+from sipwright.config import Settings
+from sipwright.monitor.probes.result import Lost
+from sipwright.monitor.watcher.questions import questions_of
+from sipwright.monitor.watcher.settings import ServerSettings
+from sipwright.node.node import Node
+from sipwright.transport import Resolver
+from transport.name_server import NameServer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("questions") / "data"
+    initialise(made, "example.org", "admin", "password")
+    return made
+
+
+@pytest.fixture
+async def node(folder, monkeypatch):
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:0"]')
+    monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
+    made = await Node.open(Settings.load(folder))
+    if "probe" not in {one.name for one in await made.store.list_dialplans("admin")}:
+        await made.store.set_dialplan("admin", "probe", 'respond(486, "Alive")\n')
+        await made.store.add_account("probe", "secret", out_plan="probe")
+    await made.store.catch_up()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def questions(unix_time=lambda: 0.0, dns=None, **asked):
+    settings = ServerSettings(name="sip1", **asked)
+    return {one.kind: one.ask for one in questions_of(settings, Resolver(), dns=dns, unix_time=unix_time)}
+
+
+async def test_a_switch_that_is_well_answers_options_register_and_a_call(node):
+    host, port = node.stack.transports[0].local
+    place = f"{host}:{port}"
+    asked = questions(
+        options=place, register=f"sip:probe@{place}", call=f"sip:anybody@{place}", username="probe", password="secret",
+        answer=486,
+    )  # fmt: skip
+    took = {kind: await ask() for kind, ask in asked.items()}
+
+    assert all(0 < milliseconds < 3_000 for milliseconds in took.values()), took
+    assert len(node.locations) == 0
+    assert await questions(register=f"sip:anybody@{place}")["REGISTER"]() > 0  # its challenge is an answer
+
+
+async def test_wrong_passwords_and_other_answers_are_losses(node):
+    host, port = node.stack.transports[0].local
+    account = {"username": "probe", "password": "wrong"}
+    with pytest.raises(Lost, match="401"):
+        await questions(register=f"sip:probe@{host}:{port}", **account)["REGISTER"]()
+    account["password"] = "secret"
+    with pytest.raises(Lost, match="486 Alive to INVITE"):
+        await questions(call=f"sip:x@{host}:{port}", **account)["call"]()
+
+
+async def test_nobody_there_is_a_loss(monkeypatch):
+    monkeypatch.setattr("sipwright.monitor.watcher.questions.PATIENCE", 0.2)
+    asked = questions(
+        options="127.0.0.1:9", https="http://127.0.0.1:9/", ssh="127.0.0.1:9", certificate="127.0.0.1:9",
+    )  # fmt: skip
+    for kind, ask in asked.items():
+        with pytest.raises(Lost):
+            await ask()
+        assert kind
+
+
+@contextlib.asynccontextmanager
+async def serving(answer, context=None):
+    async def serve(reader, writer):
+        writer.write(answer)
+        with contextlib.suppress(OSError):
+            await writer.drain()
+            await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+
+async def test_web_and_ssh_are_taken_at_their_word():
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as port:
+        assert await questions(https=f"http://127.0.0.1:{port}/healthz")["HTTPS"]() > 0
+    async with serving(b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as port:
+        with pytest.raises(Lost, match="it answers 503"):
+            await questions(https=f"http://127.0.0.1:{port}/healthz")["HTTPS"]()
+    async with serving(b"SSH-2.0-x\r\n") as port:
+        assert await questions(ssh=f"127.0.0.1:{port}")["SSH"]() > 0
+    async with serving(b"220 mail\r\n") as port:
+        with pytest.raises(Lost, match="speaks SSH"):
+            await questions(ssh=f"127.0.0.1:{port}")["SSH"]()
+
+
+async def test_a_certificate_is_looked_at_long_before_its_end(tmp_path):
+    text, key = _self_signed(["localhost"])
+    (tmp_path / "c").write_bytes(text)
+    (tmp_path / "k").write_bytes(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "c", tmp_path / "k")
+    until = ssl.cert_time_to_seconds(_not_after(text))
+    async with serving(b"", context) as port:
+        place = f"127.0.0.1:{port}"
+        assert await questions(certificate=place, unix_time=lambda: until - 15 * 86_400)["certificate"]() > 0
+        with pytest.raises(Lost, match=r"it is good until .* only"):
+            await questions(certificate=place, unix_time=lambda: until - 13 * 86_400)["certificate"]()
+        with pytest.raises(Lost, match="it was good until"):
+            await questions(certificate=place, unix_time=lambda: until + 60)["certificate"]()
+
+
+def _not_after(text):
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificate(text).not_valid_after_utc.strftime("%b %d %H:%M:%S %Y GMT")
+
+
+async def test_srv_records_are_asked_for():
+    server = NameServer("_sip._udp.pbx.test. 60 IN SRV 1 1 5060 a.pbx.test.")
+    await server.start()
+    try:
+        assert await questions(srv="_sip._udp.pbx.test", dns=server.address)["DNS SRV"]() > 0
+        with pytest.raises(Lost, match="there is no SRV record"):
+            await questions(srv="_sip._udp.other.test", dns=server.address)["DNS SRV"]()
+        server.mood = "refuses"
+        with pytest.raises(Lost, match="is not found"):
+            await questions(srv="_sip._udp.pbx.test", dns=server.address)["DNS SRV"]()
+    finally:
+        server.close()
