@@ -1,5 +1,7 @@
 """A node that asks itself: every part is up, nobody hears of it, and an absence is seen afterwards."""
 
+from types import SimpleNamespace
+
 import pytest
 from sqlalchemy import func, select
 
@@ -103,3 +105,12 @@ async def test_a_part_that_does_not_answer_is_lost_with_a_reason(node, monkeypat
     assert found["sandbox"]["reason"] == "the script did not end within 0.05 s"
     assert found["database"]["reason"] == "nothing was committed within 0.05 s"
     assert found["registrar"]["losses"] == 3
+
+
+async def test_a_ban_of_somebody_who_is_in_a_call_and_money_that_is_spent_wake_somebody(node, monkeypatch):
+    monkeypatch.setitem(node.switch.ports.legs, "tag", SimpleNamespace(source="192.0.2.7"))
+    node.guarding.watch("ban.added", {"address": "192.0.2.9", "reason": "guesses"})
+    node.guarding.watch("ban.added", {"address": "192.0.2.7", "reason": "guesses"})
+    node.guarding.watch("guard.spending", {"user": "alice", "reason": "10 EUR in an hour"})
+
+    assert node.monitoring.alarms.book.wrong() == ["ban/192.0.2.7", "spending/alice"]

@@ -127,6 +127,7 @@ class Control:
             **CallControl(parts.switch, parts.store, secret).handlers(),
         }
         self._server = ControlServer(settings.data_dir, self._handlers, self.events)
+        parts.guarding.watch = parts.call_guard.watch = self._guards
 
     def listen(self) -> None:
         """Let clients connect; they are answered from `start` on.
@@ -160,13 +161,15 @@ class Control:
         parts.scripts.executions.watch = self._scripts if is_heard else None
         parts.authenticator.failures.watch = self._security.failed if is_heard else None
         parts.refusals.watch = parts.refusals.limits.watch = self._security.refused if is_heard else None
-        parts.guarding.watch = parts.call_guard.watch = self._guards if is_heard else None
         parts.outage.on_change = self._storage if is_heard else None
         if is_heard:
             self._tell_state("running")
 
     def _guards(self, kind: str, data: dict[str, Any]) -> None:
-        self.events.tell(kind, data.get("user"), data.get("call"), data)
+        """Tell what the guard has done; somebody may have to be woken for it, whether or not events are read."""
+        self._parts.monitoring.happened(kind, data)
+        if self.events.is_heard:
+            self.events.tell(kind, data.get("user"), data.get("call"), data)
 
     def _storage(self, is_away: bool) -> None:
         self._tell_state("storage away" if is_away else "running")

@@ -16,6 +16,7 @@ from sipwright.monitor.rollups.rollups import LOST_AFTER, SPANS, Rollups
 from sipwright.services.rows import RollupRow
 from sipwright.sip import Reject
 from sipwright.store.history.rollup_rows import forget_rollups, last_rows
+from sipwright.transport.networks import network_of
 
 from .alarms import Alarms, certificate_ends
 from .counts import Changes, Counted, read_counts
@@ -106,6 +107,13 @@ class Monitoring:
             self._certificates,
         )  # fmt: skip
 
+    def happened(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Take what the guard has done; of whoever is banned it counts whether they are in a call."""
+        if kind == "ban.added":
+            there = {_network(leg.source) for leg in self._node.switch.ports.legs.values()}
+            data = {**data, "had_calls": data.get("address") in there}
+        self.alarms.rules.happened(kind, data, self._node.clock())
+
     @property
     def phone(self) -> ProbePhone | None:
         """The phone inside the node."""
@@ -141,3 +149,7 @@ class Monitoring:
                 writer.put("rollup", row[:3], row)
         except Reject:
             pass  # the database has been away for so long that it takes nothing more; the log has said it
+
+
+def _network(source: str | None) -> str:
+    return network_of(source) if source else ""
