@@ -10,7 +10,7 @@ from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
     "monitor/alerts/send": "monitor/alerts/test_outbox",
-    "node/alarms": "node/test_monitoring",
+    "node/alerting": "node/test_monitoring",
     "monitor/counts": "node/test_counts",
     "monitor/probes/phone": "node/test_monitoring",
     "monitor/probes/result": "monitor/probes/test_prober",

@@ -113,4 +113,4 @@ async def test_a_ban_of_somebody_who_is_in_a_call_and_money_that_is_spent_wake_s
     node.guarding.watch("ban.added", {"address": "192.0.2.7", "reason": "guesses"})
     node.guarding.watch("guard.spending", {"user": "alice", "reason": "10 EUR in an hour"})
 
-    assert node.monitoring.alarms.book.wrong() == ["ban/192.0.2.7", "spending/alice"]
+    assert node.monitoring.alerting.book.wrong() == ["ban/192.0.2.7", "spending/alice"]

@@ -18,7 +18,7 @@ from sipwright.sip import Reject
 from sipwright.store.history.rollup_rows import forget_rollups, last_rows
 from sipwright.transport.networks import network_of
 
-from .alarms import Alarms, certificate_ends
+from .alerting import Alerting, certificate_ends
 from .counts import Changes, Counted, read_counts
 from .self_probes import Probed, SelfProbes
 
@@ -52,7 +52,7 @@ class Monitoring:
         self._rollups = Rollups(node.settings.node)
         self._changes = Changes()
         settings = node.settings
-        self.alarms = Alarms(
+        self.alerting = Alerting(
             settings.node,
             settings.data_dir,
             settings.monitor.alerts,
@@ -66,7 +66,7 @@ class Monitoring:
         if not self._every:
             return
         node = self._node
-        self.alarms.load()
+        self.alerting.load()
         await self._probes.open()
         rows = await node.store.database.read(lambda c: last_rows(c, node.settings.node))
         self._rollups.load(rows)
@@ -75,7 +75,7 @@ class Monitoring:
     async def close(self) -> None:
         """Ask nobody any more, and tell nobody."""
         await self._probes.close()
-        await self.alarms.close()
+        await self.alerting.close()
 
     async def watch(self) -> None:
         """Look at everything again and again, until cancelled."""
@@ -95,7 +95,7 @@ class Monitoring:
         found = read_counts(self._node, self._readers())
         parts = {result.part: result.milliseconds for result in results}
         self._put(self._rollups.note(at, parts, self._changes.since_last(found)))
-        self.alarms.look(await self._seen(found, at), at)
+        self.alerting.look(await self._seen(found, at), at)
 
     async def _seen(self, counts: dict[str, float], at: float) -> Seen:
         node = self._node
@@ -112,7 +112,7 @@ class Monitoring:
         if kind == "ban.added":
             there = {_network(leg.source) for leg in self._node.switch.ports.legs.values()}
             data = {**data, "had_calls": data.get("address") in there}
-        self.alarms.rules.happened(kind, data, self._node.clock())
+        self.alerting.rules.happened(kind, data, self._node.clock())
 
     @property
     def phone(self) -> ProbePhone | None:

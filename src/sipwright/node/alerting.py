@@ -13,7 +13,7 @@ from sipwright.monitor.alerts.book import AlertBook
 from sipwright.monitor.alerts.outbox import Deliver, Outbox, deliver, keep_state, read_state
 from sipwright.monitor.alerts.rules import Rules, Seen
 
-__all__ = ["Alarms", "certificate_ends"]
+__all__ = ["Alerting", "certificate_ends"]
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ STATE = "sipwright.alerts"
 """The file in the data folder that says what was told to whom."""
 
 
-class Alarms:
+class Alerting:
     """The alerts of one node; without addresses they are lines of its log."""
 
     def __init__(
