@@ -9,11 +9,11 @@ import pytest
 
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
+from sipwright.monitor.outside.questions import questions_of
+from sipwright.monitor.outside.settings import OutsideSettings, ServerSettings
+from sipwright.monitor.outside.watch import OutsideWatch
 from sipwright.monitor.probes.prober import Prober
 from sipwright.monitor.rollups.bucket import Bucket
-from sipwright.monitor.watcher.questions import questions_of
-from sipwright.monitor.watcher.settings import ServerSettings, WatcherSettings
-from sipwright.monitor.watcher.watcher import Watcher
 from sipwright.node.node import Node
 from sipwright.store import ProviderSpec
 from sipwright.store.admin import providers
@@ -85,7 +85,7 @@ async def test_seven_minutes_without_a_network_are_one_alert_one_all_clear_and_a
     monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:0"]')
     monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
     monkeypatch.setenv("SIPWRIGHT_MONITOR__EVERY", "10")
-    for module in ("monitor.watcher.questions", "node.provider_probe"):
+    for module in ("monitor.outside.questions", "node.provider_probe"):
         monkeypatch.setattr(f"sipwright.{module}.PATIENCE", SOON)
     provider = Line()
     await provider.plug_in()
@@ -109,16 +109,16 @@ async def test_seven_minutes_without_a_network_are_one_alert_one_all_clear_and_a
     asked = ServerSettings(
         name="sip1", options=f"127.0.0.1:{way_in.port}", register=f"sip:x@127.0.0.1:{way_in.port}"
     )
-    settings = WatcherSettings(name="home", alerts=["json://sink"], server=[asked])
-    watcher = Watcher(settings, questions_of(asked, Resolver()), tmp_path / "state", deliver)
+    settings = OutsideSettings(name="home", alerts=["json://sink"], server=[asked])
+    watch = OutsideWatch(settings, questions_of(asked, Resolver()), tmp_path / "state", deliver)
     start = node.clock() // MINUTE * MINUTE
     now = start
 
     async def play(seconds):
         nonlocal now
         for _ in range(seconds // 5):
-            await watcher.round(now)
-            await watcher.send(now)
+            await watch.round(now)
+            await watch.send(now)
             if now % 10 == 0:
                 await node.monitoring.look(now)
             now += 5

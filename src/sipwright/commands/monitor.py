@@ -14,7 +14,7 @@ from sipwright.commands.common import CommandError, Data
 from sipwright.commands.systemd import tell_systemd
 
 if TYPE_CHECKING:
-    from sipwright.monitor.watcher.settings import WatcherSettings
+    from sipwright.monitor.outside.settings import OutsideSettings
 
 __all__ = ["monitor"]
 
@@ -39,7 +39,7 @@ def monitor(
       sipwright monitor /etc/sipwright/watch.toml
       sipwright monitor test /etc/sipwright/watch.toml
     """
-    from sipwright.monitor.watcher.settings import read_settings
+    from sipwright.monitor.outside.settings import read_settings
 
     if file == "test":
         if not tested:
@@ -54,7 +54,7 @@ def monitor(
     asyncio.run(_watch(settings, (data or path.parent) / state))
 
 
-def _test(settings: WatcherSettings) -> None:
+def _test(settings: OutsideSettings) -> None:
     from sipwright.monitor.alerts.outbox import deliver
 
     if not settings.alerts:
@@ -78,11 +78,11 @@ def _shown(address: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0].partition('?')[0]}"
 
 
-async def _watch(settings: WatcherSettings, state: Path) -> None:
+async def _watch(settings: OutsideSettings, state: Path) -> None:
     from sipwright.config import LogSettings, listen_address
     from sipwright.log_output import configure_log
-    from sipwright.monitor.watcher.questions import questions_of
-    from sipwright.monitor.watcher.watcher import Watcher
+    from sipwright.monitor.outside.questions import questions_of
+    from sipwright.monitor.outside.watch import OutsideWatch
     from sipwright.transport import Resolver
 
     configure_log(LogSettings())
@@ -91,7 +91,7 @@ async def _watch(settings: WatcherSettings, state: Path) -> None:
     questions = [
         question for server in settings.server for question in questions_of(server, resolver, dns=dns)
     ]
-    watcher = Watcher(settings, questions, state)
+    watch = OutsideWatch(settings, questions, state)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -103,10 +103,10 @@ async def _watch(settings: WatcherSettings, state: Path) -> None:
     sending: asyncio.Task[None] | None = None
     while not stopped.is_set():
         began = time.monotonic()
-        await watcher.round(time.time())
+        await watch.round(time.time())
         tell_systemd("WATCHDOG=1")
         if sending is None or sending.done():
-            sending = asyncio.create_task(watcher.send(time.time()))
+            sending = asyncio.create_task(watch.send(time.time()))
         try:
             async with asyncio.timeout(max(0.1, settings.every - (time.monotonic() - began))):
                 await stopped.wait()

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from sipwright.errors import UserError
 
-__all__ = ["Maintenance", "ServerSettings", "WatcherSettings", "read_settings"]
+__all__ = ["Maintenance", "OutsideSettings", "ServerSettings", "read_settings"]
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -106,7 +106,7 @@ class Maintenance(BaseModel):
         return False
 
 
-class WatcherSettings(BaseModel):
+class OutsideSettings(BaseModel):
     """The whole file."""
 
     model_config = _CONFIG
@@ -123,7 +123,7 @@ class WatcherSettings(BaseModel):
     maintenance: list[Maintenance] = []
 
     @model_validator(mode="after")
-    def _has_servers(self) -> WatcherSettings:
+    def _has_servers(self) -> OutsideSettings:
         if not self.server:
             raise ValueError("there is no [[server]] to watch")
         names = [one.name for one in self.server]
@@ -136,7 +136,7 @@ class WatcherSettings(BaseModel):
         return any(one.is_on(server, at) for one in self.maintenance)
 
 
-def read_settings(path: Path) -> WatcherSettings:
+def read_settings(path: Path) -> OutsideSettings:
     """Read the file of a watcher.
 
     Raises:
@@ -149,7 +149,7 @@ def read_settings(path: Path) -> WatcherSettings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}") from None
     try:
-        return WatcherSettings(**read)
+        return OutsideSettings(**read)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from sipwright.monitor.outside.settings import ServerSettings
 from sipwright.monitor.probes.phone import Identity, ProbePhone
 from sipwright.monitor.probes.result import Lost
-from sipwright.monitor.watcher.settings import ServerSettings
 from sipwright.sip import ParseError, Uri
 from sipwright.transport import Address, Resolver, Target
 from sipwright.transport.dns_lookup import query, system_resolver

@@ -14,11 +14,11 @@ import structlog
 
 from sipwright.monitor.alerts.book import AlertBook
 from sipwright.monitor.alerts.outbox import Deliver, Outbox, deliver, keep_state, read_state
+from sipwright.monitor.outside.questions import Question
+from sipwright.monitor.outside.settings import OutsideSettings
 from sipwright.monitor.probes.result import Lost
-from sipwright.monitor.watcher.questions import Question
-from sipwright.monitor.watcher.settings import WatcherSettings
 
-__all__ = ["Watcher"]
+__all__ = ["OutsideWatch"]
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +34,12 @@ class Standing:
     since: float = 0.0
 
 
-class Watcher:
+class OutsideWatch:
     """The watch over some servers; time is told to it."""
 
     def __init__(
         self,
-        settings: WatcherSettings,
+        settings: OutsideSettings,
         questions: Sequence[Question],
         state: Path,
         deliver: Deliver = deliver,

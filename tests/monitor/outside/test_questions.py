@@ -9,9 +9,9 @@ import pytest
 from sipwright.certificate import _self_signed
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
+from sipwright.monitor.outside.questions import questions_of
+from sipwright.monitor.outside.settings import ServerSettings
 from sipwright.monitor.probes.result import Lost
-from sipwright.monitor.watcher.questions import questions_of
-from sipwright.monitor.watcher.settings import ServerSettings
 from sipwright.node.node import Node
 from sipwright.transport import Resolver
 from transport.name_server import NameServer
@@ -68,7 +68,7 @@ async def test_wrong_passwords_and_other_answers_are_losses(node):
 
 
 async def test_nobody_there_is_a_loss(monkeypatch):
-    monkeypatch.setattr("sipwright.monitor.watcher.questions.PATIENCE", 0.2)
+    monkeypatch.setattr("sipwright.monitor.outside.questions.PATIENCE", 0.2)
     asked = questions(
         options="127.0.0.1:9", https="http://127.0.0.1:9/", ssh="127.0.0.1:9", certificate="127.0.0.1:9",
     )  # fmt: skip

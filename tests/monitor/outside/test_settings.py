@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sipwright.errors import UserError
-from sipwright.monitor.watcher.settings import read_settings
+from sipwright.monitor.outside.settings import read_settings
 
 WHOLE = """
 name = "home"

@@ -2,10 +2,10 @@
 
 import asyncio
 
+from sipwright.monitor.outside.questions import Question
+from sipwright.monitor.outside.settings import OutsideSettings, ServerSettings
+from sipwright.monitor.outside.watch import OutsideWatch
 from sipwright.monitor.probes.result import Lost
-from sipwright.monitor.watcher.questions import Question
-from sipwright.monitor.watcher.settings import ServerSettings, WatcherSettings
-from sipwright.monitor.watcher.watcher import Watcher
 
 MIDNIGHT = 1_800_000_000.0
 
@@ -19,14 +19,14 @@ class Night:
         self.away = set()
         self.sent = []
         self.can_send = True
-        self.settings = WatcherSettings(
+        self.settings = OutsideSettings(
             name="home", alerts=["json://sink"], server=[ServerSettings(name=name, ssh="x") for name in servers], **more
         )  # fmt: skip
         self.questions = [self._question(name, kind) for name in servers for kind in kinds]
         self.start()
 
     def start(self):
-        self.watcher = Watcher(self.settings, self.questions, self.path, self._deliver)
+        self.watch = OutsideWatch(self.settings, self.questions, self.path, self._deliver)
 
     def _question(self, name, kind):
         async def ask():
@@ -44,8 +44,8 @@ class Night:
 
     async def play(self, seconds):
         for _ in range(int(seconds // 5)):
-            await self.watcher.round(self.now)
-            await self.watcher.send(self.now)
+            await self.watch.round(self.now)
+            await self.watch.send(self.now)
             self.now += 5
 
 
@@ -140,12 +140,12 @@ async def test_each_server_is_told_of_by_itself(tmp_path):
 
 
 async def test_a_question_that_hangs_is_lost(tmp_path, monkeypatch):
-    monkeypatch.setattr("sipwright.monitor.watcher.watcher.PATIENCE", 0.01)
+    monkeypatch.setattr("sipwright.monitor.outside.watch.PATIENCE", 0.01)
     night = Night(tmp_path / "state")
     night.questions.append(Question("sip1", "SSH", asyncio.Event().wait, ""))
     night.start()
 
-    assert await night.watcher.round(MIDNIGHT) == {
+    assert await night.watch.round(MIDNIGHT) == {
         "sip1: OPTIONS": None,
         "sip1: SSH": "no answer within 0.01 s",
     }
