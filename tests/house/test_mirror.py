@@ -9,7 +9,6 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
-    "monitor/alerts/send": "monitor/alerts/test_outbox",
     "node/alerting": "node/test_monitoring",
     "monitor/counts": "node/test_counts",
     "monitor/probes/phone": "node/test_monitoring",
