@@ -3,7 +3,11 @@
 import io
 import json
 
+import pytest
+
 from sipwright.monitor.alerts.send import main, send
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # which apprise imports
 
 SAID = {"title": "t", "body": "b", "is_over": False, "addresses": ["nonsense", "json://127.0.0.1:9/nobody"]}
 

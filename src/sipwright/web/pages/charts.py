@@ -107,7 +107,7 @@ def count_strip(name: str, points: Sequence[CountPoint], now: float, view: str) 
 
 def drawn(html: str) -> Html:
     """Put a strip onto a page."""
-    return Html(html, sanitize=False, tag="div")
+    return Html(html, sanitize=False, tag="div").style("display: contents")
 
 
 @dataclass(frozen=True, slots=True)

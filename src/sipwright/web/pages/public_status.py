@@ -61,7 +61,7 @@ async def public_status(request: Request, usecases: UseCases) -> Response:
     points = {} if series is None else {(one.node, one.part): one.points for one in series.parts}
     parts = "".join(_part(one, points.get((one.node, one.part), ()), found.at, view) for one in found.parts)
     as_of = escape(moment(found.at, "UTC"))
-    inside = f"""<main id="main" class="page narrow">
+    inside = f"""<main id="main" class="public">
 <p><a class="brand" href="{escape(prefix)}/">{BRAND}<span>Sipwright</span></a></p>
 <h1>Status</h1>
 <div class="stack">{_top(found)}</div>

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from nicegui.events import GenericEventArguments
 
-from sipwright.monitor.counts import COUNTS
 from sipwright.usecases.errors import Unavailable
 from sipwright.usecases.status import PartStatus, StatusView
 from sipwright.usecases.status_history import CountPoint, PartPoint, StatusSeries
@@ -38,7 +37,11 @@ _AGO = {"day": "24 hours ago", "week": "a week ago", "month": "a month ago", "ye
 
 _NAMES = {
     "calls": "calls", "legs": "legs of calls", "phones": "phones registered", "scripts": "dialplans running",
-    "refused": "requests refused", "readers": "readers of events",
+    "refused": "requests refused", "readers": "readers of events", "calls_started": "calls begun in 10 s",
+    "calls_answered": "calls answered in 10 s", "calls_failed_4xx": "calls not answered (4xx) in 10 s",
+    "calls_failed_5xx": "calls not answered (5xx) in 10 s", "requests": "SIP requests in 10 s",
+    "retransmissions_received": "requests that came again in 10 s", "queue_rows": "rows waiting for the database",
+    "cpu_seconds": "CPU seconds in 10 s", "memory_bytes": "memory", "open_files": "open files",
 }  # fmt: skip
 
 
@@ -132,8 +135,7 @@ class _Status:
                     self._draw_count(_NAMES.get(name, name), f"{value:,.6g}", series.counts.get(name, ()))
                 for name, counted in series.counts.items():
                     if name not in found.counts and counted:
-                        label = COUNTS[name].said.rstrip(".")
-                        self._draw_count(label, _shown(name, counted[-1].mean), counted)
+                        self._draw_count(_NAMES.get(name, name), _shown(name, counted[-1].mean), counted)
 
     def _draw_count(self, label: str, value: str, points: Sequence[CountPoint]) -> None:
         with tag("div", "measure", data_testid="count"):
@@ -160,7 +162,10 @@ class _Status:
                 took = f"{part.milliseconds:.1f} ms" if part.milliseconds else ""
                 lost = "" if part.since is None else f"since {self.visit.moment(part.since)}"
                 tag("span", "quiet small figures", took if part.up else f"{lost} {part.reason or ''}".strip())
-            drawn(part_strip(f"{label} of {part.node}", points, self.shown.at, self.view, self.visit.moment))
+            if points:
+                drawn(
+                    part_strip(f"{label} of {part.node}", points, self.shown.at, self.view, self.visit.moment)
+                )
 
     def _about(self, series: StatusSeries) -> str:
         told = "Each part is asked every ten seconds; three losses in a row are red. Higher is slower."
