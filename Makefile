@@ -14,7 +14,7 @@ PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile
 SLOW := chaos commands console interop nights scenarios usecases web
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos docs screenshots peers clean
+.PHONY: help run test check bench chaos docs screenshots package peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,9 @@ docs: ## Where the documentation is
 
 screenshots: $(VENV)/.development peers ## Take screenshots of every page into docs/screenshots
 	@PYTHONPATH=tests $(BIN)/python tests/web/pages/screenshots.py
+
+package: $(VENV)/.runtime ## Build a Debian package, and a Containerfile that installs it, into dist
+	@sh packaging/build-deb.sh $(BIN)/python
 
 peers: ## Install the Debian packages of real SIP peers, where that is allowed
 	@sh tests/interop/install-peers.sh

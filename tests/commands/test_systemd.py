@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sipwright.commands.systemd import tell_systemd, unit
+from sipwright.commands.systemd import tell_systemd, unit, watchdog_interval
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
@@ -27,6 +28,31 @@ def test_systemd_finds_nothing_wrong_with_the_unit(command, tmp_path: Path, name
     ours = [line for line in (checked.stdout + checked.stderr).splitlines() if "sipwright.service" in line]
     assert ours == []
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("port", [443, 5060])
+def test_the_unit_gives_away_what_the_switch_does_not_need(tmp_path: Path, port: int):
+    text = unit(
+        Path("/srv/sipwright"), [port], "sqlite:////srv/x.db", user="sipwright", program="/opt/bin/sipwright"
+    )
+    (tmp_path / "sipwright.service").write_text(text)
+    said = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", str(tmp_path / "sipwright.service")],
+        capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
+
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
+    assert exposure is not None, said
+    assert float(exposure[1]) < 2.0
+
+
+def test_the_watchdog_is_fed_twice_as_often_as_it_wants(monkeypatch: pytest.MonkeyPatch):
+    assert watchdog_interval() is None
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    assert watchdog_interval() == 15.0
+    monkeypatch.setenv("WATCHDOG_PID", "1")
+    assert watchdog_interval() is None
 
 
 def test_the_unit_follows_the_settings():

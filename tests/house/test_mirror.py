@@ -281,6 +281,7 @@ ELSEWHERE = {
 
 STORIES = {
     "services/switch/dialling/test_several_servers": "providers with several servers, from hunt to stack",
+    "test_package": "the Debian package, as it is built",
     "monitor/test_night": "a node and a watch from outside, while the network is away",
     "services/switch/call/test_goodbye": "calls that end before an offer is answered, and all of a BYE",
     "commands/test_hostile_text": "what strangers have said, in every command and in the log",

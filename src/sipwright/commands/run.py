@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sipwright.commands.common import CommandError, Data, data_dir
-from sipwright.commands.systemd import tell_systemd
+from sipwright.commands.systemd import tell_systemd, watchdog_interval
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -97,6 +97,7 @@ def _renounce() -> None:
 
 async def _serve(settings: Settings, on_ready: Callable[[bool, str | None], None]) -> None:
     from sipwright.commands.faces_process import FacesProcess
+    from sipwright.commands.hand_over import HandOver
     from sipwright.log_output import LogFile
     from sipwright.node.node import Node
 
@@ -111,20 +112,33 @@ async def _serve(settings: Settings, on_ready: Callable[[bool, str | None], None
         faces.reopen_log()
 
     loop.add_signal_handler(signal.SIGHUP, reopen_log)
+    sockets = HandOver.from_environment()
     node = await Node.open(settings)
+    sockets.give(node.stack.transports)
     await node.start()
+    sockets.keep(node.stack.transports)
     faces.start()
     users = await node.store.list_users()
     on_ready(faces.has_pages, next((user.name for user in users if user.role == "admin"), None))
     tell_systemd("READY=1")
+    alive = asyncio.create_task(_say_alive())
     await _ended(stopped, node.neighbours)
     tell_systemd("STOPPING=1")
+    alive.cancel()
     if node.neighbours is not None and node.neighbours.lost.is_set():
         await asyncio.gather(faces.stop(), node.abandon())
         raise CommandError(
             f"another node has taken over from {settings.node}, which was not heard of for too long; start it again"
         )
     await asyncio.gather(faces.stop(), node.stop())
+
+
+async def _say_alive() -> None:
+    """Let the service manager hear that the loop goes round, as often as it wants to."""
+    interval = watchdog_interval()
+    while interval is not None:
+        tell_systemd("WATCHDOG=1")
+        await asyncio.sleep(interval)
 
 
 async def _ended(stopped: asyncio.Event, neighbours: Neighbours | None) -> None:

@@ -1,4 +1,4 @@
-"""What systemd has to do with a switch: the unit that `sipwright init --systemd` makes, and word when it is ready."""
+"""What systemd has to do with a switch: the unit that `sipwright init --systemd` makes, and word of how it is."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ import socket
 import sys
 from pathlib import Path
 
-__all__ = ["UNIT", "tell_systemd", "unit"]
+__all__ = ["UNIT", "tell_systemd", "unit", "watchdog_interval"]
 
 UNIT = "sipwright.service"
 """The name of the file, and of the service."""
 
 
-def unit(folder: Path, ports: list[int], database: str) -> str:
+def unit(
+    folder: Path, ports: list[int], database: str, *, user: str | None = None, program: str | None = None
+) -> str:
     """Write the unit of a switch: started at boot and whenever it ends, with no more rights than it needs.
 
     Args:
         folder: The data folder.
         ports: Where it listens; those below 1024 need a capability.
         database: The database's URL: a server on this machine is started before the switch.
+        user: Who runs it, if not whoever owns the folder.
+        program: The command, if not the one that is running now.
     """
     folder = folder.absolute()
     after = "network-online.target"
@@ -36,8 +40,8 @@ def unit(folder: Path, ports: list[int], database: str) -> str:
         "",
         "[Service]",
         "Type=notify",
-        f"User={_owner(folder)}",
-        f"ExecStart={_quoted(_program())} run --data {_quoted(str(folder))}",
+        f"User={user or _owner(folder)}",
+        f"ExecStart={_quoted(program or _program())} run --data {_quoted(str(folder))}",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "Restart=always",
         "RestartSec=100ms",
@@ -45,6 +49,10 @@ def unit(folder: Path, ports: list[int], database: str) -> str:
         "KillMode=mixed",
         "TimeoutStopSec=20",
         "LimitNOFILE=65536",
+        "# A process that hangs is ended, and the next one goes on with its calls.",
+        "WatchdogSec=30",
+        "# The sockets outlive the process: what comes in while it is started again waits in them.",
+        "FileDescriptorStoreMax=64",
         "",
         "UMask=0077",
         "NoNewPrivileges=yes",
@@ -52,12 +60,26 @@ def unit(folder: Path, ports: list[int], database: str) -> str:
         f"ReadWritePaths={_quoted(str(folder))}",
         "PrivateTmp=yes",
         "PrivateDevices=yes",
+        "PrivateMounts=yes",
+        "DevicePolicy=closed",
         "ProtectKernelTunables=yes",
         "ProtectKernelModules=yes",
+        "ProtectKernelLogs=yes",
         "ProtectControlGroups=yes",
+        "ProtectClock=yes",
+        "ProtectHostname=yes",
+        "ProtectProc=invisible",
+        "RestrictNamespaces=yes",
+        "RestrictRealtime=yes",
         "RestrictSUIDSGID=yes",
+        "RemoveIPC=yes",
         "LockPersonality=yes",
         "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
+        "SystemCallArchitectures=native",
+        "# The workers of scripts confine themselves further, for which they need the last four.",
+        "SystemCallFilter=@system-service seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self",
+        "SystemCallFilter=~@privileged",
+        "SystemCallErrorNumber=EPERM",
     ]
     if not str(folder).startswith(("/home/", "/root/")) and not sys.prefix.startswith(("/home/", "/root/")):
         lines.append("ProtectHome=yes")
@@ -66,6 +88,14 @@ def unit(folder: Path, ports: list[int], database: str) -> str:
     else:
         lines.append("CapabilityBoundingSet=")
     return "\n".join([*lines, "", "[Install]", "WantedBy=multi-user.target", ""])
+
+
+def watchdog_interval() -> float | None:
+    """Return how often, in seconds, the service manager wants to hear that this process is alive; None for never."""
+    text = os.environ.get("WATCHDOG_USEC", "")
+    if not text.isdigit() or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    return int(text) / 2_000_000 or None
 
 
 def _owner(folder: Path) -> str:
@@ -88,11 +118,12 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"' if escaped != text or any(c.isspace() or c in "';$" for c in text) else text
 
 
-def tell_systemd(state: str) -> None:
+def tell_systemd(state: str, file: int | None = None) -> None:
     """Tell the service manager how things stand, where one has asked to be told (sd_notify(3)).
 
     Args:
         state: Such as ``READY=1`` or ``STOPPING=1``.
+        file: The number of an open file that it is to keep, with ``FDSTORE=1``.
     """
     path = os.environ.get("NOTIFY_SOCKET", "")
     if not path:
@@ -101,6 +132,6 @@ def tell_systemd(state: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
         try:
             manager.connect(address)
-            manager.sendall(state.encode())
+            socket.send_fds(manager, [state.encode()], [] if file is None else [file])
         except OSError:
             pass  # it does not matter to a call whether anybody is told

@@ -190,6 +190,8 @@ class Stack:
         self.backlog.clear()
         for transport in self.transports:
             transport.on_message = _drop
+            if isinstance(transport, UdpTransport):
+                transport.stop_reading()
 
     async def close(self) -> None:
         """Stop the handlers that wait, and close the transports; connections that end now tell nobody."""

@@ -47,6 +47,10 @@ class Watch:
         """Call `callback` whenever there is something to be read, or an error."""
         self._loop.add_reader((self._reading or self._socket).fileno(), callback)
 
+    def stop_reading(self) -> None:
+        """Ask for what is to be read no more."""
+        self._loop.remove_reader((self._reading or self._socket).fileno())
+
     def when_writable(self, callback: Callable[[], object]) -> None:
         """Call `callback` whenever there is room, until `stop_writing`."""
         if self._writing is not None:

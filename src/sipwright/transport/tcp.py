@@ -75,10 +75,14 @@ class TcpTransport:
         self.on_framing_error: OnFramingError = ignore_framing_error
         self.on_undelivered: OnUndelivered = ignore_undelivered
         self.limits = limits or TcpLimits()
+        self.inherited: socket.socket | None = None
+        """The socket that an earlier process has left, to go on with."""
         self._address = (host, port)
         self._family = family_of(host)
         self._routes = routes or Routes()
         self._server: asyncio.Server | None = None
+        self.listening: socket.socket | None = None
+        """The socket, while it is open."""
         self._flows: dict[Address, TcpFlow] = {}
         self._aliases: dict[Address, TcpFlow] = {}
         self._sources: Counter[str] = Counter()
@@ -104,7 +108,8 @@ class TcpTransport:
     async def start(self) -> None:
         """Bind and listen."""
         self.loop = asyncio.get_running_loop()
-        listener = _open_listener(self._family, self._address)
+        inherited, self.inherited = self.inherited, None
+        listener = self.listening = inherited or _open_listener(self._family, self._address)
         self._server = await self.loop.create_server(
             lambda: self.flow_type(self, None), sock=listener, backlog=BACKLOG
         )
@@ -112,6 +117,7 @@ class TcpTransport:
 
     async def close(self) -> None:
         """Stop listening, let what is written leave, and close every connection."""
+        self.listening = None
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -8,6 +8,7 @@ stack. The socket's own ways are in `udp_socket.py`, what ICMP says in `icmp.py`
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -160,6 +161,8 @@ class UdpTransport:
         self.on_undelivered: OnUndelivered = ignore_undelivered
         self.on_behind: Callable[[], None] = _ignore_behind
         self.datagrams_per_wake = DATAGRAMS_PER_WAKE
+        self.inherited: socket.socket | None = None
+        """The socket that an earlier process has left, to go on with."""
         self._address = (host, port)
         self._is_wildcard = is_wildcard(host)
         self._family = family_of(host)
@@ -182,12 +185,25 @@ class UdpTransport:
     async def start(self) -> None:
         """Bind the socket and listen."""
         self._loop = asyncio.get_running_loop()
-        self._socket = sock = open_socket(self._family, self._address, wants_pktinfo=self._is_wildcard)
+        inherited, self.inherited = self.inherited, None
+        self._socket = sock = inherited or open_socket(
+            self._family, self._address, wants_pktinfo=self._is_wildcard
+        )
         self._address = sock.getsockname()[:2]
         self.sendto, self.sendmsg = sock.sendto, sock.sendmsg
         self.is_closed = False
         self._watch = Watch(self._loop, sock)
         self._watch.when_readable(self._drain_pktinfo if self._is_wildcard else self._drain)
+
+    @property
+    def listening(self) -> socket.socket | None:
+        """The socket, once it is open."""
+        return None if self.is_closed else self._socket
+
+    def stop_reading(self) -> None:
+        """Leave what comes in from now on in the socket, for the next process that has it; sending goes on."""
+        if not self.is_closed:
+            self._watch.stop_reading()
 
     async def close(self) -> None:
         """Close the socket; what is still queued is lost, as datagrams may be."""
