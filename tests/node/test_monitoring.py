@@ -114,3 +114,12 @@ async def test_a_ban_of_somebody_who_is_in_a_call_and_money_that_is_spent_wake_s
     node.guarding.watch("guard.spending", {"user": "alice", "reason": "10 EUR in an hour"})
 
     assert node.monitoring.alerting.book.wrong() == ["ban/192.0.2.7", "spending/alice"]
+
+
+async def test_the_edges_of_other_nodes_are_asked(node, protocol):
+    host, port = node.stack.transports[0].local
+    here = f"sip:{'127.0.0.1' if host == '0.0.0.0' else host}:{port};transport={protocol}"
+    node.monitoring._probes.edges = {"node2": ["not a uri", here]}
+    found = await node.monitoring.prober.round(0.0)
+
+    assert {one.part: one.reason for one in found}["edge@node2"] is None

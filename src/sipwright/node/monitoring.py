@@ -15,7 +15,9 @@ from sipwright.monitor.probes.prober import Prober
 from sipwright.monitor.rollups.rollups import LOST_AFTER, SPANS, Rollups
 from sipwright.services.rows import RollupRow
 from sipwright.sip import Reject
+from sipwright.store import StoreError
 from sipwright.store.history.rollup_rows import forget_rollups, last_rows
+from sipwright.store.live.node_register import edges_of_others
 from sipwright.transport.networks import network_of
 
 from .alerting import Alerting, certificate_ends
@@ -81,6 +83,7 @@ class Monitoring:
         """Look at everything again and again, until cancelled."""
         if not self._every:
             return
+        await asyncio.sleep(self._every)
         while True:
             # In step with the clock, so that each row of the shortest span has one look.
             await asyncio.sleep(self._every - self._node.clock() % self._every)
@@ -91,11 +94,23 @@ class Monitoring:
 
     async def look(self, at: float) -> None:
         """Look at everything once; `at` is the Unix time."""
+        await self._look_for_nodes()
         results = await self.prober.round(at)
         found = read_counts(self._node, self._readers())
         parts = {result.part: result.milliseconds for result in results}
         self._put(self._rollups.note(at, parts, self._changes.since_last(found)))
         self.alerting.look(await self._seen(found, at), at)
+
+    async def _look_for_nodes(self) -> None:
+        """Find out where the edges of the other nodes are; while the database is away they are where they were."""
+        node = self._node
+        if node.store.is_shared:
+            try:
+                self._probes.edges = await node.store.database.read(
+                    lambda c: edges_of_others(c, node.settings.node), of_nodes=False
+                )
+            except StoreError as error:
+                log.debug("the other nodes cannot be looked for", error=str(error))
 
     async def _seen(self, counts: dict[str, float], at: float) -> Seen:
         node = self._node

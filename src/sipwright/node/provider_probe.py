@@ -1,4 +1,4 @@
-"""Asks a provider for OPTIONS, where it answers them, from the sockets and by the ways that calls take."""
+"""Asks others for OPTIONS, from the sockets and by the ways that calls take: providers that answer them, other nodes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from sipwright.services.agent.provider import Place
 from sipwright.services.ports import ProviderView
 from sipwright.services.switch import DeadServers
 from sipwright.services.trust import TrustIn
-from sipwright.sip import ParseError
+from sipwright.sip import ParseError, Uri
 from sipwright.sip.build import make_request
 from sipwright.stack import Exchange, Stack
 from sipwright.transport import Flow
+from sipwright.transport.flow import Trust
 
-__all__ = ["AT_ONCE", "ProviderProbes"]
+__all__ = ["AT_ONCE", "ProviderProbes", "ask_options"]
 
 AT_ONCE = 50
 """Providers that are asked in one round; where there are more, each is asked more seldom."""
@@ -75,33 +76,40 @@ class ProviderProbes:
         return took
 
     async def _options(self, provider: ProviderView) -> float:
-        stack, began = self._stack, time.perf_counter()
         try:
             place = Place.of(provider)
         except ParseError as error:
             raise Lost(f"its server cannot be read: {error}") from None
         uri = place.proxy or place.registrar
-        reached: asyncio.Future[Flow | None] = asyncio.get_running_loop().create_future()
-        stack.reach_provider(
-            uri,
-            lambda target, flow: None if reached.done() else reached.set_result(flow),
-            self._trust((provider.user_id, provider.name), uri),
-        )
-        try:
-            async with asyncio.timeout(PATIENCE):
-                flow = await reached
-                if flow is None:
-                    raise Lost(f"no way leads to {uri.host}")
-                exchange = Exchange()
-                options = make_request(
-                    "OPTIONS", str(uri), from_=stack.local_contact(flow), to=f"<{uri}>",
-                    call_id=stack.random_token(), cseq=1, from_tag=stack.random_token(),
-                    via=stack.via_for(flow, stack.new_branch()), headers=(("Accept", "application/sdp"),),
-                )  # fmt: skip
-                stack.start_client(options, flow, exchange)
-                response = await exchange.final
-        except TimeoutError:
-            raise Lost(f"no answer to OPTIONS within {PATIENCE:g} s") from None
-        if response.local:
-            raise Lost(f"no answer to OPTIONS: {response.reason}")
-        return round((time.perf_counter() - began) * 1_000, 3)
+        return await ask_options(self._stack, uri, self._trust((provider.user_id, provider.name), uri))
+
+
+async def ask_options(stack: Stack, uri: Uri, trust: Trust | None = None) -> float:
+    """Ask for OPTIONS (RFC 3261 §11), and return the milliseconds until the answer, whatever it says.
+
+    Raises:
+        Lost: There was none.
+    """
+    began = time.perf_counter()
+    reached: asyncio.Future[Flow | None] = asyncio.get_running_loop().create_future()
+    stack.reach_provider(
+        uri, lambda target, flow: None if reached.done() else reached.set_result(flow), trust
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            flow = await reached
+            if flow is None:
+                raise Lost(f"no way leads to {uri.host}")
+            exchange = Exchange()
+            options = make_request(
+                "OPTIONS", str(uri), from_=stack.local_contact(flow), to=f"<{uri}>",
+                call_id=stack.random_token(), cseq=1, from_tag=stack.random_token(),
+                via=stack.via_for(flow, stack.new_branch()), headers=(("Accept", "application/sdp"),),
+            )  # fmt: skip
+            stack.start_client(options, flow, exchange)
+            response = await exchange.final
+    except TimeoutError:
+        raise Lost(f"no answer to OPTIONS within {PATIENCE:g} s") from None
+    if response.local:
+        raise Lost(f"no answer to OPTIONS: {response.reason}")
+    return round((time.perf_counter() - began) * 1_000, 3)

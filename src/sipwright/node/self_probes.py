@@ -1,7 +1,7 @@
 """A node asks itself whether it works: by the ways that phones take, to a phone inside the node that never rings.
 
 edge: OPTIONS · registrar: a REGISTER of a probe account · switch: a call through a dialplan to the phone of the other ·
-database: a write · sandbox: a script · provider/USER/NAME: OPTIONS, where it answers them.
+database: a write · sandbox: a script · provider/USER/NAME: OPTIONS, where it answers them · edge@NODE: OPTIONS to each other node.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -23,13 +23,13 @@ from sipwright.services.dialplan.sandbox.program import program
 from sipwright.services.dialplan.sandbox.result import Failed, Result
 from sipwright.services.own_probes import NODE_USER, PROBE_DOMAIN, sign_of_life
 from sipwright.services.trust import trust_in
-from sipwright.sip import Reject
+from sipwright.sip import ParseError, Reject, Uri
 from sipwright.stack import Incoming
 from sipwright.store.schema.entities import HA1_COLUMNS, Account, Dialplan, account_place
 from sipwright.transport import Target
 from sipwright.transport.flow import is_wildcard
 
-from .provider_probe import ProviderProbes
+from .provider_probe import ProviderProbes, ask_options
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -79,6 +79,8 @@ class SelfProbes:
         self._providers = ProviderProbes(
             node.stack, node.agent, node.switch.servers, lambda owner, uri: trust_in(node.names, owner, uri)
         )
+        self.edges: Mapping[str, list[str]] = {}
+        """Where the edges of the other nodes are, by their names."""
         self._inputs = Inputs.of(
             Call("probe", "out", "", "", "probe", 0), method="INVITE", uri="sip:probe@probe.invalid", user="probe",
             host=PROBE_DOMAIN,
@@ -109,7 +111,9 @@ class SelfProbes:
 
     def probes(self) -> dict[str, Probe | None]:
         """Return what is to be asked in this round."""
-        found: dict[str, Probe | None] = {}
+        found: dict[str, Probe | None] = {
+            f"edge@{name}": self._edge(uris) for name, uris in self.edges.items()
+        }
         phone = self.phone
         if phone is not None:
             found["edge"] = lambda: phone.options(f"sip:{PROBE_DOMAIN}", is_call_wanted=False)
@@ -124,6 +128,19 @@ class SelfProbes:
             if provider.is_enabled and (owner := directory.users.get(provider.user_id)) is not None
         ]
         return found | self._providers.probes(named)
+
+    def _edge(self, uris: list[str]) -> Probe:
+        """Return what asks the edge of another node, by the first of its addresses that can be read."""
+
+        async def ask() -> float | None:
+            for text in uris:
+                try:
+                    return await ask_options(self._node.stack, Uri.parse(text))
+                except ParseError:
+                    continue
+            return None
+
+        return ask
 
     def _is_ours(self, incoming: Incoming) -> bool:
         return self.phone is not None and incoming.source == self.phone.source

@@ -43,6 +43,12 @@ def test_a_provider_that_is_lost_is_told_with_its_owner_and_ends_when_it_is_back
     assert node.look() == {}
 
 
+def test_the_edge_of_another_node_is_told_by_its_name():
+    node = Node()
+    node.parts = [PartState("edge@node2", 0.0, None, 3, 1.0, "no answer")]
+    assert node.look() == {"part/edge@node2": "edge of node2, seen from node1, does not answer (no answer)"}
+
+
 def test_half_of_the_phones_gone_within_five_minutes_is_an_alert_and_fewer_or_slower_are_not():
     node = Node()
     node.look(40)

@@ -130,6 +130,9 @@ class Rules:
                 kind, _, owned = state.part.partition("/")
                 user, _, name = owned.partition("/")
                 called = f"{kind} {name} of {user}" if owned else f"{kind} of {self._node}"
+                if "@" in kind:
+                    kind, _, other = kind.partition("@")
+                    called = f"{kind} of {other}, seen from {self._node},"
                 text = f"{called} does not answer ({state.reason})"
                 self._book.begin(key, text, _ADVICE.get(kind, ""), now, state.since)
             elif not state.losses:

@@ -7,6 +7,7 @@ transaction that moves the rows: what the other one has committed is there by th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import boots, leases, nodes
 from sipwright.store.schema.rows import KINDS, RegistrationRow, restored, unfinished_executions
 
-__all__ = ["Adopted", "NodeRegister"]
+__all__ = ["edges_of_others", "Adopted", "NodeRegister"]
 
 _KEPT = 7 * 86_400.0
 """For how many seconds after its end it is known who has the calls of a boot: longer than any call lasts."""
@@ -216,3 +217,10 @@ def _forget_boots(connection: Connection, name: str) -> None:
     old = set(connection.scalars(select(column.number).where(column.at < now - _KEPT)))
     if gone := old - newest:
         connection.execute(delete(boots).where(column.number.in_(gone)))
+
+
+def edges_of_others(connection: Connection, name: str) -> dict[str, list[str]]:
+    """Return where the edges of the other nodes are that are there, as SIP URIs by their names."""
+    query = select(nodes.c.name, nodes.c.edges).where(nodes.c.name != name, nodes.c.state == "up")
+    found = ((other, json.loads(edges)) for other, edges in connection.execute(query.order_by(nodes.c.name)))
+    return {other: [str(uri) for uri in edges] for other, edges in found if edges}
