@@ -1,4 +1,4 @@
-"""Asks others for OPTIONS, from the sockets and by the ways that calls take: providers that answer them, other nodes."""
+"""Asks others for OPTIONS by the ways that calls take: providers, where they answer them, and the other nodes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A node asks itself whether it works: by the ways that phones take, to a phone inside the node that never rings.
 
 edge: OPTIONS · registrar: a REGISTER of a probe account · switch: a call through a dialplan to the phone of the other ·
-database: a write · sandbox: a script · provider/USER/NAME: OPTIONS, where it answers them · edge@NODE: OPTIONS to each other node.
+database: a write · sandbox: a script · provider/USER/NAME: OPTIONS, where it answers them · edge@NODE: OPTIONS to
+another node.
 """
 
 from __future__ import annotations

@@ -113,11 +113,11 @@ def test_bans_of_those_who_had_calls_and_money_are_told_once_and_end_in_silence(
     node.rules.happened(
         "ban.added", {"address": "192.0.2.1", "reason": "guesses", "had_calls": True}, node.now
     )
-    node.rules.happened("guard.spending", {"user": "alice", "reason": "10 EUR in an hour"}, node.now)
+    node.rules.happened("guard.spending", {"user": "alice", "used": 8.0, "limit": 10.0}, node.now)
     node.rules.happened("audit", {}, node.now)
 
     assert node.look() == {
         "ban/192.0.2.1": "192.0.2.1 was banned, and had calls before (guesses)",
-        "spending/alice": "alice spends more than usual (10 EUR in an hour)",
+        "spending/alice": "alice spends more than usual (8.0 of the 10.0 of today are used)",
     }
     assert node.look(361) == {}

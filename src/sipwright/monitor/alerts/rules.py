@@ -104,9 +104,8 @@ class Rules:
             )
         elif kind == "guard.spending":
             who = data.get("user") or data.get("account") or data.get("provider") or "somebody"
-            text = (
-                f"{who} spends more than usual ({data.get('reason') or data.get('why') or 'see the events'})"
-            )
+            why = data.get("reason") or f"{data.get('used')} of the {data.get('limit')} of today are used"
+            text = f"{who} spends more than usual ({why})"
             advice = "'sipwright cdrs' of that user; close the account if it is not theirs ('sipwright account set')"
             self._note(f"spending/{who}", text, advice, now)
 

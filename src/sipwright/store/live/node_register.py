@@ -22,7 +22,7 @@ from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import boots, leases, nodes
 from sipwright.store.schema.rows import KINDS, RegistrationRow, restored, unfinished_executions
 
-__all__ = ["edges_of_others", "Adopted", "NodeRegister"]
+__all__ = ["Adopted", "NodeRegister", "edges_of_others"]
 
 _KEPT = 7 * 86_400.0
 """For how many seconds after its end it is known who has the calls of a boot: longer than any call lasts."""
