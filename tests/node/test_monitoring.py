@@ -56,7 +56,7 @@ async def test_every_part_is_up_and_nobody_hears_of_the_probes(node, folder):
     assert {part: found[part]["reason"] for part in found} == dict.fromkeys(PARTS)
     assert all(0 < one["milliseconds"] < 2_000 for one in found.values())
     await node.store.writer.drain()
-    for table in (tables.calls, tables.cdrs, tables.executions, tables.messages):
+    for table in (tables.bindings, tables.calls, tables.cdrs, tables.executions, tables.messages):
         assert await count(node, table) == 0, table.name
     status = await client.request("status")
     assert (status["calls"], status["legs"], status["phones"], status["counts"]["calls_started"]) == (

@@ -41,7 +41,8 @@ class Counted(Protocol):
 def read_counts(parts: Counted, readers: int = 0) -> dict[str, float]:
     """Return all of `monitor/counts.py`."""
     switch, stack, tally = parts.switch, parts.stack, parts.switch.table.tally
-    registrar, runs = parts.registrar.snapshot(), parts.scripts.executions.snapshot()
+    registrar, runs = parts.registrar.snapshot(), parts.scripts.executions
+    sandbox, (started, failed) = runs.sandbox.snapshot(), runs.totals
     writer, receiver, done = parts.store.writer.snapshot(), parts.stack.receiver, parts.agent.done
     own = switch.table.active(NODE_USER)
     has_own_phone = any(account_id < 0 for account_id in parts.registrar.locations.accounts_between(-2, -1))
@@ -56,10 +57,10 @@ def read_counts(parts: Counted, readers: int = 0) -> dict[str, float]:
         "registrations_accepted": registrar.accepted,
         "bindings_added": registrar.added,
         "bindings_expired": registrar.expired,
-        "scripts": len(parts.scripts.executions),
-        "scripts_waiting": runs.waiting,
-        "scripts_started": runs.started,
-        "scripts_failed": runs.failed,
+        "scripts": len(runs),
+        "scripts_waiting": max(0, len(runs) - sandbox.busy - sandbox.waiting),  # all that compute nothing
+        "scripts_started": started,
+        "scripts_failed": failed,
         "requests": receiver.requests,
         "responses": receiver.responses,
         "malformed": receiver.malformed.count,
@@ -69,7 +70,7 @@ def read_counts(parts: Counted, readers: int = 0) -> dict[str, float]:
         "provider_failures": done[1],
         "queue_datagrams": len(stack.backlog),
         "queue_requests": stack.pipeline.waiting,
-        "queue_scripts": runs.sandbox.waiting,
+        "queue_scripts": sandbox.waiting,
         "queue_rows": writer.waiting + writer.under_way,
         "cpu_seconds": round(time.process_time(), 3),
         "memory_bytes": _memory(),

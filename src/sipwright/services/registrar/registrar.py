@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from sipwright.services.authentication import Authenticator
+from sipwright.services.own_probes import sign_of_life
 from sipwright.services.ports import AccountView, Clock, Directory, Row, Writer
 from sipwright.services.refusals import not_served, store_away
 from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared, is_repeated
@@ -305,10 +306,13 @@ class Registrar:
         if self._writer.is_away:
             self._while_away(account_id, known, bindings, accept)
             return
-        for other, other_row in writes:
-            self._writer.put("binding", (account_id, other), other_row)
         waiting = _Waiting(asked, accept, is_known=_is_known(known, bindings))
-        self._writer.put("binding", (account_id, contact), row, waiting)
+        if account_id < 0:  # of a probe, whose phone is at this node alone
+            self._writer.put("rollup", (0, 0, ""), sign_of_life(""), waiting)
+        else:
+            for other, other_row in writes:
+                self._writer.put("binding", (account_id, other), other_row)
+            self._writer.put("binding", (account_id, contact), row, waiting)
         self._added += max(0, len(bindings) - len(known))
         self.locations.put(account_id, bindings)
         if fresh:
