@@ -87,7 +87,7 @@ async def _watch(settings: OutsideSettings, state: Path) -> None:
 
     configure_log(LogSettings())
     dns = listen_address(settings.dns) if settings.dns else None
-    resolver = Resolver(server=dns, transports=["udp", "tcp"])
+    resolver = Resolver(server=dns, transports=["udp", "tcp", "tls"])
     questions = [
         question for server in settings.server for question in questions_of(server, resolver, dns=dns)
     ]

@@ -67,6 +67,17 @@ async def test_wrong_passwords_and_other_answers_are_losses(node):
         await questions(call=f"sip:x@{host}:{port}", **account)["call"]()
 
 
+async def test_over_tls_whoever_is_there_has_to_be_believed(tmp_path):
+    text, key = _self_signed(["localhost"])
+    (tmp_path / "c").write_bytes(text)
+    (tmp_path / "k").write_bytes(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "c", tmp_path / "k")
+    async with serving(b"", context) as port:
+        with pytest.raises(Lost, match="no answer to OPTIONS"):
+            await questions(options=f"sip:127.0.0.1:{port};transport=tls")["OPTIONS"]()
+
+
 async def test_nobody_there_is_a_loss(monkeypatch):
     monkeypatch.setattr("sipwright.monitor.outside.questions.PATIENCE", 0.2)
     asked = questions(

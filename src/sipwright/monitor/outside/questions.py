@@ -129,10 +129,9 @@ class _SipServer:
             targets = await self._resolver.resolve(uri)
         except OSError as error:
             raise Lost(f"{uri.host} is not found: {error}") from None
-        usable = [target for target in targets if target.protocol in ("udp", "tcp")]
-        if not usable:
+        if not targets:
             raise Lost(f"{uri.host} is not found")
-        return usable[0]
+        return targets[0]
 
 
 def _sip_uri(text: str) -> Uri:

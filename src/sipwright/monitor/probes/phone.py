@@ -18,6 +18,8 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
 from sipwright.stack import Exchange, Incoming, Pipeline, Stack
 from sipwright.transport import Target, TcpTransport, Transport, UdpTransport
+from sipwright.transport.certificates import Certificates
+from sipwright.transport.tls import TlsTransport
 
 from .result import Lost
 
@@ -64,8 +66,7 @@ class ProbePhone:
         self._is_called = is_called
         self.patience = patience
         self._clock = clock
-        transport: Transport = UdpTransport(host, 0) if server.protocol == "udp" else TcpTransport(host, 0)
-        self.stack = Stack([transport], Pipeline([self._take]))
+        self.stack = Stack([_transport(server.protocol, host)], Pipeline([self._take]))
         self._auth: dict[str, ClientAuth] = {}
         self._cseq = 0
         self._registration = self.stack.random_token()
@@ -181,7 +182,7 @@ class ProbePhone:
     def _contact(self, who: Identity) -> str:
         host, port = self.source
         shown = f"[{host}]" if ":" in host else host
-        transport = ";transport=tcp" if self._server.protocol == "tcp" else ""
+        transport = "" if self._server.protocol == "udp" else f";transport={self._server.protocol}"
         return f"<sip:{who.name}@{shown}:{port}{transport}>"
 
     def _description(self) -> bytes:
@@ -273,6 +274,12 @@ class _Asking(Exchange):
         if response.is_success and self._request.method == "INVITE":
             self._phone.acknowledge(self._request, response, is_wanted=self.is_awaited)
         super().on_response(tx, response)
+
+
+def _transport(protocol: str, host: str) -> Transport:
+    if protocol == "tls":  # where whoever is there has to show a certificate that the system believes
+        return TlsTransport(host, 0, Certificates(()))
+    return TcpTransport(host, 0) if protocol == "tcp" else UdpTransport(host, 0)
 
 
 def _there(who: Identity | None) -> Identity:
