@@ -79,7 +79,8 @@ ADDED_LATER = (
     "providers.networks", "providers.contact_token", "registrations.address", "users.email",
     "calls.linked_id", "cdrs.linked_id", "accounts.do_not_disturb", "providers.most_calls",
     "accounts.keep_alive", "providers.tls_verify", "providers.certificate", "providers.certificate_key",
-    "accounts.watched_by",
+    "accounts.watched_by", "providers.caller_out", "providers.caller_in", "providers.number_format",
+    "providers.identity",
 )  # fmt: skip
 
 TABLES_ADDED_LATER = (

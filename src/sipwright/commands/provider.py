@@ -32,6 +32,7 @@ from sipwright.commands.provider_did import described_numbers
 from sipwright.commands.provider_probe import ProfileFile, probe, profile_in, try_now
 from sipwright.commands.provider_rates import rates
 from sipwright.printable import printable
+from sipwright.services.callers import CALLER_HEADERS, IDENTITY, NUMBER_FORMATS
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.usecases.page import MOST, everything
 
@@ -170,6 +171,37 @@ CertificateKey = Annotated[
 ]
 
 
+CallerOut = Annotated[
+    str | None,
+    typer.Option(
+        "--caller-out",
+        metavar="HEADERS",
+        help="What tells it the number that calls, one or more of: from, pai, ppi, rpid, diversion, history-info. "
+        "[default: nothing but the From that it knows us by]",
+    ),
+]
+CallerIn = Annotated[
+    str | None,
+    typer.Option("--caller-in", metavar="HEADER", help="Which of these tells us who calls. [default: from]"),
+]
+NumberFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--number-format",
+        metavar="HOW",
+        help="Write numbers of callers in E.164 with a plus (plus) or without (digits), both ways. [default: as-is]",
+    ),
+]
+Identity = Annotated[
+    str | None,
+    typer.Option(
+        "--identity",
+        metavar="pass|drop",
+        help="Pass its Identity (RFC 8224) on, and believe its verstat and attestation. [default: drop]",
+    ),
+]
+
+
 @app.command()
 def add(
     name: Name,
@@ -197,6 +229,10 @@ def add(
     tls_verify: TlsVerify = None,
     certificate: Certificate = None,
     certificate_key: CertificateKey = None,
+    caller_out: CallerOut = None,
+    caller_in: CallerIn = None,
+    number_format: NumberFormat = None,
+    identity: Identity = None,
     user: Owner = None,
     data: Data = None,
 ) -> None:
@@ -255,6 +291,10 @@ def add(
         tls_verify=tls_verify,
         certificate=_absolute(certificate),
         certificate_key=_absolute(certificate_key),
+        caller_out=caller_out,
+        caller_in=caller_in,
+        number_format=number_format,
+        identity=identity,
     )
 
     async def work(usecases: UseCases, actor: Actor) -> ProviderView:
@@ -292,6 +332,10 @@ def set_(
     tls_verify: TlsVerify = None,
     certificate: Certificate = None,
     certificate_key: CertificateKey = None,
+    caller_out: CallerOut = None,
+    caller_in: CallerIn = None,
+    number_format: NumberFormat = None,
+    identity: Identity = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
     ] = None,
@@ -300,9 +344,9 @@ def set_(
 ) -> None:
     """Change what is given of a provider.
 
-    An empty text takes --auth-username, --realm, --from-uri, --proxy or --certificate away. '--account -' or '--in -'
-    takes back who takes its calls; '--from -' takes its networks away, and others take the place of all that were
-    given.
+    An empty text takes --auth-username, --realm, --from-uri, --proxy, --certificate or --caller-out away. '--account -'
+    or '--in -' takes back who takes its calls; '--from -' takes its networks away, and others take the place of all
+    that were given.
 
     \b
     Examples:
@@ -331,6 +375,10 @@ def set_(
         tls_verify=tls_verify,
         certificate=_absolute(certificate),
         certificate_key=_absolute(certificate_key),
+        caller_out=caller_out,
+        caller_in=caller_in,
+        number_format=number_format,
+        identity=identity,
     )
 
     async def work(usecases: UseCases, actor: Actor) -> ProviderView:
@@ -418,6 +466,12 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
     say(f"removed {with_usecases(data, work).provider}")
 
 
+_USUAL = {
+    "certificate": None, "certificate_key": None, "caller_out": "", "caller_in": CALLER_HEADERS[0],
+    "number_format": NUMBER_FORMATS[0], "identity": IDENTITY[0],
+}  # fmt: skip
+"""What is not shown, as nobody has said it."""
+
 _NAMES = {"from_template": "from", "outbound_proxy": "proxy", "in_plan": "in"}
 
 
@@ -428,8 +482,8 @@ def _described(view: ProviderView) -> dict[str, Any]:
     most = row.pop("most_calls")
     if view.probed_at is None:
         del row["probed_at"], row["drift"]
-    for name in ("certificate", "certificate_key"):
-        if row[name] is None:
+    for name, usual in _USUAL.items():
+        if row[name] == usual:
             del row[name]
     return {**row, "numbers": described_numbers(view)} | ({} if most is None else {"calls": most})
 

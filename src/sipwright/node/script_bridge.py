@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import structlog
 
+from sipwright.services.callers import IDENTITY
 from sipwright.services.dialplan import (
     Call as ScriptCall,
 )
@@ -39,8 +40,9 @@ from sipwright.services.switch import (
     Outcome,
     ScriptRun,
     for_caller,
+    verification_of,
 )
-from sipwright.sip import Uri, reason_for
+from sipwright.sip import NameAddr, Uri, reason_for
 from sipwright.sip.headers.collection import write_lines
 from sipwright.stack import TimedTokens
 from sipwright.store.history.plan_modules import Pins
@@ -234,7 +236,16 @@ class Scripts:
             active=call.ports.active_calls(identity.user_id),
             timezone="UTC" if owner is None else owner.timezone,
             provider=None if provider is None else provider[1],
+            **self._verified(call),
         )
+
+    def _verified(self, call: Call) -> dict[str, str | None]:
+        """Return what a provider that is believed says about the caller's number."""
+        named, invite = call.caller.provider, call.caller.invite
+        provider = None if named is None else self._store.directory.provider(*named)
+        if provider is None or invite is None or provider.identity != IDENTITY[1]:
+            return {}
+        return verification_of(invite)._asdict()
 
     def divert(
         self, call: Call, dialplan_id: int, target: Uri, take: Callable[[], object], then: Callable[[], object],
@@ -435,6 +446,8 @@ def inputs_of(call: Call, script_call: ScriptCall, target: Uri | None = None) ->
     request = call.caller.invite
     assert request is not None
     uri, sender = target or request.request_uri, request.from_
+    if call.shown_from is not None:
+        sender = NameAddr.parse(call.shown_from)
     is_brought = call.caller.provider is not None and target is None  # and then the number may be elsewhere
     return Inputs.of(
         script_call,

@@ -170,6 +170,22 @@ class ProviderView(Credentials, Protocol):
         """Where in a call it names the number, if that is not to be guessed: `uri`, `to`, `pcpid`."""
 
     @property
+    def caller_out(self) -> str | None:
+        """The headers that tell it who calls (`callers.py`), if it is told that in another way than it knows us."""
+
+    @property
+    def caller_in(self) -> str | None:
+        """The header in which it tells us, if that is not From."""
+
+    @property
+    def number_format(self) -> str | None:
+        """How numbers of callers are written there: `plus`, `digits`, or as they are."""
+
+    @property
+    def identity(self) -> str | None:
+        """Whether what it says about the identity of a caller is believed: `pass`, or not."""
+
+    @property
     def tls_verify(self) -> str | None:
         """How its certificate is looked at, if not as any: `wildcard` or `off`."""
 

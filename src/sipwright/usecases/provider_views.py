@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from sipwright.services.callers import CALLER_HEADERS, IDENTITY, NUMBER_FORMATS
 from sipwright.store.admin import provider_profiles
 from sipwright.store.history import listings
 from sipwright.store.schema import tables
@@ -55,6 +56,10 @@ class ProviderView:
     tls_verify: str
     certificate: str | None
     certificate_key: str | None
+    caller_out: str
+    caller_in: str
+    number_format: str
+    identity: str
     calls_in: str
     account: str | None
     in_plan: str | None
@@ -126,6 +131,10 @@ class _Surroundings:
             "tls_verify": provider.tls_verify or "on",
             "certificate": provider.certificate,
             "certificate_key": provider.certificate_key,
+            "caller_out": provider.caller_out or "",
+            "caller_in": provider.caller_in or CALLER_HEADERS[0],
+            "number_format": provider.number_format or NUMBER_FORMATS[0],
+            "identity": provider.identity or IDENTITY[0],
             "calls_in": self._taker(provider, provider.account_id, provider.in_plan),
             "account": self._aor(provider, provider.account_id),
             "in_plan": self._plan(provider.in_plan),

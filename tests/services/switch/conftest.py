@@ -65,6 +65,10 @@ class Provider:
     account_id: int | None = None
     is_account_chosen: bool = False
     in_plan: int | None = None
+    caller_out: str | None = None
+    caller_in: str | None = None
+    number_format: str | None = None
+    identity: str | None = None
 
 
 @dataclass

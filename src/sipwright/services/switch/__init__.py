@@ -15,6 +15,7 @@ from .dialling.router import Decision, Router
 from .dialling.senders import named_beside
 from .dialling.unreachable import no_provider_or_host
 from .model.call_state import CallEvent, CallState
+from .model.caller_headers import verification_of
 from .model.destination import Destination
 from .model.identity import Identity
 from .model.leg_state import LegState
@@ -56,4 +57,5 @@ __all__ = [
     "named_beside",
     "no_provider_or_host",
     "refuse_unknown",
+    "verification_of",
 ]

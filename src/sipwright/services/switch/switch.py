@@ -43,7 +43,7 @@ from .dialling.hunt import Hunt
 from .dialling.invite import read_source
 from .dialling.redirects import Redirects
 from .dialling.router import Decision, Router
-from .dialling.senders import is_anonymous
+from .dialling.senders import is_anonymous, read_sender
 from .dialling.spirals import origin_of, passes_of
 from .dialling.unreachable import Unreachable
 from .messages import Messages
@@ -281,6 +281,7 @@ class Switch:
         call.to_text, call.dialled_user = request.uri_text, dialled.user or ""
         if decision.number is not None and decision.number != dialled.user:
             call.to_text, call.dialled_user = str(dialled.replace(user=decision.number)), decision.number
+        read_sender(call, request, decision.provider)
         call.max_forwards = (request.max_forwards or 70) - 1 if request.max_forwards is not None else 70
         if origin is not None:
             self.table.link(call, origin)

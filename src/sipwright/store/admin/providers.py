@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
+from sipwright.services.callers import CALLER_HEADERS, IDENTITY, NUMBER_FORMATS
 from sipwright.sip import ParseError, Uri
 from sipwright.store.admin import provider_numbers, takers, users
 from sipwright.store.admin.changes import record_change
@@ -67,12 +68,22 @@ _FIELDS = (
     "tls_verify",
     "certificate",
     "certificate_key",
+    "caller_out",
+    "caller_in",
+    "number_format",
+    "identity",
     "password",
 )
 _OPTIONAL = (
     "auth_username", "realm", "from_template", "outbound_proxy", "number_in", "tls_verify", "certificate",
-    "certificate_key",
+    "certificate_key", "caller_out", "caller_in", "number_format", "identity",
 )  # fmt: skip
+_USUAL = {
+    "number_in": NUMBER_IN[0], "tls_verify": TLS_VERIFY[0], "caller_in": CALLER_HEADERS[0],
+    "number_format": NUMBER_FORMATS[0], "identity": IDENTITY[0],
+}  # fmt: skip
+"""What is as usual, and not stored."""
+
 _NOT_COLUMNS = ("account", "in_plan", "networks")
 _SELECT = select(*(tables.providers.c[name] for name in _FIELDS)).order_by(tables.providers.c.id)
 
@@ -222,11 +233,15 @@ def _entity(row: Row[Any], numbers: tuple[ProviderNumber, ...], keys: KeyRing) -
         tls_verify,
         certificate,
         certificate_key,
+        caller_out,
+        caller_in,
+        number_format,
+        identity,
         sealed,
     ) = values
     found: list[Any] = [
         *values, bool(is_chosen), in_plan, number_in, tuple((networks or "").split()), token or "", tls_verify,
-        certificate, certificate_key, numbers,
+        certificate, certificate_key, caller_out, caller_in, number_format, identity, numbers,
         sealed, keys,
     ]  # fmt: skip
     return Provider(*found)
@@ -277,10 +292,11 @@ def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) ->
     for column, check in _CHECKS.items():
         if values.get(column) is not None and not (is_trunk and column == "username"):
             check(values[column])
-    if values.get("number_in") == NUMBER_IN[0]:
-        values["number_in"] = None
-    if values.get("tls_verify") == TLS_VERIFY[0]:
-        values["tls_verify"] = None
+    for column, usual in _USUAL.items():
+        if values.get(column) == usual:
+            values[column] = None
+    if values.get("caller_out"):
+        values["caller_out"] = " ".join(values["caller_out"].replace(",", " ").split()) or None
     if "password" in values:
         password = "" if is_trunk else secret_text(values["password"])
         values["password"] = keys.seal(password.encode(), place)
@@ -298,6 +314,16 @@ def _one_word(text: str, what: str) -> None:
 def _number_in(text: str) -> None:
     if text not in NUMBER_IN:
         raise StoreError(f"{text!r} is no place for a number; use one of {', '.join(NUMBER_IN)}", "number_in")
+
+
+def _caller_out(text: str) -> None:
+    for name in text.replace(",", " ").split():
+        _choice(name, "caller_out", CALLER_HEADERS, "header that says who calls")
+
+
+def _choice(text: str, column: str, words: Sequence[str], what: str) -> None:
+    if text not in words:
+        raise StoreError(f"{text!r} is no {what}; use {'one of ' + ', '.join(words)}", column)
 
 
 def _tls_verify(text: str) -> None:
@@ -329,6 +355,16 @@ _CHECKS: dict[str, Callable[[str], None]] = {
     "username": partial(_one_word, what="username"),
     "outbound_proxy": partial(_hop, what="proxy"),
     "number_in": _number_in,
+    "caller_out": _caller_out,
+    "caller_in": partial(
+        _choice, column="caller_in", words=CALLER_HEADERS, what="header that says who calls"
+    ),
+    "number_format": partial(
+        _choice, column="number_format", words=NUMBER_FORMATS, what="way to write a number"
+    ),
+    "identity": partial(
+        _choice, column="identity", words=IDENTITY, what="way to treat what it says of identities"
+    ),
     "tls_verify": _tls_verify,
 }
 """What the texts that end up in requests have to look like, by column."""

@@ -62,6 +62,10 @@ class ProviderSpec:
     tls_verify: str | None = None
     certificate: str | None = None
     certificate_key: str | None = None
+    caller_out: str | None = None
+    caller_in: str | None = None
+    number_format: str | None = None
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +91,7 @@ class ProviderChange:
     tls_verify: str | None = None
     certificate: str | None = None
     certificate_key: str | None = None
+    caller_out: str | None = None
+    caller_in: str | None = None
+    number_format: str | None = None
+    identity: str | None = None

@@ -120,6 +120,10 @@ class Provider:
     it names the number. ``most_calls`` is how many calls may go by it at once, in and out together, ``tls_verify``
     how its certificate is looked at, None as any; ``certificate`` and
     ``certificate_key`` are the files of the one that we show it.
+
+    ``caller_out`` are the headers that tell it who calls, None as it knows us, ``caller_in`` is the one in which it
+    tells us, None From, ``number_format`` how numbers are written there; where ``identity`` is ``pass``, what it says
+    of a caller's identity is believed.
     """
 
     id: int
@@ -145,6 +149,10 @@ class Provider:
     tls_verify: str | None
     certificate: str | None
     certificate_key: str | None
+    caller_out: str | None
+    caller_in: str | None
+    number_format: str | None
+    identity: str | None
     numbers: tuple[ProviderNumber, ...]
     _sealed_password: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)

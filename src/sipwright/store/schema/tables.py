@@ -145,6 +145,10 @@ providers = Table(
     Column("tls_verify", Text),
     Column("certificate", Text),
     Column("certificate_key", Text),
+    Column("caller_out", Text),
+    Column("caller_in", Text),
+    Column("number_format", Text),
+    Column("identity", Text),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
 )

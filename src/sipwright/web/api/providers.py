@@ -31,6 +31,10 @@ _EMPTY = dict.fromkeys(
         "tls_verify",
         "certificate",
         "certificate_key",
+        "caller_out",
+        "caller_in",
+        "number_format",
+        "identity",
         "username",
     ),
     "",
@@ -54,6 +58,10 @@ class _Settings(Given):
     tls_verify: Literal["on", "wildcard", "off"] | None = None
     certificate: str | None = Field(None, max_length=1000)
     certificate_key: str | None = Field(None, max_length=1000)
+    caller_out: str | None = Field(None, max_length=100)
+    caller_in: str | None = Field(None, max_length=100)
+    number_format: str | None = Field(None, max_length=100)
+    identity: str | None = Field(None, max_length=100)
     networks: list[str] | None = Field(None, max_length=100)
 
 

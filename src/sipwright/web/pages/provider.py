@@ -7,6 +7,7 @@ from typing import Any
 
 from nicegui.events import GenericEventArguments
 
+from sipwright.services.callers import CALLER_HEADERS, NUMBER_FORMATS
 from sipwright.store.admin.specs import ProviderChange
 from sipwright.usecases.providers import ExchangedMessage, ProviderTest, ProviderView
 from sipwright.web.pages.accounts import plan_options
@@ -136,6 +137,17 @@ class _ProviderPage:
                         "Dialplan that takes its calls", provider.in_plan or "", kind="select",
                         options=await plan_options(self.visit, "none: the account"),
                     ),
+                    "caller_out": Field(
+                        "Told who calls in", provider.caller_out, hint="Such as pai; empty for From as it knows us."
+                    ),
+                    "caller_in": Field(
+                        "Says who calls in", provider.caller_in, kind="select",
+                        options=[(name, name) for name in CALLER_HEADERS],
+                    ),
+                    "number_format": Field(
+                        "Numbers of callers", provider.number_format, kind="select",
+                        options=[(name, name) for name in NUMBER_FORMATS],
+                    ),
                     "networks": Field("Calls from", " ".join(provider.networks), hint="Such as 203.0.113.0/29."),
                 }  # fmt: skip
             self.register = Field("Register there", provider.register, kind="check")
@@ -154,6 +166,9 @@ class _ProviderPage:
             from_template=typed["from_template"],
             account=typed["account"] if typed["account"] != (self.provider.account or "") else None,
             in_plan=typed["in_plan"] if typed["in_plan"] != (self.provider.in_plan or "") else None,
+            caller_out=typed["caller_out"],
+            caller_in=typed["caller_in"],
+            number_format=typed["number_format"],
             networks=tuple(typed["networks"].replace(",", " ").split()),
             register=bool(self.register.value),
             is_enabled=bool(self.enabled.value),

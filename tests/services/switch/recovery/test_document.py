@@ -102,6 +102,7 @@ def test_every_name_is_written_at_some_moment():
         moment(stage)
         for call in stage.bench.switch.calls.values():
             call.loops, call.passes, call.limit, call.max_forwards = 1, 1, 2.0, 3
+            call.shown_from = "<sip:1@x>"
             document = json.loads(write_document(call))
             seen |= set(document)
             seen_of_legs |= {name for leg in (document["caller"], *document["legs"]) for name in leg}

@@ -33,6 +33,7 @@ class Call(NamedTuple):
     """On whose behalf the dialplan runs; ``active`` counts the calls of this user now.
 
     ``provider`` is the name of the provider that has brought the call; it is really that one. None for all others.
+    ``verstat`` and ``attestation`` ("A", "B" or "C") are what one that is believed says about the caller's number.
     """
 
     id: str
@@ -43,6 +44,8 @@ class Call(NamedTuple):
     active: int
     timezone: str
     provider: str | None
+    verstat: str | None
+    attestation: str | None
 
 class LegResult(NamedTuple):
     """How one leg of a ``dial()`` ended; ``redirect`` is where a leg with ``redirect="return"`` was sent."""

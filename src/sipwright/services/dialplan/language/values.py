@@ -60,6 +60,8 @@ class Call(NamedTuple):
     active: int
     timezone: str = "UTC"
     provider: str | None = None
+    verstat: str | None = None
+    attestation: str | None = None
 
 
 class LegResult(NamedTuple):

@@ -63,6 +63,7 @@ class Call(LastingCall):
         "processes",
         "provisionals",
         "script",
+        "shown_from",
         "started_at",
         "state",
         "to_text",
@@ -89,6 +90,7 @@ class Call(LastingCall):
         self.loops = self.passes = 0
         self.held = ()
         self.from_text = ""
+        self.shown_from: str | None = None
         self.to_text = ""
         self._are_records_due = False
         self.has_row = False

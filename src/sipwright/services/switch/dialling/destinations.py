@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from sipwright.services.callers import formatted, is_number
 from sipwright.services.dialstring import DialLeg, Target, ToProvider, ToUri, ToUser
 from sipwright.services.leg_options import PLAIN, LegOptions
 from sipwright.services.ports import AccountView, Directory, Locations, ProviderView
@@ -60,6 +61,8 @@ class Destinations:
         found, target = self._of_target(call, leg.target), str(leg.target)
         for destination in found:
             destination.target = target
+            if destination.caller and leg.options.from_user is not None:
+                destination.number = leg.options.from_user
             destination.options = leg.options.with_defaults(destination.options)
         return found
 
@@ -116,12 +119,14 @@ class Destinations:
             case ToProvider(name):
                 provider = self._accounts.provider(call.identity.user_id, name)
                 return (
-                    [] if provider is None else self._of_provider(provider, _escaped(call.dialled_user), "")
+                    []
+                    if provider is None
+                    else self._of_provider(provider, _escaped(call.dialled_user), "", call)
                 )
             case ToUser(user, host, port, params):
                 provider = self._accounts.provider(call.identity.user_id, host) if port is None else None
                 if provider is not None:
-                    return self._of_provider(provider, user, params)
+                    return self._of_provider(provider, user, params, call)
                 if host == "local":
                     account = self._find_local(call, user)
                     return [] if account is None else self.of_account(call, account)
@@ -138,12 +143,17 @@ class Destinations:
     def _find_local(self, call: Dialler, user: str) -> AccountView | None:
         return self._find(user, call.identity.domain)
 
-    def _of_provider(self, provider: ProviderView, user: str, params: str) -> list[Destination]:
+    def _of_provider(
+        self, provider: ProviderView, user: str, params: str, call: Dialler | None = None
+    ) -> list[Destination]:
         if not provider.is_enabled:
             return []
         uri = f"sip:{user}@{provider.server}" if user else f"sip:{provider.server}"
         uri += _without_way(params)
         proxy = provider.outbound_proxy or ""
+        caller = provider.caller_out or ""
+        identity = None if call is None else call.identity
+        number = self._number_of(identity, provider) if caller else ""
         return [
             Destination(
                 target=f"{user}@{provider.name}",
@@ -153,10 +163,23 @@ class Destinations:
                 if proxy
                 else (),
                 provider=(provider.user_id, provider.name),
-                options=sender_of(provider),
+                options=_shown_at(identity, provider, number),
                 answer_within=self.patience_with(provider),
+                caller=caller,
+                number=number,
             )
         ]
+
+    def _number_of(self, identity: Identity | None, provider: ProviderView) -> str:
+        """Return the number of an account at a provider, as that wants it: its own, else its name, else ours there."""
+        account_id = None if identity is None else identity.account_id
+        account = None if account_id is None else self._accounts.account_by_id(account_id)
+        names = [provider.username]
+        if account is not None:
+            own = [number.pattern for number in provider.numbers if number.account_id == account.id]
+            names = [*own, account.username, *names]
+        found = [name for name in names if is_number(name)]
+        return formatted(found[0] if found else provider.username, provider.number_format)
 
 
 def sender_of(provider: ProviderView) -> LegOptions:
@@ -171,6 +194,23 @@ def sender_of(provider: ProviderView) -> LegOptions:
     if not provider.username:
         return PLAIN  # a trunk that knows us by our address has no name for us
     return LegOptions(from_user=provider.username, from_host=provider.server.partition(";")[0])
+
+
+def _shown_at(identity: Identity | None, provider: ProviderView, number: str) -> LegOptions:
+    """Return how the caller looks to a provider, unless the leg says otherwise: by number, if it wants that in From.
+
+    Of a call that is forwarded From has the one who calls, where another header has the number that forwards it.
+    """
+    wanted = (provider.caller_out or "").split()
+    if "from" not in wanted:
+        return sender_of(provider)
+    is_caller_shown = identity is not None and identity.direction == "in" and len(wanted) > 1
+    host = provider.server.partition(";")[0]
+    return (
+        LegOptions(from_host=host)
+        if is_caller_shown
+        else LegOptions(from_user=number or None, from_host=host)
+    )
 
 
 def _without_way(params: str) -> str:

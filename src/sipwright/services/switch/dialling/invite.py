@@ -20,9 +20,11 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..call.ports import SwitchSettings
 from ..model import media
-from ..model.header_table import OUTSIDER, PASSAGES, PHONE, SCRIPT, SOURCE_HEADER
+from ..model.caller_headers import ANONYMOUS, caller_headers
+from ..model.header_table import IDENTITY, OUTSIDER, PASSAGES, PHONE, SCRIPT, SOURCE_HEADER
 from ..model.identity_headers import asserted
-from ..model.relayed_headers import relayed_lines
+from ..model.relayed_headers import is_private, relayed_lines
+from .senders import is_anonymous
 from .spirals import marks
 
 __all__ = ["from_header", "make_invite", "read_source"]
@@ -47,6 +49,8 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
     relayed = relayed_lines(original, PASSAGES[sender, leg.party], told)
     if ports.settings.session_expires and flow.protocol != "loop":
         relayed += _session_lines(ports.settings, leg, least)
+    if destination.caller:
+        relayed = [line for line in relayed if KEYS[line.partition(":")[0]] not in IDENTITY]
     if options.headers:
         replaced = {KEYS[name] for name, _ in options.headers}
         relayed = [line for line in relayed if KEYS[line.partition(":")[0]] not in replaced]
@@ -57,8 +61,11 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
     if flow.protocol == "loop":
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1};owner={_owner(call)}"))
     headers += marks(call, leg, relayed)
-    from_ = _from_address(original, options)
-    if sender is PHONE and not any(name.lower() == "p-asserted-identity" for name, _ in options.headers):
+    from_ = _from_address(call, original, options)
+    if destination.caller:
+        from_, more = _who_calls(call, leg, original, from_)
+        headers += more
+    elif sender is PHONE and not any(name.lower() == "p-asserted-identity" for name, _ in options.headers):
         is_shown_otherwise = not options.from_user is options.from_host is None
         headers += asserted(original, leg.party, from_, is_shown_otherwise=is_shown_otherwise)
     body, content_type = original.body, None
@@ -108,18 +115,38 @@ def read_source(value: str) -> tuple[str, int, int | None]:
     return source, int(said.get("loops") or 0), int(owner) if owner else None
 
 
+def _who_calls(call: Call, leg: Callee, original: Request, from_: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the From and the headers beside it that tell a provider who calls, each as its settings have it."""
+    to, options = leg.destination, leg.destination.options
+    caller = NameAddr.parse(from_)
+    is_hidden = is_private(original) or is_anonymous(original.from_uri)
+    own = {name.lower() for name, _ in options.headers}
+    name = shown(caller.display_name or "").strip()
+    is_forwarded = call.identity.direction == "in" and call.originator is None
+    host = Uri.parse(to.uri).hostport
+    told = caller_headers(
+        to.caller.split(), to.number, name, host, is_hidden=is_hidden, is_forwarded=is_forwarded
+    )
+    headers = [pair for pair in told if pair[0].lower() not in own]
+    if is_hidden and "privacy" not in original.headers.index() and "privacy" not in own:
+        headers.append(("Privacy", "id"))
+    return ANONYMOUS if is_hidden else from_, headers
+
+
 def _owner(call: Call) -> str:
     """Return the owner of the phone that calls, if one of ours does."""
     return "" if call.caller.party is OUTSIDER and call.originator is None else str(call.identity.user_id)
 
 
-def _from_address(original: Request, options: LegOptions) -> str:
+def _from_address(call: Call, original: Request, options: LegOptions) -> str:
     if options.from_user is options.from_host is options.from_name is None:
-        address = address_of(original, "from")
+        address = call.shown_from or address_of(original, "from")
         # A name without quotes is given them, and what would do something to the screen of a phone is left out.
         if address[0] in '"<' and shown(address) == address:
             return address
-    return from_header(original.from_, options)
+    return from_header(
+        original.from_ if call.shown_from is None else NameAddr.parse(call.shown_from), options
+    )
 
 
 def from_header(caller: NameAddr, options: LegOptions) -> str:

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sipwright.services.ports import Directory
+from sipwright.services.callers import CALLER_HEADERS, IDENTITY, formatted
+from sipwright.services.ports import Directory, ProviderView
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri
+from sipwright.sip.dialog import address_of
 from sipwright.sip.host import canonical_host
 from sipwright.stack import Incoming
 
-__all__ = ["Claim", "Senders", "is_anonymous", "named_beside"]
+from ..call.call import Call
+from ..model.caller_headers import forget_verification, read_caller, with_number, without_verification
+
+__all__ = ["Claim", "Senders", "is_anonymous", "named_beside", "read_sender"]
 
 _SAYS_WHO = ("p-preferred-identity", "p-asserted-identity", "remote-party-id")
 
@@ -81,6 +86,24 @@ class Senders:
                 return Claim(domain, uri.user or "")
         domain = None if self._domain_at is None else self._domain_at(incoming.flow.key)
         return None if domain is None else Claim(domain, None)
+
+
+def read_sender(call: Call, request: Request, provider: ProviderView | None) -> None:
+    """Take who calls from where the provider that brings the call says it; only a marked one is believed to know."""
+    claims = "verstat" in (request.headers.first_line("from") or "").lower()
+    if provider is None:
+        if claims:
+            call.shown_from = without_verification(address_of(request, "from"))
+        return
+    is_believed = provider.identity == IDENTITY[1]
+    told = read_caller(request, provider.caller_in or CALLER_HEADERS[0])
+    if told is not None or provider.number_format is not None or (claims and not is_believed):
+        caller = told or request.from_
+        number = formatted((caller.uri.user or "").partition(";")[0], provider.number_format)
+        call.shown_from = with_number(caller, number, request.from_uri.hostport)
+        call.from_text = str(NameAddr.parse(call.shown_from).uri)
+    if not is_believed:
+        forget_verification(request)
 
 
 def named_beside(request: Request) -> list[Uri]:

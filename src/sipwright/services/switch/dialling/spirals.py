@@ -38,7 +38,10 @@ def marks(call: Call, leg: Callee, relayed: Iterable[str]) -> list[tuple[str, st
     invite = call.caller.invite
     if invite is not None and "privacy" not in invite.headers.index():
         before = sum(KEYS[line.partition(":")[0]] == "history-info" for line in relayed)
-        named.append(("History-Info", f"<{call.to_text}>;index=1{'.1' * before};call={call.id}"))
+        to = leg.destination
+        is_told = "history-info" in to.caller.split() and to.number
+        forwarder = f"sip:{to.number}@{to.uri.rpartition('@')[2]}" if is_told else call.to_text
+        named.append(("History-Info", f"<{forwarder}>;index=1{'.1' * before};call={call.id}"))
     return named
 
 

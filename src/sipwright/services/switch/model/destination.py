@@ -18,7 +18,8 @@ class Destination:
     redirects have led here, `redirected_by` the leg that the last of them came from, and `q` what that preferred this
     at; `redirect_to` is the Contact of a redirect that is left to the script. A neighbour is a phone of another owner
     than the call's. A server has `answer_within` seconds for its first response; 0 is for as long as it may be. Where a
-    call is `parked` it rings back after so many seconds, to that account.
+    call is `parked` it rings back after so many seconds, to that account. A provider is told that `number` calls, in
+    the headers that `caller` names.
     """
 
     target: str
@@ -37,6 +38,8 @@ class Destination:
     is_neighbour: bool = False
     answer_within: float = 0.0
     parked: tuple[float, int] | None = None
+    caller: str = ""
+    number: str = ""
 
     @property
     def place(self) -> tuple[str, str | None]:

@@ -144,6 +144,7 @@ class StoredCall:
     version: int | None = None
     execution_id: str | None = None
     answered_at: float | None = None
+    shown_from: str | None = None
     max_forwards: int = 70
     loops: int = 0
     passes: int = 0
@@ -240,6 +241,8 @@ def write_document(call: Call) -> bytes:  # noqa: C901 - a line for each name
         state["execution_id"] = call.execution_id
     if call.answered_at is not None:
         state["answered_at"] = call.answered_at
+    if call.shown_from is not None:
+        state["shown_from"] = call.shown_from
     if call.max_forwards != 70:
         state["max_forwards"] = call.max_forwards
     if call.loops:
@@ -349,6 +352,8 @@ def _destination(to: Destination) -> dict[str, Any]:  # noqa: C901 - a line for 
         stored |= to.options.to_state()
     if to.answer_within:
         stored["answer_within"] = to.answer_within
+    if to.caller:
+        stored["caller"], stored["number"] = to.caller, to.number
     if to.redirects:
         stored["redirects"] = to.redirects
         stored["redirected_by"] = to.redirected_by

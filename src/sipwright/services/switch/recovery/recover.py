@@ -115,6 +115,7 @@ def _restored(ports: CallPorts[Call], call_id: str, stored: StoredCall) -> Call:
     call.answered_at, call.from_text, call.to_text = stored.answered_at, stored.from_text, stored.to_text
     call.dialled_user, call.max_forwards = stored.dialled_user, stored.max_forwards
     call.loops, call.passes, call.limit = stored.loops, stored.passes, stored.limit
+    call.shown_from = stored.shown_from
     call.linked_id, call.is_part = stored.linked_id, stored.is_part
     call.early_leg, call.early_tag, call.execution_id = (
         stored.early_leg,
