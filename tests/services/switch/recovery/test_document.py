@@ -68,7 +68,7 @@ def full(kind, **given):
 def test_every_part_of_a_destination_is_written(bench, alice, bob):
     """And nothing of it in the place of another."""
     options = full(LegOptions, headers=(("X-A", "b"),))
-    to = full(Destination, route=("<sip:r;lr>",), options=options, provider=(1, "trunk"))
+    to = full(Destination, route=("<sip:r;lr>",), options=options, provider=(1, "trunk"), parked=(2.0, 3))
     assert [field.name for field in fields(Destination) if getattr(to, field.name) == field.default] == []
 
     alice.invite()
