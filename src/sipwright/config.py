@@ -29,6 +29,7 @@ from sipwright.errors import UserError
 
 if TYPE_CHECKING:
     from sipwright.services.dialplan import Limits
+    from sipwright.services.policy import Policy
 
 __all__ = [
     "CONFIG_FILE",
@@ -223,6 +224,48 @@ class SipSettings(_Section):
     def addresses(self, transport: str) -> list[tuple[str, int]]:
         """Where to listen on a transport."""
         return [listen_address(text) for text in getattr(self, transport)]
+
+
+_PolicyParties = list[Literal["phones", "trunks", "strangers"]]
+
+
+class ProviderPolicySettings(_Section):
+    """``[policy.providers.NAME]``: what a provider may ask for, where that differs."""
+
+    refer: bool | None = None
+    redirect: bool | None = None
+    replace: bool | None = None
+    message: bool | None = None
+
+
+class DomainPolicySettings(_Section):
+    """``[policy.domains."NAME"]``: who may ask for what of the accounts of a domain, where that differs."""
+
+    refer: _PolicyParties | None = None
+    redirect: _PolicyParties | None = None
+    replace: _PolicyParties | None = None
+    message: _PolicyParties | None = None
+    subscribe: list[Literal["phones"]] | None = None
+
+
+class PolicySettings(_Section):
+    """``[policy]``: who may ask for what, beyond calling; `sipwright policy` shows it."""
+
+    refer: _PolicyParties = ["phones"]
+    redirect: _PolicyParties = ["phones", "trunks", "strangers"]
+    replace: _PolicyParties = ["phones"]
+    message: _PolicyParties = ["phones", "trunks", "strangers"]
+    subscribe: list[Literal["phones"]] = ["phones"]
+    domains: dict[str, DomainPolicySettings] = {}
+    providers: dict[str, ProviderPolicySettings] = {}
+
+    def as_policy(self) -> Policy:
+        """Return the table."""
+        from sipwright.services.policy import ACTIONS, Policy
+
+        domains = {name: own.model_dump(exclude_none=True) for name, own in self.domains.items()}
+        providers = {name: own.model_dump(exclude_none=True) for name, own in self.providers.items()}
+        return Policy({name: tuple(getattr(self, name)) for name in ACTIONS}, domains, providers)
 
 
 class StunSettings(_Section):
@@ -429,6 +472,7 @@ class Settings(BaseSettings):
 
     node: Annotated[str, AfterValidator(_checked_node)] = "node1"
     sip: SipSettings = SipSettings()
+    policy: PolicySettings = PolicySettings()
     stun: StunSettings = StunSettings()
     database: DatabaseSettings = DatabaseSettings()
     cluster: ClusterSettings = ClusterSettings()

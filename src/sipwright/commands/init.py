@@ -248,6 +248,18 @@ domains = ["DOMAIN"]
 # Who may call in from outside: "anyone", or only "trunks": the providers of whoever is called. Accounts always may.
 # accept = "anyone"
 
+[policy]
+# Who may ask for what beyond calling: "phones" of accounts here, "trunks" (providers), "strangers"; 'sipwright policy'
+# shows it.
+# refer = ["phones"]              # to have the switch call somebody else
+# redirect = ["phones", "trunks", "strangers"]
+# replace = ["phones"]            # to take the place of an end of a call
+# message = ["phones", "trunks", "strangers"]
+# subscribe = ["phones"]
+# Other rules for accounts of a domain, and for a provider:
+# domains."example.org".message = ["phones"]
+# providers.blueface.refer = true
+
 [stun]
 # Where STUN is answered, besides on the UDP addresses of SIP. Two addresses of this machine with another port each make
 # four sockets, which 'sipwright nat-check' can tell more with.

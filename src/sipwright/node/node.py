@@ -215,7 +215,7 @@ class Node:
             node=settings.node, stack=self.stack, directory=self.names, authenticator=authenticator,
             locations=self.locations, writer=store.writer, clock=time.monotonic, unix_time=clock,
             call_later=self.stack.call_later, token=TimedTokens().__call__,
-            rights_of=self._rights_of, fetch=self.accounts,
+            rights_of=self._rights_of, policy=settings.policy.as_policy(), fetch=self.accounts,
         )  # fmt: skip
         presence = self.registrations.presence
         packages = (self.dialog_watch, self.summaries, presence, self.registrations.reg_info)

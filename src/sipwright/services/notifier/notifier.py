@@ -94,6 +94,8 @@ class Notifier:
             return
         _ = incoming.transaction  # the nonce is used up, so a repetition has to be absorbed
         account = self.resource(request)
+        if not self._ports.policy.allows("subscribe", "phones", account.domain):
+            raise Reject(403, "Nobody May Watch", why="the policy forbids it ('sipwright policy')")
         self._refuse_strangers(account, subscriber, package)
         refuse_unreadable(request, package)
         seconds = lifetime(request)

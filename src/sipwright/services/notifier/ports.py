@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sipwright.services.authentication import Authenticator
+from sipwright.services.policy import USUAL, Policy
 from sipwright.services.ports import AccountView, CallLater, Clock, Directory, Locations, Writer
 from sipwright.stack import Stack
 
@@ -68,4 +69,5 @@ class NotifierPorts:
     call_later: CallLater
     token: Callable[[], str]
     rights_of: RightsOf
+    policy: Policy = USUAL
     fetch: Fetch = lambda _accounts, _then: False

@@ -63,6 +63,8 @@ class Messages:
         decision = router.decide(incoming, is_internal=False)
         if decision is None:
             return
+        if not decision.may("message", self._ports.settings.policy):
+            raise Reject(403, "No Messages", why="the policy lets none in from there ('sipwright policy')")
         account, sender = decision.account, Party.OUTSIDER if decision.provider is None else Party.TRUNK
         passage = PASSAGES[sender, Party.PHONE]
         if account is None:

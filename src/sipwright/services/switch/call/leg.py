@@ -15,6 +15,7 @@ from typing import Protocol, TypeVarTuple
 import structlog
 
 from sipwright.own_code import OwnCode
+from sipwright.services.policy import Policy
 from sipwright.services.ports import Provider
 from sipwright.sip import Message, ParseError, Request, Response, parse
 from sipwright.sip.build import Written
@@ -24,7 +25,7 @@ from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableRes
 from sipwright.stack import SECURE, Stack
 from sipwright.transport import Flow
 
-from ..model.header_table import OUTSIDER, PASSAGES, PHONE, SWITCH, TRUNK, Party, Passage
+from ..model.header_table import NEIGHBOUR, OUTSIDER, PASSAGES, PHONE, SWITCH, TRUNK, Party, Passage
 from ..model.leg_state import (
     ANSWERED,
     CALLING,
@@ -263,6 +264,13 @@ class Leg(OwnCode):
         if self.provider is not None:
             return TRUNK
         return PHONE if self.is_phone else OUTSIDER
+
+    def may(self, action: str, policy: Policy, domain: str) -> bool:
+        """Return whether the policy lets the peer do something that concerns accounts of a domain."""
+        if self.provider is not None:
+            return policy.allows(action, "trunks", domain, self.provider[1])
+        is_inside = self.is_phone or self.party in (SWITCH, NEIGHBOUR)
+        return policy.allows(action, "phones" if is_inside else "strangers", domain)
 
     def contact_on(self, flow: Flow) -> str:
         """Return our Contact for the peer: of sips where its own is, and where it was called so (RFC 3261 §12.1.1)."""

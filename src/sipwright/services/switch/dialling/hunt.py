@@ -122,7 +122,9 @@ class Hunt:
             outcome = Outcome(
                 status, response.reason, explaining_headers(response, leg.passage_to(self.call.caller))
             )
-            ways = self._ways(leg, response) if status < 400 else ()
+            policy, domain = self.call.ports.settings.policy, self.call.identity.domain
+            is_followed = status < 400 and leg.may("redirect", policy, domain)
+            ways = self._ways(leg, response) if is_followed else ()
             self._tell(events.Failure(leg.index, outcome, ways, "switch" if response.local else "callee"))
 
     def answered(self, leg: Callee, response: Response) -> None:

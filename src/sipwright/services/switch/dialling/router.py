@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sipwright.services.authentication import Authenticator
+from sipwright.services.policy import Policy
 from sipwright.services.ports import AccountView, Directory, ProviderView
 from sipwright.services.refusals import account_disabled, not_served, unknown_scheme, unknown_user
 from sipwright.sip import Reject, Uri
@@ -47,6 +48,16 @@ class Decision(NamedTuple):
         owner = self.account or self.provider
         assert owner is not None
         return owner.user_id
+
+    def may(self, action: str, policy: Policy, domain: str | None = None) -> bool:
+        """Return whether the policy lets the sender do something that concerns accounts of a domain, or of its own."""
+        if domain is None:
+            domain = "" if self.account is None else self.account.domain
+        if self.direction == "out":
+            return policy.allows(action, "phones", domain)
+        if self.provider is not None:
+            return policy.allows(action, "trunks", domain, self.provider.name)
+        return policy.allows(action, "strangers", domain)
 
 
 class Router:

@@ -18,6 +18,7 @@ from ..call.callee import Callee
 from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..dialling.router import Router
+from ..model.header_table import OUTSIDER, TRUNK
 from ..model.leg_state import LegState
 from .replaces import Replaces, account_of, is_same_party
 from .target_call import TargetDialler, adopt
@@ -29,15 +30,17 @@ __all__ = ["take_refer", "who_carries_out"]
 def who_carries_out(call: Call, sender: Leg, receiver: Leg, request: Request, router: Router) -> str:
     """Return what becomes of a REFER, in the words of the option `transfer`: "pass", "refuse" or "place".
 
-    When the dialplan says nothing, only phones of one owner may ask each other, and only to call an account here.
+    When the dialplan says nothing, only phones of one owner may ask each other, and only to call an account here; who
+    else may ask the switch, the policy says.
     """
     callee = call.peer or (sender if isinstance(sender, Callee) else receiver)
     said = callee.destination.options.transfer if isinstance(callee, Callee) else None
     if said is not None:
         return said
+    may_ask = sender.may("refer", call.ports.settings.policy, call.identity.domain)
     asking = account_of(call.ports, sender)
-    if asking is None:
-        return "refuse"
+    if asking is None or not may_ask:
+        return "place" if may_ask and sender.party in (OUTSIDER, TRUNK) else "refuse"
     owner = _owner(router, asking)
     is_among_us = owner is not None and owner == _owner(router, account_of(call.ports, receiver))
     return "pass" if is_among_us and _is_for_phone(call.ports, request, router) else "place"

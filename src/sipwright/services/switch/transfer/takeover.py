@@ -67,7 +67,8 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
         decision.user_id == call.identity.user_id
         or (decision.account is not None and decision.account.id == account_of(ports, leg))
     )
-    if not is_own:
+    may_replace = decision.may("replace", ports.settings.policy, call.identity.domain)
+    if not may_replace or (decision.direction == "out" and not is_own):
         raise Reject(403, "Not A Call Of Yours")
     if leg.state is not LegState.ANSWERED or other.state is not LegState.ANSWERED:
         raise Reject(603)
@@ -97,7 +98,7 @@ def _picked_up(ports: CallPorts[Call], leg: Callee, decision: Decision) -> Leg:
             or ports.may_pick_up(rings, account.id)
         )
     )
-    if not is_own:
+    if not is_own or not decision.may("replace", ports.settings.policy, call.identity.domain):
         raise Reject(403, "Not A Call Of Yours")
     return leg
 
