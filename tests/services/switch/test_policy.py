@@ -74,7 +74,7 @@ def test_a_stranger_takes_a_place_where_that_is_said_alone(is_allowed):
     bench, alice, bob = bench_with(replace=("phones", "strangers") if is_allowed else ("phones",))
     _, invite = talk(alice, bob)
     carol = bench.phone("carol", "40.0.0.1")
-    named = f"{invite.call_id};to-tag=bob;from-tag={invite.from_tag}"
+    named = f"{invite.call_id};to-tag={invite.from_tag};from-tag=bob"
     carol.invite(headers=(("Replaces", named),), tag="carol", call_id="call-2")
 
     assert (403 in carol.statuses()) is not is_allowed
