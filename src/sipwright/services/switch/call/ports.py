@@ -53,11 +53,8 @@ class SwitchSettings:
     `ring` is Timer C, `probe` how often the ends of a talking call are asked whether they are there, and `longest_call`
     when an answered call ends whatever its dialplan says, in seconds; 0 is never. No limit holds for calls to the
     `emergency` numbers. `session_expires` is the interval of session timers that is asked for, 0 for none, and `min_se`
-<<<<<<< HEAD
     the shortest that is taken (RFC 4028). `seen_at` knows of media sockets that have shown themselves.
-=======
     the shortest that is taken (RFC 4028). The `policy` says who may ask for what.
->>>>>>> a69fb343 (Put who may ask for what into one table)
     """
 
     public_address: str | None = None
@@ -70,11 +67,8 @@ class SwitchSettings:
     min_se: int = 90
     longest_call: float = 14_400.0
     emergency: frozenset[str] = frozenset()
-<<<<<<< HEAD
     seen_at: SeenAt = nowhere
-=======
     policy: Policy = field(default_factory=Policy)
->>>>>>> a69fb343 (Put who may ask for what into one table)
 
     @property
     def extensions(self) -> str:
