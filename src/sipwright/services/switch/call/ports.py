@@ -53,8 +53,8 @@ class SwitchSettings:
     `ring` is Timer C, `probe` how often the ends of a talking call are asked whether they are there, and `longest_call`
     when an answered call ends whatever its dialplan says, in seconds; 0 is never. No limit holds for calls to the
     `emergency` numbers. `session_expires` is the interval of session timers that is asked for, 0 for none, and `min_se`
-    the shortest that is taken (RFC 4028). `seen_at` knows of media sockets that have shown themselves.
-    the shortest that is taken (RFC 4028). The `policy` says who may ask for what.
+    the shortest that is taken (RFC 4028). `seen_at` knows of media sockets that have shown themselves, and the `policy`
+    says who may ask for what.
     """
 
     public_address: str | None = None
