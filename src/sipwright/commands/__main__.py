@@ -50,9 +50,8 @@ INTERRUPTED = 130
 
 _COMMANDS = (
     "init", "run", "account", "dialplan", "store", "secret", "provider", "bindings", "calls", "call", "status", "cdrs",
-    "trace", "call-test", "nat-check", "monitor", "user", "token", "domain", "ban", "guard", "key", "audit", "backup",
-    "trace", "call-test", "nat-check", "user", "token", "domain", "ban", "guard", "policy", "key", "audit", "backup",
-    "restore",
+    "trace", "call-test", "nat-check", "monitor", "user", "token", "domain", "ban", "guard", "policy", "key", "audit",
+    "backup", "restore",
 )  # fmt: skip
 """All commands; each stands in a module of its name, as a function of that name or with an `app` of its own."""
 
