@@ -232,6 +232,7 @@ def test_what_phones_send_goes_the_short_way(both, name):
         PHONES["sipp"].replace("Max-Forwards: 70", "Expires: 60"),
         PHONES["sipp"].replace("Max-Forwards: 70", "Subject: folded\r\n line"),
         PHONES["sipp"].replace("Max-Forwards: 70", "Subject: "),
+        PHONES["sipp"].replace("Max-Forwards: 70", "\r\n".join(f"X{number}: 1" for number in range(260))),
         PHONES["sipp"].replace("Max-Forwards: 70", "Subject: blank behind "),
         PHONES["sipp"].replace("Content-Length: 0\r\n\r\n", "Content-Length: 4\r\n\r\nbody"),
         PHONES["sipp"].replace("Content-Length: 0\r\n\r\n", "Content-Length: 4\r\n\r\n\r\n\r\n"),

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from sipwright.sip import Reject, Request, Uri, parse, reason_for
 from sipwright.sip.headers.names import KEYS
+from sipwright.sip.parser import MOST_LINES
 from sipwright.sip.transaction import ServerTransaction
 from sipwright.sip.uri import DEFAULT_PORTS
 from sipwright.stack import Incoming, Stack
@@ -171,7 +172,7 @@ def read(data: bytes, flow: Flow, stack: Stack) -> Quick | None:
         data.decode("ascii").split("\r\n") if data[-4:] == b"\r\n\r\n" else ("", "", "")
     )
     all_lines = "".join(lines)
-    if last or end or "\n" in all_lines or "\r" in all_lines or "\0" in all_lines:
+    if len(lines) > MOST_LINES or last or end or "\n" in all_lines or "\r" in all_lines or "\0" in all_lines:
         return None
     values: dict[str, str] = {}
     for line in lines:
