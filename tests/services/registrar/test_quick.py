@@ -120,7 +120,10 @@ class Both:
         (challenged,) = self.receive(text.format(auth="", n=1).encode(), remote, protocol)
         challenges = parse(challenged).headers.get_all("WWW-Authenticate")
         uri = text.split(" ")[1]
-        user, realm = re.search(r"<sip:([^@>]+)@", text)[1], re.search('realm="([^"]+)', challenges[0])[1]
+        user, realm = (
+            re.search(r"[\n}]To\s*:\s*<sip:([^@>]+)@", text)[1],
+            re.search('realm="([^"]+)', challenges[0])[1],
+        )
         value = answer(
             challenges,
             "REGISTER",
@@ -154,9 +157,14 @@ def phone(
 ALLOW = "Allow: INVITE,ACK,BYE,CANCEL,OPTIONS,NOTIFY,SUBSCRIBE,INFO,MESSAGE,UPDATE,REFER"
 INSTANCE = '+sip.instance="<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>"'
 PHONES = {
-    "baresip": phone(
-        f"<sip:alice-0x55d0c8@10.0.0.5:5062>;{INSTANCE}", "Expires: 60", "User-Agent: baresip v1.0.0 (x86_64/linux)",
-        ALLOW, "Supported: gruu",
+    # Recorded from baresip 1.0.0.
+    "baresip": (
+        "REGISTER sip:example.org;transport=udp SIP/2.0\r\n"
+        "Via: SIP/2.0/UDP 10.0.0.5:55205;branch=z9hG4bK12fbbcc34fabadd2{n};rport\r\n"
+        "Contact: <sip:alice-0x55fdaf8fb550@10.0.0.5:55205>;expires=60\r\nMax-Forwards: 70\r\n{auth}"
+        "To: <sip:alice@example.org>\r\nFrom: <sip:alice@example.org>;tag=83eda77ea64f3e8d\r\n"
+        "Call-ID: 5a888fb81bc2705c\r\nCSeq: 100{n} REGISTER\r\nUser-Agent: baresip v1.0.0 (x86_64/linux)\r\n"
+        "Allow: INVITE,ACK,BYE,CANCEL,OPTIONS,NOTIFY,SUBSCRIBE,INFO,MESSAGE,REFER\r\nContent-Length: 0\r\n\r\n"
     ),
     "linphone": phone(
         f"<sip:alice@10.0.0.5:5062;transport=udp>;{INSTANCE};+org.linphone.specs=\"conference/1.0,ephemeral,groupchat\"",
@@ -372,7 +380,7 @@ def test_with_whatever_in_it_a_register_is_answered_the_same(name, changes, prot
     both = Both()
     (challenged,) = both.receive(PHONES[name].format(auth="", n=1).encode(), remote, protocol)
     challenges = parse(challenged).headers.get_all("WWW-Authenticate")
-    user, uri = re.search(r"<sip:([^@>]+)@", PHONES[name])[1], PHONES[name].split(" ")[1]
+    user, uri = re.search(r"[\n}]To\s*:\s*<sip:([^@>]+)@", PHONES[name])[1], PHONES[name].split(" ")[1]
     realm = re.search('realm="([^"]+)', challenges[0])[1]
     value = answer(
         challenges, "REGISTER", uri, user, lambda _, kind: ha1(user, realm, "secret", kind), "c0ffee"

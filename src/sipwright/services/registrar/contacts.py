@@ -17,6 +17,7 @@ _DEFAULT_EXPIRES = 3600
 
 _PLAIN = re.compile(
     r"<sip:(?:[A-Za-z0-9\-_.+]+@)?([a-z0-9.\-]+):([0-9]{1,5})(?:;transport=[A-Za-z]+)?(?:;line=[A-Za-z0-9]+)?(?:;ob)?>"
+    r"(?:;expires=([0-9]{1,9}))?"
 ).fullmatch
 """A Contact as most phones write it, whose URI need not be read."""
 
@@ -93,8 +94,10 @@ def read_change(
     plain = _PLAIN(value)
     if plain is not None and 0 < (port := int(plain[2])) < 65_536:
         is_there = remote is None or (port == remote[1] and canonical_host(plain[1]) == remote[0])
+        requested = requested if plain[3] is None else int(plain[3])
         granted = _lifetime(requested, lifetimes, is_behind_nat=not is_there)
-        return Change(value[1:-1], _checked(value), granted), False
+        text = value[: value.rfind(">") + 1]
+        return Change(text[1:-1], _checked(text), granted), False
     if value[0] == "<" and value.find(">") == len(value) - 1:
         uri = Uri.parse(value[1:-1])
         return Change(uri, _checked(value), _granted(uri, requested, remote, lifetimes)), False
