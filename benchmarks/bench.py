@@ -45,7 +45,7 @@ from workloads import (
 SIPWRIGHT_PORT, KAMAILIO_PORT, AGAINST_PORT = FIRST_PORT, FIRST_PORT + 2, FIRST_PORT + 4
 HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
 QUICK = {"rounds": 2, "registrations": 1_600, "calls": 1_600, "scripted_calls": 600, "seconds": 4.0}
-PARTS = ("cpu", "set-up", "connections", "scripts", "watchers", "faces", "start")
+PARTS = ("cpu", "set-up", "connections", "scripts", "watchers", "lamps", "faces", "start")
 
 
 def main() -> None:
@@ -83,7 +83,9 @@ def main() -> None:
 
 
 def measure_more(options: argparse.Namespace, results: Results) -> None:
-    """Measure what is said over connections, and starts."""
+    """Measure what is said over connections, what lamps cost, and starts."""
+    if "lamps" in options.only:
+        results.lamps = beside_lamps(options)
     if "connections" in options.only:
         counts, rate = (options.registrations // 2, options.calls // 4), options.rate // 8
         results.connections = measure_connections(SIPWRIGHT_PORT, options.rounds, counts, rate)
@@ -220,6 +222,14 @@ def parts_of_a_script(options: argparse.Namespace) -> dict[str, list[float]]:
     found: dict[str, list[float]] = json.loads(
         subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     )
+    return found
+
+
+def beside_lamps(options: argparse.Namespace) -> dict[str, list[float]]:
+    """Measure what calls cost whose phones ten thousand busy lamps watch, in a process of its own."""
+    command = [sys.executable, str(HERE / "lamps.py"), "--json", "--rounds", str(options.rounds)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    found: dict[str, list[float]] = json.loads(done.stdout)
     return found
 
 

@@ -30,6 +30,7 @@ class Results:
     parts_rate: int = 0
     watchers: dict[str, list[float]] = field(default_factory=dict)
     watchers_rate: int = 0
+    lamps: dict[str, list[float]] = field(default_factory=dict)
     faces: dict[str, list[Times]] = field(default_factory=dict)
     faces_rate: int = 0
     connections: dict[tuple[str, str], list[float]] = field(default_factory=dict)
@@ -96,6 +97,7 @@ def report(results: Results) -> None:
             name = f"{who}, {results.watchers_rate} a second"
             print(f"{name:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
     for measured, report_it in (
+        (results.lamps, _report_lamps),
         (results.faces, _report_faces),
         (results.connections, _report_connections),
         (results.starts, _report_starts),
@@ -148,6 +150,12 @@ def _report_times(results: Results) -> None:
             for number, times in enumerate(rounds, 1):
                 if times.trouble:
                     print(f"{'':<32}  COULD NOT KEEP UP in round {number}: {times.trouble}")
+
+
+def _report_lamps(results: Results) -> None:
+    print(f"\n{'CPU beside busy lamps in µs':<44}{'median':>8}{'least':>8}{'most':>8}")
+    for what, each in results.lamps.items():
+        print(f"{what:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
 
 
 def _report_faces(results: Results) -> None:
@@ -219,6 +227,7 @@ def as_json(results: Results) -> dict[str, object]:
         },
         "script_us": {part: [round(cost, 1) for cost in each] for part, each in results.parts.items()},
         "watchers_us": {who: [round(cost, 1) for cost in each] for who, each in results.watchers.items()},
+        "lamps_us": {what: [round(cost, 1) for cost in each] for what, each in results.lamps.items()},
         "faces_ms": {
             guests: [
                 {f"p{percent}": round(1e3 * percentile(times.set_up, percent), 2) for percent in PERCENTILES}

@@ -1,0 +1,165 @@
+"""What calls cost a node while nobody watches the phones that they ring, and while ten busy lamps watch each of them.
+
+A thousand phones and ten thousand lamps, inside of one process, without sockets and disk, as in `hotpath.py`: CPU of a
+call in microseconds, with the NOTIFYs that it causes and the answers to them. The lamps of a call hear of it three
+times: it rings, it talks, it is over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+
+import uvloop
+from hotpath import (
+    CALLEE,
+    PHONE,
+    SDP,
+    Bench,
+    authorized,
+    in_dialog,
+    invite,
+    open_bench,
+    register,
+    respond,
+    to_callee,
+)
+
+from sipwright.sip import parse
+from sipwright.sip.digest import answer, ha1
+
+LAMPS = ("127.0.0.1", 6070)
+GATHERED = 0.15
+"""Seconds within which what has changed is told (services/notifier/teller.py:GATHER)."""
+
+PACE = 1.05
+"""Seconds between two NOTIFYs to one lamp."""
+
+
+def subscribe(phone: int, lamp: int, cseq: int, authorization: str = "") -> bytes:
+    """Return the SUBSCRIBE of a lamp for a phone."""
+    tag = f"{phone}-{lamp}"
+    return (
+        f"SUBSCRIBE sip:u{phone}@127.0.0.1 SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP 127.0.0.1:6070;branch=z9hG4bK-{tag}-{cseq};rport\r\nMax-Forwards: 70\r\n"
+        f"From: <sip:u{phone}@127.0.0.1>;tag={tag}\r\nTo: <sip:u{phone}@127.0.0.1>\r\nCall-ID: {tag}@lamps\r\n"
+        f"CSeq: {cseq} SUBSCRIBE\r\nContact: <sip:u{phone}@127.0.0.1:6070>\r\nEvent: dialog\r\nExpires: 3600\r\n"
+        f"Accept: application/dialog-info+xml\r\n{authorization}Content-Length: 0\r\n\r\n"
+    ).encode()
+
+
+def authorization_for(phone: int, challenged: bytes) -> str:
+    challenges = parse(challenged).headers.get_all("WWW-Authenticate")
+    uri, name = f"sip:u{phone}@127.0.0.1", f"u{phone}"
+    value = answer(challenges, "SUBSCRIBE", uri, name, lambda realm, _: ha1(name, realm, "secret"), "c1")
+    return f"Authorization: {value}\r\n"
+
+
+class Lamps:
+    """The calls, and the lamps that answer what they are told."""
+
+    def __init__(self, bench: Bench, phones: int) -> None:
+        self.bench = bench
+        self.phones = range(phones)
+        self.told = 0
+
+    def register(self) -> None:
+        """Register every phone."""
+        asked = [to_callee(register(f"u{number}", number, 1)) for number in self.phones]
+        _, challenged = self.bench.step("", asked, CALLEE)
+        pairs = zip(self.phones, challenged, strict=True)
+        self.bench.step("", [to_callee(authorized(f"u{n}", n, data)) for n, data in pairs], CALLEE)
+
+    async def light(self, lamps: int) -> None:
+        """Let so many lamps watch each phone."""
+        wanted = [(phone, lamp) for phone in self.phones for lamp in range(lamps)]
+        for start in range(0, len(wanted), 500):
+            some = wanted[start : start + 500]
+            self.bench.step("", [subscribe(*one, 1) for one in some], LAMPS)
+            challenged = self._heard()
+            again = [
+                subscribe(*one, 2, authorization_for(one[0], data))
+                for one, data in zip(some, challenged, strict=True)
+            ]
+            self.bench.step("", again, LAMPS)
+            self._acknowledge()
+            await self._settle(0.0)
+        self.told = 0
+
+    def _heard(self) -> list[bytes]:
+        return [data for data, peer in self.bench._sent if peer == LAMPS]
+
+    def _acknowledge(self) -> None:
+        notifies = [data for data in self._heard() if data.startswith(b"NOTIFY")]
+        self.told += len(notifies)
+        if notifies:
+            self.bench.step("", [respond(data, "200 OK", 1) for data in notifies], LAMPS)
+        self.bench._sent.clear()
+
+    async def _settle(self, seconds: float) -> None:
+        """Let time pass, in which lamps are told, and answer."""
+        until = time.monotonic() + seconds
+        while True:
+            await asyncio.sleep(0.02)
+            self.bench._writer.commit()
+            self._acknowledge()
+            if time.monotonic() >= until:
+                return
+
+    async def call(self, first: int) -> float:
+        """Let every phone be called once; returns the CPU of a call in microseconds."""
+        bench, numbers = self.bench, [first + number for number in self.phones]
+        started = time.process_time()
+        asked = [
+            invite(number).replace(b"sip:service@", b"sip:u%d@" % phone)
+            for number, phone in zip(numbers, self.phones, strict=True)
+        ]
+        _, invites = bench.step("", asked, PHONE)
+        pairs = list(zip(numbers, invites, strict=True))
+        bench.step("", [respond(data, "180 Ringing", n) for n, data in pairs], CALLEE)
+        await self._settle(GATHERED)
+        answered, _ = bench.step("", [respond(data, "200 OK", n, SDP) for n, data in pairs], CALLEE)
+        bench.step("", [in_dialog(n, "ACK", data) for n, data in zip(numbers, answered, strict=True)], PHONE)
+        await self._settle(PACE)
+        _, byes = bench.step(
+            "", [in_dialog(n, "BYE", data) for n, data in zip(numbers, answered, strict=True)], PHONE
+        )
+        bench.step("", [respond(data, "200 OK", n) for n, data in zip(numbers, byes, strict=True)], CALLEE)
+        await self._settle(PACE)
+        spent = time.process_time() - started
+        bench.forget("", len(numbers))
+        return 1e6 * spent / len(numbers)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--phones", type=int, default=1_000)
+    parser.add_argument("--lamps", type=int, default=10, help="of each phone")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print the figures of each round as JSON")
+    given = parser.parse_args()
+    async with open_bench(given.phones) as bench:
+        lamps = Lamps(bench, given.phones)
+        lamps.register()
+        rounds = range(1, given.rounds + 1)
+        plain = [await lamps.call(number * 1_000_000) for number in rounds]
+        await lamps.light(given.lamps)
+        seen = [await lamps.call((given.rounds + number) * 1_000_000) for number in rounds]
+        told = lamps.told / len(rounds) / given.phones
+        if given.json:
+            each = [(more - one) / told for one, more in zip(plain, seen, strict=True)]
+            print(
+                json.dumps({"a call": plain, f"one that {given.lamps} lamps watch": seen, "a NOTIFY": each})
+            )
+            return
+        alone, watched = min(plain), min(seen)
+        print(f"  a call                      {alone:7.1f} us")
+        print(f"  one that {given.lamps:>2} lamps watch     {watched:7.1f} us, {told:.1f} NOTIFYs")
+        each = (watched - alone) / told if told else 0.0
+        print(f"  a NOTIFY and its answer     {each:7.1f} us, {100 * each / alone:.0f} % of a call")
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
