@@ -555,6 +555,7 @@ class Node:
             ahead = self.clock.ahead()
             await self.store.move_deadlines(ahead)
             self.clock.offset += ahead
+            self.registrations.presence.follow_clock(ahead)
         finally:
             self.stack.release()
 

@@ -132,6 +132,29 @@ def test_it_runs_out(bench, phones, lamp):
     assert bench.database.rows["event_state"] == {}
 
 
+def test_one_that_was_refreshed_does_not_run_out_with_the_one_before(bench, phones, lamp):
+    tag = publish(phones["bob"], expires=60).headers.get("SIP-ETag")
+    bench.run(50)
+    publish(phones["bob"], tag=tag, body=False, expires=60)
+    bench.run(20)
+    assert bench.presence.expire() == []
+    bench.run(50)
+
+    assert bench.presence.expire() == [2]
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0])
+def test_a_clock_that_is_set_neither_ends_nor_prolongs_it(bench, phones, ahead):
+    publish(phones["bob"], expires=60)
+    bench.presence._unix_time = lambda: bench.network.now + ahead
+    bench.presence.follow_clock(ahead)
+    bench.run(50)
+    assert bench.presence.expire() == []
+    bench.run(20)
+
+    assert bench.presence.expire() == [2]
+
+
 def test_it_is_there_after_a_kill(bench, phones, lamp):
     tag = publish(phones["bob"]).headers.get("SIP-ETag")
     told(bench, lamp)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 import structlog
@@ -29,7 +30,10 @@ MOST_OF_ONE = 10
 LONGEST_BODY = 16_384
 """Bytes of a published document."""
 
-_ENTITY = re.compile(rb"""(<(?:[\w.-]+:)?presence\b[^>]*?\sentity\s*=\s*)("[^"<>]*"|'[^'<>]*')""")
+_ENTITY = re.compile(rb"""(<(?:[\w.-]{1,40}:)?presence\b[^>]{0,1000}?\sentity\s*=\s*)("[^"<>]*"|'[^'<>]*')""")
+_HEAD = 4_096
+"""Bytes of a document among which its root has to begin."""
+
 _BASIC = re.compile(rb"<(?:[\w.-]+:)?basic\s*>\s*(open|closed)\s*<")
 _DECLARES = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
@@ -44,7 +48,11 @@ class Publication(NamedTuple):
 
 def is_presence(body: bytes) -> bool:
     """Return whether a body is a document that can be shown to others: one of presence, that declares nothing."""
-    return len(body) <= LONGEST_BODY and _ENTITY.search(body) is not None and _DECLARES.search(body) is None
+    return (
+        len(body) <= LONGEST_BODY
+        and _ENTITY.search(body, 0, _HEAD) is not None
+        and _DECLARES.search(body) is None
+    )
 
 
 class Presence:
@@ -65,6 +73,8 @@ class Presence:
         self._on_use = on_use
         self._published: dict[int, dict[str, Publication]] = {}
         self._serials: dict[int, int] = {}
+        self._due: list[tuple[float, int, str]] = []
+        """When each publication runs out, a heap; those that were changed meanwhile stay in it, and count no more."""
 
     def load(self, rows: Iterable[EventStateRow]) -> None:
         """Take over what was published in an earlier process."""
@@ -72,6 +82,7 @@ class Presence:
             if row.event == self.event and row.expires_at is not None:
                 known = self._published.setdefault(row.account_id, {})
                 known[row.tag] = Publication(row.body, row.expires_at, row.updated_at)
+                heappush(self._due, (row.expires_at, row.account_id, row.tag))
 
     # Publishing.
 
@@ -102,6 +113,7 @@ class Presence:
                 self._writer.put("event_state", (account_id, self.event, before), None)
             self._writer.put("event_state", (account_id, self.event, tag), row, then)
             known[tag] = Publication(body, now + seconds, now)
+            heappush(self._due, (now + seconds, account_id, tag))
         elif before is not None:
             self._writer.put("event_state", (account_id, self.event, before), None, then)
         else:
@@ -114,13 +126,23 @@ class Presence:
 
     def expire(self) -> list[int]:
         """Forget what has run out; returns whose that was."""
-        now, changed = self._unix_time(), []
-        for account_id, known in list(self._published.items()):
-            gone = [tag for tag, one in known.items() if one.expires_at <= now]
-            if gone:
-                self._drop(account_id, gone)
+        now, changed, due = self._unix_time(), [], self._due
+        while due and due[0][0] <= now:
+            _, account_id, tag = heappop(due)
+            found = self._published.get(account_id, {}).get(tag)
+            if found is not None and found.expires_at <= now:
+                self._drop(account_id, [tag])
                 changed.append(account_id)
         return changed
+
+    def follow_clock(self, ahead: float) -> None:
+        """Take note that the clock is set, and what is stored with it."""
+        for known in self._published.values():
+            for tag, one in known.items():
+                known[tag] = one._replace(
+                    expires_at=one.expires_at + ahead, updated_at=one.updated_at + ahead
+                )
+        self._due = [(at + ahead, account_id, tag) for at, account_id, tag in self._due]
 
     def forget(self, account_id: int) -> None:
         """Forget an account that is no more."""

@@ -97,9 +97,10 @@ class Parking:
     def _talks_to(self, account_id: int | None, user_id: int) -> int | None:
         """Return the account of a user that one talks to now, if there is one."""
         ports = self._ports
-        for call in ports.calls.values() if account_id is not None else ():
-            ends = [account_of(ports, leg) for leg in call.ends()] if call.state is CallState.TALKING else []
-            if account_id in ends:
+        for call in ports.calls.values():
+            is_theirs = call.state is CallState.TALKING and call.identity.user_id == user_id
+            ends = [account_of(ports, leg) for leg in call.ends()] if is_theirs else []
+            if account_id is not None and account_id in ends:
                 for other in ends:
                     account = (
                         None if other in (None, account_id) else self._accounts.account_by_id(other or 0)
