@@ -14,7 +14,7 @@ PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile
 SLOW := chaos commands console interop nights scenarios usecases web
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos docs screenshots package peers clean
+.PHONY: help run test check bench flood chaos docs screenshots package peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ check: $(VENV)/.development ## Format, lint, types, layers and the quick tests: 
 
 bench: $(VENV)/.runtime peers ## Measure CPU and waiting beside Kamailio, 20 minutes (ARGS=--quick: three)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
+
+flood: $(VENV)/.development peers ## Flood the switch on loopback while phones call each other, three minutes (ARGS=--short)
+	@$(BIN)/python benchmarks/flood.py $(ARGS)
 
 chaos: $(VENV)/.development ## Kill the switch twenty times under load; counts every call
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

@@ -381,8 +381,8 @@ class GuardSettings(_Section):
     of their time zone; `money_per_day` is what each of them may spend at providers with rates, 0 without limit.
     """
 
-    per_stranger: Annotated[float, Field(ge=0)] = 500.0
-    all_strangers: Annotated[float, Field(ge=0)] = 2_000.0
+    per_stranger: Annotated[float, Field(ge=0)] = 3_000.0
+    all_strangers: Annotated[float, Field(ge=0)] = 4_000.0
     per_known: Annotated[float, Field(ge=0)] = 5_000.0
     allow: list[Network] = []
     bans: bool = True

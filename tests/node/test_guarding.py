@@ -96,8 +96,7 @@ class Phone:
 
 async def banned(node):
     """Wait for what is being stored; return who is banned then."""
-    while node.guarding._tasks:
-        await asyncio.gather(*node.guarding._tasks)
+    await node.guarding.store_bans()
     return {ban.network: ban for ban in node.store.directory.bans}
 
 

@@ -330,9 +330,9 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # session_days = 30.0             # and so long after its log-in at the latest
 
 [guard]
-# per_stranger = 500.0            # messages a second from one address of which nobody is known, four seconds of them
+# per_stranger = 3000.0           # messages a second from one address of which nobody is known, four seconds of them
                                   # at once; 0 is no limit
-# all_strangers = 2000.0          # of all of them together, from where on each may send less
+# all_strangers = 4000.0          # of all of them together, from where on each may send less
 # per_known = 5000.0              # over the flow of a registered phone, or from a provider
 # allow = []                      # networks that are never counted and never banned, such as ["10.0.0.0/8"]
 # bans = true                     # whether whoever guesses passwords or looks for users is banned; see 'sipwright ban'

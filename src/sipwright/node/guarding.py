@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from sqlalchemy import Connection
 
 from sipwright.memo import Bounded
 from sipwright.services.authentication import NOT_CHECKED
@@ -40,8 +41,11 @@ DEEDS = {"unknown user": Deed.UNKNOWN_USER, NOT_CHECKED: Deed.PERSISTENCE}
 LONGEST_NAME = 64
 """Characters of the name of nobody that are remembered."""
 
-MOST_UNDER_WAY = 50
-"""Bans that are being stored at once; whoever does more meanwhile will do more still."""
+MOST_PENDING = 500
+"""Bans that wait to be stored; whoever does more meanwhile will do more still."""
+
+MOST_LINES = 3
+"""Bans made at once that have a line each; the last of these says how many others there are."""
 
 SPARED_FOR = 600.0
 """Seconds until it is said again that somebody would be banned, were no phone registered there."""
@@ -65,7 +69,7 @@ class Guarding:
         )  # fmt: skip
         self._suspicions = Suspicions()
         self._spared: Bounded[str, float] = Bounded()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._pending: dict[str, str] = {}
         self._next_end: float | None = None
         self._refuses = "nobody"
         self.silenced = 0
@@ -104,10 +108,8 @@ class Guarding:
         if not self._settings.bans or self._is_exempt(host):
             return
         why = self._suspicions.add(host, deed, self._clock(), name)
-        if why is not None and len(self._tasks) < MOST_UNDER_WAY:
-            task = asyncio.get_running_loop().create_task(self._ban(host, f"{why}: {what}" if what else why))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if why is not None and len(self._pending) < MOST_PENDING:
+            self._pending[host] = f"{why}: {what}" if what else why
 
     def failed(self, incoming: Incoming, reason: str, user: str) -> None:
         """Take note of credentials that were wrong."""
@@ -121,19 +123,29 @@ class Guarding:
     def _is_exempt(self, host: str) -> bool:
         return is_this_machine(host) or self.sources.is_allowed(host) or self.is_of_provider(host)
 
-    async def _ban(self, host: str, why: str) -> None:
-        first = self._settings.ban_minutes * 60.0
-        try:
-            made = await self._store.database.write(
-                lambda c: bans.add_by_itself(c, host, why, time.time(), first)
-            )
-        except StoreError as error:
-            log.warning("a ban could not be stored", network=network_of(host), why=str(error))
+    async def store_bans(self) -> None:
+        """Store the bans of those who have done enough, all of them at once: there may be hundreds in a second."""
+        pending, self._pending = self._pending, {}
+        if not pending:
             return
-        if isinstance(made, Phones):
-            self._spare(host, why, made.number)
-        elif made is not None:
-            self._tell_ban(made)
+        first, now = self._settings.ban_minutes * 60.0, time.time()
+
+        def work(connection: Connection) -> list[tuple[str, Ban | Phones | None]]:
+            return [
+                (host, bans.add_by_itself(connection, host, why, now, first)) for host, why in pending.items()
+            ]
+
+        try:
+            found = await self._store.database.write(work)
+        except StoreError as error:
+            log.warning("bans could not be stored", number=len(pending), why=str(error))
+            return
+        made = [ban for _, ban in found if isinstance(ban, Ban)]
+        for host, phones in found:
+            if isinstance(phones, Phones):
+                self._spare(host, pending[host], phones.number)
+        if made:
+            self._tell_bans(made)
             await self._store.catch_up()
 
     def _spare(self, host: str, why: str, phones: int) -> None:
@@ -149,20 +161,14 @@ class Guarding:
         if self.watch is not None:
             self.watch("guard.spared", {"address": network, "reason": why, "phones": phones})
 
-    def _tell_ban(self, ban: Ban) -> None:
-        seconds = None if ban.until is None else round(ban.until - ban.since)
-        log.warning("banned", network=ban.network, why=ban.reason, seconds=seconds, times=ban.times)
-        if self.watch is not None:
-            self.watch(
-                "ban.added",
-                {
-                    "address": ban.network,
-                    "reason": ban.reason,
-                    "seconds": seconds,
-                    "times": ban.times,
-                    "by": "switch",
-                },
-            )
+    def _tell_bans(self, made: list[Ban]) -> None:
+        """Say who was banned: one line for each, or one for all where they are many."""
+        for ban in made[:MOST_LINES]:
+            seconds = None if ban.until is None else round(ban.until - ban.since)
+            said = {"reason": ban.reason, "seconds": seconds, "times": ban.times}
+            log.warning("banned", network=ban.network, others=max(0, len(made) - MOST_LINES), **said)
+            if self.watch is not None:
+                self.watch("ban.added", {"address": ban.network, **said, "by": "switch"})
 
     # --- what is in force --------------------------------------------------------------------------------
 
@@ -186,9 +192,11 @@ class Guarding:
             now = self._clock()
             backlog.look(now - due)
             self._tell_load(backlog)
+            self.sources.adapt(now - due + MEASURE_EVERY)
             if now >= next_look:
                 next_look = now + 1.0
                 self.look()
+            await self.store_bans()
 
     def _tell_load(self, backlog: Backlog) -> None:
         """Say when calls begin to be refused because the switch is slow, and when that is over."""
@@ -204,10 +212,10 @@ class Guarding:
             self.watch("guard.overload", said)
 
     def look(self) -> None:
-        """Adapt the budgets, end bans whose time is over, and say what was dropped."""
+        """End bans whose time is over, and say what was dropped."""
         if self._next_end is not None and self._clock() >= self._next_end:
             self.follow()
-        dropped = self.sources.tick()
+        dropped = self.sources.report()
         if dropped is None:
             return
         said = {
@@ -217,10 +225,6 @@ class Guarding:
         log.warning("messages dropped unread", **said)
         if self.watch is not None:
             self.watch("guard.flood", said)
-
-    async def close(self) -> None:
-        """Finish what is being stored."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def is_known_to(

@@ -393,7 +393,6 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.monitoring.close()
-        await self.guarding.close()
         self.recorder.close()
         self.stack.stop_listening()
         await self.store.writer.settle()

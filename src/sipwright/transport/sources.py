@@ -118,7 +118,7 @@ class Sources:
             allowed: Networks whose messages are never counted.
         """
         self.clock = clock
-        self.strangers = Pool(per_stranger)
+        self.strangers = Pool(per_stranger, HARD * all_strangers or inf)
         self.known = Pool(per_known)
         self.this_machine = Pool(per_known)
         self._shared = (self.strangers, self.this_machine)
@@ -218,17 +218,20 @@ class Sources:
 
     # --- time ------------------------------------------------------------------------------------------
 
-    def tick(self) -> Refused | None:
-        """Adapt the budgets to what has come since the last tick, a second ago; return what was dropped, if any."""
-        pool = self.strangers
-        if self._all_strangers:
-            came, self._seen = pool.count - self._seen, pool.count
-            if came > self._all_strangers:
-                slower = pool.cost * came / self._all_strangers
-                pool.cost = max(pool.cost, min(slower, 1.0 / LEAST))
-            elif came < self._all_strangers / 2 and pool.cost > self._usual:
-                pool.cost = max(self._usual, pool.cost / 2)
-            pool.most = pool.count + HARD * self._all_strangers
+    def adapt(self, seconds: float) -> None:
+        """Adapt the budgets to what has come since the last time, so many seconds ago."""
+        pool, usual = self.strangers, self._all_strangers * seconds
+        if not usual:
+            return
+        came, self._seen = pool.count - self._seen, pool.count
+        if came > usual:
+            pool.cost = max(pool.cost, min(pool.cost * came / usual, 1.0 / LEAST))
+        elif came < usual / 2 and pool.cost > self._usual:
+            pool.cost = max(self._usual, pool.cost / 2**seconds)
+        pool.most = pool.count + HARD * usual
+
+    def report(self) -> Refused | None:
+        """Return what was dropped since the last report, if anything."""
         (over, banned), self._reported = self._reported, (self.over, self.banned)
         if (over, banned) == self._reported:
             return None
