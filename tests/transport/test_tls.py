@@ -359,3 +359,59 @@ async def test_a_certificate_that_cannot_be_shown_is_the_reason(listening, tmp_p
     assert flow.trouble == (
         "the certificate /nowhere with the key /nowhere cannot be shown: No such file or directory"
     )
+
+
+async def test_a_hello_costs_nothing_before_it_is_whole_and_may_come_in_pieces(listening, authority):
+    """RFC 8446 §5.1: a record says how long it is."""
+    transport, inbox = await listening()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = authority.client().wrap_bio(incoming, outgoing, server_hostname="example.net")
+    reader, writer = await asyncio.open_connection(*transport.local)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    hello = outgoing.read()
+    for piece in (hello[:3], hello[3:100], hello[100:-1]):
+        writer.write(piece)
+        await asyncio.sleep(0)
+    while not any(flow._hello == hello[:-1] for flow in transport._waiting):
+        await asyncio.sleep(0)
+    assert [flow._tls for flow in transport._waiting] == [None]
+
+    writer.write(hello[-1:])
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            writer.write(outgoing.read())
+            incoming.write(await reader.read(65_536))
+    writer.write(outgoing.read())
+    tls.write(message())
+    writer.write(outgoing.read())
+    assert await inbox.message() == message()
+    writer.close()
+
+
+async def test_the_oldest_of_too_many_handshakes_is_given_up(listening, phone, authority, monkeypatch):
+    monkeypatch.setattr("sipwright.transport.tls.MOST_HANDSHAKES", 2)
+    transport, _ = await listening()
+    await phone(transport)
+    outgoing = ssl.MemoryBIO()
+    tls = authority.client().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="example.net")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    hello = outgoing.read()
+    begun = []
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection(*transport.local)
+        writer.write(hello)
+        begun.append((reader, writer))
+        await reader.read(1)
+
+    async with asyncio.timeout(10):
+        while await begun[0][0].read(65_536):
+            pass
+    assert transport.snapshot().slow == 1
+    assert len(transport._shaking) == 2
+    for _, writer in begun:
+        writer.close()

@@ -84,9 +84,12 @@ async def test_whoever_is_allowed_everything_cannot_be_banned(usecases, admin):
 
 async def test_each_ban_of_the_switch_is_longer_until_a_week(usecases, admin):
     def again(connection, now):
-        made = bans.add_by_itself(connection, "192.0.2.1", "guesses", now, 600.0)
-        assert bans.add_by_itself(connection, "192.0.2.1", "guesses", now, 600.0) is None
-        return made.until - now
+        wanted = {"192.0.2.1": "guesses", "192.0.2.2": "too"}
+        made, phones = bans.add_by_itself(connection, wanted, now, 600.0)
+        assert bans.add_by_itself(connection, wanted, now, 600.0) == ([], {})
+        assert [ban.network for ban in made] == list(wanted)
+        assert phones == {}
+        return made[0].until - now
 
     now, lengths = 1e9, []
     for _ in range(6):
@@ -94,4 +97,4 @@ async def test_each_ban_of_the_switch_is_longer_until_a_week(usecases, admin):
         now += lengths[-1]
     assert lengths == [600, 3_600, 21_600, 129_600, bans.LONGEST, bans.LONGEST]
 
-    assert await usecases.ground.keep(lambda c: bans.prune(c, now + bans.KEPT_FOR + 1)) == 1
+    assert await usecases.ground.keep(lambda c: bans.prune(c, now + bans.KEPT_FOR + 1)) == 2

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection
 
 from sipwright.memo import Bounded
 from sipwright.services.authentication import NOT_CHECKED
@@ -22,7 +21,7 @@ from sipwright.stack import Incoming
 from sipwright.stack.backlog import Backlog
 from sipwright.store import StoreError
 from sipwright.store.admin import bans
-from sipwright.store.admin.bans import Ban, Phones
+from sipwright.store.admin.bans import Ban
 from sipwright.transport.network_table import read_network
 from sipwright.transport.networks import is_this_machine, network_of, networks
 from sipwright.transport.sources import Peer, Sources
@@ -130,20 +129,15 @@ class Guarding:
             return
         first, now = self._settings.ban_minutes * 60.0, time.time()
 
-        def work(connection: Connection) -> list[tuple[str, Ban | Phones | None]]:
-            return [
-                (host, bans.add_by_itself(connection, host, why, now, first)) for host, why in pending.items()
-            ]
-
         try:
-            found = await self._store.database.write(work)
+            made, phones = await self._store.database.write(
+                lambda connection: bans.add_by_itself(connection, pending, now, first)
+            )
         except StoreError as error:
             log.warning("bans could not be stored", number=len(pending), why=str(error))
             return
-        made = [ban for _, ban in found if isinstance(ban, Ban)]
-        for host, phones in found:
-            if isinstance(phones, Phones):
-                self._spare(host, pending[host], phones.number)
+        for host, number in phones.items():
+            self._spare(host, pending[host], number)
         if made:
             self._tell_bans(made)
             await self._store.catch_up()

@@ -13,6 +13,10 @@ from sipwright.transport.tls_connection import TlsFlow
 __all__ = ["TlsTransport"]
 
 
+MOST_HANDSHAKES = 1_000
+"""Handshakes under way at once: each costs some 50 kB before anybody has said who they are."""
+
+
 class TlsTransport(TcpTransport):
     """A listening socket for TLS, and the connections it accepted or we opened beside it.
 
@@ -27,6 +31,8 @@ class TlsTransport(TcpTransport):
         super().__init__(host, port, **options)
         self.certificates = certificates
         self._trusted: dict[tuple[Address, Trust], TlsFlow] = {}
+        self._shaking: dict[TlsFlow, None] = {}
+        """Connections whose handshake has begun; those whose it is over are taken out now and then."""
 
     async def start(self) -> None:
         """Read the certificates and listen.
@@ -57,9 +63,20 @@ class TlsTransport(TcpTransport):
         self._dial(flow)
         return flow
 
+    def shakes(self, flow: TlsFlow) -> None:
+        """Take note of a handshake that has begun; beyond the bound the oldest one is given up."""
+        shaking = self._shaking
+        if len(shaking) >= MOST_HANDSHAKES:
+            shaking = self._shaking = {each: None for each in shaking if not (each.is_open or each.is_closed)}
+            if len(shaking) >= MOST_HANDSHAKES:
+                self.slow += 1
+                next(iter(shaking)).abort()
+        shaking[flow] = None
+
     def forget(self, flow: TcpFlow, error: OSError | None, unfinished: int) -> None:
         """Take a connection out of every table and tell the stack."""
         assert isinstance(flow, TlsFlow)
         if flow.trust is not None and self._trusted.get((flow.remote, flow.trust)) is flow:
             del self._trusted[flow.remote, flow.trust]
+        self._shaking.pop(flow, None)
         super().forget(flow, error, unfinished)

@@ -25,12 +25,19 @@ __all__ = ["TlsFlow", "TlsListener"]
 
 _NOWHERE: Address = ("", 0)
 _MOST_AT_ONCE = 65_536
+_HANDSHAKE = 22
+"""The type of the records of a handshake, the first of which has the client's hello (RFC 8446 §5.1)."""
+_RECORD_HEAD = 5
+"""Bytes in front of each record: its type, a version, its length."""
 
 
 class TlsListener(Listener, Protocol):
     """The transport of a connection with TLS."""
 
     certificates: Certificates
+
+    def shakes(self, flow: TlsFlow) -> None:
+        """Take note of a handshake that has begun."""
 
 
 class TlsFlow(TcpFlow):
@@ -42,7 +49,17 @@ class TlsFlow(TcpFlow):
         trouble: Why it came to nothing, if TLS is the reason.
     """
 
-    __slots__ = ("_incoming", "_is_agreed", "_outgoing", "_tls", "_unread", "peer_names", "trouble", "trust")
+    __slots__ = (
+        "_hello",
+        "_incoming",
+        "_is_agreed",
+        "_outgoing",
+        "_tls",
+        "_unread",
+        "peer_names",
+        "trouble",
+        "trust",
+    )
 
     def __init__(self, transport: TlsListener, remote: Address | None, local: Address = _NOWHERE) -> None:
         super().__init__(transport, remote, local)
@@ -51,6 +68,7 @@ class TlsFlow(TcpFlow):
         self.peer_names: tuple[str, ...] = ()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
+        self._hello = b""
         self._is_agreed = False
         self._unread = 0
         """Bytes of the handshake: they count as those of a message that is not finished."""
@@ -82,15 +100,18 @@ class TlsFlow(TcpFlow):
     def data_received(self, data: bytes) -> None:
         """Go on with the handshake, or hand up each whole message that these bytes end."""
         tls = self._tls
-        if self.is_closed or tls is None:
+        if self.is_closed:
             return
-        self._incoming.write(data)
         if not self._is_agreed:
             self._unread += len(data)
             self._transport.progressed(self, False, len(data), True)
-            if self.is_closed or not self._shake_hands(tls):
-                return
-        self._read(tls)
+        if tls is None:
+            tls, data = self._begun(data)
+        if tls is None or self.is_closed:
+            return
+        self._incoming.write(data)
+        if self._is_agreed or self._shake_hands(tls):
+            self._read(tls)
 
     # --- inside ----------------------------------------------------------------------------------------
 
@@ -103,8 +124,19 @@ class TlsFlow(TcpFlow):
                 self._fails(error)
                 return
             self._shake_hands(self._tls)
-        else:
-            self._tls = certificates.accept(self._incoming, self._outgoing)
+
+    def _begun(self, data: bytes) -> tuple[ssl.SSLObject | None, bytes]:
+        """Begin the handshake once its first record is whole, before which a connection costs next to nothing."""
+        self._hello += data
+        hello = self._hello
+        if hello[0] == _HANDSHAKE:
+            length = int.from_bytes(hello[3:_RECORD_HEAD]) if len(hello) >= _RECORD_HEAD else 0
+            if len(hello) < _RECORD_HEAD + length:
+                return None, b""
+        listener = cast(TlsListener, self._transport)
+        self._tls, self._hello = listener.certificates.accept(self._incoming, self._outgoing), b""
+        listener.shakes(self)
+        return self._tls, hello
 
     def _shake_hands(self, tls: ssl.SSLObject) -> bool:
         """Go on with the handshake; True when it is over and all is well."""

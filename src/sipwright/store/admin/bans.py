@@ -5,9 +5,11 @@ The switch bans for minutes first and each time for longer. Where a phone is reg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
 from sipwright.store.admin.changes import record_change
 from sipwright.store.database import insert_row
@@ -15,6 +17,7 @@ from sipwright.store.errors import NotFoundError, StoreError
 from sipwright.store.schema import tables
 from sipwright.store.schema.guard_tables import bans
 from sipwright.transport.network_table import NetworkTable, checked_network, read_network
+from sipwright.transport.networks import network_of
 
 __all__ = [
     "KEPT_FOR",
@@ -22,7 +25,6 @@ __all__ = [
     "LONGEST",
     "MOST",
     "Ban",
-    "Phones",
     "active",
     "add",
     "add_by_itself",
@@ -61,13 +63,6 @@ class Ban:
     times: int
 
 
-@dataclass(frozen=True, slots=True)
-class Phones:
-    """How many phones are registered where the switch would have banned somebody."""
-
-    number: int
-
-
 _COLUMNS = [bans.c[name] for name in ("id", "network", "reason", "since", "until", "made_by", "times")]
 
 
@@ -104,41 +99,53 @@ def add(
     times: int = 0,
 ) -> Ban:
     """Ban a network, or change the ban that it has."""
-    text, reason = _network(network), reason[:_LONGEST_REASON]
-    # What there was goes, so that the newest ban has the highest number.
-    connection.execute(delete(bans).where(bans.c.network == text))
-    values = {
-        "network": text,
-        "reason": reason,
-        "since": now,
-        "until": until,
-        "made_by": made_by,
-        "times": times,
-    }
-    number = insert_row(connection, bans, values)
-    record_change(connection, "ban", number)
-    return Ban(number, text, reason, now, until, made_by, times)
+    ban = _put(connection, Ban(0, _network(network), reason[:_LONGEST_REASON], now, until, made_by, times))
+    record_change(connection, "ban", ban.id)
+    return ban
+
+
+def _put(connection: Connection, ban: Ban) -> Ban:
+    """Store a ban in the place of the one that there was: the newest has the highest number."""
+    connection.execute(delete(bans).where(bans.c.network == ban.network))
+    values = asdict(ban)
+    del values["id"]
+    return replace(ban, id=insert_row(connection, bans, values))
 
 
 def add_by_itself(
-    connection: Connection, host: str, reason: str, now: float, first: float
-) -> Ban | Phones | None:
-    """Ban the network of an address for `first` seconds, or for longer if it was before.
+    connection: Connection, wanted: Mapping[str, str], now: float, first: float
+) -> tuple[list[Ban], dict[str, int]]:
+    """Ban the networks of addresses for `first` seconds, or for longer if they were before; `wanted` has each with why.
 
-    Returns the ban; how many phones are registered there, in whose favour nobody is banned; or None, where somebody is
-    banned already or there is no room for another ban.
+    Returns the bans, and how many phones are registered where nobody is banned for that. Who is banned already is left
+    out, and so is who would be one too many.
     """
-    text = _network(host)
-    row = connection.execute(select(bans.c.until, bans.c.times).where(bans.c.network == text)).one_or_none()
-    if row is not None and (row.until is None or row.until > now):
-        return None
-    if number := phones_in(connection, text, now):
-        return Phones(number)
-    if (connection.scalar(select(func.count()).select_from(bans).where(_in_force(now))) or 0) >= MOST:
-        return None
-    times = 1 if row is None else row.times + 1
-    seconds = min(first * LONGER ** min(times - 1, 10), LONGEST)
-    return add(connection, text, reason, now, now + seconds, "", times)
+    rows = connection.execute(select(bans.c.network, bans.c.until, bans.c.times)).all()
+    before = {row.network: row for row in rows}
+    room = MOST - sum(row.until is None or row.until > now for row in rows)
+    phones = _phones(connection, wanted, now)
+    made: list[Ban] = []
+    for host, why in wanted.items():
+        text = _network(host)
+        row = before.get(text)
+        is_banned = row is not None and (row.until is None or row.until > now)
+        if is_banned or host in phones or len(made) >= room:
+            continue
+        times = 1 if row is None else row.times + 1
+        seconds = min(first * LONGER ** min(times - 1, 10), LONGEST)
+        made.append(_put(connection, Ban(0, text, why[:_LONGEST_REASON], now, now + seconds, "", times)))
+    if made:
+        record_change(connection, "ban", made[0].id, made[-1].id)
+    return made, phones
+
+
+def _phones(connection: Connection, hosts: Iterable[str], now: float) -> dict[str, int]:
+    """Count the phones that are registered from the networks of some addresses, where there are any."""
+    column = tables.bindings.c
+    found: Counter[str] = Counter()
+    for (source,) in connection.execute(select(column.source).where(column.expires_at > now)):
+        found[network_of(_host_of(source))] += 1
+    return {host: number for host in hosts if (number := found[network_of(host)])}
 
 
 def phones_in(connection: Connection, network: str, now: float) -> int:
@@ -148,10 +155,13 @@ def phones_in(connection: Connection, network: str, now: float) -> int:
     query = select(column.source).where(column.expires_at > now)
     if ":" not in network and "/" not in network:
         query = query.where(column.source.like(f"%/{network}:%"))
-    hosts = (
-        source.rpartition("/")[2].rpartition(":")[0].strip("[]") for (source,) in connection.execute(query)
-    )
+    hosts = [_host_of(source) for (source,) in connection.execute(query)]
     return sum(table.find(host) is not None for host in hosts)
+
+
+def _host_of(source: str) -> str:
+    """Return the address at the far end of a flow, by its key."""
+    return source.rpartition("/")[2].rpartition(":")[0].strip("[]")
 
 
 def remove(connection: Connection, network: str, now: float) -> Ban:
