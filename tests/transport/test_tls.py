@@ -373,7 +373,7 @@ async def test_a_hello_costs_nothing_before_it_is_whole_and_may_come_in_pieces(l
     for piece in (hello[:3], hello[3:100], hello[100:-1]):
         writer.write(piece)
         await asyncio.sleep(0)
-    while not any(flow._hello == hello[:-1] for flow in transport._waiting):
+    while not any(flow._hello == hello[:-1] for flow in transport._waiting):  # noqa: ASYNC110
         await asyncio.sleep(0)
     assert [flow._tls for flow in transport._waiting] == [None]
 
