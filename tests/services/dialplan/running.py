@@ -31,6 +31,7 @@ class LegOutcome(NamedTuple):
     reason: str
     duration: float
     redirect: str = ""
+    audio: str = ""
 
 
 BUSY = Outcome(486, "Busy Here")

@@ -447,7 +447,12 @@ def _dial_result(outcome: Outcome, legs: Sequence[LegOutcome]) -> DialResult:
     """Return what ``dial()`` gives to a script when nobody answered."""
     results = [
         LegResult(
-            clean(leg.target), leg.status, clean(leg.reason), round(leg.duration, 3), clean(leg.redirect)
+            clean(leg.target),
+            leg.status,
+            clean(leg.reason),
+            round(leg.duration, 3),
+            clean(leg.redirect),
+            clean(leg.audio),
         )
         for leg in legs
     ]

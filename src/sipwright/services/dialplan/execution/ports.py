@@ -73,6 +73,10 @@ class LegOutcome(Outcome, Protocol):
     def redirect(self) -> str:
         """Return where it was sent instead, when that was left to the script; else nothing."""
 
+    @property
+    def audio(self) -> str:
+        """Return whether both ends would have heard each other, as far as that is known."""
+
 
 class ScriptHost(Protocol):
     """The call that a run decides. Every method only begins something and returns at once."""

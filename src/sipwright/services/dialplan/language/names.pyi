@@ -48,13 +48,17 @@ class Call(NamedTuple):
     attestation: str | None
 
 class LegResult(NamedTuple):
-    """How one leg of a ``dial()`` ended; ``redirect`` is where a leg with ``redirect="return"`` was sent."""
+    """How one leg of a ``dial()`` ended; ``redirect`` is where a leg with ``redirect="return"`` was sent.
+
+    ``audio`` is whether both ends would have heard each other: ``yes``, or ``no`` or ``perhaps`` with the reason.
+    """
 
     target: str
     status: int
     reason: str
     duration: float
     redirect: str
+    audio: str
 
 class DialResult(NamedTuple):
     """How a ``dial()`` ended: nobody answered, or (with ``wait=True``) the call that was is over.

@@ -46,6 +46,7 @@ class LegResult(NamedTuple):
     reason: str
     duration: float
     redirect: str
+    audio: str
 
 class DialResult(NamedTuple):
     answered: bool

@@ -65,17 +65,22 @@ class Call(NamedTuple):
 
 
 class LegResult(NamedTuple):
-    """How one leg of a ``dial()`` ended; ``redirect`` is where a leg with ``redirect=return`` was sent."""
+    """How one leg of a ``dial()`` ended; ``redirect`` is where a leg with ``redirect=return`` was sent.
+
+    ``audio`` is whether both ends would have heard each other: ``yes``, or ``no`` or ``perhaps`` with the reason.
+    """
 
     target: str
     status: int
     reason: str
     duration: float
     redirect: str = ""
+    audio: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return what the journal keeps."""
-        return {name: value for name, value in self._asdict().items() if name != "redirect" or value}
+        rare = ("redirect", "audio")
+        return {name: value for name, value in self._asdict().items() if name not in rare or value}
 
 
 class DialResult(NamedTuple):

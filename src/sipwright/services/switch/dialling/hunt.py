@@ -27,6 +27,7 @@ from ..model.leg_state import DELAY, END, LAUNCH, RING, LegState
 from ..model.outcome import SILENT, LegResult, Outcome
 from ..model.relayed_headers import explaining_headers, relayed_lines
 from . import hunt_events as events
+from .audio import audio_with
 from .dead_servers import AVOIDED
 from .hunt_machine import OVER, RINGING, TRYING, WAITING, HuntLeg, HuntMachine
 from .invite import make_invite
@@ -102,7 +103,12 @@ class Hunt:
 
     def results(self) -> list[LegResult]:
         """Return what became of each leg."""
-        return self._machine.results()
+        legs = self.call.legs[self.first - 1 :]
+        found = self._machine.results()
+        return [
+            one._replace(audio=audio_with(self.call.caller, leg))
+            for one, leg in zip(found, legs, strict=False)
+        ]
 
     # What happens.
 

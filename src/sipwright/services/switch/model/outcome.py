@@ -32,7 +32,8 @@ class Outcome(NamedTuple):
 class LegResult(NamedTuple):
     """What a script is told about one leg; `duration` is how long it was tried, in seconds.
 
-    `redirect` is where the leg was sent instead, when following that was left to the script.
+    `redirect` is where the leg was sent instead, when following that was left to the script. `audio` is whether both
+    ends would have heard each other.
     """
 
     target: str
@@ -40,6 +41,7 @@ class LegResult(NamedTuple):
     reason: str
     duration: float
     redirect: str = ""
+    audio: str = ""
 
 
 CANCELLED = Outcome(487, "Request Terminated")
