@@ -91,3 +91,28 @@ async def test_what_a_phone_says_of_push_notifications_is_shown(usecases, phones
     for other in ("asks", "none"):
         (found,) = await usecases.bindings.list(carol, q=f"sip:{other}@")
         assert found.push is None
+
+
+async def test_the_router_before_a_phone_has_a_profile(usecases, phones, carol, admin):
+    """Whether it keeps ports, and who else is behind it, as far as one may see them."""
+    here = "udp/192.0.2.1:5060"
+    await usecases.accounts.create(carol, AccountSpec("eve", "secret"))
+    await put(
+        usecases,
+        BINDINGS,
+        binding(3, "<sip:eve@192.168.1.9:5062>", f"{here}/198.51.100.7:5062"),
+        binding(2, "<sip:bob@192.168.1.3:5060>", f"{here}/198.51.100.7:40200"),
+    )
+    found = {one.contact: one.keeps_ports for one in await usecases.bindings.list(carol)}
+    assert found == {
+        "<sip:alice@192.168.1.7:5060>": False,
+        "<sip:alice@198.51.100.7:5060>": None,
+        "<sip:alice@phone.example>": None,
+        "<sip:eve@192.168.1.9:5062>": True,
+    }
+    (eve,) = (await usecases.accounts.get(carol, "eve")).bindings
+    assert eve.shares_address_with == ("alice@example.org",)
+    assert (await usecases.bindings.get(admin, eve.id)).shares_address_with == (
+        "alice@example.org",
+        "bob@example.org",
+    )

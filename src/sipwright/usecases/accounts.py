@@ -14,7 +14,7 @@ from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.history import binding_pages
 from sipwright.store.schema.entities import Account
 from sipwright.usecases.actor import Actor
-from sipwright.usecases.bindings import BindingView, binding_view
+from sipwright.usecases.bindings import BindingView, binding_view, neighbours
 from sipwright.usecases.errors import Invalid, NotFound, Unavailable, translated
 from sipwright.usecases.etags import etag_of, require, shown
 from sipwright.usecases.ground import Ground
@@ -98,7 +98,9 @@ class Accounts:
         def work(connection: Connection) -> AccountDetail:
             found = account_of(connection, self._ground.keys, actor, name)
             rows = binding_pages.read_page(connection, now, 1_000, account_id=found.id)
-            bindings = tuple(binding_view(row, clock.ahead()) for row in rows)
+            bindings = tuple(
+                binding_view(row, clock.ahead(), neighbours(connection, actor, now, row)) for row in rows
+            )
             phone = phone_settings(self._ground.settings, found.username, found.domain)
             messages = messages_of(connection, found.id)
             return AccountDetail(self._read(connection, found), bindings, phone, messages)

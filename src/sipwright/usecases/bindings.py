@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
 
 from sqlalchemy import Connection, delete
 
+from sipwright.sdp.audio_path import Nat, nat_of
 from sipwright.sip import NameAddr, ParseError
 from sipwright.store.history.binding_pages import BindingShown, read_page
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import storable
-from sipwright.transport.flow import parse_flow_key
+from sipwright.transport.flow import FlowKey, parse_flow_key
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import NotFound, Unavailable
 from sipwright.usecases.ground import Ground
@@ -21,9 +23,10 @@ from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
 from sipwright.usecases.whose import is_seen, narrowed
 
-__all__ = ["BindingView", "Bindings", "PushView", "binding_view"]
+__all__ = ["BindingView", "Bindings", "PushView", "binding_view", "neighbours"]
 
 _MOST_OF_ACCOUNT = 1_000
+_MOST_NEIGHBOURS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,11 @@ class PushView:
 
 @dataclass(frozen=True, slots=True)
 class BindingView:
-    """Where a phone can be reached; `nat` is ``none`` or ``behind``, or ``unknown`` where its contact is a name."""
+    """Where a phone can be reached; `nat` is ``none`` or ``behind``, or ``unknown`` where its contact is a name.
+
+    `keeps_ports` is whether that router leaves ports as they are, where that can be told. `shares_address_with` are
+    other accounts with phones behind the same address, looked for only where one binding, or account, is shown.
+    """
 
     id: str
     account: str
@@ -53,6 +60,8 @@ class BindingView:
     push: PushView | None
     expires_at: float
     updated_at: float
+    keeps_ports: bool | None = None
+    shares_address_with: tuple[str, ...] = ()
 
 
 class Bindings:
@@ -84,7 +93,10 @@ class Bindings:
     async def get(self, actor: Actor, id: str) -> BindingView:
         """Show one binding."""
         ahead = self._ahead()
-        return await self._ground.read(lambda c: binding_view(self._find(c, actor, id), ahead))
+        now = self._ground.now
+        return await self._ground.read(
+            lambda c: binding_view(row := self._find(c, actor, id), ahead, neighbours(c, actor, now, row))
+        )
 
     @needs("write")
     async def remove(self, actor: Actor, id: str) -> BindingView:
@@ -124,7 +136,7 @@ class Bindings:
         return self._ground.administration.clock.ahead()
 
 
-def binding_view(row: BindingShown, ahead: float) -> BindingView:
+def binding_view(row: BindingShown, ahead: float, shared_with: Iterable[str] = ()) -> BindingView:
     """Return what is shown of a binding."""
     try:
         flow = parse_flow_key(row.source)
@@ -145,7 +157,41 @@ def binding_view(row: BindingShown, ahead: float) -> BindingView:
         push=_push(row.contact),
         expires_at=row.expires_at + ahead,
         updated_at=row.updated_at + ahead,
+        keeps_ports=None if flow is None else _keeps_ports(row.contact, flow),
+        shares_address_with=tuple(shared_with),
     )
+
+
+def neighbours(connection: Connection, actor: Actor, now: float, row: BindingShown) -> list[str]:
+    """Return the other accounts that an actor sees with phones behind the same address, in order."""
+    try:
+        host = parse_flow_key(row.source).remote[0]
+    except ValueError:
+        return []
+    user_id = None if actor.is_admin else actor.user_id
+    place = f"/[{host}]:" if ":" in host else f"/{host}:"
+    found = set()
+    for other in read_page(connection, now, _MOST_NEIGHBOURS, user_id=user_id, q=place):
+        if other.account_id != row.account_id and _host_of(other.source) == host:
+            found.add(f"{other.username}@{other.domain}")
+    return sorted(found)
+
+
+def _host_of(source: str) -> str | None:
+    try:
+        return parse_flow_key(source).remote[0]
+    except ValueError:
+        return None
+
+
+def _keeps_ports(contact: str, flow: FlowKey) -> bool | None:
+    """Return whether the router before a phone keeps its port; None where there is none, or it cannot be told."""
+    try:
+        uri = NameAddr.parse(contact).uri
+    except ParseError:
+        return None
+    nat = nat_of((uri.host, uri.used_port), flow.remote, is_datagram=flow.protocol == "udp")
+    return {Nat.KEEPS_PORTS: True, Nat.CHANGES_PORTS: False}.get(nat)
 
 
 def _id_of(row: BindingShown) -> str:
