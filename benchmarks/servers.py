@@ -107,7 +107,7 @@ class Server:
                 return False
 
 
-# One user makes all the calls here, more than any person would.
+# One user makes all the calls here, from one address, more than any person would.
 WIDE_LIMITS = {
     "SIPWRIGHT_DIALPLAN__USER_RUNS": "20000",
     "SIPWRIGHT_DIALPLAN__USER_RUNS_PER_MINUTE": "60000",
@@ -116,6 +116,9 @@ WIDE_LIMITS = {
 # Releases before this one refuse to start with a setting that they do not know.
 WIDE_LIMITS_SINCE_0_1 = {
     "SIPWRIGHT_SIP__CALLS_PER_ACCOUNT": "20000",
+    "SIPWRIGHT_GUARD__PER_STRANGER": "100000",
+    "SIPWRIGHT_GUARD__ALL_STRANGERS": "100000",
+    "SIPWRIGHT_GUARD__PER_KNOWN": "100000",
     "SIPWRIGHT_WEB__LISTEN": "",
     "SIPWRIGHT_SSH__LISTEN": "",
 }
