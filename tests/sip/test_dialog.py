@@ -297,7 +297,7 @@ def test_a_request_is_written_as_it_is_built(parts, facts):
     built = dialog(**facts).make_request("BYE", via=via, **parts)
     written = dialog(**facts).write_request("BYE", via, **parts)
 
-    assert written == ("BYE", "z9hG4bK-2", bytes(built))
+    assert written == ("BYE", via, bytes(built))
     assert built.branch == parse(written.wire).branch == written.branch
 
 

@@ -248,11 +248,16 @@ def make_request(  # noqa: PLR0913, a request has as many parts (§8.1.1)
 
 
 class Written(NamedTuple):
-    """A request of ours as it goes over the wire, for those who send it and look no further."""
+    """A request of ours as it goes over the wire, for those who send it and look no further; `via` is its top one."""
 
     method: str
-    branch: str | None
+    via: str
     wire: bytes
+
+    @property
+    def branch(self) -> str | None:
+        """The branch of that Via."""
+        return _branch_of(self.via)
 
 
 def write_in_dialog(  # noqa: PLR0913, in the order in which it is written
@@ -284,7 +289,7 @@ def write_in_dialog(  # noqa: PLR0913, in the order in which it is written
     if content_type is not None:
         written.append(f"Content-Type: {content_type}")
     forbid_breaks("".join(written))
-    return Written(method, _branch_of(via), _write(written, body))
+    return Written(method, via, _write(written, body))
 
 
 def _branch_of(via: str) -> str | None:

@@ -421,7 +421,7 @@ class Leg(OwnCode):
         else:
             signed = dialog.make_request("BYE", via=via, headers=headers)
             self.sign(signed)
-            bye = Written("BYE", signed.branch, bytes(signed))
+            bye = Written("BYE", via, bytes(signed))
         self.pending_request = bye.wire
         owner.when_stored(partial(owner.ports.routes.send_request, self, bye, self), is_urgent=True)
 

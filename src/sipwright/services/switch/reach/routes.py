@@ -247,7 +247,9 @@ def _is_elsewhere(leg: Leg, dialog: Dialog, flow: Flow) -> bool:
 def _is_for(request: Request | Written, flow: Flow) -> bool:
     """Return whether the Via of a request of ours names the protocol of a flow; most were written for it."""
     if isinstance(request, Written):
-        return f"\r\nVia: SIP/2.0/{flow.protocol.upper()} ".encode() in request.wire
+        return request.via.startswith(f"{flow.sent_protocol};") or (
+            request.via.partition(" ")[0].lower() == f"sip/2.0/{flow.protocol}"
+        )
     if request.headers.lines()[0].startswith(f"Via: {flow.sent_protocol};"):
         return True
     return flow.protocol == request.top_via.transport.lower()
