@@ -23,7 +23,10 @@ __all__ = ["MOST_PASSES", "marks", "origin_of", "passes_of"]
 MOST_PASSES = 3
 """How often a call may come back."""
 
-_ID = re.compile("[0-9a-f]{16,40}")
+SHORTEST = 16
+"""Characters of the id of a call."""
+
+_ID = re.compile(f"[0-9a-f]{{{SHORTEST},40}}")
 _KEPT = ("history-info", CALL_HEADER.lower())
 
 
@@ -80,7 +83,7 @@ def origin_of(calls: Mapping[str, Call], request: Request, *, is_internal: bool)
         if name in index:
             texts += request.headers.get_all(name)
     for text in texts:
-        for call_id in _ID.findall(text):
+        for call_id in _ID.findall(text) if len(text) >= SHORTEST else ():
             call = calls.get(call_id)
             if call is not None and (found is None or call.passes > found.passes):
                 found = call
