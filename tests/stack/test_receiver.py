@@ -67,6 +67,26 @@ def test_an_ack_for_a_2xx_reaches_the_pipeline(element, peer, request_text):
     assert [incoming.request.method for incoming in element.received] == ["ACK"]
 
 
+def test_an_ack_for_a_2xx_is_taken_by_whoever_has_its_dialog(element, peer, request_text):
+    """RFC 3261 §13.2.2.4: and nobody else is asked."""
+    element.stack.receiver.on_ack = lambda ack: ack.to_tag == "ours"
+    for tag in ("ours", "another"):
+        peer.send(request_text("ACK", to=f"<sip:bob@192.0.2.1>;tag={tag}"), element)
+
+    assert [incoming.request.to_tag for incoming in element.received] == ["another"]
+
+
+def test_an_ack_for_a_failure_is_of_its_transaction(element, peer, request_text):
+    """RFC 3261 §17.1.1.3: even where its To tag is that of a dialog."""
+    taken = []
+    element.stack.receiver.on_ack = lambda ack: bool(taken.append(ack)) or True
+    element.handle = lambda incoming: bool(incoming.respond(486, to_tag="ours"))
+    peer.send(request_text("INVITE"), element)
+    peer.send(request_text("ACK", to="<sip:bob@192.0.2.1>;tag=ours"), element)
+
+    assert (peer.statuses[-1], taken) == (486, [])
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
