@@ -126,8 +126,8 @@ async def test_what_comes_in_is_read_while_calls_and_runs_of_an_earlier_process_
 
     def recover(rows):
         for row in rows:
-            calls[row] = SimpleNamespace(id=row, execution_id=f"run {row}")
-        done.append(" ".join(rows))
+            calls[row.id] = SimpleNamespace(id=row.id, execution_id=f"run {row.id}")
+        done.append(" ".join(row.id for row in rows))
         return {call.execution_id: call for call in calls.values()}
 
     switch = SimpleNamespace(
@@ -140,8 +140,9 @@ async def test_what_comes_in_is_read_while_calls_and_runs_of_an_earlier_process_
         )
     )
     runs = [SimpleNamespace(row=SimpleNamespace(id=f"run {name}")) for name in ("c", "a", "gone")]
+    rows = [SimpleNamespace(id=name) for name in "abc"]
     reading = asyncio.create_task(_note_turns(done))
-    await Node._take_up(SimpleNamespace(switch=switch, scripts=scripts), ["a", "b", "c"], runs)
+    await Node._take_up(SimpleNamespace(switch=switch, scripts=scripts), rows, runs)
     reading.cancel()
 
     assert done == [
