@@ -10,7 +10,7 @@ import structlog
 
 from sipwright.certificate import certificate_files
 from sipwright.monitor.alerts.rules import Seen
-from sipwright.monitor.probes.phone import ProbePhone
+from sipwright.monitor.probes.phone import PATIENCE, ProbePhone
 from sipwright.monitor.probes.prober import Prober
 from sipwright.monitor.rollups.rollups import LOST_AFTER, SPANS, Rollups
 from sipwright.services.rows import RollupRow
@@ -106,10 +106,11 @@ class Monitoring:
         node = self._node
         if node.store.is_shared:
             try:
-                self._probes.edges = await node.store.database.read(
-                    lambda c: edges_of_others(c, node.settings.node), of_nodes=False
-                )
-            except StoreError as error:
+                async with asyncio.timeout(PATIENCE):
+                    self._probes.edges = await node.store.database.read(
+                        lambda c: edges_of_others(c, node.settings.node), of_nodes=False
+                    )
+            except (StoreError, TimeoutError) as error:
                 log.debug("the other nodes cannot be looked for", error=str(error))
 
     async def _seen(self, counts: dict[str, float], at: float) -> Seen:
