@@ -256,9 +256,8 @@ domains = ["DOMAIN"]
 # replace = ["phones"]            # to take the place of an end of a call
 # message = ["phones", "trunks", "strangers"]
 # subscribe = ["phones"]
-# Other rules for accounts of a domain, and for a provider:
-# domains."example.org".message = ["phones"]
-# providers.blueface.refer = true
+# domains = {}                    # for accounts of one, such as { "example.org" = { message = ["phones"] } }
+# providers = {}                  # for one, such as { blueface = { refer = true } }
 
 [stun]
 # Where STUN is answered, besides on the UDP addresses of SIP. Two addresses of this machine with another port each make
