@@ -211,6 +211,7 @@ def test_the_editor_completes_what_other_dialplans_define(site, page):
     expect(page.locator(".cm-completionLabel").first).to_have_text("common")
     page.keyboard.press("Escape")
     page.keyboard.type("ommon import groups, r")
+    page.keyboard.press("Control+Space")
     expect(page.locator(".cm-completionLabel").filter(has_text="ring_all")).to_have_count(1)
 
 
