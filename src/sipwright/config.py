@@ -294,10 +294,12 @@ class DatabaseSettings(_Section):
 class ClusterSettings(_Section):
     """``[cluster]``: several switches on one PostgreSQL database, each with a name (`node`) and a data folder.
 
-    One of which nothing was heard for `lost_after` seconds is lost: another one goes on with its calls.
+    One of which nothing was heard for `lost_after` seconds is lost: another one goes on with its calls. `edge` is where
+    the others reach this one over UDP, "" for the first address of ``[sip] udp``.
     """
 
     lost_after: Annotated[float, Field(ge=2, le=300)] = 10.0
+    edge: Address | Literal[""] = ""
 
 
 class DialplanSettings(_Section):

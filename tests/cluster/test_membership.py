@@ -55,9 +55,9 @@ class MemoryRegister:
         self.put(found.name, owner, found.fence + 1, self.now + seconds)
         return found.fence + 1
 
-    async def enter(self, fence: Fence, name: str, home: str, version: str, edges: str) -> int:
+    async def enter(self, fence: Fence, name: str, home: str, version: str, edge: str) -> int:
         assert self.leases[fence.lease].fence == fence.number
-        self.rows[name] = NodeRow(name, home, fence.number, "up", version, edges, self.now, 0.0)
+        self.rows[name] = NodeRow(name, home, fence.number, "up", version, edge, self.now, 0.0)
         self.boots += 1
         return self.boots
 
@@ -166,6 +166,7 @@ async def test_one_is_taken_over_at_once_when_somebody_says_that_it_is_no_more(r
 
     assert await second.take_over("a")
     assert relieved == [("a", True)]
+    assert (second.living(), second.edge_of("a")) == (["b"], None)
 
 
 async def test_one_that_was_taken_over_learns_it_and_stops(register: MemoryRegister):

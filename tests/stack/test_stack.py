@@ -203,6 +203,19 @@ def test_a_flow_is_made_again_from_its_key(element):
     assert element.stack.flow_from_key("nonsense") is None
 
 
+def test_flows_of_other_nodes_are_reached_by_their_edges_and_of_lost_ones_from_here(element):
+    edges = {"north": ("192.0.2.7", 5060)}
+    element.stack.join(edges.get, lambda address: address in edges.values())
+    key = "udp/192.0.2.7:5060/192.0.2.2:5062"
+    by_edge = element.stack.flow_from_key(f"north!{key}")
+    del edges["north"]
+
+    assert by_edge.remote == ("192.0.2.7", 5060)
+    assert element.stack.flow_from_key(f"north!{key}").remote == ("192.0.2.2", 5062)
+    assert element.stack.flow_from_key(key).remote == ("192.0.2.2", 5062)
+    assert element.stack.flow_from_key("north!tcp/192.0.2.7:5060/192.0.2.2:5062") is None
+
+
 def test_the_loop_is_found_by_its_key(network):
     loop = LoopbackTransport(network.call_later)
     stack = Stack([loop], Pipeline())

@@ -90,6 +90,7 @@ TABLES_ADDED_LATER = (
     "provider_rates",
     "spendings",
     "nodes",
+    "binding_news",
     "leases",
     "boots",
     "provider_numbers",

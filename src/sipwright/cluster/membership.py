@@ -19,6 +19,8 @@ from sipwright.cluster.lease import Holder, Sighting
 from sipwright.cluster.ports import Register
 from sipwright.errors import UserError
 from sipwright.services.leases import Answer, Beat, Fence, LeaseRow, NodeRow, node_lease
+from sipwright.stack import boot_in
+from sipwright.transport.flow import Address, parse_address
 
 __all__ = ["Itself", "Membership", "NameTaken"]
 
@@ -26,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 Relieve = Callable[[str, LeaseRow | None], Awaitable[bool]]
 """Takes over what is in progress at a node; False when another one was faster."""
+
+_THERE = ("up", "draining")
+"""The states of nodes whose edge does its work."""
 
 BEATS = 5
 """How often within the time of a lease a node says that it lives."""
@@ -37,12 +42,12 @@ class NameTaken(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Itself:
-    """What a node says of itself: `home` names its data folder, `edges` are the SIP URIs that others reach it by."""
+    """What a node says of itself: `home` names its data folder, `edge` is where others reach it, as HOST:PORT."""
 
     name: str
     home: str
     version: str
-    edges: str = "[]"
+    edge: str = ""
 
 
 class Membership:
@@ -73,6 +78,7 @@ class Membership:
         self._sleep = sleep
         self._every = lost_after / BEATS
         self._sightings: dict[str, Sighting] = {}
+        self._edges: dict[str, Address] = {}
         self._is_lost = self._is_failing = False
         self._busy = asyncio.Lock()
 
@@ -104,9 +110,11 @@ class Membership:
         while self._holder.fence is None or not self.may_act():
             await self._ask_for_own()
         self.boot_number = await self._register.enter(
-            self.fence, self.itself.name, self.itself.home, self.itself.version, self.itself.edges
+            self.fence, self.itself.name, self.itself.home, self.itself.version, self.itself.edge
         )
         self.owners = {self.boot_number: self.itself.name}
+        if self.itself.edge:
+            self._edges = {self.itself.name: parse_address(self.itself.edge)}
         return self.fence
 
     async def _seize_own(self) -> None:
@@ -194,11 +202,22 @@ class Membership:
     async def take_over(self, name: str) -> bool:
         """Take over from a node at once: whoever asks says that it is no more."""
         async with self._busy:
-            return self.relieve is not None and await self.relieve(name, None)
+            if self.relieve is None or not await self.relieve(name, None):
+                return False
+            self.took_over(name)
+            return True
 
     async def say(self, state: str) -> None:
         """Note how this node stands."""
         await self._register.say(self.itself.name, state)
+
+    async def hand_over(self) -> None:
+        """Give back what this node has; another one goes on with it."""
+        async with self._busy:
+            self._is_lost = True  # from now on nobody has to be told
+            await self.say("drained")
+            await self._register.release(self.itself.name, self.owner, self._holder.fence or 0)
+            self._holder.lose()
 
     def living(self) -> list[str]:
         """Return the names of the nodes that live, and take calls, by what was heard last."""
@@ -208,8 +227,29 @@ class Membership:
             if row.state == "up" and (row.name == self.itself.name or row.age < self._holder.seconds)
         ]
 
+    # What the edge asks (`services/edge/ports.py`).
+
+    @property
+    def name(self) -> str:
+        """The name of this node."""
+        return self.itself.name
+
+    def is_peer(self, address: Address) -> bool:
+        """Return whether a node, this one or another, listens at an address."""
+        return address in self._edges.values()
+
+    def edge_of(self, node: str) -> Address | None:
+        """Return where the edge of another node is that lives."""
+        return self._edges.get(node) if node in self.nodes and self.nodes[node].state in _THERE else None
+
+    def owner_of(self, tag: str) -> str | None:
+        """Return the name of the node that has the dialog of a tag which a node has made."""
+        boot = boot_in(tag)
+        return None if boot is None else self.owners.get(boot)
+
     def _look(self, seen: Beat, now: float) -> None:
         self.nodes = {row.name: row for row in seen.nodes}
+        self._edges = {row.name: parse_address(row.edge) for row in seen.nodes if row.edge}
         self.owners = seen.owners
         others = {row.name: row for row in seen.leases if row.name != self._holder.name}
         for name in self._sightings.keys() - others.keys():
@@ -224,8 +264,14 @@ class Membership:
 
     async def _take_over(self, row: LeaseRow) -> None:
         name = row.name.removeprefix(node_lease(""))
-        if self.relieve is None or not await self.relieve(name, row):
-            return
+        if self.relieve is not None and await self.relieve(name, row):
+            self.took_over(name)
+
+    def took_over(self, name: str) -> None:
+        """Know at once what the next beat will tell: whose calls these are now, and that the other node is no more."""
+        self.owners = {
+            boot: self.itself.name if owner == name else owner for boot, owner in self.owners.items()
+        }
         known = self.nodes.get(name)
         if known is not None:
             self.nodes[name] = known._replace(

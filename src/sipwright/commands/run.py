@@ -143,7 +143,7 @@ async def _say_alive() -> None:
 
 async def _ended(stopped: asyncio.Event, neighbours: Neighbours | None) -> None:
     """Wait until somebody stops the switch, or another node has taken over from it."""
-    events = [stopped] if neighbours is None else [stopped, neighbours.lost]
+    events = [stopped] if neighbours is None else [stopped, neighbours.lost, neighbours.drained]
     waiting = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:

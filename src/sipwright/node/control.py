@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .call_guard import CallGuard
     from .guarding import Guarding
     from .monitoring import Monitoring
+    from .neighbours import Neighbours
     from .outage import Outage
     from .provider_states import ProviderStates
     from .refusals import Refusals
@@ -69,11 +70,17 @@ MOST_TESTS = 8
 """Providers that are tested at once."""
 
 
+def _alone(request: Request) -> dict[str, Any]:
+    """Refuse what only one of several nodes can do."""
+    raise ControlError("refused", "this switch has its database for itself: several nodes need PostgreSQL")
+
+
 class Parts(Protocol):
     """The parts of a node that can be watched and steered."""
 
     settings: Settings
     store: Store
+    neighbours: Neighbours | None
     stack: Stack
     clock: SteadyClock
     authenticator: Authenticator
@@ -124,6 +131,8 @@ class Control:
             "messages.waiting": self._messages_waiting,
             "guard.suspect": self._suspect,
             "providers.test": self._test_provider,
+            "nodes.takeover": _alone if parts.neighbours is None else parts.neighbours.take_over,
+            "nodes.drain": _alone if parts.neighbours is None else parts.neighbours.drain,
             **CallControl(parts.switch, parts.store, secret).handlers(),
         }
         self._server = ControlServer(settings.data_dir, self._handlers, self.events)

@@ -6,27 +6,40 @@ It joins them, goes on with the calls of one that is lost, and ends when it was 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from sipwright.cluster.membership import Itself, Membership
+from sipwright.cluster.sharing import chosen
+from sipwright.config import listen_address
+from sipwright.control.protocol import ControlError, Request
+from sipwright.services.edge import Edge
 from sipwright.services.leases import LeaseRow
+from sipwright.services.ports import Writer
 from sipwright.services.rows import CallRow
+from sipwright.stack import MarkedTokens
+from sipwright.store.errors import StoreError
 from sipwright.store.live.node_register import Adopted, NodeRegister
+from sipwright.transport.flow import format_address, is_wildcard, parse_address, place_of
+from sipwright.transport.flow_token import FlowTokens
 
 from .script_bridge import Scripts, StoredRun
+from .shared_bindings import NamedWriter, SharedBindings
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
     from sipwright.services.agent import Agent
     from sipwright.services.notifier import Notifier
-    from sipwright.stack import Stack
+    from sipwright.services.registrar import LocationTable, Registrar
+    from sipwright.services.switch import Switch
+    from sipwright.stack import Pipeline, Stack
+    from sipwright.steady_clock import SteadyClock
     from sipwright.store import Store
 
     from .dialog_watch import DialogWatch
@@ -38,8 +51,12 @@ log = structlog.get_logger(__name__)
 HOME = "sipwright.node"
 """The file in the data folder that tells it apart from all others."""
 
+ANSWERED_WITHIN = 0.1
+"""Seconds that whoever has a node drained is given to hear of it before the node ends."""
+
 PATIENCE = 3.0
 """For how many seconds a node that stops tries to say so."""
+
 
 TakeUp = Callable[[Sequence[CallRow], Iterable[StoredRun]], Awaitable[None]]
 
@@ -49,7 +66,12 @@ class Parts(Protocol):
 
     settings: Settings
     store: Store
+    clock: SteadyClock
     stack: Stack
+    pipeline: Pipeline
+    locations: LocationTable
+    registrar: Registrar
+    switch: Switch
     scripts: Scripts
     notifier: Notifier
     dialog_watch: DialogWatch
@@ -63,8 +85,11 @@ class Neighbours:
         self.membership = membership
         self.lost = asyncio.Event()
         """Set when another node has taken over from this one: it has to end, without another word."""
+        self.drained = asyncio.Event()
+        """Set when this node is to give its calls to another one, and to end."""
         self._register = register
         self._is_holding = False
+        self._taken = 0
 
     @classmethod
     async def join(cls, settings: Settings, store: Store) -> Neighbours:
@@ -76,24 +101,112 @@ class Neighbours:
         """
         register = NodeRegister(store.database)
         home = await asyncio.to_thread(_home, settings.data_dir / HOME)
-        itself = Itself(settings.node, home, metadata.version("sipwright"))
+        itself = Itself(settings.node, home, metadata.version("sipwright"), _edge_of(settings))
         membership = Membership(register, itself, settings.cluster.lost_after)
         fence = await membership.join()
+        await membership.beat()
         store.fence(fence, membership.lost)
         return cls(membership, register)
 
-    def serve(self, parts: Parts, take_up: TakeUp) -> None:
+    def token(self) -> Callable[[], str]:
+        """Return what makes tags and the ids of calls: whose they are can be seen, now and later."""
+        return MarkedTokens(self.membership.boot_number).__call__
+
+    def writer(self, writer: Writer, locations: LocationTable, unix_time: Callable[[], float]) -> Writer:
+        """Return the writer as the registrar is to have it."""
+        return NamedWriter(writer, locations, self.membership.name, unix_time)
+
+    def is_share(self, provider_id: int) -> bool:
+        """Return whether it is this node that is to register with a provider, of those that live."""
+        living = self.membership.living()
+        return chosen(f"registration:{provider_id}", living) in (None, self.membership.name)
+
+    def tasks(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what goes on while the node runs."""
+        return [self.membership.run(), self.bindings.follow()]
+
+    def serve(self, parts: Parts, take_up: TakeUp, secret: bytes) -> None:
         """Let a node go on with what others leave; `take_up` goes on with calls and runs."""
         self._parts, self._take_up = parts, take_up
+        self.bindings = SharedBindings(
+            parts.store, parts.locations, self.membership.name, parts.clock.__call__
+        )
+        self._open_edge(parts, secret)
         self.membership.on_lost = self._was_lost
         self.membership.on_stall = self._stalled
         self.membership.relieve = self._relieve
 
+    def _open_edge(self, parts: Parts, secret: bytes) -> None:
+        """Let what comes from other nodes get to the phones here, and calls from here to phones there."""
+        membership, stack = self.membership, parts.stack
+        stack.join(membership.edge_of, membership.is_peer)
+        if not membership.itself.edge:
+            log.warning(
+                "other nodes cannot reach the phones of this one",
+                what_to_do='write [cluster] edge = "HOST:PORT", the address of this machine that they see',
+            )
+            return
+        edge = Edge(stack, membership, FlowTokens(secret), parse_address(membership.itself.edge))
+        stack.receiver.take_cancel = edge.take_cancel
+        edge.others = stack.receiver.on_stray_response
+        stack.receiver.on_stray_response = edge.take_response
+        parts.pipeline.steps = (edge, *parts.pipeline.steps)
+        parts.registrar.on_expired_elsewhere = self.bindings.expired
+        parts.switch.finder.edge_route = lambda source: edge.route(*reversed(place_of(source)))
+
     async def leave(self) -> None:
-        """Say that this node stops; its calls are its own for as long as its lease lasts."""
-        with suppress(Exception):  # nothing depends on it
+        """Say that this node stops: its calls are its own for as long as its lease lasts, or another one's at once."""
+        with suppress(StoreError, OSError, TimeoutError):  # nothing depends on it
             async with asyncio.timeout(PATIENCE):
-                await self.membership.say("stopped")
+                if self.drained.is_set():
+                    await self.membership.hand_over()
+                else:
+                    await self.membership.say("stopped")
+
+    # What can be asked for over the control socket.
+
+    async def take_over(self, request: Request) -> dict[str, Any]:
+        """Take over from a node at once: whoever asks says that it is no more."""
+        await self._look()
+        name = request.text("node", default="") or self._only_other()
+        if name == self.membership.name:
+            raise ControlError("invalid", "a node does not take over from itself", field="node")
+        if name not in self.membership.nodes:
+            raise ControlError("not_found", f"there is no node {name!r}", field="node")
+        self._taken = 0
+        if not await self.membership.take_over(name):
+            raise ControlError("conflict", f"another node has taken over from {name} just now")
+        return {"node": name, "calls": self._taken}
+
+    async def drain(self, request: Request) -> dict[str, Any]:
+        """Give all that is in progress to the other nodes, and end."""
+        await self._look()
+        others = [name for name in self.membership.living() if name != self.membership.name]
+        if not others:
+            raise ControlError(
+                "refused",
+                "no other node lives that could go on with the calls; stop this one, and they wait for it",
+            )
+        await self.membership.say("draining")
+        asyncio.get_running_loop().call_later(ANSWERED_WITHIN, self.drained.set)
+        return {"node": self.membership.name, "to": others}
+
+    async def _look(self) -> None:
+        try:
+            await self.membership.beat()
+        except (StoreError, OSError, TimeoutError) as error:
+            raise ControlError("unavailable", f"the database is away: {error}", retry_after=5.0) from None
+
+    def _only_other(self) -> str:
+        others = [
+            row.name
+            for row in self.membership.nodes.values()
+            if row.name != self.membership.name and row.state in ("up", "draining")
+        ]
+        if len(others) != 1:
+            names = ", ".join(others) or "there is none"
+            raise ControlError("invalid", f"say which node is no more: {names}", field="node")
+        return others[0]
 
     def _was_lost(self) -> None:
         self._parts.stack.stop_listening()
@@ -116,10 +229,12 @@ class Neighbours:
         )
         if adopted is None:
             return False
+        membership.took_over(name)  # before anything that waits is looked at: it is handled here from now on
         runs = await parts.scripts.with_plans(
             [row for row in adopted.executions if row.id in adopted.journals], adopted.journals
         )
         await self._go_on(adopted, runs)
+        self._taken = len(adopted.calls)
         log.warning(
             "the calls of another node are taken over",
             from_node=name, calls=len(adopted.calls), scripts=len(adopted.executions),
@@ -150,3 +265,14 @@ def _home(path: Path) -> str:
         home = token_hex(8)
         path.write_text(home + "\n", "ascii")
         return home
+
+
+def _edge_of(settings: Settings) -> str:
+    """Return where other nodes reach this one over UDP; nothing where nobody has said it."""
+    if settings.cluster.edge:
+        return settings.cluster.edge
+    for text in settings.sip.udp:
+        host, port = listen_address(text)
+        if not is_wildcard(host):
+            return format_address((host, port))
+    return ""

@@ -130,6 +130,8 @@ class Node:
         sip = settings.sip
         self.settings = settings
         self.store = store
+        self.neighbours = neighbours
+        token = TimedTokens().__call__ if neighbours is None else neighbours.token()
         # Deadlines are stored by the one, nonces made by the other, which is not even set when nobody looks.
         self.clock = SteadyClock.found(clock_file(settings.key_file))
         clock = self.clock.__call__  # the method, as that is called in half the time
@@ -185,7 +187,7 @@ class Node:
                 seen_at=rendezvous.find, calls_per_account=sip.calls_per_account, emergency=frozenset(sip.emergency),
             ),
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
-            token=TimedTokens().__call__, scripts=self.scripts, observer=self.recorder if is_recording else None,
+            token=token, scripts=self.scripts, observer=self.recorder if is_recording else None,
             is_store_away=lambda: store.writer.is_away,
             most_from=self._most_ringing, own_limits=DirectoryLimits(store.directory),
             why_no_run=self.scripts.why_no_run,
@@ -193,7 +195,9 @@ class Node:
             may_pick_up=self._may_pick_up, guard=self.call_guard,
         )  # fmt: skip
         self.registrar = Registrar(
-            self.names, store.writer, authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
+            self.names,
+            store.writer if neighbours is None else neighbours.writer(store.writer, self.locations, clock),
+            authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
             lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
             on_registered=self._registered,
         )  # fmt: skip
@@ -214,7 +218,7 @@ class Node:
         notifier_ports = NotifierPorts(
             node=settings.node, stack=self.stack, directory=self.names, authenticator=authenticator,
             locations=self.locations, writer=store.writer, clock=time.monotonic, unix_time=clock,
-            call_later=self.stack.call_later, token=TimedTokens().__call__,
+            call_later=self.stack.call_later, token=token,
             rights_of=self._rights_of, policy=settings.policy.as_policy(), fetch=self.accounts,
         )  # fmt: skip
         presence = self.registrations.presence
@@ -231,6 +235,8 @@ class Node:
             wall_clock=clock,
             servers=self.switch.servers,
             on_registered=origins.addresses.registered,
+            may_act=_always if neighbours is None else neighbours.membership.may_act,
+            is_share=_always if neighbours is None else neighbours.is_share,
         )
         self.switch.servers.on_back = self.agent.server_is_back
         self.provider_states = ProviderStates(
@@ -282,9 +288,8 @@ class Node:
         self._post_guard()
         self.collector = Collector(lambda: self.stack.messages)
         self.monitoring = Monitoring(self, lambda: len(self.control.events))
-        self.neighbours = neighbours
         if neighbours is not None:
-            neighbours.serve(self, self._take_up)
+            neighbours.serve(self, self._take_up, nonce_secret)
         self.control = Control(self, nonce_secret)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -317,7 +322,10 @@ class Node:
             OSError: An address cannot be had.
         """
         await self.scripts.open()
-        self.locations.load(await self.store.load_bindings(), time.monotonic(), self.clock())
+        bindings = await self.store.load_bindings()
+        if self.neighbours is not None:
+            bindings = self.neighbours.bindings.own(bindings)
+        self.locations.load(bindings, time.monotonic(), self.clock())
         said = await self.store.load_event_states()
         self.summaries.load(said)
         self.registrations.presence.load(said)
@@ -354,7 +362,7 @@ class Node:
             asyncio.create_task(self.monitoring.watch()),
         ]
         if self.neighbours is not None:
-            self._tasks.append(asyncio.create_task(self.neighbours.membership.run()))
+            self._tasks += map(asyncio.create_task, self.neighbours.tasks())
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  **{name: getattr(self.settings.sip, name) for name in TRANSPORTS
                     if name in ("udp", "tcp") or getattr(self.settings.sip, name)})  # fmt: skip
@@ -401,7 +409,10 @@ class Node:
         await self.stack.close()
         await self.stun.close()
         await self.scripts.close()
-        await self.store.close()
+        if self.neighbours is not None and self.neighbours.drained.is_set():
+            await self.store.abandon()  # what was put has been settled; from now on it is another node's
+        else:
+            await self.store.close()
         self.collector.close()
         log.info("switch stopped", node=self.settings.node, calls=len(self.switch.calls))
 
@@ -583,6 +594,10 @@ class Node:
                 continue
             if any(gone):
                 log.info("old records deleted", **gone._asdict())
+
+
+def _always(_thing: object = None) -> bool:
+    return True
 
 
 def _set_by(step: float) -> str:

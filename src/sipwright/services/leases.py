@@ -23,7 +23,7 @@ class NodeRow(NamedTuple):
     boot: int
     state: str
     version: str
-    edges: str
+    edge: str
     started_at: float
     age: float
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 __all__ = [
     "BINDING_LINES",
     "SEALED_RUN",
+    "BindingNewsRow",
     "CallRow",
     "CdrRow",
     "EventStateRow",
@@ -25,6 +26,14 @@ BINDING_LINES = ("cseq", "call_id", "source", "path", "contact")
 
 StoredBinding = tuple[int, float, float, str]
 """A binding as a start reads it for the location table: its account, `updated_at`, `expires_at`, and the lines."""
+
+
+class BindingNewsRow(NamedTuple):
+    """Kind ``binding_news``, key ``account_id``: at which node its phones have come, moved or gone last."""
+
+    account_id: int
+    node: str
+    at: float
 
 
 class CallRow(NamedTuple):

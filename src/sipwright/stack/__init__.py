@@ -9,7 +9,7 @@ from sipwright.stack.receiver import OnStrayResponse
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.stack import SECURE, Stack, StackSnapshot
 from sipwright.stack.timer_heap import CallLater, TimerHandle, TimerHeap, Wakeup
-from sipwright.stack.tokens import RandomTokens, TimedTokens
+from sipwright.stack.tokens import MarkedTokens, RandomTokens, TimedTokens, boot_in
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Credentials",
     "Exchange",
     "Incoming",
+    "MarkedTokens",
     "OnStrayResponse",
     "Pipeline",
     "RandomTokens",
@@ -31,6 +32,7 @@ __all__ = [
     "TimerHandle",
     "TimerHeap",
     "Wakeup",
+    "boot_in",
     "learn_challenge",
     "sign_request",
 ]

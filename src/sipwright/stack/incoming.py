@@ -57,6 +57,11 @@ class Incoming:
         return self.flow.remote
 
     @property
+    def reply_flow(self) -> Flow:
+        """The flow that its responses take."""
+        return self._reply_flow
+
+    @property
     def transaction(self) -> ServerTransaction:
         """The server transaction; it exists from the first time that somebody asks for it."""
         return self._transaction or self.open()

@@ -19,7 +19,7 @@ from sipwright.stack.source import return_address
 from sipwright.stack.timer_heap import CallLater
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
 from sipwright.transport.base import Transport
-from sipwright.transport.flow import Address, Flow, Trust, is_wildcard, parse_flow_key
+from sipwright.transport.flow import Address, Flow, Trust, is_wildcard, parse_flow_key, place_of
 from sipwright.transport.resolver import Resolver, Target, named_host
 
 REMEMBERED = 4_096
@@ -56,6 +56,9 @@ class Outbound:
         self.failed = FailedServers(clock, call_later, ask)
         self._attempts: dict[Flow, list[FallbackFlow]] = {}
         self._waiting: dict[Flow, list[ClientTransaction]] = {}
+        self.has_peers = False
+        self.edge_of: Callable[[str], Address | None] = _alone
+        """Where the edge of another node is that lives, by its name."""
 
     # --- finding flows -------------------------------------------------------------------------------
 
@@ -193,8 +196,12 @@ class Outbound:
     def from_key(self, key: str) -> Flow | None:
         """Find the flow that has this key, or, over UDP, make it again.
 
-        From another address of ours, if it was made by another node, or when we had another one.
+        Where there are several nodes, the way to a flow at another one is by the edge of that, and once that node is no
+        more, over UDP, from here.
         """
+        node, key = place_of(key)
+        if node and (edge := self.edge_of(node)) is not None:
+            return self.from_anywhere("udp", edge)
         try:
             protocol, local, remote = parse_flow_key(key)
         except ValueError:
@@ -209,11 +216,13 @@ class Outbound:
                 return transport.find(remote) if transport.is_reliable else transport.flow(remote, local)
             except OSError:
                 return None
-        if protocol != "udp":
-            return None
-        elsewhere = self._choose(protocol, remote[0])
+        return self.from_anywhere(protocol, remote) if self.has_peers and protocol == "udp" else None
+
+    def from_anywhere(self, protocol: str, remote: Address) -> Flow | None:
+        """Return a flow to an address from whichever socket of ours reaches it."""
+        transport = self._choose(protocol, remote[0])
         try:
-            return None if elsewhere is None else elsewhere.flow(remote)
+            return None if transport is None else transport.flow(remote)
         except OSError:
             return None
 
@@ -297,3 +306,8 @@ class Outbound:
             except OSError:
                 # The transaction's own retransmission meets the same error, and reports it.
                 pass
+
+
+def _alone(node: str) -> Address | None:
+    """Return None: there is no other node."""
+    return None

@@ -60,12 +60,14 @@ class Receiver:
         on_ack: Who has the dialogs that an ACK may be of.
         failed: How many messages were lost to a fault of ours.
         is_dialog: Says whether a To tag is that of a dialog which there is.
+        on_stray_response: Who hears of a response of no transaction.
         quick_way: Who may take a REGISTER before it is read as any other message.
+        take_cancel: Who may take a CANCEL of no transaction here, as that is on its way to somebody else.
     """
 
     __slots__ = (
-        "_addresses", "_element", "_log", "_on_absorbed_ack", "_on_stray_response", "_pipeline", "_ticker", "failed",
-        "is_dialog", "malformed", "on_ack", "quick_way", "requests", "responses", "strays",
+        "_addresses", "_element", "_log", "_on_absorbed_ack", "_pipeline", "_ticker", "failed", "is_dialog",
+        "malformed", "on_ack", "on_stray_response", "quick_way", "requests", "responses", "strays", "take_cancel",
     )  # fmt: skip
 
     def __init__(
@@ -83,11 +85,12 @@ class Receiver:
         self._addresses = addresses
         self._ticker = ticker
         self._log = logger
-        self._on_stray_response = on_stray_response
+        self.on_stray_response = on_stray_response
         self._on_absorbed_ack = on_absorbed_ack
         self.malformed = Malformed(element, logger)
         self.is_dialog: Callable[[str], bool] = bool
         self.on_ack: OnAck = _nobody_has
+        self.take_cancel: Callable[[Incoming], bool] = _nobody
         self.requests = self.responses = self.strays = self.failed = 0
         self.quick_way: Callable[[bytes, Flow], bool] | None = None
 
@@ -181,6 +184,8 @@ class Receiver:
                     self._on_absorbed_ack(incoming)
                 return
         elif method == "CANCEL":
+            if self.take_cancel(incoming):
+                return
             why = (
                 "no request that waits for its answer is the one to cancel; it may have been answered by now"
             )
@@ -193,8 +198,8 @@ class Receiver:
 
     def _receive_stray(self, response: Response, flow: Flow) -> None:
         self.strays += 1
-        if self._on_stray_response is not None and self._is_sent_by_us(response, flow):
-            self._on_stray_response(response, flow)
+        if self.on_stray_response is not None and self._is_sent_by_us(response, flow):
+            self.on_stray_response(response, flow)
 
     def _is_sent_by_us(self, response: Response, flow: Flow) -> bool:
         """RFC 3261 §18.1.2: a response to a Via that is not ours is silently discarded."""
@@ -204,4 +209,9 @@ class Receiver:
 
 def _nobody_has(ack: Request) -> bool:
     """Take no ACK: there are no dialogs."""
+    return False
+
+
+def _nobody(incoming: Incoming) -> bool:
+    """Take no CANCEL."""
     return False

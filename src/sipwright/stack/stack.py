@@ -44,7 +44,7 @@ from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
 from sipwright.transport import UdpTransport
 from sipwright.transport.base import Transport, ignore_closed
-from sipwright.transport.flow import Flow, Trust, format_address, parse_flow_key
+from sipwright.transport.flow import Address, Flow, Trust, format_address, parse_flow_key
 from sipwright.transport.networks import Network
 from sipwright.transport.resolver import Resolver, Target
 from sipwright.transport.tap import Tap
@@ -133,6 +133,8 @@ class Stack:
         udp = [transport for transport in self.transports if isinstance(transport, UdpTransport)]
         self.backlog = Backlog(self.receiver.receive, udp, self.call_later, clock, self.receiver.is_taken)
         self._held = HeldMessages()
+        self.is_peer: Callable[[Address], bool] = _has_no_peers
+        """Whether an address is the edge of another node: who speaks from there is somewhere else."""
         for transport in self.transports:
             transport.tap = self.tap
             transport.on_message = self.receiver.receive
@@ -202,6 +204,15 @@ class Stack:
         self.ticker.stop()
         for transport in self.transports:
             await transport.close()
+
+    def flow_to_edge(self, edge: Address) -> Flow | None:
+        """Return the flow to the edge of another node."""
+        return self._outbound.from_anywhere("udp", edge)
+
+    def join(self, edge_of: Callable[[str], Address | None], is_peer: Callable[[Address], bool]) -> None:
+        """Reach flows at other nodes by their edges; `is_peer` says whether an address is such an edge."""
+        self._outbound.edge_of, self._outbound.has_peers = edge_of, True
+        self.is_peer = is_peer
 
     @property
     def messages(self) -> int:
@@ -466,6 +477,10 @@ class _Question:
         """Take whatever it says for a sign of life."""
         if response.is_final:
             self._failed.answered(self._target, is_there=not response.local and response.status != 503)
+
+
+def _has_no_peers(address: Address) -> bool:
+    return False
 
 
 def _drop(data: bytes, flow: Flow) -> None:

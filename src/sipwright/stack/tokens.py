@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 
-__all__ = ["RandomTokens", "TimedTokens"]
+__all__ = ["MarkedTokens", "RandomTokens", "TimedTokens", "boot_in"]
 
 _POOL_SIZE = 4_096
 _POOL_LENGTH = 2 * _POOL_SIZE
 _TOKEN_SIZE = 8
+_MARK = re.compile(r"^[0-9a-f]{16,40}-b([0-9a-f]{1,12})(?:\.|$)")
 
 
 class RandomTokens:
@@ -30,6 +32,26 @@ class RandomTokens:
             at = 0
         self._at = end = at + 2 * _TOKEN_SIZE
         return self._pool[at:end]
+
+
+class MarkedTokens:
+    """Gives what `TimedTokens` gives, and behind it which boot of which node it was: so any node knows whose it is."""
+
+    __slots__ = ("_mark", "_tokens")
+
+    def __init__(self, boot: int) -> None:
+        self._tokens = TimedTokens().__call__
+        self._mark = f"-b{boot:x}"
+
+    def __call__(self) -> str:
+        """Return the next token."""
+        return self._tokens() + self._mark
+
+
+def boot_in(token: str) -> int | None:
+    """Return the number of the boot that has made a token, or a tag that begins with one."""
+    found = _MARK.search(token)
+    return None if found is None else int(found[1], 16)
 
 
 class TimedTokens:

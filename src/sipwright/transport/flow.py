@@ -29,7 +29,7 @@ class Trust(NamedTuple):
 
 
 class FlowKey(NamedTuple):
-    """The parts of `Flow.key`."""
+    """The parts of `Flow.key`; that of a flow at another node has the name of that and `!` in front."""
 
     protocol: str
     local: Address
@@ -146,6 +146,7 @@ def parse_flow_key(key: str) -> FlowKey:
 
 
 def _read_flow_key(key: str) -> FlowKey:
+    key = place_of(key)[1]
     protocol, first, rest = key.partition("/")
     local, second, remote = rest.partition("/")
     if not (protocol and first and second):
@@ -154,6 +155,12 @@ def _read_flow_key(key: str) -> FlowKey:
 
 
 _FLOW_KEYS = Memo(_read_flow_key, most=8_192)
+
+
+def place_of(key: str) -> tuple[str, str]:
+    """Return the node that has a flow, empty for this one, and the key of the flow there."""
+    node, _, plain = key.rpartition("!")
+    return node, plain
 
 
 def is_wildcard(host: str) -> bool:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
+from sipwright.services.leases import node_lease
+from sipwright.store.live.leases import read_leases
+from sipwright.store.live.node_register import count_calls, count_phones, read_nodes
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import NotFound, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
+from sipwright.usecases.trail import note
 
 __all__ = ["NodeView", "Nodes"]
 
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A node; `state` is ``up`` or ``away``."""
+    """A node.
+
+    `state` is ``up``, ``away`` when nothing is heard of it, ``draining``, ``drained``, ``stopped``, or ``lost`` when
+    another one has its calls.
+    """
 
     node: str
     state: str
@@ -35,10 +46,10 @@ class Nodes:
     async def list(self, actor: Actor, *, limit: int = USUAL, cursor: str | None = None) -> Page[NodeView]:
         """List the nodes by name."""
         (after,) = place_of(cursor, str) or ("",)
-        own = await self._own()
+        found = [view for view in await self._all() if view.node > after]
         return paged(
             limit,
-            lambda most: [own][:most] if own.node > after else [],
+            lambda most: found[:most],
             lambda row: (row.node,),
             lambda row: row,
         )
@@ -46,10 +57,42 @@ class Nodes:
     @needs("read", admin=True)
     async def get(self, actor: Actor, name: str) -> NodeView:
         """Show a node."""
+        for view in await self._all():
+            if view.node == name:
+                return view
+        raise NotFound(f"there is no node {name!r}")
+
+    @needs("write", admin=True)
+    async def takeover(self, actor: Actor, name: str | None = None) -> int:
+        """Let the node of this data folder go on with the calls of another one that is no more; return how many.
+
+        Without a name it is the only other one. If that lives after all, it stops.
+
+        Raises:
+            NotFound: There is no node of that name.
+            Unavailable: No switch runs here.
+        """
+        done = await self._ground.ask("nodes.takeover", node=name or "")
+        await self._ground.keep(lambda c: note(c, actor, "nodes.takeover", str(done["node"])))
+        return int(done["calls"])
+
+    @needs("write", admin=True)
+    async def drain(self, actor: Actor) -> tuple[str, ...]:
+        """Let the node of this data folder give its calls to the others, and end; return the names of those.
+
+        Raises:
+            Refused: There is no other one.
+            Unavailable: No switch runs here.
+        """
+        done = await self._ground.ask("nodes.drain")
+        await self._ground.keep(lambda c: note(c, actor, "nodes.drain", str(done["node"])))
+        return tuple(done["to"])
+
+    async def _all(self) -> Sequence[NodeView]:
+        """Return all nodes by name; this one, if the database has none."""
         own = await self._own()
-        if own.node != name:
-            raise NotFound(f"there is no node {name!r}")
-        return own
+        others = [view for view in await self._ground.read(_stored) if view.node != own.node]
+        return sorted([own, *others], key=lambda view: view.node)
 
     async def _own(self) -> NodeView:
         try:
@@ -60,3 +103,22 @@ class Nodes:
             str(found["node"]), "up", int(found["calls"]), int(found["phones"]), found["started_at"],
             found["version"],
         )  # fmt: skip
+
+
+def _stored(connection: Connection) -> list[NodeView]:
+    rows = read_nodes(connection)
+    if not rows:
+        return []
+    left = {lease.name: lease.left for lease in read_leases(connection, node_lease(""))}
+    calls = count_calls(connection)
+    return [
+        NodeView(
+            row.name,
+            "away" if row.state == "up" and left.get(node_lease(row.name), 0.0) <= 0.0 else row.state,
+            calls.get(row.name, 0),
+            count_phones(connection, row.name),
+            row.started_at,
+            row.version,
+        )
+        for row in rows
+    ]

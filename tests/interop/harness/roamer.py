@@ -28,11 +28,22 @@ class Roamer(Phone):
         self.port = self._socket.getsockname()[1]
         self.account, self.domain, self.password, self.to = account, domain, password, to
         self.heard: list[Message] = []
+        self.sources: list[tuple[str, int]] = []
         self._cseq = 0
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are to the switch that it talks to now."""
         self._socket.sendto(data, self.to)
+
+    def receive(self, patience: float = 2.0) -> bytes | None:
+        """Return the next message, from wherever, or None when none comes."""
+        self._socket.settimeout(patience)
+        try:
+            data, source = self._socket.recvfrom(65_536)
+        except (BlockingIOError, TimeoutError, ConnectionError):
+            return None
+        self.sources.append(source)
+        return data
 
     @property
     def contact(self) -> str:
@@ -85,8 +96,8 @@ class Roamer(Phone):
         )
 
     def acknowledge(self, response: Response) -> None:
-        """Acknowledge a 2xx."""
-        uri = str(response.contacts[0].uri)
+        """Acknowledge a final response to an INVITE."""
+        uri = str(response.contacts[0].uri if response.is_success else response.to_uri)
         self.send(self._ack(uri, response, response.call_id, response.cseq.number))
 
     def answer(self, request: Request, status: int, reason: str) -> None:

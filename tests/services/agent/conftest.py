@@ -77,14 +77,15 @@ class FakeRecords:
                 self.rows[one] = RegistrationRow(one, node, "registering", *blank, now)
                 continue
             end = row.expires_at if row.state == "registered" else row.updated_at + lease
-            if row.node == node or end < now - grace:
-                state = row.state if row.state == "stopped" else "registering"
+            if row.node in (None, node) or end < now - grace:
+                is_left = row.node is None and row.state == "registered"
+                state = row.state if row.state == "stopped" or is_left else "registering"
                 self.rows[one] = row._replace(node=node, state=state, updated_at=now)
         return [self.rows[one] for one in provider_ids if self.rows[one].node == node]
 
     async def claimed_by_others(self, node):
         self._check()
-        return [row for row in self.rows.values() if row.node != node]
+        return [row for row in self.rows.values() if row.node not in (None, node)]
 
     async def takers(self, provider_ids):
         self._check()

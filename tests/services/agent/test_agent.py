@@ -508,6 +508,62 @@ async def test_one_node_registers_and_the_other_leaves_it_alone(world):
     assert set(world.waits()) == {3240.0}
 
 
+async def test_nothing_is_sent_while_another_node_may_have_taken_over(world):
+    world.add()
+    is_sure = False
+    await world.start(may_act=lambda: is_sure)
+    await world.run(60.0)
+    before = len(world.requests)
+    is_sure = True
+    await world.run(2.0)
+
+    assert (before, len(world.requests), world.row.state) == (0, 1, "registered")
+
+
+async def test_what_another_node_has_left_is_renewed_at_once_from_here(world):
+    """What `adopt` is told of: the provider hears the same client, which has moved."""
+    world.add()
+    first = await world.start("a", "192.0.2.1")
+    await world.run(1.0)
+    second = await world.start("b", "192.0.2.2")
+    world.nodes.remove(first)
+    await first.stop()
+    world.records.rows[1] = world.row._replace(node="b")
+    second.agent.adopt([world.row])
+    await world.run(1.0)
+
+    assert world.registrar.contacts == ["sip:0f5a@192.0.2.2:5060"]
+    assert len({request.call_id for request in world.requests}) == 1
+    assert world.requests[-1].cseq.number > world.requests[0].cseq.number
+
+
+async def test_a_node_registers_only_its_share(world):
+    world.add()
+    await world.start("a", "192.0.2.1", is_share=lambda provider_id: False)
+    await world.run(200.0)
+    before = len(world.requests)
+    await world.start("b", "192.0.2.2")
+    await world.run(1.0)
+
+    assert (before, world.registrar.contacts, world.row.node) == (0, ["sip:0f5a@192.0.2.2:5060"], "b")
+
+
+async def test_what_becomes_another_nodes_share_moves_without_a_lapse(world):
+    world.add()
+    shares = {"a"}
+    await world.start("a", "192.0.2.1", is_share=lambda provider_id: "a" in shares)
+    await world.run(1.0)
+    await world.start("b", "192.0.2.2", is_share=lambda provider_id: "b" in shares)
+    shares = {"b"}
+    lapses = 0
+    for _ in range(130):
+        await world.run(1.0)
+        lapses += len(world.registrar.contacts) != 1
+
+    assert (lapses, world.registrar.contacts, world.row.node) == (0, ["sip:0f5a@192.0.2.2:5060"], "b")
+    assert len({request.call_id for request in world.requests}) == 1
+
+
 async def test_another_node_takes_over_when_the_lease_has_run_out(world):
     world.add()
     await world.start("a", "192.0.2.1")

@@ -30,7 +30,7 @@ async def register(store: Store) -> NodeRegister:
     found = NodeRegister(store.database)
     for number, (fence, name) in enumerate(((A, "a"), (B, "b"))):
         await found.execute(Ask(fence.lease, f"{name}/1", 0.0 if name == "a" else 60.0, is_new=True))
-        await found.enter(fence, name, f"home-{name}", "1.0", "[]")
+        await found.enter(fence, name, f"home-{name}", "1.0", "127.0.0.1:5060")
 
         def fill(c, name=name, number=number):
             c.execute(insert(tables.calls).values(call(f"call-{name}", name)._asdict()))
@@ -65,7 +65,7 @@ async def test_a_node_is_there_when_it_has_entered(register: NodeRegister):
 
 async def test_one_without_its_lease_does_not_enter(register: NodeRegister):
     with pytest.raises(FencedError):
-        await register.enter(Fence(node_lease("a"), 7), "a", "home", "1.0", "[]")
+        await register.enter(Fence(node_lease("a"), 7), "a", "home", "1.0", "127.0.0.1:5060")
 
 
 async def test_a_beat_renews_the_lease_and_tells_of_the_others(register: NodeRegister):
@@ -105,7 +105,7 @@ async def test_a_node_that_lives_is_taken_over_only_when_somebody_says_so(regist
     assert await register.adopt(B, "b/1", "b", "a", seen) is None
     assert (await register.adopt(B, "b/1", "b", "a", None)).calls != []
     with pytest.raises(FencedError):
-        await register.enter(A, "a", "home-a", "1.0", "[]")
+        await register.enter(A, "a", "home-a", "1.0", "127.0.0.1:5060")
 
 
 async def test_one_that_was_taken_over_itself_takes_over_nothing(register: NodeRegister):
@@ -118,7 +118,7 @@ async def test_a_node_comes_back_under_a_higher_fence(register: NodeRegister):
     await register.adopt(B, "b/1", "b", "a", await lease_of(register, "a"))
 
     assert await register.seize("a", "a/2", 60.0) == 3
-    number = await register.enter(Fence(node_lease("a"), 3), "a", "home-a", "1.0", "[]")
+    number = await register.enter(Fence(node_lease("a"), 3), "a", "home-a", "1.0", "127.0.0.1:5060")
     assert (await register.beat(Ask(B.lease, "b/1", 60.0, renew=1), "b")).owners == {
         1: "b",
         2: "b",

@@ -36,6 +36,9 @@ OnRegistered = Callable[[int, str | None], None]
 
 REVIEW_EVERY = 60.0
 
+MOST_SHARED_OUT = 200
+"""Registrations that another node is left at once, which has to ask for each of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class AgentSnapshot:
@@ -56,8 +59,14 @@ class Agent:
         wall_clock: Clock = time.time, chance: Callable[[], float] = random.random, pace: float = PACE,
         servers: Servers | None = None,
         on_registered: OnRegistered = lambda provider_id, address: None,
+        may_act: Callable[[], bool] = lambda: True, is_share: Callable[[int], bool] = lambda provider_id: True,
     ) -> None:  # fmt: skip
-        """`on_registered` is told from where the calls of a provider may come, and when they no longer do."""
+        """`on_registered` is told from where the calls of a provider may come, and when they no longer do.
+
+        `may_act` says whether no other node can have taken over from this one by now, `is_share` whether it is this one
+        that is to register with a provider, of those that live.
+        """
+        self._is_share = is_share
         self._stack = stack
         self._providers = providers
         self._writer = writer
@@ -67,7 +76,9 @@ class Agent:
         self._on_registered = on_registered
         self._registrations: dict[int, Registration] = {}
         self._leaving: set[Registration] = set()
-        self._attempts = Attempts(stack, chance, pace, over=self._over, lapsed=self._lapsed, servers=servers)
+        self._attempts = Attempts(
+            stack, chance, pace, over=self._over, lapsed=self._lapsed, servers=servers, may_act=may_act
+        )
         self._stored: dict[int, StoredRegistration] = {}
         self._unusable: set[int] = set()
         self._unsettled = Unsettled(stack, self._settle_some)
@@ -180,7 +191,11 @@ class Agent:
         unix_time = self._wall_clock()
         rows = {row.provider_id: row for row in map(self._stored.get, provider_ids) if row is not None}
         wanted = [provider_id for provider_id in provider_ids if self._wanted(provider_id) is not None]
-        missing = [p for p in wanted if not self._is_ours(p) and not _is_held(rows.get(p), unix_time)]
+        missing = [
+            p
+            for p in wanted
+            if not self._is_ours(p) and not _is_held(rows.get(p), unix_time) and self._is_share(p)
+        ]
         takers = await self._records.takers(wanted) if wanted else {}
         if missing:
             claimed = await self._records.claim(self._node, missing, unix_time, LEASE, GRACE)
@@ -348,7 +363,18 @@ class Agent:
         """See from time to time which registrations of other nodes need a new one."""
         if not self._is_closed:
             self._review_timer = self._stack.call_later(REVIEW_EVERY, self._review)
+            self._share_out()
             self._stack.pipeline.spawn(self._look_at_others())
+
+    def _share_out(self) -> None:
+        """Let go of what another node is to register: it goes on with the same Call-ID, and tells where it is."""
+        others = [p for p in self._registrations if not self._is_share(p)][:MOST_SHARED_OUT]
+        for registration in [self._registrations[provider_id] for provider_id in others]:
+            if not registration.is_under_way:
+                self._attempts.drop(registration)
+                del self._registrations[registration.provider.id]
+                row = registration.row(None, self._stack.clock(), self._wall_clock())
+                self._put(registration.provider.id, row)
 
     async def _look_at_others(self) -> None:
         began_at, unix_time = self._stack.clock(), self._wall_clock()

@@ -30,15 +30,22 @@ SHORTEST_SLEEP = 0.05
 
 Told = Callable[[Registration], None]
 
+UNTIL_SURE = 1.0
+"""Seconds until it is looked again whether this node may act."""
+
 
 class Attempts:
     """The attempts to register that are planned, and those that are under way."""
 
     def __init__(
         self, stack: Stack, chance: Callable[[], float], pace: float, *, over: Told, lapsed: Told,
-        servers: Servers | None = None,
+        servers: Servers | None = None, may_act: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
-        """`over` is called at the end of each attempt; `lapsed` in place of one that would come after the lease."""
+        """`over` is called at the end of each attempt; `lapsed` in place of one that would come after the lease.
+
+        `may_act` says whether no other node can have taken over from this one by now.
+        """
+        self._may_act = may_act
         self._stack = stack
         self._chance = chance
         self._servers = servers
@@ -78,6 +85,10 @@ class Attempts:
         self._arm(SHORTEST_SLEEP)
 
     def _begin(self, registration: Registration) -> None:
+        if not self._may_act():
+            registration.due = self._stack.clock() + UNTIL_SURE
+            self.plan(registration)
+            return
         if not registration.is_leaving and registration.lease_until <= self._stack.clock():
             self._lapsed(registration)
             return

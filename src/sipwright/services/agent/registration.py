@@ -189,7 +189,7 @@ class Registration:
             if row.status in (403, 404):
                 self.due = max(offset + row.updated_at + retry_after(1, row.status, None, 0.0), now)
 
-    def row(self, node: str, now: float, unix_time: float) -> tuple[Any, ...]:
+    def row(self, node: str | None, now: float, unix_time: float) -> tuple[Any, ...]:
         """Return the row of the table `registrations`, with its columns in order."""
         expires_at = None if self.expires_at is None else self.expires_at - now + unix_time
         return (

@@ -112,6 +112,8 @@ class Registrar:
         self._lifetimes = lifetimes or Lifetimes()
         self._on_registered = on_registered or _nobody_asks
         self.watch: BindingWatch | None = None
+        self.on_expired_elsewhere: Callable[[int], object] = _nobody_asks
+        """Is told of the account of a phone at another node whose time is over, as far as is known here."""
         self._accepted = self._expired = self._added = 0
 
     def __call__(self, incoming: Incoming) -> bool:
@@ -191,6 +193,10 @@ class Registrar:
     def expire(self, now: float) -> None:
         """Forget bindings whose time is over; to be called every second or so."""
         for account_id, binding in self.locations.expire(now):
+            if "!" in binding.source:
+                # It is another node's, where it may have been refreshed.
+                self.on_expired_elsewhere(account_id)
+                continue
             self._expired += 1
             log.debug("binding expired", account_id=account_id, contact=binding.contact)
             self._delete(account_id, binding)

@@ -7,7 +7,6 @@ transaction that moves the rows: what the other one has committed is there by th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,12 +16,12 @@ from sipwright.services.leases import Ask, Beat, Fence, LeaseRow, NodeRow, node_
 from sipwright.services.rows import CallRow, ExecutionRow, JournalRow, SubscriptionRow
 from sipwright.store.database import Database
 from sipwright.store.history.journals import read_journals
-from sipwright.store.live.leases import database_time, execute, hold_fence, read_leases, seize
+from sipwright.store.live.leases import database_time, execute, hold_fence, read_leases, release, seize
 from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import boots, leases, nodes
 from sipwright.store.schema.rows import KINDS, RegistrationRow, restored, unfinished_executions
 
-__all__ = ["Adopted", "NodeRegister", "edges_of_others"]
+__all__ = ["Adopted", "NodeRegister", "count_calls", "count_phones", "edges_of_others", "read_nodes"]
 
 _KEPT = 7 * 86_400.0
 """For how many seconds after its end it is known who has the calls of a boot: longer than any call lasts."""
@@ -47,13 +46,13 @@ class NodeRegister:
 
     async def find(self, name: str) -> NodeRow | None:
         """Return a node."""
-        found = await self._database.read(lambda c: _read_nodes(c, name), of_nodes=False)
+        found = await self._database.read(lambda c: read_nodes(c, name), of_nodes=False)
         return found[0] if found else None
 
     async def nodes(self) -> tuple[list[NodeRow], list[LeaseRow]]:
         """Return all nodes by name, and their leases."""
         return await self._database.read(
-            lambda c: (_read_nodes(c), read_leases(c, node_lease(""))), of_nodes=False
+            lambda c: (read_nodes(c), read_leases(c, node_lease(""))), of_nodes=False
         )
 
     async def execute(self, ask: Ask) -> Any:
@@ -68,7 +67,7 @@ class NodeRegister:
 
         return await self._database.write(work, of_nodes=False)
 
-    async def enter(self, fence: Fence, name: str, home: str, version: str, edges: str) -> int:
+    async def enter(self, fence: Fence, name: str, home: str, version: str, edge: str) -> int:
         """Note that a node has started; return the number of this boot, which stands in its tags.
 
         Raises:
@@ -79,7 +78,7 @@ class NodeRegister:
             hold_fence(connection, fence)
             now = database_time(connection)
             values = {
-                "home": home, "boot": fence.number, "state": "up", "version": version, "edges": edges,
+                "home": home, "boot": fence.number, "state": "up", "version": version, "edge": edge,
                 "started_at": now, "heartbeat_at": now,
             }  # fmt: skip
             if not connection.execute(update(nodes).where(nodes.c.name == name).values(values)).rowcount:
@@ -104,12 +103,18 @@ class NodeRegister:
             owners = connection.execute(select(boots.c.number, boots.c.owner))
             return Beat(
                 answer,
-                _read_nodes(connection),
+                read_nodes(connection),
                 read_leases(connection, node_lease("")),
                 {row.number: row.owner for row in owners},
             )
 
         return await self._database.write(work, of_nodes=False)
+
+    async def release(self, name: str, owner: str, fence: int) -> bool:
+        """Give the lease of a node back."""
+        return await self._database.write(
+            lambda c: release(c, node_lease(name), owner, fence), of_nodes=False
+        )
 
     async def say(self, name: str, state: str) -> None:
         """Note how a node stands."""
@@ -135,10 +140,25 @@ class NodeRegister:
         return await self._database.write(lambda c: _adopt(c, fence, owner, to, name, seen))
 
 
-def _read_nodes(connection: Connection, name: str | None = None) -> list[NodeRow]:
+def count_calls(connection: Connection) -> dict[str, int]:
+    """Return how many calls each node has."""
+    column = tables.calls.c
+    query = select(column.node, func.count()).group_by(column.node)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def count_phones(connection: Connection, node: str) -> int:
+    """Return how many accounts have a phone that is registered at a node."""
+    column = tables.bindings.c
+    is_there = column.source.startswith(f"{node}!", autoescape=True)
+    return connection.scalar(select(func.count(column.account_id.distinct())).where(is_there)) or 0
+
+
+def read_nodes(connection: Connection, name: str | None = None) -> list[NodeRow]:
+    """Return a node, or all by name."""
     column = nodes.c
     query = select(
-        column.name, column.home, column.boot, column.state, column.version, column.edges, column.started_at,
+        column.name, column.home, column.boot, column.state, column.version, column.edge, column.started_at,
         (database_time(connection) - column.heartbeat_at).label("age"),
     )  # fmt: skip
     if name is not None:
@@ -221,6 +241,6 @@ def _forget_boots(connection: Connection, name: str) -> None:
 
 def edges_of_others(connection: Connection, name: str) -> dict[str, list[str]]:
     """Return where the edges of the other nodes are that are there, as SIP URIs by their names."""
-    query = select(nodes.c.name, nodes.c.edges).where(nodes.c.name != name, nodes.c.state == "up")
-    found = ((other, json.loads(edges)) for other, edges in connection.execute(query.order_by(nodes.c.name)))
-    return {other: [str(uri) for uri in edges] for other, edges in found if edges}
+    query = select(nodes.c.name, nodes.c.edge).where(nodes.c.name != name, nodes.c.state == "up")
+    found = connection.execute(query.order_by(nodes.c.name))
+    return {other: [f"sip:{edge}"] for other, edge in found if edge}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, case, delete, literal, or_, select
+from sqlalchemy import Connection, Select, and_, case, delete, literal, or_, select
 
 from sipwright.store.admin.takers import choose, untaken
 from sipwright.store.database import Database
@@ -92,7 +92,9 @@ def _claim(
     new = statement.excluded
     lease_end = case((column.state == "registered", column.expires_at), else_=column.updated_at + lease)
     # What was stopped is so at another node, too, until it has asked itself.
-    state = case((column.state == "stopped", column.state), else_=new.state)
+    # What a node has left to us is registered still, and the provider has to be told to forget where.
+    stays = or_(column.state == "stopped", and_(column.node.is_(None), column.state == "registered"))
+    state = case((stays, column.state), else_=new.state)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["provider_id"],

@@ -5,11 +5,21 @@ Their times are by the database's clock, which is the only one that all nodes sh
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, Index, Table, Text
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, Table, Text
 
 from sipwright.store.schema.tables import Serial, metadata
 
-__all__ = ["boots", "leases", "nodes"]
+__all__ = ["binding_news", "boots", "leases", "nodes"]
+
+# The account whose phones have come, moved or gone last, at which node: what other nodes look at every second.
+binding_news = Table(
+    "binding_news",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("node", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("ix_binding_news_at", "at"),
+)
 
 nodes = Table(
     "nodes",
@@ -20,8 +30,8 @@ nodes = Table(
     Column("boot", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("version", Text, nullable=False),
-    # Where other nodes reach its edge: a JSON list of SIP URIs.
-    Column("edges", Text, nullable=False),
+    # Where other nodes reach its edge over UDP, as HOST:PORT.
+    Column("edge", Text, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("heartbeat_at", Double, nullable=False),
 )

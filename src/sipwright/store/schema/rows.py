@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Double, Integer, LargeBinary, Table, and_, or_, select
 
 from sipwright.services.rows import (
+    BindingNewsRow,
     CallRow,
     CdrRow,
     EventStateRow,
@@ -23,10 +24,12 @@ from sipwright.services.rows import (
     SubscriptionRow,
 )
 from sipwright.store.schema import guard_tables, tables
+from sipwright.store.schema.cluster_tables import binding_news
 
 __all__ = [
     "KINDS",
     "UNFINISHED",
+    "BindingNewsRow",
     "BindingRow",
     "CallRow",
     "CdrRow",
@@ -145,6 +148,7 @@ KINDS = {
     "subscription": Kind(
         tables.subscriptions, SubscriptionRow._fields, ("id",), fixed=("node", "account_id"), is_patient=True
     ),
+    "binding_news": Kind(binding_news, BindingNewsRow._fields, ("account_id",), is_patient=True),
     "event_state": Kind(
         tables.event_states, EventStateRow._fields, ("account_id", "event", "tag"), is_patient=True
     ),

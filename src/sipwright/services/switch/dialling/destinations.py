@@ -8,7 +8,7 @@ from typing import Protocol
 from sipwright.services.callers import formatted, is_number
 from sipwright.services.dialstring import DialLeg, Target, ToProvider, ToUri, ToUser
 from sipwright.services.leg_options import PLAIN, LegOptions
-from sipwright.services.ports import AccountView, Directory, Locations, ProviderView
+from sipwright.services.ports import AccountView, BindingTarget, Directory, Locations, ProviderView
 from sipwright.sip import ParseError, Uri
 
 from ..model.destination import Destination
@@ -55,6 +55,8 @@ class Destinations:
         self._find = find
         self._clock = clock
         self._answer_within = answer_within
+        self.edge_route: Callable[[str], str | None] = lambda source: None
+        """Gives the Route to a flow at another node, by its key."""
 
     def of_leg(self, call: Dialler, leg: DialLeg) -> list[Destination]:
         """Return what one leg of a dial string rings; nothing when it leads nowhere."""
@@ -105,12 +107,16 @@ class Destinations:
                 uri=phone.uri,
                 to=aor,
                 flow=phone.source,
-                route=tuple(phone.path),
+                route=self._route(phone),
                 account_id=account.id,
                 instance=phone.instance,
             )
             for phone in self.locations.targets(account.id, self._clock())
         ]
+
+    def _route(self, phone: BindingTarget) -> tuple[str, ...]:
+        edge = self.edge_route(phone.source) if "!" in phone.source else None
+        return tuple(phone.path) if edge is None else (edge, *phone.path)
 
     def _of_target(self, call: Dialler, target: Target) -> list[Destination]:
         match target:

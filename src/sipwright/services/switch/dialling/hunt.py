@@ -19,6 +19,7 @@ from sipwright.sip.session_timer import LEAST, MOST, MOST_RAISES, min_se
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import LARGEST_OVER_UDP, SECURE
 from sipwright.transport import Flow, Target
+from sipwright.transport.flow import parse_flow_key
 
 from ..call.call import Call
 from ..call.callee import Callee
@@ -423,7 +424,7 @@ class Hunt:
             self.failed(leg, SIPS_NOT_ALLOWED, "switch")
             return
         leg.flow = flow
-        leg.source = flow.remote[0]
+        leg.source = _source_of(leg, flow)
         if leg.provider is not None and not leg.rounds:
             leg.auth = call.ports.credentials.in_advance(leg.provider)
         leg.invite = self._invite(leg)
@@ -496,3 +497,9 @@ def _known(leg: Callee) -> HuntLeg:
     known.within = destination.answer_within
     known.redirect, known.outcome, known.ended_at = destination.redirect_to, leg.outcome, leg.ended_at
     return known
+
+
+def _source_of(leg: Callee, flow: Flow) -> str:
+    """Return the address that the messages of a peer really come from: behind the edge of another node, not its own."""
+    key = leg.destination.flow
+    return parse_flow_key(key).remote[0] if key is not None and "!" in key else flow.remote[0]

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from sipwright.services.authentication import Authenticator
 from sipwright.services.ports import Directory, Locations
 from sipwright.sip import ParseError, Reject
+from sipwright.sip.headers import Via
 from sipwright.stack import Incoming
 from sipwright.transport.flow import parse_flow_key
 
@@ -47,7 +48,7 @@ class Origin:
         flow, known = incoming.flow, leg.flow
         if not leg.is_phone or flow.protocol == "loop" or (flow is known and not leg.left):
             return True
-        host, method = flow.remote[0], incoming.request.method
+        host, method = _sender(call, incoming), incoming.request.method
         if method in _REFRESHES and _is_at(incoming, host):
             return True
         is_proved = method != "REFER" or not leg.left
@@ -81,6 +82,16 @@ class Origin:
             call.ports.stack.pipeline.refuse(incoming, Reject(403, "Not A Call Of Yours", why=why))
             return False
         return asking is not None
+
+
+def _sender(call: Call, incoming: Incoming) -> str:
+    """Return the address that a request comes from: by another node, the one that this has noted (RFC 3261 §18.2.1)."""
+    if call.ports.stack.is_peer(incoming.flow.remote):
+        vias = incoming.request.headers.get_list("Via")
+        if len(vias) > 1:
+            before = Via.parse(vias[1])
+            return before.received or before.host
+    return incoming.flow.remote[0]
 
 
 def _is_at(incoming: Incoming, host: str) -> bool:

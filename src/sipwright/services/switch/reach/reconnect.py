@@ -76,7 +76,8 @@ class Reconnects:
                 if destination.instance
                 else target.uri == destination.uri
             )
-            found = self._stack.flow_from_key(target.source) if is_same else None
+            is_here = is_same and "!" not in target.source
+            found = self._stack.flow_from_key(target.source) if is_here else None
             if found is not None:
                 destination.flow, destination.uri = target.source, target.uri
                 return found
@@ -112,6 +113,8 @@ class Reconnects:
         targets = self._locations.targets(account_id, now)
         # What it was registered at when it came from elsewhere inside the dialog is older than that.
         for target in _moved(leg, flow, [target for target in targets if target.source != leg.left]):
+            if "!" in target.source:
+                continue  # at another node, whose edge takes nothing to it in a dialog that has not begun there
             found = self._stack.flow_from_key(target.source)
             if found is not None and not found.is_closed:
                 with leg.owner.event():

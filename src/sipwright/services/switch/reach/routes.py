@@ -106,7 +106,7 @@ class PeerRoutes:
 
     def heard_from(self, leg: Leg, flow: Flow) -> None:
         """Note where the peer of a leg really is, from a request that may change the call: so are its media."""
-        if flow.protocol != "loop" and leg.source != flow.remote[0]:
+        if flow.protocol != "loop" and leg.source != flow.remote[0] and not self._stack.is_peer(flow.remote):
             leg.source = flow.remote[0]
             leg.owner.changed()
 
@@ -123,7 +123,7 @@ class PeerRoutes:
         leg.owner.changed()
         if known is None or known.protocol == "loop":
             return
-        if flow is not None and flow.key != known.key:
+        if flow is not None and flow.key != known.key and not self._stack.is_peer(flow.remote):
             self._reconnects.move(leg, flow)
         elif dialog.remote_target != before and not dialog.route_set:
             has_moved = not leads_to(dialog.remote_target, known)

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("boot", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("edges", sa.Text(), nullable=False),
+        sa.Column("edge", sa.Text(), nullable=False),
         sa.Column("started_at", sa.Double(), nullable=False),
         sa.Column("heartbeat_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_nodes"),

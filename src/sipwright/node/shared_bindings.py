@@ -1,0 +1,179 @@
+"""Where phones are that have registered at other nodes.
+
+In memory a binding of this node has the key of its flow as its source, one of another node that key with the name of
+the node and `!` in front; in the database every one has a name. A registration that is new, or comes from elsewhere,
+is told to the others as a row of `binding_news`, which they look for every second; a refresh is not. So where the time
+of another node's binding seems to be over, it is looked up once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from sipwright.services.ports import Row, Writer
+from sipwright.services.registrar.bindings import Binding
+from sipwright.services.rows import StoredBinding
+from sipwright.store.errors import StoreError
+from sipwright.store.live.binding_news import forget_news, read_bindings, read_news
+from sipwright.transport.flow import place_of
+
+if TYPE_CHECKING:
+    from sipwright.services.registrar import LocationTable
+    from sipwright.store import BindingRow, Store
+
+__all__ = ["NamedWriter", "SharedBindings"]
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 1.0
+
+LOOK_BACK = 60.0
+"""For how many seconds news are looked at again: clocks of nodes differ, and commits come late."""
+
+KEPT_FOR = 3_600.0
+
+_SOURCE = 3
+"""The place of the source in the row of a binding."""
+
+
+class NamedWriter:
+    """The writer as the registrar has it: gives rows of bindings the name of the node, and tells the others of news."""
+
+    def __init__(
+        self, writer: Writer, locations: LocationTable, node: str, unix_time: Callable[[], float]
+    ) -> None:
+        self._writer = writer
+        self._locations = locations
+        self._node = node
+        self._unix_time = unix_time
+
+    @property
+    def is_away(self) -> bool:
+        """Whether nothing that is put will be committed soon."""
+        return self._writer.is_away
+
+    @is_away.setter
+    def is_away(self, is_away: bool) -> None:
+        self._writer.is_away = is_away
+
+    def put(
+        self,
+        kind: str,
+        key: Hashable,
+        row: Row | Callable[[], Row] | None,
+        on_commit: Callable[[], None] | None = None,
+    ) -> None:
+        """Store a row, or delete it."""
+        if kind == "binding" and isinstance(key, tuple):
+            account_id, contact = key
+            if isinstance(row, tuple):
+                if self._is_news(account_id, contact, row[_SOURCE]):
+                    self._tell(account_id)
+                row = (*row[:_SOURCE], f"{self._node}!{row[_SOURCE]}", *row[_SOURCE + 1 :])
+            else:
+                self._tell(account_id)
+        self._writer.put(kind, key, row, on_commit)
+
+    def _is_news(self, account_id: int, contact: str, source: str) -> bool:
+        return all(
+            (known.contact, known.source) != (contact, source)
+            for known in self._locations.bindings(account_id)
+        )
+
+    def _tell(self, account_id: int) -> None:
+        self._writer.put("binding_news", account_id, (account_id, self._node, self._unix_time()))
+
+
+class SharedBindings:
+    """Keeps the bindings of other nodes as the database has them."""
+
+    def __init__(
+        self, store: Store, locations: LocationTable, node: str, unix_time: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._locations = locations
+        self._node = node
+        self._unix_time = unix_time
+        self._clock = clock
+        self._seen: dict[int, float] = {}
+        self._doubtful: set[int] = set()
+        self._forgot_at = 0.0
+
+    def own(self, rows: Iterable[StoredBinding]) -> list[StoredBinding]:
+        """Return stored bindings as the location table has them: those of this node without its name."""
+        prefix = f"\n{self._node}!"
+        return [(account_id, at, end, text.replace(prefix, "\n")) for account_id, at, end, text in rows]
+
+    def expired(self, account_id: int) -> None:
+        """Look up the bindings of an account again, of which one has expired as far as is known here."""
+        self._doubtful.add(account_id)
+
+    async def follow(self) -> None:
+        """Look for news, until cancelled."""
+        is_failing = False
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self.catch_up()
+                is_failing = False
+            except (StoreError, OSError, TimeoutError) as error:
+                if not is_failing:
+                    log.error("registrations at other nodes cannot be followed", error=str(error))
+                is_failing = True
+
+    async def catch_up(self) -> None:
+        """Look for news once.
+
+        Raises:
+            StoreError: The database is away.
+        """
+        now = self._unix_time()
+        news = await self._store.database.read(lambda c: read_news(c, now - LOOK_BACK, self._node))
+        ids = {account_id for account_id, at in news.items() if self._seen.get(account_id) != at}
+        doubtful, self._doubtful = self._doubtful, set()
+        wanted = ids | doubtful
+        if wanted:
+            before = {account_id: set(self._locations.bindings(account_id)) for account_id in wanted}
+            await self._store.writer.settle()
+            found = await self._store.database.read(lambda c: read_bindings(c, wanted))
+            for account_id, rows in found.items():
+                self._merge(account_id, rows, before[account_id])
+        self._seen = news
+        if self._clock() > self._forgot_at + KEPT_FOR:
+            self._forgot_at = self._clock()
+            await self._store.database.write(lambda c: forget_news(c, now - KEPT_FOR))
+
+    def _merge(self, account_id: int, rows: Iterable[BindingRow], before: set[Binding]) -> None:
+        """Take the bindings of an account as they are stored; those of our own that are newer than that stay."""
+        ahead = self._clock() - self._unix_time()
+        merged = {row.contact: self._binding(row, ahead) for row in rows}
+        for known in self._locations.bindings(account_id):
+            is_ours, stored = "!" not in known.source, merged.get(known.contact)
+            if not is_ours:
+                continue
+            if stored is None:
+                if known not in before:  # it came while we looked
+                    merged[known.contact] = known
+            elif "!" not in stored.source or _is_later(known, stored):
+                merged[known.contact] = known
+        self._locations.put(account_id, list(merged.values()))
+
+    def _binding(self, row: Any, ahead: float) -> Binding:
+        node, plain = place_of(row.source)
+        source = plain if node == self._node else row.source
+        return Binding(
+            int(row.expires_at + ahead), row.cseq, row.call_id, source, row.path or "", row.contact
+        )
+
+
+def _is_later(binding: Binding, other: Binding) -> bool:
+    """Return whether a phone has made a binding after another one: by its own count, else by when they end."""
+    if binding.call_id == other.call_id:
+        return binding.cseq > other.cseq
+    return binding.expires_at > other.expires_at

@@ -1,0 +1,134 @@
+"""Bindings of phones at other nodes: told, followed, and looked up again."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from memory_writer import MemoryWriter
+from sipwright.node.shared_bindings import NamedWriter, SharedBindings
+from sipwright.services.registrar import LocationTable
+from sipwright.services.registrar.bindings import Binding
+from sipwright.store import Store
+from store.conftest import key_file, postgres_folder, postgres_template, postgres_url, sqlite_url, store, url  # noqa: F401
+
+FLOW, OTHER = "udp/127.0.0.1:5060/192.0.2.1:5062", "udp/127.0.0.1:5060/192.0.2.1:5063"
+CONTACT = "<sip:alice@192.0.2.1>"
+
+
+def row(source: str = FLOW, cseq: int = 1, expires: float = 600.0):
+    now = time.time()
+    return (1, CONTACT, 1.0, source, None, "call-id", cseq, now + expires, None, None, None, now)
+
+
+@pytest.fixture
+def nodes(store: Store):  # noqa: F811
+    """Two nodes on one database, each with its table, what writes its bindings, and what follows the other's."""
+    made = {}
+    for name in ("north", "south"):
+        locations = LocationTable()
+        shared = SharedBindings(store, locations, name, time.time)
+        made[name] = locations, NamedWriter(store.writer, locations, name, time.time), shared
+    return made
+
+
+async def register(nodes, store, name, **how):  # noqa: F811
+    """Let a phone register at a node."""
+    locations, writer, _ = nodes[name]
+    values = row(**how)
+    writer.put("binding", (1, CONTACT), values)
+    second = int(time.monotonic() + values[7] - time.time())
+    locations.put(1, [Binding(second, values[6], "call-id", values[3], "", CONTACT)])
+    await store.writer.drain()
+
+
+def sources(nodes, name):
+    return [binding.source for binding in nodes[name][0].bindings(1)]
+
+
+async def test_another_node_hears_of_a_phone(nodes, store):  # noqa: F811
+    await register(nodes, store, "north")
+    for _, _, shared in nodes.values():
+        await shared.catch_up()
+
+    assert sources(nodes, "north") == [FLOW]
+    assert sources(nodes, "south") == [f"north!{FLOW}"]
+
+
+async def test_a_phone_that_comes_to_another_node_is_that_ones(nodes, store):  # noqa: F811
+    await register(nodes, store, "north")
+    await nodes["south"][2].catch_up()
+    await register(nodes, store, "south", cseq=2, expires=900.0)
+    await nodes["north"][2].catch_up()
+
+    assert sources(nodes, "north") == [f"south!{FLOW}"]
+    assert sources(nodes, "south") == [FLOW]
+
+
+async def test_one_that_has_come_back_meanwhile_stays(nodes, store):  # noqa: F811
+    await register(nodes, store, "south")
+    locations = nodes["north"][0]
+    newer = Binding(int(time.monotonic() + 3_000), 5, "call-id", FLOW, "", CONTACT)
+    locations.put(1, [newer])
+    await nodes["north"][2].catch_up()
+
+    assert locations.bindings(1) == [newer]
+
+
+async def test_a_phone_that_has_gone_is_forgotten(nodes, store):  # noqa: F811
+    await register(nodes, store, "north")
+    await nodes["south"][2].catch_up()
+    nodes["north"][1].put("binding", (1, CONTACT), None)
+    await store.writer.drain()
+    await nodes["south"][2].catch_up()
+
+    assert sources(nodes, "south") == []
+
+
+async def test_a_refresh_is_no_news_and_is_looked_up_when_the_time_seems_over(nodes, store):  # noqa: F811
+    await register(nodes, store, "north", expires=60.0)
+    locations, _, shared = nodes["south"]
+    await shared.catch_up()
+    await register(nodes, store, "north", cseq=2, expires=600.0)
+    await shared.catch_up()
+    (before,) = locations.bindings(1)
+    shared.expired(1)
+    await shared.catch_up()
+    (after,) = locations.bindings(1)
+
+    assert (before.cseq, after.cseq) == (1, 2)
+    assert after.expires_at > before.expires_at + 500
+
+
+def test_only_what_is_new_or_moved_or_gone_is_told():
+    locations, writer = LocationTable(), MemoryWriter()
+    named = NamedWriter(writer, locations, "north", time.time)
+    told = []
+    writer.put = lambda kind, key, row, on_commit=None: told.append(
+        (kind, row and row[3] if kind == "binding" else key)
+    )
+    named.put("binding", (1, CONTACT), row())
+    locations.put(1, [Binding(1, 1, "call-id", FLOW, "", CONTACT)])
+    named.put("binding", (1, CONTACT), row(cseq=2))
+    named.put("binding", (1, CONTACT), row(source=OTHER))
+    named.put("binding", (1, CONTACT), None)
+    named.put("cdr", ("a", 1), None)
+
+    assert told == [
+        ("binding_news", 1), ("binding", f"north!{FLOW}"),
+        ("binding", f"north!{FLOW}"),
+        ("binding_news", 1), ("binding", f"north!{OTHER}"),
+        ("binding_news", 1), ("binding", None),
+        ("cdr", ("a", 1)),
+    ]  # fmt: skip
+
+
+def test_what_a_start_reads_is_its_own_without_its_name():
+    shared = SharedBindings(None, LocationTable(), "north", time.time)
+    rows = [
+        (1, 0.0, 1.0, f"1\ncall-id\nnorth!{FLOW}\n\n{CONTACT}"),
+        (2, 0.0, 1.0, f"1\nx\nsouth!{FLOW}\n\n{CONTACT}"),
+    ]
+
+    assert [text.split("\n")[2] for *_, text in shared.own(rows)] == [FLOW, f"south!{FLOW}"]

@@ -1,0 +1,215 @@
+"""What goes through the edge: from other nodes to phones, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from sipwright.services.edge import Edge
+from sipwright.sip import Reject, Request, Response, parse
+from sipwright.stack import Incoming, Pipeline, Stack
+from sipwright.transport.flow_token import FlowTokens
+from sipwright.transport.memory import MemoryNetwork
+
+HERE, NORTH, PHONE = ("127.0.0.1", 5060), ("127.0.0.2", 5060), ("127.0.0.3", 5070)
+TOKENS = FlowTokens(b"secret")
+TAG = "0123456789abcdef0-b7.0"
+
+
+@dataclass
+class FakePeers:
+    """Two nodes, of which this one is south; the calls of boot 7 are the other one's."""
+
+    name: str = "south"
+    owners: dict[int, str] = field(default_factory=lambda: {7: "north"})
+
+    def is_peer(self, address):
+        return address in (HERE, NORTH)
+
+    def edge_of(self, node):
+        return {"north": NORTH, "south": HERE}.get(node)
+
+    def owner_of(self, tag):
+        return self.owners.get(7) if "-b7" in tag else None
+
+
+class Sent(list):
+    """What a transport was to send, with where to."""
+
+    @property
+    def last(self):
+        return self[-1][1], parse(self[-1][0])
+
+
+@pytest.fixture
+def stack():
+    network = MemoryNetwork()
+    transport = network.transport(*HERE)
+    transport.wires = Sent()
+    transport.send = lambda flow, data: transport.wires.append((data, flow.remote))
+    return Stack([transport], Pipeline(), clock=network.clock, call_later=network.call_later)
+
+
+@pytest.fixture
+def edge(stack):
+    peers = FakePeers()
+    made = Edge(stack, peers, TOKENS, HERE)
+    stack.join(peers.edge_of, peers.is_peer)
+    made.peers = peers
+    return made
+
+
+def key_of(address):
+    return f"udp/{HERE[0]}:{HERE[1]}/{address[0]}:{address[1]}"
+
+
+def token(address=PHONE, node="south"):
+    return TOKENS.write(key_of(address), node)
+
+
+def request(stack, source, method="INVITE", *, route=None, to_tag="", hops=70, via=""):
+    routes = "".join(f"Route: {each}\r\n" for each in route or ())
+    tag = f";tag={to_tag}" if to_tag else ""
+    text = (
+        f"{method} sip:bob@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {source[0]}:{source[1]};branch=z9hG4bK1;rport\r\n{via}"
+        f"{routes}Max-Forwards: {hops}\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@x>{tag}\r\nCall-ID: c\r\n"
+        f"CSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+    )
+    found = parse(text.encode())
+    assert isinstance(found, Request)
+    flow = stack.transports[0].flow(source)
+    return Incoming(stack, found, flow, flow, 0.0)
+
+
+def response(status, vias):
+    same = [("From", "<sip:a@x>;tag=1"), ("To", "<sip:b@x>;tag=2"), ("Call-ID", "c"), ("CSeq", "1 INVITE")]
+    return Response(status, None, [*vias, *same])
+
+
+def sent(stack):
+    return stack.transports[0].wires
+
+
+def through(address=PHONE):
+    return f"<sip:{token(address)}@127.0.0.1:5060;lr>"
+
+
+def test_a_call_of_another_node_leaves_by_the_flow_of_the_phone(stack, edge):
+    assert edge(request(stack, NORTH, route=[through()])) is True
+    remote, forwarded = sent(stack).last
+
+    assert remote == PHONE
+    assert (forwarded.headers.get("route"), forwarded.max_forwards) == (None, 69)
+    assert forwarded.headers.get_list("Record-Route") == [through()]
+    assert [via.partition(";")[0] for via in forwarded.headers.get_list("Via")] == [
+        "SIP/2.0/UDP 127.0.0.1:5060",
+        "SIP/2.0/UDP 127.0.0.2:5060",
+    ]
+
+
+def test_a_repeated_request_has_the_same_branch_and_its_cancel_too(stack, edge):
+    edge(request(stack, NORTH, route=[through()]))
+    edge(request(stack, NORTH, route=[through()]))
+    edge.take_cancel(request(stack, NORTH, "CANCEL", route=[through()]))
+
+    assert len({parse(data).top_via.branch for data, _ in sent(stack)}) == 1
+    assert parse(sent(stack)[-1][0]).method == "CANCEL"
+
+
+def test_its_response_goes_back_to_that_node(stack, edge):
+    edge(request(stack, NORTH, route=[through()]))
+    _, forwarded = sent(stack).last
+    vias = [("Via", value) for value in forwarded.headers.get_list("Via")]
+    edge.take_response(response(180, vias), stack.transports[0].flow(PHONE))
+    remote, back = sent(stack).last
+
+    assert remote == NORTH
+    assert len(back.headers.get_list("Via")) == 1
+
+
+def test_a_response_whose_way_back_nobody_has_signed_goes_nowhere(stack, edge):
+    via = "SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKedge1;flow=AAAA"
+    vias = [("Via", via), ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1")]
+    edge.take_response(response(200, vias), stack.transports[0].flow(PHONE))
+
+    assert sent(stack) == []
+
+
+def test_other_responses_are_left_to_others(stack, edge):
+    heard = []
+    edge.others = lambda response, flow: heard.append(response.status)
+    via = ("Via", "SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1")
+    edge.take_response(response(200, [via]), stack.transports[0].flow(PHONE))
+
+    assert heard == [200]
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "<sip:127.0.0.1:5060;lr>",
+        f"<sip:{FlowTokens(b'another').write(key_of(PHONE), 'south')}@127.0.0.1:5060;lr>",
+        f"<sip:{token(node='north')}@127.0.0.1:5060;lr>",
+    ],
+)
+def test_a_route_without_a_token_of_ours_is_no_way_to_a_phone(stack, edge, route):
+    assert edge(request(stack, NORTH, route=[route])) is False
+    assert sent(stack) == []
+
+
+def test_a_stranger_with_a_token_reaches_no_phone(stack, edge):
+    assert edge(request(stack, ("192.0.2.9", 5060), route=[through()])) is False
+    assert sent(stack) == []
+
+
+def test_what_a_phone_says_goes_to_the_node_that_has_the_call(stack, edge):
+    assert edge(request(stack, PHONE, "BYE", route=[through(), through()], to_tag=TAG)) is True
+    remote, forwarded = sent(stack).last
+
+    assert (remote, forwarded.headers.get("route")) == (NORTH, None)
+    assert forwarded.headers.get("record-route") is None
+
+
+def test_a_request_of_a_dialog_is_handed_on_without_a_route_too(stack, edge):
+    assert edge(request(stack, PHONE, "BYE", to_tag=TAG)) is True
+    assert sent(stack).last[0] == NORTH
+
+
+def test_one_that_another_node_has_handed_on_goes_no_further(stack, edge):
+    assert edge(request(stack, NORTH, "BYE", to_tag=TAG)) is False
+
+
+def test_a_call_that_was_taken_over_is_handled_here(stack, edge):
+    edge.peers.owners[7] = "south"
+    incoming = request(stack, PHONE, "BYE", route=[through()], to_tag=TAG)
+
+    assert edge(incoming) is False
+    assert "route" not in incoming.request.headers
+    assert sent(stack) == []
+
+
+@pytest.mark.parametrize("tag", ["", "abc", "0123456789abcdef0-b8.0"])
+def test_other_requests_are_left_alone(stack, edge, tag):
+    assert edge(request(stack, PHONE, "BYE" if tag else "INVITE", to_tag=tag)) is False
+
+
+def test_a_flow_that_has_ended_is_430(stack, edge):
+    gone = TOKENS.write("tcp/127.0.0.1:5060/127.0.0.3:5070", "south")
+
+    with pytest.raises(Reject) as refused:
+        edge(request(stack, NORTH, route=[f"<sip:{gone}@127.0.0.1:5060;lr>"]))
+    assert refused.value.status == 430
+
+
+def test_what_has_gone_in_circles_is_483(stack, edge):
+    with pytest.raises(Reject) as refused:
+        edge(request(stack, NORTH, route=[through()], hops=0))
+    assert refused.value.status == 483
+
+
+def test_the_route_to_a_flow_at_another_node_names_both(stack, edge):
+    route = edge.route(key_of(PHONE), "north")
+
+    assert route == f"<sip:{token(node='north')}@127.0.0.2:5060;lr>"
+    assert edge.route(key_of(PHONE), "nobody") is None
