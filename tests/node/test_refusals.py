@@ -71,7 +71,7 @@ REFUSED = [
     ("INVITE", "sip:bob@example.org", "Require: x-magic\r\n", 420, "turn it off there: x-magic"),
     ("INVITE", "sip:bob@example.org", "Max-Forwards: 0\r\n", 483, "Max-Forwards is used up"),
     ("INVITE", "tel:+1", "", 416, "is of a scheme that is not spoken here"),
-    ("PUBLISH", "sip:bob@example.org", "", 405, "the method is not supported"),
+    ("LEARN", "sip:bob@example.org", "", 405, "the method is not supported"),
     ("INVITE", "sip:example.org", "", 484, "the Request-URI names nobody"),
     ("BYE", "sip:bob@example.org", "", 481, "no call here is the one that it belongs to"),
     ("UPDATE", "sip:bob@example.org", "", 481, "no call here is the one that it belongs to"),
@@ -107,7 +107,7 @@ async def test_ended_calls_hide_no_refusal(node):
         for number in range(30):
             await asked(node, "BYE", "sip:bob@127.0.0.1", number, to_tag=f";tag={number}")
             await asked(node, "UPDATE", "sip:bob@127.0.0.1", number, to_tag=f";tag={number}")
-        await asked(node, "PUBLISH", "sip:bob@example.org")
+        await asked(node, "LEARN", "sip:bob@example.org")
 
     (line,) = [line for line in lines if line["event"] == "request refused" and line["status"] == 405]
     assert line["left_out"] == 0

@@ -266,7 +266,7 @@ ELSEWHERE = {
 
 OURS = {
     f"{ROUTES}.reach",
-    "node/provider_probe:ProviderProbes._options",
+    "node/provider_probe:ask_options",
     "services/agent/attempts:Attempts._reach",
     "services/switch/dialling/dead_servers:DeadServers._ask",
 }
