@@ -208,7 +208,7 @@ def test_the_editor_completes_what_other_dialplans_define(site, page):
     page.goto(f"{site.base}/dialplans/importing")
     type_into_editor(page, "from plans.")
     page.keyboard.type("c")
-    expect(page.locator(".cm-completionLabel").first).to_have_text("common")
+    expect(page.locator(".cm-completionLabel").get_by_text("common", exact=True)).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.type("ommon import groups, r")
     page.keyboard.press("Control+Space")
