@@ -72,17 +72,17 @@ async def test_two_nodes_that_claim_at_once_share(records, provider_ids):
 
 
 @pytest.mark.parametrize(
-    ("changes", "end"),
+    ("changes", "end", "state"),
     [
-        ({}, NOW + 3600),
-        ({"state": "failed", "expires_at": None}, NOW + LEASE),
-        ({"state": "registering", "expires_at": None}, NOW + LEASE),
-        ({"node": None}, float("-inf")),
-        ({"expires_at": None}, float("-inf")),
+        ({}, NOW + 3600, "registering"),
+        ({"state": "failed", "expires_at": None}, NOW + LEASE, "registering"),
+        ({"state": "registering", "expires_at": None}, NOW + LEASE, "registering"),
+        ({"node": None}, float("-inf"), "registered"),  # left to us as it is
+        ({"expires_at": None}, float("-inf"), "registering"),
     ],
 )
 async def test_a_claim_holds_until_its_lease_is_over_and_a_while_longer(
-    store, records, provider_ids, changes, end
+    store, records, provider_ids, changes, end, state
 ):
     one = provider_ids[0]
     await write(store, row_of(one, **changes))
@@ -92,9 +92,7 @@ async def test_a_claim_holds_until_its_lease_is_over_and_a_while_longer(
     later = max(end, NOW) + GRACE + 1
     claimed = await records.claim("b", [one], later, LEASE, GRACE)
 
-    assert [(row.node, row.state, row.call_id, row.cseq) for row in claimed] == [
-        ("b", "registering", "call-id", 7)
-    ]
+    assert [(row.node, row.state, row.call_id, row.cseq) for row in claimed] == [("b", state, "call-id", 7)]
     assert await records.claim("c", [one], later + LEASE, LEASE, GRACE) == []
 
 

@@ -42,8 +42,8 @@ def test_what_is_no_row_is_refused(log: RedoLog, directory: Path, row: object):
 def test_a_large_segment_is_followed_by_another_and_removed_when_applied(
     database: Path, directory: Path, log: RedoLog, applier: Applier, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(log_file, "SEGMENT_SIZE", 1_000)
-    log.append(calls(a=bytes(2_000)))
+    monkeypatch.setattr(log_file, "SEGMENT_SIZE", 4_000)
+    log.append(calls(a=bytes(8_000)))
     first = segment(directory)
     log.append(calls(a=b"2"))
     full = log.full()

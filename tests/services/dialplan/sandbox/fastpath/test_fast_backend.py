@@ -65,7 +65,7 @@ async def test_a_fault_of_ours_is_an_error_with_its_traceback(sandbox, compute, 
     box = await sandbox()
     monkeypatch.setattr(monty_protocol, "_read_call", lambda data: data[len(data)])
 
-    result = await compute(box, "respond(486)")
+    result = await compute(box, 'respond(486, "Nobody Has Read This Before")')
 
     assert isinstance(result, Completed)
     assert (result.response.status, box.snapshot().faults, box.snapshot().fallbacks) == (486, 1, 0)
