@@ -319,6 +319,7 @@ WITHOUT_MIRROR = (
     "benchmarks",
     "chaos",
     "docs",
+    "fuzz",
     "golden",
     "house",
     "interop",

@@ -272,3 +272,19 @@ def test_an_rtcp_that_can_be_reached_stays():
     )
 
     assert rewrite_private(body, PUBLIC) == (body, [])
+
+
+@pytest.mark.parametrize("address", [b"fffffd00::1", b"1.2.3", b"::1::2", b"1.2.3.4.5"])
+def test_rtcp_does_not_follow_to_what_only_looks_like_an_address(address):
+    body = at(b"IP4 " + address, b"m=audio 4000 RTP/AVP 0\r\na=rtcp:4001 IN IP4 10.0.0.1\r\n")
+
+    assert rewrite_private(body, PUBLIC) == (
+        body.replace(b"10.0.0.1", PUBLIC.encode()),
+        [("10.0.0.1", PUBLIC)],
+    )
+
+
+def test_a_description_is_the_same_object_where_its_rtcp_stays():
+    body = at(b"IP4 198.51.100.9", b"m=audio 4000 RTP/AVP 0\r\na=rtcp:4001 IN IP4 198.51.100.9\r\n")
+
+    assert rewrite_private(body, PUBLIC)[0] is body

@@ -102,12 +102,18 @@ def _rtcp_with_its_media(
         if found is None:
             found = _ANY_CONNECTION.search(body, 0, len(body) if first < 0 else first)
         new = replacement if found is None or found[1] in _ANYWHERE else found[1].decode()
+        try:
+            text = connection_text(new)
+        except ValueError:  # the c= line looks like an address, and is none
+            new, text = replacement, connection_text(replacement)
         if new == old:
             return match[0]
         replaced.append((old, new))
-        return match[1] + connection_text(new).encode()
+        return match[1] + text.encode()
 
-    return _RTCP.sub(follow, body)
+    before = len(replaced)
+    changed = _RTCP.sub(follow, body)
+    return changed if len(replaced) > before else body
 
 
 def rewrite_body(

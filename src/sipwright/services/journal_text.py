@@ -30,27 +30,37 @@ def read_entries(execution_id: str, text: str | None) -> list[JournalRow]:
     """Read the entries of a run, written in this version or an earlier one.
 
     Raises:
-        ValueError: A newer version has written it.
+        ValueError: A newer version has written it, or it is damaged.
     """
-    return [
-        JournalRow(
-            execution_id,
-            entry["sequence"],
-            entry["at"],
-            entry["function"],
-            dump(entry["arguments"]),
-            None if entry["result"] is None else dump(entry["result"]),
-        )
-        for entry in named_entries(text)
-    ]
+    try:
+        return [
+            JournalRow(
+                execution_id,
+                entry["sequence"],
+                entry["at"],
+                entry["function"],
+                dump(entry["arguments"]),
+                None if entry["result"] is None else dump(entry["result"]),
+            )
+            for entry in named_entries(text)
+        ]
+    except (LookupError, TypeError) as error:
+        raise _damaged(error) from error
 
 
 def named_entries(text: str | None) -> list[dict[str, Any]]:
     """Return the entries by name, with arguments and results as they were before they became JSON.
 
     Raises:
-        ValueError: A newer version has written it.
+        ValueError: A newer version has written it, or it is damaged.
     """
+    try:
+        return _named(text)
+    except (LookupError, TypeError, RecursionError) as error:
+        raise _damaged(error) from error
+
+
+def _named(text: str | None) -> list[dict[str, Any]]:
     known = json.loads(text or "[]")
     if isinstance(known, list):
         return [dict(zip(JournalRow._fields[1:], entry, strict=True)) for entry in known]
@@ -60,6 +70,10 @@ def named_entries(text: str | None) -> list[dict[str, Any]]:
         )
     entries: list[dict[str, Any]] = known["entries"]
     return entries
+
+
+def _damaged(error: Exception) -> ValueError:
+    return ValueError(f"what is written in this journal makes no sense ({type(error).__name__}: {error})")
 
 
 def dump(value: Any) -> str:

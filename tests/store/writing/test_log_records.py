@@ -139,6 +139,14 @@ def test_a_damaged_record_at_the_end_is_not_read(
     assert not is_cut_off(path, whole)
 
 
+@pytest.mark.parametrize("batch", [{"call": {"b": None}}, {"call": {"b": None}, "cdr": {}}])
+def test_a_heading_that_is_gone_costs_no_batch(tmp_path: Path, batch: Rows):
+    path = tmp_path / "segment"
+    path.write_bytes(written(batch))
+
+    assert read_records(path, 0) == ([batch], len(written(batch)), 0)
+
+
 def test_a_damaged_heading_costs_no_batch(log: RedoLog, directory: Path):
     log.append(calls(a=b"1"))
     path = segment(directory)

@@ -100,7 +100,10 @@ def _read_heading(path: Path, data: bytes) -> tuple[Mapping[str, tuple[str, ...]
     end = _end_of(data, 0)
     if not end:
         return _COLUMNS, 0  # damaged: most likely it was this version that wrote it
-    format_, columns = marshal.loads(data[_HEAD.size : end])
+    heading = marshal.loads(data[_HEAD.size : end])
+    if not isinstance(heading, tuple):
+        return _COLUMNS, 0  # a batch: the heading before it is gone
+    format_, columns = heading
     if format_ != _FORMAT:
         raise StoreError(f"{path} was written by a newer version of Sipwright")
     return columns, end

@@ -86,3 +86,13 @@ def test_a_journal_that_release_0_1_0_has_written_is_read_and_goes_on():
 def test_a_journal_that_a_newer_version_has_written_is_not_read():
     with pytest.raises(ValueError, match="a newer version"):
         read_entries("x", '{"format":3,"entries":[]}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0", "{}", "[1]", "[[1, 2]]", '{"format":"x"}', '{"format":2}', '{"format":2,"entries":[{"at":1}]}',
+     '{"format":2,"entries":[7]}', '{"format":3}', "[" * 5_000],
+)  # fmt: skip
+def test_a_damaged_journal_is_refused_in_one_way(text):
+    with pytest.raises(ValueError, match=r"."):
+        read_entries("x", text)

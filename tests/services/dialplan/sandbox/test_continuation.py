@@ -61,3 +61,21 @@ def test_what_release_0_1_0_wrote_by_position_is_read_by_name(data, expected):
 def test_anything_else_is_refused(data):
     with pytest.raises(ValueError, match=r".+"):
         decode(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"1", b"[]", b"{}", b'{"functions":1}', b'{"functions":{"deadline":1},"replay":7}',
+        b'{"functions":{"deadline":1},"replay":{"start":1}}', b" " + b"[" * 5_000,
+    ],
+)  # fmt: skip
+def test_a_damaged_one_is_refused_in_one_way(text):
+    with pytest.raises(ValueError, match=r"."):
+        decode(b"SW2%08x%s" % (len(text), text))
+
+
+@pytest.mark.parametrize("values", [[{}, 1, 1, 1, 1, {}, "used"], [None, 1, *[None] * 7, 1, 0, [[]]]])
+def test_a_damaged_one_of_0_1_0_is_refused_in_one_way(values):
+    with pytest.raises(ValueError, match=r"."):
+        decode(old(*values))

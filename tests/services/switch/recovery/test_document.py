@@ -22,6 +22,7 @@ from sipwright.services.switch.model.stored_processes import (
 from sipwright.services.switch.recovery.document import (
     StoredCall,
     StoredLeg,
+    UnreadableError,
     read_document,
     write_document,
 )
@@ -144,3 +145,12 @@ def test_a_name_that_an_earlier_version_did_not_know_has_its_usual_value(bench, 
     stored = read_document(json.dumps({name: document[name] for name in {"format", *needed}}).encode())
 
     assert (stored.dialplan, stored.max_forwards, stored.processes) == (None, 70, [])
+
+
+@pytest.mark.parametrize(
+    "document", [b"[" * 5_000, b"{", b"", b"7", b"[]", b"{}", b'{"format":"x"}', b'{"format":4}']
+)
+def test_what_is_damaged_is_refused_in_one_way(document):
+    """Whatever is wrong with a row, the other calls are brought back."""
+    with pytest.raises(UnreadableError):
+        restore(Stage().bench.switch.ports, Row("c1", document))

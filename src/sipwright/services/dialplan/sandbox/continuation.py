@@ -78,6 +78,13 @@ def decode(data: bytes) -> Continuation:
     """
     if not data.startswith((_MARK, _OLD_MARK)):
         raise ValueError("a continuation in a format that this version does not know")
+    try:
+        return _read(data)
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"a damaged continuation ({type(error).__name__}: {error})") from error
+
+
+def _read(data: bytes) -> Continuation:
     end = 11 + int(data[3:11], 16)
     text, dump = data[11:end], data[end:]
     head = json.loads(text) if text.startswith(b" ") else orjson.loads(text)

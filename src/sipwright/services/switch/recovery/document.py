@@ -55,6 +55,7 @@ from .upgrade import upgraded
 __all__ = [
     "FORMAT",
     "MEMORY",
+    "NONSENSE",
     "StoredCall",
     "StoredLeg",
     "UnreadableError",
@@ -75,6 +76,10 @@ _encode_any = json.JSONEncoder(
 ).encode
 
 _WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED, LegState.REFUSED)
+
+
+NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What goes wrong where what is written makes no sense."""
 
 
 class UnreadableError(ValueError):
@@ -192,7 +197,7 @@ def read_document(document: bytes) -> StoredCall:
         return StoredCall(caller=StoredLeg(**known.pop("caller")), legs=legs, **known)
     except UnreadableError:
         raise
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except NONSENSE as error:
         raise damaged(error) from error
 
 

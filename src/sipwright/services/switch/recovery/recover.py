@@ -39,6 +39,7 @@ from ..transfer.third_party_call import ThirdParty
 from ..transfer.transfer import Transfer
 from .document import (
     MEMORY,
+    NONSENSE,
     StoredCall,
     StoredLeg,
     damaged,
@@ -101,7 +102,7 @@ def restore(ports: CallPorts[Call], row: CallRow) -> Recovered:
     stored = read_document(row.document)
     try:
         return Recovered(_restored(ports, row.id, stored), stored.timers)
-    except (ValueError, TypeError, LookupError) as error:
+    except NONSENSE as error:
         raise damaged(error) from error
 
 

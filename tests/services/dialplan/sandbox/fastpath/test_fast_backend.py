@@ -8,6 +8,7 @@ import pydantic_monty
 import pytest
 import structlog
 
+from sipwright.memo import Bounded
 from sipwright.services.dialplan import Limits, Sandbox
 from sipwright.services.dialplan.language.values import Raised
 from sipwright.services.dialplan.sandbox.fastpath import fast_backend, monty_protocol
@@ -63,6 +64,7 @@ def refused(monkeypatch):
 async def test_a_fault_of_ours_is_an_error_with_its_traceback(sandbox, compute, logs, monkeypatch):
     """The script is computed all the same; but a bug must not show as slowness only."""
     box = await sandbox()
+    monkeypatch.setattr(monty_protocol, "_CALLS", Bounded(1))  # nothing is known from before
     monkeypatch.setattr(monty_protocol, "_read_call", lambda data: data[len(data)])
 
     result = await compute(box, 'respond(486, "Nobody Has Read This Before")')

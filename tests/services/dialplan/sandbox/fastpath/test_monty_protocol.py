@@ -25,7 +25,7 @@ from sipwright.services.dialplan.sandbox.fastpath.monty_values import (
     write_arena,
     write_value,
 )
-from sipwright.services.dialplan.sandbox.fastpath.protobuf import field, text
+from sipwright.services.dialplan.sandbox.fastpath.protobuf import field, index, text
 
 Given = namedtuple(
     "LegSpec",
@@ -162,3 +162,35 @@ def test_a_value_that_is_cut_off_is_left_to_the_library(node):
         read_arena(write_arena([node]))
 
     assert caught.value.reason is Reason.PROTOCOL
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        index(Call.NAME, 3),
+        text(Call.NAME, "dial") + field(Call.ARGS, b"\x09"),
+        text(Call.NAME, "dial") + index(Call.ARGS, 5),
+        field(Call.NAME, b"\xff"),
+        field(Call.POSITION, index(1, 4)),
+        field(Call.VALUES, field(2, index(Value.STR, 1))),
+        field(Call.VALUES, field(2, field(Value.INT, b"abc"))),
+        field(Call.VALUES, field(2, field(Value.FLOAT, b"abc"))),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_left_to_the_library(call):
+    with pytest.raises(Fallback) as caught:
+        read_event(field(Event.CALL, call))
+
+    assert caught.value.reason in (Reason.PROTOCOL, Reason.VALUE)
+
+
+def test_a_place_that_makes_no_sense_is_left_to_the_library():
+    with pytest.raises(Fallback):
+        read_place(field(Event.CALL, index(Call.POSITION, 5)))
+
+
+@pytest.mark.parametrize("content", [b"", index(1, 1 << 40), field(1, b"a") * 2])
+def test_a_dump_that_is_none_is_left_to_the_library(content):
+    """A number in its place is no size to make room for."""
+    with pytest.raises(Fallback):
+        read_dump(field(Event.DUMPED, content))

@@ -28,7 +28,7 @@ from .field_numbers import (
     Resume,
 )
 from .field_numbers import State as StateField
-from .monty_values import read_arena, read_pair, write_arena, write_value
+from .monty_values import NONSENSE, read_arena, read_pair, write_arena, write_value
 from .protobuf import BYTES, field, index, number, read_fields, read_places, read_varint, text, varint
 
 __all__ = [
@@ -150,8 +150,11 @@ def read_place(data: bytes) -> tuple[int, int] | None:
     kind, content = _event(data)
     if kind != Event.CALL:
         return None
-    found = dict(read_fields(content))
-    return found.get(Call.CALL_ID, 0), _read_position(found.get(Call.POSITION, b""))[1]
+    try:
+        found = dict(read_fields(content))
+        return found.get(Call.CALL_ID, 0), _read_position(found.get(Call.POSITION, b""))[1]
+    except NONSENSE as error:
+        raise _damaged(error) from error
 
 
 def microseconds(data: bytes) -> int | None:
@@ -166,8 +169,15 @@ def read_dump(data: bytes) -> bytes:
     kind, content = _event(data)
     if kind != Event.DUMPED:
         raise Fallback(Reason.EVENT, f"event {kind} in place of a dump")
-    ((_, state),) = read_fields(content)
-    return bytes(state)
+    found = read_fields(content)
+    if len(found) != 1 or not isinstance(found[0][1], bytes):  # of a number, bytes() makes as many
+        raise Fallback(Reason.PROTOCOL, "a dump that is none")
+    return found[0][1]
+
+
+def _damaged(error: Exception) -> Fallback:
+    """Say that a worker speaks of what it has not named, or of text that is a number."""
+    return Fallback(Reason.PROTOCOL, f"{type(error).__name__}: {error}")
 
 
 def _event(data: bytes) -> tuple[int, bytes]:
@@ -199,6 +209,13 @@ def _is_container(value: Any) -> bool:
 
 
 def _read_call(data: bytes) -> Called:
+    try:
+        return _called(data)
+    except NONSENSE as error:
+        raise _damaged(error) from error
+
+
+def _called(data: bytes) -> Called:
     name, args, kwargs, call_id, values = "", b"", [], 0, []
     filename, start = "", 0
     for part, value in read_fields(data):

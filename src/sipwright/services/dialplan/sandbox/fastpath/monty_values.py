@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from struct import Struct
+from struct import Struct, error
 from typing import Any
 
 from ...language.values import LegSpec
@@ -13,7 +13,19 @@ from .field_numbers import Arena, Dict, Members, Named, NamedValue, Pair, Value
 from .field_numbers import Feed as FeedField
 from .protobuf import field, fields, index, number, places, read_field, read_fields, read_places, text
 
-__all__ = ["NO_NAMES", "Outline", "names", "read_arena", "read_pair", "write_arena", "write_value"]
+__all__ = [
+    "NONSENSE",
+    "NO_NAMES",
+    "Outline",
+    "names",
+    "read_arena",
+    "read_pair",
+    "write_arena",
+    "write_value",
+]
+
+NONSENSE = (ValueError, TypeError, LookupError, AttributeError, error)
+"""What reading raises, besides `Fallback`, where a worker does not say what it should."""
 
 _DOUBLE = Struct("<d")
 _FIXED64 = 1

@@ -1,0 +1,18 @@
+"""Feed what strangers, disks and workers may say to everything that reads bytes, and look for surprises.
+
+`make fuzz` gives each target (`targets.py`) its share of the time: the SIP parser, SDP, STUN, dial strings, stored
+calls, journals, continuations and the log, the control socket and the wire of the sandbox. A target may raise the
+error that its reader documents, and nothing else; what it gives must hold what the target says of it. Where atheris is
+installed for this Python, its inputs follow the branches that they reach; elsewhere, and in the tests, they are
+mutations (`mutation.py`) of the kept ones.
+
+The inputs to begin with are those of `tests/torture` and `tests/golden`, some that are written in `seeds.py`, and
+those in `corpus`, one folder for each target: whatever was once a finding stays there. A new finding is printed, and
+kept in the folder that `--findings` names.
+
+    make fuzz                                       # all targets, one minute
+    make fuzz ARGS='--seconds 3600'                 # an hour
+    make fuzz ARGS='--seconds 60 sip sdp'           # some of them
+    make fuzz ARGS='--engine mutation --seed 7'     # without atheris; the same seed makes the same inputs
+    make fuzz ARGS='--input FILE sip'               # once more what was found
+"""

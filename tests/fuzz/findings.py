@@ -1,0 +1,38 @@
+"""What was found: printed with the place where it was raised, and kept as a file."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import traceback
+from pathlib import Path
+
+from .targets import TARGETS
+
+__all__ = ["SLOW", "is_finding"]
+
+SLOW = 5
+"""Seconds after which an input counts as one that hangs."""
+
+
+def is_finding(name: str, data: bytes, folder: Path, known: set[str] | None = None) -> str:
+    """Let a target read; if it should not have raised what it did, print that, keep the input, and say where it was."""
+
+    def hang(*_: object) -> None:
+        raise TimeoutError(f"not read within {SLOW} s")
+
+    signal.signal(signal.SIGALRM, hang)
+    signal.alarm(SLOW)
+    error = TARGETS[name].run(data)
+    signal.alarm(0)
+    if error is None:
+        return ""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {frame.name}, {frame.filename}:{frame.lineno}"
+    if known is None or where not in known:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
+        path.write_bytes(data)
+        print("".join(traceback.format_exception(error)[-1:]).strip()[:300])
+        print(f"  {where}\n  {data[:400]!r}\n  kept as {path}", flush=True)
+    return where

@@ -1,0 +1,42 @@
+"""Fuzzes a target with atheris, in a process of its own: libFuzzer ends it at a finding, and when the time is over."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+from pathlib import Path
+
+import atheris
+import structlog
+
+with atheris.instrument_imports(include=["sipwright"]):
+    from .findings import SLOW, is_finding
+
+from .mutation import LONGEST
+from .seeds import seeds_of
+
+
+def main(name: str, seconds: str, seed: str, findings: str) -> None:
+    """Let inputs follow the branches that they reach; those that reach new ones are kept beside the findings."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    folder = Path(findings)
+    grown = folder / "grown" / name
+    grown.mkdir(parents=True, exist_ok=True)
+    for data in seeds_of(name):
+        (grown / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+
+    def read(data: bytes) -> None:
+        if is_finding(name, data, folder):
+            raise AssertionError("a finding")
+
+    options = [
+        f"-max_total_time={max(1, round(float(seconds)))}", f"-seed={seed}", f"-max_len={LONGEST}",
+        f"-timeout={2 * SLOW}", "-rss_limit_mb=2048", "-verbosity=0", f"-artifact_prefix={folder}/", str(grown),
+    ]  # fmt: skip
+    atheris.Setup([sys.argv[0], *options], read)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
