@@ -14,7 +14,7 @@ PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile
 SLOW := chaos commands console interop nights scenarios usecases web
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench flood fuzz chaos docs screenshots package peers clean
+.PHONY: help run test check bench flood soak fuzz chaos docs screenshots package peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ bench: $(VENV)/.runtime peers ## Measure CPU and waiting beside Kamailio, 20 min
 
 flood: $(VENV)/.development peers ## Flood the switch on loopback while phones call each other, three minutes (ARGS=--short)
 	@$(BIN)/python benchmarks/flood.py $(ARGS)
+
+soak: $(VENV)/.development ## Let the switch work for half an hour on a bad network, and see whether anything grows (ARGS='--minutes 1')
+	@$(BIN)/python benchmarks/soak.py $(ARGS)
 
 fuzz: $(VENV)/.development ## Feed parsers and stored formats what nobody should say, one minute (ARGS='--seconds 3600')
 	@PYTHONPATH=tests:. $(BIN)/python -m fuzz $(ARGS)

@@ -210,6 +210,12 @@ class Control:
             "scripts": len(parts.scripts.executions),
             "refused": refusals.count,
             "quick_registers": parts.quick_way.taken,
+            "tables": {
+                "tasks": len(asyncio.all_tasks()),
+                "transactions": len(parts.stack.layer),
+                "calls": switch.table.count(),
+                "legs": len(switch.ports.legs),
+            },
             "errors": list(RECENT_ERRORS),
             "readers": len(self.events),
             "clients": len(self._server),
