@@ -60,7 +60,7 @@ peers: ## Install the Debian packages of real SIP peers, where that is allowed
 	@sh tests/interop/install-peers.sh
 
 clean: ## Remove .venv and caches; the data folder stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 
 $(VENV)/bin/python:
 	@python="$(PYTHON)"; \

@@ -8,7 +8,7 @@ mutations (`mutation.py`) of the kept ones.
 
 The inputs to begin with are those of `tests/torture` and `tests/golden`, some that are written in `seeds.py`, and
 those in `corpus`, one folder for each target: whatever was once a finding stays there. A new finding is printed, and
-kept in the folder that `--findings` names.
+kept in `.fuzz`, or in the folder that `--findings` names.
 
     make fuzz                                       # all targets, one minute
     make fuzz ARGS='--seconds 3600'                 # an hour

@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="for all targets together")
     parser.add_argument("--engine", choices=("atheris", "mutation"), help="atheris where it is installed")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other inputs")
-    parser.add_argument("--findings", type=Path, default=Path("data/fuzz"), help="the folder that keeps them")
+    parser.add_argument("--findings", type=Path, default=Path(".fuzz"), help="the folder that keeps them")
     parser.add_argument("--input", type=Path, help="read this file once, and nothing else")
     chosen = parser.parse_args()
     if unknown := set(chosen.targets) - set(TARGETS):
