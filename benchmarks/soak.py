@@ -44,40 +44,71 @@ the transactions (RFC 3261 §17, timers B, F, H and J).
 _CSEQ = re.compile(rb"^CSeq: *\d+ +(\w+)", re.MULTILINE | re.IGNORECASE)
 
 
+class Repeated(NamedTuple):
+    """What is sent again until it is answered: at `due`, then after `gap` and twice that, until `end`."""
+
+    due: float
+    gap: float
+    end: float
+    data: bytes
+    sock: socket.socket
+    to: tuple[str, int]
+
+
 class LossyClient(Client):
-    """Phones on a bad network: each INVITE and BYE is repeated until it is answered, or for 32 s."""
+    """Phones on a bad network: INVITE, BYE and 200 to INVITE are repeated until they are answered, or for 32 s."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._unanswered: dict[tuple[bytes, bytes], tuple[float, float, float, bytes]] = {}
-        """By Call-ID and method: when to repeat, after how long the next time, when to give up, and what."""
-        caller = self._caller
-        assert isinstance(caller, LossySocket)
-        caller.watch = self._sent
+        self._unanswered: dict[tuple[bytes, bytes], Repeated] = {}
+        """By the Call-ID, and the method that is to be answered, or ACK."""
+        for sock in (self._caller, self._callee):
+            assert isinstance(sock, LossySocket)
+            sock.watch = self._sent
 
-    def _sent(self, data: bytes) -> None:
-        method = data[: data.find(b" ")]
-        found = set_up._CALL_ID.search(data)
-        if method in (b"INVITE", b"BYE") and found is not None:
-            now = time.monotonic()
-            self._unanswered.setdefault((found[1], method), (now + T1, 2 * T1, now + GIVES_UP, data))
+    def _sent(self, sock: socket.socket, data: bytes, to: tuple[str, int]) -> None:
+        call, cseq = set_up._CALL_ID.search(data), _CSEQ.search(data)
+        if call is None or cseq is None:
+            return
+        waits_for = cseq[1]
+        if data.startswith(b"SIP/2.0 200") and waits_for == b"INVITE":
+            waits_for = b"ACK"
+        elif data.startswith((b"SIP/2.0 ", b"ACK ")):
+            return
+        now = time.monotonic()
+        new = Repeated(now + T1, 2 * T1, now + GIVES_UP, data, sock, to)
+        self._unanswered.setdefault((call[1], waits_for), new)
 
     def _at_caller(self, data: bytes, ancillary: list[tuple[int, int, bytes]], source: object) -> None:
+        self._answered_by(data)
+        super()._at_caller(data, ancillary, source)
+
+    def _at_callee(self, data: bytes, ancillary: object, source: tuple[str, int]) -> None:
+        if data.startswith((b"ACK ", b"BYE ")):
+            self._answered_by(data, b"ACK")
+        super()._at_callee(data, ancillary, source)
+
+    def _answered_by(self, data: bytes, method: bytes | None = None) -> None:
         call, cseq = set_up._CALL_ID.search(data), _CSEQ.search(data)
         if call is not None and cseq is not None:
-            self._unanswered.pop((call[1], cseq[1]), None)
-        super()._at_caller(data, ancillary, source)
+            self._unanswered.pop((call[1], method or cseq[1]), None)
 
     def _turn(self, longest: float) -> None:
         super()._turn(min(longest, 0.1))
         now = time.monotonic()
-        for key, (due, gap, end, data) in list(self._unanswered.items()):
-            if now > end:
+        for key, one in list(self._unanswered.items()):
+            if now > one.end:
                 del self._unanswered[key]
                 self._open.pop(key[0], None)
-            elif now > due:
-                self._unanswered[key] = (now + gap, 2 * gap, end, data)
-                self._caller.sendto(data, self._server)
+            elif now > one.due:
+                self._unanswered[key] = one._replace(due=now + one.gap, gap=2 * one.gap)
+                one.sock.sendto(one.data, one.to)
+
+    def rest(self, seconds: float) -> None:
+        """Make no calls for a while, and answer what comes."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._turn(0.1)
 
     def _finish(self) -> None:
         end = time.monotonic() + 10.0
@@ -92,14 +123,14 @@ class LossySocket(socket.socket):
     def __init__(self) -> None:
         super().__init__(socket.AF_INET, socket.SOCK_DGRAM)
         self.is_bad = False
-        self.watch: Any = lambda data: None
+        self.watch: Any = lambda *sent: None
         self._chance = random.Random(1)
         self._malformed = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._malformed.bind((HOST, 0))
         self._malformed.setblocking(False)
 
     def sendto(self, data: bytes, to: Any) -> int:  # type: ignore[override]
-        self.watch(data)
+        self.watch(self, data, to)
         if self.is_bad and self._chance.random() < MALFORMED:
             self._malformed.sendto(damaged(data, self._chance), to)
         if self.is_bad and self._chance.random() < LOSS:
@@ -162,11 +193,11 @@ def sample(server: Sipwright) -> Sample:
     return Sample(memory(server.pid), sockets, files, threads, tasks, sum(tables.values()), in_folder)
 
 
-def rested(server: Sipwright) -> Sample:
+def rested(server: Sipwright, calls: LossyClient) -> Sample:
     """Look at the switch when it has had time to forget."""
     end = time.monotonic() + REST
     while (found := sample(server)).tables > LEFT and time.monotonic() < end:
-        time.sleep(2.0)
+        calls.rest(2.0)
     return found
 
 
@@ -230,7 +261,7 @@ def run(minutes: int, seconds: float, rate: float | None) -> list[str]:
             for each in sockets:
                 each.is_bad = True
             calls.offer(rate, min(seconds, 20.0), seed=99)  # memos fill, workers start
-            first, done = rested(server), []
+            first, done = rested(server, calls), []
             print(f"| before | | | | | {first} |", flush=True)
             for minute in range(1, minutes + 1):
                 times = calls.offer(rate, seconds, seed=minute)
@@ -240,7 +271,7 @@ def run(minutes: int, seconds: float, rate: float | None) -> list[str]:
                     f"| {minute} | {len(times.set_up)} | {half:.0f} | {most:.0f} | {times.lost} | {sample(server)} |",
                     flush=True,
                 )
-            last = rested(server)
+            last = rested(server, calls)
             print(f"| after | | | | | {last} |", flush=True)
         return growth(first, last) + slowing(done)
     finally:
