@@ -107,6 +107,8 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "guard.rates": ADMINS,
     "nodes.list": ADMINS,
     "nodes.get": ADMINS,
+    "nodes.takeover": ADMINS,
+    "nodes.drain": ADMINS,
     "events.follow": OWN,
     "status.get": NOBODYS,
     "status.history": NOBODYS,

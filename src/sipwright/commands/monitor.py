@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import CommandError, Data
+from sipwright.commands.common import CommandError, Data, say
 from sipwright.commands.systemd import tell_systemd
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _test(settings: OutsideSettings) -> None:
     body = f"This is how an alert of {settings.name} arrives. {len(settings.server)} servers are watched.\n"
     failed = asyncio.run(deliver(title, body, True, settings.alerts))
     for address in settings.alerts:
-        print(f"{'not delivered' if address in failed else 'delivered':13}  {_shown(address)}")
+        say(f"{'not delivered' if address in failed else 'delivered':13}  {_shown(address)}")
     if failed:
         raise CommandError(
             f"{len(failed)} of {len(settings.alerts)} did not take the test alert; look at their addresses"
@@ -95,9 +95,8 @@ async def _watch(settings: OutsideSettings, state: Path) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    print(
-        f"Watching {len(settings.server)} servers with {len(questions)} questions every {settings.every:g} s.",
-        flush=True,
+    say(
+        f"Watching {len(settings.server)} servers with {len(questions)} questions every {settings.every:g} s."
     )
     tell_systemd("READY=1")
     sending: asyncio.Task[None] | None = None
