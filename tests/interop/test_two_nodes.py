@@ -55,12 +55,13 @@ class SharedSwitch(RunningSwitch):
 Pair = tuple[SharedSwitch, SharedSwitch]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def nodes(postgres_folder: Path) -> Iterator[Pair]:  # noqa: F811
-    """Two nodes with accounts and dialplans."""
+    """Two nodes with accounts and dialplans, new for each test: what dies in one leaves calls and phones behind."""
 
     async def create() -> None:
         connection = await asyncpg.connect(f"postgresql://postgres@/postgres?host={postgres_folder}")
+        await connection.execute("DROP DATABASE IF EXISTS nodes WITH (FORCE)")
         await connection.execute("CREATE DATABASE nodes")
         await connection.close()
 
