@@ -18,8 +18,14 @@ _LISTEN = "0A"
 
 # Two runs of the tests on one machine begin at different places.
 _start = random.Random(os.getpid()).randrange(_LAST - _FIRST)
+# Of two processes that run tests at once each has ports of its own: one is free until it is used.
+_share = int(os.environ["PYTEST_XDIST_WORKER"][2:]) % 2 if "PYTEST_XDIST_WORKER" in os.environ else None
 _candidates = itertools.cycle(
-    [*range(_FIRST + _start, _LAST + 1), *range(_FIRST, _FIRST + _start)],
+    [
+        port
+        for port in (*range(_FIRST + _start, _LAST + 1), *range(_FIRST, _FIRST + _start))
+        if _share is None or port % 2 == _share
+    ],
 )
 
 
