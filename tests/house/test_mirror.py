@@ -103,6 +103,7 @@ ELSEWHERE = {
     "web/pages/dialplans": "web/pages/test_site",
     "web/pages/draft": "web/pages/test_site",
     "web/pages/elements": "web/pages/test_site",
+    "web/pages/found_list": "web/pages/test_site",
     "web/pages/invites": "web/pages/test_site",
     "web/pages/layout": "web/pages/test_site",
     "web/pages/live": "web/pages/test_site",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sipwright.store.admin.specs import AccountSpec
 from sipwright.usecases.accounts import AccountView
 from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.format import plural
+from sipwright.web.pages.found_list import FoundList
 from sipwright.web.pages.layout import frame
-from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, search_field
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["plan_options", "show", "state_of"]
 
@@ -53,56 +54,24 @@ class _Accounts:
 
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
-        self.query = visit.query.get("q", "")
-        self.pager = Pager(ON_PAGE, self._load)
+        self.accounts = FoundList(
+            visit, ON_PAGE, visit.usecases.accounts.list, _show,
+            one="an account", many="accounts", looked_in="the name, the domain and the user", none=self._none,
+        )  # fmt: skip
 
     async def build(self) -> None:
         """Make the page."""
         with frame(self.visit, "Accounts", "Names and passwords with which phones register.") as head:
-            new = await self._new_dialog()
+            self.new = await self._new_dialog()
             with head:
-                button("Add account", new.open, kind="main")
+                button("Add account", self.new.open, kind="main")
             with card("All accounts", flush=True):
-                with tag("div", "card-head").style("padding-top: 0"):
-                    search_field("Find an account", self.query, self._find)
-                self.room = tag("div")
-                self.pager.build("Pages of accounts", "Back", "Next")
-            self.new = new
-            await self._load()
+                await self.accounts.build()
 
-    async def _find(self, query: str) -> None:
-        self.query = query.strip()
-        self.pager.rewind()
-        await self._load()
-
-    async def _load(self) -> None:
-        query = self.query
-        page = await self.visit.usecases.accounts.list(
-            self.visit.actor, q=query or None, limit=ON_PAGE, cursor=self.pager.cursor
-        )
-        if query != self.query:
-            return
-        self.pager.tell(len(page), page.next)
-        self.room.clear()
-        with self.room:
-            if page.items:
-                Table("Accounts", _COLUMNS, [_row(account) for account in page], testid="account")
-            else:
-                self._nothing()
-
-    def _nothing(self) -> None:
-        with tag("div", "empty"):
-            if self.query:
-                tag("h3", "", f"No account fits “{self.query}”")
-                tag("p", "", "It is looked for in the name, the domain and the user.")
-            else:
-                tag("h3", "", "No accounts yet")
-                tag(
-                    "p",
-                    "",
-                    "Make one for each phone. Its page then says what to type into the phone.",
-                )
-                button("Add the first account", self.new.open, kind="main")
+    def _none(self) -> None:
+        tag("h3", "", "No accounts yet")
+        tag("p", "", "Make one for each phone. Its page then says what to type into the phone.")
+        button("Add the first account", self.new.open, kind="main")
 
     async def _new_dialog(self) -> Modal:
         visit = self.visit
@@ -145,6 +114,10 @@ class _Accounts:
                 button("Add", add, kind="main")
             password.on("enter", add)
         return modal
+
+
+def _show(accounts: Sequence[AccountView]) -> None:
+    Table("Accounts", _COLUMNS, [_row(account) for account in accounts], testid="account")
 
 
 def _row(account: AccountView) -> dict[str, Any]:

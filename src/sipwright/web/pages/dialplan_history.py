@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
+from sipwright.usecases.actor import Actor
 from sipwright.usecases.dialplans import RunView, VersionView
 from sipwright.usecases.errors import NotFound
+from sipwright.usecases.page import Page
 from sipwright.web.pages.draft import Draft, show_difference
 from sipwright.web.pages.elements import actions, button, note, tag
 from sipwright.web.pages.format import ago, bare, plural
@@ -32,6 +35,58 @@ _RUN_COLUMNS = (
 )
 
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Fetch(Protocol[T_co]):
+    """What gives a page of what a dialplan was or has run."""
+
+    async def __call__(
+        self, actor: Actor, name: str, /, *, user: str | None, limit: int, cursor: str | None
+    ) -> Page[T_co]: ...
+
+
+class _Past(Generic[T]):
+    """A list of what was, the latest first, page by page."""
+
+    def __init__(
+        self, page: Draft, fetch: Fetch[T], show: Callable[[Sequence[T]], object], *, many: str, none: str
+    ) -> None:
+        self._page = page
+        self._fetch = fetch
+        self._show = show
+        self._many, self._none = many, none
+        self._pager = Pager(ON_PAGE, self._load)
+
+    def build(self) -> None:
+        """Make the room for it and its buttons; `show` fills it."""
+        self._room: Element = tag("div")
+        self._pager.build(f"Pages of {self._many}", "Newer", "Older")
+
+    async def show(self) -> None:
+        """Show what there is now."""
+        self._pager.rewind()
+        await self._load()
+
+    async def _load(self) -> None:
+        draft, cursor = self._page, self._pager.cursor
+        with draft.visit.telling():
+            try:
+                page = await self._fetch(
+                    draft.visit.actor, draft.name, user=draft.user, limit=ON_PAGE, cursor=cursor
+                )
+            except NotFound:  # it has never been saved
+                page = Page(())
+            self._pager.tell(len(page), page.next)
+            self._room.clear()
+            with self._room:
+                if page.items:
+                    self._show(page.items)
+                else:
+                    note(self._none)
+
+
 class VersionsPanel:
     """The versions, each to compare with what is live and to go back to."""
 
@@ -39,14 +94,15 @@ class VersionsPanel:
         self.page = page
         self.visit = page.visit
         self.plans = page.plans
-        self.pager = Pager(ON_PAGE, self._load)
+        self.past = _Past(
+            page, page.plans.versions, self._show, many="versions", none="It has no versions yet: save it."
+        )
         self.version = 0
         self.source = ""
 
     def build(self) -> None:
         """Make the panel; `show` fills it."""
-        self.room = tag("div")
-        self.pager.build("Pages of versions", "Newer", "Older")
+        self.past.build()
         with Modal("Another version", wide=True) as self.looking:
             self.about = tag("p", "quiet")
             self.lines = tag("div", "diff", tabindex="0", role="region", aria_label="Difference")
@@ -57,29 +113,11 @@ class VersionsPanel:
 
     async def show(self) -> None:
         """Show the versions that there are now."""
-        self.pager.rewind()
-        await self._load()
+        await self.past.show()
 
-    async def _load(self) -> None:
-        with self.visit.telling():
-            try:
-                page = await self.plans.versions(
-                    self.visit.actor,
-                    self.page.name,
-                    user=self.page.user,
-                    limit=ON_PAGE,
-                    cursor=self.pager.cursor,
-                )
-            except NotFound:
-                page = None
-            self.pager.tell(0 if page is None else len(page), None if page is None else page.next)
-            self.room.clear()
-            with self.room:
-                if page is None:
-                    note("It has no versions yet: save it.")
-                else:
-                    rows = [self._row(each) for each in page]
-                    Table("Versions", _VERSION_COLUMNS, rows, on_act=self._look, testid="version")
+    def _show(self, versions: Sequence[VersionView]) -> None:
+        rows = [self._row(each) for each in versions]
+        Table("Versions", _VERSION_COLUMNS, rows, on_act=self._look, testid="version")
 
     def _row(self, version: VersionView) -> dict[str, Any]:
         return {
@@ -117,39 +155,22 @@ class RunsPanel:
     """The calls that ran it, the latest first."""
 
     def __init__(self, page: Draft) -> None:
-        self.page = page
         self.visit = page.visit
-        self.pager = Pager(ON_PAGE, self._load)
+        self.past = _Past(
+            page, page.plans.runs, self._show, many="runs",
+            none="No call has run it yet. Name it in an account, then call; or try it.",
+        )  # fmt: skip
 
     def build(self) -> None:
         """Make the panel; `show` fills it."""
-        self.room: Element = tag("div")
-        self.pager.build("Pages of runs", "Newer", "Older")
+        self.past.build()
 
     async def show(self) -> None:
         """Show the runs that there are now."""
-        self.pager.rewind()
-        await self._load()
+        await self.past.show()
 
-    async def _load(self) -> None:
-        with self.visit.telling():
-            try:
-                page = await self.page.plans.runs(
-                    self.visit.actor,
-                    self.page.name,
-                    user=self.page.user,
-                    limit=ON_PAGE,
-                    cursor=self.pager.cursor,
-                )
-            except NotFound:
-                page = None
-            self.pager.tell(0 if page is None else len(page), None if page is None else page.next)
-            self.room.clear()
-            with self.room:
-                if page is None or not page.items:
-                    note("No call has run it yet. Name it in an account, then call; or try it.")
-                else:
-                    Table("Recent runs", _RUN_COLUMNS, [self._row(run) for run in page], testid="run")
+    def _show(self, runs: Sequence[RunView]) -> None:
+        Table("Recent runs", _RUN_COLUMNS, [self._row(run) for run in runs], testid="run")
 
     def _row(self, run: RunView) -> dict[str, Any]:
         way = [{"name": "t", "label": "Trace", "href": f"/calls/{run.call}"}]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from sipwright.usecases.dialplans import DialplanView
 from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.format import ago, plural
+from sipwright.web.pages.found_list import FoundList
 from sipwright.web.pages.layout import frame
-from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, search_field
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["show"]
 
@@ -36,8 +37,10 @@ class _Dialplans:
 
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
-        self.query = visit.query.get("q", "")
-        self.pager = Pager(ON_PAGE, self._load)
+        self.plans = FoundList(
+            visit, ON_PAGE, visit.usecases.dialplans.list, self._show,
+            one="a dialplan", many="dialplans", looked_in="the name", none=self._none,
+        )  # fmt: skip
 
     async def build(self) -> None:
         """Make the page."""
@@ -47,43 +50,17 @@ class _Dialplans:
             with head:
                 button("New dialplan", self.new.open, kind="main")
             with card("All dialplans", flush=True):
-                with tag("div", "card-head").style("padding-top: 0"):
-                    search_field("Find a dialplan", self.query, self._find)
-                self.room = tag("div")
-                self.pager.build("Pages of dialplans", "Back", "Next")
-            await self._load()
+                await self.plans.build()
 
-    async def _find(self, query: str) -> None:
-        self.query = query.strip()
-        self.pager.rewind()
-        await self._load()
+    def _show(self, plans: Sequence[DialplanView]) -> None:
+        rows = [_row(plan, self.visit.now, self.visit) for plan in plans]
+        Table("Dialplans", _COLUMNS, rows, testid="dialplan")
 
-    async def _load(self) -> None:
-        query, visit = self.query, self.visit
-        page = await visit.usecases.dialplans.list(
-            visit.actor, q=query or None, limit=ON_PAGE, cursor=self.pager.cursor
-        )
-        if query != self.query:
-            return
-        self.pager.tell(len(page), page.next)
-        self.room.clear()
-        with self.room:
-            if page.items:
-                rows = [_row(plan, visit.now, visit) for plan in page]
-                Table("Dialplans", _COLUMNS, rows, testid="dialplan")
-            else:
-                self._nothing()
-
-    def _nothing(self) -> None:
-        with tag("div", "empty"):
-            if self.query:
-                tag("h3", "", f"No dialplan fits “{self.query}”")
-                tag("p", "", "It is looked for in the name.")
-                return
-            tag("h3", "", "No dialplans yet")
-            about = "Without one, an account calls accounts here and nothing else. Begin with six lines."
-            tag("p", "", about)
-            button("Write the first dialplan", self.new.open, kind="main")
+    def _none(self) -> None:
+        tag("h3", "", "No dialplans yet")
+        about = "Without one, an account calls accounts here and nothing else. Begin with six lines."
+        tag("p", "", about)
+        button("Write the first dialplan", self.new.open, kind="main")
 
 
 def _new_dialog(visit: Visit) -> Modal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nicegui.events import GenericEventArguments
@@ -10,10 +11,10 @@ from sipwright.store.admin.specs import ProviderSpec
 from sipwright.usecases.providers import ProviderView
 from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.format import ago
+from sipwright.web.pages.found_list import FoundList
 from sipwright.web.pages.layout import frame
-from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, search_field
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["show", "state_of"]
 
@@ -47,8 +48,10 @@ class _Providers:
 
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
-        self.query = visit.query.get("q", "")
-        self.pager = Pager(ON_PAGE, self._load)
+        self.providers = FoundList(
+            visit, ON_PAGE, visit.usecases.providers.list, self._show,
+            one="a provider", many="providers", looked_in="the name and the server", none=self._none,
+        )  # fmt: skip
 
     async def build(self) -> None:
         """Make the page."""
@@ -58,43 +61,17 @@ class _Providers:
             with head:
                 button("Add provider", self.new.open, kind="main")
             with card("All providers", flush=True):
-                with tag("div", "card-head").style("padding-top: 0"):
-                    search_field("Find a provider", self.query, self._find)
-                self.room = tag("div")
-                self.pager.build("Pages of providers", "Back", "Next")
-            await self._load()
+                await self.providers.build()
 
-    async def _find(self, query: str) -> None:
-        self.query = query.strip()
-        self.pager.rewind()
-        await self._load()
+    def _show(self, providers: Sequence[ProviderView]) -> None:
+        rows = [_row(each, self.visit.now, self.visit) for each in providers]
+        Table("Providers", _COLUMNS, rows, on_act=self._test, testid="provider")
 
-    async def _load(self) -> None:
-        query, visit = self.query, self.visit
-        page = await visit.usecases.providers.list(
-            visit.actor, q=query or None, limit=ON_PAGE, cursor=self.pager.cursor
-        )
-        if query != self.query:
-            return
-        self.pager.tell(len(page), page.next)
-        self.room.clear()
-        with self.room:
-            if page.items:
-                rows = [_row(each, visit.now, visit) for each in page]
-                Table("Providers", _COLUMNS, rows, on_act=self._test, testid="provider")
-            else:
-                self._nothing()
-
-    def _nothing(self) -> None:
-        with tag("div", "empty"):
-            if self.query:
-                tag("h3", "", f"No provider fits “{self.query}”")
-                tag("p", "", "It is looked for in the name and the server.")
-                return
-            tag("h3", "", "No providers yet")
-            about = "Add the service that you have a number with. Then dial 0123@its-name in a dialplan."
-            tag("p", "", about)
-            button("Add the first provider", self.new.open, kind="main")
+    def _none(self) -> None:
+        tag("h3", "", "No providers yet")
+        about = "Add the service that you have a number with. Then dial 0123@its-name in a dialplan."
+        tag("p", "", about)
+        button("Add the first provider", self.new.open, kind="main")
 
     async def _test(self, event: GenericEventArguments) -> None:
         name, _, user = str(event.args["id"]).partition("|")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sipwright.usecases.users import UserSpec, UserView
 from sipwright.web.pages.elements import actions, button, card, pill, tag
+from sipwright.web.pages.found_list import FoundList
 from sipwright.web.pages.invites import Invites
 from sipwright.web.pages.layout import frame
-from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table, search_field
+from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["show"]
 
@@ -40,8 +41,10 @@ class _Users:
 
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
-        self.query = visit.query.get("q", "")
-        self.pager = Pager(ON_PAGE, self._load)
+        self.users = FoundList(
+            visit, ON_PAGE, visit.usecases.users.list, self._show,
+            one="a user", many="users", looked_in="the names",
+        )  # fmt: skip
 
     async def build(self) -> None:
         """Make the page."""
@@ -54,11 +57,7 @@ class _Users:
             with head:
                 button("Add user", new.open, kind="main")
             with card("All users", flush=True):
-                with tag("div", "card-head").style("padding-top: 0"):
-                    search_field("Find a user", self.query, self._find)
-                self.room = tag("div")
-                self.pager.build("Pages of users", "Back", "Next")
-            await self._load()
+                await self.users.build()
             await self._signing_up()
 
     async def _signing_up(self) -> None:
@@ -71,29 +70,8 @@ class _Users:
             if mode == "invite":
                 await Invites(self.visit).build(box.head)
 
-    async def _find(self, query: str) -> None:
-        self.query = query.strip()
-        self.pager.rewind()
-        await self._load()
-
-    async def _load(self) -> None:
-        query = self.query
-        with self.visit.telling():
-            page = await self.visit.usecases.users.list(
-                self.visit.actor, q=query or None, limit=ON_PAGE, cursor=self.pager.cursor
-            )
-            if query != self.query:
-                return
-            self.pager.tell(len(page), page.next)
-            self.room.clear()
-            with self.room:
-                if page.items:
-                    rows = [_row(self.visit, user) for user in page.items]
-                    Table("Users", _COLUMNS, rows, testid="user")
-                else:
-                    with tag("div", "empty"):
-                        tag("h3", "", f"No user fits “{self.query}”")
-                        tag("p", "", "It is looked for in the names.")
+    def _show(self, users: Sequence[UserView]) -> None:
+        Table("Users", _COLUMNS, [_row(self.visit, user) for user in users], testid="user")
 
     def _new_dialog(self) -> Modal:
         with Modal("Add a user") as modal:

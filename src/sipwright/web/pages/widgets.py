@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nicegui.element import Element
@@ -11,7 +11,7 @@ from nicegui.events import Handler
 
 from sipwright.web.pages.elements import prefix
 
-__all__ = ["Field", "Modal", "Table", "Tabs", "Toasts", "search_field"]
+__all__ = ["Field", "Modal", "Table", "Tabs", "Toasts"]
 
 
 class Field(ValueElement[Any], component="components/field.js"):
@@ -53,14 +53,6 @@ class Field(ValueElement[Any], component="components/field.js"):
     def focus(self) -> None:
         """Let the next key be typed here."""
         self.run_method("focus")
-
-
-def search_field(label: str, query: str, find: Callable[[str], Awaitable[None]]) -> Field:
-    """Make the field above a list that finds in it while one types; `label` stands in it."""
-    field = Field(label, query, kind="search", labelUnseen=True, placeholder=label)
-    field.style("flex: 0 1 22rem")
-    field.on("update:modelValue", lambda: find(str(field.value)), [], throttle=0.25, leading_events=False)
-    return field
 
 
 class Modal(Element, component="components/modal.js"):
