@@ -10,7 +10,8 @@ from sipwright.commands.init import initialise
 from sipwright.config import Settings
 from sipwright.node import node as node_module
 from sipwright.node.account_loader import AccountLoader
-from sipwright.node.node import Node, answer_options, refuse_method
+from sipwright.node.last_steps import answer_options, refuse_method
+from sipwright.node.node import Node
 from sipwright.services.switch import refuse_unknown
 from sipwright.sip import parse
 

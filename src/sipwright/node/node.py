@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from sipwright.certificate import believed_certificates, sip_certificates
+from sipwright.certificate import believed_certificates
 from sipwright.config import TRANSPORTS, Settings, listen_address
 from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent, AgentSnapshot
@@ -45,40 +45,31 @@ from sipwright.services.switch import (
     refuse_unknown,
 )
 from sipwright.sip.digest import NonceKeeper
-from sipwright.sip.errors import Reject
-from sipwright.stack import Incoming, Pipeline, Stack, StackSnapshot, TimedTokens
-from sipwright.steady_clock import NOTICED, SteadyClock, clock_file
-from sipwright.store import Change, Registrations, Store, StoreError
-from sipwright.store.admin import bans, guard_rules
-from sipwright.store.admin.log_in_retention import forget_log_ins
+from sipwright.stack import Pipeline, Stack, StackSnapshot, TimedTokens
+from sipwright.steady_clock import SteadyClock, clock_file
+from sipwright.store import Change, Registrations, Store
 from sipwright.store.database import DatabaseFile
-from sipwright.store.history.retention import Retention, forget_records
-from sipwright.store.history.trace_messages import forget_old
 from sipwright.store.writing.writer import WriterSnapshot
-from sipwright.transport import Resolver, TcpLimits, TcpTransport, Transport, UdpTransport
-from sipwright.transport.certificates import Certificates
-from sipwright.transport.loopback import LoopbackTransport
+from sipwright.transport import Resolver
 from sipwright.transport.networks import networks
-from sipwright.transport.sources import Sources
 from sipwright.transport.tap import Tap
-from sipwright.transport.tls import TlsTransport
-from sipwright.transport.ws import WssTransport, WsTransport
-from sipwright.transport.ws_handed import HandedWsTransport
 
 from .account_fetcher import AccountFetcher
 from .account_loader import AccountLoader
 from .call_guard import CallGuard
 from .call_watches import BindingWatches, CallWatches
+from .clock_watch import ClockWatch
 from .collector import Collector, CollectorSnapshot
 from .control import Control
 from .dialog_watch import DialogWatch
+from .forgetting import keep_forgetting
 from .guarding import Guarding, is_known_to
 from .keep_alives import KeepAlives
 from .known_places import KnownPlaces
+from .last_steps import answer_options, refuse_method
 from .messages_waiting import MessagesWaiting
 from .monitoring import Monitoring
 from .neighbours import Neighbours
-from .open_files import connections_within, raise_limit
 from .outage import Outage
 from .own_limits import DirectoryLimits
 from .profile_checks import ProfileChecks
@@ -87,6 +78,7 @@ from .refusals import Refusals
 from .registration_watch import RegistrationWatch
 from .script_bridge import Scripts, StoredRun
 from .served_names import ServedNames
+from .transports import make_transports
 
 __all__ = ["Node", "NodeSnapshot"]
 
@@ -94,12 +86,6 @@ log = structlog.get_logger(__name__)
 
 EXPIRE_EVERY = 1.0
 COLLECT_EVERY = 1.0
-CLOCK_EVERY = 1.0
-FORGET_EVERY = 600.0
-DAY = 86_400.0
-
-ALLOW = f"{Switch.allow}, PUBLISH"
-"""All methods that somebody here takes."""
 
 AT_ONCE = 50
 """Calls of an earlier process that go on before the loop has a turn: some 10 ms."""
@@ -137,7 +123,7 @@ class Node:
         clock = self.clock.__call__  # the method, as that is called in half the time
         tap = Tap(clock)
         self.guarding = Guarding(settings.guard, store, time.monotonic)
-        transports = _transports(settings, loop.call_soon, self.guarding.sources)
+        transports = make_transports(settings, loop.call_soon, self.guarding.sources)
         dns_server = None if sip.dns is None else listen_address(sip.dns)
         self.recorder = Recorder(
             tap, store.writer, settings.trace.calls, call_later=loop.call_later, clock=clock
@@ -287,6 +273,11 @@ class Node:
         store.directory.listeners.append(self._directory_changed)
         self._post_guard()
         self.collector = Collector(lambda: self.stack.messages)
+        self.clock_watch = ClockWatch(
+            self.clock, clock_file(settings.key_file), self.stack, store,
+            has_deadlines=lambda: bool(self.switch.calls) or not self.scripts.executions.is_idle,
+            on_followed=presence.follow_clock,
+        )  # fmt: skip
         self.monitoring = Monitoring(self, lambda: len(self.control.events))
         if neighbours is not None:
             neighbours.serve(self, self._take_up, nonce_secret)
@@ -352,11 +343,11 @@ class Node:
         self._tasks = [
             asyncio.create_task(self.store.follow_changes()),
             asyncio.create_task(self._expire_bindings()),
-            asyncio.create_task(self._watch_clock()),
+            asyncio.create_task(self.clock_watch.run()),
             asyncio.create_task(self.outage.watch()),
             asyncio.create_task(self._collect_garbage()),
             asyncio.create_task(self.guarding.run(self.stack.backlog)),
-            asyncio.create_task(self._forget_old()),
+            asyncio.create_task(keep_forgetting(self.settings, self.store, self.monitoring.forget)),
             asyncio.create_task(self.profile_checks.run()),
             asyncio.create_task(self.keep_alives.run()),
             asyncio.create_task(self.monitoring.watch()),
@@ -394,45 +385,44 @@ class Node:
         """
         await self.control.close()
         await self.scripts.drain()
-        self.agent.close()
-        self.accounts.close()
-        self.switch.servers.clear()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end()
         await self.monitoring.close()
-        self.recorder.close()
         self.stack.stop_listening()
         await self.store.writer.settle()
         if self.neighbours is not None:
             await self.neighbours.leave()
-        await self.stack.close()
-        await self.stun.close()
-        await self.scripts.close()
+        await self._close()
         if self.neighbours is not None and self.neighbours.drained.is_set():
             await self.store.abandon()  # what was put has been settled; from now on it is another node's
         else:
             await self.store.close()
-        self.collector.close()
         log.info("switch stopped", node=self.settings.node, calls=len(self.switch.calls))
 
     async def abandon(self) -> None:
         """Stop without another word: what is in progress here is another node's by now."""
         self.stack.stop_listening()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end()
         await self.control.close()
+        await self._close()
+        await self.store.abandon()
+        log.error("switch stopped, as another node has its calls", node=self.settings.node)
+
+    async def _end(self) -> None:
+        """Begin nothing any more."""
         self.agent.close()
         self.accounts.close()
         self.switch.servers.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self.recorder.close()
+
+    async def _close(self) -> None:
+        """Close all but the database."""
         await self.stack.close()
         await self.stun.close()
         await self.scripts.close()
-        await self.store.abandon()
         self.collector.close()
-        log.error("switch stopped, as another node has its calls", node=self.settings.node)
 
     def snapshot(self) -> NodeSnapshot:
         """Return the numbers of all parts."""
@@ -535,122 +525,11 @@ class Node:
             self.registrar.expire(time.monotonic())
             self.registrations.expire()
 
-    async def _watch_clock(self) -> None:
-        """Say when somebody has set the machine's clock, and follow it as soon as no call or script has a deadline."""
-        path = clock_file(self.settings.key_file)
-        is_kept = False
-        while True:
-            try:
-                if not is_kept:
-                    self.clock.keep(path)
-                    is_kept = True
-                if step := self.clock.step():
-                    log.warning(_set_by(step), seconds=round(step, 1))
-                if abs(self.clock.ahead()) >= NOTICED and self._has_no_deadlines():
-                    await self._follow_clock()
-                    self.clock.keep(path)
-            except (OSError, StoreError) as error:
-                log.debug("clock not followed yet", error=str(error))
-            await asyncio.sleep(CLOCK_EVERY)
-
-    def _has_no_deadlines(self) -> bool:
-        is_writing = self.store.writer.snapshot().failing_since is None
-        return is_writing and not self.switch.calls and self.scripts.executions.is_idle
-
-    async def _follow_clock(self) -> None:
-        """Set the clock that deadlines are stored by, and them with it; nobody may store one meanwhile."""
-        self.stack.hold()
-        try:
-            await self.store.writer.drain()
-            ahead = self.clock.ahead()
-            await self.store.move_deadlines(ahead)
-            self.clock.offset += ahead
-            self.registrations.presence.follow_clock(ahead)
-        finally:
-            self.stack.release()
-
     async def _collect_garbage(self) -> None:
         while True:
             await asyncio.sleep(COLLECT_EVERY)
             self.collector.look(time.monotonic())
 
-    async def _forget_old(self) -> None:
-        """Delete what has been kept for long enough: messages of traces, CDRs, runs of dialplans, versions."""
-        trace, days = self.settings.trace, self.settings.retention
-        keep = Retention(days.cdrs * DAY, days.executions * DAY, days.versions * DAY)
-        while True:
-            await asyncio.sleep(FORGET_EVERY)
-            try:
-                await forget_old(
-                    self.store.database, time.time() - trace.days * DAY, trace.megabytes * 1_000_000
-                )
-                gone = await forget_records(self.store.database, keep, time.time())
-                await self.store.database.write(lambda c: bans.prune(c, time.time()), of_nodes=False)
-                await self.store.database.write(guard_rules.prune)
-                await forget_log_ins(self.store.database, time.time(), days.audit * DAY)
-                await self.monitoring.forget()
-            except StoreError as error:
-                log.warning("old records stay for now", error=str(error))
-                continue
-            if any(gone):
-                log.info("old records deleted", **gone._asdict())
-
 
 def _always(_thing: object = None) -> bool:
     return True
-
-
-def _set_by(step: float) -> str:
-    return f"the clock was set {'forward' if step > 0 else 'back'} by {abs(step):.0f} s"
-
-
-def answer_options(incoming: Incoming) -> bool:
-    """Answer the OPTIONS pings that phones and trunks use as keep-alives (RFC 3261 §11.2)."""
-    if incoming.request.method != "OPTIONS":
-        return False
-    incoming.reply_statelessly(
-        200,
-        headers=(
-            ("Allow", ALLOW),
-            ("Accept", "application/sdp"),
-            ("Supported", f"path, {Switch.told}"),
-        ),
-    )
-    return True
-
-
-def refuse_method(incoming: Incoming) -> bool:
-    """Answer 405 to what nobody takes (RFC 3261 §8.2.1)."""
-    if incoming.request.method != "ACK":
-        raise Reject(405, None, (("Allow", ALLOW),))
-    return True
-
-
-def _transports(settings: Settings, call_soon: Callable[..., object], sources: Sources) -> list[Transport]:
-    sip = settings.sip
-    most = connections_within(raise_limit(), sum(name != "udp" for name, _ in sip.listens))
-    limits = TcpLimits(connections=min(most, TcpLimits().connections))
-    certificates = sip_certificates(settings)
-    made: list[UdpTransport | TcpTransport] = [
-        *(UdpTransport(host, port) for host, port in sip.addresses("udp")),
-        *(TcpTransport(host, port, limits=limits) for host, port in sip.addresses("tcp")),
-        *(TlsTransport(host, port, certificates, limits=limits) for host, port in sip.addresses("tls")),
-        *_web_sockets(settings, certificates, limits),
-    ]
-    for transport in made:
-        transport.sources = sources
-    return [*made, LoopbackTransport(call_soon)]
-
-
-def _web_sockets(settings: Settings, certificates: Certificates, limits: TcpLimits) -> list[TcpTransport]:
-    sip = settings.sip
-    origins, pages = (*sip.origins, *sip.domains), settings.web.address
-    handed = () if pages is None else (pages, settings.data_dir, origins)
-    return [
-        *(WsTransport(host, port, origins, limits=limits) for host, port in sip.addresses("ws")),
-        *(
-            WssTransport(host, port, certificates, origins, limits=limits)
-            for host, port in sip.addresses("wss")
-        ),
-        *(HandedWsTransport(name, *handed, limits=limits) for name in ("ws", "wss") if handed),
-    ]

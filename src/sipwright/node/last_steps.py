@@ -1,0 +1,34 @@
+"""What is said to requests that no service takes: to pings, and to methods that nobody knows."""
+
+from __future__ import annotations
+
+from sipwright.services.switch import Switch
+from sipwright.sip.errors import Reject
+from sipwright.stack import Incoming
+
+__all__ = ["answer_options", "refuse_method"]
+
+ALLOW = f"{Switch.allow}, PUBLISH"
+"""All methods that somebody here takes."""
+
+
+def answer_options(incoming: Incoming) -> bool:
+    """Answer the OPTIONS pings that phones and trunks use as keep-alives (RFC 3261 §11.2)."""
+    if incoming.request.method != "OPTIONS":
+        return False
+    incoming.reply_statelessly(
+        200,
+        headers=(
+            ("Allow", ALLOW),
+            ("Accept", "application/sdp"),
+            ("Supported", f"path, {Switch.told}"),
+        ),
+    )
+    return True
+
+
+def refuse_method(incoming: Incoming) -> bool:
+    """Answer 405 to what nobody takes (RFC 3261 §8.2.1)."""
+    if incoming.request.method != "ACK":
+        raise Reject(405, None, (("Allow", ALLOW),))
+    return True
