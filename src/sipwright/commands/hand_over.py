@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sipwright.commands.systemd import tell_systemd
 from sipwright.transport import Address
@@ -20,6 +20,7 @@ FIRST = 3
 """The number of the first file that systemd hands over."""
 
 
+@runtime_checkable
 class Listening(Protocol):
     """A transport with a socket that can be handed over."""
 
@@ -79,7 +80,7 @@ class HandOver:
 
 
 def _listening(transports: Iterable[object]) -> list[Listening]:
-    return [one for one in transports if hasattr(one, "inherited")]  # type: ignore[misc]
+    return [one for one in transports if isinstance(one, Listening)]
 
 
 def _name(protocol: str, address: Address) -> str:
