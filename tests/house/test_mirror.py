@@ -287,6 +287,7 @@ ELSEWHERE = {
 """Which test covers a module that has no mirror. What Alembic loads by itself is covered by `store/test_migrations`."""
 
 STORIES = {
+    "services/switch/reach/test_flows": "phones with several flows, from hunt to registrar",
     "services/switch/dialling/test_several_servers": "providers with several servers, from hunt to stack",
     "test_package": "the Debian package, as it is built",
     "monitor/test_night": "a node and a watch from outside, while the network is away",

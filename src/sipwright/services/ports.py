@@ -279,6 +279,11 @@ class Locations(Protocol):
     def targets(self, account_id: int, now: float) -> Sequence[BindingTarget]:
         """Return how to reach the phones of an account, the preferred and then the latest first."""
 
+    def next_flow(
+        self, account_id: int, instance: str, is_current: Callable[[BindingTarget], bool], now: float
+    ) -> BindingTarget | None:
+        """Return the flow of a device that is tried after the current one, as that has failed."""
+
     def is_at(self, account_id: int, source: str, now: float) -> bool:
         """Return whether a phone of an account is registered at a flow now."""
 

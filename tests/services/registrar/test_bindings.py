@@ -133,6 +133,33 @@ def test_a_phone_that_comes_back_over_the_same_flow_takes_its_own_place(more, co
     assert len(register(bindings, asks("sip:x2@h", **more), cseq=2)) == count
 
 
+def numbered(number, instance="<urn:uuid:1>", granted=3600, uri="sip:x@h"):
+    contact = f'<{uri}>;+sip.instance="{instance}";reg-id={number}'
+    return asks(uri, granted, contact=contact, instance=instance, reg_id=number)
+
+
+def test_flows_of_one_address_are_told_apart_by_their_numbers():
+    """RFC 5626 §6: the Contact URI is not compared; most phones give the same one over each of their flows."""
+    bindings = register(register([], numbered(1)), numbered(2), cseq=2)
+    assert contacts(bindings) == [numbered(1).contact, numbered(2).contact]
+
+    again = register(bindings, numbered(1, uri="sip:y@h"), cseq=3)
+    assert contacts(again) == [numbered(2).contact, numbered(1, uri="sip:y@h").contact]
+    assert contacts(register(again, numbered(2, granted=0), cseq=4)) == [numbered(1, uri="sip:y@h").contact]
+
+
+def test_two_devices_of_one_address_are_two():
+    bindings = register(register([], numbered(1, "<urn:uuid:1>")), numbered(1, "<urn:uuid:2>"), cseq=2)
+
+    assert len(bindings) == 2
+
+
+def test_who_does_not_number_flows_removes_by_address():
+    bindings = register(register([], numbered(1)), asks("sip:x@h", 0), cseq=2)
+
+    assert bindings == []
+
+
 def test_a_flow_does_not_take_the_place_of_a_phone_without_one():
     bindings = register([], asks("sip:x1@h"))
 

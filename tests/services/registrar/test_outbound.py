@@ -51,6 +51,25 @@ def test_other_devices_ring_too():
     ]
 
 
+def follower(of, *bindings, gone=()):
+    locations = LocationTable(is_gone=lambda source: source in gone)
+    locations.put(1, list(bindings))
+    found = locations.next_flow(1, "<urn:uuid:1>", lambda target: target.source == of, 1.0)
+    return None if found is None else found.source
+
+
+def test_a_flow_that_has_failed_is_followed_by_the_next_one_of_the_device():
+    """RFC 5626 §7: another reg-id of the same instance, and of no other device."""
+    other = flow(3, "tcp/c", '+sip.instance="<urn:uuid:2>"')
+    unnumbered = Binding(1_000, 1, "d", "udp/d", "", f"<sip:d@h>;{INSTANCE}")
+    bindings = (unnumbered, flow(1, "tcp/a"), other, flow(2, "tcp/b"))
+
+    assert follower("tcp/b", *bindings) == "tcp/a"
+    assert follower("tcp/a", *bindings) is None
+    assert follower("tcp/b", *bindings, gone=["tcp/a"]) is None
+    assert follower("tcp/elsewhere", *bindings) == "tcp/b"
+
+
 @pytest.mark.parametrize("header", ["Supported: path, outbound", "Require: outbound"])
 def test_who_numbers_its_flow_is_told_that_this_counts(world, header):
     """RFC 5626 §6."""

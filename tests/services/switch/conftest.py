@@ -100,6 +100,7 @@ class Accounts:
         self.accounts = {}
         self.providers = Providers()
         self.bindings = {}
+        self.further_flows = []
 
     def served_domain(self, host, port):
         is_own = host == "10.0.0.1" and port in (None, 5060)
@@ -130,8 +131,14 @@ class Accounts:
     def targets(self, account_id, now):
         return self.bindings.get(account_id, [])
 
+    def next_flow(self, account_id, instance, is_current, now):
+        flows = [target for target in self.further_flows if target.instance == instance]
+        rest = [index + 1 for index, target in enumerate(flows) if is_current(target)]
+        return next(iter(flows[rest[0] :] if rest else flows), None)
+
     def is_at(self, account_id, source, now):
-        return any(target.source == source for target in self.targets(account_id, now))
+        there = (*self.targets(account_id, now), *self.further_flows)
+        return any(target.source == source for target in there)
 
 
 def _key(phone):

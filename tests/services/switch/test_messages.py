@@ -2,10 +2,7 @@
 
 import pytest
 
-from sipwright.services.dialstring import parse_dial_string
-from sipwright.services.switch import Identity, messages
-
-from .conftest import Provider
+from sipwright.services.switch import messages
 
 
 def text(phone, uri="sip:bob@example.org"):
@@ -51,42 +48,3 @@ def test_no_more_texts_are_on_their_way_to_an_account_than_there_is_room_for(ben
         bob.answer(asked, 200)
     text(alice)
     assert (alice.statuses("MESSAGE"), bob.methods()) == ([480, 200, 200], ["MESSAGE"] * 3)
-
-
-CHALLENGE = ("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth"')
-
-
-@pytest.mark.parametrize(
-    ("realm", "sent", "was_taken"), [(None, [1, 2], True), ("r", [1, 2], True), ("x", [1], False)]
-)
-def test_a_text_answers_its_providers_challenge_once(bench, realm, sent, was_taken):
-    trunk = bench.phone("trunk", "30.0.0.9")
-    bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9", realm=realm)
-    heard = []
-    identity = Identity("callback", 1, 1, "example.org")
-    bench.switch.send_text(
-        identity, "sip:alice@example.org", parse_dial_string("353@trunk")[0], "hi", heard.append
-    )
-    bench.run(0.05)
-    trunk.answer(trunk.last("MESSAGE"), 401, headers=[CHALLENGE])
-    if was_taken:
-        trunk.answer(trunk.last("MESSAGE"), 200)
-
-    messages = [message for message in trunk.heard if message.method == "MESSAGE"]
-    assert ([message.cseq.number for message in messages], heard) == (sent, [was_taken])
-    assert {str(message.from_.uri) for message in messages} == {"sip:me@30.0.0.9"}
-    assert ("authorization" in messages[-1].headers) == was_taken
-
-
-def test_a_text_that_is_challenged_twice_is_given_up(bench):
-    trunk = bench.phone("trunk", "30.0.0.9")
-    bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9")
-    heard = []
-    bench.switch.send_text(
-        Identity("callback", 1, 1, "x"), "sip:a@x", parse_dial_string("353@trunk")[0], "hi", heard.append
-    )
-    bench.run(0.05)
-    for _ in range(2):
-        trunk.answer(trunk.last("MESSAGE"), 401, headers=[CHALLENGE])
-
-    assert (len(trunk.heard), heard) == (2, [False])

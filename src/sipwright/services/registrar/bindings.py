@@ -89,7 +89,7 @@ def changed(
         if index is not None:
             _check_order(kept.pop(index), template)
         if fresh:
-            fresh = [pair for pair in fresh if not uris_match(_uri_of(pair[0]), _uri_of(change))]
+            fresh = [pair for pair in fresh if _find([pair[1]], change) is None]
         if change.granted:
             binding = Binding(second + change.granted, cseq, call_id, source, path, change.contact)
             fresh.append((change, binding))
@@ -153,6 +153,8 @@ def _find(bindings: list[Binding], change: Change) -> int | None:
         if binding.contact == change.contact:
             return index
     for index, binding in enumerate(bindings):
+        if _is_another_flow(binding, change):
+            continue
         if uris_match(Uri.parse(binding.uri), _uri_of(change)) or _is_same_flow(binding, change):
             return index
     return None
@@ -164,7 +166,21 @@ def _uri_of(change: Change) -> Uri:
 
 def _is_same_flow(binding: Binding, change: Change) -> bool:
     """Return whether a phone comes back under another address over the flow of that number (RFC 5626 §6)."""
-    if change.instance is None or change.reg_id is None or "reg-id" not in binding.contact.lower():
+    return change.reg_id is not None and _flow_of(binding) == (change.instance, str(change.reg_id))
+
+
+def _is_another_flow(binding: Binding, change: Change) -> bool:
+    """Return whether both are numbered flows, and not the same one, though both may have one address (RFC 5626 §6)."""
+    if change.reg_id is None or change.instance is None:
         return False
+    known = _flow_of(binding)
+    return known is not None and known != (change.instance, str(change.reg_id))
+
+
+def _flow_of(binding: Binding) -> tuple[str, str] | None:
+    """Return the device of a binding, and the number of its flow, if it has one."""
+    if "reg-id" not in binding.contact.lower():
+        return None
     known = NameAddr.parse(binding.contact)
-    return known.param("+sip.instance") == change.instance and known.param("reg-id") == str(change.reg_id)
+    instance, reg_id = known.param("+sip.instance"), known.param("reg-id")
+    return None if instance is None or reg_id is None else (instance, reg_id)

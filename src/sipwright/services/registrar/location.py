@@ -77,6 +77,18 @@ class LocationTable:
             if not target.has_flows or target.instance is None or chosen[target.instance] is target
         ]
 
+    def next_flow(
+        self, account_id: int, instance: str, is_current: Callable[[BindingTarget], bool], now: float
+    ) -> BindingTarget | None:
+        """Return the flow of a device that is tried after the current one, as that has failed (RFC 5626 §7)."""
+        bindings = reversed(self.bindings(account_id))
+        found = [_target(binding) for binding in bindings if not binding.has_expired(now)]
+        flows = [target for target in found if target.has_flows and target.instance == instance]
+        flows.sort(key=lambda target: target.q, reverse=True)
+        current = [index for index, target in enumerate(flows) if is_current(target)]
+        rest = flows[current[0] + 1 :] if current else flows
+        return next((target for target in rest if not self._is_gone(target.source)), None)
+
     def flow_keys(self, account_id: int) -> list[str]:
         """Return the keys of the flows that the phones of an account have registered over, also a while ago."""
         return [binding.source for binding in self.bindings(account_id)]
@@ -92,7 +104,9 @@ class LocationTable:
         if source not in lines[_SOURCE::_FIELDS]:
             return False
         is_each_valid = int(lines[0]) >= int(now)
-        return is_each_valid or any(target.source == source for target in self.targets(account_id, now))
+        return is_each_valid or any(
+            binding.source == source and not binding.has_expired(now) for binding in self.bindings(account_id)
+        )
 
     def put(self, account_id: int, bindings: list[Binding]) -> None:
         """Make these the bindings of an account."""

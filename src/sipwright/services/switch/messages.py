@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.leg_options import PLAIN
 from sipwright.services.refusals import unknown_user
-from sipwright.sip import NameAddr, Reject, Request, Response, make_response
+from sipwright.sip import Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
-from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.shown import shown
-from sipwright.sip.transaction import ClientTransaction, ServerTransaction
+from sipwright.sip.transaction import ServerTransaction
 from sipwright.stack import Incoming
-from sipwright.transport import Flow, Target
+from sipwright.transport import Flow
 
 from .call.call import Call
 from .call.ports import CallPorts
-from .dialling.destinations import MOST_LOOPS, Destinations
+from .dialling.destinations import Destinations
 from .dialling.invite import from_header
 from .dialling.router import Router
 from .model.destination import Destination
@@ -28,6 +26,7 @@ from .model.header_table import PASSAGES, Party, Passage
 from .model.identity import Identity
 from .model.outcome import Outcome, best, for_caller
 from .model.relayed_headers import explaining_headers, relayed_lines
+from .texts import Sending, Text, Texter
 
 __all__ = ["Messages"]
 
@@ -117,127 +116,6 @@ class Messages:
             then(False)
 
 
-@dataclass(frozen=True, slots=True)
-class Texter:
-    """On whose behalf a script sends a text: what the finder of destinations needs to know of a call."""
-
-    identity: Identity
-    dialled_user: str = ""
-    loops: int = MOST_LOOPS
-
-
-class Text:
-    """One text of a script on its way to several phones; one 2xx is enough."""
-
-    __slots__ = ("_body", "_lost", "_ports", "_sender", "_then", "_waiting")
-
-    def __init__(
-        self, ports: CallPorts[Call], sender: str, body: bytes, count: int, then: Callable[[bool], None],
-        lost: Callable[[Destination], None],
-    ) -> None:  # fmt: skip
-        self._ports = ports
-        self._sender = sender
-        self._body = body
-        self._waiting = count
-        self._then: Callable[[bool], None] | None = then
-        self._lost = lost
-
-    def send(self, destinations: list[Destination]) -> None:
-        """Send it to all of them at once."""
-        sender = NameAddr(self._sender)
-        for destination in destinations:
-            copy = Copy(self._ports, destination, sender, self._body, self._count)
-            self._ports.routes.reach(destination, partial(self._reached, copy, destination))
-
-    def _reached(
-        self, copy: Copy, destination: Destination, target: Target | None, flow: Flow | None
-    ) -> None:
-        if flow is None:
-            self._lost(destination)
-            self._count(was_taken=False)
-        else:
-            copy.send_over(flow)
-
-    def _count(self, was_taken: bool) -> None:
-        self._waiting -= 1
-        if self._then is not None and (was_taken or self._waiting == 0):
-            then, self._then = self._then, None
-            then(was_taken)
-
-
-class Copy:
-    """A text on its way to one destination; a provider may ask who we are first (RFC 3261 §22.2)."""
-
-    __slots__ = (
-        "_auth",
-        "_body",
-        "_call_id",
-        "_destination",
-        "_flow",
-        "_from",
-        "_ports",
-        "_rounds",
-        "_tag",
-        "_then",
-    )
-
-    def __init__(
-        self,
-        ports: CallPorts[Call],
-        destination: Destination,
-        sender: NameAddr,
-        body: bytes,
-        then: Callable[[bool], None],
-    ) -> None:
-        self._ports = ports
-        self._destination = destination
-        self._flow: Flow
-        self._from, self._tag = from_header(sender, destination.options), ports.token()
-        self._call_id = ports.token()
-        self._auth = ClientAuth()
-        self._rounds = 0
-        self._body = body
-        self._then = then
-
-    def send_over(self, flow: Flow) -> None:
-        """Send it, now that the way is known."""
-        self._flow = flow
-        provider = self._destination.provider
-        if provider is not None:
-            self._auth = self._ports.credentials.in_advance(provider) or self._auth
-        self._send()
-
-    def _send(self) -> None:
-        destination, flow, provider = self._destination, self._flow, self._destination.provider
-        request = make_request(
-            "MESSAGE", destination.uri, from_=self._from, to=f"<{destination.to}>", call_id=self._call_id,
-            cseq=1 + self._rounds, from_tag=self._tag, via=self._ports.new_via(flow), routes=destination.route,
-            headers=destination.options.headers, body=self._body, content_type="text/plain;charset=UTF-8",
-        )  # fmt: skip
-        if provider is not None:
-            self._ports.credentials.sign(provider, self._auth, request)
-        self._ports.stack.start_client(request, flow, self)
-
-    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """Take the response, or meet a challenge."""
-        if not response.is_final:
-            return
-        credentials, provider, asked = (
-            self._ports.credentials,
-            self._destination.provider,
-            transaction.request,
-        )
-        self._ports.servers.responded(provider, self._destination.next_hop, "MESSAGE", response)
-        if provider is None:
-            self._then(response.is_success)
-        elif credentials.challenged(provider, self._auth, asked, response, self._rounds):
-            self._rounds += 1
-            self._send()
-        else:
-            credentials.answered(provider, self._auth, response)
-            self._then(response.is_success)
-
-
 class Delivery:
     """One MESSAGE on its way to several phones; the first 2xx is the answer; `over` hears of the last."""
 
@@ -272,24 +150,26 @@ class Delivery:
     def send(self, phones: list[Destination]) -> None:
         """Send it to every phone at once."""
         for phone in phones:
-            flow = self._ports.stack.flow_from_key(phone.flow) if phone.flow is not None else None
-            if flow is None:
-                self._count(Outcome(480, "Unreachable"))
-                continue
-            given, sender, token = self._request, self._request.from_, self._ports.token
-            request = make_request(
-                "MESSAGE", phone.uri, from_=from_header(sender, PLAIN), to=f"<{phone.to}>",
-                call_id=token(), cseq=1, from_tag=token(), via=self._ports.new_via(flow), routes=phone.route,
-                max_forwards=(given.max_forwards or 71) - 1, lines=relayed_lines(given, self._passage),
-                body=given.body, content_type=given.headers.get("content-type"),
-            )  # fmt: skip
-            self._ports.stack.start_client(request, flow, self)
+            make = partial(self._make, phone, self._ports.token(), self._ports.token())
+            Sending(self._ports, phone, make, self._answered).send()
 
-    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+    def _make(self, phone: Destination, call_id: str, tag: str, flow: Flow) -> Request:
+        given = self._request
+        return make_request(
+            "MESSAGE", phone.uri, from_=from_header(given.from_, PLAIN), to=f"<{phone.to}>",
+            call_id=call_id, cseq=1, from_tag=tag, via=self._ports.new_via(flow), routes=phone.route,
+            max_forwards=(given.max_forwards or 71) - 1, lines=relayed_lines(given, self._passage),
+            body=given.body, content_type=given.headers.get("content-type"),
+        )  # fmt: skip
+
+    def _answered(self, asked: Request | None, response: Response | None) -> bool:
         """Take the response of one phone."""
-        if response.is_final:
+        if response is None:
+            self._count(Outcome(480, "Unreachable"))
+        else:
             told = explaining_headers(response, PASSAGES[Party.OUTSIDER, Party.PHONE])
             self._count(Outcome(response.status, response.reason, told))
+        return False
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Answer it, which is all: a CANCEL has no effect on a MESSAGE (RFC 3261 §9.1)."""

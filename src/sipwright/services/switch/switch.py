@@ -115,7 +115,7 @@ class Switch:
             trust=trust,
         )
         self.servers = DeadServers(stack, trust)
-        routes = PeerRoutes(stack, self.reconnects, trust, why_stopped)
+        routes = PeerRoutes(stack, self.reconnects, trust, why_stopped, destinations.next_flow)
         timers = Timers(clock, call_later, self.calls.get, lambda: stack.backlog.unread_since)
         credentials = Credentials(router.accounts, token)
         ended = EndedCall(

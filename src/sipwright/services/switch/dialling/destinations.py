@@ -114,6 +114,25 @@ class Destinations:
             for phone in self.locations.targets(account.id, self._clock())
         ]
 
+    def next_flow(self, phone: Destination) -> bool:
+        """Lead a phone's destination over its next flow, as the one that it had has failed (RFC 5626 §7).
+
+        Returns whether there is one; never for a device that does not number its flows.
+        """
+        if phone.account_id is None or phone.instance is None:
+            return False
+
+        def is_current(target: BindingTarget) -> bool:
+            return (target.source, target.uri) == (phone.flow, phone.uri) and (
+                tuple(phone.route)[-len(target.path) :] == tuple(target.path) if target.path else True
+            )
+
+        found = self.locations.next_flow(phone.account_id, phone.instance, is_current, self._clock())
+        if found is None:
+            return False
+        phone.uri, phone.flow, phone.route = found.uri, found.source, self._route(found)
+        return True
+
     def _route(self, phone: BindingTarget) -> tuple[str, ...]:
         edge = self.edge_route(phone.source) if "!" in phone.source else None
         return tuple(phone.path) if edge is None else (edge, *phone.path)

@@ -25,7 +25,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..model.destination import Destination
 from ..model.leg_state import DELAY, END, LAUNCH, RING, LegState
-from ..model.outcome import SILENT, LegResult, Outcome
+from ..model.outcome import SILENT, LegResult, Outcome, is_way_gone
 from ..model.relayed_headers import explaining_headers, relayed_lines
 from . import hunt_events as events
 from .audio import audio_with
@@ -34,7 +34,7 @@ from .hunt_machine import OVER, RINGING, TRYING, WAITING, HuntLeg, HuntMachine
 from .invite import make_invite
 from .redirects import NO_OTHER_PLACE, contacts_of
 
-__all__ = ["Hunt"]
+__all__ = ["LONGEST_SEARCH", "Hunt"]
 
 FULL = Outcome(503, "All Lines Of The Provider Are Busy")
 
@@ -116,7 +116,7 @@ class Hunt:
     def responded(self, leg: Callee, response: Response) -> None:
         """Take a response other than 2xx of a leg that may still answer."""
         status, to = response.status, leg.destination
-        if (status == 503 or (status == 408 and response.local)) and self._moves_on(leg):
+        if is_way_gone(response, is_phone=leg.is_phone) and self._moves_on(leg):
             return
         if to.flow is None:
             self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
@@ -226,12 +226,13 @@ class Hunt:
     def _moves_on(self, leg: Callee) -> bool:
         """Try the next server of where a leg goes, as this one has failed before it rang; False when there is none.
 
-        That is done for as long as one transaction may last, all of them together (RFC 3263 §4.3).
+        That is done for as long as one transaction may last, all of them together (RFC 3263 §4.3). The next flow of a
+        phone may also follow one over which nothing was heard for as long.
         """
         ports, flow = self.call.ports, leg.flow
         if leg.state is not LegState.CALLING or flow is None:
             return False
-        is_late = ports.wall_clock() >= leg.started_at + LONGEST_SEARCH
+        is_late = not leg.is_phone and ports.wall_clock() >= leg.started_at + LONGEST_SEARCH
         if is_late or not ports.routes.moves_on(leg.destination, flow):
             return False
         if isinstance(leg.transaction, ClientInvite):

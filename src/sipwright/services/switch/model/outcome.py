@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from sipwright.sip import Response
+
 __all__ = [
     "CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "SILENT", "LegResult", "Outcome", "best", "for_caller",
+    "is_way_gone",
 ]  # fmt: skip
 
 
@@ -71,11 +74,25 @@ def _rank(outcome: Outcome) -> tuple[int, int, int]:
     return (0 if klass == 6 else klass, telling + silent, outcome.status)
 
 
+def is_way_gone(response: Response, *, is_phone: bool) -> bool:
+    """Return whether a response says that its server, or its flow, has failed: another one may reach the same peer.
+
+    What a phone has answered itself it would answer again (RFC 5626 §7); a server may know of another one that is well
+    (RFC 3263 §4.3).
+    """
+    if response.status == 430:
+        return is_phone
+    return (response.status == 408 and response.local) or (
+        response.status == 503 and (response.local or not is_phone)
+    )
+
+
 def for_caller(outcome: Outcome) -> Outcome:
     """Translate what must not be passed on as it is.
 
     A challenge and a session interval are meant for the switch, never for the caller; a 503 would make the caller avoid
-    this switch altogether (RFC 3261 §16.7 step 6); a redirect that was not followed means nothing to the caller.
+    this switch altogether (RFC 3261 §16.7 step 6); a redirect that was not followed means nothing to the caller, and
+    neither does a flow that has failed (RFC 5626 §11.5).
     """
     if outcome.status in (401, 407):
         return Outcome(502, "Provider Refused Our Credentials")
@@ -83,6 +100,6 @@ def for_caller(outcome: Outcome) -> Outcome:
         return Outcome(500, "No Session Interval Agreed")
     if outcome.status == 503:
         return Outcome(500, "Gateway Unavailable")
-    if 300 <= outcome.status < 400 or outcome.status == 487:
+    if 300 <= outcome.status < 400 or outcome.status in (430, 487):
         return Outcome(480, "Temporarily Unavailable")
     return outcome

@@ -28,13 +28,20 @@ __all__ = ["PeerRoutes"]
 log = structlog.get_logger(__name__)
 
 
+def _has_no_other(destination: Destination) -> bool:
+    return False
+
+
 class PeerRoutes:
     """Finds flows, and sends what belongs to the dialogs of calls."""
 
-    __slots__ = ("_reconnects", "_stack", "_throttle", "_trust", "_why_stopped")
+    __slots__ = ("_next_flow", "_reconnects", "_stack", "_throttle", "_trust", "_why_stopped")
 
     def __init__(self, stack: Stack, reconnects: Reconnects, trust: TrustIn = nobody_of_ours,
-                 why_stopped: WhyStopped = nothing_stopped) -> None:  # fmt: skip
+                 why_stopped: WhyStopped = nothing_stopped,
+                 next_flow: Callable[[Destination], bool] = _has_no_other) -> None:  # fmt: skip
+        """Get ready; `next_flow` leads a phone's destination over another of its flows, if there is one."""
+        self._next_flow = next_flow
         self._stack = stack
         self._reconnects = reconnects
         self._trust = trust
@@ -75,9 +82,14 @@ class PeerRoutes:
                     self._stack.reach(uri, then)
 
     def moves_on(self, destination: Destination, flow: Flow) -> bool:
-        """Return whether the next server of a destination is to be tried, as this one has failed (RFC 3263 §4.3)."""
-        if destination.flow is not None or flow.protocol == "loop":
+        """Return whether the next server of a destination is to be tried, as this one has failed (RFC 3263 §4.3).
+
+        Of a phone it is the next flow, to which the destination leads then (RFC 5626 §7).
+        """
+        if flow.protocol == "loop":
             return False
+        if destination.flow is not None:
+            return self._next_flow(destination)
         try:
             uri = Uri.parse(destination.next_hop)
         except ParseError:
