@@ -18,6 +18,7 @@ from .call.leg import Leg
 from .call.ports import CallPorts
 from .midcall.offers import Refusal, refusal_of_offer, refusal_of_update
 from .midcall.provisionals import Provisionals
+from .midcall.refresh import answer_refresh
 from .midcall.relay import Relay
 from .midcall.session import session_of
 from .model.header_table import ALLOW, IDENTITY
@@ -168,7 +169,7 @@ class Requests:
             _refuse_for_now(incoming, refusal)
             return
         if leg.state is ANSWERED and _is_mere_refresh(leg, request):
-            _take_refresh(call, leg, incoming)
+            answer_refresh(call, leg, request, incoming.flow, incoming.open())
             return
         other = _other_end(call, leg, incoming)
         if other is not None:
@@ -294,23 +295,6 @@ def _is_mere_refresh(leg: Leg, update: Request) -> bool:
         return False
     index = update.headers.index()
     return "session-expires" in index or (session_of(leg) is not None and index.keys().isdisjoint(IDENTITY))
-
-
-def _take_refresh(call: Call, leg: Leg, incoming: Incoming) -> None:
-    """Answer an UPDATE that does nothing but refresh the session of its sender (RFC 4028 §7.4, RFC 3311 §5.2)."""
-    request, ports, transaction = incoming.request, call.ports, incoming.open()
-    ports.routes.heard_from(leg, incoming.flow)
-    ports.routes.refreshed(leg, request, incoming.flow)
-    headers = [
-        ("Supported", ports.settings.extensions),
-        ("Allow", ALLOW),
-        *ports.sessions.accepted(leg, request, b""),
-    ]
-    if leg.flow is not None:
-        headers.append(("Contact", leg.contact_on(leg.flow)))
-    response = write_response(request, 200, headers=headers)
-    leg.answer(response, ports.wall_clock())
-    call.when_stored(lambda: transaction.answer(200, response, ports.clock()))
 
 
 def _carry_over(call: Call, leg: Leg, other: Leg, incoming: Incoming, request: Request) -> None:

@@ -185,3 +185,108 @@ def test_an_end_that_does_not_answer_or_know_the_call_ends_it(bench, alice, bob,
 
     assert [cdr[1] for cdr in bench.cdrs()] == [status or 408] * 2
     assert bench.is_empty()
+
+
+# Where the other end takes no UPDATE.
+
+
+@pytest.mark.parametrize("status", [405, 501])
+@pytest.mark.parametrize("side", ["caller", "callee"])
+def test_an_offer_goes_on_as_a_reinvite(bench, alice, bob, talking, status, side):
+    """RFC 3311 §5.1: a re-INVITE says the same; its answer is that of the UPDATE."""
+    ok, invite = talking
+    one, other, first = (alice, bob, ok) if side == "caller" else (bob, alice, invite)
+    update(one, first, cseq=70)
+    other.answer(other.last("UPDATE"), status)
+    again = other.last("INVITE")
+    assert (again.body, again.to_tag is not None) == (offer(one).encode(), True)
+    assert again.cseq.number > other.last("UPDATE").cseq.number
+
+    other.answer(again, 180)
+    other.answer(again, 200, body=SDP.format(other.host))
+    answer = one.last(200)
+    assert (one.statuses("UPDATE"), answer.body) == ([200], SDP.format(other.host).encode())
+    assert (answer.cseq.method, answer.headers.get("Contact") is not None) == ("UPDATE", True)
+    assert other.last("ACK").cseq.number == again.cseq.number
+    assert bench.switch.snapshot().calls == {"talking": 1}
+    one.send(one.in_dialog("INVITE", first, body=offer(one), cseq=71))
+    assert other.last("INVITE").cseq.number > again.cseq.number
+
+
+@pytest.mark.parametrize(("status", "told"), [(488, 488), (491, 491), (401, 403)])
+def test_a_refusal_of_that_reinvite_is_the_answer(bench, alice, bob, talking, status, told):
+    ok, _ = talking
+    update(alice, ok)
+    bob.answer(bob.last("UPDATE"), 405)
+    bob.answer(bob.last("INVITE"), status)
+
+    assert (alice.statuses("UPDATE"), bob.methods()[-1]) == ([told], "ACK")
+    update(alice, ok)
+    assert bob.last("UPDATE").cseq.number > bob.last("INVITE").cseq.number
+
+
+def test_what_somebody_has_to_approve_of_takes_too_long_for_an_update(bench, alice, bob, talking):
+    """§5.2: 504."""
+    ok, _ = talking
+    update(alice, ok)
+    bob.answer(bob.last("UPDATE"), 405)
+    bob.answer(bob.last("INVITE"), 180)
+    bench.run(19)
+    assert 504 not in alice.statuses("UPDATE")
+    bench.run(2)
+    bob.answer(bob.last("CANCEL"), 200)
+    bob.answer(bob.last("INVITE"), 487)
+
+    assert alice.statuses("UPDATE")[-1] == 504
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_nothing_else_changes_meanwhile(alice, bob, talking):
+    ok, invite = talking
+    update(alice, ok)
+    bob.answer(bob.last("UPDATE"), 405)
+    bob.send(bob.in_dialog("INVITE", invite, body=offer(bob), cseq=70))
+    bob.send(bob.in_dialog("UPDATE", invite, body=offer(bob), cseq=71))
+    alice.send(alice.in_dialog("INVITE", ok, body=offer(alice)))
+
+    assert (bob.statuses("INVITE"), bob.statuses("UPDATE")) == ([491], [491])
+    assert alice.statuses()[-1] == 500
+
+
+def test_it_goes_on_over_a_kill(bench, alice, bob, talking):
+    ok, _ = talking
+    update(alice, ok)
+    bob.answer(bob.last("UPDATE"), 405)
+    first = bob.last("INVITE")
+    bench.restart()
+    again = bob.last("INVITE")
+    bob.answer(again, 200, body=SDP.format(bob.host))
+    bob.answer(again, 200, body=SDP.format(bob.host))
+
+    assert first.top_via.branch == again.top_via.branch
+    assert (alice.statuses("UPDATE")[0], bob.methods()[-2:]) == (200, ["ACK", "ACK"])
+
+
+def test_before_the_answer_nothing_can_be_changed_there(bench, alice, bob, early):
+    ringing, invite = early
+    update(alice, ringing)
+    bob.answer(bob.last("UPDATE"), 405)
+    assert alice.statuses("UPDATE") == [504]
+    update(bob, invite, cseq=70)
+    alice.answer(alice.last("UPDATE"), 501)
+    assert bob.statuses("UPDATE") == [504]
+
+    bob.answer(invite, 200)
+    alice.ack(alice.last(200))
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def test_what_offers_nothing_ends_at_the_switch(bench, alice, bob, talking):
+    ok, _ = talking
+    update(alice, ok, body=False, headers=(("X-Test", "over"),))
+    bob.answer(bob.last("UPDATE"), 405)
+
+    answer = alice.last(200)
+    assert (answer.cseq.method, alice.statuses("UPDATE"), answer.body) == ("UPDATE", [200], b"")
+    assert (answer.headers.get("Contact") is None, "UPDATE" in answer.headers.get("Allow")) == (False, True)
+    assert bob.methods().count("INVITE") == 1

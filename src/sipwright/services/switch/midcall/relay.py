@@ -2,7 +2,7 @@
 
 Each end has its own dialog, so a request is made anew on the other leg, with that leg's tags, CSeq and route,
 and the answer comes back the same way. Media addresses are replaced in both directions, as they were when the
-call was set up.
+call was set up. An UPDATE goes on as a re-INVITE where the other end takes none.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ from ..call.leg import Leg, was_cut_off
 from ..model.leg_state import LegState
 from ..model.relayed_headers import reasons_of, relayed_headers
 from ..model.stored_processes import StoredRelay
+from .refresh import NOT_ALLOWED, answer_refresh
 
 __all__ = ["Relay"]
 
 _NAMES_US = frozenset({"INVITE", "UPDATE", "REFER", "SUBSCRIBE", "NOTIFY"})
 _REFRESHES = frozenset({"INVITE", "UPDATE"})
 _EVENT_ID = re.compile(r"(?i)(refer[ \t]*;(?:[^;]*;)*?[ \t]*id[ \t]*=[ \t]*)([0-9]{1,10})")
+
+PROMPTLY = 20.0
+"""Seconds within which a re-INVITE in place of an UPDATE has to be answered, as that has to be (RFC 3311 §5.2)."""
 
 MOST_REFERS = 8
 """The REFERs of one leg whose names are remembered."""
@@ -44,6 +48,7 @@ class Relay:
     """One request on its way from `sender`, who sent it by `flow`, to `receiver`, and its response on the way back."""
 
     __slots__ = (
+        "_as_invite",
         "_is_done",
         "_rounds",
         "call",
@@ -74,6 +79,7 @@ class Relay:
         self.had_offer = bool(request.body)
         self.rack: str | None = None
         self._rounds = 0
+        self._as_invite = False
         self._is_done = False
 
     def begin(self) -> None:
@@ -82,7 +88,7 @@ class Relay:
         self._keep_others_out()
 
     def _keep_others_out(self) -> None:
-        if self.is_invite:
+        if self._is_sent_as_invite:
             self.receiver.reinvite = self.sender.reinvite = self
 
     def to_state(self) -> StoredRelay:
@@ -96,6 +102,7 @@ class Relay:
             rounds=self._rounds,
             flow=None if self.flow is None else self.flow.key,
             rack=self.rack,
+            as_invite=self._as_invite,
         )
 
     @classmethod
@@ -107,6 +114,7 @@ class Relay:
         relay = cls(call, legs[state.sender], legs[state.receiver], message)
         relay.wire = state.wire.encode("latin-1")
         relay._rounds, relay._is_done, relay.rack = state.rounds, state.is_done, state.rack
+        relay._as_invite = state.as_invite
         if state.flow is not None:
             relay.flow = call.ports.stack.flow_from_key(state.flow) or relay.sender.flow
         return relay
@@ -127,9 +135,14 @@ class Relay:
         """The request is a re-INVITE, so an ACK will follow and nothing may overtake it."""
         return self.request.method == "INVITE"
 
+    @property
+    def _is_sent_as_invite(self) -> bool:
+        return self.is_invite or self._as_invite
+
     def carry_over(self) -> None:
         """Send the request on the receiver's leg once it and its new CSeq are stored."""
-        call, receiver, method = self.call, self.receiver, self.request.method
+        call, receiver = self.call, self.receiver
+        method = "INVITE" if self._as_invite else self.request.method
         dialog, flow = receiver.dialog, receiver.flow
         assert dialog is not None
         assert flow is not None
@@ -147,7 +160,7 @@ class Relay:
                                       content_type=content_type)  # fmt: skip
         if method in _OF_THE_CALL:
             receiver.sign(request)
-        if self.is_invite:
+        if method == "INVITE":
             receiver.invite_cseq = dialog.local_cseq
         elif method == "REFER":
             crossed = (self.request.cseq.number, dialog.local_cseq)
@@ -174,13 +187,13 @@ class Relay:
         if isinstance(client, ClientInvite):
             client.holds_ack = True
             if not self._is_done:  # nobody rings here, but a person may be asked, as for video
-                self.call.arm("crossing", self.call.ports.settings.ring)
+                self.call.arm("crossing", PROMPTLY if self._as_invite else self.call.ports.settings.ring)
 
     # What the two transactions deliver.
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the receiver's response and give it to the sender."""
-        if self.is_invite and (response.status == 100 or self._has_to_wait(response)):
+        if self._is_sent_as_invite and (response.status == 100 or self._has_to_wait(response)):
             return
         with self.call.event():
             if self._is_done:
@@ -205,7 +218,27 @@ class Relay:
             return
         if response.is_final:
             receiver.note_credentials(response)
-        self._carry_back(response)
+        if asked.method == "UPDATE" and response.status in NOT_ALLOWED:
+            self._go_on_without_update(asked)
+        else:
+            self._carry_back(response)
+
+    def _go_on_without_update(self, update: Request) -> None:
+        """Go on where the receiver takes no UPDATE: with a re-INVITE, which says the same in an answered call.
+
+        Before the answer nothing can change there (RFC 3311 §5.2). What offers nothing ends here.
+        """
+        call = self.call
+        if self.had_offer and call.peer is not None:
+            self._as_invite, self._rounds = True, 0
+            self._keep_others_out()
+            self.carry_over()
+        elif self.had_offer or self.flow is None:
+            self._carry_back(make_response(update, 504, "Cannot Be Changed Before The Answer"))
+        else:
+            self._is_done = True
+            self._end()
+            answer_refresh(call, self.sender, self.request, self.flow, self.server)
 
     def _carry_back(self, response: Response) -> None:
         call, sender, receiver = self.call, self.sender, self.receiver
@@ -218,7 +251,7 @@ class Relay:
         if response.is_final:
             self._is_done = True
             call.changed()
-            if self.is_invite:
+            if self._is_sent_as_invite:
                 call.disarm("crossing")
                 self._acknowledge_failure(self.client)
                 self._settle_invite(response)
@@ -249,8 +282,8 @@ class Relay:
             )
 
     def _has_to_wait(self, response: Response) -> bool:
-        """Return whether a re-INVITE is answered by its final response alone: none of it is told reliably."""
-        return not response.is_final and requires_reliable(self.request)
+        """Return whether a request is answered by its final response alone: none of it is told reliably."""
+        return not response.is_final and (self._as_invite or requires_reliable(self.request))
 
     def _status_back(self, response: Response) -> int:
         """Return what the sender is answered; it cannot help what we are asked for on the other leg."""
@@ -258,6 +291,8 @@ class Relay:
             return (
                 200  # it has acknowledged what we told it, whatever the other end makes of that (RFC 3262 §3)
             )
+        if self._as_invite and response.status == 487:
+            return 504  # nobody has approved of it in time (RFC 3311 §5.2)
         return response.status if response.status not in (401, 407) else 403
 
     def _answer(self, response: Response) -> None:
@@ -278,13 +313,15 @@ class Relay:
             if self.had_offer:
                 self.receiver.reinvite = None
                 self.receiver.acknowledge()
+            if self._as_invite:
+                self.sender.reinvite = None
         else:
             self.sender.reinvite = self.receiver.reinvite = None
 
     def _take_late(self, transaction: ClientTransaction, response: Response) -> None:
         """Acknowledge a final response that comes again, or after the relay was given up."""
         receiver = self.receiver
-        if not self.is_invite or not response.is_final:
+        if not self._is_sent_as_invite or not response.is_final:
             return
         if not response.is_success:
             self._acknowledge_failure(transaction)

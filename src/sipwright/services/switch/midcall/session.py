@@ -40,6 +40,7 @@ from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.leg_state import ANSWERED
 from ..model.stored_processes import StoredReInvite, StoredSession
+from .refresh import NOT_ALLOWED
 from .reinvite import ReInvite
 
 __all__ = ["SessionTimer", "Sessions", "session_of"]
@@ -59,7 +60,6 @@ MARGIN = 32.0
 Pairs = list[tuple[str, str]]
 
 _ABOUT_TIMERS = ("session-expires", "supported", "require")
-_NOT_ALLOWED = (405, 501)
 _OVER = (408, 481)
 
 
@@ -280,7 +280,7 @@ class SessionTimer:
             call.ports.sessions.settled(leg, response)
         elif response.status == 422 and self.raise_to(response):
             self._update()
-        elif response.status in _NOT_ALLOWED and self.takes_update:
+        elif response.status in NOT_ALLOWED and self.takes_update:
             self.takes_update = False
             self._refresh()
         else:

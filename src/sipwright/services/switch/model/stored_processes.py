@@ -26,7 +26,10 @@ class StoredReInvite:
 
 @dataclass(frozen=True, slots=True)
 class StoredRelay:
-    """What is kept of a request that crosses: as it came in, and as it went out (`wire`); a PRACK has its own RAck."""
+    """What is kept of a request that crosses: as it came in, and as it went out (`wire`); a PRACK has its own RAck.
+
+    An UPDATE goes out `as_invite` where the other end takes none.
+    """
 
     sender: int
     receiver: int
@@ -36,6 +39,7 @@ class StoredRelay:
     rounds: int = 0
     flow: str | None = None
     rack: str | None = None
+    as_invite: bool = False
     kind: str = "relay"
 
 
