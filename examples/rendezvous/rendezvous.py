@@ -73,7 +73,9 @@ def main() -> None:
     """Announce a port, and print the attribute with what was seen."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("server", help="the switch, as HOST:PORT of SIP over UDP, or of [stun] listen")
-    parser.add_argument("--port", type=int, required=True, help="the media port, which a phone shares with us")
+    parser.add_argument(
+        "--port", type=int, required=True, help="the media port, which a phone shares with us"
+    )
     parser.add_argument("--token", default=None, help="by default a new one")
     given = parser.parse_args()
     host, _, port = given.server.rpartition(":")

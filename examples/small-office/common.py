@@ -1,5 +1,6 @@
 # What the dialplans of the office share: from plans.common import GROUPS
 GROUPS = {"600": ["101", "102", "103"], "610": ["104", "105"]}
+QUEUES = {"630": ["101", "102"]}
 SLOTS = ["701", "702"]
 EMERGENCY = ["112", "999"]
 HOLIDAYS = ["01-01", "03-17", "12-24", "12-25", "12-26"]
@@ -16,6 +17,14 @@ def by_a_line(number):
 
 def way_to(number):
     return f"{number}@local" if is_extension(number) else by_a_line(number)
+
+
+def wait_in_queue(agents):
+    # Whoever calls hears ringing all the time; who was busy, or did not answer, is asked again a little later.
+    progress(180)
+    for _ in range(5):
+        dial(" & ".join([f"{one}@local" for one in agents]), ring=20)
+        sleep(5)
 
 
 def is_open():

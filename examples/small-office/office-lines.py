@@ -1,5 +1,5 @@
 # A call that one of the lines brings: `req.user` is the number that was dialled, `call.provider` the line.
-from plans.common import by_a_line, is_extension, is_open
+from plans.common import QUEUES, by_a_line, is_extension, is_open, wait_in_queue
 
 RECEPTION = "101@local & 102@local[delay=5] & 103@local[delay=10]"
 MOBILE = "0871234567"
@@ -13,7 +13,10 @@ if is_extension(extension):
     result = dial(f"{extension}@local", ring=60)
     respond(result.status, result.reason)
 
-if is_open():
+# So has the queue: whoever waited in vain is sent on like the others.
+if extension in QUEUES:
+    wait_in_queue(QUEUES[extension])
+elif is_open():
     dial(RECEPTION, ring=30)
 dial(by_a_line(MOBILE), ring=30)
 respond(480, "Nobody Is Here")

@@ -1,5 +1,5 @@
 # What an extension dials.
-from plans.common import EMERGENCY, GROUPS, SLOTS, by_a_line, is_extension
+from plans.common import EMERGENCY, GROUPS, QUEUES, SLOTS, by_a_line, is_extension, wait_in_queue
 
 NOT_FROM_HERE = ("1550", "1590", "001900")
 
@@ -28,6 +28,14 @@ if number.startswith("*80") and len(number) > 3:
 if number.startswith("*8"):
     pick_up(number[2:])
     respond(480, "Nothing Rings There")
+if number.startswith("*9") and is_extension(number[2:]):
+    # The intercom: the phone answers by itself.
+    by_itself = {
+        "Call-Info": "<sip:intercom>;answer-after=0",
+        "Alert-Info": "<sip:intercom>;info=alert-autoanswer",
+    }
+    result = dial(f"{number[2:]}@local", ring=10, headers=by_itself)
+    respond(result.status, result.reason)
 if number.startswith("*"):
     respond(404, "No Such Code")
 
@@ -36,6 +44,10 @@ if number in SLOTS:
     if not pick_up(number):
         park(number, seconds=60)
     respond(486, "Another Call Waits There")
+
+if number in QUEUES:
+    wait_in_queue(QUEUES[number])
+    respond(480, "Nobody Is Free")
 
 if number in GROUPS:
     result = dial(" & ".join([f"{one}@local" for one in GROUPS[number]]), ring=25)

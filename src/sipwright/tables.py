@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sipwright.errors import UserError
 from sipwright.printable import cells, cut, printable
 
-__all__ = ["age", "clock", "table_lines", "talked"]
+__all__ = ["age", "clock", "rfc3339", "table_lines", "talked"]
 
 _GAP = 2
 _NARROWEST = 8
@@ -53,6 +54,11 @@ def _fitted(widths: list[int], width: int) -> list[int]:
 def _padded(text: str, width: int) -> str:
     text = cut(text, width)
     return text + " " * (width - cells(text))
+
+
+def rfc3339(instant: float) -> str:
+    """Write a Unix time as RFC 3339 has it, in UTC."""
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clock(instant: float | None) -> str | None:

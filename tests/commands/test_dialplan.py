@@ -166,3 +166,14 @@ def test_dialplans_share_code(command, tmp_path):
     command.ok("dialplan", "rollback", "common")
     assert command.err == ""
     assert "imported by 'out'" in command.fails("dialplan", "remove", "common")
+
+
+def test_what_fails_in_some_calls_is_told_and_may_be_saved(command, file: Path):
+    file.write_text('log(req.headers["X-None"])\n')
+
+    assert f"{file}:1:5: req.headers[" in command.fails("dialplan", "check", str(file))
+    assert 'write req.headers.get("X-None", "")' in command.err
+    assert command("dialplan", "check", str(file), "--json") == 1
+    command.ok("dialplan", "set", "main", str(file))
+    assert "warning: line 1: req.headers['X-None'] fails where a caller sends no X-None" in command.err
+    assert "main:1:5: " in command.fails("dialplan", "check", "main", "--data", str(command.folder))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sqlite3
 import time
 
@@ -128,3 +130,38 @@ def test_what_is_looked_for_by_an_account_that_is_not_there(command, listing):
         assert "there is no account nosuch" in command.fails(listing, "--account", name)
     command.ok("account", "add", "alice", "--password", "x")
     assert command.json(listing, "--account", "alice") == []
+
+
+def test_cdrs_are_printed_as_csv(command, database: sqlite3.Connection):
+    """All of them, unless some are asked for; harmless for a terminal and for a spreadsheet."""
+    for number in range(60):
+        database.execute(CDR, (f"c{number}", 1, "=x\x1b", number, number, number + 1, 200))
+    database.commit()
+
+    rows = list(csv.DictReader(io.StringIO(command.ok("cdrs", "--csv"))))
+    assert (len(rows), rows[0]["call"], rows[0]["started_at"]) == (60, "c59", "1970-01-01T00:00:59.000Z")
+    assert (rows[0]["from_uri"], rows[0]["status"], rows[0]["talked"]) == ("sip:a@x", "200", "1.0")
+    legs = list(csv.DictReader(io.StringIO(command.ok("cdrs", "--csv", "--legs", "--limit", "2"))))
+    assert [row["target"][:3] for row in legs] == ["'=x", "'=x"]
+    assert "\x1b" not in command.out
+    assert command.ok("cdrs", "--csv", "--user", "admin", "--since", "1h").count("\n") == 1
+    assert "--csv or --json" in command.fails("cdrs", "--csv", "--json")
+
+
+def test_a_phone_is_forgotten(command, database: sqlite3.Connection):
+    command.ok("account", "add", "alice", "--password", "x")
+    for contact in ("<sip:a@192.0.2.1>", "<sip:a@192.0.2.2>", "<sip:a@192.0.2.3>"):
+        database.execute(
+            "INSERT INTO bindings (account_id, contact, source, call_id, cseq, expires_at, updated_at)"
+            " VALUES (1, ?, 'udp/a/b', 'c', 1, ?, 0)",
+            (contact, time.time() + 60),
+        )
+    database.commit()
+
+    said = command.ok("bindings", "remove", "alice", "192.0.2.2")
+    assert said == "alice@example.org: <sip:a@192.0.2.2> is forgotten\n"
+    assert [row["contact"][-3:-1] for row in command.json("bindings")] == [".1", ".3"]
+    assert "no such phone of alice" in command.fails("bindings", "remove", "alice", "192.0.2.2")
+    assert "there is no account bob" in command.fails("bindings", "remove", "bob")
+    assert command.ok("bindings", "remove", "alice").count("is forgotten") == 2
+    assert command.json("bindings") == []

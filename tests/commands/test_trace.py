@@ -100,3 +100,29 @@ def test_a_callback_leads_to_its_own_trace(command, call):
 
     assert command.ok("trace", "abc").splitlines()[-1] == "it called back: sipwright trace fed321"
     assert command.json("trace", "abc")["callbacks"] == ["fed321"]
+
+
+def test_a_trace_becomes_a_capture(command, call, tmp_path):
+    said = b"BYE sip:300@x SIP/2.0\r\nCall-ID: sip0\r\n\r\n"
+    with sqlite3.connect(command.folder / "sipwright.db") as database:
+        flow = "udp/192.0.2.1:5060/192.0.2.2:5062"
+        database.execute(
+            "INSERT INTO messages VALUES ('abc123', 102, ?)",
+            (pack([Heard("abc123", 102.0, "in", flow, said)]),),
+        )
+    database.close()
+    file = tmp_path / "call.pcap"
+
+    assert command.ok("trace", "abc", "--pcap", str(file)) == f"the messages of the call are in {file}\n"
+    assert file.read_bytes()[:4] == b"\xd4\xc3\xb2\xa1"
+    assert file.read_bytes().endswith(said)
+
+
+def test_there_is_no_capture_of_a_call_without_messages(command, call, tmp_path):
+    with sqlite3.connect(command.folder / "sipwright.db") as database:
+        database.execute("DELETE FROM messages")
+    database.close()
+    file = tmp_path / "call.pcap"
+
+    assert "[trace] in the settings says whose are" in command.fails("trace", "abc", "--pcap", str(file))
+    assert not file.exists()

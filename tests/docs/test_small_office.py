@@ -101,3 +101,34 @@ def test_a_call_waits_at_a_slot_or_is_picked_up_there(dial, effect):
         ("park", {"name": "701", "seconds": 60}),
     ]
     assert (result.status, result.reason) == (486, "Another Call Waits There")
+
+
+def test_a_queue_asks_again_until_somebody_is_free(dial, phone):
+    for name in ("101", "102"):
+        phone(name).busy()
+    result = dial("630")
+
+    assert (result.status, result.reason) == (480, "Nobody Is Free")
+    assert result.dialled == ["101@local & 102@local"] * 5
+    assert 20 <= result.duration <= 40
+    phone("102").answers()
+    assert dial("630").dialled == ["101@local & 102@local"]
+
+
+def test_who_waits_in_vain_for_the_queue_of_a_line_is_sent_on(call, provider, phone):
+    provider("line1").answers()
+    for name in ("101", "102"):
+        phone(name).busy()
+    plan = OFFICE / "office-lines.py"
+    result = call("0871", to="35315550630", plan=plan, direction="in", at="mon 10:00", provider="line1")
+
+    assert result.dialled == ["101@local & 102@local"] * 5 + ["0871234567@line1 | 0871234567@line2"]
+
+
+def test_the_intercom_has_a_phone_answer_by_itself(dial, phone):
+    phone("102").answers()
+    result = dial("*9102")
+
+    (dialled,) = [one for one in result.effects if one.function == "dial"]
+    assert result.dialled == ["102@local"]
+    assert dict(dialled.arguments["headers"])["Call-Info"] == "<sip:intercom>;answer-after=0"

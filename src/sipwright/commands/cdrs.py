@@ -10,19 +10,26 @@ import typer
 from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
     AccountFilter,
+    CommandError,
     Data,
     Json,
     OwnerFilter,
+    print_csv,
     print_json,
     print_table,
 )
+from sipwright.printable import printable
 from sipwright.tables import age
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from sipwright.usecases import Actor, UseCases
     from sipwright.usecases.cdrs import CdrView
 
 __all__ = ["cdrs"]
+
+USUAL = 50
 
 _SHOWN = (
     "id", "call", "call_id", "leg", "direction", "account_id", "user_id", "from_uri", "to_uri", "target", "dialplan",
@@ -35,8 +42,11 @@ def cdrs(
     user: OwnerFilter = None,
     account: AccountFilter = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest first.")
-    ] = 50,
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", min=1, help="How many, the newest first. [default: 50, with --csv all]"
+        ),
+    ] = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -45,6 +55,9 @@ def cdrs(
     ] = None,
     legs: Annotated[
         bool, typer.Option("--legs", help="The record of each leg of a call; number 0 is the caller.")
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, as the pages and the REST API export it.")
     ] = False,
     as_json: Json = False,
     data: Data = None,
@@ -60,23 +73,39 @@ def cdrs(
       sipwright cdrs --limit 10
       sipwright cdrs --account alice --since 1h
       sipwright cdrs --limit 100000 --json > cdrs.json
+      sipwright cdrs --since 30d --csv > november.csv
     """
+    if as_csv and as_json:
+        raise CommandError("--csv or --json: one of them")
     earliest = None if since is None else time.time() - age(since)
 
-    async def work(usecases: UseCases, actor: Actor) -> list[CdrView]:
+    most = limit or (None if as_csv else USUAL)
+
+    async def chosen(usecases: UseCases, actor: Actor) -> AsyncIterator[CdrView]:
         from sipwright.usecases.cdrs import CdrFilter
 
         if account is not None:
             await usecases.accounts.expect(actor, account)
-        found: list[CdrView] = []
         which = CdrFilter(from_=earliest, user=user, account=account, by_call=not legs)
+        count = 0
         async for one in usecases.cdrs.rows(actor, which):
-            found.append(one)
-            if len(found) == limit:
-                break
-        return found
+            yield one
+            count += 1
+            if count == most:
+                return
+
+    async def work(usecases: UseCases, actor: Actor) -> list[CdrView]:
+        if not as_csv:
+            return [one async for one in chosen(usecases, actor)]
+        from sipwright.usecases.cdr_csv import csv_lines
+
+        async for part in csv_lines(chosen(usecases, actor), printable):
+            print_csv(part)
+        return []
 
     found = with_usecases(data, work)
+    if as_csv:
+        return
     if as_json:
         shown = _SHOWN if legs else (*_SHOWN, "answered_by", "talked")
         print_json([{name: getattr(one, name) for name in shown} for one in found])

@@ -33,6 +33,7 @@ __all__ = [
     "clock",
     "data_dir",
     "group",
+    "print_csv",
     "print_json",
     "print_script",
     "print_table",
@@ -168,6 +169,11 @@ def words(value: Any) -> Any:
 def print_script(source: str) -> None:
     """Print a script: as it is for a file or a pipe, harmless for a terminal."""
     sys.stdout.write(printable_lines(source) if sys.stdout.isatty() else source)
+
+
+def print_csv(lines: str) -> None:
+    """Print lines of CSV whose texts have been made harmless."""
+    sys.stdout.write(lines)
 
 
 def print_json(value: Any, whole: Container[str] = ()) -> None:

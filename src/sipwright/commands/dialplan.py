@@ -65,7 +65,7 @@ def set_(name: Name, file: File, user: Owner = None, data: Data = None) -> None:
     async def work(usecases: UseCases, actor: Actor) -> DialplanDetail:
         whose = user or actor.name
         problems = await usecases.dialplans.check(actor, source, name=name, user=whose)
-        _refuse(_shown(str(file), problems))
+        _refuse(_shown(str(file), [one for one in problems if one.certain]))
         return await usecases.dialplans.put(actor, name, source, user=whose)
 
     saved = with_usecases(data, work)
@@ -78,7 +78,8 @@ def check(plan: Plan, user: Owner = None, as_json: Json = False, data: Data = No
     """Check a script, without saving it.
 
     Its syntax is checked, the types and names that it uses, and the dial strings, headers, statuses and times that
-    it writes out; nothing of it is run. PLAN is a file (- for standard
+    it writes out; nothing of it is run. So are headers that it reads though nobody has to send them: such a script
+    can be saved, with a warning. PLAN is a file (- for standard
     input, .toml for rules), or the name of a stored dialplan, such as one that was saved by an older release. What a
     file imports stands beside it, or else among the stored dialplans.
 
@@ -215,13 +216,14 @@ def remove(name: Name, user: Owner = None, data: Data = None) -> None:
 def _problems(plan: str, user: str | None, data: Path | None) -> Iterable[Any]:
     """Return what is wrong with a script, among what it lives among; a file needs no data folder."""
     from sipwright.services.dialplan.checking.check import check_script
+    from sipwright.services.dialplan.checking.doubts import doubts
     from sipwright.testing.scripts import beside
 
     found = plan_of(plan, user, data)
     source, name = found.plan.source, found.plan.name
     find = beside([Path(plan).parent] if is_file(plan) else [])
     if is_file(plan) and data is None and not (data_dir(data) / "sipwright.toml").is_file():
-        return check_script(source, find=find, name=name)
+        return check_script(source, find=find, name=name) or doubts(source)
 
     async def work(usecases: UseCases, actor: Actor) -> Iterable[Any]:
         whose = user or actor.name

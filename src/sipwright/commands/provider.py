@@ -81,6 +81,7 @@ From = Annotated[
     list[str] | None,
     typer.Option(
         "--from",
+        "--from-ip",
         metavar="NETWORK",
         help="Calls from there are its, too: 203.0.113.0/29, an address, or tls:NAME, which is who shows a certificate "
         "of that name. Repeatable.",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sipwright.commands.common import Data, Json, print_json, say, with_store
+from sipwright.commands.common import CommandError, Data, Json, print_json, say, with_store
 
 if TYPE_CHECKING:
     from sipwright.monitor.trace.ladder import Rung
@@ -31,6 +32,15 @@ def trace(
     messages: Annotated[
         bool, typer.Option("--messages", help="Print every message in full, below the ladder.")
     ] = False,
+    pcap: Annotated[
+        Path | None,
+        typer.Option(
+            "--pcap",
+            metavar="FILE",
+            help="Write the messages into a file that Wireshark and sngrep open.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     data: Data = None,
 ) -> None:
@@ -47,9 +57,11 @@ def trace(
     Examples:
       sipwright trace last
       sipwright trace 5f0c1d7e --messages
+      sipwright trace last --pcap call.pcap
     """
     from sipwright.monitor.trace.ladder import rungs
-    from sipwright.monitor.trace.report import report
+    from sipwright.monitor.trace.pcap import capture
+    from sipwright.monitor.trace.report import WHOSE, report
     from sipwright.store.history.calltraces import read_call
 
     async def work(store: Administration) -> CallTrace:
@@ -57,6 +69,12 @@ def trace(
 
     found = with_store(data, work)
     ladder = rungs(found)
+    if pcap is not None:
+        if not ladder:
+            raise CommandError(f"no messages were kept of this call: {WHOSE}")
+        pcap.write_bytes(capture(ladder, found.started_at))
+        say(f"the messages of the call are in {pcap}")
+        return
     if as_json:
         print_json(_json(found, ladder), _WHOLE)
         return

@@ -10,6 +10,7 @@ from difflib import unified_diff
 from sqlalchemy import Connection
 
 from sipwright.services.dialplan.checking.check import check_script
+from sipwright.services.dialplan.checking.doubts import doubts
 from sipwright.services.dialplan.checking.literals import secrets_in
 from sipwright.services.dialplan.language.rules import RulesError, compile_rules, read_rules
 from sipwright.services.linking import Find, Module, exported, imported, parse
@@ -73,8 +74,8 @@ class DialplanView:
 class DialplanDetail:
     """One version of a dialplan with its script; `used_by` says in words what runs it.
 
-    `warnings` are for whoever has just saved it: what other dialplans lack now that import it, and secrets that it asks
-    for and nobody has set.
+    `warnings` are for whoever has just saved it: what other dialplans lack now that import it, what fails in some
+    calls, and secrets that it asks for and nobody has set.
     """
 
     dialplan: DialplanView
@@ -105,11 +106,12 @@ class Diff:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a script, and where."""
+    """What is wrong with a script, and where; what is not `certain` fails in some calls only, and may be saved."""
 
     line: int
     column: int
     message: str
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,7 @@ class Dialplans:
             else:
                 continue
             found += [f"dialplan {other.name}, line {one.line}: {one.message}" for one in problems]
+        found += [f"line {one.line}: {one.message}" for one in _doubts(plans[name].source)]
         missing = [one for one in secrets_in(plans[name].source) if one not in secrets]
         found += [
             f"there is no secret {one!r} yet; 'sipwright secret set {one}' keeps one" for one in missing
@@ -378,7 +381,8 @@ class Dialplans:
         What it imports is what `beside` finds, or else another dialplan of the same user.
         """
         others = await self._ground.read(lambda connection: _others(connection, actor, name, user))
-        return await self._problems(source.replace("\r\n", "\n"), others, name or "", beside)
+        source = source.replace("\r\n", "\n")
+        return await self._problems(source, others, name or "", beside) or _doubts(source)
 
     @needs("read")
     async def compile_rules(self, actor: Actor, rules: str) -> str:
@@ -466,6 +470,10 @@ def _names_in(modules: Sequence[Module]) -> dict[str, tuple[str, ...]]:
         tree = parse(one.source)
         found[one.name] = () if tree is None else tuple(exported(tree))
     return found
+
+
+def _doubts(source: str) -> tuple[Problem, ...]:
+    return tuple(Problem(*one, certain=False) for one in doubts(source))
 
 
 def _is_import(problem: Problem) -> bool:

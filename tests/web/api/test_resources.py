@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import csv
-import io
 from datetime import datetime
-from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from sipwright.usecases.cdrs import CdrView
-from sipwright.web.api.cdrs import csv_lines
 from sipwright.web.app import RESOURCES
 
 
@@ -219,23 +213,6 @@ def test_keys_and_nodes_come_in_pages_too(rest):
 def public_key():
     key = ed25519.Ed25519PrivateKey.generate().public_key()
     return key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
-
-
-def test_no_cell_of_the_csv_is_a_formula():
-    async def lines():
-        fields = dict.fromkeys(CdrView.__dataclass_fields__)
-        row = SimpleNamespace(
-            **fields | {"from_uri": "=cmd|' /C calc'!A0", "started_at": 0.5, "to_uri": "+35312345"}
-        )
-
-        async def rows():
-            yield row
-
-        return "".join([part async for part in csv_lines(rows())])
-
-    (row,) = csv.DictReader(io.StringIO(asyncio.run(lines())))
-    assert (row["from_uri"][0], row["to_uri"]) == ("'", "+35312345")
-    assert row["started_at"] == "1970-01-01T00:00:00.500Z"
 
 
 def test_a_call_that_is_not_there_is_not_steered(rest):

@@ -13,7 +13,10 @@ from .ladder import Rung, numbered_legs, to_lines
 from .listing import listing, remarks
 from .why import why
 
-__all__ = ["names_of", "report"]
+__all__ = ["WHOSE", "names_of", "report"]
+
+WHOSE = "[trace] in the settings says whose are; they are written once a second"
+"""What is told where no messages were kept."""
 
 
 def report(found: CallTrace, ladder: list[Rung], columns: int = 120) -> list[str]:
@@ -51,9 +54,7 @@ def report(found: CallTrace, ladder: list[Rung], columns: int = 120) -> list[str
             lines += ["", "audio, as far as can be told from where both ends are", ""]
             lines += [line for leg in heard for line in leg.lines()]
     else:
-        lines.append(
-            "no messages were kept: [trace] in the settings says whose are; they are written once a second"
-        )
+        lines.append(f"no messages were kept: {WHOSE}")
     lines += [f"the other half of this call: sipwright trace {other}" for other in found.others]
     lines += [f"it called back: sipwright trace {other}" for other in found.callbacks]
     return lines

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
 import re
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
 from starlette.responses import StreamingResponse
 
+from sipwright.usecases.cdr_csv import csv_lines
 from sipwright.usecases.cdrs import CdrFilter, CdrView
 from sipwright.usecases.page import Page
 from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, OfAccount, Parts, Whose
 from sipwright.web.api.identity import Asking, Uses
-from sipwright.web.api.models import Instant, Listing, model_of, rfc3339
+from sipwright.web.api.models import Instant, Listing, model_of
 
 __all__ = ["csv_lines", "router"]
 
 router = APIRouter(prefix="/cdrs", tags=["cdrs"])
 
 Shown: Any = model_of(CdrView)
-AT_ONCE = 64 * 1024
-_FIELDS = [field.name for field in dataclasses.fields(CdrView)]
-_FORMULA = ("=", "@", "\t", "\r")
 
 
 @router.get(
@@ -69,25 +63,3 @@ def _wants_csv(accept: str) -> bool:
         if kind == "text/csv":
             return not any(re.fullmatch(r"q=0(\.0*)?", one) for one in parameters)
     return False
-
-
-async def csv_lines(rows: AsyncIterator[CdrView]) -> AsyncIterator[str]:
-    """Write CDRs as CSV, some at a time; nothing in it is a formula for a spreadsheet."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(name.rstrip("_") for name in _FIELDS)
-    async for row in rows:
-        writer.writerow(_cell(name, getattr(row, name)) for name in _FIELDS)
-        if buffer.tell() > AT_ONCE:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
-
-
-def _cell(name: str, value: Any) -> Any:
-    if value is None:
-        return ""
-    if name.endswith("_at"):
-        return rfc3339(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

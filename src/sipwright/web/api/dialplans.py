@@ -59,7 +59,7 @@ Mistake: Any = model_of(Problem, "ScriptProblem")
 
 
 class Checked(BaseModel):
-    """What is wrong with a script: nothing, when it is `ok`."""
+    """What is wrong with a script: nothing that is certain, when it is `ok` and may be saved."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -108,7 +108,7 @@ async def list_dialplans(actor: Asking, uses: Uses, wish: Wish) -> Any:
 async def check_script(actor: Asking, uses: Uses, given: CheckedScript, user: Whose = None) -> Any:
     """Say what is wrong with a script, and save nothing."""
     problems = await uses.dialplans.check(actor, given.source, name=given.name, user=user)
-    return {"ok": not problems, "problems": problems}
+    return {"ok": not any(one.certain for one in problems), "problems": problems}
 
 
 @router.get("/{name}", response_model=Detail)

@@ -22,17 +22,13 @@ from pydantic import (
     create_model,
 )
 
-__all__ = ["Given", "Instant", "Listing", "Time", "model_of", "rfc3339"]
+from sipwright.tables import rfc3339
+
+__all__ = ["Given", "Instant", "Listing", "Time", "model_of"]
 
 T = TypeVar("T")
 
 _INSTANTS = frozenset({"at", "registered_until", "unreachable_since"})
-
-
-def rfc3339(instant: float) -> str:
-    """Write a Unix time as RFC 3339 has it, in UTC."""
-    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
 
 Time = Annotated[
     float,

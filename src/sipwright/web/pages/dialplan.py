@@ -92,14 +92,14 @@ class DialplanPage:
         text(self.saved, "" if is_same else "not saved yet")
 
     async def check(self) -> bool:
-        """Check the draft, show what is wrong at its lines, and return whether nothing is."""
+        """Check the draft, show what is wrong at its lines, and return whether it may be saved."""
         draft = self.draft
         found: tuple[Problem, ...] = ()
         with self.visit.telling():
             found = await self.plans.check(self.visit.actor, draft, name=self.name, user=self.user)
         if draft == self.draft:
             self._tell(found)
-        return not found
+        return not any(one.certain for one in found)
 
     def _tell(self, found: tuple[Problem, ...]) -> None:
         self.editor.problems(
@@ -110,7 +110,9 @@ class DialplanPage:
             if not found:
                 tag("p", "quiet small", "Nothing is wrong with it.", role="status")
                 return
-            tag("h2", "", f"{plural(len(found), 'mistake')} to mend before it can be saved", role="status")
+            mistakes = sum(one.certain for one in found)
+            told = f"{plural(mistakes, 'mistake')} to mend before it can be saved"
+            tag("h2", "", told if mistakes else "It can be saved, and fails in some calls", role="status")
             with tag("ul", "problems"):
                 for one in found:
                     with tag("li"):

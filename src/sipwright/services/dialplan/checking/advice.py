@@ -47,16 +47,25 @@ _NO_FILES = "there are no files here: store.get() and store.set() keep values"
 _NO_WEB = "http_get() and http_post() ask the web"
 _NO_DATABASE = "store.get() and store.set() keep values, http_get() asks a service of yours"
 _MAIL = "email() sends mail"
+_NO_MODULE = (
+    "of Python's modules re, json, math, datetime and random are here, and dialplans of yours: "
+    "'from plans.NAME import ...'"
+)
 
 _INSTEAD = {
     **dict.fromkeys(("open", "file", "Path"), _NO_FILES),
     **dict.fromkeys(
         (
             "voicemail", "play", "playback", "Playback", "say", "record", "Record", "hold", "park", "answer", "Answer",
-            "gather", "Gather", "VoiceResponse", "voice_response", "conference", "Conference", "queue", "Queue",
+            "gather", "Gather", "VoiceResponse", "voice_response", "conference", "Conference", "meetme", "MeetMe",
             "background", "Background", "read_digits", "music_on_hold",
         ),
         _NO_MEDIA,
+    ),
+    **dict.fromkeys(("queue", "Queue", "fifo"), "sleep() between two dial() is one: 'A queue' in docs/small-office.md"),
+    **dict.fromkeys(
+        ("page", "Page", "paging", "intercom"),
+        "headers={\"Alert-Info\": ...} has a phone answer by itself: 'Intercom' in docs/small-office.md",
     ),
     **dict.fromkeys(("requests", "httpx", "fetch", "curl", "urlopen", "urllib", "aiohttp", "socket"), _NO_WEB),
     **dict.fromkeys(("sqlite3", "psycopg2", "mysql", "sqlalchemy", "redis", "pymysql", "psycopg"), _NO_DATABASE),
@@ -160,7 +169,7 @@ def _instead(message: str) -> str | None:
         return _meant(name, _FIELDS.get(owner, []))
     if match := _MODULE.search(message):
         module = match[1].partition(".")[0]
-        return _INSTEAD.get(module, "of Python's modules re, json, math, datetime and random are here")
+        return _INSTEAD.get(module, _NO_MODULE)
     if match := _OF_OS.search(message):
         return _INSTEAD.get(match[1])
     if match := _MEMBER.search(message):

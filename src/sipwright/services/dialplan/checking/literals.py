@@ -19,7 +19,7 @@ from ..language.catalogue import CATALOGUE
 from ..language.limits import Limits
 from ..language.values import Call, Inputs
 
-__all__ = ["assigned", "certain", "secrets_in", "wrong_calls"]
+__all__ = ["assigned", "certain", "own_names", "secrets_in", "wrong_calls"]
 
 _CHECKED = {name: one for name, one in CATALOGUE.items() if one.checked is not None}
 _FILLINGS = (
@@ -113,6 +113,11 @@ def _imported(tree: ast.AST) -> set[str]:
     return names
 
 
+def own_names(tree: ast.AST) -> set[str]:
+    """Return every name that is not, or not everywhere, what it is in a script that says nothing of it."""
+    return assigned(tree) | _imported(tree)
+
+
 def secrets_in(source: str) -> list[str]:
     """Return the names of the secrets that a script asks for literally, each once."""
     tree = parse(source) if "secret" in source else None
@@ -126,7 +131,7 @@ def secrets_in(source: str) -> list[str]:
 
 def wrong_calls(tree: ast.AST, limits: Limits) -> Iterator[tuple[ast.Call, str]]:
     """Return the calls that are sure to fail, each with what the call's trace would say."""
-    own = assigned(tree) | _imported(tree)
+    own = own_names(tree)
     names = frozenset() if "*" in own else _CHECKED.keys() - own
     for node in certain(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
