@@ -23,6 +23,8 @@ PACKAGES = {
     "baresip": "baresip-core",
     "kamailio": "kamailio",
     "postgresql": "postgresql",
+    "nats-server": "nats-server",
+    "dnsmasq": "dnsmasq-base",
     "chromium": "chromium",
     "stun": "stun-client",
     "turnutils_stunclient": "coturn",

@@ -145,6 +145,12 @@ def _checked_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _checked_bus(text: str) -> str:
+    if text and not all(re.fullmatch(r"\s*(nats|tls)://[^\s,/]+/?\s*", one) for one in text.split(",")):
+        raise ValueError(f"{text!r} is no address of NATS; write one such as nats://10.0.0.3:4222")
+    return text
+
+
 Address = Annotated[str, AfterValidator(_checked_address)]
 Network = Annotated[str, AfterValidator(_checked_network)]
 Origin = Annotated[str, AfterValidator(_checked_origin)]
@@ -295,11 +301,14 @@ class ClusterSettings(_Section):
     """``[cluster]``: several switches on one PostgreSQL database, each with a name (`node`) and a data folder.
 
     One of which nothing was heard for `lost_after` seconds is lost: another one goes on with its calls. `edge` is where
-    the others reach this one over UDP, "" for the first address of ``[sip] udp``.
+    the others reach this one over UDP, "" for the first address of ``[sip] udp``. With `nats` (``nats://HOST:4222``,
+    more than one behind commas) events, and what one node asks another one for, come at once; without it each looks for
+    them several times a second.
     """
 
     lost_after: Annotated[float, Field(ge=2, le=300)] = 10.0
     edge: Address | Literal[""] = ""
+    nats: Annotated[str, AfterValidator(_checked_bus)] = ""
 
 
 class DialplanSettings(_Section):

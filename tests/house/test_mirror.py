@@ -9,6 +9,11 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "control/other_nodes": "node/test_exchange",
+    "node/asked": "node/test_exchange",
+    "node/events_elsewhere": "node/test_exchange",
+    "store/live/node_events": "node/test_exchange",
+    "store/live/node_requests": "node/test_exchange",
     "node/alerting": "node/test_monitoring",
     "monitor/counts": "node/test_counts",
     "monitor/probes/phone": "node/test_monitoring",

@@ -18,6 +18,7 @@ need chromium chromium
 need prometheus prometheus
 need npm npm
 need dnsmasq dnsmasq-base
+need nats-server nats-server
 need nft nftables
 need stun stun-client
 need turnutils_stunclient coturn

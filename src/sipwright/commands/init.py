@@ -273,6 +273,7 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # Several switches on one PostgreSQL database: give each a name of its own (node = "..." above all sections) and a data
 # folder of its own with the same sipwright.key. docs/two-servers.md tells more.
 # edge = ""                       # where the others reach this one: "10.0.0.1:5060"; the first of udp, if not 0.0.0.0
+# nats = ""                       # "nats://10.0.0.3:4222": pages hear of other nodes at once, not 0.2 s later
 # lost_after = 10.0               # seconds after which a node that says nothing is lost: another one has its calls then
 
 [dialplan]

@@ -137,6 +137,10 @@ class Control:
         }
         self._server = ControlServer(settings.data_dir, self._handlers, self.events)
         parts.guarding.watch = parts.call_guard.watch = self._guards
+        if parts.neighbours is not None:
+            self._server.prepare = parts.neighbours.exchange_with(
+                self.events, self._handlers
+            ).from_others.ready
 
     def listen(self) -> None:
         """Let clients connect; they are answered from `start` on.

@@ -13,7 +13,7 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Set
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +33,7 @@ from sipwright.control.protocol import (
 
 from .event_stream import EventStream
 
-__all__ = ["ControlServer", "Handler"]
+__all__ = ["ControlServer", "Handler", "answer_to"]
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +73,8 @@ class ControlServer:
         self._server: asyncio.Server | None = None
         self._inode: int | None = None
         self._emptied: asyncio.Future[None] | None = None
+        self.prepare: Callable[[], Awaitable[None]] | None = None
+        """Is waited for before somebody begins to read events: other nodes have to tell theirs."""
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -262,15 +264,17 @@ class ControlClient(asyncio.Protocol):
     def _do(self, request: Request) -> None:
         handler = self._server.handlers.get(request.name)
         if request.name == "events":
-            self._subscribe(request)
-        elif handler is None:
-            self.refuse(
-                ControlError("invalid", f"there is no request {request.name[:100]!r}"), request.number
-            )
+            if self._server.prepare is None:
+                self._subscribe(request)
+            else:
+                self._begin(self._subscribe_prepared(request, self._server.prepare))
         else:
-            task = self._loop.create_task(self._answer(handler, request))
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
+            self._begin(self._answer(handler, request))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -278,18 +282,8 @@ class ControlClient(asyncio.Protocol):
             self._is_busy = True
             self._loop.call_soon(self._next_line)
 
-    async def _answer(self, handler: Handler, request: Request) -> None:
-        try:
-            answer = handler(request)
-            if isinstance(answer, Awaitable):
-                answer = await answer
-            self._write(write_answer(request.number, answer))
-        except ControlError as error:
-            self.refuse(error, request.number)
-        except Exception as error:  # the root of a task: the switch goes on, and its log says what was wrong
-            log.exception("request over the control socket failed", name=request.name)
-            why = f"a fault of the switch ({type(error).__name__}); its log says more"
-            self.refuse(ControlError("failed", why), request.number)
+    async def _answer(self, handler: Handler | None, request: Request) -> None:
+        self._write(await answer_to(handler, request))
 
     def refuse(self, error: ControlError, number: int | None = None) -> None:
         """Say why something is not done."""
@@ -328,6 +322,13 @@ class ControlClient(asyncio.Protocol):
 
     # Events.
 
+    async def _subscribe_prepared(self, request: Request, prepare: Callable[[], Awaitable[None]]) -> None:
+        await prepare()
+        try:
+            self._subscribe(request)
+        except ControlError as error:
+            self.refuse(error)
+
     def _subscribe(self, request: Request) -> None:
         after = request.arguments.get("after")
         if after is not None and not isinstance(after, str):
@@ -362,3 +363,20 @@ class ControlClient(asyncio.Protocol):
             some = [self._queue.popleft() for _ in range(min(MOST_PENDING, len(self._queue)))]
             self._queued -= sum(map(len, some))
             self._write(b"".join(some))
+
+
+async def answer_to(handler: Handler | None, request: Request) -> bytes:
+    """Do what is asked for, and return the answer as a line."""
+    try:
+        if handler is None:
+            raise ControlError("invalid", f"there is no request {request.name[:100]!r}")
+        answer = handler(request)
+        if isinstance(answer, Awaitable):
+            answer = await answer
+        return write_answer(request.number, answer)
+    except ControlError as error:
+        return write_error(request.number, error)
+    except Exception as error:  # the root of a task: the switch goes on, and its log says what was wrong
+        log.exception("request over the control socket failed", name=request.name)
+        why = f"a fault of the switch ({type(error).__name__}); its log says more"
+        return write_error(request.number, ControlError("failed", why))

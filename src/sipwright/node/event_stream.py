@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import orjson
 import structlog
 
+from sipwright.control.protocol import write_lost
 from sipwright.printable import printable
 from sipwright.services.ports import CallLater, TimerHandle
 
@@ -49,6 +50,13 @@ class EventReader(Protocol):
         """Take the next ones, each a line."""
 
 
+class EventRelay(Protocol):
+    """Who tells other nodes of the events of this one."""
+
+    def take(self, lines: list[bytes]) -> None:
+        """Take the next ones."""
+
+
 class EventStream:
     """Makes events, and hands them to whoever reads; `is_heard` says whether it is worth telling it anything."""
 
@@ -77,6 +85,7 @@ class EventStream:
         self._forgotten = self._told = 0
         self._fresh: list[_Note] = []
         self._readers: list[EventReader] = []
+        self._relay: EventRelay | None = None
         self._flushing: TimerHandle | None = None
         self._resting: TimerHandle | None = None
         self.on_heard: Callable[[bool], object] = bool
@@ -101,29 +110,50 @@ class EventStream:
         self._last = number = max(self._last + 1, int(now * 1_000_000))
         if number >= self._reserved:
             self._reserve()
-        self._fresh.append((number, now, kind, user, call, data))
+        self._fresh.append((number, now, kind, user, call, data, None))
         if self._flushing is None:
             self._flushing = self._call_later(GATHER, self._flush)
+
+    def tell_of(self, event: Mapping[str, Any]) -> None:
+        """Tell those who read here of an event of another node, under an id of this one; if anybody does."""
+        if self.is_heard:
+            self._last = number = max(self._last + 1, int(self._clock() * 1_000_000))
+            if number >= self._reserved:
+                self._reserve()
+            about = event["type"], event["user"], event["call"], event["data"], event["node"]
+            self._fresh.append((number, event["at"], *about))
+            if self._flushing is None:
+                self._flushing = self._call_later(GATHER, self._flush)
+
+    def tell_lost(self) -> None:
+        """Tell those who read here that events of other nodes are missing, nobody knows how many."""
+        self._flush_now()
+        for reader in self._readers:
+            reader.take([write_lost(None)])
 
     def _flush(self) -> None:
         self._flushing = None
         notes, self._fresh = self._fresh, []
         self._told = self._last
-        lines = []
+        lines, own = [], []
         for note in notes:
             line = self._line(note)
             lines.append(line)
+            if note[6] is None:
+                own.append(line)
             if len(self._kept) == MOST_KEPT:
                 self._forgotten = self._kept[0][0]
             self._kept.append((note[0], line))
         for reader in self._readers:
             reader.take(lines)
+        if own and self._relay is not None:
+            self._relay.take(own)
 
     def _line(self, note: _Note) -> bytes:
-        number, at, kind, user, call, data = note
+        number, at, kind, user, call, data, node = note
         name = self._user_name(user) if isinstance(user, int) else user
         event = {
-            "id": _text(number), "type": kind, "at": at, "node": self._node, "user": name, "call": call,
+            "id": _text(number), "type": kind, "at": at, "node": node or self._node, "user": name, "call": call,
             "data": _shown(data),
         }  # fmt: skip
         return orjson.dumps({"event": event}, option=orjson.OPT_APPEND_NEWLINE)
@@ -131,6 +161,24 @@ class EventStream:
     def join(self, reader: EventReader, after: str | None) -> tuple[list[bytes], bool]:
         """Let somebody read; returns the events since the one called `after`, and whether that is all of them."""
         self._flush_now()
+        self._hear()
+        self._readers.append(reader)
+        if after is None:
+            return [], True
+        seen = int(after) if after.isascii() and after.isdigit() else 0
+        # What begins to be told now goes to all readers soon, this one too.
+        return [line for number, line in self._kept if seen < number <= self._told], seen >= self._forgotten
+
+    def relay(self, relay: EventRelay | None) -> None:
+        """Let somebody tell other nodes of the events of this one, or nobody any more."""
+        self._flush_now()
+        self._relay = relay
+        if relay is not None:
+            self._hear()
+        else:
+            self._rest_soon()
+
+    def _hear(self) -> None:
         if not self.is_heard:
             self.is_heard, self.heard_since = True, self._clock()
             # Whatever happened while nobody listened is known to nobody.
@@ -141,19 +189,16 @@ class EventStream:
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
-        self._readers.append(reader)
-        if after is None:
-            return [], True
-        seen = int(after) if after.isascii() and after.isdigit() else 0
-        # What begins to be told now goes to all readers soon, this one too.
-        return [line for number, line in self._kept if seen < number <= self._told], seen >= self._forgotten
 
     def leave(self, reader: EventReader) -> None:
         """Let somebody read no more."""
         if reader in self._readers:
             self._readers.remove(reader)
-            if not self._readers and self._resting is None:
-                self._resting = self._call_later(KEPT_FOR, self._rest)
+            self._rest_soon()
+
+    def _rest_soon(self) -> None:
+        if not self._readers and self._relay is None and self._resting is None:
+            self._resting = self._call_later(KEPT_FOR, self._rest)
 
     def close(self) -> None:
         """Tell what is still to be told, and nothing more."""
@@ -199,8 +244,8 @@ def _text(number: int) -> str:
     return str(number).zfill(17)
 
 
-_Note = tuple[int, float, str, int | str | None, str | None, Mapping[str, Any]]
-"""What is to be told: its number, when it happened, its type, whose it is, the call, its data."""
+_Note = tuple[int, float, str, int | str | None, str | None, Mapping[str, Any], str | None]
+"""What is to be told: its number, when it happened, its type, whose it is, the call, its data, the node if another."""
 
 
 def _shown(data: Mapping[str, Any]) -> dict[str, Any]:

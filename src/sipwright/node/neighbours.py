@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from sipwright.cluster.bus import Bus, NatsBus
 from sipwright.cluster.membership import Itself, Membership
 from sipwright.cluster.sharing import chosen
 from sipwright.config import listen_address
@@ -29,6 +30,8 @@ from sipwright.store.live.node_register import Adopted, NodeRegister
 from sipwright.transport.flow import format_address, is_wildcard, parse_address, place_of
 from sipwright.transport.flow_token import FlowTokens
 
+from .control_server import Handler
+from .exchange import Exchange
 from .script_bridge import Scripts, StoredRun
 from .shared_bindings import NamedWriter, SharedBindings
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from sipwright.store import Store
 
     from .dialog_watch import DialogWatch
+    from .event_stream import EventStream
 
 __all__ = ["HOME", "Neighbours", "Parts"]
 
@@ -123,11 +127,19 @@ class Neighbours:
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on while the node runs."""
-        return [self.membership.run(), self.bindings.follow()]
+        return [self.membership.run(), self.bindings.follow(), *self.exchange.tasks()]
+
+    def exchange_with(self, stream: EventStream, handlers: dict[str, Handler]) -> Exchange:
+        """Let other nodes ask for what this one lets be asked for, and read its events."""
+        parts = self._parts
+        self.exchange = Exchange(
+            parts.store.database, self.membership, stream, handlers, self._bus(parts.settings)
+        )
+        return self.exchange
 
     def serve(self, parts: Parts, take_up: TakeUp, secret: bytes) -> None:
         """Let a node go on with what others leave; `take_up` goes on with calls and runs."""
-        self._parts, self._take_up = parts, take_up
+        self._parts, self._take_up, self._secret = parts, take_up, secret
         self.bindings = SharedBindings(
             parts.store, parts.locations, self.membership.name, parts.clock.__call__
         )
@@ -153,6 +165,12 @@ class Neighbours:
         parts.pipeline.steps = (edge, *parts.pipeline.steps)
         parts.registrar.on_expired_elsewhere = self.bindings.expired
         parts.switch.finder.edge_route = lambda source: edge.route(*reversed(place_of(source)))
+
+    def _bus(self, settings: Settings) -> Bus | None:
+        if not settings.cluster.nats:
+            return None
+        servers = [one.strip() for one in settings.cluster.nats.split(",")]
+        return NatsBus(servers, self._secret, self.membership.name)
 
     async def leave(self) -> None:
         """Say that this node stops: its calls are its own for as long as its lease lasts, or another one's at once."""

@@ -336,6 +336,8 @@ class Node:
         self.dialog_watch.fill()
         self.notifier.resume()
         await self.control.start()
+        if self.neighbours is not None:
+            await self.neighbours.exchange.start()
         self.stack.release()
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
@@ -415,6 +417,8 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.neighbours is not None:
+            await self.neighbours.exchange.close()
         self.recorder.close()
 
     async def _close(self) -> None:

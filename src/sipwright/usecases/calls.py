@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from sipwright.store.admin import users
 from sipwright.store.errors import at_field
 from sipwright.store.history.call_pages import LiveCall, ScriptPlace, parts_of, read_page, script_places
 from sipwright.usecases.actor import Actor
-from sipwright.usecases.errors import Invalid, NotFound, Refused
+from sipwright.usecases.errors import Invalid, NotFound, Refused, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
@@ -161,10 +161,7 @@ class Calls:
         return call
 
     async def _steer(self, actor: Actor, what: str, call: str, **arguments: str) -> None:
-        row = (await self._ground.read(lambda c: _find(c, actor, call))).call
-        if row.state == "ending":
-            raise Refused("the call is over")
-        await self._ground.ask(f"calls.{what}", call=row.id, **arguments, **_acting(actor, row.user_id))
+        row = await self._ask(actor, what, call, arguments)
         told = {"from": row.from_text, "to": row.to_text, "state": row.state}
         done: dict[str, str] | None = arguments or None
 
@@ -172,6 +169,30 @@ class Calls:
             note(connection, actor, f"calls.{what}", row.id, told if done is None else None, done)
 
         await self._ground.change(work)
+
+    async def _ask(self, actor: Actor, what: str, call: str, arguments: Mapping[str, str]) -> CallRow:
+        """Ask the node that has a call for something; and the one that has it then, if it has moved meanwhile."""
+        asked: CallRow | None = None
+        why: UseCaseError | None = None
+        while True:
+            try:
+                row = (await self._ground.read(lambda c: _find(c, actor, call))).call
+            except NotFound:
+                if asked is not None and what == "hangup":
+                    return asked  # it has ended, which is all that was wanted
+                raise
+            if row.state == "ending":
+                raise Refused("the call is over")
+            if why is not None and asked is not None and row.node == asked.node:
+                raise why
+            asked = row
+            acting = _acting(actor, row.user_id)
+            try:
+                await self._ground.ask_at(row.node, f"calls.{what}", call=row.id, **arguments, **acting)
+            except (NotFound, Unavailable) as error:
+                why = error
+            else:
+                return row
 
     async def _account(self, actor: Actor, name: str, field: str) -> tuple[str, int, str]:
         """Find an account of the actor's: its address, its owner's number and name.

@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from sipwright.config import Settings
 from sipwright.control.client import SwitchAway, SwitchClient
+from sipwright.control.other_nodes import NoSuchNode, OtherNodes
+from sipwright.control.protocol import ControlError
 from sipwright.errors import UserError
 from sipwright.store.admin.administration import Administration
 from sipwright.usecases.errors import (
@@ -43,6 +45,7 @@ class Ground:
         self.keys = administration.keys
         self.settings = settings
         self.switch = switch
+        self.others = OtherNodes(administration.database, self._let_look)
         self.unix_time: Callable[[], float] = time.time
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -144,6 +147,28 @@ class Ground:
             raise Unavailable(str(error)) from error
         except UserError as error:
             raise _said(error) from error
+
+    async def ask_at(self, node: str, name: str, /, **arguments: Any) -> Any:
+        """Ask the switch that has something, which may be another node of this database, for what only it can do.
+
+        Raises:
+            Unavailable: It does not run, or does not answer: nothing was done.
+            UseCaseError: It does not do it.
+        """
+        if node == self.settings.node:
+            return await self.ask(name, **arguments)
+        try:
+            with translated():
+                return await self.others.ask(node, name, **arguments)
+        except NoSuchNode:
+            return await self.ask(name, **arguments)  # one node alone, which has another name by now
+        except ControlError as error:
+            raise _said(error) from error
+
+    def _let_look(self, node: str) -> None:
+        """Let another node know at once that it is asked for something, if there is a bus."""
+        if self.settings.cluster.nats:
+            self.hint("nodes.hint", node=node)
 
 
 def _said(error: UserError) -> UseCaseError:

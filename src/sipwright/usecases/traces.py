@@ -187,8 +187,9 @@ class Traces:
         What is written just between the two is missing until somebody looks again.
         """
         try:
-            answer = await self._ground.ask("calls.messages", call=part.id)
-        except UseCaseError:  # another node has the call, or none
+            node = str((part.row or {}).get("node") or self._ground.settings.node)
+            answer = await self._ground.ask_at(node, "calls.messages", call=part.id)
+        except UseCaseError:  # nobody has the call any more
             return []
         known = {(message.at, message.direction, message.data) for message in part.messages}
         return [

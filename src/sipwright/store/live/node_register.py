@@ -17,6 +17,7 @@ from sipwright.services.rows import CallRow, ExecutionRow, JournalRow, Subscript
 from sipwright.store.database import Database
 from sipwright.store.history.journals import read_journals
 from sipwright.store.live.leases import database_time, execute, hold_fence, read_leases, release, seize
+from sipwright.store.live.node_requests import hand_requests_on
 from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import boots, leases, nodes
 from sipwright.store.schema.rows import KINDS, RegistrationRow, restored, unfinished_executions
@@ -179,6 +180,7 @@ def _adopt(
     connection.execute(update(tables.executions).where(is_ours).values(node=to))
     for table in (tables.calls, tables.subscriptions, tables.registrations):
         connection.execute(update(table).where(table.c.node == name).values(node=to))
+    hand_requests_on(connection, name, to)
     connection.execute(delete(tables.provider_states).where(tables.provider_states.c.node == name))
     connection.execute(
         update(boots).where(boots.c.owner == name).values(owner=to, at=database_time(connection))

@@ -5,11 +5,21 @@ Their times are by the database's clock, which is the only one that all nodes sh
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
 
 from sipwright.store.schema.tables import Serial, metadata
 
-__all__ = ["binding_news", "boots", "leases", "nodes"]
+__all__ = ["binding_news", "boots", "leases", "node_events", "node_requests", "nodes"]
 
 # The account whose phones have come, moved or gone last, at which node: what other nodes look at every second.
 binding_news = Table(
@@ -56,4 +66,33 @@ boots = Table(
     Column("at", Double, nullable=False),
     Index("ix_boots_owner", "owner"),
     sqlite_autoincrement=True,
+)
+
+# What one node is asked for by another, or by a face beside it: `asked`, then `taken` by the node, then `done`; or
+# `withdrawn`, which nobody may do any more. JSON both ways. Rows are deleted a minute later.
+node_requests = Table(
+    "node_requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked_at", Double, nullable=False),
+    Column("until", Double, nullable=False),
+    Column("answer", Text),
+    Index("ix_node_requests_node", "node"),
+)
+
+# What a node tells those who read its events at others: lines of JSON up to the event `number`, which follow on the one
+# called `after`; 0 is the beginning. Rows are deleted a minute later.
+node_events = Table(
+    "node_events",
+    metadata,
+    Column("node", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("told", LargeBinary, nullable=False),
+    Column("at", Double, nullable=False),
+    PrimaryKeyConstraint("node", "number"),
 )
