@@ -1,4 +1,4 @@
-"""The bus: what is sealed, and what happens while no server is there. With a real one: `interop/test_faces_across_nodes`."""
+"""The bus: what is sealed, and what happens without a server. With one: `interop/test_faces_across_nodes`."""
 
 import asyncio
 
@@ -24,16 +24,20 @@ def test_what_nobody_has_sealed_is_nothing(data):
 
 
 async def test_without_a_server_all_goes_on_and_that_is_said_once(monkeypatch):
-    said = []
+    said, is_said = [], asyncio.Event()
+
+    def warn(what, **how):
+        said.append(how)
+        is_said.set()
+
     bus = NatsBus(["nats://user:hidden@127.0.0.1:1"], b"secret", "north")
     monkeypatch.setattr("sipwright.cluster.bus.RETRY", 0.01)
-    monkeypatch.setattr("sipwright.cluster.bus.log.warning", lambda *what, **how: said.append(how))
+    monkeypatch.setattr("sipwright.cluster.bus.log.warning", warn)
     await bus.listen("events", bytes)
     await bus.start()
     bus.publish("events", b"lost")
     async with asyncio.timeout(5):
-        while not said:
-            await asyncio.sleep(0.01)
+        await is_said.wait()
     await asyncio.sleep(0.1)
     await bus.close()
 

@@ -34,7 +34,7 @@ LOOK_EVERY = 0.25
 READ_EVERY = 0.1
 """Seconds between two looks while events are read at one node that another one tells."""
 
-LOOK_EVERY_WITH_BUS = 1.0
+LOOK_EVERY_WITH_BUS = 0.5
 """Seconds between two looks where a bus says when there is something to see."""
 
 FORGET_EVERY = 30.0
