@@ -145,6 +145,12 @@ def _checked_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _checked_host(text: str) -> str:
+    if text and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\.?", text):
+        raise ValueError(f"{text!r} is no name of a host; write one such as north.example.org")
+    return text
+
+
 def _checked_bus(text: str) -> str:
     if text and not all(re.fullmatch(r"\s*(nats|tls)://[^\s,/]+/?\s*", one) for one in text.split(",")):
         raise ValueError(f"{text!r} is no address of NATS; write one such as nats://10.0.0.3:4222")
@@ -303,12 +309,17 @@ class ClusterSettings(_Section):
     One of which nothing was heard for `lost_after` seconds is lost: another one goes on with its calls. `edge` is where
     the others reach this one over UDP, "" for the first address of ``[sip] udp``. With `nats` (``nats://HOST:4222``,
     more than one behind commas) events, and what one node asks another one for, come at once; without it each looks for
-    them several times a second.
+    them several times a second. `host`, `public`, `priority` and `weight` are what ``sipwright dns`` makes this
+    node's records of: its name, its addresses, and its place and share among the others (RFC 2782).
     """
 
     lost_after: Annotated[float, Field(ge=2, le=300)] = 10.0
     edge: Address | Literal[""] = ""
     nats: Annotated[str, AfterValidator(_checked_bus)] = ""
+    host: Annotated[str, AfterValidator(_checked_host)] = ""
+    public: list[Annotated[str, AfterValidator(_checked_ip)]] = []
+    priority: Annotated[int, Field(ge=0, le=65_535)] = 10
+    weight: Annotated[int, Field(ge=0, le=65_535)] = 50
 
 
 class DialplanSettings(_Section):

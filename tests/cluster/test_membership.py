@@ -55,7 +55,9 @@ class MemoryRegister:
         self.put(found.name, owner, found.fence + 1, self.now + seconds)
         return found.fence + 1
 
-    async def enter(self, fence: Fence, name: str, home: str, version: str, edge: str) -> int:
+    async def enter(
+        self, fence: Fence, name: str, home: str, version: str, edge: str, doors: str = ""
+    ) -> int:
         assert self.leases[fence.lease].fence == fence.number
         self.rows[name] = NodeRow(name, home, fence.number, "up", version, edge, self.now, 0.0)
         self.boots += 1

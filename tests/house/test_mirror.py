@@ -11,6 +11,7 @@ from house.source import ROOT, TESTS, modules
 ELSEWHERE = {
     "control/other_nodes": "node/test_exchange",
     "node/asked": "node/test_exchange",
+    "control/doors": "commands/test_dns",
     "node/events_elsewhere": "node/test_exchange",
     "store/live/node_events": "node/test_exchange",
     "store/live/node_requests": "node/test_exchange",

@@ -42,12 +42,16 @@ class NameTaken(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Itself:
-    """What a node says of itself: `home` names its data folder, `edge` is where others reach it, as HOST:PORT."""
+    """What a node says of itself: `home` names its data folder, `edge` is where others reach it, as HOST:PORT.
+
+    `doors` are where phones do (`zone.py`), as written.
+    """
 
     name: str
     home: str
     version: str
     edge: str = ""
+    doors: str = ""
 
 
 class Membership:
@@ -110,7 +114,7 @@ class Membership:
         while self._holder.fence is None or not self.may_act():
             await self._ask_for_own()
         self.boot_number = await self._register.enter(
-            self.fence, self.itself.name, self.itself.home, self.itself.version, self.itself.edge
+            self.fence, *(getattr(self.itself, name) for name in ("name", "home", "version", "edge", "doors"))
         )
         self.owners = {self.boot_number: self.itself.name}
         if self.itself.edge:

@@ -21,7 +21,9 @@ class Register(Protocol):
     async def seize(self, name: str, owner: str, seconds: float) -> int | None:
         """Take the lease of a node whose process is known to be no more; return its fence, None without a row."""
 
-    async def enter(self, fence: Fence, name: str, home: str, version: str, edge: str) -> int:
+    async def enter(
+        self, fence: Fence, name: str, home: str, version: str, edge: str, doors: str = ""
+    ) -> int:
         """Note that a node has started; return the number of this boot."""
 
     async def beat(self, ask: Ask, name: str) -> Beat:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         calls,
         cdrs,
         dialplan,
+        dns,
         domain,
         guard,
         init,
@@ -51,8 +52,8 @@ INTERRUPTED = 130
 
 _COMMANDS = (
     "init", "run", "account", "dialplan", "store", "secret", "provider", "bindings", "calls", "call", "status", "cdrs",
-    "trace", "call-test", "nat-check", "monitor", "user", "token", "domain", "ban", "guard", "policy", "key", "node",
-    "audit",
+    "trace", "call-test", "nat-check", "dns", "monitor", "user", "token", "domain", "ban", "guard", "policy", "key",
+    "node", "audit",
     "backup", "restore",
 )  # fmt: skip
 """All commands; each stands in a module of its name, as a function of that name or with an `app` of its own."""

@@ -273,6 +273,10 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # Several switches on one PostgreSQL database: give each a name of its own (node = "..." above all sections) and a data
 # folder of its own with the same sipwright.key. docs/two-servers.md tells more.
 # edge = ""                       # where the others reach this one: "10.0.0.1:5060"; the first of udp, if not 0.0.0.0
+# host = ""                       # its name in the DNS, for 'sipwright dns': the node's, before the domain
+# public = []                     # its addresses there: ["203.0.113.10"]; public_address, or where it listens
+# priority = 10                   # nodes of the lowest number are tried first
+# weight = 50                     # its share of the phones among those
 # nats = ""                       # "nats://10.0.0.3:4222": pages hear of other nodes at once, not 0.2 s later
 # lost_after = 10.0               # seconds after which a node that says nothing is lost: another one has its calls then
 

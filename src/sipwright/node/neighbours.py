@@ -19,6 +19,7 @@ from sipwright.cluster.bus import Bus, NatsBus
 from sipwright.cluster.membership import Itself, Membership
 from sipwright.cluster.sharing import chosen
 from sipwright.config import listen_address
+from sipwright.control.doors import doors_of
 from sipwright.control.protocol import ControlError, Request
 from sipwright.services.edge import Edge
 from sipwright.services.leases import LeaseRow
@@ -105,7 +106,13 @@ class Neighbours:
         """
         register = NodeRegister(store.database)
         home = await asyncio.to_thread(_home, settings.data_dir / HOME)
-        itself = Itself(settings.node, home, metadata.version("sipwright"), _edge_of(settings))
+        itself = Itself(
+            settings.node,
+            home,
+            metadata.version("sipwright"),
+            _edge_of(settings),
+            doors_of(settings).written(),
+        )
         membership = Membership(register, itself, settings.cluster.lost_after)
         fence = await membership.join()
         await membership.beat()

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from sipwright.cluster.zone import Doors
+from sipwright.control.doors import doors_of
 from sipwright.services.leases import node_lease
 from sipwright.store.live.leases import read_leases
-from sipwright.store.live.node_register import count_calls, count_phones, read_nodes
+from sipwright.store.live.node_register import count_calls, count_phones, read_doors, read_nodes
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import NotFound, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
@@ -18,6 +20,9 @@ from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import note
 
 __all__ = ["NodeView", "Nodes"]
+
+DNS_KEEPS = 7 * 86_400.0
+"""Seconds after which a node that nothing is heard of has no records in the DNS any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,14 @@ class Nodes:
             if view.node == name:
                 return view
         raise NotFound(f"there is no node {name!r}")
+
+    @needs("read", admin=True)
+    async def doors(self, actor: Actor) -> Sequence[Doors]:
+        """Return how phones reach each node that was heard of within a week; this one by its settings."""
+        own = doors_of(self._ground.settings)
+        found = await self._ground.look(lambda c: read_doors(c, DNS_KEEPS))
+        others = [Doors.read(text) for name, text in found.items() if name != self._ground.settings.node]
+        return [own, *others]
 
     @needs("write", admin=True)
     async def takeover(self, actor: Actor, name: str | None = None) -> int:

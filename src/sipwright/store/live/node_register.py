@@ -22,7 +22,15 @@ from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import boots, leases, nodes
 from sipwright.store.schema.rows import KINDS, RegistrationRow, restored, unfinished_executions
 
-__all__ = ["Adopted", "NodeRegister", "count_calls", "count_phones", "edges_of_others", "read_nodes"]
+__all__ = [
+    "Adopted",
+    "NodeRegister",
+    "count_calls",
+    "count_phones",
+    "edges_of_others",
+    "read_doors",
+    "read_nodes",
+]
 
 _KEPT = 7 * 86_400.0
 """For how many seconds after its end it is known who has the calls of a boot: longer than any call lasts."""
@@ -68,7 +76,9 @@ class NodeRegister:
 
         return await self._database.write(work, of_nodes=False)
 
-    async def enter(self, fence: Fence, name: str, home: str, version: str, edge: str) -> int:
+    async def enter(
+        self, fence: Fence, name: str, home: str, version: str, edge: str, doors: str = ""
+    ) -> int:
         """Note that a node has started; return the number of this boot, which stands in its tags.
 
         Raises:
@@ -80,7 +90,7 @@ class NodeRegister:
             now = database_time(connection)
             values = {
                 "home": home, "boot": fence.number, "state": "up", "version": version, "edge": edge,
-                "started_at": now, "heartbeat_at": now,
+                "started_at": now, "heartbeat_at": now, "doors": doors or None,
             }  # fmt: skip
             if not connection.execute(update(nodes).where(nodes.c.name == name).values(values)).rowcount:
                 connection.execute(insert(nodes).values(name=name, **values))
@@ -239,6 +249,15 @@ def _forget_boots(connection: Connection, name: str) -> None:
     old = set(connection.scalars(select(column.number).where(column.at < now - _KEPT)))
     if gone := old - newest:
         connection.execute(delete(boots).where(column.number.in_(gone)))
+
+
+def read_doors(connection: Connection, within: float) -> dict[str, str]:
+    """Return how phones reach each node that was heard of within so many seconds, as it has said itself."""
+    now = database_time(connection)
+    query = select(nodes.c.name, nodes.c.doors).where(
+        nodes.c.doors.is_not(None), nodes.c.heartbeat_at > now - within
+    )
+    return {row.name: row.doors for row in connection.execute(query.order_by(nodes.c.name))}
 
 
 def edges_of_others(connection: Connection, name: str) -> dict[str, list[str]]:

@@ -44,6 +44,8 @@ nodes = Table(
     Column("edge", Text, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("heartbeat_at", Double, nullable=False),
+    # How phones reach it (`cluster/zone.py:Doors`), as JSON.
+    Column("doors", Text),
 )
 
 # The fence only rises; 0 seconds of `until` are a lease that was given back.

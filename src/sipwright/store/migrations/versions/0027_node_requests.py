@@ -1,4 +1,4 @@
-"""What nodes are asked for by others, and what they tell them."""
+"""What nodes are asked for by others, what they tell them, and how phones reach them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ down_revision = "0026"
 
 
 def upgrade() -> None:
-    """Create the tables."""
+    """Create the tables, and the column."""
+    op.add_column("nodes", sa.Column("doors", sa.Text()))
     op.create_table(
         "node_requests",
         sa.Column("id", sa.Text(), nullable=False),
