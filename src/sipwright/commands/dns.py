@@ -41,7 +41,7 @@ def dns(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Print the DNS records by which phones find the nodes, and check them.
+    """Print the DNS records of the nodes, and check them.
 
     They are for the zone of each domain that is served: NAPTR, SRV and addresses, as a zone file has them (RFC 3263).
     Each node says in '[cluster]' how it is reached: host, public, priority and weight. With --check the exit status is
@@ -65,9 +65,7 @@ def dns(
         print_json(_as_json(records, problems if check else None, hidden))
     else:
         _print(records, None if not check else problems)
-    faults = [_hidden(name) for name in hidden] + (
-        [_counted(len(problems))] if problems else []
-    )
+    faults = [_hidden(name) for name in hidden] + ([_counted(len(problems))] if problems else [])
     if faults and (check or not any(records.values())):
         raise _NotAsItShould("; ".join(faults))
     for fault in faults:
