@@ -91,6 +91,8 @@ TABLES_ADDED_LATER = (
     "spendings",
     "nodes",
     "binding_news",
+    "node_requests",
+    "node_events",
     "leases",
     "boots",
     "provider_numbers",
