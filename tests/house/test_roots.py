@@ -10,7 +10,6 @@ from house.source import scopes
 ROOTS = {
     "AccountFetcher._fetch": "the root of a task: what waited for accounts is lost",
     "Agent._look_at_others": "the root of a task",
-    "ControlClient._answer": "the root of a task: one request over the control socket fails",
     "Execution.took": "what a worker computed arrives here; one run is lost",
     "Executions._perform": "the root of a task",
     "Membership.run": "the root of a task: a node that cannot say that it lives tries again",
@@ -36,6 +35,7 @@ ROOTS = {
     "_shown.page": "the root of a page of a browser: it says so in its place",
     "_ask": "the root of a probe: one must not cost the others",
     "_make_rows": "one row must not cost the others",
+    "answer_to": "the root of a task: one request over the control socket, or of another node, fails",
     "run": "the command line: an error is one line",
 }
 """Where everything is caught, and why."""

@@ -112,8 +112,10 @@ class NatsBus:
             await asyncio.gather(self._connecting, return_exceptions=True)
         client, self._client = self._client, None
         if client is not None:
+            from nats.errors import Error
+
             client.options["allow_reconnect"] = False
-            with suppress(Exception):  # it may be away: then there is nothing to end
+            with suppress(Error, OSError, TimeoutError):  # it may be away: then there is nothing to end
                 async with asyncio.timeout(CLOSED_WITHIN):
                     await client.close()
 
@@ -136,12 +138,14 @@ class NatsBus:
             await self._subscribe(client, subject)
         self._client = client
         log.info("the bus is there", servers=self._shown())
+        from nats.errors import Error
+
         while True:
             await self._publishing.wait()
             self._publishing.clear()
             waiting, self._waiting = self._waiting, []
             for subject, data in waiting:
-                with suppress(Exception):  # whatever is lost is in the database
+                with suppress(Error, OSError, TimeoutError):  # whatever is lost is in the database
                     await client.publish(self._whole(subject), self._seal.close(subject, data))
 
     async def _connect(self) -> Client:
@@ -155,7 +159,12 @@ class NatsBus:
                     error_cb=self._failed, disconnected_cb=self._gone, reconnected_cb=self._back, closed_cb=None,
                     pending_size=LARGEST,
                 )  # fmt: skip
-            except Exception as error:  # it may refuse us, or be no NATS: what is there may be replaced
+            except (
+                nats.errors.Error,
+                OSError,
+                TimeoutError,
+                ValueError,
+            ) as error:  # it may refuse us, or be no NATS
                 self._away(str(error) or type(error).__name__)
             await asyncio.sleep(RETRY)
 

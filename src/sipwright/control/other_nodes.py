@@ -38,7 +38,7 @@ LONGEST_LOOK = 0.1
 
 
 class NoSuchNode(ControlError):
-    """There is no other node of that name."""
+    """A name that no other node has."""
 
     def __init__(self, node: str) -> None:
         super().__init__("not_found", f"there is no node {node!r}", field="node")
