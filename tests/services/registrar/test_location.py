@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from sipwright.services.ports import BindingTarget
 from sipwright.services.registrar import Binding, LocationTable
+from sipwright.services.registrar.bindings import ELSEWHERE
 
 NOW = 1_000.5
 
@@ -187,3 +188,26 @@ def test_accounts_with_bindings_are_found_by_their_range(first, last, found):
         table.put(account_id, [binding()])
 
     assert table.accounts_between(first, last) == found
+
+
+def test_a_phone_at_another_node_is_rung_while_it_is_looked_up_whether_it_has_come_again():
+    """It may have been refreshed there, of which this node does not hear."""
+    table = LocationTable()
+    elsewhere = binding("a", 999)._replace(source="north!udp/l/r")
+    table.put(1, [elsewhere])
+    found = [one for _ in range(31) for one in table.expire(NOW)]
+
+    assert found[:1] == [(1, elsewhere)]
+    assert [target.uri for target in table.targets(1, NOW)] == ["sip:a@h"]
+    assert table.targets(1, NOW + ELSEWHERE) == []
+    table.expire(NOW + ELSEWHERE)
+    assert 1 not in table
+
+
+def test_a_phone_is_at_its_flow_whichever_worker_has_registered_it():
+    table = LocationTable()
+    table.put(1, [binding("a")._replace(source="north+2!udp/l/r")])
+
+    assert table.is_at(1, "udp/l/r", NOW)
+    assert table.account_at("udp/l/r", NOW) == 1
+    assert not table.is_at(1, "udp/l/other", NOW)

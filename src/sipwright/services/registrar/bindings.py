@@ -9,7 +9,12 @@ from typing import NamedTuple
 
 from sipwright.sip import NameAddr, Uri, uris_match
 
-__all__ = ["Binding", "Change", "OutOfOrder", "changed", "cleared", "is_repeated"]
+__all__ = ["ELSEWHERE", "Binding", "Change", "OutOfOrder", "changed", "cleared", "is_repeated"]
+
+
+ELSEWHERE = 40
+"""Seconds for which a binding of another node stays that seems to have expired: it is looked up within a round of
+`LocationTable.expire`."""
 
 
 class OutOfOrder(Exception):
@@ -43,7 +48,11 @@ class Binding(NamedTuple):
         return str(NameAddr.parse(self.contact).uri)
 
     def has_expired(self, now: float) -> bool:
-        """Return whether its time is over."""
+        """Return whether its time is over; one of another node may have been refreshed there, and stays for a while."""
+        return self.expires_at + (ELSEWHERE if "!" in self.source else 0) < int(now)
+
+    def is_doubtful(self, now: float) -> bool:
+        """Return whether its time is over, as far as is known here."""
         return self.expires_at < int(now)
 
 

@@ -12,6 +12,7 @@ from sipwright.services.registrar.bindings import Binding
 from sipwright.services.rows import StoredBinding
 from sipwright.sip import NameAddr, q_of
 from sipwright.sip.grammar import split_list
+from sipwright.transport.flow import place_of
 
 __all__ = ["LocationTable"]
 
@@ -99,13 +100,15 @@ class LocationTable:
         It is asked of every request inside a dialog, so it makes nothing of what it need not.
         """
         lines = self._entries.get(account_id, "").split("\n")
-        if len(lines) == _FIELDS + 1:  # one phone, as most accounts have
-            return lines[_SOURCE] == source and int(lines[0]) >= int(now)
-        if source not in lines[_SOURCE::_FIELDS]:
+        if len(lines) == _FIELDS + 1 and lines[_SOURCE] == source:  # one phone, as most accounts have
+            return int(lines[0]) >= int(now)
+        plain = place_of(source)[1]
+        if not any(place_of(other)[1] == plain for other in lines[_SOURCE::_FIELDS]):
             return False
         is_each_valid = int(lines[0]) >= int(now)
         return is_each_valid or any(
-            binding.source == source and not binding.has_expired(now) for binding in self.bindings(account_id)
+            place_of(binding.source)[1] == plain and not binding.has_expired(now)
+            for binding in self.bindings(account_id)
         )
 
     def put(self, account_id: int, bindings: list[Binding]) -> None:
@@ -114,27 +117,30 @@ class LocationTable:
             self._entries[account_id] = _pack(bindings)
             if self._sources is not None:
                 for binding in bindings:
-                    self._sources[binding.source] = account_id
+                    self._sources[place_of(binding.source)[1]] = account_id
         else:
             self._entries.pop(account_id, None)
 
     def account_at(self, source: str, now: float) -> int | None:
         """Return the account whose phone registered from a flow, named by its key.
 
-        Seldom asked, so the index is only made, and kept, from the first time on.
+        It may have registered at another worker. Seldom asked, so the index is only made, and kept, from the first
+        time on.
         """
         sources = self._sources
         if sources is None or len(sources) > 2 * len(self._entries) + _ROOM:
             sources = self._sources = {
-                binding.source: account_id
+                place_of(binding.source)[1]: account_id
                 for account_id in self._entries
                 for binding in self.bindings(account_id)
             }
+        source = place_of(source)[1]
         account_id = sources.get(source)
         if account_id is None:
             return None
         is_there = any(
-            binding.source == source and not binding.has_expired(now) for binding in self.bindings(account_id)
+            place_of(binding.source)[1] == source and not binding.has_expired(now)
+            for binding in self.bindings(account_id)
         )
         return account_id if is_there else None
 
@@ -168,6 +174,7 @@ class LocationTable:
     def expire(self, now: float) -> list[tuple[int, Binding]]:
         """Forget what has expired in the next part of the table, and return it with its account.
 
+        What is another node's is returned as soon as its time seems to be over, for whoever can look it up again.
         To be called every second or so.  Nothing depends on its being on time, since no method gives an
         expired binding; this only makes room.
         """
@@ -175,15 +182,15 @@ class LocationTable:
             self._unchecked = list(self._entries)
         count = len(self._entries) // self._ROUND + 1
         part, self._unchecked = self._unchecked[-count:], self._unchecked[:-count]
-        gone: list[tuple[int, Binding]] = []
+        found: list[tuple[int, Binding]] = []
         for account_id in part:
             entry = self._entries.get(account_id)
             if entry is None or int(entry[: entry.index("\n")]) >= int(now):
                 continue
             bindings = _unpack(entry)
-            gone += [(account_id, binding) for binding in bindings if binding.has_expired(now)]
+            found += [(account_id, binding) for binding in bindings if binding.is_doubtful(now)]
             self.put(account_id, [binding for binding in bindings if not binding.has_expired(now)])
-        return gone
+        return found
 
 
 def _pack(bindings: list[Binding]) -> str:
