@@ -19,7 +19,7 @@ from conftest import StartSwitch
 from interop.harness import Phone, RunningSwitch, free_port, is_listening, until
 from sipwright.control.client import SwitchClient
 from sipwright.faces.__main__ import NICENESS
-from sipwright.faces.parent import PATIENCE
+from sipwright.parent import PATIENCE
 
 
 def child_of(switch: RunningSwitch) -> int | None:

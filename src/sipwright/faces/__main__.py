@@ -17,8 +17,8 @@ from typing import cast
 import structlog
 
 from sipwright.config import Settings
-from sipwright.faces.parent import end_with_parent
 from sipwright.log_output import LogFile, configure_log
+from sipwright.parent import end_with_parent
 from sipwright.store.errors import StoreError
 from sipwright.usecases.usecases import UseCases
 
