@@ -57,6 +57,8 @@ __all__ = [
 ]
 
 CONFIG_FILE = "sipwright.toml"
+
+MOST_WORKERS = 64
 KEY_FILE = "sipwright.key"
 SIP_CERTIFICATE = "sip-certificate.pem"
 SIP_KEY = "sip-key.pem"
@@ -155,6 +157,16 @@ def _checked_bus(text: str) -> str:
     if text and not all(re.fullmatch(r"\s*(nats|tls)://[^\s,/]+/?\s*", one) for one in text.split(",")):
         raise ValueError(f"{text!r} is no address of NATS; write one such as nats://10.0.0.3:4222")
     return text
+
+
+def worker_name(node: str, number: int) -> str:
+    """Return the name of a worker as a node: that of the switch for the first one."""
+    return node if number <= 1 else f"{node}+{number}"
+
+
+def worker_dir(data_dir: Path, number: int) -> Path:
+    """Return the folder of what only one worker has."""
+    return data_dir if number <= 1 else data_dir / f"worker{number}"
 
 
 Address = Annotated[str, AfterValidator(_checked_address)]
@@ -320,6 +332,12 @@ class ClusterSettings(_Section):
     public: list[Annotated[str, AfterValidator(_checked_ip)]] = []
     priority: Annotated[int, Field(ge=0, le=65_535)] = 10
     weight: Annotated[int, Field(ge=0, le=65_535)] = 50
+
+
+class RunSettings(_Section):
+    """``[run]``: how many processes the switch consists of, at best one for each core; all have the same ports."""
+
+    workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] = 1
 
 
 class DialplanSettings(_Section):
@@ -498,6 +516,7 @@ class Settings(BaseSettings):
     stun: StunSettings = StunSettings()
     database: DatabaseSettings = DatabaseSettings()
     cluster: ClusterSettings = ClusterSettings()
+    run: RunSettings = RunSettings()
     dialplan: DialplanSettings = DialplanSettings()
     login: LoginSettings = LoginSettings()
     guard: GuardSettings = GuardSettings()
@@ -509,6 +528,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     ssh: SshSettings = SshSettings()
     _data_dir: Path = PrivateAttr(Path())
+    _worker: int = PrivateAttr(0)
 
     @classmethod
     def load(cls, data_dir: Path) -> Settings:
@@ -542,6 +562,22 @@ class Settings(BaseSettings):
         moved = self.model_copy()
         moved._data_dir = data_dir.absolute()
         return moved
+
+    def of_worker(self, number: int) -> Settings:
+        """Return the settings of one of the workers that the switch consists of; the first one has its name."""
+        made = self.model_copy(update={"node": worker_name(self.node, number)})
+        made._data_dir, made._worker = self._data_dir, number
+        return made
+
+    @property
+    def worker(self) -> int:
+        """The number of the worker whose settings these are, from 1 on; 0 where the switch is one process."""
+        return self._worker
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder of what only this process has: its control socket, and which events it has told."""
+        return worker_dir(self._data_dir, self._worker)
 
     @property
     def key_file(self) -> Path:

@@ -76,6 +76,8 @@ class Membership:
         over."""
         self.relieve: Relieve | None = None
         self.on_beat: Callable[[], object] = lambda: None
+        self.beside: frozenset[str] = frozenset()
+        """The workers that share the ports of this one, with itself: nothing goes to them by the edge."""
         self._register = register
         self._holder = Holder(node_lease(itself.name), self.owner, lost_after)
         self._clock = clock
@@ -83,6 +85,7 @@ class Membership:
         self._every = lost_after / BEATS
         self._sightings: dict[str, Sighting] = {}
         self._edges: dict[str, Address] = {}
+        self._told: dict[int, str] = {}
         self._is_lost = self._is_failing = False
         self._busy = asyncio.Lock()
 
@@ -244,17 +247,28 @@ class Membership:
 
     def edge_of(self, node: str) -> Address | None:
         """Return where the edge of another node is that lives."""
-        return self._edges.get(node) if node in self.nodes and self.nodes[node].state in _THERE else None
+        if node in self.beside or node not in self.nodes or self.nodes[node].state not in _THERE:
+            return None
+        return self._edges.get(node)
+
+    def is_here(self, node: str) -> bool:
+        """Return whether a node is this one, or listens at the same address."""
+        return node == self.itself.name or node in self.beside
 
     def owner_of(self, tag: str) -> str | None:
         """Return the name of the node that has the dialog of a tag which a node has made."""
         boot = boot_in(tag)
         return None if boot is None else self.owners.get(boot)
 
+    def hear(self, boot: int, node: str) -> None:
+        """Know what another worker has said of itself, before the next beat tells."""
+        self._told[boot] = node
+        self.owners = {boot: node} | self.owners
+
     def _look(self, seen: Beat, now: float) -> None:
         self.nodes = {row.name: row for row in seen.nodes}
         self._edges = {row.name: parse_address(row.edge) for row in seen.nodes if row.edge}
-        self.owners = seen.owners
+        self.owners = self._told | seen.owners
         others = {row.name: row for row in seen.leases if row.name != self._holder.name}
         for name in self._sightings.keys() - others.keys():
             del self._sightings[name]

@@ -12,12 +12,10 @@ from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 from sipwright.commands.systemd import tell_systemd
+from sipwright.commands.worker_process import FIRST_FILE, LINK
 from sipwright.transport import Address
 
 __all__ = ["HandOver"]
-
-FIRST = 3
-"""The number of the first file that systemd hands over."""
 
 
 @runtime_checkable
@@ -39,8 +37,9 @@ class Listening(Protocol):
 class HandOver:
     """What an earlier process has left with the service manager, and what the next one will find there."""
 
-    def __init__(self, found: dict[str, socket.socket]) -> None:
+    def __init__(self, found: dict[str, socket.socket], files: dict[str, int] | None = None) -> None:
         self._found = found
+        self._files = files or {}
         self._kept = set(found)
 
     @classmethod
@@ -50,15 +49,31 @@ class HandOver:
         if os.environ.pop("LISTEN_PID", "") != str(os.getpid()) or not count.isdigit():
             return cls({})
         found: dict[str, socket.socket] = {}
-        for number, name in zip(range(FIRST, FIRST + int(count)), names, strict=False):
+        files: dict[str, int] = {}
+        for number, name in zip(range(FIRST_FILE, FIRST_FILE + int(count)), names, strict=False):
             os.set_inheritable(number, False)
             try:
                 taken = socket.socket(fileno=number)
             except OSError:  # no socket
+                files[name] = number
                 continue
             taken.setblocking(False)
             found[name] = taken
-        return cls(found)
+        return cls(found, files)
+
+    def take(self, name: str) -> bytes | None:
+        """Return what is to be read from a file of that name, if there is one."""
+        found = self._files.pop(name, None)
+        if found is None:
+            return None
+        with open(found, "rb") as file:
+            return file.read()
+
+    def links(self) -> dict[int, socket.socket]:
+        """Take the ends of links to other workers, by the numbers of these."""
+        names = [name for name in self._found if name.startswith(LINK)]
+        self._kept.difference_update(names)
+        return {int(name.removeprefix(LINK)): self._found.pop(name) for name in names}
 
     def give(self, transports: Iterable[object]) -> None:
         """Give each transport the socket that it had; what nobody has a use for any more is closed."""

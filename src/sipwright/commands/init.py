@@ -280,6 +280,9 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # nats = ""                       # "nats://10.0.0.3:4222": pages hear of other nodes at once, not 0.2 s later
 # lost_after = 10.0               # seconds after which a node that says nothing is lost: another one has its calls then
 
+[run]
+# workers = 1                     # processes that share the ports, one for each core at most; 'sipwright run --workers'
+
 [dialplan]
 # workers = 2                     # scripts that compute for long at once; of plain ones 8 times as many, each in a
                                   # process of its own that is started when it is needed

@@ -12,30 +12,51 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sipwright.commands.common import CommandError, Data, data_dir
 from sipwright.commands.systemd import tell_systemd, watchdog_interval
 
 if TYPE_CHECKING:
+    from sipwright.commands.hand_over import HandOver
+    from sipwright.commands.welcome import FirstStart
     from sipwright.config import Settings
+    from sipwright.node.crew import Place
     from sipwright.node.neighbours import Neighbours
 
-__all__ = ["explain", "hold", "run"]
+__all__ = ["explain", "hold", "run", "serve"]
+
+MOST_WORKERS = 64
 
 SWITCH_INTERVAL = 0.001
 """Seconds for which a thread may keep the loop waiting; with the usual 5 ms the one of the log has half of the time."""
 
 
-def run(data: Data = None) -> None:
+def run(
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", min=1, max=MOST_WORKERS,
+            help="How many processes the switch consists of, one for each core at most. "
+            "[default: [run] workers in sipwright.toml, else 1]",
+        ),
+    ] = None,
+    data: Data = None,
+) -> None:  # fmt: skip
     """Run the switch until SIGTERM or Ctrl-C.
 
     On first start in an empty folder it makes the settings, the database, the admin, and two accounts (alice and bob)
     with example dialplans, and says what to type into a phone. Calls in progress survive a restart, also after SIGKILL.
 
+    With several workers that many processes share the ports, and each handles the calls of some of the phones. One that
+    dies is started again, and goes on with its calls. Each is a node, and `sipwright node list` shows them.
+
     \b
     Examples:
       sipwright run
+      sipwright run --workers 4
       SIPWRIGHT_SIP__UDP='["127.0.0.1:5070"]' sipwright run --data /srv/sipwright
     """
     gc.disable()  # until everything is there (`node/collector.py`): what a start makes is to stay
@@ -55,16 +76,42 @@ def run(data: Data = None) -> None:
             "or run 'sipwright init' to begin with an empty one"
         )
     configure_log(settings.log)
-    _renounce()
     held = hold(folder)
+    if (count := workers or settings.run.workers) > 1:
+        if settings.database_url.startswith("sqlite"):
+            raise CommandError("several workers need PostgreSQL: [database] url in sipwright.toml")
+        _become_supervisor(settings, count, held, made)
     try:
-        sys.setswitchinterval(SWITCH_INTERVAL)
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_serve(settings, partial(welcome, settings, made)))
+        serve(settings, partial(welcome, settings, made))
     except OSError as error:
         raise CommandError(explain(error, settings)) from None
     finally:
         os.close(held)
+
+
+def serve(
+    settings: Settings, on_ready: Callable[[bool, str | None], None], sockets: HandOver | None = None
+) -> None:
+    """Be the switch, or one of its workers, until SIGTERM; `sockets` are what an earlier process has left.
+
+    Raises:
+        OSError: An address cannot be had.
+        UserError: The database cannot be used, or another node has taken over.
+    """
+    _renounce()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(_serve(settings, on_ready, sockets))
+
+
+def _become_supervisor(settings: Settings, count: int, held: int, made: FirstStart | None) -> None:
+    import json
+    from dataclasses import asdict
+
+    from sipwright.commands.supervisor import become
+
+    first = "" if made is None else json.dumps(asdict(made))
+    become(str(settings.data_dir), count, held, as_json=settings.log.format == "json", made=first)
 
 
 def hold(folder: Path) -> int:
@@ -95,7 +142,9 @@ def _renounce() -> None:
         structlog.get_logger(__name__).warning("workers of the sandbox may gain privileges", why=why)
 
 
-async def _serve(settings: Settings, on_ready: Callable[[bool, str | None], None]) -> None:
+async def _serve(
+    settings: Settings, on_ready: Callable[[bool, str | None], None], sockets: HandOver | None
+) -> None:
     from sipwright.commands.faces_process import FacesProcess
     from sipwright.commands.hand_over import HandOver
     from sipwright.log_output import LogFile
@@ -112,12 +161,13 @@ async def _serve(settings: Settings, on_ready: Callable[[bool, str | None], None
         faces.reopen_log()
 
     loop.add_signal_handler(signal.SIGHUP, reopen_log)
-    sockets = HandOver.from_environment()
-    node = await Node.open(settings)
+    sockets = sockets or HandOver.from_environment()
+    node = await Node.open(settings, _place(settings, sockets))
     sockets.give(node.stack.transports)
     await node.start()
     sockets.keep(node.stack.transports)
-    faces.start()
+    if settings.worker <= 1:
+        faces.start()
     users = await node.store.list_users()
     on_ready(faces.has_pages, next((user.name for user in users if user.role == "admin"), None))
     tell_systemd("READY=1")
@@ -131,6 +181,15 @@ async def _serve(settings: Settings, on_ready: Callable[[bool, str | None], None
             f"another node has taken over from {settings.node}, which was not heard of for too long; start it again"
         )
     await asyncio.gather(faces.stop(), node.stop())
+
+
+def _place(settings: Settings, sockets: HandOver) -> Place | None:
+    """Return which of several workers this process is, if there are several."""
+    if not settings.worker:
+        return None
+    from sipwright.node.crew import Place
+
+    return Place(settings.node.partition("+")[0], settings.worker, sockets.links())
 
 
 async def _say_alive() -> None:

@@ -52,7 +52,7 @@ def unit(
         "# A process that hangs is ended, and the next one goes on with its calls.",
         "WatchdogSec=30",
         "# The sockets outlive the process: what comes in while it is started again waits in them.",
-        "FileDescriptorStoreMax=64",
+        "FileDescriptorStoreMax=512",
         "",
         "UMask=0077",
         "NoNewPrivileges=yes",

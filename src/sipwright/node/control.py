@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sipwright.store import Store
 
     from .call_guard import CallGuard
+    from .crew import Crew
     from .guarding import Guarding
     from .monitoring import Monitoring
     from .neighbours import Neighbours
@@ -81,6 +82,7 @@ class Parts(Protocol):
     settings: Settings
     store: Store
     neighbours: Neighbours | None
+    crew: Crew | None
     stack: Stack
     clock: SteadyClock
     authenticator: Authenticator
@@ -114,7 +116,7 @@ class Control:
         settings = parts.settings
         self.events = EventStream(
             settings.node, clock=parts.clock, call_later=stack.call_later, user_name=names.user,
-            memory=settings.data_dir / EVENT_IDS,
+            memory=settings.run_dir / EVENT_IDS,
         )  # fmt: skip
         self.events.on_heard = self._heard
         self._calls = CallEvents(self.events, names)
@@ -135,7 +137,7 @@ class Control:
             "nodes.drain": _alone if parts.neighbours is None else parts.neighbours.drain,
             **CallControl(parts.switch, parts.store, secret).handlers(),
         }
-        self._server = ControlServer(settings.data_dir, self._handlers, self.events)
+        self._server = ControlServer(settings.run_dir, self._handlers, self.events)
         parts.guarding.watch = parts.call_guard.watch = self._guards
         if parts.neighbours is not None:
             self._server.prepare = parts.neighbours.exchange_with(
@@ -240,7 +242,11 @@ class Control:
 
     async def _apply_changes(self, request: Request) -> dict[str, Any]:
         """Take what was changed in the database; it is live when this is answered."""
-        return {"changes": len(await self._parts.store.catch_up())}
+        crew = self._parts.crew
+        found = len(await self._parts.store.catch_up())
+        if crew is not None:
+            await crew.follow_changes()
+        return {"changes": found}
 
     async def _remove_binding(self, request: Request) -> dict[str, Any]:
         """Forget where a phone can be reached, until it registers anew."""

@@ -18,14 +18,14 @@ import structlog
 from sipwright.cluster.bus import Bus, NatsBus
 from sipwright.cluster.membership import Itself, Membership
 from sipwright.cluster.sharing import chosen
-from sipwright.config import listen_address
+from sipwright.config import listen_address, worker_name
 from sipwright.control.doors import doors_of
 from sipwright.control.protocol import ControlError, Request
 from sipwright.services.edge import Edge
 from sipwright.services.leases import LeaseRow
 from sipwright.services.ports import Writer
 from sipwright.services.rows import CallRow
-from sipwright.stack import MarkedTokens
+from sipwright.stack import MarkedTokens, RandomTokens
 from sipwright.store.errors import StoreError
 from sipwright.store.live.node_register import Adopted, NodeRegister
 from sipwright.transport.flow import format_address, is_wildcard, parse_address, place_of
@@ -86,12 +86,17 @@ class Parts(Protocol):
 class Neighbours:
     """The other nodes, as one sees them."""
 
+    registrations: NamedWriter
+    """The writer as the registrar has it."""
+
     def __init__(self, membership: Membership, register: NodeRegister) -> None:
         self.membership = membership
         self.lost = asyncio.Event()
         """Set when another node has taken over from this one: it has to end, without another word."""
         self.drained = asyncio.Event()
         """Set when this node is to give its calls to another one, and to end."""
+        self.on_drain: Callable[[], object] = lambda: None
+        """Is told that this node is drained; the workers beside it are, too."""
         self._register = register
         self._is_holding = False
         self._taken = 0
@@ -106,6 +111,7 @@ class Neighbours:
         """
         register = NodeRegister(store.database)
         home = await asyncio.to_thread(_home, settings.data_dir / HOME)
+        home = worker_name(home, settings.worker)
         itself = Itself(
             settings.node,
             home,
@@ -123,9 +129,14 @@ class Neighbours:
         """Return what makes tags and the ids of calls: whose they are can be seen, now and later."""
         return MarkedTokens(self.membership.boot_number).__call__
 
+    def branches(self) -> Callable[[], str]:
+        """Return what makes branches: whose they are can be seen by the other workers, who have the same ports."""
+        return MarkedTokens(self.membership.boot_number, RandomTokens().__call__).__call__
+
     def writer(self, writer: Writer, locations: LocationTable, unix_time: Callable[[], float]) -> Writer:
         """Return the writer as the registrar is to have it."""
-        return NamedWriter(writer, locations, self.membership.name, unix_time)
+        self.registrations = NamedWriter(writer, locations, self.membership.name, unix_time)
+        return self.registrations
 
     def is_share(self, provider_id: int) -> bool:
         """Return whether it is this node that is to register with a provider, of those that live."""
@@ -206,13 +217,14 @@ class Neighbours:
     async def drain(self, request: Request) -> dict[str, Any]:
         """Give all that is in progress to the other nodes, and end."""
         await self._look()
-        others = [name for name in self.membership.living() if name != self.membership.name]
+        others = [name for name in self.membership.living() if not self.membership.is_here(name)]
         if not others:
             raise ControlError(
                 "refused",
                 "no other node lives that could go on with the calls; stop this one, and they wait for it",
             )
         await self.membership.say("draining")
+        self.on_drain()
         asyncio.get_running_loop().call_later(ANSWERED_WITHIN, self.drained.set)
         return {"node": self.membership.name, "to": others}
 
@@ -226,7 +238,7 @@ class Neighbours:
         others = [
             row.name
             for row in self.membership.nodes.values()
-            if row.name != self.membership.name and row.state in ("up", "draining")
+            if not self.membership.is_here(row.name) and row.state in ("up", "draining")
         ]
         if len(others) != 1:
             names = ", ".join(others) or "there is none"

@@ -61,6 +61,7 @@ from .call_watches import BindingWatches, CallWatches
 from .clock_watch import ClockWatch
 from .collector import Collector, CollectorSnapshot
 from .control import Control
+from .crew import Crew, Place
 from .dialog_watch import DialogWatch
 from .forgetting import keep_forgetting
 from .guarding import Guarding, is_known_to
@@ -110,13 +111,15 @@ class Node:
     """One running switch with everything it is made of; must be made inside a running event loop."""
 
     def __init__(
-        self, settings: Settings, store: Store, nonce_secret: bytes, neighbours: Neighbours | None = None
-    ) -> None:
+        self, settings: Settings, store: Store, nonce_secret: bytes, neighbours: Neighbours | None = None,
+        crew: Crew | None = None,
+    ) -> None:  # fmt: skip
         loop = asyncio.get_running_loop()
         sip = settings.sip
         self.settings = settings
         self.store = store
         self.neighbours = neighbours
+        self.crew = crew
         token = TimedTokens().__call__ if neighbours is None else neighbours.token()
         # Deadlines are stored by the one, nonces made by the other, which is not even set when nobody looks.
         self.clock = SteadyClock.found(clock_file(settings.key_file))
@@ -135,6 +138,7 @@ class Node:
         self.known_places = KnownPlaces(store.directory, self.locations, lambda: self.stack, time.monotonic)
         self.stack = Stack(
             transports, self.pipeline, public_address=sip.public_address,
+            random_token=None if crew is None or neighbours is None else neighbours.branches(),
             resolver=Resolver(
                 server=dns_server, transports=[name for name in ("udp", "tcp", "tls") if name != "tls" or sip.tls]
             ),
@@ -144,7 +148,7 @@ class Node:
         )  # fmt: skip
 
         rendezvous = Rendezvous(time.monotonic)
-        self.stun = StunServer(settings.stun.addresses, time.monotonic)
+        self.stun = StunServer(settings.stun.addresses if settings.worker <= 1 else (), time.monotonic)
         self.stun.on_named = rendezvous.note
         for transport in self.stack.transports:
             transport.on_stun = self.stun.answer
@@ -220,7 +224,7 @@ class Node:
             node=settings.node,
             wall_clock=clock,
             servers=self.switch.servers,
-            on_registered=origins.addresses.registered,
+            on_registered=origins.addresses.registered if crew is None else crew.provider_registered,
             may_act=_always if neighbours is None else neighbours.membership.may_act,
             is_share=_always if neighbours is None else neighbours.is_share,
         )
@@ -281,12 +285,14 @@ class Node:
         self.monitoring = Monitoring(self, lambda: len(self.control.events))
         if neighbours is not None:
             neighbours.serve(self, self._take_up, nonce_secret)
+            if crew is not None:
+                crew.serve(self, neighbours, nonce_secret)
         self.control = Control(self, nonce_secret)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def open(cls, settings: Settings) -> Node:
-        """Open the database and make the node; nothing listens yet.
+    async def open(cls, settings: Settings, place: Place | None = None) -> Node:
+        """Open the database and make the node; nothing listens yet. A `place` is that of one of several workers.
 
         Raises:
             StoreError: The database cannot be used.
@@ -300,11 +306,13 @@ class Node:
             await store.ensure_domains(settings.sip.domains)
             await store.catch_up()
         try:
-            neighbours = await Neighbours.join(settings, store) if store.is_shared else None
+            is_alone = place is None and not store.is_shared
+            neighbours = None if is_alone else await Neighbours.join(settings, store)
         except BaseException:
             await store.close()
             raise
-        return cls(settings, store, await store.secret("nonce"), neighbours)
+        crew = None if place is None else Crew(place)
+        return cls(settings, store, await store.secret("nonce"), neighbours, crew)
 
     async def start(self) -> None:
         """Take up what an earlier process left, then listen.
@@ -324,6 +332,8 @@ class Node:
         self.notifier.recover(await self.store.load_subscriptions(self.settings.node))
         await self.agent.load()
         self.origins.addresses.start()
+        if self.crew is not None:
+            self.crew.start()
         await self.stack.start(is_held=True)
         await self.stun.start()
         # Whoever is answered by SIP can also ask how the switch is; that answer waits for the calls.
@@ -425,6 +435,8 @@ class Node:
         """Close all but the database."""
         await self.stack.close()
         await self.stun.close()
+        if self.crew is not None:
+            self.crew.close()
         await self.scripts.close()
         self.collector.close()
 
@@ -440,7 +452,7 @@ class Node:
         """Let the guard hear of what strangers do, and tell it who is none."""
         guarding, sources, providers = self.guarding, self.guarding.sources, self.origins.addresses.at
         sources.knows = is_known_to(lambda key: self.locations.account_at(key, time.monotonic()), providers)
-        sources.belongs = self.stack.receiver.belongs
+        sources.belongs = self._belongs if self.crew is not None else self.stack.receiver.belongs
         self.stack.receiver.is_dialog = self.switch.ports.legs.__contains__
         guarding.is_of_provider = lambda host: bool(providers(host))
         guarding.is_user = self._is_user
@@ -448,6 +460,10 @@ class Node:
         self.refusals.on_unknown = guarding.unknown
         self.authenticator.failures.on_failure = guarding.failed
         guarding.follow()
+
+    def _belongs(self, data: bytes) -> bool:
+        """Return whether a message belongs to something that this worker or another one has."""
+        return self.stack.receiver.belongs(data) or (self.crew is not None and self.crew.belongs(data))
 
     def _is_user(self, user: str) -> bool:
         """Return whether an account of any domain has that name."""

@@ -51,6 +51,8 @@ class NamedWriter:
         self._locations = locations
         self._node = node
         self._unix_time = unix_time
+        self.spread: Callable[[tuple[int, str], Row | None], None] = _nobody_hears
+        """Is told of news when they are committed, for whoever is quicker to reach than the database."""
 
     @property
     def is_away(self) -> bool:
@@ -72,11 +74,12 @@ class NamedWriter:
         if kind == "binding" and isinstance(key, tuple):
             account_id, contact = key
             if isinstance(row, tuple):
-                if self._is_news(account_id, contact, row[_SOURCE]):
-                    self._tell(account_id)
+                is_news = self._is_news(account_id, contact, row[_SOURCE])
                 row = (*row[:_SOURCE], f"{self._node}!{row[_SOURCE]}", *row[_SOURCE + 1 :])
+                if is_news:
+                    self._tell(key, row)
             else:
-                self._tell(account_id)
+                self._tell(key, None)
         self._writer.put(kind, key, row, on_commit)
 
     def _is_news(self, account_id: int, contact: str, source: str) -> bool:
@@ -85,8 +88,9 @@ class NamedWriter:
             for known in self._locations.bindings(account_id)
         )
 
-    def _tell(self, account_id: int) -> None:
-        self._writer.put("binding_news", account_id, (account_id, self._node, self._unix_time()))
+    def _tell(self, key: tuple[Any, ...], row: Row | None) -> None:
+        said = key[0], self._node, self._unix_time()
+        self._writer.put("binding_news", key[0], said, lambda: self.spread((key[0], key[1]), row))
 
 
 class SharedBindings:
@@ -109,6 +113,20 @@ class SharedBindings:
         """Return stored bindings as the location table has them: those of this node without its name."""
         prefix = f"\n{self._node}!"
         return [(account_id, at, end, text.replace(prefix, "\n")) for account_id, at, end, text in rows]
+
+    def heard(self, row: BindingRow) -> None:
+        """Take a binding that another worker has just stored."""
+        known = self._locations.bindings(row.account_id)
+        before = next((one for one in known if one.contact == row.contact), None)
+        binding = self._binding(row, self._clock() - self._unix_time())
+        if before is None or not _is_later(before, binding):
+            others = [one for one in known if one.contact != row.contact]
+            self._locations.put(row.account_id, [*others, binding])
+
+    def forgotten(self, account_id: int, contact: str) -> None:
+        """Forget a binding that another worker has just deleted."""
+        known = self._locations.bindings(account_id)
+        self._locations.put(account_id, [one for one in known if one.contact != contact])
 
     def expired(self, account_id: int) -> None:
         """Look up the bindings of an account again, of which one has expired as far as is known here."""
@@ -170,6 +188,10 @@ class SharedBindings:
         return Binding(
             int(row.expires_at + ahead), row.cseq, row.call_id, source, row.path or "", row.contact
         )
+
+
+def _nobody_hears(key: tuple[int, str], row: Row | None) -> None:
+    """Tell nobody: the others look into the database."""
 
 
 def _is_later(binding: Binding, other: Binding) -> bool:

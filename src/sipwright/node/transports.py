@@ -35,13 +35,14 @@ def make_transports(
     ]
     for transport in made:
         transport.sources = sources
+        transport.is_shared = settings.worker > 0
     return [*made, LoopbackTransport(call_soon)]
 
 
 def _web_sockets(settings: Settings, certificates: Certificates, limits: TcpLimits) -> list[TcpTransport]:
     sip = settings.sip
     origins, pages = (*sip.origins, *sip.domains), settings.web.address
-    handed = () if pages is None else (pages, settings.data_dir, origins)
+    handed = () if pages is None or settings.worker > 1 else (pages, settings.data_dir, origins)
     return [
         *(WsTransport(host, port, origins, limits=limits) for host, port in sip.addresses("ws")),
         *(

@@ -172,6 +172,10 @@ class Backlog:
         """When the first message came that belongs to something and still waits; none does at infinity."""
         return self._others.since()
 
+    def hand_to(self, receive: OnMessage) -> None:
+        """Let messages be handled by another one from now on."""
+        self._receive = receive
+
     def begin(self) -> None:
         """Put aside what comes in, and work it off when all that waits is read."""
         if not self._is_working and not self._is_held:

@@ -59,6 +59,8 @@ class Outbound:
         self.has_peers = False
         self.edge_of: Callable[[str], Address | None] = _alone
         """Where the edge of another node is that lives, by its name."""
+        self.lent: Callable[[str, str], Flow | None] = _nobody_lends
+        """The flow of a connection that another worker has, by its name and the key of the flow there."""
 
     # --- finding flows -------------------------------------------------------------------------------
 
@@ -202,6 +204,8 @@ class Outbound:
         node, key = place_of(key)
         if node and (edge := self.edge_of(node)) is not None:
             return self.from_anywhere("udp", edge)
+        if node and (lent := self.lent(node, key)) is not None:
+            return lent
         try:
             protocol, local, remote = parse_flow_key(key)
         except ValueError:
@@ -306,6 +310,11 @@ class Outbound:
             except OSError:
                 # The transaction's own retransmission meets the same error, and reports it.
                 pass
+
+
+def _nobody_lends(node: str, key: str) -> Flow | None:
+    """Return None: there is no other worker."""
+    return None
 
 
 def _alone(node: str) -> Address | None:

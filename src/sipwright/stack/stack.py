@@ -43,7 +43,7 @@ from sipwright.stack.ticker import Ticker
 from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
 from sipwright.transport import UdpTransport
-from sipwright.transport.base import Transport, ignore_closed
+from sipwright.transport.base import OnMessage, Transport, ignore_closed
 from sipwright.transport.flow import Address, Flow, Trust, format_address, parse_flow_key
 from sipwright.transport.networks import Network
 from sipwright.transport.resolver import Resolver, Target
@@ -135,11 +135,15 @@ class Stack:
         self._held = HeldMessages()
         self.is_peer: Callable[[Address], bool] = _has_no_peers
         """Whether an address is the edge of another node: who speaks from there is somewhere else."""
+        self._receive: OnMessage = self.receiver.receive
+        self.take_handed: OnMessage = self.receiver.receive
+        """Takes what another worker hands on."""
+        self._on_flow_closed: Callable[[Flow], object] = _ignore
         for transport in self.transports:
             transport.tap = self.tap
-            transport.on_message = self.receiver.receive
+            transport.on_message = self._receive
             transport.on_framing_error = self.receiver.malformed.refuse
-            transport.on_flow_closed = self._flow_closed
+            transport.on_flow_closed = self.flow_closed
             transport.on_undelivered = self.receiver.undelivered
 
     async def start(self, *, is_held: bool = False) -> None:
@@ -164,8 +168,9 @@ class Stack:
 
     def hold(self, *, but_pings: bool = False) -> None:
         """Let what comes in wait until `release`, or all of it but registrations and pings."""
+        self.take_handed = self._keep_no_ping if but_pings else self._held.keep
         for transport in self.transports:
-            transport.on_message = self._keep_no_ping if but_pings else self._held.keep
+            transport.on_message = self.take_handed
         self.backlog.hold(but_pings=but_pings)
 
     def _keep_no_ping(self, data: bytes, flow: Flow) -> None:
@@ -176,20 +181,22 @@ class Stack:
 
     def release(self) -> None:
         """Take what has come in while it was held, and from now on whatever comes."""
+        self.take_handed = self.receiver.receive
         for transport in self.transports:
-            transport.on_message = self.receiver.receive
+            transport.on_message = self._receive
         held, self._held = self._held, HeldMessages()
         if held.dropped:
             self._log.warning(
                 "messages dropped, as too many came in while they had to wait", dropped=held.dropped
             )
         for data, flow in held.messages:
-            self.receiver.receive(data, flow)
+            self._receive(data, flow)
         self.backlog.release()
 
     def stop_listening(self) -> None:
         """Take nothing more that comes in, as nobody could be told any more that it has come; sending goes on."""
         self.backlog.clear()
+        self.take_handed = _drop
         for transport in self.transports:
             transport.on_message = _drop
             if isinstance(transport, UdpTransport):
@@ -213,6 +220,21 @@ class Stack:
         """Reach flows at other nodes by their edges; `is_peer` says whether an address is such an edge."""
         self._outbound.edge_of, self._outbound.has_peers = edge_of, True
         self.is_peer = is_peer
+
+    def sort(
+        self, receive: OnMessage, lent: Callable[[str, str], Flow | None], on_flow_closed: Callable[[Flow], object]
+    ) -> None:  # fmt: skip
+        """Share the ports with other workers; to be called before `start`.
+
+        Args:
+            receive: Takes what comes in to whoever it is for; what another worker hands on is given to `take_handed`.
+            lent: Gives the flow of a connection that another worker has.
+            on_flow_closed: Is told of connections that have ended.
+        """
+        self._receive, self._outbound.lent, self._on_flow_closed = receive, lent, on_flow_closed
+        self.backlog.hand_to(receive)
+        for transport in self.transports:
+            transport.on_message = receive
 
     @property
     def messages(self) -> int:
@@ -405,7 +427,9 @@ class Stack:
                 raise
             flow_back.send(data)
 
-    def _flow_closed(self, flow: Flow, error: OSError | None) -> None:
+    def flow_closed(self, flow: Flow, error: OSError | None) -> None:
+        """Tell whoever waits on a connection that it has ended."""
+        self._on_flow_closed(flow)
         now = self.clock()
         for tx in self._outbound.flow_closed(flow):
             tx.handle(TRANSPORT_ERROR, None, now)
@@ -481,6 +505,10 @@ class _Question:
 
 def _has_no_peers(address: Address) -> bool:
     return False
+
+
+def _ignore(flow: Flow) -> None:
+    """Take no notice: nobody else has used it."""
 
 
 def _drop(data: bytes, flow: Flow) -> None:

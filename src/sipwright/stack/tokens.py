@@ -39,8 +39,8 @@ class MarkedTokens:
 
     __slots__ = ("_mark", "_tokens")
 
-    def __init__(self, boot: int) -> None:
-        self._tokens = TimedTokens().__call__
+    def __init__(self, boot: int, tokens: Callable[[], str] | None = None) -> None:
+        self._tokens = tokens or TimedTokens().__call__
         self._mark = f"-b{boot:x}"
 
     def __call__(self) -> str:

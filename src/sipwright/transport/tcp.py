@@ -77,6 +77,8 @@ class TcpTransport:
         self.limits = limits or TcpLimits()
         self.inherited: socket.socket | None = None
         """The socket that an earlier process has left, to go on with."""
+        self.is_shared = False
+        """Whether other workers of this switch listen at the same address."""
         self._address = (host, port)
         self._family = family_of(host)
         self._routes = routes or Routes()
@@ -109,7 +111,9 @@ class TcpTransport:
         """Bind and listen."""
         self.loop = asyncio.get_running_loop()
         inherited, self.inherited = self.inherited, None
-        listener = self.listening = inherited or _open_listener(self._family, self._address)
+        listener = self.listening = inherited or _open_listener(
+            self._family, self._address, is_shared=self.is_shared
+        )
         self._server = await self.loop.create_server(
             lambda: self.flow_type(self, None), sock=listener, backlog=BACKLOG
         )
@@ -337,11 +341,15 @@ def older_than(table: OrderedDict[TcpFlow, float], limit: float) -> list[TcpFlow
     return old
 
 
-def _open_listener(family: socket.AddressFamily, address: Address) -> socket.socket:
+def _open_listener(
+    family: socket.AddressFamily, address: Address, *, is_shared: bool = False
+) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)

@@ -163,6 +163,8 @@ class UdpTransport:
         self.datagrams_per_wake = DATAGRAMS_PER_WAKE
         self.inherited: socket.socket | None = None
         """The socket that an earlier process has left, to go on with."""
+        self.is_shared = False
+        """Whether other workers of this switch listen at the same address."""
         self._address = (host, port)
         self._is_wildcard = is_wildcard(host)
         self._family = family_of(host)
@@ -187,7 +189,7 @@ class UdpTransport:
         self._loop = asyncio.get_running_loop()
         inherited, self.inherited = self.inherited, None
         self._socket = sock = inherited or open_socket(
-            self._family, self._address, wants_pktinfo=self._is_wildcard
+            self._family, self._address, wants_pktinfo=self._is_wildcard, is_shared=self.is_shared
         )
         self._address = sock.getsockname()[:2]
         self.sendto, self.sendmsg = sock.sendto, sock.sendmsg

@@ -52,7 +52,9 @@ Ancillary = tuple[tuple[int, int, bytes], ...]
 """The control messages of a datagram."""
 
 
-def open_socket(family: socket.AddressFamily, address: Address, *, wants_pktinfo: bool) -> socket.socket:
+def open_socket(
+    family: socket.AddressFamily, address: Address, *, wants_pktinfo: bool, is_shared: bool = False
+) -> socket.socket:
     """Open a UDP socket that does not block.
 
     Raises:
@@ -67,6 +69,8 @@ def open_socket(family: socket.AddressFamily, address: Address, *, wants_pktinfo
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         _allow_fragments(sock, family)
+        if is_shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if wants_pktinfo and family == socket.AF_INET:
             sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         elif wants_pktinfo:

@@ -27,6 +27,9 @@ class FakePeers:
     def is_peer(self, address):
         return address in (HERE, NORTH)
 
+    def is_here(self, node):
+        return node == self.name
+
     def edge_of(self, node):
         return {"north": NORTH, "south": HERE}.get(node)
 

@@ -135,7 +135,7 @@ class Edge:
         except ParseError:
             return None
         token = None if user is None else self._tokens.read(user)
-        return token if token is not None and token.node == self._peers.name else None
+        return token if token is not None and self._peers.is_here(token.node) else None
 
     # Responses.
 

@@ -19,6 +19,9 @@ class Peers(Protocol):
     def is_peer(self, address: Address) -> bool:
         """Return whether another node that lives, or this one, listens there."""
 
+    def is_here(self, node: str) -> bool:
+        """Return whether a node is this one, or listens at the same address."""
+
     def edge_of(self, node: str) -> Address | None:
         """Return where the edge of another node is that lives."""
 

@@ -75,6 +75,11 @@ class ProviderAddresses:
         if self._is_started and self._unknown:
             self._look_up(list(self._unknown))
 
+    @property
+    def known(self) -> dict[int, str]:
+        """Who has accepted our registration, by the number of the provider."""
+        return self._registered
+
     def registered(self, provider_id: int, address: str | None) -> None:
         """Note the address that has accepted our registration at a provider, or that there is none."""
         if self._registered.get(provider_id) == address:

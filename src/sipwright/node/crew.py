@@ -1,0 +1,292 @@
+"""The other workers of this switch: processes that share its ports, each of them a node.
+
+Whatever comes in is sorted before it is looked at (`stack/sorting.py`). What is another worker's goes to it over a link
+as it came, with the flow that it came by; over UDP that one answers by itself, as all send from the same address, and
+over a connection through the worker that has it. So nobody at the other end sees that there are several, and no
+message gets a Via or a Record-Route for it. What they tell each other besides saves them from asking the database: that
+a phone has come or gone, and who has started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+from collections.abc import Callable, Mapping
+from functools import partial
+from socket import socket
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from weakref import WeakValueDictionary
+
+from sipwright.config import worker_name
+from sipwright.stack.sorting import Sorter
+from sipwright.store.errors import StoreError
+from sipwright.store.schema.rows import BindingRow
+from sipwright.transport.flow import Flow, parse_flow_key
+from sipwright.transport.flow_token import FlowTokens
+from sipwright.transport.lent_flow import LentFlow
+from sipwright.transport.link import Link
+
+if TYPE_CHECKING:
+    from sipwright.services.notifier import Notifier
+    from sipwright.services.switch import Origins, Switch
+    from sipwright.stack import Stack
+    from sipwright.store import Store
+
+    from .neighbours import Neighbours
+
+__all__ = ["Crew", "Parts", "Place"]
+
+CAME, SEND, ENDED, LOST, NEWS = b"M", b"S", b"E", b"L", b"N"
+"""What a word of one worker to another is about: a message that came, or is to be sent, by a flow; the end of one; a
+message that has found nobody; the rest."""
+
+PATIENCE = 1.0
+"""Seconds that the other workers have to follow a change before nobody waits for them any more."""
+
+
+class Place(NamedTuple):
+    """Which worker of a switch this process is, from 1 on, and its ends of the links to the others."""
+
+    node: str
+    number: int
+    links: Mapping[int, socket]
+
+
+class Parts(Protocol):
+    """The parts of a node that have to do with the other workers."""
+
+    store: Store
+    stack: Stack
+    origins: Origins
+    switch: Switch
+    notifier: Notifier
+
+
+class Crew:
+    """The other workers, as one sees them."""
+
+    def __init__(self, place: Place) -> None:
+        """Get ready; `place` is that of this process."""
+        node = place.node
+        self.name = worker_name(node, place.number)
+        self._links = {
+            worker_name(node, number): Link(end, partial(self._heard, worker_name(node, number)))
+            for number, end in place.links.items()
+        }
+        self._lent: WeakValueDictionary[str, LentFlow] = WeakValueDictionary()
+        self._borrowers: dict[str, set[str]] = {}
+        self._waiting: dict[int, tuple[set[str], asyncio.Event]] = {}
+        self._asked = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def others(self) -> frozenset[str]:
+        """The names of the other workers."""
+        return frozenset(self._links)
+
+    def serve(self, parts: Parts, neighbours: Neighbours, secret: bytes) -> None:
+        """Sort what comes in to a node from now on, and let it hear of what the others know."""
+        self._parts, self._neighbours = parts, neighbours
+        membership, stack = neighbours.membership, parts.stack
+        membership.beside = self.others | {self.name}
+        tokens = FlowTokens(secret)
+        self._sorter = Sorter(self._owner_of, partial(_node_of, tokens))
+        stack.sort(self._receive, self.lent, self._closed)
+        neighbours.registrations.spread = self._spread
+        neighbours.on_drain = self.drain
+        self._on_registered = parts.origins.addresses.registered
+        for transport in stack.transports:
+            transport.on_undelivered = self._undelivered
+
+    def start(self) -> None:
+        """Tell the others that this worker has started, and take what they have to say."""
+        for link in self._links.values():
+            link.start()
+        self._tell("hello", (self._neighbours.membership.boot_number, False))
+
+    def close(self) -> None:
+        """Say and hear nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        for link in self._links.values():
+            link.close()
+
+    # Messages and flows.
+
+    def _owner_of(self, boot: int) -> str | None:
+        membership = self._neighbours.membership
+        owner = membership.owners.get(boot)
+        return owner if owner in membership.beside else None
+
+    def belongs(self, data: bytes) -> bool:
+        """Return whether a message belongs to something that another worker has."""
+        return self._sorter(data) in self._links
+
+    def _receive(self, data: bytes, flow: Flow) -> None:
+        """Take a message that has come in here: to whoever it is for."""
+        node = self._sorter(data)
+        link = None if node is None else self._links.get(node)
+        if link is None:
+            self._parts.stack.receiver.receive(data, flow)
+            return
+        if flow.is_reliable:
+            self._borrowers.setdefault(flow.key, set()).add(node or "")
+        link.send(CAME + flow.key.encode() + b"\n" + data)
+
+    def lent(self, node: str, key: str) -> Flow | None:
+        """Return the flow of a connection that another worker has, by the name of that and the flow's key there."""
+        link = self._links.get(node)
+        if link is None or key.startswith("udp/"):
+            return None
+        known = self._lent.get(f"{node}!{key}")
+        if known is not None and not known.is_closed:
+            return known
+        try:
+            parts = parse_flow_key(key)
+        except ValueError:
+            return None
+        start = SEND + key.encode() + b"\n"
+        made = LentFlow(node, parts, lambda data: link.send(start + data), self._parts.stack.tap)
+        self._lent[made.key] = made
+        return made
+
+    def _undelivered(self, data: bytes) -> None:
+        """Tell whoever has sent it that a datagram has found nobody."""
+        link = self._links.get(self._sorter.sender_of(data) or "")
+        if link is None:
+            self._parts.stack.receiver.undelivered(data)
+        else:
+            link.send(LOST + data)
+
+    def _closed(self, flow: Flow) -> None:
+        """Tell whoever has used a connection that it has ended."""
+        for name in self._borrowers.pop(flow.key, ()):
+            self._links[name].send(ENDED + flow.key.encode())
+
+    def _heard(self, worker: str, word: bytes) -> None:
+        kind = word[:1]
+        if kind == NEWS:
+            name, said = marshal.loads(word[1:])
+            _NEWS[name](self, worker, said)
+            return
+        if kind == LOST:
+            self._parts.stack.receiver.undelivered(word[1:])
+            return
+        head, _, data = word[1:].partition(b"\n")
+        key = head.decode()
+        if kind == CAME:
+            self._came(worker, key, data)
+        elif kind == SEND:
+            self._send_on(worker, key, data)
+        elif (lent := self._lent.get(f"{worker}!{key}")) is not None:
+            lent.end()
+            self._parts.stack.flow_closed(lent, None)
+
+    def _came(self, worker: str, key: str, data: bytes) -> None:
+        """Take a message that has come in at another worker."""
+        stack = self._parts.stack
+        flow = self.lent(worker, key) or stack.flow_from_key(key)
+        if flow is not None:
+            if stack.tap.listeners:
+                stack.tap.emit("in", flow, data)
+            stack.take_handed(data, flow)
+
+    def _send_on(self, worker: str, key: str, data: bytes) -> None:
+        """Send what another worker has to say over a connection of this one."""
+        flow = self._parts.stack.flow_from_key(key)
+        try:
+            if flow is not None:
+                flow.send(data)
+                self._borrowers.setdefault(key, set()).add(worker)
+                return
+        except OSError:
+            pass
+        self._links[worker].send(ENDED + key.encode())
+
+    # News.
+
+    def provider_registered(self, provider_id: int, address: str | None) -> None:
+        """Note who has accepted our registration at a provider, and tell the others: its calls come to any worker."""
+        self._on_registered(provider_id, address)
+        self._tell("provider", (provider_id, address))
+
+    async def follow_changes(self) -> None:
+        """Let the others take what was changed in the database, and wait until they have, for a moment."""
+        self._asked += 1
+        ticket, missing, done = self._asked, set(self._links), asyncio.Event()
+        self._waiting[ticket] = missing, done
+        self._tell("change", ticket)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await done.wait()
+        except TimeoutError:
+            pass  # one that is being started again reads all of it
+        finally:
+            del self._waiting[ticket]
+
+    def drain(self) -> None:
+        """Let the others give all they have to other nodes, and end."""
+        self._tell("drain", None)
+
+    def _spread(self, key: tuple[int, str], row: tuple[Any, ...] | None) -> None:
+        """Tell where a phone is from now on, or that it is there no more; what is told is committed."""
+        self._tell("binding", (key, row))
+
+    def _tell(self, kind: str, said: Any, to: str | None = None) -> None:
+        word = NEWS + marshal.dumps((kind, said))
+        for name, link in self._links.items():
+            if to in (None, name):
+                link.send(word)
+
+    def _hello(self, worker: str, said: tuple[int, bool]) -> None:
+        boot, is_answer = said
+        self._neighbours.membership.hear(boot, worker)
+        if not is_answer:
+            self._tell("hello", (self._neighbours.membership.boot_number, True), worker)
+            for provider_id, address in self._parts.origins.addresses.known.items():
+                self._tell("provider", (provider_id, address), worker)
+
+    def _provider(self, worker: str, said: tuple[int, str | None]) -> None:
+        self._on_registered(*said)
+
+    def _binding(self, worker: str, said: tuple[tuple[int, str], tuple[Any, ...] | None]) -> None:
+        (account_id, contact), row = said
+        bindings = self._neighbours.bindings
+        if row is None:
+            bindings.forgotten(account_id, contact)
+            return
+        bindings.heard(BindingRow(*row))
+        self._parts.switch.reconnects.registered(account_id)
+        self._parts.notifier.registered(account_id)
+
+    def _change(self, worker: str, ticket: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._follow(worker, ticket))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self, worker: str, ticket: int) -> None:
+        try:
+            await self._parts.store.catch_up()
+        except (StoreError, OSError):  # all changes are looked for every second besides
+            return
+        self._tell("changed", ticket, worker)
+
+    def _changed(self, worker: str, ticket: int) -> None:
+        missing, done = self._waiting.get(ticket, (set[str](), asyncio.Event()))
+        missing.discard(worker)
+        if not missing:
+            done.set()
+
+    def _drain(self, worker: str, said: None) -> None:
+        self._neighbours.drained.set()
+
+
+_NEWS: dict[str, Callable[[Crew, str, Any], None]] = {
+    "hello": Crew._hello, "provider": Crew._provider, "binding": Crew._binding, "change": Crew._change,
+    "changed": Crew._changed, "drain": Crew._drain,
+}  # fmt: skip
+
+
+def _node_of(tokens: FlowTokens, token: str) -> str | None:
+    found = tokens.read(token)
+    return None if found is None else found.node

@@ -1,0 +1,96 @@
+"""Whose a message is, of the workers that share the ports of one switch: found in its bytes, before it is read.
+
+The kernel gives a datagram, or a connection, to one of the workers by the two addresses, so all that one phone says
+comes to the same one. What belongs to a call of another worker says so itself: tags and branches that we make end in
+the number of the boot (`stack/tokens.py:MarkedTokens`), an answer has one of ours in its top Via, a request in a dialog
+in its To, an INVITE with Replaces there (RFC 3891), and a Route of ours names a flow and who has it (RFC 5626 §5.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from sipwright.memo import Bounded
+
+__all__ = ["Sorter"]
+
+_TOP_VIA = re.compile(rb"(?i)\n(?:via|v)[ \t]*:([^\r\n,]*)")
+_BRANCH = re.compile(rb";[ \t]*branch=([!-:<-~]+)")
+_FLOW = re.compile(rb";[ \t]*flow=([A-Za-z0-9_-]{20,512})")
+_TO_TAG = re.compile(rb"\n(?:[Tt][Oo]|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=[ \t]*([^\s;,]+)")
+_ROUTE = re.compile(rb"(?i)\nroute[ \t]*:[ \t]*(?:\"[^\"\r\n]*\"[ \t]*)?<sips?:([A-Za-z0-9_-]{20,512})@")
+_REPLACES = re.compile(rb"(?i)\nreplaces[ \t]*:[^\r\n]*;[ \t]*to-tag[ \t]*=[ \t]*([^\s;,]+)")
+_MARK = re.compile(rb"[0-9a-f]{16,40}-b([0-9a-f]{1,12})(?:\.|$)")
+
+REMEMBERED = 1_024
+"""INVITEs with Replaces that another worker has; a CANCEL of one says nothing of that."""
+
+
+class Sorter:
+    """Finds the worker that a message is for."""
+
+    __slots__ = ("_elsewhere", "_node_of_token", "owner_of")
+
+    def __init__(
+        self, owner_of: Callable[[int], str | None], node_of_token: Callable[[str], str | None]
+    ) -> None:
+        """Make it.
+
+        Args:
+            owner_of: Says which of the workers has the calls of a boot, if one has.
+            node_of_token: Says whose flow a token names, if it is one of ours.
+        """
+        self.owner_of = owner_of
+        self._node_of_token = node_of_token
+        self._elsewhere: Bounded[bytes, str] = Bounded(REMEMBERED)
+
+    def __call__(self, data: bytes) -> str | None:
+        """Return the name of the node that a message is for; None where nothing in it says so."""
+        if data.startswith(b"SIP/2.0 "):
+            return self._of_response(data)
+        if data.startswith(b"REGISTER "):
+            return None
+        tag = _TO_TAG.search(data)
+        owner = None if tag is None else self._of_mark(tag[1])
+        if owner is None and b"oute" in data and (route := _ROUTE.search(data)) is not None:
+            owner = self._node_of_token(route[1].decode("ascii"))
+        if owner is None and data.startswith((b"INVITE ", b"CANCEL ", b"ACK ")):
+            owner = self._of_new(data)
+        return owner
+
+    def sender_of(self, data: bytes) -> str | None:
+        """Return who has sent a request of ours, by its branch."""
+        via = _TOP_VIA.search(data)
+        branch = None if via is None else _BRANCH.search(via[1])
+        return None if branch is None else self._of_mark(branch[1])
+
+    def _of_response(self, data: bytes) -> str | None:
+        via = _TOP_VIA.search(data)
+        branch = None if via is None else _BRANCH.search(via[1])
+        if via is None or branch is None:
+            return None
+        found = self._of_mark(branch[1])
+        if found is None and (flow := _FLOW.search(via[1])) is not None:
+            return self._node_of_token(flow[1].decode("ascii"))
+        return found
+
+    def _of_new(self, data: bytes) -> str | None:
+        """Find the call that an INVITE is to replace one of, or what belongs to such an INVITE."""
+        replaces = _REPLACES.search(data) if data.startswith(b"INVITE ") else None
+        if replaces is None and not self._elsewhere:
+            return None
+        via = _TOP_VIA.search(data)
+        branch = None if via is None else _BRANCH.search(via[1])
+        if branch is None:
+            return None
+        if replaces is None:
+            return self._elsewhere.get(branch[1])
+        owner = self._of_mark(replaces[1])
+        if owner is not None:
+            self._elsewhere.keep(branch[1], owner)
+        return owner
+
+    def _of_mark(self, token: bytes) -> str | None:
+        mark = _MARK.search(token)
+        return None if mark is None else self.owner_of(int(mark[1], 16))

@@ -1,0 +1,224 @@
+"""One switch of two worker processes: calls between the phones of both, and the death of either."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from interop.harness import DOMAIN, PASSWORD, Roamer, RunningSwitch, until
+from interop.test_two_nodes import PLANS, said, talk
+from sipwright.commands import worker as program
+from sipwright.sip import StreamFramer
+from store.conftest import postgres_folder  # noqa: F401
+
+pytestmark = pytest.mark.peer("postgresql")
+
+FIRST, SECOND = "node1", "node1+2"
+ACCOUNTS = ["bob", "dave", *((name, name, "") for name in PLANS)]
+
+
+class TcpRoamer(Roamer):
+    """The same over one connection."""
+
+    def __init__(self, account: str, to: tuple[str, int], host: str) -> None:
+        super().__init__(account, DOMAIN, PASSWORD, to, host)
+        self._socket.close()
+        self.protocol, self._framer, self._read = "tcp", StreamFramer(), []
+        self._socket = socket.create_connection(to, source_address=(host, 0))
+        self.port = self._socket.getsockname()[1]
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._socket.sendall(data)
+
+    def receive(self, patience: float = 2.0) -> bytes | None:
+        """Return the next message."""
+        return super(Roamer, self).receive(patience)
+
+    @property
+    def contact(self) -> str:
+        """Where it can be reached."""
+        return f"<sip:{self.account}@{self.host}:{self.port};transport=tcp>"
+
+
+@pytest.fixture(scope="module")
+def switch(postgres_folder: Path) -> Iterator[RunningSwitch]:  # noqa: F811
+    """A switch with accounts and dialplans."""
+
+    async def create() -> None:
+        connection = await asyncpg.connect(f"postgresql://postgres@/postgres?host={postgres_folder}")
+        await connection.execute("DROP DATABASE IF EXISTS workers WITH (FORCE)")
+        await connection.execute("CREATE DATABASE workers")
+        await connection.close()
+
+    asyncio.run(create())
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv(
+            "SIPWRIGHT_DATABASE__URL", f"postgresql://postgres@/workers?host={postgres_folder}"
+        )
+        monkeypatch.setenv("SIPWRIGHT_RUN__WORKERS", "2")
+        made = RunningSwitch()
+        made.set_dialplans(PLANS)
+        made.add_accounts(ACCOUNTS)
+        start(made)
+        yield made
+        made.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_wrong(switch: RunningSwitch) -> Iterator[None]:
+    """Every test leaves both workers running, and no fault in the log."""
+    if not switch.is_running():
+        start(switch)
+    yield
+    assert switch.new_faults() == []
+
+
+@pytest.fixture
+def phone(switch: RunningSwitch) -> Iterator[Callable[..., Roamer]]:
+    """Make phones that are registered at one of the workers, as their ports have it."""
+    phones: list[Roamer] = []
+
+    def make(account: str, worker: str, *, over_tcp: bool = False) -> Roamer:
+        while True:
+            host = f"127.0.0.{len(phones) + 21}"  # the next port of the same address may lead to the other worker
+            if over_tcp:
+                made: Roamer = TcpRoamer(account, switch.address, host)
+            else:
+                made = Roamer(account, DOMAIN, PASSWORD, switch.address, host)
+            phones.append(made)
+            assert made.register().status == 200
+            rows = [row for row in switch.bindings(account) if str(made.port) in row["contact"]]
+            if [row["source"].partition("!")[0] for row in rows] == [worker]:
+                made.sources.clear()
+                return made
+            made.unregister(switch.address)
+
+    yield make
+    for each in phones:
+        if switch.is_running():
+            each.unregister(switch.address)
+        each.close()
+
+
+def start(switch: RunningSwitch) -> None:
+    """Start the switch, and wait until both workers are there."""
+    before = len(switch.events("switch started"))
+    switch.start(RUN__WORKERS="2", DATABASE__URL=os.environ["SIPWRIGHT_DATABASE__URL"])
+    until(lambda: len(switch.events("switch started")) >= before + 2, "both workers have started")
+
+
+def process_of(switch: RunningSwitch, number: int) -> int | None:
+    """Return the process of a worker."""
+    for pid in Path(f"/proc/{switch.pid}/task/{switch.pid}/children").read_text().split():
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if program.__name__.encode() in line and line[-2] == str(number).encode():
+            return int(pid)
+    return None
+
+
+def kill(switch: RunningSwitch, number: int) -> float:
+    """Kill a worker, and return when that was."""
+    pid = process_of(switch, number)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    return time.monotonic()
+
+
+def workers_with_calls(switch: RunningSwitch) -> set[str]:
+    """Return which workers have the calls in progress."""
+    return {row["node"] for row in switch.calls("--legs")}
+
+
+@pytest.mark.parametrize("over_tcp", [False, True], ids=["udp", "tcp"])
+def test_a_call_goes_to_the_phone_of_another_worker(
+    switch: RunningSwitch, phone: Callable[..., Roamer], over_tcp: bool
+):
+    """Both phones hear of one switch, and what they say finds the call, whichever worker reads it."""
+    alice, bob = phone("waiting", FIRST, over_tcp=over_tcp), phone("bob", SECOND, over_tcp=over_tcp)
+    accepted, invite = talk(alice, bob)
+    at = workers_with_calls(switch)
+    alice.say_in(accepted, "INFO", 10)
+    bob.answer(bob.wait_for_request("INFO"), 200, "OK")
+    alice.wait_for_status(200, "INFO")
+    bob.say_in(invite, "BYE", 1)
+    bob.wait_for_status(200, "BYE")
+    alice.answer(alice.wait_for_request("BYE"), 200, "OK")
+
+    assert at == {FIRST}
+    assert until(lambda: said(switch, accepted.call_id), "the script goes on") == ["talked True"]
+    assert [cdr["status"] for cdr in switch.cdrs(accepted.call_id, legs=2)] == [200, 200]
+    assert "record-route" not in invite.headers.index()
+    assert over_tcp or set(bob.sources) == {switch.address}
+
+
+def test_a_phone_that_has_just_registered_can_be_called_from_another_worker(
+    switch: RunningSwitch, phone: Callable[..., Roamer]
+):
+    """Nobody waits for the database to be looked at."""
+    alice, bob = phone("impatient", FIRST), phone("bob", SECOND)
+    bob.request("REGISTER", f"sip:{DOMAIN}", bob.address, call_id=f"reg-{bob.port}", more="Expires: 0\n")
+    alice.invite(f"sip:bob@{DOMAIN}", "call-1")
+    alice.acknowledge(refused := alice.wait_for_status(480))
+    bob.register()
+    alice.invite(f"sip:bob@{DOMAIN}", "call-2")
+    invite = bob.wait_for_request("INVITE", 1.0)
+    bob.answer(invite, 486, "Busy Here")
+    bob.wait_for_request("ACK")
+    alice.acknowledge(alice.wait_for_status(480))
+
+    assert refused.reason == "Nobody Home"
+
+
+def test_calls_and_scripts_of_a_killed_worker_go_on(switch: RunningSwitch, phone: Callable[..., Roamer]):
+    """One talks, another one's script sleeps; those of the other worker notice nothing."""
+    alice, bob = phone("waiting", FIRST), phone("bob", SECOND)
+    accepted, invite = talk(alice, bob)
+    carol, dave = phone("waiting", SECOND), phone("dave", FIRST)
+    answered, _ = talk(carol, dave, "dave")
+    grace = phone("sleeping", FIRST)
+    grace.invite(f"sip:anybody@{DOMAIN}", "call-asleep")
+    grace.wait_for_status(100)
+    before = process_of(switch, 2)
+    killed_at = kill(switch, 1)
+    carol.say_in(answered, "BYE", 10)
+    carol.wait_for_status(200, "BYE")
+    bob.say_in(invite, "BYE", 1)  # is read by the worker that lives, and is for the one that was killed
+    bob.wait_for_status(200, "BYE")
+    took = time.monotonic() - killed_at
+    alice.answer(alice.wait_for_request("BYE"), 200, "OK")
+    dave.answer(dave.wait_for_request("BYE"), 200, "OK")
+    woken = grace.wait_for_status(486)
+    grace.acknowledge(woken)
+
+    assert until(lambda: said(switch, accepted.call_id), "the script goes on") == ["talked True"]
+    assert until(lambda: said(switch, answered.call_id), "the script goes on") == ["talked True"]
+    assert woken.reason == "Woken Up"
+    assert process_of(switch, 2) == before
+    assert not switch.events("the calls of another node are taken over")
+    assert took < 8.0  # 2 s on a machine that has nothing else to do
+
+
+def test_the_switch_ends_and_goes_on_as_one(switch: RunningSwitch, phone: Callable[..., Roamer]):
+    alice, bob = phone("waiting", FIRST), phone("bob", SECOND)
+    carol, dave = phone("waiting", SECOND), phone("dave", FIRST)
+    accepted, _ = talk(alice, bob)
+    answered, _ = talk(carol, dave, "dave")
+    switch.stop()
+    ended = len(switch.events("switch stopped"))
+    start(switch)
+    for caller, callee, response in ((alice, bob, accepted), (carol, dave, answered)):
+        caller.say_in(response, "BYE", 10)
+        caller.wait_for_status(200, "BYE")
+        callee.answer(callee.wait_for_request("BYE"), 200, "OK")
+        assert until(lambda r=response: said(switch, r.call_id), "the script goes on") == ["talked True"]
+
+    assert ended >= 2

@@ -1,0 +1,215 @@
+"""Two workers of one switch, with their stacks left out: what they hand to each other, and what they tell."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from sipwright.node.crew import Crew, Place
+from sipwright.node.shared_bindings import SharedBindings
+from sipwright.services.registrar import LocationTable
+from sipwright.services.registrar.bindings import Binding
+from sipwright.stack.tokens import MarkedTokens
+from sipwright.store.schema.rows import BindingRow
+from sipwright.transport.flow import Flow
+from sipwright.transport.tap import Tap
+
+KEY = "{}/127.0.0.1:5060/192.0.2.1:40112"
+BYE = "BYE sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\r\nTo: <sip:a@b>;tag={}\r\n\r\n"
+CONTACT = "<sip:bob@192.0.2.1>"
+
+
+class Plain(Flow):
+    """A flow that keeps what is sent over it."""
+
+    __slots__ = ("is_reliable", "sent")
+
+    def __init__(self, protocol: str) -> None:
+        super().__init__(protocol, ("127.0.0.1", 5060), ("192.0.2.1", 40112))
+        self.is_reliable = protocol != "udp"
+        self.sent: list[bytes] = []
+
+    @property
+    def is_closed(self) -> bool:
+        return False
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+
+class FakeStack:
+    """As much of a stack as a crew asks for; `heard` has all that came, with where it went to."""
+
+    def __init__(self) -> None:
+        self.flows: dict[str, Plain] = {}
+        self.heard: asyncio.Queue[tuple[str, bytes, Flow | None]] = asyncio.Queue()
+        self.tap, self.transports = Tap(), ()
+        self.receiver = SimpleNamespace(
+            receive=lambda data, flow: self.heard.put_nowait(("own", data, flow)),
+            undelivered=lambda data: self.heard.put_nowait(("undelivered", data, None)),
+        )
+
+    def sort(self, receive, lent, on_flow_closed) -> None:
+        self.receive, self.lent, self.on_flow_closed = receive, lent, on_flow_closed
+
+    def take_handed(self, data: bytes, flow: Flow) -> None:
+        self.heard.put_nowait(("handed", data, flow))
+
+    def flow_from_key(self, key: str) -> Flow | None:
+        return self.flows.get(key)
+
+    def flow_closed(self, flow: Flow, error: OSError | None) -> None:
+        self.heard.put_nowait(("closed", b"", flow))
+
+
+class Worker:
+    """One worker, and what it knows."""
+
+    def __init__(self, number: int, end: socket.socket) -> None:
+        self.number = number
+        self.stack = FakeStack()
+        self.crew = Crew(Place("north", number, {3 - number: end}))
+        self.locations = LocationTable()
+        self.providers: asyncio.Queue[tuple[int, str | None]] = asyncio.Queue()
+        self.registered: asyncio.Queue[int] = asyncio.Queue()
+        self.caught_up = asyncio.Event()
+        self.membership = SimpleNamespace(
+            boot_number=number, owners={number: self.crew.name}, beside=frozenset()
+        )
+        self.membership.hear = lambda boot, node: self.membership.owners.update({boot: node})
+        self.drained = asyncio.Event()
+        store = SimpleNamespace(catch_up=self.catch_up)
+        self.neighbours = SimpleNamespace(
+            membership=self.membership, registrations=SimpleNamespace(), drained=self.drained,
+            bindings=SharedBindings(store, self.locations, self.crew.name, lambda: 0.0, lambda: 0.0),
+        )  # fmt: skip
+        addresses = SimpleNamespace(registered=lambda *said: self.providers.put_nowait(said), known={})
+        parts = SimpleNamespace(
+            store=store, stack=self.stack, origins=SimpleNamespace(addresses=addresses),
+            switch=SimpleNamespace(reconnects=SimpleNamespace(registered=self.registered.put_nowait)),
+            notifier=SimpleNamespace(registered=bool),
+        )  # fmt: skip
+        self.crew.serve(parts, self.neighbours, b"secret")
+
+    async def catch_up(self) -> list[object]:
+        self.caught_up.set()
+        return []
+
+    def tag(self) -> str:
+        """Return a tag of a call that it has."""
+        return MarkedTokens(self.number)()
+
+    async def next(self) -> tuple[str, bytes, Flow | None]:
+        """Return what came next."""
+        async with asyncio.timeout(5):
+            return await self.stack.heard.get()
+
+
+@pytest.fixture
+async def pair():
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    for end in ends:
+        end.setblocking(False)
+    workers = [Worker(number, end) for number, end in enumerate(ends, 1)]
+    for worker in workers:
+        worker.crew.start()
+    async with asyncio.timeout(5):
+        while not all(len(worker.membership.owners) == 2 for worker in workers):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    yield workers
+    for worker in workers:
+        worker.crew.close()
+
+
+async def test_a_request_of_another_workers_call_goes_there_with_its_flow(pair):
+    first, second = pair
+    here = second.stack.flows[KEY.format("udp")] = Plain("udp")
+    data = BYE.format(second.tag()).encode()
+    first.stack.receive(data, Plain("udp"))
+
+    assert await second.next() == ("handed", data, here)
+    assert first.stack.heard.empty()
+    assert first.crew.belongs(data)
+
+
+async def test_what_is_its_own_or_nobodys_is_taken_here(pair):
+    first = pair[0]
+    for tag in (first.tag(), "phone", MarkedTokens(9)()):
+        first.stack.receive(BYE.format(tag).encode(), Plain("udp"))
+
+        assert (await first.next())[0] == "own"
+
+
+async def test_a_connection_is_lent(pair):
+    """The answer leaves by the worker that has the connection, and its end is told."""
+    first, second = pair
+    here = first.stack.flows[KEY.format("tcp")] = Plain("tcp")
+    first.stack.receive(BYE.format(second.tag()).encode(), here)
+    _, _, lent = await second.next()
+    lent.send(b"SIP/2.0 200 OK")
+    first.crew._tell("hello", (1, True))
+    async with asyncio.timeout(5):
+        while not here.sent:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    first.stack.on_flow_closed(here)
+    what, _, closed = await second.next()
+
+    assert here.sent == [b"SIP/2.0 200 OK"]
+    assert lent.key == f"north!{here.key}"
+    assert (what, closed) == ("closed", lent)
+    assert lent.is_closed
+    with pytest.raises(ConnectionResetError):
+        lent.send(b"too late")
+
+
+async def test_a_connection_that_is_no_more_is_said_to_have_ended(pair):
+    second = pair[1]
+    lent = second.stack.lent("north", KEY.format("tls"))
+    lent.send(b"INVITE sip:bob@192.0.2.1 SIP/2.0")
+
+    assert (await second.next())[::2] == ("closed", lent)
+    assert second.stack.lent("north", KEY.format("udp")) is None
+    assert second.stack.lent("south", KEY.format("tls")) is None
+
+
+async def test_a_phone_that_has_come_is_known_to_the_other_worker(pair):
+    first, second = pair
+    row = BindingRow(
+        7, CONTACT, 1.0, f"north!{KEY.format('udp')}", None, "id", 1, 60.0, None, None, None, 0.0
+    )
+    first.neighbours.registrations.spread((7, CONTACT), tuple(row))
+    async with asyncio.timeout(5):
+        told = await second.registered.get()
+
+    assert told == 7
+    assert second.locations.bindings(7) == [Binding(60, 1, "id", row.source, "", CONTACT)]
+    assert second.locations.account_at(KEY.format("udp"), 0.0) == 7
+    first.neighbours.registrations.spread((7, CONTACT), None)
+    first.crew.provider_registered(3, "192.0.2.9")
+    async with asyncio.timeout(5):
+        assert await second.providers.get() == (3, "192.0.2.9")
+    assert second.locations.bindings(7) == []
+
+
+async def test_changes_are_followed_by_all_before_anybody_is_told(pair):
+    await pair[0].crew.follow_changes()
+
+    assert pair[1].caught_up.is_set()
+
+
+async def test_a_datagram_that_found_nobody_is_told_to_its_sender(pair):
+    first, second = pair
+    first.crew._undelivered(
+        f"INVITE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK{'0' * 16}-b2\r\n".encode()
+    )
+
+    assert (await second.next())[0] == "undelivered"
+
+
+async def test_all_are_drained_together(pair):
+    pair[0].crew.drain()
+    async with asyncio.timeout(5):
+        await pair[1].drained.wait()
