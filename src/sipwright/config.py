@@ -419,6 +419,8 @@ class GuardSettings(_Section):
     phone or from a provider; 0 is no limit. Networks in `allow` are never counted, and never banned. `bans` says
     whether the switch bans by itself, for `ban_minutes` first. `region` is the country that users dial from, else that
     of their time zone; `money_per_day` is what each of them may spend at providers with rates, 0 without limit.
+    `unusual_calls` says what becomes of calls unlike all others of a user: they are held back until they are confirmed,
+    only told of, or not looked for.
     """
 
     per_stranger: Annotated[float, Field(ge=0)] = 3_000.0
@@ -429,6 +431,7 @@ class GuardSettings(_Section):
     ban_minutes: Annotated[float, Field(gt=0, le=10_080)] = 10.0
     region: Annotated[str, AfterValidator(_checked_region)] = ""
     money_per_day: Annotated[float, Field(ge=0, le=1_000_000)] = 50.0
+    unusual_calls: Literal["hold", "tell", "off"] = "hold"
 
     @property
     def default_money(self) -> int | None:
@@ -488,6 +491,11 @@ class WebSettings(_Section):
     def scheme(self) -> str:
         """How an address of the pages begins."""
         return "https" if self.certificate else "http"
+
+    @property
+    def place(self) -> str:
+        """The address of the pages; what a request says of it nobody believes."""
+        return self.public_url or f"{self.scheme}://{self.listen}{self.prefix}"
 
 
 class SshSettings(_Section):

@@ -104,6 +104,25 @@ async def test_another_user_sees_nothing_through_any_command(clients: Clients, c
         assert "secret" in alices.out
 
 
+HELD_BACK = (
+    "INSERT INTO unusual_calls (user_id, account_id, place, number, why, code, times, at)"
+    " VALUES ((SELECT id FROM users WHERE name = ?), 0, 'premium GB', ?, 'the first one', '123456', 2, ?)"
+)
+
+
+async def test_a_call_that_was_held_back_is_confirmed_and_held_back_again(clients: Clients):
+    store(clients, (HELD_BACK, ("alice", "+449098790000", time.time())))
+    (shown,) = json.loads((await clients.ssh("alice", "guard", "--json")).out)
+    number = str(shown["id"])
+    assert "123456" in (await clients.ssh("alice", "guard")).out
+    assert (await clients.ssh("bob", "guard confirm", number)).status == 1
+    confirmed = await clients.ssh("alice", "guard confirm", number)
+    assert confirmed.out.startswith("calls of alice to premium numbers in GB leave until")
+    undone = await clients.ssh("alice", "guard undo", number)
+    assert undone.out == "calls of alice to premium numbers in GB are held back again\n"
+    assert (await clients.ssh("alice", "guard confirm")).status == 2
+
+
 async def test_nothing_else_can_be_opened(clients: Clients):
     for refused in (("-s", "sftp"), ("scp", "-t", "/tmp"), ("sh",)):
         options = refused[:1] if refused[0] == "-s" else ()

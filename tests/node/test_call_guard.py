@@ -8,7 +8,7 @@ import pytest
 from tests.services.switch.conftest import SDP, Bench, Provider, Row, document_of, every_leg_keeps_the_rules  # noqa: F401
 
 from sipwright.config import GuardSettings
-from sipwright.node.call_guard import CallGuard, region_of
+from sipwright.node.call_guard import CallGuard
 from sipwright.services.dialstring import MAX_WRITTEN, parse_dial_string
 from sipwright.services.guard.rates import Rates
 from sipwright.services.guard.spending import Allowance
@@ -214,9 +214,3 @@ def test_a_user_is_told_of_when_most_of_the_money_is_used(town):
     town.talk(ORDINARY, 1)
 
     assert town.told == [("guard.spending", None)]
-
-
-def test_the_country_of_a_user_is_that_of_the_time_zone():
-    assert [region_of(zone) for zone in ("Europe/Dublin", "America/New_York", "UTC", "Nowhere")] == [
-        "IE", "US", None, None,
-    ]  # fmt: skip

@@ -89,6 +89,8 @@ TABLES_ADDED_LATER = (
     "guard_rules",
     "provider_rates",
     "spendings",
+    "baselines",
+    "unusual_calls",
     "nodes",
     "binding_news",
     "node_requests",

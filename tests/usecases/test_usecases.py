@@ -3,8 +3,8 @@
 from sipwright.usecases import UseCases
 
 THINGS = (
-    "accounts bindings providers dialplans calls cdrs traces messages values secrets domains bans guard nodes events "
-    "status settings"
+    "accounts bindings providers dialplans calls cdrs traces messages values secrets domains bans guard "
+    "unusual_calls nodes events status settings"
 )
 PEOPLE = "login users tokens sessions keys invites audit me signup recovery"
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from sipwright.store.admin import unusual_calls
 from sipwright.store.admin.specs import AccountChange, AccountSpec, ProviderChange, ProviderSpec
+from sipwright.store.admin.unusual_calls import HeldBack
 from sipwright.usecases import Actor, UseCases
 from sipwright.usecases.dialplans import ReplayWish, TryWish
 from sipwright.usecases.errors import Forbidden, Invalid, NotFound
@@ -21,7 +23,7 @@ from .test_bindings import binding
 
 THINGS = (
     "accounts", "bindings", "providers", "dialplans", "calls", "cdrs", "traces", "messages", "values", "secrets",
-    "domains", "bans", "guard", "nodes", "events", "status", "settings",
+    "domains", "bans", "guard", "unusual_calls", "nodes", "events", "status", "settings",
 )  # fmt: skip
 
 SOURCE = 'respond(486, "Busy Here")\n'
@@ -105,6 +107,11 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "guard.forgive": ADMINS,
     "guard.set_rates": ADMINS,
     "guard.rates": ADMINS,
+    "unusual_calls.list": OWN,
+    "unusual_calls.usual": OWN,
+    "unusual_calls.confirm": (1,),
+    "unusual_calls.undo": (1,),
+    "unusual_calls.learn": ADMINS,
     "nodes.list": ADMINS,
     "nodes.get": ADMINS,
     "nodes.takeover": ADMINS,
@@ -160,6 +167,8 @@ async def hers(usecases: UseCases, carol: Actor, dave: Actor) -> str:
     await usecases.dialplans.put(carol, "out", SOURCE)
     await usecases.values.put(carol, "secret-key", 1)
     await usecases.secrets.put(carol, "API_KEY", "hush hush")
+    held = HeldBack(2, 0, "premium GB", "+449098790000", "the first one", 1, usecases.ground.unix_time())
+    await usecases.ground.change(lambda c: unusual_calls.keep(c, [held], held.at))
     await put(usecases, CALLS, call("live-hers"))
     await put(usecases, CDRS, cdr("call-hers", at=usecases.ground.now))
     await put(usecases, BINDINGS, binding(1, "<sip:a@192.0.2.7>", "udp/192.0.2.1:5060/192.0.2.7:5060"))

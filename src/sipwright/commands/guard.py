@@ -1,4 +1,4 @@
-"""``sipwright guard``: where calls may lead, and what they may cost."""
+"""``sipwright guard``: where calls may lead, what they may cost, and which were held back as they are unusual."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import CommandError, Data, Json, group, print_json, print_table, say
+from sipwright.tables import clock
 from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from sipwright.usecases import Actor, UseCases
     from sipwright.usecases.guard import GuardView
+    from sipwright.usecases.unusual_calls import UnusualCallView, UsualView
 
 __all__ = ["app"]
 
@@ -26,7 +28,7 @@ User = Annotated[str, typer.Argument(metavar="USER", help="Whose calls.")]
 Destinations = Annotated[
     list[str],
     typer.Argument(
-        metavar="WHERE...", help="premium, satellite, high-risk, abroad, or countries such as SO."
+        metavar="WHERE...", help="premium, satellite, high-risk, abroad, unusual, or countries such as SO."
     ),
 ]
 
@@ -81,12 +83,13 @@ def show(
         "calls today",
         "minutes today",
         "spent today",
+        "reserved",
     )
     rows = [
         (
             view.name, " ".join(view.destinations) or "ordinary numbers", _shown(view.calls_at_once),
             _shown(view.calls_per_hour), _shown(view.minutes_per_day), _shown(view.money_per_day), view.calls,
-            view.minutes, view.money,
+            view.minutes, view.money, view.reserved,
         )
         for view in found
     ]  # fmt: skip
@@ -169,3 +172,107 @@ def forgive(user: User, data: Data = None) -> None:
     """
     view = with_usecases(data, lambda usecases, actor: usecases.guard.forgive(actor, user))
     say(f"{view.name} begins anew")
+
+
+Number = Annotated[int, typer.Argument(metavar="ID", help="As 'sipwright guard unusual' shows it.")]
+
+
+@app.command()
+def unusual(
+    user: Annotated[str | None, typer.Argument(metavar="[USER]")] = None,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """List calls that were held back as they are unlike all others of their user.
+
+    \b
+    Example:
+      sipwright guard unusual alice
+    """
+
+    async def work(usecases: UseCases, actor: Actor) -> list[UnusualCallView]:
+        calls = usecases.unusual_calls
+        pages = everything(lambda cursor: calls.list(actor, user=user, limit=MOST, cursor=cursor))
+        return [one async for one in pages]
+
+    found = with_usecases(data, work)
+    if as_json:
+        print_json([asdict(view) for view in found])
+        return
+    heads = ("id", "user", "to", "place", "why", "times", "last", "state", "code")
+    rows = [
+        (
+            view.id, view.user, view.number, view.place, view.why, view.times, clock(view.last_at), view.state,
+            view.code or "",
+        )
+        for view in found
+    ]  # fmt: skip
+    print_table(heads, rows, "no call was held back")
+
+
+@app.command()
+def confirm(number: Number, data: Data = None) -> None:
+    """Let calls leave that were held back, for three days; then they are usual.
+
+    \b
+    Example:
+      sipwright guard confirm 7
+    """
+    view = with_usecases(data, lambda usecases, actor: usecases.unusual_calls.confirm(actor, number))
+    say(f"calls of {view.user} to {view.place} leave until {clock(view.until_at)}")
+
+
+@app.command()
+def undo(number: Number, data: Data = None) -> None:
+    """Hold calls back again that were confirmed.
+
+    \b
+    Example:
+      sipwright guard undo 7
+    """
+    view = with_usecases(data, lambda usecases, actor: usecases.unusual_calls.undo(actor, number))
+    say(f"calls of {view.user} to {view.place} are held back again")
+
+
+@app.command()
+def usual(
+    user: Annotated[str | None, typer.Argument(metavar="[USER]")] = None,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """Show what is usual for a user.
+
+    \b
+    Example:
+      sipwright guard usual alice
+    """
+    view = with_usecases(data, lambda usecases, actor: usecases.unusual_calls.usual(actor, user))
+    _print_usual(view, as_json=as_json)
+
+
+@app.command()
+def learn(user: User, as_json: Json = False, data: Data = None) -> None:
+    """Learn now what is usual for a user, which else is done once a day.
+
+    \b
+    Example:
+      sipwright guard learn alice
+    """
+    view = with_usecases(data, lambda usecases, actor: usecases.unusual_calls.learn(actor, user))
+    _print_usual(view, as_json=as_json)
+
+
+def _print_usual(view: UsualView, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(view))
+    elif not view.calls:
+        say(f"nothing is usual for {view.user} yet: that takes 20 calls on 3 days")
+    else:
+        hours = " ".join(str(hour) for hour, calls in enumerate(view.hours) if calls)
+        rows = [
+            ("calls", f"{view.calls} on {view.days} days"), ("hours", hours), ("places", ", ".join(view.places)),
+            ("at once", view.calls_at_once), ("an hour", view.calls_per_hour),
+            ("minutes a day", view.minutes_per_day), ("money a day", view.money_per_day),
+            ("longest, s", view.longest_call),
+        ]  # fmt: skip
+        print_table(("what", f"of {view.user}"), rows, "")

@@ -347,6 +347,7 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # ban_minutes = 10.0              # for so long the first time, and then for longer
 # region = ""                     # the country that users dial from, such as "IE"; "" for that of their time zone
 # money_per_day = 50.0            # what a user may spend a day at providers with rates; 0 is no limit
+# unusual_calls = "hold"          # calls unlike all others of their user: "hold" until confirmed, only "tell", or "off"
 
 [web]
 # listen = "127.0.0.1:8080"       # the pages and REST; "" for none. For others than this machine: "0.0.0.0:8080", best

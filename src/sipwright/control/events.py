@@ -12,7 +12,8 @@ __all__ = ["LOST", "TYPES", "Event"]
 TYPES = (
     "call.started", "call.ringing", "call.answered", "call.held", "call.ended", "script.line", "script.failed",
     "binding.added", "binding.removed", "provider.state", "security.refused", "ban.added", "ban.removed",
-    "guard.flood", "guard.spared", "guard.refused", "guard.spending", "guard.overload", "node.state", "audit",
+    "guard.flood", "guard.spared", "guard.refused", "guard.spending", "guard.unusual",
+    "guard.overload", "node.state", "audit",
 )  # fmt: skip
 """What an event may be about."""
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import cache
-from importlib import resources
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from sipwright.services.guard.places import Place, is_open, place_of
+from sipwright.services.guard.regions import region_of
 from sipwright.services.guard.spending import FREE, Allowance, Attempt, Refusal, Scope, Spending
 from sipwright.services.ports import Writer
 from sipwright.services.switch import Call, Outcome
@@ -31,7 +30,9 @@ if TYPE_CHECKING:
     from sipwright.services.rows import SpendingRow
     from sipwright.store import Directory, Provider
 
-__all__ = ["CallGuard", "region_of"]
+    from .unusual_calls import UnusualCalls
+
+__all__ = ["CallGuard"]
 
 log = structlog.get_logger(__name__)
 
@@ -41,18 +42,26 @@ NEARLY = 0.8
 """The part of the day's money from which on it is told that it will be used up."""
 
 
+UNUSUAL = "Unusual Call, Confirm It First"
+HOW_TO_CONFIRM = (
+    "Warning",
+    '399 sipwright "Unlike your other calls: confirm it on the page Guard, and call again"',
+)
+
+
 class CallGuard:
     """Asks the guard on behalf of the legs of a switch."""
 
     def __init__(
         self, settings: GuardSettings, directory: Directory, writer: Writer, node: str,
-        clock: Callable[[], float], unix_time: Callable[[], float],
+        clock: Callable[[], float], unix_time: Callable[[], float], unusual: UnusualCalls | None = None,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._directory = directory
         self._writer = writer
         self._clock = clock
         self._unix_time = unix_time
+        self._unusual = unusual
         self.spending = Spending(node)
         self._lines = Throttle(every=1.0, burst=20.0)
         self._warned: set[tuple[int, int]] = set()
@@ -83,12 +92,16 @@ class CallGuard:
             return self._refuse(
                 call, leg, Refusal(f"{text} Are Closed".title(), f"{place.text} are closed; {advice}")
             )
-        allowed = list(self._allowed(attempt))
-        found = self.spending.ask(attempt, allowed, self._unix_time())
+        found = self._unusual_or(attempt, call, number, place)
         if isinstance(found, Refusal):
-            return self._refuse(call, leg, found)
-        seconds, row = found
-        if seconds < attempt.longest and seconds < self._longest(call, leg):
+            return self._refuse(call, leg, found, HOW_TO_CONFIRM)
+        attempt = found
+        allowed = list(self._allowed(attempt))
+        answer = self.spending.ask(attempt, allowed, self._unix_time())
+        if isinstance(answer, Refusal):
+            return self._refuse(call, leg, answer)
+        seconds, row = answer
+        if seconds < self._longest(call, leg):
             to.options = replace(to.options, limit=round(seconds, 3))
         self._put(row)
         return None
@@ -149,6 +162,20 @@ class CallGuard:
         rule = self._directory.guard_rules.get(("user", call.identity.user_id), CLOSED)
         return is_open(place, self._home(call), rule.destinations)
 
+    def _unusual_or(
+        self, attempt: Attempt, call: Call, number: str, place: Place | None
+    ) -> Attempt | Refusal:
+        """Return why a call is held back as it is unlike all others of its user, or how it may leave."""
+        usual = None if place is None or self._unusual is None else self._unusual.usual(attempt.user_id)
+        if place is None or self._unusual is None or usual is None:
+            return attempt
+        seen = self.spending.seen(("user", attempt.user_id), self._unix_time(), usual.longest)
+        found = self._unusual.judge(usual, attempt, number, place, self._home(call), seen)
+        if isinstance(found, str):
+            advice = "confirm it with 'sipwright guard confirm', on the page Guard, or by dialling its code"
+            return Refusal(UNUSUAL, f"{found}; {advice}")
+        return attempt._replace(longest=min(attempt.longest, found))
+
     def _home(self, call: Call) -> str | None:
         """Return the country that a user dials from."""
         if self._settings.region:
@@ -168,7 +195,7 @@ class CallGuard:
                     allowance = replace(allowance, money_per_day=None)
                 yield scope, allowance
 
-    def _refuse(self, call: Call, leg: Callee, refusal: Refusal) -> Outcome:
+    def _refuse(self, call: Call, leg: Callee, refusal: Refusal, *headers: tuple[str, str]) -> Outcome:
         """Return how a leg ends that may not leave; the log, and whoever reads events, hear of it."""
         said = {
             "user": self._user_name(call), "call": call.common_id, "to": leg.destination.target,
@@ -179,7 +206,7 @@ class CallGuard:
             log.warning("call not let out", **said, left_out=left_out)
             if self.watch is not None:
                 self.watch("guard.refused", said)
-        return Outcome(403, refusal.reason)
+        return Outcome(403, refusal.reason, headers)
 
     def _warn(self, row: SpendingRow) -> None:
         """Tell when most of a user's money of the day is used."""
@@ -213,20 +240,4 @@ def _load() -> None:
     import phonenumbers
 
     phonenumbers.is_valid_number(phonenumbers.parse("+35315550100", None))
-    _regions()
-
-
-@cache
-def _regions() -> dict[str, str]:
-    """Read in which country each time zone is."""
-    try:
-        text = resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
-    except (OSError, ModuleNotFoundError):
-        return {}
-    lines = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return {parts[2]: parts[0] for parts in lines if len(parts) > 2}
-
-
-def region_of(timezone: str) -> str | None:
-    """Return the country of a time zone; None where it is none, such as UTC."""
-    return _regions().get(timezone)
+    region_of("")

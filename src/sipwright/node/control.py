@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .provider_states import ProviderStates
     from .refusals import Refusals
     from .script_bridge import Scripts
+    from .unusual_calls import UnusualCalls
 
 __all__ = ["Control", "Parts"]
 
@@ -88,6 +89,7 @@ class Parts(Protocol):
     authenticator: Authenticator
     guarding: Guarding
     call_guard: CallGuard
+    unusual_calls: UnusualCalls
     refusals: Refusals
     scripts: Scripts
     switch: Switch
@@ -132,13 +134,14 @@ class Control:
             "bindings.remove": self._remove_binding,
             "messages.waiting": self._messages_waiting,
             "guard.suspect": self._suspect,
+            "guard.reserved": self._reserved,
             "providers.test": self._test_provider,
             "nodes.takeover": _alone if parts.neighbours is None else parts.neighbours.take_over,
             "nodes.drain": _alone if parts.neighbours is None else parts.neighbours.drain,
             **CallControl(parts.switch, parts.store, secret).handlers(),
         }
         self._server = ControlServer(settings.run_dir, self._handlers, self.events)
-        parts.guarding.watch = parts.call_guard.watch = self._guards
+        parts.guarding.watch = parts.call_guard.watch = parts.unusual_calls.watch = self._guards
         if parts.neighbours is not None:
             self._server.prepare = parts.neighbours.exchange_with(
                 self.events, self._handlers
@@ -272,6 +275,12 @@ class Control:
             request.text("address", longest=100), deed, request.text("face", longest=20)
         )
         return {}
+
+    def _reserved(self, request: Request) -> dict[str, Any]:
+        """Return the money that is set aside now for calls in progress, by the numbers of the users."""
+        return {
+            "reserved": {str(one): held for one, held in self._parts.call_guard.spending.reserved().items()}
+        }
 
     def _messages_waiting(self, request: Request) -> dict[str, Any]:
         """Take how many messages wait for an account."""

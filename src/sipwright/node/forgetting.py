@@ -10,7 +10,7 @@ import structlog
 
 from sipwright.config import Settings
 from sipwright.store import Store, StoreError
-from sipwright.store.admin import bans, guard_rules
+from sipwright.store.admin import bans, guard_rules, unusual_calls
 from sipwright.store.admin.log_in_retention import forget_log_ins
 from sipwright.store.history.retention import Retention, forget_records
 from sipwright.store.history.trace_messages import forget_old
@@ -53,6 +53,7 @@ async def forget(settings: Settings, store: Store, now: float) -> None:
     gone = await forget_records(store.database, keep, now)
     await store.database.write(lambda c: bans.prune(c, now), of_nodes=False)
     await store.database.write(guard_rules.prune)
+    await store.database.write(lambda c: unusual_calls.prune(c, now), of_nodes=False)
     await forget_log_ins(store.database, now, days.audit * DAY)
     if any(gone):
         log.info("old records deleted", **gone._asdict())

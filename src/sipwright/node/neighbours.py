@@ -143,6 +143,11 @@ class Neighbours:
         living = self.membership.living()
         return chosen(f"registration:{provider_id}", living) in (None, self.membership.name)
 
+    def learns_of(self, user_id: int) -> bool:
+        """Return whether it is this node that is to learn what calls are usual for a user, of those that live."""
+        living = self.membership.living()
+        return chosen(f"baseline:{user_id}", living) in (None, self.membership.name)
+
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on while the node runs."""
         return [self.membership.run(), self.bindings.follow(), *self.exchange.tasks()]

@@ -80,6 +80,7 @@ from .registration_watch import RegistrationWatch
 from .script_bridge import Scripts, StoredRun
 from .served_names import ServedNames
 from .transports import make_transports
+from .unusual_calls import UnusualCalls
 
 __all__ = ["Node", "NodeSnapshot"]
 
@@ -166,8 +167,18 @@ class Node:
         destinations = Destinations(
             self.names, self.locations, router.find, time.monotonic, sip.answer_within
         )
+        self.unusual_calls = UnusualCalls(
+            settings, store, time.time, _always if neighbours is None else neighbours.learns_of
+        )
+        self.scripts.effects.confirm_call = self.unusual_calls.confirm
         self.call_guard = CallGuard(
-            settings.guard, store.directory, store.writer, settings.node, time.monotonic, time.time
+            settings.guard,
+            store.directory,
+            store.writer,
+            settings.node,
+            time.monotonic,
+            time.time,
+            self.unusual_calls,
         )
         self.switch = Switch(
             self.stack, router, destinations, store.writer,
@@ -363,6 +374,8 @@ class Node:
             asyncio.create_task(self.profile_checks.run()),
             asyncio.create_task(self.keep_alives.run()),
             asyncio.create_task(self.monitoring.watch()),
+            asyncio.create_task(self.unusual_calls.keep_storing()),
+            asyncio.create_task(self.unusual_calls.keep_learning()),
         ]
         if self.neighbours is not None:
             self._tasks += map(asyncio.create_task, self.neighbours.tasks())
@@ -438,6 +451,7 @@ class Node:
         if self.crew is not None:
             self.crew.close()
         await self.scripts.close()
+        self.unusual_calls.close()
         self.collector.close()
 
     def snapshot(self) -> NodeSnapshot:

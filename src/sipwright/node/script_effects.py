@@ -119,9 +119,12 @@ class ScriptEffects:
             "message_waiting": self._message_waiting,
             "pick_up": self._pick_up,
             "park": self._park,
+            "confirm_call": self._confirm_call,
         }
         self.messages_waiting: Callable[[int, Summary], None] | None = None
         """Takes how many messages wait for an account; as the node says, which makes that after the scripts."""
+        self.confirm_call: Callable[[int, str], Awaitable[bool]] | None = None
+        """Confirms calls of a user that were held back, by their code or the user's PIN; as the node says, too."""
 
     async def close(self) -> None:
         """Close what is open."""
@@ -234,6 +237,11 @@ class ScriptEffects:
                 )
             except Reject as error:
                 raise OSError(error.reason or "nothing can be stored now") from None
+
+    async def _confirm_call(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
+        if self.confirm_call is None or row.user_id is None:
+            return False
+        return await self.confirm_call(row.user_id, ask.arguments["code"])
 
     async def _pick_up(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
         account = await self._account(ask.arguments["name"], row)

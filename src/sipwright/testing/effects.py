@@ -95,7 +95,7 @@ class World:
         if owner == "store":
             return {"value": self._keep(method, ask.arguments)}
         match ask.function:
-            case "pick_up" | "park":
+            case "pick_up" | "park" | "confirm_call":
                 return {"value": False}
             case "enum_lookup" | "email" | "message_waiting":
                 return {"value": None}

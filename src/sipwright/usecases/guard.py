@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,7 +14,7 @@ from sipwright.services.guard.spending import Allowance
 from sipwright.store.admin import accounts, guard_rules, providers, users
 from sipwright.store.admin.guard_rules import UNLIMITED, Rule
 from sipwright.usecases.actor import Actor
-from sipwright.usecases.errors import Invalid, NotFound
+from sipwright.usecases.errors import Invalid, NotFound, UseCaseError
 from sipwright.usecases.etags import shown
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
@@ -24,12 +25,17 @@ __all__ = ["SCOPES", "Guard", "GuardView", "RateView"]
 
 SCOPES = ("user", "account", "provider")
 
+NOTHING: Mapping[int, int] = MappingProxyType({})
+
 _LIMITS = ("calls_at_once", "calls_per_hour", "minutes_per_day", "money_per_day")
 
 
 @dataclass(frozen=True, slots=True)
 class GuardView:
-    """What a user, an account or a provider may use, None for as much as the settings say, and has used in a day."""
+    """What a user, an account or a provider may use, None for as much as the settings say, and has used in a day.
+
+    `reserved` is the money that is set aside for calls of a user in progress.
+    """
 
     scope: str
     name: str
@@ -41,6 +47,7 @@ class GuardView:
     calls: int
     minutes: float
     money: str
+    reserved: str = "0.00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +70,21 @@ class Guard:
         """Show what a user may use and has used; another's only to an admin."""
         if user is not None and user != actor.name and not actor.is_admin:
             raise NotFound(f"there is no user {user!r}")
-        return await self._ground.read(lambda c: self._view(c, "user", user or actor.name))
+        reserved = await self._reserved()
+        return await self._ground.read(lambda c: self._view(c, "user", user or actor.name, reserved))
 
     @needs("read", admin=True)
     async def list(self, actor: Actor, *, limit: int = USUAL, cursor: str | None = None) -> Page[GuardView]:
         """List what users may use and have used."""
         (after,) = place_of(cursor, int) or (0,)
+        reserved = await self._reserved()
 
         def work(connection: Connection) -> Page[GuardView]:
             return paged(
                 limit,
                 lambda most: users.page(connection, most, after),
                 lambda row: (row[0].id,),
-                lambda row: self._view(connection, "user", row[0].name),
+                lambda row: self._view(connection, "user", row[0].name, reserved),
             )
 
         return await self._ground.read(work)
@@ -189,7 +198,17 @@ class Guard:
         provider = providers.find(connection, self._ground.keys, owner or None, own_name)
         return provider.id, name
 
-    def _view(self, connection: Connection, scope: str, name: str) -> GuardView:
+    async def _reserved(self) -> Mapping[int, int]:
+        """Return the money that is set aside now, by the numbers of the users; none where no switch runs."""
+        try:
+            found = await self._ground.ask("guard.reserved")
+        except UseCaseError:
+            return {}
+        return {int(user_id): int(held) for user_id, held in found["reserved"].items()}
+
+    def _view(
+        self, connection: Connection, scope: str, name: str, reserved: Mapping[int, int] = NOTHING
+    ) -> GuardView:
         subject, called = self._subject(connection, scope, name)
         rule = guard_rules.rule_of(connection, scope, subject)
         allowance, limit = rule.allowance, rule.allowance.money_per_day
@@ -200,7 +219,7 @@ class Guard:
             allowance.minutes_per_day,
             "unlimited" if limit == UNLIMITED else None if limit is None else money(limit),
             sum(row.calls for row in used), round(sum(row.seconds for row in used) / 60.0, 1),
-            money(sum(row.money for row in used)),
+            money(sum(row.money for row in used)), money(reserved.get(subject, 0)),
         )  # fmt: skip
 
 

@@ -130,7 +130,7 @@ class Recovery:
     async def _send_to(self, user: User) -> None:
         token, until = new_secret(), self._ground.unix_time() + GOOD_FOR
         await self._ground.keep(lambda c: invites.add_reset(c, user.id, digest_of(token), until))
-        place = self._place()
+        place = self._ground.settings.web.place
         body = _MAIL.format(name=user.name, place=place, link=f"{place}{PATH}?token={token}")
         if self._mailer is None:
             from sipwright.services.dialplan.outside.mail import Mailer, MailSettings
@@ -138,8 +138,3 @@ class Recovery:
             self._mailer = Mailer(MailSettings(**self._ground.settings.mail.model_dump()))
         await self._mailer.send([user.email or ""], "A new password", body)
         log.info("mail about a password sent", user=user.name)
-
-    def _place(self) -> str:
-        """Return the address of the pages; what a request says of it nobody believes."""
-        web = self._ground.settings.web
-        return web.public_url or f"{web.scheme}://{web.listen}{web.prefix}"

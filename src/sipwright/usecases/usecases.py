@@ -34,6 +34,7 @@ from sipwright.usecases.signup import SignUp
 from sipwright.usecases.status import Status
 from sipwright.usecases.tokens import Tokens
 from sipwright.usecases.traces import Traces
+from sipwright.usecases.unusual_calls import UnusualCalls
 from sipwright.usecases.users import Users
 from sipwright.usecases.values import Values
 
@@ -61,6 +62,7 @@ class UseCases:
         self.domains = Domains(ground)
         self.bans = Bans(ground)
         self.guard = Guard(ground)
+        self.unusual_calls = UnusualCalls(ground)
         self.nodes = Nodes(ground)
         self.events = Events(ground)
         self.status = Status(ground)

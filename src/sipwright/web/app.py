@@ -28,6 +28,7 @@ from sipwright.web.api import (
     providers,
     status,
     store,
+    unusual_calls,
     users,
 )
 from sipwright.web.errors import install_handlers
@@ -41,7 +42,7 @@ __all__ = ["API", "create_app", "wrap"]
 API = "/api/v1"
 RESOURCES = (
     accounts, bindings, providers, dialplans, calls, cdrs, messages, store, events, users, domains, administration,
-    bans, guard, me, status,
+    bans, guard, unusual_calls, me, status,
 )  # fmt: skip
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 

@@ -131,3 +131,16 @@ def test_who_is_forgiven_begins_anew_and_what_is_set_aside_stays():
     assert spending.of_day(USER, NOW) == Used()
     assert ask(spending, "c", price=EURO, money_per_day=5_000_000) == 180.0
     assert spending.settle("c", 60.0, NOW)[5:] == (1, 60.0, 1_000_000)
+
+
+def test_what_somebody_has_used_is_seen_with_what_calls_will_have_cost_that_go_on():
+    spending = Spending("node1")
+    assert spending.seen(USER, NOW, 600.0) == (0, 0.0, 0.0, 0)
+    ask(spending, "a", price=EURO)
+    spending.settle("a", 90.0, NOW)
+    ask(spending, "b", price=EURO)
+
+    assert spending.seen(USER, NOW, 600.0) == (1, 2.0, 90.0, 12_000_000)
+    assert spending.reserved() == {1: 60_000_000}
+    spending.settle("b", None, NOW)
+    assert spending.reserved() == {}

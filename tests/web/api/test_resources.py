@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from datetime import datetime
 
 import pytest
@@ -243,3 +245,22 @@ def test_numbers_are_for_prometheus(rest):
 
 def test_every_resource_says_what_it_is_about():
     assert all(resource.__doc__.startswith("`/") for resource in RESOURCES)
+
+
+def test_a_call_that_was_held_back_is_confirmed_by_whose_it_is(rest):
+    with sqlite3.connect(rest.switch.data / "sipwright.db", timeout=20) as connection:
+        connection.execute(
+            "INSERT INTO unusual_calls (user_id, account_id, place, number, why, code, times, at) VALUES "
+            "((SELECT id FROM users WHERE name = 'alice'), 0, 'high-risk SO', '+2526', 'the first', '123456', 1, ?)",
+            (time.time(),),
+        )
+    (shown,) = rest.get("/unusual-calls", who="alice")["items"]
+    path = f"/unusual-calls/{shown['id']}"
+    assert (shown["place"], shown["state"], shown["code"]) == ("numbers in SO", "held back", "123456")
+    assert datetime.fromisoformat(shown["last_at"]).utcoffset().total_seconds() == 0
+
+    assert rest("POST", f"{path}/confirm", who="eve").status_code == 404
+    assert rest("POST", f"{path}/confirm", who="reader").status_code == 403
+    assert rest("POST", f"{path}/confirm", who="alice").json()["confirmed_by"] == "alice"
+    assert rest("POST", f"{path}/undo").json()["state"] == "held back"
+    assert rest.get("/guard/alice")["reserved"] == "0.00"

@@ -29,8 +29,8 @@ LIVE = {"switchboard": "/", "call": "/calls/last"}
 PAGES = {
     "call-records": "/cdrs", "dialplans": "/dialplans", "dialplan": "/dialplans/out", "accounts": "/accounts",
     "account": "/accounts/alice", "providers": "/providers", "provider": "/providers/carrier", "console": "/console",
-    "status": "/status", "users": "/users", "user": "/users/dave", "settings": "/settings", "me": "/me",
-    "nothing": "/nothing",
+    "status": "/status", "guard": "/guard", "users": "/users", "user": "/users/dave", "settings": "/settings",
+    "me": "/me", "nothing": "/nothing",
 }  # fmt: skip
 OUT = """# What becomes of a call of ours.
 if call.active > 4:

@@ -22,6 +22,7 @@ CONTRACT = {
     "/providers": ("button Add provider", "id provider", "button Test"),
     "/providers/contract": ("button Ask with OPTIONS", "heading Exchange"),
     "/bans": ("button Ban an address",),
+    "/guard": ("heading Held back", "heading What is usual", "id spending", "id guarded", "button Change limits"),
     "/console": ("field Filter", "field Search", "button Pause"),
     "/status": ("heading Parts", "id part", "heading Calls", "tab 24 hours", "tab Week", "tab Month", "tab Year"),
     "/users": ("button Add user", "id user"),

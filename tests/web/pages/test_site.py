@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300)]
 
 LOOKED_AT = (
     "/", "/cdrs", "/dialplans", "/dialplans/new-one", "/accounts", "/accounts/alice@sip.test", "/providers",
-    "/providers/trunk", "/bans", "/console", "/status", "/users", "/users/dave", "/settings", "/me", "/nothing-here",
+    "/providers/trunk", "/bans", "/guard", "/guard/dave", "/console", "/status", "/users", "/users/dave", "/settings",
+    "/me", "/nothing-here",
 )  # fmt: skip
 OUTSIDE = ("/login", "/signup", "/reset", "/reset?token=x")
 """What is before the door."""

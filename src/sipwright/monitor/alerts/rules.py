@@ -109,6 +109,11 @@ class Rules:
             advice = "'sipwright cdrs' of that user; close the account if it is not theirs ('sipwright account set')"
             self._note(f"spending/{who}", text, advice, now)
 
+        elif kind == "guard.unusual":
+            text = f"a call of {data.get('user')} was held back, as it is unlike their others ({data.get('why')})"
+            advice = "ask them: 'sipwright guard unusual' lists it, 'guard confirm' lets it go"
+            self._note(f"unusual/{data.get('user')}", text, advice, now)
+
     def _note(self, key: str, text: str, advice: str, now: float) -> None:
         """Tell of what has happened and does not last: it is over in silence after an hour."""
         self._book.begin(key, text, advice, now)

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from sipwright.services.numbers import plain_number
 
-__all__ = ["HIGH_RISK", "KINDS", "Place", "is_open", "place_of"]
+__all__ = [
+    "HIGH_RISK", "KINDS", "ORDINARY", "PREMIUM", "RISKY", "SATELLITE", "SHORT", "Place", "is_open", "place_of",
+]  # fmt: skip
 
 ORDINARY, PREMIUM, SATELLITE, RISKY = "ordinary", "premium", "satellite", "high-risk"
 
@@ -36,7 +38,9 @@ _PREMIUM_OF_ALL = ("979",)
 _PREMIUM_BEGINNINGS = ("0900", "0901", "0902", "0903", "0906", "0909", "0190", "1900", "900")
 """How premium numbers begin in most countries, where it is not known better."""
 
-_SHORT = 6
+SHORT = 6
+"""Digits of the longest extension."""
+
 _REMEMBERED = 4_096
 
 
@@ -66,7 +70,7 @@ def place_of(user: str, region: str | None) -> Place:
     if number.startswith(("+", "00")) or (region in ("US", "CA") and number.startswith("011")):
         digits = bare if number[0] == "+" else bare[3 if number.startswith("011") else 2 :]
         return _with_country_code(digits, region) or Place(ORDINARY, None, digits)
-    if len(bare) <= _SHORT:
+    if len(bare) <= SHORT:
         return Place(ORDINARY, region, bare)
     at_home = None if region is None else _read(bare, region)
     if at_home is not None and at_home.is_valid:

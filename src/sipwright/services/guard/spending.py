@@ -19,7 +19,7 @@ from typing import NamedTuple
 from sipwright.services.guard.rates import Price, money
 from sipwright.services.rows import SpendingRow
 
-__all__ = ["FREE", "HOURS", "Allowance", "Attempt", "Refusal", "Spending", "Used"]
+__all__ = ["FREE", "HOURS", "Allowance", "Attempt", "Refusal", "Seen", "Spending", "Used"]
 
 HOUR = 3_600.0
 HOURS = 24
@@ -68,6 +68,15 @@ class Refusal(NamedTuple):
     why: str
 
 
+class Seen(NamedTuple):
+    """What somebody has used until now; the money is also that of calls in progress, if they last as long as usual."""
+
+    calls_at_once: int = 0
+    calls_of_hour: float = 0.0
+    seconds_of_day: float = 0.0
+    money_of_day: int = 0
+
+
 @dataclass(slots=True)
 class Used:
     """What was used in an hour."""
@@ -90,11 +99,11 @@ class _Held:
 class _Account:
     """What one of those whose limits count has used, by the hour, and has set aside."""
 
-    __slots__ = ("held_money", "held_seconds", "hours", "open")
+    __slots__ = ("held_money", "held_seconds", "hours", "legs")
 
     def __init__(self) -> None:
         self.hours: dict[int, Used] = {}
-        self.open = 0
+        self.legs: dict[Hashable, _Held] = {}
         self.held_seconds = 0.0
         self.held_money = 0
 
@@ -174,7 +183,7 @@ class Spending:
         attempt = held.attempt
         for scope in attempt.scopes:
             account = self._accounts[scope]
-            account.open -= 1
+            account.legs.pop(key, None)
             account.held_seconds -= held.seconds
             account.held_money -= held.money
         if talked is None and not held.before:
@@ -186,6 +195,20 @@ class Spending:
         """Return what somebody has used in the last day."""
         account = self._accounts.get(scope)
         return Used() if account is None else account.of_day(int(now // HOUR))
+
+    def seen(self, scope: Scope, now: float, longest: float) -> Seen:
+        """Return what somebody has used until now whose longest call was so long."""
+        account = self._accounts.get(scope)
+        if account is None:
+            return Seen()
+        day = account.of_day(int(now // HOUR))
+        will_cost = sum(held.attempt.price.of(min(held.seconds, longest)) for held in account.legs.values())
+        return Seen(len(account.legs), account.calls_of_last_hour(now), day.seconds, day.money + will_cost)
+
+    def reserved(self) -> dict[int, int]:
+        """Return the money that is set aside now, by the numbers of the users."""
+        accounts = self._accounts.items()
+        return {key[1]: one.held_money for key, one in accounts if key[0] == "user" and one.held_money}
 
     def forgive(self, user_id: int) -> None:
         """Count no more what a user has used; what is set aside stays."""
@@ -199,8 +222,8 @@ class Spending:
     ) -> float | Refusal:
         account = self._accounts.get(scope) or _Account()
         whose = scope[0]
-        if allowance.calls_at_once is not None and account.open >= allowance.calls_at_once:
-            return Refusal("Too Many Calls At Once", f"the {whose} has {account.open} calls that leave")
+        if allowance.calls_at_once is not None and len(account.legs) >= allowance.calls_at_once:
+            return Refusal("Too Many Calls At Once", f"the {whose} has {len(account.legs)} calls that leave")
         if (
             allowance.calls_per_hour is not None
             and account.calls_of_last_hour(now) + 1 > allowance.calls_per_hour
@@ -226,7 +249,7 @@ class Spending:
         held = self._held[attempt.key] = _Held(attempt, seconds, attempt.price.of(seconds))
         for scope in attempt.scopes:
             account = self._accounts.setdefault(scope, _Account())
-            account.open += 1
+            account.legs[attempt.key] = held
             account.held_seconds += seconds
             account.held_money += held.money
 

@@ -83,14 +83,14 @@ def checked_destinations(names: Iterable[str]) -> frozenset[str]:
     checked = set()
     for name in names:
         text = name.strip()
-        if text.lower() in (*KINDS, "abroad"):
+        if text.lower() in (*KINDS, "abroad", "unusual"):
             checked.add(text.lower())
         elif len(text) == 2 and text.isascii() and text.isalpha():
             checked.add(text.upper())
         else:
             raise StoreError(
-                f"{text[:30]!r} is neither a country nor a kind; write one of {', '.join(KINDS)}, abroad, or a "
-                "country such as SO",
+                f"{text[:30]!r} is neither a country nor a kind; write one of {', '.join(KINDS)}, abroad, "
+                "unusual, or a country such as SO",
                 "destinations",
             )
     return frozenset(checked)

@@ -14,10 +14,21 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from sipwright.services.guard.baseline import Baseline
 from sipwright.services.guard.rates import Rates
 from sipwright.services.guard.spending import Scope
 from sipwright.services.linking import imported, modules_for
-from sipwright.store.admin import accounts, bans, dialplans, domains, guard_rules, providers, users
+from sipwright.store.admin import (
+    accounts,
+    bans,
+    baselines,
+    dialplans,
+    domains,
+    guard_rules,
+    providers,
+    unusual_calls,
+    users,
+)
 from sipwright.store.admin.accounts import DOMAIN_ID, USERNAME
 from sipwright.store.admin.bans import Ban
 from sipwright.store.admin.changes import Change
@@ -63,6 +74,8 @@ class Update:
     bans: list[Ban] | None = None
     guard_rules: dict[Scope, Rule] | None = None
     rates: dict[int, Rates] | None = None
+    baselines: dict[int, Baseline] | None = None
+    confirmed: dict[tuple[int, str], float] | None = None
     # Every account, indexed already: too much work for the loop when there are many.
     index: _Index | None = None
 
@@ -90,6 +103,8 @@ class Directory:
         self.bans: list[Ban] = []
         self.guard_rules: dict[Scope, Rule] = {}
         self.rates: dict[int, Rates] = {}
+        self.baselines: dict[int, Baseline] = {}
+        self.confirmed: dict[tuple[int, str], float] = {}
         self.is_complete = True
         self.listeners: list[Listener] = []
         self._own: tuple[tuple[Account, ...], Dialplan] | None = None
@@ -173,6 +188,10 @@ class Directory:
             update.guard_rules = guard_rules.read_all(connection)
         elif change.kind == "rates":
             update.rates = guard_rules.read_rates(connection, *between)
+        elif change.kind == "baseline":
+            update.baselines = baselines.read_all(connection, *between)
+        elif change.kind == "unusual":
+            update.confirmed = unusual_calls.confirmed(connection)
         elif change.kind == "user":
             update.users = users.read_all(connection)
         elif change.kind == "domain":
@@ -184,7 +203,7 @@ class Directory:
 
     def read_everything(self, connection: Connection) -> list[Update]:
         """Read the whole directory, without accounts when there are too many."""
-        kinds = ("user", "domain", "provider", "dialplan", "ban", "guard", "rates")
+        kinds = ("user", "domain", "provider", "dialplan", "ban", "guard", "rates", "baseline", "unusual")
         return [self.read(connection, Change(kind, 0, 2**31 - 1)) for kind in kinds]
 
     def apply(self, update: Update) -> None:
@@ -192,12 +211,7 @@ class Directory:
         ids = range(update.change.first_id, update.change.last_id + 1)
         if update.users is not None:
             self.users = {user.id: user for user in update.users}
-        if update.bans is not None:
-            self.bans = update.bans
-        if update.guard_rules is not None:
-            self.guard_rules = update.guard_rules
-        if update.rates is not None:
-            self.rates = {one: rates for one, rates in self.rates.items() if one not in ids} | update.rates
+        self._apply_guard(update, ids)
         if update.domains is not None:
             self._apply_domains(update.domains, update.index)
         if update.accounts is not None:
@@ -235,6 +249,19 @@ class Directory:
     def _fits(self, connection: Connection) -> bool:
         count = connection.scalar(select(func.count()).select_from(tables.accounts)) or 0
         return count <= self._account_limit
+
+    def _apply_guard(self, update: Update, ids: range) -> None:
+        if update.bans is not None:
+            self.bans = update.bans
+        if update.guard_rules is not None:
+            self.guard_rules = update.guard_rules
+        if update.rates is not None:
+            self.rates = {one: rates for one, rates in self.rates.items() if one not in ids} | update.rates
+        if update.baselines is not None:
+            kept = {one: usual for one, usual in self.baselines.items() if one not in ids}
+            self.baselines = kept | update.baselines
+        if update.confirmed is not None:
+            self.confirmed = update.confirmed
 
     def _apply_domains(self, found: list[Domain], index: _Index | None) -> None:
         self.domains = {domain.name: domain for domain in found}

@@ -1,4 +1,4 @@
-"""The tables of the guard: who may not come any more, where calls may lead, and what they may cost."""
+"""The tables of the guard: who may not come any more, where calls may lead, what they may cost, and what is usual."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from sipwright.store.schema.tables import metadata
 
-__all__ = ["bans", "guard_rules", "provider_rates", "spendings"]
+__all__ = ["bans", "baselines", "guard_rules", "provider_rates", "spendings", "unusual_calls"]
 
 # A ban that is over stays for a while: the next one of the same network is longer.
 bans = Table(
@@ -71,4 +72,36 @@ spendings = Table(
     Column("money", BigInteger, nullable=False),
     PrimaryKeyConstraint("node", "user_id", "account_id", "provider_id", "hour"),
     sqlite_with_rowid=False,
+)
+
+# What is usual for a user, as services/guard/baseline.py writes it; an empty document where that is not known.
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("user_id", Integer, nullable=False, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("learnt_at", Double, nullable=False),
+    PrimaryKeyConstraint("user_id"),
+)
+
+# Calls that were held back as they are unlike all others of their user, a row for each place they led to. One that is
+# confirmed lets calls there leave until then.
+unusual_calls = Table(
+    "unusual_calls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", Integer, nullable=False),
+    Column("account_id", Integer, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("mailed_at", Double),
+    Column("confirmed_at", Double),
+    Column("confirmed_by", Text),
+    Column("until", Double),
+    UniqueConstraint("user_id", "place"),
+    sqlite_autoincrement=True,
 )

@@ -25,6 +25,7 @@ NAVIGATION = (
     ("/providers", "Providers", "providers", ""),
     ("/console", "Console", "console", ""),
     ("/status", "Status", "status", ""),
+    ("/guard", "Guard", "guard", ""),
     ("/users", "Users", "users", "admin"),
     ("/bans", "Bans", "bans", "admin"),
     ("/settings", "Settings", "settings", "admin"),

@@ -31,7 +31,8 @@ class Limits:
         snapshot: Bytes that a waiting script may take.
         source: Characters of a script.
         http_requests: Calls of `http_get` and `http_post`.
-        lookups: Calls of `enum_lookup`, `is_registered`, `bindings`, `secret`, `pick_up` and `park`.
+        lookups: Calls of `enum_lookup`, `is_registered`, `bindings`, `secret`, `pick_up`, `park` and
+            `confirm_call`.
         store_calls: Calls of the `store` functions.
         emails: Calls of `email`.
         messages: Calls of `send_message` and `message_waiting`.

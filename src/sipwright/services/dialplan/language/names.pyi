@@ -211,6 +211,9 @@ def pick_up(name: str) -> bool:
 def park(slot: str, seconds: float = 60, back: str | None = None) -> bool:
     """Let the caller wait at a slot, which ends the script, and ring `back` after that time; False if it is taken."""
 
+def confirm_call(code: str) -> bool:
+    """Let calls of yours leave that were held back, by their code or by your secret PIN; False if it is neither."""
+
 def message_waiting(name: str, new: int, old: int = 0, *, urgent: int = 0) -> None:
     """Let the phones of an account of yours show how many voice messages wait."""
 

@@ -92,6 +92,12 @@ def message_waiting(api: ScriptApi, name: str, new: int, old: int = 0, *, urgent
     )
 
 
+def confirm_call(api: ScriptApi, code: str) -> Ask:
+    """Confirm calls of yours that were held back, by their code or your secret PIN; False if it is neither."""
+    api.spend("lookups")
+    return Ask("confirm_call", {"code": clean(check.text("code", code, 64))})
+
+
 def http_get(api: ScriptApi, url: str, headers: dict[str, str] | None = None) -> Ask:
     """Get a page of the public web; it has 4 seconds and 64 kB."""
     api.spend("http_requests")
@@ -272,6 +278,7 @@ OUTSIDE_FUNCTIONS = (
     # Where these were done the call has no script any more that could ask again.
     Function("pick_up", pick_up, Kind.COMMAND, Retry.SAFE, "lookups"),
     Function("park", park, Kind.COMMAND, Retry.SAFE, "lookups", checked={"slot": "a"}),
+    Function("confirm_call", confirm_call, Kind.COMMAND, Retry.SAFE, "lookups"),
     Function("message_waiting", message_waiting, Kind.COMMAND, Retry.SAFE, "messages"),
     Function("http_get", http_get, Kind.COMMAND, Retry.SAFE, "http_requests", _page, carries_secrets=True),
     Function("http_post", http_post, Kind.COMMAND, Retry.NEVER, "http_requests", _page, carries_secrets=True),
