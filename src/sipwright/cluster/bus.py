@@ -136,7 +136,7 @@ class NatsBus:
         client = await self._connect()
         for subject in self._heard:
             await self._subscribe(client, subject)
-        self._client = client
+        self._client, self._was_away = client, False
         log.info("the bus is there", servers=self._shown())
         from nats.errors import Error
 
