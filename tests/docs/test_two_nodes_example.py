@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,13 +27,17 @@ def states(folder: Path) -> dict[str, str]:
     return {row["node"]: row["state"] for row in json.loads(listed.stdout)}
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that whoever runs PostgreSQL in the place of root gets to, as those of pytest are root's own."""
+    made = Path(tempfile.mkdtemp(prefix="sipwright-two-nodes-", dir="/tmp"))
+    yield made
+    shutil.rmtree(made)
+
+
 @pytest.mark.peer("postgresql")
-def test_two_nodes_for_a_look(tmp_path: Path):
+def test_two_nodes_for_a_look(folder: Path):
     """Both are there, one is killed and taken over from, and Ctrl-C leaves nothing behind."""
-    folder = tmp_path / "look"
-    tmp_path.chmod(0o755)
-    for parent in (tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)  # whoever runs PostgreSQL in the place of root has to get there
     ports = {name: str(free_port("127.0.0.10")) for name in ("PORT", "WEB", "SSH")}
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SIPWRIGHT_")}
     process = subprocess.Popen(
