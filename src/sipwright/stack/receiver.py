@@ -19,6 +19,7 @@ from sipwright.stack.addresses import Addresses
 from sipwright.stack.incoming import Element, Incoming
 from sipwright.stack.malformed import Malformed
 from sipwright.stack.pipeline import Pipeline
+from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.source import stamp_source
 from sipwright.stack.ticker import Ticker
 from sipwright.transport.flow import Flow
@@ -63,11 +64,13 @@ class Receiver:
         on_stray_response: Who hears of a response of no transaction.
         quick_way: Who may take a REGISTER before it is read as any other message.
         take_cancel: Who may take a CANCEL of no transaction here, as that is on its way to somebody else.
+        has_lost_peers: Some peer may be waited for whose connection has ended.
     """
 
     __slots__ = (
-        "_addresses", "_element", "_log", "_on_absorbed_ack", "_pipeline", "_ticker", "failed", "is_dialog",
-        "malformed", "on_ack", "on_stray_response", "quick_way", "requests", "responses", "strays", "take_cancel",
+        "_addresses", "_element", "_log", "_on_absorbed_ack", "_pipeline", "_ticker", "failed", "has_lost_peers",
+        "is_dialog", "malformed", "on_ack", "on_stray_response", "quick_way", "requests", "responses", "strays",
+        "take_cancel",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +96,7 @@ class Receiver:
         self.take_cancel: Callable[[Incoming], bool] = _nobody
         self.requests = self.responses = self.strays = self.failed = 0
         self.quick_way: Callable[[bytes, Flow], bool] | None = None
+        self.has_lost_peers = False
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """Take one message from the wire to whoever handles it."""
@@ -109,6 +113,8 @@ class Receiver:
                 self._receive_request(message, flow, element.clock())
             else:
                 self.responses += 1
+                if self.has_lost_peers and flow.is_reliable:
+                    self._find_peer(message, flow)
                 if not element.layer.match_response(message, element.clock()):
                     self._receive_stray(message, flow)
         except ParseError as error:
@@ -195,6 +201,18 @@ class Receiver:
             self._pipeline.refuse(incoming, Reject(482, "Loop Detected"))
             return
         self._pipeline(incoming)
+
+    def _find_peer(self, response: Response, flow: Flow) -> None:
+        """Go on over the connection that a response has come by, if that of its request is gone.
+
+        Nobody but the peer knows the branch; still it has to come from the same host.
+        """
+        tx = self._element.layer.find_client(response.branch or "", response.cseq.method)
+        known = None if tx is None else tx.flow
+        if isinstance(known, ReconnectingFlow) and known.is_lost and known.remote[0] == flow.remote[0]:
+            if response.is_final and tx is not None:
+                known.withdraw(tx.wire)
+            known.resume(flow)
 
     def _receive_stray(self, response: Response, flow: Flow) -> None:
         self.strays += 1

@@ -53,10 +53,25 @@ class ReconnectingFlow(Flow):
         else:
             successor.send(data)
 
+    def withdraw(self, data: bytes) -> None:
+        """Let something wait no longer: an INVITE that is answered would be a new call to its phone."""
+        kept = [each for each in self._kept if each != data]
+        self._kept.clear()
+        self._kept.extend(kept)
+
+    @property
+    def has_kept(self) -> bool:
+        """Something waits for the peer."""
+        return bool(self._kept)
+
     def resume(self, flow: Flow) -> None:
         """Go on over `flow`, beginning with what has waited."""
         self._successor = flow
         self.local, self.remote, self.key = flow.local, flow.remote, flow.key
         self.sent_by, self.sent_protocol = flow.sent_by, flow.sent_protocol
         while self._kept and not flow.is_closed:
-            flow.send(self._kept.popleft())
+            try:
+                flow.send(self._kept[0])
+            except OSError:
+                return  # it waits for the next connection
+            self._kept.popleft()

@@ -326,6 +326,7 @@ class Stack:
         except ValueError:
             return None
         is_reliable = any(each.is_reliable for each in self.transports if each.protocol == parts.protocol)
+        self.receiver.has_lost_peers = self.receiver.has_lost_peers or is_reliable
         return ReconnectingFlow(parts) if is_reliable else None
 
     def larger_flow(self, target: Target, flow: Flow) -> Flow | None:

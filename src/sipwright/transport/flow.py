@@ -79,6 +79,9 @@ class Flow:
         """Return what takes its place from now on, if it was only there to find the way."""
         return self
 
+    def withdraw(self, data: bytes) -> None:
+        """Send nothing of this that waits here still; what was sent is sent."""
+
     def keep_open(self) -> None:
         """Send what holds a NAT open, where there may be one that forgets: nothing, over connections."""
 

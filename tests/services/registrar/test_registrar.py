@@ -323,6 +323,20 @@ def test_a_full_writer_leaves_everything_as_it_was(world):
     assert world.contacts() == ["<sip:alice@10.0.0.5:5062>"]
 
 
+def test_a_refresh_is_told_of_also_while_nothing_can_be_stored(world):
+    """Calls may wait for that phone, which has another connection now."""
+    heard = []
+    world.registrar = Registrar(
+        world.directory, world.writer, world.authenticator, world.locations, unix_time=world.unix_time,
+        on_registered=heard.append,
+    )  # fmt: skip
+    world.register(CONTACT)
+    world.writer.is_away = True
+
+    assert world.register(CONTACT).response.status == 200
+    assert heard == [1, 1]
+
+
 def test_expired_bindings_leave_the_table_and_the_database(world):
     world.register("Contact: <sip:a@10.0.0.5>;expires=60, <sip:b@10.0.0.5>;expires=90")
     world.now += 61

@@ -338,6 +338,7 @@ class Registrar:
         if not _is_known(known, bindings):
             raise store_away()
         self.locations.put(account_id, bindings)
+        self._on_registered(account_id)
         accept()
 
     def _accept(

@@ -247,8 +247,9 @@ def _take_ack(call: Call, leg: Leg, ack: Request) -> None:
     if leg.state is not ANSWERED:
         return  # the other end has hung up already, and the BYE is on its way
     leg.invite = None
-    reinvite, leg.reinvite = leg.reinvite, None
-    if reinvite is not None:
+    reinvite = leg.reinvite
+    if reinvite is not None and reinvite.is_acknowledged_by(leg, ack):
+        leg.reinvite = None
         call.changed()
         reinvite.acknowledged(ack)
     elif leg is call.caller and call.peer is not None and call.peer.ack is None:

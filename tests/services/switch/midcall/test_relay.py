@@ -152,6 +152,34 @@ def test_an_end_that_does_not_know_the_call_any_more_ends_it(bench, alice, bob, 
     assert "BYE" in bob.methods()
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+@pytest.mark.parametrize("side", ["callee", "caller"])
+def test_the_ack_to_the_call_is_not_that_of_a_change_that_has_overtaken_it(
+    bench, alice, bob, side, is_killed
+):
+    """A gateway changes the call at once; the ACK of the caller was lost, and comes with the next copy of the 200."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    ok = alice.last(200)
+    one, other, first = (bob, alice, invite) if side == "callee" else (alice, bob, ok)
+    change = reinvite(one, first, body=SDP.format(one.host), cseq=70)
+    crossed = other.last("INVITE")
+    alice.ack(ok)
+    if is_killed:
+        bench.restart()
+    other.answer(crossed, 200, body=SDP.format(other.host))
+
+    assert one.statuses()[-1] == 200
+    assert one.last(200).cseq.number == change.cseq.number
+    assert other.last("ACK").cseq.number == crossed.cseq.number
+    one.ack(one.last(200))
+    reinvite(other, ok if other is alice else invite, body=HOLD, cseq=80)
+    one.answer(one.last("INVITE"), 200, body=HOLD)
+    assert other.statuses()[-1] == 200
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
 def test_a_cancelled_change_is_cancelled_on_the_other_leg(bench, alice, bob, talking):
     ok, _ = talking
     change = reinvite(alice, ok, body=HOLD)

@@ -15,17 +15,28 @@ class Carol:
         self.account = bench.account("carol")
         self.ports = iter(range(40_001, 40_100))
 
-    def connect(self, *, instance=None, contact=CONTACT):
-        """Open a connection and register over it."""
-        phone = self.bench.phone("carol", "40.0.0.1", port=next(self.ports), protocol="tcp")
+    def connect(self, *, instance=None, contact=CONTACT, beside=False, host="40.0.0.1"):
+        """Open a connection and register over it; `beside` leaves what was registered before."""
+        phone = self.open(host)
+        self.register(phone, instance=instance, contact=contact, beside=beside)
+        return phone
+
+    def open(self, host="40.0.0.1"):
+        """Open a connection."""
+        phone = self.bench.phone("carol", host, port=next(self.ports), protocol="tcp")
         phone.send(phone.request("OPTIONS", "sip:example.org", call_id=phone.address))
         phone.clear()
+        return phone
+
+    def register(self, phone, *, instance=None, contact=CONTACT, beside=False):
+        """Register over a connection that is there."""
+        known = self.bench.accounts.bindings.get(self.account.id, [])
         self.bench.accounts.bindings[self.account.id] = [
-            Binding(contact, f"tcp/10.0.0.1:5060/{phone.address}", instance=instance)
+            Binding(contact, f"tcp/10.0.0.1:5060/{phone.address}", instance=instance),
+            *(known if beside else ()),
         ]
         self.bench.switch.reconnects.registered(self.account.id)
         self.bench.run(0.1)
-        return phone
 
 
 @pytest.fixture
@@ -141,3 +152,81 @@ def test_it_does_not_wait_for_ever(bench, alice, carol):
     bench.run(20)
 
     assert alice.statuses()[-1] == 500
+
+
+@pytest.mark.parametrize(("status", "rang"), [(200, True), (200, False), (486, True), (486, False)])
+def test_an_answer_shows_where_the_phone_is_before_it_registers(bench, alice, carol, status, rang):
+    """It is acknowledged there, and the INVITE that it answers is not sent again: that would be another call."""
+    phone = carol.connect()
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    if rang:
+        phone.answer(invite, 180)
+    bench.restart()
+    phone = carol.open()
+    phone.answer(invite, status, body=SDP.format("40.0.0.1") if status == 200 else None)
+    bench.run(0.1)
+
+    assert (alice.statuses()[-1], phone.methods()) == (status, ["ACK"])
+    carol.register(phone)
+    assert phone.methods() == ["ACK"]
+
+
+def test_an_answer_from_another_host_shows_nothing(bench, alice, carol):
+    phone = carol.connect()
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    bench.restart()
+    stranger = carol.open("50.0.0.1")
+    stranger.answer(invite, 200, body=SDP.format("50.0.0.1"))
+    bench.run(0.1)
+
+    assert stranger.heard == []
+
+
+def test_a_refusal_is_acknowledged_when_the_phone_is_back(bench, alice, carol):
+    phone = carol.connect()
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    bench.database.is_eager = False
+    phone.answer(invite, 486)
+    tcp = bench.stack.transports[2]
+    tcp.cut(next(iter(tcp.flows.values())))
+    bench.run(0.1)
+    bench.database.is_eager = True
+    bench.run(0.1)
+
+    assert alice.statuses()[-1] == 486
+
+
+def phone_at(port, name="carol", host="10.9.9.9"):
+    return {"contact": f"sip:{name}@{host}:{port};transport=tcp"}
+
+
+def test_a_phone_that_names_its_port_is_known_beside_its_old_binding(bench, alice, carol):
+    """That lives until it expires; only one connection of that user at that host stands."""
+    ok = talk(alice, carol.connect(**phone_at(6001)))
+    bench.restart()
+    alice.send(alice.in_dialog("BYE", ok))
+    phone = carol.connect(**phone_at(6002), beside=True)
+
+    assert phone.methods() == ["ACK", "BYE"]
+
+
+@pytest.mark.parametrize("other", [{"name": "carol", "host": "10.9.9.8"}, {"name": "caroline"}])
+def test_another_phone_of_the_account_is_not_taken_for_it(bench, alice, carol, other):
+    ok = talk(alice, carol.connect(**phone_at(6001)))
+    bench.restart()
+    alice.send(alice.in_dialog("BYE", ok))
+    assert carol.connect(**phone_at(6002, **other), beside=True).methods() == []
+
+    assert carol.connect(**phone_at(6003), beside=True).methods() == ["ACK", "BYE"]
+
+
+def test_of_two_that_are_alike_none_is_taken_for_it(bench, alice, carol):
+    ok = talk(alice, carol.connect(**phone_at(6001)))
+    bench.restart()
+    two = [carol.connect(**phone_at(port), beside=port > 6002) for port in (6002, 6003)]
+    alice.send(alice.in_dialog("BYE", ok))
+
+    assert "BYE" not in two[1].methods()

@@ -173,6 +173,8 @@ class Callee(Leg):
         owner = self.owner
         if self.auth is not None and response.is_final:
             self.note_credentials(response)
+        if response.is_final and self.flow is not None:
+            self.flow.withdraw(transaction.wire)
         if response.status >= 300 and isinstance(transaction, ClientInvite):
             # Until the ACK the peer repeats itself, so it comes when what it said is stored.
             owner.when_stored(partial(transaction.acknowledge, owner.ports.clock()))

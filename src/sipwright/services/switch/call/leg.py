@@ -140,6 +140,9 @@ class LegOwner(Protocol):
 class OpenReInvite(Protocol):
     """A re-INVITE that is under way on a leg, whoever has sent it."""
 
+    def is_acknowledged_by(self, leg: Leg, ack: Request) -> bool:
+        """Return whether the ACK of a leg is to its 2xx, and not to that of an INVITE before it."""
+
     def acknowledged(self, ack: Request) -> None:
         """Take the ACK of the peer."""
 

@@ -145,6 +145,10 @@ class ReInvite:
         if isinstance(self._client, ClientInvite):
             self._client.cancel(self.call.ports.clock())
 
+    def is_acknowledged_by(self, leg: Leg, ack: Request) -> bool:
+        """Return False: it is we who acknowledge its 2xx."""
+        return False
+
     def acknowledged(self, ack: Request) -> None:
         """Take no notice of an ACK of the peer: nothing of this was sent by it."""
 

@@ -383,6 +383,10 @@ class Relay:
         self.sender.reinvite = self.receiver.reinvite = None
         self.sender.acked()
 
+    def is_acknowledged_by(self, leg: Leg, ack: Request) -> bool:
+        """Return whether the ACK of a leg is to its 2xx, and not to that of an INVITE before it."""
+        return leg is self.sender and self.is_invite and ack.cseq.number == self.request.cseq.number
+
     def acknowledged(self, ack: Request) -> None:
         """Take the sender's ACK; with a delayed offer it carries the answer (RFC 3264 §4)."""
         self._end()

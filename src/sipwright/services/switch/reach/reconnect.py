@@ -7,7 +7,7 @@ told waits in a `ReconnectingFlow`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 
 from sipwright.sdp import is_private
@@ -22,7 +22,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
-from .ways import is_same_contact, leads_to, way_to
+from .ways import is_same_but_port, is_same_contact, leads_to, way_to
 
 __all__ = ["Reconnects"]
 
@@ -169,18 +169,25 @@ class Reconnects:
 
     def _is_back(self, leg: Leg, account_id: int) -> bool:
         flow = leg.flow
-        if not isinstance(flow, ReconnectingFlow) or not flow.is_lost or leg.is_finished:
+        if not isinstance(flow, ReconnectingFlow) or not flow.is_lost:
+            return True
+        if leg.is_finished and not flow.has_kept:
             return True
         return self._find(leg, flow, account_id)
 
     def _find(self, leg: Leg, flow: ReconnectingFlow, account_id: int) -> bool:
         targets = self._locations.targets(account_id, self._clock())
-        for target in _likely(leg, flow, targets):
-            found = self._stack.flow_from_key(target.source)
-            if found is not None and found.is_reliable and not found.is_closed:
-                self._resume(leg, flow, found)
+        there = {target.source: found for target in targets if (found := self._connection(target.source))}
+        for target in _likely(leg, flow, targets, there):
+            if target.source in there:
+                self._resume(leg, flow, there[target.source])
                 return True
         return False
+
+    def _connection(self, source: str) -> Flow | None:
+        """Return the connection that a phone is registered at, if it stands."""
+        found = self._stack.flow_from_key(source)
+        return found if found is not None and found.is_reliable and not found.is_closed else None
 
     def _connect(self, leg: Leg, flow: ReconnectingFlow) -> None:
         uri = way_to(leg.dialog.next_hop() if leg.dialog is not None else _contact(leg), flow)
@@ -211,6 +218,9 @@ class Reconnects:
 
     @staticmethod
     def _resume(leg: Leg, flow: ReconnectingFlow, found: Flow) -> None:
+        if leg.is_finished:
+            flow.resume(found)
+            return
         with leg.owner.event():
             flow.resume(found)
             flow.since = 0.0
@@ -228,14 +238,20 @@ def _contact(leg: Leg) -> str:
     return str(contacts[0].uri) if contacts else ""
 
 
-def _likely(leg: Leg, flow: Flow, targets: Sequence[BindingTarget]) -> list[BindingTarget]:
-    """Choose the bindings that may be those of the leg's phone."""
+def _likely(
+    leg: Leg, flow: Flow, targets: Sequence[BindingTarget], there: Container[str]
+) -> list[BindingTarget]:
+    """Choose the bindings that may be those of the leg's phone; `there` are the connections that stand."""
     if leg.instance is not None:
         return [target for target in targets if target.instance == leg.instance]
     contact = _contact(leg)
     same = [target for target in targets if target.uri == contact]
-    if same:
+    if any(target.source in there for target in same):
         return same
+    # Many name the port of their connection in it, which is another one by now; the old binding is there still.
+    alike = [target for target in targets if target.source in there and is_same_but_port(target.uri, contact)]
+    if len(alike) == 1 or same:
+        return alike if len(alike) == 1 else []
     # A phone whose Contact names its connection: it is this one if no other could be.
     near = [target for target in targets if _host_of(target) == flow.remote[0]]
     return near if len(near) == 1 else []

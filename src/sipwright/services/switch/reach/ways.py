@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipwright.sip import ParseError, Uri
 from sipwright.transport import Flow
 
-__all__ = ["is_same_contact", "leads_to", "way_to"]
+__all__ = ["is_same_but_port", "is_same_contact", "leads_to", "way_to"]
 
 
 def way_to(target: str, known: Flow) -> Uri | None:
@@ -27,6 +27,15 @@ def leads_to(target: str, flow: Flow) -> bool:
         return False
     host, port = flow.remote
     return uri.host.strip("[]") == host and (flow.is_reliable or uri.used_port == port)
+
+
+def is_same_but_port(one: str, other: str) -> bool:
+    """Return whether two Contacts are of one user at one host, as those of a phone are over each of its connections."""
+    try:
+        first, second = Uri.parse(one), Uri.parse(other)
+    except ParseError:
+        return False
+    return (first.user, first.host) == (second.user, second.host)
 
 
 def is_same_contact(one: str, other: str) -> bool:
