@@ -10,6 +10,7 @@ need() { # need COMMAND PACKAGE
 PATH="$PATH:/usr/sbin:/sbin"
 need sipp sip-tester
 need baresip baresip-core
+need linphonec linphone-cli
 need kamailio kamailio
 need faketime faketime
 need ssh openssh-client
