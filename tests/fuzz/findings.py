@@ -12,7 +12,7 @@ from .targets import TARGETS
 __all__ = ["SLOW", "is_finding"]
 
 SLOW = 5
-"""Seconds after which an input counts as one that hangs."""
+"""Seconds of CPU time after which an input counts as one that hangs; others may have the processor meanwhile."""
 
 
 def is_finding(name: str, data: bytes, folder: Path, known: set[str] | None = None) -> str:
@@ -21,10 +21,10 @@ def is_finding(name: str, data: bytes, folder: Path, known: set[str] | None = No
     def hang(*_: object) -> None:
         raise TimeoutError(f"not read within {SLOW} s")
 
-    signal.signal(signal.SIGALRM, hang)
-    signal.alarm(SLOW)
+    signal.signal(signal.SIGPROF, hang)
+    signal.setitimer(signal.ITIMER_PROF, SLOW)
     error = TARGETS[name].run(data)
-    signal.alarm(0)
+    signal.setitimer(signal.ITIMER_PROF, 0)
     if error is None:
         return ""
     frame = traceback.extract_tb(error.__traceback__)[-1]
