@@ -47,6 +47,16 @@ def test_it_has_what_it_needs_and_says_what_that_is(package):
     assert "COPY sipwright_" in (top / "dist/Containerfile").read_text()
 
 
+def test_a_log_in_a_file_is_rotated_where_the_switch_may_open_it_anew(package):
+    _, root = package
+    rotation = (root / "etc/logrotate.d/sipwright").read_text()
+
+    assert "\n/var/log/sipwright/*.log {\n    create 0640 sipwright sipwright\n" in rotation
+    assert "su " not in rotation  # whoever rotates asks systemd, which only root may
+    assert "LogsDirectory=sipwright\n" in (root / "lib/systemd/system/sipwright.service").read_text()
+    assert "-m 750 /var/log/sipwright\n" in (root / "DEBIAN/postinst").read_text()
+
+
 def test_its_scripts_are_shell(package):
     _, root = package
     for name in ("postinst", "prerm", "postrm"):
