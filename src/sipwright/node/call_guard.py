@@ -64,6 +64,8 @@ class CallGuard:
         self._unusual = unusual
         self.spending = Spending(node)
         self._lines = Throttle(every=1.0, burst=20.0)
+        self.refused = self.held_back = 0
+        """How many legs were not let out because of limits, and because they are unusual."""
         self._warned: set[tuple[int, int]] = set()
         self.watch: Tell | None = None
         """Is told of refusals, and of money that is nearly used up."""
@@ -197,6 +199,10 @@ class CallGuard:
 
     def _refuse(self, call: Call, leg: Callee, refusal: Refusal, *headers: tuple[str, str]) -> Outcome:
         """Return how a leg ends that may not leave; the log, and whoever reads events, hear of it."""
+        if refusal.reason == UNUSUAL:
+            self.held_back += 1
+        else:
+            self.refused += 1
         said = {
             "user": self._user_name(call), "call": call.common_id, "to": leg.destination.target,
             "reason": refusal.reason, "why": refusal.why,

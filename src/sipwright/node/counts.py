@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sipwright.stack import Stack
     from sipwright.store import Store
 
+    from .call_guard import CallGuard
+    from .guarding import Guarding
     from .outage import Outage
     from .refusals import Refusals
     from .script_bridge import Scripts
@@ -34,6 +36,8 @@ class Counted(Protocol):
     registrar: Registrar
     agent: Agent
     scripts: Scripts
+    guarding: Guarding
+    call_guard: CallGuard
     refusals: Refusals
     outage: Outage
 
@@ -43,6 +47,7 @@ def read_counts(parts: Counted, readers: int = 0) -> dict[str, float]:
     switch, stack, tally = parts.switch, parts.stack, parts.switch.table.tally
     registrar, runs = parts.registrar.snapshot(), parts.scripts.executions
     sandbox, (started, failed) = runs.sandbox.snapshot(), runs.totals
+    guarding = parts.guarding
     writer, receiver, done = parts.store.writer.snapshot(), parts.stack.receiver, parts.agent.done
     own = switch.table.active(NODE_USER)
     has_own_phone = any(account_id < 0 for account_id in parts.registrar.locations.accounts_between(-2, -1))
@@ -68,6 +73,13 @@ def read_counts(parts: Counted, readers: int = 0) -> dict[str, float]:
         "retransmissions_received": stack.layer.repeated,
         "provider_requests": done[0],
         "provider_failures": done[1],
+        "dropped_over_budget": guarding.sources.over,
+        "dropped_banned": guarding.sources.banned,
+        "scanners_silenced": guarding.silenced,
+        "bans": len(parts.store.directory.bans),
+        "calls_not_let_out": parts.call_guard.refused,
+        "calls_held_back": parts.call_guard.held_back,
+        "lag_seconds": round(stack.backlog.lag, 3),
         "queue_datagrams": len(stack.backlog),
         "queue_requests": stack.pipeline.waiting,
         "queue_scripts": sandbox.waiting,
