@@ -1,11 +1,31 @@
 """A backup is taken while phones register, the machine is lost, and another one goes on."""
 
+import subprocess
 import threading
+
+import pytest
+
+from store.conftest import postgres_folder  # noqa: F401 (a fixture)
 
 PHONES = 40
 
 
-def test_a_backup_under_load_has_all_that_was_promised_before_it(begin, tmp_path):
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))])
+def machine(request, monkeypatch):
+    """Let what is done from now on be done on the one machine or on the other, each with a database of its own."""
+    if request.param == "sqlite":
+        return lambda name: None
+    server = request.getfixturevalue("postgres_folder")
+
+    def use(name):
+        subprocess.run(["createdb", "-h", str(server), "-U", "postgres", name], check=True)
+        monkeypatch.setenv("SIPWRIGHT_DATABASE__URL", f"postgresql://postgres@/{name}?host={server}")
+
+    return use
+
+
+def test_a_backup_under_load_has_all_that_was_promised_before_it(begin, tmp_path, machine):
+    machine("one")
     night = begin()
     accounts = tmp_path / "accounts.csv"
     accounts.write_text("".join(f"p{number},secret\n" for number in range(PHONES)))
@@ -31,6 +51,7 @@ def test_a_backup_under_load_has_all_that_was_promised_before_it(begin, tmp_path
     night.process.kill()
     night.process.wait()
 
+    machine("other")
     other = begin(tmp_path / "other")
     other.command("restore", str(file), "--force")
     other.start()
