@@ -14,10 +14,10 @@ PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile
 SLOW := chaos commands console interop nights scenarios usecases web
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench flood soak fuzz chaos docs screenshots package peers clean
+.PHONY: help run test check bench flood soak fuzz chaos chaos-cluster docs screenshots package peers clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 run: $(VENV)/.runtime ## Install, then start the switch with its embedded database (DATA=folder)
 	@$(BIN)/sipwright run --data $(DATA)
@@ -46,6 +46,9 @@ fuzz: $(VENV)/.development ## Feed parsers and stored formats what nobody should
 
 chaos: $(VENV)/.development ## Kill the switch twenty times under load; counts every call
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+chaos-cluster: $(VENV)/.development peers ## Let nodes of a cluster die in turn under load, eleven minutes (ARGS='--nodes 2 --rounds 6')
+	@PYTHONPATH=tests $(BIN)/python -m chaos.cluster $(ARGS)
 
 docs: ## Where the documentation is
 	@echo "README.md has the tour; every command explains itself with --help; docs/ has the guides."

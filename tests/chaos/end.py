@@ -190,8 +190,11 @@ class End:
         flow = self.own_flow
         return flow if flow is not None and not flow.is_closed else self.line.way_now()
 
-    async def ask(self, method: str, body: bytes = b"") -> Response:
-        """Send a request inside the dialog; one that a broken connection swallowed is asked anew."""
+    async def ask(self, method: str, body: bytes = b"", every: float | None = None) -> Response:
+        """Send a request inside the dialog; one that a broken connection swallowed is asked anew.
+
+        With `every` it is repeated so often, beside what its transaction does.
+        """
         for _ in range(40):
             way = await self.way()
             assert self.dialog is not None
@@ -201,10 +204,13 @@ class End:
             )
             asking = _Asking(self)
             try:
-                self.line.stack.send_request(request, way, asking)
+                transaction = self.line.stack.send_request(request, way, asking)
             except OSError:
                 await asyncio.sleep(0.3)
                 continue
+            while every is not None and not asking.final.done():
+                await asyncio.sleep(every)
+                transaction.flow.send(bytes(transaction.request))
             response = await asking.final
             if not (response.local and response.status == 503 and self.line.is_tcp):
                 break
@@ -321,7 +327,7 @@ class _Newest:
         line = self._line
         if line.flow is None and line.is_phone:
             raise ConnectionError
-        (line.flow or line.transport.flow((HOST, line.load.port))).send(data)
+        (line.flow or line.transport.flow(line.home)).send(data)
 
 
 class _Asking:

@@ -7,20 +7,13 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sipwright.services.journal_text import read_entries
+
 if TYPE_CHECKING:
     from .load import Load
     from .plans import Plan
 
 __all__ = ["check_runs"]
-
-JOURNAL = """
-select execution_id, sequence, at, function, arguments, result from journal union all
-select executions.id, coalesce(value ->> '$.sequence', value ->> '$[0]'), coalesce(value ->> '$.at', value ->> '$[1]'),
-       coalesce(value ->> '$.function', value ->> '$[2]'), coalesce(value -> '$.arguments', value -> '$[3]'),
-       nullif(coalesce(value -> '$.result', value -> '$[4]'), 'null')
-from executions, json_each(coalesce(executions.journal -> '$.entries', executions.journal))
-"""
-"""Every entry, whether it is in a row of its own or in that of its run, as this release or 0.1.0 has written that."""
 
 AT_ONCE = frozenset({"start", "log", "respond"})
 Row = dict[str, Any]
@@ -44,7 +37,7 @@ class Run:
 def check_runs(load: Load, cdrs: dict[str, list[Row]]) -> None:
     """Check the journal of every run in the database; `cdrs` are by Call-ID."""
     journals: dict[str, list[Row]] = defaultdict(list)
-    for entry in load.switch.rows(f"select * from ({JOURNAL}) order by execution_id, sequence"):
+    for entry in _entries(load):
         journals[entry["execution_id"]].append(entry)
     owners = _owners(load, cdrs)
     first_legs = {row["execution_id"]: row for rows in cdrs.values() for row in rows if row["leg"] == 0}
@@ -78,6 +71,14 @@ def check_runs(load: Load, cdrs: dict[str, list[Row]]) -> None:
             if begun[plan.id, name] != 1:
                 load.ledger.fault("script", plan, f"{begun[plan.id, name]} runs of {name}")
     _check_store(load)
+
+
+def _entries(load: Load) -> list[Row]:
+    """Return every entry in order, whether it is in a row of its own or in that of its run."""
+    entries = load.switch.rows("select * from journal")
+    for row in load.switch.rows("select id, journal from executions"):
+        entries += (entry._asdict() for entry in read_entries(row["id"], row["journal"]))
+    return sorted(entries, key=lambda entry: (entry["execution_id"], entry["sequence"]))
 
 
 def _owners(load: Load, cdrs: dict[str, list[Row]]) -> dict[str, Plan]:
@@ -168,10 +169,11 @@ def _check_once(load: Load, run: Run, function: str, result: Any, count: int, sa
 def _check_store(load: Load) -> None:
     """Check that each run counted once: all numbers up to the last, and that one is kept."""
     for key in ("begun", "ended"):
-        entries = load.switch.rows(
-            f"select result from ({JOURNAL}) where function = 'store.add' and json_extract(arguments, '$.key') = ?",
-            key,
-        )
+        entries = [
+            entry
+            for entry in _entries(load)
+            if entry["function"] == "store.add" and json.loads(entry["arguments"])["key"] == key
+        ]
         numbers = sorted(json.loads(entry["result"])["value"] for entry in entries if entry["result"])
         kept = load.switch.rows("select value from script_values where key = ?", key)
         last = json.loads(kept[0]["value"]) if kept else 0

@@ -29,6 +29,8 @@ KINDS = {
     "outside": "pages, posts, mails and stored values that do not match what scripts were told",
     "provider": "challenges of a provider that were answered wrongly",
     "left": "calls and runs that are still in the database",
+    "late": "calls of a dead node that answered late again, or nodes that nobody took over from",
+    "zombie": "nodes that were to end by themselves, and did not",
     "log": "faults in the switch's log",
 }
 
@@ -51,6 +53,8 @@ class Ledger:
 
     outages: list[Outage] = field(default_factory=list)
     pulse: list[tuple[float, float]] = field(default_factory=list)
+    resumed: list[tuple[float, float]] = field(default_factory=list)
+    """After how many seconds a call of a dead node has answered again, and within how many it had to."""
     counts: Counter[str] = field(default_factory=Counter)
     _faults: dict[str, dict[str, list[str]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
@@ -122,6 +126,11 @@ class Ledger:
         return moment + patience + self.lag(moment)
 
     @property
+    def last_resumed(self) -> str:
+        """Say how soon a call of a dead node has answered last."""
+        return f"answered again after {self.resumed[-1][0]:.1f} s" if self.resumed else "nobody was asked"
+
+    @property
     def lost(self) -> int:
         """How many things went wrong."""
         return sum(len(texts) for calls in self._faults.values() for texts in calls.values())
@@ -141,6 +150,12 @@ class Ledger:
         if away:
             lines.append(
                 f"{len(away):>10}  restarts, the switch away for {min(away):.1f} to {max(away):.1f} s"
+            )
+        for within in sorted({limit for _, limit in self.resumed}):
+            after = sorted(took for took, limit in self.resumed if limit == within)
+            lines.append(
+                f"{len(after):>10}  calls of dead nodes, answered again after {after[len(after) // 2]:.1f} s (median), "
+                f"{after[-1]:.1f} s (all), of {within:g} s"
             )
         lines += ["", f"{'lost':>10}"]
         for kind, sentence in KINDS.items():

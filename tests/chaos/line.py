@@ -13,7 +13,9 @@ from sipwright.sip import Request, Response, digest
 from sipwright.stack import Exchange, Incoming, Pipeline, Stack
 from sipwright.transport import Flow, Target, TcpTransport, UdpTransport
 from sipwright.transport.base import ignore_undelivered
+from sipwright.transport.flow import Address
 from sipwright.transport.networks import networks
+from sipwright.transport.udp import UdpFlow
 
 from .callee import Callee
 from .end import End
@@ -45,7 +47,8 @@ class Line:
         self.protocol = protocol
         self.port = port
         self.is_phone = is_phone
-        self.target = Target(protocol, HOST, load.port)
+        self.home = load.address
+        """The switch that it talks to now."""
         self.transport = UdpTransport(HOST, port) if protocol == "udp" else TcpTransport(HOST, port)
         # The answer to what comes again after a restart opens a connection to the switch (RFC 3261 §18.2.2).
         near = networks([f"{HOST}/32"])
@@ -90,7 +93,7 @@ class Line:
     async def way(self) -> Flow | Target:
         """Return where requests go, once it can be used."""
         await self._is_up.wait()
-        return self.flow or self.target
+        return self.flow or Target(self.protocol, *self.home)
 
     async def connection(self) -> Flow:
         """Return a connection that is open now (only over TCP)."""
@@ -99,7 +102,7 @@ class Line:
             if not isinstance(way, Target) and not way.is_closed:
                 return way
             try:
-                return await self.transport.connect((HOST, self.load.port))
+                return await self.transport.connect(self.home)
             except OSError:
                 await asyncio.sleep(0.2)
 
@@ -114,7 +117,7 @@ class Line:
     async def connect_beside(self) -> Flow:
         """Open a connection beside the one that there is. Raises OSError."""
         assert isinstance(self.transport, TcpTransport)
-        known, remote = self.transport._flows, (HOST, self.load.port)
+        known, remote = self.transport._flows, self.home
         shared = known.pop(remote, None)
         flow = self.transport.flow(remote)
         del known[remote]
@@ -123,8 +126,34 @@ class Line:
         await flow.wait_open()
         return flow
 
+    def follow(self, before: Address, after: Address) -> None:
+        """Notice that a switch is somewhere else now: where it was, all that is under way goes on there."""
+        for transport in self.udp:
+            for flows in (transport._young, transport._old):
+                flow = flows.pop(before, None)
+                if flow is not None:
+                    flow._peer = after
+        if isinstance(self.transport, TcpTransport):
+            known = self.transport._flows.get(before)
+            for flow in {self.flow, known} - {None}:
+                if flow.remote == before and not flow.is_closed:
+                    flow.close()
+        if self.home == before:
+            self.go_to(after)
+
+    def go_to(self, home: Address) -> None:
+        """Talk to another switch from now on, in what is new."""
+        self.home = home
+        if isinstance(self.flow, UdpFlow):
+            self.flow = self.transport.flow(home)
+
+    @property
+    def udp(self) -> list[UdpTransport]:
+        """The sockets that it speaks from."""
+        return [self.transport] if isinstance(self.transport, UdpTransport) else []
+
     def way_now(self) -> Flow | Target:
-        return self.flow or self.target
+        return self.flow or Target(self.protocol, *self.home)
 
     # Registrations.
 
@@ -220,7 +249,7 @@ class Line:
             if self.flow is None or self.flow.is_closed:
                 self._is_up.clear()
                 try:
-                    self.flow = await self.transport.connect((HOST, self.load.port))
+                    self.flow = await self.transport.connect(self.home)
                     self._connections += 1
                     response = await self.register(self.accounts[0])
                 except OSError:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from .audit import audit
 from .kinds import make_plan
@@ -34,7 +35,23 @@ from .scripts import (
 )
 from .talk import live
 
-__all__ = ["Load", "Options"]
+__all__ = ["Load", "Options", "Service"]
+
+
+class Service(Protocol):
+    """What the load calls: one switch, or several with one database."""
+
+    async def open(self) -> None:
+        """Start it."""
+
+    def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
+        """Ask the database, with all that is committed."""
+
+    def tracebacks(self) -> list[str]:
+        """Return the complaints in the logs."""
+
+    def close(self) -> None:
+        """End everything, and remove it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +85,8 @@ class Load:
         self.dice = random.Random(options.seed)
         self.plans: dict[int, Plan] = {}
         self.ports = ports = _free_ports()
-        self.port = next(ports)
+        self.address = (HOST, next(ports))
+        """The switch that all talk to at first."""
         self._callers = [Line(self, next(ports), ()) for _ in range(2)]
         self._trunk = Line(self, next(ports), (), "tcp", is_phone=False)
         self._phones = phones = [Line(self, next(ports), UDP_PHONES[first::3]) for first in range(3)]
@@ -98,16 +116,13 @@ class Load:
         providers = {
             name: f"{HOST}:{line.port};transport={line.protocol}" for name, line in self._providers.items()
         }
-        self.switch = await asyncio.to_thread(
-            SwitchProcess, self.port, dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings,
-            self.options.begins_with,
-        )  # fmt: skip
+        self.switch = await asyncio.to_thread(self._make_switch, providers)
         try:
-            await self.switch.launch()
+            await self.switch.open()
             await asyncio.gather(*(line.open() for line in self.lines))
             pulse = asyncio.create_task(self._pulse.feel_pulse())
             generator = asyncio.create_task(self._generate())
-            await self._kill_again_and_again()
+            await self._do_harm()
             generator.cancel()
             self._say(f"waiting for {len(self._calls)} calls to end")
             _, late = (
@@ -124,6 +139,13 @@ class Load:
             await self.outside.close()
             await asyncio.to_thread(self.switch.close)
         return self.ledger
+
+    def _make_switch(self, providers: dict[str, str]) -> Service:
+        """Make what is called, with all that it needs, but do not start it."""
+        return SwitchProcess(
+            self.address[1], dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings,
+            self.options.begins_with,
+        )  # fmt: skip
 
     async def _generate(self) -> None:
         started, number = time.monotonic(), 0
@@ -144,7 +166,8 @@ class Load:
         if not task.cancelled() and task.exception() is not None:
             self.ledger.fault("ending", task.get_name(), f"the load driver has a fault: {task.exception()!r}")
 
-    async def _kill_again_and_again(self) -> None:
+    async def _do_harm(self) -> None:
+        """Kill the switch again and again."""
         options = self.options
         await asyncio.sleep(options.interval)
         for number in range(options.kills):
@@ -152,6 +175,7 @@ class Load:
             outage = Outage(time.monotonic(), is_kill=how is signal.SIGKILL)
             self.ledger.outages.append(outage)
             going_on = len(self._calls)
+            assert isinstance(self.switch, SwitchProcess)
             await self.switch.end(how)
             await asyncio.sleep(self.dice.uniform(0.0, 0.5))
             await self.switch.launch()

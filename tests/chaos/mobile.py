@@ -41,6 +41,11 @@ class Mobile(Line):
         async with self._registering:  # two at once, from two ports, could overtake each other
             return await super().register(account, contact=contact)
 
+    @property
+    def udp(self) -> list[UdpTransport]:
+        """The sockets that it speaks from, and has spoken from."""
+        return [*self._left, *super().udp]
+
     async def rebind(self) -> None:
         """Come from another port, and register from there: what is new comes there from then on."""
         if time.monotonic() - self._bound_at < PAUSE:
@@ -49,7 +54,7 @@ class Mobile(Line):
         old, new = self.transport, UdpTransport(HOST, next(self.load.ports))
         new.on_message, new.on_undelivered = self.hear, ignore_undelivered
         await new.start()
-        self.transport, self.flow = new, new.flow((HOST, self.load.port))
+        self.transport, self.flow = new, new.flow(self.home)
         self._left.append(old)
         for left in self._left:
             left.sendto = new.sendto  # what the phone repeats comes from there too

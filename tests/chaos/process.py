@@ -15,7 +15,7 @@ from interop.harness import DOMAIN, PASSWORD, RunningSwitch
 from interop.harness.switch import HOST
 from sipwright.store.writing.log_applier import Applier
 
-__all__ = ["DOMAIN", "FIRST_PORT", "HOST", "LAST_PORT", "PASSWORD", "SwitchProcess"]
+__all__ = ["DOMAIN", "FIRST_PORT", "HOST", "LAST_PORT", "PASSWORD", "WIDE", "SwitchProcess", "complaints"]
 
 FIRST_PORT, LAST_PORT = 17_000, 17_999
 
@@ -31,6 +31,9 @@ THIS_RELEASE = {
     # Callers from outside, whose connections end, wait on this very address to be called back there.
     "SIP__NETWORKS": '["127.0.0.0/8"]',
 }
+
+WIDE = WIDE_LIMITS | THIS_RELEASE
+"""The settings of a switch of this release that has such a load."""
 
 AN_EARLIER_RELEASE = {"WEB__LISTEN": f"{HOST}:8080", "SSH__LISTEN": f"{HOST}:2222"}
 """What has no effect in it: it takes no empty address for none."""
@@ -76,6 +79,10 @@ class SwitchProcess(RunningSwitch):
             self.program = RunningSwitch.program
             await asyncio.to_thread(self.run_command, "init")  # which brings its database up to date
 
+    async def open(self) -> None:
+        """Start it for the first time."""
+        await self.launch()
+
     def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
         """Ask the database, with all that is committed."""
         path = self.data / "sipwright.db"
@@ -91,12 +98,17 @@ class SwitchProcess(RunningSwitch):
 
     def tracebacks(self) -> list[str]:
         """Return the complaints in the log."""
-        found = []
-        for line in self.log_text().splitlines():
-            if line.startswith("{"):
-                event = json.loads(line)
-                if event.get("level") in ("error", "critical") or "exception" in event:
-                    found.append(f"{event['event']}: {event.get('exception', event.get('error', ''))[-400:]}")
-            elif "Error" in line or "Traceback" in line:
-                found.append(line)
-        return found
+        return complaints(self.log_text())
+
+
+def complaints(text: str) -> list[str]:
+    """Return what a log complains of."""
+    found = []
+    for line in text.splitlines():
+        if line.startswith("{"):
+            event = json.loads(line)
+            if event.get("level") in ("error", "critical") or "exception" in event:
+                found.append(f"{event['event']}: {event.get('exception', event.get('error', ''))[-400:]}")
+        elif "Error" in line or "Traceback" in line:
+            found.append(line)
+    return found

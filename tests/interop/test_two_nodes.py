@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from interop.harness import DOMAIN, HOST, PASSWORD, Roamer, RunningSwitch, until
+from interop.harness import DOMAIN, PASSWORD, Roamer, RunningSwitch, SharedSwitch, until
 from sipwright.sip import Request, Response
 from store.conftest import postgres_folder  # noqa: F401
 
@@ -27,29 +26,6 @@ PLANS = {
     "sleeping": 'sleep(5)\nlog("awake")\nrespond(486, "Woken Up")\n',
 }
 ACCOUNTS = ["bob", "dave", "frank", *((name, name, "") for name in PLANS)]
-
-
-class SharedSwitch(RunningSwitch):
-    """A node of a name on a database that others have as well."""
-
-    def __init__(self, name: str, url: str, key: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.name, self._key = name, key
-        monkeypatch.setenv("SIPWRIGHT_DATABASE__URL", url)
-        super().__init__()
-        monkeypatch.delenv("SIPWRIGHT_DATABASE__URL")
-        listen = f'["{HOST}:{self.port}"]'
-        (self.data / "sipwright.toml").write_text(
-            f'node = "{name}"\n[sip]\nudp = {listen}\ntcp = {listen}\n'
-            f'[database]\nurl = "{url}"\n[cluster]\nlost_after = {LOST_AFTER}\n'
-        )
-
-    def run_command(self, *arguments: str) -> str:
-        """Run a command; the first one is `init`, which has to find the key of the database."""
-        if self._key is not None:
-            self.data.mkdir()
-            shutil.copy(self._key, self.data / "sipwright.key")
-            self._key = None
-        return super().run_command(*arguments)
 
 
 Pair = tuple[SharedSwitch, SharedSwitch]
@@ -67,9 +43,8 @@ def nodes(postgres_folder: Path) -> Iterator[Pair]:  # noqa: F811
 
     asyncio.run(create())
     url = f"postgresql://postgres@/nodes?host={postgres_folder}"
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        first = SharedSwitch("north", url, None, monkeypatch)
-        second = SharedSwitch("south", url, first.data / "sipwright.key", monkeypatch)
+    first = SharedSwitch("north", url, None, lost_after=LOST_AFTER)
+    second = SharedSwitch("south", url, first.key, lost_after=LOST_AFTER)
     first.set_dialplans(PLANS)
     first.add_accounts(ACCOUNTS)
     second.start()

@@ -8,6 +8,7 @@ from .kamailio import Kamailio
 from .network import free_port, is_listening, until
 from .phone import Phone
 from .roamer import Roamer
+from .shared import SharedSwitch
 from .sipp import ScenarioFailed, Sipp, Trace
 from .switch import DOMAIN, HOST, PASSWORD, RunningSwitch
 
@@ -21,6 +22,7 @@ __all__ = [
     "Roamer",
     "RunningSwitch",
     "ScenarioFailed",
+    "SharedSwitch",
     "Sipp",
     "Trace",
     "free_port",

@@ -1,0 +1,96 @@
+"""`make chaos-cluster`: see the package."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from sipwright.node.collector import THRESHOLDS
+
+from .database import Postgres
+from .harm import HARMS
+from .load import ClusterLoad, ClusterOptions
+
+ALONE = "CHAOS_HAS_OWN_NETWORK"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make chaos-cluster")
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument(
+        "--rate", type=float, default=min(100.0, 8.0 * (os.cpu_count() or 1)), help="calls a second"
+    )
+    parser.add_argument("--rounds", type=int, default=30, help="how often something dies")
+    parser.add_argument("--interval", type=float, default=20.0, help="seconds from one death to the next")
+    parser.add_argument(
+        "--lost-after", type=float, default=10.0, help="seconds after which a silent node is lost"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="another seed, other calls")
+    parser.add_argument("--harms", nargs="*", choices=HARMS, help="what is done, in turns; all by default")
+    parser.add_argument(
+        "--kinds", nargs="*", default=(), help="only these kinds of calls, as plans.py names them"
+    )
+    parser.add_argument(
+        "--from", dest="program", type=Path, metavar="SIPWRIGHT",
+        help="the program of another release, which all nodes begin with: each round upgrades one of them",
+    )  # fmt: skip
+    chosen = parser.parse_args()
+    can_cut = _is_alone()
+    harms = chosen.harms or [name for name in HARMS if name != "upgrade" and (can_cut or name != "cut")]
+    if chosen.program is not None:
+        harms = ["upgrade"]
+    options = ClusterOptions(
+        rate=chosen.rate, interval=chosen.interval, seed=chosen.seed, kinds=tuple(chosen.kinds), nodes=chosen.nodes,
+        rounds=chosen.rounds, harms=tuple(harms), lost_after=chosen.lost_after, program=chosen.program,
+    )  # fmt: skip
+
+    # What the phones' own stacks say is about connections that a death has broken.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+    # A look at all that many calls have left takes a second, in which the phones lose what comes in.
+    gc.set_threshold(*THRESHOLDS)
+    database = Postgres()
+
+    async def run() -> int:
+        ledger = await ClusterLoad(options, database).run()
+        print(ledger.report())
+        return 1 if ledger.lost else 0
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run())
+    finally:
+        database.close()
+
+
+def _is_alone() -> bool:
+    """Return whether this process has a network of its own, in which it may cut what it likes.
+
+    Where that is allowed, the process is started again in one.
+    """
+    if ALONE in os.environ:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        return shutil.which("nft") is not None
+    try:
+        subprocess.run(
+            ["unshare", "--net", "ip", "link", "set", "lo", "up"], check=True, stderr=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    command = ["unshare", "--net", sys.executable, "-m", "chaos.cluster", *sys.argv[1:]]
+    os.execvpe(command[0], command, os.environ | {ALONE: "yes"})
+    raise AssertionError("this process is another one now")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The load of `make chaos` on several nodes, of which one after another dies."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..ledger import Outage
+from ..line import Line
+from ..load import Load, Options
+from ..scripts import ACCOUNTS, dialplans
+from .database import Postgres
+from .harm import HARMS, Harm
+from .nodes import Cluster, Node
+
+__all__ = ["ClusterLoad", "ClusterOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions(Options):
+    """What can be chosen: how many nodes, how many rounds of which harms, and after how long a node is lost.
+
+    The harms take turns, each `interval` seconds after the one before has begun, and so do the nodes that they are
+    done to.
+    """
+
+    nodes: int = 3
+    rounds: int = 30
+    harms: tuple[str, ...] = ("kill", "lose", "pause", "database", "restart", "drain")
+    lost_after: float = 10.0
+    program: Path | None = None
+
+
+class ClusterLoad(Load):
+    """One run; `run` returns the ledger."""
+
+    options: ClusterOptions
+    switch: Cluster
+
+    def __init__(self, options: ClusterOptions, database: Postgres, name: str = "postgres") -> None:
+        super().__init__(options)
+        self.database = database
+        self._name = name
+        self._node_ports = [self.address[1], *(next(self.ports) for _ in range(options.nodes - 1))]
+        addresses = [(self.address[0], port) for port in self._node_ports]
+        self._standing = [Line(self, next(self.ports), ()) for _ in addresses]
+        self.lines += self._standing
+        self._first_homes = {}
+        for number, line in enumerate(self.lines):
+            self._first_homes[line] = line.home = addresses[number % len(addresses)]
+        for line, address in zip(self._standing, addresses, strict=True):
+            self._first_homes[line] = line.home = address
+
+    def _make_switch(self, providers: dict[str, str]) -> Cluster:
+        return Cluster(
+            self.database.url(self._name), self._node_ports, self.options.lost_after,
+            dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings, self.options.program,
+        )  # fmt: skip
+
+    async def _do_harm(self) -> None:
+        """Let something die again and again."""
+        options, harm = self.options, Harm(self)
+        await asyncio.sleep(3.0)
+        for number in range(options.rounds):
+            began = time.monotonic()
+            what = options.harms[number % len(options.harms)]
+            nodes = [node for node in self.switch.nodes if node.is_running()]
+            if len(nodes) < 2:
+                await harm.recover()
+                nodes = self.switch.nodes
+            node = nodes[number % len(nodes)]
+            going_on = len(self._calls)
+            await HARMS[what](harm, node)
+            which = f"round {number + 1} of {options.rounds}: {what} {node.name}"
+            self._say(f"{which}, {going_on} calls, {self.ledger.last_resumed}")
+            if what != "lose":
+                await harm.recover()
+            await asyncio.sleep(max(1.0, began + options.interval - time.monotonic()))
+        await harm.recover()
+
+    # What phones notice.
+
+    def line_at(self, node: Node) -> Line:
+        """Return a line without phones whose calls are at a node."""
+        return self._standing[self.switch.nodes.index(node)]
+
+    def heir_of(self, node: Node) -> Node:
+        """Return the node that has the address of another one after its death."""
+        nodes = self.switch.nodes
+        place = nodes.index(node)
+        others = [*nodes[place + 1 :], *nodes[:place]]
+        return next(other for other in others if other.is_running())
+
+    def adopter_of(self, node: Node) -> Node | None:
+        """Return the node that has the calls of another one."""
+        query = "select owner from boots where node = ? order by number desc limit 1"
+        owner = self.switch.rows(query, node.name)[0]["owner"]
+        return None if owner == node.name else next(n for n in self.switch.nodes if n.name == owner)
+
+    def follow(self, node: Node, heir: Node) -> None:
+        """Let the address of a node move to another one, and with it all that is sent there."""
+        for line in self.lines:
+            line.follow(node.address, heir.address)
+
+    def came_back(self, node: Node) -> None:
+        """Let the phones that had begun at a node go there again with what is new."""
+        for line, home in self._first_homes.items():
+            if home == node.address:
+                line.go_to(home)
+
+    def begin_outage(self, *, is_kill: bool = True) -> Outage:
+        """Note that something is away from now on."""
+        outage = Outage(time.monotonic(), is_kill=is_kill)
+        self.ledger.outages.append(outage)
+        return outage
+
+    def end_outage(self, outage: Outage) -> None:
+        """Note that it is back."""
+        outage.until = time.monotonic()
