@@ -33,6 +33,9 @@ REFRESH = 6.0
 BEAT = 0.2
 _IDENTITY = re.compile(rb"\r\nTo: ([^\r]+)\r\nCall-ID: (\S+)\r\n.*?CSeq: (\d+ [A-Z]+)\r\n", re.DOTALL)
 
+_BACK = re.compile(rb";flow=[^;\r\n]*")
+"""How the edge of a node names the way back, which is another one when another node has the call."""
+
 
 class Line:
     """One socket. A `phone` on TCP keeps one connection and does not listen; a trunk does."""
@@ -59,6 +62,7 @@ class Line:
         self.transport.on_undelivered = ignore_undelivered  # a phone repeats itself while the switch is away
         self.ends: dict[str, End] = {}
         self.flow: Flow | None = None
+        self._followed: list[UdpFlow] = []
         self._is_up = asyncio.Event()
         self._seen: dict[tuple[bytes, ...], int] = {}
         self._cseq = 0
@@ -132,7 +136,10 @@ class Line:
             for flows in (transport._young, transport._old):
                 flow = flows.pop(before, None)
                 if flow is not None:
-                    flow._peer = after
+                    self._followed.append(flow)
+        for flow in self._followed:
+            if flow._peer == before:
+                flow._peer = after
         if isinstance(self.transport, TcpTransport):
             known = self.transport._flows.get(before)
             for flow in {self.flow, known} - {None}:
@@ -285,9 +292,8 @@ class Line:
         match = _IDENTITY.search(data)
         if match is None:
             return
-        key = match.groups()
-        known = self._seen.setdefault(key, hash(data))
-        if known != hash(data):
+        key, content = match.groups(), hash(_BACK.sub(b"", data))
+        if self._seen.setdefault(key, content) != content:
             self.ledger.fault("cseq", match[2].decode(), f"{match[3].decode()} came again with other content")
 
     def challenges(self, incoming: Incoming, number: int) -> bool:

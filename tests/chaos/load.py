@@ -121,6 +121,7 @@ class Load:
             await self.switch.open()
             await asyncio.gather(*(line.open() for line in self.lines))
             pulse = asyncio.create_task(self._pulse.feel_pulse())
+            await self._until_ready()
             generator = asyncio.create_task(self._generate())
             await self._do_harm()
             generator.cancel()
@@ -146,6 +147,9 @@ class Load:
             self.address[1], dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings,
             self.options.begins_with,
         )  # fmt: skip
+
+    async def _until_ready(self) -> None:
+        """Wait until calls may begin."""
 
     async def _generate(self) -> None:
         started, number = time.monotonic(), 0

@@ -20,6 +20,7 @@ class MemoryRegister:
     rows: dict[str, NodeRow] = field(default_factory=dict)
     is_away: bool = False
     boots: int = 0
+    heirs: dict[str, str] = field(default_factory=dict)
 
     def clock(self) -> float:
         return self.now
@@ -66,7 +67,7 @@ class MemoryRegister:
     async def beat(self, ask: Ask, name: str) -> Beat:
         answer = await self.execute(ask)
         leases = [row._replace(left=row.until - self.now) for row in self.leases.values()]
-        return Beat(answer, list(self.rows.values()), leases, {})
+        return Beat(answer, list(self.rows.values()), leases, {}, dict(self.heirs))
 
     async def say(self, name: str, state: str) -> None:
         self.rows[name] = self.rows[name]._replace(state=state)
@@ -80,8 +81,12 @@ def register() -> MemoryRegister:
     return MemoryRegister()
 
 
+EDGES = {name: ("192.0.2.7", 5060 + number) for number, name in enumerate("abc")}
+
+
 def node(register: MemoryRegister, name: str = "a", home: str = "") -> Membership:
-    itself = Itself(name, home or f"home-{name}", "1.0")
+    host, port = EDGES[name]
+    itself = Itself(name, home or f"home-{name}", "1.0", f"{host}:{port}")
     return Membership(register, itself, 10.0, clock=register.clock, sleep=register.sleep)
 
 
@@ -168,7 +173,7 @@ async def test_one_is_taken_over_at_once_when_somebody_says_that_it_is_no_more(r
 
     assert await second.take_over("a")
     assert relieved == [("a", True)]
-    assert (second.living(), second.edge_of("a")) == (["b"], None)
+    assert (second.living(), second.edge_of("a")) == (["b"], EDGES["b"])
 
 
 async def test_one_that_was_taken_over_learns_it_and_stops(register: MemoryRegister):
@@ -212,3 +217,26 @@ async def test_one_that_was_stopped_asks_before_it_looks_at_anything(register: M
     await first.run()
 
     assert told == [True, "lost"]
+
+
+async def test_all_know_who_acts_for_a_lost_node_until_it_is_back(register: MemoryRegister):
+    _, second, _ = await pair(register)
+    third = node(register, "c")
+    moved: list[str] = []
+    third.on_moved = lambda: moved.append("c")
+    await third.join()
+    await third.beat()
+    before = third.edge_of("a"), third.moved(EDGES["a"]), third.acts_for("a")
+    await second.take_over("a")
+    register.rows["a"] = register.rows["a"]._replace(state="lost")
+    register.heirs = {"a": "b", "b": "b", "c": "c"}
+    await third.beat()
+    await third.beat()
+
+    assert before == (EDGES["a"], None, False)
+    assert (third.edge_of("a"), third.moved(EDGES["a"]), third.is_up("a")) == (EDGES["b"], EDGES["b"], False)
+    assert (second.acts_for("a"), third.acts_for("a"), moved) == (True, False, ["c"])
+    register.rows["a"] = register.rows["a"]._replace(state="up")
+    register.heirs = {"a": "a", "b": "b", "c": "c"}
+    await third.beat()
+    assert (third.edge_of("a"), third.moved(EDGES["a"])) == (EDGES["a"], None)

@@ -8,6 +8,7 @@ from sipwright.sip.transaction import PROCEEDING
 from sipwright.sip.uri import Uri
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import Resolver, Target, UdpTransport
+from sipwright.transport.flow import Flow
 from sipwright.transport.loopback import LoopbackTransport
 
 # --- sending
@@ -203,14 +204,14 @@ def test_a_flow_is_made_again_from_its_key(element):
     assert element.stack.flow_from_key("nonsense") is None
 
 
-def test_flows_of_other_nodes_are_reached_by_their_edges_and_of_lost_ones_from_here(element):
-    edges = {"north": ("192.0.2.7", 5060)}
-    element.stack.join(edges.get, lambda address: address in edges.values())
+def test_flows_of_other_nodes_are_reached_as_these_say_and_those_of_lost_ones_from_here(element):
     key = "udp/192.0.2.7:5060/192.0.2.2:5062"
+    elsewhere = {f"north!{key}": Flow("udp", ("192.0.2.7", 5060), ("192.0.2.2", 5062))}
+    element.stack.join(elsewhere.get, lambda address: False)
     by_edge = element.stack.flow_from_key(f"north!{key}")
-    del edges["north"]
+    before = elsewhere.pop(f"north!{key}")
 
-    assert by_edge.remote == ("192.0.2.7", 5060)
+    assert by_edge is before
     assert element.stack.flow_from_key(f"north!{key}").remote == ("192.0.2.2", 5062)
     assert element.stack.flow_from_key(key).remote == ("192.0.2.2", 5062)
     assert element.stack.flow_from_key("north!tcp/192.0.2.7:5060/192.0.2.2:5062") is None

@@ -74,6 +74,8 @@ class Membership:
         self.on_stall: Callable[[bool], object] = lambda is_in_doubt: None
         """Is told that this process was stopped for so long that nobody knows what has become of it, and when that is
         over."""
+        self.on_moved: Callable[[], object] = lambda: None
+        """Is called when another node acts for one from now on."""
         self.relieve: Relieve | None = None
         self.on_beat: Callable[[], object] = lambda: None
         self.beside: frozenset[str] = frozenset()
@@ -86,6 +88,8 @@ class Membership:
         self._sightings: dict[str, Sighting] = {}
         self._edges: dict[str, Address] = {}
         self._told: dict[int, str] = {}
+        self._heirs: dict[str, str] = {}
+        self._moved: dict[Address, Address] = {}
         self._is_lost = self._is_failing = False
         self._busy = asyncio.Lock()
 
@@ -246,14 +250,32 @@ class Membership:
         return address in self._edges.values()
 
     def edge_of(self, node: str) -> Address | None:
-        """Return where the edge of another node is that lives."""
-        if node in self.beside or node not in self.nodes or self.nodes[node].state not in _THERE:
+        """Return where the edge of a node is, or of the one that acts for it."""
+        if node in self.beside:
             return None
-        return self._edges.get(node)
+        if self.is_up(node):
+            return self._edges.get(node)
+        heir = self._heirs.get(node, node)
+        return self._edges.get(heir) if heir != node and self.is_up(heir) else None
 
     def is_here(self, node: str) -> bool:
         """Return whether a node is this one, or listens at the same address."""
         return node == self.itself.name or node in self.beside
+
+    def is_up(self, node: str) -> bool:
+        """Return whether a node is there itself: as far as is known, nobody has taken over from it."""
+        known = self.nodes.get(node)
+        return known is not None and known.state in _THERE
+
+    def acts_for(self, node: str) -> bool:
+        """Return whether this node, or one at the same address, is that one or has taken over from it."""
+        if self.is_here(node):
+            return True
+        return not self.is_up(node) and self.is_here(self._heirs.get(node, node))
+
+    def moved(self, address: Address) -> Address | None:
+        """Return the edge of the node that acts for the one at an address; None if that is there itself."""
+        return self._moved.get(address)
 
     def owner_of(self, tag: str) -> str | None:
         """Return the name of the node that has the dialog of a tag which a node has made."""
@@ -269,11 +291,26 @@ class Membership:
         self.nodes = {row.name: row for row in seen.nodes}
         self._edges = {row.name: parse_address(row.edge) for row in seen.nodes if row.edge}
         self.owners = self._told | seen.owners
+        self._follow(seen.heirs)
         others = {row.name: row for row in seen.leases if row.name != self._holder.name}
         for name in self._sightings.keys() - others.keys():
             del self._sightings[name]
         for name, row in others.items():
             self._sightings.setdefault(name, Sighting(self._holder.seconds)).saw(row, now)
+
+    def _follow(self, heirs: dict[str, str]) -> None:
+        """Know who acts for whom."""
+        self._heirs = heirs
+        living = {edge for name, edge in self._edges.items() if self.is_up(name)}
+        moved = {
+            edge: to
+            for name, edge in self._edges.items()
+            if edge not in living and (to := self.edge_of(name)) is not None
+        }
+        is_news = any(self._moved.get(edge) != to for edge, to in moved.items())
+        self._moved = moved
+        if is_news:
+            self.on_moved()
 
     def _is_orphaned(self, row: LeaseRow, now: float) -> bool:
         """Return whether a node is gone, and nobody has taken over from it."""
@@ -295,3 +332,5 @@ class Membership:
             self.nodes[name] = known._replace(
                 state="lost" if known.state in ("up", "draining") else known.state
             )
+            heirs = {n: self.itself.name if heir == name else heir for n, heir in self._heirs.items()}
+            self._follow(heirs | {name: self.itself.name})

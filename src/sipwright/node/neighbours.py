@@ -28,7 +28,7 @@ from sipwright.services.rows import CallRow
 from sipwright.stack import MarkedTokens, RandomTokens
 from sipwright.store.errors import StoreError
 from sipwright.store.live.node_register import Adopted, NodeRegister
-from sipwright.transport.flow import format_address, is_wildcard, parse_address, place_of
+from sipwright.transport.flow import format_address, is_wildcard, parse_address
 from sipwright.transport.flow_token import FlowTokens
 
 from .control_server import Handler
@@ -98,6 +98,7 @@ class Neighbours:
         self.on_drain: Callable[[], object] = lambda: None
         """Is told that this node is drained; the workers beside it are, too."""
         self._register = register
+        self._edge: Edge | None = None
         self._is_holding = False
         self._taken = 0
 
@@ -169,25 +170,27 @@ class Neighbours:
         self._open_edge(parts, secret)
         self.membership.on_lost = self._was_lost
         self.membership.on_stall = self._stalled
+        self.membership.on_moved = self._has_moved
         self.membership.relieve = self._relieve
 
     def _open_edge(self, parts: Parts, secret: bytes) -> None:
         """Let what comes from other nodes get to the phones here, and calls from here to phones there."""
         membership, stack = self.membership, parts.stack
-        stack.join(membership.edge_of, membership.is_peer)
         if not membership.itself.edge:
             log.warning(
                 "other nodes cannot reach the phones of this one",
                 what_to_do='write [cluster] edge = "HOST:PORT", the address of this machine that they see',
             )
+            stack.join(lambda key: None, membership.is_peer)
             return
         edge = Edge(stack, membership, FlowTokens(secret), parse_address(membership.itself.edge))
+        stack.join(edge.flow, membership.is_peer)
+        self._edge = edge
         stack.receiver.take_cancel = edge.take_cancel
         edge.others = stack.receiver.on_stray_response
         stack.receiver.on_stray_response = edge.take_response
         parts.pipeline.steps = (edge, *parts.pipeline.steps)
         parts.registrar.on_expired_elsewhere = self.bindings.expired
-        parts.switch.finder.edge_route = lambda source: edge.route(*reversed(place_of(source)))
 
     def _bus(self, settings: Settings) -> Bus | None:
         if not settings.cluster.nats:
@@ -254,6 +257,12 @@ class Neighbours:
         self._parts.stack.stop_listening()
         self.lost.set()
 
+    def _has_moved(self) -> None:
+        """Wait for the phones of a node that is no more, and ask the one that acts for it what was asked of it."""
+        self._parts.switch.reconnects.began()
+        if self._edge is not None:
+            self._edge.moved()
+
     def _stalled(self, is_in_doubt: bool) -> None:
         """Look at nothing that comes in until it is known whether our calls are still ours."""
         if is_in_doubt and not self._is_holding:
@@ -266,16 +275,21 @@ class Neighbours:
     async def _relieve(self, name: str, seen: LeaseRow | None) -> bool:
         """Take over from a node, in the database first."""
         membership, parts = self.membership, self._parts
-        adopted = await self._register.adopt(
-            membership.fence, membership.owner, membership.itself.name, name, seen
-        )
-        if adopted is None:
-            return False
-        membership.took_over(name)  # before anything that waits is looked at: it is handled here from now on
-        runs = await parts.scripts.with_plans(
-            [row for row in adopted.executions if row.id in adopted.journals], adopted.journals
-        )
-        await self._go_on(adopted, runs)
+        # As at a start, nothing that comes in is looked at before every call is there.
+        parts.stack.hold()
+        try:
+            adopted = await self._register.adopt(
+                membership.fence, membership.owner, membership.itself.name, name, seen
+            )
+            if adopted is None:
+                return False
+            membership.took_over(name)
+            runs = await parts.scripts.with_plans(
+                [row for row in adopted.executions if row.id in adopted.journals], adopted.journals
+            )
+            await self._go_on(adopted, runs)
+        finally:
+            parts.stack.release()
         self._taken = len(adopted.calls)
         log.warning(
             "the calls of another node are taken over",
@@ -288,13 +302,10 @@ class Neighbours:
         parts = self._parts
         parts.dialog_watch.hold()
         subscribers = parts.notifier.recover(adopted.subscriptions)
-        # As at a start, nothing that comes in is looked at before every call is there.
-        parts.stack.hold()
         try:
             await self._take_up(adopted.calls, runs)
         finally:
             parts.dialog_watch.fill()
-            parts.stack.release()
         parts.notifier.resume(subscribers)
         parts.agent.adopt(adopted.registrations)
 

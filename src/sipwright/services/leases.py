@@ -77,13 +77,15 @@ class Answer:
 class Beat(NamedTuple):
     """What a node learns whenever it says that it lives: of its own lease, and of the others.
 
-    `owners` says which node has the calls of a boot, by the number that stands in its tags.
+    `owners` says which node has the calls of a boot, by the number that stands in its tags; `heirs` who has those
+    of the last boot of a node: itself, or the one that has taken over from it.
     """
 
     answer: Answer
     nodes: list[NodeRow]
     leases: list[LeaseRow]
     owners: dict[int, str]
+    heirs: dict[str, str] = {}
 
 
 def node_lease(node: str) -> str:

@@ -18,6 +18,7 @@ class Element(Protocol):
 
     layer: TransactionLayer
     clock: Callable[[], float]
+    is_peer: Callable[[Address], bool]
 
     def tag_for(self, request: Request) -> str:
         """Return our To tag for a request, the same one every time."""

@@ -57,8 +57,8 @@ class Outbound:
         self._attempts: dict[Flow, list[FallbackFlow]] = {}
         self._waiting: dict[Flow, list[ClientTransaction]] = {}
         self.has_peers = False
-        self.edge_of: Callable[[str], Address | None] = _alone
-        """Where the edge of another node is that lives, by its name."""
+        self.flow_elsewhere: Callable[[str], Flow | None] = _alone
+        """The flow to a phone at another node, by its key."""
         self.lent: Callable[[str, str], Flow | None] = _nobody_lends
         """The flow of a connection that another worker has, by its name and the key of the flow there."""
 
@@ -198,14 +198,15 @@ class Outbound:
     def from_key(self, key: str) -> Flow | None:
         """Find the flow that has this key, or, over UDP, make it again.
 
-        Where there are several nodes, the way to a flow at another one is by the edge of that, and once that node is no
-        more, over UDP, from here.
+        Where there are several nodes, the way to a flow at another one is by the edge of that, and once nobody acts for
+        that node, over UDP, from here.
         """
-        node, key = place_of(key)
-        if node and (edge := self.edge_of(node)) is not None:
-            return self.from_anywhere("udp", edge)
-        if node and (lent := self.lent(node, key)) is not None:
+        node, plain_key = place_of(key)
+        if node and (elsewhere := self.flow_elsewhere(key)) is not None:
+            return elsewhere
+        if node and (lent := self.lent(node, plain_key)) is not None:
             return lent
+        key = plain_key
         try:
             protocol, local, remote = parse_flow_key(key)
         except ValueError:
@@ -317,6 +318,6 @@ def _nobody_lends(node: str, key: str) -> Flow | None:
     return None
 
 
-def _alone(node: str) -> Address | None:
+def _alone(key: str) -> Flow | None:
     """Return None: there is no other node."""
     return None

@@ -164,6 +164,8 @@ class Receiver:
         method = data.partition(b" ")[0].decode("latin-1")
         element = self._element
         tx = element.layer.find_client(branch[1].decode("ascii"), method)
+        if tx is not None and isinstance(tx.flow, Flow) and "!" in tx.flow.key:
+            return  # a node that has died, from which another one takes over
         if tx is not None and method == "INVITE" and tx.request.to_tag is None:
             now = element.clock()
             tx.handle(TRANSPORT_ERROR, None, now)
@@ -222,7 +224,9 @@ class Receiver:
     def _is_sent_by_us(self, response: Response, flow: Flow) -> bool:
         """RFC 3261 §18.1.2: a response to a Via that is not ours is silently discarded."""
         via = response.top_via
-        return via.sent_by == self._addresses.sent_by(flow) or self._addresses.is_own(via.host, via.port)
+        if via.sent_by == self._addresses.sent_by(flow) or self._addresses.is_own(via.host, via.port):
+            return True
+        return self._element.is_peer((via.host, via.port or 5060))
 
 
 def _nobody_has(ack: Request) -> bool:

@@ -193,6 +193,10 @@ class Stack:
             self._receive(data, flow)
         self.backlog.release()
 
+    def take(self, data: bytes, flow: Flow) -> None:
+        """Take a message as if it came in now: it waits with all that comes in, if that has to."""
+        self.transports[0].on_message(data, flow)
+
     def stop_listening(self) -> None:
         """Take nothing more that comes in, as nobody could be told any more that it has come; sending goes on."""
         self.backlog.clear()
@@ -216,10 +220,14 @@ class Stack:
         """Return the flow to the edge of another node."""
         return self._outbound.from_anywhere("udp", edge)
 
-    def join(self, edge_of: Callable[[str], Address | None], is_peer: Callable[[Address], bool]) -> None:
-        """Reach flows at other nodes by their edges; `is_peer` says whether an address is such an edge."""
-        self._outbound.edge_of, self._outbound.has_peers = edge_of, True
+    def join(self, flow_elsewhere: Callable[[str], Flow | None], is_peer: Callable[[Address], bool]) -> None:
+        """Reach flows at other nodes, by their keys; `is_peer` says whether an address is the edge of a node."""
+        self._outbound.flow_elsewhere, self._outbound.has_peers = flow_elsewhere, True
         self.is_peer = is_peer
+
+    def sent_by(self, local: Address, remote: Address) -> str:
+        """Return `host:port` for the Via of a flow between two addresses."""
+        return self.addresses.sent_by(Flow("udp", local, remote))
 
     def sort(
         self, receive: OnMessage, lent: Callable[[str, str], Flow | None], on_flow_closed: Callable[[Flow], object]

@@ -17,10 +17,10 @@ harm           what is done
 `upgrade`      with `--from`: a node that is of another release is drained, and started in this one
 =============  ========================================================================================================
 
-When a node has died, its address moves to the one that has its calls, as keepalived does that: all that its phones send
-goes there from then on, and what is new goes to the first node again once that is back. One call that talks at the node
-asks all the time, and so measures how soon it is answered again: within two seconds where somebody says that the node
-is dead, within `lost_after` and two seconds otherwise.
+When a node has died, its address moves to the one that has its calls, as keepalived would move it: all that its phones
+send goes there from then on, and what is new goes to the first node again once that is back. One call that talks at the
+node asks all the time, and so measures how soon it is answered again: within two seconds where somebody says that the
+node is dead, within `lost_after` and two seconds otherwise.
 
 What is checked of every call is what `make chaos` checks. `nodes.py` has the processes, `harm.py` what is done to them,
 `standing.py` the call that measures, `database.py` the server.

@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument(
         "--lost-after", type=float, default=10.0, help="seconds after which a silent node is lost"
     )
+    parser.add_argument("--longest", type=float, default=12.0, help="seconds that anybody talks at most")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other calls")
     parser.add_argument("--harms", nargs="*", choices=HARMS, help="what is done, in turns; all by default")
     parser.add_argument(
@@ -50,8 +51,9 @@ def main() -> int:
     if chosen.program is not None:
         harms = ["upgrade"]
     options = ClusterOptions(
-        rate=chosen.rate, interval=chosen.interval, seed=chosen.seed, kinds=tuple(chosen.kinds), nodes=chosen.nodes,
-        rounds=chosen.rounds, harms=tuple(harms), lost_after=chosen.lost_after, program=chosen.program,
+        rate=chosen.rate, interval=chosen.interval, seed=chosen.seed, kinds=tuple(chosen.kinds),
+        longest=chosen.longest, nodes=chosen.nodes, rounds=chosen.rounds, harms=tuple(harms),
+        lost_after=chosen.lost_after, program=chosen.program,
     )  # fmt: skip
 
     # What the phones' own stacks say is about connections that a death has broken.

@@ -132,8 +132,8 @@ class Harm:
         heir = load.heir_of(node)
         if is_told:
             await asyncio.sleep(NOTICED_AFTER)
-            load.follow(node, heir)
             await heir.take_over(node)
+            load.follow(node, heir)
         else:
             patience = load.options.lost_after + 15.0
             if not await until(lambda: load.adopter_of(node) is not None, patience):

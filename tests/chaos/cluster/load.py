@@ -17,6 +17,9 @@ from .nodes import Cluster, Node
 
 __all__ = ["ClusterLoad", "ClusterOptions"]
 
+HEARD_WITHIN = 2.0
+"""Seconds after which all nodes know of a registration."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterOptions(Options):
@@ -59,10 +62,14 @@ class ClusterLoad(Load):
             dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings, self.options.program,
         )  # fmt: skip
 
+    async def _until_ready(self) -> None:
+        """Let every node hear of the phones that have registered at others."""
+        await asyncio.sleep(HEARD_WITHIN)
+
     async def _do_harm(self) -> None:
         """Let something die again and again."""
         options, harm = self.options, Harm(self)
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(2.0)
         for number in range(options.rounds):
             began = time.monotonic()
             what = options.harms[number % len(options.harms)]

@@ -14,6 +14,7 @@ from sipwright.transport.memory import MemoryNetwork
 
 HERE, NORTH, PHONE = ("127.0.0.1", 5060), ("127.0.0.2", 5060), ("127.0.0.3", 5070)
 TOKENS = FlowTokens(b"secret")
+AT_NORTH = "udp/127.0.0.2:5060/127.0.0.3:5070"
 TAG = "0123456789abcdef0-b7.0"
 
 
@@ -23,15 +24,22 @@ class FakePeers:
 
     name: str = "south"
     owners: dict[int, str] = field(default_factory=lambda: {7: "north"})
+    is_north_lost: bool = False
 
     def is_peer(self, address):
         return address in (HERE, NORTH)
 
-    def is_here(self, node):
-        return node == self.name
-
     def edge_of(self, node):
-        return {"north": NORTH, "south": HERE}.get(node)
+        return {"north": HERE if self.is_north_lost else NORTH, "south": HERE}.get(node)
+
+    def is_up(self, node):
+        return node == "south" or (node == "north" and not self.is_north_lost)
+
+    def acts_for(self, node):
+        return node == "south" or (node == "north" and self.is_north_lost)
+
+    def moved(self, address):
+        return HERE if self.is_north_lost and address == NORTH else None
 
     def owner_of(self, tag):
         return self.owners.get(7) if "-b7" in tag else None
@@ -46,8 +54,12 @@ class Sent(list):
 
 
 @pytest.fixture
-def stack():
-    network = MemoryNetwork()
+def network():
+    return MemoryNetwork()
+
+
+@pytest.fixture
+def stack(network):
     transport = network.transport(*HERE)
     transport.wires = Sent()
     transport.send = lambda flow, data: transport.wires.append((data, flow.remote))
@@ -58,7 +70,7 @@ def stack():
 def edge(stack):
     peers = FakePeers()
     made = Edge(stack, peers, TOKENS, HERE)
-    stack.join(peers.edge_of, peers.is_peer)
+    stack.join(made.flow, peers.is_peer)
     made.peers = peers
     return made
 
@@ -71,11 +83,12 @@ def token(address=PHONE, node="south"):
     return TOKENS.write(key_of(address), node)
 
 
-def request(stack, source, method="INVITE", *, route=None, to_tag="", hops=70, via=""):
+def request(stack, source, method="INVITE", *, route=None, to_tag="", hops=70, via="", edge=""):
     routes = "".join(f"Route: {each}\r\n" for each in route or ())
     tag = f";tag={to_tag}" if to_tag else ""
     text = (
-        f"{method} sip:bob@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {source[0]}:{source[1]};branch=z9hG4bK1;rport\r\n{via}"
+        f"{method} sip:bob@10.0.0.1 SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {source[0]}:{source[1]};branch=z9hG4bK1;rport{edge}\r\n{via}"
         f"{routes}Max-Forwards: {hops}\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@x>{tag}\r\nCall-ID: c\r\n"
         f"CSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
     )
@@ -92,6 +105,11 @@ def response(status, vias):
 
 def sent(stack):
     return stack.transports[0].wires
+
+
+def parse_sent(stack, number):
+    data, remote = sent(stack)[number]
+    return remote, parse(data)
 
 
 def through(address=PHONE):
@@ -211,8 +229,140 @@ def test_what_has_gone_in_circles_is_483(stack, edge):
     assert refused.value.status == 483
 
 
-def test_the_route_to_a_flow_at_another_node_names_both(stack, edge):
-    route = edge.route(key_of(PHONE), "north")
+def test_a_flow_at_another_node_leads_by_its_edge_with_a_route(stack, edge):
+    flow = stack.flow_from_key(f"north!{AT_NORTH}")
+    flow.send(bytes(request(stack, HERE).request))
+    remote, message = parse_sent(stack, 0)
 
-    assert route == f"<sip:{token(node='north')}@127.0.0.2:5060;lr>"
-    assert edge.route(key_of(PHONE), "nobody") is None
+    assert (flow.key, flow.remote, flow.protocol) == (f"north!{AT_NORTH}", PHONE, "udp")
+    assert remote == NORTH
+    assert message.headers.get_list("Route") == [
+        f"<sip:{TOKENS.write(AT_NORTH, 'north')}@127.0.0.2:5060;lr;flow>"
+    ]
+
+
+def test_a_response_leads_by_that_edge_too(stack, edge):
+    """As when a caller whose call was taken over is registered at a third node by now."""
+    answer = response(200, [("Via", "SIP/2.0/UDP 127.0.0.3:5070;branch=z9hG4bK1")])
+    stack.flow_from_key(f"south!{key_of(PHONE)}").send(bytes(answer))
+    remote, at_edge = sent(stack).last
+    edge.take_response(at_edge, stack.transports[0].flow(NORTH))
+
+    assert remote == HERE
+    assert sent(stack)[-1] == (bytes(answer), PHONE)
+
+
+def test_once_that_node_is_lost_it_leads_to_the_one_that_acts_for_it(stack, edge):
+    flow = stack.flow_from_key(f"north!{AT_NORTH}")
+    edge.peers.is_north_lost = True
+    flow.send(bytes(request(stack, HERE).request))
+
+    assert parse_sent(stack, 0)[0] == HERE
+    assert stack.flow_from_key(f"north!{AT_NORTH}") is flow
+
+
+def test_a_connection_to_a_node_that_is_lost_is_gone(stack, edge):
+    connection = "north!tcp/127.0.0.2:5060/127.0.0.3:5070"
+    known = stack.flow_from_key(connection)
+    edge.peers.is_north_lost = True
+
+    assert known is not None
+    assert stack.flow_from_key(connection) is None
+
+
+def test_a_flow_at_a_node_that_nobody_knows_is_none(stack, edge):
+    assert edge.flow("nobody!udp/127.0.0.9:5060/127.0.0.3:5070") is None
+
+
+def test_a_node_that_keeps_the_flow_gets_no_record_of_the_edge_back(stack, edge):
+    edge(request(stack, NORTH, route=[through().replace(";lr", ";lr;flow")]))
+    _, forwarded = sent(stack).last
+    vias = [("Via", value) for value in forwarded.headers.get_list("Via")]
+    records = [("Record-Route", value) for value in forwarded.headers.get_list("Record-Route")]
+    edge.take_response(
+        response(200, [*vias, ("Record-Route", "<sip:proxy;lr>"), *records]), stack.transports[0].flow(PHONE)
+    )
+    _, back = sent(stack).last
+
+    assert records != []
+    assert back.headers.get_list("Record-Route") == ["<sip:proxy;lr>"]
+
+
+def test_the_node_that_has_the_call_learns_by_which_flow_the_phone_speaks(stack, edge):
+    edge.peers.owners[7] = "south"
+    back = TOKENS.write(AT_NORTH, "north")
+    incoming = request(stack, NORTH, "BYE", to_tag=TAG, edge=f";flow={back}")
+
+    assert edge(incoming) is False
+    assert incoming.flow.key == f"north!{AT_NORTH}"
+
+
+def test_what_was_under_way_at_a_lost_node_goes_on_with_its_name_in_the_via(stack, edge):
+    """The phone takes a CANCEL for one of the transaction that it knows by the Via of its edge (RFC 3261 §9.2)."""
+    edge.peers.is_north_lost = True
+    route = f"<sip:{TOKENS.write(AT_NORTH, 'north')}@127.0.0.2:5060;lr;flow>"
+    assert edge.take_cancel(request(stack, HERE, "CANCEL", route=[route])) is True
+    remote, forwarded = sent(stack).last
+
+    assert (remote, forwarded.top_via.sent_by) == (PHONE, "127.0.0.2:5060")
+
+
+def test_a_response_to_what_a_lost_node_has_sent_goes_back_all_the_same(stack, edge):
+    edge.peers.is_north_lost = True
+    back = TOKENS.write("udp/127.0.0.2:5060/127.0.0.4:5060", "north")
+    via = f"SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKedge1;flow={back}"
+    vias = [("Via", via), ("Via", "SIP/2.0/UDP 127.0.0.4;branch=z9hG4bK1")]
+    edge.take_response(response(200, vias), stack.transports[0].flow(PHONE))
+
+    assert sent(stack).last[0] == ("127.0.0.4", 5060)
+
+
+def test_a_response_to_a_lost_node_goes_to_the_one_that_has_its_calls(stack, edge):
+    edge(request(stack, NORTH, route=[through()]))
+    _, forwarded = sent(stack).last
+    edge.peers.is_north_lost = True
+    vias = [("Via", value) for value in forwarded.headers.get_list("Via")]
+    edge.take_response(response(180, vias), stack.transports[0].flow(PHONE))
+
+    assert sent(stack).last[0] == HERE
+
+
+def test_a_request_of_a_dialog_goes_to_its_node_whatever_edge_its_route_names(stack, edge):
+    route = f"<sip:{TOKENS.write(AT_NORTH, 'east')}@127.0.0.9:5060;lr>"
+    edge.peers.owners[7] = "south"
+    incoming = request(stack, NORTH, "BYE", route=[route], to_tag=TAG)
+
+    assert edge(incoming) is False
+    assert "route" not in incoming.request.headers
+    assert sent(stack) == []
+
+
+def test_what_a_phone_says_over_a_connection_is_handed_on_again_until_it_is_answered(stack, edge, network):
+    flow = stack.transports[0].flow(PHONE)
+    flow.is_reliable = True
+    incoming = request(stack, PHONE, "BYE", to_tag=TAG)
+    edge(incoming)
+    network.advance(1.6)
+    sent_before = len(sent(stack))
+    _, forwarded = sent(stack).last
+    vias = [("Via", value) for value in forwarded.headers.get_list("Via")]
+    edge.take_response(response(200, vias), flow)
+    network.advance(40.0)
+
+    assert sent_before == 3
+    assert [parse(data).top_via.branch for data, remote in sent(stack) if remote == NORTH] == [
+        forwarded.top_via.branch
+    ] * 3
+
+
+def test_it_is_taken_here_once_this_node_has_the_call(stack, edge, network):
+    heard = []
+    stack.transports[0].flow(PHONE).is_reliable = True
+    stack.receiver.quick_way = None
+    stack.pipeline.steps = (edge, lambda incoming: heard.append(incoming.request.method) or True)
+    edge(request(stack, PHONE, "BYE", to_tag=TAG))
+    edge.peers.owners[7] = "south"
+    network.advance(40.0)
+
+    assert heard == ["BYE"]
+    assert [remote for _, remote in sent(stack)] == [NORTH]

@@ -7,17 +7,26 @@ has the call. That one is found by the To tag, which names the boot that has mad
 now is the owner, and any node to which such a request comes hands it on.
 
 It is a stateless proxy (RFC 3261 §16.11): a request that is repeated is forwarded again, with the same branch. Its Via
-names the flow that the request came by, with a token as well, and the response goes back there.
+names the flow that the request came by, with a token as well, and the response goes back there. From that token the
+node that has the call also learns by which flow the phone speaks.
+
+When a node is lost, the one that has its calls acts for its edge too. It takes tokens and responses which name the
+other one, and says in its Via what that one said: so what is under way with a phone goes on, wherever the phone, or
+the address that it speaks to, has moved.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
+from sipwright.memo import Bounded
 from sipwright.services.edge.ports import Peers
+from sipwright.services.edge.repeats import Repeats
+from sipwright.services.edge.routed_flow import RoutedFlow
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Response
+from sipwright.sip.headers import Via
 from sipwright.stack import Incoming, OnStrayResponse, Stack
-from sipwright.transport.flow import Address, Flow
+from sipwright.transport.flow import Address, Flow, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowToken, FlowTokens
 
 __all__ = ["Edge"]
@@ -26,6 +35,13 @@ BRANCH = "z9hG4bKedge"
 """How the branches of what is forwarded begin."""
 
 _BACK = "flow"
+"""The parameter of our Via that names the flow by which the request came."""
+
+_KEEPS = "flow"
+"""The parameter of a Route whose sender keeps the flow by itself, and wants no Record-Route in the answer."""
+
+_BARE = "bare"
+"""The parameter of our Via that remembers this."""
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
 
@@ -40,42 +56,86 @@ class Edge:
         self.others: OnStrayResponse | None = None
         """Hears of the responses that belong to nothing which went through here."""
         self._here = f"{address[0]}:{address[1]}"
+        self._flows: Bounded[str, RoutedFlow] = Bounded()
+        self._repeats = Repeats(stack.call_later)
 
-    def route(self, flow_key: str, node: str) -> str | None:
-        """Return the Route by which a flow at another node is reached; None when that node is no more."""
+    def moved(self) -> None:
+        """Take note that another node acts for one that is lost."""
+        self._repeats.hurry()
+
+    # Flows at other nodes.
+
+    def flow(self, key: str) -> Flow | None:
+        """Return the flow to a phone at another node; None when that is no more, and with it the connection."""
+        known = self._flows.get(key)
+        if known is None:
+            node, plain_key = place_of(key)
+            edge = self._peers.edge_of(node)
+            here = None if edge is None else self._stack.flow_to_edge(edge)
+            if here is None:
+                return None
+            known = RoutedFlow(node, plain_key, here.local, self._send_to, self._is_reached)
+            self._flows.keep(key, known)
+        is_there = self._peers.is_up(known.node) or parse_flow_key(known.plain_key).protocol == "udp"
+        return known if is_there and not known.is_closed else None
+
+    def _is_reached(self, node: str) -> bool:
+        return self._peers.edge_of(node) is not None
+
+    def _send_to(self, data: bytes, node: str, flow_key: str) -> None:
         edge = self._peers.edge_of(node)
-        if edge is None:
-            return None
-        return f"<sip:{self._tokens.write(flow_key, node)}@{edge[0]}:{edge[1]};lr>"
+        flow = None if edge is None else self._stack.flow_to_edge(edge)
+        if edge is None or flow is None:
+            raise OSError(f"nobody acts for the node {node}")
+        line, _, rest = data.partition(b"\r\n")
+        token, there = self._tokens.write(flow_key, node), f"{edge[0]}:{edge[1]}"
+        if line.startswith(
+            b"SIP/2.0 "
+        ):  # what the edge would have put on top, had the request come through there
+            way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{_BACK}={token}"
+        else:
+            way = f"Route: <sip:{token}@{there};lr;{_KEEPS}>"
+        flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))
 
     # Requests.
 
     def __call__(self, incoming: Incoming) -> bool:
         """Take a request that is on its way through here, and leave everything else."""
         request = incoming.request
-        if "route" in request.headers.index():
-            token = self._take_own_routes(request)
-            if token is not None:
-                return self._forward(incoming, token)
         tag = request.to_tag
-        return tag is not None and self._hand_on(incoming, tag)
+        is_for_node = tag is not None and self._peers.owner_of(tag) is not None
+        if "route" in request.headers.index():
+            token, keeps = self._take_own_routes(request, is_for_node)
+            if token is not None and not is_for_node and self._peers.is_peer(incoming.flow.remote):
+                return self._forward(incoming, token, keeps)
+        if tag is None:
+            return False
+        if self._hand_on(incoming, tag):
+            return True
+        self._learn_flow(incoming)
+        return False
+
+    def _learn_flow(self, incoming: Incoming) -> None:
+        """Note by which flow a phone has said what another node has handed on to this one."""
+        if not self._peers.is_peer(incoming.flow.remote):
+            return
+        said = self._tokens.read(incoming.request.top_via.params.get(_BACK) or "")
+        if said is not None and not self._peers.is_peer(parse_flow_key(said.flow_key).remote):
+            is_own = said.node == self._peers.name
+            key = said.flow_key if is_own else f"{said.node}!{said.flow_key}"
+            incoming.flow = self._stack.flow_from_key(key) or incoming.flow
 
     def take_cancel(self, incoming: Incoming) -> bool:
         """Take a CANCEL of a request that went through here."""
         return "route" in incoming.request.headers.index() and self(incoming)
 
-    def _forward(self, incoming: Incoming, token: FlowToken) -> bool:
-        """Forward a request whose Route has led here: a node's to the phone, a phone's to the node."""
-        if self._peers.is_peer(incoming.flow.remote):
-            flow = self._stack.flow_from_key(token.flow_key)
-            if flow is None or flow.is_closed:
-                raise Reject(
-                    430, "Flow Failed", why="the connection of the phone has ended (RFC 5626 §5.3.1)"
-                )
-            self._send(incoming, flow, token)
-            return True
-        tag = incoming.request.to_tag
-        return tag is not None and self._hand_on(incoming, tag)
+    def _forward(self, incoming: Incoming, token: FlowToken, keeps: bool) -> bool:
+        """Forward what a node says to a phone, whose flow its Route names."""
+        flow = self._stack.flow_from_key(token.flow_key)
+        if flow is None or flow.is_closed:
+            raise Reject(430, "Flow Failed", why="the connection of the phone has ended (RFC 5626 §5.3.1)")
+        self._send(incoming, flow, token, is_bare=keeps)
+        return True
 
     def _hand_on(self, incoming: Incoming, tag: str) -> bool:
         """Hand a request of a dialog on to the node that has it, if that is another one."""
@@ -86,10 +146,21 @@ class Edge:
         flow = None if edge is None else self._stack.flow_to_edge(edge)
         if flow is None:
             return False
-        self._send(incoming, flow, None)
+        branch = self._send(incoming, flow, None)
+        if incoming.flow.is_reliable and incoming.request.method != "ACK":
+            self._repeats.begin(branch, lambda: self._hand_on_again(incoming, tag, branch))
         return True
 
-    def _send(self, incoming: Incoming, flow: Flow, token: FlowToken | None) -> None:
+    def _hand_on_again(self, incoming: Incoming, tag: str, branch: str) -> None:
+        """Hand a request on once more to the node that has its dialog by now, which may be this one."""
+        try:
+            if not self._hand_on(incoming, tag):
+                self._repeats.answered(branch)
+                self._stack.take(bytes(incoming.request), incoming.flow)
+        except Reject:
+            pass  # the next time it may succeed
+
+    def _send(self, incoming: Incoming, flow: Flow, token: FlowToken | None, *, is_bare: bool = False) -> str:
         request, top = incoming.request, incoming.request.top_via
         left = 70 if request.max_forwards is None else request.max_forwards
         if left <= 0:
@@ -103,11 +174,20 @@ class Edge:
         known = f"{top.branch}|{top.sent_by}|{request.call_id}|{request.cseq.number}"
         branch = BRANCH + blake2b(known.encode(), digest_size=10).hexdigest()
         back = self._tokens.write(incoming.reply_flow.key, self._peers.name)
-        forwarded.headers.insert("Via", f"{self._stack.via_for(flow, branch)};{_BACK}={back}")
+        via = f"{self._via(flow, branch, token)};{_BACK}={back}{f';{_BARE}' if is_bare else ''}"
+        forwarded.headers.insert("Via", via)
         try:
             flow.send(bytes(forwarded))
         except OSError as error:
             raise Reject(430, "Flow Failed", why=str(error)) from None
+        return branch
+
+    def _via(self, flow: Flow, branch: str, token: FlowToken | None) -> str:
+        """Return our Via, but for the parameters; what is under way at a lost node has that of its edge."""
+        if token is None or token.node == self._peers.name or flow.protocol != "udp":
+            return self._stack.via_for(flow, branch)
+        of_other = parse_flow_key(token.flow_key).local
+        return f"SIP/2.0/UDP {self._stack.sent_by(of_other, flow.remote)};branch={branch};rport"
 
     def _record_routes(self, flow: Flow, token: FlowToken) -> list[str]:
         """Return what leads back through here: the nodes' side first, the phone's on top of it (RFC 5658 §6)."""
@@ -116,42 +196,85 @@ class Edge:
         phones = self._stack.local_contact(flow, user)[:-1] + ";lr>"
         return [nodes] if phones == nodes else [nodes, phones]
 
-    def _take_own_routes(self, request: Request) -> FlowToken | None:
-        """Take the Routes that name this node off a request, and return what they say (RFC 3261 §16.4)."""
+    def _take_own_routes(self, request: Request, is_for_node: bool) -> tuple[FlowToken | None, bool]:
+        """Take the Routes that name this node off a request (RFC 3261 §16.4), and those of all nodes if it is for one.
+
+        Returns what they say, and whether whoever has put them there keeps the flow by itself.
+        """
         routes = request.headers.get_list("Route")
-        found = None
-        while routes and (token := self._own(routes[0])) is not None:
-            found = token
+        found, keeps = None, False
+        while routes and (own := self._own(routes[0], is_for_node)) is not None:
+            found = found if keeps else own[0]
+            keeps |= own[1]
             del routes[0]
         if found is not None:
             request.headers.remove("Route")
             for route in routes:
                 request.headers.add("Route", route)
-        return found
+        return found, keeps
 
-    def _own(self, route: str) -> FlowToken | None:
+    def _own(self, route: str, is_of_any: bool = False) -> tuple[FlowToken, bool] | None:
         try:
-            user = NameAddr.parse(route, "route").uri.raw_user
+            uri = NameAddr.parse(route, "route").uri
         except ParseError:
             return None
-        token = None if user is None else self._tokens.read(user)
-        return token if token is not None and self._peers.is_here(token.node) else None
+        token = None if uri.raw_user is None else self._tokens.read(uri.raw_user)
+        if token is None or not (is_of_any or self._peers.acts_for(token.node)):
+            return None
+        return token, _KEEPS in uri.params
 
     # Responses.
 
     def take_response(self, response: Response, flow: Flow) -> None:
         """Take a response of no transaction: back to where its request came from, or to `others`."""
         via = response.top_via
-        if not (via.branch or "").startswith(BRANCH):
-            if self.others is not None:
-                self.others(response, flow)
-            return
+        if (via.branch or "").startswith(BRANCH):
+            self._send_back(response, via)
+        elif not self._hand_back(response, flow) and self.others is not None:
+            self.others(response, flow)
+
+    def _send_back(self, response: Response, via: Via) -> None:
+        self._repeats.answered(via.branch or "")
         back = self._tokens.read(via.params.get(_BACK) or "")
         known = None if back is None else self._stack.flow_from_key(back.flow_key)
         rest = response.headers.get_list("Via")[1:]
         if known is None or not rest:
             return
+        edge = self._edge_for(response, known)
+        if edge is not None:
+            known = self._stack.flow_to_edge(edge) or known
         response.headers.remove("Via")
         for value in reversed(rest):
             response.headers.insert("Via", value)
+        if _BARE in via.params:
+            self._take_own_records(response)
         self._stack.send_response(response, known)
+
+    def _edge_for(self, response: Response, back: Flow) -> Address | None:
+        """Return the edge of the node that waits for a response, if another one has sent the request, or has died."""
+        if not self._peers.is_peer(back.remote):
+            return None
+        owner = None if response.from_tag is None else self._peers.owner_of(response.from_tag)
+        return self._peers.moved(back.remote) if owner is None else self._peers.edge_of(owner)
+
+    def _take_own_records(self, response: Response) -> None:
+        """Take off what was for the phone alone: the node that has the call knows the way (RFC 3261 §16.7 step 8)."""
+        if "record-route" not in response.headers.index():
+            return
+        records = response.headers.get_list("Record-Route")
+        response.headers.remove("Record-Route")
+        for value in records:
+            if self._own(value, is_of_any=True) is None:
+                response.headers.add("Record-Route", value)
+
+    def _hand_back(self, response: Response, flow: Flow) -> bool:
+        """Hand a response on to the node that has its dialog, if a phone has sent it to another one."""
+        owner = None if response.from_tag is None else self._peers.owner_of(response.from_tag)
+        if owner is None or owner == self._peers.name or self._peers.is_peer(flow.remote):
+            return False
+        edge = self._peers.edge_of(owner)
+        way = None if edge is None else self._stack.flow_to_edge(edge)
+        if way is None:
+            return False
+        self._stack.send_response(response, way)
+        return True

@@ -19,11 +19,17 @@ class Peers(Protocol):
     def is_peer(self, address: Address) -> bool:
         """Return whether another node that lives, or this one, listens there."""
 
-    def is_here(self, node: str) -> bool:
-        """Return whether a node is this one, or listens at the same address."""
-
     def edge_of(self, node: str) -> Address | None:
-        """Return where the edge of another node is that lives."""
+        """Return where the edge of a node is, or of the one that acts for it."""
+
+    def is_up(self, node: str) -> bool:
+        """Return whether a node is there itself."""
+
+    def acts_for(self, node: str) -> bool:
+        """Return whether this node, or one at the same address, is that one or has taken over from it."""
+
+    def moved(self, address: Address) -> Address | None:
+        """Return the edge of the node that acts for the one at an address; None if that is there itself."""
 
     def owner_of(self, tag: str) -> str | None:
         """Return the name of the node that has the dialog of a tag which a node has made."""

@@ -145,6 +145,10 @@ class TransactionLayer:
         """Return whether there is a live server transaction with that key."""
         return key in self._servers
 
+    def find_server(self, request: Request) -> ServerTransaction | None:
+        """Return the server transaction of a request."""
+        return self._servers.get(server_key(request, request.method))
+
     def find_client(self, branch: str, method: str) -> ClientTransaction | None:
         """Return the live client transaction with that branch, if it is still open."""
         return self._clients.get((branch, method))

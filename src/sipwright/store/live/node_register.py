@@ -111,12 +111,15 @@ class NodeRegister:
             if answer.is_granted:
                 now = database_time(connection)
                 connection.execute(update(nodes).where(nodes.c.name == name).values(heartbeat_at=now))
-            owners = connection.execute(select(boots.c.number, boots.c.owner))
+            known = connection.execute(
+                select(boots.c.number, boots.c.node, boots.c.owner).order_by(boots.c.number)
+            ).all()
             return Beat(
                 answer,
                 read_nodes(connection),
                 read_leases(connection, node_lease("")),
-                {row.number: row.owner for row in owners},
+                {row.number: row.owner for row in known},
+                {row.node: row.owner for row in known},
             )
 
         return await self._database.write(work, of_nodes=False)

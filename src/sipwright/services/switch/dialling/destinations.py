@@ -55,8 +55,6 @@ class Destinations:
         self._find = find
         self._clock = clock
         self._answer_within = answer_within
-        self.edge_route: Callable[[str], str | None] = lambda source: None
-        """Gives the Route to a flow at another node, by its key."""
 
     def of_leg(self, call: Dialler, leg: DialLeg) -> list[Destination]:
         """Return what one leg of a dial string rings; nothing when it leads nowhere."""
@@ -107,7 +105,7 @@ class Destinations:
                 uri=phone.uri,
                 to=aor,
                 flow=phone.source,
-                route=self._route(phone),
+                route=tuple(phone.path),
                 account_id=account.id,
                 instance=phone.instance,
             )
@@ -130,12 +128,8 @@ class Destinations:
         found = self.locations.next_flow(phone.account_id, phone.instance, is_current, self._clock())
         if found is None:
             return False
-        phone.uri, phone.flow, phone.route = found.uri, found.source, self._route(found)
+        phone.uri, phone.flow, phone.route = found.uri, found.source, tuple(found.path)
         return True
-
-    def _route(self, phone: BindingTarget) -> tuple[str, ...]:
-        edge = self.edge_route(phone.source) if "!" in phone.source else None
-        return tuple(phone.path) if edge is None else (edge, *phone.path)
 
     def _of_target(self, call: Dialler, target: Target) -> list[Destination]:
         match target:

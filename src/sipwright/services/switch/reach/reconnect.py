@@ -16,12 +16,13 @@ from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import ParseError, Uri
 from sipwright.stack import ReconnectingFlow, Stack
 from sipwright.transport import Flow
-from sipwright.transport.flow import parse_flow_key
+from sipwright.transport.flow import parse_flow_key, place_of
 
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
+from ..model.leg_state import LegState
 from .ways import is_same_but_port, is_same_contact, leads_to, way_to
 
 __all__ = ["Reconnects"]
@@ -33,6 +34,8 @@ TIME_TO_CONNECT = 4.0
 """For how many seconds a phone is waited for that may listen where its Contact says."""
 
 LOOK_AGAIN = 0.25
+
+_UNANSWERED = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED)
 
 
 class Reconnects:
@@ -53,7 +56,7 @@ class Reconnects:
         self._lenient_until = 0.0
 
     def began(self) -> None:
-        """Note that this process begins, without any of the connections of the one before."""
+        """Note that this process begins, or acts for another one, without any of the connections that were there."""
         self._lenient_until = self._clock() + TIME_TO_RETURN
 
     def await_phone(self, destination: Destination, then: Callable[[None, Flow | None], None]) -> None:
@@ -76,8 +79,7 @@ class Reconnects:
                 if destination.instance
                 else target.uri == destination.uri
             )
-            is_here = is_same and "!" not in target.source
-            found = self._stack.flow_from_key(target.source) if is_here else None
+            found = self._stack.flow_from_key(target.source) if is_same else None
             if found is not None:
                 destination.flow, destination.uri = target.source, target.uri
                 return found
@@ -113,8 +115,8 @@ class Reconnects:
         targets = self._locations.targets(account_id, now)
         # What it was registered at when it came from elsewhere inside the dialog is older than that.
         for target in _moved(leg, flow, [target for target in targets if target.source != leg.left]):
-            if "!" in target.source:
-                continue  # at another node, whose edge takes nothing to it in a dialog that has not begun there
+            if leg.state in _UNANSWERED and place_of(target.source)[0] != place_of(flow.key)[0]:
+                continue  # what goes with an INVITE goes by the same edge, which has given that its branch
             found = self._stack.flow_from_key(target.source)
             if found is not None and not found.is_closed:
                 with leg.owner.event():
@@ -158,7 +160,7 @@ class Reconnects:
     def learn_flow(self, leg: Leg, flow: Flow) -> None:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
         known = leg.flow
-        if flow is known or known is None or not flow.is_reliable:
+        if flow is known or known is None or not (flow.is_reliable or "!" in flow.key):
             return
         if isinstance(known, ReconnectingFlow):
             if known.is_lost:
@@ -185,9 +187,11 @@ class Reconnects:
         return False
 
     def _connection(self, source: str) -> Flow | None:
-        """Return the connection that a phone is registered at, if it stands."""
+        """Return the connection that a phone is registered at, if it stands, or the way to one at another node."""
         found = self._stack.flow_from_key(source)
-        return found if found is not None and found.is_reliable and not found.is_closed else None
+        if found is None or found.is_closed:
+            return None
+        return found if found.is_reliable or "!" in found.key else None
 
     def _connect(self, leg: Leg, flow: ReconnectingFlow) -> None:
         uri = way_to(leg.dialog.next_hop() if leg.dialog is not None else _contact(leg), flow)

@@ -135,6 +135,8 @@ class PeerRoutes:
         leg.owner.changed()
         if known is None or known.protocol == "loop":
             return
+        if flow is None and "!" in known.key:
+            return  # the edge that leads to it has said nothing else
         if flow is not None and flow.key != known.key and not self._stack.is_peer(flow.remote):
             self._reconnects.move(leg, flow)
         elif dialog.remote_target != before and not dialog.route_set:

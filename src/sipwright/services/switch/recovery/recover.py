@@ -199,11 +199,36 @@ def _recover_caller(call: Call) -> None:
     if caller.flow is None:
         return
     if caller.is_open and caller.invite is not None:
+        if not _is_first(call, caller.invite):
+            call.caller_cancelled(None)
+            call.refusal_arrived()
+            return
         caller.transaction = stack.restore_server(caller.invite, caller.flow, caller, caller.unacked_response)
     elif caller.state is LegState.REFUSED and caller.unacked_response is not None:
         caller.transaction = stack.restore_answered(caller.unacked_response, caller.flow, caller)
     if caller.transaction is not None:
         caller.transaction.local_tag = caller.local_tag
+
+
+def _is_first(call: Call, invite: Request) -> bool:
+    """Return whether a call is the one that its INVITE stands for, and end the other one if it is.
+
+    A caller who repeats himself while one node takes over from another may have begun a call there, before that node
+    has heard of the one that there was.
+    """
+    layer = call.ports.stack.layer
+    transaction = layer.find_server(invite)
+    if transaction is None:
+        return True
+    younger = transaction.user
+    if not isinstance(younger, Caller) or not younger.is_open:
+        return False
+    layer.forget(transaction)
+    with younger.owner.event():
+        younger.transaction = None
+        younger.owner.caller_cancelled(None)
+        younger.owner.refusal_arrived()
+    return True
 
 
 def _recover_callee(call: Call, leg: Callee) -> None:
