@@ -1,7 +1,9 @@
 import pytest
 from tests.stack.conftest import PEER, response_to
 
+from sipwright.sip import Request
 from sipwright.sip.parser import FramingError, StreamFramer
+from sipwright.stack import BRIEF, BriefUser
 from sipwright.transport import Target
 
 
@@ -194,3 +196,85 @@ def test_an_invite_that_nobody_takes_is_a_local_503(element, outgoing, user):
     element.udp.on_undelivered(tx.wire[:200])
 
     assert user.statuses == [(503, True)]
+
+
+class Brief(BriefUser):
+    """The user of a NOTIFY that takes 200s by their bytes, while `is_content`."""
+
+    def __init__(self):
+        self.is_content = True
+        self.taken, self.read = [], []
+
+    def on_ok(self, tx, data):
+        if self.is_content:
+            self.taken.append(data)
+        return self.is_content
+
+    def on_response(self, tx, response):
+        self.read.append(response.status)
+
+
+@pytest.fixture
+def told(element, peer):
+    """Tell the peer something; returns who hears of the answer, and the branch."""
+    stack, user = element.stack, Brief()
+    branch = stack.new_branch(BRIEF)
+    flow = element.udp.flow(peer.transport.local)
+    headers = [("Via", stack.via_for(flow, branch)), ("From", "<sip:a@b>;tag=a"), ("To", "<sip:c@d>;tag=c"),
+               ("Call-ID", "c"), ("CSeq", "1 NOTIFY")]  # fmt: skip
+    stack.start_client(Request("NOTIFY", "sip:c@d", headers), flow, user)
+    element.network.advance(0.02)
+    return user, branch
+
+
+def ok(via, status="200 OK", cseq="CSeq: 1 NOTIFY", more=""):
+    parties = "From: <sip:a@b>;tag=a\r\nTo: <sip:c@d>;tag=c\r\nCall-ID: c"
+    return f"SIP/2.0 {status}\r\n{via}\r\n{parties}\r\n{cseq}\r\n{more}\r\n"
+
+
+def test_a_200_is_taken_by_its_bytes_and_absorbed_when_it_comes_again(element, peer, told):
+    user, branch = told
+    data = ok(f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch};rport=5060;received=192.0.2.1")
+    for _ in range(3):
+        peer.send(data, element)
+
+    assert (user.taken, user.read) == ([data.encode()], [])
+    assert (element.stack.receiver.responses, element.stack.receiver.strays) == (3, 0)
+    element.network.advance(6.0)
+    assert len(element.stack.layer) == 0
+    peer.send(data, element)
+    assert element.stack.receiver.strays == 1
+
+
+@pytest.mark.parametrize(
+    ("via", "status", "cseq", "more"),
+    [
+        ("v: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH", "200 OK", "CSeq: 1 NOTIFY", ""),
+        ("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH", "200", "CSeq: 1 NOTIFY", ""),
+        ("Via: SIP/2.0/UDP 192.0.2.1:5060 ;branch = BRANCH", "200 OK", "CSeq: 1 NOTIFY", ""),
+        ("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH", "202 Accepted", "CSeq: 1 NOTIFY", ""),
+        ("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH", "481 Gone", "CSeq: 1 NOTIFY", ""),
+        ("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH", "200 OK", "cseq: 1 NOTIFY", ""),
+    ],
+)
+def test_what_is_written_otherwise_is_read(element, peer, told, via, status, cseq, more):
+    user, branch = told
+    peer.send(ok(via.replace("BRANCH", branch), status, cseq, more), element)
+
+    assert (user.taken, user.read) == ([], [int(status[:3])])
+
+
+def test_what_its_user_does_not_take_is_read(element, peer, told):
+    user, branch = told
+    user.is_content = False
+    peer.send(ok(f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch}"), element)
+
+    assert user.read == [200]
+
+
+@pytest.mark.parametrize("cseq", ["CSeq: 1 INVITE", "CSeq: 1 MESSAGE"])
+def test_a_200_to_something_else_is_a_stray_one(element, peer, told, cseq):
+    user, branch = told
+    peer.send(ok(f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch}", cseq=cseq), element)
+
+    assert (user.taken, user.read, element.stack.receiver.strays) == ([], [], 1)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sipwright.sip.build import Written, make_request, write_in_dialog
 from sipwright.sip.errors import ParseError
+from sipwright.sip.form import Form
 from sipwright.sip.headers.collection import value_of
 from sipwright.sip.headers.name_addr import ADDRESS_LINES
 from sipwright.sip.message import Message, Request, Response
@@ -188,14 +189,32 @@ class Dialog:
             self.local_cseq += 1
             cseq = self.local_cseq
         target, routes = self._way()
+        from_, to = self._addresses()
+        return write_in_dialog(
+            method, target, via, routes, from_, to, self.call_id, cseq, headers, body, content_type
+        )
+
+    def form(
+        self,
+        method: str,
+        via: tuple[str, str],
+        headers: Iterable[tuple[str, str]],
+        last: str,
+        content_type: str,
+    ) -> Form:
+        """Return what requests to the peer have in common, as long as its target is the same; see `Form`."""
+        target, routes = self._way()
+        from_, to = self._addresses()
+        return Form(method, target, via, routes, from_, to, self.call_id, headers, last, content_type)
+
+    def _addresses(self) -> tuple[str, str]:
+        """Return both addresses with their tags."""
         from_, to = self.local_uri, self.remote_uri
         if self.local_tag:
             from_ = f"{from_};tag={self.local_tag}"
         if self.remote_tag:
             to = f"{to};tag={self.remote_tag}"
-        return write_in_dialog(
-            method, target, via, routes, from_, to, self.call_id, cseq, headers, body, content_type
-        )
+        return from_, to
 
     def next_hop(self) -> str:
         """Give the URI that says where a request is to be sent: the first route, else the target (§8.1.2)."""

@@ -5,7 +5,7 @@ from sipwright.stack.client import Exchange
 from sipwright.stack.credentials import Credentials, learn_challenge, sign_request
 from sipwright.stack.incoming import Incoming
 from sipwright.stack.pipeline import Pipeline, Step
-from sipwright.stack.receiver import OnStrayResponse
+from sipwright.stack.receiver import BRIEF, BriefUser, OnStrayResponse
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.stack import SECURE, Stack, StackSnapshot
 from sipwright.stack.timer_heap import CallLater, TimerHandle, TimerHeap, Wakeup
@@ -13,9 +13,11 @@ from sipwright.stack.tokens import MarkedTokens, RandomTokens, TimedTokens, boot
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP
 
 __all__ = [
+    "BRIEF",
     "LARGEST_OVER_UDP",
     "SECURE",
     "Addresses",
+    "BriefUser",
     "CallLater",
     "Credentials",
     "Exchange",

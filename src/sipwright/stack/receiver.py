@@ -6,6 +6,7 @@ What cannot be read is answered 400 where RFC 3261 allows it, and costs one log 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -14,7 +15,8 @@ from structlog.typing import FilteringBoundLogger
 from sipwright.sip.errors import ParseError, Reject
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
-from sipwright.sip.transaction.base import TRANSPORT_ERROR
+from sipwright.sip.transaction.base import COMPLETED, TRANSPORT_ERROR, ClientTransaction
+from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.incoming import Element, Incoming
 from sipwright.stack.malformed import Malformed
@@ -24,7 +26,7 @@ from sipwright.stack.source import stamp_source
 from sipwright.stack.ticker import Ticker
 from sipwright.transport.flow import Flow
 
-__all__ = ["OnAbsorbedAck", "OnAck", "OnStrayResponse", "Receiver"]
+__all__ = ["BRANCH_COOKIE", "BRIEF", "BriefUser", "OnAbsorbedAck", "OnAck", "OnStrayResponse", "Receiver"]
 
 _BRANCH = re.compile(rb"branch=([!-:<-~]+)")
 _CSEQ_METHOD = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)")
@@ -32,6 +34,21 @@ _TO_TAG = re.compile(rb"(?i)\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=[ \t]*([^\
 _USUAL_VIA = re.compile(
     rb"\r\n(?:Via|v): SIP/2\.0/UDP ([0-9a-z.-]+)(?::([0-9]{1,5}))?;(?:[^\r\n,]*;)?branch=(z9hG4bK[!-+\--:<-~]+)"
 )
+
+BRIEF = "n-"
+"""What the token of a branch begins with whose 200 may be taken by its bytes."""
+
+BRANCH_COOKIE = "z9hG4bK"
+_BRIEF_BRANCH = f"={BRANCH_COOKIE}{BRIEF}".encode()
+_OK = b"SIP/2.0 200 "
+_MOST_OF_VIA = 200
+_BRIEF_ANSWER = re.compile(
+    rb"SIP/2\.0 200 [^\r\n]*\r\nVia:[^\r\n,]*;branch"
+    + _BRIEF_BRANCH[:1]
+    + rb"("
+    + _BRIEF_BRANCH[1:]
+    + rb"[0-9A-Za-z.~_-]+)(?=[;\r ])(?s:.*?)\r\nCSeq: [0-9]+ ([A-Z]+)\r\n"
+).match
 
 OnStrayResponse = Callable[[Response, Flow], None]
 """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
@@ -41,6 +58,19 @@ OnAck = Callable[[Request], bool]
 
 OnAbsorbedAck = Callable[[Incoming], None]
 """Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace may show it."""
+
+
+class BriefUser(ABC):
+    """The user of a non-INVITE transaction that wants to know of most 200s no more than that they came.
+
+    Its branches are those of `Stack.new_branch` with `BRIEF`.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def on_ok(self, tx: ClientTransaction, data: bytes) -> bool:
+        """Take a 200, whose transaction is over then; False to have it read like any other response."""
 
 
 @runtime_checkable
@@ -108,6 +138,15 @@ class Receiver:
                 if self._ticker.timer is None:
                     self._ticker.arm()
                 return
+            if (
+                data[:12] == _OK
+                and data.find(_BRIEF_BRANCH, 12, _MOST_OF_VIA) > 0
+                and self._is_taken_briefly(data)
+            ):
+                self.responses += 1
+                if self._ticker.timer is None:
+                    self._ticker.arm()
+                return
             message = parse(data)
             if isinstance(message, Request):
                 self._receive_request(message, flow, element.clock())
@@ -125,6 +164,22 @@ class Receiver:
             self._log.exception("message failed", source=flow.key)
         if self._ticker.timer is None:
             self._ticker.arm()
+
+    def _is_taken_briefly(self, data: bytes) -> bool:
+        """Take a 200 of the usual form by its bytes, if whoever has sent the request needs no more."""
+        found, element = _BRIEF_ANSWER(data), self._element
+        if found is None or b"\r\n\r\n" not in data:
+            return False
+        tx = element.layer.find_client(found[1].decode("ascii"), found[2].decode("ascii"))
+        if not isinstance(tx, ClientNonInvite):
+            return False
+        if tx.state == COMPLETED:
+            return True  # it has come before
+        user, now = tx.user, element.clock()
+        if not (isinstance(user, BriefUser) and user.on_ok(tx, data)):
+            return False
+        element.layer.complete(tx, now)
+        return True
 
     def is_taken(self, data: bytes) -> bool:
         """Return whether a request repeats, or cancels, what a transaction has; an unusual Via does not tell."""

@@ -37,7 +37,7 @@ from sipwright.stack.held_messages import HeldMessages
 from sipwright.stack.outbound import OnWay, Outbound
 from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
 from sipwright.stack.pipeline import Pipeline
-from sipwright.stack.receiver import OnAbsorbedAck, OnStrayResponse, Receiver
+from sipwright.stack.receiver import BRANCH_COOKIE, OnAbsorbedAck, OnStrayResponse, Receiver
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.ticker import Ticker
 from sipwright.stack.timer_heap import CallLater, TimerHandle
@@ -51,7 +51,6 @@ from sipwright.transport.tap import Tap
 
 SECURE = ("tls", "wss")
 
-BRANCH_COOKIE = "z9hG4bK"
 
 Send = Callable[[bytes, transaction.Flow], None]
 
@@ -382,9 +381,9 @@ class Stack:
         transport = self._outbound.transport_for(target.protocol, target.host)
         return await transport.connect((target.host, target.port), target.trust)
 
-    def new_branch(self) -> str:
-        """Make a branch that nobody has used or can guess."""
-        return BRANCH_COOKIE + self.random_token()
+    def new_branch(self, mark: str = "") -> str:
+        """Make a branch that nobody has used or can guess; `mark` says what it is of (`BRIEF`)."""
+        return BRANCH_COOKIE + mark + self.random_token()
 
     def via_for(self, flow: Flow, branch: str) -> str:
         """Return the Via value for a request of ours on a flow."""

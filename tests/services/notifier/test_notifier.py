@@ -116,6 +116,21 @@ def test_one_that_nobody_prolongs_runs_out(bench, lamp):
     assert bench.database.rows["subscription"] == {}
 
 
+@pytest.mark.parametrize("name", ["Contact", "m"])
+def test_a_phone_that_is_found_elsewhere_is_told_there(bench, lamp, name):
+    """RFC 6665 §4.4.1: the 2xx to a NOTIFY says where."""
+    lamp.subscribe()
+    (subscriber,) = bench.notifier.subscribers.values()
+    targets = []
+    for port in (5070, 5070, 5071, 5071):
+        lamp.more = [(name, f"<sip:alice@20.0.0.1:{port}>")]
+        bench.notifier.changed("dialog", subscriber.account_id)
+        bench.run(1.2)
+        targets.append(str(lamp.notifies()[-1].request_uri))
+
+    assert targets[1:] == [f"sip:alice@20.0.0.1:{port}" for port in (5070, 5070, 5071)]
+
+
 @pytest.mark.parametrize("status", [481, 489, 408, 404])
 def test_a_phone_that_does_not_want_it_is_left_alone(bench, lamp, status):
     """RFC 6665 §4.2.2."""

@@ -1,7 +1,7 @@
 import pytest
 
 from sipwright.sip import make_response
-from sipwright.sip.transaction import TERMINATED
+from sipwright.sip.transaction import COMPLETED, TERMINATED
 
 
 @pytest.fixture
@@ -105,3 +105,27 @@ def test_a_restored_request_is_sent_again(bench, request_of, answer):
 
     assert bench.udp.sent == [bytes(request)]
     assert bench.heard == [(0.0, 200)]
+
+
+@pytest.mark.parametrize("after", [None, 100])
+def test_a_200_that_nobody_reads_ends_it_as_any_other(bench, request_of, answer, after):
+    """§17.1.2.2: what comes again is absorbed until Timer K."""
+    tx = bench.client(request_of("NOTIFY"))
+    if after is not None:
+        answer(after)
+    heard = list(bench.heard)
+    bench.layer.complete(tx, bench.now)
+    answer(200)
+
+    assert bench.run_until(4.9) == []
+    assert (bench.heard, tx.state) == (heard, COMPLETED)
+    bench.run_until(5.1)
+    assert (tx.state, bench.leftovers()) == (TERMINATED, (0, 0, 0))
+
+
+def test_over_tcp_a_200_that_nobody_reads_ends_it_at_once(bench, request_of):
+    tx = bench.client(request_of("NOTIFY"), bench.tcp)
+    bench.layer.complete(tx, 0.0)
+    bench.layer.complete(tx, 0.0)
+
+    assert (tx.state, bench.leftovers(), bench.heard) == (TERMINATED, (0, 0, 0), [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from math import inf
 from typing import Any, Protocol
@@ -10,8 +11,10 @@ from sipwright.services.ports import Row
 from sipwright.services.rows import SubscriptionRow
 from sipwright.sip import Response
 from sipwright.sip.dialog import Dialog
+from sipwright.sip.form import Form
 from sipwright.sip.subscription import Subscription, read_retry_after
 from sipwright.sip.transaction import ClientTransaction
+from sipwright.stack import BriefUser
 from sipwright.transport import Flow
 
 from .ports import Package
@@ -21,6 +24,8 @@ __all__ = ["PACE", "RESERVED", "Owner", "Subscriber"]
 
 PACE = 1.0
 """Seconds between two NOTIFYs of changes to one subscriber at least (RFC 4235 §3.10)."""
+
+_CONTACT = re.compile(rb"\r\n((?:contact|m)[ \t]*:[^\r\n]*)", re.IGNORECASE).search
 
 RESERVED = 100
 """How many NOTIFYs a subscriber is sent before its row is written again: their CSeqs are set aside."""
@@ -35,18 +40,24 @@ class Owner(Protocol):
         """Do what the machine of a subscriber wants."""
 
 
-class Subscriber:
+class Subscriber(BriefUser):
     """A subscriber of one account; instants of its machine are those of the owner's clock.
 
-    Its row allows for NOTIFYs up to the CSeq `reserved`; `seen` is the serial of what it was told last.
+    Its row allows for NOTIFYs up to the CSeq `reserved`; `seen` is the serial of what it was told last. `branch` is
+    that of the NOTIFY which is under way, `form` what its NOTIFYs have in common, and `contact` the Contact of its last
+    answer, as bytes.
     """
 
     __slots__ = (
         "account_id",
+        "branch",
+        "contact",
         "dialog",
         "event_text",
         "flow",
         "flow_key",
+        "form",
+        "form_for",
         "id",
         "machine",
         "owner",
@@ -75,6 +86,10 @@ class Subscriber:
         self.reserved = RESERVED
         self.seen = 0
         self.wakes_at = inf
+        self.branch = ""
+        self.contact = b""
+        self.form: Form | None = None
+        self.form_for: tuple[Flow, str] | None = None
 
     @property
     def version(self) -> int:
@@ -83,6 +98,7 @@ class Subscriber:
 
     def use(self, flow: Flow) -> None:
         """Tell it by a flow from now on."""
+        self.form = None
         self.flow, self.flow_key = flow, flow.key
 
     def row(self, node: str, ahead: float) -> Row:
@@ -113,11 +129,23 @@ class Subscriber:
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the answer to a NOTIFY."""
-        if not response.is_final or transaction.request.cseq.number != self.dialog.local_cseq:
+        if not response.is_final or transaction.key[0] != self.branch:
             return
-        if response.is_success and "contact" in response.headers.index():
+        if response.is_success and (contact := response.headers.first_line("contact")) is not None:
+            self.contact = contact.encode("utf-8", "surrogateescape")
             self.dialog.refresh_target(response)
         retry_after = None if response.is_success else read_retry_after(response.headers.get("retry-after"))
         # That no connection leads to a phone now says nothing about what it wants.
         self.machine.answered(response.status, self.owner.clock(), retry_after)
         self.owner.go_on(self)
+
+    def on_ok(self, tx: ClientTransaction, data: bytes) -> bool:
+        """Take a 200 to a NOTIFY by its bytes, unless it says that the phone is to be found elsewhere now."""
+        if tx.key[0] != self.branch:
+            return False
+        contact = _CONTACT(data)
+        if contact is not None and contact[1] != self.contact:
+            return False
+        self.machine.answered(200, self.owner.clock())
+        self.owner.go_on(self)
+        return True

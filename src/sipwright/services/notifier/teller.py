@@ -15,8 +15,9 @@ import structlog
 
 from sipwright.services.ports import AccountView
 from sipwright.sip import Reject
+from sipwright.sip.form import Form
 from sipwright.sip.subscription import Notify
-from sipwright.stack import TimerHeap, Wakeup
+from sipwright.stack import BRIEF, TimerHeap, Wakeup
 from sipwright.transport import Flow
 
 from .ports import NotifierPorts, Package
@@ -158,19 +159,34 @@ class Teller:
             subscriber.machine.answered(503, self.clock())
             self.go_on(subscriber)
             return
-        body, content_type = b"", None
+        subscriber.branch = branch = ports.stack.new_branch(BRIEF)
         if account is not None and rights is not Rights.NONE:
             seen = subscriber.seen
             subscriber.seen = package.serial(account.id)
             body = package.document(account, rights, seen, is_full=effect.is_full).body(subscriber.version)
-            content_type = package.content_type
-        notify = subscriber.dialog.make_request(
-            "NOTIFY", via=ports.stack.via_for(flow, ports.stack.new_branch()), contact=self.contact(subscriber, flow),
-            headers=(("Event", subscriber.event_text), ("Subscription-State", effect.state)), body=body,
-            content_type=content_type,
-        )  # fmt: skip
+            subscriber.dialog.local_cseq = cseq = subscriber.dialog.local_cseq + 1
+            notify = self._form(subscriber, flow).write(branch, cseq, effect.state, body)
+        else:
+            headers = (*self._headers(subscriber, flow), ("Subscription-State", effect.state))
+            via = ports.stack.via_for(flow, branch)
+            notify = subscriber.dialog.write_request("NOTIFY", via, headers=headers)
         self.notified += 1
         ports.stack.start_client(notify, flow, subscriber)
+
+    def _form(self, subscriber: Subscriber, flow: Flow) -> Form:
+        """Return what all NOTIFYs to a subscriber have in common, as long as it is where it is."""
+        form, target = subscriber.form, subscriber.dialog.remote_target
+        if form is None or subscriber.form_for != (flow, target):
+            before, _, behind = self._ports.stack.via_for(flow, "\t").partition("\t")
+            form = subscriber.form = subscriber.dialog.form(
+                "NOTIFY", (before, behind), self._headers(subscriber, flow), "Subscription-State",
+                subscriber.package.content_type,
+            )  # fmt: skip
+            subscriber.form_for = flow, target
+        return form
+
+    def _headers(self, subscriber: Subscriber, flow: Flow) -> tuple[tuple[str, str], ...]:
+        return (("Contact", self.contact(subscriber, flow)), ("Event", subscriber.event_text))
 
     def contact(self, subscriber: Subscriber, flow: Flow) -> str:
         """Return our Contact for a subscriber: of sips where its own is (RFC 3261 §12.1.1)."""

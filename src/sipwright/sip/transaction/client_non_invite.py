@@ -53,6 +53,14 @@ class ClientNonInvite(ClientTransaction):
         if self.retransmit_at is not None:
             self._retransmit_after(self._driver.values.t2, now)
 
+    def complete(self, now: float) -> None:
+        """Take a 2xx that nobody has to read: all is as it is with any other, but that the TU is told nothing."""
+        if self.state in (TRYING, PROCEEDING):
+            self.user = self._request = None
+            self._enter(COMPLETED, now)
+            if self.expires_at == now:
+                self._expire(now)
+
     def _resend(self, _: None, now: float) -> None:
         self.outbox += (self.wire,)
         limit = self._driver.values.t2

@@ -109,6 +109,13 @@ class TransactionLayer:
         tx = self._clients.get((response.branch, response.cseq[1]))
         return tx is not None and self._absorb(tx, EVENTS[response.status // 100], response, now)
 
+    def complete(self, tx: ClientNonInvite, now: float) -> None:
+        """End a transaction with a 2xx that nobody has to read."""
+        self._absorbed += 1
+        tx.complete(now)
+        if tx.outbox:
+            self.perform(tx, now)
+
     def match_request(self, request: Request, now: float, flow: Flow | None = None) -> bool:
         """Feed a request to the transaction it belongs to; False when there is none that absorbs it.
 
