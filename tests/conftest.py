@@ -22,6 +22,7 @@ PACKAGES = {
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "kamailio": "kamailio",
+    "linphonec": "linphone-cli",
     "postgresql": "postgresql",
     "nats-server": "nats-server",
     "dnsmasq": "dnsmasq-base",

@@ -8,6 +8,7 @@ import pytest
 
 from conftest import StartSwitch
 from interop.harness import DOMAIN, PASSWORD, Baresip, RunningSwitch, until
+from interop.harness.linphone import Linphone
 
 pytestmark = pytest.mark.peer("baresip")
 
@@ -54,3 +55,28 @@ def test_what_a_phone_publishes_is_told_to_the_one_that_watches(
     phone("ben", "127.0.0.3", more=";pubint=60", modules="contact.so presence.so")
 
     until(lambda: said(ann, "<basic>open</basic>"), "ben is there", 30.0)
+
+
+@pytest.mark.peer("linphonec")
+def test_two_linphones_see_how_the_other_is(switch: RunningSwitch):
+    """Both publish, and watch each other: one hears of what is not there, of what comes, and of what goes."""
+    phones: list[Linphone] = []
+
+    def new(name: str, friend: str, host: str) -> Linphone:
+        address = f"{friend}@{DOMAIN}"
+        phone = Linphone(name, DOMAIN, PASSWORD, switch.address, transport="udp", host=host, friend=address)
+        phones.append(phone)
+        return phone
+
+    try:
+        ann = new("ann", "ben", "127.0.0.4")
+        ann.wait_for("is Offline")
+        ben = new("ben", "ann", "127.0.0.5")
+        for phone in phones:
+            phone.wait_for("is Online")
+        ben.quit()
+        ann.wait_for("is Offline", 2)
+        assert "SIP/2.0 489" not in ann.output()
+    finally:
+        for phone in phones:
+            phone.close()

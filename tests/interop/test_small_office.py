@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from interop.harness import DOMAIN, PASSWORD, Baresip, Kamailio, RunningSwitch, free_port, until
+from interop.harness.linphone import Linphone
 
-pytestmark = [pytest.mark.peer("baresip"), pytest.mark.peer("kamailio"), pytest.mark.peer("sipp")]
+pytestmark = [pytest.mark.peer(name) for name in ("baresip", "kamailio", "linphonec", "sipp")]
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "small-office.md").read_text()
@@ -58,6 +59,17 @@ def phones(switch):
     for phone in found:
         phone.close()
     switch.run_command("account", "set", "102", "--disturb")
+
+
+@pytest.fixture
+def third(switch):
+    """The linphone of 103, which answers by itself."""
+    phone = Linphone(
+        "103", DOMAIN, "change-me-103", switch.address, transport="udp", host="127.0.0.4", answers=True
+    )
+    phone.wait_for("to [LinphoneRegistrationOk]")
+    yield phone
+    phone.close()
 
 
 def dial(phone, number):
@@ -115,13 +127,58 @@ def test_a_forwarded_call_from_outside_reaches_the_colleague(switch, phones):
     assert (record["direction"], record["answered_by"]) == ("in", "101@local")
 
 
-def test_a_group_rings_several(switch, phones):
+def test_a_linphone_answers_and_transfers_the_call_to_a_colleague(switch, phones, third):
     first, second = phones
-    dial(first, "600")
+    dial(first, "103")
+    third.wait_for("to LinphoneCallStreamsRunning")
+    third.command(f"transfer sip:102@{DOMAIN}")
     second.wait_for("CALL_ESTABLISHED")
+    third.wait_for("to LinphoneCallReleased")
     first.command("hangup")
     second.wait_for("CALL_CLOSED")
-    assert last_call(switch)["to_uri"].startswith(f"sip:600@{DOMAIN}")
+
+    assert last_call(switch)["status"] == 200
+
+
+def test_a_linphone_calls_out_and_is_called_by_the_line(switch, phones, third, gateway_port):
+    gateway = switch.answering("answer-then-hang-up", host=GATEWAY, port=gateway_port)
+    third.command(f"call sip:0871234567@{DOMAIN}")
+    third.wait_for("to LinphoneCallStreamsRunning")
+    third.wait_for("to LinphoneCallReleased")
+    assert gateway.finish().request("INVITE").from_.uri.user == "35315550100"
+    assert last_call(switch)["answered_by"] == "0871234567@line1"
+
+    trace = switch.sipp("call-from-outside", host=LINE2, dialled=f"35315550103@{DOMAIN}")
+    assert (trace.statuses[-1], last_call(switch)["answered_by"]) == (200, "103@local")
+
+
+def test_a_queue_rings_until_somebody_is_free(switch, phones, third):
+    """101 and 102 do not want to be disturbed, until one of them does."""
+    _, second = phones
+    for name in ("101", "102"):
+        switch.run_command("account", "set", name, "--do-not-disturb")
+    third.command(f"call sip:630@{DOMAIN}")
+    third.wait_for("to LinphoneCallOutgoingRinging")
+    switch.run_command("account", "set", "102", "--disturb")
+    second.wait_for("CALL_ESTABLISHED")
+    switch.run_command("account", "set", "101", "--disturb")
+    third.command("terminate")
+    second.wait_for("CALL_CLOSED")
+
+    assert last_call(switch)["answered_by"] == "102@local"
+
+
+def test_a_group_rings_several(switch, phones, third):
+    """Whoever answers first has the call; the phone that calls is in the group, too, and answers nobody."""
+    third.command("autoanswer disable")
+    third.command(f"call sip:600@{DOMAIN}")
+    third.wait_for("to LinphoneCallStreamsRunning")
+    third.command("terminate")
+    third.wait_for("to LinphoneCallReleased")
+
+    record = last_call(switch)
+    assert record["to_uri"].startswith(f"sip:600@{DOMAIN}")
+    assert record["answered_by"] in ("101@local", "102@local")
 
 
 def test_a_blocked_caller_rings_nobody(switch, phones):

@@ -19,8 +19,7 @@ sip_tls_port=-1
 bind_address={host}
 verify_server_certs=1
 verify_server_cn=0
-root_ca={authority}
-default_proxy=0
+{authority}default_proxy=0
 [rtp]
 audio_rtp_port={rtp}
 [net]
@@ -36,29 +35,40 @@ reg_route=<sip:{server}:{port};transport={transport};lr>
 reg_identity=<sip:{name}@{domain}>
 reg_expires=600
 reg_sendregister=1
-publish=0
+publish={publish}
 [auth_info_0]
 username={name}
 passwd={password}
 domain={domain}
 """
 
+_FRIEND = """\
+[friend_0]
+url=<sip:{friend}>
+pol=accept
+subscribe=1
+"""
+
 
 class Linphone:
-    """One phone with one account, which answers what calls it when it is to."""
+    """One phone with one account, which answers what calls it when it is to.
+
+    With a `friend`, an address, it publishes how it can be reached, and watches how that one can.
+    """
 
     def __init__(
-        self, name: str, domain: str, password: str, server: tuple[str, int], *, transport: str, authority: Path,
-        host: str = "127.0.0.1", answers: bool = False,
+        self, name: str, domain: str, password: str, server: tuple[str, int], *, transport: str,
+        authority: Path | None = None, host: str = "127.0.0.1", answers: bool = False, friend: str = "",
     ) -> None:  # fmt: skip
         self._folder = Path(tempfile.mkdtemp(prefix="linphone-"))
         (self._folder / ".local/share/linphone").mkdir(parents=True)
         config = self._folder / "linphonerc"
         config.write_text(
             _CONFIG.format(
-                host=host, authority=authority, rtp=free_port(host), server=server[0], port=server[1],
-                transport=transport, name=name, domain=domain, password=password,
-            )
+                host=host, authority="" if authority is None else f"root_ca={authority}\n", rtp=free_port(host),
+                server=server[0], port=server[1], transport=transport, name=name, domain=domain, password=password,
+                publish=int(bool(friend)),
+            ) + (_FRIEND.format(friend=friend) if friend else "")
         )  # fmt: skip
         self._log = self._folder / "output"
         with self._log.open("wb") as output:
@@ -78,9 +88,14 @@ class Linphone:
         """Everything that it has printed, every SIP message among it."""
         return self._log.read_text(errors="replace")
 
-    def wait_for(self, text: str) -> None:
-        """Wait until it has printed something."""
-        until(lambda: text in self.output(), f"linphone says {text!r}")
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Wait until it has printed something so many times."""
+        until(lambda: self.output().count(text) >= count, f"linphone says {text!r}")
+
+    def quit(self) -> None:
+        """Let it take back what it has told the registrar, and end."""
+        self.command("quit")
+        self._process.wait(10)
 
     def close(self) -> None:
         """Let it end."""
