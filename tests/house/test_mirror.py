@@ -246,6 +246,9 @@ ELSEWHERE = {
     "transport/ws_connection": "transport/test_ws",
     "usecases/whose": "usecases/test_accounts",
     "usecases/phone_settings": "usecases/test_accounts",
+    "usecases/dialplan_checks": "usecases/test_dialplans",
+    "usecases/dialplan_history": "usecases/test_dialplans",
+    "usecases/dialplan_views": "usecases/test_dialplans",
     "usecases/rehearsals": "usecases/test_dialplans",
     "usecases/replayed_calls": "usecases/test_dialplans",
     "usecases/tried_calls": "usecases/test_dialplans",
@@ -303,6 +306,7 @@ ELSEWHERE = {
 """Which test covers a module that has no mirror. What Alembic loads by itself is covered by `store/test_migrations`."""
 
 STORIES = {
+    "web/test_contract": "what REST, events and console promise to other programs",
     "services/switch/reach/test_flows": "phones with several flows, from hunt to registrar",
     "services/switch/dialling/test_several_servers": "providers with several servers, from hunt to stack",
     "test_package": "the Debian package, as it is built",
