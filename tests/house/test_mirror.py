@@ -11,6 +11,8 @@ from house.source import ROOT, TESTS, modules
 ELSEWHERE = {
     "control/other_nodes": "node/test_exchange",
     "node/asked": "node/test_exchange",
+    "services/guard/allowance": "services/guard/test_spending",
+    "store/live/guard_shares": "node/test_limit_shares",
     "control/doors": "commands/test_dns",
     "node/events_elsewhere": "node/test_exchange",
     "store/live/node_events": "node/test_exchange",

@@ -95,6 +95,7 @@ TABLES_ADDED_LATER = (
     "binding_news",
     "node_requests",
     "node_events",
+    "guard_shares",
     "leases",
     "boots",
     "provider_numbers",

@@ -7,7 +7,7 @@ another user's is not there. It is answered when what it changes is committed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -37,8 +37,18 @@ T = TypeVar("T")
 class CallControl:
     """Does what is asked for about calls and texts."""
 
-    def __init__(self, switch: Switch, store: Store, secret: bytes) -> None:
-        """Get ready; with the `secret` the ids of calls are made that are placed once only."""
+    def __init__(
+        self,
+        switch: Switch,
+        store: Store,
+        secret: bytes,
+        ready: Callable[[int], Awaitable[None]] | None = None,
+    ) -> None:
+        """Get ready; with the `secret` the ids of calls are made that are placed once only.
+
+        `ready` is waited for before something may leave: until it is known what calls of a user may still use.
+        """
+        self._ready = ready
         self._switch = switch
         self._store = store
         self._secret = blake2b(secret, person=b"placed calls", digest_size=32).digest()
@@ -64,6 +74,7 @@ class CallControl:
         """Connect the other party of a call with somebody else; what comes of that, the events tell."""
         call = self._call(request)
         target = self._target(request, call.identity.domain)
+        await self._is_ready(call.identity.user_id)
         others: list[Call] = []
         await self._done(lambda then: others.append(self._switch.steering.transfer(call, target, then)))
         return {"call": call.id, "transfer": others[0].id}
@@ -72,6 +83,7 @@ class CallControl:
         """Let a call that rings ring elsewhere, if the dialplan allows it."""
         call = self._call(request)
         target = self._target(request, call.identity.domain)
+        await self._is_ready(call.identity.user_id)
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def refused(why: str) -> None:
@@ -95,6 +107,7 @@ class CallControl:
         """Ring an account and connect it with somebody; with the same `key` it is placed once, whatever happens."""
         account = await self._account(request, "from")
         target = self._target(request, account.domain)
+        await self._is_ready(account.user_id)
         key = request.text("key", default="", longest=LONGEST_KEY)
         call_id = self._switch.ports.token()
         if key:
@@ -168,6 +181,10 @@ class CallControl:
         if account is None or user_id not in (None, account.user_id):
             raise ControlError("not_found", f"there is no account {name}", field=field)
         return account
+
+    async def _is_ready(self, user_id: int) -> None:
+        if self._ready is not None:
+            await self._ready(user_id)
 
     def _target(self, request: Request, domain: str) -> Uri:
         """Return whom somebody wants to reach: a number or a name is one at the domain of who wants it."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import zip_longest
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from sipwright.services.guard.allowance import Allowance, Scope
 from sipwright.services.guard.places import Place, is_open, place_of
 from sipwright.services.guard.regions import region_of
-from sipwright.services.guard.spending import FREE, Allowance, Attempt, Refusal, Scope, Spending
+from sipwright.services.guard.spending import FREE, NOT_KNOWN, Attempt, Refusal, Spending
 from sipwright.services.ports import Writer
 from sipwright.services.switch import Call, Outcome
 from sipwright.services.switch.call.callee import Callee
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from sipwright.config import GuardSettings
     from sipwright.services.rows import SpendingRow
     from sipwright.store import Directory, Provider
+    from sipwright.store.schema.entities import Account
 
     from .unusual_calls import UnusualCalls
 
@@ -67,6 +70,8 @@ class CallGuard:
         self.refused = self.held_back = 0
         """How many legs were not let out because of limits, and because they are unusual."""
         self._warned: set[tuple[int, int]] = set()
+        self.recovered_users: set[int] = set()
+        """Whose calls have gone on here, and may need their parts of limits."""
         self.watch: Tell | None = None
         """Is told of refusals, and of money that is nearly used up."""
 
@@ -101,6 +106,8 @@ class CallGuard:
         allowed = list(self._allowed(attempt))
         answer = self.spending.ask(attempt, allowed, self._unix_time())
         if isinstance(answer, Refusal):
+            if answer.reason == NOT_KNOWN:
+                self.recovered_users.add(attempt.user_id)
             return self._refuse(call, leg, answer)
         seconds, row = answer
         if seconds < self._longest(call, leg):
@@ -126,6 +133,7 @@ class CallGuard:
 
     def recovered(self, call: Call) -> None:
         """Set aside again what the legs of a call of an earlier process may use."""
+        self.recovered_users.add(call.identity.user_id)
         if call.is_emergency:
             return
         for leg in call.legs:
@@ -185,6 +193,26 @@ class CallGuard:
         user = self._directory.users.get(call.identity.user_id)
         return None if user is None else region_of(user.timezone)
 
+    def limits_of(self, user_id: int) -> Iterator[tuple[Scope, Allowance]]:
+        """Give the limits that calls of a user may be held to: the user's own, their accounts' and providers'."""
+        directory = self._directory
+        providers = [
+            subject
+            for kind, subject in directory.guard_rules
+            if kind == "provider" and _owner(directory.provider_by_id(subject)) == user_id
+        ]
+        accounts = [
+            subject
+            for kind, subject in directory.guard_rules
+            if kind == "account" and _owner(directory.account_by_id(subject)) == user_id
+        ]
+        is_priced = any(_owner(directory.provider_by_id(one)) == user_id for one in directory.rates)
+        for account, provider in zip_longest(accounts or [0], providers or [0], fillvalue=0):
+            for scope, allowance in self._allowed(Attempt(None, user_id, account, provider, FREE, 0.0)):
+                limit = allowance if is_priced else replace(allowance, money_per_day=None)
+                if limit != Allowance():
+                    yield scope, limit
+
     def _allowed(self, attempt: Attempt) -> Iterator[tuple[Scope, Allowance]]:
         for scope in attempt.scopes:
             rule = self._directory.guard_rules.get(scope)
@@ -239,6 +267,10 @@ class CallGuard:
             self._writer.put("spending", row[:5], row)
         except Reject:
             pass  # the next row of this hour says it, too
+
+
+def _owner(one: Account | Provider | None) -> int | None:
+    return None if one is None else one.user_id
 
 
 def _load() -> None:

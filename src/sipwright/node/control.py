@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .call_guard import CallGuard
     from .crew import Crew
     from .guarding import Guarding
+    from .limit_shares import LimitShares
     from .monitoring import Monitoring
     from .neighbours import Neighbours
     from .outage import Outage
@@ -89,6 +90,7 @@ class Parts(Protocol):
     authenticator: Authenticator
     guarding: Guarding
     call_guard: CallGuard
+    limit_shares: LimitShares | None
     unusual_calls: UnusualCalls
     refusals: Refusals
     scripts: Scripts
@@ -138,7 +140,7 @@ class Control:
             "providers.test": self._test_provider,
             "nodes.takeover": _alone if parts.neighbours is None else parts.neighbours.take_over,
             "nodes.drain": _alone if parts.neighbours is None else parts.neighbours.drain,
-            **CallControl(parts.switch, parts.store, secret).handlers(),
+            **CallControl(parts.switch, parts.store, secret, self._ready).handlers(),
         }
         self._server = ControlServer(settings.run_dir, self._handlers, self.events)
         parts.guarding.watch = parts.call_guard.watch = parts.unusual_calls.watch = self._guards
@@ -182,6 +184,11 @@ class Control:
         parts.outage.on_change = self._storage if is_heard else None
         if is_heard:
             self._tell_state("running")
+
+    async def _ready(self, user_id: int) -> None:
+        """Wait until it is known what calls of a user may still use."""
+        if self._parts.limit_shares is not None:
+            await self._parts.limit_shares.ready(user_id)
 
     def _guards(self, kind: str, data: dict[str, Any]) -> None:
         """Tell what the guard has done; somebody may have to be woken for it, whether or not events are read."""

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from .dialog_watch import DialogWatch
     from .event_stream import EventStream
+    from .limit_shares import LimitShares
 
 __all__ = ["HOME", "Neighbours", "Parts"]
 
@@ -80,6 +81,7 @@ class Parts(Protocol):
     scripts: Scripts
     notifier: Notifier
     dialog_watch: DialogWatch
+    limit_shares: LimitShares | None
     agent: Agent
 
 
@@ -308,6 +310,8 @@ class Neighbours:
             parts.dialog_watch.fill()
         parts.notifier.resume(subscribers)
         parts.agent.adopt(adopted.registrations)
+        if parts.limit_shares is not None:
+            await parts.limit_shares.adopted()
 
 
 def _home(path: Path) -> str:

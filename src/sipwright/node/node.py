@@ -46,6 +46,7 @@ from sipwright.services.switch import (
 )
 from sipwright.sip.digest import NonceKeeper
 from sipwright.stack import Pipeline, Stack, StackSnapshot, TimedTokens
+from sipwright.stack.pipeline import Step
 from sipwright.steady_clock import SteadyClock, clock_file
 from sipwright.store import Change, Registrations, Store
 from sipwright.store.database import DatabaseFile
@@ -68,6 +69,7 @@ from .guarding import Guarding, is_known_to
 from .keep_alives import KeepAlives
 from .known_places import KnownPlaces
 from .last_steps import answer_options, refuse_method
+from .limit_shares import LimitShares, users_of
 from .messages_waiting import MessagesWaiting
 from .monitoring import Monitoring
 from .neighbours import Neighbours
@@ -258,12 +260,13 @@ class Node:
             self.refusals,
             DatabaseFile(settings.database_url).displaced,
         )
-        steps = (
+        steps: tuple[Step, ...] = (
             self.outage,
             self.registrar,
             self.notifier,
             self.publisher,
             self.messages_waiting,
+            *self._shares(neighbours),
             self.switch,
             answer_options,
             refuse_method,
@@ -300,6 +303,20 @@ class Node:
                 crew.serve(self, neighbours, nonce_secret)
         self.control = Control(self, nonce_secret)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _shares(self, neighbours: Neighbours | None) -> tuple[LimitShares, ...]:
+        """Return the step that takes this node's parts of limits, where there are others that take theirs."""
+        self.limit_shares: LimitShares | None = None
+        if neighbours is None:
+            return ()
+        settings = self.switch.ports.settings
+        last = Pipeline((self.switch, answer_options, refuse_method), on_refused=self.refusals)
+        self.limit_shares = LimitShares(
+            self.store, neighbours.membership, self.call_guard, users_of(self.names, self.origins.takers),
+            lambda request: settings.is_emergency("out", request.request_uri.user or ""),
+            self.switch.ports.active_calls, last, time.monotonic, time.time,
+        )  # fmt: skip
+        return (self.limit_shares,)
 
     @classmethod
     async def open(cls, settings: Settings, place: Place | None = None) -> Node:
@@ -356,6 +373,8 @@ class Node:
         await self._take_up(calls, await self.scripts.load(self.settings.node))
         self.dialog_watch.fill()
         self.notifier.resume()
+        if self.limit_shares is not None:
+            await self.limit_shares.open()
         await self.control.start()
         if self.neighbours is not None:
             await self.neighbours.exchange.start()
@@ -379,6 +398,8 @@ class Node:
         ]
         if self.neighbours is not None:
             self._tasks += map(asyncio.create_task, self.neighbours.tasks())
+        if self.limit_shares is not None:
+            self._tasks.append(asyncio.create_task(self.limit_shares.run()))
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  **{name: getattr(self.settings.sip, name) for name in TRANSPORTS
                     if name in ("udp", "tcp") or getattr(self.settings.sip, name)})  # fmt: skip

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from math import ceil, floor, inf
 from typing import NamedTuple
 
+from sipwright.services.guard.allowance import Allowance, Scope, Used
 from sipwright.services.guard.rates import Price, money
+from sipwright.services.guard.shares import Part, Share
 from sipwright.services.rows import SpendingRow
 
-__all__ = ["FREE", "HOURS", "Allowance", "Attempt", "Refusal", "Seen", "Spending", "Used"]
+__all__ = ["FREE", "HOURS", "NOT_KNOWN", "Allowance", "Attempt", "Refusal", "Seen", "Spending", "Used"]
 
 HOUR = 3_600.0
 HOURS = 24
@@ -30,18 +32,8 @@ LONGEST = 86_400.0
 
 FREE = Price(0, 0)
 
-Scope = tuple[str, int]
-"""Whose: ``user``, ``account`` or ``provider``, and its number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What somebody may use; None is as much as they like. Money is in millionths."""
-
-    calls_at_once: int | None = None
-    calls_per_hour: int | None = None
-    minutes_per_day: float | None = None
-    money_per_day: int | None = None
+NOT_KNOWN = "Limits Not Known Now"
+"""Why nothing leaves of somebody with limits, of which this node could take no part."""
 
 
 class Attempt(NamedTuple):
@@ -78,15 +70,6 @@ class Seen(NamedTuple):
 
 
 @dataclass(slots=True)
-class Used:
-    """What was used in an hour."""
-
-    calls: int = 0
-    seconds: float = 0.0
-    money: int = 0
-
-
-@dataclass(slots=True)
 class _Held:
     """What is set aside for a leg; `before` are seconds that it has talked in another call."""
 
@@ -99,9 +82,11 @@ class _Held:
 class _Account:
     """What one of those whose limits count has used, by the hour, and has set aside."""
 
-    __slots__ = ("held_money", "held_seconds", "hours", "legs")
+    __slots__ = ("held_money", "held_seconds", "hours", "legs", "own")
 
     def __init__(self) -> None:
+        self.own = Used()
+        """What was used by calls of this process, in all."""
         self.hours: dict[int, Used] = {}
         self.legs: dict[Hashable, _Held] = {}
         self.held_seconds = 0.0
@@ -137,6 +122,8 @@ class Spending:
         self._accounts: dict[Scope, _Account] = {}
         self._held: dict[Hashable, _Held] = {}
         self._rows: dict[tuple[int, int, int, int], Used] = {}
+        self.shares: dict[Scope, Share] | None = None
+        """This node's parts of the limits, where several nodes share them."""
 
     def __len__(self) -> int:
         """Count the legs that something is set aside for."""
@@ -220,6 +207,8 @@ class Spending:
     def _longest(
         self, scope: Scope, allowance: Allowance, attempt: Attempt, longest: float, now: float
     ) -> float | Refusal:
+        if self.shares is not None:
+            return self._of_share(scope, allowance, attempt, longest)
         account = self._accounts.get(scope) or _Account()
         whose = scope[0]
         if allowance.calls_at_once is not None and len(account.legs) >= allowance.calls_at_once:
@@ -245,6 +234,52 @@ class Spending:
             )
         return longest
 
+    def _of_share(
+        self, scope: Scope, allowance: Allowance, attempt: Attempt, longest: float
+    ) -> float | Refusal:
+        """Hold a leg to this node's part of a limit, as `_longest` does to the whole of it."""
+        is_free = not (attempt.price.per_minute or attempt.price.connection)
+        limits = (
+            allowance.calls_at_once, allowance.calls_per_hour, allowance.minutes_per_day,
+            None if is_free else allowance.money_per_day,
+        )  # fmt: skip
+        if limits == (None, None, None, None):
+            return longest
+        share, whose = (self.shares or {}).get(scope), scope[0]
+        if share is None:
+            why = f"what is left for the {whose} is not known now, as the database is away; try again in a moment"
+            return Refusal(NOT_KNOWN, why)
+        left = share.left(self.held(scope), self.used_here(scope))
+        if allowance.calls_at_once is not None and left.calls < 1:
+            why = f"the {whose} may have {allowance.calls_at_once} calls that leave, at all nodes together"
+            return Refusal("Too Many Calls At Once", why)
+        if allowance.calls_per_hour is not None and left.begun < 1:
+            return Refusal(
+                "Too Many Calls This Hour", f"the {whose} may begin {allowance.calls_per_hour} in an hour"
+            )
+        if allowance.minutes_per_day is not None:
+            if left.seconds < min(60.0, longest):
+                why = f"of the {allowance.minutes_per_day:g} minutes a day of the {whose} none are left"
+                return Refusal("Minutes Of The Day Used Up", why)
+            longest = min(longest, left.seconds)
+        if allowance.money_per_day is not None and not is_free:
+            return _affordable(attempt.price, left.money, longest, whose)
+        return longest
+
+    def held(self, scope: Scope) -> Part:
+        """Return what is set aside for somebody now."""
+        account = self._accounts.get(scope)
+        return (
+            Part()
+            if account is None
+            else Part(len(account.legs), 0, account.held_seconds, account.held_money)
+        )
+
+    def used_here(self, scope: Scope) -> Used:
+        """Return what calls of this process have used of somebody's limits, in all."""
+        account = self._accounts.get(scope)
+        return Used() if account is None else account.own
+
     def _hold(self, attempt: Attempt, seconds: float) -> None:
         held = self._held[attempt.key] = _Held(attempt, seconds, attempt.price.of(seconds))
         for scope in attempt.scopes:
@@ -257,6 +292,10 @@ class Spending:
         hour = int(now // HOUR)
         for scope in attempt.scopes:
             self._add(scope, hour, used)
+            own = self._accounts[scope].own
+            own.calls += used.calls
+            own.seconds += used.seconds
+            own.money += used.money
         key = (attempt.user_id, attempt.account_id, attempt.provider_id, hour)
         if key not in self._rows:
             self._rows = {each: value for each, value in self._rows.items() if each[3] > hour - 2}

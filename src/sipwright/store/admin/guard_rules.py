@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
+from sipwright.services.guard.allowance import Allowance, Scope
 from sipwright.services.guard.places import KINDS
 from sipwright.services.guard.rates import Rates, amount
-from sipwright.services.guard.spending import HOURS, Allowance, Scope
+from sipwright.services.guard.spending import HOURS
 from sipwright.services.rows import SpendingRow
 from sipwright.store.admin.changes import record_change
 from sipwright.store.errors import StoreError

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from sipwright.services.guard.allowance import Scope
 from sipwright.services.guard.baseline import Baseline
 from sipwright.services.guard.rates import Rates
-from sipwright.services.guard.spending import Scope
 from sipwright.services.linking import imported, modules_for
 from sipwright.store.admin import (
     accounts,

@@ -16,6 +16,7 @@ from sipwright.services.leases import Ask, Beat, Fence, LeaseRow, NodeRow, node_
 from sipwright.services.rows import CallRow, ExecutionRow, JournalRow, SubscriptionRow
 from sipwright.store.database import Database
 from sipwright.store.history.journals import read_journals
+from sipwright.store.live.guard_shares import adopt_shares
 from sipwright.store.live.leases import database_time, execute, hold_fence, read_leases, release, seize
 from sipwright.store.live.node_requests import hand_requests_on
 from sipwright.store.schema import tables
@@ -194,6 +195,7 @@ def _adopt(
     for table in (tables.calls, tables.subscriptions, tables.registrations):
         connection.execute(update(table).where(table.c.node == name).values(node=to))
     hand_requests_on(connection, name, to)
+    adopt_shares(connection, name, to)
     connection.execute(delete(tables.provider_states).where(tables.provider_states.c.node == name))
     connection.execute(
         update(boots).where(boots.c.owner == name).values(owner=to, at=database_time(connection))

@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from sipwright.store.schema.tables import metadata
 
-__all__ = ["bans", "baselines", "guard_rules", "provider_rates", "spendings", "unusual_calls"]
+__all__ = ["bans", "baselines", "guard_rules", "guard_shares", "provider_rates", "spendings", "unusual_calls"]
 
 # A ban that is over stays for a while: the next one of the same network is longer.
 bans = Table(
@@ -104,4 +104,18 @@ unusual_calls = Table(
     Column("until", Double),
     UniqueConstraint("user_id", "place"),
     sqlite_autoincrement=True,
+)
+
+# The parts of limits that are a node's own; the row of no node is what whoever takes one locks.
+guard_shares = Table(
+    "guard_shares",
+    metadata,
+    Column("scope", Text, nullable=False),
+    Column("subject", Integer, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("begun", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("money", BigInteger, nullable=False),
+    PrimaryKeyConstraint("scope", "subject", "node"),
 )

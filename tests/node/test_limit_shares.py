@@ -1,0 +1,268 @@
+"""Limits that several nodes share: never more than there is, and nobody asks whose part is there."""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy import select
+
+from sipwright.cluster.membership import Itself, Membership
+from sipwright.node.call_guard import CallGuard
+from sipwright.node.limit_shares import IDLE, LimitShares, users_of
+from sipwright.services.guard.allowance import Allowance
+from sipwright.services.guard.rates import Price
+from sipwright.services.guard.spending import Attempt, Refusal
+from sipwright.sip import ParseError, Uri
+from sipwright.store.live.node_register import NodeRegister
+from sipwright.store.schema.guard_tables import guard_shares
+from store.conftest import key_file, postgres_folder, postgres_template, postgres_url, store, url  # noqa: F401
+from usecases.conftest import sqlite_template, sqlite_url  # noqa: F401
+
+LIMIT = Allowance(calls_at_once=6, calls_per_hour=400, minutes_per_day=600.0, money_per_day=1_000_000)
+PRICE = Price(10_000, 1_000)
+NOW = 1_700_000_000.0
+USER = ("user", 7)
+
+
+class Guard(CallGuard):
+    """A guard whose user has one limit, or those that a test gives."""
+
+    def __init__(self, writer, node):
+        super().__init__(SimpleNamespace(), SimpleNamespace(), writer, node, lambda: 0.0, lambda: NOW)
+        self.limits = {USER: LIMIT}
+
+    def limits_of(self, user_id):
+        return iter(self.limits.items())
+
+
+class Node:
+    """A node, as far as it holds calls to limits."""
+
+    def __init__(self, store, name):  # noqa: F811
+        self.store, self.name, self.now, self.number = store, name, 100.0, 0
+        self.member = Membership(NodeRegister(store.database), Itself(name, f"home of {name}", "1"), 10.0)
+        self.begin()
+
+    def begin(self):
+        self.guard = Guard(self.store.writer, self.name)
+        self.open, self.went_on = {}, []
+        self.shares = LimitShares(
+            self.store, self.member, self.guard, lambda incoming: {7}, lambda request: False, lambda user_id: 0,
+            self.went_on.append, lambda: self.now, lambda: NOW,
+        )  # fmt: skip
+
+    def call(self, longest=3_600.0):
+        """Begin a call that costs money; return for how long it may talk, or why it may not."""
+        self.number += 1
+        attempt = Attempt(f"{self.name} {self.number}", 7, 0, 3, PRICE, longest)
+        found = self.guard.spending.ask(attempt, list(self.guard.limits.items()), NOW)
+        if isinstance(found, Refusal):
+            return found.reason
+        self.open[attempt.key] = attempt._replace(longest=found[0])
+        self.put(found[1])
+        return found[0]
+
+    def end(self, key, talked):
+        del self.open[key]
+        row = self.guard.spending.settle(key, talked, NOW)
+        if row is not None:
+            self.put(row)
+
+    def put(self, row):
+        self.store.writer.put("spending", row[:5], row)
+
+
+@pytest.fixture
+async def nodes(store):  # noqa: F811
+    made = [Node(store, name) for name in ("north", "south", "west")]
+    for node in made:
+        await node.member.join()
+    return made
+
+
+async def rows(store):  # noqa: F811
+    query = select(guard_shares).where(guard_shares.c.node != "")
+    found = await store.database.read(lambda c: c.execute(query).all())
+    return {row.node: (row.calls, row.begun, row.seconds, row.money) for row in found}
+
+
+async def test_two_nodes_do_not_spend_the_same_money(nodes):
+    """Both take their part, call until nothing is left, take what is left, and so on."""
+    north, south, _ = nodes
+    spent = 0
+    for _ in range(60):
+        for node in (north, south):
+            node.now += 1.0
+            await node.shares.ready(7)
+            if isinstance(seconds := node.call(600.0), float):
+                spent += 1
+                node.end(f"{node.name} {node.number}", seconds)
+    money = sum(one.guard.spending.of_day(USER, NOW).money for one in (north, south))
+
+    assert 900_000 < money <= 1_000_000
+    assert spent >= 9
+    assert {north.call(600.0), south.call(600.0)} == {"Spending Limit Reached"}
+
+
+async def test_one_node_alone_may_use_all_of_it(nodes):
+    """Nobody else wants anything."""
+    north = nodes[0]
+    north.guard.limits = {USER: Allowance(calls_at_once=6)}
+    begun = []
+    for _ in range(8):
+        north.now += 1.0
+        await north.shares.ready(7)
+        begun.append(north.call())
+
+    assert begun == [3_600.0] * 6 + ["Too Many Calls At Once"] * 2
+
+
+async def test_what_a_node_needs_no_more_is_given_back(nodes, store):  # noqa: F811
+    """One call at once: it is the other node's when this one has ended it."""
+    north, south, _ = nodes
+    north.guard.limits = south.guard.limits = {USER: Allowance(calls_at_once=1)}
+    await north.shares.ready(7)
+    await south.shares.ready(7)
+    assert (north.call(), south.call()) == (3_600.0, "Too Many Calls At Once")
+    north.end("north 1", 10.0)
+    north.now += IDLE + 1.0
+    await north.shares.look()
+    south.now += 1.0
+    await south.shares.ready(7)
+
+    assert south.call() == 3_600.0
+    assert await rows(store) == {"south": (1, 0, 0.0, 0)}
+
+
+async def test_whose_part_is_there_asks_nobody(nodes):
+    north = nodes[0]
+    incoming = SimpleNamespace(request=SimpleNamespace(method="INVITE", to_tag=None))
+    waiting = north.shares(incoming)
+    await waiting
+    assert north.went_on == [incoming]
+
+    assert north.shares(incoming) is False
+    assert (
+        north.shares(SimpleNamespace(request=SimpleNamespace(method="INVITE", to_tag="in a dialog"))) is False
+    )
+    assert north.shares(SimpleNamespace(request=SimpleNamespace(method="BYE", to_tag="x"))) is False
+
+
+async def test_while_the_database_is_away_what_is_there_stays_good_and_no_more_is_taken(nodes, store):  # noqa: F811
+    north, south, _ = nodes
+    await north.shares.ready(7)
+    store.writer.is_away = True
+    await south.shares.ready(7)
+    said = north.call(), south.call()
+    store.writer.is_away = False
+
+    assert said == (2_940.0, "Limits Not Known Now")  # 49 minutes for half of the money
+
+
+async def test_who_goes_on_with_the_calls_of_a_dead_node_has_its_part(nodes, store):  # noqa: F811
+    north, south, west = nodes
+    for node in nodes:
+        node.guard.limits = {USER: Allowance(calls_at_once=3)}
+    await north.shares.ready(7)
+    north.now += 1.0
+    assert north.call() == 3_600.0
+    await south.shares.ready(7)
+    assert south.call() == 3_600.0
+    before = await rows(store)
+    await south.member._register.adopt(south.member.fence, south.member.owner, "south", "north", None)
+    both = (await rows(store))["south"][0]
+    for attempt in north.open.values():
+        south.guard.spending.hold_again(attempt)
+    south.guard.recovered_users = {7}
+    south.now += 1.0
+    await south.shares.adopted()
+    await west.shares.ready(7)
+
+    assert both == before["north"][0] + before["south"][0]
+    assert [west.call(), west.call()].count("Too Many Calls At Once") >= 1
+    assert len(south.guard.spending) + len(west.guard.spending) <= 3
+
+
+async def test_a_process_that_begins_gives_back_what_the_one_before_had(nodes, store):  # noqa: F811
+    north = nodes[0]
+    await north.shares.ready(7)
+    assert list(await rows(store)) == ["north"]
+    north.begin()
+    await north.shares.open()
+
+    assert await rows(store) == {}
+
+
+async def test_a_zombie_takes_nothing(nodes, store):  # noqa: F811
+    north, south, _ = nodes
+    await south.member._register.adopt(south.member.fence, south.member.owner, "south", "north", None)
+    await north.shares.ready(7)
+
+    assert north.call() == "Limits Not Known Now"
+    assert await rows(store) == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_happens_no_more_is_used_than_there_is(nodes, store, seed):  # noqa: F811
+    """Calls begin and end at three nodes at random, one dies now and then, and another one goes on with its calls."""
+    chance = random.Random(seed)
+    living = list(nodes)
+    for _ in range(120):
+        node = chance.choice(living)
+        node.now += chance.choice((0.1, 0.6, 4.0))
+        match chance.choice(
+            ("call", "call", "call", "end", "look", "look", "die" if len(living) > 1 else "look")
+        ):
+            case "call":
+                if chance.random() < 0.9:
+                    await node.shares.ready(7)
+                node.call(chance.choice((60.0, 600.0, 3_600.0)))
+            case "end" if node.open:
+                key = chance.choice(list(node.open))
+                node.end(key, chance.uniform(0.0, node.open[key].longest))
+            case "look":
+                await node.shares.look()
+            case "die" if chance.random() < 0.2:
+                await store.writer.settle()
+                living.remove(node)
+                heir = chance.choice(living)
+                register = heir.member._register
+                await register.adopt(heir.member.fence, heir.member.owner, heir.name, node.name, None)
+                for attempt in node.open.values():
+                    heir.guard.spending.hold_again(attempt)
+                    heir.open[attempt.key] = attempt
+        held = sum(PRICE.of(one.longest) for each in living for one in each.open.values())
+        used = sum(each.guard.spending.used_here(USER).money for each in nodes)
+        begun = sum(each.guard.spending.used_here(USER).calls for each in nodes)
+        assert held + used <= LIMIT.money_per_day
+        assert sum(len(each.open) for each in living) <= LIMIT.calls_at_once
+        assert begun <= LIMIT.calls_per_hour
+
+
+def test_the_users_of_a_request_are_who_calls_who_is_called_and_who_takes_it():
+    accounts = {("alice", "example.org"): 1, ("bob", "example.org"): 2}
+    names = SimpleNamespace(
+        served_domain=lambda host, port: host if host == "example.org" else None,
+        account=lambda user, domain: accounts.get((user, domain)) and SimpleNamespace(user_id=accounts[user, domain]),
+        account_by_id=lambda number: SimpleNamespace(user_id=number),
+    )  # fmt: skip
+
+    def request(caller, callee):
+        return SimpleNamespace(
+            request=SimpleNamespace(
+                from_=SimpleNamespace(uri=Uri.parse(caller)), request_uri=Uri.parse(callee)
+            )
+        )
+
+    find = users_of(names, lambda incoming: [9])
+    assert find(request("sip:alice@example.org", "sip:bob@example.org")) == {1, 2, 9}
+    assert find(request("sip:alice@elsewhere.org", "sip:nobody@example.org")) == {9}
+
+    class Broken:
+        @property
+        def from_(self):
+            raise ParseError("no From")
+
+    assert find(SimpleNamespace(request=Broken())) == set()
