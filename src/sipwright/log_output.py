@@ -87,7 +87,8 @@ def configure_log(settings: LogSettings) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line and its end in one write: several processes may have the same file.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     logging.lastResort = OtherLog(logging.WARNING)
 
