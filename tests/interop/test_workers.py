@@ -9,13 +9,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import asyncpg
 import pytest
 
 from interop.harness import DOMAIN, PASSWORD, Roamer, RunningSwitch, until
 from interop.test_two_nodes import PLANS, said, talk
-from sipwright.commands import worker as program
+from sipwright.commands import keeper, worker
 from sipwright.sip import StreamFramer
 from store.conftest import postgres_folder  # noqa: F401
 
@@ -49,21 +50,14 @@ class TcpRoamer(Roamer):
         return f"<sip:{self.account}@{self.host}:{self.port};transport=tcp>"
 
 
-@pytest.fixture(scope="module")
-def switch(postgres_folder: Path) -> Iterator[RunningSwitch]:  # noqa: F811
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def switch(request: pytest.FixtureRequest) -> Iterator[RunningSwitch]:
     """A switch with accounts and dialplans."""
-
-    async def create() -> None:
-        connection = await asyncpg.connect(f"postgresql://postgres@/postgres?host={postgres_folder}")
-        await connection.execute("DROP DATABASE IF EXISTS workers WITH (FORCE)")
-        await connection.execute("CREATE DATABASE workers")
-        await connection.close()
-
-    asyncio.run(create())
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv(
-            "SIPWRIGHT_DATABASE__URL", f"postgresql://postgres@/workers?host={postgres_folder}"
-        )
+        if request.param == "postgresql":
+            monkeypatch.setenv(
+                "SIPWRIGHT_DATABASE__URL", new_database(request.getfixturevalue("postgres_folder"))
+            )
         monkeypatch.setenv("SIPWRIGHT_RUN__WORKERS", "2")
         made = RunningSwitch()
         made.set_dialplans(PLANS)
@@ -71,6 +65,19 @@ def switch(postgres_folder: Path) -> Iterator[RunningSwitch]:  # noqa: F811
         start(made)
         yield made
         made.close()
+
+
+def new_database(folder: Path) -> str:
+    """Make an empty database, and return its URL."""
+
+    async def create() -> None:
+        connection = await asyncpg.connect(f"postgresql://postgres@/postgres?host={folder}")
+        await connection.execute("DROP DATABASE IF EXISTS workers WITH (FORCE)")
+        await connection.execute("CREATE DATABASE workers")
+        await connection.close()
+
+    asyncio.run(create())
+    return f"postgresql://postgres@/workers?host={folder}"
 
 
 @pytest.fixture(autouse=True)
@@ -112,11 +119,12 @@ def phone(switch: RunningSwitch) -> Iterator[Callable[..., Roamer]]:
 def start(switch: RunningSwitch) -> None:
     """Start the switch, and wait until both workers are there."""
     before = len(switch.events("switch started"))
-    switch.start(RUN__WORKERS="2", DATABASE__URL=os.environ["SIPWRIGHT_DATABASE__URL"])
+    url = os.environ.get("SIPWRIGHT_DATABASE__URL", "sqlite:///sipwright.db")
+    switch.start(RUN__WORKERS="2", DATABASE__URL=url)
     until(lambda: len(switch.events("switch started")) >= before + 2, "both workers have started")
 
 
-def process_of(switch: RunningSwitch, number: int) -> int | None:
+def process_of(switch: RunningSwitch, number: int, program: ModuleType = worker) -> int | None:
     """Return the process of a worker."""
     for pid in Path(f"/proc/{switch.pid}/task/{switch.pid}/children").read_text().split():
         line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -125,9 +133,9 @@ def process_of(switch: RunningSwitch, number: int) -> int | None:
     return None
 
 
-def kill(switch: RunningSwitch, number: int) -> float:
+def kill(switch: RunningSwitch, number: int, program: ModuleType = worker) -> float:
     """Kill a worker, and return when that was."""
-    pid = process_of(switch, number)
+    pid = process_of(switch, number, program)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     return time.monotonic()
@@ -222,3 +230,22 @@ def test_the_switch_ends_and_goes_on_as_one(switch: RunningSwitch, phone: Callab
         assert until(lambda r=response: said(switch, r.call_id), "the script goes on") == ["talked True"]
 
     assert ended >= 2
+
+
+def test_calls_go_on_while_the_keeper_of_the_database_is_started_again(
+    switch: RunningSwitch, phone: Callable[..., Roamer]
+):
+    """What is to be stored meanwhile waits, and nothing is told before."""
+    if process_of(switch, 0, keeper) is None:
+        pytest.skip("PostgreSQL is kept by its server")
+    alice, bob = phone("waiting", FIRST), phone("bob", SECOND)
+    accepted, invite = talk(alice, bob)
+    kill(switch, 0, keeper)
+    bob.say_in(invite, "BYE", 1)
+    bob.wait_for_status(200, "BYE")
+    alice.answer(alice.wait_for_request("BYE"), 200, "OK")
+
+    assert until(lambda: said(switch, accepted.call_id), "the script goes on") == ["talked True"]
+    assert [cdr["status"] for cdr in switch.cdrs(accepted.call_id, legs=2)] == [200, 200]
+    # On a busy machine it may take longer than the second after which the database counts as away.
+    assert [line for line in switch.new_faults() if "stored" not in line and "outage" not in line] == []

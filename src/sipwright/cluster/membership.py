@@ -80,6 +80,8 @@ class Membership:
         self.on_beat: Callable[[], object] = lambda: None
         self.beside: frozenset[str] = frozenset()
         """The workers that share the ports of this one, with itself: nothing goes to them by the edge."""
+        self.has_ended: Callable[[str], bool] = bool
+        """Whether the process of a node that says nothing is known to be no more; else its name is enough."""
         self._register = register
         self._holder = Holder(node_lease(itself.name), self.owner, lost_after)
         self._clock = clock
@@ -315,7 +317,8 @@ class Membership:
     def _is_orphaned(self, row: LeaseRow, now: float) -> bool:
         """Return whether a node is gone, and nobody has taken over from it."""
         sighting, name = self._sightings.get(row.name), row.name.removeprefix(node_lease(""))
-        return sighting is not None and row.owner.rpartition("/")[0] == name and sighting.is_over(now)
+        is_theirs = sighting is not None and row.owner.rpartition("/")[0] == name
+        return is_theirs and sighting is not None and sighting.is_over(now) and self.has_ended(name)
 
     async def _take_over(self, row: LeaseRow) -> None:
         name = row.name.removeprefix(node_lease(""))

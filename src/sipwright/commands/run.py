@@ -51,7 +51,8 @@ def run(
     with example dialplans, and says what to type into a phone. Calls in progress survive a restart, also after SIGKILL.
 
     With several workers that many processes share the ports, and each handles the calls of some of the phones. One that
-    dies is started again, and goes on with its calls. Each is a node, and `sipwright node list` shows them.
+    dies is started again, and goes on with its calls. Each is a node, and `sipwright node list` shows them. On SQLite
+    one process more has the database, to which the workers hand what they store.
 
     \b
     Examples:
@@ -78,8 +79,6 @@ def run(
     configure_log(settings.log)
     held = hold(folder)
     if (count := workers or settings.run.workers) > 1:
-        if settings.database_url.startswith("sqlite"):
-            raise CommandError("several workers need PostgreSQL: [database] url in sipwright.toml")
         _become_supervisor(settings, count, held, made)
     try:
         serve(settings, partial(welcome, settings, made))
@@ -111,7 +110,10 @@ def _become_supervisor(settings: Settings, count: int, held: int, made: FirstSta
     from sipwright.commands.supervisor import become
 
     first = "" if made is None else json.dumps(asdict(made))
-    become(str(settings.data_dir), count, held, as_json=settings.log.format == "json", made=first)
+    become(
+        str(settings.data_dir), count, held, as_json=settings.log.format == "json", made=first,
+        has_keeper=settings.database_url.startswith("sqlite"),
+    )  # fmt: skip
 
 
 def hold(folder: Path) -> int:

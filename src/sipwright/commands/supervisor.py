@@ -25,6 +25,9 @@ from sipwright.commands.worker_process import FIRST_FILE, WorkerProcess, link
 
 __all__ = ["become", "main"]
 
+KEEPER, FIRST = 0, 1
+"""The numbers of the process that keeps the database, if one does, and of the first worker."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 """Seconds from the death of a worker to the next one; doubled each time until one has lived for a while."""
 
@@ -38,7 +41,9 @@ PATIENCE = 15.0
 _CREDENTIALS = Struct("3i")
 
 
-def become(folder: str, workers: int, lock: int, *, as_json: bool, made: str = "") -> None:
+def become(
+    folder: str, workers: int, lock: int, *, as_json: bool, made: str = "", has_keeper: bool = False
+) -> None:
     """Make this process the supervisor; it does not return.
 
     Args:
@@ -47,11 +52,11 @@ def become(folder: str, workers: int, lock: int, *, as_json: bool, made: str = "
         lock: The number of the open file that keeps a second switch from the folder.
         as_json: Whether its log is lines of JSON.
         made: What the first start has to tell its user, for the first worker.
+        has_keeper: Whether another process is to keep the database for the workers.
     """
     os.set_inheritable(lock, True)
     line = [sys.executable, "-m", __name__, "--data", folder, "--workers", str(workers)]
-    if as_json:
-        line.append("--json")
+    line += [*(["--json"] if as_json else []), *(["--keeper"] if has_keeper else [])]
     if made:
         told, tell = os.pipe()
         os.write(tell, made.encode())
@@ -68,13 +73,17 @@ class Supervisor:
 
     def __init__(
         self, folder: str, count: int, *, as_json: bool = False, made: int | None = None,
-        program: Sequence[str] = (sys.executable, "-m", "sipwright.commands.worker"),
+        program: Sequence[str] = (sys.executable, "-m", "sipwright.commands.worker"), keeper: Sequence[str] = (),
     ) -> None:  # fmt: skip
+        """Get ready; the `keeper`, if there is one, is started before the workers and ended after them."""
         self._folder = folder
+        self._programs = {KEEPER: keeper}
         self._program = program
         self._as_json = as_json
         self._made = made
-        self.workers = {number: WorkerProcess(number) for number in range(1, count + 1)}
+        self.workers = {
+            number: WorkerProcess(number) for number in range(KEEPER if keeper else FIRST, count + FIRST)
+        }
         self._name = f"@sipwright-{token_hex(12)}"
         self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._told.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -86,7 +95,7 @@ class Supervisor:
         self._stopping_since: float | None = None
         self._status = 0
         self._take_files()
-        link(list(self.workers.values()))
+        link([worker for worker in self.workers.values() if worker.number != KEEPER])
 
     def run(self) -> int:
         """Look after the workers until they have ended, and return the exit status."""
@@ -96,7 +105,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, _ignore)
         signal.set_wakeup_fd(wake)
-        self._start(self.workers[1])
+        self._go_on()
         while not all(worker.is_done for worker in self.workers.values()):
             ready, _, _ = select.select([woken, self._told.fileno()], [], [], self._wait())
             if woken in ready:
@@ -128,9 +137,10 @@ class Supervisor:
 
     def _start(self, worker: WorkerProcess) -> None:
         files = {}
-        if worker.number == 1 and self._made is not None:
+        if worker.number == FIRST and self._made is not None:
             files["made"] = self._made
-        line = [*self._program, "--data", self._folder, "--number", str(worker.number)]
+        program = self._programs.get(worker.number, self._program)
+        line = [*program, "--data", self._folder, "--number", str(worker.number)]
         worker.start(
             line, files, {"NOTIFY_SOCKET": self._name, "WATCHDOG_USEC": str(int(SILENCE / 3 * 1_000_000))}
         )
@@ -143,7 +153,7 @@ class Supervisor:
     def _wait(self) -> float:
         """Return for how many seconds nothing is due."""
         now = time.monotonic()
-        due = [worker.due - now for worker in self.workers.values() if not worker.pid and not worker.is_done]
+        due = [worker.due - now for worker in self.workers.values() if worker.due and not worker.is_done]
         return max(0.0, min([1.0, *due, *([] if self._interval is None else [self._interval])]))
 
     def _take_signals(self, numbers: Iterable[int]) -> None:
@@ -214,12 +224,13 @@ class Supervisor:
 
     def _ended(self, worker: WorkerProcess, code: int) -> None:
         worker.ended()
-        if self._stopping_since is not None or code == 0:
+        if self._stopping_since is not None or (code == 0 and worker.number != KEEPER):
             worker.is_done = True  # it was told to end, or has given all it had to another node
-        elif not self.workers[1].has_been_ready:
+            self._end_keeper()
+        elif not self.workers[FIRST].has_been_ready:
             self._status = 1  # it has said why
-            self._stop()
             worker.is_done = True
+            self._stop()
         else:
             now = time.monotonic()
             is_old = now - worker.began > LONG_LIFE
@@ -253,7 +264,22 @@ class Supervisor:
             tell_systemd("STOPPING=1")
             for worker in self.workers.values():
                 worker.is_done = worker.is_done or not worker.pid
-        self._tell_all(signal.SIGTERM)
+        for worker in self.workers.values():
+            if worker.pid and worker.number != KEEPER:
+                os.kill(worker.pid, signal.SIGTERM)
+        self._end_keeper()
+
+    def _end_keeper(self) -> None:
+        """End the keeper of the database when nobody hands it anything any more."""
+        keeper = self.workers.get(KEEPER)
+        if keeper is None or not all(one.is_done for one in self.workers.values() if one is not keeper):
+            return
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+        if keeper.pid:
+            os.kill(keeper.pid, signal.SIGTERM)
+        else:
+            keeper.is_done = True
 
     def _tell_all(self, number: int) -> None:
         for worker in self.workers.values():
@@ -281,9 +307,13 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="data folder")
     parser.add_argument("--workers", type=int, required=True, help="how many")
     parser.add_argument("--json", action="store_true", help="log lines of JSON")
+    parser.add_argument(
+        "--keeper", action="store_true", help="let a process keep the database for the workers"
+    )
     parser.add_argument("--made", type=int, help="number of the file that says what the first start has made")
     given = parser.parse_args()
-    supervisor = Supervisor(given.data, given.workers, as_json=given.json, made=given.made)
+    keeper = (sys.executable, "-m", "sipwright.commands.keeper") if given.keeper else ()
+    supervisor = Supervisor(given.data, given.workers, as_json=given.json, made=given.made, keeper=keeper)
     sys.exit(supervisor.run())
 
 

@@ -25,6 +25,7 @@ def main() -> None:
     from sipwright.config import Settings
     from sipwright.errors import UserError
     from sipwright.parent import end_with_parent
+    from sipwright.worker_lock import lock_worker
 
     parser = argparse.ArgumentParser(prog="sipwright.commands.worker", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="data folder")
@@ -34,6 +35,7 @@ def main() -> None:
     settings = Settings.load(given.data).of_worker(given.number)
     configure_log(settings.log)
     settings.run_dir.mkdir(mode=0o700, exist_ok=True)
+    lock_worker(given.data, given.number)
     sockets = HandOver.from_environment()
     found = sockets.take("made")
     made = None if found is None else FirstStart(**json.loads(found))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from secrets import token_hex
@@ -30,6 +31,7 @@ from sipwright.store.errors import StoreError
 from sipwright.store.live.node_register import Adopted, NodeRegister
 from sipwright.transport.flow import format_address, is_wildcard, parse_address
 from sipwright.transport.flow_token import FlowTokens
+from sipwright.worker_lock import is_free
 
 from .control_server import Handler
 from .exchange import Exchange
@@ -123,6 +125,9 @@ class Neighbours:
             doors_of(settings).written(),
         )
         membership = Membership(register, itself, settings.cluster.lost_after)
+        if settings.worker and not store.is_shared:
+            # Their commits go the same way as ours, so one that was only stopped must not go on beside us.
+            membership.has_ended = partial(_has_ended, settings.data_dir)
         fence = await membership.join()
         await membership.beat()
         store.fence(fence, membership.lost)
@@ -312,6 +317,12 @@ class Neighbours:
         parts.agent.adopt(adopted.registrations)
         if parts.limit_shares is not None:
             await parts.limit_shares.adopted()
+
+
+def _has_ended(folder: Path, worker: str) -> bool:
+    """Return whether the process of a worker is no more."""
+    number = worker.rpartition("+")[2]
+    return is_free(folder, int(number) if number.isdigit() else 1)
 
 
 def _home(path: Path) -> str:

@@ -328,8 +328,10 @@ class Node:
         """
         store = await Store.open(
             settings.database_url, settings.key_file, account_limit=settings.database.accounts_in_memory,
-            synchronous=settings.database.synchronous,
+            synchronous=settings.database.synchronous, keeper=None if place is None else settings.data_dir,
         )  # fmt: skip
+        if not store.is_shared and settings.worker <= 1:
+            await store.gather(settings.node, is_alone=place is None)
         if settings.sip.domains:
             await store.ensure_domains(settings.sip.domains)
             await store.catch_up()

@@ -14,7 +14,7 @@ import getpass
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -146,13 +146,16 @@ class SqliteDatabase:
         event.listen(self._engine, "connect", _prepare_connection)
         event.listen(self._engine, "begin", _begin)
         self._applier = Applier(self.path)
+        self.applied_by: Callable[[], Awaitable[None]] | None = None
+        """Lets another process bring the tables up to date, where one keeps the database for several."""
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
 
     async def read(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
         """Run queries in a transaction of their own."""
+        is_behind = of_nodes and not await self._is_applied_elsewhere()
 
         def in_thread() -> T:
-            if of_nodes:
+            if is_behind:
                 self._applier.apply()
             with self._readers.begin() as connection:
                 return work(connection)
@@ -161,6 +164,8 @@ class SqliteDatabase:
 
     async def write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
         """Run statements in one transaction."""
+        if of_nodes:
+            await self._is_applied_elsewhere()  # so that there is little left to do under the lock
 
         def in_thread() -> T:
             with self._engine.begin() as connection:
@@ -178,6 +183,15 @@ class SqliteDatabase:
         self._applier.close()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
+
+    async def _is_applied_elsewhere(self) -> bool:
+        if self.applied_by is None:
+            return False
+        try:
+            await self.applied_by()
+        except TimeoutError:
+            return False
+        return True
 
     async def _run(self, in_thread: Callable[[], T]) -> T:
         try:

@@ -20,6 +20,7 @@ from sipwright.store.crypto import KeyRing
 from sipwright.store.database import Database, PostgresDatabase, SqliteDatabase, rows_as_stored
 from sipwright.store.errors import NotFoundError, StoreError
 from sipwright.store.live.directory import Directory, Update
+from sipwright.store.live.gathering import gather
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Account
 from sipwright.store.schema.rows import (
@@ -32,7 +33,7 @@ from sipwright.store.schema.rows import (
     restored,
     unfinished_executions,
 )
-from sipwright.store.writing.writer import Committer, Writer
+from sipwright.store.writing.writer import Committer, Fenced, Writer
 
 __all__ = ["Store"]
 
@@ -64,6 +65,7 @@ class Store(Administration):
         migrate: bool = True,
         account_limit: int = 250_000,
         synchronous: str = "normal",
+        keeper: Path | None = None,
     ) -> Self:
         """Open a database, fill the directory and start the writer.
 
@@ -73,6 +75,7 @@ class Store(Administration):
             migrate: Bring the schema up to date first.
             account_limit: How many accounts the directory may hold.
             synchronous: SQLite's setting of that name for the hot writes, ``normal`` or ``full``.
+            keeper: The folder of the socket of the process that keeps an SQLite database for several.
         """
         store = await super().open(url, key_file, migrate=migrate)
         store.directory = Directory(store.keys, account_limit)
@@ -83,9 +86,13 @@ class Store(Administration):
         except BaseException:
             await store.database.close()
             raise
-        store._committer = _committer(store.database, synchronous)
+        store._committer = _committer(store.database, synchronous, keeper)
         store.writer = Writer(store._committer)
         return store
+
+    async def gather(self, node: str, *, is_alone: bool) -> None:
+        """Give a node all that workers have left who are no more, in an SQLite file, which has no other nodes."""
+        await self.database.write(lambda c: gather(c, node, is_alone=is_alone))
 
     async def close(self) -> None:
         """Commit what waits, and give back every connection."""
@@ -104,9 +111,7 @@ class Store(Administration):
 
     def fence(self, fence: Fence, on_fenced: Callable[[], object]) -> None:
         """Let nothing be committed any more when somebody else has the lease of `fence`, who is then told."""
-        from sipwright.store.writing.postgres_committer import PostgresCommitter
-
-        assert isinstance(self._committer, PostgresCommitter), "the lock on its folder is the fence of a file"
+        assert isinstance(self._committer, Fenced), "the lock on its folder is the fence of a file"
         self._committer.fence(fence, on_fenced)
 
     async def follow_changes(self, every: float = 1.0) -> None:
@@ -250,7 +255,13 @@ class Store(Administration):
         return list(found), [self.directory.read(connection, change) for change in distinct]
 
 
-def _committer(database: Database, synchronous: str) -> Committer:
+def _committer(database: Database, synchronous: str, keeper: Path | None = None) -> Committer:
+    if isinstance(database, SqliteDatabase) and keeper is not None:
+        from sipwright.store.writing.handing_committer import HandingCommitter
+
+        handing = HandingCommitter(keeper)
+        database.applied_by = handing.apply
+        return handing
     if isinstance(database, SqliteDatabase):
         from sipwright.store.writing.sqlite_committer import SqliteCommitter
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from sipwright.store.writing.log_records import Rows, encode, heading
+from sipwright.store.writing.log_records import Rows, encode, heading, written
 
 __all__ = ["RedoLog", "Segment", "directory_of", "discard", "keep_damaged", "lock", "segments_in"]
 
@@ -151,19 +151,15 @@ class RedoLog:
         self._segment: Segment | None = None
         self._full: list[Segment] = []
 
-    def append(self, rows: Rows) -> None:
-        """Append a batch.
+    def append(self, rows: Rows | bytes) -> None:
+        """Append a batch, or one that is written already.
 
         Raises:
             OSError: The disk is full, or gone.
             TypeError: A row is no sequence.
             ValueError: A value is not a plain one.
         """
-        batch = {
-            kind: {key: None if row is None else tuple(row) for key, row in of_kind.items()}
-            for kind, of_kind in rows.items()
-            if of_kind
-        }
+        batch = rows if isinstance(rows, bytes) else written(rows)
         segment = self._segment
         if segment is None or segment.size >= SEGMENT_SIZE:
             segment = self._begin()

@@ -23,7 +23,7 @@ import structlog
 from sipwright.store.errors import StoreError
 from sipwright.store.schema.rows import KINDS
 
-__all__ = ["Records", "Rows", "encode", "heading", "is_cut_off", "read_records"]
+__all__ = ["Records", "Rows", "encode", "heading", "is_cut_off", "read_records", "written"]
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +48,28 @@ class Records(NamedTuple):
     """How many bytes before that are in no whole record."""
 
 
+def written(rows: Rows) -> bytes:
+    """Return the data of a record that is a batch.
+
+    Raises:
+        TypeError: A row is no sequence.
+        ValueError: A value is not a plain one.
+    """
+    batch = {
+        kind: {key: None if row is None else tuple(row) for key, row in of_kind.items()}
+        for kind, of_kind in rows.items()
+        if of_kind
+    }
+    return marshal.dumps(batch, _MARSHAL)
+
+
 def encode(record: Any) -> tuple[bytes, bytes]:
-    """Return the head and the data of a record.
+    """Return the head and the data of a record; bytes are data already.
 
     Raises:
         ValueError: Not everything in it is a plain value.
     """
-    data = marshal.dumps(record, _MARSHAL)
+    data = record if isinstance(record, bytes) else marshal.dumps(record, _MARSHAL)
     return _HEAD.pack(len(data), crc32(data)), data
 
 

@@ -74,6 +74,14 @@ class SqliteCommitter:
         else:
             self._on_done(batch)
 
+    def apply(self) -> None:
+        """Bring the tables up to date with what is committed by now.
+
+        Raises:
+            OSError, sqlite3.Error, StoreError: As `Applier.apply`.
+        """
+        self._applier.apply()
+
     async def close(self) -> None:
         """Stop, and give up a batch that cannot be committed."""
         self._stopping.set()

@@ -16,11 +16,12 @@ from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
+from sipwright.services.leases import Fence
 from sipwright.sip.errors import Reject
 from sipwright.store.schema.rows import KINDS
 from sipwright.store.writing.grouping import Grouping
 
-__all__ = ["Batch", "Committer", "StoreBusy", "Writer", "WriterSnapshot"]
+__all__ = ["Batch", "Committer", "Fenced", "StoreBusy", "Writer", "WriterSnapshot"]
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,14 @@ class Committer(Protocol):
 
     async def close(self) -> None:
         """Stop, and give up a batch that cannot be committed."""
+
+
+@runtime_checkable
+class Fenced(Protocol):
+    """A committer that commits nothing any more when somebody else has the lease of its node."""
+
+    def fence(self, fence: Fence, on_fenced: Callable[[], object]) -> None:
+        """Name the lease, and who is to be told."""
 
 
 @dataclass(frozen=True, slots=True)
