@@ -127,6 +127,11 @@ class Baresip:
         """What it told, for whoever has to find out why a test failed."""
         return "\n".join([*map(str, self.events), self.output()[-6000:]])
 
+    def kill(self) -> None:
+        """Let it lose its power."""
+        self._process.kill()
+        self._process.wait()
+
     def close(self) -> None:
         """Let it unregister and end."""
         if self._process.poll() is None:
