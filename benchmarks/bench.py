@@ -26,6 +26,7 @@ from pathlib import Path
 from connections import measure_connections
 from faces import measure_faces
 from meter import resident_bytes
+from registrations import measure_registrations
 from results import AGAINST, CALL, CHOOSING, SCRIPTED, SHARES, SIPWRIGHT, Results, as_json, report
 from ringing import hold_ringing
 from servers import FIRST_PORT, HERE, Kamailio, Server, Sipwright
@@ -45,7 +46,7 @@ from workloads import (
 SIPWRIGHT_PORT, KAMAILIO_PORT, AGAINST_PORT = FIRST_PORT, FIRST_PORT + 2, FIRST_PORT + 4
 HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
 QUICK = {"rounds": 2, "registrations": 1_600, "calls": 1_600, "scripted_calls": 600, "seconds": 4.0}
-PARTS = ("cpu", "set-up", "connections", "scripts", "watchers", "lamps", "faces", "start")
+PARTS = ("cpu", "set-up", "connections", "scripts", "watchers", "lamps", "faces", "start", "registrations")
 
 
 def main() -> None:
@@ -90,6 +91,8 @@ def measure_more(options: argparse.Namespace, results: Results) -> None:
         counts, rate = (options.registrations // 2, options.calls // 4), options.rate // 8
         results.connections = measure_connections(SIPWRIGHT_PORT, options.rounds, counts, rate)
         results.connections_rate = rate
+    if "registrations" in options.only:
+        results.registrations = measure_registrations(SIPWRIGHT_PORT, options.rounds)
     if "start" in options.only:
         results.starts = measure_starts(SIPWRIGHT_PORT, options.rounds)
         for users, calls in () if options.quick else ((100_000, 0), (100_000, 10_000)):

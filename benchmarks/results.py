@@ -31,6 +31,7 @@ class Results:
     watchers: dict[str, list[float]] = field(default_factory=dict)
     watchers_rate: int = 0
     lamps: dict[str, list[float]] = field(default_factory=dict)
+    registrations: dict[str, float] = field(default_factory=dict)
     faces: dict[str, list[Times]] = field(default_factory=dict)
     faces_rate: int = 0
     connections: dict[tuple[str, str], list[float]] = field(default_factory=dict)
@@ -101,6 +102,7 @@ def report(results: Results) -> None:
         (results.faces, _report_faces),
         (results.connections, _report_connections),
         (results.starts, _report_starts),
+        (results.registrations, _report_registrations),
     ):
         if measured:
             report_it(results)
@@ -156,6 +158,12 @@ def _report_lamps(results: Results) -> None:
     print(f"\n{'CPU beside busy lamps in µs':<44}{'median':>8}{'least':>8}{'most':>8}")
     for what, each in results.lamps.items():
         print(f"{what:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
+
+
+def _report_registrations(results: Results) -> None:
+    print("\n1,000 registrations at a provider")
+    for what, figure in results.registrations.items():
+        print(f"{what:<44}{figure:8.1f}")
 
 
 def _report_faces(results: Results) -> None:
@@ -227,6 +235,7 @@ def as_json(results: Results) -> dict[str, object]:
         },
         "script_us": {part: [round(cost, 1) for cost in each] for part, each in results.parts.items()},
         "watchers_us": {who: [round(cost, 1) for cost in each] for who, each in results.watchers.items()},
+        "registrations": {what: round(figure, 1) for what, figure in results.registrations.items()},
         "lamps_us": {what: [round(cost, 1) for cost in each] for what, each in results.lamps.items()},
         "faces_ms": {
             guests: [

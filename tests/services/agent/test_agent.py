@@ -1,5 +1,8 @@
 """The agent at work: a registrar on a memory network, and hours that pass in milliseconds."""
 
+import random
+from collections import Counter
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -482,6 +485,23 @@ async def test_thousands_do_not_fire_in_one_second(world):
     assert len(times) == count
     assert max(by_second.count(second) for second in set(by_second)) <= 125
     assert {row.state for row in world.records.rows.values()} == {"registered"}
+
+
+async def test_what_has_begun_together_is_not_renewed_together(world):
+    """Each renewal comes up to a quarter earlier than it has to; one alone is renewed as late as can be."""
+    dice = random.Random(1)
+    for number in range(1, 201):
+        world.add(number, username=f"u{number}", name=f"p{number}")
+    node = await world.start()
+    node.agent._chance = dice.random
+    await world.run(3_600.0)
+
+    first, renewed = world.registrar.times[:200], world.registrar.times[200:]
+    assert max(first) - min(first) < 5
+    assert len(renewed) == 200
+    assert max(renewed) - min(renewed) > 180
+    assert max(Counter(int(at / 10) for at in renewed).values()) < 30
+    assert min(renewed) >= 3240 - 200
 
 
 async def test_one_is_not_kept_waiting_by_the_pace(world):

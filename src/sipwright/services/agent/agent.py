@@ -36,6 +36,9 @@ OnRegistered = Callable[[int, str | None], None]
 
 REVIEW_EVERY = 60.0
 
+APART = 1.0
+"""Seconds between two renewals on the average, when there is as much time for all of them."""
+
 MOST_SHARED_OUT = 200
 """Registrations that another node is left at once, which has to ask for each of them."""
 
@@ -72,6 +75,7 @@ class Agent:
         self._writer = writer
         self._records = records
         self._node = node
+        self._chance = chance
         self._wall_clock = wall_clock
         self._on_registered = on_registered
         self._registrations: dict[int, Registration] = {}
@@ -405,6 +409,7 @@ class Agent:
             else:
                 self._leave(registration)
             return
+        registration.spread((len(self._registrations) - 1) * APART, self._chance())
         self._attempts.plan(registration)
         if registration.failures:
             self._failed += 1

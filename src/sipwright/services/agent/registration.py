@@ -387,6 +387,14 @@ class Registration:
         self.expires_at = self.lease_until = self._sent_at + granted
         self.due = max(self._sent_at + renewal_after(granted), now)
 
+    def spread(self, most: float, chance: float) -> None:
+        """Renew it up to so many seconds earlier, so that what has begun together is not renewed together for ever.
+
+        That takes no more than a quarter of the time until then.
+        """
+        if self.state is State.REGISTERED and not self.failures and self._sent_at < self.due < inf:
+            self.due -= chance * min(most, (self.due - self._sent_at) / 4)
+
     def _end(self, now: float) -> None:
         self.is_under_way = False
         if self._has_changed:
