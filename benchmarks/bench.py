@@ -33,6 +33,7 @@ from servers import FIRST_PORT, HERE, Kamailio, Server, Sipwright
 from set_up import client
 from start import measure_filled, measure_starts
 from watchers import measure_watchers
+from workers import measure_workers
 from workloads import (
     CALLING_PORT,
     SERVICE_PORT,
@@ -46,7 +47,9 @@ from workloads import (
 SIPWRIGHT_PORT, KAMAILIO_PORT, AGAINST_PORT = FIRST_PORT, FIRST_PORT + 2, FIRST_PORT + 4
 HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
 QUICK = {"rounds": 2, "registrations": 1_600, "calls": 1_600, "scripted_calls": 600, "seconds": 4.0}
-PARTS = ("cpu", "set-up", "connections", "scripts", "watchers", "lamps", "faces", "start", "registrations")
+PARTS = (
+    "cpu", "set-up", "connections", "scripts", "watchers", "workers", "lamps", "faces", "start", "registrations",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -63,6 +66,9 @@ def main() -> None:
         rounds, calls, rate = options.rounds, options.calls, options.rate // 2
         results.watchers = measure_watchers(SIPWRIGHT_PORT, rounds, calls, rate)
         results.watchers_rate = rate
+    if "workers" in options.only:
+        rounds, calls, rate = options.rounds, options.calls, options.rate
+        results.workers, results.workers_rate = measure_workers(SIPWRIGHT_PORT, rounds, calls, rate), rate
     if "faces" in options.only:
         results.faces = measure_faces(SIPWRIGHT_PORT, options.faces_rate, options.seconds, options.rounds)
         results.faces_rate = options.faces_rate

@@ -47,6 +47,12 @@ def cpu_seconds(pid: int) -> float:
     return ticks / TICK
 
 
+def own_seconds(pid: int) -> float:
+    """Return the user and system time of one process; 0 when it has ended."""
+    fields = _stat(pid)
+    return 0.0 if fields is None else sum(map(int, fields[11:13])) / TICK
+
+
 def resident_bytes(pid: int) -> int:
     """Return the resident memory of one process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE

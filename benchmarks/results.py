@@ -30,6 +30,8 @@ class Results:
     parts_rate: int = 0
     watchers: dict[str, list[float]] = field(default_factory=dict)
     watchers_rate: int = 0
+    workers: dict[str, list[float]] = field(default_factory=dict)
+    workers_rate: int = 0
     lamps: dict[str, list[float]] = field(default_factory=dict)
     registrations: dict[str, float] = field(default_factory=dict)
     faces: dict[str, list[Times]] = field(default_factory=dict)
@@ -98,6 +100,7 @@ def report(results: Results) -> None:
             name = f"{who}, {results.watchers_rate} a second"
             print(f"{name:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
     for measured, report_it in (
+        (results.workers, _report_workers),
         (results.lamps, _report_lamps),
         (results.faces, _report_faces),
         (results.connections, _report_connections),
@@ -152,6 +155,13 @@ def _report_times(results: Results) -> None:
             for number, times in enumerate(rounds, 1):
                 if times.trouble:
                     print(f"{'':<32}  COULD NOT KEEP UP in round {number}: {times.trouble}")
+
+
+def _report_workers(results: Results) -> None:
+    print(f"\n{'CPU of a call in µs, with':<44}{'median':>8}{'least':>8}{'most':>8}")
+    for who, each in results.workers.items():
+        name = f"{who}, {results.workers_rate} a second"
+        print(f"{name:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
 
 
 def _report_lamps(results: Results) -> None:
@@ -236,6 +246,7 @@ def as_json(results: Results) -> dict[str, object]:
         "script_us": {part: [round(cost, 1) for cost in each] for part, each in results.parts.items()},
         "watchers_us": {who: [round(cost, 1) for cost in each] for who, each in results.watchers.items()},
         "registrations": {what: round(figure, 1) for what, figure in results.registrations.items()},
+        "workers_us": {who: [round(cost, 1) for cost in each] for who, each in results.workers.items()},
         "lamps_us": {what: [round(cost, 1) for cost in each] for what, each in results.lamps.items()},
         "faces_ms": {
             guests: [

@@ -10,8 +10,8 @@ from pathlib import Path
 __all__ = ["is_free", "lock_worker"]
 
 
-LOOKS = 50
-PAUSE = 0.01
+LOOKS, PAUSE = 500, 0.01
+"""How often it is tried to lock a file, with what pauses: a worker whose supervisor was killed ends within 3 s."""
 
 
 def lock_worker(folder: Path, number: int) -> int:
@@ -24,7 +24,7 @@ def lock_worker(folder: Path, number: int) -> int:
         try:
             return _lock(folder, number)
         except BlockingIOError:
-            time.sleep(PAUSE)  # somebody who only looks has it for a moment
+            time.sleep(PAUSE)  # somebody may only look
     return _lock(folder, number)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -184,6 +185,24 @@ def test_a_phone_that_has_just_registered_can_be_called_from_another_worker(
     alice.acknowledge(alice.wait_for_status(480))
 
     assert refused.reason == "Nobody Home"
+
+
+def test_a_phone_begins_a_call_where_its_other_one_is(switch: RunningSwitch, phone: Callable[..., Roamer]):
+    """It may join the two (RFC 3891), for which both have to be in one process."""
+    alice, bob, dave = phone("waiting", FIRST), phone("bob", SECOND), phone("dave", SECOND)
+    _, invite = talk(alice, bob)
+    answered, _ = talk(bob, dave, "dave")
+    at = workers_with_calls(switch)
+    status = json.loads(switch.run_command("status", "--json"))
+    bob.say_in(answered, "BYE", 10)
+    bob.wait_for_status(200, "BYE")
+    dave.answer(dave.wait_for_request("BYE"), 200, "OK")
+    bob.say_in(invite, "BYE", 1)
+    bob.wait_for_status(200, "BYE")
+    alice.answer(alice.wait_for_request("BYE"), 200, "OK")
+
+    assert at == {FIRST}
+    assert (status["calls"], [one["up"] for one in status["workers"]]) == (2, [True, True])
 
 
 def test_calls_and_scripts_of_a_killed_worker_go_on(switch: RunningSwitch, phone: Callable[..., Roamer]):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from sipwright.node import crew as module
 from sipwright.node.crew import Crew, Place
 from sipwright.node.shared_bindings import SharedBindings
 from sipwright.services.registrar import LocationTable
@@ -84,13 +85,14 @@ class Worker:
         store = SimpleNamespace(catch_up=self.catch_up)
         self.neighbours = SimpleNamespace(
             membership=self.membership, registrations=SimpleNamespace(), drained=self.drained,
+            exchange=SimpleNamespace(hinted=self.drained.set),
             bindings=SharedBindings(store, self.locations, self.crew.name, lambda: 0.0, lambda: 0.0),
         )  # fmt: skip
         addresses = SimpleNamespace(registered=lambda *said: self.providers.put_nowait(said), known={})
         parts = SimpleNamespace(
             store=store, stack=self.stack, origins=SimpleNamespace(addresses=addresses),
             switch=SimpleNamespace(reconnects=SimpleNamespace(registered=self.registered.put_nowait)),
-            notifier=SimpleNamespace(registered=bool),
+            notifier=SimpleNamespace(registered=bool), is_phone=lambda source: True,
         )  # fmt: skip
         self.crew.serve(parts, self.neighbours, b"secret")
 
@@ -213,3 +215,51 @@ async def test_all_are_drained_together(pair):
     pair[0].crew.drain()
     async with asyncio.timeout(5):
         await pair[1].drained.wait()
+
+
+async def test_how_all_are_is_asked_of_each(pair):
+    pair[1].crew.status = lambda: {"calls": 3}
+
+    assert await pair[0].crew.statuses() == {"north+2": {"calls": 3}}
+
+
+async def test_one_that_does_not_answer_is_not_waited_for_long(pair, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    pair[1].crew.close()
+
+    assert await pair[0].crew.statuses() == {"north+2": None}
+
+
+async def test_a_worker_that_is_asked_for_something_looks_at_once(pair):
+    pair[0].neighbours.hint("north+2")
+    async with asyncio.timeout(5):
+        await pair[1].drained.wait()
+
+
+async def who_hears(pair):
+    """Return the name of the worker that something has come to."""
+    tasks = [asyncio.create_task(each.next(), name=each.crew.name) for each in pair]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return done.pop().get_name()
+
+
+async def test_a_phone_with_a_call_at_another_worker_begins_the_next_one_there(pair):
+    """It may want to join the two: what belongs to one call transfer has to be in one process."""
+    first, second = pair
+    flow = Plain("udp")
+    second.stack.flows[KEY.format("udp")] = flow
+    answer = f"SIP/2.0 200 OK\r\nVia: x;branch=z9hG4bK{'0' * 16}-b2\r\nCSeq: 1 {{}}\r\n\r\n"
+    invite = "INVITE sip:c@d SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{}\r\nTo: <sip:c@d>\r\n\r\n"
+    cancel = invite.replace("INVITE", "CANCEL")
+    taken = []
+    for message in (
+        invite.format(1), answer.format("INVITE"), invite.format(2), cancel.format(2), answer.format("BYE"),
+        invite.format(3), cancel.format(2),
+    ):  # fmt: skip
+        first.stack.receive(message.encode(), flow)
+        taken.append(await who_hears(pair))
+
+    assert taken == ["north", "north+2", "north+2", "north+2", "north+2", "north", "north+2"]

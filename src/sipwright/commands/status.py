@@ -53,6 +53,11 @@ def status(as_json: Json = False, data: Data = None) -> None:
 def _wrong(found: dict[str, Any], folder: Path) -> list[str]:
     """Return in sentences what is not as it should be."""
     wrong, storage = [], found["storage"]
+    wrong += [
+        f"worker {one['node']} does not answer; it is started again if it has ended"
+        for one in found.get("workers", ())
+        if not one["up"]
+    ]
     if storage["is_away"]:
         wrong.append("nothing can be stored: calls and registrations are refused")
     if storage["is_short"]:
@@ -85,6 +90,11 @@ def _print(found: dict[str, Any], folder: Path, wrong: list[str]) -> None:
         ),
         ("version", f"{found['version']}, process {found['pid']}, node {found['node']}"),
         ("calls", f"{found['calls']}{f' ({states})' if states else ''}"),
+        *(
+            ("worker", f"{one['node']}, process {one['pid']}: {one['calls']} calls, {one['scripts']} scripts")
+            for one in found.get("workers", ())
+            if one["up"]
+        ),
         ("phones", f"{found['phones']} accounts registered"),
         ("providers", providers),
         ("scripts", f"{found['scripts']} under way"),

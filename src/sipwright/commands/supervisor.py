@@ -22,6 +22,7 @@ from struct import Struct
 
 from sipwright.commands.systemd import tell_systemd, watchdog_interval
 from sipwright.commands.worker_process import FIRST_FILE, WorkerProcess, link
+from sipwright.log_output import LogFile
 
 __all__ = ["become", "main"]
 
@@ -92,6 +93,7 @@ class Supervisor:
         self._manager = os.environ.get("NOTIFY_SOCKET", "")
         self._interval = watchdog_interval()
         self._is_ready = False
+        self._log_file = LogFile()
         self._stopping_since: float | None = None
         self._status = 0
         self._take_files()
@@ -161,6 +163,7 @@ class Supervisor:
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._stop()
             elif number == signal.SIGHUP:
+                self._log_file.reopen()
                 self._tell_all(signal.SIGHUP)
 
     def _listen(self) -> None:

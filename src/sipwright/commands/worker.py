@@ -35,7 +35,10 @@ def main() -> None:
     settings = Settings.load(given.data).of_worker(given.number)
     configure_log(settings.log)
     settings.run_dir.mkdir(mode=0o700, exist_ok=True)
-    lock_worker(given.data, given.number)
+    try:
+        lock_worker(given.data, given.number)
+    except BlockingIOError:
+        _fail(f"worker {given.number} of the switch with the data folder {given.data} is running already")
     sockets = HandOver.from_environment()
     found = sockets.take("made")
     made = None if found is None else FirstStart(**json.loads(found))

@@ -29,6 +29,7 @@ from .call_events import CallEvents
 from .call_watches import BindingWatches, CallWatches
 from .control_server import ControlServer, Handler
 from .counts import read_counts
+from .crew_status import together
 from .event_stream import EventStream
 from .messages_waiting import MessagesWaiting
 from .provider_test import ProviderTest
@@ -129,7 +130,7 @@ class Control:
         self._scripts = ScriptEvents(self.events, parts.switch.common_id)
         self._security = SecurityEvents(self.events, names)
         self._handlers: dict[str, Handler] = {
-            "status": self._status,
+            "status": self._status if parts.crew is None else self._status_of_all,
             "changes.apply": self._apply_changes,
             "calls.messages": self._messages,
             "events.publish": self._publish,
@@ -142,6 +143,8 @@ class Control:
             "nodes.drain": _alone if parts.neighbours is None else parts.neighbours.drain,
             **CallControl(parts.switch, parts.store, secret, self._ready).handlers(),
         }
+        if parts.crew is not None:
+            parts.crew.status = self._status
         self._server = ControlServer(settings.run_dir, self._handlers, self.events)
         parts.guarding.watch = parts.call_guard.watch = parts.unusual_calls.watch = self._guards
         if parts.neighbours is not None:
@@ -205,7 +208,12 @@ class Control:
 
     # What can be asked for.
 
-    def _status(self, request: Request) -> dict[str, Any]:
+    async def _status_of_all(self, request: Request) -> dict[str, Any]:
+        """Return how the switch is doing, of which this node is one worker."""
+        assert self._parts.crew is not None
+        return together(self._status(request), await self._parts.crew.statuses())
+
+    def _status(self, request: Request | None = None) -> dict[str, Any]:
         """Return how the node is doing: numbers alone, as many as they are, whatever it carries."""
         parts = self._parts
         agent, switch = parts.agent, parts.switch

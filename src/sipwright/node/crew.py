@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import marshal
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from socket import socket
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from sipwright.config import worker_name
+from sipwright.memo import Bounded
 from sipwright.stack.sorting import Sorter
 from sipwright.store.errors import StoreError
 from sipwright.store.schema.rows import BindingRow
@@ -40,6 +42,13 @@ CAME, SEND, ENDED, LOST, NEWS = b"M", b"S", b"E", b"L", b"N"
 """What a word of one worker to another is about: a message that came, or is to be sent, by a flow; the end of one; a
 message that has found nobody; the rest."""
 
+MOST_TALKS = 4_096
+"""Phones of which it is known that they have a call at another worker."""
+
+_TO_TAG = re.compile(rb"(?i)\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=")
+_INVITED = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+INVITE")
+_ENDED = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+BYE")
+
 PATIENCE = 1.0
 """Seconds that the other workers have to follow a change before nobody waits for them any more."""
 
@@ -58,6 +67,10 @@ class Parts(Protocol):
     store: Store
     stack: Stack
     origins: Origins
+
+    def is_phone(self, source: str) -> bool:
+        """Return whether a phone has registered from a flow, named by its key."""
+
     switch: Switch
     notifier: Notifier
 
@@ -75,8 +88,11 @@ class Crew:
         }
         self._lent: WeakValueDictionary[str, LentFlow] = WeakValueDictionary()
         self._borrowers: dict[str, set[str]] = {}
-        self._waiting: dict[int, tuple[set[str], asyncio.Event]] = {}
+        self._talks: Bounded[str, str] = Bounded(MOST_TALKS)
+        self._waiting: dict[int, tuple[dict[str, Any], asyncio.Event]] = {}
         self._asked = 0
+        self.status: Callable[[], dict[str, Any]] = dict
+        """Says how this worker is."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -94,6 +110,7 @@ class Crew:
         stack.sort(self._receive, self.lent, self._closed)
         neighbours.registrations.spread = self._spread
         neighbours.on_drain = self.drain
+        neighbours.hint = lambda node: self._tell("hint", None, node)
         self._on_registered = parts.origins.addresses.registered
         for transport in stack.transports:
             transport.on_undelivered = self._undelivered
@@ -125,13 +142,34 @@ class Crew:
     def _receive(self, data: bytes, flow: Flow) -> None:
         """Take a message that has come in here: to whoever it is for."""
         node = self._sorter(data)
+        if node is None and self._talks and data.startswith(b"INVITE "):
+            node = self._beside_its_call(data, flow)
         link = None if node is None else self._links.get(node)
         if link is None:
             self._parts.stack.receiver.receive(data, flow)
             return
+        self._note_call(data, flow.key, node or "")
         if flow.is_reliable:
             self._borrowers.setdefault(flow.key, set()).add(node or "")
         link.send(CAME + flow.key.encode() + b"\n" + data)
+
+    def _note_call(self, data: bytes, key: str, node: str) -> None:
+        """Take note that a phone has a call at another worker, or has it no more."""
+        if data.startswith(b"SIP/2.0 2"):
+            if _INVITED.search(data) is not None:
+                self._talks.keep(key, node)
+            elif _ENDED.search(data) is not None:
+                self._talks.pop(key, None)
+        elif data.startswith(b"BYE "):
+            self._talks.pop(key, None)
+
+    def _beside_its_call(self, data: bytes, flow: Flow) -> str | None:
+        """Return the worker that has a call of the phone which begins another one: it may want to join them."""
+        node = self._talks.get(flow.key)
+        if node is None or _TO_TAG.search(data) is not None or not self._parts.is_phone(flow.key):
+            return None
+        self._sorter.remember(data, node)
+        return node
 
     def lent(self, node: str, key: str) -> Flow | None:
         """Return the flow of a connection that another worker has, by the name of that and the flow's key there."""
@@ -212,17 +250,26 @@ class Crew:
 
     async def follow_changes(self) -> None:
         """Let the others take what was changed in the database, and wait until they have, for a moment."""
+        await self._ask("change")
+
+    async def statuses(self) -> dict[str, dict[str, Any] | None]:
+        """Return how each of the others is, by its name; None of one that does not say so."""
+        return dict.fromkeys(self._links) | await self._ask("status")
+
+    async def _ask(self, what: str) -> dict[str, Any]:
+        """Ask all others, and return what they have answered in time; one that is being started again does not."""
         self._asked += 1
-        ticket, missing, done = self._asked, set(self._links), asyncio.Event()
-        self._waiting[ticket] = missing, done
-        self._tell("change", ticket)
+        ticket, answers, done = self._asked, dict[str, Any](), asyncio.Event()
+        self._waiting[ticket] = answers, done
+        self._tell("asked", (what, ticket))
         try:
             async with asyncio.timeout(PATIENCE):
                 await done.wait()
         except TimeoutError:
-            pass  # one that is being started again reads all of it
+            pass
         finally:
             del self._waiting[ticket]
+        return answers
 
     def drain(self) -> None:
         """Let the others give all they have to other nodes, and end."""
@@ -259,31 +306,40 @@ class Crew:
         self._parts.switch.reconnects.registered(account_id)
         self._parts.notifier.registered(account_id)
 
-    def _change(self, worker: str, ticket: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._follow(worker, ticket))
+    def _was_asked(self, worker: str, said: tuple[str, int]) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(worker, *said))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _follow(self, worker: str, ticket: int) -> None:
-        try:
-            await self._parts.store.catch_up()
-        except (StoreError, OSError):  # all changes are looked for every second besides
-            return
-        self._tell("changed", ticket, worker)
+    async def _answer(self, worker: str, what: str, ticket: int) -> None:
+        answer: dict[str, Any] = {}
+        if what == "status":
+            answer = self.status()
+        else:
+            try:
+                await self._parts.store.catch_up()
+            except (StoreError, OSError):  # all changes are looked for every second besides
+                return
+        self._tell("answer", (ticket, answer), worker)
 
-    def _changed(self, worker: str, ticket: int) -> None:
-        missing, done = self._waiting.get(ticket, (set[str](), asyncio.Event()))
-        missing.discard(worker)
-        if not missing:
-            done.set()
+    def _answered(self, worker: str, said: tuple[int, Any]) -> None:
+        ticket, answer = said
+        if ticket in self._waiting:
+            answers, done = self._waiting[ticket]
+            answers[worker] = answer
+            if len(answers) == len(self._links):
+                done.set()
+
+    def _hint(self, worker: str, said: None) -> None:
+        self._neighbours.exchange.hinted()
 
     def _drain(self, worker: str, said: None) -> None:
         self._neighbours.drained.set()
 
 
 _NEWS: dict[str, Callable[[Crew, str, Any], None]] = {
-    "hello": Crew._hello, "provider": Crew._provider, "binding": Crew._binding, "change": Crew._change,
-    "changed": Crew._changed, "drain": Crew._drain,
+    "hello": Crew._hello, "provider": Crew._provider, "binding": Crew._binding, "asked": Crew._was_asked,
+    "answer": Crew._answered, "hint": Crew._hint, "drain": Crew._drain,
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,8 @@ class Exchange:
         self._to_others = EventsToOthers(stream, database, membership.name, self._bus)
         self.from_others = EventsFromOthers(stream, database, membership.name, self.asker.ask, self._others)
         self._hinted = asyncio.Event()
+        self.on_hint: Callable[[str], object] = bool
+        """Is told the name of a node that had better look, for those who can be told sooner."""
         self._is_failing = False
         handlers |= {"events.want": self._to_others.want, "nodes.hint": self._pass_hint}
 
@@ -119,7 +121,12 @@ class Exchange:
     def _others(self) -> list[str]:
         return [name for name in self._membership.living() if name != self._membership.name]
 
+    def hinted(self) -> None:
+        """Look at once for what is asked."""
+        self._hinted.set()
+
     def _hint(self, node: str) -> None:
+        self.on_hint(node)
         if self._bus is not None:
             self._bus.publish(_hint_to(node), b"")
 

@@ -101,6 +101,8 @@ class Neighbours:
         """Set when this node is to give its calls to another one, and to end."""
         self.on_drain: Callable[[], object] = lambda: None
         """Is told that this node is drained; the workers beside it are, too."""
+        self.hint: Callable[[str], object] = bool
+        """Lets a worker beside this one look at once for what it is asked."""
         self._register = register
         self._edge: Edge | None = None
         self._is_holding = False
@@ -166,6 +168,7 @@ class Neighbours:
         self.exchange = Exchange(
             parts.store.database, self.membership, stream, handlers, self._bus(parts.settings)
         )
+        self.exchange.on_hint = self.hint
         return self.exchange
 
     def serve(self, parts: Parts, take_up: TakeUp, secret: bytes) -> None:

@@ -498,6 +498,10 @@ class Node:
         self.authenticator.failures.on_failure = guarding.failed
         guarding.follow()
 
+    def is_phone(self, source: str) -> bool:
+        """Return whether a phone has registered from a flow, named by its key."""
+        return self.locations.account_at(source, time.monotonic()) is not None
+
     def _belongs(self, data: bytes) -> bool:
         """Return whether a message belongs to something that this worker or another one has."""
         return self.stack.receiver.belongs(data) or (self.crew is not None and self.crew.belongs(data))

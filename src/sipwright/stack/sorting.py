@@ -24,7 +24,7 @@ _REPLACES = re.compile(rb"(?i)\nreplaces[ \t]*:[^\r\n]*;[ \t]*to-tag[ \t]*=[ \t]
 _MARK = re.compile(rb"[0-9a-f]{16,40}-b([0-9a-f]{1,12})(?:\.|$)")
 
 REMEMBERED = 1_024
-"""INVITEs with Replaces that another worker has; a CANCEL of one says nothing of that."""
+"""INVITEs that another worker has, as they replace one of its calls, say; their CANCEL says nothing of that."""
 
 
 class Sorter:
@@ -58,6 +58,13 @@ class Sorter:
         if owner is None and data.startswith((b"INVITE ", b"CANCEL ", b"ACK ")):
             owner = self._of_new(data)
         return owner
+
+    def remember(self, data: bytes, node: str) -> None:
+        """Let an INVITE, and what belongs to it, be another worker's."""
+        via = _TOP_VIA.search(data)
+        branch = None if via is None else _BRANCH.search(via[1])
+        if branch is not None:
+            self._elsewhere.keep(branch[1], node)
 
     def sender_of(self, data: bytes) -> str | None:
         """Return who has sent a request of ours, by its branch."""

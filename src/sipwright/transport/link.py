@@ -57,6 +57,8 @@ class Link:
 
     def close(self) -> None:
         """Take and send nothing more; the supervisor keeps the socket."""
+        if self._socket.fileno() < 0:
+            return
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._waiting.clear()

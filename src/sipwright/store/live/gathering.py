@@ -11,9 +11,14 @@ from sqlalchemy import Connection, func, literal, select, update
 from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import boots, nodes
 
-__all__ = ["gather"]
+__all__ = ["gather", "has_nodes"]
 
 _OF_NODES = (tables.calls, tables.executions, tables.subscriptions, tables.registrations)
+
+
+def has_nodes(connection: Connection) -> bool:
+    """Return whether there have ever been several workers."""
+    return connection.scalar(select(nodes.c.name).limit(1)) is not None
 
 
 def gather(connection: Connection, node: str, *, is_alone: bool) -> None:
@@ -22,8 +27,6 @@ def gather(connection: Connection, node: str, *, is_alone: bool) -> None:
     if not is_alone:
         unnamed = update(tables.bindings).where(source.not_like("%!%"))
         connection.execute(unnamed.values(source=literal(f"{node}!").concat(source)))
-        return
-    if connection.scalar(select(nodes.c.name).limit(1)) is None:
         return
     for table in _OF_NODES:
         is_former = table.c.node.startswith(f"{node}+", autoescape=True)

@@ -20,7 +20,7 @@ from sipwright.store.crypto import KeyRing
 from sipwright.store.database import Database, PostgresDatabase, SqliteDatabase, rows_as_stored
 from sipwright.store.errors import NotFoundError, StoreError
 from sipwright.store.live.directory import Directory, Update
-from sipwright.store.live.gathering import gather
+from sipwright.store.live.gathering import gather, has_nodes
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Account
 from sipwright.store.schema.rows import (
@@ -92,7 +92,8 @@ class Store(Administration):
 
     async def gather(self, node: str, *, is_alone: bool) -> None:
         """Give a node all that workers have left who are no more, in an SQLite file, which has no other nodes."""
-        await self.database.write(lambda c: gather(c, node, is_alone=is_alone))
+        if not is_alone or await self.database.read(has_nodes, of_nodes=False):
+            await self.database.write(lambda c: gather(c, node, is_alone=is_alone))
 
     async def close(self) -> None:
         """Commit what waits, and give back every connection."""
