@@ -158,7 +158,6 @@ def hold(world, number=PREMIUM):
 async def learn(world, rows):
     await world.store.database.write(lambda c: c.execute(insert(cdrs), rows))
     await world.made.learn()
-    await world.store.catch_up()
 
 
 MONTH = [record(number, day) for day in range(2, 12) for number in range(3)]
@@ -181,18 +180,15 @@ async def test_it_is_learnt_once_a_day_by_one_node(world):
     await learn(world, MONTH)
     await world.store.database.write(lambda c: c.execute(text("DELETE FROM cdrs")))
     await world.made.learn()
-    await world.store.catch_up()
     assert world.made.usual(1) is not None
 
     world.now.at += DAY
     world.made._is_ours = lambda user_id: False
     await world.made.learn()
-    await world.store.catch_up()
     assert world.made.usual(1) is not None
 
     world.made._is_ours = lambda user_id: True
     await world.made.learn()
-    await world.store.catch_up()
     assert world.made.usual(1) is None
 
 

@@ -235,6 +235,7 @@ class UnusualCalls:
             if self._is_ours(user_id) and known.get(user_id, 0.0) < now - LEARN_AGAIN:
                 await self._learn_of(user_id, now)
                 await asyncio.sleep(PAUSE)
+        await self._store.catch_up()
 
     async def _learn_of(self, user_id: int, now: float) -> None:
         user, database = self._directory.users.get(user_id), self._store.database
