@@ -37,6 +37,8 @@ from sipwright.sip.digest import answer, ha1
 
 DATAGRAMS = 20_000
 """A second of each kind of datagrams."""
+EACH = 40
+"""Different messages of each source at least."""
 CONNECTIONS = 10_000
 CALLS = 10.0
 """Calls a second between the two phones."""
@@ -68,13 +70,17 @@ def register(host: str, number: int) -> bytes:
 
 
 def invite(host: str, number: int) -> bytes:
-    return _request("INVITE", f"sip:nobody{number % 1_000}@{HOST}", host, number, f"stranger{number}")
+    return _request(
+        "INVITE", f"sip:nobody{number % 1_000}@{HOST}", host, number, f"stranger{number}", at="example.net"
+    )
 
 
-def _request(method: str, uri: str, host: str, number: int, user: str, more: str = "") -> bytes:
+def _request(
+    method: str, uri: str, host: str, number: int, user: str, more: str = "", at: str = HOST
+) -> bytes:
     return (
         f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:5060;branch=z9hG4bK{number:x}{os.getpid():x};rport\r\n"
-        f"Max-Forwards: 70\r\nFrom: <sip:{user}@{HOST}>;tag={number:x}\r\nTo: <sip:{user}@{HOST}>\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:{user}@{at}>;tag={number:x}\r\nTo: <sip:{user}@{HOST}>\r\n"
         f"Call-ID: {number:x}@{host}\r\nCSeq: 2 {method}\r\nContact: <sip:{user}@{host}:5060>\r\n{more}"
         "Content-Length: 0\r\n\r\n"
     ).encode()
@@ -112,7 +118,10 @@ def send_datagrams(kind: str, make: Maker, port: int, rate: int, sources: int, s
         sock.setblocking(False)
         sockets.append((host, sock))
     started, sent = time.monotonic(), 0
-    prepared = [make(host, number) for number, (host, _) in zip(range(2_000), itertools.cycle(sockets))]
+    number_of_all = max(2_000, EACH * sources)
+    prepared = [
+        make(host, number) for number, (host, _) in zip(range(number_of_all), itertools.cycle(sockets))
+    ]
     while (now := time.monotonic()) < started + seconds:
         while sent < (now - started) * rate:
             with suppress(OSError):
@@ -215,10 +224,11 @@ class Flooded(Sipwright):
         accounts.write_text("".join(f"u{number},secret\n" for number in range(users)) + "service,secret\n")
         self._run("init", "--admin", "root", "--password", "very secret")
         self._run("account", "import", str(accounts))
+        usual = {name: value for name, value in WIDE_LIMITS_SINCE_0_1.items() if "GUARD__" not in name}
         udp, tls = (json.dumps([f"{HOST}:{port}"]) for port in (self.port, self.port + 1))
         self.launch(
             self._command("run"), SIPWRIGHT_SIP__UDP=udp, SIPWRIGHT_SIP__TCP=udp, SIPWRIGHT_SIP__TLS=tls,
-            **WIDE_LIMITS, **WIDE_LIMITS_SINCE_0_1,
+            **WIDE_LIMITS, **usual,
         )  # fmt: skip
 
 
