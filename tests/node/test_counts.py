@@ -56,3 +56,4 @@ def test_calls_are_counted_once_each_by_what_became_of_them_and_probes_never():
                 tally.fail(identity, status, is_part=is_part)
 
     assert (tally.started, tally.answered, tally.failed) == (1, 1, {3: 1, 4: 2, 5: 1, 6: 1})
+    assert tally.busy == 2

@@ -40,6 +40,7 @@ COUNTS = {
         Count("calls_started", "Calls that have begun.", True),
         Count("calls_answered", "Calls that were answered.", True),
         *map(_failed, range(3, 7)),
+        Count("calls_busy", "Of these, calls that were busy, declined, or given up by their callers.", True),
         Count("refused", "Requests that were refused.", True),
         Count("phones", "Accounts with registered phones."),
         Count("registrations_accepted", "Registrations of phones that were accepted, refreshed ones too.", True),

@@ -57,6 +57,7 @@ def read_counts(parts: Counted, readers: int = 0) -> dict[str, float]:
         "calls_started": tally.started,
         "calls_answered": tally.answered,
         **{f"calls_failed_{number}xx": count for number, count in tally.failed.items()},
+        "calls_busy": tally.busy,
         "refused": parts.refusals.count,
         "phones": registrar.accounts - has_own_phone,
         "registrations_accepted": registrar.accepted,

@@ -89,6 +89,16 @@ def test_more_failed_calls_than_usual_are_an_alert_and_the_usual_ones_are_not():
     assert calls(40, 10, 3) == {}
 
 
+def test_calls_that_were_busy_or_declined_have_not_failed():
+    """A watch from outside calls a number that is always busy: at night there are no other calls."""
+    node = Node()
+    node.counts |= {"calls_started": 0, "calls_failed_4xx": 0, "calls_busy": 0}
+    for _ in range(40):
+        for name in node.counts.keys() & {"calls_started", "calls_failed_4xx", "calls_busy"}:
+            node.counts[name] += 10
+        assert node.look() == {}
+
+
 def test_a_storage_that_is_away_a_full_disk_and_a_certificate_near_its_end():
     node = Node()
     node.is_away = node.is_short = True

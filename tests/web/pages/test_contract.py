@@ -59,7 +59,11 @@ def test_every_path_has_what_is_promised_of_it(site, page):
 def test_no_page_is_without_a_promise():
     kept = {page for page in PAGES for path in CONTRACT if compile_path(page)[0].match(path)}
 
-    assert set(PAGES) - kept == {"/calls/{call:path}", "/users/{name:path}", "/guard/{name:path}"}  # which have tests of their own
+    assert set(PAGES) - kept == {
+        "/calls/{call:path}",
+        "/users/{name:path}",
+        "/guard/{name:path}",
+    }  # which have tests of their own
 
 
 def test_the_console_takes_the_language_of_filters(site, page):

@@ -164,6 +164,7 @@ class Rules:
 
     def _calls_fail(self, counts: Mapping[str, float], now: float) -> None:
         failed = sum(counts.get(f"calls_failed_{number}xx", 0.0) for number in (4, 5, 6))
+        failed -= counts.get("calls_busy", 0.0)
         window = self._calls
         window.append((now, counts.get("calls_started", 0.0), failed))
         while window[0][0] < now - WINDOW:

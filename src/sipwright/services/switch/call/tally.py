@@ -8,14 +8,19 @@ __all__ = ["CallTally"]
 
 _CLASSES = range(3, 7)
 
+_BUSY = frozenset({486, 487, 600, 603})
+"""What says that somebody was there, and did not want to talk, or that the caller did not wait for them."""
+
 
 class CallTally:
     """Counts calls, those of several parts once, those of probes never."""
 
-    __slots__ = ("answered", "failed", "started")
+    __slots__ = ("answered", "busy", "failed", "started")
 
     def __init__(self) -> None:
         self.started = self.answered = 0
+        self.busy = 0
+        """Of the calls that nobody answered, how many were not wanted: nothing is wrong with these."""
         self.failed = dict.fromkeys(_CLASSES, 0)
         """Of the calls that nobody answered, by the class of the status that the caller has heard."""
 
@@ -33,3 +38,4 @@ class CallTally:
         """Count one that ends without an answer."""
         if not is_part and identity.user_id >= 0:
             self.failed[min(max(status // 100, 3), 6)] += 1
+            self.busy += status in _BUSY
