@@ -48,6 +48,8 @@ ELSEWHERE = {
     "commands/dialplan_rules": "commands/test_dialplan",
     "commands/domain": "commands/test_people",
     "commands/key": "commands/test_people",
+    "commands/provider_listing": "commands/test_provider",
+    "commands/provider_options": "commands/test_provider",
     "commands/provider_did": "commands/test_provider",
     "commands/provider_probe": "commands/test_provider",
     "commands/script_files": "commands/test_dialplan_try",
