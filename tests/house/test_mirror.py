@@ -23,6 +23,7 @@ ELSEWHERE = {
     "monitor/probes/result": "monitor/probes/test_prober",
     "node/self_probes": "node/test_monitoring",
     "services/own_probes": "node/test_monitoring",
+    "services/switch/midcall/session_timer": "services/switch/midcall/test_session",
     "services/switch/midcall/refresh": "services/switch/midcall/test_session",
     "services/switch/call/tally": "node/test_counts",
     "web/pages/public_status": "web/pages/test_status",

@@ -26,7 +26,7 @@ from ..dialling.hunt import Hunt
 from ..midcall.liveness import AFTER_RECOVERY, Probe
 from ..midcall.provisionals import Provisionals
 from ..midcall.relay import Relay
-from ..midcall.session import SessionTimer
+from ..midcall.session_timer import SessionTimer
 from ..model.call_state import CallState
 from ..model.destination import Destination
 from ..model.identity import Identity
