@@ -13,8 +13,6 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from sipwright.node.collector import THRESHOLDS
-
 from .load import Load, Options
 
 
@@ -47,7 +45,7 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
     # A look at all that 40,000 calls have left takes a second, in which the phones lose what comes in.
-    gc.set_threshold(*THRESHOLDS)
+    gc.set_threshold(1_000, 1, 100_000)
 
     async def run() -> int:
         ledger = await Load(options).run()

@@ -60,7 +60,7 @@ def run(
       sipwright run --workers 4
       SIPWRIGHT_SIP__UDP='["127.0.0.1:5070"]' sipwright run --data /srv/sipwright
     """
-    gc.disable()  # until everything is there (`node/collector.py`): what a start makes is to stay
+    gc.disable()  # for good: `node/collector.py` decides when to look
     from sipwright.log_output import configure_log, load_log
 
     load_log()

@@ -1,27 +1,19 @@
-"""The garbage collector of a running switch: at what is young often and briefly, at everything when nobody waits.
+"""The garbage collector of a running switch: it looks at everything when nobody waits, and at nothing by itself.
 
-While the collector looks, the loop stands still and callers wait. Calls and scripts leave no cycles behind, so
-reference counts free nearly all of it, and a collection finds next to nothing: what counts is how long it takes.
+Calls and scripts leave no cycles behind, so reference counts free all of it, and a collection finds nothing. Yet it
+stops the loop, and fetches into the processor's caches what nobody has used for a while: to look at young objects
+again and again was 3 % of what a call costs. So `commands/run.py` has switched off what Python does by itself.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["THRESHOLDS", "Collector", "CollectorSnapshot", "resident_memory"]
-
-THRESHOLDS = (1_000, 1, 100_000)
-"""After every 1,000 new objects the young ones are looked at; what is left after two or three looks counts as old.
-
-A transaction lives for half a minute: to look at it again and again finds nothing. So few are in the processor's
-caches still, so that many short looks take less time in all than few long ones, which stop the loop for 40 ms and
-more. The third number is never reached: when everything is looked at is decided here.
-"""
+__all__ = ["Collector", "CollectorSnapshot", "resident_memory"]
 
 SPACING = 60.0
 """Seconds between two looks at everything, at least."""
@@ -71,7 +63,6 @@ class Collector:
         self._due_at = 0.0
         self._collections = self._freed = 0
         self._slowest = 0.0
-        self._restore: tuple[int, int, int] | None = None
 
     def start(self, now: float) -> None:
         """Take what exists now for what lives as long as the process, which is never looked at at all.
@@ -80,18 +71,10 @@ class Collector:
         a start leaves behind are a few megabytes.
         """
         gc.freeze()
-        gc.enable()
-        # From 3.14 on there is no middle generation, and the second number means something else.
-        if sys.version_info < (3, 14):
-            self._restore = gc.get_threshold()
-            gc.set_threshold(*THRESHOLDS)
         self._rest(now)
 
     def close(self) -> None:
-        """Leave the collector of this process as it was found."""
-        if self._restore is not None:
-            gc.set_threshold(*self._restore)
-            self._restore = None
+        """Leave nothing out any more."""
         gc.unfreeze()
 
     def look(self, now: float) -> None:
