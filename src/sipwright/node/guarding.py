@@ -7,9 +7,8 @@ where no phone is registered.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -71,6 +70,7 @@ class Guarding:
         self._pending: dict[str, str] = {}
         self._next_end: float | None = None
         self._refuses = "nobody"
+        self._measured_at = clock()
         self.silenced = 0
         """How many requests of scanners were taken without a word."""
         self.is_of_provider: Callable[[str], bool] = bool
@@ -177,20 +177,13 @@ class Guarding:
             for ban in found
         )
 
-    async def run(self, backlog: Backlog) -> None:
-        """Measure how late the loop is, and look each second, until cancelled."""
-        next_look = self._clock() + 1.0
-        while True:
-            due = self._clock() + MEASURE_EVERY
-            await asyncio.sleep(MEASURE_EVERY)
-            now = self._clock()
-            backlog.look(now - due)
-            self._tell_load(backlog)
-            self.sources.adapt(now - due + MEASURE_EVERY)
-            if now >= next_look:
-                next_look = now + 1.0
-                self.look()
-            await self.store_bans()
+    def measure(self, now: float, backlog: Backlog) -> Coroutine[Any, Any, None] | None:
+        """See how late the loop is; to be called every `MEASURE_EVERY` seconds. Returns what stores new bans."""
+        elapsed, self._measured_at = now - self._measured_at, now
+        backlog.look(elapsed - MEASURE_EVERY)
+        self._tell_load(backlog)
+        self.sources.adapt(elapsed)
+        return self.store_bans() if self._pending else None
 
     def _tell_load(self, backlog: Backlog) -> None:
         """Say when calls begin to be refused because the switch is slow, and when that is over."""

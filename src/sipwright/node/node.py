@@ -65,7 +65,7 @@ from .control import Control
 from .crew import Crew, Place
 from .dialog_watch import DialogWatch
 from .forgetting import keep_forgetting
-from .guarding import Guarding, is_known_to
+from .guarding import MEASURE_EVERY, Guarding, is_known_to
 from .keep_alives import KeepAlives
 from .known_places import KnownPlaces
 from .last_steps import answer_options, refuse_method
@@ -79,6 +79,7 @@ from .profile_checks import ProfileChecks
 from .provider_states import ProviderStates
 from .refusals import Refusals
 from .registration_watch import RegistrationWatch
+from .rounds import Rounds
 from .script_bridge import Scripts, StoredRun
 from .served_names import ServedNames
 from .transports import make_transports
@@ -87,9 +88,6 @@ from .unusual_calls import UnusualCalls
 __all__ = ["Node", "NodeSnapshot"]
 
 log = structlog.get_logger(__name__)
-
-EXPIRE_EVERY = 1.0
-COLLECT_EVERY = 1.0
 
 AT_ONCE = 50
 """Calls of an earlier process that go on before the loop has a turn: some 10 ms."""
@@ -386,11 +384,8 @@ class Node:
         await self.monitoring.open()
         self._tasks = [
             asyncio.create_task(self.store.follow_changes()),
-            asyncio.create_task(self._expire_bindings()),
+            asyncio.create_task(self._rounds().run()),
             asyncio.create_task(self.clock_watch.run()),
-            asyncio.create_task(self.outage.watch()),
-            asyncio.create_task(self._collect_garbage()),
-            asyncio.create_task(self.guarding.run(self.stack.backlog)),
             asyncio.create_task(keep_forgetting(self.settings, self.store, self.monitoring.forget)),
             asyncio.create_task(self.profile_checks.run()),
             asyncio.create_task(self.keep_alives.run()),
@@ -580,16 +575,16 @@ class Node:
             if directory.account_by_id(account_id) is None:
                 self.registrations.presence.forget(account_id)
 
-    async def _expire_bindings(self) -> None:
-        while True:
-            await asyncio.sleep(EXPIRE_EVERY)
-            self.registrar.expire(time.monotonic())
-            self.registrations.expire()
-
-    async def _collect_garbage(self) -> None:
-        while True:
-            await asyncio.sleep(COLLECT_EVERY)
-            self.collector.look(time.monotonic())
+    def _rounds(self) -> Rounds:
+        """Return what is looked at again and again."""
+        rounds = Rounds(time.monotonic)
+        rounds.every(MEASURE_EVERY, lambda now: self.guarding.measure(now, self.stack.backlog))
+        rounds.every(MEASURE_EVERY, self.outage.look)
+        rounds.every(1.0, lambda _: self.guarding.look())
+        rounds.every(1.0, self.registrar.expire)
+        rounds.every(1.0, lambda _: self.registrations.expire())
+        rounds.every(1.0, self.collector.look)
+        return rounds
 
 
 def _always(_thing: object = None) -> bool:

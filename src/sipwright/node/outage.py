@@ -6,9 +6,7 @@ should choose another switch. What goes on goes on in memory, and what waits is 
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +26,6 @@ __all__ = ["Outage"]
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY = 0.25
 SAY_EVERY = 60.0
 MEASURE_EVERY = 5.0
 
@@ -77,15 +74,6 @@ class Outage:
         if request.method == "INVITE":
             incoming.respond(100)
         raise store_away()
-
-    async def watch(self) -> None:
-        """Look now and then, until cancelled."""
-        while True:
-            try:
-                self.look(time.monotonic())
-            except Exception:  # the root of a task: the next look may work
-                log.exception("the storage could not be looked at")
-            await asyncio.sleep(LOOK_EVERY)
 
     def look(self, now: float) -> None:
         """See how the writer and the disk are doing, and tell whoever has to know."""
