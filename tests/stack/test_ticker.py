@@ -29,6 +29,30 @@ def test_what_begins_in_silence_is_repeated_too(element, peer, outgoing, network
     assert len(element.stack.layer) == 0
 
 
+def test_nothing_is_looked_at_between_two_deadlines(element, outgoing, user):
+    """An idle switch that remembers its transactions for half a minute would be woken up ten times a second."""
+    ticks, advance = [], element.stack.layer.advance
+
+    def counted(now):
+        ticks.append(now)
+        advance(now)
+
+    element.stack.layer.advance = counted
+    element.stack.send_request(outgoing(), PEER, user)
+    element.network.advance(33.0)
+
+    assert len(ticks) == len([0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5, 32.0])
+
+
+def test_a_shorter_timer_that_starts_meanwhile_is_in_time(element, peer, outgoing, network, user):
+    element.stack.send_request(outgoing(call_id="1"), PEER, user)
+    network.advance(20.0)  # the next deadline is that of its repetition at 23.5 s
+    element.stack.send_request(outgoing(call_id="2"), PEER, user)
+    network.advance(0.55)
+
+    assert [message.call_id for message in peer.received].count("2") == 2
+
+
 def test_a_bug_on_a_timeout_does_not_stop_the_clock(element, outgoing, user):
     class Broken:
         def on_response(self, tx, response):

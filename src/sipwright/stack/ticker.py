@@ -1,4 +1,4 @@
-"""The one timer of all the transactions of a stack: it sleeps until the next deadline, but never long."""
+"""The one timer of all the transactions of a stack: it sleeps until the next deadline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sipwright.stack.timer_heap import CallLater, TimerHandle
 
 __all__ = ["Ticker"]
 
-SHORTEST_TICK, LONGEST_TICK = 0.01, 0.1
+SHORTEST_TICK = 0.01
+"""Seconds between two looks at what is due: under load there is always something."""
 
 
 class Ticker:
@@ -22,7 +23,7 @@ class Ticker:
         failed: How many handlers have failed on a timeout.
     """
 
-    __slots__ = ("_call_later", "_clock", "_layer", "_log", "failed", "timer")
+    __slots__ = ("_call_later", "_clock", "_due", "_layer", "_log", "failed", "timer")
 
     def __init__(
         self,
@@ -36,20 +37,23 @@ class Ticker:
         self._call_later = call_later
         self._log = logger
         self.timer: TimerHandle | None = None
+        self._due = 0.0
         self.failed = 0
-        layer.timers.on_first = self.arm
+        layer.timers.on_earlier = self.arm
 
     def arm(self) -> None:
-        """Sleep until the next deadline, but never long: shorter timers may start while the loop sleeps.
-
-        So nothing on the way of a message has to compare deadlines.
-        """
-        if self.timer is not None:
-            return
+        """Sleep until the next deadline, unless it wakes in time anyway."""
         deadline = self._layer.next_deadline()
-        if deadline is not None:
-            delay = min(max(deadline - self._clock(), SHORTEST_TICK), LONGEST_TICK)
-            self.timer = self._call_later(delay, self._tick)
+        if deadline is None:
+            return
+        now = self._clock()
+        due = max(deadline, now + SHORTEST_TICK)
+        if self.timer is not None:
+            if self._due <= due:
+                return
+            self.timer.cancel()
+        self._due = due
+        self.timer = self._call_later(due - now, self._tick)
 
     def stop(self) -> None:
         """Wake up no more."""

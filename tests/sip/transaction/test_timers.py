@@ -131,13 +131,15 @@ def test_an_owner_that_fails_keeps_nobody_else_from_being_woken(queue):
     assert other.woken == [1.0]
 
 
-def test_whoever_looks_at_the_clock_is_told_of_the_first_timer_only(queue):
-    """Nobody looks while nothing waits, so a timer that starts then would otherwise never end."""
-    told, owner = [], Owner(queue)
-    queue.on_first = lambda: told.append(queue.next_deadline())
+def test_whoever_looks_at_the_clock_is_told_of_timers_that_come_before_all_others(queue):
+    """It sleeps until the first deadline, so a timer that ends before that would otherwise end late, or never."""
+    told, owner, other = [], Owner(queue), Owner(queue)
+    queue.on_earlier = lambda: told.append(queue.next_deadline())
     owner.retransmit_at = queue.start(0.5, owner, 0.0)
     owner.expires_at = queue.start(32.0, owner, 0.0)
     queue.advance(40.0)
     owner.expires_at = queue.start(32.0, owner, 50.0)
+    other.retransmit_at = queue.start(0.5, other, 60.0)
+    other.expires_at = queue.start(4.0, other, 60.0)
 
-    assert told == [0.5, 82.0]
+    assert told == [0.5, 82.0, 60.5]

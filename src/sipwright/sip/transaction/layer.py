@@ -299,6 +299,8 @@ class TransactionLayer:
             raise
         if not is_sent and isinstance(tx, ClientTransaction):
             self._unsent.append(tx)
+            if self.timers.on_earlier is not None:
+                self.timers.on_earlier()
         return is_sent
 
     def forget(self, tx: Transaction) -> None:

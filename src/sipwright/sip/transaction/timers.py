@@ -105,19 +105,22 @@ class TimerQueue:
     for exactly that instant when it gets to the head.
 
     Attributes:
-        on_first: Called when a timer starts and nothing else waits, so that somebody looks at the clock again.
+        on_earlier: Called when something waits for less long than all else, so that the clock is looked at in time.
     """
 
-    __slots__ = ("_earliest", "_lanes", "_order", "on_first")
+    __slots__ = ("_earliest", "_lanes", "_order", "on_earlier")
 
     def __init__(self) -> None:
-        self.on_first: Callable[[], None] | None = None
+        self.on_earlier: Callable[[], None] | None = None
         self._lanes: dict[float, deque[tuple[float, Clocked]]] = {}
         self._order: list[deque[tuple[float, Clocked]]] = []
         self._earliest = _NEVER
 
     def start(self, seconds: float, owner: Clocked, now: float) -> float:
-        """Start a timer and return its deadline, which the owner must store in one of its two clocks."""
+        """Start a timer and return its deadline, which the owner must store in one of its two clocks.
+
+        Nearly every timer waits for longer than some other, so that nobody has to be told of it.
+        """
         deadline = now + seconds
         try:
             lane = self._lanes[seconds]
@@ -125,10 +128,9 @@ class TimerQueue:
             lane = self._open_lane(seconds)
         lane.append((deadline, owner))
         if deadline < self._earliest:
-            was_idle = self._earliest == _NEVER
             self._earliest = deadline
-            if was_idle and self.on_first is not None:
-                self.on_first()
+            if self.on_earlier is not None:
+                self.on_earlier()
         return deadline
 
     def next_deadline(self) -> float | None:
