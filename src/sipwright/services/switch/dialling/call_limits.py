@@ -99,6 +99,8 @@ class CallLimits:
 
     def _is_spiral(self, alike: _Alike) -> bool:
         """Return whether as many ring as may that all go out; the newest first, as one that does not says enough."""
+        while alike.ids and not self._rings(alike.ids[-1]):
+            alike.ids.pop()
         if len(alike.ids) >= alike.limit:
             alike.ids[:] = filter(self._rings, alike.ids)
             alike.limit = 2 * max(len(alike.ids), MOST_ALIKE)
