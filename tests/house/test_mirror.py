@@ -11,6 +11,8 @@ from house.source import ROOT, TESTS, modules
 ELSEWHERE = {
     "control/other_nodes": "node/test_exchange",
     "node/asked": "node/test_exchange",
+    "store/live/node_lamps": "node/test_shared_lamps",
+    "store/live/state_news": "node/test_shared_states",
     "services/guard/allowance": "services/guard/test_spending",
     "store/live/guard_shares": "node/test_limit_shares",
     "control/doors": "commands/test_dns",

@@ -14,6 +14,7 @@ from sipwright.control import other_nodes
 from sipwright.control.other_nodes import NodeSilent, NoSuchNode
 from sipwright.control.protocol import ControlError
 from sipwright.node import events_elsewhere
+from sipwright.node.dialog_watch import DialogWatch
 from sipwright.node.event_stream import EventStream
 from sipwright.node.exchange import Exchange
 from sipwright.services.leases import node_lease
@@ -78,7 +79,8 @@ class Side:
         side.stream = EventStream(name, clock=time.time, call_later=asyncio.get_running_loop().call_later)
         side.done = []
         side.handlers = {"calls.hangup": side.hang_up, "calls.transfer": side.refuse}
-        side.exchange = Exchange(store.database, side.member, side.stream, side.handlers, bus)
+        dialogs = DialogWatch(tuple, bool)
+        side.exchange = Exchange(store.database, side.member, side.stream, side.handlers, dialogs, bus)
         await side.exchange.start()
         return side
 

@@ -96,6 +96,8 @@ TABLES_ADDED_LATER = (
     "node_requests",
     "node_events",
     "guard_shares",
+    "node_lamps",
+    "state_news",
     "leases",
     "boots",
     "provider_numbers",

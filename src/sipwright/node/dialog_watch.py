@@ -36,8 +36,13 @@ class DialogWatch:
         self.notifier: Notifier | None = None
         self._calls = calls
         self._on_use = on_use
-        self._watched: set[int] = set()
+        self.watched: set[int] = set()
+        """Of whom somebody here wants to know."""
+        self._lent: set[int] = set()
+        self._looked_at: set[int] = set()
         self._is_filled = True
+        self.on_own: Callable[[int, DialogState], object] = _nobody_else
+        """Hears of each dialog here of an account that is looked at."""
 
     # The package, which knows of an account only while it is watched.
 
@@ -46,19 +51,34 @@ class DialogWatch:
 
     def watch(self, account_id: int) -> None:
         """Look at the calls of an account from now on."""
-        if not self._watched:
-            self._on_use(True)
-        self._watched.add(account_id)
+        self.watched.add(account_id)
         self.info.watch(account_id)
+        self._look_at()
         if self._is_filled:
             self._fill({account_id})
 
     def unwatch(self, account_id: int) -> None:
         """Look at its calls no more."""
-        self._watched.discard(account_id)
+        self.watched.discard(account_id)
         self.info.unwatch(account_id)
-        if not self._watched:
-            self._on_use(False)
+        self._look_at()
+
+    def lend(self, accounts: set[int]) -> None:
+        """Look at the calls of accounts for lamps at other nodes, too."""
+        new, self._lent = accounts - self._looked_at, accounts
+        self._look_at()
+        if new and self._is_filled:
+            self._fill(new)
+
+    def put(self, account_id: int, dialogs: list[DialogState]) -> None:
+        """Take dialogs of an account that are at another node."""
+        if self.info.put(account_id, dialogs) and self.notifier is not None:
+            self.notifier.changed(self.event, account_id)
+
+    def _look_at(self) -> None:
+        was_used, self._looked_at = bool(self._looked_at), self.watched | self._lent
+        if was_used != bool(self._looked_at):
+            self._on_use(not was_used)
 
     def hold(self) -> None:
         """Look at no call for accounts that are watched now: `fill` goes through all of them once, for all."""
@@ -67,11 +87,12 @@ class DialogWatch:
     def fill(self) -> None:
         """Look at all calls for all accounts that are watched."""
         self._is_filled = True
-        self._fill(self._watched)
+        self._fill(self._looked_at)
 
     def _fill(self, accounts: set[int]) -> None:
         for call in self._calls():
             for account_id, dialog in _dialogs(call, accounts):
+                self.on_own(account_id, dialog)
                 self.info.put(account_id, (dialog,))
 
     serial = property(lambda self: self.info.serial)
@@ -81,7 +102,7 @@ class DialogWatch:
 
     def changed(self, call: Call) -> Callable[[], object] | None:
         """Look at a call whose row is about to be stored."""
-        watched = self._watched
+        watched = self._looked_at
         if call.identity.account_id not in watched and not any(
             leg.destination.account_id in watched for leg in call.legs
         ):
@@ -90,8 +111,13 @@ class DialogWatch:
 
     def _tell(self, seen: Seen) -> None:
         for account_id, dialog in seen:
+            self.on_own(account_id, dialog)
             if self.info.put(account_id, (dialog,)) and self.notifier is not None:
                 self.notifier.changed(self.event, account_id)
+
+
+def _nobody_else(account_id: int, dialog: DialogState) -> None:
+    """Tell nobody: there is one node alone."""
 
 
 def _dialogs(call: Call, watched: set[int]) -> Seen:

@@ -16,7 +16,9 @@ from sipwright.store.errors import StoreError
 
 from .asked import Asked
 from .control_server import Handler
+from .dialog_watch import DialogWatch
 from .events_elsewhere import SUBJECT, EventsFromOthers, EventsToOthers
+from .shared_lamps import SharedLamps
 
 if TYPE_CHECKING:
     from sipwright.cluster.membership import Membership
@@ -45,7 +47,7 @@ class Exchange:
 
     def __init__(
         self, database: Database, membership: Membership, stream: EventStream, handlers: dict[str, Handler],
-        bus: Bus | None = None,
+        dialogs: DialogWatch, bus: Bus | None = None,
     ) -> None:  # fmt: skip
         """Get ready; `handlers` is what can be asked for, and gets what others may ask for besides."""
         self._membership = membership
@@ -58,7 +60,12 @@ class Exchange:
         self.on_hint: Callable[[str], object] = bool
         """Is told the name of a node that had better look, for those who can be told sooner."""
         self._is_failing = False
-        handlers |= {"events.want": self._to_others.want, "nodes.hint": self._pass_hint}
+        self._lamps = SharedLamps(
+            dialogs, database, membership.name, self.asker.ask, self._others, self._hint
+        )
+        handlers |= {
+            "events.want": self._to_others.want, "lamps.want": self._lamps.want, "nodes.hint": self._pass_hint,
+        }  # fmt: skip
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on while the node runs."""
@@ -74,6 +81,7 @@ class Exchange:
     async def close(self) -> None:
         """Ask, tell and do nothing more."""
         await self.from_others.close()
+        await self._lamps.close()
         await self._asked.close()
         if self._bus is not None:
             await self._bus.close()
@@ -85,6 +93,7 @@ class Exchange:
             StoreError: The database is away.
         """
         await self._asked.look()
+        await self._lamps.look()
         await self._to_others.look()
         await self.from_others.look()
 

@@ -37,11 +37,12 @@ from .control_server import Handler
 from .exchange import Exchange
 from .script_bridge import Scripts, StoredRun
 from .shared_bindings import NamedWriter, SharedBindings
+from .shared_states import SharedStates
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
     from sipwright.services.agent import Agent
-    from sipwright.services.notifier import Notifier
+    from sipwright.services.notifier import MessageSummary, Notifier
     from sipwright.services.registrar import LocationTable, Registrar
     from sipwright.services.switch import Switch
     from sipwright.stack import Pipeline, Stack
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .dialog_watch import DialogWatch
     from .event_stream import EventStream
     from .limit_shares import LimitShares
+    from .registration_watch import RegistrationWatch
 
 __all__ = ["HOME", "Neighbours", "Parts"]
 
@@ -83,6 +85,8 @@ class Parts(Protocol):
     scripts: Scripts
     notifier: Notifier
     dialog_watch: DialogWatch
+    registrations: RegistrationWatch
+    summaries: MessageSummary
     limit_shares: LimitShares | None
     agent: Agent
 
@@ -160,13 +164,18 @@ class Neighbours:
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on while the node runs."""
-        return [self.membership.run(), self.bindings.follow(), *self.exchange.tasks()]
+        return [self.membership.run(), self.bindings.follow(), self.states.follow(), *self.exchange.tasks()]
 
     def exchange_with(self, stream: EventStream, handlers: dict[str, Handler]) -> Exchange:
         """Let other nodes ask for what this one lets be asked for, and read its events."""
         parts = self._parts
         self.exchange = Exchange(
-            parts.store.database, self.membership, stream, handlers, self._bus(parts.settings)
+            parts.store.database,
+            self.membership,
+            stream,
+            handlers,
+            parts.dialog_watch,
+            self._bus(parts.settings),
         )
         self.exchange.on_hint = self.hint
         return self.exchange
@@ -177,6 +186,11 @@ class Neighbours:
         self.bindings = SharedBindings(
             parts.store, parts.locations, self.membership.name, parts.clock.__call__
         )
+        self.bindings.on_merged = parts.registrations.changed
+        self.states = SharedStates(
+            parts.store, self.membership.name, parts.registrations.presence, parts.summaries, parts.notifier,
+            parts.clock.__call__,
+        )  # fmt: skip
         self._open_edge(parts, secret)
         self.membership.on_lost = self._was_lost
         self.membership.on_stall = self._stalled

@@ -195,9 +195,12 @@ class Node:
             why_stopped=self._why_stopped,
             may_pick_up=self._may_pick_up, guard=self.call_guard,
         )  # fmt: skip
+        named_writer = (
+            store.writer if neighbours is None else neighbours.writer(store.writer, self.locations, clock)
+        )
         self.registrar = Registrar(
             self.names,
-            store.writer if neighbours is None else neighbours.writer(store.writer, self.locations, clock),
+            named_writer,
             authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
             lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
             on_registered=self._registered,
@@ -208,12 +211,12 @@ class Node:
             self.switch.calls.values,
             lambda is_used: self.call_watches.set("dialogs", self.dialog_watch if is_used else None),
         )
-        self.summaries = MessageSummary(store.writer, clock)
+        self.summaries = MessageSummary(named_writer, clock)
         self.accounts = AccountFetcher(store)
         self.messages_waiting = MessagesWaiting(self.summaries, lambda: self.notifier, origins.addresses.at)
         self.scripts.effects.messages_waiting = self.messages_waiting.put
         self.registrations = RegistrationWatch(
-            store.writer, clock, self.locations,
+            named_writer, clock, self.locations,
             lambda is_used: self.binding_watches.set("phones", self.registrations if is_used else None),
         )  # fmt: skip
         notifier_ports = NotifierPorts(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -80,6 +80,9 @@ class NamedWriter:
                     self._tell(key, row)
             else:
                 self._tell(key, None)
+        elif kind == "event_state" and isinstance(key, tuple):
+            news = key[0], self._node, self._unix_time()
+            self._writer.put("state_news", news[:2], news)
         self._writer.put(kind, key, row, on_commit)
 
     def _is_news(self, account_id: int, contact: str, source: str) -> bool:
@@ -108,6 +111,8 @@ class SharedBindings:
         self._seen: dict[int, float] = {}
         self._doubtful: set[int] = set()
         self._forgot_at = 0.0
+        self.on_merged: Callable[[int, Sequence[Binding], Sequence[Binding], str], object] = _nobody_watches
+        """Is told which bindings an account had here, and has, when those of other nodes were taken."""
 
     def own(self, rows: Iterable[StoredBinding]) -> list[StoredBinding]:
         """Return stored bindings as the location table has them: those of this node without its name."""
@@ -180,7 +185,9 @@ class SharedBindings:
                     merged[known.contact] = known
             elif "!" not in stored.source or _is_later(known, stored):
                 merged[known.contact] = known
+        was = self._locations.bindings(account_id)
         self._locations.put(account_id, list(merged.values()))
+        self.on_merged(account_id, was, list(merged.values()), "elsewhere")
 
     def _binding(self, row: Any, ahead: float) -> Binding:
         node, plain = place_of(row.source)
@@ -188,6 +195,10 @@ class SharedBindings:
         return Binding(
             int(row.expires_at + ahead), row.cseq, row.call_id, source, row.path or "", row.contact
         )
+
+
+def _nobody_watches(account_id: int, was: Sequence[Binding], now: Sequence[Binding], why: str) -> None:
+    """Tell nobody that phones have come or gone."""
 
 
 def _nobody_hears(key: tuple[int, str], row: Row | None) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "JournalRow",
     "RollupRow",
     "SpendingRow",
+    "StateNewsRow",
     "StoredBinding",
     "SubscriptionRow",
     "snapshot_place",
@@ -30,6 +31,14 @@ StoredBinding = tuple[int, float, float, str]
 
 class BindingNewsRow(NamedTuple):
     """Kind ``binding_news``, key ``account_id``: at which node its phones have come, moved or gone last."""
+
+    account_id: int
+    node: str
+    at: float
+
+
+class StateNewsRow(NamedTuple):
+    """Kind ``state_news``, key ``account_id, node``: when something was said last of an account at a node."""
 
     account_id: int
     node: str

@@ -92,6 +92,16 @@ class MessageSummary:
         self._serials[account_id] = self.serial(account_id) + 1
         return True
 
+    def replace(self, account_id: int, rows: Iterable[EventStateRow]) -> bool:
+        """Take how many messages wait for an account from the database; returns whether that is news."""
+        found = [Summary.read(row.body) for row in rows if row.event == self.event]
+        summary = (found[0] if found else None) or Summary()
+        if self.of(account_id) == summary:
+            return False
+        self._summaries[account_id] = summary
+        self._serials[account_id] = self.serial(account_id) + 1
+        return True
+
     def of(self, account_id: int) -> Summary:
         """Return how many messages wait for an account."""
         return self._summaries.get(account_id, Summary())

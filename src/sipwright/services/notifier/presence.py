@@ -91,6 +91,24 @@ class Presence:
         found = self._published.get(account_id, {}).get(tag)
         return None if found is None or found.expires_at <= self._unix_time() else found
 
+    def replace(self, account_id: int, rows: Iterable[EventStateRow]) -> bool:
+        """Take what is published of an account from the database; returns whether that is news."""
+        known = {
+            row.tag: Publication(row.body, row.expires_at, row.updated_at)
+            for row in rows
+            if row.event == self.event and row.expires_at is not None
+        }
+        if known == self._published.get(account_id, {}):
+            return False
+        for tag, one in known.items():
+            heappush(self._due, (one.expires_at, account_id, tag))
+        if known:
+            self._published[account_id] = known
+        else:
+            self._published.pop(account_id, None)
+        self.touch(account_id)
+        return True
+
     def has_room_for(self, account_id: int) -> bool:
         """Return whether another document may be published of an account."""
         return len(self._published.get(account_id, ())) < MOST_OF_ONE

@@ -34,7 +34,7 @@ MOST_AT_ONCE = 32
 KEPT_FOR = 60.0
 """Seconds for which a request is kept that nobody may do, or answer, any more."""
 
-REPEATABLE = ("calls.hangup", "events.want")
+REPEATABLE = ("calls.hangup", "events.want", "lamps.want")
 """What may be asked again of whoever takes over, although the node that died may have done it."""
 
 NOT_KNOWN = (

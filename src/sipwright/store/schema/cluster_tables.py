@@ -19,7 +19,16 @@ from sqlalchemy import (
 
 from sipwright.store.schema.tables import Serial, metadata
 
-__all__ = ["binding_news", "boots", "leases", "node_events", "node_requests", "nodes"]
+__all__ = [
+    "binding_news",
+    "boots",
+    "leases",
+    "node_events",
+    "node_lamps",
+    "node_requests",
+    "nodes",
+    "state_news",
+]
 
 # The account whose phones have come, moved or gone last, at which node: what other nodes look at every second.
 binding_news = Table(
@@ -97,4 +106,26 @@ node_events = Table(
     Column("told", LargeBinary, nullable=False),
     Column("at", Double, nullable=False),
     PrimaryKeyConstraint("node", "number"),
+)
+
+# All dialogs of an account at a node, for busy lamps at others; JSON. The number rises with each change at that node.
+node_lamps = Table(
+    "node_lamps",
+    metadata,
+    Column("account_id", Integer, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("dialogs", Text, nullable=False),
+    PrimaryKeyConstraint("account_id", "node"),
+)
+
+# When something was said last of an account at a node (presence, messages that wait): what others look at every second.
+state_news = Table(
+    "state_news",
+    metadata,
+    Column("account_id", Integer, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    PrimaryKeyConstraint("account_id", "node"),
+    Index("ix_state_news_at", "at"),
 )

@@ -21,10 +21,11 @@ from sipwright.services.rows import (
     JournalRow,
     RollupRow,
     SpendingRow,
+    StateNewsRow,
     SubscriptionRow,
 )
 from sipwright.store.schema import guard_tables, tables
-from sipwright.store.schema.cluster_tables import binding_news
+from sipwright.store.schema.cluster_tables import binding_news, state_news
 
 __all__ = [
     "KINDS",
@@ -152,6 +153,7 @@ KINDS = {
     "event_state": Kind(
         tables.event_states, EventStateRow._fields, ("account_id", "event", "tag"), is_patient=True
     ),
+    "state_news": Kind(state_news, StateNewsRow._fields, ("account_id", "node"), is_patient=True),
     "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at"), is_patient=True),
     # Not patient: a probe waits for its sign of life as a call does for its row.
     "spending": Kind(

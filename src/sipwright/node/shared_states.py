@@ -1,0 +1,82 @@
+"""What was said about accounts at other nodes: presence that phones have published, and messages that wait.
+
+Both are rows that every node has in memory. Where one is changed, a row of `state_news` says so, for which the others
+look every second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from sipwright.store.errors import StoreError
+from sipwright.store.live.state_news import forget_news, read_news, read_states
+
+if TYPE_CHECKING:
+    from sipwright.services.notifier import MessageSummary, Notifier, Presence
+    from sipwright.store import Store
+
+__all__ = ["SharedStates"]
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 1.0
+
+LOOK_BACK = 60.0
+"""For how many seconds news are looked at again: clocks of nodes differ, and commits come late."""
+
+KEPT_FOR = 3_600.0
+
+
+class SharedStates:
+    """Keeps what is said about accounts as the database has it."""
+
+    def __init__(
+        self, store: Store, node: str, presence: Presence, summaries: MessageSummary, notifier: Notifier,
+        unix_time: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._node = node
+        self._presence = presence
+        self._summaries = summaries
+        self._notifier = notifier
+        self._unix_time = unix_time
+        self._seen: dict[int, float] = {}
+        self._forgot_at = unix_time()
+
+    async def follow(self) -> None:
+        """Look for news, until cancelled."""
+        is_failing = False
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self.catch_up()
+                is_failing = False
+            except (StoreError, OSError, TimeoutError) as error:
+                if not is_failing:
+                    log.error("what is said of accounts at other nodes cannot be followed", error=str(error))
+                is_failing = True
+
+    async def catch_up(self) -> None:
+        """Look for news once.
+
+        Raises:
+            StoreError: The database is away.
+        """
+        now = self._unix_time()
+        news = await self._store.database.read(lambda c: read_news(c, now - LOOK_BACK, self._node))
+        changed = {account_id for account_id, at in news.items() if self._seen.get(account_id) != at}
+        if changed:
+            await self._store.writer.settle()
+            found = await self._store.database.read(lambda c: read_states(c, changed))
+            for account_id, rows in found.items():
+                for package in (self._presence, self._summaries):
+                    if package.replace(account_id, rows):
+                        self._notifier.changed(package.event, account_id)
+        self._seen = news
+        if now > self._forgot_at + KEPT_FOR:
+            self._forgot_at = now
+            await self._store.database.write(lambda c: forget_news(c, now - KEPT_FOR))

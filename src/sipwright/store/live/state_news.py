@@ -1,0 +1,42 @@
+"""What was said about accounts at other nodes: looked for every second, where there are several nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, delete, func, select
+
+from sipwright.services.rows import EventStateRow
+from sipwright.store.schema import tables
+from sipwright.store.schema.cluster_tables import state_news
+from sipwright.store.schema.rows import restored
+
+__all__ = ["forget_news", "read_news", "read_states"]
+
+_AT_ONCE = 1_000
+
+
+def read_news(connection: Connection, since: float, but_of: str) -> dict[int, float]:
+    """Return of whom something was said at other nodes since a time, and when."""
+    column = state_news.c
+    query = select(column.account_id, func.max(column.at)).where(column.at > since, column.node != but_of)
+    return {account_id: at for account_id, at in connection.execute(query.group_by(column.account_id))}  # noqa: C416
+
+
+def read_states(connection: Connection, account_ids: Iterable[int]) -> dict[int, list[EventStateRow]]:
+    """Return what is said of accounts; of one of which nothing is an empty list."""
+    ids, column = sorted(account_ids), tables.event_states.c
+    found: dict[int, list[EventStateRow]] = {account_id: [] for account_id in ids}
+    columns = [column[name] for name in EventStateRow._fields]
+    for start in range(0, len(ids), _AT_ONCE):
+        for row in connection.execute(
+            select(*columns).where(column.account_id.in_(ids[start : start + _AT_ONCE]))
+        ):
+            state = EventStateRow(*restored(tuple(row)))
+            found[state.account_id].append(state)
+    return found
+
+
+def forget_news(connection: Connection, before: float) -> None:
+    """Delete what every node has long seen."""
+    connection.execute(delete(state_news).where(state_news.c.at < before))
