@@ -10,6 +10,9 @@ from house.source import scopes
 ROOTS = {
     "AccountFetcher._fetch": "the root of a task: what waited for accounts is lost",
     "Agent._look_at_others": "the root of a task",
+    "Exchange._run": "the root of a task",
+    "LimitShares.ready": "a request whose limits cannot be looked up goes on without",
+    "LimitShares.run": "the root of a task",
     "Execution.took": "what a worker computed arrives here; one run is lost",
     "Executions._perform": "the root of a task",
     "Membership.run": "the root of a task: a node that cannot say that it lives tries again",

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from interop.harness import Roamer, free_port, is_listening, until
-from interop.test_two_nodes import Pair, nodes, phone, postgres_folder, talk  # noqa: F401
+from interop.harness import DOMAIN, Roamer, free_port, is_listening, until
+from interop.test_two_nodes import Pair, at, nodes, phone, postgres_folder, talk  # noqa: F401
 from sipwright.config import Settings
 from sipwright.control.events import Event
 from sipwright.usecases import Actor, UseCases
@@ -125,18 +125,37 @@ async def hang_up(alice: Roamer, bob: Roamer, usecases: UseCases) -> float:
     return taken
 
 
+def watch(phone: Roamer) -> None:  # noqa: F811
+    """Let a phone have a lamp for bob."""
+    wanted = "Event: dialog\nExpires: 600\nAccept: application/dialog-info+xml\n"
+    uri = f"sip:bob@{DOMAIN}"
+    assert phone.request("SUBSCRIBE", uri, uri, call_id=f"lamp-{phone.port}", more=wanted).status == 200
+
+
+def told(phone: Roamer, state: str) -> None:  # noqa: F811
+    """Wait until its lamp shows a state."""
+    while True:
+        notify = phone.wait_for_request("NOTIFY")
+        phone.answer(notify, 200, "OK")
+        if f"<state>{state}</state>" in notify.body.decode():
+            return
+
+
 @pytest.mark.peer("nats-server")
 async def test_calls_at_another_node_are_seen_and_ended_and_a_bus_only_brings_them_sooner(
     pair: Pair, phone: Callable[[str], Roamer], nats: Nats, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ):  # fmt: skip
     """NATS is away at first, is started, is killed while a call talks, and is there again later."""
     monkeypatch.setenv("SIPWRIGHT_CLUSTER__NATS", nats.url)
-    alice, bob = phone("waiting"), phone("bob")
+    alice, bob, dave = phone("waiting"), phone("bob"), phone("dave")
+    await in_thread(watch, at(dave, pair[1]))
     async with watcher(pair[1].data) as south:
         await in_thread(talk, alice, bob)
         await south.hears("call.answered", "north")
+        await in_thread(told, dave, "confirmed")
         polled = await hang_up(alice, bob, south.usecases)
         await south.hears("call.ended", "north")
+        await in_thread(told, dave, "terminated")
 
         await in_thread(nats.start)
         await in_thread(until, lambda: all(node.events("the bus is there") for node in pair), "the bus")

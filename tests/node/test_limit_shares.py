@@ -15,6 +15,7 @@ from sipwright.services.guard.allowance import Allowance
 from sipwright.services.guard.rates import Price
 from sipwright.services.guard.spending import Attempt, Refusal
 from sipwright.sip import ParseError, Uri
+from sipwright.store.admin.guard_rules import Rule
 from sipwright.store.live.node_register import NodeRegister
 from sipwright.store.schema.guard_tables import guard_shares
 from store.conftest import key_file, postgres_folder, postgres_template, postgres_url, store, url  # noqa: F401
@@ -239,6 +240,32 @@ async def test_whatever_happens_no_more_is_used_than_there_is(nodes, store, seed
         assert held + used <= LIMIT.money_per_day
         assert sum(len(each.open) for each in living) <= LIMIT.calls_at_once
         assert begun <= LIMIT.calls_per_hour
+
+
+def test_the_limits_of_a_user_are_those_of_their_accounts_and_providers_too():
+    """Money counts where a provider of theirs has a price."""
+    owners = {5: 7, 6: 7, 9: 8}
+    rules = {
+        ("user", 7): Rule(frozenset(), Allowance(calls_at_once=3)),
+        ("provider", 5): Rule(frozenset(), Allowance(minutes_per_day=10.0)),
+        ("account", 6): Rule(frozenset(), Allowance(calls_per_hour=9)),
+        ("provider", 9): Rule(frozenset(), Allowance(calls_at_once=1)),
+    }
+    found = lambda number: SimpleNamespace(user_id=owners[number])  # noqa: E731
+    directory = SimpleNamespace(guard_rules=rules, rates={}, account_by_id=found, provider_by_id=found)
+    settings = SimpleNamespace(default_money=50)
+    now = [0.0]
+    guard = CallGuard(settings, directory, None, "north", lambda: now[0], lambda: NOW)
+
+    assert dict(guard.limits_of(7)) == {
+        ("user", 7): Allowance(calls_at_once=3),
+        ("provider", 5): Allowance(minutes_per_day=10.0),
+        ("account", 6): Allowance(calls_per_hour=9),
+    }
+    assert dict(guard.limits_of(4)) == {}
+    directory.rates[5] = "a table"
+    now[0] += 3.0
+    assert dict(guard.limits_of(7))["user", 7] == Allowance(calls_at_once=3, money_per_day=50)
 
 
 def test_the_users_of_a_request_are_who_calls_who_is_called_and_who_takes_it():

@@ -41,6 +41,9 @@ log = structlog.get_logger(__name__)
 
 Tell = Callable[[str, dict[str, Any]], None]
 
+INDEXED_FOR = 2.0
+"""Seconds after which it is looked again whose accounts and providers have limits."""
+
 NEARLY = 0.8
 """The part of the day's money from which on it is told that it will be used up."""
 
@@ -70,6 +73,10 @@ class CallGuard:
         self.refused = self.held_back = 0
         """How many legs were not let out because of limits, and because they are unusual."""
         self._warned: set[tuple[int, int]] = set()
+        self._indexed: object = None
+        self._index_until = 0.0
+        self._index: dict[int | None, tuple[list[int], list[int]]] = {}
+        self._priced: set[int | None] = set()
         self.recovered_users: set[int] = set()
         """Whose calls have gone on here, and may need their parts of limits."""
         self.watch: Tell | None = None
@@ -195,23 +202,28 @@ class CallGuard:
 
     def limits_of(self, user_id: int) -> Iterator[tuple[Scope, Allowance]]:
         """Give the limits that calls of a user may be held to: the user's own, their accounts' and providers'."""
-        directory = self._directory
-        providers = [
-            subject
-            for kind, subject in directory.guard_rules
-            if kind == "provider" and _owner(directory.provider_by_id(subject)) == user_id
-        ]
-        accounts = [
-            subject
-            for kind, subject in directory.guard_rules
-            if kind == "account" and _owner(directory.account_by_id(subject)) == user_id
-        ]
-        is_priced = any(_owner(directory.provider_by_id(one)) == user_id for one in directory.rates)
+        accounts, providers = self._subjects_of(user_id)
+        is_priced = user_id in self._priced
         for account, provider in zip_longest(accounts or [0], providers or [0], fillvalue=0):
             for scope, allowance in self._allowed(Attempt(None, user_id, account, provider, FREE, 0.0)):
                 limit = allowance if is_priced else replace(allowance, money_per_day=None)
                 if limit != Allowance():
                     yield scope, limit
+
+    def _subjects_of(self, user_id: int) -> tuple[list[int], list[int]]:
+        """Return the accounts and the providers of a user that have rules; all are gone through every few seconds."""
+        directory, now = self._directory, self._clock()
+        if self._indexed is not directory.guard_rules or now >= self._index_until:
+            self._indexed, self._index_until = directory.guard_rules, now + INDEXED_FOR
+            found: dict[int | None, tuple[list[int], list[int]]] = {}
+            for kind, subject in directory.guard_rules:
+                if kind == "account":
+                    found.setdefault(_owner(directory.account_by_id(subject)), ([], []))[0].append(subject)
+                elif kind == "provider":
+                    found.setdefault(_owner(directory.provider_by_id(subject)), ([], []))[1].append(subject)
+            self._index = found
+            self._priced = {_owner(directory.provider_by_id(one)) for one in directory.rates}
+        return self._index.get(user_id, ([], []))
 
     def _allowed(self, attempt: Attempt) -> Iterator[tuple[Scope, Allowance]]:
         for scope in attempt.scopes:

@@ -108,9 +108,10 @@ class Exchange:
             try:
                 await self.look()
                 self._is_failing = False
-            except (StoreError, OSError, TimeoutError) as error:
+            except Exception as error:  # the root of a task: whatever fails now may work in a moment
                 if not self._is_failing:
-                    log.warning("what other nodes ask and tell cannot be read", why=str(error))
+                    ours = not isinstance(error, StoreError | OSError)
+                    log.warning("what other nodes ask and tell cannot be read", why=str(error), exc_info=ours)
                 self._is_failing = True
 
     async def _keep_forgetting(self) -> None:

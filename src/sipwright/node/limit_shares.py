@@ -108,7 +108,7 @@ class LimitShares:
             async with asyncio.timeout(WAITED), self._busy:
                 await self._take(self._due(users))
             self._is_failing = False
-        except (StoreError, OSError, TimeoutError) as error:
+        except Exception as error:  # a request must not be lost because the database fails in a new way
             self._failed(error)
 
     async def open(self) -> None:
@@ -133,7 +133,7 @@ class LimitShares:
                 async with self._busy:
                     await self.look()
                 self._is_failing = False
-            except (StoreError, OSError, TimeoutError) as error:
+            except Exception as error:  # the root of a task
                 self._failed(error)
 
     async def look(self) -> None:
@@ -164,7 +164,12 @@ class LimitShares:
 
     def _failed(self, error: Exception) -> None:
         if not self._is_failing:
-            log.warning("the node's parts of limits cannot be taken; what it has stays good", why=str(error))
+            ours = not isinstance(error, StoreError | OSError)
+            log.warning(
+                "the node's parts of limits cannot be taken; what it has stays good",
+                why=str(error),
+                exc_info=ours,
+            )
         self._is_failing = True
 
     def _due(self, users: Iterable[int]) -> dict[Scope, _Limit]:
