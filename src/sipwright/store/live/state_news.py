@@ -19,8 +19,9 @@ _AT_ONCE = 1_000
 def read_news(connection: Connection, since: float, but_of: str) -> dict[int, float]:
     """Return of whom something was said at other nodes since a time, and when."""
     column = state_news.c
-    query = select(column.account_id, func.max(column.at)).where(column.at > since, column.node != but_of)
-    return {account_id: at for account_id, at in connection.execute(query.group_by(column.account_id))}  # noqa: C416
+    newest = func.max(column.at).label("newest")
+    query = select(column.account_id, newest).where(column.at > since, column.node != but_of)
+    return {row.account_id: row.newest for row in connection.execute(query.group_by(column.account_id))}
 
 
 def read_states(connection: Connection, account_ids: Iterable[int]) -> dict[int, list[EventStateRow]]:
