@@ -111,7 +111,7 @@ class Exchange:
             except Exception as error:  # the root of a task: whatever fails now may work in a moment
                 if not self._is_failing:
                     ours = not isinstance(error, StoreError | OSError)
-                    log.warning("what other nodes ask and tell cannot be read", why=str(error), exc_info=ours)
+                    log.error("what other nodes ask and tell cannot be read", why=str(error), exc_info=ours)
                 self._is_failing = True
 
     async def _keep_forgetting(self) -> None:

@@ -109,7 +109,7 @@ class LimitShares:
                 await self._take(self._due(users))
             self._is_failing = False
         except Exception as error:  # a request must not be lost because the database fails in a new way
-            self._failed(error)
+            self._fail(error)
 
     async def open(self) -> None:
         """Take what the calls of an earlier process need, and give back whatever else it had."""
@@ -134,7 +134,7 @@ class LimitShares:
                     await self.look()
                 self._is_failing = False
             except Exception as error:  # the root of a task
-                self._failed(error)
+                self._fail(error)
 
     async def look(self) -> None:
         """Give back what is needed no more, and take anew what was used.
@@ -162,7 +162,7 @@ class LimitShares:
             user: at for user, at in self._needed_at.items() if user in owners or now < at + IDLE
         }
 
-    def _failed(self, error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         if not self._is_failing:
             ours = not isinstance(error, StoreError | OSError)
             log.warning(
