@@ -1,5 +1,6 @@
 """A night with a stolen password, and what becomes of calls that are unlike all others of a user."""
 
+import asyncio
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -254,6 +255,28 @@ async def test_codes_are_not_guessed(world):
     await world.made.store()
     ((fresh),) = [call.code for call in await rows_of(world)]
     assert await world.made.confirm(1, fresh)
+
+
+async def test_many_codes_at_once_are_no_more_than_one_after_the_other(world):
+    await learn(world, MONTH)
+    hold(world)
+    await world.made.store()
+    asked = [world.made.confirm(1, f"wrong{number}") for number in range(3 * MOST_WRONG)]
+    asked += [world.made.confirm(1, (await rows_of(world))[0].code)]
+
+    assert not any(await asyncio.gather(*asked))
+
+
+async def test_what_was_tried_just_before_it_was_confirmed_takes_nothing_back(world):
+    await learn(world, MONTH)
+    hold(world)
+    await world.made.store()
+    hold(world)
+    (call,) = await rows_of(world)
+    await world.store.database.write(lambda c: unusual_calls.confirm(c, call, "alice", world.now.at))
+    await world.made.store()
+
+    assert (await rows_of(world))[0].confirmed_by == "alice"
 
 
 async def test_a_code_is_good_for_a_day_and_then_another_one(world):

@@ -140,14 +140,14 @@ class UnusualCalls:
         """Store what was held back, and tell its users."""
         if not self._pending:
             return
-        pending, now = dict(self._pending), self._unix_time()
-        to_tell = await self._store.database.write(
-            lambda c: unusual_calls.keep(c, pending.values(), now), of_nodes=False
-        )
-        for key, stored in pending.items():
-            latest = self._pending.pop(key)
-            if latest.times > stored.times:
-                self._pending[key] = latest._replace(times=latest.times - stored.times)
+        now, pending, self._pending = self._unix_time(), self._pending, {}
+        try:
+            to_tell = await self._store.database.write(
+                lambda c: unusual_calls.keep(c, pending.values(), now), of_nodes=False
+            )
+        except StoreError:
+            self._pending = pending | self._pending
+            raise
         for call in to_tell:
             self._tell(call)
 
@@ -162,6 +162,10 @@ class UnusualCalls:
         wrong, since = self._wrong.get(user_id, (0, now))
         if now - since >= FORGOTTEN_AFTER:
             wrong, since = 0, now
+        if wrong >= MOST_WRONG:
+            log.warning("too many wrong codes; none is taken for a day", user=self._user_name(user_id))
+            return False
+        self._wrong.keep(user_id, (wrong + 1, since))  # before it is looked at: many may be tried at once
         pin = await self._store.read_secret(user_id, PIN)
 
         def work(connection: Any) -> bool | None:
@@ -169,14 +173,10 @@ class UnusualCalls:
                 return None
             return bool(unusual_calls.confirm_all(connection, user_id, code, pin, "phone", now))
 
-        if wrong >= MOST_WRONG:
-            log.warning("too many wrong codes; none is taken for a day", user=self._user_name(user_id))
-            return False
         done = await self._store.database.write(work, of_nodes=False)
-        if done is False:
-            self._wrong.keep(user_id, (wrong + 1, since))
-        elif done:
+        if done is not False:  # it was right, or there is nothing that it could be about
             self._wrong.pop(user_id, None)
+        if done:
             await self._store.catch_up()
         return bool(done)
 

@@ -83,6 +83,8 @@ def keep(connection: Connection, found: Iterable[HeldBack], now: float) -> list[
         is_it = (_COLUMN.user_id == one.user_id, _COLUMN.place == one.place)
         row = connection.execute(select(*_ROW).where(*is_it)).one_or_none()
         known = None if row is None else UnusualCall(*row)
+        if known is not None and known.leaves(now):
+            continue  # it was confirmed while this was on its way
         told = {
             "account_id": one.account_id, "number": one.number[:100], "why": one.why[:500], "at": one.at,
         }  # fmt: skip
