@@ -65,3 +65,30 @@ def test_of_too_many_messages_the_oldest_are_dropped(flow):
     flow.resume(connection)
 
     assert connection.sent == [b"%d" % number for number in range(2, MOST_KEPT + 2)]
+
+
+def test_what_is_withdrawn_does_not_wait_any_more(flow):
+    connection = Connection(40_002)
+    for data in (b"INVITE", b"CANCEL"):
+        flow.send(data)
+    flow.withdraw(b"INVITE")
+    assert flow.has_kept
+
+    flow.resume(connection)
+    assert (connection.sent, flow.has_kept) == ([b"CANCEL"], False)
+
+
+def test_what_a_connection_does_not_take_waits_for_the_next_one(flow):
+    full, second = Connection(40_002), Connection(40_003)
+
+    def refuse(data):
+        raise OSError("too much waits")
+
+    full.send = refuse
+    flow.send(b"one")
+    flow.resume(full)
+    assert flow.has_kept
+
+    full.is_open_still = False
+    flow.resume(second)
+    assert second.sent == [b"one"]
