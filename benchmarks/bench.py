@@ -67,7 +67,7 @@ def main() -> None:
         results.watchers = measure_watchers(SIPWRIGHT_PORT, rounds, calls, rate)
         results.watchers_rate = rate
     if "workers" in options.only:
-        rounds, calls, rate = options.rounds, options.calls, options.rate
+        rounds, calls, rate = options.rounds, options.calls // 2, options.rate // 2
         results.workers, results.workers_rate = measure_workers(SIPWRIGHT_PORT, rounds, calls, rate), rate
     if "faces" in options.only:
         results.faces = measure_faces(SIPWRIGHT_PORT, options.faces_rate, options.seconds, options.rounds)

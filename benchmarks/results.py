@@ -160,7 +160,7 @@ def _report_times(results: Results) -> None:
 def _report_workers(results: Results) -> None:
     print(f"\n{'CPU of a call in µs, with':<44}{'median':>8}{'least':>8}{'most':>8}")
     for who, each in results.workers.items():
-        name = f"{who}, {results.workers_rate} a second"
+        name = f"{who}, {results.workers_rate} a second each"
         print(f"{name:<44}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
 
 

@@ -1,9 +1,13 @@
 """What a call costs a switch of one process, and one of several workers; and so how much sooner the latter is full.
 
 A process can use one core, so a switch is full when the busiest of its processes is: what that one spends on a call
-says how many there can be in a second. It is measured at a rate that leaves the machine room, since a machine with few
-cores is busy with the callers, too. Callers and callee have a port each, and the kernel gives each port to one worker:
-nearly half of the messages come to a worker that they are not for, as with phones.
+says how many there can be in a second. Each worker has the load of the one process, as what a call costs depends on
+that: it is less the more there are. So two workers are as good as twice one when the busiest of them spends half of
+what the one process does on each call of the whole. It is measured at a rate that leaves the machine room, since one
+with few cores is busy with the callers, too.
+
+Callers and callee have a port each, and the kernel gives each port to one worker: nearly half of the messages come to a
+worker that they are not for, as with phones.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from workloads import service
 
 __all__ = ["measure_workers"]
 
-CANDIDATES = range(FIRST_PORT + 20, FIRST_PORT + 60)
+CANDIDATES = range(FIRST_PORT + 30, FIRST_PORT + 70)
 """Ports, of which some are chosen so that each worker has as many callers."""
 
 CALLERS = 4
@@ -33,7 +37,7 @@ PING = (
 Figures = dict[str, list[float]]
 
 
-def measure_workers(port: int, rounds: int, calls: int, rate: int, most: int = 2) -> Figures:
+def measure_workers(port: int, rounds: int, calls_of_one: int, rate_of_one: int, most: int = 2) -> Figures:
     """Return the CPU of a call in each round, in microseconds: of all processes, and of the busiest one."""
     found: Figures = {}
     for workers in (1, most):
@@ -42,10 +46,11 @@ def measure_workers(port: int, rounds: int, calls: int, rate: int, most: int = 2
             server = Sipwright(port)
             stack.callback(server.close)
             server.start(0)
-            while len(server.status().get("workers", [0])) < workers:
+            while not all(one["up"] for one in server.status().get("workers", ())):
                 time.sleep(0.1)
             callers = _callers(server, workers)
             stack.enter_context(service(server))
+            calls, rate = workers * calls_of_one, workers * rate_of_one
             _calls(server, callers, calls // 2, rate)  # what the first calls of a process cost
             name = f"{workers} worker{'s' if workers > 1 else ''}"
             for _ in range(rounds):
@@ -77,7 +82,7 @@ def _callers(server: Sipwright, workers: int) -> list[int]:
 
 def _requests(server: Sipwright) -> dict[str, int]:
     status = server.status()
-    found = {one["node"]: one["requests"] for one in status.get("workers", ())}
+    found = {one["node"]: one["requests"] for one in status.get("workers", ()) if one["up"]}
     return found or {"": status["counts"]["requests"]}
 
 

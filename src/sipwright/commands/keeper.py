@@ -25,7 +25,8 @@ def main() -> None:
     end_with_parent()
     settings = Settings.load(given.data)
     configure_log(settings.log)
-    asyncio.run(_keep(settings))
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(_keep(settings))
 
 
 async def _keep(settings: Settings) -> None:
@@ -48,6 +49,14 @@ async def _keep(settings: Settings) -> None:
         except TimeoutError:
             continue
     await keeper.close()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 if __name__ == "__main__":
