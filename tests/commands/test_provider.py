@@ -339,3 +339,14 @@ def test_a_trunk_may_be_known_by_its_certificate(command):
     assert "names no certificate" in command.fails(*theirs, "tls:")
     assert "names no certificate" in command.fails(*theirs, "tls:*.example")
     command.ok(*theirs, "tls:other.example")
+
+
+def test_a_provider_is_asked_for_messages_where_that_is_said(command):
+    command.ok(
+        "provider", "add", "b", "--server", "b.example", "--username", "u", "--password", "p", "--messages"
+    )
+    assert command.json("provider", "show", "b")["messages"] is True
+    command.ok("provider", "set", "b", "--calls", "2")
+    assert command.json("provider", "show", "b")["messages"] is True
+    command.ok("provider", "set", "b", "--no-messages")
+    assert "messages" not in command.json("provider", "show", "b")

@@ -80,7 +80,7 @@ ADDED_LATER = (
     "calls.linked_id", "cdrs.linked_id", "accounts.do_not_disturb", "providers.most_calls",
     "accounts.keep_alive", "providers.tls_verify", "providers.certificate", "providers.certificate_key",
     "accounts.watched_by", "providers.caller_out", "providers.caller_in", "providers.number_format",
-    "providers.identity",
+    "providers.identity", "providers.messages",
 )  # fmt: skip
 
 TABLES_ADDED_LATER = (

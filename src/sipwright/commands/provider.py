@@ -35,6 +35,7 @@ from sipwright.commands.provider_options import (
     Identity,
     InPlan,
     LongestCall,
+    Messages,
     Name,
     NumberFormat,
     NumberIn,
@@ -94,6 +95,7 @@ def add(
     caller_in: CallerIn = None,
     number_format: NumberFormat = None,
     identity: Identity = None,
+    messages: Messages = None,
     user: Owner = None,
     data: Data = None,
 ) -> None:
@@ -156,6 +158,7 @@ def add(
         caller_in=caller_in,
         number_format=number_format,
         identity=identity,
+        messages=bool(messages),
     )
 
     async def work(usecases: UseCases, actor: Actor) -> ProviderView:
@@ -197,6 +200,7 @@ def set_(
     caller_in: CallerIn = None,
     number_format: NumberFormat = None,
     identity: Identity = None,
+    messages: Messages = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
     ] = None,
@@ -240,6 +244,7 @@ def set_(
         caller_in=caller_in,
         number_format=number_format,
         identity=identity,
+        messages=messages,
     )
 
     async def work(usecases: UseCases, actor: Actor) -> ProviderView:

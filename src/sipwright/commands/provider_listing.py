@@ -97,7 +97,7 @@ def show(name: Name, user: Owner = None, as_json: Json = False, data: Data = Non
 
 _USUAL = {
     "certificate": None, "certificate_key": None, "caller_out": "", "caller_in": CALLER_HEADERS[0],
-    "number_format": NUMBER_FORMATS[0], "identity": IDENTITY[0],
+    "number_format": NUMBER_FORMATS[0], "identity": IDENTITY[0], "messages": False,
 }  # fmt: skip
 """What is not shown, as nobody has said it."""
 

@@ -23,6 +23,7 @@ __all__ = [
     "Identity",
     "InPlan",
     "LongestCall",
+    "Messages",
     "Name",
     "NumberFormat",
     "NumberIn",
@@ -184,6 +185,14 @@ Identity = Annotated[
         "--identity",
         metavar="pass|drop",
         help="Pass its Identity (RFC 8224) on, and believe its verstat and attestation. [default: drop]",
+    ),
+]
+
+Messages = Annotated[
+    bool | None,
+    typer.Option(
+        "--messages/--no-messages",
+        help="Ask it how many voice messages wait, and tell the phones of the account that takes its calls (RFC 3842).",
     ),
 ]
 

@@ -70,6 +70,7 @@ from .keep_alives import KeepAlives
 from .known_places import KnownPlaces
 from .last_steps import answer_options, refuse_method
 from .limit_shares import LimitShares, users_of
+from .messages_asked import MessagesAsked
 from .messages_waiting import MessagesWaiting
 from .monitoring import Monitoring
 from .neighbours import Neighbours
@@ -213,7 +214,11 @@ class Node:
         )
         self.summaries = MessageSummary(named_writer, clock)
         self.accounts = AccountFetcher(store)
-        self.messages_waiting = MessagesWaiting(self.summaries, lambda: self.notifier, origins.addresses.at)
+        self.messages_asked = MessagesAsked(store.directory, self.switch)
+        self.messages_waiting = MessagesWaiting(
+            self.summaries, lambda: self.notifier, origins.addresses.at, self.messages_asked.over
+        )
+        self._registered_at = origins.addresses.registered if crew is None else crew.provider_registered
         self.scripts.effects.messages_waiting = self.messages_waiting.put
         self.registrations = RegistrationWatch(
             named_writer, clock, self.locations,
@@ -238,7 +243,7 @@ class Node:
             node=settings.node,
             wall_clock=clock,
             servers=self.switch.servers,
-            on_registered=origins.addresses.registered if crew is None else crew.provider_registered,
+            on_registered=self._provider_registered,
             may_act=_always if neighbours is None else neighbours.membership.may_act,
             is_share=_always if neighbours is None else neighbours.is_share,
         )
@@ -456,6 +461,7 @@ class Node:
     async def _end(self) -> None:
         """Begin nothing any more."""
         self.agent.close()
+        self.messages_asked.close()
         self.accounts.close()
         self.switch.servers.clear()
         for task in self._tasks:
@@ -523,6 +529,11 @@ class Node:
             watched is not None and picker is not None and self._rights_of(watched, picker) >= Rights.PARTIES
         )
 
+    def _provider_registered(self, provider_id: int, address: str | None) -> None:
+        """Take note from where the calls of a provider may come, and ask it for messages."""
+        self._registered_at(provider_id, address)
+        self.messages_asked.registered(provider_id, address)
+
     def _registered(self, account_id: int) -> None:
         """Tell whoever waits for the phones of an account."""
         self.switch.reconnects.registered(account_id)
@@ -557,6 +568,7 @@ class Node:
             self.known_places.forget()
             self.origins.changed(change.first_id, change.last_id)
             self.agent.providers_changed(change.first_id, change.last_id)
+            self.messages_asked.providers_changed(change.first_id, change.last_id)
             self.provider_states.providers_changed()
         elif change.kind == "account":
             self.agent.accounts_changed(change.first_id, change.last_id)

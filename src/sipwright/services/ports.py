@@ -142,6 +142,10 @@ class ProviderView(Credentials, Protocol):
         """Whether we are to register there."""
 
     @property
+    def messages(self) -> bool:
+        """Whether it is to be asked how many voice messages wait."""
+
+    @property
     def from_template(self) -> str | None:
         """The From URI that it wants."""
 

@@ -60,6 +60,7 @@ class ProviderView:
     caller_in: str
     number_format: str
     identity: str
+    messages: bool
     calls_in: str
     account: str | None
     in_plan: str | None
@@ -135,6 +136,7 @@ class _Surroundings:
             "caller_in": provider.caller_in or CALLER_HEADERS[0],
             "number_format": provider.number_format or NUMBER_FORMATS[0],
             "identity": provider.identity or IDENTITY[0],
+            "messages": bool(provider.messages),
             "calls_in": self._taker(provider, provider.account_id, provider.in_plan),
             "account": self._aor(provider, provider.account_id),
             "in_plan": self._plan(provider.in_plan),

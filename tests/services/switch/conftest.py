@@ -69,6 +69,7 @@ class Provider:
     caller_in: str | None = None
     number_format: str | None = None
     identity: str | None = None
+    messages: bool = False
 
 
 @dataclass

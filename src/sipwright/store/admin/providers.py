@@ -72,6 +72,7 @@ _FIELDS = (
     "caller_in",
     "number_format",
     "identity",
+    "messages",
     "password",
 )
 _OPTIONAL = (
@@ -237,11 +238,12 @@ def _entity(row: Row[Any], numbers: tuple[ProviderNumber, ...], keys: KeyRing) -
         caller_in,
         number_format,
         identity,
+        messages,
         sealed,
     ) = values
     found: list[Any] = [
         *values, bool(is_chosen), in_plan, number_in, tuple((networks or "").split()), token or "", tls_verify,
-        certificate, certificate_key, caller_out, caller_in, number_format, identity, numbers,
+        certificate, certificate_key, caller_out, caller_in, number_format, identity, bool(messages), numbers,
         sealed, keys,
     ]  # fmt: skip
     return Provider(*found)

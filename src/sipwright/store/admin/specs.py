@@ -66,6 +66,7 @@ class ProviderSpec:
     caller_in: str | None = None
     number_format: str | None = None
     identity: str | None = None
+    messages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +96,4 @@ class ProviderChange:
     caller_in: str | None = None
     number_format: str | None = None
     identity: str | None = None
+    messages: bool | None = None

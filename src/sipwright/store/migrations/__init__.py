@@ -11,7 +11,7 @@ from sipwright.store.errors import StoreError
 
 __all__ = ["HEAD", "current_revision", "migrate", "require_head"]
 
-HEAD = "0030"
+HEAD = "0031"
 # Any number will do, as long as every Sipwright takes the same one.
 _LOCK = 0x51B3
 

@@ -123,7 +123,7 @@ class Provider:
 
     ``caller_out`` are the headers that tell it who calls, None as it knows us, ``caller_in`` is the one in which it
     tells us, None From, ``number_format`` how numbers are written there; where ``identity`` is ``pass``, what it says
-    of a caller's identity is believed.
+    of a caller's identity is believed. With ``messages`` it is asked how many voice messages wait.
     """
 
     id: int
@@ -153,6 +153,7 @@ class Provider:
     caller_in: str | None
     number_format: str | None
     identity: str | None
+    messages: bool
     numbers: tuple[ProviderNumber, ...]
     _sealed_password: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)

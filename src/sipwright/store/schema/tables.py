@@ -149,6 +149,7 @@ providers = Table(
     Column("caller_in", Text),
     Column("number_format", Text),
     Column("identity", Text),
+    Column("messages", Boolean),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
 )

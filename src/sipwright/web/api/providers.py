@@ -62,6 +62,7 @@ class _Settings(Given):
     caller_in: str | None = Field(None, max_length=100)
     number_format: str | None = Field(None, max_length=100)
     identity: str | None = Field(None, max_length=100)
+    messages: bool | None = None
     networks: list[str] | None = Field(None, max_length=100)
 
 
