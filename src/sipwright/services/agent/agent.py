@@ -39,6 +39,12 @@ REVIEW_EVERY = 60.0
 APART = 1.0
 """Seconds between two renewals on the average, when there is as much time for all of them."""
 
+LOOK_EVERY = 5.0
+"""Seconds after which it is looked again whether another node has left us what is our share."""
+
+LEFT_FOR = 3 * LOOK_EVERY
+"""How long a registration holds at least that is left to another node: there will be no lapse."""
+
 MOST_SHARED_OUT = 200
 """Registrations that another node is left at once, which has to ask for each of them."""
 
@@ -88,6 +94,7 @@ class Agent:
         self._unsettled = Unsettled(stack, self._settle_some)
         self._is_closed = False
         self._review_timer: TimerHandle | None = None
+        self._look_timer: TimerHandle | None = None
         self._succeeded = self._failed = 0
         self.watch: Callable[[int, str, str | None], None] | None = None
         """Is told of the state of each registration that is stored, and why it is in that."""
@@ -103,6 +110,7 @@ class Agent:
         wanted = [provider.id for provider in self._providers.providers() if _is_wanted(provider)]
         self._unsettled.add(self._stored.keys() | set(wanted))
         self._review_timer = self._stack.call_later(REVIEW_EVERY, self._review)
+        self._look_timer = self._stack.call_later(LOOK_EVERY, self._look_for_own)
 
     def adopt(self, rows: Sequence[StoredRegistration]) -> None:
         """Go on with what another node had registered, and can renew no more."""
@@ -116,8 +124,9 @@ class Agent:
         self._is_closed = True
         self._unsettled.close()
         self._attempts.close()
-        if self._review_timer is not None:
-            self._review_timer.cancel()
+        for timer in (self._review_timer, self._look_timer):
+            if timer is not None:
+                timer.cancel()
 
     def __len__(self) -> int:
         return len(self._registrations)
@@ -250,10 +259,11 @@ class Agent:
         self._registrations[provider.id] = registration
         if trouble is not None:
             self._strand(registration, trouble)
+        elif row is None or row.call_id is None:
+            # Whoever goes on after us has to be the same client to the provider.
+            self._store(registration, lambda: self._attempts.plan(registration))
         else:
             self._attempts.plan(registration)
-            if row is None:
-                self._store(registration)
 
     def _reaches_us(self, registration: Registration) -> bool:
         """Return whether what the provider was told by an earlier process still leads to the right place."""
@@ -370,11 +380,22 @@ class Agent:
             self._share_out()
             self._stack.pipeline.spawn(self._look_at_others())
 
+    def _look_for_own(self) -> None:
+        """Ask for what is our share and was not ours the last time: another node may have left it to us."""
+        if self._is_closed:
+            return
+        self._look_timer = self._stack.call_later(LOOK_EVERY, self._look_for_own)
+        known = self._registrations.keys() | self._unusable
+        wanted = (provider.id for provider in self._providers.providers() if _is_wanted(provider))
+        self._unsettled.add([p for p in wanted if p not in known and self._is_share(p)])
+
     def _share_out(self) -> None:
         """Let go of what another node is to register: it goes on with the same Call-ID, and tells where it is."""
         others = [p for p in self._registrations if not self._is_share(p)][:MOST_SHARED_OUT]
+        now = self._stack.clock()
         for registration in [self._registrations[provider_id] for provider_id in others]:
-            if not registration.is_under_way:
+            is_renewed_soon = registration.holds(now) and not registration.holds(now + LEFT_FOR)
+            if not registration.is_under_way and not is_renewed_soon:
                 self._attempts.drop(registration)
                 del self._registrations[registration.provider.id]
                 row = registration.row(None, self._stack.clock(), self._wall_clock())
@@ -421,10 +442,10 @@ class Agent:
         """Ask whether it is another node's now; it is planned again when the database says that it is not."""
         self._unsettled.add((registration.provider.id,))
 
-    def _store(self, registration: Registration) -> None:
+    def _store(self, registration: Registration, on_commit: Callable[[], None] | None = None) -> None:
         self._on_registered(registration.provider.id, registration.address)
         row = registration.row(self._node, self._stack.clock(), self._wall_clock())
-        self._put(registration.provider.id, row)
+        self._put(registration.provider.id, row, on_commit)
 
     def _put(self, provider_id: int, row: Row | None, on_commit: Callable[[], None] | None = None) -> None:
         if self.watch is not None:
