@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from interop.harness import DOMAIN, PASSWORD, Roamer, RunningSwitch, SharedSwitch, until
+from interop.harness import DOMAIN, HOST, PASSWORD, Connected, Roamer, RunningSwitch, SharedSwitch, until
 from sipwright.sip import Request, Response
 from store.conftest import postgres_folder  # noqa: F401
 
@@ -178,6 +178,55 @@ def test_a_request_of_a_call_is_handed_on_by_any_node(pair: Pair, phone: Callabl
     bob.answer(bob.wait_for_request("BYE"), 200, "OK")
 
     assert until(lambda: said(first, accepted.call_id), "the script goes on") == ["talked True"]
+
+
+def connected(account: str, switch: SharedSwitch, protocol: str = "tcp") -> Connected:
+    """Return a phone that is registered over a connection to a switch."""
+    port = switch.tls_port if protocol == "tls" else switch.port
+    made = Connected(account, DOMAIN, PASSWORD, (HOST, port), "127.0.0.40", protocol)
+    assert made.register().status == 200
+    return made
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+def test_a_call_reaches_a_phone_over_its_connection_to_another_node(
+    pair: Pair, phone: Callable[[str], Roamer], protocol: str
+):
+    first, second = pair
+    alice, bob = phone("waiting"), connected("bob", second, protocol)
+    until(lambda: knows_elsewhere(first, "bob", "south"), "the first node knows where the phone is")
+    accepted, invite = talk(alice, bob)
+    alice.say_in(accepted, "INFO", 10)
+    asked = bob.wait_for_request("INFO")
+    bob.answer(asked, 200, "OK")
+    alice.wait_for_status(200, "INFO")
+    bob.say_in(invite, "BYE", 1)
+    bob.wait_for_status(200, "BYE")
+    alice.answer(alice.wait_for_request("BYE"), 200, "OK")
+    bob.close()
+
+    assert asked.headers.get("Route") is None
+    assert [cdr["hung_up_by"] for cdr in first.cdrs(accepted.call_id, legs=2)] == ["callee", "callee"]
+
+
+def test_a_phone_whose_connection_has_died_with_its_node_goes_on_over_another_one(
+    pair: Pair, phone: Callable[[str], Roamer]
+):
+    first, second = pair
+    alice, bob = phone("waiting"), connected("bob", first)
+    accepted, _ = talk(alice, bob)
+    kill(pair)
+    again = connected("bob", second)
+    alice.to = second.address
+    alice.say_in(accepted, "BYE", 10)
+    alice.wait_for_status(200, "BYE")
+    bye = again.wait_for_request("BYE")
+    again.answer(bye, 200, "OK")
+    for each in (bob, again):
+        each.close()
+
+    assert bye.to_tag == f"t{bob.port}"
+    assert until(lambda: said(second, accepted.call_id), "the script goes on") == ["talked True"]
 
 
 def test_a_phone_that_takes_its_registration_back_elsewhere_rings_nowhere(

@@ -116,6 +116,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "nodes.get": ADMINS,
     "nodes.takeover": ADMINS,
     "nodes.drain": ADMINS,
+    "nodes.left": ADMINS,
     "events.follow": OWN,
     "status.get": NOBODYS,
     "status.history": NOBODYS,

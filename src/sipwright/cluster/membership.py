@@ -232,6 +232,17 @@ class Membership:
             await self._register.release(self.itself.name, self.owner, self._holder.fence or 0)
             self._holder.lose()
 
+    def handed_to(self, name: str) -> None:
+        """Know who has the calls of this node from now on."""
+        self.owners = {
+            boot: name if owner == self.itself.name else owner for boot, owner in self.owners.items()
+        }
+
+    @property
+    def lost_after(self) -> float:
+        """After how many seconds without a word a node is lost."""
+        return self._holder.seconds
+
     def living(self) -> list[str]:
         """Return the names of the nodes that live, and take calls, by what was heard last."""
         return [

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sipwright.commands.acting import with_usecases
-from sipwright.commands.common import Data, Json, clock, group, print_json, print_table, say
+from sipwright.commands.common import (
+    CommandError,
+    Data,
+    Json,
+    clock,
+    data_dir,
+    group,
+    print_json,
+    print_table,
+    say,
+)
 from sipwright.commands.control import require_switch
 from sipwright.usecases.page import MOST, everything
 
@@ -17,6 +31,8 @@ if TYPE_CHECKING:
     from sipwright.usecases.nodes import NodeView
 
 __all__ = ["app"]
+
+LOOK_EVERY = 0.3
 
 app = group("node", "The switches that share a database.")
 
@@ -77,8 +93,16 @@ def takeover(
 
 
 @app.command()
-def drain(as_json: Json = False, data: Data = None) -> None:
+def drain(
+    timeout: Annotated[
+        float, typer.Option(help="For how many seconds this waits until everything is handed over.", min=0.0)
+    ] = 60.0,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
     """Give what is in progress here to the other nodes, and stop.
+
+    This returns once another node has it and the switch has ended, and shows meanwhile how many calls are left.
 
     \b
     Example:
@@ -86,7 +110,34 @@ def drain(as_json: Json = False, data: Data = None) -> None:
     """
     require_switch(data)
     others = with_usecases(data, lambda usecases, actor: usecases.nodes.drain(actor))
+    where = " or ".join(others)
+    if not as_json:
+        say(f"the switch stops; its calls go on at {where}")
+    deadline = time.monotonic() + timeout
+    before = None
+    while _is_running(data_dir(data)):
+        left = with_usecases(data, lambda usecases, actor: usecases.nodes.left(actor))
+        if left != before and not as_json:
+            say(f"{left} calls are left")
+        before = left
+        if time.monotonic() >= deadline:
+            raise CommandError(
+                f"after {timeout:g} s the switch has not ended, and {left} of its calls are left"
+            )
+        time.sleep(LOOK_EVERY)
     if as_json:
         print_json({"to": others})
-    else:
-        say(f"the switch stops; its calls go on at {' or '.join(others)}")
+
+
+def _is_running(folder: Path) -> bool:
+    """Return whether a switch holds a data folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # this file system has no locks
+    finally:
+        os.close(handle)
+    return False

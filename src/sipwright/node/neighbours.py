@@ -64,6 +64,9 @@ HOME = "sipwright.node"
 ANSWERED_WITHIN = 0.1
 """Seconds that whoever has a node drained is given to hear of it before the node ends."""
 
+SEEN_EVERY = 0.1
+"""Seconds after which a node that has handed everything over looks again whether another one has it."""
+
 PATIENCE = 3.0
 """For how many seconds a node that stops tries to say so."""
 
@@ -230,6 +233,25 @@ class Neighbours:
                     await self.membership.hand_over()
                 else:
                     await self.membership.say("stopped")
+            if self.drained.is_set():
+                async with asyncio.timeout(self.membership.lost_after + PATIENCE):
+                    await self._see_off()
+
+    async def _see_off(self) -> None:
+        """Wait until another node has what was handed over, and hand on to it what has come in meanwhile."""
+        owner: str | None = self.membership.name
+        while owner == self.membership.name:
+            await asyncio.sleep(SEEN_EVERY)
+            owner = await self._register.owner(self.membership.boot_number)
+        if owner is None or self._edge is None:
+            return
+        self.membership.handed_to(owner)
+        parts = self._parts
+        # New calls and registrations are repeated to whoever has the address then.
+        parts.stack.receiver.quick_way = None
+        parts.pipeline.steps = (self._edge, lambda incoming: True)
+        parts.stack.release()
+        await asyncio.sleep(SEEN_EVERY)
 
     # What can be asked for over the control socket.
 

@@ -438,12 +438,16 @@ class Node:
         await self.scripts.drain()
         await self._end()
         await self.monitoring.close()
-        self.stack.stop_listening()
+        is_drained = self.neighbours is not None and self.neighbours.drained.is_set()
+        if is_drained:
+            self.stack.hold()  # another node is told of it once that has the calls
+        else:
+            self.stack.stop_listening()
         await self.store.writer.settle()
         if self.neighbours is not None:
             await self.neighbours.leave()
         await self._close()
-        if self.neighbours is not None and self.neighbours.drained.is_set():
+        if is_drained:
             await self.store.abandon()  # what was put has been settled; from now on it is another node's
         else:
             await self.store.close()

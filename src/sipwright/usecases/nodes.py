@@ -101,6 +101,11 @@ class Nodes:
         await self._ground.keep(lambda c: note(c, actor, "nodes.drain", str(done["node"])))
         return tuple(done["to"])
 
+    @needs("read", admin=True)
+    async def left(self, actor: Actor) -> int:
+        """Return how many calls in the database are those of the node of this data folder."""
+        return (await self._ground.look(count_calls)).get(self._ground.settings.node, 0)
+
     async def _all(self) -> Sequence[NodeView]:
         """Return all nodes by name; this one, if the database has none."""
         own = await self._own()

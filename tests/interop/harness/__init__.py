@@ -7,7 +7,7 @@ from .baresip import Baresip
 from .kamailio import Kamailio
 from .network import free_port, is_listening, until
 from .phone import Phone
-from .roamer import Roamer
+from .roamer import Connected, Roamer
 from .shared import SharedSwitch
 from .sipp import ScenarioFailed, Sipp, Trace
 from .switch import DOMAIN, HOST, PASSWORD, RunningSwitch
@@ -17,6 +17,7 @@ __all__ = [
     "HOST",
     "PASSWORD",
     "Baresip",
+    "Connected",
     "Kamailio",
     "Phone",
     "Roamer",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 
 from sipwright.sip import Request, Response, digest, parse
 
 from .phone import Phone
 
-__all__ = ["Roamer"]
+__all__ = ["Connected", "Roamer"]
 
 SDP = "v=0\no=- 1 1 IN IP4 {host}\ns=-\nc=IN IP4 {host}\nt=0 0\nm=audio 6000 RTP/AVP 0\n"
 
@@ -180,6 +181,37 @@ class Roamer(Phone):
             lambda realm, algorithm: digest.ha1(self.account, realm, self.password, algorithm), "0a4f113b",
         )  # fmt: skip
         return f"{name}: {value}\n"
+
+
+class Connected(Roamer):
+    """A phone that keeps one connection to a switch, over TCP or TLS, and nothing else leads to it."""
+
+    def __init__(
+        self, account: str, domain: str, password: str, to: tuple[str, int], host: str, protocol: str = "tcp"
+    ) -> None:
+        Phone.__init__(self, to, host, protocol)
+        if protocol == "tls":
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self._socket = context.wrap_socket(self._socket)
+        self.account, self.domain, self.password, self.to = account, domain, password, to
+        self.heard = []
+        self.sources = []
+        self._cseq = 0
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are over its connection."""
+        Phone.send(self, data)
+
+    def receive(self, patience: float = 2.0) -> bytes | None:
+        """Return the next message, or None when none comes."""
+        self.sources.append(self.to)
+        return Phone.receive(self, patience)
+
+    @property
+    def contact(self) -> str:
+        """Where it can be reached: nowhere but over its connection."""
+        return f"<sip:{self.account}@10.9.8.7:{self.port};transport={self.protocol}>"
 
 
 def _answers(message: Message, call_id: str, number: int) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
@@ -107,4 +108,23 @@ async def test_whoever_takes_a_lease_waits_for_the_commit_that_is_under_way(
     assert pending == {taking}
     assert await taking == 2
     await connection.close()
+    await store.close()
+
+
+@pytest.mark.peer("postgresql")
+async def test_nobody_waits_for_the_commit_of_a_process_that_was_stopped_in_it(
+    postgres_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sipwright.store.writing.postgres_committer.HELD_FOR", 0.2)
+    store = await Store.open(postgres_url, key_file)
+    await Leases(store.database).execute(Ask("node:a", "a", 60.0, is_new=True))
+    connection = await store.database.connect()
+    committer = PostgresCommitter(store.database.connect)
+    committer.fence(Fence("node:a", 1), lambda: None)
+    await connection.execute(committer._begin_fenced)
+
+    assert await asyncio.wait_for(store.database.write(lambda c: seize(c, "node:a", "b")), 5.0) == 2
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await connection.execute("COMMIT")
+    connection.terminate()
     await store.close()

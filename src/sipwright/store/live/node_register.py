@@ -137,6 +137,11 @@ class NodeRegister:
             lambda c: c.execute(update(nodes).where(nodes.c.name == name).values(state=state)), of_nodes=False
         )
 
+    async def owner(self, boot: int) -> str | None:
+        """Return the node that has the calls of a boot; None when nobody knows that boot."""
+        query = select(boots.c.owner).where(boots.c.number == boot)
+        return await self._database.read(lambda c: c.scalar(query), of_nodes=False)
+
     async def adopt(
         self, fence: Fence, owner: str, to: str, name: str, seen: LeaseRow | None
     ) -> Adopted | None:

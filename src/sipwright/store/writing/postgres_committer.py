@@ -23,6 +23,9 @@ _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
 # A commit that takes longer is taken for a dead connection; repeating it does no harm.
 _TIMEOUT = 15.0
 
+HELD_FOR = 1.5
+"""For how many seconds a transaction keeps a lease in which nobody says anything."""
+
 _Statement = tuple[str, list[Any]]
 _UPSERTS = {name: postgres_upsert(kind) for name, kind in KINDS.items()}
 _DELETES = {name: postgres_delete(kind) for name, kind in KINDS.items()}
@@ -59,9 +62,11 @@ class PostgresCommitter:
         """Commit nothing any more when somebody else has the lease of `fence`, and tell that."""
         self._fence, self._on_fenced = fence, on_fenced
         lease = fence.lease.replace("'", "''")
-        # One round trip, as BEGIN alone is. The lock keeps whoever takes the lease waiting for our commit.
+        # One round trip, as BEGIN alone is. The lock keeps whoever takes the lease waiting for our commit, but not for
+        # that of a process which is stopped in the middle of it, or of a machine that the network has lost.
         self._begin_fenced = (
-            f"BEGIN; SELECT 1 / COALESCE((SELECT (fence = {fence.number:d})::int FROM leases"
+            f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {round(HELD_FOR * 1000)};"
+            f" SELECT 1 / COALESCE((SELECT (fence = {fence.number:d})::int FROM leases"
             f" WHERE name = '{lease}' FOR SHARE), 0)"
         )
 

@@ -1,0 +1,30 @@
+"""A short form of `make chaos-cluster`: two nodes, of which one is killed, and a small load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .database import Postgres
+from .load import ClusterLoad, ClusterOptions
+
+pytestmark = pytest.mark.peer("postgresql")
+
+
+@pytest.fixture
+def database() -> Iterator[Postgres]:
+    server = Postgres()
+    yield server
+    server.close()
+
+
+async def test_no_call_is_lost_when_a_node_dies(database: Postgres):
+    options = ClusterOptions(
+        rate=8.0, interval=1.0, seed=5, longest=2.0, is_quiet=True, spares_timer_h=True, nodes=2, rounds=1,
+        harms=("kill",), lost_after=2.0,
+    )  # fmt: skip
+    ledger = await ClusterLoad(options, database).run()
+
+    assert ledger.lost == 0, ledger.report()
+    assert ledger.counts["calls"] > 30
