@@ -30,7 +30,7 @@ KINDS = {
     "provider": "challenges of a provider that were answered wrongly",
     "left": "calls and runs that are still in the database",
     "late": "calls of a dead node that answered late again, or nodes that nobody took over from",
-    "zombie": "nodes that were to end by themselves, and did not",
+    "zombie": "nodes that were to end by themselves, and did not, or the other way round",
     "log": "faults in the switch's log",
 }
 

@@ -166,8 +166,10 @@ class Neighbours:
         return chosen(f"baseline:{user_id}", living) in (None, self.membership.name)
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what goes on while the node runs."""
-        return [self.membership.run(), self.bindings.follow(), self.states.follow(), *self.exchange.tasks()]
+        """Return what goes on while the node runs; from now on it goes on with what others leave."""
+        self.membership.on_stall = self._stalled
+        self.membership.relieve = self._relieve
+        return [self.bindings.follow(), self.states.follow(), *self.exchange.tasks()]
 
     def exchange_with(self, stream: EventStream, handlers: dict[str, Handler]) -> Exchange:
         """Let other nodes ask for what this one lets be asked for, and read its events."""
@@ -184,7 +186,7 @@ class Neighbours:
         return self.exchange
 
     def serve(self, parts: Parts, take_up: TakeUp, secret: bytes) -> None:
-        """Let a node go on with what others leave; `take_up` goes on with calls and runs."""
+        """Get ready to go on with what others leave; `take_up` goes on with calls and runs."""
         self._parts, self._take_up, self._secret = parts, take_up, secret
         self.bindings = SharedBindings(
             parts.store, parts.locations, self.membership.name, parts.clock.__call__
@@ -196,9 +198,7 @@ class Neighbours:
         )  # fmt: skip
         self._open_edge(parts, secret)
         self.membership.on_lost = self._was_lost
-        self.membership.on_stall = self._stalled
         self.membership.on_moved = self._has_moved
-        self.membership.relieve = self._relieve
 
     def _open_edge(self, parts: Parts, secret: bytes) -> None:
         """Let what comes from other nodes get to the phones here, and calls from here to phones there."""

@@ -356,6 +356,9 @@ class Node:
         Raises:
             OSError: An address cannot be had.
         """
+        if self.neighbours is not None:
+            # However long it takes to read what there is: nobody is to go on with it meanwhile.
+            self._tasks = [asyncio.create_task(self.neighbours.membership.run())]
         await self.scripts.open()
         bindings = await self.store.load_bindings()
         if self.neighbours is not None:
@@ -390,7 +393,7 @@ class Node:
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
         await self.monitoring.open()
-        self._tasks = [
+        self._tasks += [
             asyncio.create_task(self.store.follow_changes()),
             asyncio.create_task(self._rounds().run()),
             asyncio.create_task(self.clock_watch.run()),

@@ -113,6 +113,14 @@ class Harm:
         for node in dead:
             await self._start(node)
 
+    async def look(self) -> None:
+        """See whether a node has ended that nobody has done anything to, and start it again."""
+        for node in self._load.switch.nodes:
+            if node not in self._dead and not node.is_running():
+                self._load.ledger.fault("zombie", node.name, "was taken for dead, and was not")
+                self._load.follow(node, self._load.heir_of(node))
+                await self._start(node)
+
     async def _start(self, node: Node) -> None:
         await node.launch()
         self._load.came_back(node)

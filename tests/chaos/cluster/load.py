@@ -73,6 +73,7 @@ class ClusterLoad(Load):
         for number in range(options.rounds):
             began = time.monotonic()
             what = options.harms[number % len(options.harms)]
+            await harm.look()
             nodes = [node for node in self.switch.nodes if node.is_running()]
             if len(nodes) < 2:
                 await harm.recover()
