@@ -114,6 +114,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "unusual_calls.learn": ADMINS,
     "nodes.list": ADMINS,
     "nodes.get": ADMINS,
+    "nodes.doors": ADMINS,
     "nodes.takeover": ADMINS,
     "nodes.drain": ADMINS,
     "nodes.left": ADMINS,
