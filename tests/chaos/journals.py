@@ -174,7 +174,10 @@ def _check_store(load: Load) -> None:
             for entry in _entries(load)
             if entry["function"] == "store.add" and json.loads(entry["arguments"])["key"] == key
         ]
-        numbers = sorted(json.loads(entry["result"])["value"] for entry in entries if entry["result"])
+        results = [json.loads(entry["result"]) for entry in entries if entry["result"]]
+        for result in [result for result in results if "value" not in result]:
+            load.ledger.fault("outside", f"store {key}", f"store.add was answered with {result}")
+        numbers = sorted(result["value"] for result in results if "value" in result)
         kept = load.switch.rows("select value from script_values where key = ?", key)
         last = json.loads(kept[0]["value"]) if kept else 0
         if numbers != list(range(1, last + 1)) or len(entries) != last:

@@ -15,8 +15,6 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from sipwright.node.collector import THRESHOLDS
-
 from .database import Postgres
 from .harm import HARMS
 from .load import ClusterLoad, ClusterOptions
@@ -60,7 +58,7 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
     # A look at all that many calls have left takes a second, in which the phones lose what comes in.
-    gc.set_threshold(*THRESHOLDS)
+    gc.set_threshold(1_000, 1, 100_000)
     database = Postgres()
 
     async def run() -> int:

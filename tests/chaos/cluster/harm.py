@@ -27,9 +27,6 @@ CUT_FOR = 8.0
 ENDS_WITHIN = 10.0
 """For how many seconds a node that was taken for dead may go on."""
 
-WITH_TAKEOVER = 2.0
-"""Within how many seconds the calls of a dead node answer where somebody says that it is dead."""
-
 DRAINED_WITHIN = 30.0
 
 
@@ -133,7 +130,7 @@ class Harm:
         outage = load.begin_outage(is_kill=is_told is not None)
         began = outage.since
         await end()
-        within = load.options.lost_after + 2.0 if is_told is False else WITH_TAKEOVER
+        within = load.options.lost_after + 2.0 if is_told is False else load.options.told_within
         if is_told is None:
             outage.since = began = time.monotonic()
         asking = asyncio.create_task(call.answers(began, within, f"{node.name} died"))

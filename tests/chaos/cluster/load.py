@@ -25,14 +25,15 @@ HEARD_WITHIN = 2.0
 class ClusterOptions(Options):
     """What can be chosen: how many nodes, how many rounds of which harms, and after how long a node is lost.
 
-    The harms take turns, each `interval` seconds after the one before has begun, and so do the nodes that they are
-    done to.
+    Where somebody says that a node is dead, its calls have to answer again within `told_within` seconds. The harms take
+    turns, each `interval` seconds after the one before has begun, and so do the nodes that they are done to.
     """
 
     nodes: int = 3
     rounds: int = 30
     harms: tuple[str, ...] = ("kill", "lose", "pause", "database", "restart", "drain")
     lost_after: float = 10.0
+    told_within: float = 2.0
     program: Path | None = None
 
 
