@@ -33,7 +33,7 @@ REFRESH = 6.0
 BEAT = 0.2
 _IDENTITY = re.compile(rb"\r\nTo: ([^\r]+)\r\nCall-ID: (\S+)\r\n.*?CSeq: (\d+ [A-Z]+)\r\n", re.DOTALL)
 
-_BACK = re.compile(rb";flow=[^;\r\n]*")
+_BACK = re.compile(rb";(?:flow|rport)=[^;\r\n]*")
 """How the edge of a node names the way back, which is another one when another node has the call."""
 
 
