@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from interop.harness import RunningSwitch
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "databases"]
 
 # How fast a machine makes up examples says nothing about the project.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +24,7 @@ PACKAGES = {
     "kamailio": "kamailio",
     "linphonec": "linphone-cli",
     "postgresql": "postgresql",
+    "mariadbd": "mariadb-server-core",
     "nats-server": "nats-server",
     "dnsmasq": "dnsmasq-base",
     "chromium": "chromium",

@@ -316,7 +316,7 @@ class DatabaseSettings(_Section):
 
 
 class ClusterSettings(_Section):
-    """``[cluster]``: several switches on one PostgreSQL database, each with a name (`node`) and a data folder.
+    """``[cluster]``: several switches on one PostgreSQL or MariaDB, each with a name (`node`) and a data folder.
 
     One of which nothing was heard for `lost_after` seconds is lost: another one goes on with its calls. `edge` is where
     the others reach this one over UDP, "" for the first address of ``[sip] udp``. With `nats` (``nats://HOST:4222``,

@@ -81,3 +81,19 @@ def test_init_on_another_database(command, monkeypatch: pytest.MonkeyPatch, tmp_
 
     assert (tmp_path / "elsewhere.db").exists()
     assert not (tmp_path / "data2" / "sipwright.db").exists()
+
+
+def test_init_writes_the_database_into_new_settings_and_into_no_others(command, tmp_path: Path):
+    folder, url = tmp_path / "new", f"sqlite:///{tmp_path}/elsewhere.db"
+    command.ok("init", "--data", str(folder), "--database", url)
+
+    assert f'url = "{url}"' in (folder / "sipwright.toml").read_text()
+    assert (tmp_path / "elsewhere.db").exists()
+    command.ok("init", "--data", str(folder), "--database", url)
+    assert "names another database" in command.fails(
+        "init", "--data", str(folder), "--database", "mysql://u@h/x"
+    )
+    assert "write sqlite:///FILE" in command.fails(
+        "init", "--data", str(tmp_path / "x"), "--database", "dbase"
+    )
+    assert not (tmp_path / "x" / "sipwright.toml").exists()

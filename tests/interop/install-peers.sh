@@ -24,6 +24,8 @@ need nft nftables
 need stun stun-client
 need turnutils_stunclient coturn
 need node nodejs
+need mariadbd mariadb-server-core
+need mariadb-dump mariadb-client
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 
 [ -z "$missing" ] && exit 0

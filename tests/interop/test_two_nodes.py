@@ -14,7 +14,6 @@ import pytest
 
 from interop.harness import DOMAIN, HOST, PASSWORD, Connected, Roamer, RunningSwitch, SharedSwitch, until
 from sipwright.sip import Request, Response
-from store.conftest import postgres_folder  # noqa: F401
 
 pytestmark = pytest.mark.peer("postgresql")
 
@@ -32,7 +31,7 @@ Pair = tuple[SharedSwitch, SharedSwitch]
 
 
 @pytest.fixture
-def nodes(postgres_folder: Path) -> Iterator[Pair]:  # noqa: F811
+def nodes(postgres_folder: Path) -> Iterator[Pair]:
     """Two nodes with accounts and dialplans, new for each test: what dies in one leaves calls and phones behind."""
 
     async def create() -> None:

@@ -19,7 +19,6 @@ from interop.harness import DOMAIN, PASSWORD, Roamer, RunningSwitch, until
 from interop.test_two_nodes import PLANS, said, talk
 from sipwright.commands import keeper, worker
 from sipwright.sip import StreamFramer
-from store.conftest import postgres_folder  # noqa: F401
 
 pytestmark = pytest.mark.peer("postgresql")
 

@@ -5,8 +5,6 @@ import threading
 
 import pytest
 
-from store.conftest import postgres_folder  # noqa: F401 (a fixture)
-
 PHONES = 40
 
 

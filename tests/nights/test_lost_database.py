@@ -1,17 +1,16 @@
 """The database is locked, read-only, moved, replaced, or stopped: whoever asks is answered, and the log says why."""
 
 import contextlib
+import json
 import os
-import pwd
 import shutil
+import signal
 import sqlite3
 import subprocess
-import tempfile
-import time
-from pathlib import Path
 
 import pytest
 
+from gate import Gate
 from sipwright.store.crypto import create_key_file
 
 
@@ -145,64 +144,41 @@ def test_a_start_on_a_read_only_folder_is_one_line(night):
 
 
 @pytest.fixture
-def server(monkeypatch):
-    """A PostgreSQL of our own that can be stopped and started; its settings are in the environment."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs:
-        pytest.skip("PostgreSQL is not installed (Debian package: postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="sipwright-night-", dir="/tmp"))
-    as_postgres = []
-    if os.geteuid() == 0:
-        as_postgres = ["runuser", "-u", "postgres", "--"]
-        os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
-    monkeypatch.setenv("SIPWRIGHT_DATABASE__URL", f"postgresql://postgres@/postgres?host={folder}")
-
-    def run(program, *arguments):
-        line = [*as_postgres, str(programs[-1] / program), "-D", str(folder / "data"), *arguments]
-        subprocess.run(line, check=True, cwd=folder, capture_output=True, timeout=60)
-
-    class Server:
-        def start(self):
-            with (folder / "out").open("wb") as out:
-                line = [str(programs[-1] / "pg_ctl"), "-D", str(folder / "data"), "-l", str(folder / "log"), "-w", "-o",
-                        f"-c listen_addresses= -c fsync=off -k {folder}", "start"]  # fmt: skip
-                subprocess.run(
-                    [*as_postgres, *line], check=True, cwd=folder, stdout=out, stderr=out, timeout=60
-                )
-
-        def stop(self):
-            run("pg_ctl", "-m", "immediate", "-w", "stop")
-
-    run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-    server = Server()
-    server.start()
-    yield server
-    with contextlib.suppress(subprocess.CalledProcessError):
-        server.stop()
-    shutil.rmtree(folder)
+def gate(server_url, monkeypatch):
+    """A way to each server in turn, whose database is named in the environment."""
+    made = Gate(server_url)
+    monkeypatch.setenv("SIPWRIGHT_DATABASE__URL", made.url)
+    yield made
+    made.close()
 
 
-def test_a_postgresql_that_stops_and_comes_back(server, night):
-    night.command("account", "add", "bob", "--password", "secret")
+@pytest.mark.parametrize("how", ["cut", "hang"])
+def test_a_server_that_is_away_is_noticed_by_nobody(gate, begin, how):
+    """A server that has ended, or that takes everything and answers nothing; the switch is killed meanwhile."""
+    night = begin()
+    for name in ("bob", "carol"):
+        night.command("account", "add", name, "--password", "secret")
     night.start()
     assert night.register() == [401, 200]
+    getattr(gate, how)()
 
-    server.stop()
-    night.wait_until(lambda: is_away(night, time.monotonic()))
-    began = time.monotonic()
-    assert night.register("bob")[-1] == 503
-    assert time.monotonic() - began < 4.0
-    assert night.register("alice")[-1] == 200
-    assert night.ask("OPTIONS", "sip:example.org")[0] == [503]
-    assert "nothing can be stored" in night.said()
+    assert night.register("bob")[-1] == 200, "a phone that comes anew"
+    assert night.register("alice")[-1] == 200, "a refresh"
+    assert night.ask("OPTIONS", "sip:example.org")[0] == [200]
+    assert call(night, 1)[0] == [480]
+    night.wait_for("the database is away; what is committed waits on the disk")
+    night.end(signal.SIGKILL)
+    gate.open()
+    night.start()
+    assert call(night, 2)[0] == [480]
 
-    server.start()
-    night.wait_until(lambda: night.register("bob")[-1] == 200, within=20.0)
-    assert call(night, "back")[0] == [480]
+    assert "bob@example.org" in night.command("bindings")
+    assert "carol@example.org" in night.command("cdrs")
+    assert len(json.loads(night.command("cdrs", "--json"))) == 2
+    gate.cut()
+    assert call(night, 3)[0] == [480]
+    gate.open()
+    night.wait_for("the database has all that waited")
+    assert len(json.loads(night.command("cdrs", "--json"))) == 3
+    assert "Traceback" not in night.said()
     assert night.end() == 0
-
-
-def test_a_start_without_postgresql_is_one_line(server, night):
-    server.stop()
-
-    assert "does not work" in refused(night)

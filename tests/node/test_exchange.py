@@ -20,7 +20,7 @@ from sipwright.node.exchange import Exchange
 from sipwright.services.leases import node_lease
 from sipwright.store.live.node_register import NodeRegister
 from sipwright.store.schema.cluster_tables import leases, node_events, node_requests
-from store.conftest import key_file, postgres_folder, postgres_template, postgres_url, store, url  # noqa: F401
+from store.conftest import key_file, store, url  # noqa: F401
 from usecases.conftest import sqlite_template, sqlite_url  # noqa: F401
 
 

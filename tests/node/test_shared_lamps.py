@@ -10,7 +10,7 @@ from sipwright.control.protocol import ControlError, Request
 from sipwright.node import shared_lamps
 from sipwright.node.shared_lamps import SharedLamps
 from sipwright.services.notifier import DialogState
-from store.conftest import key_file, postgres_folder, postgres_template, postgres_url, store, url  # noqa: F401
+from store.conftest import key_file, store, url  # noqa: F401
 from usecases.conftest import sqlite_template, sqlite_url  # noqa: F401
 
 BOB = 2

@@ -7,13 +7,12 @@ import asyncpg
 import pytest
 
 from interop.harness import RunningSwitch
-from store.conftest import postgres_folder  # noqa: F401
 
 pytestmark = pytest.mark.peer("postgresql")
 
 
 @pytest.fixture
-def switch(postgres_folder, monkeypatch):  # noqa: F811
+def switch(postgres_folder, monkeypatch):
     async def create():
         connection = await asyncpg.connect(f"postgresql://postgres@/postgres?host={postgres_folder}")
         await connection.execute("CREATE DATABASE whole")

@@ -38,7 +38,7 @@ FORMAT = 1
 ABOUT = "backup.json"
 """The first member of the file: format, time, versions, and which kind of database."""
 
-DUMPS = {"sqlite": "database.sqlite", "postgresql": "database.pgdump"}
+DUMPS = {"sqlite": "database.sqlite", "postgresql": "database.pgdump", "mariadb": "database.sql"}
 """The member that has the database, by its kind."""
 
 
@@ -61,7 +61,8 @@ def backup(
     log only, and half of nothing. Calls go on meanwhile. The key that opens the stored passwords belongs somewhere
     else; a backup without it is of no use to a thief, nor to you: keep a copy of sipwright.key.
 
-    Of a PostgreSQL database it is what pg_dump makes, which has to be installed here.
+    Of a PostgreSQL database it is what pg_dump makes, and of MariaDB what mariadb-dump makes, which has to be
+    installed here.
 
     \b
     Examples:
@@ -111,14 +112,14 @@ async def _about(settings: Settings, with_key: bool) -> dict[str, Any]:
 def _copy(settings: Settings, kind: str, target: Path) -> None:
     from sqlalchemy import make_url
 
-    from sipwright.store.admin.backups import copy_postgres, copy_sqlite
+    from sipwright.store.admin.backups import copy_server, copy_sqlite
 
     if kind == "sqlite":
         path = Path(make_url(settings.database_url).database or "")
         copy_sqlite(path, target, Progress("pages copied"))
     else:
-        say("pg_dump is at work", is_error=True)
-        copy_postgres(settings.database_url, target)
+        say(f"{'pg_dump' if kind == 'postgresql' else 'mariadb-dump'} is at work", is_error=True)
+        copy_server(settings.database_url, target)
 
 
 def _pack(part: Path, about: dict[str, Any], settings: Settings, dump: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 from dataclasses import dataclass
@@ -45,6 +46,14 @@ def init(
     password: Annotated[
         str | None, typer.Option(metavar="P", help="The admin's password. [default: a random one, printed]")
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="The database: postgresql://USER:PASSWORD@HOST/NAME or mysql://..., which is there already. "
+            "[default: a file of SQLite in the folder]",
+        ),
+    ] = None,
     systemd: Annotated[
         bool,
         typer.Option("--systemd", help="Make a systemd unit for this folder as well; it is also printed."),
@@ -64,9 +73,9 @@ def init(
     Examples:
       sipwright init --domain sip.example.org
       sipwright init --systemd --data /srv/sipwright | sudo tee /etc/systemd/system/sipwright.service
-      SIPWRIGHT_DATABASE__URL=postgresql://sipwright@/sipwright sipwright init --data /srv/sipwright
+      sipwright init --database postgresql://sipwright:SECRET@db.example.org/sipwright --data /srv/sipwright
     """
-    done = initialise(data_dir(data), domain, admin, password)
+    done = initialise(data_dir(data), domain, admin, password, database)
     lines = [
         f"data folder  {done.folder}",
         f"SIP domain   {done.domain}",
@@ -103,25 +112,36 @@ def _how_to_install(path: Path) -> tuple[str, str]:
 
 
 def initialise(
-    folder: Path, domain: str | None = None, admin: str = "admin", password: str | None = None
+    folder: Path,
+    domain: str | None = None,
+    admin: str = "admin",
+    password: str | None = None,
+    database: str | None = None,
 ) -> Initialised:
-    """Make or complete a data folder."""
+    """Make or complete a data folder; `database` is written into its settings, where they are new."""
     from sipwright.certificate import ensure_sip_certificate
     from sipwright.commands.common import CommandError
     from sipwright.config import CONFIG_FILE, Settings
     from sipwright.console.host_key import ensure_host_key
     from sipwright.store.crypto import create_key_file
+    from sipwright.store.database import dialect_of_url
     from sipwright.store.schema.names import domain_name
 
     chosen = domain_name(domain or DEFAULT_DOMAIN)
+    if database is not None:
+        dialect_of_url(database)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_config(folder / CONFIG_FILE, chosen)
+        _write_config(folder / CONFIG_FILE, chosen, database)
     except OSError as error:
         raise CommandError(
             f"cannot write the data folder {folder}: {error.strerror}; choose another"
         ) from None
     settings = Settings.load(folder)
+    if database is not None and settings.database.url != database:
+        raise CommandError(
+            f"{folder / CONFIG_FILE}, or the environment, names another database; change [database] url"
+        )
     has_key = settings.key_file.exists()
     create_key_file(settings.key_file)
     ensure_host_key(settings.data_dir)
@@ -171,14 +191,21 @@ async def _ensure_admin(store: Administration, name: str, password: str | None) 
     return name, password
 
 
-def _write_config(path: Path, domain: str) -> None:
+def _write_config(path: Path, domain: str, database: str | None) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(_TEMPLATE.replace("DOMAIN", domain))
+        text = _TEMPLATE.replace("DOMAIN", domain)
+        if database is not None:
+            text = text.replace(_DEFAULT_DATABASE, f"url = {json.dumps(database)}\n")
+        file.write(text)
 
+
+_DEFAULT_DATABASE = """\
+url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://USER:PASSWORD@HOST/NAME", "mysql://..."
+"""
 
 _TEMPLATE = """\
 # The settings of Sipwright. What is commented out shows the default.
@@ -265,12 +292,12 @@ domains = ["DOMAIN"]
 # listen = []                     # such as "192.0.2.1:3478", "192.0.2.2:3479"
 
 [database]
-url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://USER:PASSWORD@HOST/NAME"
+url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://USER:PASSWORD@HOST/NAME", "mysql://..."
 # synchronous = "normal"          # SQLite: "full" also survives a power cut, at one disk sync per commit
 # accounts_in_memory = 250000     # beyond that, accounts are loaded when they are needed
 
 [cluster]
-# Several switches on one PostgreSQL database: give each a name of its own (node = "..." above all sections) and a data
+# Several switches on one PostgreSQL or MariaDB database: give each a name (node = "..." above all sections) and a data
 # folder of its own with the same sipwright.key. docs/two-servers.md tells more.
 # edge = ""                       # where the others reach this one: "10.0.0.1:5060"; the first of udp, if not 0.0.0.0
 # host = ""                       # its name in the DNS, for 'sipwright dns': the node's, before the domain

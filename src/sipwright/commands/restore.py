@@ -137,9 +137,11 @@ class _Restoration:
 
     def run(self) -> tuple[int, Path | None]:
         """Do it; give how many calls were dropped, and where what was in the folder is now."""
+        from sipwright.store.database import dialect_of_url
+
         settings = self._settings_to_be()
         url = settings.database_url
-        kind = url.partition(":")[0].partition("+")[0]
+        kind = dialect_of_url(url)
         if kind != self._about["database"]:
             raise CommandError(
                 f"the backup is of a {self._about['database']} database, and [database] url names {kind}; "
@@ -147,7 +149,7 @@ class _Restoration:
             )
         if kind == "sqlite":
             return self._restore_sqlite(settings)
-        return self._restore_postgres(settings)
+        return self._restore_server(settings)
 
     def _settings_to_be(self) -> Settings:
         """Read the settings of the backup as if they were in the folder already."""
@@ -169,11 +171,11 @@ class _Restoration:
         self._place_files()
         return dropped, aside
 
-    def _restore_postgres(self, settings: Settings) -> tuple[int, Path | None]:
-        from sipwright.store.admin.backups import restore_postgres
+    def _restore_server(self, settings: Settings) -> tuple[int, Path | None]:
+        from sipwright.store.admin.backups import restore_server
 
         self._refuse_to_replace([self._own_settings] if self._own_settings.exists() else [])
-        restore_postgres(settings.database_url, self._dump)
+        restore_server(settings.database_url, self._dump)
         dropped = asyncio.run(self._prepare(settings.database_url))
         aside = self._put_aside(None) if self._own_settings.exists() else None
         self._place_files()

@@ -60,6 +60,9 @@ def _wrong(found: dict[str, Any], folder: Path) -> list[str]:
     ]
     if storage["is_away"]:
         wrong.append("nothing can be stored: calls and registrations are refused")
+    elif storage.get("is_behind"):
+        waits = storage["on_disk_bytes"] / 1e6
+        wrong.append(f"the database is away: {waits:.1f} MB wait on the disk, and calls go on")
     if storage["is_short"]:
         wrong.append(f"the disk of {folder} is nearly full")
     failed = (found["registrations"] or {}).get("failed", 0)

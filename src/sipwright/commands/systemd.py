@@ -30,6 +30,8 @@ def unit(
     after = "network-online.target"
     if database.startswith("postgresql"):
         after += " postgresql.service"
+    elif database.startswith(("mysql", "mariadb")):
+        after += " mariadb.service"
     lines = [
         "[Unit]",
         "Description=Sipwright, a programmable SIP switch",

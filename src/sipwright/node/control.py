@@ -76,7 +76,9 @@ MOST_TESTS = 8
 
 def _alone(request: Request) -> dict[str, Any]:
     """Refuse what only one of several nodes can do."""
-    raise ControlError("refused", "this switch has its database for itself: several nodes need PostgreSQL")
+    raise ControlError(
+        "refused", "this switch has its database for itself: several nodes need PostgreSQL or MariaDB"
+    )
 
 
 class Parts(Protocol):
@@ -250,6 +252,8 @@ class Control:
                 "waiting": writer.waiting + writer.under_way,
                 "free_bytes": parts.outage.free,
                 "is_short": refusals.is_short,
+                "is_behind": parts.store.behind_since is not None,
+                "on_disk_bytes": parts.store.waiting_bytes,
             },
         }
 

@@ -119,7 +119,7 @@ class Monitoring:
             self._certificates_at = at
             self._certificates = await asyncio.to_thread(certificate_ends, certificate_files(node.settings))
         return Seen(
-            list(self.prober.states.values()), counts, node.store.writer.is_away, node.refusals.is_short,
+            list(self.prober.states.values()), counts, node.store.is_away, node.refusals.is_short,
             self._certificates,
         )  # fmt: skip
 

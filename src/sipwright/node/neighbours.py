@@ -230,6 +230,7 @@ class Neighbours:
         with suppress(StoreError, OSError, TimeoutError):  # nothing depends on it
             async with asyncio.timeout(PATIENCE):
                 if self.drained.is_set():
+                    await self._parts.store.caught_up()  # the other one goes on with what is in the database
                     await self.membership.hand_over()
                 else:
                     await self.membership.say("stopped")

@@ -49,7 +49,8 @@ from sipwright.stack import Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.stack.pipeline import Step
 from sipwright.steady_clock import SteadyClock, clock_file
 from sipwright.store import Change, Registrations, Store
-from sipwright.store.database import DatabaseFile
+from sipwright.store.database.sqlite import DatabaseFile
+from sipwright.store.writing.waiting_log import folder_of
 from sipwright.store.writing.writer import WriterSnapshot
 from sipwright.transport import Resolver
 from sipwright.transport.networks import networks
@@ -335,6 +336,7 @@ class Node:
         store = await Store.open(
             settings.database_url, settings.key_file, account_limit=settings.database.accounts_in_memory,
             synchronous=settings.database.synchronous, keeper=None if place is None else settings.data_dir,
+            waiting=folder_of(settings.data_dir, settings.node),
         )  # fmt: skip
         if not store.is_shared and settings.worker <= 1:
             await store.gather(settings.node, is_alone=place is None)
@@ -344,6 +346,8 @@ class Node:
         try:
             is_alone = place is None and not store.is_shared
             neighbours = None if is_alone else await Neighbours.join(settings, store)
+            if neighbours is not None and store.is_shared:
+                await store.take_up_left(neighbours.membership.fence, settings.node)
         except BaseException:
             await store.close()
             raise

@@ -19,7 +19,8 @@ from sipwright.services.rows import ExecutionRow
 from sipwright.services.switch import Identity
 from sipwright.sip import Reject
 from sipwright.store import StoreError
-from sipwright.store.live.script_values import ScriptValues
+from sipwright.store.errors import DatabaseAwayError
+from sipwright.store.live.script_values import AGAIN, ScriptValues
 
 if TYPE_CHECKING:
     from sipwright.services.registrar import LocationTable
@@ -164,10 +165,20 @@ class ScriptEffects:
 
     async def _secret(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
         name = ask.arguments["name"]
-        value = None if row.user_id is None else await self._store.read_secret(row.user_id, name)
+        value = None if row.user_id is None else await self._read_secret(row.user_id, name)
         if value is None:
             raise ValueError(f"there is no secret {name!r}; 'sipwright secret set {name}' keeps one")
         return value
+
+    async def _read_secret(self, user_id: int, name: str) -> str | None:
+        """Look a secret up; a script waits while the database is on a server that is away, as long as it may run."""
+        while True:
+            try:
+                return await self._store.read_secret(user_id, name)
+            except DatabaseAwayError:
+                if not self._store.is_shared:
+                    raise
+                await asyncio.sleep(AGAIN)
 
     async def _use_store(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
         user_id, function = row.user_id, ask.function.removeprefix("store.")

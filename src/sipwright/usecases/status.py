@@ -152,6 +152,8 @@ class Status:
         reason = None
         if storage.get("is_away"):
             reason = "nothing can be stored now; calls that go on do so, new ones wait or are refused"
+        elif storage.get("is_behind"):
+            reason = "the database is away; what is committed waits on the disk, and calls go on"
         elif storage.get("is_short"):
             reason = "the disk is nearly full; make room"
         parts.append(PartStatus("storage", node, reason is None, None, reason))

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from administering import Administering
 from sipwright.store import Administration, CallRow, Store, StoreError
-from sipwright.store.admin.backups import copy_postgres, copy_sqlite, drop_calls, restore_postgres
+from sipwright.store.admin.backups import copy_server, copy_sqlite, drop_calls, restore_server
 
 
 def _call(number: int) -> CallRow:
@@ -34,10 +34,10 @@ async def test_a_copy_has_what_was_committed_also_into_the_log_alone(
         copy_sqlite(Path(make_url(url).database or ""), copy)
         copied = f"sqlite:///{copy}"
     else:
-        await asyncio.to_thread(copy_postgres, url, copy)
+        await asyncio.to_thread(copy_server, url, copy)
         await Administering(store).remove_user("zoe")
         await _commit(store, 300)
-        await asyncio.to_thread(restore_postgres, url, copy)  # over what is there, in its place
+        await asyncio.to_thread(restore_server, url, copy)  # over what is there, in its place
         copied = url
 
     restored = await Administration.open(copied, key_file)
@@ -50,7 +50,7 @@ async def test_a_copy_has_what_was_committed_also_into_the_log_alone(
 
 async def test_a_copy_is_one_moment_whoever_commits_while_it_is_made(store: Store, tmp_path: Path):
     if store.database.dialect != "sqlite":
-        pytest.skip("pg_dump sees to that")
+        pytest.skip("the dump of a server sees to that")
     database = Path(store.database.url.database or "")
     await _commit(store, *range(3_000))
     await Administering(store).list_calls()  # and so they are in the tables
@@ -75,11 +75,22 @@ def test_what_cannot_be_copied_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         copy_sqlite(tmp_path / "broken", tmp_path / "copy")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(StoreError, match="postgresql-client"):
-        copy_postgres("postgresql://sipwright@/sipwright", tmp_path / "copy")
+        copy_server("postgresql://sipwright@/sipwright", tmp_path / "copy")
+    with pytest.raises(StoreError, match="mariadb-client"):
+        copy_server("mysql://sipwright@/sipwright", tmp_path / "copy")
 
 
-def test_a_server_that_is_not_there_is_told_and_no_password_with_it(tmp_path: Path):
-    url = f"postgresql://someone:secret@/x?host={tmp_path}"
-    with pytest.raises(StoreError, match=r"pg_dump has failed|there is no pg_dump") as raised:
-        copy_postgres(url, tmp_path / "copy")
+@pytest.mark.parametrize(("kind", "program"), [("postgresql", "pg_dump"), ("mysql", "mariadb-dump")])
+def test_a_server_that_is_not_there_is_told_and_no_password_with_it(tmp_path: Path, kind: str, program: str):
+    url = f"{kind}://someone:secret@/x?host={tmp_path}"
+    with pytest.raises(StoreError, match=f"{program} has failed|there is no {program}") as raised:
+        copy_server(url, tmp_path / "copy")
     assert "secret" not in str(raised.value)
+
+
+def test_half_a_dump_of_mariadb_replaces_nothing(tmp_path: Path):
+    dump = tmp_path / "database.sql"
+    dump.write_text("DROP TABLE IF EXISTS `users`;\n")
+
+    with pytest.raises(StoreError, match="only a part"):
+        restore_server("mysql://root@/x", dump)

@@ -170,6 +170,7 @@ async def test_the_oldest_runs_are_found_by_an_index(store: Store):
 _INDEXES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
     "postgresql": "SELECT indexname FROM pg_indexes",
+    "mariadb": "SELECT index_name FROM information_schema.statistics WHERE table_schema = database()",
 }
 
 

@@ -7,12 +7,13 @@ import inspect
 import time
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from structlog.testing import capture_logs
 
 from administering import Administering
 from sipwright.store import AccountChange, AccountSpec, Administration, Change, ProviderSpec, Store
 from sipwright.store.admin.changes import ChangeFeed, record_change
+from sipwright.store.schema import tables
 
 
 async def test_a_name_is_found_in_its_domain_only(store: Store):
@@ -200,10 +201,10 @@ async def test_a_change_that_commits_late_below_the_newest_number_is_seen(store:
     feed = ChangeFeed()
 
     def late(connection):  # type: ignore[no-untyped-def]
-        connection.execute(text("INSERT INTO changes (seq, kind, key, at) VALUES (100, 'account', '7', 0)"))
+        connection.execute(insert(tables.changes).values(seq=100, kind="account", key="7", at=0.0))
 
     def later(connection):  # type: ignore[no-untyped-def]
-        connection.execute(text("INSERT INTO changes (seq, kind, key, at) VALUES (99, 'account', '6', 0)"))
+        connection.execute(insert(tables.changes).values(seq=99, kind="account", key="6", at=0.0))
 
     await store.database.read(feed.start)
     await store.database.write(late)

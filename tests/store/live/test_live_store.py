@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
+from sipwright.store import Store
 
 
-def test_other_databases_than_those_two_have_no_committer():
-    from sipwright.store.live.live_store import _committer
-
-    with pytest.raises(AssertionError):
-        _committer(object(), "normal")  # type: ignore[arg-type]
+async def test_a_database_on_a_server_may_be_that_of_several_nodes(store: Store):
+    assert store.is_shared is (store.database.dialect != "sqlite")

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from sipwright.store import BindingRow, CallRow, CdrRow, Store
+from sipwright.store import BindingRow, CallRow, CdrRow, ExecutionRow, Store
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import restored
 from sipwright.store.writing.log import segments_in
@@ -46,6 +46,10 @@ async def bindings_of(store: Store) -> list[BindingRow]:
 
 def call(name: str, document: bytes = b"{}", node: str = "node1") -> CallRow:
     return CallRow(name, node, 1, 1, "out", "talking", "alice", "bob", 1e9, None, document)
+
+
+def execution(name: str) -> ExecutionRow:
+    return ExecutionRow(name, None, 1, 1, 1, 1, "waiting", None, 1e9, None, None, "node1", "[]")
 
 
 def calls(**documents: bytes | None) -> dict[str, dict[Any, Any]]:

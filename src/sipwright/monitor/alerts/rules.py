@@ -76,7 +76,7 @@ class Rules:
         self._phones_gone(seen.counts.get("phones", 0.0), now)
         self._calls_fail(seen.counts, now)
         self._is(
-            "database", seen.is_store_away, f"nothing can be stored at {self._node}", _ADVICE["database"], now
+            "database", seen.is_store_away, f"the database of {self._node} is away", _ADVICE["database"], now
         )
         self._is(
             "disk", seen.is_disk_short, f"the disk of {self._node} is nearly full",

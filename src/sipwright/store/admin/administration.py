@@ -220,6 +220,6 @@ async def _prepare(database: Database, migrate: bool) -> None:
     if revision == migrations.HEAD:
         return
     if migrate:
-        await database.write(migrations.migrate, of_nodes=False)
+        await database.write(migrations.migrate, of_nodes=False, patience=None)
     else:
         await database.read(migrations.require_head, of_nodes=False)

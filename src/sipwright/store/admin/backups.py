@@ -9,16 +9,18 @@ import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.engine import make_url
 
+from sipwright.store.database import dialect_of_url
 from sipwright.store.errors import StoreError
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import UNFINISHED
 from sipwright.store.writing.log_applier import Applier
 
-__all__ = ["copy_postgres", "copy_sqlite", "drop_calls", "restore_postgres"]
+__all__ = ["copy_server", "copy_sqlite", "drop_calls", "restore_server"]
 
 _PAGES = 2_000
 """Pages of 4 kB that are copied between two reports."""
@@ -62,23 +64,38 @@ def copy_sqlite(database: Path, target: Path, progress: Callable[[int, int], Non
         raise StoreError(f"the database {database} cannot be copied: {error}") from error
 
 
-def copy_postgres(url: str, target: Path) -> None:
-    """Copy a PostgreSQL database as it is now with `pg_dump`, in its custom format.
+def copy_server(url: str, target: Path) -> None:
+    """Copy a database on a server as it is now: `pg_dump` in its custom format, or `mariadb-dump` in SQL.
 
     Raises:
-        StoreError: There is no `pg_dump`, or it has failed.
+        StoreError: There is no such program, or it has failed.
     """
-    _run_tool("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
+    if dialect_of_url(url) == "postgresql":
+        _run_postgres("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
+        return
+    options = ("--single-transaction", "--quick", "--skip-lock-tables", "--hex-blob", "--no-tablespaces")
+    _run_mariadb("mariadb-dump", url, *options, "--default-character-set=utf8mb4", f"--result-file={target}")
 
 
-def restore_postgres(url: str, dump: Path) -> None:
-    """Put what `copy_postgres` made into a database, in place of what is there, all of it or nothing.
+def restore_server(url: str, dump: Path) -> None:
+    """Put what `copy_server` made into a database, in place of what is there.
+
+    On PostgreSQL that is all of it or nothing; on MariaDB, which knows no such thing for tables, one that fails is to
+    be repeated.
 
     Raises:
-        StoreError: There is no `pg_restore`, or it has failed.
+        StoreError: There is no program for it, or it has failed, or the file is only a part.
     """
-    options = ("--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction")
-    _run_tool("pg_restore", url, *options, str(dump))
+    if dialect_of_url(url) == "postgresql":
+        options = ("--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction")
+        _run_postgres("pg_restore", url, *options, str(dump))
+        return
+    with dump.open("rb") as sql:
+        sql.seek(max(0, dump.stat().st_size - 200))
+        if b"-- Dump completed" not in sql.read():
+            raise StoreError(f"{dump.name} is only a part of what mariadb-dump makes: nothing was replaced")
+        sql.seek(0)
+        _run_mariadb("mariadb", url, "--default-character-set=utf8mb4", stdin=sql)
 
 
 def drop_calls(connection: Connection) -> int:
@@ -93,20 +110,41 @@ def drop_calls(connection: Connection) -> int:
     return calls
 
 
-def _run_tool(name: str, url: str, *options: str) -> None:
-    if shutil.which(name) is None:
-        raise StoreError(f"there is no {name} here; install PostgreSQL's client (Debian: postgresql-client)")
+def _run_postgres(name: str, url: str, *options: str) -> None:
     parsed = make_url(url).set(drivername="postgresql")
-    # In the environment: a command line is there for everybody on the machine to read.
     secret = {"PGPASSWORD": parsed.password} if parsed.password else {}
     where = parsed._replace(password=None).render_as_string()
+    _run([name, f"--dbname={where}", *options], secret, "PostgreSQL's client (Debian: postgresql-client)")
+
+
+def _run_mariadb(name: str, url: str, *options: str, stdin: IO[bytes] | None = None) -> None:
+    from sipwright.store.database.mariadb import servers_of
+
+    parsed = make_url(url)
+    secret = {"MYSQL_PWD": str(parsed.password)} if parsed.password else {}
+    server = servers_of(parsed)[0]
+    where = [f"--{'socket' if key == 'unix_socket' else key}={value}" for key, value in server.items()]
+    user = [f"--user={parsed.username}"] if parsed.username else []
+    _run(
+        [name, "--no-defaults", *where, *user, *options, str(parsed.database)],
+        secret,
+        "MariaDB's client (Debian: mariadb-client)",
+        stdin,
+    )
+
+
+def _run(command: list[str], secret: dict[str, str], package: str, stdin: IO[bytes] | None = None) -> None:
+    """Run a program; the password is in its environment, as a command line is there for everybody to read."""
+    name = command[0]
+    if shutil.which(name) is None:
+        raise StoreError(f"there is no {name} here; install {package}")
     done = subprocess.run(
-        [name, f"--dbname={where}", *options],
+        command,
         env={**os.environ, **secret},
+        stdin=stdin or subprocess.DEVNULL,
         capture_output=True,
-        text=True,
         check=False,
     )
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
         raise StoreError(f"{name} has failed: {lines[0]}")

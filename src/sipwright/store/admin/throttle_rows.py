@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from limits.storage import Storage
-from sqlalchemy import Connection, case, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, case, delete, literal, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from sipwright.store.dialects import dialect_of
 from sipwright.store.schema.people_tables import throttles
 
 __all__ = ["ThrottleRows"]
@@ -30,17 +30,20 @@ class ThrottleRows(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add to a count, or begin a new one."""
         column = throttles.c
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(throttles).values(key=key, count=amount, expires_at=self._now + expiry)
+        end, is_ours = self._now + expiry, column.key == key
+        new = select(literal(key), literal(0), literal(end))
+        names = ["key", "count", "expires_at"]
+        self._connection.execute(dialect_of(self._connection).insert_missing(throttles, names, new))
         is_over = column.expires_at <= self._now
-        statement = statement.on_conflict_do_update(
-            index_elements=["key"],
-            set_={
-                "count": case((is_over, amount), else_=column.count + amount),
-                "expires_at": case((is_over, self._now + expiry), else_=column.expires_at),
-            },
+        self._connection.execute(
+            update(throttles)
+            .where(is_ours)
+            .values(
+                count=case((is_over, amount), else_=column.count + amount),
+                expires_at=case((is_over, end), else_=column.expires_at),
+            )
         )
-        return int(self._connection.execute(statement.returning(column.count)).scalar_one())
+        return int(self._connection.execute(select(column.count).where(is_ours)).scalar_one())
 
     def get(self, key: str) -> int:
         """Return a count."""

@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     FromClause,
-    Integer,
     Select,
     case,
-    cast,
     func,
     or_,
     select,
 )
 
 from sipwright.services.rows import CdrRow
+from sipwright.store.dialects import dialect_of
 from sipwright.store.history.call_pages import accounts_named
 from sipwright.store.history.one_call import is_first_part
 from sipwright.store.history.paging import after, contains
@@ -125,10 +123,7 @@ def window_end(
 
 def count_quarters(connection: Connection, which: CdrConditions) -> list[QuarterCount]:
     """Count calls by the quarter of an hour in which they began: the callers' legs that fit."""
-    if connection.dialect.name == "postgresql":
-        quarter: ColumnElement[Any] = cast(func.floor(_CDR.started_at / QUARTER), BigInteger)
-    else:
-        quarter = cast(_CDR.started_at / QUARTER, Integer)
+    quarter = dialect_of(connection).whole(_CDR.started_at / QUARTER)
     is_answered = _CDR.answered_at.is_not(None)
     talked = func.coalesce(_CDR.ended_at, _CDR.answered_at) - _CDR.answered_at
     query = (

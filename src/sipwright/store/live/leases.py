@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sipwright.services.leases import Answer, Ask, Fence, LeaseRow
 from sipwright.store.database import Database
+from sipwright.store.dialects import dialect_of
 from sipwright.store.errors import FencedError
 from sipwright.store.schema.cluster_tables import leases
 
@@ -20,18 +21,10 @@ __all__ = ["Leases", "database_time", "execute", "hold_fence", "read_leases", "r
 
 _COLUMNS = leases.c
 
-_CLOCKS = {
-    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
-    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS double precision)",
-    "mysql": "CAST(UNIX_TIMESTAMP(SYSDATE(6)) AS double)",
-    "mariadb": "CAST(UNIX_TIMESTAMP(SYSDATE(6)) AS double)",
-}
-"""The time now, not that at which the transaction began: it may have waited for a lock since."""
-
 
 def database_time(connection: Connection) -> ColumnElement[float]:
     """Return the database's clock, as Unix time."""
-    return literal_column(_CLOCKS[connection.dialect.name], Double)
+    return literal_column(dialect_of(connection).CLOCK, Double)
 
 
 class Leases:
@@ -101,8 +94,7 @@ def hold_fence(connection: Connection, fence: Fence) -> None:
     Raises:
         FencedError: It is not.
     """
-    query = select(_COLUMNS.fence).where(_COLUMNS.name == fence.lease).with_for_update(read=True)
-    found = connection.scalar(query)
+    found = dialect_of(connection).hold_lease(connection, fence.lease)
     if found != fence.number:
         raise FencedError(fence.lease, fence.number, found)
 

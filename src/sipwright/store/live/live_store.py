@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, Text, cast, delete, func, select, update
@@ -17,10 +18,11 @@ from sipwright.store.admin import accounts, guard_rules, script_secrets
 from sipwright.store.admin.administration import Administration
 from sipwright.store.admin.changes import Change, ChangeFeed, prune_changes
 from sipwright.store.crypto import KeyRing
-from sipwright.store.database import Database, PostgresDatabase, SqliteDatabase, rows_as_stored
+from sipwright.store.database import Database, rows_as_stored
 from sipwright.store.errors import NotFoundError, StoreError
 from sipwright.store.live.directory import Directory, Update
 from sipwright.store.live.gathering import gather, has_nodes
+from sipwright.store.live.left_rows import merge
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import Account
 from sipwright.store.schema.rows import (
@@ -34,6 +36,9 @@ from sipwright.store.schema.rows import (
     unfinished_executions,
 )
 from sipwright.store.writing.writer import Committer, Fenced, Writer
+
+if TYPE_CHECKING:
+    from sipwright.store.writing.server_committer import ServerCommitter
 
 __all__ = ["Store"]
 
@@ -50,6 +55,7 @@ class Store(Administration):
     directory: Directory
     writer: Writer
     _committer: Committer
+    _waiting: Path | None
 
     def __init__(self, database: Database, keys: KeyRing) -> None:
         super().__init__(database, keys)
@@ -66,6 +72,7 @@ class Store(Administration):
         account_limit: int = 250_000,
         synchronous: str = "normal",
         keeper: Path | None = None,
+        waiting: Path | None = None,
     ) -> Self:
         """Open a database, fill the directory and start the writer.
 
@@ -76,6 +83,7 @@ class Store(Administration):
             account_limit: How many accounts the directory may hold.
             synchronous: SQLite's setting of that name for the hot writes, ``normal`` or ``full``.
             keeper: The folder of the socket of the process that keeps an SQLite database for several.
+            waiting: The folder in which what is committed waits while a database server is away, if it may.
         """
         store = await super().open(url, key_file, migrate=migrate)
         store.directory = Directory(store.keys, account_limit)
@@ -86,7 +94,10 @@ class Store(Administration):
         except BaseException:
             await store.database.close()
             raise
-        store._committer = _committer(store.database, synchronous, keeper)
+        store._committer = _committer(store.database, synchronous, keeper, waiting)
+        store._waiting = waiting
+        if store.is_shared:
+            store.database.catch_up = store.caught_up
         store.writer = Writer(store._committer)
         return store
 
@@ -108,12 +119,61 @@ class Store(Administration):
     @property
     def is_shared(self) -> bool:
         """Whether several nodes may have this database; an SQLite file has one."""
-        return not isinstance(self.database, SqliteDatabase)
+        return self.database.dialect != "sqlite"
 
     def fence(self, fence: Fence, on_fenced: Callable[[], object]) -> None:
         """Let nothing be committed any more when somebody else has the lease of `fence`, who is then told."""
         assert isinstance(self._committer, Fenced), "the lock on its folder is the fence of a file"
         self._committer.fence(fence, on_fenced)
+
+    async def take_up_left(self, fence: Fence, node: str) -> int:
+        """Bring into the database what earlier boots have committed while it was away; return how many rows.
+
+        Raises:
+            DatabaseAwayError: It is away still.
+            FencedError: Somebody else has the lease of this node by now.
+        """
+        from sipwright.store.writing.waiting_log import latest_rows, left_in
+
+        taken = 0
+        for left in [] if self._waiting is None else await asyncio.to_thread(left_in, self._waiting):
+            for path in left.segments():
+                rows = await asyncio.to_thread(latest_rows, path)
+                if left.fence in (0, fence.number - 1):  # nobody has had the lease since
+                    await self._on_server().commit_left(rows)
+                else:
+                    await self.database.write(partial(merge, node=node, rows=rows), of_nodes=False)
+                await asyncio.to_thread(left.remove, path)
+                taken += sum(map(len, rows.values()))
+        if taken:
+            log.warning("what had waited for the database is there", rows=taken)
+        return taken
+
+    @property
+    def is_away(self) -> bool:
+        """Whether what is put will not be in the database soon."""
+        return self.writer.is_away or self.behind_since is not None
+
+    @property
+    def behind_since(self) -> float | None:
+        """Since when the database is away and what is committed waits on the disk, by the monotonic clock."""
+        return getattr(self._committer, "behind_since", None)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much waits on the disk for the database."""
+        return getattr(self._committer, "waiting_bytes", 0)
+
+    def _on_server(self) -> ServerCommitter:
+        from sipwright.store.writing.server_committer import ServerCommitter
+
+        assert isinstance(self._committer, ServerCommitter), "the lock on its folder is the fence of a file"
+        return self._committer
+
+    async def caught_up(self) -> None:
+        """Wait until everything that is committed is in the database, and not on the disk alone."""
+        if self.is_shared:
+            await self._on_server().catch_up()
 
     async def follow_changes(self, every: float = 1.0) -> None:
         """Keep the directory up to date, until cancelled; an outage of the database is waited for."""
@@ -256,22 +316,38 @@ class Store(Administration):
         return list(found), [self.directory.read(connection, change) for change in distinct]
 
 
-def _committer(database: Database, synchronous: str, keeper: Path | None = None) -> Committer:
-    if isinstance(database, SqliteDatabase) and keeper is not None:
-        from sipwright.store.writing.handing_committer import HandingCommitter
+def _committer(
+    database: Database, synchronous: str, keeper: Path | None = None, waiting: Path | None = None
+) -> Committer:
+    """Make the committer of a database; only the driver of that is loaded."""
+    if database.dialect == "sqlite":
+        from sipwright.store.database.sqlite import SqliteDatabase
 
-        handing = HandingCommitter(keeper)
-        database.applied_by = handing.apply
-        return handing
-    if isinstance(database, SqliteDatabase):
+        assert isinstance(database, SqliteDatabase)
+        if keeper is not None:
+            from sipwright.store.writing.handing_committer import HandingCommitter
+
+            handing = HandingCommitter(keeper)
+            database.applied_by = handing.apply
+            return handing
         from sipwright.store.writing.sqlite_committer import SqliteCommitter
 
         return SqliteCommitter(database.path, synchronous)
-    if isinstance(database, PostgresDatabase):
-        from sipwright.store.writing.postgres_committer import PostgresCommitter
+    from sipwright.store.writing.server_committer import ServerCommitter
+    from sipwright.store.writing.waiting_log import WaitingLog
 
-        return PostgresCommitter(database.connect)
-    raise AssertionError(database)
+    make_log = None if waiting is None else partial(WaitingLog, waiting)
+    if database.dialect == "postgresql":
+        from sipwright.store.database.postgres import PostgresDatabase
+        from sipwright.store.writing.postgres_committer import PostgresSession
+
+        assert isinstance(database, PostgresDatabase)
+        return ServerCommitter(PostgresSession(database.connect), make_log)
+    from sipwright.store.database.mariadb import MariadbDatabase
+    from sipwright.store.writing.mariadb_committer import MariadbSession
+
+    assert isinstance(database, MariadbDatabase)
+    return ServerCommitter(MariadbSession(database.connect), make_log)
 
 
 def _columns(kind: str) -> list[Any]:

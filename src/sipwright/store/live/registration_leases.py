@@ -5,14 +5,14 @@ The node that has claimed a row writes it through ``store/writing/writer.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, and_, case, delete, literal, or_, select
+from sqlalchemy import Connection, Select, and_, case, delete, literal, or_, select, update
 
 from sipwright.store.admin.takers import choose, untaken
 from sipwright.store.database import Database
+from sipwright.store.dialects import dialect_of
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import RegistrationRow, restored
 
@@ -82,28 +82,22 @@ def _claim(
     lease: float,
     ended_before: float,
 ) -> list[RegistrationRow]:
-    # Only that of the dialect in use: at a start each module counts.
-    make: Callable[..., Any] = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert
     column = _TABLE.c
     values = select(tables.providers.c.id, literal(node), literal("registering"), literal(now))
-    statement = make(_TABLE).from_select(
-        ["provider_id", "node", "state", "updated_at"], values.where(tables.providers.c.id.in_(provider_ids))
+    are_there = tables.providers.c.id.in_(provider_ids)
+    connection.execute(
+        dialect_of(connection).insert_missing(
+            _TABLE, ["provider_id", "node", "state", "updated_at"], values.where(are_there)
+        )
     )
-    new = statement.excluded
     lease_end = case((column.state == "registered", column.expires_at), else_=column.updated_at + lease)
     # What was stopped is so at another node, too, until it has asked itself.
     # What a node has left to us is registered still, and the provider has to be told to forget where.
     stays = or_(column.state == "stopped", and_(column.node.is_(None), column.state == "registered"))
-    state = case((stays, column.state), else_=new.state)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["provider_id"],
-            set_={"node": new.node, "state": state, "updated_at": new.updated_at},
-            where=or_(
-                column.node.is_(None), column.node == node, lease_end.is_(None), lease_end < ended_before
-            ),
-        )
-    )
+    state = case((stays, column.state), else_="registering")
+    is_free = or_(column.node.is_(None), column.node == node, lease_end.is_(None), lease_end < ended_before)
+    taken = update(_TABLE).where(column.provider_id.in_(provider_ids), is_free)
+    connection.execute(taken.values(node=node, state=state, updated_at=now))
     query = select(*_COLUMNS).where(column.provider_id.in_(provider_ids), column.node == node)
     return _rows(connection, query)
 

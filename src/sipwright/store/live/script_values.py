@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from sipwright.store.database import Database
+from sipwright.store.errors import DatabaseAwayError
 from sipwright.store.history.journals import pending_result, set_result
 from sipwright.store.schema import tables
 
@@ -26,6 +27,10 @@ MAX_VALUE = 10_000
 
 SPACING = 0.1
 """Seconds between two transactions: what comes alone waits for none, what comes meanwhile shares the next one."""
+
+
+AGAIN = 0.5
+"""Seconds until a server that is away is asked again: a script waits for it, as long as it may run."""
 
 
 class _Wish(NamedTuple):
@@ -43,6 +48,7 @@ class ScriptValues:
 
     def __init__(self, database: Database, spacing: float = SPACING) -> None:
         self._database = database
+        self._waits = database.dialect != "sqlite"  # a server comes back, and scripts have time
         self._spacing = spacing
         self._wishes: list[_Wish] = []
         self._task: asyncio.Task[None] | None = None
@@ -74,6 +80,10 @@ class ScriptValues:
             written = asyncio.ensure_future(self._database.write(partial(_apply_all, batch)))
             await asyncio.wait([written])
             error = written.exception()
+            if isinstance(error, DatabaseAwayError) and self._waits:
+                self._wishes = [wish for wish in batch if not wish.answer.done()] + self._wishes
+                await asyncio.sleep(AGAIN)
+                continue
             answers = written.result() if error is None else [error] * len(batch)
             for wish, answer in zip(batch, answers, strict=True):
                 if wish.answer.done():  # nobody waits any more

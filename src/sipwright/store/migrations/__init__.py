@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, inspect, text
 
+from sipwright.store.dialects import dialect_of
 from sipwright.store.errors import StoreError
 
 __all__ = ["HEAD", "current_revision", "migrate", "require_head"]
 
-HEAD = "0031"
-# Any number will do, as long as every Sipwright takes the same one.
-_LOCK = 0x51B3
+HEAD = "0032"
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -28,9 +27,11 @@ def migrate(connection: Connection) -> bool:
     """Bring a database up to date; True if there was something to do."""
     if current_revision(connection) == HEAD:
         return False
-    if connection.dialect.name == "postgresql":
-        # Nodes that start together take turns; the lock goes with the transaction.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+    with dialect_of(connection).turns(connection):  # nodes may start together
+        return _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> bool:
     revision = current_revision(connection)
     if revision == HEAD:
         return False

@@ -65,6 +65,8 @@ leases = Table(
     Column("owner", Text, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("until", Double, nullable=False),
+    # Counts what was written under it, where only a row that is written keeps others out (dialects/mariadb.py).
+    Column("writes", BigInteger),
 )
 
 # Each start of a node: its number stands in the tags that it makes, `owner` is the node that has its calls now.

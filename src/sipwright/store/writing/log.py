@@ -146,8 +146,9 @@ class Segment:
 class RedoLog:
     """The log as the process sees it that appends to it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, segment_size: int | None = None) -> None:
         self._directory = directory
+        self._segment_size = segment_size
         self._segment: Segment | None = None
         self._full: list[Segment] = []
 
@@ -161,9 +162,13 @@ class RedoLog:
         """
         batch = rows if isinstance(rows, bytes) else written(rows)
         segment = self._segment
-        if segment is None or segment.size >= SEGMENT_SIZE:
+        if segment is None or segment.size >= (self._segment_size or SEGMENT_SIZE):
             segment = self._begin()
         segment.append(batch)
+
+    def size(self) -> int:
+        """Return how many bytes the segments have that are there."""
+        return sum(segment.size for segment in self._full) + (self._segment.size if self._segment else 0)
 
     def sync(self) -> None:
         """Wait until what was appended is on the disk."""

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from sipwright.store.schema.rows import Kind
 
-__all__ = ["LONGEST", "postgres_delete", "postgres_upsert", "sqlite_delete", "sqlite_upsert"]
+__all__ = [
+    "LONGEST",
+    "mariadb_delete",
+    "mariadb_upsert",
+    "postgres_delete",
+    "postgres_upsert",
+    "sqlite_delete",
+    "sqlite_upsert",
+]
 
 # Rows to one SQLite statement at most: every length up to this is a statement of its own, kept prepared.
 LONGEST = 32
@@ -43,8 +51,26 @@ def postgres_delete(kind: Kind) -> str:
     return f"DELETE FROM {kind.table.name} target USING {gone} WHERE {same}"
 
 
+def mariadb_upsert(kind: Kind, count: int) -> str:
+    """Insert or replace ``count`` rows, given as one flat list of values."""
+    row = "(" + ",".join(["%s"] * len(kind.columns)) + ")"
+    columns = ",".join(f"`{name}`" for name in kind.columns)
+    changes = ",".join(f"`{name}`=VALUES(`{name}`)" for name in _changing(kind))
+    values = ",".join([row] * count)
+    return f"INSERT INTO {kind.table.name} ({columns}) VALUES {values} ON DUPLICATE KEY UPDATE {changes}"
+
+
+def mariadb_delete(kind: Kind, count: int) -> str:
+    """Delete ``count`` rows by key, given as one flat list of key parts."""
+    row = "(" + ",".join(["%s"] * len(kind.key)) + ")"
+    key = ",".join(f"`{name}`" for name in kind.key)
+    return f"DELETE FROM {kind.table.name} WHERE ({key}) IN ({','.join([row] * count)})"
+
+
+def _changing(kind: Kind) -> list[str]:
+    return [name for name in kind.columns if name not in kind.key and name not in kind.fixed]
+
+
 def _on_conflict(kind: Kind) -> str:
-    changes = ",".join(
-        f"{name}=excluded.{name}" for name in kind.columns if name not in kind.key and name not in kind.fixed
-    )
+    changes = ",".join(f"{name}=excluded.{name}" for name in _changing(kind))
     return f"ON CONFLICT ({','.join(kind.key)}) DO UPDATE SET {changes}"

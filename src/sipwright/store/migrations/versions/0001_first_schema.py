@@ -221,7 +221,7 @@ def _create_state() -> None:
         sa.Column("outcome", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_executions"),
     )
-    op.create_index("ix_executions_call_id", "executions", ["call_id"])
+    op.create_index("ix_executions_call_id", "executions", ["call_id"], mariadb_length=100)
     op.create_table(
         "journal",
         sa.Column("execution_id", sa.Text(), nullable=False),

@@ -162,4 +162,4 @@ def _audit() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_at", "audit", ["at"])
-    op.create_index("ix_audit_user", "audit", ["user"])
+    op.create_index("ix_audit_user", "audit", ["user"], mariadb_length=100)

@@ -19,4 +19,5 @@ def upgrade() -> None:
             ["linked_id"],
             sqlite_where=sa.text("linked_id IS NOT NULL"),
             postgresql_where=sa.text("linked_id IS NOT NULL"),
+            mariadb_length=100,
         )

@@ -40,4 +40,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_boots"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_boots_owner", "boots", ["owner"])
+    op.create_index("ix_boots_owner", "boots", ["owner"], mariadb_length=100)

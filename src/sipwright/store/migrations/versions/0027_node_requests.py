@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("answer", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_node_requests"),
     )
-    op.create_index("ix_node_requests_node", "node_requests", ["node"])
+    op.create_index("ix_node_requests_node", "node_requests", ["node"], mariadb_length=100)
     op.create_table(
         "node_events",
         sa.Column("node", sa.Text(), nullable=False),

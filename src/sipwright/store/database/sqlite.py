@@ -1,11 +1,4 @@
-"""A connection to SQLite or PostgreSQL behind two verbs, ``read`` and ``write``.
-
-Work is an ordinary function of a SQLAlchemy Core ``Connection``, run inside one transaction: on SQLite in
-a thread, on PostgreSQL in SQLAlchemy's greenlet over asyncpg, so that the same code serves both and never
-blocks the loop.  The hot writes of a running node do not come through here: see
-``store/writing/writer.py``.  On SQLite they are in the redo log for a second before they are in the tables; both
-verbs apply it first.
-"""
+"""SQLite behind ``read`` and ``write``: in threads, and with the redo log applied first."""
 
 from __future__ import annotations
 
@@ -14,93 +7,25 @@ import getpass
 import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Select, Table, create_engine, event, insert, make_url
+from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
+from sipwright.store.database.database import NO_TEXT
 from sipwright.store.errors import DatabaseAwayError, StoreError
 from sipwright.store.writing.log import directory_of, discard
 from sipwright.store.writing.log_applier import Applier
 
-if TYPE_CHECKING:
-    import asyncpg
-
-__all__ = [
-    "Database",
-    "DatabaseFile",
-    "PostgresDatabase",
-    "SqliteDatabase",
-    "insert_row",
-    "missing_file",
-    "open_database",
-    "rows_as_stored",
-]
+__all__ = ["DatabaseFile", "SqliteDatabase"]
 
 T = TypeVar("T")
 
 _BUSY_TIMEOUT_MS = 10_000
-_ATTEMPTS = 5
-# Serialization failure, deadlock, server shutting down, wrong server, and lost connections (08...).
-_TRANSIENT = ("40001", "40P01", "57P01", "25006", "08")
-
-_BAD_TEXT = "22021"
-
-NO_TEXT = "there is something in it that no database keeps, such as half a character; leave it out"
-"""What is said of a text with NUL or half a character, or of a number too large: the database is well."""
-
-
-class Database(Protocol):
-    """Where administration and start-up read and write."""
-
-    url: URL
-    dialect: str
-
-    async def read(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
-        """Run queries in one transaction and give back what they found.
-
-        Args:
-            work: The queries.
-            of_nodes: They look at tables that running nodes write (``rows.KINDS``): without it these may be behind.
-
-        Raises:
-            DatabaseAwayError: The database does not work.
-        """
-
-    async def write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
-        """Run statements in one transaction, as `read`; it is repeated when the database asks for that."""
-
-    async def close(self) -> None:
-        """Give back every connection."""
-
-
-def open_database(url: str) -> Database:
-    """Choose the driver for a database URL."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError(f"{url!r} is not a database URL; write sqlite:///FILE or postgresql://...") from None
-    backend = parsed.get_backend_name()
-    if backend == "sqlite":
-        return SqliteDatabase(parsed)
-    if backend == "postgresql":
-        return PostgresDatabase(parsed)
-    raise StoreError(f"{backend}:// is not supported yet; use sqlite:///FILE or postgresql://USER@HOST/NAME")
-
-
-def missing_file(url: str) -> Path | None:
-    """Return the file of an SQLite database that is not there."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return None
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or Path(parsed.database).exists():
-        return None
-    return Path(parsed.database)
 
 
 class DatabaseFile:
@@ -130,6 +55,7 @@ class SqliteDatabase:
     """SQLite in WAL mode: readers never wait, and the one writer at a time is waited for."""
 
     dialect = "sqlite"
+    catch_up: Callable[[], Awaitable[None]] | None = None  # whoever reads applies the log: see `read`
 
     def __init__(self, url: URL) -> None:
         self.url = url.set(drivername="sqlite")
@@ -162,7 +88,9 @@ class SqliteDatabase:
 
         return await self._run(in_thread)
 
-    async def write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
+    async def write(
+        self, work: Callable[[Connection], T], *, of_nodes: bool = True, patience: float | None = 60.0
+    ) -> T:
         """Run statements in one transaction."""
         if of_nodes:
             await self._is_applied_elsewhere()  # so that there is little left to do under the lock
@@ -207,73 +135,6 @@ class SqliteDatabase:
         return DatabaseAwayError(
             f"the database {self.path} does not work: {error}{_advice(str(error), self.path)}"
         )
-
-
-class PostgresDatabase:
-    """PostgreSQL through asyncpg."""
-
-    dialect = "postgresql"
-
-    def __init__(self, url: URL) -> None:
-        from sqlalchemy.ext.asyncio import create_async_engine
-
-        self.url = url.set(drivername="postgresql")
-        self.dsn = self.url.render_as_string(hide_password=False)
-        self._engine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg", query={}),
-            async_creator=self.connect,
-            pool_size=3,
-            pool_pre_ping=True,
-        )
-
-    async def connect(self) -> asyncpg.Connection:
-        """Open one more connection, with the options of the URL (TLS, a socket folder, ...)."""
-        import asyncpg
-
-        return await asyncpg.connect(self.dsn, timeout=10)
-
-    async def read(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
-        """Run queries in a transaction of their own."""
-        return await self.write(work)
-
-    async def write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
-        """Run statements in one transaction."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                async with self._engine.begin() as connection:
-                    return await connection.run_sync(work)
-            except DBAPIError as error:
-                state = getattr(error.orig, "sqlstate", None) or ""
-                if state == _BAD_TEXT or isinstance(getattr(error.orig, "__cause__", None), ValueError):
-                    raise StoreError(NO_TEXT) from error
-                if attempt == _ATTEMPTS or not state.startswith(_TRANSIENT):
-                    raise self._failure(error.orig) from error
-                await asyncio.sleep(0.05 * attempt)
-            except OSError as error:
-                raise self._failure(error) from error
-        raise AssertionError("unreachable")
-
-    async def close(self) -> None:
-        """Give back every connection."""
-        await self._engine.dispose()
-
-    def _failure(self, error: BaseException | None) -> DatabaseAwayError:
-        return DatabaseAwayError(f"the database {self.url.render_as_string()} does not work: {error}")
-
-
-def rows_as_stored(connection: Connection, query: Select[Any]) -> list[Sequence[Any]]:
-    """Return rows as the driver gives them, which is quicker for a large table; SQLite's truth values are numbers."""
-    result = connection.execute(query)
-    try:
-        cursor = result.cursor
-        return [] if cursor is None else list(cursor.fetchall())
-    finally:
-        result.close()
-
-
-def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> int:
-    """Insert a row and give the number that the database has given it."""
-    return int(connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one())
 
 
 def _advice(error: str, path: Path) -> str:
