@@ -99,6 +99,17 @@ def test_calls_that_were_busy_or_declined_have_not_failed():
         assert node.look() == {}
 
 
+def test_no_more_calls_have_failed_than_were_tried():
+    """Those that an earlier process has left fail after a restart, and what is refused never begins."""
+    node = Node()
+    node.counts |= {"calls_started": 0, "calls_failed_5xx": 0}
+    node.look()
+    node.counts |= {"calls_started": 103, "calls_failed_5xx": 209}
+    found = node.look()
+
+    assert "209 of 209 calls" in found["calls"]
+
+
 def test_a_storage_that_is_away_a_full_disk_and_a_certificate_near_its_end():
     node = Node()
     node.is_away = node.is_short = True

@@ -169,16 +169,18 @@ class Rules:
         window.append((now, counts.get("calls_started", 0.0), failed))
         while window[0][0] < now - WINDOW:
             window.popleft()
-        begun, lost = window[-1][1] - window[0][1], window[-1][2] - window[0][2]
-        share = min(1.0, lost / begun) if begun > 0 else 0.0
+        lost = window[-1][2] - window[0][2]
+        # A call that was refused has not begun, nor have those here that an earlier process has left.
+        tried = max(window[-1][1] - window[0][1], lost)
+        share = lost / tried if tried > 0 else 0.0
         is_unusual = lost >= FEW_CALLS and share >= min(0.95, max(0.5, 2 * self._usual))
         usual = f"usually {self._usual:.0%}"
-        text = f"{lost:.0f} of {begun:.0f} calls of {self._node} within 5 minutes have failed, {usual}"
+        text = f"{lost:.0f} of {tried:.0f} calls of {self._node} within 5 minutes have failed, {usual}"
         advice = "'sipwright cdrs' and 'sipwright trace' of one of them; is it one provider, one account?"
         self._is("calls", is_unusual, text, advice, now)
         if self._learnt_at is None:
             self._learnt_at = now
-        if now - self._learnt_at >= WINDOW and begun >= FEW_CALLS and not is_unusual:
+        if now - self._learnt_at >= WINDOW and tried >= FEW_CALLS and not is_unusual:
             self._learnt_at = now
             self._usual += LEARNT * (share - self._usual)
 
