@@ -9,6 +9,15 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "config/explain": "config/test_settings",
+    "config/faces": "config/test_settings",
+    "config/processes": "config/test_settings",
+    "config/sip": "config/test_settings",
+    "config/storage": "config/test_settings",
+    "config/values": "config/test_settings",
+    "config/watching": "config/test_settings",
+    "config/dialplan": "config/test_settings",
+    "config/policy": "config/test_settings",
     "control/other_nodes": "node/test_exchange",
     "node/asked": "node/test_exchange",
     "store/live/node_lamps": "node/test_shared_lamps",
