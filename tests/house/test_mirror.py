@@ -19,6 +19,8 @@ ELSEWHERE = {
     "config/dialplan": "config/test_settings",
     "config/policy": "config/test_settings",
     "control/other_nodes": "node/test_exchange",
+    "node/followed_changes": "node/test_node",
+    "node/people": "node/test_node",
     "node/asked": "node/test_exchange",
     "store/live/node_lamps": "node/test_shared_lamps",
     "store/live/state_news": "node/test_shared_states",

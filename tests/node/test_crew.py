@@ -92,7 +92,7 @@ class Worker:
         parts = SimpleNamespace(
             store=store, stack=self.stack, origins=SimpleNamespace(addresses=addresses),
             switch=SimpleNamespace(reconnects=SimpleNamespace(registered=self.registered.put_nowait)),
-            notifier=SimpleNamespace(registered=bool), is_phone=lambda source: True,
+            notifier=SimpleNamespace(registered=bool), people=SimpleNamespace(is_phone=lambda source: True),
         )  # fmt: skip
         self.crew.serve(parts, self.neighbours, b"secret")
 

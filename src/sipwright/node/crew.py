@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sipwright.store import Store
 
     from .neighbours import Neighbours
+    from .people import People
 
 __all__ = ["Crew", "Parts", "Place"]
 
@@ -67,12 +68,9 @@ class Parts(Protocol):
     store: Store
     stack: Stack
     origins: Origins
-
-    def is_phone(self, source: str) -> bool:
-        """Return whether a phone has registered from a flow, named by its key."""
-
     switch: Switch
     notifier: Notifier
+    people: People
 
 
 class Crew:
@@ -166,7 +164,7 @@ class Crew:
     def _beside_its_call(self, data: bytes, flow: Flow) -> str | None:
         """Return the worker that has a call of the phone which begins another one: it may want to join them."""
         node = self._talks.get(flow.key)
-        if node is None or _TO_TAG.search(data) is not None or not self._parts.is_phone(flow.key):
+        if node is None or _TO_TAG.search(data) is not None or not self._parts.people.is_phone(flow.key):
             return None
         self._sorter.remember(data, node)
         return node

@@ -26,10 +26,7 @@ from sipwright.services.notifier import (
     NotifierPorts,
     NotifierSnapshot,
     Publisher,
-    Rights,
-    rights_of,
 )
-from sipwright.services.ports import AccountView
 from sipwright.services.registrar import Lifetimes, LocationTable, QuickWay, Registrar, RegistrarSnapshot
 from sipwright.services.rendezvous import Rendezvous
 from sipwright.services.rows import CallRow
@@ -48,7 +45,7 @@ from sipwright.sip.digest import NonceKeeper
 from sipwright.stack import Pipeline, Stack, StackSnapshot, TimedTokens
 from sipwright.stack.pipeline import Step
 from sipwright.steady_clock import SteadyClock, clock_file
-from sipwright.store import Change, Registrations, Store
+from sipwright.store import Registrations, Store
 from sipwright.store.database.sqlite import DatabaseFile
 from sipwright.store.writing.waiting_log import folder_of
 from sipwright.store.writing.writer import WriterSnapshot
@@ -65,6 +62,7 @@ from .collector import Collector, CollectorSnapshot
 from .control import Control
 from .crew import Crew, Place
 from .dialog_watch import DialogWatch
+from .followed_changes import FollowedChanges
 from .forgetting import keep_forgetting
 from .guarding import MEASURE_EVERY, Guarding, is_known_to
 from .keep_alives import KeepAlives
@@ -77,6 +75,7 @@ from .monitoring import Monitoring
 from .neighbours import Neighbours
 from .outage import Outage
 from .own_limits import DirectoryLimits
+from .people import People
 from .profile_checks import ProfileChecks
 from .provider_states import ProviderStates
 from .refusals import Refusals
@@ -138,6 +137,7 @@ class Node:
         self.refusals = Refusals(store, self.recorder, unix_time=clock)
         self.pipeline = Pipeline(on_refused=self.refusals)
         self.locations = LocationTable(is_gone=lambda source: self.stack.is_gone(source))
+        self.people = People(store.directory, self.locations)
         self.known_places = KnownPlaces(store.directory, self.locations, lambda: self.stack, time.monotonic)
         self.stack = Stack(
             transports, self.pipeline, public_address=sip.public_address,
@@ -165,7 +165,7 @@ class Node:
             mail=MailSettings(**settings.mail.model_dump()), is_own_host=self.stack.is_own_host, dns_server=dns_server,
         )  # fmt: skip
         origins = self.origins = Origins(self.names, self.stack, accepts_anyone=sip.accept == "anyone")
-        router = Router(self.names, authenticator, origins, domain_at=self._domain_at)
+        router = Router(self.names, authenticator, origins, domain_at=self.people.domain_at)
         destinations = Destinations(
             self.names, self.locations, router.find, time.monotonic, sip.answer_within
         )
@@ -195,7 +195,7 @@ class Node:
             most_from=self._most_ringing, own_limits=DirectoryLimits(store.directory),
             why_no_run=self.scripts.why_no_run,
             why_stopped=self._why_stopped,
-            may_pick_up=self._may_pick_up, guard=self.call_guard,
+            may_pick_up=self.people.may_pick_up, guard=self.call_guard,
         )  # fmt: skip
         named_writer = (
             store.writer if neighbours is None else neighbours.writer(store.writer, self.locations, clock)
@@ -229,7 +229,7 @@ class Node:
             node=settings.node, stack=self.stack, directory=self.names, authenticator=authenticator,
             locations=self.locations, writer=store.writer, clock=time.monotonic, unix_time=clock,
             call_later=self.stack.call_later, token=token,
-            rights_of=self._rights_of, policy=settings.policy.as_policy(), fetch=self.accounts,
+            rights_of=self.people.rights_of, policy=settings.policy.as_policy(), fetch=self.accounts,
         )  # fmt: skip
         presence = self.registrations.presence
         packages = (self.dialog_watch, self.summaries, presence, self.registrations.reg_info)
@@ -295,7 +295,7 @@ class Node:
             is_complete=lambda: store.directory.is_complete, is_scanner=program_of_scanner,
         )  # fmt: skip
         self.stack.receiver.quick_way = self.quick_way.__call__
-        store.directory.listeners.append(self._directory_changed)
+        store.directory.listeners.append(FollowedChanges(self))
         self._post_guard()
         self.collector = Collector(lambda: self.stack.messages)
         self.clock_watch = ClockWatch(
@@ -503,42 +503,19 @@ class Node:
     def _post_guard(self) -> None:
         """Let the guard hear of what strangers do, and tell it who is none."""
         guarding, sources, providers = self.guarding, self.guarding.sources, self.origins.addresses.at
-        sources.knows = is_known_to(lambda key: self.locations.account_at(key, time.monotonic()), providers)
+        sources.knows = is_known_to(self.people.account_at, providers)
         sources.belongs = self._belongs if self.crew is not None else self.stack.receiver.belongs
         self.stack.receiver.is_dialog = self.switch.ports.legs.__contains__
         guarding.is_of_provider = lambda host: bool(providers(host))
-        guarding.is_user = self._is_user
+        guarding.is_user = self.people.is_user
         self.stack.receiver.malformed.watch = lambda flow: guarding.suspect(flow.remote[0], Deed.MALFORMED)
         self.refusals.on_unknown = guarding.unknown
         self.authenticator.failures.on_failure = guarding.failed
         guarding.follow()
 
-    def is_phone(self, source: str) -> bool:
-        """Return whether a phone has registered from a flow, named by its key."""
-        return self.locations.account_at(source, time.monotonic()) is not None
-
     def _belongs(self, data: bytes) -> bool:
         """Return whether a message belongs to something that this worker or another one has."""
         return self.stack.receiver.belongs(data) or (self.crew is not None and self.crew.belongs(data))
-
-    def _is_user(self, user: str) -> bool:
-        """Return whether an account of any domain has that name."""
-        directory = self.store.directory
-        return any(directory.account(user, domain) is not None for domain in directory.domains)
-
-    def _rights_of(self, watched: AccountView, subscriber: AccountView) -> Rights:
-        """Return what of an account another one may see, as its owner has set it."""
-        account = self.store.directory.account_by_id(watched.id)
-        return rights_of(None if account is None else account.watched_by, watched, subscriber)
-
-    def _may_pick_up(self, rings: int | None, picks: int) -> bool:
-        """Return whether an account may take the calls that ring at another one: if it may see who calls there."""
-        directory = self.store.directory
-        watched = None if rings is None else directory.account_by_id(rings)
-        picker = directory.account_by_id(picks)
-        return (
-            watched is not None and picker is not None and self._rights_of(watched, picker) >= Rights.PARTIES
-        )
 
     def _provider_registered(self, provider_id: int, address: str | None) -> None:
         """Take note from where the calls of a provider may come, and ask it for messages."""
@@ -549,12 +526,6 @@ class Node:
         """Tell whoever waits for the phones of an account."""
         self.switch.reconnects.registered(account_id)
         self.notifier.registered(account_id)
-
-    def _domain_at(self, source: str) -> str | None:
-        """Return the domain of the account whose phone registered from a flow."""
-        account_id = self.locations.account_at(source, time.monotonic())
-        account = None if account_id is None else self.store.directory.account_by_id(account_id)
-        return None if account is None else account.domain
 
     def _why_stopped(self, provider: tuple[int, str] | None) -> str | None:
         """Return why nothing is sent to a provider any more, if it has refused our registration for good."""
@@ -571,35 +542,6 @@ class Node:
         if there and any(one.user_id == user_id for one in there):
             return runs
         return max(1, runs // 10)
-
-    def _directory_changed(self, change: Change) -> None:
-        """Tell the agent, and forget where the phones of accounts are that were removed."""
-        directory = self.store.directory
-        if change.kind == "provider":
-            self.known_places.forget()
-            self.origins.changed(change.first_id, change.last_id)
-            self.agent.providers_changed(change.first_id, change.last_id)
-            self.messages_asked.providers_changed(change.first_id, change.last_id)
-            self.provider_states.providers_changed()
-        elif change.kind == "account":
-            self.agent.accounts_changed(change.first_id, change.last_id)
-            self.notifier.account_changed(change.first_id, change.last_id)
-        elif change.kind == "domain":
-            self.agent.domains_changed()
-        elif change.kind == "ban":
-            self.guarding.follow()
-        elif change.kind == "forgiven":
-            self.call_guard.spending.forgive(change.first_id)
-        elif change.kind == "user":
-            self.known_places.forget()
-        if change.kind != "account" or not directory.is_complete:
-            return
-        for account_id in self.locations.accounts_between(change.first_id, change.last_id):
-            if directory.account_by_id(account_id) is None:
-                self.registrar.forget(account_id)
-        for account_id in self.registrations.presence.accounts_between(change.first_id, change.last_id):
-            if directory.account_by_id(account_id) is None:
-                self.registrations.presence.forget(account_id)
 
     def _rounds(self) -> Rounds:
         """Return what is looked at again and again."""
