@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -147,12 +148,13 @@ async def query(socket_path: Path, *statements: str, database: str | None = None
     connection = await asyncmy.connect(
         unix_socket=str(socket_path), user="root", database=database, autocommit=True
     )
-    async with connection.cursor() as cursor:
-        for statement in statements:
-            await cursor.execute(statement)
-        found = await cursor.fetchall()
-    await connection.ensure_closed()
-    return found
+    try:
+        async with connection.cursor() as cursor:
+            for statement in statements:
+                await cursor.execute(statement)
+            return await cursor.fetchall()
+    finally:
+        await connection.ensure_closed()
 
 
 class CleanTables:
@@ -181,9 +183,11 @@ class CleanTables:
             left = await query(
                 self._socket, f"SELECT id {others}'{self._database}'"
             )  # by a test that has failed
+            for (number,) in left:
+                with contextlib.suppress(asyncmy.errors.OperationalError):  # it has ended meanwhile
+                    await query(self._socket, f"KILL {number}")
             await query(
                 self._socket,
-                *(f"KILL {number}" for (number,) in left),
                 "SET foreign_key_checks = 0",
                 *(f"TRUNCATE TABLE `{name}`" for name in sorted(full)),
                 database=self._database,

@@ -36,7 +36,11 @@ class World:
             default_domain=SimpleNamespace(name="example.org"),
             dialplan={5: SimpleNamespace(name="out")}.get,
         )
-        store = SimpleNamespace(directory=self.directory, load_account=self.load_account, database=None)
+        store = SimpleNamespace(
+            directory=self.directory,
+            load_account=self.load_account,
+            database=SimpleNamespace(dialect="sqlite"),
+        )
         service = SimpleNamespace(get=self.get, post=self.post, find=self.find, send=self.send)
         self.effects = ScriptEffects(store, self.locations, lambda: self, service, service, service)
 

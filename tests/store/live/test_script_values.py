@@ -117,9 +117,9 @@ async def test_what_many_ask_at_the_same_time_is_one_transaction_and_each_has_an
     await store.database.write(lambda connection: connection.execute(insert(tables.executions).values(run)))
     writes, write = [], store.database.write
 
-    async def count(work):
+    async def count(work, **options):
         writes.append(work)
-        return await write(work)
+        return await write(work, **options)
 
     monkeypatch.setattr(store.database, "write", count)
     values = ScriptValues(store.database, spacing=0.0)
