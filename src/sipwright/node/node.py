@@ -246,7 +246,7 @@ class Node:
             servers=self.switch.servers,
             on_registered=self._provider_registered,
             may_act=_always if neighbours is None else neighbours.membership.may_act,
-            is_share=_always if neighbours is None else neighbours.is_share,
+            is_share=None if neighbours is None else neighbours.is_share,
         )
         self.switch.servers.on_back = self.agent.server_is_back
         self.provider_states = ProviderStates(

@@ -116,7 +116,7 @@ async def test_nothing_is_committed_of_a_worker_that_was_taken_over(workers: lis
         await lost.wait()
 
     assert [row.id for row in await workers[1].load_calls("node1")] == ["a"]
-    await workers[0].writer.abandon()
+    await workers.pop(0).abandon()
 
 
 async def test_a_row_that_cannot_be_written_costs_its_batch_and_no_more(workers: list[Store]):

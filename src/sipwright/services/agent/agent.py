@@ -68,14 +68,15 @@ class Agent:
         wall_clock: Clock = time.time, chance: Callable[[], float] = random.random, pace: float = PACE,
         servers: Servers | None = None,
         on_registered: OnRegistered = lambda provider_id, address: None,
-        may_act: Callable[[], bool] = lambda: True, is_share: Callable[[int], bool] = lambda provider_id: True,
+        may_act: Callable[[], bool] = lambda: True, is_share: Callable[[int], bool] | None = None,
     ) -> None:  # fmt: skip
         """`on_registered` is told from where the calls of a provider may come, and when they no longer do.
 
         `may_act` says whether no other node can have taken over from this one by now, `is_share` whether it is this one
-        that is to register with a provider, of those that live.
+        that is to register with a provider, of those that live; a node that is alone has none.
         """
-        self._is_share = is_share
+        self._is_alone = is_share is None
+        self._is_share = is_share or _all
         self._stack = stack
         self._providers = providers
         self._writer = writer
@@ -110,7 +111,8 @@ class Agent:
         wanted = [provider.id for provider in self._providers.providers() if _is_wanted(provider)]
         self._unsettled.add(self._stored.keys() | set(wanted))
         self._review_timer = self._stack.call_later(REVIEW_EVERY, self._review)
-        self._look_timer = self._stack.call_later(LOOK_EVERY, self._look_for_own)
+        if not self._is_alone:
+            self._look_timer = self._stack.call_later(LOOK_EVERY, self._look_for_own)
 
     def adopt(self, rows: Sequence[StoredRegistration]) -> None:
         """Go on with what another node had registered, and can renew no more."""
@@ -457,6 +459,10 @@ class Agent:
             # The database has been away for long; the next attempt writes the row anew.
             if on_commit is not None:
                 on_commit()
+
+
+def _all(_provider_id: int) -> bool:
+    return True
 
 
 def _is_wanted(provider: ProviderView) -> bool:
