@@ -183,7 +183,7 @@ def unusual(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """List calls that were held back as they are unlike all others of their user.
+    """List calls that were held back, being unusual.
 
     \b
     Example:
@@ -212,7 +212,7 @@ def unusual(
 
 @app.command()
 def confirm(number: Number, data: Data = None) -> None:
-    """Let calls leave that were held back, for three days; then they are usual.
+    """Let calls leave that were held back.
 
     \b
     Example:
@@ -252,7 +252,7 @@ def usual(
 
 @app.command()
 def learn(user: User, as_json: Json = False, data: Data = None) -> None:
-    """Learn now what is usual for a user, which else is done once a day.
+    """Learn now what is usual for a user.
 
     \b
     Example:
