@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 DATA ?= data
 # Two test processes: the files of tests share nothing, and much of their time is waiting for peers. ARGS='-n 0' is one.
 PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile
-# What `make check` leaves to `make test`: what starts real peers, whole switches or commands.
-SLOW := chaos commands console interop nights scenarios usecases web
+# What `make check` leaves to `make test`: what starts real peers, databases, whole switches or commands.
+SLOW := benchmarks chaos commands console docs interop nights scenarios store usecases web
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench flood soak fuzz chaos chaos-cluster docs screenshots package peers clean
