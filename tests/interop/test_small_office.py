@@ -144,6 +144,7 @@ def test_a_linphone_calls_out_and_is_called_by_the_line(switch, phones, third, g
     gateway = switch.answering("answer-then-hang-up", host=GATEWAY, port=gateway_port)
     third.command(f"call sip:0871234567@{DOMAIN}")
     third.wait_for("to LinphoneCallStreamsRunning")
+    third.wait_for("to LinphoneCallReleased")
     assert gateway.finish().request("INVITE").from_.uri.user == "35315550100"
     assert last_call(switch)["answered_by"] == "0871234567@line1"
 

@@ -52,6 +52,16 @@ def test_the_request_goes_on_over_udp_when_nothing_takes_the_connection(ways):
     assert (flow.settle(), flow.protocol) == (udp, "udp")
 
 
+def test_the_peer_is_told_to_reach_us_over_udp_as_well(ways):
+    """RFC 3261 §8.1.1.8: a BYE goes to our Contact, and would not come over a transport that the peer lacks."""
+    _, udp, flow = ways
+    contact = b"Contact: <sip:%ba%b>\r\n\r\n"
+    flow.send(message("INVITE") + contact % (b"", b";transport=tcp"))
+    flow.fall_back()
+
+    assert udp.sent == [message("INVITE", "UDP") + contact % (b"", b"")]
+
+
 def test_what_the_connection_has_taken_is_never_sent_again(ways):
     tcp, udp, flow = ways
     flow.send(message("INVITE"))

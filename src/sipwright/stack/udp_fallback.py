@@ -16,16 +16,26 @@ class FallbackFlow(Flow):
 
     For the transaction it is unreliable from beginning to end, since it may become so; what the transaction
     repeats is held back while TCP, which does that itself, is in use. The top Via of a request names its
-    transport, so it is rewritten on the way down.
+    transport, so it is rewritten on the way down; so is our Contact, by which the peer is to reach us.
     """
 
-    __slots__ = ("_is_settled", "_latest", "_replacement", "_request", "_tcp", "_udp", "has_fallen_back")
+    __slots__ = (
+        "_contact",
+        "_is_settled",
+        "_latest",
+        "_replacement",
+        "_request",
+        "_tcp",
+        "_udp",
+        "has_fallen_back",
+    )
 
     def __init__(self, tcp: Flow, udp: Flow, tcp_via: str, udp_via: str) -> None:
         super().__init__(tcp.protocol, tcp.local, tcp.remote)
         self._tcp = tcp
         self._udp = udp
         self._replacement = (tcp_via.encode(), udp_via.encode())
+        self._contact = (f"{tcp_via.split()[-1]};transport=tcp>".encode(), f"{udp_via.split()[-1]}>".encode())
         self._request = self._latest = b""
         self._is_settled = False
         self.has_fallen_back = False
@@ -43,7 +53,7 @@ class FallbackFlow(Flow):
     def send(self, data: bytes) -> None:
         """Send over what is in use now."""
         if self.has_fallen_back:
-            self._udp.send(data.replace(*self._replacement, 1))
+            self._udp.send(data.replace(*self._replacement, 1).replace(*self._contact, 1))
             return
         if data in (self._request, self._latest):
             return
