@@ -76,7 +76,9 @@ class Node:
 
 
 @pytest.fixture
-async def nodes(store):  # noqa: F811
+async def nodes(store, monkeypatch):  # noqa: F811
+    # A machine with much to do may hold up a commit; how long a request waits for it is another test's matter.
+    monkeypatch.setattr("sipwright.node.limit_shares.WAITED", 60.0)
     made = [Node(store, name) for name in ("north", "south", "west")]
     for node in made:
         await node.member.join()
