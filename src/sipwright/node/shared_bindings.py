@@ -8,27 +8,23 @@ of another node's binding seems to be over, it is looked up once more.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from sipwright.services.ports import Row, Writer
 from sipwright.services.registrar.bindings import Binding
 from sipwright.services.rows import StoredBinding
-from sipwright.store.errors import StoreError
 from sipwright.store.live.binding_news import forget_news, read_bindings, read_news
 from sipwright.transport.flow import place_of
+
+from .looking import keep_looking
 
 if TYPE_CHECKING:
     from sipwright.services.registrar import LocationTable
     from sipwright.store import BindingRow, Store
 
 __all__ = ["NamedWriter", "SharedBindings"]
-
-log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 1.0
 
@@ -139,16 +135,7 @@ class SharedBindings:
 
     async def follow(self) -> None:
         """Look for news, until cancelled."""
-        is_failing = False
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            try:
-                await self.catch_up()
-                is_failing = False
-            except (StoreError, OSError, TimeoutError) as error:
-                if not is_failing:
-                    log.error("registrations at other nodes cannot be followed", error=str(error))
-                is_failing = True
+        await keep_looking(self.catch_up, LOOK_EVERY, "registrations at other nodes cannot be followed")
 
     async def catch_up(self) -> None:
         """Look for news once.

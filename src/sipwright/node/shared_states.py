@@ -6,22 +6,18 @@ look every second.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import structlog
-
-from sipwright.store.errors import StoreError
 from sipwright.store.live.state_news import forget_news, read_news, read_states
+
+from .looking import keep_looking
 
 if TYPE_CHECKING:
     from sipwright.services.notifier import MessageSummary, Notifier, Presence
     from sipwright.store import Store
 
 __all__ = ["SharedStates"]
-
-log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 1.0
 
@@ -49,16 +45,9 @@ class SharedStates:
 
     async def follow(self) -> None:
         """Look for news, until cancelled."""
-        is_failing = False
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            try:
-                await self.catch_up()
-                is_failing = False
-            except (StoreError, OSError, TimeoutError) as error:
-                if not is_failing:
-                    log.error("what is said of accounts at other nodes cannot be followed", error=str(error))
-                is_failing = True
+        await keep_looking(
+            self.catch_up, LOOK_EVERY, "what is said of accounts at other nodes cannot be followed"
+        )
 
     async def catch_up(self) -> None:
         """Look for news once.
