@@ -33,9 +33,6 @@ REFRESH = 6.0
 BEAT = 0.2
 _IDENTITY = re.compile(rb"\r\nTo: ([^\r]+)\r\nCall-ID: (\S+)\r\n.*?CSeq: (\d+ [A-Z]+)\r\n", re.DOTALL)
 
-_BACK = re.compile(rb";(?:flow|rport)=[^;\r\n]*")
-"""How the edge of a node names the way back, which is another one when another node has the call."""
-
 
 class Line:
     """One socket. A `phone` on TCP keeps one connection and does not listen; a trunk does."""
@@ -292,7 +289,7 @@ class Line:
         match = _IDENTITY.search(data)
         if match is None:
             return
-        key, content = match.groups(), hash(_BACK.sub(b"", data))
+        key, content = match.groups(), hash(self.load.said(data))
         if self._seen.setdefault(key, content) != content:
             self.ledger.fault("cseq", match[2].decode(), f"{match[3].decode()} came again with other content")
 

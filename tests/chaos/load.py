@@ -148,6 +148,10 @@ class Load:
             self.options.begins_with,
         )  # fmt: skip
 
+    def said(self, request: bytes) -> bytes:
+        """Return what has to be the same whenever a request comes again: all of it."""
+        return request
+
     async def _until_ready(self) -> None:
         """Wait until calls may begin."""
 

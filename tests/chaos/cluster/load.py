@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ __all__ = ["ClusterLoad", "ClusterOptions"]
 
 HEARD_WITHIN = 2.0
 """Seconds after which all nodes know of a registration."""
+
+_BACK = re.compile(rb";(?:flow|rport)=[^;\r\n]*")
+"""How the edge of a node names the way back, which is another one when another node has the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,10 @@ class ClusterLoad(Load):
             self.database.url(self._name), self._node_ports, self.options.lost_after,
             dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings, self.options.program,
         )  # fmt: skip
+
+    def said(self, request: bytes) -> bytes:
+        """Return a request without the way back to the node that has its call."""
+        return _BACK.sub(b"", request)
 
     async def _until_ready(self) -> None:
         """Let every node hear of the phones that have registered at others."""
