@@ -19,7 +19,7 @@ from math import ceil
 
 from sipwright.cluster.membership import BEATS
 from sipwright.cluster.sharing import chosen
-from sipwright.node import exchange, shared_bindings
+from sipwright.node.several import exchange, shared_bindings
 from sipwright.store.writing.grouping import Grouping
 
 # --- figures ---------------------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from sipwright.commands.hand_over import HandOver
     from sipwright.commands.welcome import FirstStart
     from sipwright.config import Settings
-    from sipwright.node.crew import Place
-    from sipwright.node.neighbours import Neighbours
+    from sipwright.node.several.crew import Place
+    from sipwright.node.several.neighbours import Neighbours
 
 __all__ = ["explain", "hold", "run", "serve"]
 
@@ -189,7 +189,7 @@ def _place(settings: Settings, sockets: HandOver) -> Place | None:
     """Return which of several workers this process is, if there are several."""
     if not settings.worker:
         return None
-    from sipwright.node.crew import Place
+    from sipwright.node.several.crew import Place
 
     return Place(settings.node.partition("+")[0], settings.worker, sockets.links())
 

@@ -29,10 +29,10 @@ from .call_events import CallEvents
 from .call_watches import BindingWatches, CallWatches
 from .control_server import ControlServer, Handler
 from .counts import read_counts
-from .crew_status import together
 from .event_stream import EventStream
 from .messages_waiting import MessagesWaiting
 from .provider_test import ProviderTest
+from .several.crew_status import together
 from .watches import BindingEvents, DirectoryNames, ProviderEvents, ScriptEvents, SecurityEvents
 
 if TYPE_CHECKING:
@@ -47,15 +47,15 @@ if TYPE_CHECKING:
     from sipwright.store import Store
 
     from .call_guard import CallGuard
-    from .crew import Crew
     from .guarding import Guarding
-    from .limit_shares import LimitShares
     from .monitoring import Monitoring
-    from .neighbours import Neighbours
     from .outage import Outage
     from .provider_states import ProviderStates
     from .refusals import Refusals
     from .script_bridge import Scripts
+    from .several.crew import Crew
+    from .several.limit_shares import LimitShares
+    from .several.neighbours import Neighbours
     from .unusual_calls import UnusualCalls
 
 __all__ = ["Control", "Parts"]

@@ -60,7 +60,6 @@ from .call_watches import BindingWatches, CallWatches
 from .clock_watch import ClockWatch
 from .collector import Collector, CollectorSnapshot
 from .control import Control
-from .crew import Crew, Place
 from .dialog_watch import DialogWatch
 from .followed_changes import FollowedChanges
 from .forgetting import keep_forgetting
@@ -68,11 +67,9 @@ from .guarding import MEASURE_EVERY, Guarding, is_known_to
 from .keep_alives import KeepAlives
 from .known_places import KnownPlaces
 from .last_steps import answer_options, refuse_method
-from .limit_shares import LimitShares, users_of
 from .messages_asked import MessagesAsked
 from .messages_waiting import MessagesWaiting
 from .monitoring import Monitoring
-from .neighbours import Neighbours
 from .outage import Outage
 from .own_limits import DirectoryLimits
 from .people import People
@@ -83,6 +80,9 @@ from .registration_watch import RegistrationWatch
 from .rounds import Rounds
 from .script_bridge import Scripts, StoredRun
 from .served_names import ServedNames
+from .several.crew import Crew, Place
+from .several.limit_shares import LimitShares, users_of
+from .several.neighbours import Neighbours
 from .transports import make_transports
 from .unusual_calls import UnusualCalls
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from memory_writer import MemoryWriter
-from sipwright.node.shared_bindings import NamedWriter, SharedBindings
+from sipwright.node.several.shared_bindings import NamedWriter, SharedBindings
 from sipwright.services.registrar import LocationTable
 from sipwright.services.registrar.bindings import Binding
 from sipwright.store import Store

@@ -22,7 +22,7 @@ from sipwright.services.notifier import DialogState
 from sipwright.store.database import Database
 from sipwright.store.live.node_lamps import LampRow, forget_lamps, put_lamps, read_lamps
 
-from .dialog_watch import DialogWatch
+from ..dialog_watch import DialogWatch
 
 __all__ = ["SharedLamps"]
 

@@ -13,10 +13,10 @@ from sipwright.cluster.membership import Itself, Membership
 from sipwright.control import other_nodes
 from sipwright.control.other_nodes import NodeSilent, NoSuchNode
 from sipwright.control.protocol import ControlError
-from sipwright.node import events_elsewhere
 from sipwright.node.dialog_watch import DialogWatch
 from sipwright.node.event_stream import EventStream
-from sipwright.node.exchange import Exchange
+from sipwright.node.several import events_elsewhere
+from sipwright.node.several.exchange import Exchange
 from sipwright.services.leases import node_lease
 from sipwright.store.live.node_register import NodeRegister
 from sipwright.store.schema.cluster_tables import leases, node_events, node_requests

@@ -14,9 +14,9 @@ from sipwright.control.other_nodes import OtherNodes
 from sipwright.control.protocol import Request
 from sipwright.store.errors import StoreError
 
+from ..control_server import Handler
+from ..dialog_watch import DialogWatch
 from .asked import Asked
-from .control_server import Handler
-from .dialog_watch import DialogWatch
 from .events_elsewhere import SUBJECT, EventsFromOthers, EventsToOthers
 from .shared_lamps import SharedLamps
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sipwright.cluster.membership import Membership
     from sipwright.store.database import Database
 
-    from .event_stream import EventStream
+    from ..event_stream import EventStream
 
 __all__ = ["Exchange"]
 

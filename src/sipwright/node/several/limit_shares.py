@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sipwright.cluster.membership import Membership
     from sipwright.store import Store
 
-    from .call_guard import CallGuard
+    from ..call_guard import CallGuard
 
 __all__ = ["LimitShares", "users_of"]
 

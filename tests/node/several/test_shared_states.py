@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from sipwright.node.shared_bindings import NamedWriter
-from sipwright.node.shared_states import SharedStates
+from sipwright.node.several.shared_bindings import NamedWriter
+from sipwright.node.several.shared_states import SharedStates
 from sipwright.services.notifier import MessageSummary, Presence, Summary
 from sipwright.services.registrar import LocationTable
 from store.conftest import key_file, store, url  # noqa: F401

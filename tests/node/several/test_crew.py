@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from sipwright.node import crew as module
-from sipwright.node.crew import Crew, Place
-from sipwright.node.shared_bindings import SharedBindings
+from sipwright.node.several import crew as module
+from sipwright.node.several.crew import Crew, Place
+from sipwright.node.several.shared_bindings import SharedBindings
 from sipwright.services.registrar import LocationTable
 from sipwright.services.registrar.bindings import Binding
 from sipwright.stack.tokens import MarkedTokens

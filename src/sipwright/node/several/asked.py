@@ -25,7 +25,7 @@ from sipwright.store.live.node_requests import (
     take_request,
 )
 
-from .control_server import Handler, answer_to
+from ..control_server import Handler, answer_to
 
 __all__ = ["Asked"]
 

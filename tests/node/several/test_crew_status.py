@@ -1,6 +1,6 @@
 """What several workers say of themselves, as one."""
 
-from sipwright.node.crew_status import together
+from sipwright.node.several.crew_status import together
 
 
 def status(node, calls, at, **storage):

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from sipwright.stack import Stack
     from sipwright.store import Store
 
+    from ..people import People
     from .neighbours import Neighbours
-    from .people import People
 
 __all__ = ["Crew", "Parts", "Place"]
 

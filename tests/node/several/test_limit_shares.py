@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from sipwright.cluster.membership import Itself, Membership
 from sipwright.node.call_guard import CallGuard
-from sipwright.node.limit_shares import IDLE, LimitShares, users_of
+from sipwright.node.several.limit_shares import IDLE, LimitShares, users_of
 from sipwright.services.guard.allowance import Allowance
 from sipwright.services.guard.rates import Price
 from sipwright.services.guard.spending import Attempt, Refusal
@@ -78,7 +78,7 @@ class Node:
 @pytest.fixture
 async def nodes(store, monkeypatch):  # noqa: F811
     # A machine with much to do may hold up a commit; how long a request waits for it is another test's matter.
-    monkeypatch.setattr("sipwright.node.limit_shares.WAITED", 60.0)
+    monkeypatch.setattr("sipwright.node.several.limit_shares.WAITED", 60.0)
     made = [Node(store, name) for name in ("north", "south", "west")]
     for node in made:
         await node.member.join()

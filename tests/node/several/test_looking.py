@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from sipwright.node.looking import keep_looking
+from sipwright.node.several.looking import keep_looking
 from sipwright.store import StoreError
 
 

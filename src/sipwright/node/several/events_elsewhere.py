@@ -30,7 +30,7 @@ from sipwright.store.database import Database
 from sipwright.store.errors import StoreError
 from sipwright.store.live.node_events import ToldRow, forget_told, put_told, read_told
 
-from .event_stream import KEPT_FOR, EventStream
+from ..event_stream import KEPT_FOR, EventStream
 
 __all__ = ["EventsFromOthers", "EventsToOthers"]
 

@@ -33,9 +33,9 @@ from sipwright.transport.flow import format_address, is_wildcard, parse_address
 from sipwright.transport.flow_token import FlowTokens
 from sipwright.worker_lock import is_free
 
-from .control_server import Handler
+from ..control_server import Handler
+from ..script_bridge import Scripts, StoredRun
 from .exchange import Exchange
-from .script_bridge import Scripts, StoredRun
 from .shared_bindings import NamedWriter, SharedBindings
 from .shared_states import SharedStates
 
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from sipwright.steady_clock import SteadyClock
     from sipwright.store import Store
 
-    from .dialog_watch import DialogWatch
-    from .event_stream import EventStream
+    from ..dialog_watch import DialogWatch
+    from ..event_stream import EventStream
+    from ..registration_watch import RegistrationWatch
     from .limit_shares import LimitShares
-    from .registration_watch import RegistrationWatch
 
 __all__ = ["HOME", "Neighbours", "Parts"]
 
