@@ -20,6 +20,7 @@ ELSEWHERE = {
     "config/policy": "config/test_settings",
     "control/other_nodes": "node/several/test_exchange",
     "node/followed_changes": "node/test_node",
+    "node/baseline_learning": "node/test_unusual_calls",
     "node/people": "node/test_node",
     "node/several/asked": "node/several/test_exchange",
     "store/live/node_lamps": "node/several/test_shared_lamps",

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, text
 
 from node.test_call_guard import ORDINARY, PREMIUM, RATES, SDP, Town
 from sipwright.config import GuardSettings, MailServerSettings, Settings
+from sipwright.node.baseline_learning import BaselineLearning
 from sipwright.node.unusual_calls import MOST_WRONG, UnusualCalls
 from sipwright.services.guard.baseline import Baseline
 from sipwright.services.guard.places import place_of
@@ -137,7 +138,10 @@ async def world(url, key_file):
     made._mailer = Mailer()
     told = []
     made.watch = lambda kind, data: told.append((kind, data["user"], data["place"]))
-    yield SimpleNamespace(store=store, made=made, now=now, told=told, mails=made._mailer.sent)
+    learning = BaselineLearning(settings, store, lambda: now.at)
+    yield SimpleNamespace(
+        store=store, made=made, learning=learning, now=now, told=told, mails=made._mailer.sent
+    )
     made.close()
     await store.close()
 
@@ -158,7 +162,7 @@ def hold(world, number=PREMIUM):
 
 async def learn(world, rows):
     await world.store.database.write(lambda c: c.execute(insert(cdrs), rows))
-    await world.made.learn()
+    await world.learning.learn()
 
 
 MONTH = [record(number, day) for day in range(2, 12) for number in range(3)]
@@ -180,16 +184,16 @@ async def test_what_is_usual_is_learnt_from_records_that_are_older_than_a_day(wo
 async def test_it_is_learnt_once_a_day_by_one_node(world):
     await learn(world, MONTH)
     await world.store.database.write(lambda c: c.execute(text("DELETE FROM cdrs")))
-    await world.made.learn()
+    await world.learning.learn()
     assert world.made.usual(1) is not None
 
     world.now.at += DAY
-    world.made._is_ours = lambda user_id: False
-    await world.made.learn()
+    world.learning._is_ours = lambda user_id: False
+    await world.learning.learn()
     assert world.made.usual(1) is not None
 
-    world.made._is_ours = lambda user_id: True
-    await world.made.learn()
+    world.learning._is_ours = lambda user_id: True
+    await world.learning.learn()
     assert world.made.usual(1) is None
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -55,6 +56,7 @@ from sipwright.transport.tap import Tap
 
 from .account_fetcher import AccountFetcher
 from .account_loader import AccountLoader
+from .baseline_learning import BaselineLearning
 from .call_guard import CallGuard
 from .call_watches import BindingWatches, CallWatches
 from .clock_watch import ClockWatch
@@ -169,7 +171,8 @@ class Node:
         destinations = Destinations(
             self.names, self.locations, router.find, time.monotonic, sip.answer_within
         )
-        self.unusual_calls = UnusualCalls(
+        self.unusual_calls = UnusualCalls(settings, store, time.time)
+        self.learning = BaselineLearning(
             settings, store, time.time, _always if neighbours is None else neighbours.learns_of
         )
         self.scripts.effects.confirm_call = self.unusual_calls.confirm
@@ -362,7 +365,7 @@ class Node:
         """
         if self.neighbours is not None:
             # However long it takes to read what there is: nobody is to go on with it meanwhile.
-            self._tasks = [asyncio.create_task(self.neighbours.membership.run())]
+            self._begin(self.neighbours.membership.run())
         await self.scripts.open()
         bindings = await self.store.load_bindings()
         if self.neighbours is not None:
@@ -397,25 +400,30 @@ class Node:
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
         await self.monitoring.open()
-        self._tasks += [
-            asyncio.create_task(self.store.follow_changes()),
-            asyncio.create_task(self._rounds().run()),
-            asyncio.create_task(self.clock_watch.run()),
-            asyncio.create_task(keep_forgetting(self.settings, self.store, self.monitoring.forget)),
-            asyncio.create_task(self.profile_checks.run()),
-            asyncio.create_task(self.keep_alives.run()),
-            asyncio.create_task(self.monitoring.watch()),
-            asyncio.create_task(self.unusual_calls.keep_storing()),
-            asyncio.create_task(self.unusual_calls.keep_learning()),
-        ]
-        if self.neighbours is not None:
-            self._tasks += map(asyncio.create_task, self.neighbours.tasks())
-        if self.limit_shares is not None:
-            self._tasks.append(asyncio.create_task(self.limit_shares.run()))
+        for work in (
+            self.store.follow_changes(),
+            self._rounds().run(),
+            self.clock_watch.run(),
+            keep_forgetting(self.settings, self.store, self.monitoring.forget),
+            self.profile_checks.run(),
+            self.keep_alives.run(),
+            self.monitoring.watch(),
+            self.unusual_calls.keep_storing(),
+            self.learning.run(),
+            *(() if self.neighbours is None else self.neighbours.tasks()),
+            *(() if self.limit_shares is None else (self.limit_shares.run(),)),
+        ):
+            self._begin(work)
         log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
                  **{name: getattr(self.settings.sip, name) for name in TRANSPORTS
                     if name in ("udp", "tcp") or getattr(self.settings.sip, name)})  # fmt: skip
         self.collector.start(time.monotonic())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something run until the node ends; what ends by a fault of ours is missing from then on."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(_report)
+        self._tasks.append(task)
 
     async def _take_up(self, rows: Sequence[CallRow], runs: Iterable[StoredRun]) -> None:
         """Go on with calls and runs, a few at a time: what comes in meanwhile is put aside, but has to be read.
@@ -553,6 +561,12 @@ class Node:
         rounds.every(1.0, lambda _: self.registrations.expire())
         rounds.every(1.0, self.collector.look)
         return rounds
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("a task of the node has failed", exc_info=error)
 
 
 def _always(_thing: object = None) -> bool:

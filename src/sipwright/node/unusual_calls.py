@@ -1,7 +1,7 @@
 """Calls unlike all others of their user: held back, stored for whoever confirms them, and told of by mail.
 
-What is usual is learnt from the records, for one user after the other, in a thread. A call among phones never comes
-here, and one that leaves costs two look-ups, and some additions where its user has a baseline.
+A call among phones never comes here, and one that leaves costs two look-ups, and some additions where its user has a
+baseline (`baseline_learning.py`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ from sipwright.memo import Bounded
 from sipwright.services.dialplan.outside import MailSettings
 from sipwright.services.dialplan.outside.mail import Mailer
 from sipwright.services.guard.baseline import Baseline, place_key, place_text
-from sipwright.services.guard.learning import learn_from
 from sipwright.services.guard.places import Place
-from sipwright.services.guard.regions import region_of
 from sipwright.services.guard.spending import Attempt, Seen
 from sipwright.services.guard.unlike import longest, unlike
 from sipwright.store import StoreError
-from sipwright.store.admin import baselines, unusual_calls
+from sipwright.store.admin import unusual_calls
 from sipwright.store.admin.guard_rules import CLOSED
 from sipwright.store.admin.unusual_calls import HeldBack, UnusualCall
 
@@ -42,15 +40,6 @@ Tell = Callable[[str, dict[str, Any]], None]
 STORE_EVERY = 1.0
 MOST_PENDING = 500
 """Users and places that wait to be stored; whoever tries again meanwhile is stored then."""
-
-LEARN_EVERY, LEARN_AGAIN = 3_600.0, 20 * 3_600.0
-"""Seconds between two looks for baselines that are old, and how old these are."""
-
-LEARN_FIRST = 2.0
-"""Seconds after a start until the first look: calls that go on come first."""
-
-PAUSE = 0.05
-"""Seconds between two users: the processor belongs to the calls."""
 
 MOST_WRONG, FORGOTTEN_AFTER = 5, 86_400.0
 """Wrong codes that a user's phones may dial in a day."""
@@ -75,19 +64,16 @@ If it was not you, somebody has the password of your phone. Change it now: nothi
 
 
 class UnusualCalls:
-    """Says which calls are held back, and learns what is usual."""
+    """Says which calls are held back, and takes the confirmations of those."""
 
     def __init__(
-        self, settings: Settings, store: Store, unix_time: Callable[[], float],
-        is_ours: Callable[[int], bool] = lambda user_id: True,
+        self, settings: Settings, store: Store, unix_time: Callable[[], float]
     ) -> None:  # fmt: skip
-        """Get ready; `is_ours` says whether it is this node that learns what is usual for a user."""
         self._guard = settings.guard
         self._link = f"{settings.web.place}/guard"
         self._store = store
         self._directory = store.directory
         self._unix_time = unix_time
-        self._is_ours = is_ours
         self._mails = MailSettings(**settings.mail.model_dump())
         self._mailer: Mailer | None = None
         self._pending: dict[tuple[int, str], HeldBack] = {}
@@ -212,39 +198,6 @@ class UnusualCalls:
             task.cancel()
         if self._mailer is not None:
             self._mailer.close()
-
-    # --- what is usual -----------------------------------------------------------------------------------------
-
-    async def keep_learning(self) -> None:
-        """Learn what is usual for all, now and again each day, until cancelled."""
-        if self._guard.unusual_calls == "off":
-            return
-        await asyncio.sleep(LEARN_FIRST)
-        while True:
-            try:
-                await self.learn()
-            except StoreError as error:
-                log.warning("what is usual could not be learnt", why=str(error))
-            await asyncio.sleep(LEARN_EVERY)
-
-    async def learn(self) -> None:
-        """Learn what is usual for users whose baseline is old, or who have none yet."""
-        database, now = self._store.database, self._unix_time()
-        known = await database.read(baselines.learnt_at, of_nodes=False)
-        for user_id in list(self._directory.users):
-            if self._is_ours(user_id) and known.get(user_id, 0.0) < now - LEARN_AGAIN:
-                await self._learn_of(user_id, now)
-                await asyncio.sleep(PAUSE)
-        await self._store.catch_up()
-
-    async def _learn_of(self, user_id: int, now: float) -> None:
-        user, database = self._directory.users.get(user_id), self._store.database
-        if user is None:
-            return
-        records, money = await database.read(lambda c: baselines.records_of(c, user_id, now))
-        home = self._guard.region or region_of(user.timezone)
-        usual = await asyncio.to_thread(learn_from, records, home, user.timezone, money)
-        await database.write(lambda c: baselines.keep(c, [(user_id, usual)], now), of_nodes=False)
 
     def _user_name(self, user_id: int) -> str:
         user = self._directory.users.get(user_id)
