@@ -258,6 +258,11 @@ class Membership:
         """The name of this node."""
         return self.itself.name
 
+    @property
+    def heard_within(self) -> float:
+        """Within how many seconds this node hears that another one has started: a beat, and what a late one takes."""
+        return 1.5 * self._every
+
     def is_peer(self, address: Address) -> bool:
         """Return whether a node, this one or another, listens at an address."""
         return address in self._edges.values()

@@ -23,9 +23,10 @@ from sipwright.memo import Bounded
 from sipwright.services.edge.ports import Peers
 from sipwright.services.edge.repeats import Repeats
 from sipwright.services.edge.routed_flow import RoutedFlow
+from sipwright.services.edge.unheard import Unheard
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Response
 from sipwright.sip.headers import Via
-from sipwright.stack import Incoming, OnStrayResponse, Stack
+from sipwright.stack import Incoming, OnStrayResponse, Stack, boot_in
 from sipwright.transport.flow import Address, Flow, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowToken, FlowTokens
 
@@ -58,6 +59,7 @@ class Edge:
         self._here = f"{address[0]}:{address[1]}"
         self._flows: Bounded[str, RoutedFlow] = Bounded()
         self._repeats = Repeats(stack.call_later)
+        self._unheard = Unheard(stack, peers.heard_within)
 
     def moved(self) -> None:
         """Take note that another node acts for one that is lost."""
@@ -104,6 +106,8 @@ class Edge:
         request = incoming.request
         tag = request.to_tag
         is_for_node = tag is not None and self._peers.owner_of(tag) is not None
+        if tag is not None and not is_for_node and self._waits(incoming, tag):
+            return True
         if "route" in request.headers.index():
             token, keeps = self._take_own_routes(request, is_for_node)
             if token is not None and not is_for_node and self._peers.is_peer(incoming.flow.remote):
@@ -114,6 +118,11 @@ class Edge:
             return True
         self._learn_flow(incoming)
         return False
+
+    def _waits(self, incoming: Incoming, tag: str) -> bool:
+        """Put a phone's request aside if its dialog seems to be of a boot that is yet to be heard of."""
+        is_of_boot = boot_in(tag) is not None and not self._peers.is_peer(incoming.flow.remote)
+        return is_of_boot and self._unheard.wait(incoming)
 
     def _learn_flow(self, incoming: Incoming) -> None:
         """Note by which flow a phone has said what another node has handed on to this one."""

@@ -16,6 +16,10 @@ class Peers(Protocol):
     def name(self) -> str:
         """The name of this node."""
 
+    @property
+    def heard_within(self) -> float:
+        """Within how many seconds this node hears that another one has started."""
+
     def is_peer(self, address: Address) -> bool:
         """Return whether another node that lives, or this one, listens there."""
 
