@@ -16,7 +16,7 @@ from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
-from .midcall.offers import Refusal, refusal_of_offer, refusal_of_update
+from .midcall.offers import Refusal, earlier_update, refusal_of_offer, refusal_of_update
 from .midcall.provisionals import Provisionals
 from .midcall.refresh import answer_refresh
 from .midcall.relay import Relay
@@ -163,6 +163,10 @@ class Requests:
         request = incoming.request
         _ = request.contacts  # one that cannot be read is answered 400 now, not when it has crossed
         if _is_too_short(call, incoming):
+            return
+        earlier = earlier_update(call, leg)
+        if earlier is not None and earlier.is_asked_again(incoming):
+            earlier.take_again(incoming)
             return
         refusal = refusal_of_update(call, leg, request)
         if refusal is not None:

@@ -3,6 +3,7 @@
 import pytest
 from tests.services.switch.conftest import SDP
 from tests.services.switch.midcall.test_provisionals import MAY, MUST, prack, rings
+from tests.services.switch.reach.test_routes import call_in, cut_all
 
 HOLD = "a=sendonly\r\n"
 
@@ -122,6 +123,27 @@ def test_a_second_update_of_the_same_end_is_answered_500(alice, bob, talking):
     bob.answer(bob.last("UPDATE"), 200, body=SDP.format(bob.host))
     update(alice, ok)
     assert bob.methods().count("UPDATE") >= 2
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("body", [False, True])
+def test_an_update_that_its_connection_took_along_is_answered_when_it_is_asked_again(
+    bench, bob, restarts, body
+):
+    trunk = bench.phone("trunk", "50.0.0.1", protocol="tcp")
+    invite = call_in(trunk, bob, "<sip:trunk@50.0.0.1;transport=tcp>")
+    ok = trunk.last(200)
+    update(trunk, ok, body=body, cseq=20)
+    if restarts:
+        bench.restart()
+    cut_all(bench)
+    trunk.clear()
+    update(trunk, ok, body=body, cseq=21)
+    crossed = bob.last("UPDATE")
+    bob.answer(crossed, 200, body=SDP.format(bob.host) if body else "")
+
+    assert str(trunk.last(200).cseq) == "21 UPDATE"
+    assert crossed.cseq.number == invite.cseq.number + 1
 
 
 def test_two_that_offer_at_once_are_told_so(alice, bob, talking):

@@ -16,7 +16,7 @@ from ..call.leg import Leg
 from .provisionals import Provisionals
 from .relay import Relay
 
-__all__ = ["Refusal", "refusal_of_offer", "refusal_of_update"]
+__all__ = ["Refusal", "earlier_update", "refusal_of_offer", "refusal_of_update"]
 
 Refusal = tuple[int, str, tuple[tuple[str, str], ...]]
 """Status, reason phrase, headers."""
@@ -24,11 +24,18 @@ Refusal = tuple[int, str, tuple[tuple[str, str], ...]]
 _PENDING: Refusal = (491, "Request Pending", ())
 
 
-def refusal_of_update(call: Call, leg: Leg, update: Request) -> Refusal | None:
-    """Return how an UPDATE is to be refused; None when it may be taken."""
+def earlier_update(call: Call, leg: Leg) -> Relay | None:
+    """Return the UPDATE of a leg that is not answered yet."""
     for relay in _relays(call):
         if relay.sender is leg and relay.request.method == "UPDATE" and not relay.is_over:
-            return _later(update)
+            return relay
+    return None
+
+
+def refusal_of_update(call: Call, leg: Leg, update: Request) -> Refusal | None:
+    """Return how an UPDATE is to be refused; None when it may be taken."""
+    if earlier_update(call, leg) is not None:
+        return _later(update)
     if not update.body:
         return None
     if call.peer is None and call.originator is None and not _is_settled(call, leg):

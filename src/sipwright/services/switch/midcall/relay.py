@@ -16,6 +16,7 @@ from sipwright.sip.headers.names import KEYS
 from sipwright.sip.provisional import requires_reliable
 from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
+from sipwright.stack import Incoming
 from sipwright.transport import Flow
 
 from ..call.call import Call
@@ -168,6 +169,28 @@ class Relay:
         self.wire = bytes(request)
         call.changed()
         call.when_stored(partial(self._send, request))
+
+    def is_asked_again(self, incoming: Incoming) -> bool:
+        """Return whether a request of the sender is this one once more, as its connection took the first along.
+
+        It has begun another transaction, so that it cannot hear of that one any more.
+        """
+        request = incoming.request
+        return (
+            not self._is_done
+            and request.method == self.request.method
+            and request.body == self.request.body
+            and incoming.flow.is_reliable
+            and incoming.flow is not self.flow
+        )
+
+    def take_again(self, incoming: Incoming) -> None:
+        """Let the response go back to what was asked last, inside an event of the call."""
+        if self.server is not None:
+            self.server.respond(make_response(self.request, 500, "Asked Again"), self.call.ports.clock())
+        self.request, self.flow = incoming.request, incoming.flow
+        self.server = incoming.open(self)
+        self.call.changed()
 
     def _translated(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Name the REFER that an event is about as the receiver knows it (RFC 3515 §2.4.6)."""
