@@ -99,7 +99,8 @@ class Roamer(Phone):
     def acknowledge(self, response: Response) -> None:
         """Acknowledge a final response to an INVITE."""
         uri = str(response.contacts[0].uri if response.is_success else response.to_uri)
-        self.send(self._ack(uri, response, response.call_id, response.cseq.number))
+        routes = _routes(response) if response.is_success else ""
+        self.send(self._ack(uri, response, response.call_id, response.cseq.number, routes))
 
     def answer(self, request: Request, status: int, reason: str) -> None:
         """Answer a request that came in, to the switch that it talks to now; a 2xx to an INVITE has a body."""
@@ -126,6 +127,7 @@ class Roamer(Phone):
             self.wire(
                 f"{method} {dialog.contacts[0].uri} SIP/2.0\n{{via}}\nFrom: {ours}\nTo: {theirs}\n"
                 f"Call-ID: {dialog.call_id}\nCSeq: {number} {method}\nMax-Forwards: 70\nContact: {self.contact}\n"
+                f"{_routes(dialog)}"
             )
         )
 
@@ -164,11 +166,11 @@ class Roamer(Phone):
         ).rstrip("\n")
         return self.wire(text + ("\n\n" + body.replace("\n", "\r\n") if body else ""))
 
-    def _ack(self, uri: str, response: Response, call_id: str, number: int) -> bytes:
+    def _ack(self, uri: str, response: Response, call_id: str, number: int, routes: str = "") -> bytes:
         via = "{via}" if response.is_success else f"Via: {response.headers.get('via')}"
         return self.wire(
             f"ACK {uri} SIP/2.0\n{via}\nFrom: {response.headers.get('from')}\nTo: {response.headers.get('to')}\n"
-            f"Call-ID: {call_id}\nCSeq: {number} ACK\nMax-Forwards: 70\n"
+            f"Call-ID: {call_id}\nCSeq: {number} ACK\nMax-Forwards: 70\n{routes}"
         )
 
     def _credentials(self, method: str, uri: str, response: Response) -> str:
@@ -212,6 +214,13 @@ class Connected(Roamer):
     def contact(self) -> str:
         """Where it can be reached: nowhere but over its connection."""
         return f"<sip:{self.account}@10.9.8.7:{self.port};transport={self.protocol}>"
+
+
+def _routes(dialog: Message) -> str:
+    """Return the Routes of a request inside a dialog, as what has made that recorded them (RFC 3261 §12.1)."""
+    recorded = dialog.headers.get_list("Record-Route")
+    recorded = recorded if isinstance(dialog, Request) else recorded[::-1]
+    return "".join(f"Route: {route}\n" for route in recorded)
 
 
 def _answers(message: Message, call_id: str, number: int) -> bool:

@@ -31,6 +31,29 @@ def test_targets_say_how_to_reach_each_phone():
     assert table.targets(2, NOW) == []
 
 
+@pytest.mark.parametrize(
+    ("source", "path", "expected"),
+    [
+        ("north!udp/10.0.0.1:5060/10.0.0.9:5060", "<sip:10.0.0.9;lr>", "udp/10.0.0.1:5060/10.0.0.9:5060"),
+        ("north!udp/10.0.0.1:5060/[fd00::9]:5080", "<sip:[fd00::9]:5080;lr>, <sip:p2;lr>",
+         "udp/10.0.0.1:5060/[fd00::9]:5080"),
+        # A proxy behind a NAT, or on a connection, is reached by the node that it talks to.
+        ("north!udp/10.0.0.1:5060/10.0.0.9:40112", "<sip:10.0.0.9;lr>", None),
+        ("north!udp/10.0.0.1:5060/198.51.100.7:5060", "<sip:192.168.1.2;lr>", None),
+        ("north!tcp/10.0.0.1:5060/10.0.0.9:5060", "<sip:10.0.0.9;lr>", None),
+        ("north!udp/10.0.0.1:5060/10.0.0.9:5060", "<nonsense>", None),
+        ("north!udp/10.0.0.1:5060/10.0.0.9:5060", "", None),
+        ("udp/10.0.0.1:5060/10.0.0.9:5060", "<sip:10.0.0.9;lr>", None),
+    ],
+)  # fmt: skip
+def test_every_node_reaches_the_proxy_that_has_registered_a_phone(source, path, expected):
+    """RFC 3327 §5.3: the Path leads to the phone, whichever node the proxy has chosen for the REGISTER."""
+    table = LocationTable()
+    table.put(1, [binding(path=path)._replace(source=source)])
+
+    assert [target.source for target in table.targets(1, NOW)] == [expected or source]
+
+
 def test_of_equally_preferred_phones_the_latest_comes_first():
     table = LocationTable()
     table.put(1, [binding("old"), binding("new")])

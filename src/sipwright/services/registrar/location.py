@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from sipwright.services.ports import BindingTarget
 from sipwright.services.registrar.bindings import Binding
 from sipwright.services.rows import StoredBinding
-from sipwright.sip import NameAddr, q_of
+from sipwright.sip import NameAddr, ParseError, q_of
 from sipwright.sip.grammar import split_list
-from sipwright.transport.flow import place_of
+from sipwright.transport.flow import parse_flow_key, place_of
 
 __all__ = ["LocationTable"]
 
@@ -217,8 +217,24 @@ def _unpack(entry: str) -> list[Binding]:
 
 def _target(binding: Binding) -> BindingTarget:
     path = split_list(binding.path) if binding.path else []
+    source = _from_here(binding.source, path[0]) if path and "!" in binding.source else binding.source
     if binding.contact.find(">") == len(binding.contact) - 1 and binding.contact[0] == "<":
-        return BindingTarget(binding.uri, binding.source, path, 1.0, None)
+        return BindingTarget(binding.uri, source, path, 1.0, None)
     contact = NameAddr.parse(binding.contact)
     uri, instance = str(contact.uri), contact.param("+sip.instance")
-    return BindingTarget(uri, binding.source, path, q_of(contact), instance, "reg-id" in contact.params)
+    return BindingTarget(uri, source, path, q_of(contact), instance, "reg-id" in contact.params)
+
+
+def _from_here(source: str, first: str) -> str:
+    """Return the source of a binding of another node as it is used here.
+
+    Where a proxy has registered a phone, and takes datagrams where its Path says, every node reaches it, whatever has
+    become of the one that it has chosen (RFC 3327 §5.3).
+    """
+    plain = place_of(source)[1]
+    try:
+        uri, there = NameAddr.parse(first, "path").uri, parse_flow_key(plain)
+    except (ParseError, ValueError):
+        return source
+    is_open = there.protocol == "udp" and (uri.host.strip("[]"), uri.used_port) == there.remote
+    return plain if is_open else source

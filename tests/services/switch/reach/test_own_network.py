@@ -240,6 +240,16 @@ def _route_of_a_phone_whose_connection_has_closed(knock):
     return phone, ["INVITE", "ACK"]
 
 
+def _path_of_a_phone_whose_connection_has_closed(knock):
+    bench, alice = knock.bench, knock.alice
+    account, phone = bench.account("carol"), bench.phone("carol", "40.0.0.1", protocol="tcp")
+    known = f"tcp/10.0.0.1:5060/{phone.address}"
+    bench.accounts.bindings[account.id] = [Binding("sip:carol@40.0.0.1", known, [f"<{knock.uri};lr>"])]
+    alice.invite("sip:carol@example.org")
+    bench.run(1)
+    return phone, []
+
+
 ROUTES = "services/switch/reach/routes:PeerRoutes"
 DIALLED = {
     f"{ROUTES}.reach": [
@@ -247,6 +257,7 @@ DIALLED = {
     ],
 }  # fmt: skip
 NAMED_BY_PEERS = {
+    f"{ROUTES}._by_path": [_path_of_a_phone_whose_connection_has_closed],
     f"{ROUTES}._follow": [_new_contact, _new_contact_by_update],
     f"{ROUTES}._look_up": [
         _contact_of_a_caller, _record_route_of_a_caller, _contact_of_a_callee, _record_route_of_a_callee,

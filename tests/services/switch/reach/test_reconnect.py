@@ -230,3 +230,16 @@ def test_of_two_that_are_alike_none_is_taken_for_it(bench, alice, carol):
     alice.send(alice.in_dialog("BYE", ok))
 
     assert "BYE" not in two[1].methods()
+
+
+@pytest.mark.parametrize(("path", "methods"), [(["<sip:50.0.0.9:5060;lr>"], ["INVITE"]), ([], [])])
+def test_a_phone_whose_proxy_has_lost_its_connection_is_reached_by_its_path(
+    bench, alice, carol, path, methods
+):
+    """RFC 3327 §5.3: the Path of the registration is the way, whatever the REGISTER came by."""
+    proxy = bench.phone("proxy", "50.0.0.9")
+    bench.accounts.bindings[carol.account.id] = [Binding(CONTACT, "tcp/10.0.0.1:5060/50.0.0.9:40001", path)]
+    alice.invite("sip:carol@example.org")
+
+    assert proxy.methods() == methods
+    assert [request.headers.get_list("Route") for request in proxy.heard] == [path] * len(methods)

@@ -69,7 +69,7 @@ class PeerRoutes:
         elif not is_emergency and self._why_stopped(destination.provider) is not None:
             then(None, None)
         elif destination.flow is not None:
-            self._reconnects.await_phone(destination, then)
+            self._by_path(destination, then)
         else:
             try:
                 uri = Uri.parse(destination.next_hop)
@@ -80,6 +80,24 @@ class PeerRoutes:
                     self._stack.reach_provider(uri, then, self._trust(destination.provider, uri))
                 else:
                     self._stack.reach(uri, then)
+
+    def _by_path(self, destination: Destination, then: Callable[[Target | None, Flow | None], None]) -> None:
+        """Reach a phone whose connection is gone by the proxy that registered it, or wait for it (RFC 3327 §5.3)."""
+
+        def found(target: Target | None, flow: Flow | None) -> None:
+            if flow is None:
+                self._reconnects.await_phone(destination, then)
+            else:
+                then(target, flow)
+
+        try:
+            uri = Uri.parse(destination.next_hop) if destination.route else None
+        except ParseError:
+            uri = None
+        if uri is None:
+            found(None, None)
+        else:
+            self._stack.reach(uri, found)
 
     def moves_on(self, destination: Destination, flow: Flow) -> bool:
         """Return whether the next server of a destination is to be tried, as this one has failed (RFC 3263 §4.3).
