@@ -69,6 +69,39 @@ def test_one_that_says_where_it_is_now_is_heard_and_has_nobody_dial(
     assert asked == [("REFER", "example.org")]
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("status", [None, 488])
+def test_one_whose_move_is_not_answered_or_refused_has_nobody_dial_either(
+    bench, alice, talking, thief, asked, method, status
+):
+    """What is asked for between a change of networks and its answer is proved by nothing either."""
+    _, invite = talking
+    thief.send(thief.in_dialog(method, invite, cseq=90, body=SDP.format("66.0.0.6")))
+    if status is not None:
+        alice.answer(alice.last(method), status)
+    thief.send(thief.in_dialog("REFER", invite, cseq=91, headers=[("Refer-To", "<sip:bob@example.org>")]))
+
+    assert (thief.statuses("REFER"), asked) == ([401], [("REFER", "example.org")])
+
+
+def test_one_that_takes_the_place_of_a_lost_connection_has_nobody_dial(bench, alice, asked):
+    phone = bench.phone("carol", "40.0.0.1", port=40001, protocol="tcp")
+    phone.send(phone.request("OPTIONS", "sip:example.org"))
+    account = bench.account("carol")
+    contact = f"sip:carol@{phone.address};transport=tcp"
+    bench.accounts.bindings[account.id] = [Binding(contact, f"tcp/10.0.0.1:5060/{phone.address}")]
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+    alice.ack(alice.last(200))
+    bench.restart()
+    thief = bench.phone("carol", "66.0.0.6", port=40001, protocol="tcp")
+    thief.send(thief.in_dialog("INVITE", invite, cseq=90, body=SDP.format("66.0.0.6")))
+    thief.send(thief.in_dialog("REFER", invite, cseq=91, headers=[("Refer-To", "<sip:bob@example.org>")]))
+
+    assert (thief.statuses("REFER"), asked) == ([401], [("REFER", "example.org")])
+
+
 def test_another_account_does_not_speak_for_it(bench, talking, thief, asked):
     bench.account("mallory", user_id=2)
     thief.send(thief.in_dialog("BYE", talking[1], cseq=90, headers=[("Authorization", "mallory")]))

@@ -49,10 +49,13 @@ class Origin:
         if not leg.is_phone or flow.protocol == "loop" or (flow is known and not leg.left):
             return True
         host, method = _sender(call, incoming), incoming.request.method
+        is_here = host == leg.source or (known is not None and host == known.remote[0])
         if method in _REFRESHES and _is_at(incoming, host):
+            if not is_here and known is not None:
+                # From now on its address proves nothing, whatever becomes of this request.
+                leg.left = leg.left or known.key
             return True
-        is_proved = method != "REFER" or not leg.left
-        if is_proved and (host == leg.source or (known is not None and host == known.remote[0])):
+        if is_here and (method != "REFER" or not leg.left):
             return True
         account_id = leg.destination.account_id if isinstance(leg, Callee) else call.identity.account_id
         if account_id is None or self._is_registered_at(account_id, host):
