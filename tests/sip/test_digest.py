@@ -487,8 +487,8 @@ def test_a_realm_without_credentials_is_passed_over():
         'Basic realm="r"',
         'Digest nonce="1"',
         'Digest realm="r"',
-        'Digest realm="r", nonce="1", algorithm=MD5-sess',
-        'Digest realm="r", nonce="1", qop="auth-int"',
+        'Digest realm="r", nonce="1", algorithm=AKAv1-MD5-sess',
+        'Digest realm="r", nonce="1", qop="auth-conf"',
         'Digest realm="unknown", nonce="1"',
     ],
 )
@@ -506,3 +506,69 @@ def test_an_answer_follows_the_shape_of_the_challenge():
     assert modern["opaque"] == "o"
     assert old is not None
     assert set(old) == {"username", "realm", "nonce", "uri", "response"}
+
+
+def h(*parts, of="md5"):
+    return hashlib.new(of, ":".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def said(value, body=b"", nc=1, cnonce="c"):
+    """The parameters of the answer to a challenge."""
+    found = answer(
+        [value],
+        "INVITE",
+        "sip:b@x",
+        "a",
+        lambda realm, algorithm: ha1("a", realm, "p", algorithm),
+        cnonce,
+        nc,
+        body,
+    )
+    assert found is not None
+    return Credentials.parse(found).params
+
+
+@pytest.mark.parametrize("body", [b"", b"v=0\r\n", b"\xff\x00 bytes"])
+def test_a_server_that_wants_the_body_protected_is_answered(body):
+    """RFC 7616 §3.4.3: A2 ends with the hash of what the request carries."""
+    params = said('Digest realm="r", nonce="1", qop="auth-int"', body)
+    hashed = hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+    assert (params["qop"], params["nc"]) == ("auth-int", "00000001")
+    assert params["response"] == h(
+        h("a", "r", "p"), "1", "00000001", "c", "auth-int", h("INVITE", "sip:b@x", hashed)
+    )
+
+
+def test_who_would_do_without_gets_no_protected_body():
+    assert said('Digest realm="r", nonce="1", qop="auth-int,auth"')["qop"] == "auth"
+
+
+def test_an_empty_qop_is_none():
+    params = said('Digest realm="r", nonce="1", qop=""')
+
+    assert set(params) == {"username", "realm", "nonce", "uri", "response"}
+    assert params["response"] == h(h("a", "r", "p"), "1", h("INVITE", "sip:b@x"))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "of"), [("MD5-sess", "md5"), ("SHA-256-sess", "sha256"), ("md5-SESS", "md5")]
+)
+def test_a_session_has_one_key_for_as_long_as_its_nonce_lives(algorithm, of):
+    """RFC 7616 §3.4.2: A1 is made with the nonces of the first answer."""
+    value = f'Digest realm="r", nonce="1", qop="auth", algorithm={algorithm}'
+    first, second = said(value), said(value, nc=2, cnonce="another")
+    key = h(h("a", "r", "p", of=of), "1", first["cnonce"], of=of)
+
+    assert first["algorithm"].lower() == algorithm.lower()
+    assert first["cnonce"] == second["cnonce"] != said(value.replace("1", "2", 1))["cnonce"]
+    for params in (first, second):
+        assert params["response"] == h(
+            key, "1", params["nc"], params["cnonce"], "auth", h("INVITE", "sip:b@x", of=of), of=of
+        )
+
+
+def test_a_session_without_qop_says_its_cnonce():
+    params = said('Digest realm="r", nonce="1", algorithm=MD5-sess')
+
+    assert params["response"] == h(h(h("a", "r", "p"), "1", params["cnonce"]), "1", h("INVITE", "sip:b@x"))

@@ -138,8 +138,8 @@ class ClientAuth:
                 yield (
                     space.header,
                     respond(
-                        space.algorithm, space.params, request.method, request.uri_text, username, secret,
-                        cnonce, space.count,
+                        Offer(space.algorithm, space.params), request.method, request.uri_text, username, secret,
+                        cnonce, space.count, request.body,
                     ),
                 )  # fmt: skip
 

@@ -69,6 +69,8 @@ def _sha512_256(text: str) -> str:
 ALGORITHMS: dict[str, Hash] = {"MD5": _md5, "SHA-256": _sha256, "SHA-512-256": _sha512_256}
 """The hash of each algorithm, by its name on the wire; the weakest first."""
 
+_SESSION = "-SESS"  # of an algorithm whose secret is made anew for each nonce (RFC 7616 §3.4.2)
+
 
 class MalformedCount(ValueError):
     """The client counts the uses of a nonce in another way than with eight hexadecimal digits (RFC 7616 §3.4)."""
@@ -314,6 +316,7 @@ def answer(
     ha1_for: Callable[[str, str], str | None],
     cnonce: str,
     nc: int = 1,
+    body: bytes = b"",
 ) -> str | None:
     """Return the Authorization value that answers the strongest of several challenges.
 
@@ -326,19 +329,20 @@ def answer(
         ha1_for: Gives the HA1 for a realm and an algorithm, or None if there is none for that pair.
         cnonce: A random token of the client.
         nc: How many requests this nonce has been used for, with this one.
+        body: What the request carries, for servers that want it protected.
 
     Returns:
         The header value, or None if no challenge can be answered.
     """
-    for algorithm, params in read_offers(challenge_values):
-        secret = ha1_for(params["realm"], algorithm)
+    for offer in read_offers(challenge_values):
+        secret = ha1_for(offer.params["realm"], offer.algorithm)
         if secret is not None:
-            return respond(algorithm, params, method, uri, username, secret, cnonce, nc)
+            return respond(offer, method, uri, username, secret, cnonce, nc, body)
     return None
 
 
 class Offer(NamedTuple):
-    """A challenge that can be answered: the name of its algorithm in `ALGORITHMS`, and its parameters."""
+    """A challenge that can be answered: the hash of its algorithm in `ALGORITHMS`, and its parameters."""
 
     algorithm: str
     params: dict[str, str]
@@ -358,39 +362,51 @@ def _understand(text: str) -> Offer | None:
     except ParseError:
         return None
     params = parsed.params
-    algorithm = params.get("algorithm", "MD5").upper()
-    qops = [qop.strip().lower() for qop in params.get("qop", "auth").split(",")]
-    if parsed.scheme.lower() != "digest" or algorithm not in ALGORITHMS or "auth" not in qops:
+    algorithm = params.get("algorithm", "MD5").upper().removesuffix(_SESSION)
+    if parsed.scheme.lower() != "digest" or algorithm not in ALGORITHMS or _qop(params) is None:
         return None
     if "realm" not in params or "nonce" not in params:
         return None
     return Offer(algorithm, params)
 
 
+def _qop(params: dict[str, str]) -> str | None:
+    """Return the quality of protection that is answered with: "" for none, None where only unknown ones are offered.
+
+    A server of RFC 2069 offers none, or an empty list, and would not expect one in the answer (RFC 7616 §3.4). The body
+    is protected only for those who want nothing else, as who changes it on the way would invalidate the answer.
+    """
+    offered = [qop.strip().lower() for qop in params.get("qop", "").split(",")]
+    return next((qop for qop in ("auth", "auth-int", "") if qop in offered), None)
+
+
 def respond(
-    algorithm: str,
-    params: dict[str, str],
-    method: str,
-    uri: str,
-    username: str,
-    secret: str,
-    cnonce: str,
-    nc: int,
+    offer: Offer, method: str, uri: str, username: str, secret: str, cnonce: str, nc: int, body: bytes = b""
 ) -> str:
-    """Return the Authorization value that answers a challenge with these parameters; `secret` is the HA1."""
+    """Return the Authorization value that answers a challenge; `secret` is the HA1."""
+    algorithm, params = offer
     hashed = ALGORITHMS[algorithm]
-    realm, nonce = params["realm"], params["nonce"]
-    # A server of RFC 2069 offers no qop and would not expect one in the answer (RFC 7616 §3.4).
-    middle = f"{nonce}:{nc:08x}:{cnonce}:auth" if "qop" in params else nonce
-    response = hashed(f"{secret}:{middle}:{hashed(f'{method}:{uri}')}")
+    realm, nonce, qop = params["realm"], params["nonce"], _qop(params)
+    is_session = params.get("algorithm", "").upper().endswith(_SESSION)
+    if is_session:
+        # The session key is that of the first answer to a nonce (RFC 7616 §3.4.2): one cnonce for as long as it lives.
+        cnonce = hashed(f"{secret}:{nonce}:cnonce")[:16]
+        secret = hashed(f"{secret}:{nonce}:{cnonce}")
+    middle = f"{nonce}:{nc:08x}:{cnonce}:{qop}" if qop else nonce
+    done = f"{method}:{uri}"
+    if qop == "auth-int":
+        done += ":" + hashed(body.decode("utf-8", "surrogateescape"))
+    response = hashed(f"{secret}:{middle}:{hashed(done)}")
     value = (
         f"Digest username={quote(username)}, realm={quote(realm)}, nonce={quote(nonce)},"
         f' uri={quote(uri)}, response="{response}"'
     )
     if "algorithm" in params:
-        value += f", algorithm={algorithm}"
-    if "qop" in params:
-        value += f", cnonce={quote(cnonce)}, qop=auth, nc={nc:08x}"
+        value += f", algorithm={algorithm}{'-sess' if is_session else ''}"
+    if qop:
+        value += f", cnonce={quote(cnonce)}, qop={qop}, nc={nc:08x}"
+    elif is_session:
+        value += f", cnonce={quote(cnonce)}"
     if "opaque" in params:
         value += f", opaque={quote(params['opaque'])}"
     return value
