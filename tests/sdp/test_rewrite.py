@@ -198,6 +198,58 @@ def test_a_part_whose_encoding_changes_nothing_is_rewritten(encoding):
     assert rewrite_body("multipart/mixed;boundary=b1", body, PUBLIC)[1] == [("10.0.0.1", PUBLIC)]
 
 
+def part(head, content):
+    return b"--b1\r\n" + head + b"\r\n\r\n" + content + b"\r\n--b1--\r\n"
+
+
+@pytest.mark.parametrize("name", [b"Content-Length: ", b"content-length:", b"CONTENT-LENGTH :\t"])
+def test_what_a_part_says_of_its_length_follows(name):
+    """Gateways that carry ISUP write it into each part."""
+    content = b"v=0\r\nc=IN IP4 10.0.0.1\r\n"
+    head = b"Content-Type: application/sdp\r\n" + name
+    body, _ = rewrite_body("multipart/mixed;boundary=b1", part(head + b"25", content), PUBLIC)
+
+    assert body == part(head + b"28", content.replace(b"10.0.0.1", b"203.0.113.5"))
+
+
+@pytest.mark.parametrize("value", [b"25x", b"", b"-1", b"2 5"])
+def test_a_length_that_is_none_stays(value):
+    head = b"Content-Length: " + value + b"\r\nContent-Type: application/sdp"
+    body, replaced = rewrite_body("multipart/mixed;boundary=b1", part(head, at(b"IP4 10.0.0.1")), PUBLIC)
+
+    assert body == part(head, at(b"IP4 203.0.113.5"))
+    assert replaced == [("10.0.0.1", PUBLIC)]
+
+
+def nested(depth, content, length=b""):
+    """A description inside of that many multiparts, each of which may say its length."""
+    kind = "application/sdp"
+    for level in range(depth):
+        name = b"n%d" % level
+        count = b"Content-Length: %d\r\n" % len(content) if length else b""
+        head = count + b"Content-Type: " + kind.encode() + b"\r\n\r\n"
+        content = b"--" + name + b"\r\n" + head + content + b"\r\n--" + name + b"--\r\n"
+        kind = f'multipart/alternative;\r\n boundary="n{level}"'
+    return kind, content
+
+
+@pytest.mark.parametrize("length", [b"", b"yes"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_multipart_may_be_in_another(depth, length):
+    """RFC 5621 §3.1: such as what may be said in several ways, beside something else."""
+    kind, body = nested(depth, at(b"IP4 10.0.0.1"), length)
+    new, replaced = rewrite_body(kind.replace("\r\n", ""), body, PUBLIC)
+
+    assert new == nested(depth, at(b"IP4 203.0.113.5"), length)[1]
+    assert replaced == [("10.0.0.1", PUBLIC)]
+
+
+def test_not_in_ever_so_many():
+    kind, body = nested(20, at(b"IP4 10.0.0.1"))
+
+    assert rewrite_body(kind.replace("\r\n", ""), body, PUBLIC) == (body, [])
+
+
 def test_a_plain_sdp_body_is_rewritten():
     assert rewrite_body("application/sdp", at(b"IP4 10.0.0.1"), PUBLIC)[0] == at(b"IP4 203.0.113.5")
 

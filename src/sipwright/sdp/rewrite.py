@@ -25,7 +25,12 @@ _PART_IS_SDP = re.compile(rb"^content-type[ \t]*:[ \t]*application/sdp[ \t]*(?:;
 _PART_IS_ENCODED = re.compile(
     rb"^content-(?:transfer-)?encoding[ \t]*:[ \t]*+(?!(?:7bit|8bit|binary|identity)[ \t]*\r?$)", re.I | re.M
 )
+_PART_TYPE = re.compile(
+    rb"^content-type[ \t]*:[ \t]*(multipart/[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.I | re.M
+)
+_PART_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([0-9]{1,9})(?=[ \t]*\r?$)", re.I | re.M)
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_DEEPEST = 4  # multiparts inside of each other, of which RFC 5621 §3.1 knows one or two
 
 Replaced = list[tuple[str, str]]
 
@@ -122,14 +127,18 @@ def rewrite_body(
     replacement: str,
     *,
     is_private: Callable[[str], bool] = is_private,
+    depth: int = 0,
 ) -> tuple[bytes, Replaced]:
     """Do `rewrite_private` to the session descriptions in a message body, alone or parts of a multipart.
+
+    What a part says of its own length follows (RFC 2045 §3 allows for that field, and some gateways write it).
 
     Args:
         content_type: The whole Content-Type of the message, with its boundary.
         body: The body of the message.
         replacement: The address that takes the place of private ones.
         is_private: Which addresses to replace.
+        depth: In how many multiparts this one is.
     """
     if is_sdp(content_type):
         return rewrite_private(body, replacement, is_private=is_private)
@@ -144,18 +153,35 @@ def rewrite_body(
     for index in range(2, len(parts), 2):
         if parts[index - 1].rstrip().endswith(delimiter + b"--"):
             break
-        parts[index], done = _rewrite_part(parts[index], replacement, is_private)
+        parts[index], done = _rewrite_part(parts[index], replacement, is_private, depth)
         replaced += done
     return (b"".join(parts) if replaced else body), replaced
 
 
-def _rewrite_part(part: bytes, replacement: str, is_private: Callable[[str], bool]) -> tuple[bytes, Replaced]:
+def _rewrite_part(
+    part: bytes, replacement: str, is_private: Callable[[str], bool], depth: int
+) -> tuple[bytes, Replaced]:
     # `part` begins with the line end of its delimiter, so a part without headers begins with two.
     head_end = _HEAD_END.search(part)
     if head_end is None:
         return part, []
-    head = part[: head_end.start()]
-    if not _PART_IS_SDP.search(head) or _PART_IS_ENCODED.search(head):
+    head, body = part[: head_end.end()], part[head_end.end() :]
+    if _PART_IS_ENCODED.search(head):
         return part, []
-    content, replaced = rewrite_private(part[head_end.end() :], replacement, is_private=is_private)
-    return part[: head_end.end()] + content, replaced
+    nested = _PART_TYPE.search(head) if depth < _DEEPEST else None
+    if nested is not None:
+        kind = nested[1].decode("utf-8", "surrogateescape")
+        content, replaced = rewrite_body(kind, body, replacement, is_private=is_private, depth=depth + 1)
+    elif _PART_IS_SDP.search(head):
+        content, replaced = rewrite_private(body, replacement, is_private=is_private)
+    else:
+        return part, []
+    longer = len(content) - len(body)
+    if longer:
+        head = _PART_LENGTH.sub(lambda found: _with_number(found, int(found[1]) + longer), head)
+    return head + content, replaced
+
+
+def _with_number(found: re.Match[bytes], number: int) -> bytes:
+    """Write the number that a match has as its group anew."""
+    return found[0][: found.start(1) - found.start()] + b"%d" % max(number, 0)
