@@ -41,7 +41,7 @@ flood: $(VENV)/.development peers ## Flood the switch on loopback while phones c
 soak: $(VENV)/.development ## Let the switch work for half an hour on a bad network, and see whether anything grows (ARGS='--minutes 1')
 	@$(BIN)/python benchmarks/soak.py $(ARGS)
 
-fuzz: $(VENV)/.development ## Feed parsers and stored formats what nobody should say, one minute (ARGS='--seconds 3600')
+fuzz: $(VENV)/.development $(VENV)/.fuzzing ## Feed parsers and stored formats what nobody should say, one minute (ARGS='--seconds 3600')
 	@PYTHONPATH=tests:. $(BIN)/python -m fuzz $(ARGS)
 
 chaos: $(VENV)/.development ## Kill the switch twenty times under load; counts every call
@@ -89,6 +89,11 @@ $(VENV)/.development: pyproject.toml $(VENV)/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
 	@touch $@
+
+# There are wheels of atheris for Linux on x86-64 and some Pythons. Elsewhere `make fuzz` says how it can be had, and does
+# without: that is no fault, so this is tried again the next time.
+$(VENV)/.fuzzing: pyproject.toml $(VENV)/.development
+	@if $(BIN)/python -m pip install --quiet --only-binary atheris --group fuzz >/dev/null 2>&1; then touch $@; fi
 
 # Without npm, or where it cannot be reached, the test of the TypeScript client is skipped and says so.
 $(VENV)/.typescript: tests/web/typescript/package.json | $(VENV)/bin/python

@@ -3,8 +3,8 @@
 `make fuzz` gives each target (`targets.py`) its share of the time: the SIP parser, SDP, STUN, dial strings, stored
 calls, journals, continuations and the log, the control socket and the wire of the sandbox. A target may raise the
 error that its reader documents, and nothing else; what it gives must hold what the target says of it. Where atheris is
-installed for this Python, its inputs follow the branches that they reach; elsewhere, and in the tests, they are
-mutations (`mutation.py`) of the kept ones.
+installed, as `make fuzz` does where it can, its inputs follow the branches that they reach; elsewhere, and in the
+tests, they are mutations (`mutation.py`) of the kept ones.
 
 The inputs to begin with are those of `tests/torture` and `tests/golden`, some that are written in `seeds.py`, and
 those in `corpus`, one folder for each target: whatever was once a finding stays there. A new finding is printed, and

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import subprocess
 import sys
 import time
@@ -13,15 +14,21 @@ from pathlib import Path
 
 import structlog
 
-from .findings import is_finding
+from .findings import MOST, is_finding
 from .mutation import inputs
 from .seeds import seeds_of
 from .targets import TARGETS
 
-INTERRUPTED = 72
-"""With which libFuzzer ends where it was told to stop."""
-MOST = 10
-"""Findings of a target after which it is left: the rest is most likely the same."""
+WITHOUT = """\
+atheris is not installed here: inputs are mutations of those that are kept, and do not follow the branches they reach.
+`make fuzz` installs it where there is a wheel: Linux on x86-64, Python 3.11 to 3.13 (make clean, make fuzz PYTHON=...).
+Elsewhere it is built with clang: apt-get install clang, {python} -m pip install 'atheris>=3,<4'
+'--engine mutation' says that this is what you want.
+"""
+_FIGURES = (
+    ("inputs", re.compile(rb"^stat::number_of_executed_units: *(\d+)", re.MULTILINE)),
+    ("branches", re.compile(rb"^#\d+.* cov: (\d+)", re.MULTILINE)),
+)
 
 
 def main() -> int:
@@ -42,34 +49,39 @@ def main() -> int:
         data = chosen.input.read_bytes()
         found = [name for name in targets if is_finding(name, data, chosen.findings)]
         return int(bool(found))
-    seconds = chosen.seconds / len(targets)
     engine = chosen.engine or ("atheris" if find_spec("atheris") else "mutation")
-    count_of_all = 0
+    if engine == "mutation" and not chosen.engine:
+        print(WITHOUT.format(python=sys.executable), flush=True)
+    fuzz, seconds, count_of_all = (
+        _follow if engine == "atheris" else _mutate,
+        chosen.seconds / len(targets),
+        0,
+    )
     for name in targets:
         begun = time.monotonic()
-        if engine == "atheris":
-            tried, count = "", _follow(name, seconds, chosen.seed, chosen.findings)
-        else:
-            runs, count = _mutate(name, seconds, chosen.seed, chosen.findings)
-            tried = f"{runs:,} inputs, "
-        print(f"{name}: {tried}{time.monotonic() - begun:.0f} s, {count} findings ({engine})", flush=True)
+        figures, count = fuzz(name, seconds, chosen.seed, chosen.findings)
+        print(f"{name}: {figures}, {time.monotonic() - begun:.0f} s, {count} findings ({engine})", flush=True)
         count_of_all += count
     return int(count_of_all > 0)
 
 
-def _follow(name: str, seconds: float, seed: int, folder: Path) -> int:
-    """Return whether there was a finding; the process ends at the first one."""
+def _follow(name: str, seconds: float, seed: int, folder: Path) -> tuple[str, int]:
+    """Return the figures of a run, and how many findings there were."""
     folder.mkdir(parents=True, exist_ok=True)
+    before = set(folder.glob(f"{name}-*"))
     command = [sys.executable, "-m", "fuzz.following", name, str(seconds), str(seed), str(folder)]
     with (folder / f"{name}.log").open("wb") as told:
         done = subprocess.run(command, stderr=told, check=False)
-    if done.returncode not in (0, INTERRUPTED):
+    said = Path(told.name).read_bytes()
+    figures = [f"{int(found[-1]):,} {what}" for what, each in _FIGURES if (found := each.findall(said))]
+    count = len(set(folder.glob(f"{name}-*")) - before)
+    if done.returncode:
         print(f"{name}: ended with {done.returncode}; see {told.name}", flush=True)
-        return 1
-    return 0
+        count = max(count, 1)
+    return ", ".join(figures), count
 
 
-def _mutate(name: str, seconds: float, seed: int, folder: Path) -> tuple[int, int]:
+def _mutate(name: str, seconds: float, seed: int, folder: Path) -> tuple[str, int]:
     """Return how many inputs there were, and how many findings."""
     end, runs, found = time.monotonic() + seconds, 0, set()
     made = inputs(seeds_of(name), seed)
@@ -78,7 +90,7 @@ def _mutate(name: str, seconds: float, seed: int, folder: Path) -> tuple[int, in
             runs += 1
             if where := is_finding(name, data, folder, found):
                 found.add(where)
-    return runs, len(found)
+    return f"{runs:,} inputs", len(found)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from .targets import TARGETS
 
-__all__ = ["SLOW", "is_finding"]
+__all__ = ["MOST", "SLOW", "is_finding"]
 
+MOST = 10
+"""Findings of a target after which it is left: the rest is most likely the same."""
 SLOW = 5
 """Seconds of CPU time after which an input counts as one that hangs; others may have the processor meanwhile."""
 

@@ -6,6 +6,7 @@ from itertools import islice
 
 import pytest
 
+from . import __main__ as make_fuzz
 from .mutation import inputs
 from .seeds import seeds_of
 from .targets import TARGETS
@@ -26,3 +27,14 @@ def test_the_same_seed_makes_the_same_inputs():
 
     assert first == second
     assert len(set(first)) > 30
+
+
+def test_where_inputs_cannot_follow_branches_it_is_said_what_to_do(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(make_fuzz, "find_spec", lambda name: None)
+    monkeypatch.setattr(make_fuzz.structlog, "configure", lambda **how: None)  # other tests read the log
+    for chosen in ([], ["--engine", "mutation"]):
+        arguments = ["fuzz", "--seconds", "0.001", "--findings", str(tmp_path), *chosen, "stun"]
+        monkeypatch.setattr("sys.argv", arguments)
+
+        assert make_fuzz.main() == 0
+        assert ("pip install 'atheris" in capsys.readouterr().out) == (not chosen)
