@@ -10,13 +10,14 @@ from sqlalchemy import insert, select, text
 from node.test_call_guard import ORDINARY, PREMIUM, RATES, SDP, Town
 from sipwright.config import GuardSettings, MailServerSettings, Settings
 from sipwright.node.baseline_learning import BaselineLearning
-from sipwright.node.unusual_calls import MOST_WRONG, UnusualCalls
+from sipwright.node.unusual_calls import UnusualCalls
 from sipwright.services.guard.baseline import Baseline
 from sipwright.services.guard.places import place_of
 from sipwright.services.guard.rates import MICROS
 from sipwright.services.guard.spending import FREE, Attempt, Seen
 from sipwright.store import Store
 from sipwright.store.admin import baselines, script_secrets, unusual_calls, users
+from sipwright.store.admin.unusual_calls import MOST_WRONG
 from sipwright.store.schema.guard_tables import spendings
 from sipwright.store.schema.tables import cdrs
 from store.conftest import *  # noqa: F403 (the fixtures of the store)
@@ -259,6 +260,32 @@ async def test_codes_are_not_guessed(world):
     await world.made.store()
     ((fresh),) = [call.code for call in await rows_of(world)]
     assert await world.made.confirm(1, fresh)
+
+
+async def test_wrong_codes_are_counted_for_all_nodes_and_none_where_nothing_waits(world):
+    other = UnusualCalls(Settings(), world.store, lambda: world.now.at)
+    await learn(world, MONTH)
+    for _ in range(MOST_WRONG + 1):
+        assert not await world.made.confirm(1, "what for?")
+    hold(world)
+    await world.made.store()
+    for _ in range(MOST_WRONG):
+        assert not await other.confirm(1, "wrong")
+    ((code),) = [call.code for call in await rows_of(world)]
+
+    assert not await world.made.confirm(1, code)
+
+
+async def test_who_knows_the_code_begins_anew(world):
+    await learn(world, MONTH)
+    for place in (PREMIUM, "+25261234567"):
+        hold(world, place)
+        await world.made.store()
+        for _ in range(MOST_WRONG - 1):
+            assert not await world.made.confirm(1, "wrong")
+        code = next(call.code for call in await rows_of(world) if call.number == place)
+
+        assert await world.made.confirm(1, code)
 
 
 async def test_many_codes_at_once_are_no_more_than_one_after_the_other(world):

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from sipwright.memo import Bounded
 from sipwright.services.dialplan.outside import MailSettings
 from sipwright.services.dialplan.outside.mail import Mailer
 from sipwright.services.guard.baseline import Baseline, place_key, place_text
@@ -40,9 +39,6 @@ Tell = Callable[[str, dict[str, Any]], None]
 STORE_EVERY = 1.0
 MOST_PENDING = 500
 """Users and places that wait to be stored; whoever tries again meanwhile is stored then."""
-
-MOST_WRONG, FORGOTTEN_AFTER = 5, 86_400.0
-"""Wrong codes that a user's phones may dial in a day."""
 
 MOST_MAILS = 20
 PIN = "PIN"
@@ -77,7 +73,6 @@ class UnusualCalls:
         self._mails = MailSettings(**settings.mail.model_dump())
         self._mailer: Mailer | None = None
         self._pending: dict[tuple[int, str], HeldBack] = {}
-        self._wrong: Bounded[int, tuple[int, float]] = Bounded()
         self._sending: set[asyncio.Task[None]] = set()
         self.watch: Tell | None = None
         """Is told of what was held back, as often as the user is."""
@@ -144,24 +139,12 @@ class UnusualCalls:
             Whether something was confirmed. Too many wrong codes confirm nothing for a day.
         """
         await self.store()
-        now = self._unix_time()
-        wrong, since = self._wrong.get(user_id, (0, now))
-        if now - since >= FORGOTTEN_AFTER:
-            wrong, since = 0, now
-        if wrong >= MOST_WRONG:
+        now, pin = self._unix_time(), await self._store.read_secret(user_id, PIN)
+        done = await self._store.database.write(
+            lambda c: unusual_calls.confirm_all(c, user_id, code, pin, "phone", now), of_nodes=False
+        )
+        if done is None:
             log.warning("too many wrong codes; none is taken for a day", user=self._user_name(user_id))
-            return False
-        self._wrong.keep(user_id, (wrong + 1, since))  # before it is looked at: many may be tried at once
-        pin = await self._store.read_secret(user_id, PIN)
-
-        def work(connection: Any) -> bool | None:
-            if not unusual_calls.open_of(connection, user_id, now):
-                return None
-            return bool(unusual_calls.confirm_all(connection, user_id, code, pin, "phone", now))
-
-        done = await self._store.database.write(work, of_nodes=False)
-        if done is not False:  # it was right, or there is nothing that it could be about
-            self._wrong.pop(user_id, None)
         if done:
             await self._store.catch_up()
         return bool(done)

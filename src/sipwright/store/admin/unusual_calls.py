@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from sipwright.store.admin import throttles
 from sipwright.store.admin.changes import record_change
+from sipwright.store.admin.throttles import Limit
 from sipwright.store.errors import NotFoundError
 from sipwright.store.schema.guard_tables import baselines, unusual_calls
 from sipwright.store.schema.tables import users
 
 __all__ = [
-    "CONFIRMED_FOR", "GOOD_FOR", "HeldBack", "UnusualCall", "confirm", "confirm_all", "confirmed", "find", "keep",
-    "open_of", "page", "prune", "undo",
+    "CONFIRMED_FOR", "GOOD_FOR", "MOST_WRONG", "HeldBack", "UnusualCall", "confirm", "confirm_all", "confirmed", "find",
+    "keep", "open_of", "page", "prune", "undo",
 ]  # fmt: skip
 
 DAY = 86_400.0
@@ -34,6 +36,9 @@ GOOD_FOR = DAY
 KEPT_FOR = 30 * DAY
 MAILS_A_DAY = 10
 MAIL_AGAIN = 3_600.0
+
+MOST_WRONG = 5
+"""Wrong codes that the phones of a user may dial in a day, at all nodes together."""
 
 _COLUMN = unusual_calls.c
 
@@ -154,11 +159,23 @@ def confirm(connection: Connection, call: UnusualCall, by: str, now: float) -> U
 
 def confirm_all(
     connection: Connection, user_id: int, code: str, pin: str | None, by: str, now: float
-) -> list[UnusualCall]:
-    """Confirm what has that code, or all if it is the PIN of the user; return what was confirmed."""
+) -> list[UnusualCall] | None:
+    """Confirm what has that code, or all if it is the PIN of the user; return what was confirmed.
+
+    Wrong codes are counted, if there is anything that they could be about; None says that none is looked at any more.
+    """
     waiting = open_of(connection, user_id, now)
+    tries = [Limit(f"code/{user_id}", MOST_WRONG, round(DAY))]
+    if not waiting:
+        return []
+    if (
+        throttles.take(connection, tries, now) is not None
+    ):  # before it is looked at: many may be tried at once
+        return None
     if pin is None or not _is_same(code, pin):
         waiting = [call for call in waiting if _is_same(code, call.code)]
+    if waiting:
+        throttles.forget(connection, f"code/{user_id}/")
     return [confirm(connection, call, by, now) for call in waiting]
 
 
