@@ -2,9 +2,13 @@
 
 import pytest
 
+from sipwright.control.protocol import ControlError
+from sipwright.services.leases import node_lease
 from sipwright.services.rows import SpendingRow
 from sipwright.store import ProviderSpec
 from sipwright.store.admin import guard_rules, providers, users
+from sipwright.store.live.leases import database_time
+from sipwright.store.schema.cluster_tables import leases, nodes
 from sipwright.store.schema.guard_tables import spendings
 from sipwright.usecases.errors import Forbidden, Invalid, NotFound
 
@@ -83,6 +87,32 @@ async def test_what_was_used_is_shown_and_forgiven(usecases, admin, carol):
     assert (view.name, view.calls, view.minutes, view.money) == ("carol", 6, 3.0, "3.00")
     assert (await usecases.guard.forgive(admin, "carol")).money == "0.00"
     assert [one.name for one in await usecases.guard.list(admin)] == ["admin", "carol", "dave"]
+
+
+async def test_what_is_set_aside_is_that_of_all_nodes_that_answer(usecases, admin, switch, monkeypatch):
+    at_nodes = {"b": {"2": 500_000, "3": 70_000}, "c": ControlError("unavailable", "it does not answer")}
+
+    class Others:
+        async def ask(self, node, name, **arguments):
+            assert (name, arguments) == ("guard.reserved", {})
+            if isinstance(at_nodes[node], Exception):
+                raise at_nodes[node]
+            return {"reserved": at_nodes[node]}
+
+    def enter(connection, name, left):
+        values = {"home": "", "boot": 1, "state": "up", "version": "0", "edge": ""}
+        at = {"started_at": 0.0, "heartbeat_at": 0.0}
+        connection.execute(nodes.insert().values(name=name, **values, **at))
+        until = database_time(connection) + left
+        connection.execute(leases.insert().values(name=node_lease(name), owner=name, fence=1, until=until))
+
+    for name, left in (("node1", 60.0), ("b", 60.0), ("c", 60.0), ("lost", -1.0)):
+        await usecases.ground.change(lambda c, name=name, left=left: enter(c, name, left))
+    monkeypatch.setattr(usecases.ground, "others", Others())
+
+    assert (await usecases.guard.show(admin, "carol")).reserved == "0.50"
+    switch.answers["guard.reserved"] = {"reserved": {"2": 1_000_000}}
+    assert [one.reserved for one in await usecases.guard.list(admin)] == ["0.00", "1.50", "0.07"]
 
 
 async def test_a_user_sees_what_is_theirs_and_changes_nothing(usecases, carol):

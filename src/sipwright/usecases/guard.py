@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -13,6 +15,7 @@ from sipwright.services.guard.rates import MICROS, money
 from sipwright.services.guard.spending import Allowance
 from sipwright.store.admin import accounts, guard_rules, providers, users
 from sipwright.store.admin.guard_rules import UNLIMITED, Rule
+from sipwright.store.live.node_register import living_others
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Invalid, NotFound, UseCaseError
 from sipwright.usecases.etags import shown
@@ -34,7 +37,7 @@ _LIMITS = ("calls_at_once", "calls_per_hour", "minutes_per_day", "money_per_day"
 class GuardView:
     """What a user, an account or a provider may use, None for as much as the settings say, and has used in a day.
 
-    `reserved` is the money that is set aside for calls of a user in progress.
+    `reserved` is the money that is set aside for calls of a user in progress, at all nodes that answer.
     """
 
     scope: str
@@ -200,10 +203,18 @@ class Guard:
 
     async def _reserved(self) -> Mapping[int, int]:
         """Return the money that is set aside now, by the numbers of the users; none where no switch runs."""
+        own = self._ground.settings.node
+        others = await self._ground.look(lambda c: living_others(c, own))
+        total: Counter[int] = Counter()
+        for found in await asyncio.gather(*map(self._reserved_at, (own, *others))):
+            total.update(found)
+        return total
+
+    async def _reserved_at(self, node: str) -> Mapping[int, int]:
         try:
-            found = await self._ground.ask("guard.reserved")
+            found = await self._ground.ask_at(node, "guard.reserved")
         except UseCaseError:
-            return {}
+            return NOTHING
         return {int(user_id): int(held) for user_id, held in found["reserved"].items()}
 
     def _view(

@@ -29,6 +29,7 @@ __all__ = [
     "count_calls",
     "count_phones",
     "edges_of_others",
+    "living_others",
     "read_doors",
     "read_nodes",
 ]
@@ -268,6 +269,15 @@ def read_doors(connection: Connection, within: float) -> dict[str, str]:
         nodes.c.doors.is_not(None), nodes.c.heartbeat_at > now - within
     )
     return {row.name: row.doors for row in connection.execute(query.order_by(nodes.c.name))}
+
+
+def living_others(connection: Connection, name: str) -> list[str]:
+    """Return the names of the other nodes that live, by their leases."""
+    prefix = node_lease("")
+    living = {
+        lease.name.removeprefix(prefix) for lease in read_leases(connection, prefix) if lease.left > 0.0
+    }
+    return [row.name for row in read_nodes(connection) if row.name in living and row.name != name]
 
 
 def edges_of_others(connection: Connection, name: str) -> dict[str, list[str]]:
