@@ -43,6 +43,7 @@ COUNTS = {
         Count("calls_busy", "Of these, calls that were busy, declined, or given up by their callers.", True),
         Count("refused", "Requests that were refused.", True),
         Count("phones", "Accounts with registered phones."),
+        Count("bindings", "Registered phones: bindings of all accounts."),
         Count("registrations_accepted", "Registrations of phones that were accepted, refreshed ones too.", True),
         Count("bindings_added", "Phones that have registered anew.", True),
         Count("bindings_expired", "Phones whose registration has run out.", True),

@@ -60,6 +60,7 @@ def read_counts(parts: Counted, readers: int = 0) -> dict[str, float]:
         "calls_busy": tally.busy,
         "refused": parts.refusals.count,
         "phones": registrar.accounts - has_own_phone,
+        "bindings": registrar.bindings - has_own_phone,
         "registrations_accepted": registrar.accepted,
         "bindings_added": registrar.added,
         "bindings_expired": registrar.expired,

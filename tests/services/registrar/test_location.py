@@ -54,6 +54,17 @@ def test_every_node_reaches_the_proxy_that_has_registered_a_phone(source, path, 
     assert [target.source for target in table.targets(1, NOW)] == [expected or source]
 
 
+def test_it_is_known_how_many_bindings_there_are():
+    table = LocationTable()
+    table.load([row(1, "a", 900.0), row(2, "a", 900.0), row(2, "b", 900.0)], 0.0, 0.0)
+    counts = [table.bindings_count]
+    for bindings in ([binding("a"), binding("b"), binding("c")], [binding("a")], []):
+        table.put(1, bindings)
+        counts.append(table.bindings_count)
+
+    assert counts == [3, 5, 3, 2]
+
+
 def test_of_equally_preferred_phones_the_latest_comes_first():
     table = LocationTable()
     table.put(1, [binding("old"), binding("new")])

@@ -33,12 +33,19 @@ class LocationTable:
         self.capacity = capacity
         self._is_gone = is_gone
         self._entries: dict[int, str] = {}
+        self._others: dict[int, int] = {}
+        """How many bindings an account has besides the first one, if it has several."""
         self._unchecked: list[int] = []
         self._sources: dict[str, int] | None = None
 
     def __len__(self) -> int:
         """Count the accounts that have bindings."""
         return len(self._entries)
+
+    @property
+    def bindings_count(self) -> int:
+        """How many bindings all accounts have."""
+        return len(self._entries) + sum(self._others.values())
 
     @property
     def is_full(self) -> bool:
@@ -113,6 +120,10 @@ class LocationTable:
 
     def put(self, account_id: int, bindings: list[Binding]) -> None:
         """Make these the bindings of an account."""
+        if len(bindings) > 1:
+            self._others[account_id] = len(bindings) - 1
+        elif self._others:
+            self._others.pop(account_id, None)
         if bindings:
             self._entries[account_id] = _pack(bindings)
             if self._sources is not None:

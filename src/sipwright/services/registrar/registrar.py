@@ -51,6 +51,7 @@ class RegistrarSnapshot:
     """How the registrar is doing: what it holds now, and what it did since it started."""
 
     accounts: int
+    bindings: int
     accepted: int
     expired: int
     added: int
@@ -232,7 +233,9 @@ class Registrar:
 
     def snapshot(self) -> RegistrarSnapshot:
         """Tell how the registrar is doing."""
-        return RegistrarSnapshot(len(self.locations), self._accepted, self._expired, self._added)
+        return RegistrarSnapshot(
+            len(self.locations), self.locations.bindings_count, self._accepted, self._expired, self._added
+        )
 
     def _delete(self, account_id: int, binding: Binding) -> None:
         try:
