@@ -31,7 +31,9 @@ class Rush:
         self.handled: list[bytes] = []
         self.taken: set[bytes] = set()
         self.turns: list = []
-        self.transport = SimpleNamespace(on_message=self.receive, datagrams_per_wake=DATAGRAMS_PER_WAKE)
+        self.transport = SimpleNamespace(
+            on_message=self.receive, datagrams_per_wake=DATAGRAMS_PER_WAKE, unread_for=0.0
+        )
         self.backlog = Backlog(
             self.receive, [self.transport], lambda delay, turn: self.turns.append(turn), lambda: self.now,
             lambda data: data in self.taken,
@@ -270,6 +272,30 @@ def test_a_machine_that_stood_still_is_not_busy(rush):
     rush.backlog.look(3_600.0)
 
     assert (rush.backlog.is_long, rush.backlog.is_too_long) == (False, False)
+
+
+def test_what_waits_in_the_kernel_is_late_too(rush):
+    looked(rush, 0.0, 0.25)
+    rush.transport.unread_for = SLOW
+    rush.now += 0.25
+    rush.backlog.look(0.0)
+    assert rush.backlog.lag == 0.25  # it cannot have waited for longer, as nothing waited then
+    assert looked(rush, 0.0, LONGEST_WAIT / 2 - 0.25) == (False, False)
+    assert rush.backlog.lag == SLOW
+    assert looked(rush, 0.0, 0.25) == (True, False)
+
+    rush.transport.unread_for = 0.0
+    assert looked(rush, 0.0, 0.25) == (False, False)
+
+
+def test_a_clock_that_is_set_makes_nothing_late(rush):
+    looked(rush, 0.0, 0.25)
+    for stamp in (-3_600.0, 86_400.0):
+        rush.transport.unread_for = stamp
+        rush.now += 0.25
+        rush.backlog.look(0.0)
+
+        assert rush.backlog.lag <= 0.25
 
 
 def test_a_line_that_is_worked_off_in_time_is_no_reason_to_refuse(rush):

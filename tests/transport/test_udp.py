@@ -1,5 +1,6 @@
 import asyncio
 import socket
+import time
 
 import pytest
 
@@ -53,6 +54,24 @@ async def test_more_than_one_wake_up_can_hold_arrives_in_order(opened, phone):
     assert inbox.messages == sent
     assert len(set(inbox.flows)) == 1
     assert transport.snapshot().received == len(sent)
+
+
+async def test_how_long_a_datagram_waits_is_known_before_it_is_read(opened, phone):
+    """The kernel may take a moment until it begins with its stamps, and gives none before."""
+    transport = UdpTransport("127.0.0.1", 0)
+    inbox = await opened(transport)
+    found = 0.0
+    while found < 0.002:
+        assert transport.unread_for == 0.0
+        before = time.monotonic()
+        phone.sendto(b"first", transport.local)
+        while (found := transport.unread_for) < 0.002 and time.monotonic() < before + 0.01:
+            pass
+        waited = time.monotonic() - before
+        await inbox.message(len(inbox.messages) + 1)
+
+    assert found <= waited + 0.001
+    assert transport.unread_for == 0.0
 
 
 async def test_what_waits_is_lost_rather_than_stale(opened, phone):

@@ -136,6 +136,7 @@ class Backlog:
         self._is_working = self._is_held = self._are_pings_held = self._is_due = False
         self._slow_for = 0.0
         self._looked_at: float | None = None
+        self._unread_for = 0.0
         self.lag = 0.0
         """How late messages are, as it was seen last."""
         for transport in self._transports:
@@ -155,13 +156,16 @@ class Backlog:
         return self._slow_for >= LONGEST_WAIT / 2 or self._new.wait(self._clock()) > LONGEST_WAIT / 2
 
     def look(self, late: float) -> None:
-        """Take note of how late the loop is, which is to be measured several times a second.
+        """Take note of how late the loop is, which is to be measured several times a second, and how late messages are.
 
-        What waits in the kernel waits for the loop: while that is on time, a message is read within a turn of it.
+        From the kernel to its handler a message waits in a socket, and then perhaps in a line here.
         """
         now = self._clock()
         before, self._looked_at = self._looked_at, now
-        self.lag = max(late, self._new.wait(now), self._others.wait(now))
+        unread = max((transport.unread_for for transport in self._transports), default=0.0)
+        # The kernel's stamps are by a clock that may be set: nothing has got older than the time since allows.
+        self._unread_for = max(0.0, min(unread, self._unread_for + now - (now if before is None else before)))
+        self.lag = max(late, self._unread_for, self._new.wait(now), self._others.wait(now))
         if self.lag < SLOW or before is None:
             self._slow_for = 0.0
         else:

@@ -35,10 +35,12 @@ from sipwright.transport.udp_socket import (
     Ancillary,
     SocketAddress,
     address_of,
+    age_of_unread,
     asked_host,
     leaving_from,
     open_socket,
     socket_address,
+    stamp_arrivals,
 )
 
 DATAGRAMS_PER_WAKE = 16
@@ -194,6 +196,7 @@ class UdpTransport:
         self._address = sock.getsockname()[:2]
         self.sendto, self.sendmsg = sock.sendto, sock.sendmsg
         self.is_closed = False
+        stamp_arrivals(sock)
         self._watch = Watch(self._loop, sock)
         self._watch.when_readable(self._drain_pktinfo if self._is_wildcard else self._drain)
 
@@ -260,6 +263,11 @@ class UdpTransport:
             errors=self._errors,
             flows=len(self._young) + len(self._old),
         )
+
+    @property
+    def unread_for(self) -> float:
+        """For how many seconds the first datagram has waited that is still to be read, by the kernel's stamp of it."""
+        return 0.0 if self.is_closed else age_of_unread(self._socket)
 
     # --- receiving ---------------------------------------------------------------------------------
 

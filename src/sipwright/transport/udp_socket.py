@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import time
+from fcntl import ioctl
 
 from sipwright.transport.flow import Address
 from sipwright.transport.icmp import ask_for_errors
@@ -20,10 +22,12 @@ __all__ = [
     "Ancillary",
     "SocketAddress",
     "address_of",
+    "age_of_unread",
     "asked_host",
     "leaving_from",
     "open_socket",
     "socket_address",
+    "stamp_arrivals",
 ]
 
 SEND_BUFFER = 4 << 20
@@ -38,6 +42,9 @@ switch that was away would read, of each of them, the copies of the last seconds
 _IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT = 10, 0
 _IPV6_MTU_DISCOVER = 23
+
+_SIOCGSTAMPNS = 0x8907
+_TIMESPEC = struct.Struct("=qq")
 
 WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 """The socket is full, or empty, for now."""
@@ -81,6 +88,28 @@ def open_socket(
         sock.close()
         raise
     return sock
+
+
+def stamp_arrivals(sock: socket.socket) -> None:
+    """Let the kernel stamp what comes from now on, for `age_of_unread`, where it can (Linux).
+
+    It does so once it was asked for the stamp of what was read last, without giving one along with each datagram
+    (SO_TIMESTAMPNS), which would have to be taken apart every time.
+    """
+    try:
+        ioctl(sock, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
+    except OSError:
+        pass  # nothing was read yet
+
+
+def age_of_unread(sock: socket.socket) -> float:
+    """Return for how many seconds the first datagram has waited that nobody has read, 0 if there is none."""
+    try:
+        sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        seconds, nanoseconds = _TIMESPEC.unpack(ioctl(sock, _SIOCGSTAMPNS, bytes(_TIMESPEC.size)))
+    except OSError:  # nothing waits, or nothing has a stamp yet
+        return 0.0
+    return float(time.time() - seconds - nanoseconds / 1e9)
 
 
 def _allow_fragments(sock: socket.socket, family: socket.AddressFamily) -> None:
