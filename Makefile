@@ -22,7 +22,7 @@ help: ## Show this list
 run: $(VENV)/.runtime ## Install, then start the switch with its embedded database (DATA=folder)
 	@$(BIN)/sipwright run --data $(DATA)
 
-test: $(VENV)/.development peers $(VENV)/.typescript ## Install what the tests need, then run all of them
+test: $(VENV)/.development peers $(VENV)/.typescript $(VENV)/.browser ## Install what the tests need, then run all of them
 	@$(PYTEST) -rs $(ARGS)
 
 check: $(VENV)/.development ## Format, lint, types, layers and the quick tests: three minutes
@@ -95,8 +95,10 @@ $(VENV)/.development: pyproject.toml $(VENV)/.runtime
 $(VENV)/.fuzzing: pyproject.toml $(VENV)/.development
 	@if $(BIN)/python -m pip install --quiet --only-binary atheris --group fuzz >/dev/null 2>&1; then touch $@; fi
 
-# Without npm, or where it cannot be reached, the test of the TypeScript client is skipped and says so.
-$(VENV)/.typescript: tests/web/typescript/package.json | $(VENV)/bin/python
-	@mkdir -p $(VENV)/typescript && cp $< $(VENV)/typescript/
-	@if npm install --prefix $(VENV)/typescript --no-audit --no-fund --no-package-lock --fetch-retries=0 --loglevel=error >/dev/null 2>&1; \
-	then touch $@; else echo "The TypeScript client is not tested: npm cannot install what $< names." >&2; fi
+# From npm, before any test runs whose time is limited. Where it cannot be reached, what needs it is skipped and says so.
+$(VENV)/.typescript: tests/web/typescript/package.json
+$(VENV)/.browser: tests/interop/browser/package.json
+$(VENV)/.typescript $(VENV)/.browser: | $(VENV)/bin/python
+	@mkdir -p $(@:$(VENV)/.%=$(VENV)/%) && cp $< $(@:$(VENV)/.%=$(VENV)/%)
+	@if npm install --prefix $(@:$(VENV)/.%=$(VENV)/%) --no-audit --no-fund --no-package-lock --fetch-retries=0 --loglevel=error >/dev/null 2>&1; \
+	then touch $@; else echo "npm cannot install what $< names: what needs it is not tested." >&2; fi

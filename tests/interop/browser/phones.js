@@ -31,7 +31,7 @@ const KINDS = {
     const phone = new SIP.UserAgent({
       uri: SIP.UserAgent.makeURI(`sip:${account}@${domain}`),
       authorizationUsername: account, authorizationPassword: password,
-      transportOptions: { server }, logLevel: "error",
+      transportOptions: { server, connectionTimeout: 60 }, logLevel: "error",
       delegate: { onInvite: (invitation) => { watch(invitation); invitation.accept(); } },
     });
     let session;
