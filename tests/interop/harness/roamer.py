@@ -56,15 +56,22 @@ class Roamer(Phone):
         """Its address-of-record."""
         return f"sip:{self.account}@{self.domain}"
 
-    def register(self) -> Response:
-        """Register, and return the last answer."""
-        return self.request("REGISTER", f"sip:{self.domain}", self.address, call_id=f"reg-{self.port}")
+    def register(self, seconds: int = 3600) -> Response:
+        """Register for so long, and return the last answer."""
+        return self._registers(f"Contact: {self.contact}\nExpires: {seconds}\n")
+
+    def times_known(self) -> list[int]:
+        """Return for how many seconds the switch knows each phone of the account: that is asked without a Contact."""
+        return [int(contact.params["expires"] or 0) for contact in self._registers("").contacts]
 
     def unregister(self, at: tuple[str, int]) -> None:
         """Take its registration back at a switch, so that no later call rings here."""
         self.to = at
-        self.request(
-            "REGISTER", f"sip:{self.domain}", self.address, call_id=f"reg-{self.port}", more="Expires: 0\n"
+        self.register(0)
+
+    def _registers(self, more: str) -> Response:
+        return self.request(
+            "REGISTER", f"sip:{self.domain}", self.address, call_id=f"reg-{self.port}", more=more
         )
 
     def request(
@@ -160,9 +167,11 @@ class Roamer(Phone):
 
     def _wire(self, method: str, uri: str, to: str, call_id: str, more: str, body: str) -> bytes:
         kind = "Content-Type: application/sdp\n" if body else ""
+        if method != "REGISTER":
+            kind = f"Contact: {self.contact}\n{kind}"
         text = (
             f"{method} {uri} SIP/2.0\n{{via}}\nFrom: <{self.address}>;tag=f{self.port}\nTo: {to}\n"
-            f"Call-ID: {call_id}\nCSeq: {self._cseq} {method}\nMax-Forwards: 70\nContact: {self.contact}\n{kind}{more}"
+            f"Call-ID: {call_id}\nCSeq: {self._cseq} {method}\nMax-Forwards: 70\n{kind}{more}"
         ).rstrip("\n")
         return self.wire(text + ("\n\n" + body.replace("\n", "\r\n") if body else ""))
 
