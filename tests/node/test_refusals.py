@@ -161,6 +161,20 @@ async def test_a_refused_invite_has_a_cdr_and_trace_finds_it(settings):
     assert [message.data[:10] for message in trace.messages] == [b"INVITE sip", b"SIP/2.0 40"]
 
 
+async def test_what_another_node_is_refused_has_its_cdr_there(settings):
+    node = await Node.open(settings)
+    await node.start()
+    node.stack.is_peer = lambda address: True
+    assert (await asked(node, "INVITE", "sip:bob@sip.wrong.example")).status == 404
+    await node.stop()
+
+    store = await Administration.open(settings.database_url, settings.key_file)
+    try:
+        assert await Administering(store).list_cdrs(None) == []
+    finally:
+        await store.close()
+
+
 async def test_a_flood_leaves_one_line_in_a_minute_and_one_cdr_in_a_second(node):
     with structlog.testing.capture_logs() as lines:
         for number in range(30):

@@ -122,6 +122,7 @@ class Refusals:
         writer = self._store.writer
         if (
             incoming.flow.protocol == "loop"  # the call that it came from has one
+            or incoming.stack.is_peer(incoming.flow.remote)  # and so has one of another node
             or self.is_probe(incoming)
             or writer.is_away
             or self.is_short
