@@ -221,7 +221,16 @@ def test_a_flow_that_has_ended_is_430(stack, edge):
 
     with pytest.raises(Reject) as refused:
         edge(request(stack, NORTH, route=[f"<sip:{gone}@127.0.0.1:5060;lr>"]))
-    assert refused.value.status == 430
+    assert (refused.value.status, refused.value.headers) == (430, ())
+
+
+def test_whoever_has_just_begun_says_for_how_long_phones_are_expected_back(stack, edge):
+    edge.expects_for = lambda: 11.2
+    gone = TOKENS.write("tcp/127.0.0.1:5060/127.0.0.3:5070", "south")
+
+    with pytest.raises(Reject) as refused:
+        edge(request(stack, NORTH, route=[f"<sip:{gone}@127.0.0.1:5060;lr>"]))
+    assert (refused.value.status, refused.value.headers) == (430, (("Retry-After", "12"),))
 
 
 def test_what_has_gone_in_circles_is_483(stack, edge):

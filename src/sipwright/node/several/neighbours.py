@@ -215,6 +215,7 @@ class Neighbours:
         self._edge = edge
         stack.receiver.take_cancel = edge.take_cancel
         edge.others = stack.receiver.on_stray_response
+        edge.expects_for = parts.switch.reconnects.expects_for
         stack.receiver.on_stray_response = edge.take_response
         parts.pipeline.steps = (edge, *parts.pipeline.steps)
         parts.registrar.on_expired_elsewhere = self.bindings.expired

@@ -17,7 +17,9 @@ the address that it speaks to, has moved.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
+from math import ceil
 
 from sipwright.memo import Bounded
 from sipwright.services.edge.ports import Peers
@@ -56,6 +58,8 @@ class Edge:
         self._tokens = tokens
         self.others: OnStrayResponse | None = None
         """Hears of the responses that belong to nothing which went through here."""
+        self.expects_for: Callable[[], float] = float
+        """Says for how many seconds more phones are expected back whose connections have ended with a node."""
         self._here = f"{address[0]}:{address[1]}"
         self._flows: Bounded[str, RoutedFlow] = Bounded()
         self._repeats = Repeats(stack.call_later)
@@ -142,7 +146,7 @@ class Edge:
         """Forward what a node says to a phone, whose flow its Route names."""
         flow = self._stack.flow_from_key(token.flow_key)
         if flow is None or flow.is_closed:
-            raise Reject(430, "Flow Failed", why="the connection of the phone has ended (RFC 5626 §5.3.1)")
+            raise self._flow_failed("the connection of the phone has ended (RFC 5626 §5.3.1)")
         self._send(incoming, flow, token, is_bare=keeps)
         return True
 
@@ -188,8 +192,13 @@ class Edge:
         try:
             flow.send(bytes(forwarded))
         except OSError as error:
-            raise Reject(430, "Flow Failed", why=str(error)) from None
+            raise self._flow_failed(str(error)) from None
         return branch
+
+    def _flow_failed(self, why: str) -> Reject:
+        """Return the refusal of a request to a phone, which says for how long that is worth waiting for."""
+        expected = ceil(self.expects_for())
+        return Reject(430, "Flow Failed", (("Retry-After", str(expected)),) if expected else (), why=why)
 
     def _via(self, flow: Flow, branch: str, token: FlowToken | None) -> str:
         """Return our Via, but for the parameters; what is under way at a lost node has that of its edge."""

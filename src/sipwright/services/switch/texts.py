@@ -77,7 +77,9 @@ class Sending:
         destination = self._destination
         if self._is_over or (one is not self._current and not response.is_success):
             return
-        if is_way_gone(response, is_phone=destination.flow is not None) and self.moves_on(one):
+        if is_way_gone(response, is_phone=destination.flow is not None) and (
+            self.moves_on(one) or self._ports.routes.awaits(destination, response, self._reached)
+        ):
             return
         self._ports.servers.responded(destination.provider, destination.next_hop, "MESSAGE", response)
         if self._answered(request, response):

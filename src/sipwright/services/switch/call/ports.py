@@ -193,6 +193,14 @@ class Routes(LegRoutes, Protocol):
     def moves_on(self, destination: Destination, flow: Flow) -> bool:
         """Return whether another server of a destination is to be tried, as the one of a flow has failed."""
 
+    def awaits(
+        self,
+        destination: Destination,
+        response: Response,
+        then: Callable[[Target | None, Flow | None], None],
+    ) -> bool:
+        """Find the way once more to a phone whose flow at another node has failed, unless it is gone for good."""
+
     def expect(self, leg: Leg) -> None:
         """Wait for the phone of a leg whose connection has gone."""
 

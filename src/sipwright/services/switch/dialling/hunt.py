@@ -116,7 +116,9 @@ class Hunt:
     def responded(self, leg: Callee, response: Response) -> None:
         """Take a response other than 2xx of a leg that may still answer."""
         status, to = response.status, leg.destination
-        if is_way_gone(response, is_phone=leg.is_phone) and self._moves_on(leg):
+        if is_way_gone(response, is_phone=leg.is_phone) and (
+            self._moves_on(leg) or self._waits_for(leg, response)
+        ):
             return
         if to.flow is None:
             self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
@@ -240,6 +242,24 @@ class Hunt:
         leg.transaction = leg.flow = None
         self.call.changed()
         self._reach(leg)
+        return True
+
+    def _waits_for(self, leg: Callee, response: Response) -> bool:
+        """Try a phone again in a moment whose connection to another node has ended; False when it is gone."""
+
+        def found(target: Target | None, flow: Flow | None) -> None:
+            if flow is not None:
+                self._when_reached(leg, target, flow)
+            elif leg.is_open:
+                with self.call.event():
+                    self.failed(leg, Outcome(response.status, response.reason), "switch")
+
+        if leg.state is not LegState.CALLING:
+            return False
+        if not self.call.ports.routes.awaits(leg.destination, response, found):
+            return False
+        leg.transaction = leg.flow = None
+        self.call.changed()
         return True
 
     # What is done about it.
@@ -407,11 +427,12 @@ class Hunt:
         return to.flow is None and self.call.ports.servers.is_avoided(to.provider, to.next_hop)
 
     def _reach(self, leg: Callee) -> None:
-        def reached(target: Target | None, flow: Flow | None) -> None:
-            with self.call.event():
-                self._reached(leg, target, flow)
-
+        reached = partial(self._when_reached, leg)
         self.call.ports.routes.reach(leg.destination, reached, is_emergency=self.call.is_emergency)
+
+    def _when_reached(self, leg: Callee, target: Target | None, flow: Flow | None) -> None:
+        with self.call.event():
+            self._reached(leg, target, flow)
 
     def _reached(self, leg: Callee, target: Target | None, flow: Flow | None) -> None:
         """Send the INVITE, now that the way to the peer is known."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from sipwright.services.leg_options import PLAIN, LegOptions
 
+from .patience import Patience
+
 __all__ = ["Destination"]
 
 
@@ -19,7 +21,8 @@ class Destination:
     at; `redirect_to` is the Contact of a redirect that is left to the script. A neighbour is a phone of another owner
     than the call's. A server has `answer_within` seconds for its first response; 0 is for as long as it may be. Where a
     call is `parked` it rings back after so many seconds, to that account. A provider is told that `number` calls, in
-    the headers that `caller` names.
+    the headers that `caller` names. With `patience` it is waited for a phone whose flow has failed; the next process
+    begins anew with that.
     """
 
     target: str
@@ -40,6 +43,7 @@ class Destination:
     parked: tuple[float, int] | None = None
     caller: str = ""
     number: str = ""
+    patience: Patience | None = None
 
     @property
     def place(self) -> tuple[str, str | None]:

@@ -23,6 +23,7 @@ from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
 from ..model.leg_state import LegState
+from .failed_flow import AGAIN_AFTER
 from .ways import is_same_but_port, is_same_contact, leads_to, way_to
 
 __all__ = ["Reconnects"]
@@ -58,6 +59,14 @@ class Reconnects:
     def began(self) -> None:
         """Note that this process begins, or acts for another one, without any of the connections that were there."""
         self._lenient_until = self._clock() + TIME_TO_RETURN
+
+    def expects_for(self) -> float:
+        """Return for how many seconds more phones are expected back."""
+        return max(0.0, self._lenient_until - self._clock())
+
+    def await_again(self, destination: Destination, then: Callable[[None, Flow | None], None]) -> None:
+        """Look in a moment where a phone is by then whose flow has failed."""
+        self._call_later(AGAIN_AFTER, partial(self.await_phone, destination, then))
 
     def await_phone(self, destination: Destination, then: Callable[[None, Flow | None], None]) -> None:
         """Call `then` with the flow to a phone that should be there but is not, as soon as it is back.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import structlog
 
 from sipwright.sdp import is_private
 from sipwright.services.trust import TrustIn, nobody_of_ours
-from sipwright.sip import Message, ParseError, Request, Uri, parse
+from sipwright.sip import Message, ParseError, Request, Response, Uri, parse
 from sipwright.sip.build import Written
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser
@@ -19,7 +20,9 @@ from sipwright.transport import Flow, Target
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
+from ..model.patience import Patience
 from ..model.stopped import WhyStopped, nothing_stopped
+from .failed_flow import ReturningUser, is_connection_elsewhere
 from .reconnect import Reconnects
 from .ways import leads_to, way_to
 
@@ -115,6 +118,24 @@ class PeerRoutes:
         provider = destination.provider
         return self._stack.moves_on(uri, flow, self._trust(provider, uri), is_asked=provider is not None)
 
+    def awaits(
+        self,
+        destination: Destination,
+        response: Response,
+        then: Callable[[Target | None, Flow | None], None],
+    ) -> bool:
+        """Find the way to a phone once more, in a moment, whose connection to another node has ended.
+
+        Returns False when it is not to be expected any more; else `then` is called as by `reach`.
+        """
+        if not is_connection_elsewhere(destination.flow):
+            return False
+        patience = destination.patience = destination.patience or Patience()
+        if not patience.lasts(response, self._stack.clock()):
+            return False
+        self._reconnects.await_again(destination, then)
+        return True
+
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or what stands for it: while its phone is away, or once a server has closed the connection.
 
@@ -185,6 +206,8 @@ class PeerRoutes:
         if flow is not None:
             if not _is_for(request, flow):
                 request = self._with_via(request, flow)
+            if dialog is leg.dialog and is_connection_elsewhere(flow.key):
+                user = self._returning(leg, user)
             return self._stack.start_client(request, flow, user)
         started: list[ClientTransaction] = []
 
@@ -193,6 +216,19 @@ class PeerRoutes:
 
         self._look_up(leg, dialog, start)
         return started[0] if started else None
+
+    def _returning(self, leg: Leg, user: ClientUser | None) -> ReturningUser:
+        if isinstance(user, ReturningUser):
+            return user
+        return ReturningUser(leg, user, self, self._stack.clock, self._stack.call_later)
+
+    def send_again(self, user: ReturningUser, transaction: ClientTransaction) -> None:
+        """Send what a transaction has sent, in a new one, to where the phone is by now."""
+        request = parse(transaction.wire)
+        assert isinstance(request, Request)
+        flow = cast(Flow, transaction.flow)
+        request.headers.set_first("Via", self._stack.via_for(flow, self._stack.new_branch()))
+        self.send_request(user.leg, request, user)
 
     def _with_via(self, request: Request | Written | bytes, flow: Flow) -> Request:
         """Let the Via of a request name the way that it takes, which is not the one that it was made for."""

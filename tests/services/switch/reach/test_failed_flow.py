@@ -1,0 +1,178 @@
+"""Phones on connections to another node that have ended there: 430 of its edge (RFC 5626 §5.3.1)."""
+
+import pytest
+from tests.services.switch.conftest import SDP, Binding
+
+from sipwright.services.edge.routed_flow import RoutedFlow
+
+BEFORE, AFTER = (f"north!tcp/10.0.0.2:5060/40.0.0.1:{port}" for port in (40_001, 40_002))
+CONTACT = "sip:carol@10.9.9.9:5060;transport=tcp"
+SOON = (("Retry-After", "12"),)
+
+
+class North:
+    """The edge of another node, which says what came for which of the connections that it has."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.account = bench.account("carol")
+        self.edge = bench.phone("north", "10.0.0.2")
+        self.keys = []
+        bench.stack.join(self.flow, lambda address: address == ("10.0.0.2", 5060))
+        self.register(BEFORE)
+
+    def flow(self, key):
+        node, _, plain_key = key.partition("!")
+        local = self.bench.stack.transports[0].local
+        return RoutedFlow(node, plain_key, local, self._send, lambda node: True)
+
+    def _send(self, data, node, plain_key):
+        self.keys.append(f"{node}!{plain_key}")
+        self.bench.stack.transports[0].flow(("10.0.0.2", 5060)).send(data)
+
+    def register(self, source):
+        self.bench.accounts.bindings[self.account.id] = [Binding(CONTACT, source)]
+        self.bench.switch.reconnects.registered(self.account.id)
+
+    def fail(self, method="INVITE", *, headers=SOON):
+        """Say that the connection of the phone has ended, and wait until it is looked for again."""
+        self.edge.answer(self.edge.last(method), 430, reason="Flow Failed", headers=headers)
+        self.edge.clear()
+        self.bench.run(0.6)
+
+    def answer(self):
+        self.edge.answer(self.edge.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+
+
+@pytest.fixture
+def north(bench):
+    return North(bench)
+
+
+def talk(alice, north):
+    alice.invite("sip:carol@example.org")
+    north.answer()
+    ok = alice.last(200)
+    alice.ack(ok)
+    return ok
+
+
+def test_a_phone_that_is_expected_back_is_called_until_it_is_there(bench, alice, north):
+    alice.invite("sip:carol@example.org")
+    first = north.edge.last("INVITE")
+    north.fail()
+    assert north.edge.last("INVITE").branch != first.branch
+    north.fail()
+    north.register(AFTER)
+    north.fail()
+    north.answer()
+
+    assert alice.statuses() == [100, 200]
+    assert north.keys[-2:] == [AFTER, AFTER]  # the INVITE, and its ACK
+    assert north.edge.last("ACK").cseq.number == first.cseq.number
+    assert [(leg, status) for leg, status, _ in bench.cdrs()] == []
+
+
+def test_the_same_connection_may_be_there_again(alice, north):
+    """Some phones open it from the port that they had before."""
+    alice.invite("sip:carol@example.org")
+    north.fail()
+    north.fail()
+    north.answer()
+
+    assert alice.statuses()[-1] == 200
+
+
+@pytest.mark.parametrize("headers", [(), (("Retry-After", "0"),), (("Retry-After", "soon"),)])
+def test_one_that_is_not_expected_may_have_registered_elsewhere_a_moment_ago(bench, alice, north, headers):
+    """All nodes know of that within two seconds."""
+    bob = bench.phone("carol", "30.0.0.1")
+    alice.invite("sip:carol@example.org")
+    north.fail(headers=headers)
+    north.register(f"udp/10.0.0.1:5060/{bob.address}")
+    north.fail(headers=headers)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+
+    assert alice.statuses() == [100, 200]
+
+
+def test_one_that_is_gone_is_given_up_then(bench, alice, north):
+    alice.invite("sip:carol@example.org")
+    for _ in range(4):
+        north.fail(headers=())
+    assert alice.statuses() == [100]
+    north.edge.answer(north.edge.last("INVITE"), 430)
+    assert alice.statuses()[-1] == 480
+
+    assert bench.cdrs() == [(0, 480, "switch"), (1, 430, "callee")]
+    assert bench.is_empty()
+
+
+def test_one_that_takes_its_registration_back_meanwhile_is_gone(bench, alice, north):
+    alice.invite("sip:carol@example.org")
+    bench.accounts.bindings[north.account.id] = []
+    north.fail(headers=())
+
+    assert alice.statuses()[-1] == 480
+
+
+def test_whoever_gives_up_is_not_waited_for(bench, alice, north):
+    invite = alice.invite("sip:carol@example.org")
+    north.edge.answer(north.edge.last("INVITE"), 430, headers=SOON)
+    north.edge.clear()
+    alice.send(alice.request("CANCEL", invite.uri_text, cseq=1, branch=invite.top_via.branch))
+    assert alice.statuses()[-1] == 487
+    bench.run(2)
+
+    assert north.edge.methods() == []
+    assert bench.is_empty()
+
+
+def test_after_a_kill_it_is_called_all_the_same(bench, alice, north):
+    alice.invite("sip:carol@example.org")
+    north.edge.answer(north.edge.last("INVITE"), 430, headers=SOON)
+    north.edge.clear()
+    bench.restart()
+    bench.stack.join(north.flow, lambda address: address == ("10.0.0.2", 5060))
+    bench.run(0.6)
+    north.answer()
+
+    assert alice.statuses()[-1] == 200
+
+
+@pytest.mark.parametrize("method", ["BYE", "INFO", "INVITE"])
+def test_what_is_said_in_a_call_waits_for_it_too(bench, alice, north, method):
+    ok = talk(alice, north)
+    alice.send(alice.in_dialog(method, ok, body=SDP.format("20.0.0.1") if method == "INVITE" else None))
+    first = north.edge.last(method)
+    north.fail(method)
+    north.register(AFTER)
+    north.fail(method)
+    again = north.edge.last(method)
+    north.edge.answer(again, 200, body=SDP.format("40.0.0.1") if method == "INVITE" else None)
+
+    assert (again.cseq, again.from_tag) == (first.cseq, first.from_tag)
+    assert again.branch != first.branch
+    assert north.keys[-1] == AFTER
+    assert alice.statuses(method)[-1] == 200
+
+
+def test_a_call_is_over_though_its_phone_does_not_come_back(bench, alice, north):
+    ok = talk(alice, north)
+    alice.send(alice.in_dialog("BYE", ok))
+    for _ in range(4):
+        north.fail("BYE", headers=())
+    north.edge.answer(north.edge.last("BYE"), 430)
+
+    assert alice.statuses("BYE") == [200]
+    assert bench.is_empty()
+
+
+def test_a_text_waits_for_it_too(bench, alice, north):
+    alice.send(alice.request("MESSAGE", "sip:carol@example.org"))
+    north.fail("MESSAGE")
+    north.register(AFTER)
+    north.fail("MESSAGE")
+    north.edge.answer(north.edge.last("MESSAGE"), 200)
+
+    assert (alice.statuses("MESSAGE"), north.keys[-1]) == ([200], AFTER)
