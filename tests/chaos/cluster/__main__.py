@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import structlog
@@ -18,6 +19,7 @@ import uvloop
 from .database import Postgres
 from .harm import HARMS
 from .load import ClusterLoad, ClusterOptions
+from .wire import recorded
 
 ALONE = "CHAOS_HAS_OWN_NETWORK"
 
@@ -43,15 +45,23 @@ def main() -> int:
         "--from", dest="program", type=Path, metavar="SIPWRIGHT",
         help="the program of another release, which all nodes begin with: each round upgrades one of them",
     )  # fmt: skip
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the nodes' logs, and all that is said on the way (root)",
+    )
     chosen = parser.parse_args()
     can_cut = _is_alone()
     harms = chosen.harms or [name for name in HARMS if name != "upgrade" and (can_cut or name != "cut")]
     if chosen.program is not None:
         harms = ["upgrade"]
+    if chosen.keep is not None:
+        chosen.keep.mkdir(parents=True, exist_ok=True)
     options = ClusterOptions(
         rate=chosen.rate, interval=chosen.interval, seed=chosen.seed, kinds=tuple(chosen.kinds),
         longest=chosen.longest, nodes=chosen.nodes, rounds=chosen.rounds, harms=tuple(harms),
-        lost_after=chosen.lost_after, program=chosen.program,
+        lost_after=chosen.lost_after, program=chosen.program, keep=chosen.keep,
     )  # fmt: skip
 
     # What the phones' own stacks say is about connections that a death has broken.
@@ -62,7 +72,8 @@ def main() -> int:
     database = Postgres()
 
     async def run() -> int:
-        ledger = await ClusterLoad(options, database).run()
+        with recorded(chosen.keep / "wire") if chosen.keep and can_cut else nullcontext():
+            ledger = await ClusterLoad(options, database).run()
         print(ledger.report())
         return 1 if ledger.lost else 0
 

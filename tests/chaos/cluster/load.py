@@ -30,7 +30,8 @@ class ClusterOptions(Options):
     """What can be chosen: how many nodes, how many rounds of which harms, and after how long a node is lost.
 
     Where somebody says that a node is dead, its calls have to answer again within `told_within` seconds. The harms take
-    turns, each `interval` seconds after the one before has begun, and so do the nodes that they are done to.
+    turns, each `interval` seconds after the one before has begun, and so do the nodes that they are done to. What the
+    nodes have logged is left in the folder `keep`.
     """
 
     nodes: int = 3
@@ -39,6 +40,7 @@ class ClusterOptions(Options):
     lost_after: float = 10.0
     told_within: float = 2.0
     program: Path | None = None
+    keep: Path | None = None
 
 
 class ClusterLoad(Load):
@@ -65,6 +67,7 @@ class ClusterLoad(Load):
         return Cluster(
             self.database.url(self._name), self._node_ports, self.options.lost_after,
             dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings, self.options.program,
+            self.options.keep,
         )  # fmt: skip
 
     def said(self, request: bytes) -> bytes:

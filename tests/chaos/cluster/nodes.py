@@ -91,10 +91,14 @@ class Cluster:
     def __init__(
         self, url: str, ports: Iterable[int], lost_after: float, plans: Mapping[str, str],
         accounts: Iterable[tuple[str, str, str]], providers: Mapping[str, str], settings: Mapping[str, str],
-        program: Path | None = None,
+        program: Path | None = None, keep: Path | None = None,
     ) -> None:  # fmt: skip
-        """Make a node for each port, with accounts, dialplans and providers in the database."""
+        """Make a node for each port, with accounts, dialplans and providers in the database.
+
+        Their logs are left in the folder `keep`.
+        """
         self.url = url
+        self._keep = keep
         self.nodes: list[Node] = []
         key = None
         for name, port in zip(NAMES, ports, strict=False):
@@ -144,4 +148,6 @@ class Cluster:
         for node in self.nodes:
             if node.is_running():
                 node.signal(signal.SIGCONT)
+            if self._keep is not None:
+                (self._keep / f"{node.name}.log").write_text(node.log_text())
             node.close()
