@@ -74,6 +74,28 @@ async def test_how_long_a_datagram_waits_is_known_before_it_is_read(opened, phon
     assert transport.unread_for == 0.0
 
 
+async def test_a_burst_is_read_and_only_what_comes_turn_after_turn_counts_as_being_behind(opened, phone):
+    transport = UdpTransport("127.0.0.1", 0)
+    inbox = await opened(transport)
+    behind = []
+    transport.on_behind = lambda: behind.append(len(inbox.messages))
+    burst = udp.DATAGRAMS_PER_WAKE * udp.TURNS_BEHIND
+
+    for number in range(burst - 1):
+        phone.sendto(b"%d" % number, transport.local)
+    await inbox.message(burst - 1)
+    phone.sendto(b"alone", transport.local)
+    await inbox.message(burst)
+
+    assert behind == []
+
+    for number in range(burst + 1):
+        phone.sendto(b"%d" % number, transport.local)
+    await inbox.message(2 * burst + 1)
+
+    assert behind == [2 * burst]
+
+
 async def test_what_waits_is_lost_rather_than_stale(opened, phone):
     """RFC 3261 §17.1.1.2: what has waited for T1 has been sent again; some hundred messages wait for less."""
     transport = UdpTransport("127.0.0.1", 0)

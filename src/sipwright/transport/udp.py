@@ -2,7 +2,8 @@
 
 The event loop's datagram endpoints cost several times as much and hide EAGAIN, so this reads the socket
 itself: one wake-up drains up to 16 datagrams, and each goes to its handler and back to the socket in one call
-stack. The socket's own ways are in `udp_socket.py`, what ICMP says in `icmp.py`.
+stack. When some turns in a row have not emptied the socket we are behind (`stack/backlog.py`); a burst of so many is
+read sooner than put in order. The socket's own ways are in `udp_socket.py`, what ICMP says in `icmp.py`.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ from sipwright.transport.udp_socket import (
 )
 
 DATAGRAMS_PER_WAKE = 16
+
+TURNS_BEHIND = 4
+"""Turns in a row after which a socket that is still not empty counts as behind; they take some milliseconds."""
+
 LARGEST_DATAGRAM = 65_535
 FLOWS_PER_GENERATION = 16_384
 
@@ -163,6 +168,7 @@ class UdpTransport:
         self.on_undelivered: OnUndelivered = ignore_undelivered
         self.on_behind: Callable[[], None] = _ignore_behind
         self.datagrams_per_wake = DATAGRAMS_PER_WAKE
+        self._full_turns = 0
         self.inherited: socket.socket | None = None
         """The socket that an earlier process has left, to go on with."""
         self.is_shared = False
@@ -308,7 +314,7 @@ class UdpTransport:
                 self._receive_other(data, flow)
             if self.is_closed:
                 return
-        self.on_behind()
+        self._turn_was_full()
 
     def _drain_pktinfo(self) -> None:
         receive, sources = self._socket.recvmsg, self.sources
@@ -351,14 +357,22 @@ class UdpTransport:
                 self._receive_other(data, flow)
             if self.is_closed:
                 return
-        self.on_behind()
+        self._turn_was_full()
+
+    def _turn_was_full(self) -> None:
+        """Let the others have their turn, and say when that was once too often."""
+        self._full_turns += 1
+        if self._full_turns >= TURNS_BEHIND:
+            self.on_behind()
 
     def _is_empty(self, error: OSError, turn: int) -> bool:
         """Tell an empty socket from an ICMP error, which ends no more than one transaction (RFC 3261 §18.4)."""
         if self.is_closed:
             return True
         is_empty = error.errno in WOULD_BLOCK
-        if not is_empty:
+        if is_empty:
+            self._full_turns = 0
+        else:
             self._errors += 1
         if turn == 0 or not is_empty:  # woken up for nothing, but for what is in the queue of errors
             self._read_errors()
