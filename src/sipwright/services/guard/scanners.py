@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from sipwright.memo import Memo
 from sipwright.sip import ParseError, Request
+from sipwright.sip.headers.collection import value_of
 
 __all__ = ["program_of_scanner", "scanner_of"]
 
@@ -30,8 +32,15 @@ _NAMES = ("user-agent", "server")
 
 def program_of_scanner(text: str) -> str | None:
     """Return the name of a scanner, if that is how a program calls itself."""
+    return _SCANNERS[text]
+
+
+def _scanner_in(text: str) -> str | None:
     found = _PROGRAMS.search(text)
     return None if found is None else found[0].lower()
+
+
+_SCANNERS = Memo(_scanner_in)
 
 
 def scanner_of(request: Request, is_user: Callable[[str], bool]) -> str | None:
@@ -42,8 +51,9 @@ def scanner_of(request: Request, is_user: Callable[[str], bool]) -> str | None:
         is_user: Says whether somebody of ours has a name.
     """
     headers = request.headers
+    index = headers.index()
     for name in _NAMES:
-        if name in headers.index() and (found := program_of_scanner(headers.get(name) or "")):
+        if name in index and (found := program_of_scanner(value_of(index[name]))):
             return found
     try:
         sender, asked = request.from_uri, request.request_uri
