@@ -18,6 +18,26 @@ def test_steps_are_asked_in_order_until_one_takes_the_request(element, peer, req
     assert (asked, peer.statuses) == ([1, 2], [200])
 
 
+def test_a_step_that_has_methods_is_offered_these_alone(element, peer, request_text):
+    asked = []
+
+    class Step:
+        methods = ("OPTIONS", "INVITE")
+
+        def __call__(self, incoming):
+            asked.append(incoming.request.method)
+            return False
+
+    element.stack.pipeline.steps = (
+        Step(),
+        lambda incoming: asked.append(incoming.request.method.lower()) or bool(incoming.respond(200)),
+    )
+    for method in ("OPTIONS", "INFO", "INVITE"):
+        peer.send(request_text(method), element)
+
+    assert asked == ["OPTIONS", "options", "info", "INVITE", "invite"]
+
+
 def test_what_nobody_takes_is_not_found(element, peer, request_text):
     element.handle = lambda incoming: False
     peer.send(request_text(), element)

@@ -16,6 +16,8 @@ __all__ = ["MessagesWaiting"]
 class MessagesWaiting:
     """The pipeline step for the NOTIFYs of providers, and the one place where a summary is set."""
 
+    methods = ("NOTIFY",)
+
     def __init__(
         self,
         summaries: MessageSummary,
@@ -45,7 +47,7 @@ class MessagesWaiting:
         has asked. It may say nothing yet, or that it will say no more.
         """
         request = incoming.request
-        if request.method != "NOTIFY" or event_of(request)[0] != self._summaries.event:
+        if request.method not in self.methods or event_of(request)[0] != self._summaries.event:
             return False
         is_asked = request.to_tag is not None
         provider = self._provider(incoming, is_named=is_asked)

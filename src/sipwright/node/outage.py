@@ -36,6 +36,8 @@ SHORT, SHORT_PART = 100_000_000, 0.05
 class Outage:
     """Watches the writer and the disk; as a step it refuses what would have to be stored."""
 
+    methods = ("INVITE", "OPTIONS")
+
     def __init__(
         self,
         folder: Path,
@@ -69,7 +71,7 @@ class Outage:
         if not self._writer.is_away:
             return False
         request = incoming.request
-        if request.to_tag is not None or request.method not in ("INVITE", "OPTIONS"):
+        if request.to_tag is not None or request.method not in self.methods:
             return False
         if request.method == "INVITE":
             incoming.respond(100)

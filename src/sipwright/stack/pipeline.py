@@ -23,7 +23,10 @@ MOST_WAITING = 4_096
 """Requests in the hands of tasks; more of them are answered 503, with a Retry-After."""
 
 Step = Callable[[Incoming], bool | Coroutine[None, None, None]]
-"""Returns True when it took the request, False when not, or a coroutine that takes it and must wait."""
+"""Returns True when it took the request, False when not, or a coroutine that takes it and must wait.
+
+One that has `methods` is offered requests of these alone.
+"""
 
 
 class Pipeline:
@@ -45,7 +48,7 @@ class Pipeline:
     def __call__(self, incoming: Incoming) -> None:
         """Offer a request to each step; what nobody takes is answered 404."""
         try:
-            for offer in self._offers:
+            for offer in self._offers.get(incoming.request.method, self._offers_of_any):
                 taken = offer(incoming)
                 if taken is True:
                     return
@@ -67,7 +70,12 @@ class Pipeline:
     @steps.setter
     def steps(self, steps: tuple[Step, ...]) -> None:
         self._steps = steps
-        self._offers = tuple(map(_callable_at_once, steps))
+        wanted = [(_callable_at_once(step), getattr(step, "methods", None)) for step in steps]
+        self._offers_of_any = tuple(offer for offer, methods in wanted if methods is None)
+        self._offers = {
+            method: tuple(offer for offer, methods in wanted if methods is None or method in methods)
+            for method in {method for _, methods in wanted for method in methods or ()}
+        }
 
     def refuse(self, incoming: Incoming, refusal: Reject) -> None:
         """Answer with a failure, and let whoever keeps account of them know."""

@@ -44,6 +44,8 @@ class NotifierSnapshot:
 class Notifier:
     """The pipeline step for SUBSCRIBE, and all subscribers."""
 
+    methods = ("SUBSCRIBE",)
+
     def __init__(self, ports: NotifierPorts, packages: Iterable[Package]) -> None:
         self.packages = {package.event: package for package in packages}
         self.table = SubscriberTable(ports)
@@ -74,7 +76,7 @@ class Notifier:
     def __call__(self, incoming: Incoming) -> bool:
         """Take a SUBSCRIBE: one that begins a dialog, and those inside of the dialogs that such a one has begun."""
         request = incoming.request
-        if request.method != "SUBSCRIBE":
+        if request.method not in self.methods:
             return False
         tag = request.to_tag
         if tag is not None:

@@ -20,6 +20,8 @@ __all__ = ["Publisher"]
 class Publisher:
     """Takes what is published."""
 
+    methods = ("PUBLISH",)
+
     def __init__(self, ports: NotifierPorts, notifier: Notifier, presence: Presence) -> None:
         self._ports = ports
         self._notifier = notifier
@@ -28,7 +30,7 @@ class Publisher:
     def __call__(self, incoming: Incoming) -> bool:
         """Take a PUBLISH."""
         request = incoming.request
-        if request.method != "PUBLISH":
+        if request.method not in self.methods:
             return False
         if event_of(request)[0] != self._presence.event:
             why = (

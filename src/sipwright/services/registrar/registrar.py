@@ -80,6 +80,8 @@ class BindingWatch(Protocol):
 class Registrar:
     """The pipeline step for REGISTER, and the owner of the location table."""
 
+    methods = ("REGISTER",)
+
     def __init__(
         self,
         directory: Directory,
@@ -120,7 +122,7 @@ class Registrar:
     def __call__(self, incoming: Incoming) -> bool:
         """Answer a REGISTER; leave everything else."""
         request = incoming.request
-        if request.method != "REGISTER":
+        if request.method not in self.methods:
             return False
         uri, to = request.request_uri, request.to_uri
         served_domain = self._directory.served_domain
