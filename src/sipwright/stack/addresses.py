@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from sipwright.transport.base import Transport
-from sipwright.transport.flow import Flow, format_address, is_wildcard
+from sipwright.transport.flow import WILDCARDS, Flow, format_address
 from sipwright.transport.route import Routes, is_ip_address
 
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
@@ -43,24 +43,26 @@ class Addresses:
     def is_own_host(self, host: str) -> bool:
         """Return whether we listen on an IP address, on whatever port."""
         host = host.strip("[]").lower()
-        for transport in self._transports:  # noqa: SIM110, a generator costs more than this
-            if self._is_bound_by(transport, transport.local[0], host):
+        for transport in self._transports:
+            bound = transport.local[0]
+            if bound == host or (bound in WILDCARDS and self._is_reached_at(transport, host)):
                 return True
-        return False
+        return host == self.public_address
 
     def is_own(self, host: str, port: int | None = None) -> bool:
         """Return whether an IP address with a port (5060 when it is None) is where we listen."""
         host, port = host.strip("[]").lower(), port or 5060
         for transport in self._transports:
             bound, bound_port = transport.local
-            if bound_port == port and self._is_bound_by(transport, bound, host):
+            if bound_port == port and (
+                host in (bound, self.public_address)
+                or (bound in WILDCARDS and self._is_reached_at(transport, host))
+            ):
                 return True
         return False
 
-    def _is_bound_by(self, transport: Transport, bound: str, host: str) -> bool:
-        if host in (bound, self.public_address):
-            return True
-        return is_wildcard(bound) and transport.reaches(host) and self._routes.is_own(host)
+    def _is_reached_at(self, transport: Transport, host: str) -> bool:
+        return transport.reaches(host) and self._routes.is_own(host)
 
 
 def is_near(host: str) -> bool:

@@ -1,7 +1,7 @@
 """What has come in over UDP and waits, while more comes in than can be handled: after a restart, or in a rush.
 
-Normally a message is handled where it is read, and there is nothing here.  When the socket is not empty after its turn
-it is read to its end, and then it counts in which order messages are handled, and how often:
+Normally a message is handled where it is read, and there is nothing here.  When the socket is not empty after some
+turns it is read to its end, and then it counts in which order messages are handled, and how often:
 
 - What belongs to something goes first: responses, requests inside of dialogs, and whatever a transaction has taken
   already, such as a CANCEL.  It brings to an end what has begun, and whoever sent it repeats it until it is answered.
@@ -72,24 +72,24 @@ def is_ping(data: bytes) -> bool:
 class _Line:
     """Messages that wait, each of them once; what finds no room is repeated by whoever sent it."""
 
-    __slots__ = ("_known", "_most", "_waiting")
+    __slots__ = ("_known", "_most", "waiting")
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._waiting: deque[tuple[bytes, Flow, float]] = deque()
+        self.waiting: deque[tuple[bytes, Flow, float]] = deque()
         self._known: set[tuple[bytes, Flow]] = set()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     def put(self, data: bytes, flow: Flow, now: float) -> None:
         key = (data, flow)
         if key not in self._known and len(self._known) < self._most:
             self._known.add(key)
-            self._waiting.append((data, flow, now))
+            self.waiting.append((data, flow, now))
 
     def take(self) -> tuple[bytes, Flow]:
-        data, flow, _ = self._waiting.popleft()
+        data, flow, _ = self.waiting.popleft()
         self._known.discard((data, flow))
         return data, flow
 
@@ -97,13 +97,13 @@ class _Line:
         return (data, flow) in self._known
 
     def since(self) -> float:
-        return self._waiting[0][2] if self._waiting else inf
+        return self.waiting[0][2] if self.waiting else inf
 
     def wait(self, now: float) -> float:
-        return now - self._waiting[0][2] if self._waiting else 0.0
+        return now - self.waiting[0][2] if self.waiting else 0.0
 
     def clear(self) -> None:
-        self._waiting.clear()
+        self.waiting.clear()
         self._known.clear()
 
 
@@ -148,12 +148,16 @@ class Backlog:
     @property
     def is_too_long(self) -> bool:
         """Whether another call had better be refused."""
-        return self._slow_for >= LONGEST_WAIT or self._new.wait(self._clock()) > LONGEST_WAIT
+        return self._slow_for >= LONGEST_WAIT or (
+            bool(self._new.waiting) and self._new.wait(self._clock()) > LONGEST_WAIT
+        )
 
     @property
     def is_long(self) -> bool:
         """Whether another call from outside had better be refused."""
-        return self._slow_for >= LONGEST_WAIT / 2 or self._new.wait(self._clock()) > LONGEST_WAIT / 2
+        return self._slow_for >= LONGEST_WAIT / 2 or (
+            bool(self._new.waiting) and self._new.wait(self._clock()) > LONGEST_WAIT / 2
+        )
 
     def look(self, late: float) -> None:
         """Take note of how late the loop is, which is to be measured several times a second, and how late messages are.

@@ -166,6 +166,9 @@ def place_of(key: str) -> tuple[str, str]:
     return node, plain
 
 
+WILDCARDS = ("0.0.0.0", "::")
+
+
 def is_wildcard(host: str) -> bool:
     """Return whether `host` means every address of this machine."""
-    return host in ("0.0.0.0", "::")
+    return host in WILDCARDS

@@ -56,22 +56,44 @@ class Origins:
         """Return what waits until it is certain who has sent a request; `None` when it is."""
         return self.addresses.wait_for(incoming.source[0], incoming.flow.peer_names)
 
-    def find(self, incoming: Incoming, account: AccountView | None) -> Arrival | None:
+    def named(self, user: str | None) -> ProviderView | None:
+        """Return the provider that was told to call us by a user part."""
+        return self._accounts.provider_by_token(user) if user else None
+
+    def find(
+        self,
+        incoming: Incoming,
+        named: ProviderView | None,
+        account: AccountView | None,
+        *,
+        is_for_nobody: bool,
+    ) -> Arrival | None:
         """Return which provider a request has come from, and who takes it; `None` when it is somebody else's.
 
-        `account` is the one that the Request-URI names, if any. A provider of another user does not take its calls.
+        `named` is the provider whose contact the Request-URI is, and `account` the one that it names, if any; with
+        neither it may be a number of ours that `is_for_nobody`. A provider of another user does not take its calls.
 
         Raises:
-            Reject: It comes from a provider, and nobody takes the call.
+            Reject: It comes from a provider, and nobody takes the call; or only providers may call.
         """
-        request, there = incoming.request, self.addresses.at(incoming.source[0], incoming.flow.peer_names)
-        user = request.request_uri.user or ""
-        named = self._accounts.provider_by_token(user)
+        host = incoming.flow.remote[0]
+        there = self.addresses.at(host, incoming.flow.peer_names)
         if named is not None:
-            return self._of_contact(named, request, there, incoming.source[0])
-        if not there:
-            return None
-        old = self._of_old_contact(user, there)
+            return self._of_contact(named, incoming.request, there, host)
+        arrival = self._found(incoming, there, account) if there else None
+        if arrival is None:
+            if there and is_for_nobody:
+                raise _unknown_number(there[0], _number(there[0], incoming.request))
+            if not self._accepts_anyone:
+                raise outsider()
+        return arrival
+
+    def _found(
+        self, incoming: Incoming, there: list[ProviderView], account: AccountView | None
+    ) -> Arrival | None:
+        """Return who takes a request from an address of some providers, if it is of one of these."""
+        request = incoming.request
+        old = self._of_old_contact(request.request_uri.user or "", there)
         if old is not None:
             provider, account = old
             return (
@@ -87,22 +109,6 @@ class Origins:
         )
         there = [provider for provider in there if provider.user_id == owner]
         return self._of_address(request, there, account) if there else None
-
-    def let_in(self, incoming: Incoming, *, is_for_nobody: bool) -> None:
-        """Let a request pass that no provider has brought, or that is for a number which nobody takes.
-
-        Raises:
-            Reject: It is such a number, or only providers may call.
-        """
-        there = self.addresses.at(incoming.source[0], incoming.flow.peer_names)
-        if there and is_for_nobody:
-            raise _unknown_number(there[0], _number(there[0], incoming.request))
-        if not self._accepts_anyone:
-            raise outsider()
-
-    def is_contact(self, user: str | None) -> bool:
-        """Return whether a user part is what a provider was told to call us by."""
-        return user is not None and self._accounts.provider_by_token(user) is not None
 
     def is_trunk(self, incoming: Incoming) -> bool:
         """Return whether a request comes from a network that a provider was given, or with its certificate."""

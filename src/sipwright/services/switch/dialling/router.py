@@ -85,17 +85,18 @@ class Router:
         dialled = request.request_uri
         if not dialled.is_sip:
             raise unknown_scheme(request.uri_text)
-        if not is_internal and not self.origins.is_contact(dialled.user):
+        named = None if is_internal else self.origins.named(dialled.user)
+        if not is_internal and named is None:
             claim = self.senders.claim(incoming)
             if claim is not None and not self._is_of_trunk(incoming, claim):
                 return self._outbound(incoming, dialled, claim)
         domain = self.accounts.served_domain(dialled.host, dialled.port)
         account = None if domain is None else self.find(dialled.user or "", domain)
         if not is_internal:
-            arrival = self.origins.find(incoming, account)
+            is_for_nobody = account is None and domain is not None
+            arrival = self.origins.find(incoming, named, account, is_for_nobody=is_for_nobody)
             if arrival is not None:
                 return _brought(arrival, dialled)
-            self.origins.let_in(incoming, is_for_nobody=account is None and domain is not None)
         return self._inbound(dialled, domain, account)
 
     def _is_of_trunk(self, incoming: Incoming, claim: Claim) -> bool:
