@@ -63,7 +63,7 @@ def postgres() -> Iterator[Path]:
             cwd=folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=60,
+            timeout=120,
         )
 
     data = str(folder / "data")
@@ -128,7 +128,7 @@ class Mariadb:
         """End it in order."""
         assert self.process is not None
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
 
     def copy_from(self, other: Mariadb) -> None:
         """Begin with what another one that has ended has stored."""
@@ -194,7 +194,7 @@ class CleanTables:
             )
 
 
-def wait_for(condition: Callable[[], bool], what: str, patience: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, patience: float = 120.0) -> None:
     """Wait until a server answers, which no event announces."""
     deadline = time.monotonic() + patience
     while not condition():

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from signal import SIGKILL, SIGTERM
 
-import pytest
-
 from .load import Load, Options
 
 
-@pytest.mark.timeout(240)
 async def test_no_call_is_lost_when_the_switch_ends():
     options = Options(
         rate=10.0,

@@ -46,7 +46,7 @@ def start(data: Path, port: int, *options: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> Done:
-    out, error = process.communicate(timeout=30)
+    out, error = process.communicate(timeout=120)
     return Done(process.returncode, out, error)
 
 
@@ -175,7 +175,7 @@ async def calls_of_tests(store: Administration) -> list[dict[str, Any]]:
 
 async def test_a_run_that_is_stopped_in_its_call_hangs_up_and_cleans_up(store: Administration, place: Place):
     running = asyncio.create_task(rehearse(store, place, ""))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await calls_of_tests(store):
             assert not running.done()
 
@@ -190,7 +190,7 @@ async def test_a_run_that_is_stopped_in_its_call_hangs_up_and_cleans_up(store: A
 
 async def test_a_run_that_is_stopped_while_it_writes_cleans_up(store: Administration, place: Place):
     running = asyncio.create_task(rehearse(store, place, ""))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await names_left(store):
             assert not running.done()
 

@@ -40,7 +40,7 @@ def names() -> Iterator[str]:
     until(lambda: is_listening(HOST, port), "dnsmasq listens", 10)
     yield f"{HOST}:{port}"
     process.terminate()
-    process.wait(5)
+    process.wait(60)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def child_of(switch: RunningSwitch) -> int | None:
 
 def first(switch: RunningSwitch, line: str) -> list[dict[str, Any]]:
     """Wait until a line is in the log: the pages begin after the switch has answered its first OPTIONS."""
-    latest = time.monotonic() + 20
+    latest = time.monotonic() + 60
     while not (found := switch.events(line)) and time.monotonic() < latest:
         time.sleep(0.05)
     return found
@@ -55,7 +55,7 @@ def start_with_pages(start_switch: StartSwitch, port: int) -> RunningSwitch:
 
 
 def status(port: int, path: str = "/healthz") -> int:
-    return httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=20).status_code
+    return httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=60).status_code
 
 
 def answers_sip(switch: RunningSwitch) -> bool:

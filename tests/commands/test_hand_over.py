@@ -96,7 +96,7 @@ def test_what_is_said_while_no_process_is_there_is_answered_by_the_next_one(tmp_
     manager.until("WATCHDOG=1")
     assert manager.kept.keys() == {f"udp-127.0.0.1-{port}", f"tcp-127.0.0.1-{port}"}
     first.send_signal(end)
-    first.wait(30)
+    first.wait(60)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, socket.socket() as other:
         phone.bind(("127.0.0.1", 0))
         phone.settimeout(30)
@@ -117,7 +117,7 @@ def test_what_is_said_while_no_process_is_there_is_answered_by_the_next_one(tmp_
             assert b"200 OK" in other.recv(4096)
         finally:
             second.send_signal(signal.SIGTERM)
-            second.wait(30)
+            second.wait(60)
     assert not any("FDSTOREREMOVE" in text for text in manager.told)
 
 

@@ -72,7 +72,7 @@ def test_it_watches_until_it_is_stopped_and_keeps_what_it_knows(tmp_path, sink):
         until(lambda: taken, "an alert", 30.0)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert taken[0]["title"].startswith("[Sipwright] sip1 does not answer SSH")

@@ -34,7 +34,7 @@ def switch(command, monkeypatch):
 
     thread = threading.Thread(target=serve)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     yield nodes[0]
     asyncio.run_coroutine_threadsafe(nodes[0].stop(), loop).result(20)
     loop.call_soon_threadsafe(loop.stop)

@@ -44,7 +44,7 @@ program = (sys.executable, folder + "/worker.py")
 sys.exit(Supervisor(folder, count, as_json=True, made=made, program=program).run())
 """
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Running:

@@ -68,7 +68,7 @@ class Clients:
             *arguments, stdin=asyncio.subprocess.DEVNULL if typed is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
         )  # fmt: skip
-        out, err = await asyncio.wait_for(process.communicate(typed), 30)
+        out, err = await asyncio.wait_for(process.communicate(typed), 120)
         assert process.returncode is not None
         return Answer(process.returncode, out.decode(), err.decode())
 

@@ -50,7 +50,7 @@ async def scanner(
     reader, writer = await asyncio.open_connection("127.0.0.1", clients.port, local_addr=(source, 0))
     writer.write(says)
     try:
-        return await asyncio.wait_for(reader.readline(), 5), writer
+        return await asyncio.wait_for(reader.readline(), 60), writer
     except ConnectionError:
         return b"", writer
     except TimeoutError:

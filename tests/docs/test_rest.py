@@ -36,7 +36,9 @@ def test_the_tour(environment):
     script = "set -e\n" + block("sh").replace(
         "curl --silent", "curl --fail-with-body --write-out '\\n' --silent"
     )
-    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=120
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"name":"root"' in done.stdout

@@ -23,7 +23,7 @@ SIPWRIGHT = str(Path(sys.executable).with_name("sipwright"))
 def states(folder: Path) -> dict[str, str]:
     """Return how the nodes stand, as the second one lists them."""
     command = [SIPWRIGHT, "node", "list", "--json", "--data", str(folder / "south")]
-    listed = subprocess.run(command, capture_output=True, check=True, timeout=30)
+    listed = subprocess.run(command, capture_output=True, check=True, timeout=60)
     return {row["node"]: row["state"] for row in json.loads(listed.stdout)}
 
 
@@ -50,11 +50,11 @@ def test_two_nodes_for_a_look(folder: Path):
         before = states(folder)
         os.kill(int((folder / "north.pid").read_text()), signal.SIGKILL)
         taken = [SIPWRIGHT, "node", "takeover", "north", "--data", str(folder / "south")]
-        subprocess.run(taken, check=True, capture_output=True, timeout=30)
+        subprocess.run(taken, check=True, capture_output=True, timeout=60)
         after = states(folder)
     finally:
         process.send_signal(signal.SIGINT)
-        status = process.wait(30)
+        status = process.wait(60)
         process.stdout.close()
 
     assert f"http://127.0.0.10:{ports['WEB']}" in said

@@ -323,11 +323,11 @@ def test_a_user_at_the_limit_is_told_so_and_whoever_talks_goes_on(switch):
         return trace if trace.statuses == [401, 480] else None
 
     switch.run_command("user", "set", "root", "--runs-per-minute", "1")
-    trace = until(refused, "the limit is reached", patience=15.0)
+    trace = until(refused, "the limit is reached")
     callee.finish()
     heard = waiting.finish()
     switch.run_command("user", "set", "root", "--runs-per-minute", "default")
-    until(lambda: attempt().statuses == [401, 486], "no limit", patience=15.0)
+    until(lambda: attempt().statuses == [401, 486], "no limit")
 
     why = "this user's limit is reached: 1 runs of dialplans begin within a minute"
     assert (heard.statuses, heard.response(480).reason) == ([401, 180, 480], "Gave Up")
@@ -345,4 +345,4 @@ def test_a_dialplan_that_is_changed_is_used_within_two_seconds(switch):
         trace, cdrs = call(switch, "call-refused", "changing", "anybody", legs=1)
         return trace.statuses == [401, 603] and cdrs[0]["dialplan_version"] == 2
 
-    until(changed, "the new version runs", patience=15.0)
+    until(changed, "the new version runs")

@@ -77,7 +77,7 @@ class Names:
     def stop(self):
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(5)
+            self.process.wait(60)
             self.process = None
 
 

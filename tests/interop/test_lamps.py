@@ -39,10 +39,10 @@ def said(phone: Baresip, text: str) -> bool:
 
 def test_the_message_lamp_of_a_phone(switch: RunningSwitch, phone: Callable[..., Baresip]):
     ann = phone("ann", "127.0.0.2", more=";mwi=yes", modules="mwi.so")
-    until(lambda: said(ann, "Messages-Waiting: no"), "the lamp is told that no message waits", 20.0)
+    until(lambda: said(ann, "Messages-Waiting: no"), "the lamp is told that no message waits")
     switch.run_command("account", "messages", "ann", "--new", "3", "--old", "1")
 
-    until(lambda: said(ann, "Voice-Message: 3/1 (0/0)"), "the lamp is told of three messages", 20.0)
+    until(lambda: said(ann, "Voice-Message: 3/1 (0/0)"), "the lamp is told of three messages")
 
 
 def test_what_a_phone_publishes_is_told_to_the_one_that_watches(
@@ -51,7 +51,7 @@ def test_what_a_phone_publishes_is_told_to_the_one_that_watches(
     ann = phone(
         "ann", "127.0.0.2", modules="contact.so presence.so", contact=f'"Ben" <sip:ben@{DOMAIN}>;presence=p2p'
     )
-    until(lambda: said(ann, "application/pidf+xml"), "ann is told of ben", 20.0)
+    until(lambda: said(ann, "application/pidf+xml"), "ann is told of ben")
     phone("ben", "127.0.0.3", more=";pubint=60", modules="contact.so presence.so")
 
     until(lambda: said(ann, "<basic>open</basic>"), "ben is there", 30.0)

@@ -35,7 +35,7 @@ PREFIX = f"swn{os.getpid() % 10_000}-"
 
 
 def ip(*words):
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=20)
+    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=60)
 
 
 def inside(name, *command):
@@ -43,7 +43,7 @@ def inside(name, *command):
 
 
 def do(name, *command):
-    subprocess.run(inside(name, *command), check=True, capture_output=True, timeout=20)
+    subprocess.run(inside(name, *command), check=True, capture_output=True, timeout=60)
 
 
 class Internet:
@@ -89,7 +89,7 @@ class Internet:
         how = ["masquerade", "random"] if kind == "random" else ["masquerade"]
         for router in ROUTERS:
             subprocess.run(
-                inside(router, "nft", "delete", "table", "ip", "nat"), capture_output=True, timeout=20
+                inside(router, "nft", "delete", "table", "ip", "nat"), capture_output=True, timeout=60
             )
             do(router, "nft", "add", "table", "ip", "nat")
             do(router, "nft", "add chain ip nat post { type nat hook postrouting priority 100 ; }")
@@ -100,7 +100,7 @@ class Internet:
 
     def close(self):
         for name in self.names:
-            subprocess.run(["ip", "netns", "del", PREFIX + name], capture_output=True, timeout=20)
+            subprocess.run(["ip", "netns", "del", PREFIX + name], capture_output=True, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def command(internet, tmp_path_factory):
     until(lambda: "switch started" in log.read_text(), "the switch runs", 30)
     yield do_command
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 CALLS, MOST_CALLS = itertools.count(), 50
@@ -171,11 +171,11 @@ def call(command, caller, callee, **environment):
         assert [one.stdout.readline().strip() for one in (far, near)] == ["ready", "ready"]
         near.stdin.write("now\n")
         near.stdin.flush()
-        heard = [int(one.communicate(timeout=30)[0].strip() or -1) for one in (far, near)]
+        heard = [int(one.communicate(timeout=60)[0].strip() or -1) for one in (far, near)]
     finally:
         for one in (far, near):
             one.kill()
-            one.wait(10)
+            one.wait(60)
     trace = until(
         lambda: (found := json.loads(command("trace", "last", "--json")))["audio"] and found,
         "the trace has both ends", 10,

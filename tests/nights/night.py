@@ -89,7 +89,7 @@ class Night:
         """Return the log."""
         return self.log.read_text("utf-8", "replace")
 
-    def wait_for(self, text, *, begin=0, within=30.0):
+    def wait_for(self, text, *, begin=0, within=120.0):
         """Wait until the log says something."""
         until = time.monotonic() + within
         while text not in self.log.read_bytes()[begin:].decode("utf-8", "replace"):
@@ -97,7 +97,7 @@ class Night:
             assert self.process.poll() is None, self.said()
             time.sleep(0.05)
 
-    def wait_until(self, holds, *, within=10.0):
+    def wait_until(self, holds, *, within=60.0):
         """Wait until something is so, which takes its time to ask."""
         until = time.monotonic() + within
         while not holds():

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from pace import is_kept
+
 
 @pytest.fixture
 def small_disk(tmp_path):
@@ -48,7 +50,7 @@ def test_whoever_asks_on_a_full_disk_is_answered_in_time(begin, small_disk):
             break
     began = time.monotonic()
     assert night.register("bob")[-1] == 503
-    assert time.monotonic() - began < 4.0
+    assert is_kept(4.0, time.monotonic() - began)
     assert night.register("alice")[-1] == 200  # a refresh: what is stored of it leads there still
 
     began = time.monotonic()
@@ -56,15 +58,15 @@ def test_whoever_asks_on_a_full_disk_is_answered_in_time(begin, small_disk):
         "INVITE", "sip:alice@example.org", user="stranger", call_id="full", domain="example.net"
     )
     assert (statuses, "Retry-After: 10" in response) == ([100, 503], True)
-    assert time.monotonic() - began < 2.0
+    assert is_kept(2.0, time.monotonic() - began)
     assert night.ask("OPTIONS", "sip:example.org")[0] == [503]
     assert str(small_disk / "data") in night.said().partition("nothing can be stored")[2].splitlines()[0]
 
     os.unlink(small_disk / "fill")
     night.wait_for("database outage over")
-    until = time.monotonic() + 3.0
+    began = time.monotonic()
     while night.register("bob")[-1] != 200:
-        assert time.monotonic() < until
+        assert is_kept(3.0, time.monotonic() - began)
     assert night.ask("OPTIONS", "sip:example.org")[0] == [200]
 
 
@@ -89,4 +91,4 @@ def test_the_first_call_on_a_full_disk_is_answered_too_and_the_process_can_be_en
     night.wait_for("nothing can be stored")
     began = time.monotonic()
     assert night.end() == 0
-    assert time.monotonic() - began < 10.0
+    assert is_kept(10.0, time.monotonic() - began)

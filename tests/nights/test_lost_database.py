@@ -43,7 +43,7 @@ def refused(night):
     """Start a switch that cannot start, and return the line that it says."""
     with pytest.raises(AssertionError):
         night.start()
-    assert night.process.wait(20.0) == 1
+    assert night.process.wait(60.0) == 1
     night.process = None
     (line,) = night.said().splitlines()
     return line

@@ -64,7 +64,7 @@ class Phone(asyncio.DatagramProtocol):
 
     async def hears(self, method, times=1):
         """Wait for a request."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while sum(isinstance(one, Request) and one.method == method for one in self.heard) < times:
                 self.changed.clear()
                 await self.changed.wait()

@@ -51,7 +51,7 @@ async def new_stack():
 
 
 async def ask(stack, request, target):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         user = Exchange()
         stack.send_request(request, target, user)
         return await user.final
@@ -135,7 +135,7 @@ async def test_a_stream_that_breaks_is_answered_and_closed(new_stack, request_te
     _, port = await new_stack()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request_text().replace("Content-Length: 0", "Content-Length: many").encode())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         answered = await reader.read()
     writer.close()
     await writer.wait_closed()

@@ -30,7 +30,7 @@ class Inbox:
         transport.on_framing_error = lambda error, flow: self._note(self.errors, error.reason)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not is_so():
                 self._changed.clear()
                 await self._changed.wait()

@@ -28,7 +28,7 @@ async def told(transport, count):
 
     transport.on_undelivered = undelivered
     while len(found) < count:
-        await asyncio.wait_for(changed.wait(), 5)
+        await asyncio.wait_for(changed.wait(), 60)
         changed.clear()
     return found
 

@@ -20,7 +20,7 @@ def ends():
 
 
 async def take(heard: asyncio.Queue[bytes], count: int) -> list[bytes]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [await heard.get() for _ in range(count)]
 
 

@@ -25,12 +25,12 @@ class Phone:
         await self._writer.drain()
 
     async def read(self, count):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await self._reader.readexactly(count)
 
     async def ended(self):
         """Wait until the other end has closed the connection, and return what it had sent."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             try:
                 return await self._reader.read()
             except ConnectionResetError:

@@ -17,7 +17,7 @@ def phone():
 
 
 async def receive(phone):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         ready = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_reader(phone.fileno(), ready.set)

@@ -32,7 +32,7 @@ class Rest:
         if who:
             headers.setdefault("Authorization", f"Bearer {self.tokens[who]}")
         return httpx2.request(
-            method, f"{self.url}/api/v1{path}", headers=headers, timeout=30, **options  # type: ignore[arg-type]
+            method, f"{self.url}/api/v1{path}", headers=headers, timeout=60, **options  # type: ignore[arg-type]
         )  # fmt: skip
 
     def get(self, path: str, **options: object) -> object:

@@ -100,7 +100,7 @@ class Listener:
             return "\n".join(str(event) for event in self.by_rest.values())
 
         try:
-            event: Told = until(found, f"{kind} is heard", patience=10.0)  # type: ignore[assignment]
+            event: Told = until(found, f"{kind} is heard")  # type: ignore[assignment]
         except TimeoutError as error:
             raise AssertionError(f"{error}; heard was:\n{heard()}") from None
         assert self.by_ssh[event["id"]] == event
@@ -126,7 +126,7 @@ def rest(start_switch: StartSwitch) -> Rest:
     tokens = asyncio.run(make_tokens(switch, {"root": "root", "alice": "alice"}))
     made = Rest(switch, f"http://127.0.0.1:{web}", tokens)
     made.ssh_port = ssh  # type: ignore[attr-defined]
-    until(lambda: is_listening("127.0.0.1", ssh, "tcp"), "the console listens", patience=120.0)
+    until(lambda: is_listening("127.0.0.1", ssh, "tcp"), "the console listens")
     return made
 
 

@@ -42,7 +42,7 @@ def test_every_answer_is_as_documented(rest, path, method):
     @given(case=operation.as_strategy())
     def ask(case):
         headers = {"Authorization": f"Bearer {rest.tokens['root']}"}
-        response = case.call(base_url=rest.url, headers=headers, timeout=30)
+        response = case.call(base_url=rest.url, headers=headers, timeout=60)
         case.validate_response(response, checks=CHECKS)
 
     ask()

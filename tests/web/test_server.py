@@ -165,7 +165,7 @@ async def test_a_client_that_speaks_no_tls_takes_no_place(serve: Serve, tmp_path
 
 
 async def until(ask: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not ask():  # noqa: ASYNC110 (nobody tells)
             await asyncio.sleep(0.002)
 

@@ -68,7 +68,7 @@ class Site:
 @pytest.fixture
 async def site(tmp_path):
     site = Site(tmp_path)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         yield site
         await site.close()
 

@@ -19,7 +19,6 @@ def database() -> Iterator[Postgres]:
     server.close()
 
 
-@pytest.mark.timeout(240)
 async def test_no_call_is_lost_when_a_node_dies(database: Postgres):
     options = ClusterOptions(
         rate=8.0, interval=1.0, seed=5, longest=2.0, is_quiet=True, spares_timer_h=True, nodes=2, rounds=1,

@@ -47,7 +47,7 @@ class FakeSwitch:
         """Send a request to the phone's socket, and return the status of its answer."""
         user = Exchange()
         self.stack.send_request(request, Target("udp", *phone.address), user)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return (await user.final).status
 
     def request(self, method: str, headers: tuple[tuple[str, str], ...] = (), *, to_tag: str = "") -> Request:
@@ -143,7 +143,7 @@ async def test_it_acknowledges_every_copy_of_an_answer(switch: FakeSwitch, phone
     switch.answer = answer
 
     assert (await phone.call("1", BODY)).status == 200
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert [await switch.arrived.get() for _ in range(3)] == ["INVITE", "ACK", "ACK"]
 
 
@@ -169,7 +169,7 @@ async def test_it_cancels_a_call_that_nobody_has_answered(switch: FakeSwitch, ph
 
     switch.answer = answer
     calling = asyncio.create_task(phone.call("1", BODY))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await switch.arrived.get()
 
     await phone.give_up()

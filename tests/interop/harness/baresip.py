@@ -65,7 +65,7 @@ class Baresip:
         self.events: list[dict[str, Any]] = []
         self._folder = Path(tempfile.mkdtemp(prefix="baresip-"))
         self._buffer = b""
-        rtp = 20_000 + 20 * (self.port % 500)
+        rtp = 20 * self.port - 90_000
         _write_tone(self._folder / "tone.wav")
         (self._folder / "config").write_text(
             _CONFIG.format(
@@ -100,7 +100,7 @@ class Baresip:
         text = json.dumps({"command": command, "params": params, "token": command}).encode()
         self._connection.sendall(b"%d:%s," % (len(text), text))
 
-    def wait_for(self, kind: str, count: int = 1, patience: float = 40.0) -> dict[str, Any]:
+    def wait_for(self, kind: str, count: int = 1, patience: float = 120.0) -> dict[str, Any]:
         """Wait until it has told of an event `count` times, and return the last of them."""
         deadline = time.monotonic() + patience
         while True:
@@ -137,7 +137,7 @@ class Baresip:
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(3)
+                self._process.wait(20)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

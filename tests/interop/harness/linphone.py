@@ -95,14 +95,14 @@ class Linphone:
     def quit(self) -> None:
         """Let it take back what it has told the registrar, and end."""
         self.command("quit")
-        self._process.wait(10)
+        self._process.wait(60)
 
     def close(self) -> None:
         """Let it end."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(3)
+                self._process.wait(20)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

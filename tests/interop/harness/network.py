@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-import os
-import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 
-_FIRST, _LAST = 5080, 5199
+_FIRST, _LAST, _SHARE = 5080, 5999, 40
 _LISTEN = "0A"
-
-# Two runs of the tests on one machine begin at different places.
-_start = random.Random(os.getpid()).randrange(_LAST - _FIRST)
-# Of two processes that run tests at once each has ports of its own: one is free until it is used.
-_share = int(os.environ["PYTEST_XDIST_WORKER"][2:]) % 2 if "PYTEST_XDIST_WORKER" in os.environ else None
-_candidates = itertools.cycle(
-    [
-        port
-        for port in (*range(_FIRST + _start, _LAST + 1), *range(_FIRST, _FIRST + _start))
-        if _share is None or port % 2 == _share
-    ],
-)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
     """Return a port on which neither UDP nor TCP is taken at `host`; each call goes on to the next one."""
-    for port in itertools.islice(_candidates, _LAST - _FIRST + 1):
+    for port in itertools.islice(_candidates(), _SHARE):
         if _is_free(host, port, socket.SOCK_DGRAM) and _is_free(host, port, socket.SOCK_STREAM):
             return port
-    raise RuntimeError(f"no port from {_FIRST} to {_LAST} is free at {host}")
+    raise RuntimeError(f"no port of the {_SHARE} that this process has for its tests is free at {host}")
+
+
+@functools.cache
+def _candidates() -> Iterator[int]:
+    """Return the ports of this process, again and again.
+
+    A port is free until somebody uses it, so that each process that runs tests on this machine has a share of its own.
+    The name that claims it is one of Linux' abstract ones, which end with the process.
+    """
+    for first in range(_FIRST, _LAST + 1, _SHARE):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0sipwright-tests-{first}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return itertools.cycle(range(first, first + _SHARE))
+    raise RuntimeError(
+        f"each of the ports from {_FIRST} to {_LAST} belongs to another process that runs tests"
+    )
+
+
+_claims: list[socket.socket] = []
 
 
 def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
@@ -59,8 +70,8 @@ def is_listening(host: str, port: int, protocol: str = "udp") -> bool:
     return False
 
 
-def until(ask: Callable[[], T], what: str, patience: float = 30.0, pause: float = 0.02) -> T:
-    """Ask again and again until the answer is truthy, and return it."""
+def until(ask: Callable[[], T], what: str, patience: float = 120.0, pause: float = 0.02) -> T:
+    """Ask again and again until the answer is truthy, and return it; the patience is for a machine that is busy."""
     deadline = time.monotonic() + patience
     while not (answer := ask()):
         if time.monotonic() > deadline:

@@ -46,7 +46,7 @@ class Phone:
         else:
             self._socket.sendall(data)
 
-    def receive(self, patience: float = 2.0) -> bytes | None:
+    def receive(self, patience: float = 30.0) -> bytes | None:
         """Return the next message, or None when none comes or the connection has ended."""
         self._socket.settimeout(patience)
         try:

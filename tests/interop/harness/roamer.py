@@ -36,7 +36,7 @@ class Roamer(Phone):
         """Send bytes as they are to the switch that it talks to now."""
         self._socket.sendto(data, self.to)
 
-    def receive(self, patience: float = 2.0) -> bytes | None:
+    def receive(self, patience: float = 30.0) -> bytes | None:
         """Return the next message, from wherever, or None when none comes."""
         self._socket.settimeout(patience)
         try:
@@ -138,7 +138,7 @@ class Roamer(Phone):
             )
         )
 
-    def wait_for(self, is_it, patience: float = 10.0) -> Message:  # type: ignore[no-untyped-def]
+    def wait_for(self, is_it, patience: float = 60.0) -> Message:  # type: ignore[no-untyped-def]
         """Return the next message that is the one; what else comes is kept in `heard`."""
         deadline = time.monotonic() + patience
         while (left := deadline - time.monotonic()) > 0:
@@ -151,13 +151,13 @@ class Roamer(Phone):
                 return message
         raise TimeoutError(f"{self.account} heard only {[str(one) for one in self.heard]}")
 
-    def wait_for_request(self, method: str, patience: float = 10.0) -> Request:
+    def wait_for_request(self, method: str, patience: float = 60.0) -> Request:
         """Return the next request of a method."""
         found = self.wait_for(lambda m: isinstance(m, Request) and m.method == method, patience)
         assert isinstance(found, Request)
         return found
 
-    def wait_for_status(self, status: int, method: str = "INVITE", patience: float = 10.0) -> Response:
+    def wait_for_status(self, status: int, method: str = "INVITE", patience: float = 60.0) -> Response:
         """Return the next response of a status to a method."""
         found = self.wait_for(
             lambda m: isinstance(m, Response) and (m.status, m.cseq.method) == (status, method), patience
@@ -214,7 +214,7 @@ class Connected(Roamer):
         """Send bytes as they are over its connection."""
         Phone.send(self, data)
 
-    def receive(self, patience: float = 2.0) -> bytes | None:
+    def receive(self, patience: float = 30.0) -> bytes | None:
         """Return the next message, or None when none comes."""
         self.sources.append(self.to)
         return Phone.receive(self, patience)

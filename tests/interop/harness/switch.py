@@ -18,7 +18,7 @@ from typing import Any
 
 from sipwright.commands.__main__ import run
 
-from .network import free_port, until
+from .network import free_port, is_listening, until
 from .phone import Phone
 from .sipp import ScenarioFailed, Sipp, Trace
 
@@ -33,9 +33,10 @@ class RunningSwitch:
     """One switch with its data folder; `start` and `close` bracket its life.
 
     It has `patience` seconds to answer after its start, and to end when it is told to. `program` is what is started.
+    Nothing waits as long as that on a machine with little to do: it is how much busier than that one may be.
     """
 
-    patience = 20.0
+    patience = 60.0
     program = Path(sys.executable).with_name("sipwright")
 
     def __init__(self) -> None:
@@ -156,6 +157,8 @@ class RunningSwitch:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         until(self._answers, "the switch answers OPTIONS", self.patience)
+        faces = [settings[name] for name in NO_FACES if settings.get(name)]
+        until(lambda: self._have_come(faces), "its pages and its console listen", self.patience)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -166,6 +169,13 @@ class RunningSwitch:
                 return phone.options().status == 200
             except TimeoutError:
                 return False
+
+    def _have_come(self, faces: list[str]) -> bool:
+        """Return whether these of its faces listen, which they do after SIP, or it has said that they cannot."""
+        places = [face.rsplit(":", 1) for face in faces]
+        return all(is_listening(host, int(port), "tcp") for host, port in places) or bool(
+            self.events("the pages cannot listen, which is tried again")
+        )
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         """End the process, and wait until it is gone."""

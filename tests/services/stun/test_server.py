@@ -48,7 +48,7 @@ def client():
 async def ask(client, place, *attributes):
     loop = asyncio.get_running_loop()
     await loop.sock_sendto(client, write_stun(Kind.REQUEST, ID, [*attributes, ROOM]), place)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         data, source = await loop.sock_recvfrom(client, 2_048)
     return parse_stun(data), source
 
@@ -97,7 +97,7 @@ async def test_an_answer_to_another_port_of_who_asks(serve, client, flags):
         ]
         loop = asyncio.get_running_loop()
         await loop.sock_sendto(client, write_stun(Kind.REQUEST, ID, [*wishes, ROOM]), place)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             data, source = await loop.sock_recvfrom(heard, 2_048)
 
     assert parse_stun(data).address(Attribute.XOR_MAPPED_ADDRESS) == client.getsockname()

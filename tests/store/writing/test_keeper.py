@@ -50,7 +50,7 @@ async def committed(worker: Store, name: str, document: bytes = b"{}") -> None:
     """Store a call, and wait until that is told."""
     done = asyncio.Event()
     worker.writer.put("call", name, call(name, document), done.set)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await done.wait()
 
 
@@ -112,7 +112,7 @@ async def test_nothing_is_committed_of_a_worker_that_was_taken_over(workers: lis
     await committed(workers[0], "a")
     await workers[1].database.write(lambda c: c.execute(update(leases).values(fence=FENCE.number + 1)))
     workers[0].writer.put("call", "b", call("b"), pytest.fail)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await lost.wait()
 
     assert [row.id for row in await workers[1].load_calls("node1")] == ["a"]
@@ -131,7 +131,7 @@ async def test_only_our_own_user_is_let_in(keeper: Keeper, tmp_path: Path, monke
     monkeypatch.setattr(module.os, "geteuid", lambda: 4_711)
     monkeypatch.setattr(module, "_CREDENTIALS", Stranger())
     reader, writer = await asyncio.open_unix_connection(sock=connect(tmp_path))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await reader.read() == b""
     writer.close()
 

@@ -190,7 +190,7 @@ async def test_nobody_waits_for_the_commit_of_a_process_that_was_stopped_in_it(
     await session.connect()
     await session.begin(Fence("node:a", 1))
 
-    assert await asyncio.wait_for(store.database.write(lambda c: seize(c, "node:a", "b")), 5.0) == 2
+    assert await asyncio.wait_for(store.database.write(lambda c: seize(c, "node:a", "b")), 60.0) == 2
     with pytest.raises(session.ERRORS):
         await session.command("COMMIT")
     session.disconnect()

@@ -226,7 +226,7 @@ async def test_a_callback_may_put_more():
     assert list(committer.batches[1].rows["call"]) == ["b"]
 
     committer.finish()
-    await asyncio.wait_for(writer.drain(), 30.0)
+    await asyncio.wait_for(writer.drain(), 60.0)
 
 
 async def test_a_full_queue_refuses_new_keys_but_not_news_of_known_ones():

@@ -15,7 +15,7 @@ from sipwright.control.events import Event
 
 def test_a_stream_begins_at_once(rest):
     headers = {"Authorization": f"Bearer {rest.tokens['alice']}"}
-    with httpx2.stream("GET", f"{rest.url}/api/v1/events", headers=headers, timeout=20) as answer:
+    with httpx2.stream("GET", f"{rest.url}/api/v1/events", headers=headers, timeout=60) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert next(answer.iter_lines()) == ": events of Sipwright"
 
@@ -52,7 +52,7 @@ async def test_a_websocket_goes_on_after_the_last_event_that_was_seen(rest):
     async def subjects(socket, last):
         found = []
         while last not in found:
-            event = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            event = json.loads(await asyncio.wait_for(socket.recv(), 60))
             found.append(event["data"].get("subject", "").removesuffix(" of alice"))
             seen.append(event["id"])
         return found

@@ -20,6 +20,11 @@ sync_api = pytest.importorskip("playwright.sync_api")
 
 PREFIX = "/pbx"
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE = 60_000
+"""Milliseconds in which what a page shall show is there, however much else the machine has to do."""
+
+sync_api.expect.set_options(timeout=PATIENCE)
+
 PASSWORD = "very secret"
 TRACED = 'log("on the way")\ndial(f"{req.user}@local", ring=20)\n'
 
@@ -51,7 +56,7 @@ class Site:
     def is_up(self) -> bool:
         """Return whether the log-in page is there."""
         with contextlib.suppress(OSError):
-            return urllib.request.urlopen(f"{self.base}/login", timeout=2.0).status == 200
+            return urllib.request.urlopen(f"{self.base}/login", timeout=10.0).status == 200
         return False
 
     def log_in(self, page: sync_api.Page, name: str = "root", password: str = PASSWORD) -> None:
@@ -109,7 +114,7 @@ def site(mails: Mails) -> Iterator[Site]:
     """
     with ThreadPoolExecutor(1) as thread:  # beside Playwright, which may keep a loop here already
         made = thread.submit(_start, mails).result()
-    until(made.is_up, "the pages are there", 30.0)
+    until(made.is_up, "the pages are there")
     yield made
     faults = made.switch.new_faults()
     made.switch.close()
@@ -132,7 +137,9 @@ def _start(mails: Mails) -> Site:
 def chromium() -> Iterator[sync_api.Browser]:
     """Debian's Chromium; no longer than a module, since Playwright keeps a loop that asynchronous tests would meet."""
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -152,7 +159,7 @@ def new_page(chromium: sync_api.Browser) -> Iterator[Callable[..., sync_api.Page
 
     def make(**options: object) -> sync_api.Page:
         context = chromium.new_context(viewport={"width": 1280, "height": 900}, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))

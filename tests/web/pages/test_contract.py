@@ -6,7 +6,7 @@ from starlette.routing import compile_path
 
 from sipwright.web.pages.site import PAGES
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.peer("chromium")
 
 FILTER = "event call and user alice and regex 503"
 CONTRACT = {

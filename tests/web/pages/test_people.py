@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from interop.harness import until
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.peer("chromium")
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMnuIoYjCEJ8CPVrTyXBShsiJ9fiQ6WtQlMbvVhdyJpt frank@laptop"
 SECRET = "a long secret"

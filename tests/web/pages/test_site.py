@@ -11,9 +11,10 @@ from starlette.routing import compile_path
 
 from interop.harness import DOMAIN, Baresip, until
 from interop.harness import PASSWORD as SIP_PASSWORD
+from pace import is_kept
 from sipwright.web.pages.site import PAGES
 
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.peer("chromium")
 
 LOOKED_AT = (
     "/", "/cdrs", "/dialplans", "/dialplans/new-one", "/accounts", "/accounts/alice@sip.test", "/providers",
@@ -80,18 +81,16 @@ def test_logging_out_ends_the_session_in_every_window(site, new_page):
     page.get_by_role("button", name="Log out").click()
 
     expect(page).to_have_title("Log in · Sipwright")
-    expect(other).to_have_title("Log in · Sipwright", timeout=15_000)
+    expect(other).to_have_title("Log in · Sipwright")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
-def test_every_page_has_one_main_landmark_one_heading_and_nothing_that_axe_finds(
-    site, new_page, theme, width
-):
-    trunk = f"trunk{width}{theme}"
-    source = f"192.0.2.{width % 250 + (theme == 'dark')}"
+def test_every_page_has_one_main_landmark_one_heading_and_nothing_that_axe_finds(site, new_page, width):
+    """In light and in dark, which differ in their colours alone: in the dark axe looks at nothing else."""
+    trunk = f"trunk{width}"
+    source = f"192.0.2.{width % 250}"
     site.switch.run_command("provider", "add", trunk, "--server", "203.0.113.9", "--from", source)
-    page = new_page(color_scheme=theme)
+    page = new_page(color_scheme="light")
     page.set_viewport_size({"width": width, "height": 900})
     site.come_in(page)
     found = {}
@@ -100,11 +99,20 @@ def test_every_page_has_one_main_landmark_one_heading_and_nothing_that_axe_finds
         site.open(page, path)
         assert (page.locator("main").count(), page.locator("h1").count()) == (1, 1), path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        violations = Axe().run(page).response["violations"]
-        if violations:
-            found[path] = [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in violations]
+        found[f"{path} in light"] = violations(page)
+        page.emulate_media(color_scheme="dark")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        found[f"{path} in dark"] = violations(page, "color-contrast", "link-in-text-block")
+        page.emulate_media(color_scheme="light")
 
-    assert found == {}
+    assert {path: what for path, what in found.items() if what} == {}
+
+
+def violations(page, *rules):
+    """Return what axe finds on a page, and where: by all of its rules, or by these."""
+    options = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+    return [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found]
 
 
 def test_every_page_that_there_is_is_looked_at():
@@ -252,7 +260,7 @@ def test_a_change_is_shown_before_it_goes_live_and_rolled_back(site, page):
     page.get_by_role("button", name="Compare version 1").click()
     page.get_by_role("button", name="Roll back to it").click()
 
-    until(lambda: "one" in site.switch.run_command("dialplan", "show", "changing"), "version 1 is live", 10.0)
+    until(lambda: "one" in site.switch.run_command("dialplan", "show", "changing"), "version 1 is live")
 
 
 def test_what_is_anothers_is_not_there(site, new_page):
@@ -305,7 +313,7 @@ def test_a_call_appears_is_dragged_onto_a_phone_and_hung_up_and_nobody_else_sees
 
     page.get_by_test_id("call").first.get_by_role("button", name="Hang up", exact=True).click()
     carol.wait_for("CALL_CLOSED")
-    until(lambda: not site.switch.calls(), "no call goes on", 20.0)
+    until(lambda: not site.switch.calls(), "no call goes on")
     expect(page.get_by_test_id("call")).to_have_count(0)
 
 
@@ -341,18 +349,18 @@ def test_a_page_opens_within_a_second_with_two_thousand_accounts(site, page):
             best = min(best, time.monotonic() - begun)
         took[way] = round(best, 2)
 
-    assert {way: seconds for way, seconds in took.items() if seconds > 1.0} == {}
+    assert {way: seconds for way, seconds in took.items() if not is_kept(1.0, seconds)} == {}
 
 
 def test_a_test_call_is_seen_as_the_readme_says(site, page):
     page.get_by_role("button", name="Place a test call").click()
     row = page.get_by_test_id("call").first
-    expect(row).to_be_visible(timeout=30_000)
+    expect(row).to_be_visible()
     row.get_by_role("button", name="Trace").click()
     expect(page.get_by_test_id("script-run")).to_contain_text("phone B: ringing it")
     expect(page.get_by_test_id("rung").filter(has_text="200 OK").first).to_be_visible()
     page.get_by_role("button", name="Hang up").click()
-    expect(page.get_by_test_id("why")).to_contain_text("ended the call from outside", timeout=30_000)
+    expect(page.get_by_test_id("why")).to_contain_text("ended the call from outside")
     page.goto(site.base)
 
-    expect(page.get_by_text("No calls at the moment")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("No calls at the moment")).to_be_visible()
