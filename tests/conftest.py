@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 import structlog
@@ -17,6 +18,8 @@ pytest_plugins = ["pytester", "databases"]
 # How fast a machine makes up examples says nothing about the project.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+HERE = Path(__file__).parent
 
 PACKAGES = {
     "sipp": "sip-tester",
@@ -36,10 +39,27 @@ PACKAGES = {
 }
 """Who provides which peer."""
 
+LONGEST = (
+    "web/pages/test_site.py", "web/pages/test_journeys.py", "interop/test_small_office.py", "interop/test_workers.py",
+    "interop/test_two_nodes.py", "chaos", "nights/test_lost_database.py", "web/pages", "node/several",
+    "interop/test_sessions.py", "nights", "interop", "commands/test_provider.py", "web", "console", "store", "docs",
+    "benchmarks", "golden", "usecases", "commands", "node", "scenarios",
+)  # fmt: skip
+"""Files and folders whose tests take long, the longest first."""
+
 _SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _PROGRAMS = {"postgresql": "pg_ctlcluster"}
 
 StartSwitch = Callable[..., RunningSwitch]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no process is left with it while the others have ended."""
+    ranks: dict[Path, int] = {}
+    for path in {item.path for item in items}:
+        name = path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else ""
+        ranks[path] = next((rank for rank, one in enumerate(LONGEST) if name.startswith(one)), len(LONGEST))
+    items.sort(key=lambda item: ranks[item.path])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

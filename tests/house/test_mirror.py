@@ -369,6 +369,7 @@ STORIES = {
     "test_makefile": "what `make` chooses",
     "web/pages/test_bad_days": "the pages on bad days, in a real browser",
     "web/pages/test_contract": "what is promised of every page",
+    "web/pages/test_journeys": "what people see and do on the pages, in a real browser",
     "web/pages/test_people": "the door and /me, in a real browser",
     "web/test_doors": "every route, and who may not come in there",
     "web/test_schema": "every answer of REST beside its document",

@@ -16,18 +16,12 @@ import sys
 import time
 from pathlib import Path
 
+from interop.harness import free_port
 from sipwright.commands.__main__ import run
 
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 _numbers = itertools.count(1)
-
-
-def free_port():
-    """Return a port of the loopback that nobody has now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def md5(text):

@@ -1,10 +1,10 @@
 """Calls that are steered over the control socket of a real node, with dialplans that decide about it."""
 
 import asyncio
-import socket
 
 import pytest
 
+from interop.harness import free_port
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
 from sipwright.control.client import SwitchClient
@@ -92,9 +92,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 async def start(folder, monkeypatch):
     """Starts nodes on the folder, one after the other, on the same address."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     monkeypatch.setenv("SIPWRIGHT_SIP__UDP", f'["127.0.0.1:{port}"]')
     monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
     nodes = []

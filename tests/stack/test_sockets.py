@@ -2,10 +2,10 @@
 
 import asyncio
 import errno
-import socket
 
 import pytest
 
+from interop.harness import free_port
 from sipwright.stack import Exchange, Pipeline, Stack
 from sipwright.transport import Target, TcpTransport, UdpTransport
 
@@ -13,18 +13,6 @@ from sipwright.transport import Target, TcpTransport, UdpTransport
 def answer(incoming):
     incoming.respond(200, body=incoming.request.body)
     return True
-
-
-def free_port():
-    """Return a port that is free for both protocols."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("0.0.0.0", 0))
-            try:
-                udp.bind(tcp.getsockname())
-            except OSError:
-                continue
-            return tcp.getsockname()[1]
 
 
 @pytest.fixture

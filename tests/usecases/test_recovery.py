@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from email.message import Message
 
@@ -12,6 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
+from interop.harness import free_port
 from sipwright.config import MailServerSettings, WebSettings
 from sipwright.usecases import Actor, UseCases
 from sipwright.usecases.errors import Forbidden, Invalid, Throttled, Unauthenticated
@@ -39,8 +39,7 @@ def sink() -> Sink:
 @pytest.fixture
 async def mailing(usecases: UseCases, admin: Actor, sink: Sink) -> AsyncIterator[UseCases]:
     """Use cases with a mail server, and a carol with an address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(sink, hostname="127.0.0.1", port=port)
     await asyncio.to_thread(controller.start)
     settings = usecases.ground.settings

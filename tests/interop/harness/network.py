@@ -12,7 +12,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_FIRST, _LAST, _SHARE = 5080, 5999, 40
+_FIRST, _SHARE, _SHARES = 5080, 40, 23
+_FIRST_OF_RANGES, _RANGE = 7_000, 100
 _LISTEN = "0A"
 
 
@@ -21,31 +22,36 @@ def free_port(host: str = "127.0.0.1") -> int:
     for port in itertools.islice(_candidates(), _SHARE):
         if _is_free(host, port, socket.SOCK_DGRAM) and _is_free(host, port, socket.SOCK_STREAM):
             return port
-    raise RuntimeError(f"no port of the {_SHARE} that this process has for its tests is free at {host}")
+    raise RuntimeError(f"none of the {_SHARE} ports that this process has for its tests is free at {host}")
+
+
+def range_of_ports() -> int:
+    """Return the first of a hundred ports that no other process uses, for a program that wants many in a row."""
+    return _FIRST_OF_RANGES + _RANGE * _share()[0]
 
 
 @functools.cache
 def _candidates() -> Iterator[int]:
-    """Return the ports of this process, again and again.
+    first = _FIRST + _SHARE * _share()[0]
+    return itertools.cycle(range(first, first + _SHARE))
 
-    A port is free until somebody uses it, so that each process that runs tests on this machine has a share of its own.
-    The name that claims it is one of Linux' abstract ones, which end with the process.
+
+@functools.cache
+def _share() -> tuple[int, socket.socket]:
+    """Return which share of the ports is that of this process, and what claims it.
+
+    A port is free until it is used, so that processes which run tests at once must not choose from the same ones.
+    The claim is one of Linux' abstract names, which ends with the process.
     """
-    for first in range(_FIRST, _LAST + 1, _SHARE):
+    for number in range(_SHARES):
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            claim.bind(f"\0sipwright-tests-{first}")
+            claim.bind(f"\0sipwright-tests-{number}")
         except OSError:
             claim.close()
-            continue
-        _claims.append(claim)
-        return itertools.cycle(range(first, first + _SHARE))
-    raise RuntimeError(
-        f"each of the ports from {_FIRST} to {_LAST} belongs to another process that runs tests"
-    )
-
-
-_claims: list[socket.socket] = []
+        else:
+            return number, claim
+    raise RuntimeError(f"{_SHARES} other processes run tests on this machine, and no ports are left")
 
 
 def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:

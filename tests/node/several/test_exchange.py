@@ -96,6 +96,13 @@ class Side:
             self.stream.tell("audit", "carol", None, {"text": text})
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Whoever asks waits as long as a busy machine needs; what is about silence waits for less."""
+    monkeypatch.setattr(other_nodes, "BEGUN_WITHIN", 60.0)
+    monkeypatch.setattr(events_elsewhere, "READY_WITHIN", 60.0)
+
+
 @pytest.fixture
 def bus():
     return None
@@ -121,6 +128,14 @@ async def looked(work, *sides):
             await side.exchange.look()
         await asyncio.sleep(0.005)
     return task.result()
+
+
+async def asked(side, *words, **more):
+    """Ask another node, and return what is under way once that can be read in the database."""
+    asking = asyncio.ensure_future(side.exchange.asker.ask(*words, **more))
+    while not await side.database.read(lambda c: c.execute(node_requests.select()).all()):  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    return asking
 
 
 async def flushed(*sides):
@@ -176,8 +191,7 @@ async def test_what_a_silent_node_has_not_begun_is_never_done(sides, monkeypatch
 async def test_whoever_takes_over_does_it(sides):
     """South is asked, dies, and north has its calls."""
     north, south = sides
-    asking = asyncio.ensure_future(north.exchange.asker.ask("south", "calls.hangup", call="c1"))
-    await asyncio.sleep(0.02)
+    asking = await asked(north, "south", "calls.hangup", call="c1")
     await north.register.adopt(north.member.fence, north.member.owner, "north", "south", None)
     answer = await looked(asking, north)
 
@@ -189,8 +203,7 @@ async def test_whoever_takes_over_does_it(sides):
 @pytest.mark.parametrize(("name", "done"), [("calls.hangup", ["c1"]), ("calls.transfer", None)])
 async def test_what_a_node_was_doing_as_it_died_is_done_again_where_that_is_harmless(sides, name, done):
     north, _ = sides
-    asking = asyncio.ensure_future(north.exchange.asker.ask("south", name, call="c1"))
-    await asyncio.sleep(0.01)
+    asking = await asked(north, "south", name, call="c1")
     await north.database.write(lambda c: c.execute(update(node_requests).values(state="taken")))
     await north.register.adopt(north.member.fence, north.member.owner, "north", "south", None)
     if done is None:
@@ -206,8 +219,7 @@ async def test_a_zombie_does_nothing(sides, monkeypatch):
     """South has been taken for dead; it wakes up and finds what it was asked for before."""
     monkeypatch.setattr(other_nodes, "BEGUN_WITHIN", 0.1)
     north, south = sides
-    asking = asyncio.ensure_future(north.exchange.asker.ask("south", "calls.hangup", call="c1"))
-    await asyncio.sleep(0.01)
+    asking = await asked(north, "south", "calls.hangup", call="c1")
     await north.database.write(
         lambda c: c.execute(update(leases).where(leases.c.name == node_lease("south")).values(fence=99))
     )

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from interop.harness import free_port
 from sipwright.services.stun import StunServer, StunSnapshot
 from sipwright.services.stun.budget import BURST
 from sipwright.stun import Attribute, Kind, parse_stun, write_stun
@@ -14,12 +15,6 @@ from sipwright.stun.message import write_attribute
 
 ID = bytes.fromhex("2112a442") + b"twelve bytes"
 ROOM = write_attribute(Attribute.SOFTWARE, bytes(80))
-
-
-def free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
