@@ -349,6 +349,7 @@ STORIES = {
     "services/switch/call/test_goodbye": "calls that end before an offer is answered, and all of a BYE",
     "commands/test_hostile_text": "what strangers have said, in every command and in the log",
     "services/switch/midcall/test_headers_cross": "headers that cross a call, in whatever message",
+    "services/switch/midcall/test_store_away": "what is asked in calls while nothing can be stored",
     "services/switch/dialling/test_who_calls": "what providers are told of callers, and tell",
     "services/switch/test_policy": "what the policy forbids in calls and texts",
     "services/dialplan/execution/test_chance": "random numbers, the same after a restart",

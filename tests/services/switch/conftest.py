@@ -278,6 +278,7 @@ class Bench:
         self.switch = Switch(
             self.stack, router, finder, self.database, self.settings, node="n1", clock=network.clock,
             wall_clock=network.clock, call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
+            is_store_away=lambda: self.database.is_away,
             why_stopped=lambda provider: None if provider is None else self.stopped.get(provider[1]),
         )  # fmt: skip
         self.pipeline.steps = (self.switch,)

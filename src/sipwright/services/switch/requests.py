@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from sipwright.services.refusals import no_such_call
+from sipwright.services.refusals import no_such_call, store_away
 from sipwright.sip import Reject, Request, write_response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ServerInvite
@@ -35,6 +35,9 @@ __all__ = ["Requests"]
 
 _OVER = (ENDED, CANCELLED, REFUSED)
 """The states of a leg that takes no request any more."""
+
+_GOES_ON = ("BYE", "PRACK")
+"""What is taken while nothing can be stored: what ends a call, and what promises nothing that was not known."""
 
 MOST_PROCESSES = 32
 """What may go on in a call at once, such as requests that cross: all of it is written down at every change."""
@@ -107,6 +110,9 @@ class Requests:
         if not dialog.accepts(request):
             why = "its CSeq is lower than one that was seen; the sender may have started again"
             self._refuse(incoming, Reject(500, "CSeq Out Of Order", why=why))
+            return
+        if request.method not in _GOES_ON and call.is_store_away():
+            self._refuse(incoming, store_away())
             return
         call.changed()
         handler = self._handlers.get(request.method)

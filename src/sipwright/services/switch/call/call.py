@@ -27,7 +27,7 @@ from .callee import Callee
 from .lasting_call import LastingCall
 from .leg import Leg, was_cut_off
 from .ports import CallPorts
-from .process import CallProcess, Claim, HuntProcess, ReliableProvisionals
+from .process import CallProcess, Claim, HuntProcess, Impatient, ReliableProvisionals
 from .script_port import ScriptRun
 from .unwanted_answer import UnwantedAnswer
 
@@ -202,6 +202,10 @@ class Call(LastingCall):
         if self._unstored is not None and self.state is SETTING_UP and not caller.progress:
             with self.event():
                 self.reject(Outcome(503, "Storage Unavailable"), (("Retry-After", "10"),))
+        for process in self.processes:
+            if isinstance(process, Impatient):
+                with self.event():
+                    process.store_is_away()
         self.hurry()
 
     def is_store_away(self) -> bool:

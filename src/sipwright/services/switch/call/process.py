@@ -7,7 +7,7 @@ a restart, and tells them when it is over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sipwright.sip import Response
 
@@ -16,7 +16,7 @@ from ..model.stored_processes import StoredPicker, StoredProcess, StoredTarget, 
 from .callee import Callee
 from .leg import Leg
 
-__all__ = ["CallProcess", "Claim", "HuntProcess", "Originator", "ReliableProvisionals"]
+__all__ = ["CallProcess", "Claim", "HuntProcess", "Impatient", "Originator", "ReliableProvisionals"]
 
 
 class CallProcess(Protocol):
@@ -37,6 +37,14 @@ class CallProcess(Protocol):
 
     def abandon(self) -> None:
         """Stop: the call is over, or nobody has answered it."""
+
+
+@runtime_checkable
+class Impatient(Protocol):
+    """A process whose peer hears something else when the database is away."""
+
+    def store_is_away(self) -> None:
+        """Take note that nothing is stored soon; may be called more than once."""
 
 
 class HuntProcess(Protocol):

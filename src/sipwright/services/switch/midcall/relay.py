@@ -11,6 +11,7 @@ import re
 from functools import partial
 
 from sipwright.sdp import is_hold
+from sipwright.services.refusals import store_away
 from sipwright.sip import Request, Response, make_response, parse
 from sipwright.sip.headers.names import KEYS
 from sipwright.sip.provisional import requires_reliable
@@ -51,6 +52,7 @@ class Relay:
     __slots__ = (
         "_as_invite",
         "_is_done",
+        "_is_sent",
         "_rounds",
         "call",
         "client",
@@ -81,7 +83,7 @@ class Relay:
         self.rack: str | None = None
         self._rounds = 0
         self._as_invite = False
-        self._is_done = False
+        self._is_done = self._is_sent = False
 
     def begin(self) -> None:
         """Take its place in the call, where a re-INVITE keeps others out."""
@@ -204,6 +206,9 @@ class Relay:
         return [(name, _with_id(value, known) if KEYS[name] == "event" else value) for name, value in headers]
 
     def _send(self, request: Request) -> None:
+        if self._is_done:
+            return  # its sender has heard otherwise meanwhile
+        self._is_sent = True
         if isinstance(self.server, ServerInvite):
             self.server.may_promise(self.call.ports.clock())
         self.client = client = self.call.ports.routes.send_request(self.receiver, request, self)
@@ -295,7 +300,7 @@ class Relay:
             sender.tell(self.request, back, call.ports.wall_clock())
         elif back.is_final:
             sender.answer(back, call.ports.wall_clock())
-        call.when_stored(partial(self._answer, back))
+        call.when_stored(partial(self._answer, back), is_urgent=back.status >= 300)
         if self.request.method in _REFRESHES and response.status in (408, 481) and call.peer is not None:
             # The far end is gone, or does not know the call any more (RFC 3261 §12.2.1.2, RFC 3311 §5.3).
             call.hang_up(
@@ -369,6 +374,22 @@ class Relay:
         self.sender.answer(back, self.call.ports.wall_clock())
         self.call.when_stored(partial(self._answer, back))
         self.call.when_stored(self._cancel)
+
+    def store_is_away(self) -> None:
+        """Refuse what nobody has been sent yet, and will not be before there is room again (RFC 3261 §14.2, §21.5.4).
+
+        Whoever hears nothing to a change of the call for 32 s has to take the call for dead (RFC 3261 §12.2.1.2).
+        """
+        if self._is_sent or self._is_done or self.rack is not None:
+            return
+        self._is_done = True
+        self._end()
+        if self._is_sent_as_invite:
+            self.sender.reinvite = self.receiver.reinvite = None
+        refusal = store_away()
+        back = make_response(self.request, refusal.status, refusal.reason, headers=refusal.headers)
+        self.sender.answer(back, self.call.ports.wall_clock())
+        self.call.when_stored(partial(self._answer, back), is_urgent=True)
 
     def _cancel(self, reasons: tuple[tuple[str, str], ...] = ()) -> None:
         if isinstance(self.client, ClientInvite):
