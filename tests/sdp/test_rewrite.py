@@ -1,8 +1,11 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sipwright.sdp import connection_addresses, is_private, rewrite_body, rewrite_private
+from sipwright.sdp.rewrite import MOST
 
 PUBLIC = "203.0.113.5"
 
@@ -248,6 +251,39 @@ def test_not_in_ever_so_many():
     kind, body = nested(20, at(b"IP4 10.0.0.1"))
 
     assert rewrite_body(kind.replace("\r\n", ""), body, PUBLIC) == (body, [])
+
+
+def test_a_stranger_cannot_make_us_look_for_thousands_of_addresses():
+    """A datagram of 54 kB held up everybody for seconds."""
+    lines = [(b"10.0.%d.%d" % (at // 250, at % 250)) for at in range(1500)]
+    body = b"v=0\r\n" + b"".join(b"c=IN IP4 %b\r\na=x %b\r\n" % (line, line) for line in lines)
+    began = time.process_time()
+    new, replaced = rewrite_private(body, PUBLIC)
+
+    assert time.process_time() - began < 1.0
+    assert len(replaced) == MOST
+    assert new.count(PUBLIC.encode()) == 2 * MOST
+    assert new.endswith(b"c=IN IP4 10.0.5.249\r\na=x 10.0.5.249\r\n")
+
+
+def test_nor_at_thousands_of_rtcp_addresses():
+    body = b"v=0\r\n" + b"a=rtcp:1 IN IP4 10.0.0.2\r\n" * 2200
+    began = time.process_time()
+    new, replaced = rewrite_private(body, PUBLIC)
+
+    assert time.process_time() - began < 1.0
+    assert len(replaced) == new.count(PUBLIC.encode()) == MOST
+
+
+def test_several_addresses_of_both_families_are_followed():
+    body = at(
+        b"IP4 10.0.0.1",
+        b"c=IN IP4 10.0.0.11\r\nc=IN IP6 fd00::1\r\na=x IP4 10.0.0.11 10.0.0.1 fd00::1 IP6 fd00::1\r\n",
+    )
+    new, replaced = rewrite_private(body, PUBLIC)
+
+    assert [old for old, _ in replaced] == ["10.0.0.1", "10.0.0.11", "fd00::1"]
+    assert new.endswith(f"a=x IP4 {PUBLIC} {PUBLIC} {PUBLIC} IP4 {PUBLIC}\r\n".encode())
 
 
 def test_a_plain_sdp_body_is_rewritten():

@@ -7,6 +7,7 @@ among them, stays as it came.  When to do this is decided by the switch.
 
 import re
 from collections.abc import Callable
+from itertools import islice
 
 from sipwright.sdp.address import connection_text, is_private
 from sipwright.sdp.description import is_sdp
@@ -19,6 +20,7 @@ _ANY_CONNECTION = re.compile(rb"\nc=IN IP[46] ([0-9A-Fa-f:.]+)(?=[ \t]*\r?(?:\n|
 _RTCP = re.compile(rb"(\na=rtcp:[0-9]+ IN )(IP[46]) ([!-.0-~]+)")
 _ANYWHERE = (b"0.0.0.0", b"::")
 _AROUND = (rb"(?<![\w.%-])(?<!ffff:)", rb"(?![\w.%-])")
+_AROUND_6 = (rb"(?<![\w.:%-])", rb"(?![\w.:%-])")
 _ATTRIBUTE = re.compile(rb"(?<=\na=)(?!candidate|remote-candidates|ice-|end-of-candidates)[^\r\n]+")
 _BOUNDARY = re.compile(r';\s*boundary="?([^";\s][^";]*)', re.IGNORECASE)
 _PART_IS_SDP = re.compile(rb"^content-type[ \t]*:[ \t]*application/sdp[ \t]*(?:;|\r?$)", re.I | re.M)
@@ -31,6 +33,9 @@ _PART_TYPE = re.compile(
 _PART_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([0-9]{1,9})(?=[ \t]*\r?$)", re.I | re.M)
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _DEEPEST = 4  # multiparts inside of each other, of which RFC 5621 §3.1 knows one or two
+
+MOST = 64
+"""How many c= lines of a description are looked at, and how many addresses of `a=rtcp`: no call has so many media."""
 
 Replaced = list[tuple[str, str]]
 
@@ -55,7 +60,7 @@ def rewrite_private(
     pieces: list[bytes] = []
     replaced: Replaced = []
     end = 0
-    for match in _CONNECTION.finditer(body):
+    for match in islice(_CONNECTION.finditer(body), MOST):
         old = match[2].decode()
         if not is_private(old):
             continue
@@ -77,15 +82,17 @@ def rewrite_private(
 def _in_attributes(body: bytes, replaced: Replaced) -> bytes:
     """Replace the same addresses in attributes, but in those of ICE, which has addresses of every kind."""
     begin = body.index(b"\nc=")  # the o= line before it has the address too, and keeps it
-    for old, new in dict(replaced).items():
-        if body.find(old.encode(), begin) < 0:
+    written = {old.encode(): connection_text(new).encode() for old, new in replaced}
+    there = [old for old in written if body.find(old, begin) >= 0]
+    for is_6, (before, after) in enumerate((_AROUND, _AROUND_6)):
+        olds = [re.escape(old) for old in there if (b":" in old) is bool(is_6)]
+        if not olds:
             continue
-        before, after = (rb"(?<![\w.:%-])", rb"(?![\w.:%-])") if ":" in old else _AROUND
-        same = re.compile(rb"(IP[46] )?" + before + re.escape(old.encode()) + after)
-        written = connection_text(new).encode()
+        # One expression for all of them, as each look at the attributes costs what the whole description does.
+        same = re.compile(rb"(IP[46] )?" + before + b"(" + b"|".join(olds) + b")" + after)
 
-        def follow(match: re.Match[bytes], same: re.Pattern[bytes] = same, written: bytes = written) -> bytes:
-            return same.sub(lambda found: written if found[1] else written[4:], match[0])
+        def follow(match: re.Match[bytes], same: re.Pattern[bytes] = same) -> bytes:
+            return same.sub(lambda found: written[found[2]][0 if found[1] else 4 :], match[0])
 
         body = _ATTRIBUTE.sub(follow, body)
     return body
@@ -117,7 +124,7 @@ def _rtcp_with_its_media(
         return match[1] + text.encode()
 
     before = len(replaced)
-    changed = _RTCP.sub(follow, body)
+    changed = _RTCP.sub(follow, body, count=MOST)
     return changed if len(replaced) > before else body
 
 
