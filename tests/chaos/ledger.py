@@ -34,6 +34,9 @@ KINDS = {
     "log": "faults in the switch's log",
 }
 
+RESTART = 4.5
+"""Seconds by which what is repeated comes late at most when a switch is started again."""
+
 TURNS = 2
 """What is due may take a timer, a script, a commit and what is then sent; a beat of the pulse has all but the first."""
 
@@ -103,6 +106,15 @@ class Ledger:
         return (
             f"{moment - last.since:.1f} s after an outage of {away:.1f} s began, lag {self.lag(moment):.2f} s"
         )
+
+    def late_by(self, moment: float) -> float:
+        """Return for how long what came at a moment may have been on its way, being repeated (RFC 3261 §17.1.1.2)."""
+        late = RESTART if self.was_away(moment - RESTART, moment) else 0.0
+        for outage in self.outages:
+            took = 0.0 if outage.until is None else outage.until - outage.since
+            if took > RESTART and outage.since < moment < outage.since + 2 * took + 1.0:
+                late = max(late, moment - outage.since)
+        return late
 
     def was_killed(self, since: float, until: float) -> bool:
         """Return whether the switch was ended without a word at some time in between."""

@@ -60,7 +60,8 @@ class Options:
 
     The signals take turns. `kinds` leaves out all other kinds of calls. `spares_timer_h` is not to wait until the
     switch gives up waiting for ACKs that were lost with a connection (RFC 3261 §17.2.1, 32 s). What the load
-    `begins_with` is the program of another release, until the first kill.
+    `begins_with` is the program of another release, until the first kill. Phones that do not answer ring so many
+    seconds `longer`: it has to be more than a phone may be out of reach.
     """
 
     rate: float = 200.0
@@ -74,6 +75,7 @@ class Options:
     is_quiet: bool = False
     spares_timer_h: bool = False
     begins_with: Path | None = None
+    longer: int = 0
 
 
 class Load:
@@ -163,6 +165,7 @@ class Load:
                 plan = self.plans[number] = make_plan(
                     number, self.dice, self.options.kinds, self.options.longest
                 )
+                plan.rings_for = {name: ring + self.options.longer for name, ring in plan.rings_for.items()}
                 task = asyncio.create_task(live(self, plan), name=str(plan))
                 self._calls.add(task)
                 task.add_done_callback(self._ended)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "ACCOUNTS",
     "CALLERS",
@@ -119,9 +121,21 @@ respond(486, "Called Back")
 }
 
 
-def dialplans(web: str) -> dict[str, str]:
-    """Return the dialplans by name; `web` is the URL of the web server that they know."""
-    return {name: source.lstrip("\n").replace("WEB", web) for name, source in PLANS.items()}
+_SHORT = re.compile(r"ring=([0-9])\b")
+
+
+def dialplans(web: str, longer: int = 0) -> dict[str, str]:
+    """Return the dialplans by name.
+
+    Args:
+        web: The URL of the web server that they know.
+        longer: Seconds that are added to the short ring times, of those that are to pass.
+    """
+
+    def add(match: re.Match[str]) -> str:
+        return f"ring={int(match[1]) + longer}"
+
+    return {name: _SHORT.sub(add, source).lstrip("\n").replace("WEB", web) for name, source in PLANS.items()}
 
 
 ACCOUNTS = [

@@ -148,9 +148,7 @@ async def _check_callees(plan: Plan, caller: Caller) -> None:
                 rang = end.cancelled_at - end.invited_at
                 latest = ledger.latest(end.invited_at + wanted, 1.5, GRACE) - end.invited_at
                 # The INVITE may have come late, after a restart, and the ring time runs from when it should have come.
-                earliest = (
-                    wanted - 0.5 - (4.5 if ledger.was_away(end.invited_at - 4.5, end.invited_at) else 0.0)
-                )
+                earliest = wanted - 0.5 - ledger.late_by(end.invited_at)
                 if not earliest <= rang <= latest:
                     end.fault(
                         "ring",

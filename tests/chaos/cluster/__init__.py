@@ -14,6 +14,7 @@ harm           what is done
 `database`     the database server ends as in a crash, and is started again
 `cut`          nftables let nothing through between two nodes for eight seconds, where this process may have a network
                of its own
+`nats`         the server of the bus is killed, and started again eight seconds later; what it brings is in the database
 `upgrade`      with `--from`: a node that is of another release is drained, and started in this one
 =============  ========================================================================================================
 
@@ -23,7 +24,7 @@ node asks all the time, and so measures how soon it is answered again: within tw
 node is dead, within `lost_after` and two seconds otherwise.
 
 What is checked of every call is what `make chaos` checks. `nodes.py` has the processes, `harm.py` what is done to them,
-`standing.py` the call that measures, `database.py` the server.
+`standing.py` the call that measures, `database.py` and `bus.py` the servers, `wire.py` what `--keep` writes down.
 
     make chaos-cluster                                          # 30 rounds; about eleven minutes
     make chaos-cluster ARGS='--nodes 2 --rate 20 --rounds 6'    # for a small machine

@@ -16,12 +16,17 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from .bus import NatsServer
 from .database import Postgres
 from .harm import HARMS
 from .load import ClusterLoad, ClusterOptions
 from .wire import recorded
 
 ALONE = "CHAOS_HAS_OWN_NETWORK"
+
+LONGER = 18
+"""Seconds that phones ring longer than in `make chaos`: those of a lost node are out of reach for `lost_after`, and for
+as long again until an INVITE is repeated (Timer A)."""
 
 
 def main() -> int:
@@ -52,8 +57,9 @@ def main() -> int:
         help="keep the nodes' logs, and all that is said on the way (root)",
     )
     chosen = parser.parse_args()
-    can_cut = _is_alone()
-    harms = chosen.harms or [name for name in HARMS if name != "upgrade" and (can_cut or name != "cut")]
+    can_cut, has_bus = _is_alone(), shutil.which("nats-server") is not None
+    can = {"upgrade": False, "cut": can_cut, "nats": has_bus}
+    harms = chosen.harms or [name for name in HARMS if can.get(name, True)]
     if chosen.program is not None:
         harms = ["upgrade"]
     if chosen.keep is not None:
@@ -62,6 +68,7 @@ def main() -> int:
         rate=chosen.rate, interval=chosen.interval, seed=chosen.seed, kinds=tuple(chosen.kinds),
         longest=chosen.longest, nodes=chosen.nodes, rounds=chosen.rounds, harms=tuple(harms),
         lost_after=chosen.lost_after, program=chosen.program, keep=chosen.keep,
+        longer=LONGER,
     )  # fmt: skip
 
     # What the phones' own stacks say is about connections that a death has broken.
@@ -69,11 +76,11 @@ def main() -> int:
 
     # A look at all that many calls have left takes a second, in which the phones lose what comes in.
     gc.set_threshold(1_000, 1, 100_000)
-    database = Postgres()
+    database, bus = Postgres(), NatsServer() if has_bus else None
 
     async def run() -> int:
         with recorded(chosen.keep / "wire") if chosen.keep and can_cut else nullcontext():
-            ledger = await ClusterLoad(options, database).run()
+            ledger = await ClusterLoad(options, database, bus=bus).run()
         print(ledger.report())
         return 1 if ledger.lost else 0
 
@@ -82,6 +89,8 @@ def main() -> int:
             return runner.run(run())
     finally:
         database.close()
+        if bus is not None:
+            bus.kill()
 
 
 def _is_alone() -> bool:

@@ -23,6 +23,7 @@ NOTICED_AFTER = 0.3
 
 PAUSED_FOR = 15.0
 CUT_FOR = 8.0
+WITHOUT_BUS_FOR = 8.0
 
 ENDS_WITHIN = 10.0
 """For how many seconds a node that was taken for dead may go on."""
@@ -90,6 +91,14 @@ class Harm:
         await asyncio.to_thread(self._load.database.restart)
         await asyncio.sleep(1.0)  # the pause after which a committer tries again
         self._load.end_outage(outage)
+
+    async def nats(self, node: Node) -> None:
+        """Kill the server of the bus, and start it again some seconds later: nothing depends on it."""
+        bus = self._load.bus
+        assert bus is not None
+        await asyncio.to_thread(bus.kill)
+        await asyncio.sleep(WITHOUT_BUS_FOR)
+        bus.start()
 
     async def cut(self, node: Node) -> None:
         """Let nothing through between a node and the next one for some seconds."""
@@ -163,5 +172,6 @@ HARMS: dict[str, Callable[[Harm, Node], Awaitable[None]]] = {
     "drain": Harm.drain,
     "database": Harm.database,
     "cut": Harm.cut,
+    "nats": Harm.nats,
     "upgrade": Harm.upgrade,
 }

@@ -12,6 +12,7 @@ from ..ledger import Outage
 from ..line import Line
 from ..load import Load, Options
 from ..scripts import ACCOUNTS, dialplans
+from .bus import NatsServer
 from .database import Postgres
 from .harm import HARMS, Harm
 from .nodes import Cluster, Node
@@ -49,9 +50,16 @@ class ClusterLoad(Load):
     options: ClusterOptions
     switch: Cluster
 
-    def __init__(self, options: ClusterOptions, database: Postgres, name: str = "postgres") -> None:
+    def __init__(
+        self,
+        options: ClusterOptions,
+        database: Postgres,
+        name: str = "postgres",
+        bus: NatsServer | None = None,
+    ) -> None:
         super().__init__(options)
         self.database = database
+        self.bus = bus
         self._name = name
         self._node_ports = [self.address[1], *(next(self.ports) for _ in range(options.nodes - 1))]
         addresses = [(self.address[0], port) for port in self._node_ports]
@@ -64,10 +72,13 @@ class ClusterLoad(Load):
             self._first_homes[line] = line.home = address
 
     def _make_switch(self, providers: dict[str, str]) -> Cluster:
+        settings = self.outside.settings
+        if self.bus is not None:
+            settings |= {"CLUSTER__NATS": self.bus.url}
         return Cluster(
             self.database.url(self._name), self._node_ports, self.options.lost_after,
-            dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings, self.options.program,
-            self.options.keep,
+            dialplans(self.outside.web, self.options.longer), ACCOUNTS, providers, settings,
+            self.options.program, self.options.keep,
         )  # fmt: skip
 
     def said(self, request: bytes) -> bytes:
