@@ -219,6 +219,48 @@ async def test_one_that_was_stopped_asks_before_it_looks_at_anything(register: M
     assert told == [True, "lost"]
 
 
+async def test_an_answer_from_before_it_was_stopped_ends_no_doubt(register: MemoryRegister):
+    """It was stopped while it asked, and its sockets noticed first."""
+    first, second, _ = await pair(register)
+    told: list[object] = []
+    first.on_stall = told.append
+    first.on_lost = lambda: told.append("lost")
+    beat = register.beat
+
+    async def stopped(ask: Ask, name: str) -> Beat:
+        answer = await beat(ask, name)
+        if name == "a" and not told:
+            await register.sleep(4.0)
+            register.now += 26.0
+            first.doubt()
+            first.doubt()
+            await second.take_over("a")
+        return answer
+
+    register.beat = stopped
+    await first.run()
+
+    assert told == [True, "lost"]
+
+
+async def test_one_that_was_stopped_and_is_not_lost_goes_on(register: MemoryRegister):
+    first, _, _ = await pair(register)
+    told: list[object] = []
+    first.on_stall = told.append
+    sleep = register.sleep
+
+    async def stopped(seconds: float) -> None:
+        if told:
+            first.lost()  # so that it ends
+        else:
+            await sleep(30.0)
+
+    first._sleep = stopped
+    await first.run()
+
+    assert told == [True, False]
+
+
 async def test_all_know_who_acts_for_a_lost_node_until_it_is_back(register: MemoryRegister):
     _, second, _ = await pair(register)
     third = node(register, "c")

@@ -92,7 +92,7 @@ class Membership:
         self._told: dict[int, str] = {}
         self._heirs: dict[str, str] = {}
         self._moved: dict[Address, Address] = {}
-        self._is_lost = self._is_failing = False
+        self._is_lost = self._is_failing = self._is_in_doubt = False
         self._busy = asyncio.Lock()
 
     @property
@@ -159,12 +159,15 @@ class Membership:
         """Say again and again that this node lives, and see who does not, until cancelled or lost."""
         while not self._is_lost:
             due = self._clock() + self._every
-            await self._sleep(self._every)
-            is_stalled = self._clock() - due > self._holder.margin
-            if is_stalled and not self.may_act():
-                self.on_stall(True)
+            if not self._is_in_doubt:
+                await self._sleep(self._every)
+            if self._clock() - due > self._holder.margin:
+                self.doubt()
+            is_known = True
             try:
                 await self.beat()
+                # What was asked before this process was stopped says nothing about now.
+                is_known = self.may_act()
                 if self._is_failing:
                     self._is_failing = False
                     log.warning("the database is back; this node is still the owner of its calls")
@@ -175,8 +178,15 @@ class Membership:
                         error=str(error) or type(error).__name__,
                     )
                 self._is_failing = True
-            if is_stalled and not self._is_lost:
+            if self._is_in_doubt and is_known and not self._is_lost:
+                self._is_in_doubt = False
                 self.on_stall(False)
+
+    def doubt(self) -> None:
+        """Take note that this process was stopped; another node may have its calls, unless the lease says otherwise."""
+        if not (self.may_act() or self._is_in_doubt or self._is_lost):
+            self._is_in_doubt = True
+            self.on_stall(True)
 
     async def beat(self) -> None:
         """Say once that this node lives, and take over from those that do not.
@@ -237,6 +247,11 @@ class Membership:
         self.owners = {
             boot: name if owner == self.itself.name else owner for boot, owner in self.owners.items()
         }
+
+    @property
+    def margin(self) -> float:
+        """For how many seconds this process may be stopped without a doubt."""
+        return self._holder.margin
 
     @property
     def lost_after(self) -> float:

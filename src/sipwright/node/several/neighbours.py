@@ -29,6 +29,7 @@ from sipwright.services.rows import CallRow
 from sipwright.stack import MarkedTokens, RandomTokens
 from sipwright.store.errors import StoreError
 from sipwright.store.live.node_register import Adopted, NodeRegister
+from sipwright.transport import UdpTransport
 from sipwright.transport.flow import format_address, is_wildcard, parse_address
 from sipwright.transport.flow_token import FlowTokens
 from sipwright.worker_lock import is_free
@@ -38,6 +39,7 @@ from ..script_bridge import Scripts, StoredRun
 from .exchange import Exchange
 from .shared_bindings import NamedWriter, SharedBindings
 from .shared_states import SharedStates
+from .stall_watch import StallWatch
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -169,7 +171,9 @@ class Neighbours:
         """Return what goes on while the node runs; from now on it goes on with what others leave."""
         self.membership.on_stall = self._stalled
         self.membership.relieve = self._relieve
-        return [self.bindings.follow(), self.states.follow(), *self.exchange.tasks()]
+        sources = [each.sources for each in self._parts.stack.transports if isinstance(each, UdpTransport)]
+        watch = StallWatch(sources, self.membership.margin, self.membership.doubt)
+        return [watch.run(), self.bindings.follow(), self.states.follow(), *self.exchange.tasks()]
 
     def exchange_with(self, stream: EventStream, handlers: dict[str, Handler]) -> Exchange:
         """Let other nodes ask for what this one lets be asked for, and read its events."""
