@@ -49,6 +49,33 @@ def north(bench):
     return North(bench)
 
 
+def test_a_phone_that_has_moved_is_not_where_it_was_known_by_the_edge(bench, alice):
+    """The call was another node's, which knew the phone at this one: its flow has a name, and the binding has none."""
+    bob = bench.phone("bob", "30.0.0.1")
+    account = bench.account("bob")
+    key = f"udp/10.0.0.1:5060/{bob.address}"
+    bench.accounts.bindings[account.id] = [Binding(f"sip:bob@{bob.address}", f"n1!{key}")]
+    udp = bench.stack.transports[0]
+    by_edge = RoutedFlow(
+        "n1", key, udp.local, lambda data, *_: udp.flow(("30.0.0.1", 5060)).send(data), lambda node: True
+    )
+    bench.stack.join(lambda named: by_edge, lambda address: False)
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    bench.accounts.bindings[account.id] = [Binding(f"sip:bob@{bob.address}", key)]
+    now = bench.phone("bob", "30.0.0.2")
+    now.send(now.in_dialog("INVITE", invite, body=SDP.format("30.0.0.2")))
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    now.ack(now.last(200))
+    bob.clear()
+    alice.send(alice.in_dialog("BYE", ok))
+
+    assert (now.methods()[-1:], bob.methods()) == (["BYE"], [])
+
+
 def talk(alice, north):
     alice.invite("sip:carol@example.org")
     north.answer()

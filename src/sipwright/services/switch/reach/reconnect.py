@@ -122,8 +122,10 @@ class Reconnects:
         if account_id is None or self._locations.is_at(account_id, flow.key, now):
             return flow
         targets = self._locations.targets(account_id, now)
-        # What it was registered at when it came from elsewhere inside the dialog is older than that.
-        for target in _moved(leg, flow, [target for target in targets if target.source != leg.left]):
+        # What it was registered at when it came from elsewhere inside the dialog is older than that. By the edge of a
+        # node that is lost it may have been known with the name of this one, which its own bindings go without.
+        left = None if leg.left is None else place_of(leg.left)[1]
+        for target in _moved(leg, flow, [target for target in targets if place_of(target.source)[1] != left]):
             if leg.state in _UNANSWERED and place_of(target.source)[0] != place_of(flow.key)[0]:
                 continue  # what goes with an INVITE goes by the same edge, which has given that its branch
             found = self._stack.flow_from_key(target.source)
