@@ -134,6 +134,7 @@ class Line:
                 flow = flows.pop(before, None)
                 if flow is not None:
                     self._followed.append(flow)
+            self._followed.append(transport.flow(before))  # what is still said there goes on, too
         for flow in self._followed:
             if flow._peer == before:
                 flow._peer = after
@@ -144,6 +145,13 @@ class Line:
                     flow.close()
         if self.home == before:
             self.go_to(after)
+
+    def came_back(self, address: Address) -> None:
+        """Notice that a switch is there again: what is said to it from now on stays there."""
+        for transport in self.udp:
+            for flows in (transport._young, transport._old):
+                if flows.get(address) in self._followed:
+                    del flows[address]
 
     def go_to(self, home: Address) -> None:
         """Talk to another switch from now on, in what is new."""

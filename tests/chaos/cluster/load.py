@@ -22,8 +22,8 @@ __all__ = ["ClusterLoad", "ClusterOptions"]
 HEARD_WITHIN = 2.0
 """Seconds after which all nodes know of a registration."""
 
-_BACK = re.compile(rb";(?:flow|rport)=[^;\r\n]*")
-"""How the edge of a node names the way back, which is another one when another node has the call."""
+_BACK = re.compile(rb";(?:flow|rport)=[^;\r\n]*|\nRecord-Route:[^\n]*")
+"""How the edge of a node names the way back, which is another one when another node has the call, or acts for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +137,8 @@ class ClusterLoad(Load):
 
     def came_back(self, node: Node) -> None:
         """Let the phones that had begun at a node go there again with what is new."""
+        for line in self.lines:
+            line.came_back(node.address)
         for line, home in self._first_homes.items():
             if home == node.address:
                 line.go_to(home)

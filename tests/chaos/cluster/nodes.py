@@ -27,8 +27,10 @@ EXPECTED = (
     "switch stopped, as another node has its calls",
     "sipwright: another node has taken over",
     "a node cannot say that it lives",
-    "database is away",
+    "the database is away",
     "the database cannot be reached",
+    "changes cannot be followed",
+    "what is said of accounts at other nodes cannot be followed",
     "registrations at other nodes cannot be followed",
 )
 """What a node has to complain of when it, or the database, is ended: no fault."""
