@@ -170,6 +170,32 @@ def test_an_emergency_call_always_passes(town):
     assert len(town.guard.spending) == 0
 
 
+@pytest.mark.parametrize("number", [PREMIUM, "+881612345678", "+25261234567", ORDINARY])
+def test_who_dials_an_emergency_number_calls_neither_premium_numbers_nor_abroad_for_it(
+    town, number, monkeypatch
+):
+    """A dialplan of the thief's own, or of a tenant, may lead 112 anywhere."""
+    monkeypatch.setattr("sipwright.services.switch.call.lasting_call.LastingCall.is_emergency", True)
+    town.directory.rates[town.provider.id] = RATES
+    town.allow(money_per_day=0, calls_at_once=0)
+
+    assert town.dial(f"{number}@trunk") is None
+    assert town.dial("+35316790000@trunk") is not None
+    assert town.dial("112@trunk") is not None
+
+
+def test_a_trunk_that_knows_us_by_our_address_is_dialled_by_its_name_alone(town):
+    town.guard.is_trunk = {"40.0.0.1"}.__contains__
+    other = town.bench.phone("other", "50.0.0.1")
+
+    assert town.dial(f"{PREMIUM}@40.0.0.1") is None
+    assert town.bench.cdrs()[1][1] == 403
+    assert town.told == [("guard.refused", "Trunks Are Dialled By Name")]
+    assert town.dial(f"{ORDINARY}@trunk") is not None
+    town.dial("x@50.0.0.1")
+    assert other.methods() == ["INVITE"]
+
+
 def test_the_other_groups_of_a_dial_string_are_tried(town):
     town.allow(calls_at_once=1)
     other = town.bench.phone("other", "50.0.0.1")

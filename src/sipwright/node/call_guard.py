@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from sipwright.services.guard.allowance import Allowance, Scope
-from sipwright.services.guard.places import Place, is_open, place_of
+from sipwright.services.guard.places import ORDINARY, Place, is_open, place_of
 from sipwright.services.guard.regions import region_of
 from sipwright.services.guard.spending import FREE, NOT_KNOWN, Attempt, Refusal, Spending
 from sipwright.services.ports import Writer
@@ -81,6 +81,8 @@ class CallGuard:
         """Whose calls have gone on here, and may need their parts of limits."""
         self.watch: Tell | None = None
         """Is told of refusals, and of money that is nearly used up."""
+        self.is_trunk: Callable[[str], bool] = lambda host: False
+        """Says whether a provider is at an address that knows us by ours."""
 
     async def open(self, rows: Iterable[SpendingRow]) -> None:
         """Take what was used in the last day, and load what takes long to load, if somebody may need it."""
@@ -93,12 +95,12 @@ class CallGuard:
     def ask(self, call: Call, leg: Callee) -> Outcome | None:
         """Let a leg leave, and set aside what it may use; or return why it may not."""
         to = leg.destination
-        if to.flow is not None or call.is_emergency:
-            return None  # a phone of ours, or somebody in need
-        number = to.uri.partition(":")[2].partition("@")[0] if "@" in to.uri else ""
-        if call.ports.settings.is_emergency("out", number):
-            return None
+        if to.flow is not None:
+            return None  # a phone of ours
+        number = _number_of(leg)
         place, attempt = self._attempt(call, leg, number)
+        if self._is_for_help(call, number, place):
+            return None
         if place is not None and not self._is_open(call, place):
             text = place.text[:1].upper() + place.text[1:]
             what = place.region if place.kind in ("ordinary", "high-risk") else place.kind
@@ -141,14 +143,35 @@ class CallGuard:
     def recovered(self, call: Call) -> None:
         """Set aside again what the legs of a call of an earlier process may use."""
         self.recovered_users.add(call.identity.user_id)
-        if call.is_emergency:
-            return
         for leg in call.legs:
             if leg.destination.flow is None and leg.ended_at is None:
-                number = leg.destination.uri.partition(":")[2].partition("@")[0]
-                self.spending.hold_again(self._attempt(call, leg, number)[1])
+                number = _number_of(leg)
+                place, attempt = self._attempt(call, leg, number)
+                if not self._is_for_help(call, number, place):
+                    self.spending.hold_again(attempt)
+
+    def reached(self, call: Call, leg: Callee, host: str) -> Outcome | None:
+        """Return why a leg may not leave that names no provider, and has led to an address.
+
+        A trunk that knows us by our address takes a call from whoever dials it so, and nobody has asked what it costs.
+        """
+        if not self.is_trunk(host):
+            return None
+        why = f"{host} is a trunk: dial NUMBER@NAME, by the name of the provider, so that it is known what that costs"
+        return self._refuse(call, leg, Refusal("Trunks Are Dialled By Name", why))
 
     # --- inside ------------------------------------------------------------------------------------------
+
+    def _is_for_help(self, call: Call, number: str, place: Place | None) -> bool:
+        """Return whether a leg is one of an emergency: to such a number, or wherever a dialplan takes it near by.
+
+        Nowhere else: who has dialled an emergency number does not call premium numbers, nor abroad, for help.
+        """
+        if call.ports.settings.is_emergency("out", number):
+            return True
+        if not call.is_emergency:
+            return False
+        return place is None or (place.kind == ORDINARY and place.region in (None, self._home(call)))
 
     def _attempt(self, call: Call, leg: Callee, number: str) -> tuple[Place | None, Attempt]:
         provider = self._provider(leg)
@@ -279,6 +302,11 @@ class CallGuard:
             self._writer.put("spending", row[:5], row)
         except Reject:
             pass  # the next row of this hour says it, too
+
+
+def _number_of(leg: Callee) -> str:
+    uri = leg.destination.uri
+    return uri.partition(":")[2].partition("@")[0] if "@" in uri else ""
 
 
 def _owner(one: Account | Provider | None) -> int | None:

@@ -515,6 +515,7 @@ class Node:
         sources.belongs = self._belongs if self.crew is not None else self.stack.receiver.belongs
         self.stack.receiver.is_dialog = self.switch.ports.legs.__contains__
         guarding.is_of_provider = lambda host: bool(providers(host))
+        self.call_guard.is_trunk = lambda host: any(not each.username for each in providers(host))
         guarding.is_user = self.people.is_user
         self.stack.receiver.malformed.watch = lambda flow: guarding.suspect(flow.remote[0], Deed.MALFORMED)
         self.refusals.on_unknown = guarding.unknown

@@ -44,6 +44,31 @@ def test_a_number_leads_somewhere(user, region, kind, country):
     assert (place.kind, place.region) == (kind, country)
 
 
+@pytest.mark.parametrize(
+    "user",
+    [
+        "%2B449098790000", "%252B449098790000", "0044%39098790000", "4490%39%38790000", "+4490987\u0669\u0660000",
+        "\uff0b449098790000", "*31#+449098790000", "#31#00449098790000", "*67449098790000", "*679098790000",
+        "449098790000#", "449098790000,,1", "449098790000p1", "449098790000w12", "449098790000:secret",
+        "+44/9098790000", "449098790000%23", "+44_9098_790000", "9+449098790000", "00+449098790000",
+        "+00449098790000", "000449098790000",
+        "7788#449098790000", "011449098790000", "0011449098790000", "+44909879000000", "00449098790000123",
+        "tel:+449098790000", "%2a31%23%2B449098790000",
+    ],
+)  # fmt: skip
+def test_a_number_is_read_in_every_way_that_a_provider_may_read_it(user):
+    place = place_of(user, "GB" if user == "*679098790000" else "IE")
+
+    assert (place.kind, place.region) == ("premium", "GB")
+
+
+@pytest.mark.parametrize(
+    "user", ["alice", "alice12345678", "user4490987900001", "*97", "*98*12", "b.9001234567", ""]
+)
+def test_what_is_a_name_or_a_code_is_no_number(user):
+    assert place_of(user, "IE").kind == "ordinary"
+
+
 def test_the_digits_have_the_country_code_whatever_was_dialled():
     dialled = ("+353 1 555 0100", "0035315550100", "015550100")
 

@@ -3,13 +3,21 @@
 `phonenumbers` knows the numbering plans. It is loaded when it is first needed, as its tables are large. A number that
 it cannot make anything of is ordinary, as are all short ones: those are the provider's own. Without a region, from
 which numbers without a country code are dialled, only the usual beginnings of premium numbers are known.
+
+What a provider makes of more than digits is its own affair: escapes, digits of other scripts, codes before the number
+and digits to dial behind it, one digit too many. So a number is read in every way that it may be, and of all places
+that it may lead to the dearest counts.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from sipwright.services.numbers import plain_number
 
@@ -21,6 +29,8 @@ ORDINARY, PREMIUM, SATELLITE, RISKY = "ordinary", "premium", "satellite", "high-
 
 KINDS = (PREMIUM, SATELLITE, RISKY)
 """What nobody may call before an admin has opened it."""
+
+_GRAVITY = {ORDINARY: 0, RISKY: 1, SATELLITE: 2, PREMIUM: 3}
 
 ABROAD = "abroad"
 
@@ -43,6 +53,19 @@ SHORT = 6
 
 _REMEMBERED = 4_096
 
+_LONGEST = 64
+"""Characters of a user part that are read; nobody dials more."""
+
+_SEPARATORS = dict.fromkeys(map(ord, "-.() /~_'\t"))
+_RUN = re.compile(rf"\+[0-9]{{{SHORT + 1},}}|(?<![A-Za-z0-9])[0-9]{{{SHORT + 1},}}")
+"""A number within something else; digits of a name, such as those of alice12345678, are none."""
+
+_OTHER_PREFIXES = ("011", "0011", "0010", "010", "810")
+"""What is dialled before the code of another country where that is not 00: a provider may be anywhere."""
+
+_TOO_MANY = 6
+"""Digits behind a whole number that a network may leave out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -63,13 +86,31 @@ class Place:
 @lru_cache(_REMEMBERED)
 def place_of(user: str, region: str | None) -> Place:
     """Return where the number in the user part of a URI leads, as it is dialled in a region."""
+    found = [_place(number, region) for number in _readings(user[:_LONGEST])]
+    return max(found, key=lambda place: _GRAVITY[place.kind], default=Place(ORDINARY, None, ""))
+
+
+def _readings(user: str) -> Iterator[str]:
+    """Give the numbers that a user part may be taken for, what it is most likely first."""
     number = plain_number(user)
+    if number.lstrip("+").isdigit() and number.isascii():
+        yield number
+        return
+    plain = unicodedata.normalize("NFKC", unquote(unquote(user))).partition(";")[0].translate(_SEPARATORS)
+    plain = "".join(str(unicodedata.decimal(each, each)) for each in plain)
+    for run in _RUN.finditer(plain):
+        yield run[0]
+        if plain[: run.start()][-1:] in ("*", "#"):  # *67 and the like, which nothing ends
+            yield from (run[0][2:], run[0][3:])
+
+
+def _place(number: str, region: str | None) -> Place:
     bare = number.lstrip("+")
-    if not bare.isascii() or not bare.isdigit():
-        return Place(ORDINARY, None, "")
     if number.startswith(("+", "00")) or (region in ("US", "CA") and number.startswith("011")):
         digits = bare if number[0] == "+" else bare[3 if number.startswith("011") else 2 :]
-        return _with_country_code(digits, region) or Place(ORDINARY, None, digits)
+        digits = digits.lstrip("0")  # as no country code begins so
+        valid = _with_country_code(digits, region, is_certain=False) or _by_other_prefix(number, region)
+        return valid or _with_country_code(digits, region) or Place(ORDINARY, None, digits)
     if len(bare) <= SHORT:
         return Place(ORDINARY, region, bare)
     at_home = None if region is None else _read(bare, region)
@@ -79,7 +120,20 @@ def place_of(user: str, region: str | None) -> Place:
         return Place(PREMIUM, region, bare)
     # Some leave the plus away, and providers take that.
     abroad = None if bare[0] == "0" else _with_country_code(bare, region, is_certain=False)
+    abroad = abroad or _by_other_prefix(bare, region)
     return abroad or (Place(ORDINARY, region, bare) if at_home is None else at_home.place(region))
+
+
+def _by_other_prefix(number: str, region: str | None) -> Place | None:
+    for prefix in _OTHER_PREFIXES:
+        found = (
+            _with_country_code(number.removeprefix(prefix), region, is_certain=False)
+            if number.startswith(prefix)
+            else None
+        )
+        if found is not None:
+            return found
+    return None
 
 
 def _with_country_code(digits: str, region: str | None, *, is_certain: bool = True) -> Place | None:
@@ -115,12 +169,20 @@ def _read(number: str, region: str | None) -> _Number | None:
         return None
     code = parsed.country_code or 0
     digits = f"{code}{phonenumbers.national_significant_number(parsed)}"
+    is_valid = phonenumbers.is_valid_number(parsed)
+    for _ in range(0 if is_valid else _TOO_MANY):
+        shorter = phonenumbers.PhoneNumber()
+        shorter.merge_from(parsed)
+        shorter.national_number = (shorter.national_number or 0) // 10
+        parsed = shorter
+        if phonenumbers.is_valid_number(parsed):
+            break
     found = phonenumbers.region_code_for_number(parsed)
     kind = phonenumbers.number_type(parsed)
     return _Number(
         digits,
         found or phonenumbers.region_code_for_country_code(code),
-        phonenumbers.is_valid_number(parsed),
+        is_valid,
         kind == phonenumbers.PhoneNumberType.PREMIUM_RATE,
     )
 

@@ -148,6 +148,9 @@ class LegGuard(Protocol[CallT_contra]):
     def ask(self, call: CallT_contra, leg: Callee) -> Outcome | None:
         """Let a leg leave, and set aside what it may use; or return why it may not."""
 
+    def reached(self, call: CallT_contra, leg: Callee, host: str) -> Outcome | None:
+        """Return why a leg may not leave that names no provider, and has led to an address."""
+
     def settle(self, legs: Iterable[Callee]) -> None:
         """Take note of legs that have ended; to be called where their records are stored."""
 
@@ -162,6 +165,10 @@ class NoGuard:
     """Nobody asks what calls cost."""
 
     def ask(self, call: object, leg: Callee) -> Outcome | None:
+        """Return None: it may leave."""
+        return None
+
+    def reached(self, call: object, leg: Callee, host: str) -> Outcome | None:
         """Return None: it may leave."""
         return None
 

@@ -445,6 +445,11 @@ class Hunt:
         if _promises_tls(call) and not self._is_secured(leg, flow):
             self.failed(leg, SIPS_NOT_ALLOWED, "switch")
             return
+        if leg.provider is None and leg.destination.flow is None:
+            refused = call.ports.guard.reached(call, leg, flow.remote[0])
+            if refused is not None:
+                self.failed(leg, refused, "switch")
+                return
         leg.flow = flow
         leg.source = _source_of(leg, flow)
         if leg.provider is not None and not leg.rounds:
