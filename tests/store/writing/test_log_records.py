@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
@@ -99,6 +100,23 @@ def test_whole_records_behind_a_damaged_one_are_read(damaged: Damaged):
 
     assert read_records(path, 0) == ([calls(a=b"1"), calls(c=b"3")], path.stat().st_size, ends - starts)
     assert read_records(path, starts) == ([calls(c=b"3")], path.stat().st_size, ends - starts)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff" * 3, b"\xff" * 19, b"{{{", *map(marshal.dumps, (5, (2,), {"call": 5}))],
+)
+def test_a_record_that_is_no_batch_is_damaged_whatever_its_checksum_says(
+    log: RedoLog, directory: Path, data: bytes
+):
+    """The CRC-32 of nothing but 0xff, as an erased disk has it, is nothing but 0xff."""
+    log.append(calls(a=b"1"))
+    path, nonsense = segment(directory), b"".join(encode(data))
+    path.write_bytes(path.read_bytes() + nonsense + b"".join(encode(log_records.written(calls(c=b"3")))))
+
+    assert read_records(path, 0) == ([calls(a=b"1"), calls(c=b"3")], path.stat().st_size, len(nonsense))
+    path.write_bytes(nonsense + b"".join(encode(log_records.written(calls(c=b"3")))))
+    assert read_records(path, 0) == ([calls(c=b"3")], path.stat().st_size, len(nonsense))
 
 
 @pytest.mark.parametrize("damaged", [half_of_it], indirect=True)

@@ -115,8 +115,8 @@ def _read_heading(path: Path, data: bytes) -> tuple[Mapping[str, tuple[str, ...]
     end = _end_of(data, 0)
     if not end:
         return _COLUMNS, 0  # damaged: most likely it was this version that wrote it
-    heading = marshal.loads(data[_HEAD.size : end])
-    if not isinstance(heading, tuple):
+    heading = _value(data[_HEAD.size : end])
+    if not isinstance(heading, tuple) or len(heading) != 2:
         return _COLUMNS, 0  # a batch: the heading before it is gone
     format_, columns = heading
     if format_ != _FORMAT:
@@ -129,8 +129,10 @@ def _whole_records(data: bytes) -> tuple[list[Rows], int, int]:
     batches: list[Rows] = []
     at = damaged = 0
     while at < len(data):
-        if end := _end_of(data, at):
-            batches.append(marshal.loads(data[at + _HEAD.size : end]))
+        end = _end_of(data, at)
+        batch = _value(data[at + _HEAD.size : end]) if end else None
+        if isinstance(batch, dict) and all(isinstance(rows, dict) for rows in batch.values()):
+            batches.append(batch)
             at = end
         elif whole := _next_whole(data, at):
             damaged += whole - at
@@ -138,6 +140,14 @@ def _whole_records(data: bytes) -> tuple[list[Rows], int, int]:
         else:
             break
     return batches, at, damaged
+
+
+def _value(data: bytes) -> object:
+    """Return what stands in a record; None if that cannot be: a run of bytes 0xff, say, is its own checksum."""
+    try:
+        return marshal.loads(data)
+    except (ValueError, TypeError, EOFError):
+        return None
 
 
 def _end_of(data: bytes, start: int) -> int:
