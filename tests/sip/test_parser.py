@@ -18,7 +18,7 @@ from sipwright.sip import (
     make_response,
     parse,
 )
-from sipwright.sip.parser import LONGEST_HEAD
+from sipwright.sip.parser import LONGEST_HEAD, MOST_PINGS
 
 HEAD = (
     b"Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1;rport\r\n"
@@ -553,3 +553,40 @@ def test_a_slow_sender_costs_linear_time():
 
     assert frames == []
     assert time.process_time() - begun < 10.0
+
+
+@pytest.mark.parametrize("before", [b"", PLAIN, b"\r\n"])
+def test_pings_without_number_are_told_of_ten_times(before):
+    framer = StreamFramer()
+    flood = before + 100_000 * b"\r\n\r\n"
+
+    assert framer.feed(flood + PLAIN).count(PING) == MOST_PINGS
+    assert framer.buffered == 0
+
+
+def test_what_cannot_be_read_leaves_no_cycles_behind():
+    """A switch that is busy collects no garbage: reference counts have to free all of it."""
+    faulty = [
+        FULL.replace(b"CSeq: ", b"CSeq: x"), FULL.replace(b"Via: ", b"V ia: "), FULL.replace(b"Call-ID: ", b"Call-ID "),
+        FULL.replace(b"From: ", b"From: <<"), FULL.replace(b"To: ", b"\xff\x00: "), FULL[:40], b"\x80\r\n\r\n",
+        FULL.replace(b"SIP/2.0", b"SIP/3.0", 1), FULL.replace(b"\r\n", b"\r\nX: \0\r\n", 1), b"A B C\r\n" * 300,
+    ]  # fmt: skip
+
+    def read():
+        for data in faulty:
+            for take in (parse, StreamFramer().feed):
+                try:
+                    take(data)
+                except ParseError as error:
+                    _ = error.request
+
+    read()  # what is remembered is made once
+    is_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        read()
+        assert gc.collect() == 0
+    finally:
+        if is_on:
+            gc.enable()

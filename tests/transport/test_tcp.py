@@ -3,6 +3,7 @@ import socket
 
 import pytest
 
+from sipwright.sip.parser import MOST_PINGS
 from sipwright.transport import TcpLimits, TcpTransport, UdpTransport
 
 
@@ -215,6 +216,23 @@ async def test_a_ping_is_answered_with_a_pong(listening, phone):
 
     assert await caller.read(2) == b"\r\n"
     assert (transport.snapshot().pings, len(inbox.messages)) == (1, 1)
+
+
+async def test_pings_without_number_are_no_work(listening, phone):
+    """Each would be answered by itself, before anything else is read: nobody needs ten answers at once."""
+    transport, inbox = await listening()
+    caller = await phone(transport)
+    caller.write(message())
+    await inbox.message()
+    flow = inbox.flows[0]
+    caller.write(1_000 * b"\r\n\r\n")
+    while not flow._is_resting:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    pings = transport.snapshot().pings
+
+    assert pings <= 2 * MOST_PINGS
+    assert await caller.read(2 * pings) == pings * b"\r\n"
+    assert not flow.is_closed
 
 
 async def test_a_stream_that_cannot_be_followed_is_closed(listening, phone):

@@ -5,11 +5,12 @@ import asyncio
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from authority import Authority
 from sipwright.transport import TcpLimits
 from sipwright.transport.certificates import Certificates
-from sipwright.transport.web_socket import is_allowed
+from sipwright.transport.web_socket import MOST_FRAMES, MOST_PARTS, is_allowed
 from sipwright.transport.ws import WssTransport, WsTransport
 from sipwright.transport.ws_connection import WsFlow
 
@@ -172,6 +173,39 @@ async def test_a_message_that_is_too_large_ends_it(listening, browser):
 
     assert ended.value.rcvd.code == 1009
     await inbox.until(lambda: inbox.closed)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [Frame(Opcode.PING, b"x" * 125)] * 100,
+        [Frame(Opcode.PONG, b"")] * 1_000,
+        [Frame(Opcode.TEXT, b"\r\n\r\n")] * 1_000,
+        [Frame(Opcode.TEXT, b"x", fin=False), *[Frame(Opcode.CONT, b"", fin=False)] * 2_000],
+        [Frame(Opcode.TEXT, b"x", fin=False), *[Frame(Opcode.CONT, b"x" * 100, fin=False)] * 2 * MOST_PARTS],
+    ],
+    ids=["pings", "pongs", "keep-alives", "empty fragments", "small fragments"],
+)
+async def test_frames_that_say_nothing_end_it(listening, frames):
+    """No budget of messages counts them, and each costs as much as a message."""
+    transport, inbox = await listening(head=1_000_000)
+    reader, writer = await asyncio.open_connection(*transport.local)
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"".join(frame.serialize(mask=True) for frame in frames))
+    try:
+        while await reader.read(65_536):
+            pass
+    except ConnectionResetError:
+        pass
+    writer.close()
+    await inbox.until(lambda: inbox.closed)
+
+    assert inbox.messages == []
+    assert transport.snapshot().pings <= MOST_FRAMES
 
 
 async def test_what_is_no_websocket_is_refused(listening):

@@ -193,6 +193,7 @@ def _parse_with_care(data: bytes) -> Request | Response:
             raise problem
         return _assemble(first, usable, data, end)
     except ParseError as error:
+        problem = None  # this frame and the error that has gone through it would keep each other
         error.request = _answerable(start_line, Headers.from_lines(usable))
         raise
 
@@ -235,6 +236,7 @@ def _fault_of(line: str) -> ParseError | None:
     try:
         _ = KEYS[name]
     except ParseError as error:
+        error.__traceback__ = error.__context__ = None  # it would keep those who have it, and they it
         return error
     if not colon:
         return ParseError(f"{name} has no colon", name)
@@ -286,6 +288,10 @@ class Ping(enum.Enum):
 
 PING = Ping.PING
 
+MOST_PINGS = 10
+"""Pings in a row that are told of: nobody needs as many answers."""
+
+_CRLFS = re.compile(rb"(?:\r\n)*")
 _USUAL_LENGTH = re.compile(rb"\ncontent-length: *([0-9]{1,9})\r\n(?![ \t])")
 _LENGTH_LINE = re.compile(rb"\n((?:content-length|l)[ \t]*:(?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*)")
 
@@ -340,13 +346,12 @@ class StreamFramer:
 
     def _skip_keepalives(self, frames: list[bytes | Ping]) -> None:
         buffer = self._buffer
-        position = 0
-        while not self._scanned and buffer[position : position + 2] == b"\r\n":
-            position += 2
-            if self._has_crlf:
-                frames.append(PING)
-            self._has_crlf = not self._has_crlf
-        del buffer[:position]
+        if not self._scanned and buffer[:2] == b"\r\n":
+            position = _CRLFS.match(buffer).end()  # type: ignore[union-attr]
+            pings, half = divmod(position // 2 + self._has_crlf, 2)
+            frames += [PING] * min(pings, MOST_PINGS)
+            self._has_crlf = bool(half)
+            del buffer[:position]
         if buffer and buffer != b"\r":
             self._has_crlf = False
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from sipwright.sip.errors import FramingError, ParseError
-from sipwright.sip.parser import PING, StreamFramer
+from sipwright.sip.parser import MOST_PINGS, PING, StreamFramer
 from sipwright.transport.base import OnFramingError, OnMessage
 from sipwright.transport.flow import Address, Flow, flow_key
 from sipwright.transport.sources import Sources
@@ -246,14 +246,14 @@ class TcpFlow(Flow, asyncio.Protocol):
     def _take(self, data: bytes) -> None:
         """Hand up each whole message that these bytes end."""
         framer = self._framer
-        error: ParseError | None = None
         try:
             items = framer.feed(data)
-        except FramingError as caught:
-            items, error = [], caught
-        self._hand_up(items, framer.buffered)
-        if error is not None and not self._is_closed:
-            self._broken(error)
+        except FramingError as error:
+            self._hand_up([], framer.buffered)
+            if not self._is_closed:
+                self._broken(error)
+        else:
+            self._hand_up(items, framer.buffered)
 
     def _hand_up(self, items: Sequence[bytes | object], buffered: int) -> None:
         """Hand up messages and answer pings, with so many bytes of the next message there."""
@@ -264,6 +264,8 @@ class TcpFlow(Flow, asyncio.Protocol):
                 self.has_spoken = True
                 break
         transport.progressed(self, bool(items), grown, buffered > 0)
+        if len(items) >= MOST_PINGS and items.count(PING) >= MOST_PINGS:
+            self._rest()
         for item in items:
             if self._is_closed:
                 return

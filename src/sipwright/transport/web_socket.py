@@ -22,7 +22,15 @@ from sipwright.transport.tcp_limits import TcpLimits
 __all__ = ["WebListener", "WebSocket", "is_allowed"]
 
 SIP = Subprotocol("sip")
-GOING_AWAY = 1001
+GOING_AWAY, POLICY_VIOLATION = 1001, 1008
+
+SLICE, MOST_FRAMES, MOST_CONTROLS = 4_096, 50, 10
+"""Bytes that are read at once, and frames in them, of which so many are pings and pongs: no message is so small."""
+
+MOST_PARTS = 1_000
+"""Frames that one message may have come in."""
+
+_DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 _Items = list[object]
 
@@ -79,14 +87,21 @@ class WebSocket:
         """Take bytes from the socket, and hand up each whole message that they end."""
         protocol = self._protocol
         items: _Items = []
-        protocol.receive_data(data)
-        for event in protocol.events_received():
-            if isinstance(event, Request):
-                self._answer(event)
-            elif isinstance(event, Frame):
-                self._take_frame(event, items)
-        if not self._flush():
-            return
+        for start in range(0, len(data), SLICE):
+            protocol.receive_data(data[start : start + SLICE])
+            events, controls = protocol.events_received(), 0
+            for event in events:
+                if isinstance(event, Request):
+                    self._answer(event)
+                elif isinstance(event, Frame):
+                    controls += event.opcode not in _DATA
+                    self._take_frame(event, items)
+            is_flood = len(events) > MOST_FRAMES or controls > MOST_CONTROLS or len(self._parts) > MOST_PARTS
+            if is_flood and self.is_open:
+                # Frames with nothing in them cost more than they weigh, and no budget of messages counts them.
+                protocol.fail(POLICY_VIOLATION)
+            if not self._flush():
+                return
         held = len(protocol.reader.buffer) + sum(map(len, self._parts))
         self._hand_up(items, held)
 
@@ -133,7 +148,7 @@ class WebSocket:
             self._stand(self)
 
     def _take_frame(self, frame: Frame, items: _Items) -> None:
-        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+        if frame.opcode not in _DATA:
             return  # the library has answered it
         if not frame.fin or self._parts:
             self._parts.append(bytes(frame.data))
