@@ -388,21 +388,24 @@ class Hunt:
     def launch(self, leg: Callee) -> None:
         """Start a leg, now or when its delay is over."""
         leg.transition(LAUNCH)
-        refused = self.call.ports.guard.ask(self.call, leg)
+        refused = None if leg.destination.flow is not None else self._refused(leg)
         if refused is not None:
             self.failed(leg, refused, "switch")
-            return
-        if self._is_full(leg.provider):
-            self.failed(leg, FULL, "switch")
-            return
-        if self._is_avoided(leg):
-            self.failed(leg, AVOIDED, "switch")
             return
         flow = self.call.ports.routes.to_phone(leg.destination)
         if flow is not None:
             self._reached(leg, None, flow)
         else:
             self._reach(leg)
+
+    def _refused(self, leg: Callee) -> Outcome | None:
+        """Return why a leg that is no phone of ours may not leave."""
+        refused = self.call.ports.guard.ask(self.call, leg)
+        if refused is None and self._is_full(leg.provider):
+            return FULL
+        if refused is None and self._is_avoided(leg):
+            return AVOIDED
+        return refused
 
     def _is_full(self, provider: Provider | None) -> bool:
         """Return whether as many calls go by a provider as may, this one among them; never for an emergency."""

@@ -97,10 +97,7 @@ class Reconnects:
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or where its phone has registered since, or what stands for it while its phone is away."""
         if not flow.is_reliable:
-            is_phone = (
-                leg.is_phone and flow.protocol != "loop"
-            )  # on the loop is a call, whatever its account registers
-            return self._where_registered(leg, flow) if is_phone else flow
+            return self.where_registered(leg, flow) if leg.is_phone else flow
         known = leg.flow
         if isinstance(known, ReconnectingFlow):
             if known.is_lost:
@@ -115,8 +112,10 @@ class Reconnects:
         self.expect(leg)
         return returning
 
-    def _where_registered(self, leg: Leg, flow: Flow) -> Flow:
+    def where_registered(self, leg: Leg, flow: Flow) -> Flow:
         """Return the flow to a phone that sends datagrams, and comes from another port since its NAT forgot it."""
+        if flow.protocol == "loop":
+            return flow  # on the loop is a call, whatever its account registers
         account_id = self._account_of(leg)
         now = self._clock()
         if account_id is None or self._locations.is_at(account_id, flow.key, now):

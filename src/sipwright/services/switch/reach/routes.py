@@ -260,7 +260,7 @@ class PeerRoutes:
             usable = self._reconnects.usable(leg, flow)
             return None if usable.is_closed else usable
         if leg.is_phone:
-            usable = self._reconnects.usable(leg, flow)
+            usable = self._reconnects.where_registered(leg, flow)
             return None if dialog is not leg.dialog and _is_elsewhere(leg, dialog, flow) else usable
         try:
             uri = Uri.parse(dialog.next_hop())
