@@ -7,7 +7,7 @@ directory. What was used is put into the batch of the call that has used it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from math import inf
@@ -76,6 +76,7 @@ class CallGuard:
         self._indexed: object = None
         self._index_until = 0.0
         self._index: dict[int | None, tuple[list[int], list[int]]] = {}
+        self._limits: dict[int, tuple[tuple[Scope, Allowance], ...]] = {}
         self._priced: set[int | None] = set()
         self.recovered_users: set[int] = set()
         """Whose calls have gone on here, and may need their parts of limits."""
@@ -223,9 +224,20 @@ class CallGuard:
         user = self._directory.users.get(call.identity.user_id)
         return None if user is None else region_of(user.timezone)
 
-    def limits_of(self, user_id: int) -> Iterator[tuple[Scope, Allowance]]:
-        """Give the limits that calls of a user may be held to: the user's own, their accounts' and providers'."""
+    def limits_of(self, user_id: int) -> Sequence[tuple[Scope, Allowance]]:
+        """Return the limits that calls of a user may be held to: the user's own, their accounts' and providers'.
+
+        They are asked for with every call that begins, so they are kept for as long as who has rules.
+        """
         accounts, providers = self._subjects_of(user_id)
+        known = self._limits.get(user_id)
+        if known is None:
+            known = self._limits[user_id] = tuple(self._limits_among(user_id, accounts, providers))
+        return known
+
+    def _limits_among(
+        self, user_id: int, accounts: list[int], providers: list[int]
+    ) -> Iterator[tuple[Scope, Allowance]]:
         is_priced = user_id in self._priced
         for account, provider in zip_longest(accounts or [0], providers or [0], fillvalue=0):
             for scope, allowance in self._allowed(Attempt(None, user_id, account, provider, FREE, 0.0)):
@@ -244,7 +256,7 @@ class CallGuard:
                     found.setdefault(_owner(directory.account_by_id(subject)), ([], []))[0].append(subject)
                 elif kind == "provider":
                     found.setdefault(_owner(directory.provider_by_id(subject)), ([], []))[1].append(subject)
-            self._index = found
+            self._index, self._limits = found, {}
             self._priced = {_owner(directory.provider_by_id(one)) for one in directory.rates}
         return self._index.get(user_id, ([], []))
 
