@@ -197,13 +197,13 @@ def test_a_request_of_a_call_is_handed_on_by_any_node(pair: Pair, phone: Callabl
 
 def connected(account: str, switch: SharedSwitch, protocol: str = "tcp") -> Connected:
     """Return a phone that is registered over a connection to a switch."""
-    port = switch.tls_port if protocol == "tls" else switch.port
+    port = {"tls": switch.tls_port, "ws": switch.ws_port}.get(protocol, switch.port)
     made = Connected(account, DOMAIN, PASSWORD, (HOST, port), "127.0.0.40", protocol)
     assert made.register(ELSEWHERE).status == 200
     return made
 
 
-@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+@pytest.mark.parametrize("protocol", ["tcp", "tls", "ws"])
 def test_a_call_reaches_a_phone_over_its_connection_to_another_node(
     pair: Pair, phone: Callable[[str], Roamer], protocol: str
 ):
@@ -225,19 +225,19 @@ def test_a_call_reaches_a_phone_over_its_connection_to_another_node(
 
 
 def test_a_phone_whose_connection_has_died_with_its_node_goes_on_over_another_one(
-    pair: Pair, phone: Callable[[str], Roamer]
+    pair: Pair,
 ):
+    """One on TCP hears what a browser says that has opened another WebSocket."""
     first, second = pair
-    alice, bob = phone("waiting"), connected("bob", first)
-    accepted, _ = talk(alice, bob)
+    browser, bob = connected("waiting", first, "ws"), connected("bob", first)
+    accepted, _ = talk(browser, bob)
     kill(pair)
-    again = connected("bob", second)
-    alice.to = second.address
-    alice.say_in(accepted, "BYE", 10)
-    alice.wait_for_status(200, "BYE")
+    browser_again, again = connected("waiting", second, "ws"), connected("bob", second)
+    browser_again.say_in(accepted, "BYE", 10)
     bye = again.wait_for_request("BYE")
     again.answer(bye, 200, "OK")
-    for each in (bob, again):
+    browser_again.wait_for_status(200, "BYE")
+    for each in (browser, bob, browser_again, again):
         each.close()
 
     assert bye.to_tag == f"t{bob.port}"

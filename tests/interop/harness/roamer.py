@@ -6,6 +6,10 @@ import socket
 import ssl
 import time
 
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
 from sipwright.sip import Request, Response, digest, parse
 
 from .phone import Phone
@@ -195,7 +199,7 @@ class Roamer(Phone):
 
 
 class Connected(Roamer):
-    """A phone that keeps one connection to a switch, over TCP or TLS, and nothing else leads to it."""
+    """A phone that keeps one connection to a switch, over TCP, TLS or a WebSocket, and nothing else leads to it."""
 
     def __init__(
         self, account: str, domain: str, password: str, to: tuple[str, int], host: str, protocol: str = "tcp"
@@ -205,6 +209,10 @@ class Connected(Roamer):
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             self._socket = context.wrap_socket(self._socket)
+        self._web = None
+        if protocol == "ws":
+            way = connect(f"ws://{to[0]}:{to[1]}/", sock=self._socket, subprotocols=[Subprotocol("sip")])
+            self._web = way.__enter__()  # `close` leaves it
         self.account, self.domain, self.password, self.to = account, domain, password, to
         self.heard = []
         self.sources = []
@@ -212,17 +220,32 @@ class Connected(Roamer):
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are over its connection."""
-        Phone.send(self, data)
+        if self._web is None:
+            Phone.send(self, data)
+        else:
+            self._web.send(data.decode())
 
     def receive(self, patience: float = 30.0) -> bytes | None:
         """Return the next message, or None when none comes."""
         self.sources.append(self.to)
-        return Phone.receive(self, patience)
+        if self._web is None:
+            return Phone.receive(self, patience)
+        try:
+            return str(self._web.recv(patience)).encode()
+        except (TimeoutError, ConnectionClosed):
+            return None
+
+    def close(self) -> None:
+        """End its connection."""
+        if self._web is not None:
+            self._web.close()
+        Phone.close(self)
 
     @property
     def contact(self) -> str:
-        """Where it can be reached: nowhere but over its connection."""
-        return f"<sip:{self.account}@10.9.8.7:{self.port};transport={self.protocol}>"
+        """Where it can be reached: nowhere but over its connection (RFC 7118 §5)."""
+        host = f"10.9.8.7:{self.port}" if self._web is None else f"{self.port}.invalid"
+        return f"<sip:{self.account}@{host};transport={self.protocol}>"
 
 
 def _routes(dialog: Message) -> str:

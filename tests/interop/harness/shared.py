@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .network import free_port
 from .switch import HOST, RunningSwitch
 
 __all__ = ["SharedSwitch"]
@@ -25,9 +26,10 @@ class SharedSwitch(RunningSwitch):
         with _environment(_URL, url):
             super().__init__()
         self.port = port or self.port
+        self.ws_port = free_port(HOST)
         listen = f'["{HOST}:{self.port}"]'
         (self.data / "sipwright.toml").write_text(
-            f'node = "{name}"\n[sip]\nudp = {listen}\ntcp = {listen}\n'
+            f'node = "{name}"\n[sip]\nudp = {listen}\ntcp = {listen}\nws = ["{HOST}:{self.ws_port}"]\n'
             f'[database]\nurl = "{url}"\n[cluster]\nlost_after = {lost_after}\n'
         )
 
