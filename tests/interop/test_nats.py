@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.harness import until
+from interop.harness import Namespaces, until
 from sipwright.commands.__main__ import run
 
 pytestmark = pytest.mark.peer("nft")
@@ -31,81 +31,50 @@ PHONES = {  # where they are, and their port of SIP
     "dave": ("p4", "203.0.113.20", 5064),
 }
 LANS = {"r1": ("192.168.1.1", ("alice", "bob")), "r2": ("192.168.2.1", ("carol",))}
-PREFIX = f"swn{os.getpid() % 10_000}-"
 
 
-def ip(*words):
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=60)
-
-
-def inside(name, *command):
-    return ["ip", "netns", "exec", PREFIX + name, *command]
-
-
-def do(name, *command):
-    subprocess.run(inside(name, *command), check=True, capture_output=True, timeout=60)
-
-
-class Internet:
+class Internet(Namespaces):
     """The namespaces: a network outside with the switch and one phone, and two routers with phones behind them."""
 
     def __init__(self):
-        self.names = ["net", *ROUTERS, *(place for place, _, _ in PHONES.values())]
-        self.links = 0
+        super().__init__(["net", *ROUTERS, *(place for place, _, _ in PHONES.values())], "swn")
 
     def make(self):
-        for name in self.names:
-            ip("netns", "add", PREFIX + name)
-            ip("-n", PREFIX + name, "link", "set", "lo", "up")
+        super().make()
         self.bridge("net", SWITCH)
         for router, address in ROUTERS.items():
             self.wire("net", router, "wan", address)
             lan, phones = LANS[router]
             self.bridge(router, lan)
-            do(router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+            self.do(router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
             for phone in phones:
                 place, own, _ = PHONES[phone]
                 self.wire(router, place, "eth0", own)
-                ip("-n", PREFIX + place, "route", "add", "default", "via", lan)
+                self.ip(place, "route", "add", "default", "via", lan)
         place, own, _ = PHONES["dave"]
         self.wire("net", place, "eth0", own)
-
-    def bridge(self, name, address):
-        ip("-n", PREFIX + name, "link", "add", "br0", "type", "bridge")
-        ip("-n", PREFIX + name, "addr", "add", f"{address}/24", "dev", "br0")
-        ip("-n", PREFIX + name, "link", "set", "br0", "up")
-
-    def wire(self, bridged, name, device, address):
-        self.links += 1
-        ours = f"{PREFIX}v{self.links}"[-15:]
-        ip("-n", PREFIX + name, "link", "add", device, "type", "veth", "peer", "name", ours)
-        ip("-n", PREFIX + name, "link", "set", ours, "netns", PREFIX + bridged)
-        ip("-n", PREFIX + bridged, "link", "set", ours, "master", "br0", "up")
-        ip("-n", PREFIX + name, "addr", "add", f"{address}/24", "dev", device)
-        ip("-n", PREFIX + name, "link", "set", device, "up")
 
     def use(self, kind):
         """Let the routers keep ports, or change them at random; their outer address never leads back inside."""
         how = ["masquerade", "random"] if kind == "random" else ["masquerade"]
         for router in ROUTERS:
             subprocess.run(
-                inside(router, "nft", "delete", "table", "ip", "nat"), capture_output=True, timeout=60
+                self.inside(router, "nft", "delete", "table", "ip", "nat"), capture_output=True, timeout=60
             )
-            do(router, "nft", "add", "table", "ip", "nat")
-            do(router, "nft", "add chain ip nat post { type nat hook postrouting priority 100 ; }")
-            do(router, "nft", "add", "rule", "ip", "nat", "post", "oifname", "wan", *how)
+            self.do(router, "nft", "add", "table", "ip", "nat")
+            self.do(router, "nft", "add chain ip nat post { type nat hook postrouting priority 100 ; }")
+            self.do(router, "nft", "add", "rule", "ip", "nat", "post", "oifname", "wan", *how)
             # What comes uninvited is dropped, as by every router at home; remembered, it would take the port away.
-            do(router, "nft", "add chain ip nat in { type filter hook input priority 0 ; }")
-            do(router, "nft", "add", "rule", "ip", "nat", "in", "iifname", "wan", "drop")
+            self.do(router, "nft", "add chain ip nat in { type filter hook input priority 0 ; }")
+            self.do(router, "nft", "add", "rule", "ip", "nat", "in", "iifname", "wan", "drop")
 
-    def close(self):
-        for name in self.names:
-            subprocess.run(["ip", "netns", "del", PREFIX + name], capture_output=True, timeout=60)
+
+INTERNET = Internet()
 
 
 @pytest.fixture(scope="module")
 def internet():
-    found = Internet()
+    found = INTERNET
     try:
         found.make()
         found.use("keep")
@@ -140,7 +109,10 @@ def command(internet, tmp_path_factory):
     with log.open("wb") as output:
         program = str(Path(sys.executable).with_name("sipwright"))
         process = subprocess.Popen(
-            inside("net", program, "run", "--data", str(data)), env=environment, stdout=output, stderr=output
+            internet.inside("net", program, "run", "--data", str(data)),
+            env=environment,
+            stdout=output,
+            stderr=output,
         )
     until(lambda: "switch started" in log.read_text(), "the switch runs", 30)
     yield do_command
@@ -156,8 +128,8 @@ def phone(name, *callee, number, **environment):
     place, address, port = PHONES[name]
     port += 10 * number
     return subprocess.Popen(
-        inside(place, sys.executable, str(PHONE), SWITCH, address, str(port), f"{name}{number}", PASSWORD,
-               *(f"{one}{number}" for one in callee)),
+        INTERNET.inside(place, sys.executable, str(PHONE), SWITCH, address, str(port), f"{name}{number}", PASSWORD,
+                        *(f"{one}{number}" for one in callee)),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | environment,
     )  # fmt: skip
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from interop.harness import DOMAIN, HOST, PASSWORD, Connected, Roamer, RunningSwitch, SharedSwitch, until
+from interop.harness import (
+    DOMAIN,
+    HOST,
+    PASSWORD,
+    Connected,
+    Roamer,
+    RunningSwitch,
+    SharedSwitch,
+    new_database,
+    until,
+)
 from pace import is_kept
 from sipwright.sip import Request, Response
 
@@ -34,15 +42,7 @@ Pair = tuple[SharedSwitch, SharedSwitch]
 @pytest.fixture
 def nodes(postgres_folder: Path) -> Iterator[Pair]:
     """Two nodes with accounts and dialplans, new for each test: what dies in one leaves calls and phones behind."""
-
-    async def create() -> None:
-        connection = await asyncpg.connect(f"postgresql://postgres@/postgres?host={postgres_folder}")
-        await connection.execute("DROP DATABASE IF EXISTS nodes WITH (FORCE)")
-        await connection.execute("CREATE DATABASE nodes")
-        await connection.close()
-
-    asyncio.run(create())
-    url = f"postgresql://postgres@/nodes?host={postgres_folder}"
+    url = new_database(postgres_folder, "nodes")
     first = SharedSwitch("north", url, None, lost_after=LOST_AFTER)
     second = SharedSwitch("south", url, first.key, lost_after=LOST_AFTER)
     first.set_dialplans(PLANS)

@@ -5,10 +5,11 @@ Everything here waits by asking again until a deadline; nothing sleeps for a len
 
 from .baresip import Baresip
 from .kamailio import Kamailio
+from .namespaces import Namespaces
 from .network import free_port, is_listening, until
 from .phone import Phone
 from .roamer import Connected, Roamer
-from .shared import SharedSwitch
+from .shared import SharedSwitch, new_database
 from .sipp import ScenarioFailed, Sipp, Trace
 from .switch import DOMAIN, HOST, PASSWORD, RunningSwitch
 
@@ -19,6 +20,7 @@ __all__ = [
     "Baresip",
     "Connected",
     "Kamailio",
+    "Namespaces",
     "Phone",
     "Roamer",
     "RunningSwitch",
@@ -28,5 +30,6 @@ __all__ = [
     "Trace",
     "free_port",
     "is_listening",
+    "new_database",
     "until",
 ]

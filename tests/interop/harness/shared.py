@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
+
 from .network import free_port
 from .switch import HOST, RunningSwitch
 
-__all__ = ["SharedSwitch"]
+__all__ = ["SharedSwitch", "new_database"]
 
 _URL = "SIPWRIGHT_DATABASE__URL"
 
@@ -49,6 +52,19 @@ class SharedSwitch(RunningSwitch):
     def takeovers(self) -> int:
         """Return how often it has taken over from another node."""
         return len(self.events("the calls of another node are taken over"))
+
+
+def new_database(folder: Path, name: str) -> str:
+    """Make an empty database on a PostgreSQL whose socket is in a folder, and return its URL."""
+
+    async def create() -> None:
+        connection = await asyncpg.connect(f"postgresql://postgres@/postgres?host={folder}")
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+
+    asyncio.run(create())
+    return f"postgresql://postgres@/{name}?host={folder}"
 
 
 @contextmanager

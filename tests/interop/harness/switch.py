@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,14 @@ NO_FACES = {"WEB__LISTEN": "", "SSH__LISTEN": ""}
 class RunningSwitch:
     """One switch with its data folder; `start` and `close` bracket its life.
 
-    It has `patience` seconds to answer after its start, and to end when it is told to. `program` is what is started.
+    It has `patience` seconds to answer after its start, and to end when it is told to. `program` is what is started,
+    by the command `within` if there is one.
     Nothing waits as long as that on a machine with little to do: it is how much busier than that one may be.
     """
 
     patience = 60.0
     program = Path(sys.executable).with_name("sipwright")
+    within: Sequence[str] = ()
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sipwright-interop-"))
@@ -153,7 +155,7 @@ class RunningSwitch:
         ours = ("SIPWRIGHT_", "PYTHONDONTWRITEBYTECODE")
         environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         environment |= {f"SIPWRIGHT_{name}": value for name, value in variables.items()}
-        command = [str(self.program), "run", "--data", str(self.data)]
+        command = [*self.within, str(self.program), "run", "--data", str(self.data)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         until(self._answers, "the switch answers OPTIONS", self.patience)
