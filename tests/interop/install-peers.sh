@@ -12,6 +12,7 @@ need sipp sip-tester
 need baresip baresip-core
 need linphonec linphone-cli
 need kamailio kamailio
+need /usr/share/kamailio/postgres kamailio-postgres-modules
 need faketime faketime
 need ssh openssh-client
 need plink putty-tools
@@ -26,6 +27,9 @@ need turnutils_stunclient coturn
 need node nodejs
 need mariadbd mariadb-server-core
 need mariadb-dump mariadb-client
+need /usr/lib/galera galera-4
+need patroni patroni
+need etcd etcd-server
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 
 [ -z "$missing" ] && exit 0
