@@ -20,6 +20,7 @@ from .bus import NatsServer
 from .database import Postgres
 from .harm import HARMS
 from .load import ClusterLoad, ClusterOptions
+from .patroni import Patroni
 from .wire import recorded
 
 ALONE = "CHAOS_HAS_OWN_NETWORK"
@@ -56,12 +57,18 @@ def main() -> int:
         metavar="FOLDER",
         help="keep the nodes' logs, and all that is said on the way (root)",
     )
+    parser.add_argument(
+        "--patroni", action="store_true",
+        help="two PostgreSQL under Patroni, of which the one that takes writes dies in each round with its machine",
+    )  # fmt: skip
     chosen = parser.parse_args()
     can_cut, has_bus = _is_alone(), shutil.which("nats-server") is not None
     can = {"upgrade": False, "cut": can_cut, "nats": has_bus}
     harms = chosen.harms or [name for name in HARMS if can.get(name, True)]
     if chosen.program is not None:
         harms = ["upgrade"]
+    if chosen.patroni and not chosen.harms:
+        harms = ["database"]
     if chosen.keep is not None:
         chosen.keep.mkdir(parents=True, exist_ok=True)
     options = ClusterOptions(
@@ -76,7 +83,8 @@ def main() -> int:
 
     # A look at all that many calls have left takes a second, in which the phones lose what comes in.
     gc.set_threshold(1_000, 1, 100_000)
-    database, bus = Postgres(), NatsServer() if has_bus else None
+    database = Patroni() if chosen.patroni else Postgres()
+    bus = NatsServer() if has_bus else None
 
     async def run() -> int:
         with recorded(chosen.keep / "wire") if chosen.keep and can_cut else nullcontext():
