@@ -26,6 +26,7 @@ from pathlib import Path
 from connections import measure_connections
 from faces import measure_faces
 from meter import resident_bytes
+from nodes import measure_nodes
 from registrations import measure_registrations
 from results import AGAINST, CALL, CHOOSING, SCRIPTED, SHARES, SIPWRIGHT, Results, as_json, report
 from ringing import hold_ringing
@@ -49,6 +50,7 @@ HELD_BINDINGS, HELD_CALLS, RINGING_CALLS = 100_000, 10_000, 10_000
 QUICK = {"rounds": 2, "registrations": 1_600, "calls": 1_600, "scripted_calls": 600, "seconds": 4.0}
 PARTS = (
     "cpu", "set-up", "connections", "scripts", "watchers", "workers", "lamps", "faces", "start", "registrations",
+    "nodes",
 )  # fmt: skip
 
 
@@ -97,6 +99,9 @@ def measure_more(options: argparse.Namespace, results: Results) -> None:
         counts, rate = (options.registrations // 2, options.calls // 4), options.rate // 8
         results.connections = measure_connections(SIPWRIGHT_PORT, options.rounds, counts, rate)
         results.connections_rate = rate
+    if "nodes" in options.only:
+        counts, rate = (options.registrations // 2, options.calls // 2), options.rate // 4
+        results.nodes = measure_nodes(SIPWRIGHT_PORT, options.rounds, counts, rate)
     if "registrations" in options.only:
         results.registrations = measure_registrations(SIPWRIGHT_PORT, options.rounds)
     if "start" in options.only:

@@ -38,6 +38,7 @@ class Results:
     faces_rate: int = 0
     connections: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     connections_rate: int = 0
+    nodes: dict[tuple[str, str], list[Cost]] = field(default_factory=dict)
     quick_share: float | None = None
     starts: dict[str, list[Start]] = field(default_factory=dict)
     memory: dict[str, float] = field(default_factory=dict)
@@ -104,6 +105,7 @@ def report(results: Results) -> None:
         (results.lamps, _report_lamps),
         (results.faces, _report_faces),
         (results.connections, _report_connections),
+        (results.nodes, _report_nodes),
         (results.starts, _report_starts),
         (results.registrations, _report_registrations),
     ):
@@ -204,6 +206,17 @@ def _report_connections(results: Results) -> None:
         print(f"{name:<32}{server:<12}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}{shown}")
 
 
+def _report_nodes(results: Results) -> None:
+    print(f"\n{'CPU in µs, on PostgreSQL':<36}{'of':<28}{'median':>8}{'least':>8}{'most':>8}")
+    for (what, who), costs in results.nodes.items():
+        each = [cost.each for cost in costs]
+        name = f"{what}, {costs[0].asked} a second"
+        print(f"{name:<36}{who:<28}{statistics.median(each):8.1f}{min(each):8.1f}{max(each):8.1f}")
+        for number, cost in enumerate(costs, 1):
+            if cost.trouble:
+                print(f"{'':<36}  COULD NOT KEEP UP in round {number}: {cost.trouble}")
+
+
 def _report_starts(results: Results) -> None:
     print(
         f"\n{'start, median':<28}{'answers':>12}{'its CPU':>12}{'memory':>12}{'pages answer':>14}{'their memory':>14}"
@@ -258,6 +271,10 @@ def as_json(results: Results) -> dict[str, object]:
         "connections_us": {
             f"{what}, {server}": [round(cost, 1) for cost in each]
             for (what, server), each in results.connections.items()
+        },
+        "nodes_us": {
+            f"{what}, {who}": [round(cost.each, 1) for cost in costs]
+            for (what, who), costs in results.nodes.items()
         },
         "quick_share": results.quick_share,
         "starts": {how: [one._asdict() for one in rounds] for how, rounds in results.starts.items()},

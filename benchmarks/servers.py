@@ -212,13 +212,16 @@ class Sipwright(Server):
 
 
 class Kamailio(Server):
-    """Kamailio from Debian as a registrar and proxy, with its bindings in memory; it takes any user."""
+    """Kamailio from Debian as a registrar and proxy; it takes any user.
+
+    Its bindings are in memory, and with a `database` there as well, before they are confirmed.
+    """
 
     name = "kamailio"
 
-    def __init__(self, port: int, *, has_connections: bool = False) -> None:
+    def __init__(self, port: int, *, has_connections: bool = False, database: str = "") -> None:
         super().__init__(port)
-        self._has_connections = has_connections
+        self._has_connections, self._database = has_connections, database
 
     def start(self, users: int) -> None:
         """Start it; the users need not be known to it."""
@@ -239,6 +242,7 @@ class Kamailio(Server):
                 "-Y",
                 str(self.folder),
                 *(["-A", "WITH_TCP", "-l", f"tcp:{HOST}:{self.port}"] if self._has_connections else []),
+                *(["-A", f'DATABASE="{self._database}"'] if self._database else []),
             ]
         )
 
