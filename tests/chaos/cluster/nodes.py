@@ -32,6 +32,7 @@ EXPECTED = (
     "changes cannot be followed",
     "what is said of accounts at other nodes cannot be followed",
     "registrations at other nodes cannot be followed",
+    "what other nodes ask and tell cannot be read",
 )
 """What a node has to complain of when it, or the database, is ended: no fault."""
 
