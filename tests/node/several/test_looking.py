@@ -21,9 +21,10 @@ async def test_it_goes_on_after_failures_and_complains_of_each_outage_once():
     with capture_logs() as logged, pytest.raises(asyncio.CancelledError):
         await keep_looking(look, 0.0, "news cannot be followed")
 
-    assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == [
-        "news cannot be followed"
-    ] * 2
+    assert [(entry["event"], entry["error"]) for entry in logged if entry["log_level"] == "error"] == [
+        ("news cannot be followed", "away"),
+        ("news cannot be followed", "TimeoutError"),
+    ]
 
 
 async def test_a_fault_of_ours_ends_it():

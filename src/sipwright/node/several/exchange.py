@@ -111,7 +111,8 @@ class Exchange:
             except Exception as error:  # the root of a task: whatever fails now may work in a moment
                 if not self._is_failing:
                     ours = not isinstance(error, StoreError | OSError)
-                    log.error("what other nodes ask and tell cannot be read", why=str(error), exc_info=ours)
+                    why = str(error) or type(error).__name__
+                    log.error("what other nodes ask and tell cannot be read", why=why, exc_info=ours)
                 self._is_failing = True
 
     async def _keep_forgetting(self) -> None:

@@ -24,5 +24,5 @@ async def keep_looking(look: Callable[[], Awaitable[object]], every: float, comp
             is_failing = False
         except (StoreError, OSError, TimeoutError) as error:
             if not is_failing:
-                log.error(complaint, error=str(error))
+                log.error(complaint, error=str(error) or type(error).__name__)
             is_failing = True
