@@ -233,6 +233,27 @@ def test_whoever_has_just_begun_says_for_how_long_phones_are_expected_back(stack
     assert (refused.value.status, refused.value.headers) == (430, (("Retry-After", "12"),))
 
 
+def fails(flow, data):
+    raise OSError(101, "Network is unreachable")
+
+
+def test_what_no_network_leads_to_another_node_for_is_lost_on_the_way(stack, edge):
+    """It is said again, as if a datagram were lost: the network is back then, or another node has what that one had."""
+    flow = stack.flow_from_key(f"north!{AT_NORTH}")
+    stack.transports[0].send = fails
+    flow.send(bytes(request(stack, HERE).request))
+
+    assert edge(request(stack, PHONE, "BYE", to_tag=TAG)) is True
+
+
+def test_a_phone_that_no_network_leads_to_is_430(stack, edge):
+    stack.transports[0].send = fails
+
+    with pytest.raises(Reject) as refused:
+        edge(request(stack, NORTH, route=[through()]))
+    assert refused.value.status == 430
+
+
 def test_what_has_gone_in_circles_is_483(stack, edge):
     with pytest.raises(Reject) as refused:
         edge(request(stack, NORTH, route=[through()], hops=0))

@@ -18,6 +18,7 @@ the address that it speaks to, has moved.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from math import ceil
 
@@ -101,7 +102,10 @@ class Edge:
             way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{_BACK}={token}"
         else:
             way = f"Route: <sip:{token}@{there};lr;{_KEEPS}>"
-        flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))
+        with suppress(
+            OSError
+        ):  # lost on the way: it is said again, and by then the network, or another node, is there
+            flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))
 
     # Requests.
 
@@ -192,7 +196,9 @@ class Edge:
         try:
             flow.send(bytes(forwarded))
         except OSError as error:
-            raise self._flow_failed(str(error)) from None
+            if token is not None:
+                raise self._flow_failed(str(error)) from None
+            # To another node it is lost on the way, and comes again.
         return branch
 
     def _flow_failed(self, why: str) -> Reject:
