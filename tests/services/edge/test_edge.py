@@ -180,6 +180,21 @@ def test_a_route_without_a_token_of_ours_is_no_way_to_a_phone(stack, edge, route
     assert sent(stack) == []
 
 
+@pytest.mark.parametrize("method", ["INVITE", "CANCEL"])
+def test_what_is_for_a_node_that_is_back_is_passed_on_to_it(stack, edge, method):
+    """Its sender has not heard yet that this one acts for it no more; the branch that the phone knows stays."""
+    third = ("127.0.0.4", 5060)
+    edge.peers.is_peer = lambda address: address in (HERE, NORTH, third)
+    incoming = request(stack, third, method, route=[f"<sip:{token(node='north')}@127.0.0.1:5060;lr;flow>"])
+    top = incoming.request.top_via
+
+    assert (edge.take_cancel if method == "CANCEL" else edge)(incoming) is True
+    remote, passed = sent(stack).last
+    assert (remote, passed.top_via.branch, passed.max_forwards) == (NORTH, top.branch, 69)
+    assert passed.headers.get_list("Route") == incoming.request.headers.get_list("Route")
+    assert edge(request(stack, third, method, route=[f"<sip:{token(node='north')}@x;lr>"], hops=0)) is False
+
+
 def test_a_stranger_with_a_token_reaches_no_phone(stack, edge):
     assert edge(request(stack, ("192.0.2.9", 5060), route=[through()])) is False
     assert sent(stack) == []

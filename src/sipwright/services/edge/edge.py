@@ -118,8 +118,11 @@ class Edge:
             return True
         if "route" in request.headers.index():
             token, keeps = self._take_own_routes(request, is_for_node)
-            if token is not None and not is_for_node and self._peers.is_peer(incoming.flow.remote):
-                return self._forward(incoming, token, keeps)
+            if not is_for_node and self._peers.is_peer(incoming.flow.remote):
+                if token is not None:
+                    return self._forward(incoming, token, keeps)
+                if self._pass_on(incoming):
+                    return True
         if tag is None:
             return False
         if self._hand_on(incoming, tag):
@@ -152,6 +155,20 @@ class Edge:
         if flow is None or flow.is_closed:
             raise self._flow_failed("the connection of the phone has ended (RFC 5626 §5.3.1)")
         self._send(incoming, flow, token, is_bare=keeps)
+        return True
+
+    def _pass_on(self, incoming: Incoming) -> bool:
+        """Pass a request on, as it is, to a node that is back, if its sender still takes this one to act for that."""
+        request = incoming.request
+        own = self._own(request.headers.get_list("Route")[0], is_of_any=True)
+        edge = None if own is None else self._peers.edge_of(own[0].node)
+        flow = None if edge is None else self._stack.flow_to_edge(edge)
+        left = 70 if request.max_forwards is None else request.max_forwards
+        if flow is None or edge == incoming.flow.remote or left <= 0:
+            return False
+        request.headers.set("Max-Forwards", str(left - 1))
+        with suppress(OSError):  # lost on the way
+            flow.send(bytes(request))
         return True
 
     def _hand_on(self, incoming: Incoming, tag: str) -> bool:
