@@ -10,6 +10,21 @@ The inputs to begin with are those of `tests/torture` and `tests/golden`, some t
 those in `corpus`, one folder for each target: whatever was once a finding stays there. A new finding is printed, and
 kept in `.fuzz`, or in the folder that `--findings` names.
 
+An hour with atheris, on one of two cores that others used, too; branches are those of our code that were reached:
+
+| target | inputs | branches | findings |
+| --- | --- | --- | --- |
+| `sip` | 537,000 | 468 | 0 |
+| `sdp` | 161,000 | 202 | 0 |
+| `stun` | 1,266,000 | 122 | 0 |
+| `dial` | 667,000 | 136 | 0 |
+| `calls` | 1,758,000 | 746 | 0 |
+| `journals` | 11,882,000 | 15 | 0 |
+| `continuations` | 28,782,000 | 28 | 0 |
+| `log` | 625,000 | 52 | 2, mended: what has the right checksum, and is no batch |
+| `control` | 24,924,000 | 11 | 0 |
+| `sandbox` | 763,000 | 128 | 0 |
+
     make fuzz                                       # all targets, one minute
     make fuzz ARGS='--seconds 3600'                 # an hour
     make fuzz ARGS='--seconds 60 sip sdp'           # some of them
