@@ -53,17 +53,19 @@ SHORT = 6
 
 _REMEMBERED = 4_096
 
-_LONGEST = 64
-"""Characters of a user part that are read; nobody dials more."""
+_LONGEST = 19
+"""Characters of a number that are read: what dials abroad, fifteen digits (ITU-T E.164 §6.2.1), and some too many."""
 
 _SEPARATORS = dict.fromkeys(map(ord, "-.() /~_'\t"))
 _RUN = re.compile(rf"\+[0-9]{{{SHORT + 1},}}|(?<![A-Za-z0-9])[0-9]{{{SHORT + 1},}}")
 """A number within something else; digits of a name, such as those of alice12345678, are none."""
 
+_ZEROS = re.compile(r"(?<![0-9])0{3,}")
+
 _OTHER_PREFIXES = ("011", "0011", "0010", "010", "810")
 """What is dialled before the code of another country where that is not 00: a provider may be anywhere."""
 
-_TOO_MANY = 6
+_TOO_MANY = 10
 """Digits behind a whole number that a network may leave out."""
 
 
@@ -83,10 +85,9 @@ class Place:
         )
 
 
-@lru_cache(_REMEMBERED)
 def place_of(user: str, region: str | None) -> Place:
     """Return where the number in the user part of a URI leads, as it is dialled in a region."""
-    found = [_place(number, region) for number in _readings(user[:_LONGEST])]
+    found = [_place(_ZEROS.sub("00", number)[:_LONGEST], region) for number in _readings(user)]
     return max(found, key=lambda place: _GRAVITY[place.kind], default=Place(ORDINARY, None, ""))
 
 
@@ -104,6 +105,7 @@ def _readings(user: str) -> Iterator[str]:
             yield from (run[0][2:], run[0][3:])
 
 
+@lru_cache(_REMEMBERED)
 def _place(number: str, region: str | None) -> Place:
     bare = number.lstrip("+")
     if number.startswith(("+", "00")) or (region in ("US", "CA") and number.startswith("011")):
