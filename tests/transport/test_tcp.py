@@ -5,6 +5,7 @@ import pytest
 
 from sipwright.sip.parser import MOST_PINGS
 from sipwright.transport import TcpLimits, TcpTransport, UdpTransport
+from sipwright.transport.tcp_connection import MOST_AT_ONCE
 
 
 def message(text="hello", body=b""):
@@ -216,6 +217,35 @@ async def test_a_ping_is_answered_with_a_pong(listening, phone):
 
     assert await caller.read(2) == b"\r\n"
     assert (transport.snapshot().pings, len(inbox.messages)) == (1, 1)
+
+
+async def test_whoever_sends_many_messages_at_once_lets_others_have_a_turn(listening, phone):
+    transport, inbox = await listening()
+    caller = await phone(transport)
+    caller.write(message())
+    await inbox.message()
+    flow, sent = inbox.flows[0], [message(str(number)) for number in range(3 * MOST_AT_ONCE + 1)]
+    flow.data_received(b"".join(sent[:-1]))
+    others = len(inbox.messages) - 1
+    caller.write(sent[-1])
+    await inbox.message(len(sent) + 1)
+
+    assert others == MOST_AT_ONCE
+    assert inbox.messages[1:] == sent
+
+
+async def test_what_waits_for_its_turn_is_lost_with_its_connection(listening, phone):
+    transport, inbox = await listening()
+    caller = await phone(transport)
+    caller.write(message())
+    await inbox.message()
+    flow = inbox.flows[0]
+    flow.data_received((MOST_AT_ONCE + 1) * message())
+    flow.close()
+    await inbox.until(lambda: inbox.closed)
+    await flow.wait_lost()
+
+    assert len(inbox.messages) == MOST_AT_ONCE + 1
 
 
 async def test_pings_without_number_are_no_work(listening, phone):

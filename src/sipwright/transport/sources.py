@@ -37,7 +37,7 @@ IN_DIALOGS = 100.0
 LEAST = 5.0
 """Messages a second that a stranger may send however many there are: enough for a phone that registers and calls."""
 
-HARD = 2
+HARD = 1.25
 """How often the budget of all strangers is let through in a second, before those who send too much are slowed down."""
 
 MOST_NAMED = 1_000

@@ -23,6 +23,9 @@ from sipwright.transport.tcp_limits import TcpLimits
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
 _NOWHERE: Address = ("", 0)
 
+MOST_AT_ONCE = 64
+"""Messages of one read that are handed up before others have a turn: many hundreds may be in it."""
+
 REST = 1.0
 """Seconds for which nothing is read from a connection over which too much has come."""
 
@@ -85,6 +88,7 @@ class TcpFlow(Flow, asyncio.Protocol):
         "_is_closed",
         "_is_lost",
         "_is_resting",
+        "_left",
         "_pending",
         "_socket",
         "_transport",
@@ -111,6 +115,8 @@ class TcpFlow(Flow, asyncio.Protocol):
         self._is_closed = False
         self._is_lost = self._is_resting = False
         self._buffered = 0
+        self._left: Sequence[bytes | object] = ()
+        """Messages that have come and wait for their turn; nothing is read meanwhile."""
         self.is_accepted = remote is None
         self.has_spoken = remote is not None
         """It carried a message, or we opened it to send one: it may rest without being asked to leave."""
@@ -266,6 +272,14 @@ class TcpFlow(Flow, asyncio.Protocol):
         transport.progressed(self, bool(items), grown, buffered > 0)
         if len(items) >= MOST_PINGS and items.count(PING) >= MOST_PINGS:
             self._rest()
+        self._hand_up_some(items)
+
+    def _hand_up_some(self, items: Sequence[bytes | object]) -> None:
+        transport = self._transport
+        if len(items) > MOST_AT_ONCE and self._socket is not None:
+            items, self._left = items[:MOST_AT_ONCE], items[MOST_AT_ONCE:]
+            self._socket.pause_reading()
+            transport.loop.call_soon(self._go_on)
         for item in items:
             if self._is_closed:
                 return
@@ -280,6 +294,13 @@ class TcpFlow(Flow, asyncio.Protocol):
             elif self._writer is not None:
                 transport.pings += 1
                 self._writer.write(b"\r\n")
+
+    def _go_on(self) -> None:
+        """Hand up what waits for its turn, and read on when that was all."""
+        items, self._left = self._left, ()
+        self._hand_up_some(items)
+        if not self._left and not self._is_resting:
+            self._read_on()
 
     def _broken(self, error: ParseError) -> None:
         """Close a stream that cannot be followed any more."""
@@ -300,7 +321,7 @@ class TcpFlow(Flow, asyncio.Protocol):
 
     def _read_on(self) -> None:
         self._is_resting = False
-        if self._socket is not None and not self._is_closed:
+        if self._socket is not None and not self._is_closed and not self._left:
             self._socket.resume_reading()
 
     def _keep(self, data: bytes) -> None:
