@@ -38,7 +38,8 @@ class Carrier:
         else:
             contact = request.headers.get("Contact")
             self.bound.append((contact, expires))
-            incoming.respond(200, headers=[("Contact", f"{contact};expires={min(expires, 600)}")])
+            listed = f"<sip:somebody else@192.0.2.1>, {contact};expires={min(expires, 600)}"
+            incoming.respond(200, headers=[("Contact", listed)])
         return True
 
 

@@ -31,9 +31,10 @@ from math import inf
 from typing import Any
 
 from sipwright.services.ports import ProviderView
-from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, expires_of, uris_match
+from sipwright.sip import NameAddr, Request, Response, Uri, expires_of, uris_match
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
+from sipwright.sip.headers.contact import readable_contacts
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stack import learn_challenge, sign_request
 
@@ -440,24 +441,21 @@ def granted_expiry(response: Response, contact: str, asked: int) -> int:
     """Return for how long a 200 says that our contact is bound (RFC 3261 §10.2.4).
 
     The registrar lists all contacts of the address-of-record. One behind a session border controller may write our
-    address differently, so a contact that only has our user part will do; then the Expires header, then what was asked.
+    address differently, so a contact that only has our user part will do; then the Expires header, then the only
+    contact, which may be ours without even that; then what was asked. To be early costs a request, to be late calls.
     """
-    try:
-        contacts = response.contacts
-    except ParseError:
-        contacts = []
+    contacts = readable_contacts(response.headers.get_all("Contact"))
     own = NameAddr.parse(contact).uri
-    granted = response.expires
-    found = _own_contact(contacts, own)
-    if found is not None:
-        expires = expires_of(found)
-        granted = granted if expires is None else expires
+    granted = _shortest(contacts, own)
+    if granted is None:
+        granted = response.expires
+    if granted is None and len(contacts) == 1:
+        granted = expires_of(contacts[0]) or None
     return min(asked if granted is None else granted, LONGEST)
 
 
-def _own_contact(contacts: list[NameAddr], own: Uri) -> NameAddr | None:
-    for contact in contacts:
-        if uris_match(contact.uri, own):
-            return contact
-    alike = [contact for contact in contacts if contact.uri.user == own.user]
-    return alike[0] if len(alike) == 1 else None
+def _shortest(contacts: list[NameAddr], own: Uri) -> int | None:
+    """Return how long our contact is bound, or the one of those that are written differently which ends first."""
+    same = [contact for contact in contacts if uris_match(contact.uri, own)]
+    alike = same[:1] or [contact for contact in contacts if contact.uri.user == own.user]
+    return min((expires for contact in alike if (expires := expires_of(contact)) is not None), default=None)

@@ -14,6 +14,7 @@ from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, digest
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.headers.auth import Challenge, split_challenges
+from sipwright.sip.headers.contact import readable_contacts
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stun import read_reply, write_probe
 from sipwright.stun.nat_check import Probe as StunProbe
@@ -293,7 +294,7 @@ def _transport(protocol: str) -> str:
 def _granted(response: Response, contact: str) -> int | None:
     """Return for how long a 200 says that a contact is bound."""
     own = NameAddr.parse(contact).uri.user
-    for one in response.contacts:
+    for one in readable_contacts(response.headers.get_all("Contact")):
         if one.uri.user == own:
             return parse_seconds(one.param("expires")) or response.expires
     return response.expires

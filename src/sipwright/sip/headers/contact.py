@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sipwright.sip.errors import ParseError
+from sipwright.sip.grammar import split_list
 from sipwright.sip.headers.name_addr import ADDRESS_LINES, NameAddr
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.sip.uri import STAR, Uri
@@ -33,11 +34,11 @@ def parse_sole_contact(lines: Sequence[str]) -> tuple[str, Uri] | None:
 
 
 def readable_contacts(lines: Sequence[str]) -> list[NameAddr]:
-    """Read the Contact lines of a redirect: what is no SIP URI, and a line that cannot be read, names nobody."""
+    """Read the Contacts of a response that lists several: what is no SIP URI, or cannot be read, names nobody."""
     contacts: list[NameAddr] = []
-    for line in lines:
+    for text in (each for line in lines for each in split_list(line)):
         try:
-            contacts += parse_contacts([line])
+            contacts.append(NameAddr.parse(text, "Contact"))
         except ParseError:
             continue
     return [contact for contact in contacts if contact.uri.is_sip]
