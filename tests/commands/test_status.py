@@ -9,10 +9,12 @@ import time
 
 import pytest
 
+from interop.harness.network import until
 from sipwright.commands import call, control, status
 from sipwright.config import Settings
 from sipwright.node import outage
 from sipwright.node.node import Node
+from sipwright.store.crypto import create_key_file
 
 
 @pytest.fixture
@@ -103,3 +105,22 @@ def test_a_call_that_is_placed_is_written_down(command, request):
     assert [(row["action"], row["subject"]) for row in command.json("audit", "--action", "calls.")] == [
         ("calls.place", placed),
     ]
+
+
+def test_another_key_file_under_a_running_switch_is_told_and_nothing_is_written_with_it(command, switch):
+    key_file = command.folder / "sipwright.key"
+    ours = key_file.read_bytes()
+    key_file.unlink()
+    create_key_file(key_file)
+    until(lambda: switch.store.keys.fault, "the switch has seen it")
+
+    assert command("status") == status.TROUBLED
+    assert f"the key file {key_file} is not the one of this database any more" in command.out
+    for words in (("account", "add", "carol", "--password", "x"), ("key", "rotate"), ("key", "forget")):
+        assert "is not the one of this database" in command.fails(*words)
+    assert key_file.read_text().count("\n1 ") == 1
+
+    key_file.write_bytes(ours)
+    until(lambda: not switch.store.keys.fault, "the switch has seen it")
+    assert "all is well" in command.ok("status")
+    command.ok("account", "add", "carol", "--password", "x")

@@ -127,3 +127,71 @@ def test_a_key_file_that_went_away_leaves_a_running_process_with_its_keys(key_fi
 def test_a_key_ring_needs_a_key():
     with pytest.raises(StoreError, match="holds no key"):
         KeyRing({})
+
+
+def swapped(key_file: Path) -> bytes:
+    """Put the key file of another folder in the place of ours, which is returned."""
+    ours = key_file.read_bytes()
+    key_file.unlink()
+    create_key_file(key_file)
+    return ours
+
+
+def test_another_key_file_is_told_and_not_used(key_file: Path, keys: KeyRing):
+    sealed = keys.seal(b"ours", "here")
+    ours = swapped(key_file)
+    keys.follow_file()
+
+    assert "is not the one of this database any more" in keys.fault
+    assert keys.open(sealed, "here") == b"ours"
+    assert keys.open(keys.seal(b"later", "here"), "here") == b"later"
+    with pytest.raises(StoreError):
+        KeyRing.load(key_file).open(keys.seal(b"later", "here"), "here")
+
+    key_file.write_bytes(ours)
+    keys.follow_file()
+    assert keys.fault is None
+    assert KeyRing.load(key_file).open(sealed, "here") == b"ours"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("1 nonsense\n", "line 1 of the key file"), ("# nothing\n", "not the one"), ("\u00fc", "cannot be used"),
+     (None, "is gone")],
+)  # fmt: skip
+def test_a_key_file_that_is_none_any_more_is_told(key_file: Path, keys: KeyRing, text: str | None, told: str):
+    if text is None:
+        key_file.unlink()
+    else:
+        key_file.write_text(text)
+    keys.follow_file()
+
+    assert told in keys.fault
+    assert "put the right one back" in keys.fault
+    assert keys.open(keys.seal(b"value", "here"), "here") == b"value"
+
+
+def test_an_old_key_with_other_bytes_beside_ours_is_another_file(key_file: Path, keys: KeyRing):
+    rotate_key_file(key_file)
+    keys.follow_file()
+    lines = key_file.read_text().splitlines()
+    swapped(key_file)
+    key_file.write_text(key_file.read_text() + lines[-1] + "\n")
+    keys.follow_file()
+
+    assert "is not the one" in keys.fault
+
+
+def test_a_key_that_replaced_ours_between_two_looks_counts_once_it_opens_something(
+    key_file: Path, keys: KeyRing
+):
+    rotate_key_file(key_file)
+    forget_old_keys(key_file)
+    keys.follow_file()
+    assert (keys.current, bool(keys.fault)) == (1, True)
+
+    sealed = KeyRing.load(key_file).seal(b"new", "here")
+    with pytest.raises(StoreError):
+        keys.open(sealed, "elsewhere")
+    assert keys.open(sealed, "here") == b"new"
+    assert (keys.current, keys.fault) == (2, None)

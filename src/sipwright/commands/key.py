@@ -29,6 +29,7 @@ def rotate(data: Data = None) -> None:
     from sipwright.store.crypto import rotate_key_file
 
     path = settings_of(data).key_file
+    with_store(data, _opened)  # no key is added to a file that is not the one of this database
     fresh = rotate_key_file(path)
     count, lost = with_store(data, _reseal)
     say(f"{count} values are encrypted with key {fresh} now; keep a copy of {path}")
@@ -53,6 +54,10 @@ def forget(data: Data = None) -> None:
     if lost:
         raise CommandError(f"{_what_is_lost(lost)}; no key is forgotten before")
     say(f"{forget_old_keys(path)} old keys forgotten; backups that need them cannot be read without a copy")
+
+
+async def _opened(store: Administration) -> None:
+    """Do nothing: the file was tried on the database as that was opened."""
 
 
 async def _reseal(store: Administration) -> tuple[int, list[str]]:

@@ -63,6 +63,8 @@ def _wrong(found: dict[str, Any], folder: Path) -> list[str]:
     elif storage.get("is_behind"):
         waits = storage["on_disk_bytes"] / 1e6
         wrong.append(f"the database is away: {waits:.1f} MB wait on the disk, and calls go on")
+    if storage.get("key_fault"):
+        wrong.append(storage["key_fault"])
     if storage["is_short"]:
         wrong.append(f"the disk of {folder} is nearly full")
     failed = (found["registrations"] or {}).get("failed", 0)

@@ -254,6 +254,7 @@ class Control:
                 "is_short": refusals.is_short,
                 "is_behind": parts.store.behind_since is not None,
                 "on_disk_bytes": parts.store.waiting_bytes,
+                "key_fault": parts.store.keys.fault,
             },
         }
 

@@ -27,20 +27,30 @@ _HEADER = """\
 """
 
 
+_PUT_BACK = "put the right one back: the switch goes on with what it has read, but would not start again"
+
+
 class KeyRing:
     """The keys that open what is in the database, and the one that seals what goes there."""
 
     def __init__(self, keys: dict[int, bytes], path: Path | None = None) -> None:
         self._path = path
-        self._changed_at = _changed_at(path)
+        self._mark = _mark_of(path)
+        self._keys: dict[int, bytes] = {}
         self._ciphers: dict[int, AESGCM] = {}
+        self.unproven: dict[int, bytes] = {}
+        """The keys of a file that has none of ours: they count once one of them has opened something."""
+        self.fault: str | None = None
+        """What is wrong with the key file that lies there now; what it says is not used then."""
         self._use(keys)
 
     def _use(self, keys: dict[int, bytes]) -> None:
         if not keys:
             raise StoreError("the key file holds no key; restore it from a copy")
         # Keys that were in the file once stay: values in memory may be sealed with them.
+        self._keys |= keys
         self._ciphers |= {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self.unproven, self.fault = {}, None
         self.current = list(keys)[-1]
         self._prefix = bytes([self.current])
         self._cipher = self._ciphers[self.current]
@@ -71,7 +81,7 @@ class KeyRing:
         cipher = self._ciphers.get(sealed[0]) if sealed else None
         if cipher is None and sealed:
             self.follow_file()
-            cipher = self._ciphers.get(sealed[0])
+            cipher = self._ciphers.get(sealed[0]) or self._proven(sealed, place)
         if cipher is None:
             raise WrongKeyError(
                 f"the key that encrypted {place} is not in the key file; restore it from a copy"
@@ -89,11 +99,40 @@ class KeyRing:
         return sealed[:1] == self._prefix
 
     def follow_file(self) -> None:
-        """Take up keys that the command line has put into the file since this process started."""
-        changed_at = _changed_at(self._path)
-        if self._path is not None and changed_at not in (0, self._changed_at):
-            self._changed_at = changed_at
-            self._use(_parse(self._path.read_text(encoding="ascii"), self._path))
+        """Take up keys that the command line has put into the file since this process started.
+
+        A file that is not ours, or none, leaves us what we have, with which everything goes on; `fault` says so.
+        """
+        mark = _mark_of(self._path)
+        if self._path is None or mark == self._mark:
+            return
+        self._mark, self.unproven = mark, {}
+        try:
+            found = _parse(self._path.read_text(encoding="ascii"), self._path)
+        except FileNotFoundError:
+            self.fault = f"the key file {self._path} is gone; {_PUT_BACK}"
+            return
+        except (OSError, UnicodeDecodeError, StoreError) as error:
+            self.fault = f"the key file {self._path} cannot be used: {error}; {_PUT_BACK}"
+            return
+        known = found.keys() & self._keys.keys()
+        if known and all(found[key_id] == self._keys[key_id] for key_id in known):
+            self._use(found)
+            return
+        self.unproven = {} if known else found
+        self.fault = f"the key file {self._path} is not the one of this database any more; {_PUT_BACK}"
+
+    def _proven(self, sealed: bytes, place: str) -> AESGCM | None:
+        """Take up the keys of a file of which we knew none, as soon as one of them opens something."""
+        key = self.unproven.get(sealed[0])
+        if key is None:
+            return None
+        try:
+            AESGCM(key).decrypt(sealed[1:13], sealed[13:], place.encode())
+        except InvalidTag:
+            return None
+        self._use(self.unproven)
+        return self._ciphers[sealed[0]]
 
 
 def create_key_file(path: Path) -> None:
@@ -126,11 +165,13 @@ def forget_old_keys(path: Path) -> int:
     return len(keys) - 1
 
 
-def _changed_at(path: Path | None) -> int:
+def _mark_of(path: Path | None) -> tuple[int, int, int] | None:
+    """Return what tells one state of a file from another; None where there is no file."""
     try:
-        return path.stat().st_mtime_ns if path is not None else 0
+        found = None if path is None else path.stat()
     except OSError:
-        return 0
+        return None
+    return None if found is None else (found.st_mtime_ns, found.st_ino, found.st_size)
 
 
 def _line(key_id: int) -> str:

@@ -120,8 +120,12 @@ class Ground:
         await asyncio.gather(*self._telling)
 
     async def _write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> tuple[T, list[Told]]:
+        def with_newest_key(connection: Connection) -> T:
+            self.keys.follow_file()
+            return work(connection)
+
         with translated():
-            return await self.administration.database.write(noting(work), of_nodes=of_nodes)
+            return await self.administration.database.write(noting(with_newest_key), of_nodes=of_nodes)
 
     async def _ask_patiently(self, names: Sequence[str], told: Sequence[Told]) -> None:
         """Ask for what a switch does by itself a little later, or what is lost without one."""

@@ -156,6 +156,8 @@ class Status:
             reason = "the database is away; what is committed waits on the disk, and calls go on"
         elif storage.get("is_short"):
             reason = "the disk is nearly full; make room"
+        elif storage.get("key_fault"):
+            reason = storage["key_fault"]
         parts.append(PartStatus("storage", node, reason is None, None, reason))
         return found, [*parts, *asked.values()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -14,12 +15,12 @@ from sqlalchemy import ColumnElement, Connection, Text, cast, delete, func, sele
 
 from sipwright.services.leases import Fence
 from sipwright.services.rows import BINDING_LINES, SpendingRow, StoredBinding
-from sipwright.store.admin import accounts, guard_rules, script_secrets
+from sipwright.store.admin import accounts, guard_rules, script_secrets, sealed
 from sipwright.store.admin.administration import Administration
 from sipwright.store.admin.changes import Change, ChangeFeed, prune_changes
 from sipwright.store.crypto import KeyRing
 from sipwright.store.database import Database, rows_as_stored
-from sipwright.store.errors import NotFoundError, StoreError
+from sipwright.store.errors import NotFoundError, StoreError, WrongKeyError
 from sipwright.store.live.directory import Directory, Update
 from sipwright.store.live.gathering import gather, has_nodes
 from sipwright.store.live.left_rows import merge
@@ -61,6 +62,7 @@ class Store(Administration):
         super().__init__(database, keys)
         self._feed = ChangeFeed()
         self._pruned_at = 0.0
+        self._told_of_key: str | None = None
 
     @classmethod
     async def open(
@@ -195,7 +197,7 @@ class Store(Administration):
 
     async def catch_up(self) -> list[Change]:
         """Bring the directory up to date now; give what had changed."""
-        await asyncio.to_thread(self.keys.follow_file)
+        await self._follow_key_file()
         numbers, updates = await self.database.read(self._read_changes, of_nodes=False)
         for found in updates:
             self.directory.apply(found)
@@ -204,6 +206,20 @@ class Store(Administration):
             self._pruned_at = time.monotonic()
             await self.database.write(prune_changes, of_nodes=False)
         return [update.change for update in updates]
+
+    async def _follow_key_file(self) -> None:
+        """Take up new keys, and say when another file lies there; it may be half written when it is first seen."""
+        before, keys = self.keys.fault, self.keys
+        await asyncio.to_thread(keys.follow_file)
+        if keys.unproven:
+            with suppress(WrongKeyError):
+                await self.database.read(partial(sealed.check, keys=keys), of_nodes=False)
+        if keys.fault != self._told_of_key and (keys.fault == before or keys.fault is None):
+            self._told_of_key = keys.fault
+            if keys.fault is None:
+                log.info("the key file is the right one again")
+            else:
+                log.error("the key file has changed", error=keys.fault)
 
     async def read_secret(self, user_id: int, name: str) -> str | None:
         """Return a secret of a user's scripts; None when there is none of that name."""
