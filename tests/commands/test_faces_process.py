@@ -35,10 +35,10 @@ def child_of(switch: RunningSwitch) -> int | None:
     return None
 
 
-def first(switch: RunningSwitch, line: str) -> list[dict[str, Any]]:
-    """Wait until a line is in the log: the pages begin after the switch has answered its first OPTIONS."""
+def first(switch: RunningSwitch, line: str, count: int = 1) -> list[dict[str, Any]]:
+    """Wait until a line is in the log so often: the pages begin after the switch has answered its first OPTIONS."""
     latest = time.monotonic() + 60
-    while not (found := switch.events(line)) and time.monotonic() < latest:
+    while len(found := switch.events(line)) < count and time.monotonic() < latest:
         time.sleep(0.05)
     return found
 
@@ -68,7 +68,7 @@ def test_it_begins_anew_when_it_is_killed_and_nobody_is_refused_meanwhile(start_
     switch = start_with_pages(start_switch, port)
     assert status(port) == 200
     first = child_of(switch)
-    assert os.getpriority(os.PRIO_PROCESS, first) == NICENESS
+    assert os.getpriority(os.PRIO_PROCESS, first) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
 
     os.kill(first, signal.SIGKILL)
     assert status(port) == 200
@@ -102,6 +102,29 @@ def test_a_switch_whose_pages_cannot_listen_says_so_and_is_a_switch(start_switch
         assert "change [web] listen" in said["advice"]
         assert answers_sip(switch)
         assert "Pages  " not in switch.log_text()
+        assert f"No pages yet           127.0.0.1:{port} cannot be had" in switch.log_text()
+
+
+def test_a_console_that_cannot_listen_says_so_and_begins_when_it_can(start_switch: StartSwitch):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        switch = start(start_switch, free_port(), SSH__LISTEN=place)
+        (said,) = first(switch, "the SSH console cannot listen, which is tried again")
+
+        assert (said["level"], said["listen"]) == ("warning", place)
+        assert "change [ssh] listen" in said["advice"]
+        assert f"another program listens on {place}" in switch.log_text()
+        assert "ssh -p" not in switch.log_text()
+        key = switch.data / "ssh_host_ed25519_key"
+        key.write_text("not a key")
+
+    (said,) = first(switch, "the SSH console cannot listen, which is tried again", 2)[1:]
+    assert "holds no Ed25519 key" in said["error"]
+    key.unlink()
+    (said,) = first(switch, "the SSH console listens now")
+    assert said["listen"] == place
 
 
 def test_a_certificate_that_is_none_is_told(start_switch: StartSwitch):

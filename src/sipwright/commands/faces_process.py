@@ -39,6 +39,8 @@ class FacesProcess:
         self._settings = settings
         self._web: socket.socket | None = None
         self._refusal: str | None = None
+        self.has_console = bool(settings.ssh.listen)
+        """Whether nothing else was seen to listen where the console is to be."""
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -47,6 +49,7 @@ class FacesProcess:
         """Listen and begin; where something else listens, say so and try again now and then."""
         if self._settings.web.listen or self._settings.ssh.listen:
             self._listen()
+            self.has_console = self._settings.ssh.address is not None and _is_free(self._settings.ssh.address)
             self._task = asyncio.create_task(self._supervise())
 
     async def stop(self) -> None:
@@ -152,6 +155,14 @@ def _open(address: tuple[str, int]) -> socket.socket:
         opened.close()
         raise
     return opened
+
+
+def _is_free(address: tuple[str, int]) -> bool:
+    try:
+        _open(address).close()
+    except OSError:
+        return False
+    return True
 
 
 async def _end_of(process: subprocess.Popen[bytes]) -> None:

@@ -89,7 +89,7 @@ def run(
 
 
 def serve(
-    settings: Settings, on_ready: Callable[[bool, str | None], None], sockets: HandOver | None = None
+    settings: Settings, on_ready: Callable[[bool, str | None, bool], None], sockets: HandOver | None = None
 ) -> None:
     """Be the switch, or one of its workers, until SIGTERM; `sockets` are what an earlier process has left.
 
@@ -145,7 +145,7 @@ def _renounce() -> None:
 
 
 async def _serve(
-    settings: Settings, on_ready: Callable[[bool, str | None], None], sockets: HandOver | None
+    settings: Settings, on_ready: Callable[[bool, str | None, bool], None], sockets: HandOver | None
 ) -> None:
     from sipwright.commands.faces_process import FacesProcess
     from sipwright.commands.hand_over import HandOver
@@ -171,7 +171,8 @@ async def _serve(
     if settings.worker <= 1:
         faces.start()
     users = await node.store.list_users()
-    on_ready(faces.has_pages, next((user.name for user in users if user.role == "admin"), None))
+    admin = next((user.name for user in users if user.role == "admin"), None)
+    on_ready(faces.has_pages, admin, faces.has_console)
     tell_systemd("READY=1")
     alive = asyncio.create_task(_say_alive())
     await _ended(stopped, node.neighbours)

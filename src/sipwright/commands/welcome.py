@@ -98,9 +98,16 @@ async def _fill(folder: Path, accounts: dict[str, str]) -> None:
 
 
 def welcome(
-    settings: Settings, made: FirstStart | None, has_pages: bool = False, admin: str | None = None
+    settings: Settings,
+    made: FirstStart | None,
+    has_pages: bool = False,
+    admin: str | None = None,
+    has_console: bool = True,
 ) -> None:
-    """Tell what to type into a phone and a browser, and how to place a test call."""
+    """Tell what to type into a phone and a browser, and how to place a test call.
+
+    Where the pages or the console could not listen, that is told: what answers there is another program.
+    """
     host, port = reachable_address(settings)
     server = host if port == 5060 else f"{host}:{port}"
     folder = settings.data_dir
@@ -116,7 +123,19 @@ def welcome(
             lines += [f"    log in as {made.admin:<8} password {made.admin_password}   (shown only now)"]
         elif admin is not None:
             lines += [f"    log in as {admin}"]
-    if settings.ssh.address is not None:
+    elif settings.web.address is not None:
+        lines += [
+            "",
+            f"  No pages yet           {settings.web.listen} cannot be had, as the warning above says; change",
+            f"                         [web] listen in {shown_file(settings)}, and start it again",
+        ]
+    if settings.ssh.address is not None and not has_console:
+        lines += [
+            "",
+            f"  No console yet         another program listens on {settings.ssh.listen}; change [ssh] listen in",
+            f"                         {shown_file(settings)}, and start it again",
+        ]
+    elif settings.ssh.address is not None:
         lines += ["", *console_lines(settings, made.admin if made is not None else admin)]
     if made is not None:
         lines += ["", f"  Phone settings         server (registrar, domain, proxy): {server}"]
@@ -149,6 +168,14 @@ def welcome(
         "",
     ]
     say(*lines)
+
+
+def shown_file(settings: Settings) -> str:
+    """Return the name of the file with the settings, as somebody finds it from where they are."""
+    from sipwright.config import CONFIG_FILE
+
+    path = settings.data_dir / CONFIG_FILE
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def console_lines(settings: Settings, admin: str | None) -> list[str]:

@@ -51,7 +51,7 @@ def main() -> None:
         _fail(str(error))
 
 
-def _say_nothing(has_pages: bool, admin: str | None) -> None:
+def _say_nothing(has_pages: bool, admin: str | None, has_console: bool) -> None:
     """Leave the welcome to the first worker."""
 
 

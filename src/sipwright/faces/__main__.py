@@ -16,7 +16,7 @@ from typing import cast
 
 import structlog
 
-from sipwright.config import Settings
+from sipwright.config import ConfigError, Settings
 from sipwright.log_output import LogFile, configure_log
 from sipwright.parent import end_with_parent
 from sipwright.store.errors import StoreError
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 Closing = Callable[[], Awaitable[None]]
 
-OPEN_AGAIN = 2.0
+OPEN_AGAIN = LISTEN_AGAIN = 2.0
 PATIENCE = 3.0
 NICENESS = 10
 """What this process takes of a busy machine stands back behind what the switch needs."""
@@ -65,12 +65,13 @@ async def _serve(settings: Settings, web: socket.socket | None) -> None:
 
 async def _run(settings: Settings, web: socket.socket | None, stopped: asyncio.Event) -> None:
     usecases = await _open(settings)
-    faces = [_web(usecases, settings, web), _console(usecases, settings)]
-    closing = [close for close in [await face for face in faces] if close is not None]
+    console = _Console(usecases, settings)
+    await console.begin()
+    closing = [close for close in (await _web(usecases, settings, web), console.close) if close is not None]
     gc.collect()
     gc.freeze()
     watching = asyncio.create_task(usecases.bans.watch())
-    log.info("pages started", web=settings.web.listen if web else "", ssh=settings.ssh.listen)
+    log.info("pages started", web=settings.web.listen if web else "", ssh=console.listens_on)
     await stopped.wait()
     watching.cancel()
     for close in reversed(closing):
@@ -107,16 +108,62 @@ async def _web(usecases: UseCases, settings: Settings, listening: socket.socket 
     return stop
 
 
-async def _console(usecases: UseCases, settings: Settings) -> Closing | None:
-    if not settings.ssh.listen or find_spec("sipwright.console") is None:
-        return None
-    console = import_module("sipwright.console")
-    try:
-        return cast("Closing", (await console.start(usecases, settings)).close)
-    except OSError as error:
-        log.warning("the SSH console cannot listen", listen=settings.ssh.listen, error=error.strerror or str(error),
-                    advice='change [ssh] listen in sipwright.toml; "" is for none')  # fmt: skip
-        return None
+class _Console:
+    """The SSH console, which tries again to listen where something else does."""
+
+    def __init__(self, usecases: UseCases, settings: Settings) -> None:
+        self._usecases = usecases
+        self._listen = settings.ssh.listen if find_spec("sipwright.console") is not None else ""
+        self._settings = settings
+        self._close: Closing | None = None
+        self._refusal: str | None = None
+        self._trying: asyncio.Task[None] | None = None
+
+    @property
+    def listens_on(self) -> str:
+        """Where it listens, "" while it does not."""
+        return self._listen if self._close is not None else ""
+
+    async def begin(self) -> None:
+        """Listen, now or as soon as that is possible."""
+        if self._listen and not await self._has_begun():
+            self._trying = asyncio.create_task(self._try_again())
+
+    async def close(self) -> None:
+        """Listen no longer."""
+        if self._trying is not None:
+            self._trying.cancel()
+            await asyncio.wait([self._trying])
+        if self._close is not None:
+            await self._close()
+
+    async def _try_again(self) -> None:
+        while self._close is None:
+            await asyncio.sleep(LISTEN_AGAIN)
+            if await self._has_begun():
+                log.info("the SSH console listens now", listen=self._listen)
+
+    async def _has_begun(self) -> bool:
+        console = import_module("sipwright.console")
+        try:
+            self._close = cast("Closing", (await console.start(self._usecases, self._settings)).close)
+        except (OSError, ConfigError) as error:
+            self._tell(error)
+            return False
+        return True
+
+    def _tell(self, error: OSError | ConfigError) -> None:
+        """Say once why it does not listen."""
+        before, self._refusal = self._refusal, str(error)
+        if before == self._refusal:
+            return
+        advice = {}
+        if isinstance(error, OSError):
+            advice["advice"] = 'change [ssh] listen in sipwright.toml; "" is for none'
+        log.warning(
+            "the SSH console cannot listen, which is tried again", listen=self._listen, error=self._refusal,
+            **advice,
+        )  # fmt: skip
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
