@@ -20,9 +20,12 @@ from sipwright.commands.testcall import Place, find_place, rehearse
 from sipwright.commands.testcall.scratch import Scratch
 from sipwright.config import Settings
 from sipwright.store import Administration
+from sipwright.store.history.traces import remove_traces
 from sipwright.store.schema import tables
 
 StartSwitch = Callable[..., RunningSwitch]
+PATIENCE = 120
+"""Seconds: six test calls begin at once, each of which loads what a command needs, and the machine may be busy."""
 
 
 class Done(NamedTuple):
@@ -46,7 +49,7 @@ def start(data: Path, port: int, *options: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> Done:
-    out, error = process.communicate(timeout=120)
+    out, error = process.communicate(timeout=PATIENCE)
     return Done(process.returncode, out, error)
 
 
@@ -57,8 +60,8 @@ def switch(start_switch: StartSwitch) -> RunningSwitch:
 
 @pytest.fixture(scope="module")
 def hurried(start_switch: StartSwitch) -> RunningSwitch:
-    """A switch that gives scripts so little time that they cannot even begin."""
-    return start_switch(DIALPLAN__SECONDS="0.000001")
+    """A switch that gives scripts so little time that they cannot even begin, and that does not look into that."""
+    return start_switch(DIALPLAN__SECONDS="0.000001", MONITOR__EVERY="0")
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +125,37 @@ def test_json_has_everything(runs: dict[str, Done]):
 def test_nothing_stays_behind(runs: dict[str, Done], switch: RunningSwitch):
     for listing in ("account list", "dialplan list", "bindings", "cdrs", "calls"):
         assert "call-test-" not in switch.run_command(*listing.split(), "--json")
+
+
+async def test_a_call_that_is_kept_can_be_looked_at_and_its_dialplan_changed(
+    store: Administration, place: Place
+):
+    first = await rehearse(store, place, "", is_kept=True)
+    source = (await Administering(store).find_dialplan("call-test")).source
+    await store.set_dialplan(None, "call-test", source.replace('log("that is', 'log("changed: that is'))
+    second = await rehearse(store, place, "", is_kept=True)
+
+    assert (first.failed, second.failed) == ([], [])
+    assert [text for _, text in second.log][1] == "changed: that is phone B: ringing it"
+    records = [cdr for cdr in await Administering(store).list_cdrs() if cdr["dialplan"] == "call-test"]
+    assert {cdr["call_id"] for cdr in records} == {first.call, second.call}
+    assert await names_left(store) == []
+    await remove_traces(store.database, [cdr["account_id"] for cdr in records])
+    await store.remove_dialplan("call-test")
+
+
+async def test_what_a_killed_run_has_left_that_was_to_be_kept_is_its_dialplan(
+    store: Administration, place: Place
+):
+    killed = Scratch(store, is_kept=True)
+    await killed.make()
+    accounts = tables.accounts
+    long_ago = accounts.update().where(accounts.c.id.in_(killed.account_ids)).values(created_at=1.0)
+    await store.database.write(lambda connection: connection.execute(long_ago))
+
+    assert (await rehearse(store, place, "")).failed == []
+    assert await names_left(store) == []
+    await store.remove_dialplan("call-test")
 
 
 def test_a_dialplan_that_fails_is_told_with_its_reason(runs: dict[str, Done], hurried: RunningSwitch):

@@ -30,8 +30,17 @@ def call_test(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every message in full.")] = False,
     talk: Annotated[
         float,
-        typer.Option("--talk", metavar="SECONDS", min=0.0, max=30.0, help="Talk for so long, to be watched."),
+        typer.Option(
+            "--talk",
+            metavar="SECONDS",
+            min=0.0,
+            max=30.0,
+            help="Talk for so long, and ring for half of it (2 s at most), to be watched. [default: 0]",
+        ),
     ] = 0.0,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the records of the call, and its dialplan call-test.")
+    ] = False,
     data: Data = None,
 ) -> None:
     """Place and check a real test call.
@@ -45,7 +54,9 @@ def call_test(
     hang-up, and what the database knows of the call.
 
     It runs beside real calls and takes about three seconds. The two accounts, their dialplan (all named
-    call-test-XXXX) and the records of the call are removed again, whatever happens.
+    call-test-XXXX) and the records of the call are removed again, whatever happens. With --keep the records stay for
+    'sipwright trace' and the pages, and the dialplan is call-test, which stays as well: change it, and the next
+    test call with --keep runs it as it is then. So does the one of the switchboard.
 
     Exit status: 0 if every check is ok, 1 if one failed or no switch answers.
 
@@ -53,6 +64,7 @@ def call_test(
     Examples:
       sipwright call-test
       sipwright call-test --udp --tcp
+      sipwright call-test --keep && sipwright trace last
       sipwright call-test --json | jq '.checks[] | select(.ok | not)'
     """
     from sipwright.commands.testcall import find_place, rehearse
@@ -73,7 +85,7 @@ def call_test(
         say("calling; this takes about three seconds", is_error=True)
 
     async def work(store: Administration) -> Report:
-        return await _unless_stopped(rehearse(store, place, hint, talk))
+        return await _unless_stopped(rehearse(store, place, hint, talk, is_kept=keep))
 
     report = with_store(data, work)
     if as_json:

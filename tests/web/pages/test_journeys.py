@@ -293,3 +293,21 @@ def test_a_test_call_is_seen_as_the_readme_says(site, page):
     page.goto(site.base)
 
     expect(page.get_by_text("No calls at the moment")).to_be_visible()
+
+
+def test_a_test_call_and_the_dialplan_that_it_ran_can_be_looked_at_afterwards(site, page):
+    told = page.get_by_text(re.compile("every check is right|under way already"))
+    while (
+        page.get_by_role("link", name="Look at the call").count() == 0
+    ):  # one of another test may still go on
+        page.get_by_role("button", name="Place a test call").click()
+        told.wait_for(timeout=60_000)
+    expect(page.get_by_test_id("phone").filter(has_text="call-test-")).to_have_count(0)
+    plan = page.get_by_role("link", name="Change the dialplan that it ran").get_attribute("href")
+    page.get_by_role("link", name="Look at the call").click()
+
+    expect(page.get_by_test_id("script-run")).to_contain_text("phone B: ringing it")
+    expect(page.get_by_test_id("rung").filter(has_text="200 OK").first).to_be_visible()
+
+    page.goto(site.base.removesuffix("/pbx") + plan)
+    expect(page.locator(".cm-content")).to_contain_text("What the test call runs")

@@ -14,7 +14,7 @@ from sipwright.transport import Target
 from .audio import as_seen, describe
 from .phone import Phone
 from .report import Report, Unfinished
-from .scratch import NUMBER, Scratch, remove_leftovers
+from .scratch import Scratch, remove_leftovers
 from .verdicts import check_media, check_records, check_script, note_script
 
 if TYPE_CHECKING:
@@ -36,36 +36,43 @@ NOTICED_BY = 2.5
 
 RETRY_EVERY = 0.25
 RING, TALK = 0.2, 0.25
+LONGEST_RING = 2.0
+"""Seconds that it rings at most where the call is to be watched."""
 
 HOME_A, HOME_B, CAMERA_B = "192.168.77.10", "10.77.0.20", "10.77.0.21"
 PORT_A, PORT_B = 40_000, 41_000
 
 
-async def rehearse(store: Administration, place: Place, hint: str, talk: float = 0.0) -> Report:
-    """Place the test call and return what was found; nothing of it is left behind.
+async def rehearse(
+    store: Administration, place: Place, hint: str, talk: float = 0.0, *, is_kept: bool = False
+) -> Report:
+    """Place the test call and return what was found; nothing of it is left behind that is not to be kept.
 
     Args:
         store: The store of the data folder that the switch runs with.
         place: Where the switch is, and from where to call it.
         hint: How to start the switch, for the error when there is none.
-        talk: Seconds that the two talk before anything else happens, for people who watch.
+        talk: Seconds that the two talk before anything else happens, for people who watch; it rings longer then, too.
+        is_kept: Whether the records of the call stay, and its dialplan, which the next such call runs as it is then.
 
     Raises:
         CommandError: There is no switch, or it does not know the accounts that were made for it.
     """
-    return await _Rehearsal(store, place, hint, talk).run()
+    return await _Rehearsal(store, place, hint, talk, is_kept).run()
 
 
 class _Rehearsal:
     """One test call."""
 
-    def __init__(self, store: Administration, place: Place, hint: str, talk: float) -> None:
+    def __init__(self, store: Administration, place: Place, hint: str, talk: float, is_kept: bool) -> None:
         self._store = store
         self._place = place
         self._hint = hint
+        self._rings_for = max(RING, min(talk / 2, LONGEST_RING))
         self._talks_for = TALK + talk
         self._report = Report()
-        self._scratch = Scratch(store)
+        self._scratch = Scratch(store, is_kept=is_kept)
+        self._report.dialplan = self._scratch.plan
 
     async def run(self) -> Report:
         started = time.monotonic()
@@ -151,11 +158,11 @@ class _Rehearsal:
         """Call; B rings, answers, and gets the ACK."""
         report = self._report
         offer = describe(HOME_A, PORT_A)
-        calling = asyncio.create_task(caller.call(NUMBER, offer))
+        calling = asyncio.create_task(caller.call(self._scratch.number, offer))
         invite = await _unless_refused(calling, callee.ringing(), "the dialplan did not ring phone B")
         report.compare("phone B sees who calls", str(invite.request.from_.uri), caller.aor)
         self._check_media("phone A's address reaches phone B", offer, invite.request, from_caller=True)
-        await asyncio.sleep(RING)
+        await asyncio.sleep(self._rings_for)
         answer = describe(HOME_B, PORT_B)
         answering = asyncio.create_task(callee.answer(invite, answer))
         response = await calling
@@ -253,7 +260,9 @@ class _Rehearsal:
                     for row in await self._store.list_bindings(None, name)
                 ]
                 report.compare("both phones unregister", left, [], "no binding is left")
-                await self._read_trace()
+                trace = await self._read_trace()
+                if scratch.is_kept and trace.cdrs:
+                    report.call = trace.cdrs[0]["call_id"]
         except* Unfinished as missing:
             report.check("both phones unregister", False, str(missing.exceptions[0]))
         finally:

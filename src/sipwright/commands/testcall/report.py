@@ -33,6 +33,9 @@ class Report:
     log: list[tuple[int | None, str]] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     seconds: float = 0.0
+    call: str | None = None
+    """The id of the call, where its records stay."""
+    dialplan: str = ""
 
     @property
     def is_right(self) -> bool:
@@ -67,4 +70,6 @@ class Report:
                 {"check": check.name, "ok": check.is_right, "detail": check.detail} for check in self.checks
             ],
             "seconds": round(self.seconds, 3),
+            "call": self.call,
+            "dialplan": self.dialplan,
         }

@@ -57,7 +57,10 @@ def note_script(report: Report, trace: Trace) -> None:
 def check_script(report: Report, scratch: Scratch, trace: Trace) -> None:
     """Check what the dialplan logged and how it ended."""
     lines = [text for _, text in report.log]
-    report.compare("the dialplan logs its lines", lines, scratch.log, f"{len(lines)} lines in the journal")
+    if scratch.is_as_made:
+        report.compare(
+            "the dialplan logs its lines", lines, scratch.log, f"{len(lines)} lines in the journal"
+        )
     runs = [(run["state"], run["outcome"]) for run in trace.runs]
     expected = [("done", f"answered by {scratch.callee_name}@local")]
     report.compare("the dialplan ends with the answer", runs, expected, expected[0][1])
@@ -70,7 +73,8 @@ def check_records(report: Report, scratch: Scratch, trace: Trace) -> None:
     results = [(cdr["status"], cdr["hung_up_by"]) for cdr in cdrs]
     report.compare("the CDRs' status", results, [(200, "callee")] * 2, "200, hung up by the callee")
     plans = [(cdr["dialplan"], cdr["dialplan_version"]) for cdr in cdrs]
-    report.compare("the CDRs' dialplan", plans, [(scratch.plan, 1)] * 2, f"{scratch.plan}, version 1")
+    ran = (scratch.plan, scratch.version)
+    report.compare("the CDRs' dialplan", plans, [ran] * 2, f"{scratch.plan}, version {scratch.version}")
     _check_times(report, cdrs)
     report.compare("the call is forgotten", trace.calls, 0, "no call is left")
 

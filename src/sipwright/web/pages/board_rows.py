@@ -23,7 +23,7 @@ def call_row(call: CallView) -> dict[str, Any]:
         "callee": bare(call.to),
         "provider": call.provider,
         "user": call.user,
-        "state": call.state,
+        "state": _state(call),
         "kind": _KINDS.get(call.state, "talking" if is_talking else "ringing"),
         "since": call.answered_at if is_talking else call.started_at,
         "started": call.started_at,
@@ -31,6 +31,12 @@ def call_row(call: CallView) -> dict[str, Any]:
         "line": call.line,
         "text": (call.text or "").strip() or None,
     }
+
+
+def _state(call: CallView) -> str:
+    """Return the state of a call as people say it: it rings as soon as one of those that are tried does."""
+    is_ringing = call.state == "setting up" and any(leg.leg and leg.state == "ringing" for leg in call.legs)
+    return "ringing" if is_ringing else call.state
 
 
 def phone_row(binding: BindingView) -> dict[str, Any]:

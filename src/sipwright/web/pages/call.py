@@ -17,6 +17,8 @@ from sipwright.web.pages.widgets import Modal, Table
 __all__ = ["show"]
 
 _STATUS = re.compile(r"\d{3} ")
+_CHALLENGES = (401, 407)
+"""What is part of every call whose caller shows who it is."""
 _LOOKS = {"talking": "good", "ringing": "busy", "held": "held", "over": ""}
 _COPY = '(event) => copyText(document.getElementById("trace-text").textContent, event.currentTarget)'
 
@@ -149,8 +151,12 @@ class _CallPage:
                     "text": f"{leg.status or ''} {leg.reason or ''}".strip(),
                     "state": status_look(leg.status) or "none",
                 },
-                "talked": span(None if leg.answered is None else (leg.ended or leg.answered) - leg.answered),
-                "by": leg.hung_up_by or "",
+                "talked": {
+                    "text": span(
+                        None if leg.answered is None else (leg.ended or leg.answered) - leg.answered
+                    ),
+                    "under": f"ended by {leg.hung_up_by}" if leg.hung_up_by else "",
+                },
             }
             for leg in self.trace.legs
         ]
@@ -159,7 +165,6 @@ class _CallPage:
             {"key": "who", "label": "Who"},
             {"key": "heard", "label": "Response"},
             {"key": "talked", "label": "Talked", "end": True},
-            {"key": "by", "label": "Ended by"},
         ]
         with card("Legs", flush=True):
             Table("Legs of the call", columns, rows)
@@ -181,7 +186,7 @@ class _CallPage:
         try:
             async for trace in self.visit.usecases.traces.follow(self.visit.actor, self.trace.call):
                 self._take(trace)
-        except NotFound:  # the records of a test call go with it
+        except NotFound:  # the records of a test call on the command line go with it
             text(
                 self.why,
                 "The call is over. It was a test, and no record of it is kept: this is what was seen of it.",
@@ -259,7 +264,11 @@ def _message(rung: RungView, column: int) -> dict[str, Any]:
         "label": rung.label,
         "flow": rung.flow,
         "text": rung.text,
-        "look": "fail" if status >= 300 else "good" if status >= 200 else "",
+        "look": "good"
+        if 200 <= status < 300
+        else "fail"
+        if status >= 300 and status not in _CHALLENGES
+        else "",
     }
 
 

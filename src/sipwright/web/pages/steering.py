@@ -8,7 +8,7 @@ from typing import Any
 from nicegui.events import GenericEventArguments
 
 from sipwright.usecases.accounts import AccountView
-from sipwright.web.pages.elements import actions, button, tag
+from sipwright.web.pages.elements import actions, button, link, note, tag
 from sipwright.web.pages.testcall import place_test_call
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Modal
@@ -105,11 +105,23 @@ class Steering:
         if placed:
             self.visit.say(f"{from_} rings; when it answers, {to} is called.")
 
+    def test_place(self) -> None:
+        """Make the place where it is said how a test call went."""
+        self.tested = tag("div", role="status")
+
     async def test_call(self) -> None:
-        """Place a test call, and say how it went."""
+        """Place a test call, and say how it went, and where it can be looked at."""
         self.visit.say("A test call is on its way: two phones of its own register, ring and talk.")
-        went_well, told = await place_test_call(self.visit.usecases.ground.settings.data_dir)
-        self.visit.say(told, bad=not went_well)
+        found = await place_test_call(self.visit.usecases.ground.settings.data_dir)
+        if self.tested.is_deleted:
+            return  # nobody looks any more
+        self.tested.clear()
+        with self.tested, tag("div", "stack"):
+            note(found.told, "good" if found.went_well else "bad")
+            if found.call is not None:
+                with actions():
+                    link("Look at the call", f"/calls/{found.call}", "button")
+                    link("Change the dialplan that it ran", f"/dialplans/{found.dialplan}", "button")
 
 
 def _offered(accounts: list[AccountView]) -> list[tuple[str, str]]:

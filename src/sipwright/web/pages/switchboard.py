@@ -62,6 +62,7 @@ class _Board:
         ) as head:
             with head:
                 self.steering.dial(accounts)
+            self.steering.test_place()
             self.board = Switchboard(
                 list(self.rows.values()),
                 phones,
@@ -100,8 +101,13 @@ class _Board:
         )
         with actions():
             if self.visit.actor.is_admin:
-                button("Place a test call", self.steering.test_call, kind="main", data_testid="call-test")
+                button("Place a test call", self._test_call, kind="main", data_testid="call-test")
             link("Write a dialplan", "/dialplans", "button")
+
+    async def _test_call(self) -> None:
+        await self.steering.test_call()
+        self.phones_changed = True  # its accounts are gone, which no event says
+        self.woken.set()
 
     def _no_phones(self) -> None:
         if self.phone_query:
