@@ -178,6 +178,17 @@ def test_a_provider_has_a_longest_call_of_its_own(command):
     assert command.json("provider", "show", "trunk")["longest_call"] is None
 
 
+def test_how_long_a_provider_may_take_is_said_and_taken_back(command):
+    add = ("provider", "add", "trunk", "--server", "203.0.113.1", "--from", "203.0.113.1")
+    command.ok(*add, "--answer-within", "0")
+    assert command.json("provider", "show", "trunk")["answer_within"] == 0
+    command.ok("provider", "set", "trunk", "--calls", "4")
+    assert command.json("provider", "show", "trunk")["answer_within"] == 0
+
+    command.ok("provider", "set", "trunk", "--answer-within", "-1")
+    assert command.json("provider", "show", "trunk")["answer_within"] is None
+
+
 def test_who_takes_the_calls_is_said_and_shown(command):
     command.ok("account", "add", "101", "--password", "p")
     command.ok("account", "add", "102", "--password", "p")

@@ -152,6 +152,7 @@ ELSEWHERE = {
     "web/pages/me_tokens": "web/pages/test_site",
     "web/pages/plain": "web/pages/test_site",
     "web/pages/provider": "web/pages/test_site",
+    "web/pages/provider_settings": "web/pages/test_site",
     "web/pages/providers": "web/pages/test_site",
     "web/pages/refusals": "web/pages/test_site",
     "web/pages/reset": "web/pages/test_site",

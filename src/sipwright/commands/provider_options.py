@@ -106,9 +106,10 @@ AnswerWithin = Annotated[
     typer.Option(
         "--answer-within",
         metavar="SECONDS",
-        min=0,
+        min=-1,
         max=32,
-        help="Try the next one when it says nothing for so long; 0 waits 32 s. [default: [sip] answer_within]",
+        help="Try the next one when it says nothing for so long; 0 waits 32 s, -1 is [sip] answer_within again. "
+        "[default: [sip] answer_within]",
     ),
 ]
 

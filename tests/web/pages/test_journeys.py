@@ -1,5 +1,6 @@
 """What people see and do on the pages, in a real browser: who gets in, and what others do not see."""
 
+import json
 import re
 import sqlite3
 import time
@@ -194,6 +195,56 @@ def test_a_dialplan_is_written_checked_while_typing_tried_and_saved(site, page):
 
     expect(page.get_by_text("Version 1 is live.")).to_be_visible()
     assert 'dial("bob@local", ring=20)' in site.switch.run_command("dialplan", "show", "greeting")
+
+
+def test_more_of_a_call_that_is_tried_can_be_said(site, page):
+    page.goto(f"{site.base}/dialplans/more-of-it")
+    type_into_editor(page, 'log(req.headers["Alert-Info"])\nlog(str(call.active))\nrespond(480)\n')
+    page.get_by_text("More of the call").click()
+    page.get_by_label("Headers").fill("nonsense")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_text("is not a header")).to_be_visible()
+    page.get_by_label("Headers").fill("Alert-Info: external")
+    page.get_by_label("Calls that the owner has already").fill("7")
+    page.get_by_role("button", name="Try it").click()
+
+    tried = page.get_by_role("region", name="How the tried call went")
+    expect(tried).to_contain_text("log: external")
+    expect(tried).to_contain_text("log: 7")
+
+
+def test_what_is_seldom_set_of_a_provider_and_an_account_is_set_on_their_pages(site, page):
+    source = "198.51.100.81"
+    site.switch.run_command("provider", "add", "seldom", "--server", source, "--from", source)
+    page.goto(f"{site.base}/providers/seldom")
+    page.get_by_text("More settings").click()
+    page.get_by_label("Seconds that a call may last").fill("a day")
+    page.get_by_role("button", name="Save settings").click()
+    expect(page.get_by_text("write a number such as 4 or 2.5")).to_be_visible()
+    page.get_by_label("Seconds that a call may last").fill("3600")
+    page.get_by_label("Ask it how many voice messages wait").check()
+    page.get_by_label("Calls at once").fill("4")
+    page.get_by_label("Its certificate").select_option("wildcard")
+    page.get_by_role("button", name="Save settings").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    found = json.loads(site.switch.run_command("provider", "show", "seldom", "--json"))
+    told = (
+        found["longest_call"],
+        found["messages"],
+        found["calls"],
+        found["tls_verify"],
+        found["answer_within"],
+    )
+    assert told == (3600, True, 4, "wildcard", None)
+
+    page.goto(f"{site.base}/accounts/carol@sip.test")
+    page.get_by_label("Phones behind NATs are sent").select_option("options")
+    page.get_by_label("Passwords are asked for with").select_option("SHA-256")
+    page.get_by_role("button", name="Save settings").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    found = json.loads(site.switch.run_command("account", "show", "carol", "--json"))
+    assert (found["keep_alive"], found["algorithm"]) == ("options", "SHA-256")
+    site.switch.run_command("account", "set", "carol", "--keep-alive", "", "--algorithm", "")
 
 
 def test_a_change_is_shown_before_it_goes_live_and_rolled_back(site, page):

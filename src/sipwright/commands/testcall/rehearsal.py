@@ -34,6 +34,9 @@ NOTICED_AFTER = 1.1
 NOTICED_BY = 2.5
 """It has to know within two seconds."""
 
+SETTLED_BY = 5.0
+"""Seconds within which a call that is over is forgotten, and its records are written, also on a busy machine."""
+
 RETRY_EVERY = 0.25
 RING, TALK = 0.2, 0.25
 LONGEST_RING = 2.0
@@ -238,7 +241,7 @@ class _Rehearsal:
         from sipwright.store.history.traces import read_trace
 
         caller_id = self._scratch.account_ids[0]
-        deadline = time.monotonic() + 2.0
+        deadline = time.monotonic() + SETTLED_BY
         while True:
             trace = await read_trace(self._store.database, caller_id)
             is_settled = not trace.calls and all(run["ended_at"] for run in trace.runs)

@@ -286,6 +286,8 @@ def _checked(given: ProviderSpec | ProviderChange, keys: KeyRing, place: str) ->
         is_taken_away = (value == "" and field.name in _OPTIONAL) or (
             value == 0 and field.name in ("longest_call", "most_calls")
         )
+        # 0 seconds to answer are a time of its own: nothing is given up before 32 s.
+        is_taken_away |= field.name == "answer_within" and value is not None and value < 0
         if is_taken_away:
             values[field.name] = None
         elif value is not None:

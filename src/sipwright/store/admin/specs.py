@@ -71,7 +71,10 @@ class ProviderSpec:
 
 @dataclass(frozen=True, slots=True)
 class ProviderChange:
-    """What is to change of a provider: None leaves it, an empty text or no seconds takes away what may be missing."""
+    """What is to change of a provider: None leaves it, an empty text or no seconds takes away what may be missing.
+
+    A negative `answer_within` takes that away.
+    """
 
     server: str | None = None
     username: str | None = None

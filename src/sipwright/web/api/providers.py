@@ -38,7 +38,7 @@ _EMPTY = dict.fromkeys(
         "username",
     ),
     "",
-) | {"answer_within": 0.0, "longest_call": 0.0, "most_calls": 0, "networks": ()}
+) | {"answer_within": -1.0, "longest_call": 0.0, "most_calls": 0, "networks": ()}
 
 
 class _Settings(Given):

@@ -9,6 +9,7 @@ import segno
 from nicegui.elements.html import Html
 from nicegui.events import GenericEventArguments
 
+from sipwright.sip.digest import ALGORITHMS
 from sipwright.store.admin.specs import AccountChange
 from sipwright.usecases.accounts import AccountDetail
 from sipwright.usecases.errors import Conflict
@@ -23,6 +24,9 @@ from sipwright.web.pages.widgets import Field, Modal, Table
 
 __all__ = ["qr_code", "show"]
 
+_KEEP_ALIVE = (
+    ("", "what the settings say"), ("off", "nothing"), ("empty", "empty packets"), ("options", "OPTIONS"),
+)  # fmt: skip
 _NAT = {"none": "no NAT", "behind": "behind NAT"}
 
 
@@ -163,6 +167,13 @@ class _AccountPage:
                     placeholder="no limit",
                     hint="Empty for no limit.",
                 )
+                self.keep_alive = Field(
+                    "Phones behind NATs are sent", account.keep_alive or "", kind="select", options=_KEEP_ALIVE
+                )  # fmt: skip
+                self.algorithm = Field(
+                    "Passwords are asked for with", account.algorithm, kind="select",
+                    options=[(name, name) for name in ALGORITHMS], hint="Old phones know MD5 alone.",
+                )  # fmt: skip
                 self.password = Field(
                     "New password",
                     kind="password",
@@ -187,6 +198,8 @@ class _AccountPage:
             password=str(self.password.value) or None,
             out_plan=str(self.out.value),
             in_plan=str(self.in_.value),
+            algorithm=self._chosen_algorithm(),
+            keep_alive=str(self.keep_alive.value),
             is_enabled=bool(self.enabled.value),
             most_calls=int(typed or 0),
             do_not_disturb=bool(self.quiet.value),
@@ -202,10 +215,17 @@ class _AccountPage:
             "out_plan": self.out,
             "in_plan": self.in_,
             "most_calls": self.most,
+            "algorithm": self.algorithm,
+            "keep_alive": self.keep_alive,
         }
         if await self.visit.attempt(change_it, **fields):
             self.password.value = ""
             self.visit.say("Saved. It counts from now on.")
+
+    def _chosen_algorithm(self) -> str | None:
+        """Return another algorithm; the one that is shown may be the domain's, and stays that."""
+        chosen = str(self.algorithm.value)
+        return chosen if chosen != self.detail.account.algorithm else None
 
     def _remove_dialog(self) -> None:
         account = self.detail.account

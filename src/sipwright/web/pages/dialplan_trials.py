@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sipwright.usecases.dialplans import Replay, ReplayWish, Try, TryWish
+from sipwright.usecases.errors import Invalid
 from sipwright.web.pages.draft import Draft
 from sipwright.web.pages.elements import actions, button, note, tag
 from sipwright.web.pages.format import plural
@@ -40,31 +41,59 @@ class TryPanel:
             "What phones and providers do", kind="textarea", rows=3, placeholder="bob: busy\nblueface: after 5 answers",
             hint="A line each. Who is not named rings and never answers.",
         )  # fmt: skip
+        self._build_rare()
         with actions():
             button("Try it", self._try, kind="main")
         self.tried = tag("div", "stack", role="status")
 
+    def _build_rare(self) -> None:
+        """Make what is seldom said of a call."""
+        with tag("details", "more"):
+            tag("summary", "", "More of the call")
+            with tag("div", "fields"):
+                self.provider = Field("Provider that brings it", hint="Of a call in.")
+                self.active = Field("Calls that the owner has already", placeholder="0")
+                self.gives_up = Field("Seconds until the caller hangs up", placeholder="never")
+            self.headers = _lines("Headers", "Alert-Info: external", "A line each: NAME: VALUE.")
+            self.effects = _lines(
+                "What functions return", 'http_get: {"name": "Bob"}', "A line each: FUNCTION: VALUE, as JSON."
+            )
+            self.in_plans = _lines(
+                "Dialplans of those that are called", "bob: reception",
+                "A line each: ACCOUNT: PLAN, or ACCOUNT: none. Otherwise what the accounts have.",
+            )  # fmt: skip
+
     async def _try(self) -> None:
         await self.page.catch_up()
-        wish = TryWish(
+        fields = {
+            "from": self.from_, "to": self.to, "direction": self.direction, "at": self.at, "answers": self.answers,
+            "provider": self.provider, "active": self.active, "gives_up": self.gives_up, "headers": self.headers,
+            "effects": self.effects, "in_plans": self.in_plans,
+        }  # fmt: skip
+        with self.visit.telling(**fields):
+            found = await self.plans.try_call(
+                self.visit.actor,
+                self._wish(),
+                name=self.page.name,
+                source=self.page.draft,
+                user=self.page.user,
+            )
+            self._show(found)
+
+    def _wish(self) -> TryWish:
+        return TryWish(
             from_=str(self.from_.value).strip(),
             to=str(self.to.value).strip(),
             direction=str(self.direction.value),
-            answers=[line.strip() for line in str(self.answers.value).splitlines() if line.strip()],
+            answers=_typed(self.answers),
+            effects=_typed(self.effects),
+            in_plans=_typed(self.in_plans),
             at=str(self.at.value).strip() or None,
+            gives_up=_number(self.gives_up, "gives_up"),
+            headers=[_header(line) for line in _typed(self.headers)],
+            active=int(_number(self.active, "active") or 0),
+            provider=str(self.provider.value).strip() or None,
         )
-        fields = {
-            "from": self.from_,
-            "to": self.to,
-            "direction": self.direction,
-            "at": self.at,
-            "answers": self.answers,
-        }
-        with self.visit.telling(**fields):
-            found = await self.plans.try_call(
-                self.visit.actor, wish, name=self.page.name, source=self.page.draft, user=self.page.user
-            )
-            self._show(found)
 
     def _show(self, found: Try) -> None:
         self.tried.clear()
@@ -76,6 +105,29 @@ class TryPanel:
             with tag("div", "diff", tabindex="0", role="region", aria_label="How the tried call went"):
                 for line in found.lines:
                     tag("div", "", line or " ")
+
+
+def _lines(label: str, placeholder: str, hint: str) -> Field:
+    return Field(label, kind="textarea", rows=2, placeholder=placeholder, hint=hint)
+
+
+def _typed(field: Field) -> list[str]:
+    """Return the lines that were typed."""
+    return [line.strip() for line in str(field.value).splitlines() if line.strip()]
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon or not name.strip():
+        raise Invalid.of("headers", f"{line!r} is not a header; write NAME: VALUE")
+    return name.strip(), value.strip()
+
+
+def _number(field: Field, name: str) -> float | None:
+    text = str(field.value).strip()
+    if text and not text.replace(".", "", 1).isdecimal():
+        raise Invalid.of(name, "write a number such as 4, or nothing")
+    return float(text) if text else None
 
 
 class ReplayPanel:

@@ -1,4 +1,7 @@
-"""``/providers/{name}``: one provider: how we stand with it, what it answers when asked, and its settings."""
+"""``/providers/{name}``: one provider: how we stand with it, what it answers when asked, and the numbers it brings.
+
+Its settings are in ``provider_settings.py``.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,12 @@ from typing import Any
 
 from nicegui.events import GenericEventArguments
 
-from sipwright.services.callers import CALLER_HEADERS, NUMBER_FORMATS
-from sipwright.store.admin.specs import ProviderChange
 from sipwright.usecases.providers import ExchangedMessage, ProviderTest, ProviderView
 from sipwright.web.pages.accounts import plan_options
 from sipwright.web.pages.elements import actions, button, card, facts, note, pill, tag
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.live import Ladder
+from sipwright.web.pages.provider_settings import ProviderSettings
 from sipwright.web.pages.providers import state_of
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Modal, Table
@@ -52,7 +54,7 @@ class _ProviderPage:
                     self._draw_state()
                     with card("Exchange", flush=True):
                         self.exchange = tag("div", role="status")
-                    await self._settings()
+                    await ProviderSettings(self.visit, provider, self.user, self._saved).build()
                 await self._numbers()
             self._remove_dialog()
             last = await self.providers.last_test(self.visit.actor, provider.provider, user=self.user)
@@ -117,72 +119,9 @@ class _ProviderPage:
             self.provider = await self.providers.get(self.visit.actor, name, user=self.user)
             self._draw_state()
 
-    # --- settings ---
-
-    async def _settings(self) -> None:
-        provider = self.provider
-        with card("Settings"):
-            with tag("div", "fields"):
-                self.fields = {
-                    "server": Field("Server", provider.server),
-                    "username": Field("User name", provider.username or ""),
-                    "password": Field(
-                        "New password", kind="password", autocomplete="new-password", hint="Empty leaves it as it is."
-                    ),
-                    "auth_username": Field("Log-in name", provider.auth_username or "", hint="Where it differs."),
-                    "outbound_proxy": Field("Proxy", provider.outbound_proxy or ""),
-                    "from_template": Field("From", provider.from_template or "", hint="How it knows our number."),
-                    "account": Field("Account that takes its calls", provider.account or ""),
-                    "in_plan": Field(
-                        "Dialplan that takes its calls", provider.in_plan or "", kind="select",
-                        options=await plan_options(self.visit, "none: the account"),
-                    ),
-                    "caller_out": Field(
-                        "Told who calls in", provider.caller_out, hint="Such as pai; empty for From as it knows us."
-                    ),
-                    "caller_in": Field(
-                        "Says who calls in", provider.caller_in, kind="select",
-                        options=[(name, name) for name in CALLER_HEADERS],
-                    ),
-                    "number_format": Field(
-                        "Numbers of callers", provider.number_format, kind="select",
-                        options=[(name, name) for name in NUMBER_FORMATS],
-                    ),
-                    "networks": Field("Calls from", " ".join(provider.networks), hint="Such as 203.0.113.0/29."),
-                }  # fmt: skip
-            self.register = Field("Register there", provider.register, kind="check")
-            self.enabled = Field("It may be used", provider.enabled, kind="check")
-            with actions():
-                button("Save settings", self._save, kind="main")
-
-    async def _save(self) -> None:
-        typed = {name: str(field.value).strip() for name, field in self.fields.items()}
-        change = ProviderChange(
-            server=typed["server"],
-            username=typed["username"],
-            password=typed["password"] or None,
-            auth_username=typed["auth_username"],
-            outbound_proxy=typed["outbound_proxy"],
-            from_template=typed["from_template"],
-            account=typed["account"] if typed["account"] != (self.provider.account or "") else None,
-            in_plan=typed["in_plan"] if typed["in_plan"] != (self.provider.in_plan or "") else None,
-            caller_out=typed["caller_out"],
-            caller_in=typed["caller_in"],
-            number_format=typed["number_format"],
-            networks=tuple(typed["networks"].replace(",", " ").split()),
-            register=bool(self.register.value),
-            is_enabled=bool(self.enabled.value),
-        )
-
-        async def change_it() -> None:
-            self.provider = await self.providers.change(
-                self.visit.actor, self.provider.provider, change, user=self.user, if_match=self.provider.etag
-            )
-
-        if await self.visit.attempt(change_it, register=self.register, **self.fields):
-            self.fields["password"].value = ""
-            self._draw_state()
-            self.visit.say("Saved. It counts from now on.")
+    def _saved(self, provider: ProviderView) -> None:
+        self.provider = provider
+        self._draw_state()
 
     # --- numbers of a trunk ---
 
