@@ -127,7 +127,6 @@ ELSEWHERE = {
     "web/pages/account": "web/pages/test_site",
     "web/pages/account_lamps": "web/pages/test_site",
     "web/pages/accounts": "web/pages/test_site",
-    "web/pages/board_rows": "web/pages/test_site",
     "web/pages/call": "web/pages/test_site",
     "web/pages/cdr_chart": "web/pages/test_cdrs",
     "web/pages/cdr_export": "web/pages/test_cdrs",
