@@ -178,6 +178,12 @@ def test_a_provider_has_a_longest_call_of_its_own(command):
     assert command.json("provider", "show", "trunk")["longest_call"] is None
 
 
+def test_an_empty_user_name_is_none(command):
+    told = command.fails("provider", "add", "trunk", "--server", "203.0.113.1", "--username", "")
+
+    assert "how does it know us?" in told
+
+
 def test_how_long_a_provider_may_take_is_said_and_taken_back(command):
     add = ("provider", "add", "trunk", "--server", "203.0.113.1", "--from", "203.0.113.1")
     command.ok(*add, "--answer-within", "0")

@@ -156,7 +156,8 @@ def test_what_is_no_backup_is_told_so(command, saved: Path, tmp_path: Path):
     newer = _tar(tmp_path / "newer", **{"backup.json": b'{"format": 2, "database": "sqlite"}'})
 
     assert "there is no" in command.fails("restore", str(tmp_path / "none"), *new)
-    assert "is no backup" in command.fails("restore", str(text), *new)
+    assert "is no backup" in (told := command.fails("restore", str(text), *new))
+    assert "method" not in told
     assert "is damaged" in command.fails("restore", str(cut), *new)
     assert "only a part" in command.fails("restore", str(_tar(tmp_path / "empty")), *new)
     assert "newer Sipwright" in command.fails("restore", str(newer), *new)

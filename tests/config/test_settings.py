@@ -67,6 +67,13 @@ def test_the_environment_wins_and_leaves_its_neighbours(tmp_path: Path, monkeypa
             r"\[sip\] udp: Input should be a valid list; write it as udp = .\"0.0.0.0:5060\".$",
         ),
         ('[log]\nlevel = "loud"\n', r"\[log\] level: Input should be 'debug'"),
+        ('[retention]\ncdrs = "a year"\n', r"cdrs: this is not a number; write it as cdrs = 365.0$"),
+        ("[ssh]\nclients = 2.5\n", r"clients: this is not a whole number; write it as clients = 20$"),
+        (
+            '[web]\npublic_status = "maybe"\n',
+            "this is neither true nor false; write it as public_status = false$",
+        ),
+        ("[web]\nprefix = 3\n", "prefix: this is not a text in quotes"),
         ("[sip]\nudp = []\ntcp = []\n", "line 1: sip: udp and tcp are both empty"),
     ],
 )

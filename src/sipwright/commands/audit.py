@@ -55,7 +55,8 @@ def audit(
         for row in rows
     )
     heads = ("at", "user", "face", "address", "action", "what", "change")
-    print_table(heads, lines, "nobody has changed anything yet")
+    is_narrowed = user is not None or action is not None
+    print_table(heads, lines, "no change fits that" if is_narrowed else "nobody has changed anything yet")
 
 
 def _change(row: AuditRow) -> str:

@@ -123,6 +123,7 @@ def add(
       sipwright provider add carrier --server 203.0.113.1 --from 203.0.113.0/29 --from 198.51.100.7 --in reception
     """
     places, template = networks_and_uri(networks, from_template)
+    username = username or None
     found = None if profile is None else profile_in(profile)
     if found is not None:
         register = register or (found.register and username is not None)

@@ -94,6 +94,10 @@ def _unpack(file: Path, work: Path) -> dict[str, Any]:
                     shutil.copyfileobj(source, target, 1 << 20)
     except FileNotFoundError:
         raise CommandError(f"there is no {file}") from None
+    except tarfile.ReadError:
+        raise CommandError(
+            f"{file} is no backup, or is damaged; name a file that 'sipwright backup' has written"
+        ) from None
     except (tarfile.TarError, EOFError, FileExistsError) as error:
         raise CommandError(f"{file} is no backup, or is damaged: {error}") from None
     except OSError as error:

@@ -13,6 +13,15 @@ from pydantic_settings import SettingsError
 __all__ = ["explain", "place_of_setting", "unreadable_variables"]
 
 
+_PLAIN = {
+    **dict.fromkeys(("float_parsing", "float_type"), "this is not a number"),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "this is not a whole number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "this is neither true nor false"),
+    "string_type": "this is not a text in quotes",
+}
+"""What is said in plainer words than those of the library that reads settings."""
+
+
 def unreadable_variables(error: SettingsError) -> str:
     """Name the variables that may be meant: the error knows the section only."""
     section = str(error).partition('field "')[2].partition('"')[0].upper()
@@ -41,7 +50,7 @@ def explain(error: ValidationError, path: Path, defaults: BaseModel) -> str:
     )
     if first["type"] == "extra_forbidden":
         return f"{where} is not a setting; correct its name or remove it"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _PLAIN.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return f"{where}: {message}{_written(section, rest, defaults)}"
 
 

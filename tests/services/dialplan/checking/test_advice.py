@@ -34,6 +34,7 @@ end
     """Excluded.each { |p| sys.Respond(503, "x") if num =~ /^#{p}/ }
 puts "done"
 """,
+    'if req.user == "300"\n  sys.Respond(486, "x")\nend\n',
 )
 
 

@@ -21,6 +21,7 @@ _RUBY = re.compile(
     r"""|\#\{|\bthen\b|=~|\|\w+(?:,\s*\w+)*\|\s|\.(?:to_[si]|each|nil\?)|\|\||&&|===|["']\s*=>|%w\(|\$\d""",
     re.MULTILINE,
 )
+_RUBY_END = re.compile(r"^[ \t]*end[ \t]*$", re.MULTILINE)
 _ASTERISK = re.compile(r"^\s*(?:exten|same)\s*=>|^\s*\[[\w-]+\]\s*(?:;.*)?$", re.MULTILINE)
 _JAVASCRIPT = re.compile(
     r"^\s*(?:const|let|var)\s+\w+\s*=|\bfunction\s*\w*\s*\(|=>\s*\{|^\s*\}\s*(?:else\b.*)?$", re.MULTILINE
@@ -32,7 +33,10 @@ _LANGUAGES = (
     (_XML, 1, "XML", "docs/from-asterisk.md says how each thing is written here"),
     (_ASTERISK, 1, "an Asterisk dialplan", "docs/from-asterisk.md says how each thing is written here"),
     (_LUA, 2, "Lua", "docs/dialplans.md shows the language"),
-    (_RUBY, 2, "Ruby", "docs/from-ruby.md shows how each thing is written now"),
+    *(
+        (pattern, signs, "Ruby", "docs/from-ruby.md shows how each thing is written now")
+        for pattern, signs in ((_RUBY, 2), (_RUBY_END, 1))
+    ),
     (_JAVASCRIPT, 2, "JavaScript", "docs/dialplans.md shows the language"),
 )
 
