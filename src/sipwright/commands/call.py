@@ -23,7 +23,11 @@ def call(
     ],
     key: Annotated[
         str,
-        typer.Option("--key", help="Place the call once, however often this is repeated with the same key."),
+        typer.Option(
+            "--key",
+            metavar="TEXT",
+            help="Place the call once, however often this is repeated with the same key.",
+        ),
     ] = "",
     as_json: Json = False,
     data: Data = None,

@@ -25,6 +25,9 @@ __all__ = ["app"]
 app = group("guard", "Where calls may lead, how many, and what they may cost.")
 
 User = Annotated[str, typer.Argument(metavar="USER", help="Whose calls.")]
+MaybeUser = Annotated[
+    str | None, typer.Argument(metavar="[USER]", help="Of this user alone. [default: of everybody]")
+]
 Destinations = Annotated[
     list[str],
     typer.Argument(
@@ -52,7 +55,7 @@ def _told(data: Path | None, work: Callable[[UseCases, Actor], Awaitable[GuardVi
 
 @app.command()
 def show(
-    user: Annotated[str | None, typer.Argument(metavar="[USER]")] = None,
+    user: MaybeUser = None,
     as_json: Json = False,
     data: Data = None,
 ) -> None:
@@ -134,11 +137,25 @@ def limit(
     of_provider: Annotated[
         bool, typer.Option("--provider", help="NAME is a provider: NAME, or USER/NAME.")
     ] = False,
-    at_once: Annotated[str | None, typer.Option("--calls-at-once", metavar="N")] = None,
-    per_hour: Annotated[str | None, typer.Option("--calls-per-hour", metavar="N")] = None,
-    minutes: Annotated[str | None, typer.Option("--minutes-per-day", metavar="N")] = None,
+    at_once: Annotated[
+        str | None, typer.Option("--calls-at-once", metavar="N", help="Calls out at once, or default.")
+    ] = None,
+    per_hour: Annotated[
+        str | None,
+        typer.Option("--calls-per-hour", metavar="N", help="Calls out begun within an hour, or default."),
+    ] = None,
+    minutes: Annotated[
+        str | None,
+        typer.Option("--minutes-per-day", metavar="N", help="Minutes talked within 24 hours, or default."),
+    ] = None,
     money: Annotated[
-        str | None, typer.Option("--money-per-day", metavar="X", help="An amount, or none for no limit.")
+        str | None,
+        typer.Option(
+            "--money-per-day",
+            metavar="X",
+            help="What calls may cost within 24 hours, in the money of 'sipwright provider rates': an amount, none "
+            "for no limit, or default.",
+        ),
     ] = None,
     data: Data = None,
 ) -> None:
@@ -179,7 +196,7 @@ Number = Annotated[int, typer.Argument(metavar="ID", help="As 'sipwright guard u
 
 @app.command()
 def unusual(
-    user: Annotated[str | None, typer.Argument(metavar="[USER]")] = None,
+    user: MaybeUser = None,
     as_json: Json = False,
     data: Data = None,
 ) -> None:
@@ -236,7 +253,7 @@ def undo(number: Number, data: Data = None) -> None:
 
 @app.command()
 def usual(
-    user: Annotated[str | None, typer.Argument(metavar="[USER]")] = None,
+    user: MaybeUser = None,
     as_json: Json = False,
     data: Data = None,
 ) -> None:

@@ -95,7 +95,12 @@ def takeover(
 @app.command()
 def drain(
     timeout: Annotated[
-        float, typer.Option(help="For how many seconds this waits until everything is handed over.", min=0.0)
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="For how many seconds this waits until everything is handed over.",
+            min=0.0,
+        ),
     ] = 60.0,
     as_json: Json = False,
     data: Data = None,
