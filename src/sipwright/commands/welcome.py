@@ -126,8 +126,8 @@ def welcome(
     elif settings.web.address is not None:
         lines += [
             "",
-            f"  No pages yet           {settings.web.listen} cannot be had, as the warning above says; change",
-            f"                         [web] listen in {shown_file(settings)}, and start it again",
+            f"  No pages yet           {settings.web.listen} cannot be had: the warning above says why, and what to",
+            f"                         change in {shown_file(settings)}",
         ]
     if settings.ssh.address is not None and not has_console:
         lines += [
