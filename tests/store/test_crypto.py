@@ -171,6 +171,18 @@ def test_a_key_file_that_is_none_any_more_is_told(key_file: Path, keys: KeyRing,
     assert keys.open(keys.seal(b"value", "here"), "here") == b"value"
 
 
+def test_an_older_copy_of_the_key_file_is_told(key_file: Path, keys: KeyRing):
+    older = key_file.read_bytes()
+    rotate_key_file(key_file)
+    keys.follow_file()
+    sealed = keys.seal(b"value", "here")
+    key_file.write_bytes(older)
+    keys.follow_file()
+
+    assert "is not the one" in keys.fault
+    assert (keys.current, keys.open(sealed, "here")) == (2, b"value")
+
+
 def test_an_old_key_with_other_bytes_beside_ours_is_another_file(key_file: Path, keys: KeyRing):
     rotate_key_file(key_file)
     keys.follow_file()

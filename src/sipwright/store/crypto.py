@@ -116,7 +116,8 @@ class KeyRing:
             self.fault = f"the key file {self._path} cannot be used: {error}; {_PUT_BACK}"
             return
         known = found.keys() & self._keys.keys()
-        if known and all(found[key_id] == self._keys[key_id] for key_id in known):
+        # An older copy has keys of ours, but not the one that everything is sealed with since.
+        if self.current in known and all(found[key_id] == self._keys[key_id] for key_id in known):
             self._use(found)
             return
         self.unproven = {} if known else found
