@@ -73,7 +73,7 @@ def backup(
     if file.exists() and not force:
         raise CommandError(f"{file} is there already; choose another name, or write over it with --force")
     if not file.absolute().parent.is_dir():
-        raise CommandError(f"there is no folder {file.absolute().parent} for the backup; make it first")
+        raise CommandError(f"{file.absolute().parent}: No such file or directory; make that folder first")
     about = asyncio.run(_about(settings, with_key))
     part = file.with_name(f"{file.name}.part")
     with _removed(part), tempfile.TemporaryDirectory(prefix=".backup-", dir=file.absolute().parent) as folder:
