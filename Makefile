@@ -32,7 +32,7 @@ check: $(VENV)/.development ## Format, lint, types, layers and the quick tests: 
 	@$(BIN)/lint-imports --no-cache
 	@$(PYTEST) $(SLOW:%=--ignore=tests/%) $(ARGS)
 
-bench: $(VENV)/.runtime peers ## Measure CPU and waiting beside Kamailio, 20 minutes (ARGS=--quick: three)
+bench: $(VENV)/.runtime peers ## Measure CPU and waiting beside Kamailio, 25 minutes (ARGS=--quick: four)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 flood: $(VENV)/.development peers ## Flood the switch on loopback while phones call each other, three minutes (ARGS=--short)

@@ -99,7 +99,9 @@ def measure_more(options: argparse.Namespace, results: Results) -> None:
         counts, rate = (options.registrations // 2, options.calls // 4), options.rate // 8
         results.connections = measure_connections(SIPWRIGHT_PORT, options.rounds, counts, rate)
         results.connections_rate = rate
-    if "nodes" in options.only:
+    if "nodes" in options.only and not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        print("PostgreSQL is not installed (Debian package: postgresql): nothing on it", file=sys.stderr)
+    elif "nodes" in options.only:
         counts, rate = (options.registrations // 2, options.calls // 2), options.rate // 4
         results.nodes = measure_nodes(SIPWRIGHT_PORT, options.rounds, counts, rate)
     if "registrations" in options.only:
@@ -118,7 +120,7 @@ def read_options() -> argparse.Namespace:
     )
     add = parser.add_argument
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="small rounds: three minutes, for a first look")
+    size.add_argument("--quick", action="store_true", help="small rounds: four minutes, for a first look")
     size.add_argument(
         "--full",
         action="store_true",
