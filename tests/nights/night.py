@@ -66,7 +66,7 @@ class Night:
             self.process = subprocess.Popen(line, env=self.environment, stdout=log, stderr=log)
         self.wait_for("switch started", begin=begin)
 
-    def end(self, number=signal.SIGTERM, within=10.0):
+    def end(self, number=signal.SIGTERM, within=60.0):
         """End the switch, and return its status."""
         self.process.send_signal(number)
         status = self.process.wait(within)
@@ -100,8 +100,11 @@ class Night:
 
     # The phone.
 
-    def ask(self, method, uri, *, user="alice", more="", within=3.0, call_id="night", domain="example.org"):
-        """Send a request, repeat it as RFC 3261 §17.1 says, and return the statuses and the last response."""
+    def ask(self, method, uri, *, user="alice", more="", within=30.0, call_id="night", domain="example.org"):
+        """Send a request, repeat it as RFC 3261 §17.1 says, and return the statuses and the last response.
+
+        What is said twice, because the request was, counts once.
+        """
         number = next(_numbers)
         host, port = self.phone.getsockname()
         request = (
@@ -120,8 +123,10 @@ class Night:
                 response = self.phone.recv(65_535).decode("utf-8", "replace")
                 if f"z9hG4bKnight{number};" not in response:
                     continue
-                heard.append(int(response.split()[1]))
-                if heard[-1] >= 200:
+                status = int(response.split()[1])
+                if heard[-1:] != [status]:
+                    heard.append(status)
+                if status >= 200:
                     return heard, response
         return heard, ""
 
