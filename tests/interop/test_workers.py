@@ -121,7 +121,8 @@ def start(switch: RunningSwitch) -> None:
     """Start the switch, and wait until both workers are there."""
     before = len(switch.events("switch started"))
     url = os.environ.get("SIPWRIGHT_DATABASE__URL", "sqlite:///sipwright.db")
-    switch.start(RUN__WORKERS="2", DATABASE__URL=url)
+    # However long a machine needs for that, a worker is started again, and none takes over from it.
+    switch.start(RUN__WORKERS="2", DATABASE__URL=url, CLUSTER__LOST_AFTER="60")
     until(lambda: len(switch.events("switch started")) >= before + 2, "both workers have started")
 
 

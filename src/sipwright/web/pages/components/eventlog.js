@@ -4,9 +4,9 @@ export default {
   template: `
     <div>
       <div v-if="!all.length" class="empty"><slot></slot></div>
-      <ol v-show="all.length" class="log" ref="log" tabindex="0" role="log" :aria-label="label" aria-live="off" @scroll="scrolled">
+      <div v-show="all.length" class="log" ref="log" tabindex="0" role="log" :aria-label="label" aria-live="off" @scroll="scrolled"><ol>
         <li v-for="one in shown" :key="one.id" :class="one.look" data-testid="event"><span class="at" :title="one.date">{{ one.at }}</span><span class="kind">{{ one.type }}</span><span class="user">{{ one.user }}</span><span class="what"><a v-if="one.call" :href="prefix + '/calls/' + encodeURIComponent(one.call)">{{ one.call.slice(0, 8) }}</a> <template v-for="(part, n) in parts(one.text)" :key="n"><mark v-if="n % 2">{{ part }}</mark><template v-else>{{ part }}</template></template></span></li>
-      </ol>
+      </ol></div>
       
     </div>`,
   props: { label: String, prefix: { type: String, default: "" }, search: { type: String, default: "" }, paused: Boolean },
