@@ -158,6 +158,20 @@ def test_a_response_whose_way_back_nobody_has_signed_goes_nowhere(stack, edge):
     assert sent(stack) == []
 
 
+@pytest.mark.parametrize("is_leaving", [True, False])
+def test_whoever_leaves_hands_on_what_other_nodes_send_too(stack, edge, is_leaving):
+    """They have not heard yet that the calls are another one's, which has to hear of this 2xx."""
+    heard, third = [], ("127.0.0.4", 5060)
+    edge.others = lambda response, flow: heard.append(response.status)
+    edge.peers.is_peer = lambda address: address in (HERE, NORTH, third)
+    edge.is_leaving = is_leaving
+    answer = response(200, [("Via", "SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1")])
+    answer.headers.set("From", f"<sip:a@x>;tag={TAG}")
+    edge.take_response(answer, stack.transports[0].flow(third))
+
+    assert (heard, [remote for _, remote in sent(stack)]) == (([], [NORTH]) if is_leaving else ([200], []))
+
+
 def test_other_responses_are_left_to_others(stack, edge):
     heard = []
     edge.others = lambda response, flow: heard.append(response.status)

@@ -255,6 +255,9 @@ class Neighbours:
         parts = self._parts
         # New calls and registrations are repeated to whoever has the address then.
         parts.stack.receiver.quick_way = None
+        # A 2xx that is acknowledged here would never be heard of where its call is now.
+        parts.stack.layer.let_go()
+        self._edge.is_leaving = True
         parts.pipeline.steps = (self._edge, lambda incoming: True)
         parts.stack.release()
         await asyncio.sleep(SEEN_EVERY)

@@ -59,6 +59,8 @@ class Edge:
         self._tokens = tokens
         self.others: OnStrayResponse | None = None
         """Hears of the responses that belong to nothing which went through here."""
+        self.is_leaving = False
+        """Another node has all that was here: what still comes for it is handed on, also what other nodes send."""
         self.expects_for: Callable[[], float] = float
         """Says for how many seconds more phones are expected back whose connections have ended with a node."""
         self._here = f"{address[0]}:{address[1]}"
@@ -271,7 +273,7 @@ class Edge:
         via = response.top_via
         if (via.branch or "").startswith(BRANCH):
             self._send_back(response, via)
-        elif not self._hand_back(response, flow) and self.others is not None:
+        elif not (self._hand_back(response, flow) or self.is_leaving) and self.others is not None:
             self.others(response, flow)
 
     def _send_back(self, response: Response, via: Via) -> None:
@@ -311,7 +313,9 @@ class Edge:
     def _hand_back(self, response: Response, flow: Flow) -> bool:
         """Hand a response on to the node that has its dialog, if a phone has sent it to another one."""
         owner = None if response.from_tag is None else self._peers.owner_of(response.from_tag)
-        if owner is None or owner == self._peers.name or self._peers.is_peer(flow.remote):
+        if owner is None or owner == self._peers.name:
+            return False
+        if self._peers.is_peer(flow.remote) and not self.is_leaving:
             return False
         edge = self._peers.edge_of(owner)
         way = None if edge is None else self._stack.flow_to_edge(edge)

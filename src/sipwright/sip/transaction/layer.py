@@ -336,6 +336,12 @@ class TransactionLayer:
             repeated=self.repeated,
         )
 
+    def let_go(self) -> None:
+        """Know none of them any more: what still comes for them is for whoever goes on with their calls."""
+        self._clients.clear()
+        self._servers.clear()
+        self._merge_keys.clear()
+
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
 
