@@ -49,8 +49,14 @@ def north(bench):
     return North(bench)
 
 
-def test_a_phone_that_has_moved_is_not_where_it_was_known_by_the_edge(bench, alice):
-    """The call was another node's, which knew the phone at this one: its flow has a name, and the binding has none."""
+@pytest.mark.parametrize(
+    "refreshed", ["udp/10.0.0.1:5060/30.0.0.1:5060", "n2!udp/10.0.0.2:5060/30.0.0.1:5060"]
+)
+def test_a_phone_that_has_moved_is_not_where_it_was_known_by_the_edge(bench, alice, refreshed):
+    """The call was another node's, which knew the phone at this one: its flow has a name, and the binding has none.
+
+    Or it is from where it was that the phone registers anew, at a third node.
+    """
     bob = bench.phone("bob", "30.0.0.1")
     account = bench.account("bob")
     key = f"udp/10.0.0.1:5060/{bob.address}"
@@ -65,7 +71,7 @@ def test_a_phone_that_has_moved_is_not_where_it_was_known_by_the_edge(bench, ali
     bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
     ok = alice.last(200)
     alice.ack(ok)
-    bench.accounts.bindings[account.id] = [Binding(f"sip:bob@{bob.address}", key)]
+    bench.accounts.bindings[account.id] = [Binding(f"sip:bob@{bob.address}", refreshed)]
     now = bench.phone("bob", "30.0.0.2")
     now.send(now.in_dialog("INVITE", invite, body=SDP.format("30.0.0.2")))
     alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))

@@ -16,7 +16,7 @@ from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import ParseError, Uri
 from sipwright.stack import ReconnectingFlow, Stack
 from sipwright.transport import Flow
-from sipwright.transport.flow import parse_flow_key, place_of
+from sipwright.transport.flow import Address, parse_flow_key, place_of
 
 from ..call.call import Call
 from ..call.callee import Callee
@@ -121,10 +121,9 @@ class Reconnects:
         if account_id is None or self._locations.is_at(account_id, flow.key, now):
             return flow
         targets = self._locations.targets(account_id, now)
-        # What it was registered at when it came from elsewhere inside the dialog is older than that. By the edge of a
-        # node that is lost it may have been known with the name of this one, which its own bindings go without.
-        left = None if leg.left is None else place_of(leg.left)[1]
-        for target in _moved(leg, flow, [target for target in targets if place_of(target.source)[1] != left]):
+        # What it was registered at when it came from elsewhere inside the dialog is older than that, at whichever node.
+        left = None if leg.left is None else _remote(leg.left)
+        for target in _moved(leg, flow, [target for target in targets if _remote(target.source) != left]):
             if leg.state in _UNANSWERED and place_of(target.source)[0] != place_of(flow.key)[0]:
                 continue  # what goes with an INVITE goes by the same edge, which has given that its branch
             found = self._stack.flow_from_key(target.source)
@@ -287,6 +286,10 @@ def _moved(leg: Leg, flow: Flow, targets: Sequence[BindingTarget]) -> list[Bindi
         return same
     near = [target for target in targets if _host_of(target) == host]
     return near if len(near) == 1 else []
+
+
+def _remote(key: str) -> Address:
+    return parse_flow_key(place_of(key)[1]).remote
 
 
 def _host_of(target: BindingTarget) -> str:
