@@ -14,7 +14,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
-from .network import free_port, is_listening, until
+from .network import free_pair, free_port, is_listening, until
 
 MODULES = "/usr/lib/baresip/modules"
 
@@ -61,7 +61,7 @@ class Baresip:
         contact: str = "",
     ) -> None:
         # The port after its own is the one that it takes for TLS.
-        self.host, self.port, _, self.control = host, free_port(host), free_port(host), free_port(host)
+        self.host, self.port, self.control = host, free_pair(host), free_port(host)
         self.events: list[dict[str, Any]] = []
         self._folder = Path(tempfile.mkdtemp(prefix="baresip-"))
         self._buffer = b""

@@ -25,6 +25,15 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise RuntimeError(f"none of the {_SHARE} ports that this process has for its tests is free at {host}")
 
 
+def free_pair(host: str = "127.0.0.1") -> int:
+    """Return a port that is free, as is the one after it; both are of this process."""
+    for _ in range(_SHARE):
+        port = free_port(host)
+        if free_port(host) == port + 1:
+            return port
+    raise RuntimeError(f"no two of the {_SHARE} ports that this process has for its tests are free at {host}")
+
+
 def range_of_ports() -> int:
     """Return the first of a hundred ports that no other process uses, for a program that wants many in a row."""
     return _FIRST_OF_RANGES + _RANGE * _share()[0]
