@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import itertools
 import socket
@@ -59,6 +60,7 @@ def _share() -> tuple[int, socket.socket]:
         except OSError:
             claim.close()
         else:
+            atexit.register(claim.close)
             return number, claim
     raise RuntimeError(f"{_SHARES} other processes run tests on this machine, and no ports are left")
 

@@ -36,7 +36,7 @@ def phones(site):
 
 def test_whoever_is_nobody_yet_is_sent_to_log_in_and_then_to_where_they_wanted(site, new_page):
     page = new_page()
-    page.goto(f"{site.base}/cdrs?q=alice")
+    site.open(page, "/cdrs?q=alice")
 
     expect(page).to_have_title("Log in · Sipwright")
     page.get_by_label("Name").fill("root")
@@ -86,7 +86,7 @@ def test_the_keyboard_goes_all_the_way(page):
 
 
 def test_wrong_input_is_told_at_its_field(site, page):
-    page.goto(f"{site.base}/accounts")
+    site.open(page, "/accounts")
     page.get_by_role("button", name="Add account").click()
     dialog = page.get_by_role("dialog", name="Add an account")
     dialog.get_by_label("Name").fill("not a name")
@@ -98,7 +98,7 @@ def test_wrong_input_is_told_at_its_field(site, page):
 
 
 def test_an_account_is_made_and_its_page_says_what_to_type_into_a_phone(site, page):
-    page.goto(f"{site.base}/accounts")
+    site.open(page, "/accounts")
     page.get_by_role("button", name="Add account").click()
     dialog = page.get_by_role("dialog", name="Add an account")
     dialog.get_by_label("Name").fill("erin")
@@ -166,7 +166,7 @@ def add_many(switch):
 
 def test_the_editor_completes_what_other_dialplans_define(site, page):
     site.switch.set_dialplans({"common": "groups = {}\n\n\ndef ring_all():\n    pass\n"})
-    page.goto(f"{site.base}/dialplans/importing")
+    site.open(page, "/dialplans/importing")
     type_into_editor(page, "from plans.c")
     page.keyboard.press("Control+Space")
     expect(page.locator(".cm-completionLabel").get_by_text("common", exact=True)).to_be_visible()
@@ -183,7 +183,7 @@ def type_into_editor(page, text):
 
 
 def test_a_dialplan_is_written_checked_while_typing_tried_and_saved(site, page):
-    page.goto(f"{site.base}/dialplans/greeting")
+    site.open(page, "/dialplans/greeting")
     type_into_editor(page, 'dail("bob@local")\n')
     expect(page.locator(".cm-told")).to_contain_text("dail")
 
@@ -198,7 +198,7 @@ def test_a_dialplan_is_written_checked_while_typing_tried_and_saved(site, page):
 
 
 def test_more_of_a_call_that_is_tried_can_be_said(site, page):
-    page.goto(f"{site.base}/dialplans/more-of-it")
+    site.open(page, "/dialplans/more-of-it")
     type_into_editor(page, 'log(req.headers["Alert-Info"])\nlog(str(call.active))\nrespond(480)\n')
     page.get_by_text("More of the call").click()
     page.get_by_label("Headers").fill("nonsense")
@@ -216,7 +216,7 @@ def test_more_of_a_call_that_is_tried_can_be_said(site, page):
 def test_what_is_seldom_set_of_a_provider_and_an_account_is_set_on_their_pages(site, page):
     source = "198.51.100.81"
     site.switch.run_command("provider", "add", "seldom", "--server", source, "--from", source)
-    page.goto(f"{site.base}/providers/seldom")
+    site.open(page, "/providers/seldom")
     page.get_by_text("More settings").click()
     page.get_by_label("Seconds that a call may last").fill("a day")
     page.get_by_role("button", name="Save settings").click()
@@ -237,7 +237,7 @@ def test_what_is_seldom_set_of_a_provider_and_an_account_is_set_on_their_pages(s
     )
     assert told == (3600, True, 4, "wildcard", None)
 
-    page.goto(f"{site.base}/accounts/carol@sip.test")
+    site.open(page, "/accounts/carol@sip.test")
     page.get_by_label("Phones behind NATs are sent").select_option("options")
     page.get_by_label("Passwords are asked for with").select_option("SHA-256")
     page.get_by_role("button", name="Save settings").click()
@@ -249,7 +249,7 @@ def test_what_is_seldom_set_of_a_provider_and_an_account_is_set_on_their_pages(s
 
 def test_a_change_is_shown_before_it_goes_live_and_rolled_back(site, page):
     site.switch.set_dialplans({"changing": 'respond(480, "one")\n'})
-    page.goto(f"{site.base}/dialplans/changing")
+    site.open(page, "/dialplans/changing")
     type_into_editor(page, 'respond(480, "two")\n')
     page.locator(".cm-content").press("Control+s")
     dialog = page.get_by_role("dialog", name="Make it live")
