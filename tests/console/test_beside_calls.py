@@ -13,7 +13,6 @@ import pytest
 
 from conftest import StartSwitch
 from interop.harness import DOMAIN, RunningSwitch, free_port, is_listening, until
-from pace import is_kept
 
 pytestmark = pytest.mark.peer("sipp")
 
@@ -119,7 +118,7 @@ async def test_calls_do_not_feel_three_hundred_scanners_and_a_login_works(
         ) as console:  # fmt: skip
             assert (await console.run("calls --json")).stdout == "[]\n"
 
-    assert is_kept(T1, p99(times))
+    assert p99(times) < T1
 
 
 async def test_calls_do_not_feel_a_thousand_connections_to_the_pages(
@@ -130,4 +129,4 @@ async def test_calls_do_not_feel_a_thousand_connections_to_the_pages(
         times = await asyncio.to_thread(call, switch)
         assert await asyncio.to_thread(until, lambda: is_served(url), "somebody else is served as well")
 
-    assert is_kept(T1, p99(times))
+    assert p99(times) < T1

@@ -17,7 +17,6 @@ import pytest
 
 from interop.harness import DOMAIN, PASSWORD, Roamer, RunningSwitch, until
 from interop.test_two_nodes import PLANS, said, talk
-from pace import is_kept
 from sipwright.commands import keeper, worker
 from sipwright.sip import StreamFramer
 
@@ -188,7 +187,7 @@ def test_a_phone_that_has_just_registered_can_be_called_from_another_worker(
     alice.acknowledge(alice.wait_for_status(480))
 
     assert refused.reason == "Nobody Home"
-    assert is_kept(1.0, took)
+    assert took < 1.0
 
 
 def test_a_phone_begins_a_call_where_its_other_one_is(switch: RunningSwitch, phone: Callable[..., Roamer]):
@@ -240,7 +239,7 @@ def test_calls_and_scripts_of_a_killed_worker_go_on(switch: RunningSwitch, phone
     assert woken.reason == "Woken Up"
     assert process_of(switch, 2) == before
     assert not switch.events("the calls of another node are taken over")
-    assert is_kept(8.0, took)  # 2 s on a machine that has nothing else to do
+    assert took < 8.0  # 2 s on a machine that has nothing else to do
 
 
 def test_the_switch_ends_and_goes_on_as_one(switch: RunningSwitch, phone: Callable[..., Roamer]):

@@ -6,8 +6,6 @@ import time
 
 import pytest
 
-from pace import is_kept
-
 
 @pytest.fixture
 def small_disk(tmp_path):
@@ -50,7 +48,7 @@ def test_whoever_asks_on_a_full_disk_is_answered_in_time(begin, small_disk):
             break
     began = time.monotonic()
     assert night.register("bob")[-1] == 503
-    assert is_kept(4.0, time.monotonic() - began)
+    assert time.monotonic() - began < 4.0
     assert night.register("alice")[-1] == 200  # a refresh: what is stored of it leads there still
 
     began = time.monotonic()
@@ -58,15 +56,15 @@ def test_whoever_asks_on_a_full_disk_is_answered_in_time(begin, small_disk):
         "INVITE", "sip:alice@example.org", user="stranger", call_id="full", domain="example.net"
     )
     assert (statuses, "Retry-After: 10" in response) == ([100, 503], True)
-    assert is_kept(2.0, time.monotonic() - began)
+    assert time.monotonic() - began < 2.0
     assert night.ask("OPTIONS", "sip:example.org")[0] == [503]
     assert str(small_disk / "data") in night.said().partition("nothing can be stored")[2].splitlines()[0]
 
     os.unlink(small_disk / "fill")
     night.wait_for("database outage over")
-    began = time.monotonic()
+    until = time.monotonic() + 3.0
     while night.register("bob")[-1] != 200:
-        assert is_kept(3.0, time.monotonic() - began)
+        assert time.monotonic() < until
     assert night.ask("OPTIONS", "sip:example.org")[0] == [200]
 
 
@@ -76,7 +74,7 @@ def test_the_first_call_on_a_full_disk_is_answered_too_and_the_process_can_be_en
     assert night.register() == [401, 200]
 
     fill(small_disk)
-    for number in range(20):  # the last page of the log may have room for one or two
+    for number in range(4):  # the last page of the log may have room for one or two
         statuses, response = night.ask(
             "INVITE",
             "sip:alice@example.org",
@@ -91,4 +89,4 @@ def test_the_first_call_on_a_full_disk_is_answered_too_and_the_process_can_be_en
     night.wait_for("nothing can be stored")
     began = time.monotonic()
     assert night.end() == 0
-    assert is_kept(10.0, time.monotonic() - began)
+    assert time.monotonic() - began < 10.0

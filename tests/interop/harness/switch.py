@@ -26,10 +26,6 @@ DOMAIN = "sip.test"
 PASSWORD = "secret"
 HOST = "127.0.0.1"
 SPARE_ACCOUNTS = 60
-_HELD_UP = (
-    "the database is away; what is committed waits on the disk",
-    "a node cannot say that it lives; it keeps its calls",
-)
 NO_FACES = {"WEB__LISTEN": "", "SSH__LISTEN": ""}
 
 
@@ -273,10 +269,8 @@ class RunningSwitch:
 
 
 def _is_fault(line: str) -> bool:
-    """Return whether a line of the log tells of a fault of ours: a database that a busy machine holds up is none."""
+    """Return whether a line of the log tells of a fault of ours."""
     if not line.startswith("{"):
         return line.startswith(("Traceback", "Exception"))
     event = json.loads(line)
-    if event["event"] in _HELD_UP and event.get("error") == "TimeoutError":
-        return False
     return "exception" in event or event.get("level") in ("error", "critical")

@@ -10,7 +10,6 @@ from playwright.sync_api import expect
 
 from interop.harness import DOMAIN, Baresip, until
 from interop.harness import PASSWORD as SIP_PASSWORD
-from pace import is_kept
 
 pytestmark = pytest.mark.peer("chromium")
 
@@ -329,7 +328,7 @@ def test_a_page_opens_within_a_second_with_two_thousand_accounts(site, page):
             best = min(best, time.monotonic() - begun)
         took[way] = round(best, 2)
 
-    assert {way: seconds for way, seconds in took.items() if not is_kept(1.0, seconds)} == {}
+    assert {way: seconds for way, seconds in took.items() if seconds >= 1.0} == {}
 
 
 def test_a_test_call_is_seen_as_the_readme_says(site, page):
