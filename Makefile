@@ -8,8 +8,8 @@ PYTHON ?= $(shell for each in $(SYSTEM_PYTHON) python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
-# Three test processes: the files of tests share nothing, and much of their time is waiting for peers. ARGS='-n 0' is one.
-PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 3 --dist loadfile --no-loadscope-reorder
+# Two test processes: the files of tests share nothing, and much of their time is waiting for peers. ARGS='-n 0' is one.
+PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile --no-loadscope-reorder
 # What `make check` leaves to `make test`: what starts real peers, databases, whole switches or commands.
 SLOW := benchmarks chaos commands console docs interop nights scenarios store usecases web
 

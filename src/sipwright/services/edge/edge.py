@@ -104,9 +104,8 @@ class Edge:
             way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{_BACK}={token}"
         else:
             way = f"Route: <sip:{token}@{there};lr;{_KEEPS}>"
-        with suppress(
-            OSError
-        ):  # lost on the way: it is said again, and by then the network, or another node, is there
+        # What is lost on the way is said again, and by then the network, or another node, is there.
+        with suppress(OSError):
             flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))
 
     # Requests.
