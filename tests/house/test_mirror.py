@@ -297,7 +297,6 @@ ELSEWHERE = {
     "store/admin/public_keys": "usecases/test_keys",
     "store/admin/second_factors": "usecases/test_login",
     "store/admin/sessions": "usecases/test_login",
-    "store/admin/throttle_rows": "usecases/test_login",
     "store/admin/throttles": "usecases/test_login",
     "usecases/bearers": "usecases/test_login",
     "usecases/gate": "usecases/test_login",

@@ -32,10 +32,9 @@ class ThrottleRows(Storage):
         column = throttles.c
         end, is_ours = self._now + expiry, column.key == key
         new = select(literal(key), literal(0), literal(end))
-        names = ["key", "count", "expires_at"]
-        self._connection.execute(dialect_of(self._connection).insert_missing(throttles, names, new))
+        missing = dialect_of(self._connection).insert_missing(throttles, ["key", "count", "expires_at"], new)
         is_over = column.expires_at <= self._now
-        self._connection.execute(
+        added = (
             update(throttles)
             .where(is_ours)
             .values(
@@ -43,6 +42,10 @@ class ThrottleRows(Storage):
                 expires_at=case((is_over, end), else_=column.expires_at),
             )
         )
+        # Between the two another transaction may forget the row; once it is counted in, it is ours.
+        self._connection.execute(missing)
+        while not self._connection.execute(added).rowcount:
+            self._connection.execute(missing)
         return int(self._connection.execute(select(column.count).where(is_ours)).scalar_one())
 
     def get(self, key: str) -> int:
