@@ -25,7 +25,7 @@ run: $(VENV)/.runtime ## Install, then start the switch with its embedded databa
 test: $(VENV)/.development peers $(VENV)/.typescript $(VENV)/.browser ## Install what the tests need, then run all of them
 	@$(PYTEST) -rs $(ARGS)
 
-check: $(VENV)/.development ## Format, lint, types, layers and the quick tests: three minutes
+check: $(VENV)/.development peers ## Format, lint, types, layers and the quick tests: three minutes
 	@$(BIN)/ruff format --check src tests benchmarks
 	@$(BIN)/ruff check src tests benchmarks
 	@$(BIN)/mypy
