@@ -28,6 +28,9 @@ need node nodejs
 need mariadbd mariadb-server-core
 need mariadb-dump mariadb-client
 need /usr/lib/galera galera-4
+need rsync rsync
+need lsof lsof
+need ip iproute2
 need patroni patroni
 need etcd etcd-server
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

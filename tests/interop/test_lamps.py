@@ -33,16 +33,20 @@ def phone(switch: RunningSwitch) -> Iterator[Callable[..., Baresip]]:
         each.close()
 
 
-def said(phone: Baresip, text: str) -> bool:
-    return text in phone.output()
+def hears(phone: Baresip, text: str, what: str, patience: float = 60.0) -> None:
+    """Wait until a phone has printed something; its story is the failure where it does not."""
+    try:
+        until(lambda: text in phone.output(), what, patience)
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}\n{phone.story()}") from error
 
 
 def test_the_message_lamp_of_a_phone(switch: RunningSwitch, phone: Callable[..., Baresip]):
     ann = phone("ann", "127.0.0.2", more=";mwi=yes", modules="mwi.so")
-    until(lambda: said(ann, "Messages-Waiting: no"), "the lamp is told that no message waits")
+    hears(ann, "Messages-Waiting: no", "the lamp is told that no message waits")
     switch.run_command("account", "messages", "ann", "--new", "3", "--old", "1")
 
-    until(lambda: said(ann, "Voice-Message: 3/1 (0/0)"), "the lamp is told of three messages")
+    hears(ann, "Voice-Message: 3/1 (0/0)", "the lamp is told of three messages")
 
 
 def test_what_a_phone_publishes_is_told_to_the_one_that_watches(
@@ -51,10 +55,10 @@ def test_what_a_phone_publishes_is_told_to_the_one_that_watches(
     ann = phone(
         "ann", "127.0.0.2", modules="contact.so presence.so", contact=f'"Ben" <sip:ben@{DOMAIN}>;presence=p2p'
     )
-    until(lambda: said(ann, "application/pidf+xml"), "ann is told of ben")
+    hears(ann, "application/pidf+xml", "ann is told of ben")
     phone("ben", "127.0.0.3", more=";pubint=60", modules="contact.so presence.so")
 
-    until(lambda: said(ann, "<basic>open</basic>"), "ben is there", 30.0)
+    hears(ann, "<basic>open</basic>", "ben is there", 30.0)
 
 
 @pytest.mark.peer("linphonec")
