@@ -73,11 +73,11 @@ class Bench:
     def server(self, request, flow=None):
         return self.layer.server(request, flow or self.udp, self, self.now)
 
-    def receive(self, message):
+    def receive(self, message, flow=None):
         message = parse(bytes(message))
         if isinstance(message, Response):
             return self.layer.match_response(message, self.now)
-        return self.layer.match_request(message, self.now)
+        return self.layer.match_request(message, self.now, flow)
 
     def respond(self, tx, status, **more):
         """Answer as a TU does."""

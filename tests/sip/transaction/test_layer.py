@@ -94,6 +94,27 @@ class TestRfc2543:
         assert bench.receive(request_of("ACK", branch, to="<sip:bob@example.com>;tag=b")) is False
 
 
+def test_a_request_that_comes_again_from_another_port_is_answered_there(bench, invite):
+    """RFC 3581 §4: its NAT has given the phone another port, and nothing reaches the old one any more."""
+    other_port = type(bench.udp)(is_reliable=False)
+    tx = bench.server(invite())
+    tx.respond(make_response(invite(), 180, to_tag="b"), 0.0)
+    assert bench.receive(invite(), other_port)
+    tx.respond(make_response(invite(), 486, to_tag="b"), 0.0)
+
+    assert [parse(data).status for data in bench.udp.sent] == [180]
+    assert [parse(data).status for data in other_port.sent] == [180, 486]
+
+
+def test_a_request_over_udp_is_not_answered_over_a_connection(bench, request_of):
+    tx = bench.server(request_of("OPTIONS"))
+    tx.respond(make_response(request_of("OPTIONS"), 200, to_tag="b"), 0.0)
+    assert bench.receive(request_of("OPTIONS"), bench.tcp)
+
+    assert [parse(data).status for data in bench.udp.sent] == [200, 200]
+    assert bench.tcp.sent == []
+
+
 def test_a_copy_that_took_another_path_is_merged(bench, invite):
     """§8.2.2.2: the same From tag, Call-ID and CSeq, another branch, and no To tag."""
     tx = bench.server(invite("z9hG4bK-1"))

@@ -119,6 +119,8 @@ class TransactionLayer:
     def match_request(self, request: Request, now: float, flow: Flow | None = None) -> bool:
         """Feed a request to the transaction it belongs to; False when there is none that absorbs it.
 
+        One that comes again is answered where it came from now, which is `flow` (RFC 3261 §18.2.2, RFC 3581 §4).
+
         A CANCEL that still has an effect is given to the TU of the INVITE, which accepts it when that is safe to
         say; any other that matches is answered 200 here, over `flow` if it is given; one that matches nothing is
         left for the TU to answer with 481 (§9.2). An ACK is absorbed unless it is for a 2xx.
@@ -132,6 +134,8 @@ class TransactionLayer:
         tx = self._servers.get(key)
         if tx is not None:
             self.repeated += 1
+            if flow is not None and flow.is_reliable == tx.flow.is_reliable:
+                tx.flow = flow  # a phone comes from another port, or over another connection, by now
             return self._absorb(tx, REQUEST, request, now)
         return method == "CANCEL" and self._cancel(request, flow, now)
 
