@@ -279,16 +279,6 @@ async def test_a_stack_that_cannot_have_one_address_gives_the_others_back():
     await stack.close()
 
 
-def test_a_stack_that_does_not_listen_any_more_still_sends(element, peer, request_text, outgoing, user):
-    element.stack.stop_listening()
-    peer.send(request_text("INVITE"), element)
-    element.stack.send_request(outgoing(), PEER, user)
-    element.network.advance(0.02)
-
-    assert [type(message).__name__ for message in peer.received] == ["Request"]
-    assert element.received == []
-
-
 def test_the_snapshot_counts(element, peer, request_text):
     element.handle = lambda incoming: bool(incoming.respond(200))
     peer.send(request_text(), element)

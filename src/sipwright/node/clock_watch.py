@@ -66,7 +66,7 @@ class ClockWatch:
 
     async def _follow(self) -> None:
         """Set the clock, and the deadlines that are stored with it; nobody may store one meanwhile."""
-        self._stack.hold()
+        self._stack.intake.hold()
         try:
             await self._store.writer.drain()
             ahead = self._clock.ahead()
@@ -74,4 +74,4 @@ class ClockWatch:
             self._clock.offset += ahead
             self._on_followed(ahead)
         finally:
-            self._stack.release()
+            self._stack.intake.release()

@@ -385,7 +385,7 @@ class Node:
         # Whoever is answered by SIP can also ask how the switch is; that answer waits for the calls.
         self.control.listen()
         # But for registrations and pings nothing is looked at before every call of the earlier process is there again.
-        self.stack.hold(but_pings=True)
+        self.stack.intake.hold(but_pings=True)
         calls = await self.store.load_calls(self.settings.node)
         await self.call_guard.open(await self.store.load_spendings())
         await self._take_up(calls, await self.scripts.load(self.settings.node))
@@ -396,7 +396,7 @@ class Node:
         await self.control.start()
         if self.neighbours is not None:
             await self.neighbours.exchange.start()
-        self.stack.release()
+        self.stack.intake.release()
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
         await self.monitoring.open()
@@ -455,9 +455,9 @@ class Node:
         await self.monitoring.close()
         is_drained = self.neighbours is not None and self.neighbours.drained.is_set()
         if is_drained:
-            self.stack.hold()  # another node is told of it once that has the calls
+            self.stack.intake.hold()  # another node is told of it once that has the calls
         else:
-            self.stack.stop_listening()
+            self.stack.intake.stop()
         await self.store.writer.settle()
         if self.neighbours is not None:
             await self.neighbours.leave()
@@ -470,7 +470,7 @@ class Node:
 
     async def abandon(self) -> None:
         """Stop without another word: what is in progress here is another node's by now."""
-        self.stack.stop_listening()
+        self.stack.intake.stop()
         await self._end()
         await self.control.close()
         await self._close()

@@ -1,6 +1,7 @@
 """The stack: transports below, transactions in the middle, the pipeline above, and the clock for all.
 
-What comes in is in `receiver.py`, time in `ticker.py`; here is how they stand together, and what goes out.
+What comes in is in `receiver.py`, whether it has to wait in `intake.py`, time in `ticker.py`; here is how they stand
+together, and what goes out.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from sipwright.sip.transaction import (
 from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
-from sipwright.stack.backlog import Backlog, is_ping
+from sipwright.stack.backlog import Backlog
 from sipwright.stack.failed_servers import FailedServers
-from sipwright.stack.held_messages import HeldMessages
+from sipwright.stack.intake import Intake
 from sipwright.stack.outbound import OnWay, Outbound
 from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
 from sipwright.stack.pipeline import Pipeline
@@ -131,16 +132,12 @@ class Stack:
         )
         udp = [transport for transport in self.transports if isinstance(transport, UdpTransport)]
         self.backlog = Backlog(self.receiver.receive, udp, self.call_later, clock, self.receiver.is_taken)
-        self._held = HeldMessages()
+        self.intake = Intake(self.transports, self.receiver.receive, self.backlog, log)
         self.is_peer: Callable[[Address], bool] = _has_no_peers
         """Whether an address is the edge of another node: who speaks from there is somewhere else."""
-        self._receive: OnMessage = self.receiver.receive
-        self.take_handed: OnMessage = self.receiver.receive
-        """Takes what another worker hands on."""
         self._on_flow_closed: Callable[[Flow], object] = _ignore
         for transport in self.transports:
             transport.tap = self.tap
-            transport.on_message = self._receive
             transport.on_framing_error = self.receiver.malformed.refuse
             transport.on_flow_closed = self.flow_closed
             transport.on_undelivered = self.receiver.undelivered
@@ -148,13 +145,13 @@ class Stack:
     async def start(self, *, is_held: bool = False) -> None:
         """Open the transports.
 
-        With `is_held` what comes in waits until `release`: an earlier process's calls are to be there first.
+        With `is_held` what comes in waits until the intake releases it: an earlier process may have left calls.
 
         Raises:
             OSError: An address cannot be had.
         """
         if is_held:
-            self.hold()
+            self.intake.hold()
         started: list[Transport] = []
         try:
             for transport in self.transports:
@@ -164,46 +161,6 @@ class Stack:
             for transport in started:
                 await transport.close()
             raise
-
-    def hold(self, *, but_pings: bool = False) -> None:
-        """Let what comes in wait until `release`, or all of it but registrations and pings."""
-        self.take_handed = self._keep_no_ping if but_pings else self._held.keep
-        for transport in self.transports:
-            transport.on_message = self.take_handed
-        self.backlog.hold(but_pings=but_pings)
-
-    def _keep_no_ping(self, data: bytes, flow: Flow) -> None:
-        if is_ping(data):
-            self.receiver.receive(data, flow)
-        else:
-            self._held.keep(data, flow)
-
-    def release(self) -> None:
-        """Take what has come in while it was held, and from now on whatever comes."""
-        self.take_handed = self.receiver.receive
-        for transport in self.transports:
-            transport.on_message = self._receive
-        held, self._held = self._held, HeldMessages()
-        if held.dropped:
-            self._log.warning(
-                "messages dropped, as too many came in while they had to wait", dropped=held.dropped
-            )
-        for data, flow in held.messages:
-            self._receive(data, flow)
-        self.backlog.release()
-
-    def take(self, data: bytes, flow: Flow) -> None:
-        """Take a message as if it came in now: it waits with all that comes in, if that has to."""
-        self.transports[0].on_message(data, flow)
-
-    def stop_listening(self) -> None:
-        """Take nothing more that comes in, as nobody could be told any more that it has come; sending goes on."""
-        self.backlog.clear()
-        self.take_handed = _drop
-        for transport in self.transports:
-            transport.on_message = _drop
-            if isinstance(transport, UdpTransport):
-                transport.stop_reading()
 
     async def close(self) -> None:
         """Stop the handlers that wait, and close the transports; connections that end now tell nobody."""
@@ -234,14 +191,12 @@ class Stack:
         """Share the ports with other workers; to be called before `start`.
 
         Args:
-            receive: Takes what comes in to whoever it is for; what another worker hands on is given to `take_handed`.
+            receive: Takes what comes in to whoever it is for; what another worker hands on is given to the intake.
             lent: Gives the flow of a connection that another worker has.
             on_flow_closed: Is told of connections that have ended.
         """
-        self._receive, self._outbound.lent, self._on_flow_closed = receive, lent, on_flow_closed
-        self.backlog.hand_to(receive)
-        for transport in self.transports:
-            transport.on_message = receive
+        self.intake.hand_to(receive)
+        self._outbound.lent, self._on_flow_closed = lent, on_flow_closed
 
     @property
     def messages(self) -> int:
@@ -517,7 +472,3 @@ def _has_no_peers(address: Address) -> bool:
 
 def _ignore(flow: Flow) -> None:
     """Take no notice: nobody else has used it."""
-
-
-def _drop(data: bytes, flow: Flow) -> None:
-    """Take no notice of a message."""

@@ -52,12 +52,12 @@ class FakeStack:
             receive=lambda data, flow: self.heard.put_nowait(("own", data, flow)),
             undelivered=lambda data: self.heard.put_nowait(("undelivered", data, None)),
         )
+        self.intake = SimpleNamespace(
+            take_handed=lambda data, flow: self.heard.put_nowait(("handed", data, flow))
+        )
 
     def sort(self, receive, lent, on_flow_closed) -> None:
         self.receive, self.lent, self.on_flow_closed = receive, lent, on_flow_closed
-
-    def take_handed(self, data: bytes, flow: Flow) -> None:
-        self.heard.put_nowait(("handed", data, flow))
 
     def flow_from_key(self, key: str) -> Flow | None:
         return self.flows.get(key)

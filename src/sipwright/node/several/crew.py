@@ -225,7 +225,7 @@ class Crew:
         if flow is not None:
             if stack.tap.listeners:
                 stack.tap.emit("in", flow, data)
-            stack.take_handed(data, flow)
+            stack.intake.take_handed(data, flow)
 
     def _send_on(self, worker: str, key: str, data: bytes) -> None:
         """Send what another worker has to say over a connection of this one."""

@@ -259,7 +259,7 @@ class Neighbours:
         parts.stack.layer.let_go()
         self._edge.is_leaving = True
         parts.pipeline.steps = (self._edge, lambda incoming: True)
-        parts.stack.release()
+        parts.stack.intake.release()
         await asyncio.sleep(SEEN_EVERY)
 
     # What can be asked for over the control socket.
@@ -309,7 +309,7 @@ class Neighbours:
         return others[0]
 
     def _was_lost(self) -> None:
-        self._parts.stack.stop_listening()
+        self._parts.stack.intake.stop()
         self.lost.set()
 
     def _has_moved(self) -> None:
@@ -322,16 +322,16 @@ class Neighbours:
         """Look at nothing that comes in until it is known whether our calls are still ours."""
         if is_in_doubt and not self._is_holding:
             self._is_holding = True
-            self._parts.stack.hold()
+            self._parts.stack.intake.hold()
         elif not is_in_doubt and self._is_holding:
             self._is_holding = False
-            self._parts.stack.release()
+            self._parts.stack.intake.release()
 
     async def _relieve(self, name: str, seen: LeaseRow | None) -> bool:
         """Take over from a node, in the database first."""
         membership, parts = self.membership, self._parts
         # As at a start, nothing that comes in is looked at before every call is there.
-        parts.stack.hold()
+        parts.stack.intake.hold()
         try:
             adopted = await self._register.adopt(
                 membership.fence, membership.owner, membership.itself.name, name, seen
@@ -344,7 +344,7 @@ class Neighbours:
             )
             await self._go_on(adopted, runs)
         finally:
-            parts.stack.release()
+            parts.stack.intake.release()
         self._taken = len(adopted.calls)
         log.warning(
             "the calls of another node are taken over",

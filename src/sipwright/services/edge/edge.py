@@ -191,7 +191,7 @@ class Edge:
         try:
             if not self._hand_on(incoming, tag):
                 self._repeats.answered(branch)
-                self._stack.take(bytes(incoming.request), incoming.flow)
+                self._stack.intake.take(bytes(incoming.request), incoming.flow)
         except Reject:
             pass  # the next time it may succeed
 

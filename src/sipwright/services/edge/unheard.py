@@ -49,4 +49,4 @@ class Unheard:
     def _take(self, key: str, incoming: Incoming) -> None:
         self._count -= 1
         self._waiting.keep(key, False)
-        self._stack.take(bytes(incoming.request), incoming.flow)
+        self._stack.intake.take(bytes(incoming.request), incoming.flow)
