@@ -15,8 +15,7 @@ from sipwright.services.ports import ProviderView
 from sipwright.services.switch import DeadServers
 from sipwright.services.trust import TrustIn
 from sipwright.sip import ParseError, Uri
-from sipwright.sip.build import make_request
-from sipwright.stack import Exchange, Stack
+from sipwright.stack import Exchange, Stack, ping
 from sipwright.transport import Flow
 from sipwright.transport.flow import Trust
 
@@ -101,12 +100,7 @@ async def ask_options(stack: Stack, uri: Uri, trust: Trust | None = None) -> flo
             if flow is None:
                 raise Lost(f"no way leads to {uri.host}")
             exchange = Exchange()
-            options = make_request(
-                "OPTIONS", str(uri), from_=stack.local_contact(flow), to=f"<{uri}>",
-                call_id=stack.random_token(), cseq=1, from_tag=stack.random_token(),
-                via=stack.via_for(flow, stack.new_branch()), headers=(("Accept", "application/sdp"),),
-            )  # fmt: skip
-            stack.start_client(options, flow, exchange)
+            ping(stack, str(uri), flow, exchange)
             response = await exchange.final
     except TimeoutError:
         raise Lost(f"no answer to OPTIONS within {PATIENCE:g} s") from None

@@ -4,6 +4,7 @@ from sipwright.stack.addresses import Addresses
 from sipwright.stack.client import Exchange
 from sipwright.stack.credentials import Credentials, learn_challenge, sign_request
 from sipwright.stack.incoming import Incoming
+from sipwright.stack.ping import ping
 from sipwright.stack.pipeline import Pipeline, Step
 from sipwright.stack.receiver import BRIEF, BriefUser, OnStrayResponse
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
@@ -36,5 +37,6 @@ __all__ = [
     "Wakeup",
     "boot_in",
     "learn_challenge",
+    "ping",
     "sign_request",
 ]

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sipwright.sip.message import Response
+from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.transport.resolver import Target
 
-__all__ = ["FailedServers"]
+__all__ = ["FailedServers", "Question"]
 
 AVOID_FOR = 30.0
 """Seconds for which a server is avoided that nobody asks."""
@@ -108,3 +110,18 @@ class FailedServers:
         failed = self._failed.pop(place, None)
         if failed is not None and failed.timer is not None:
             failed.timer.cancel()
+
+
+class Question:
+    """The user of one OPTIONS to a server that has failed."""
+
+    __slots__ = ("_failed", "_target")
+
+    def __init__(self, failed: FailedServers, target: Target) -> None:
+        self._failed = failed
+        self._target = target
+
+    def on_response(self, tx: ClientTransaction, response: Response) -> None:
+        """Take whatever it says for a sign of life."""
+        if response.is_final:
+            self._failed.answered(self._target, is_there=not response.local and response.status != 503)

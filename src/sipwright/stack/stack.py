@@ -16,7 +16,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from sipwright.sip import transaction
-from sipwright.sip.build import Written, make_request
+from sipwright.sip.build import Written
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction import (
@@ -33,10 +33,11 @@ from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.backlog import Backlog
-from sipwright.stack.failed_servers import FailedServers
+from sipwright.stack.failed_servers import Question
 from sipwright.stack.intake import Intake
 from sipwright.stack.outbound import OnWay, Outbound
 from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
+from sipwright.stack.ping import ping
 from sipwright.stack.pipeline import Pipeline
 from sipwright.stack.receiver import BRANCH_COOKIE, OnAbsorbedAck, OnStrayResponse, Receiver
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
@@ -407,12 +408,7 @@ class Stack:
         failed = self._outbound.failed
         try:
             flow = self._outbound.flow_to(target)
-            options = make_request(
-                "OPTIONS", uri, from_=self.local_contact(flow), to=f"<{uri}>", call_id=self.random_token(), cseq=1,
-                from_tag=self.random_token(), via=self.via_for(flow, self.new_branch()),
-                headers=(("Accept", "application/sdp"),),
-            )  # fmt: skip
-            self.start_client(options, flow, _Question(failed, target))
+            ping(self, uri, flow, Question(failed, target))
         except OSError:
             failed.answered(target, is_there=False)
 
@@ -449,21 +445,6 @@ class Stack:
         if self._call_later is None:
             self._call_later = asyncio.get_running_loop().call_later
         return self._call_later(delay, callback)
-
-
-class _Question:
-    """The user of one OPTIONS to a server that has failed."""
-
-    __slots__ = ("_failed", "_target")
-
-    def __init__(self, failed: FailedServers, target: Target) -> None:
-        self._failed = failed
-        self._target = target
-
-    def on_response(self, tx: ClientTransaction, response: Response) -> None:
-        """Take whatever it says for a sign of life."""
-        if response.is_final:
-            self._failed.answered(self._target, is_there=not response.local and response.status != 503)
 
 
 def _has_no_peers(address: Address) -> bool:

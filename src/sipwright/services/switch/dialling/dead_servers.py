@@ -15,10 +15,9 @@ import structlog
 from sipwright.services.ports import Provider
 from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import ParseError, Response, Uri
-from sipwright.sip.build import make_request
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.sip.transaction import ClientTransaction
-from sipwright.stack import Stack, TimerHandle
+from sipwright.stack import Stack, TimerHandle, ping
 from sipwright.transport import Flow
 
 from ..model.outcome import Outcome
@@ -197,13 +196,7 @@ class DeadServers:
         if flow is None:
             self._ask_later(key)
             return
-        stack, uri = self._stack, key[2]
-        options = make_request(
-            "OPTIONS", uri, from_=stack.local_contact(flow), to=f"<{uri}>", call_id=stack.random_token(), cseq=1,
-            from_tag=stack.random_token(), via=stack.via_for(flow, stack.new_branch()),
-            headers=(("Accept", "application/sdp"),),
-        )  # fmt: skip
-        stack.start_client(options, flow, _Question(self, key))
+        ping(self._stack, key[2], flow, _Question(self, key))
 
     def _ask_later(self, key: Key) -> None:
         dead = self._dead.get(key)
