@@ -293,7 +293,7 @@ class End:
         if self._ack is not None:
             way = self.way_now()
             stack = self.line.stack
-            flow = stack.flow_for(way) if not hasattr(way, "send") else way
+            flow = stack.outbound.find(way) if not hasattr(way, "send") else way
             try:
                 flow.send(self._ack)  # type: ignore[union-attr]
             except (OSError, AttributeError):

@@ -6,11 +6,10 @@ from types import SimpleNamespace
 class Stack:
     """Listens on 10.0.0.1:5060."""
 
-    def is_own_host(self, host):
-        return host == "10.0.0.1"
-
-    def is_own_address(self, host, port):
-        return (host, port) == ("10.0.0.1", 5060)
+    addresses = SimpleNamespace(
+        is_own_host=lambda host: host == "10.0.0.1",
+        is_own=lambda host, port: (host, port) == ("10.0.0.1", 5060),
+    )
 
 
 def directory(**more):

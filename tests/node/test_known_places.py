@@ -159,7 +159,7 @@ def refused(node):
         "192.168.1.1",
         "203.0.113.5",
     )
-    return [host for host in hosts if node.stack.refusal(Uri.parse(f"sip:{host};transport=tcp"))]
+    return [host for host in hosts if node.stack.outbound.refusal(Uri.parse(f"sip:{host};transport=tcp"))]
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ class SimulatedPhone:
             [network.transport(host)], Pipeline([self.incoming]), clock=network.clock, call_later=network.call_later,
             random_token=lambda: f"{self.chance.getrandbits(64):016x}",
         )  # fmt: skip
-        flow = self.stack.flow_for(Target("udp", *NODE_ADDRESS))
+        flow = self.stack.outbound.find(Target("udp", *NODE_ADDRESS))
         assert flow is not None
         self.flow = flow
         self.contact = f"<sip:{account}@{host}:5060>"

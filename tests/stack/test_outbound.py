@@ -72,7 +72,7 @@ def test_a_connection_that_opens_in_time_is_used_once(element, new_peer, outgoin
     element.network.advance(5.0)
 
     assert (len(tcp.received), len(udp.received)) == (1, 0)
-    assert element.stack._outbound._attempts == {}
+    assert element.stack.outbound._attempts == {}
 
 
 def test_a_connection_that_takes_too_long_is_given_up(element, new_peer, outgoing, user, monkeypatch):
@@ -104,7 +104,7 @@ def test_a_connection_that_fails_falls_back_at_once(element, new_peer, outgoing,
     element.network.advance(0.1)
 
     assert len(udp.received) == 1
-    assert element.stack._outbound._attempts == {}
+    assert element.stack.outbound._attempts == {}
 
 
 def test_what_udp_cannot_send_either_is_a_local_503(element, outgoing, user, monkeypatch):
@@ -119,7 +119,7 @@ def test_what_udp_cannot_send_either_is_a_local_503(element, outgoing, user, mon
 
 def test_an_element_without_tcp_does_not_try(element, new_peer, outgoing, user):
     udp = new_peer("192.0.2.2", 5062)
-    element.stack._outbound._transports = (element.udp,)
+    element.stack.outbound._transports = (element.udp,)
     element.stack.send_request(outgoing(body=LARGE), TARGET, user)
     element.network.advance(0.1)
 
@@ -140,7 +140,7 @@ def test_a_route_that_tcp_does_not_find_leaves_udp(element, new_peer, outgoing, 
 
 
 def test_what_is_remembered_is_bounded(element, outgoing, user, monkeypatch):
-    monkeypatch.setattr(element.stack._outbound._refuses_tcp, "most", 2)
+    monkeypatch.setattr(element.stack.outbound._refuses_tcp, "most", 2)
     Connecting(element, monkeypatch)
     for number in range(5):
         element.stack.send_request(
@@ -148,7 +148,7 @@ def test_what_is_remembered_is_bounded(element, outgoing, user, monkeypatch):
         )
     element.network.advance(2.0)
 
-    assert len(element.stack._outbound._refuses_tcp) <= 2
+    assert len(element.stack.outbound._refuses_tcp) <= 2
 
 
 @pytest.mark.parametrize("count", [100])
@@ -158,4 +158,4 @@ def test_a_busy_connection_does_not_remember_what_is_done(element, new_peer, out
         tx = element.stack.send_request(outgoing(call_id=str(number)), Target("tcp", *TARGET[1:]), user)
         tx.state = "terminated"
 
-    assert len(element.stack._outbound._waiting[tx.flow]) < count / 2
+    assert len(element.stack.outbound._waiting[tx.flow]) < count / 2

@@ -137,15 +137,15 @@ async def ways(monkeypatch):
     stack = Stack([network.transport("192.0.2.1", 5060)], Pipeline(), clock=network.clock)
 
     async def ways(*answers, times=1):
-        stack._outbound.resolver = Resolver(Names(*answers), clock=network.clock)
+        stack.outbound.resolver = Resolver(Names(*answers), clock=network.clock)
         found = []
         for _ in range(times):
-            stack.reach(
+            stack.outbound.reach(
                 Uri.parse("sip:name.example"), lambda target, flow: found.append(flow and flow.remote[0])
             )
             await network.run(0.1)
             network.advance(10.0)
-        return found, stack.refusal(Uri.parse("sip:name.example"))
+        return found, stack.outbound.refusal(Uri.parse("sip:name.example"))
 
     return ways
 
@@ -162,7 +162,8 @@ async def test_a_name_that_changes_its_mind_gains_nothing(ways):
 def test_why_there_is_no_way(ways):
     stack = Stack([MemoryNetwork().transport("192.0.2.1", 5060)], Pipeline())
     refusals = [
-        stack.refusal(Uri.parse(f"sip:x@{host}")) for host in ("10.0.0.5", "[fc00::1]:5070", "203.0.113.5")
+        stack.outbound.refusal(Uri.parse(f"sip:x@{host}"))
+        for host in ("10.0.0.5", "[fc00::1]:5070", "203.0.113.5")
     ]
 
     assert refusals == [

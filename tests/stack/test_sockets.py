@@ -133,8 +133,8 @@ async def test_a_stream_that_breaks_is_answered_and_closed(new_stack, request_te
 
 async def test_a_wildcard_stack_is_reached_at_the_address_it_gives(new_stack):
     stack, port = await new_stack("0.0.0.0")
-    flow = stack.flow_for(Target("udp", "127.0.0.1", 5062))
+    flow = stack.outbound.find(Target("udp", "127.0.0.1", 5062))
 
     assert stack.local_contact(flow, "alice") == f"<sip:alice@127.0.0.1:{port}>"
-    assert stack.is_own_address("127.0.0.1", port)
-    assert not stack.is_own_address("127.0.0.1", 9)
+    assert stack.addresses.is_own("127.0.0.1", port)
+    assert not stack.addresses.is_own("127.0.0.1", 9)

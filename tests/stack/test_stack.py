@@ -128,20 +128,20 @@ def test_the_contact_is_where_the_peer_reaches_us(element, new_element):
     assert element.stack.local_contact(tcp) == "<sip:192.0.2.1:5060;transport=tcp>"
     assert public.stack.local_contact(public.udp.flow(("198.51.100.1", 5060))) == "<sip:203.0.113.1:5060>"
     assert element.stack.via_for(udp, "z9hG4bK7") == "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK7;rport"
-    assert element.stack.is_own_address("192.0.2.1")
-    assert not element.stack.is_own_address("192.0.2.1", 5070)
-    assert element.stack.is_own_host("192.0.2.1")
+    assert element.stack.addresses.is_own("192.0.2.1")
+    assert not element.stack.addresses.is_own("192.0.2.1", 5070)
+    assert element.stack.addresses.is_own_host("192.0.2.1")
 
 
 async def test_a_flow_is_found_for_a_target_if_it_is_there(element, new_peer):
     new_peer("192.0.2.2", 5062, "tcp")
     target = Target("tcp", "192.0.2.2", 5062)
 
-    assert element.stack.flow_for(Target("udp", "192.0.2.2", 5062)).protocol == "udp"
-    assert element.stack.flow_for(target) is None
-    flow = await element.stack.connect(target)
-    assert element.stack.flow_for(target) is flow
-    assert element.stack.flow_for(Target("tls", "192.0.2.2", 5062)) is None
+    assert element.stack.outbound.find(Target("udp", "192.0.2.2", 5062)).protocol == "udp"
+    assert element.stack.outbound.find(target) is None
+    flow = await element.tcp.connect(target[1:3])
+    assert element.stack.outbound.find(target) is flow
+    assert element.stack.outbound.find(Target("tls", "192.0.2.2", 5062)) is None
 
 
 class Names:
@@ -161,26 +161,28 @@ class Names:
     ],
 )
 async def test_the_way_to_a_uri_is_found_at_once_or_after_a_lookup(element, uri, key):
-    element.stack._outbound.resolver = Resolver(Names())
+    element.stack.outbound.resolver = Resolver(Names())
     found = []
     for _ in range(2):
-        element.stack.reach(Uri.parse(uri), lambda target, flow: found.append(flow))
+        element.stack.outbound.reach(Uri.parse(uri), lambda target, flow: found.append(flow))
         await element.network.run(1.0)
 
     assert [flow and flow.key for flow in found] == [key, key]
 
 
 def test_a_target_without_a_transport_is_no_way(element):
-    element.stack._outbound._transports = (element.tcp,)
+    element.stack.outbound._transports = (element.tcp,)
     found = []
-    element.stack.reach(Uri.parse("sip:192.0.2.2"), lambda target, flow: found.append((target, flow)))
+    element.stack.outbound.reach(
+        Uri.parse("sip:192.0.2.2"), lambda target, flow: found.append((target, flow))
+    )
 
     assert found == [(None, None)]
 
 
 def test_a_request_with_its_via_starts_on_a_flow_that_is_known(element, new_peer, outgoing, user):
     tcp = new_peer("192.0.2.2", 5062, "tcp")
-    flow = element.stack.larger_flow(PEER, element.udp.flow(PEER[1:3]))
+    flow = element.stack.outbound.flow_for_large(PEER, element.udp.flow(PEER[1:3]))
     request = outgoing("INVITE")
     request.headers.insert("Via", element.stack.via_for(flow, "z9hG4bKmine"))
     element.stack.start_client(request, flow, user)

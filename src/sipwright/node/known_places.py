@@ -55,7 +55,7 @@ class KnownPlaces:
         self._providers = None
 
     def _is_phone(self, target: Target) -> bool:
-        flow = self._stack().flow_for(target)
+        flow = self._stack().outbound.find(target)
         return flow is not None and self._locations.account_at(flow.key, self._clock()) is not None
 
 

@@ -138,7 +138,7 @@ class Node:
         is_recording = settings.trace.calls != "off"
         self.refusals = Refusals(store, self.recorder, unix_time=clock)
         self.pipeline = Pipeline(on_refused=self.refusals)
-        self.locations = LocationTable(is_gone=lambda source: self.stack.is_gone(source))
+        self.locations = LocationTable(is_gone=lambda source: self.stack.outbound.is_gone(source))
         self.people = People(store.directory, self.locations)
         self.known_places = KnownPlaces(store.directory, self.locations, lambda: self.stack, time.monotonic)
         self.stack = Stack(
@@ -164,7 +164,8 @@ class Node:
         )  # fmt: skip
         self.scripts = Scripts(
             settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node, clock=clock,
-            mail=MailSettings(**settings.mail.model_dump()), is_own_host=self.stack.is_own_host, dns_server=dns_server,
+            mail=MailSettings(**settings.mail.model_dump()), is_own_host=self.stack.addresses.is_own_host,
+            dns_server=dns_server,
         )  # fmt: skip
         origins = self.origins = Origins(self.names, self.stack, accepts_anyone=sip.accept == "anyone")
         router = Router(self.names, authenticator, origins, domain_at=self.people.domain_at)

@@ -86,11 +86,11 @@ class ProfileChecks:
         )
 
     async def _probe(self, provider: ProviderView, before: Profile) -> Profile:
-        credentials = None
+        credentials, outbound = None, self._stack.outbound
         if provider.username:
             credentials = Credentials(provider.username, provider.password, provider.auth_username)
         return await Probe(
-            before.host, resolver=self._stack.resolver, certificates=self._certificates, credentials=credentials,
+            before.host, resolver=outbound.resolver, certificates=self._certificates, credentials=credentials,
             dns=self._dns, registers=False, unix_time=self._unix_time,
-            refuses=lambda target: self._stack.refuses(target, before.host),
+            refuses=lambda target: outbound.refuses(target, before.host),
         ).run()  # fmt: skip

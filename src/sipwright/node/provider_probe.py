@@ -91,7 +91,7 @@ async def ask_options(stack: Stack, uri: Uri, trust: Trust | None = None) -> flo
     """
     began = time.perf_counter()
     reached: asyncio.Future[Flow | None] = asyncio.get_running_loop().create_future()
-    stack.reach_provider(
+    stack.outbound.reach_provider(
         uri, lambda target, flow: None if reached.done() else reached.set_result(flow), trust
     )
     try:

@@ -40,7 +40,11 @@ class ServedNames:
         default = self._directory.default_domain
         if default is None:
             return None
-        is_own = self._stack.is_own_host(host) if port is None else self._stack.is_own_address(host, port)
+        is_own = (
+            self._stack.addresses.is_own_host(host)
+            if port is None
+            else self._stack.addresses.is_own(host, port)
+        )
         return default.name if is_own else None
 
     def home_domain(self) -> str:

@@ -77,14 +77,18 @@ class Outbound:
         self, uri: Uri, then: OnWay, beside: Flow | None = None, *, is_proved: bool = False,
         trust: Trust | None = None,
     ) -> None:  # fmt: skip
-        """Find the way to a URI that somebody has named (RFC 3263); it leads to none of what `OwnNetwork` refuses."""
+        """Find the way to a URI that somebody has named (RFC 3263) and call `then` with it: at once, unless names wait.
+
+        There is none into our own network, but for what `OwnNetwork` says of whoever is talked to by `beside`. `trust`
+        says who has to be there where TLS shows it, if it is not the host of the URI.
+        """
         host = named_host(uri)
         self._reach(
             uri, then, lambda each: self._own_network.refuses(each, host, beside, is_proved=is_proved), trust
         )
 
     def reach_provider(self, uri: Uri, then: OnWay, trust: Trust | None = None) -> None:
-        """Find the way to a URI of our own settings, with whoever these say to be there."""
+        """Find the way to a URI of our own settings, wherever it leads, as `reach` does for all others."""
         self._reach(uri, then, None, trust)
 
     def refusal(self, uri: Uri, beside: Flow | None = None, *, is_proved: bool = False) -> str | None:
@@ -99,9 +103,9 @@ class Outbound:
         return f"{targets[0].host} is in our own network: allow it with [sip] networks"
 
     def moves_on(self, uri: Uri, flow: Flow, trust: Trust | None = None, *, is_asked: bool = False) -> bool:
-        """Return whether another server of a URI is to be tried, as that of a flow has failed (RFC 3263 §4.3).
+        """Return whether a request goes to another server of a URI, as that of a flow has failed (RFC 3263 §4.3).
 
-        It is avoided then by everybody; with `is_asked` until it has said something again.
+        That one is avoided by all that is sent from now on; with `is_asked` until it has answered an OPTIONS.
         """
         try:
             targets = self.resolver.resolve_now(uri) or []
@@ -115,7 +119,7 @@ class Outbound:
         return True
 
     def refuses(self, target: Target, host: str) -> bool:
-        """Return whether nothing may be sent to a target that somebody has named."""
+        """Return whether nothing may be sent to a target, as `host` has led into our own network."""
         return self._own_network.refuses(target, host)
 
     def reopened(self, flow: Flow) -> Flow | None:
@@ -222,6 +226,10 @@ class Outbound:
             except OSError:
                 return None
         return self.from_anywhere(protocol, remote) if self.has_peers and protocol == "udp" else None
+
+    def is_gone(self, key: str) -> bool:
+        """Return whether a flow, named by its key, was a connection that has ended."""
+        return not key.startswith("udp/") and self.from_key(key) is None
 
     def from_anywhere(self, protocol: str, remote: Address) -> Flow | None:
         """Return a flow to an address from whichever socket of ours reaches it."""

@@ -30,12 +30,11 @@ from sipwright.sip.transaction import (
     TransactionLayer,
 )
 from sipwright.sip.transaction.base import TRANSPORT_ERROR
-from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.backlog import Backlog
 from sipwright.stack.failed_servers import Question
 from sipwright.stack.intake import Intake
-from sipwright.stack.outbound import OnWay, Outbound
+from sipwright.stack.outbound import Outbound
 from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
 from sipwright.stack.ping import ping
 from sipwright.stack.pipeline import Pipeline
@@ -46,7 +45,7 @@ from sipwright.stack.timer_heap import CallLater, TimerHandle
 from sipwright.stack.tokens import RandomTokens
 from sipwright.transport import UdpTransport
 from sipwright.transport.base import OnMessage, Transport, ignore_closed
-from sipwright.transport.flow import Address, Flow, Trust, format_address, parse_flow_key
+from sipwright.transport.flow import Address, Flow, format_address, parse_flow_key
 from sipwright.transport.networks import Network
 from sipwright.transport.resolver import Resolver, Target
 from sipwright.transport.tap import Tap
@@ -122,7 +121,7 @@ class Stack:
         self.addresses = Addresses(self.transports, public_address)
         own_network = OwnNetwork(self.transports, self.addresses, networks, is_known)
         self._call_later = call_later
-        self._outbound = Outbound(
+        self.outbound = Outbound(
             self.transports, self.addresses, own_network, resolver or Resolver(), clock, self.call_later,
             pipeline.spawn, self._ask,
         )  # fmt: skip
@@ -168,18 +167,18 @@ class Stack:
         for transport in self.transports:
             transport.on_flow_closed = ignore_closed
         await self.pipeline.close()
-        self._outbound.failed.clear()
+        self.outbound.failed.clear()
         self.ticker.stop()
         for transport in self.transports:
             await transport.close()
 
     def flow_to_edge(self, edge: Address) -> Flow | None:
         """Return the flow to the edge of another node."""
-        return self._outbound.from_anywhere("udp", edge)
+        return self.outbound.from_anywhere("udp", edge)
 
     def join(self, flow_elsewhere: Callable[[str], Flow | None], is_peer: Callable[[Address], bool]) -> None:
         """Reach flows at other nodes, by their keys; `is_peer` says whether an address is the edge of a node."""
-        self._outbound.flow_elsewhere, self._outbound.has_peers = flow_elsewhere, True
+        self.outbound.flow_elsewhere, self.outbound.has_peers = flow_elsewhere, True
         self.is_peer = is_peer
 
     def sent_by(self, local: Address, remote: Address) -> str:
@@ -197,17 +196,12 @@ class Stack:
             on_flow_closed: Is told of connections that have ended.
         """
         self.intake.hand_to(receive)
-        self._outbound.lent, self._on_flow_closed = lent, on_flow_closed
+        self.outbound.lent, self._on_flow_closed = lent, on_flow_closed
 
     @property
     def messages(self) -> int:
         """How many requests and responses have come in."""
         return self.receiver.requests + self.receiver.responses
-
-    @property
-    def resolver(self) -> Resolver:
-        """Who finds the way to a URI."""
-        return self._outbound.resolver
 
     def snapshot(self) -> StackSnapshot:
         """Return the counters of this stack and of what is below it."""
@@ -234,7 +228,7 @@ class Stack:
         Raises:
             OSError: There is no way to the target at all.
         """
-        flow = self._outbound.put_via(request, to, self.new_branch())
+        flow = self.outbound.put_via(request, to, self.new_branch())
         return self.start_client(request, flow, user)
 
     def start_client(
@@ -243,7 +237,7 @@ class Stack:
         """Send a request that has its Via already, over a flow that is known, in a transaction of its own."""
         tx = self.layer.client(request, flow, user, self.clock())
         if flow.is_reliable and not isinstance(flow, ReconnectingFlow):
-            self._outbound.watch(tx, flow)
+            self.outbound.watch(tx, flow)
         if self.ticker.timer is None:
             self.ticker.arm()
         return tx
@@ -256,8 +250,8 @@ class Stack:
         """
         flow = to if isinstance(to, Flow) else None
         if "Via" not in request.headers:
-            flow = self._outbound.put_via(request, to, self.new_branch())
-        (flow or self._outbound.flow_to(to)).send(bytes(request))  # type: ignore[arg-type]
+            flow = self.outbound.put_via(request, to, self.new_branch())
+        (flow or self.outbound.flow_to(to)).send(bytes(request))  # type: ignore[arg-type]
 
     def send_response(self, response: Response | bytes, flow: Flow) -> None:
         """Send a response without a transaction; one that cannot be sent is lost, as on a network."""
@@ -266,21 +260,9 @@ class Stack:
         except OSError:
             pass
 
-    def flow_for(self, target: Target) -> Flow | None:
-        """Return the flow to a target if one can be used at once: over TCP, a known connection."""
-        return self._outbound.find(target)
-
     def flow_from_key(self, key: str) -> Flow | None:
         """Return the flow that `Flow.key` described, perhaps in an earlier process; None when it is gone."""
-        return self._outbound.from_key(key)
-
-    def is_gone(self, key: str) -> bool:
-        """Return whether a flow, named by its key, was a connection that has ended."""
-        return not key.startswith("udp/") and self._outbound.from_key(key) is None
-
-    def reopened(self, flow: Flow) -> Flow | None:
-        """Return a new flow to where a connection led that we had opened ourselves, and that has ended."""
-        return self._outbound.reopened(flow)
+        return self.outbound.from_key(key)
 
     def reconnecting_flow(self, key: str) -> ReconnectingFlow | None:
         """Return a flow for a connection that is gone, which its peer may open again; None over UDP."""
@@ -292,58 +274,13 @@ class Stack:
         self.receiver.has_lost_peers = self.receiver.has_lost_peers or is_reliable
         return ReconnectingFlow(parts) if is_reliable else None
 
-    def larger_flow(self, target: Target, flow: Flow) -> Flow | None:
-        """Return the flow for a request that is too large for UDP, if the target may take TCP (RFC 3261 §18.1.1)."""
-        return self._outbound.flow_for_large(target, flow)
-
-    def reach(
-        self, uri: Uri, then: OnWay, *, beside: Flow | None = None, is_proved: bool = False,
-        trust: Trust | None = None,
-    ) -> None:  # fmt: skip
-        """Find the way to a URI that somebody has named (RFC 3263) and call `then` with it: at once, unless names wait.
-
-        There is none into our own network, but for what `OwnNetwork` says of whoever is talked to by `beside`.
-        """
-        self._outbound.reach(uri, then, beside, is_proved=is_proved, trust=trust)
-
-    def reach_provider(self, uri: Uri, then: OnWay, trust: Trust | None = None) -> None:
-        """Find the way to a URI of our own settings, wherever it leads, as `reach` does for all others.
-
-        `trust` says who has to be there where TLS shows it, if it is not the host of the URI.
-        """
-        self._outbound.reach_provider(uri, then, trust)
-
-    def refusal(self, uri: Uri, *, beside: Flow | None = None, is_proved: bool = False) -> str | None:
-        """Return why `reach` finds no way to a URI whose name was looked up; None when that is not in our network."""
-        return self._outbound.refusal(uri, beside, is_proved=is_proved)
-
-    def moves_on(self, uri: Uri, flow: Flow, trust: Trust | None = None, *, is_asked: bool = False) -> bool:
-        """Return whether a request is to be sent again, to another server of a URI, as the one of a flow has failed.
-
-        That one is avoided by all that is sent from now on; with `is_asked` until it has answered an OPTIONS.
-        """
-        return self._outbound.moves_on(uri, flow, trust, is_asked=is_asked)
-
-    def refuses(self, target: Target, host: str) -> bool:
-        """Return whether nothing may be sent to a target, as `host` has led into our own network."""
-        return self._outbound.refuses(target, host)
-
-    def speaks(self, uri: Uri) -> bool:
-        """Return whether there is a transport for a URI, whatever its host is."""
-        return self._outbound.speaks(uri.protocol)
-
-    async def connect(self, target: Target) -> Flow:
-        """Return an open flow to a target. Raises OSError."""
-        transport = self._outbound.transport_for(target.protocol, target.host)
-        return await transport.connect((target.host, target.port), target.trust)
-
     def new_branch(self, mark: str = "") -> str:
         """Make a branch that nobody has used or can guess; `mark` says what it is of (`BRIEF`)."""
         return BRANCH_COOKIE + mark + self.random_token()
 
     def via_for(self, flow: Flow, branch: str) -> str:
         """Return the Via value for a request of ours on a flow."""
-        return self._outbound.via_for(flow, branch)
+        return self.outbound.via_for(flow, branch)
 
     def local_contact(self, flow: Flow, user: str | None = None, *, is_secure: bool = False) -> str:
         """Return the Contact value under which the peer of a flow reaches us; `user` is escaped already.
@@ -358,14 +295,6 @@ class Stack:
             return f"<sips:{address}>" if protocol == "tls" else f"<sips:{address};transport=ws>"
         # A WebSocket is named without its TLS (RFC 7118 §5.2).
         return f"<sip:{address};transport={'ws' if protocol == 'wss' else protocol}>"
-
-    def is_own_address(self, host: str, port: int | None = None) -> bool:
-        """Return whether an IP address with a port (5060 when it is None) is where this stack listens."""
-        return self.addresses.is_own(host, port)
-
-    def is_own_host(self, host: str) -> bool:
-        """Return whether an IP address is one that this stack listens on, on whatever port."""
-        return self.addresses.is_own_host(host)
 
     def tag_for(self, request: Request) -> str:
         """Return our To tag for a request, the same one every time (RFC 3261 §8.2.7)."""
@@ -386,7 +315,7 @@ class Stack:
             if not (flow.is_reliable and data.startswith(b"SIP/2.0 ")):
                 raise
             response = parse(data)
-            flow_back = self._outbound.flow_back(response, flow) if isinstance(response, Response) else None
+            flow_back = self.outbound.flow_back(response, flow) if isinstance(response, Response) else None
             if flow_back is None:
                 raise
             flow_back.send(data)
@@ -395,7 +324,7 @@ class Stack:
         """Tell whoever waits on a connection that it has ended."""
         self._on_flow_closed(flow)
         now = self.clock()
-        for tx in self._outbound.flow_closed(flow):
+        for tx in self.outbound.flow_closed(flow):
             tx.handle(TRANSPORT_ERROR, None, now)
             self.layer.perform(tx, now)
 
@@ -405,9 +334,9 @@ class Stack:
         """Ask a server that has failed whether it is back."""
         place = format_address((target.host, target.port))
         uri = f"sip:{place}" if target.protocol == "udp" else f"sip:{place};transport={target.protocol}"
-        failed = self._outbound.failed
+        failed = self.outbound.failed
         try:
-            flow = self._outbound.flow_to(target)
+            flow = self.outbound.flow_to(target)
             ping(self, uri, flow, Question(failed, target))
         except OSError:
             failed.answered(target, is_there=False)
@@ -434,7 +363,7 @@ class Stack:
         """Go on with a client transaction of an earlier process."""
         tx = self.layer.restore_client(request, flow, user, self.clock(), state)
         if flow.is_reliable and not isinstance(flow, ReconnectingFlow):
-            self._outbound.watch(tx, flow)
+            self.outbound.watch(tx, flow)
         self.ticker.arm()
         return tx
 

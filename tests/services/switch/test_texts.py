@@ -62,7 +62,7 @@ class TwoServers:
 
 @pytest.fixture
 def servers(bench):
-    bench.stack._outbound.resolver = TwoServers()
+    bench.stack.outbound.resolver = TwoServers()
     bench.accounts.providers["carrier"] = Provider("carrier", NAME)
     return bench.phone("one", "40.0.0.1"), bench.phone("two", "40.0.0.2")
 

@@ -271,7 +271,7 @@ class Agent:
         """Return whether what the provider was told by an earlier process still leads to the right place."""
         assert registration.contact is not None
         uri = NameAddr.parse(registration.contact).uri
-        return uri.raw_user == registration.user and self._stack.is_own_address(uri.host, uri.port)
+        return uri.raw_user == registration.user and self._stack.addresses.is_own(uri.host, uri.port)
 
     def _make(self, provider: ProviderView, trouble: str | None) -> Registration | None:
         try:

@@ -101,9 +101,9 @@ class Attempts:
         is_configured = hop == registration.place.next_hop
         then = partial(self._reached, registration)
         if is_configured:
-            stack.reach_provider(hop, then, trust_of(registration.provider, hop))
+            stack.outbound.reach_provider(hop, then, trust_of(registration.provider, hop))
         else:
-            stack.reach(hop, then)
+            stack.outbound.reach(hop, then)
 
     def _reached(self, registration: Registration, _target: Target | None, flow: Flow | None) -> None:
         if flow is not None:
@@ -114,11 +114,11 @@ class Attempts:
         if registration.goes_elsewhere():
             self._reach(registration)
             return
-        why = None if is_configured else self._stack.refusal(hop)
+        why = None if is_configured else self._stack.outbound.refusal(hop)
         self._fail(registration, why or f"no way to {hop.host}: {self._no_way(hop)}")
 
     def _no_way(self, hop: Uri) -> str:
-        if self._stack.speaks(hop):
+        if self._stack.outbound.speaks(hop.protocol):
             return "its name has no address"
         protocol = hop.protocol
         return f"{protocol.upper()} is switched off here; see [sip] {protocol}"
@@ -136,7 +136,7 @@ class Attempts:
     def _fail(self, registration: Registration, reason: str) -> None:
         before = registration.state, registration.status
         registration.failed(None, reason, self._stack.clock(), self._chance())
-        resolver = self._stack.resolver
+        resolver = self._stack.outbound.resolver
         if not registration.is_redirected and resolver.is_absent(registration.next_hop):
             registration.absent(self._stack.clock(), resolver.found_at)
         self._end(registration, before)
@@ -169,7 +169,7 @@ class Attempts:
         """
         hop = registration.next_hop
         trust = trust_of(registration.provider, hop)
-        if registration.is_redirected or not self._stack.moves_on(hop, flow, trust, is_asked=True):
+        if registration.is_redirected or not self._stack.outbound.moves_on(hop, flow, trust, is_asked=True):
             return False
         self._reach(registration)
         return True

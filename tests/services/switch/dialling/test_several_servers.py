@@ -30,7 +30,7 @@ class TwoServers:
 @pytest.fixture
 def servers(bench):
     """The first server and the second one."""
-    bench.stack._outbound.resolver = TwoServers()
+    bench.stack.outbound.resolver = TwoServers()
     bench.accounts.providers["carrier"] = Provider("carrier", NAME)
     return bench.phone("one", "40.0.0.1"), bench.phone("two", "40.0.0.2")
 
@@ -184,7 +184,7 @@ def test_after_a_kill_the_call_is_with_the_server_that_has_it(bench, alice, serv
     one.answer(one.last("INVITE"), 503)
     bench.run(0.05)
     bench.restart()
-    bench.stack._outbound.resolver = TwoServers()
+    bench.stack.outbound.resolver = TwoServers()
     two.answer(two.last("INVITE"), 200, body=SDP.format("40.0.0.2"))
     bench.run(0.1)
 

@@ -19,12 +19,12 @@ class Names:
 
 @pytest.fixture
 async def dial(bench):
-    bench.stack._outbound.resolver = Resolver(Names(), clock=bench.network.clock)
+    bench.stack.outbound.resolver = Resolver(Names(), clock=bench.network.clock)
     bench.accounts.providers["typo"] = Provider("typo", "sip.typo.example")
     bench.accounts.providers["proxied"] = Provider("proxied", "192.0.2.9", outbound_proxy="sip.typo.example")
     for name in ("bluface", "sip.typo.example"):
         with pytest.raises(ResolveError):
-            await bench.stack.resolver.resolve(Uri.parse(f"sip:{name}"))
+            await bench.stack.outbound.resolver.resolve(Uri.parse(f"sip:{name}"))
 
     def dial(*targets):
         identity = Identity("callback", 1, 1, "example.org")
@@ -72,7 +72,7 @@ async def test_the_log_has_a_line_on_it_once_in_a_minute(bench, dial):
             dial(target)
         bench.run(60.0)
         with pytest.raises(ResolveError):
-            await bench.stack.resolver.resolve(Uri.parse("sip:bluface"))
+            await bench.stack.outbound.resolver.resolve(Uri.parse("sip:bluface"))
         dial("carol@bluface")
 
     lines = [line for line in logs if line["event"] == "leg unreachable"]

@@ -59,8 +59,8 @@ class Inside:
 
 @pytest.fixture
 async def inside(bench):
-    bench.stack._outbound.resolver = Resolver(Names(), clock=bench.network.clock)
-    await bench.stack.resolver.resolve(Uri.parse("sip:inside.example"))
+    bench.stack.outbound.resolver = Resolver(Names(), clock=bench.network.clock)
+    await bench.stack.outbound.resolver.resolve(Uri.parse("sip:inside.example"))
     return Inside(bench)
 
 
@@ -284,10 +284,10 @@ OURS = {
 """What leads to providers, and so to where the operator wants."""
 
 BESIDE = {
-    "services/switch/dialling/hunt:Hunt._reached",  # larger_flow: to where the way has led, by TCP
+    "services/switch/dialling/hunt:Hunt._reached",  # flow_for_large: to where the way has led, by TCP
     f"{ROUTES}.usable",  # reopened: to where the INVITE went
     "monitor/probes/phone:ProbePhone.acknowledge",  # send_stateless: along the loop, inside the node
-    "node/known_places:KnownPlaces._is_phone",  # flow_for: sends nothing, but looks who is there
+    "node/known_places:KnownPlaces._is_phone",  # find: sends nothing, but looks who is there
 }
 
 
@@ -309,7 +309,7 @@ def test_every_way_is_known_here():
         name for place, name in ELSEWHERE.values() if name not in (TESTS / f"{place}.py").read_text()
     ] == []
     assert ways("reach_provider") == OURS
-    assert ways("flow_to", "flow_for", "larger_flow", "reopened", "connect", "send_stateless") == BESIDE
+    assert ways("flow_to", "find", "flow_for_large", "reopened", "connect", "send_stateless") == BESIDE
 
 
 def knocks(doors):

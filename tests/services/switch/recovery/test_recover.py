@@ -304,10 +304,10 @@ def test_a_phone_has_a_moment_to_repeat_its_answer_before_its_ring_time_ends(ben
 
 def test_a_leg_whose_address_was_being_looked_up_rings_by_itself(bench, alice, bob, monkeypatch):
     """The look-up ends long after the event that began it."""
-    pending, finder, reach = [], bench.switch.finder, bench.stack.reach
+    pending, finder, reach = [], bench.switch.finder, bench.stack.outbound.reach
     phones = finder.phones
     monkeypatch.setattr(finder, "phones", lambda of: [replace(phone, flow=None) for phone in phones(of)])
-    monkeypatch.setattr(bench.stack, "reach", lambda *asked: pending.append(asked))
+    monkeypatch.setattr(bench.stack.outbound, "reach", lambda *asked: pending.append(asked))
     alice.invite()
     reach(*pending.pop())
     bench.run(0.1)

@@ -81,7 +81,7 @@ def _is_looped(stack: Stack, request: Request) -> bool:
     """Return whether a request is one of ours, still open, that came back unchanged (RFC 3261 §16.3 step 4)."""
     for via in request.vias:
         own = None if via.branch is None else stack.layer.find_client(via.branch, request.method)
-        if own is not None and stack.is_own_address(via.host, via.port):
+        if own is not None and stack.addresses.is_own(via.host, via.port):
             return own.request.uri_text == request.uri_text
     return False
 

@@ -186,7 +186,7 @@ class DeadServers:
             uri = Uri.parse(key[2])
         except ParseError:
             return
-        self._stack.reach_provider(
+        self._stack.outbound.reach_provider(
             uri, lambda target, flow: self._reached(key, flow), self._trust(key[:2], uri)
         )
 

@@ -459,7 +459,7 @@ class Hunt:
             leg.auth = call.ports.credentials.in_advance(leg.provider)
         leg.invite = self._invite(leg)
         if target is not None and target.protocol == "udp" and len(bytes(leg.invite)) > LARGEST_OVER_UDP:
-            leg.flow = call.ports.stack.larger_flow(target, flow) or flow
+            leg.flow = call.ports.stack.outbound.flow_for_large(target, flow) or flow
             leg.invite = self._invite(leg)
         call.changed()
         call.when_stored(partial(self._send, leg, leg.invite))

@@ -193,7 +193,7 @@ class ProviderAddresses:
             text = text if text.startswith(("sip:", "sips:")) else f"sip:{text}"
             try:
                 uri = Uri.parse(text)
-                targets = self._stack.resolver.resolve_now(uri)
+                targets = self._stack.outbound.resolver.resolve_now(uri)
             except (ParseError, ResolveError):
                 continue
             host = (uri.params.get("maddr") or uri.host).strip("[]")
@@ -215,7 +215,7 @@ class ProviderAddresses:
         missing = []
         for name in names:
             try:
-                targets = self._stack.resolver.resolve_now(Uri.parse(name))
+                targets = self._stack.outbound.resolver.resolve_now(Uri.parse(name))
             except ResolveError:
                 self._unknown.discard(name)
                 continue
@@ -234,7 +234,7 @@ class ProviderAddresses:
 
     async def _look_up_one(self, name: str) -> None:
         try:
-            targets = await self._stack.resolver.resolve(Uri.parse(name))
+            targets = await self._stack.outbound.resolver.resolve(Uri.parse(name))
         except OSError:
             targets = []
         self._found(name, [target.host for target in targets])

@@ -76,8 +76,8 @@ class Unreachable:
             uri = Uri.parse(destination.next_hop)
         except ParseError:
             return Outcome(503, "Unreachable")
-        if not self._stack.resolver.has_no_address(uri):
-            refusal = None if destination.provider is not None else self._stack.refusal(uri)
+        if not self._stack.outbound.resolver.has_no_address(uri):
+            refusal = None if destination.provider is not None else self._stack.outbound.refusal(uri)
             # Else its transport is switched off, or no network leads there.
             return Outcome(503, refusal or "Unreachable")
         is_whole_uri = destination.target.startswith(("<", "sip:", "sips:"))

@@ -211,7 +211,7 @@ class Reconnects:
 
         if uri is not None:
             trust = self._trust(leg.provider, uri)
-            self._stack.reach(uri, found, beside=flow, is_proved=leg.is_proved, trust=trust)
+            self._stack.outbound.reach(uri, found, beside=flow, is_proved=leg.is_proved, trust=trust)
 
     def _resume_when_open(self, leg: Leg, flow: ReconnectingFlow, way: Flow, patience: float) -> None:
         """Go on over a connection; what has waited for a phone goes on waiting where it does not listen."""

@@ -80,9 +80,9 @@ class PeerRoutes:
                 then(None, None)
             else:
                 if destination.provider is not None:
-                    self._stack.reach_provider(uri, then, self._trust(destination.provider, uri))
+                    self._stack.outbound.reach_provider(uri, then, self._trust(destination.provider, uri))
                 else:
-                    self._stack.reach(uri, then)
+                    self._stack.outbound.reach(uri, then)
 
     def _by_path(self, destination: Destination, then: Callable[[Target | None, Flow | None], None]) -> None:
         """Reach a phone whose connection is gone by the proxy that registered it, or wait for it (RFC 3327 §5.3)."""
@@ -100,7 +100,7 @@ class PeerRoutes:
         if uri is None:
             found(None, None)
         else:
-            self._stack.reach(uri, found)
+            self._stack.outbound.reach(uri, found)
 
     def moves_on(self, destination: Destination, flow: Flow) -> bool:
         """Return whether the next server of a destination is to be tried, as this one has failed (RFC 3263 §4.3).
@@ -116,7 +116,9 @@ class PeerRoutes:
         except ParseError:
             return False
         provider = destination.provider
-        return self._stack.moves_on(uri, flow, self._trust(provider, uri), is_asked=provider is not None)
+        return self._stack.outbound.moves_on(
+            uri, flow, self._trust(provider, uri), is_asked=provider is not None
+        )
 
     def awaits(
         self,
@@ -144,7 +146,7 @@ class PeerRoutes:
         """
         usable = self._reconnects.usable(leg, flow)
         if usable.is_closed and isinstance(leg, Callee):
-            return self._stack.reopened(usable) or usable
+            return self._stack.outbound.reopened(usable) or usable
         return usable
 
     def expect(self, leg: Leg) -> None:
@@ -195,7 +197,7 @@ class PeerRoutes:
 
         if uri is not None and not (is_private(uri.host) and not is_private(known.remote[0])):
             trust = self._trust(leg.provider, uri)
-            self._stack.reach(uri, found, beside=known, is_proved=leg.is_proved, trust=trust)
+            self._stack.outbound.reach(uri, found, beside=known, is_proved=leg.is_proved, trust=trust)
 
     def send_request(
         self, leg: Leg, request: Request | Written, user: ClientUser | None, dialog: Dialog | None = None
@@ -292,11 +294,11 @@ class PeerRoutes:
             send(flow)
         else:
             trust = self._trust(leg.provider, uri)
-            self._stack.reach(uri, found, beside=flow, is_proved=leg.is_proved, trust=trust)
+            self._stack.outbound.reach(uri, found, beside=flow, is_proved=leg.is_proved, trust=trust)
 
     def _note_refusal(self, leg: Leg, uri: Uri, flow: Flow) -> None:
         """Say once in a while that a peer wanted to be reached in our own network, and is not, but as before."""
-        refusal = self._stack.refusal(uri, beside=flow, is_proved=leg.is_proved)
+        refusal = self._stack.outbound.refusal(uri, beside=flow, is_proved=leg.is_proved)
         suppressed = None if refusal is None else self._throttle.admit(refusal, self._stack.clock())
         if suppressed is not None:
             call = leg.owner.id
