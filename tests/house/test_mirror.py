@@ -333,6 +333,7 @@ ELSEWHERE = {
     "services/edge/ports": "services/edge/test_edge",
     "store/live/binding_news": "node/several/test_shared_bindings",
     "node/several/neighbours": "interop/test_two_nodes",
+    "node/wiring": "node/test_node",
     "services/leases": "store/live/test_leases",
     "store/schema/cluster_tables": "store/live/test_node_register",
 }

@@ -2,18 +2,19 @@
 
 import asyncio
 import socket
-from types import SimpleNamespace
 
 import pytest
+import pytest_asyncio
 
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
-from sipwright.node import node as node_module
 from sipwright.node.account_loader import AccountLoader
 from sipwright.node.last_steps import answer_options, refuse_method
 from sipwright.node.node import Node
 from sipwright.services.switch import refuse_unknown
 from sipwright.sip import parse
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +24,12 @@ def folder(tmp_path_factory):
     return made
 
 
-@pytest.fixture
-async def node(folder, monkeypatch):
-    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:0"]')
-    monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
-    made = await Node.open(Settings.load(folder))
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(folder):
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:0"]')
+        environment.setenv("SIPWRIGHT_SIP__TCP", "[]")
+        made = await Node.open(Settings.load(folder))
     await made.start()
     yield made
     await made.stop()
@@ -113,45 +115,9 @@ async def test_the_steps_are_asked_in_this_order(node):
 
 
 async def test_a_snapshot_has_the_numbers_of_all_parts(node):
+    before = node.snapshot().stack.requests
     await asked(node, "OPTIONS")
     seen = node.snapshot()
 
-    assert (seen.name, seen.stack.requests, seen.registrar.accounts, seen.switch.legs) == ("node1", 1, 0, 0)
-
-
-async def test_what_comes_in_is_read_while_calls_and_runs_of_an_earlier_process_go_on(monkeypatch):
-    """A call goes on in one turn with its run: a result that came in between would meet half a call."""
-    monkeypatch.setattr(node_module, "AT_ONCE", 2)
-    done: list[str] = []
-    calls: dict[str, SimpleNamespace] = {}
-
-    def recover(rows):
-        for row in rows:
-            calls[row.id] = SimpleNamespace(id=row.id, execution_id=f"run {row.id}")
-        done.append(" ".join(row.id for row in rows))
-        return {call.execution_id: call for call in calls.values()}
-
-    switch = SimpleNamespace(
-        calls=calls, unread={"x"}, recover=recover,
-        resume=lambda some: done.append("go " + " ".join(call.id for call in some)),
-    )  # fmt: skip
-    scripts = SimpleNamespace(
-        recover=lambda runs, waiting, unread=(): done.append(
-            " ".join([run.row.id for run in runs] + sorted(unread))
-        )
-    )
-    runs = [SimpleNamespace(row=SimpleNamespace(id=f"run {name}")) for name in ("c", "a", "gone")]
-    rows = [SimpleNamespace(id=name) for name in "abc"]
-    reading = asyncio.create_task(_note_turns(done))
-    await Node._take_up(SimpleNamespace(switch=switch, scripts=scripts), rows, runs)
-    reading.cancel()
-
-    assert done == [
-        "a b", "turn", "c", "turn", "run a", "go a b", "turn", "run c", "go c", "turn", "run gone x",
-    ]  # fmt: skip
-
-
-async def _note_turns(done):
-    while True:
-        done.append("turn")
-        await asyncio.sleep(0)
+    assert (seen.name, seen.stack.requests - before) == ("node1", 1)
+    assert (seen.registrar.accounts, seen.switch.legs) == (0, 0)
