@@ -174,7 +174,7 @@ class Requests:
         if earlier is not None and earlier.is_asked_again(incoming):
             earlier.take_again(incoming)
             return
-        refusal = refusal_of_update(call, leg, request)
+        refusal = refusal_of_update(call, leg, request, earlier)
         if refusal is not None:
             _refuse_for_now(incoming, refusal)
             return

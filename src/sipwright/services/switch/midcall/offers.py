@@ -32,9 +32,9 @@ def earlier_update(call: Call, leg: Leg) -> Relay | None:
     return None
 
 
-def refusal_of_update(call: Call, leg: Leg, update: Request) -> Refusal | None:
-    """Return how an UPDATE is to be refused; None when it may be taken."""
-    if earlier_update(call, leg) is not None:
+def refusal_of_update(call: Call, leg: Leg, update: Request, earlier: Relay | None) -> Refusal | None:
+    """Return how an UPDATE is to be refused, given the earlier one of its leg; None when it may be taken."""
+    if earlier is not None:
         return _later(update)
     if not update.body:
         return None
