@@ -29,7 +29,7 @@ async def node(folder, monkeypatch):
     monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:0"]')
     monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
     made = await Node.open(Settings.load(folder))
-    if "probe" not in {one.name for one in await made.store.list_dialplans("admin")}:
+    if "probe" not in {one.name for one in await made.store.list_dialplans()}:
         await made.store.set_dialplan("admin", "probe", 'respond(486, "Alive")\n')
         await made.store.add_account("probe", "secret", out_plan="probe")
     await made.store.catch_up()

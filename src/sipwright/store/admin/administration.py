@@ -1,7 +1,7 @@
-"""The use cases of administration: what the command line does today, and REST and the web UI tomorrow.
+"""What is administered without anybody who asks: a new data folder, a test call, a new key, and the store of a node.
 
-Each method is one transaction over the functions in ``accounts.py``, ``dialplans.py`` and their neighbours.
-``user=None`` means the first admin, ``domain=None`` the default domain.
+Each method is one transaction over the functions in ``accounts.py``, ``dialplans.py`` and their neighbours, which the
+use cases call themselves. ``user=None`` means the first admin, ``domain=None`` the default domain.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ class Administration:
 
     # --- users ---
 
-    async def add_user(self, name: str, password: str, role: str = "user", timezone: str = "UTC") -> User:
+    async def add_user(self, name: str, password: str, role: str = "user") -> User:
         """Add a user with a web password."""
         password_hash = await asyncio.to_thread(users.hash_password, password)
-        return await self.database.write(lambda c: users.add(c, name, password_hash, role, timezone))
+        return await self.database.write(lambda c: users.add(c, name, password_hash, role))
 
     async def list_users(self) -> list[User]:
         """List every user."""
@@ -107,9 +107,9 @@ class Administration:
         """Find an account by ``name`` or ``name@domain``."""
         return await self.database.read(lambda c: accounts.find(c, self.keys, name, domain))
 
-    async def list_accounts(self, user: str | None = None) -> list[Account]:
-        """List the accounts of a user, or of everybody."""
-        return await self.database.read(lambda c: accounts.read_all(c, self.keys, users.id_of(c, user)))
+    async def list_accounts(self) -> list[Account]:
+        """List every account."""
+        return await self.database.read(lambda c: accounts.read_all(c, self.keys))
 
     async def remove_account(self, name: str, domain: str | None = None, *, force: bool = False) -> Account:
         """Remove an account and its bindings; one that takes the calls of a provider only by `force`."""
@@ -147,9 +147,9 @@ class Administration:
 
     # --- providers ---
 
-    async def list_providers(self, user: str | None = None) -> list[Provider]:
-        """List the providers of a user, or of everybody."""
-        return await self.database.read(lambda c: providers.read_all(c, self.keys, users.id_of(c, user)))
+    async def list_providers(self) -> list[Provider]:
+        """List every provider."""
+        return await self.database.read(lambda c: providers.read_all(c, self.keys))
 
     # --- dialplans ---
 
@@ -158,17 +158,17 @@ class Administration:
         plan = await self.database.write(lambda c: dialplans.set_source(c, user, name, source))
         return plan.version
 
-    async def list_dialplans(self, user: str | None = None) -> list[Dialplan]:
-        """List the live dialplans of a user, or of everybody."""
-        return await self.database.read(lambda c: dialplans.read_all(c, users.id_of(c, user)))
+    async def list_dialplans(self) -> list[Dialplan]:
+        """List every live dialplan."""
+        return await self.database.read(dialplans.read_all)
 
     async def list_dialplan_versions(self, plan: Dialplan) -> list[DialplanVersion]:
         """List the versions of a dialplan."""
         return await self.database.read(lambda c: dialplans.versions(c, plan))
 
-    async def remove_dialplan(self, name: str, user: str | None = None) -> Dialplan:
-        """Remove a dialplan that no account runs."""
-        return await self.database.write(lambda c: dialplans.remove(c, user, name))
+    async def remove_dialplan(self, name: str) -> Dialplan:
+        """Remove a dialplan of the first admin that no account runs."""
+        return await self.database.write(lambda c: dialplans.remove(c, None, name))
 
     # --- what is going on ---
 
