@@ -334,6 +334,7 @@ ELSEWHERE = {
     "store/live/binding_news": "node/several/test_shared_bindings",
     "node/several/neighbours": "interop/test_two_nodes",
     "node/wiring": "node/test_node",
+    "services/switch/dialling/launch": "services/switch/dialling/test_several_servers",
     "services/leases": "store/live/test_leases",
     "store/schema/cluster_tables": "store/live/test_node_register",
 }

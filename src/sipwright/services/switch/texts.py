@@ -15,8 +15,8 @@ from sipwright.transport import Flow, Target
 
 from .call.ports import CallPorts
 from .dialling.destinations import MOST_LOOPS
-from .dialling.hunt import LONGEST_SEARCH
 from .dialling.invite import from_header
+from .dialling.launch import LONGEST_SEARCH
 from .model.destination import Destination
 from .model.identity import Identity
 from .model.outcome import is_way_gone

@@ -284,7 +284,7 @@ OURS = {
 """What leads to providers, and so to where the operator wants."""
 
 BESIDE = {
-    "services/switch/dialling/hunt:Hunt._reached",  # flow_for_large: to where the way has led, by TCP
+    "services/switch/dialling/launch:_reached",  # flow_for_large: to where the way has led, by TCP
     f"{ROUTES}.usable",  # reopened: to where the INVITE went
     "monitor/probes/phone:ProbePhone.acknowledge",  # send_stateless: along the loop, inside the node
     "node/known_places:KnownPlaces._is_phone",  # find: sends nothing, but looks who is there

@@ -69,9 +69,6 @@ class HuntProcess(Protocol):
     def stop(self, outcome: Outcome) -> None:
         """Cancel whoever may still answer."""
 
-    def launch(self, leg: Callee) -> None:
-        """Start a leg, now or when its delay is over."""
-
     def results(self) -> Sequence[LegResult]:
         """Return what became of each leg."""
 

@@ -1,54 +1,38 @@
 """Trying legs until one answers: what one `dial()` does (dial strings: docs/dialplans.md).
 
-The rules are in `hunt_machine.py`. Here responses and timers become its events, and its effects what is done to legs
-and told the call. All that it must know to go on in another process is stored with the call anyway: the groups that
-have not rung yet, and the legs that have.
+The rules are in `hunt_machine.py`, and how a leg leaves in `launch.py`. Here responses and timers become events of the
+machine, and its effects what is done to legs and told the call. All that it must know to go on in another process is
+stored with the call anyway: the groups that have not rung yet, and the legs that have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 from sipwright.services.dialstring import DialLeg, Groups, read_groups, write_groups
-from sipwright.services.ports import Provider
-from sipwright.sip import Request, Response
+from sipwright.sip import Response
 from sipwright.sip.provisional import is_reliable
-from sipwright.sip.session_timer import LEAST, MOST, MOST_RAISES, min_se
-from sipwright.sip.transaction import ClientInvite
-from sipwright.stack import LARGEST_OVER_UDP, SECURE
-from sipwright.transport import Flow, Target
-from sipwright.transport.flow import parse_flow_key
 
 from ..call.call import Call
 from ..call.callee import Callee
 from ..model.destination import Destination
-from ..model.leg_state import DELAY, END, LAUNCH, RING, LegState
+from ..model.leg_state import DELAY, END, RING, LegState
 from ..model.outcome import SILENT, LegResult, Outcome, is_way_gone
 from ..model.relayed_headers import explaining_headers, relayed_lines
 from . import hunt_events as events
 from .audio import audio_with
-from .dead_servers import AVOIDED
 from .hunt_machine import OVER, RINGING, TRYING, WAITING, HuntLeg, HuntMachine
-from .invite import make_invite
+from .launch import comes_again, is_dead, launch, moves_on, waits_for
 from .redirects import NO_OTHER_PLACE, contacts_of
 
-__all__ = ["LONGEST_SEARCH", "Hunt"]
-
-FULL = Outcome(503, "All Lines Of The Provider Are Busy")
+__all__ = ["Hunt"]
 
 EMERGENCY_WITHIN = 2.0
 """For how many seconds a server may say nothing to an emergency call; by then it has got the INVITE three times."""
 
-LONGEST_SEARCH = 32.0
-"""For how many seconds one server after the other is tried for a leg: 64*T1."""
-
 ONCE_MORE = 1.0
 """Seconds until it is looked at again whether a server is silent, while the switch is behind with listening."""
-
-SIPS_NOT_ALLOWED = Outcome(480, "SIPS Not Allowed")
-"""How a leg ends that TLS does not lead to, of a call to a sips URI (RFC 5630 §5.3)."""
 
 _STATES = {LegState.WAITING: WAITING, LegState.CALLING: TRYING, LegState.RINGING: RINGING}
 
@@ -117,7 +101,7 @@ class Hunt:
         """Take a response other than 2xx of a leg that may still answer."""
         status, to = response.status, leg.destination
         if is_way_gone(response, is_phone=leg.is_phone) and (
-            self._moves_on(leg) or self._waits_for(leg, response)
+            moves_on(self, leg) or waits_for(self, leg, response)
         ):
             return
         if to.flow is None:
@@ -127,7 +111,7 @@ class Hunt:
                 self._rings(leg, response, is_reliable(response) if "rseq" in response.headers.index() else 0)
             elif to.answer_within:
                 self._tell(events.Heard(leg.index))
-        elif status not in (401, 407, 422) or not self._comes_again(leg, response):
+        elif status not in (401, 407, 422) or not comes_again(self, leg, response):
             outcome = Outcome(
                 status, response.reason, explaining_headers(response, leg.passage_to(self.call.caller))
             )
@@ -153,7 +137,7 @@ class Hunt:
         if kind == "answer" and self.call.ports.stack.backlog:  # what the server has said may be in there
             self.call.arm(name, ONCE_MORE)
             return
-        if kind == "answer" and self._moves_on(self._leg(int(leg))):
+        if kind == "answer" and moves_on(self, self._leg(int(leg))):
             self.call.arm(name, self._leg(int(leg)).destination.answer_within)
             return
         self._tell(
@@ -205,63 +189,6 @@ class Hunt:
             self._pass_on(leg, response, has_media=True)
         provisionals.acknowledge_untold(leg, response, rseq)
 
-    def _comes_again(self, leg: Callee, response: Response) -> bool:
-        """Send the INVITE once more: with credentials (RFC 3261 §22.2), or with a larger Min-SE (RFC 4028 §7.3)."""
-        invite, least = leg.invite, 0
-        if invite is None or leg.flow is None:
-            return False
-        if response.status == 422:
-            least = min_se(response)
-            is_larger = max(min_se(invite), LEAST) < least <= MOST
-            if not is_larger or leg.invite_cseq - leg.rounds > MOST_RAISES:
-                return False
-        elif leg.is_challenged(invite, response, leg.rounds):
-            leg.rounds += 1
-        else:
-            return False
-        leg.invite_cseq += 1
-        leg.invite = self._invite(leg, least)
-        self.call.changed()
-        self.call.when_stored(partial(self._send, leg, leg.invite))
-        return True
-
-    def _moves_on(self, leg: Callee) -> bool:
-        """Try the next server of where a leg goes, as this one has failed before it rang; False when there is none.
-
-        That is done for as long as one transaction may last, all of them together (RFC 3263 §4.3). The next flow of a
-        phone may also follow one over which nothing was heard for as long.
-        """
-        ports, flow = self.call.ports, leg.flow
-        if leg.state is not LegState.CALLING or flow is None:
-            return False
-        is_late = not leg.is_phone and ports.wall_clock() >= leg.started_at + LONGEST_SEARCH
-        if is_late or not ports.routes.moves_on(leg.destination, flow):
-            return False
-        if isinstance(leg.transaction, ClientInvite):
-            leg.transaction.give_up(ports.clock())
-        leg.transaction = leg.flow = None
-        self.call.changed()
-        self._reach(leg)
-        return True
-
-    def _waits_for(self, leg: Callee, response: Response) -> bool:
-        """Try a phone again in a moment whose connection to another node has ended; False when it is gone."""
-
-        def found(target: Target | None, flow: Flow | None) -> None:
-            if flow is not None:
-                self._when_reached(leg, target, flow)
-            elif leg.is_open:
-                with self.call.event():
-                    self.failed(leg, Outcome(response.status, response.reason), "switch")
-
-        if leg.state is not LegState.CALLING:
-            return False
-        if not self.call.ports.routes.awaits(leg.destination, response, found):
-            return False
-        leg.transaction = leg.flow = None
-        self.call.changed()
-        return True
-
     # What is done about it.
 
     def _tell(self, event: events.Event) -> None:
@@ -280,7 +207,7 @@ class Hunt:
         if call.is_emergency:
             is_last = not self.groups and len(found) < 2
             for each in found:
-                if each.flow is None and (not is_last or self._is_dead(each)):
+                if each.flow is None and (not is_last or is_dead(call, each)):
                     each.answer_within = min(each.answer_within or EMERGENCY_WITHIN, EMERGENCY_WITHIN)
         return found
 
@@ -315,7 +242,7 @@ class Hunt:
         self.call.disarm(_timer_name(effect.timer))
 
     def _launch(self, effect: events.Launch) -> None:
-        self.launch(self._leg(effect.leg))
+        launch(self, self._leg(effect.leg))
 
     def _progress(self, effect: events.Progress[Response]) -> None:
         self._pass_on(self._leg(effect.leg), effect.message, has_media=effect.has_media)
@@ -383,110 +310,6 @@ class Hunt:
     def _leg(self, number: int) -> Callee:
         return self.call.legs[number - 1]
 
-    # Sending the INVITE of a leg.
-
-    def launch(self, leg: Callee) -> None:
-        """Start a leg, now or when its delay is over."""
-        leg.transition(LAUNCH)
-        refused = None if leg.destination.flow is not None else self._refused(leg)
-        if refused is not None:
-            self.failed(leg, refused, "switch")
-            return
-        flow = self.call.ports.routes.to_phone(leg.destination)
-        if flow is not None:
-            self._reached(leg, None, flow)
-        else:
-            self._reach(leg)
-
-    def _refused(self, leg: Callee) -> Outcome | None:
-        """Return why a leg that is no phone of ours may not leave."""
-        refused = self.call.ports.guard.ask(self.call, leg)
-        if refused is None and self._is_full(leg.provider):
-            return FULL
-        if refused is None and self._is_avoided(leg):
-            return AVOIDED
-        return refused
-
-    def _is_full(self, provider: Provider | None) -> bool:
-        """Return whether as many calls go by a provider as may, this one among them; never for an emergency."""
-        if provider is None or self.call.is_emergency:
-            return False
-        ports = self.call.ports
-        return ports.carried(provider) > ports.own_limits.most_carried(provider)
-
-    def _is_avoided(self, leg: Callee) -> bool:
-        """Return whether the server of a leg has failed just now; when all that are left have, each is tried."""
-        if not self._is_dead(leg.destination):
-            return False
-        call = self.call
-        left = [each.destination for each in call.legs[self.first - 1 :] if each.is_open and each is not leg]
-        left += [
-            found for group in self.groups for each in group for found in call.ports.destinations(call, each)
-        ]
-        return not all(map(self._is_dead, left))
-
-    def _is_dead(self, to: Destination) -> bool:
-        """Return whether the server of a destination has failed just now."""
-        return to.flow is None and self.call.ports.servers.is_avoided(to.provider, to.next_hop)
-
-    def _reach(self, leg: Callee) -> None:
-        reached = partial(self._when_reached, leg)
-        self.call.ports.routes.reach(leg.destination, reached, is_emergency=self.call.is_emergency)
-
-    def _when_reached(self, leg: Callee, target: Target | None, flow: Flow | None) -> None:
-        with self.call.event():
-            self._reached(leg, target, flow)
-
-    def _reached(self, leg: Callee, target: Target | None, flow: Flow | None) -> None:
-        """Send the INVITE, now that the way to the peer is known."""
-        call = self.call
-        if call.hunt is not self or not leg.is_open:
-            return
-        if flow is None:
-            self.failed(leg, call.ports.unreachable(call, leg), "switch")
-            return
-        if _promises_tls(call) and not self._is_secured(leg, flow):
-            self.failed(leg, SIPS_NOT_ALLOWED, "switch")
-            return
-        if leg.provider is None and leg.destination.flow is None:
-            refused = call.ports.guard.reached(call, leg, flow.remote[0])
-            if refused is not None:
-                self.failed(leg, refused, "switch")
-                return
-        leg.flow = flow
-        leg.source = _source_of(leg, flow)
-        if leg.provider is not None and not leg.rounds:
-            leg.auth = call.ports.credentials.in_advance(leg.provider)
-        leg.invite = self._invite(leg)
-        if target is not None and target.protocol == "udp" and len(bytes(leg.invite)) > LARGEST_OVER_UDP:
-            leg.flow = call.ports.stack.outbound.flow_for_large(target, flow) or flow
-            leg.invite = self._invite(leg)
-        call.changed()
-        call.when_stored(partial(self._send, leg, leg.invite))
-
-    @staticmethod
-    def _is_secured(leg: Callee, flow: Flow) -> bool:
-        """Return whether TLS leads on to where a sips URI was called; the next call on the loop promises it too."""
-        if flow.protocol == "loop":
-            leg.destination.uri = "sips:" + leg.destination.uri.partition(":")[2]
-            return True
-        return flow.protocol in SECURE
-
-    def _invite(self, leg: Callee, least: int = 0) -> Request:
-        invite = make_invite(self.call, leg, least)
-        if leg.auth is not None:
-            leg.sign(invite)
-        return invite
-
-    def _send(self, leg: Callee, invite: Request) -> None:
-        if leg.is_open and leg.flow is not None and leg.invite is invite:
-            if leg.flow.is_closed and not leg.is_phone:
-                self._reach(leg)  # some end the connection with their challenge; the answer opens another one
-                return
-            leg.transaction = transaction = self.call.ports.stack.start_client(invite, leg.flow, leg)
-            if isinstance(transaction, ClientInvite):
-                transaction.holds_ack = True
-
 
 def _timer_name(timer: int) -> str:
     """Return the name that a timer of the machine is stored under."""
@@ -510,12 +333,6 @@ def _found(destinations: list[Destination]) -> events.Found[Destination]:
     )
 
 
-def _promises_tls(call: Call) -> bool:
-    """Return whether whoever calls was promised TLS on the whole way, by calling a sips URI (RFC 3261 §26.2.2)."""
-    invite = call.caller.invite
-    return invite is not None and invite.request_uri.scheme == "sips"
-
-
 def _known(leg: Callee) -> HuntLeg:
     """Return what the machine knew of a leg in an earlier process."""
     destination = leg.destination
@@ -527,9 +344,3 @@ def _known(leg: Callee) -> HuntLeg:
     known.within = destination.answer_within
     known.redirect, known.outcome, known.ended_at = destination.redirect_to, leg.outcome, leg.ended_at
     return known
-
-
-def _source_of(leg: Callee, flow: Flow) -> str:
-    """Return the address that the messages of a peer really come from: behind the edge of another node, not its own."""
-    key = leg.destination.flow
-    return parse_flow_key(key).remote[0] if key is not None and "!" in key else flow.remote[0]

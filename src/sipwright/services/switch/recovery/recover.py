@@ -23,6 +23,7 @@ from ..call.ports import CallPorts
 from ..call.process import CallProcess, Originator
 from ..call.unwanted_answer import UnwantedAnswer
 from ..dialling.hunt import Hunt
+from ..dialling.launch import launch
 from ..midcall.liveness import AFTER_RECOVERY, Probe
 from ..midcall.provisionals import Provisionals
 from ..midcall.relay import Relay
@@ -237,8 +238,8 @@ def _recover_callee(call: Call, leg: Callee) -> None:
     if leg.state not in (LegState.CALLING, LegState.RINGING, LegState.CANCELLED):
         return
     if leg.flow is None or leg.invite is None:
-        if leg.state is LegState.CALLING and call.hunt is not None:
-            call.hunt.launch(leg)  # its address was still being looked up
+        if leg.state is LegState.CALLING and isinstance(call.hunt, Hunt):
+            launch(call.hunt, leg)  # its address was still being looked up
         elif not leg.is_open:
             leg.transition(LegEvent.END)
         return
