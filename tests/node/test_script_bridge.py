@@ -3,11 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
-from tests.services.switch.conftest import Bench
 
 from sipwright.config import DialplanSettings
-from sipwright.node.script_bridge import CallHost, Scripts, StoredRun, user_limits_of
-from sipwright.services.dialplan import Ending, UserLimits
+from sipwright.node.script_bridge import Scripts, StoredRun, user_limits_of
+from sipwright.services.dialplan import UserLimits
 from sipwright.services.switch import Identity
 from sipwright.store.schema.entities import Dialplan, User
 
@@ -68,18 +67,3 @@ def test_the_run_of_a_call_that_cannot_be_read_stays_as_it_is():
     scripts.recover(runs, {}, {"unread"})
 
     assert restored == ["run-over"]
-
-
-def test_a_refusal_that_a_script_passes_on_is_explained_as_without_one():
-    """RFC 3261 §8.2.2.3: a 420 says which extension."""
-    bench = Bench()
-    alice, bob = bench.phone("alice", "20.0.0.1"), bench.phone("bob", "30.0.0.1")
-    bench.account("bob", bob)
-    alice.invite()
-    (call,) = bench.switch.calls.values()
-    call.script = SimpleNamespace(nobody_answered=lambda *_: None, caller_gone=lambda _: None)
-    bob.answer(bob.last("INVITE"), 420, headers=[("Unsupported", "timer")])
-    CallHost(call).finish(Ending(420, "Bad Extension", (), "nobody answered", is_relayed=True))
-    bench.run(0.05)
-
-    assert alice.last(420).headers.get("Unsupported") == "timer"

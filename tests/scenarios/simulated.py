@@ -1,8 +1,8 @@
 """A whole node and its phones on a network in memory, where time is a number and datagrams get lost.
 
-The node is made of the parts that `node.py` puts together, with a real database below it; only sockets and the clock
-are not real. The database gets its turn after every slice of virtual time, so a run with the same seed always goes the
-same way.
+The node is made of the parts that `node/wiring.py` puts together, with a real database below it; only sockets and the
+clock are not real. The database gets its turn after every slice of virtual time, so a run with the same seed always
+goes the same way.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What scripts ask of the world outside their calls, done: lookups, the web, mail, texts, calls back, the store.
 
-This is the other half of `script_bridge.py`: there a script steers its own call, here it reaches beyond it. Each
+This is the other half of `call_hosts.py`: there a script steers its own call, here it reaches beyond it. Each
 answer is JSON, since it goes into the journal before the script sees it.
 """
 
