@@ -104,12 +104,16 @@ def test_the_tag_of_the_request_is_kept():
 
 
 @pytest.mark.parametrize(
-    "to", ["To: <sip:b.com> ", "To: <sip:b.com>\r\n ", "To: sip:b.com", "To:\r\n\t<sip:b.com>\t"]
-)
+    "to",
+    ["To: <sip:b.com> ", "To: <sip:b.com>\r\n ", "To: sip:b.com", "To:\r\n\t<sip:b.com>\t", "To: <sip:b.com>;",
+     "To: <sip:b.com>;tag=", "To: <sip:b.com>; Tag = ;x=1;", "t: sip:b.com;tag=;",
+     'To: ";tag=;" <sip:b.com>;x=";tag=;"'],
+)  # fmt: skip
 def test_a_tag_is_added_however_to_is_written(to):
     response = make_response(invite(*replaced("t:", to)), 200, to_tag="new")
 
     assert parse(bytes(response)).to_tag == "new"
+    assert ";;" not in response.headers.get("To")
 
 
 @pytest.mark.parametrize(("to", "kept"), [("To: <<", ["<<"]), ("X: y", [])])

@@ -82,7 +82,7 @@ def test_other_schemes_are_opaque(text, scheme, opaque, user, params):
         ("sip:a@[1:2:3]", "The URI has an IPv6 address that is none: 1:2:3"),
         ("sip:a@h;;lr", "The URI has a parameter that cannot be read at ';;lr'"),
         ("sip:a@h;lr;LR", "The URI has the parameter lr twice"),
-        ("tel:1;", "The URI has a parameter that cannot be read at ';'"),
+        ("tel:1;;", "The URI has a parameter that cannot be read at ';;'"),
     ],
 )
 def test_what_is_wrong_with_a_uri(text, reason):

@@ -42,6 +42,8 @@ _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 
 _CREDENTIALS = ("Authorization", "Proxy-Authorization")
 
+_EMPTY_TAG = re.compile(r";\s*tag\s*=\s*(?=;|\Z)", re.IGNORECASE)
+
 _is_uri_text = re.compile(URI_TEXT).fullmatch
 _URI_TEXTS = Memo(lambda text: _is_uri_text(text) is not None)
 
@@ -144,8 +146,7 @@ def _response_lines(
             # A To that cannot be read goes back as it is.
             has_tag = True
         if not has_tag:
-            # A folded line may end in its fold.
-            to_line = f"{to_line.rstrip()};tag={to_tag}"
+            to_line = f"{to_line if to_line[-1] == '>' else _without_tag(to_line)};tag={to_tag}"
     try:
         lines += (line_of["from"], to_line or line_of["to"], line_of["call-id"], line_of["cseq"])
     except KeyError:
@@ -158,6 +159,14 @@ def _response_lines(
     if content_type is not None:
         lines.append(f"Content-Type: {content_type}")
     return lines
+
+
+def _without_tag(line: str) -> str:
+    """Leave out of a To what nobody could read beside a tag: the end of a fold, a last ";", a tag that is empty."""
+    address, bracket, params = line.rpartition(">")
+    if '"' not in params:
+        params = _EMPTY_TAG.sub("", params)
+    return address + bracket + params.rstrip("; \t\r\n")
 
 
 def _write(lines: list[str], body: bytes) -> bytes:

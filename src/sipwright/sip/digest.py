@@ -282,7 +282,7 @@ def verify(
     """
     params = credentials.params
     named = params.get("algorithm")
-    if named is not None and named != algorithm and named.upper() != algorithm:
+    if named and named != algorithm and named.upper() != algorithm:
         return False
     try:
         nonce, uri, response = params["nonce"], params["uri"], params["response"]
@@ -362,7 +362,7 @@ def _understand(text: str) -> Offer | None:
     except ParseError:
         return None
     params = parsed.params
-    algorithm = params.get("algorithm", "MD5").upper().removesuffix(_SESSION)
+    algorithm = (params.get("algorithm") or "MD5").upper().removesuffix(_SESSION)
     if parsed.scheme.lower() != "digest" or algorithm not in ALGORITHMS or _qop(params) is None:
         return None
     if "realm" not in params or "nonce" not in params:

@@ -6,7 +6,7 @@ Every pattern is linear in the length of its input: what repeats is possessive o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sipwright.sip.errors import ParseError
 
@@ -22,7 +22,8 @@ is_token = re.compile(TOKEN).fullmatch
 # No limit has more than ten digits, and int() is quadratic in their number.
 _NUMBER = re.compile(r"0*+([1-9][0-9]{0,9})|0++").fullmatch
 _PARAM = re.compile(
-    rf';[ \t]*({TOKEN})[ \t]*(?:=[ \t]*({QUOTED}|[^ \t";,<>=][^ \t";,<>]*)[ \t]*)?|(.+)', re.DOTALL
+    rf';[ \t]*({TOKEN})[ \t]*(?:=[ \t]*(?:({QUOTED}|[^ \t";,<>=][^ \t";,<>]*)[ \t]*)?)?|;[ \t]*\Z|(.+)',
+    re.DOTALL,
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(r'[,"<(]')
@@ -56,10 +57,15 @@ def unescape(text: str) -> str:
 
 
 def parse_params(text: str, header: str) -> dict[str, str | None]:
-    """Read `;name=value;flag` into a dict; names in lower case, values as written, quotes included."""
+    """Read `;name=value;flag` into a dict; names in lower case, values as written, quotes included.
+
+    Some write a name with nothing behind its "=", or a ";" behind the last one: neither says anything.
+    """
     params: dict[str, str | None] = {}
     for name, value, garbage in _PARAM.findall(text):
-        if garbage:
+        if not name:
+            if not garbage:
+                break
             raise ParseError(f"{header} has a parameter that cannot be read at {garbage[:20]!r}", header)
         key = name.lower()
         if key in params:
@@ -82,10 +88,15 @@ def read_number(text: str, limit: int) -> int | None:
     return number if number <= limit else None
 
 
+def listed(values: Iterable[str]) -> Iterator[str]:
+    """Give the elements of a list, of which these are the lines; empty ones say nothing (RFC 9110 §5.6.1.2)."""
+    return (part for value in values for part in split_list(value) if part)
+
+
 def split_list(value: str) -> list[str]:
     """Split a header value at its commas, but not inside quotes, angle brackets or comments.
 
-    Empty elements are kept: whether they may be there is for the header to say.
+    Empty elements are kept; `listed` leaves them out.
     """
     if "," not in value:
         return [value.strip(" \t")]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypedDict, TypeVar
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, split_list
+from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, listed
 from sipwright.sip.headers.collection import Headers, value_of
 from sipwright.sip.headers.contact import parse_contacts, parse_sole_contact
 from sipwright.sip.headers.cseq import CSeq
@@ -102,7 +102,7 @@ class Message:
         """The Via of the last hop."""
         line = self.headers.first_line("via")
         usual = None if line is None else Via.of_line(line)
-        return usual or Via.parse(split_list(self._only("via", "Via"))[0])
+        return usual or Via.parse(next(listed([self._only("via", "Via")]), ""))
 
     @_read_once
     def branch(self) -> str | None:
@@ -115,7 +115,7 @@ class Message:
         lines = self.headers.lines_of("via")
         if len(lines) == 1 and "," not in lines[0]:
             return [self.top_via]
-        parts = [part for line in lines for part in split_list(value_of(line))]
+        parts = list(listed(map(value_of, lines)))
         return [self.top_via, *map(Via.parse, parts[1:])] if parts else []
 
     @_read_once

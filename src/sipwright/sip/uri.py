@@ -25,7 +25,7 @@ _SIP_URI = re.compile(
     r'(;[^?\x00-\x20\x7f<>"]*)?(?:\?([^\x00-\x20\x7f<>"]*))?'
 )
 _OTHER_URI = re.compile(r'([A-Za-z][A-Za-z0-9+.\-]*):([^\x00-\x20\x7f<>"]+)')
-_URI_PARAM = re.compile(r";([^;=]+)(?:=([^;]+))?|(.+)", re.DOTALL)
+_URI_PARAM = re.compile(r";([^;=]+)(?:=([^;]*))?|;\Z|(.+)", re.DOTALL)
 
 _SAFE_IN_USER = "-_.!~*'()&=+$,;?/"
 _SAFE_IN_PARAM = "-_.!~*'()[]/:&+$"
@@ -291,7 +291,9 @@ def _headers_of(text: str) -> list[tuple[str, str]]:
 def _parse_uri_params(text: str) -> dict[str, str | None]:
     params: dict[str, str | None] = {}
     for name, value, garbage in _URI_PARAM.findall(text):
-        if garbage:
+        if not name:
+            if not garbage:
+                break  # some write a ";" behind the last one
             raise ParseError(f"The URI has a parameter that cannot be read at {garbage[:20]!r}")
         if "%" in name:
             name = _decode(name)

@@ -51,10 +51,16 @@ def test_the_star_in_company(values):
         parse_contacts(values)
 
 
-@pytest.mark.parametrize("values", [[""], ["<sip:a@b>,"], [",<sip:a@b>"]])
+@pytest.mark.parametrize("values", [[""], [","], [" , ,", ""]])
 def test_an_empty_contact(values):
     with pytest.raises(ParseError, match="Contact"):
         parse_contacts(values)
+
+
+@pytest.mark.parametrize("values", [["<sip:a@b>,"], [",<sip:a@b>"], [", ,<sip:a@b>", ","], ["<sip:a@b>", ""]])
+def test_an_empty_element_is_no_contact(values):
+    """Of any list (RFC 9110 §5.6.1.2)."""
+    assert [str(contact) for contact in parse_contacts(values)] == ["<sip:a@b>"]
 
 
 @pytest.mark.parametrize(

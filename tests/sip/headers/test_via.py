@@ -120,6 +120,9 @@ def test_sent_by_is_as_in_the_header(text):
         ),
         ('SIP/2.0/UDP h;x=";rport;";rport', 'SIP/2.0/UDP h;x=";rport;";rport=5062;received=10.0.0.9'),
         ("SIP/2.0/UDP h;rport-x;rport", "SIP/2.0/UDP h;rport-x;rport=5062;received=10.0.0.9"),
+        ("SIP/2.0/UDP h;rport=;branch=z;", "SIP/2.0/UDP h;rport=5062;branch=z;received=10.0.0.9"),
+        ("SIP/2.0/UDP h;branch=z;rport;", "SIP/2.0/UDP h;branch=z;rport=5062;received=10.0.0.9"),
+        ("SIP/2.0/UDP h;branch=z;", "SIP/2.0/UDP h;branch=z;received=10.0.0.9"),
         ("SIP/2.0/UDP h;Rport", "SIP/2.0/UDP h;rport=5062;received=10.0.0.9"),
         # Whatever is not touched stays as it was written.
         ("SIP / 2.1/UDP [::2]:1;rport", "SIP / 2.1/UDP [::2]:1;rport=5062;received=10.0.0.9"),

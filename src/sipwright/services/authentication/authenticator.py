@@ -190,7 +190,7 @@ class Authenticator:
         """Say for the log, and for nobody else, what was wrong with credentials."""
         if account is None:
             return "unknown user"
-        if credentials.params.get("algorithm", account.algorithm).upper() != account.algorithm:
+        if (credentials.params.get("algorithm") or account.algorithm).upper() != account.algorithm:
             return "algorithm was not offered"
         if not self._is_for(credentials.params.get("uri", ""), request.uri_text):
             return "made for another address"

@@ -197,7 +197,7 @@ class Probe:
         return Authentication(
             response.status,
             tuple(dict.fromkeys(one.get("realm", "")[:_LONGEST_TEXT] for one in asked)),
-            tuple(dict.fromkeys(one.get("algorithm", "MD5").upper()[:_LONGEST_TEXT] for one in asked)),
+            tuple(dict.fromkeys((one.get("algorithm") or "MD5").upper()[:_LONGEST_TEXT] for one in asked)),
             tuple(dict.fromkeys(word.strip() for one in asked for word in _words(one.get("qop")))),
         )
 

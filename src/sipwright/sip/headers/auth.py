@@ -9,21 +9,24 @@ import re
 
 from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import IN_QUOTES, TOKEN, quote, split_list, unescape
+from sipwright.sip.grammar import IN_QUOTES, TOKEN, listed, quote, unescape
 
 _LONGEST_KEPT = 512
 
-_SCHEME = re.compile(rf"({TOKEN})[ \t]+")
+# Between two parameters stands a comma; some write several, or only a blank.
+_SCHEME = re.compile(rf"({TOKEN})[ \t,]+")
 _AUTH_PARAM = re.compile(
-    rf'({TOKEN}+)[ \t]*+=[ \t]*+(?:"({IN_QUOTES})"|([^" \t,]++))[ \t]*+(?:,[ \t]*+|\Z)|(.+)', re.DOTALL
+    rf'({TOKEN}+)[ \t]*+=[ \t]*+(?:"({IN_QUOTES})"|([^" \t,]++)|(?=,|\Z))'
+    r'(?:[ \t]*+(?:,[ \t,]*+|\Z)|[ \t]++|(?<="))|(.+)',
+    re.DOTALL,
 )
-_BEGINS_CHALLENGE = re.compile(rf"{TOKEN}[ \t]+{TOKEN}[ \t]*=").match
+_BEGINS_CHALLENGE = re.compile(rf"{TOKEN}(?:[ \t]+{TOKEN}[ \t]*=|\Z)").match
 
 
 def split_challenges(value: str) -> list[str]:
     """Return the challenges in one header line: there should be one (RFC 3261 §7.3.1), but some servers join them."""
     challenges: list[str] = []
-    for part in split_list(value):
+    for part in listed([value]):
         if challenges and not _BEGINS_CHALLENGE(part):
             challenges[-1] += f", {part}"
         else:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import forbid_breaks, split_list
+from sipwright.sip.grammar import forbid_breaks, listed
 from sipwright.sip.headers.names import KEYS
 from sipwright.sip.headers.via import Via
 
@@ -90,7 +90,7 @@ class Headers:
     def get_list(self, name: str) -> list[str]:
         """Give the elements of a header whose values are separated by commas; empty ones are left out."""
         values = self.get_all(name)
-        return [part for value in values for part in split_list(value) if part] if values else []
+        return list(listed(values)) if values else []
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
@@ -132,7 +132,7 @@ class Headers:
         index = self._index or self.index()
         old, new = index["via"], f"Via: {value}"
         if "," in old:
-            new = ", ".join([new, *split_list(value_of(old))[1:]])
+            new = ", ".join([new, *list(listed([value_of(old)]))[1:]])
         lines = self._lines
         lines[0 if lines[0] is old else lines.index(old)] = index["via"] = new
         if "via" in self._repeated:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import split_list
+from sipwright.sip.grammar import listed
 from sipwright.sip.headers.name_addr import ADDRESS_LINES, NameAddr
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.sip.uri import STAR, Uri
@@ -18,7 +18,10 @@ def parse_contacts(values: Sequence[str]) -> list[NameAddr]:
     """Read all Contact lines of a message; a star stands alone."""
     if len(values) == 1 and values[0] == "*":
         return [NameAddr(STAR)]
-    return NameAddr.parse_list(values, "Contact")
+    contacts = NameAddr.parse_list(values, "Contact")
+    if values and not contacts:
+        raise ParseError("Contact is empty", "Contact")
+    return contacts
 
 
 def parse_sole_contact(lines: Sequence[str]) -> tuple[str, Uri] | None:
@@ -36,7 +39,7 @@ def parse_sole_contact(lines: Sequence[str]) -> tuple[str, Uri] | None:
 def readable_contacts(lines: Sequence[str]) -> list[NameAddr]:
     """Read the Contacts of a response that lists several: what is no SIP URI, or cannot be read, names nobody."""
     contacts: list[NameAddr] = []
-    for text in (each for line in lines for each in split_list(line)):
+    for text in listed(lines):
         try:
             contacts.append(NameAddr.parse(text, "Contact"))
         except ParseError:

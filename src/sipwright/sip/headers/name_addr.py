@@ -15,9 +15,9 @@ from sipwright.sip.grammar import (
     QUOTED,
     TOKEN,
     format_params,
+    listed,
     parse_params,
     quote,
-    split_list,
     unescape,
     unquote,
 )
@@ -109,7 +109,7 @@ class NameAddr:
             return []
         if len(values) == 1 and "," not in values[0]:
             return [cls.parse(values[0], header)]
-        return [cls.parse(part, header) for value in values for part in split_list(value)]
+        return [cls.parse(part, header) for part in listed(values)]
 
     @property
     def tag(self) -> str | None:

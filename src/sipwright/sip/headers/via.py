@@ -142,8 +142,8 @@ class Via:
         if "rport" in params:
             head, found, tail = (self._text or str(self)).partition(";rport")
             if found and tail[:1] in ("", ";") and '"' not in head and "received" not in params:
-                # The rest stays as it was written.
-                text = f"{head};rport={port}{tail};received={host}"
+                # The rest stays as it was written, but for a ";" at its end.
+                text = f"{head};rport={port}{tail.rstrip('; ')};received={host}"
             params["rport"] = str(port)
         elif host == self.host and "received" not in params:
             return None
