@@ -18,11 +18,12 @@ class NameServer(asyncio.DatagramProtocol):
     """Answers from zone lines such as ``pbx.test. 60 IN A 192.0.2.1``.
 
     `mood` is ``well``, ``silent`` (says nothing), ``refuses``, ``fails`` (SERVFAIL), ``lies`` (answers something else)
-    or ``talks nonsense``. `asked` is what was asked, as ``name kind``.
+    or ``talks nonsense``. `asked` is what was asked, as ``name kind``; for those names or kinds `moods` has others.
     """
 
     def __init__(self, *lines: str) -> None:
         self.mood = "well"
+        self.moods: dict[str, str] = {}
         self.asked: list[str] = []
         self.address = ("", 0)
         self._records: list[dns.rrset.RRset] = []
@@ -58,9 +59,10 @@ class NameServer(asyncio.DatagramProtocol):
 
     def _answer(self, query: dns.message.Message) -> bytes | None:
         (question,) = query.question
-        self.asked.append(f"{question.name} {dns.rdatatype.to_text(question.rdtype)}")
+        kind = dns.rdatatype.to_text(question.rdtype)
+        self.asked.append(f"{question.name} {kind}")
         response = dns.message.make_response(query)
-        match self.mood:
+        match self.moods.get(f"{question.name} {kind}") or self.moods.get(kind, self.mood):
             case "silent":
                 return None
             case "refuses":

@@ -102,6 +102,32 @@ async def test_a_domain_may_say_that_it_has_no_such_service(server, services):
     assert host == "invalid"  # and not the domain's own addresses
 
 
+@pytest.mark.parametrize("mood", ["silent", "refuses", "fails", "talks nonsense"])
+async def test_who_does_not_answer_for_one_kind_may_for_another(server, services, monkeypatch, mood):
+    """Of a small router's DNS, which knows neither NAPTR nor a zone that is broken: what is there is used."""
+    monkeypatch.setattr(dns_lookup, "NAPTR_TIMEOUT", 0.2)
+    monkeypatch.setattr(dns_lookup, "LOOKUP_TIMEOUT", 0.2)
+    server.set("_sip._udp.carrier.test. 60 IN SRV 1 0 5090 u.test.")
+    server.moods = {"NAPTR": mood, "_sip._tcp.carrier.test. SRV": mood}
+
+    assert await services("carrier.test", ("udp", "tcp")) == ([Service("udp", "u.test", 5090)], 60.0)
+    server.moods["_sip._udp.carrier.test. SRV"] = mood
+    with pytest.raises(OSError, match="says nothing about"):
+        await services("carrier.test", ("udp", "tcp"))
+
+
+async def test_nobody_listens_on_port_0(server, services):
+    server.set(
+        "_sip._udp.carrier.test. 60 IN SRV 1 0 0 a.test.",
+        "_sip._udp.carrier.test. 60 IN SRV 2 0 5060 b.test.",
+    )
+
+    assert (await services("carrier.test", ("udp",)))[0] == [Service("udp", "b.test", 5060)]
+    server.set("_sip._udp.carrier.test. 60 IN SRV 1 0 0 a.test.")
+    ((_, host, _),), _ = await services("carrier.test", ("udp",))
+    assert host == "invalid"
+
+
 async def test_a_domain_without_records_has_no_servers(services):
     assert await services("plain.test", ("udp", "tcp")) == ([], 300.0)
 

@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 LOOKUP_TIMEOUT = 5.0
+NAPTR_TIMEOUT = 2.0
+"""Seconds after which SRV records are asked for without it, before a call goes on to the next provider."""
 NO_RECORD_TTL = 10.0
 """Seconds for which it counts that a name has no address."""
 
@@ -155,24 +157,40 @@ class ServiceLookup(_Lookup):
             return [], HOSTS_FILE_TTL
         offers = [] if len(protocols) == 1 else await self._offers(domain, protocols)
         names = offers or [(protocol, f"{_SRV_NAMES[protocol]}.{domain}") for protocol in protocols]
-        answers = await asyncio.gather(*(query(self._resolver, name, "SRV") for _, name in names))
+        questions = (query(self._resolver, name, "SRV") for _, name in names)
+        answers = await asyncio.gather(*questions, return_exceptions=True)
         services, holds = [], []
-        for (protocol, _), (records, ttl) in zip(names, answers, strict=True):
-            found = [
-                SrvRecord(one.priority, one.weight, one.port, one.target.to_text(omit_final_dot=True).lower())
-                for one in records
-            ]
-            services += [
-                Service(protocol, record.host, record.port) for record in in_order(found, self.chance)
-            ]
-            holds += [ttl] if records else []
-        offered = [service for service in services if service.host != "."]
-        # "." says that there is decidedly no such service, so the addresses of the domain are no way either.
+        for (protocol, _), answer in zip(names, answers, strict=True):
+            if isinstance(answer, tuple):
+                records, ttl = answer
+                services += self._in_order(protocol, records)
+                holds += [ttl] if records else []
+        if not services:
+            # Some of the answers may be missing: that one protocol has no server says nothing about the others.
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
+        offered = [service for service in services if service.host != "." and service.port]
+        # "." says that there is decidedly no such service, so the addresses of the domain are no way either; and
+        # nobody listens on port 0.
         return offered or [_NOWHERE] * bool(services), min(holds, default=NO_SERVICE_TTL)
 
+    def _in_order(self, protocol: str, records: list[Any]) -> list[Service]:
+        found = [
+            SrvRecord(one.priority, one.weight, one.port, one.target.to_text(omit_final_dot=True).lower())
+            for one in records
+        ]
+        return [Service(protocol, record.host, record.port) for record in in_order(found, self.chance)]
+
     async def _offers(self, domain: str, protocols: Sequence[str]) -> list[tuple[str, str]]:
-        """Return what a domain offers, in its order, as protocols and the names of their SRV records."""
-        records, _ = await query(self._resolver, domain, "NAPTR")
+        """Return what a domain offers, in its order, as protocols and the names of their SRV records.
+
+        Some servers answer nothing when they are asked for a kind that they do not know: SRV may be there all the same.
+        """
+        try:
+            records, _ = await query(self._resolver, domain, "NAPTR", NAPTR_TIMEOUT)
+        except OSError:
+            return []
         found = []
         for record in sorted(records, key=lambda one: (one.order, one.preference)):
             protocol = _NAPTR_SERVICES.get(record.service.decode("ascii", "replace").upper())
@@ -195,7 +213,9 @@ def system_resolver(server: tuple[str, int] | None = None) -> dns.asyncresolver.
     return resolver
 
 
-async def query(resolver: dns.asyncresolver.Resolver, name: str, kind: str) -> tuple[list[Any], float]:
+async def query(
+    resolver: dns.asyncresolver.Resolver, name: str, kind: str, within: float | None = None
+) -> tuple[list[Any], float]:
     """Return the records of a name; none when it has none of that kind.
 
     Raises:
@@ -205,7 +225,7 @@ async def query(resolver: dns.asyncresolver.Resolver, name: str, kind: str) -> t
     import dns.resolver
 
     try:
-        answer = await resolver.resolve(name, kind, lifetime=LOOKUP_TIMEOUT)
+        answer = await resolver.resolve(name, kind, lifetime=LOOKUP_TIMEOUT if within is None else within)
     except (
         dns.resolver.NXDOMAIN,
         dns.resolver.NoAnswer,
