@@ -32,7 +32,7 @@ class Authority:
         self.file.write_bytes(own)
         self._count = 0
 
-    def issue(self, *names, file=None, days=10):
+    def issue(self, *names, file=None, days=10, pass_phrase=None):
         """Write a certificate for some names, and its key; one that has expired has less than no days."""
         self._count += 1
         stem = file or f"{self.file.stem}-{self._count}"
@@ -43,7 +43,9 @@ class Authority:
             key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
+                serialization.BestAvailableEncryption(pass_phrase)
+                if pass_phrase
+                else serialization.NoEncryption(),
             )
         )
         files.certificate.write_bytes(self._signed(subject, key, names, days=days))

@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from structlog.testing import capture_logs
 
 from authority import Authority
 from sipwright.transport.certificates import (
@@ -128,3 +129,60 @@ def test_files_that_change_are_read_again_a_second_apart(tmp_path):
     now[0] += 1.0
     certificates.look_again()
     assert certificates.snapshot() == (("new.example",),)
+
+
+def _half_a_key(authority, files):
+    files.key.write_text("half of a k")
+
+
+def _key_of_another(authority, files):
+    os.replace(authority.issue("other.example").key, files.key)
+
+
+def _key_with_a_pass_phrase(authority, files):
+    authority.issue("locked.example", file="own", pass_phrase=b"secret")
+
+
+def _no_file(authority, files):
+    files.certificate.unlink()
+
+
+def _nothing_in_it(authority, files):
+    files.certificate.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "harm", [_half_a_key, _key_of_another, _key_with_a_pass_phrase, _no_file, _nothing_in_it]
+)
+def test_what_cannot_be_used_leaves_the_one_before_and_is_told_of_once(tmp_path, harm):
+    """For both directions: what we open goes on showing the one before. However often somebody connects meanwhile."""
+    now = [0.0]
+    authority = Authority(tmp_path)
+    files = authority.issue("old.example", file="own")
+    certificates = Certificates([files], clock=lambda: now[0])
+    certificates.load()
+    dialled = [certificates.to_dial(verifies=verifies) for verifies in (True, False)]
+    harm(authority, files)
+    with capture_logs() as logs:
+        for _ in range(5):
+            now[0] += 1.0
+            certificates.look_again()
+
+    assert [entry["event"] for entry in logs] == ["certificate not read again"]
+    assert certificates.snapshot() == (("old.example",),)
+    assert [certificates.to_dial(verifies=verifies) for verifies in (True, False)] == dialled
+    authority.issue("new.example", file="own")
+    now[0] += 1.0
+    with capture_logs() as logs:
+        certificates.look_again()
+    assert [entry["event"] for entry in logs] == ["certificate read again"]
+    assert certificates.snapshot() == (("new.example",),)
+    assert certificates.to_dial(verifies=True) is not dialled[0]
+
+
+def test_a_key_with_a_pass_phrase_is_refused_and_nobody_is_asked(tmp_path):
+    """OpenSSL would ask on the terminal, and the switch would stand still until somebody answers."""
+    files = Authority(tmp_path).issue("a.example", pass_phrase=b"secret")
+
+    with pytest.raises(CertificateError, match="the key is encrypted with a pass phrase"):
+        Certificates([files]).load()

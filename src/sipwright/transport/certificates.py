@@ -1,7 +1,7 @@
 """Certificates: ours, shown by the name that a client asks for, and what those of servers must say (RFC 5922).
 
 Our files are looked at again as connections come, a second apart at the earliest, so that a renewed certificate is in
-use without a restart. One that cannot be read leaves the one before in use.
+use without a restart. One that cannot be read leaves the one before in use, and is told of once.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ class Certificates:
         self._clients = clients
         self._clock = clock
         self._loaded: dict[CertificateFiles, _Loaded] = {}
+        self._unusable: dict[CertificateFiles, tuple[int, ...]] = {}
+        """The stamps of files that could not be used, empty where there are none."""
         self._looked_at = float("-inf")
         self._to_dial: dict[bool, ssl.SSLContext] = {}
         self._shown: Bounded[tuple[bool, CertificateFiles], tuple[tuple[int, ...], ssl.SSLContext]] = Bounded(
@@ -103,7 +105,8 @@ class Certificates:
                     "see [sip] certificate and key in sipwright.toml"
                 ) from None
         try:
-            self.to_dial(verifies=True)
+            for verifies in (True, False):
+                self.to_dial(verifies=verifies)
         except OSError as error:
             raise CertificateError(
                 f"the authorities in {self._authorities} cannot be read: {_wording(error)}; see [sip] authorities"
@@ -137,16 +140,29 @@ class Certificates:
             return
         self._looked_at = now
         for files, loaded in self._loaded.items():
+            stamp: tuple[int, ...] = ()
             try:
-                if _stamp(files) == loaded.stamp:
-                    continue
-                self._loaded[files] = self._load(files)
+                stamp = _stamp(files)
+                if stamp not in (loaded.stamp, self._unusable.get(files)):
+                    self._read_again(files)
             except OSError as error:
                 # Perhaps only one of the two was written yet; the next look may find both.
-                log.warning("certificate not read again", file=str(files.certificate), error=_wording(error))
+                if self._unusable.get(files) != stamp:
+                    log.warning(
+                        "certificate not read again", file=str(files.certificate), error=_wording(error)
+                    )
+                self._unusable[files] = stamp
             else:
-                self._to_dial.clear()
-                log.info("certificate read again", file=str(files.certificate))
+                if stamp == loaded.stamp:
+                    self._unusable.pop(files, None)
+
+    def _read_again(self, files: CertificateFiles) -> None:
+        loaded = self._load(files)
+        if files == self._files[0]:
+            self._to_dial |= {verifies: self._new_context(verifies, files) for verifies in self._to_dial}
+        self._loaded[files] = loaded
+        self._unusable.pop(files, None)
+        log.info("certificate read again", file=str(files.certificate))
 
     def snapshot(self) -> tuple[tuple[str, ...], ...]:
         """Return the names that each certificate is for."""
@@ -158,7 +174,7 @@ class Certificates:
         stamp = _stamp(files)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         _limit(context)
-        context.load_cert_chain(*files)
+        context.load_cert_chain(*files, password=_no_pass_phrase)
         if self._clients is not None:
             context.load_verify_locations(self._clients)
             context.verify_mode = ssl.CERT_OPTIONAL
@@ -198,17 +214,22 @@ class Certificates:
         return context
 
     def _new_context(self, verifies: bool, files: CertificateFiles | None) -> ssl.SSLContext:
-        context = ssl.create_default_context()
+        context = ssl.create_default_context() if verifies else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         _limit(context)
         # The name is looked at by us: what RFC 5922 says of it is not what OpenSSL does.
         context.check_hostname = False
         if not verifies:
             context.verify_mode = ssl.CERT_NONE
-        if self._authorities is not None:
+        elif self._authorities is not None:
             context.load_verify_locations(self._authorities)
         if files is not None:
-            context.load_cert_chain(*files)
+            context.load_cert_chain(*files, password=_no_pass_phrase)
         return context
+
+
+def _no_pass_phrase() -> str:
+    """Say that a key is encrypted: nobody is there to be asked, and OpenSSL would ask, and wait for an answer."""
+    raise OSError("the key is encrypted with a pass phrase; store it without one")
 
 
 def _limit(context: ssl.SSLContext) -> None:
@@ -249,8 +270,10 @@ def names_in(path: Path) -> tuple[str, ...]:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    except ValueError as error:
-        raise OSError(f"{path} holds no certificate: {error}") from None
+    except (
+        ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType
+    ) as error:  # fmt: skip
+        raise OSError(f"{path} holds no certificate that can be read: {error}") from None
     pairs = [("DNS", name) for name in found.get_values_for_type(x509.DNSName)]
     pairs += [("URI", name) for name in found.get_values_for_type(x509.UniformResourceIdentifier)]
     pairs += [("IP Address", str(one)) for one in found.get_values_for_type(x509.IPAddress)]
