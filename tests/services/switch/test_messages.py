@@ -1,6 +1,7 @@
 """MESSAGE outside a dialog (RFC 3428)."""
 
 import pytest
+from tests.services.switch.conftest import Provider
 
 from sipwright.services.switch import messages
 
@@ -27,6 +28,25 @@ def test_when_no_phone_takes_it_the_best_refusal_is_reported(bench, alice, bob):
     bob.answer(bob.last("MESSAGE"), 415)
 
     assert alice.statuses("MESSAGE") == [415]
+
+
+def test_a_text_does_not_say_that_the_number_of_its_sender_was_verified(bench, alice, bob):
+    """Neither a stranger's nor that of a trunk: what one is believed about is who calls."""
+    bench.accounts.providers["trunk"] = Provider("trunk", "20.0.0.1", account_id=1)
+    for phone in (bench.phone("+353155;verstat=TN-Validation-Passed", "66.0.0.1"), alice):
+        said = (
+            ("P-Asserted-Identity", "<tel:+3531;verstat=TN-Validation-Passed>"),
+            ("Identity", "eyJ"),
+            ("Subject", "x"),
+        )
+        phone.send(phone.request("MESSAGE", "sip:bob@example.org", headers=said, call_id=phone.host))
+
+    assert [str(text.from_uri) for text in bob.heard] == [
+        "sip:+353155@elsewhere.net",
+        "sip:alice@elsewhere.net",
+    ]
+    assert [text.headers.get("P-Asserted-Identity") for text in bob.heard] == [None, "<tel:+3531>"]
+    assert [text.headers.get("Identity") for text in bob.heard] == [None, None]
 
 
 @pytest.mark.parametrize(("uri", "status"), [("sip:nobody@example.org", 404), ("sip:carol@example.org", 480)])

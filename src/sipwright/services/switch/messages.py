@@ -9,7 +9,7 @@ from functools import partial
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.leg_options import PLAIN
 from sipwright.services.refusals import unknown_user
-from sipwright.sip import Reject, Request, Response, make_response
+from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
 from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ServerTransaction
@@ -25,7 +25,7 @@ from .model.destination import Destination
 from .model.header_table import PASSAGES, Party, Passage
 from .model.identity import Identity
 from .model.outcome import Outcome, best, for_caller
-from .model.relayed_headers import explaining_headers, relayed_lines
+from .model.relayed_headers import explaining_headers, relayed_lines, without_verification
 from .texts import Sending, Text, Texter
 
 __all__ = ["Messages"]
@@ -155,8 +155,9 @@ class Delivery:
 
     def _make(self, phone: Destination, call_id: str, tag: str, flow: Flow) -> Request:
         given = self._request
+        sender = NameAddr.parse(without_verification(str(given.from_)))
         return make_request(
-            "MESSAGE", phone.uri, from_=from_header(given.from_, PLAIN), to=f"<{phone.to}>",
+            "MESSAGE", phone.uri, from_=from_header(sender, PLAIN), to=f"<{phone.to}>",
             call_id=call_id, cseq=1, from_tag=tag, via=self._ports.new_via(flow), routes=phone.route,
             max_forwards=(given.max_forwards or 71) - 1, lines=relayed_lines(given, self._passage),
             body=given.body, content_type=given.headers.get("content-type"),

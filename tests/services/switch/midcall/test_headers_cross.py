@@ -1,7 +1,7 @@
 """What crosses a call beside the bodies: reasons, names of REFERs, what an end says about itself."""
 
 import pytest
-from tests.services.switch.conftest import SDP
+from tests.services.switch.conftest import SDP, Provider
 
 from sipwright.services.leg_options import LegOptions
 
@@ -23,6 +23,26 @@ def test_an_identity_that_an_end_claims_crosses_in_no_message(bench, alice, bob)
 
     assert [m for m in (*alice.heard, *bob.heard) if m.headers.get("P-Asserted-Identity")] == []
     assert (bob.methods(), alice.methods()) == (["INVITE", "ACK", "UPDATE"], ["INVITE"])
+
+
+def test_that_a_number_was_verified_is_said_of_the_one_who_calls_alone(bench, alice, bob):
+    """Only the INVITE that calls is looked at (RFC 8224 §6): later on even a trunk could have signed for anything."""
+    bench.accounts.providers["trunk"] = Provider("trunk", "20.0.0.1", account_id=1, identity="pass")
+    claims = [("P-Asserted-Identity", "<tel:+3531;verstat=TN-Validation-Passed>"), ("Identity", "eyJ"),
+              ("P-Attestation-Indicator", "A")]  # fmt: skip
+    alice.invite(headers=claims)
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format(bob.host))
+    ok = alice.last(200)
+    alice.ack(ok)
+    alice.send(alice.in_dialog("UPDATE", ok, headers=claims))
+    bob.answer(bob.last("UPDATE"), 200)
+    bob.send(bob.in_dialog("UPDATE", invite, cseq=7))
+    alice.answer(alice.last("UPDATE"), 200, headers=claims)
+
+    assert [invite.headers.get(name) for name, _ in claims] == [value for _, value in claims]
+    for message in (bob.last("UPDATE"), bob.last(200)):
+        assert [message.headers.get(name) for name, _ in claims] == ["<tel:+3531>", None, None]
 
 
 @pytest.mark.parametrize(("status", "name"), [(420, "Unsupported"), (421, "Require")])

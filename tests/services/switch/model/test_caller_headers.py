@@ -8,8 +8,8 @@ from sipwright.services.switch.model.caller_headers import (
     read_caller,
     verification_of,
     with_number,
-    without_verification,
 )
+from sipwright.services.switch.model.relayed_headers import without_verification
 from sipwright.sip import NameAddr, Request
 
 

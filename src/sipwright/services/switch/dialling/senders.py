@@ -17,7 +17,8 @@ from sipwright.sip.host import canonical_host
 from sipwright.stack import Incoming
 
 from ..call.call import Call
-from ..model.caller_headers import forget_verification, read_caller, with_number, without_verification
+from ..model.caller_headers import forget_verification, read_caller, with_number
+from ..model.relayed_headers import without_verification
 
 __all__ = ["Claim", "Senders", "is_anonymous", "named_beside", "read_sender"]
 

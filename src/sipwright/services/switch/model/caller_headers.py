@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from sipwright.sip import NameAddr, ParseError, Request, Uri
 from sipwright.sip.grammar import quote
 from sipwright.sip.headers.names import KEYS
 
-from .relayed_headers import is_private
+from .relayed_headers import VERSTAT, is_private, without_verification
 
 __all__ = [
     "ANONYMOUS", "Verification", "caller_headers", "forget_verification", "read_caller", "verification_of",
-    "with_number", "without_verification",
+    "with_number",
 ]  # fmt: skip
 
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
@@ -26,7 +25,6 @@ _NAMES = {
     "diversion": "Diversion",
     "history-info": "History-Info",
 }
-_VERSTAT = re.compile(r"(?i);verstat=([a-z-]{1,40})")
 _ATTESTATIONS = ("P-Attestation-Indicator", "P-Attestation", "Attestation-Info")
 
 
@@ -73,17 +71,12 @@ def verification_of(request: Request) -> Verification:
     """Return what a provider that is believed says about the caller's number."""
     headers = request.headers
     texts = [headers.get("P-Asserted-Identity") or "", headers.get("From") or ""]
-    verstat = next((found[1] for text in texts if (found := _VERSTAT.search(text))), None)
+    verstat = next((found[1] for text in texts if (found := VERSTAT.search(text))), None)
     for name in _ATTESTATIONS:
         level = (headers.get(name) or "").strip().upper()
         if level in ("A", "B", "C"):
             return Verification(verstat, level)
     return Verification(verstat, None)
-
-
-def without_verification(address: str) -> str:
-    """Return an address without the claim that its number was verified."""
-    return _VERSTAT.sub("", address)
 
 
 def forget_verification(request: Request) -> None:

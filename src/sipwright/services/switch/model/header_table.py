@@ -23,6 +23,7 @@ __all__ = [
     "SOURCE_HEADER",
     "TOLD",
     "TOLD_WITHOUT_TIMER",
+    "VERIFICATION",
     "Party",
     "Passage",
     "Shown",
@@ -100,6 +101,10 @@ _OURS = frozenset({
 })
 
 IDENTITY = frozenset({"p-asserted-identity", "remote-party-id"})
+VERIFICATION = frozenset({"identity", "p-attestation-indicator", "p-attestation", "attestation-info"})
+"""Who signed for the number that calls, and how certain it is (RFC 8224, ATIS-1000074): of the INVITE alone that calls,
+as `dialling/senders.py` says there whether its provider is believed."""
+
 _CHARGING = frozenset({
     "p-access-network-info", "p-associated-uri", "p-called-party-id", "p-charging-function-addresses",
     "p-charging-vector", "p-dcs-billing-info", "p-dcs-laes", "p-dcs-osps", "p-dcs-redirect", "p-dcs-trace-party-id",

@@ -6,15 +6,30 @@ credentials of one side stays there. Which of the others cross is said in `heade
 
 from __future__ import annotations
 
+import re
+
 from sipwright.memo import Memo
 from sipwright.sip import Message, Request, Response
 from sipwright.sip.headers.collection import value_of
+from sipwright.sip.headers.names import KEYS
 from sipwright.sip.shown import shown_line
 
-from .header_table import ALLOW, EXPLAINS, EXTENSIONS, IDENTITY, OF_STATUS, RELAYED, TOLD, Passage, Shown
+from .header_table import (
+    ALLOW,
+    EXPLAINS,
+    EXTENSIONS,
+    IDENTITY,
+    OF_STATUS,
+    RELAYED,
+    TOLD,
+    VERIFICATION,
+    Passage,
+    Shown,
+)
 
 __all__ = [
     "REQUIRES",
+    "VERSTAT",
     "explaining_headers",
     "farewell_headers",
     "is_private",
@@ -22,6 +37,7 @@ __all__ = [
     "relayed_headers",
     "relayed_lines",
     "unknown_extensions",
+    "without_verification",
 ]
 
 _TELLS_ABILITIES = frozenset({"INVITE", "UPDATE", "OPTIONS"})
@@ -37,16 +53,11 @@ def relayed_lines(message: Message, passage: Passage, told: str = TOLD) -> list[
 
     `told` are the extensions that we support ourselves.
     """
-    relayed: list[str] = []
     headers = message.headers
     index = headers.index()
-    allowed, denied, shown = passage
-    for key in index:
-        if key in denied or (allowed is not None and key not in allowed and key[:2] != "x-"):
-            continue
-        if key in IDENTITY and shown is Shown.UNLESS_PRIVATE and is_private(message):
-            continue
-        relayed += _lines_of(message, key)
+    relayed = _passing(message, passage)
+    if not index.keys().isdisjoint(_CLAIMS) and not _begins_a_call(message):
+        relayed = _unverified(relayed)
     status = message.status if isinstance(message, Response) else 0
     if status >= 300:
         for key in OF_STATUS.get(status, _ALWAYS_OF_A_REFUSAL):
@@ -68,6 +79,18 @@ def relayed_lines(message: Message, passage: Passage, told: str = TOLD) -> list[
         relayed.append(f"Supported: {_supported(message, told) if 'supported' in index else told}")
         relayed.append(f"Allow: {_ALLOWED[headers.get('allow') or ''] if 'allow' in index else ALLOW}")
     return relayed
+
+
+def _passing(message: Message, passage: Passage) -> list[str]:
+    allowed, denied, shown = passage
+    lines: list[str] = []
+    for key in message.headers.index():
+        if key in denied or (allowed is not None and key not in allowed and key[:2] != "x-"):
+            continue
+        if key in IDENTITY and shown is Shown.UNLESS_PRIVATE and is_private(message):
+            continue
+        lines += _lines_of(message, key)
+    return lines
 
 
 def relayed_headers(message: Message, passage: Passage, told: str = TOLD) -> list[tuple[str, str]]:
@@ -134,6 +157,31 @@ def is_private(message: Message) -> bool:
         for value in headers.get_all("remote-party-id")
         for param in ("privacy=full", "privacy=name", "privacy=uri")
     )
+
+
+_CLAIMS = VERIFICATION | IDENTITY
+
+
+def _begins_a_call(message: Message) -> bool:
+    return isinstance(message, Request) and message.method == "INVITE" and message.to_tag is None
+
+
+def _unverified(lines: list[str]) -> list[str]:
+    """Leave out that somebody has verified who calls."""
+    kept = []
+    for line in lines:
+        key = KEYS[line.partition(":")[0]]
+        if key not in VERIFICATION:
+            kept.append(without_verification(line) if key in IDENTITY else line)
+    return kept
+
+
+VERSTAT = re.compile(r"(?i);verstat=([a-z-]{1,40})")
+
+
+def without_verification(address: str) -> str:
+    """Return an address without the claim that its number was verified."""
+    return VERSTAT.sub("", address)
 
 
 def _lines_of(message: Message, key: str) -> list[str]:
