@@ -125,3 +125,16 @@ def test_a_callee_that_gives_no_tag_is_talked_to(bench, alice, bob, restarts):
 
     assert bob.statuses("BYE") == [200]
     assert bench.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("SUBSCRIBE", 489), ("REFER", 403), ("BYE", 481), ("INFO", 481)]
+)
+def test_what_belongs_to_no_call_is_refused_and_not_in_silence(bench, alice, monkeypatch, method, status):
+    """Whoever asks why a transfer key does nothing finds it in the log."""
+    noted = []
+    monkeypatch.setattr(bench.pipeline, "_on_refused", lambda _, refusal, has_record: noted.append(refusal))
+    alice.send(alice.request(method, "sip:bob@example.org", headers=[("Refer-To", "<sip:c@example.org>")]))
+
+    assert alice.statuses(method) == [status]
+    assert [(refusal.status, refusal.why is not None) for refusal in noted] == [(status, True)]

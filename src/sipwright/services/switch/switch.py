@@ -19,7 +19,7 @@ from sipwright.services.own_probes import NODE_USER
 from sipwright.services.ports import AccountView, CallLater, Writer
 from sipwright.services.refusals import no_such_call, store_away, unknown_user
 from sipwright.services.trust import trust_in
-from sipwright.sip import Response
+from sipwright.sip import Reject, Response
 from sipwright.sip.provisional import requires_reliable
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack
@@ -172,10 +172,12 @@ class Switch:
                 return _after(unknown, begin, incoming)
             begin(incoming)
         elif method == "SUBSCRIBE":  # the events of calls are those of REFERs (RFC 6665 §4.2.1.1)
-            incoming.reply_statelessly(489, headers=(("Allow-Events", "refer"),))
+            raise Reject(489, None, (("Allow-Events", "refer"),), why="nothing here tells of that event")
         elif method == "REFER":
             # Also one that names the dialog it is about: we do not say that we know that (RFC 4538).
-            incoming.reply_statelessly(403, "Transfers Only Inside A Call")
+            raise Reject(
+                403, "Transfers Only Inside A Call", why="it belongs to no call, so nobody can be transferred"
+            )
         elif method == "NOTIFY":  # what phones send all the time to keep their NATs open
             incoming.reply_statelessly(481)
         elif method in ("BYE", "CANCEL", "INFO", "UPDATE", "PRACK"):
