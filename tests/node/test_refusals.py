@@ -129,9 +129,11 @@ async def test_a_call_to_a_disabled_account_is_a_line_and_a_cdr(settings):
     await node.start()
     with structlog.testing.capture_logs() as lines:
         assert (await asked(node, "INVITE", "sip:bob@example.org", call_id="disabled")).status == 404
+        assert (await asked(node, "INVITE", "sip:nobody@example.org")).status == 404
     await node.stop()
 
-    (line,) = [line for line in lines if line["event"] == "request refused"]
+    line, other = [line for line in lines if line["event"] == "request refused"]
+    assert "there is no account nobody@example.org" in other["why"]  # the one does not hide the other
     assert (
         "account bob@example.org is disabled; 'sipwright account set bob@example.org --enable'" in line["why"]
     )

@@ -86,7 +86,7 @@ class Refusals:
         why = self._why(refusal)
         is_fault = refusal.status != 481
         left_out = (self._lines if is_fault else self._lines_on_ended_calls).admit(
-            (incoming.source[0], request.method, refusal.status, reason), incoming.now
+            (incoming.source[0], request.method, refusal.status, reason, _kind_of(refusal)), incoming.now
         )
         if left_out is not None:
             (log.warning if is_fault else log.info)(
@@ -139,6 +139,11 @@ class Refusals:
             self.without_cdr += 1
             return
         self._recorder.refused(incoming, call_id)
+
+
+def _kind_of(refusal: Reject) -> str:
+    """Return why, without names and numbers: an account that is disabled hides none that is not there."""
+    return " ".join(filter(str.isalpha, (refusal.why or "").split()))
 
 
 def _never(incoming: Incoming) -> bool:
