@@ -209,6 +209,26 @@ def test_a_caller_that_registers_from_another_port_is_followed(bench, bob):
     assert invite.from_tag == now.last("BYE").to_tag
 
 
+@pytest.mark.parametrize("is_again", [False, True], ids=["the first", "a later one"])
+def test_an_answer_that_went_to_the_port_before_is_repeated_where_the_caller_is_now(bench, bob, is_again):
+    carol = Natted(bench, contact="sip:carol@40.0.0.1:40001")
+    before = carol.register()
+    before.domain = "example.org"
+    invite = before.invite("sip:bob@example.org")
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    if is_again:
+        before.ack(before.last(200))
+        before.send(before.in_dialog("INVITE", before.last(200), cseq=2, body=SDP.format("40.0.0.1")))
+        bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    before.clear()
+    now = carol.register(port=40_002)
+    bench.run(4.0)
+    assert (set(now.statuses()), before.statuses()) == ({200}, [])
+
+    assert now.last(200).cseq == (1 + is_again, "INVITE")
+    assert invite.from_tag == now.last(200).from_tag
+
+
 # Connections.
 
 

@@ -147,6 +147,26 @@ class OpenReInvite(Protocol):
         """Take the ACK of the peer."""
 
 
+class WayBack:
+    """The flow to the phone of a leg, wherever that has registered from by the time that something is sent."""
+
+    __slots__ = ("_leg",)
+
+    def __init__(self, leg: Leg) -> None:
+        self._leg = leg
+
+    @property
+    def is_reliable(self) -> bool:
+        """Return whether the transport itself repeats what was lost."""
+        return self._leg.flow is not None and self._leg.flow.is_reliable
+
+    def send(self, data: bytes) -> None:
+        """Send one message. Raises OSError."""
+        leg, flow = self._leg, self._leg.flow
+        if flow is not None:
+            leg.owner.ports.routes.usable(leg, flow).send(data)
+
+
 NONE: dict[str, Dialog] = {}
 
 
@@ -408,7 +428,8 @@ class Leg(OwnCode):
             timed_out = partial(
                 owner.perhaps_acknowledged if is_recovered else owner.never_acknowledged, self
             )
-            self.repeater = owner.ports.stack.layer.repeat(success, self.flow, timed_out, owner.ports.clock())
+            way = WayBack(self) if self.is_phone else self.flow
+            self.repeater = owner.ports.stack.layer.repeat(success, way, timed_out, owner.ports.clock())
 
     def say_goodbye(self, headers: tuple[tuple[str, str], ...] = (), *, rounds: int = 0) -> None:
         """Send BYE, for the first time or, after so many challenges, again."""
