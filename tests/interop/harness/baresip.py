@@ -125,7 +125,7 @@ class Baresip:
 
     def story(self) -> str:
         """What it told, for whoever has to find out why a test failed."""
-        return "\n".join([*map(str, self.events), self.output()[-6000:]])
+        return "\n".join([*map(str, self.events), self.output()])
 
     def kill(self) -> None:
         """Let it lose its power."""
