@@ -51,8 +51,10 @@ def test_the_environment_wins_and_leaves_its_neighbours(tmp_path: Path, monkeypa
     ("text", "message"),
     [
         ("[sip\n", "sipwright.toml is not TOML"),
-        ("[sip]\nupd = []\n", r"\[sip\] upd is not a setting"),
-        ("[spi]\n", r"spi is not a setting"),
+        ("[sip]\nupd = []\n", r"\[sip\] upd is not a setting; did you mean udp\?$"),
+        ("[spi]\n", r"spi is not a setting; did you mean sip\?$"),
+        ("[sip]\nretention = 3\n", "is not a setting; correct its name or remove it$"),
+        ("[sip]\npublic_url = 3\n", r"\[sip\] public_url is not a setting; it stands in \[web\]$"),
         ('[sip]\nudp = ["localhost:5060"]\n', r"\[sip\] udp: 'localhost' is not an IP address"),
         ('[sip]\nudp = ["0.0.0.0"]\n', r"\[sip\] udp: .* write HOST:PORT"),
         ('[sip]\nudp = ["::1:5060"]\n', r"write \[::1\]:5060"),

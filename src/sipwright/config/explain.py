@@ -10,6 +10,8 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
+from .names import advice, names_in
+
 __all__ = ["explain", "place_of_setting", "unreadable_variables"]
 
 
@@ -49,9 +51,19 @@ def explain(error: ValidationError, path: Path, defaults: BaseModel) -> str:
         else f"{_place(path, section, rest)}: {name}"
     )
     if first["type"] == "extra_forbidden":
-        return f"{where} is not a setting; correct its name or remove it"
+        return f"{where} is not a setting; {_meant(section, rest, type(defaults))}"
     message = _PLAIN.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return f"{where}: {message}{_written(section, rest, defaults)}"
+
+
+def _meant(section: str, rest: list[str], settings: type[BaseModel]) -> str:
+    """Say which setting may be meant: one of the section, or the same name in another one."""
+    if not rest:
+        return advice(section, settings.model_fields)
+    elsewhere = [one for one in settings.model_fields if rest[0] in names_in(settings, one)]
+    if elsewhere:
+        return f"it stands in [{elsewhere[0]}]"
+    return advice(rest[0], names_in(settings, section))
 
 
 def _written(section: str, rest: list[str], defaults: BaseModel) -> str:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from .dialplan import DialplanSettings
 from .explain import explain, unreadable_variables
 from .faces import LoginSettings, SshSettings, WebSettings
+from .names import unknown_variable
 from .policy import PolicySettings
 from .processes import ClusterSettings, RunSettings, worker_dir, worker_name
 from .sip import SipSettings, StunSettings
@@ -57,6 +58,8 @@ class Settings(BaseSettings):
     def load(cls, data_dir: Path) -> Settings:
         """Read the settings of a data folder; a missing file means defaults."""
         path = data_dir / CONFIG_FILE
+        if unknown := unknown_variable(os.environ, cls):
+            raise ConfigError(unknown)
         try:
             settings = cls(**_read(path))
         except ValidationError as error:
@@ -66,12 +69,6 @@ class Settings(BaseSettings):
                 f"an environment variable is not JSON ({unreadable_variables(error)}); "
                 """write lists such as SIPWRIGHT_SIP__UDP='["127.0.0.1:5070"]'"""
             ) from None
-        for section, values in settings.model_dump().items():
-            for name in values if isinstance(values, dict) else ():
-                variable = f"SIPWRIGHT_{section}_{name}".upper()
-                if variable in os.environ:
-                    right = f"SIPWRIGHT_{section}__{name}".upper()
-                    raise ConfigError(f"environment variable {variable} has no effect; its name is {right}")
         settings._data_dir = data_dir.absolute()
         return settings
 
