@@ -8,7 +8,7 @@ from fastapi import Request
 
 from sipwright.config import Settings, WebSettings
 from sipwright.web.app import create_app, wrap
-from sipwright.web.shield import LARGEST_BODY, BoundedBodies, CarefulBrowsers, NoFaults
+from sipwright.web.shield import LARGEST_BODY, BoundedBodies, CarefulBrowsers, HeadsOnly, NoFaults
 
 
 @pytest.fixture
@@ -26,6 +26,39 @@ def client_of(app, scheme="http"):
 
 async def test_it_lives(client):
     assert (await client.get("/healthz")).json() == {"status": "ok"}
+
+
+async def test_what_can_be_read_can_be_asked_for_its_head(client):
+    """RFC 9110 §9.1: GET and HEAD are what every server knows; balancers ask for the latter."""
+    whole, head = await client.get("/healthz"), await client.head("/healthz")
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert dict(head.headers) == dict(whole.headers)
+    assert (await client.head("/api/v1/nix")).status_code == 404
+
+
+async def test_the_head_of_what_never_ends_comes_at_once():
+    sent = []
+
+    async def endless(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            await send({"type": "http.response.body", "body": b"more", "more_body": True})
+
+    async def receive():
+        """Tell what a server tells: the request, and once it is answered that nobody listens any more."""
+        is_over = any(not message.get("more_body") for message in sent[1:])
+        return {"type": "http.disconnect"} if is_over else {"type": "http.request"}
+
+    async def send(message):
+        sent.append(message)
+
+    await HeadsOnly(endless)({"type": "http", "method": "HEAD"}, receive, send)
+
+    assert sent == [
+        {"type": "http.response.start", "status": 200, "headers": []},
+        {"type": "http.response.body", "body": b""},
+    ]
 
 
 @pytest.mark.parametrize(

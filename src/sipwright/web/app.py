@@ -35,7 +35,7 @@ from sipwright.web.errors import install_handlers
 from sipwright.web.openapi import describe
 from sipwright.web.problems import Problem
 from sipwright.web.proxies import BehindProxies
-from sipwright.web.shield import BoundedBodies, CarefulBrowsers, NoBanned, NoFaults
+from sipwright.web.shield import BoundedBodies, CarefulBrowsers, HeadsOnly, NoBanned, NoFaults
 
 __all__ = ["API", "create_app", "wrap"]
 
@@ -51,7 +51,7 @@ def wrap(
     inner: FastAPI, settings: Settings, is_banned: Callable[[str], bool] = lambda address: False
 ) -> ASGIApp:
     """Put round the application what goes round it; nobody gets to it who is banned."""
-    careful = CarefulBrowsers(NoFaults(NoBanned(BoundedBodies(inner), is_banned)))
+    careful = CarefulBrowsers(NoFaults(NoBanned(HeadsOnly(BoundedBodies(inner)), is_banned)))
     return BehindProxies(careful, settings.web.trusted_proxies, settings.web.prefix)
 
 

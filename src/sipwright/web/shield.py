@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sipwright.web.problems import problem
 
-__all__ = ["BoundedBodies", "CarefulBrowsers", "NoBanned", "NoFaults"]
+__all__ = ["BoundedBodies", "CarefulBrowsers", "HeadsOnly", "NoBanned", "NoFaults"]
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +108,26 @@ def _lines(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 def _is_host(text: bytes) -> bool:
     return bool(text) and all(chr(byte).isalnum() or byte in b".-:[]" for byte in text)
+
+
+class HeadsOnly:
+    """Answer HEAD as GET without what it would send (RFC 9110 §9.3.2), also where that would never end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def beginning(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b""})
+
+        await self._app({**scope, "method": "GET"}, receive, beginning)
 
 
 class NoBanned:

@@ -264,3 +264,19 @@ def test_a_call_that_was_held_back_is_confirmed_by_whose_it_is(rest):
     assert rest("POST", f"{path}/confirm", who="alice").json()["confirmed_by"] == "alice"
     assert rest("POST", f"{path}/undo").json()["state"] == "held back"
     assert rest.get("/guard/alice")["reserved"] == "0.00"
+
+
+@pytest.mark.parametrize("since", ["2026-01-01T00:00:00Z", "2026-01-01", "7d", "12h"])
+def test_a_time_is_written_as_such_or_as_how_long_ago_as_at_the_command_line(rest, since):
+    replayed = rest("POST", "/dialplans/out/replay", json={"since": since})
+    listed = rest("GET", f"/cdrs?from={since}")
+
+    assert (replayed.status_code, listed.status_code) == (200, 200), replayed.text
+
+
+@pytest.mark.parametrize("since", ["7", "d", "7 d", "-7d", "7w"])
+def test_what_is_no_time_is_told_with_those_that_there_are(rest, since):
+    refused = rest("POST", "/dialplans/out/replay", json={"since": since})
+
+    assert refused.status_code == 422
+    assert "write one such as 2026-11-29T08:00:00Z, a day, or 12h" in refused.json()["detail"]

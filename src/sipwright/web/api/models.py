@@ -6,6 +6,8 @@ A view has each of its fields here under its own name; ``from_`` is ``from``, wh
 from __future__ import annotations
 
 import dataclasses
+import re
+import time
 import types
 import typing
 from collections.abc import Collection, Mapping, Sequence
@@ -22,7 +24,7 @@ from pydantic import (
     create_model,
 )
 
-from sipwright.tables import rfc3339
+from sipwright.tables import age, rfc3339
 
 __all__ = ["Given", "Instant", "Listing", "Time", "model_of"]
 
@@ -42,14 +44,22 @@ def _unix(given: object) -> float:
     try:
         if not isinstance(given, str):
             raise ValueError
+        if _AGE.fullmatch(given):
+            return max(0.0, time.time() - age(given))
         moment = datetime.fromisoformat(given)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (OverflowError, ValueError):
-        raise ValueError("this is no time; write one such as 2026-11-29T08:00:00Z, or a day") from None
+        raise ValueError("this is no time; write one such as 2026-11-29T08:00:00Z, a day, or 12h") from None
 
 
-Instant = Annotated[float, BeforeValidator(_unix), WithJsonSchema({"type": "string", "format": "date-time"})]
-"""A time that somebody asks for: RFC 3339, or a day, which begins in UTC."""
+_AGE = re.compile("[0-9]{1,9}[smhd]")
+_MOMENT = {
+    "type": "string",
+    "anyOf": [{"format": "date-time"}, {"format": "date"}, {"pattern": f"^{_AGE.pattern}$"}],
+}
+
+Instant = Annotated[float, BeforeValidator(_unix), WithJsonSchema(_MOMENT)]
+"""A time that somebody asks for: RFC 3339, or a day, which begins in UTC, or how long ago, as at the command line."""
 
 
 class Given(BaseModel):
