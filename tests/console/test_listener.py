@@ -71,6 +71,25 @@ async def test_a_command_has_its_output_and_its_exit_status(clients: Clients):
     assert (unknown.status, unknown.out) == (2, "")
 
 
+@pytest.mark.parametrize("command", ["filter event call", "pause", "quit"])
+async def test_a_command_of_the_prompt_is_told_apart_from_one_that_does_not_exist(
+    clients: Clients, command: str
+):
+    found = await clients.ssh("alice", command)
+
+    assert found.status == 2
+    assert f"{command.split()[0]!r} is for the prompt, which 'ssh HOST' alone brings" in found.err
+
+
+async def test_the_help_has_one_line_for_each_command(clients: Clients):
+    found = await clients.ssh("alice", "help")
+
+    assert "\\n" not in found.out
+    assert [line.split()[0] for line in found.out.splitlines()] == [
+        name for name, command in COMMANDS.items() if command.where is not Where.PROMPT
+    ]
+
+
 async def test_calls_are_a_table_and_harmless(clients: Clients):
     store(clients, (CALL, ("c1", "alice", "\x1b[2J\nevil", time.time())))
 

@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say how the command is used."""
-        raise UsageError(f"{message}; {self.format_usage().strip()}")
+        raise UsageError(f"{message}; {' '.join(self.format_usage().split())}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Command:
         return [text for action in self.parser()._actions for text in action.option_strings]
 
     def usage(self) -> str:
-        """Return how it is typed: ``calls [--json]``."""
-        return self.parser().format_usage().removeprefix("usage: ").strip()
+        """Return how it is typed, in one line: ``calls [--json]``."""
+        return " ".join(self.parser().format_usage().removeprefix("usage: ").split())
 
     def read(self, words: list[str]) -> argparse.Namespace:
         """Read what was typed behind its name.

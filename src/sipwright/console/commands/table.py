@@ -64,6 +64,13 @@ COMMANDS = {
 }  # fmt: skip
 
 
+_ELSEWHERE = {
+    Where.PROMPT: "for the prompt, which 'ssh HOST' alone brings; here, 'events' takes a filter",
+    Where.SSH: "for a pipe, behind 'ssh HOST'; here, what happens is shown as it happens: see 'filter'",
+}
+"""What is said of a command that cannot be given here."""
+
+
 async def run_line(request: Request, line: str) -> None:
     """Run what was typed; an empty line is nothing.
 
@@ -91,6 +98,8 @@ def _command(request: Request, name: str) -> Command:
     command = COMMANDS.get(name)
     if command is not None and _is_here(request, command):
         return command
+    if command is not None:
+        raise UsageError(f"{name!r} is {_ELSEWHERE[command.where]}")
     names = [known.name for known in COMMANDS.values() if _is_here(request, known)]
     close = get_close_matches(name, names, 1)
     raise UsageError(
