@@ -20,3 +20,9 @@ async def test_each_setting_says_where_it_comes_from_and_no_secret(usecases, adm
     assert found["sip", "min_expires"].origin == "default"
     assert "frosty" not in str(found)
     assert "lantern" not in str(found)
+
+
+async def test_each_section_says_in_plain_words_what_it_is_of(usecases, admin):
+    found = await usecases.settings.list(admin)
+
+    assert [one.name for one in found if not one.about or "`" in one.about or "[" in one.about] == []

@@ -53,9 +53,15 @@ def _views(settings: Settings) -> Iterator[SettingView]:
         if not isinstance(values, dict):
             yield _view(path, in_file, "", section, values, "the name of this switch")
             continue
-        about = (type(getattr(settings, section)).__doc__ or "").strip().splitlines()[0]
+        about = _about(type(getattr(settings, section)))
         for name, value in values.items():
             yield _view(path, in_file, section, name, value, about)
+
+
+def _about(section: type) -> str:
+    """Return what a section is of: the first sentence of its class, without the name and the marks of code."""
+    first = (section.__doc__ or "").strip().splitlines()[0]
+    return first.partition("``: ")[2].replace("`", "")
 
 
 def _view(

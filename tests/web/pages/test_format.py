@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.web.pages.format import ago, bare, moment, plural, span, status_look, time_of_day
+from sipwright.web.pages.format import ago, bare, ended_by, moment, plural, span, status_look, time_of_day
 
 NOON = 1_795_953_600.0  # 2026-11-29 12:00:00 UTC
 
@@ -55,3 +55,11 @@ def test_numbers_of_things_agree_with_their_noun():
 
 def test_final_responses_have_the_look_of_what_they_mean():
     assert [status_look(status) for status in (None, 200, 486, 503)] == ["", "good", "warn", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("who", "text"),
+    [(None, None), ("callee", "ended by callee"), ("control", "ended from outside")],
+)
+def test_who_has_ended_a_call_is_told_in_words(who, text):
+    assert ended_by(who) == text

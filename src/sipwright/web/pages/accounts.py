@@ -127,7 +127,7 @@ def _row(account: AccountView) -> dict[str, Any]:
         "account": {"text": account.account, "href": target},
         "state": state_of(account),
         "user": account.user,
-        "out": account.out_plan or "",
+        "out": account.out_plan or "accounts here only",
         "in": account.in_plan or "its phones ring",
         "act": {"actions": [{"name": "open", "label": "Open", "href": target}], "of": account.account},
     }

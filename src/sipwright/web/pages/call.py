@@ -8,7 +8,7 @@ from typing import Any
 from sipwright.usecases.errors import NotFound
 from sipwright.usecases.traces import EffectView, RungView, RunTraceView, TraceView
 from sipwright.web.pages.elements import actions, button, card, facts, link, pill, tag, text
-from sipwright.web.pages.format import bare, span, status_look
+from sipwright.web.pages.format import bare, ended_by, span, status_look
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.live import Ladder
 from sipwright.web.pages.visit import Visit
@@ -97,10 +97,11 @@ class _CallPage:
                             "",
                             "They are kept of calls that run a dialplan; [trace] in the settings says whose are.",
                         )
-            with tag("div", "split"):
-                with tag("div", "stack wide"):
-                    for run in self.trace.runs:
-                        self._script(run)
+            with tag("div", "split" if self.trace.runs else "stack wide"):
+                if self.trace.runs:
+                    with tag("div", "stack wide"):
+                        for run in self.trace.runs:
+                            self._script(run)
                 if self.trace.legs:
                     self._legs()
             if self.trace.audio:
@@ -155,7 +156,7 @@ class _CallPage:
                     "text": span(
                         None if leg.answered is None else (leg.ended or leg.answered) - leg.answered
                     ),
-                    "under": f"ended by {leg.hung_up_by}" if leg.hung_up_by else "",
+                    "under": ended_by(leg.hung_up_by) or "",
                 },
             }
             for leg in self.trace.legs

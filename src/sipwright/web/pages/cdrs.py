@@ -12,7 +12,7 @@ from sipwright.usecases.errors import Invalid
 from sipwright.web.pages.cdr_chart import DayChart
 from sipwright.web.pages.cdr_query import wanted
 from sipwright.web.pages.elements import button, card, link, tag
-from sipwright.web.pages.format import bare, span, status_look
+from sipwright.web.pages.format import bare, ended_by, span, status_look
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.pager import Pager
 from sipwright.web.pages.visit import Visit
@@ -170,7 +170,7 @@ def _row(visit: Visit, cdr: CdrView) -> dict[str, Any]:
         "status": {"text": heard, "state": status_look(cdr.status) or "none"},
         "talked": {
             "text": span(cdr.talked),
-            "under": f"ended by {cdr.hung_up_by}" if cdr.hung_up_by else None,
+            "under": ended_by(cdr.hung_up_by),
         },
         "act": {
             "actions": [{"name": "trace", "label": "Trace", "href": f"/calls/{cdr.call_id}"}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-__all__ = ["ago", "bare", "moment", "plural", "sentence", "span", "status_look", "time_of_day"]
+__all__ = ["ago", "bare", "ended_by", "moment", "plural", "sentence", "span", "status_look", "time_of_day"]
 
 
 def span(seconds: float | None) -> str:
@@ -29,6 +29,11 @@ def moment(at: float | None, timezone: str = "UTC") -> str:
 def time_of_day(at: float, timezone: str = "UTC") -> str:
     """Write a time of day with milliseconds."""
     return datetime.fromtimestamp(at, _zone(timezone)).strftime("%H:%M:%S.%f")[:-3]
+
+
+def ended_by(who: str | None) -> str | None:
+    """Write who has ended a call: one of its ends, the switch, or somebody who steered it."""
+    return None if not who else "ended from outside" if who == "control" else f"ended by {who}"
 
 
 def ago(at: float | None, now: float) -> str:

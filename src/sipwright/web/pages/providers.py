@@ -87,8 +87,8 @@ def state_of(provider: ProviderView, now: float) -> dict[str, Any]:
     if not provider.enabled:
         return {"text": "switched off", "state": "warn"}
     if provider.unreachable_since is not None:
-        since = f"since {ago(provider.unreachable_since, now)}: {provider.unreachable_reason or 'no answer'}"
-        return {"text": "unreachable", "state": "bad", "under": since}
+        why = f"{provider.unreachable_reason or 'no answer'}, first {ago(provider.unreachable_since, now)}"
+        return {"text": "unreachable", "state": "bad", "under": why}
     if provider.state is None:
         return {"text": "trunk, no registration", "state": "none"}
     under = f"{provider.status or ''} {provider.reason or ''}".strip()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sipwright.usecases.settings import SettingView
-from sipwright.web.pages.elements import card
+from sipwright.web.pages.elements import card, tag
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Table
@@ -26,15 +27,30 @@ async def show(visit: Visit) -> None:
     about = "What is set and where it came from. Change sipwright.toml in the data folder, then start the switch again."
     with frame(visit, "Settings", about):
         for section in dict.fromkeys(setting.section for setting in found):
-            rows = [_row(setting) for setting in found if setting.section == section]
-            with card(f"[{section}]", flush=True):
-                Table(f"Settings of {section}", _COLUMNS, rows, testid="setting")
+            inside = [setting for setting in found if setting.section == section]
+            with card(f"[{section}]" if section else "Above all sections", flush=True):
+                tag(
+                    "p",
+                    "quiet inset",
+                    f"{inside[0].about[:1].upper()}{inside[0].about[1:]}".rstrip(".") + ".",
+                )
+                Table(
+                    f"Settings of {section}" if section else "Settings above all sections",
+                    _COLUMNS,
+                    [_row(setting) for setting in inside],
+                    testid="setting",
+                )
 
 
 def _row(setting: SettingView) -> dict[str, Any]:
     return {
         "id": f"{setting.section}.{setting.name}",
-        "name": {"text": setting.name, "code": True, "under": setting.about},
-        "value": {"text": str(setting.value), "code": True},
+        "name": {"text": setting.name, "code": True},
+        "value": {"text": _written(setting.value), "code": True},
         "origin": {"text": _ORIGINS.get(setting.origin, setting.origin), "under": setting.place},
     }
+
+
+def _written(value: Any) -> str:
+    """Write a value as it stands in the file; a table, which has lines of its own there, as in the environment."""
+    return json.dumps(value, ensure_ascii=False)

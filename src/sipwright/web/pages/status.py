@@ -74,7 +74,9 @@ class _Status:
             self.top = tag("div", "stack")
             Tabs("What is shown of the last", [(name, one[0]) for name, one in _SPANS.items()], self._turn)
             self.rooms = {
-                name: tag("div", "stack", id=f"panel-{name}", role="tabpanel", aria_labelledby=f"tab-{name}")
+                name: tag(
+                    "div", "stack wide", id=f"panel-{name}", role="tabpanel", aria_labelledby=f"tab-{name}"
+                )
                 for name in _SPANS
             }
             await self._draw_all()
@@ -161,7 +163,8 @@ class _Status:
                 pill("works", "good") if part.up else pill("does not work", "bad")
                 took = f"{part.milliseconds:.1f} ms" if part.milliseconds else ""
                 lost = "" if part.since is None else f"since {self.visit.moment(part.since)}"
-                tag("span", "quiet small figures", took if part.up else f"{lost} {part.reason or ''}".strip())
+                why = ": ".join(filter(None, (lost, part.reason)))
+                tag("span", "quiet small figures", took if part.up else why)
             if points:
                 drawn(
                     part_strip(f"{label} of {part.node}", points, self.shown.at, self.view, self.visit.moment)
