@@ -11,6 +11,7 @@ from sipwright.config import Settings
 from sipwright.node.node import Node
 from sipwright.sip import parse
 from sipwright.sip.digest import answer, ha1
+from sipwright.stack import Incoming
 from sipwright.store.admin import bans
 
 numbers = itertools.count(1)
@@ -113,6 +114,23 @@ async def test_a_scanner_hears_nothing_and_is_banned(node):
         assert told == [("ban.added", "127.0.0.2")]
         assert await scanner.ask() is None
         assert (await local.ask()).status == 200
+
+
+async def test_whatever_the_program_of_a_peer_is_called_its_calls_go_on(node):
+    """Nobody guesses our tags: who knows one was let in, or was called."""
+    node.switch.ports.legs["ours"] = object()
+    flow = node.stack.transports[0].flow(("127.0.0.3", 9))
+
+    def is_silenced(tag):
+        data = (
+            "BYE sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.3:9;branch=z9hG4bK1\r\n"
+            f"From: <sip:x@example.net>;tag=1\r\nTo: <sip:alice@example.org>;tag={tag}\r\nCall-ID: 1\r\n"
+            "CSeq: 1 BYE\r\nUser-Agent: sipcli\r\n\r\n"
+        )
+        return node.guarding(Incoming(node.stack, parse(data.encode()), flow, flow, 0.0))
+
+    assert (is_silenced("ours"), is_silenced("guessed")) == (False, True)
+    del node.switch.ports.legs["ours"]
 
 
 async def test_who_guesses_passwords_or_users_is_banned_and_each_time_for_longer(node):

@@ -23,6 +23,8 @@ _NAMING = frozenset({"REGISTER", "INVITE", "MESSAGE", "SUBSCRIBE", "PUBLISH"})
 class AccountLoader:
     """A step that lets a request wait until the accounts it names are in memory, where not all of them fit."""
 
+    methods = (*_NAMING, "REFER")
+
     def __init__(
         self, store: Store, names: ServedNames, takers: Callable[[Incoming], list[int]],
         go_on: Callable[[Incoming], None], watching: Callable[[str], Sequence[int]] = lambda _tag: (),

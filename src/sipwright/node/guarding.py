@@ -77,6 +77,8 @@ class Guarding:
         """Says whether a provider is at an address."""
         self.is_user: Callable[[str], bool] = bool
         """Says whether somebody of ours has that name."""
+        self.is_dialog: Callable[[str], bool] = lambda tag: False
+        """Says whether a To tag, which nobody can guess, is that of a dialog which there is."""
         self.watch: Tell | None = None
         """Is told of bans and floods."""
 
@@ -84,8 +86,8 @@ class Guarding:
 
     def __call__(self, incoming: Incoming) -> bool:
         """Take the request of a scanner, and say nothing."""
-        flow = incoming.flow
-        if flow.is_known or flow.protocol == "loop":
+        flow, to_tag = incoming.flow, incoming.request.to_tag
+        if flow.is_known or flow.protocol == "loop" or (to_tag is not None and self.is_dialog(to_tag)):
             return False
         found = scanner_of(incoming.request, self.is_user)
         host = flow.remote[0]
