@@ -52,8 +52,8 @@ class CallTable:
         self.ended = ended
         self.observer = observer
         self.tally = CallTally()
-        self._active: Counter[int] = Counter()
-        self._of_account: Counter[tuple[int | None, str]] = Counter()
+        self._active: dict[int, int] = {}
+        self._of_account: dict[tuple[int | None, str], int] = {}
         self._linked: dict[str, list[Call]] = {}
         self._by_provider: dict[Provider, set[Leg]] = {}
 
@@ -62,9 +62,11 @@ class CallTable:
         self.calls[call.id] = call
         if call.linked_id is not None:
             self._linked.setdefault(call.linked_id, []).append(call)
+        identity, active, of_account = call.identity, self._active, self._of_account
         if not call.is_part:
-            self._active[call.identity.user_id] += 1
-        self._of_account[call.identity.account_id, call.identity.direction] += 1
+            active[identity.user_id] = active.get(identity.user_id, 0) + 1
+        account = identity.account_id, identity.direction
+        of_account[account] = of_account.get(account, 0) + 1
 
     def begin(self, call: Call, *, is_scripted: bool) -> None:
         """Take in a call that nobody has sent us an INVITE for."""
@@ -112,7 +114,7 @@ class CallTable:
 
     def count(self) -> int:
         """Return how many calls are in progress; one that has several parts counts once, one of a probe never."""
-        return len(self.calls) - sum(map(len, self._linked.values())) - self._active[NODE_USER]
+        return len(self.calls) - sum(map(len, self._linked.values())) - self._active.get(NODE_USER, 0)
 
     def states(self) -> dict[str, int]:
         """Return how many calls there are in each state, by the first of their parts."""
@@ -179,7 +181,7 @@ class CallTable:
 
     def of_account(self, account_id: int, direction: str) -> int:
         """Return how many calls of an account are in progress, in one direction."""
-        return self._of_account[account_id, direction]
+        return self._of_account.get((account_id, direction), 0)
 
     def carried(self, provider: Provider) -> int:
         """Return how many calls go by a provider, or are about to, in whatever direction."""
@@ -187,10 +189,10 @@ class CallTable:
 
     def active(self, user_id: int) -> int:
         """Return how many calls of a user are in progress; one that has several parts counts once."""
-        return self._active[user_id]
+        return self._active.get(user_id, 0)
 
 
-def _count_down(counts: Counter[K], key: K) -> None:
+def _count_down(counts: dict[K, int], key: K) -> None:
     left = counts[key] - 1
     if left:
         counts[key] = left
