@@ -255,6 +255,8 @@ def test_a_200_is_taken_by_its_bytes_and_absorbed_when_it_comes_again(element, p
         ("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH", "202 Accepted", "CSeq: 1 NOTIFY", ""),
         ("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH", "481 Gone", "CSeq: 1 NOTIFY", ""),
         ("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH", "200 OK", "cseq: 1 NOTIFY", ""),
+        ("Via: SIP/2.0/UDP 192.0.2.1:5060;rport=5060;branch=BRANCH", "200 OK", "CSeq: 1 NOTIFY", ""),
+        ("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH", "200 OK", "CSeq:  1 NOTIFY", ""),
     ],
 )
 def test_what_is_written_otherwise_is_read(element, peer, told, via, status, cseq, more):
@@ -278,3 +280,16 @@ def test_a_200_to_something_else_is_a_stray_one(element, peer, told, cseq):
     peer.send(ok(f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch}", cseq=cseq), element)
 
     assert (user.taken, user.read, element.stack.receiver.strays) == ([], [], 1)
+
+
+def test_an_ack_as_nearly_all_are_is_offered_before_it_is_read(element, peer, request_text):
+    offered, read = [], []
+    element.stack.receiver.on_usual_ack = lambda tag, data: offered.append((tag, data)) or len(offered) == 1
+    element.stack.receiver.on_ack = lambda ack: read.append(ack.to_tag) or True
+    ack = request_text("ACK", to="<sip:bob@example.org>;tag=ours")
+    for _ in range(2):
+        peer.send(ack, element)
+
+    assert [tag for tag, _ in offered] == ["ours", "ours"]
+    assert read == ["ours"]
+    assert element.stack.receiver.requests == 2

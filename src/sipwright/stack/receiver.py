@@ -6,7 +6,6 @@ What cannot be read is answered 400 where RFC 3261 allows it, and costs one log 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +16,7 @@ from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import COMPLETED, TRANSPORT_ERROR, ClientTransaction
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
+from sipwright.sip.usual_ack import usual_ack_tag
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.incoming import Element, Incoming
 from sipwright.stack.malformed import Malformed
@@ -26,7 +26,9 @@ from sipwright.stack.source import stamp_source
 from sipwright.stack.ticker import Ticker
 from sipwright.transport.flow import Flow
 
-__all__ = ["BRANCH_COOKIE", "BRIEF", "BriefUser", "OnAbsorbedAck", "OnAck", "OnStrayResponse", "Receiver"]
+__all__ = [
+    "BRANCH_COOKIE", "BRIEF", "BriefUser", "OnAbsorbedAck", "OnAck", "OnStrayResponse", "OnUsualAck", "Receiver",
+]  # fmt: skip
 
 _BRANCH = re.compile(rb"branch=([!-:<-~]+)")
 _CSEQ_METHOD = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)")
@@ -40,15 +42,16 @@ BRIEF = "n-"
 
 BRANCH_COOKIE = "z9hG4bK"
 _BRIEF_BRANCH = f"={BRANCH_COOKIE}{BRIEF}".encode()
-_OK = b"SIP/2.0 200 "
+_OK, _ACK = b"SIP/2.0 200 ", b"ACK "
 _MOST_OF_VIA = 200
 _BRIEF_ANSWER = re.compile(
-    rb"SIP/2\.0 200 [^\r\n]*\r\nVia:[^\r\n,]*;branch"
+    rb"SIP/2\.0 200 [^\r\n]*+\r\nVia:[^\r\n,;]*+;branch"
     + _BRIEF_BRANCH[:1]
     + rb"("
     + _BRIEF_BRANCH[1:]
-    + rb"[0-9A-Za-z.~_-]+)(?=[;\r ])(?s:.*?)\r\nCSeq: [0-9]+ ([A-Z]+)\r\n"
+    + rb"[0-9A-Za-z.~_-]++)(?=[;\r ])"
 ).match
+_USUAL_CSEQ = b"\r\nCSeq: "
 
 OnStrayResponse = Callable[[Response, Flow], None]
 """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
@@ -56,11 +59,14 @@ OnStrayResponse = Callable[[Response, Flow], None]
 OnAck = Callable[[Request], bool]
 """Called with an ACK that no transaction has; whoever has its dialog takes it (RFC 3261 §13.2.2.4), and says so."""
 
+OnUsualAck = Callable[[str, bytes], bool]
+"""Called with the To tag of an ACK that is written as nearly all are, and its bytes: whoever wants no more takes it."""
+
 OnAbsorbedAck = Callable[[Incoming], None]
 """Called with an ACK to a failure that was answered statelessly: nobody needs it, a trace may show it."""
 
 
-class BriefUser(ABC):
+class BriefUser:
     """The user of a non-INVITE transaction that wants to know of most 200s no more than that they came.
 
     Its branches are those of `Stack.new_branch` with `BRIEF`.
@@ -68,9 +74,9 @@ class BriefUser(ABC):
 
     __slots__ = ()
 
-    @abstractmethod
     def on_ok(self, tx: ClientTransaction, data: bytes) -> bool:
         """Take a 200, whose transaction is over then; False to have it read like any other response."""
+        return False
 
 
 @runtime_checkable
@@ -89,6 +95,7 @@ class Receiver:
         responses: How many responses have come in.
         strays: How many of the responses belonged to no transaction.
         on_ack: Who has the dialogs that an ACK may be of.
+        on_usual_ack: Who may take one before it is read, as nothing else is to be learnt from it.
         failed: How many messages were lost to a fault of ours.
         is_dialog: Says whether a To tag is that of a dialog which there is.
         on_stray_response: Who hears of a response of no transaction.
@@ -99,8 +106,8 @@ class Receiver:
 
     __slots__ = (
         "_addresses", "_element", "_log", "_on_absorbed_ack", "_pipeline", "_ticker", "failed", "has_lost_peers",
-        "is_dialog", "malformed", "on_ack", "on_stray_response", "quick_way", "requests", "responses", "strays",
-        "take_cancel",
+        "is_dialog", "malformed", "on_ack", "on_stray_response", "on_usual_ack", "quick_way", "requests", "responses",
+        "strays", "take_cancel",
     )  # fmt: skip
 
     def __init__(
@@ -123,6 +130,7 @@ class Receiver:
         self.malformed = Malformed(element, logger)
         self.is_dialog: Callable[[str], bool] = bool
         self.on_ack: OnAck = _nobody_has
+        self.on_usual_ack: OnUsualAck = _nobody_knows
         self.take_cancel: Callable[[Incoming], bool] = _nobody
         self.requests = self.responses = self.strays = self.failed = 0
         self.quick_way: Callable[[bytes, Flow], bool] | None = None
@@ -147,6 +155,9 @@ class Receiver:
                 if self._ticker.timer is None:
                     self._ticker.arm()
                 return
+            if data[:4] == _ACK and (tag := usual_ack_tag(data)) and self.on_usual_ack(tag, data):
+                self.requests += 1
+                return
             message = parse(data)
             if isinstance(message, Request):
                 self._receive_request(message, flow, element.clock())
@@ -167,11 +178,15 @@ class Receiver:
 
     def _is_taken_briefly(self, data: bytes) -> bool:
         """Take a 200 of the usual form by its bytes, if whoever has sent the request needs no more."""
-        found, element = _BRIEF_ANSWER(data), self._element
-        if found is None or b"\r\n\r\n" not in data:
+        found, end, element = _BRIEF_ANSWER(data), data.find(b"\r\n\r\n"), self._element
+        if found is None or end < 0:
             return False
-        tx = element.layer.find_client(found[1].decode("ascii"), found[2].decode("ascii"))
-        if not isinstance(tx, ClientNonInvite):
+        start = data.find(_USUAL_CSEQ, found.end(), end) + len(_USUAL_CSEQ)
+        number, _, method = data[start : data.find(b"\r", start)].partition(b" ")
+        if start < found.end() or not number.isdigit() or not method.isalpha():
+            return False
+        tx = element.layer.find_client(found[1].decode("ascii"), method.decode("ascii"))
+        if not isinstance(tx, ClientNonInvite) or isinstance(tx.flow, ReconnectingFlow):
             return False
         if tx.state == COMPLETED:
             return True  # it has come before
@@ -286,6 +301,11 @@ class Receiver:
 
 def _nobody_has(ack: Request) -> bool:
     """Take no ACK: there are no dialogs."""
+    return False
+
+
+def _nobody_knows(to_tag: str, data: bytes) -> bool:
+    """Take no ACK without reading it."""
     return False
 
 

@@ -3,7 +3,8 @@
 import pytest
 from tests.services.switch.conftest import SDP
 
-from sipwright.sip import Request
+from sipwright.sip import Request, parse
+from sipwright.stack import receiver
 
 FROM = "<sip:+13035551111@ift.client.example.net;user=phone>"
 CALL_ID = "inv2543.1717@ift.client.example.com"
@@ -138,3 +139,79 @@ def test_what_belongs_to_no_call_is_refused_and_not_in_silence(bench, alice, mon
 
     assert alice.statuses(method) == [status]
     assert [(refusal.status, refusal.why is not None) for refusal in noted] == [(status, True)]
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """What the switch has read, each by what it begins with: what is taken by its bytes is not among it."""
+    lines = []
+
+    def noted(data):
+        lines.append(data[: data.index(b"\r")].decode())
+        return parse(data)
+
+    monkeypatch.setattr(receiver, "parse", noted)
+    return lines
+
+
+def test_what_ends_an_exchange_is_taken_by_its_bytes(bench, alice, bob, talking, read):
+    alice.send(alice.in_dialog("BYE", talking[0]))
+    bob.answer(bob.last("BYE"), 200)
+    bob.answer(bob.last("BYE"), 200)
+
+    assert [line[:3] for line in read] == ["BYE"]
+    assert alice.statuses("BYE") == [200]
+    assert bench.is_empty()
+
+
+def test_an_ack_is_taken_by_its_bytes_once_and_the_2xx_is_repeated_no_more(bench, alice, bob, read):
+    alice.invite()
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    read.clear()
+    for _ in range(2):
+        alice.ack(alice.last(200))
+    bench.run(5.0)
+
+    assert [line[:3] for line in read] == ["ACK"]  # the copy, of which nobody is waiting
+    assert alice.statuses() == [200]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"tag": "another"}, {"call_id": "another"}, {"cseq": 77}, {"to": "<sip:bob@example.org>;tag=another"}],
+)
+def test_an_ack_of_something_else_acknowledges_nothing(bench, alice, bob, change):
+    alice.invite()
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    ok = alice.last(200)
+    said = {"to": ok.headers.get("To"), "call_id": ok.call_id, "tag": ok.from_tag, "cseq": ok.cseq.number}
+    alice.send(alice.request("ACK", "sip:10.0.0.1", **{**said, **change}))
+    bench.run(0.6)
+
+    assert alice.statuses().count(200) == 2
+
+
+def test_an_answer_that_comes_with_the_ack_is_read(bench, alice, bob, read):
+    alice.invite(body=None)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    alice.ack(alice.last(200), body=SDP.format(alice.host))
+
+    assert [line[:3] for line in read][-1:] == ["ACK"]
+    assert bob.last("ACK").body
+
+
+def test_an_ack_without_the_answer_that_it_owes_is_read(bench, alice, bob, read):
+    alice.invite(body=None)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    alice.ack(alice.last(200))
+
+    assert [line[:3] for line in read][-1:] == ["ACK"]
+    assert bob.last("ACK").body == b""
+
+
+def test_a_bye_that_is_refused_is_read(bench, alice, bob, talking, read):
+    alice.send(alice.in_dialog("BYE", talking[0]))
+    bob.answer(bob.last("BYE"), 481)
+
+    assert "SIP/2.0 481" in [line[:11] for line in read]
+    assert bench.is_empty()

@@ -9,6 +9,7 @@ from sipwright.services.refusals import no_such_call, store_away
 from sipwright.sip import Reject, Request, write_response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ServerInvite
+from sipwright.sip.usual_ack import is_usual_ack
 from sipwright.stack import Incoming
 
 from .call.call import Call
@@ -86,6 +87,27 @@ class Requests:
         if leg is None or call is None or not _is_of(leg, ack):
             return False
         call.handle(_take_ack, call, leg, ack)
+        return True
+
+    def take_usual_ack(self, to_tag: str, data: bytes) -> bool:
+        """Take the ACK to our 2xx to the INVITE of a caller by its bytes; False to have it read, as it may say more."""
+        leg = self._ports.legs.get(to_tag)
+        if (
+            leg is None
+            or leg.invite is None
+            or leg.state is not ANSWERED
+            or leg.unacked_response is None
+            or leg.reinvite is not None
+            or leg.unacked_cseq != leg.invite.cseq.number
+        ):
+            return False
+        call = self._ports.calls.get(leg.owner.id)
+        if call is None or leg is not call.caller or call.peer is None or call.peer.ack is None:
+            return False
+        if not is_usual_ack(data, leg.invite):
+            return False
+        leg.acked()
+        leg.invite = None
         return True
 
     def _take(self, call: Call, leg: Leg, incoming: Incoming) -> None:

@@ -149,6 +149,7 @@ class Switch:
             Origin(router.accounts, router.authenticator, destinations.locations, clock),
         )
         stack.receiver.on_ack = self._requests.take_ack
+        stack.receiver.on_usual_ack = self._requests.take_usual_ack
         self._messages = Messages(self.ports, router, destinations, unreachable.of_text)
         self._recovered: dict[str, Recovered] = {}
         self.unread: set[str] = set()

@@ -421,8 +421,12 @@ class Call(LastingCall):
         if was_cut_off(transaction, response) and not leg.rounds:
             leg.say_goodbye(farewell_headers(transaction.request), rounds=1)
         elif leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
-            leg.transition(END)
-            self.forget_if_finished()
+            self.farewell_taken(leg)
+
+    def farewell_taken(self, leg: Leg) -> None:
+        """Let go of a leg whose peer knows that the call is over."""
+        leg.transition(END)
+        self.forget_if_finished()
 
     def _says_goodbye_again(self, leg: Leg, bye: Request, response: Response) -> bool:
         """Return whether the BYE was challenged, and is sent once more."""

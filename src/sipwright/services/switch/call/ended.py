@@ -75,6 +75,9 @@ class EndedCall:
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to a BYE that was answered before."""
 
+    def farewell_taken(self, leg: Leg) -> None:
+        """Take the 200 to one."""
+
     def never_acknowledged(self, leg: Leg) -> None:
         """Do nothing: whoever did not acknowledge our 2xx has said good-bye since, or was told it."""
 

@@ -22,7 +22,7 @@ from sipwright.sip.build import Written
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableResponse
-from sipwright.stack import SECURE, Stack
+from sipwright.stack import BRIEF, SECURE, BriefUser, Stack
 from sipwright.transport import Flow
 
 from ..model.header_table import NEIGHBOUR, OUTSIDER, PASSAGES, PHONE, SWITCH, TRUNK, Party, Passage
@@ -99,9 +99,9 @@ class LegPorts:
     routes: LegRoutes
     credentials: ProviderCredentials
 
-    def new_via(self, flow: Flow) -> str:
-        """Return a Via for a new request on a flow."""
-        return self.stack.via_for(flow, self.stack.new_branch())
+    def new_via(self, flow: Flow, mark: str = "") -> str:
+        """Return a Via for a new request on a flow; `mark` says what it is of (`BRIEF`)."""
+        return self.stack.via_for(flow, self.stack.new_branch(mark))
 
 
 class LegOwner(Protocol):
@@ -129,6 +129,9 @@ class LegOwner(Protocol):
 
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to our BYE."""
+
+    def farewell_taken(self, leg: Leg) -> None:
+        """Take note that the peer has taken our BYE."""
 
     def never_acknowledged(self, leg: Leg) -> None:
         """Take note that our 2xx was never acknowledged."""
@@ -170,7 +173,7 @@ class WayBack:
 NONE: dict[str, Dialog] = {}
 
 
-class Leg(OwnCode):
+class Leg(OwnCode, BriefUser):
     """What both sides of a call have: a dialog, the way to the peer, and the facts for the CDR.
 
     Before the answer there may be several dialogs: `early` has those by the tag that tells them apart, and `dialog` is
@@ -439,7 +442,7 @@ class Leg(OwnCode):
             self.transition(END)
             return
         self.transition(HANG_UP)
-        via = owner.ports.new_via(flow)
+        via = owner.ports.new_via(flow, BRIEF)
         if self.auth is None:
             bye = dialog.write_request("BYE", via, headers=headers)
         else:
@@ -453,6 +456,14 @@ class Leg(OwnCode):
         """Take a response to the BYE that this leg was sent (RFC 3261 §15.1.1)."""
         owner = self.owner
         owner.handle(owner.farewell_answered, self, transaction, response)
+
+    def on_ok(self, tx: ClientTransaction, data: bytes) -> bool:
+        """Take the 200 to the BYE, as nearly every BYE is answered, unless it may say something of credentials."""
+        if self.auth is not None:
+            return False
+        owner = self.owner
+        owner.handle(owner.farewell_taken, self)
+        return True
 
 
 def was_cut_off(transaction: ClientTransaction, response: Response) -> bool:
