@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipwright.cluster.lease import Holder, Sighting, margin_of
+from sipwright.cluster.membership import BEATS
 from sipwright.services.leases import Answer, Ask, LeaseRow
 
 SECONDS = 10.0
+BEAT = SECONDS / BEATS
 
 
 def row(owner="a", fence=1, until=100.0, left=5.0):
@@ -189,7 +191,7 @@ class Simulation:
         self._events = []
         self._number = count()
         for node in self.nodes:
-            self.later(self.random.uniform(0, 2), self.beat, node, node.boots)
+            self.later(self.random.uniform(0, BEAT), self.beat, node, node.boots)
 
     def later(self, delay, what, *arguments):
         """Do something later."""
@@ -217,7 +219,8 @@ class Simulation:
         if node.holder.fence is not None:
             self.later(self.delay(), self.database.write, node.holder.fence)
         self.later(self.delay(), self.arrive, node, boot, ask, asked_at)
-        self.later(2.0, self.beat, node, boot)
+        until_over = (node.holder.over_at - asked_at) / node.rate
+        self.later(until_over if 0.0 < until_over < BEAT else BEAT, self.beat, node, boot)
 
     def arrive(self, node, boot, ask, asked_at):
         """Let the database do what was asked; the answer may be lost."""
@@ -289,6 +292,7 @@ def test_another_one_takes_over_within_the_time_of_the_lease(kind):
     (first,) = simulation.owners
     simulation.owners.clear()
     simulation.disturb(kind, int(first[1:]))
+    simulation.nodes[int(first[1:])].boots += kind == "kill"  # and it does not come back
     simulation.run(45.0)
 
     assert simulation.owners - {first} != set()

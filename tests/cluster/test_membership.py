@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sipwright.cluster.membership import Itself, Membership, NameTaken
+from sipwright.cluster.membership import BEATS, Itself, Membership, NameTaken
 from sipwright.services.leases import Answer, Ask, Beat, Fence, LeaseRow, NodeRow, node_lease
 
 
@@ -155,6 +155,41 @@ async def test_a_node_that_says_nothing_is_taken_over_after_its_time(register: M
     assert 1_010.0 <= register.now <= 1_012.0
     await second.beat()
     assert relieved == [("a", False)]
+
+
+@pytest.mark.parametrize("behind", [0.0, 0.01, 0.3, 0.9, 1.24])
+@pytest.mark.parametrize("takes", [0.0, 0.01, 0.1])
+async def test_a_node_that_says_nothing_is_taken_over_within_a_beat_of_its_time(
+    register: MemoryRegister, behind: float, takes: float
+):
+    """Wherever in its own beats the watcher hears of the last one, and however long the database takes to answer."""
+    first, second, relieved = await pair(register)
+    beat, sleep, relieve = register.beat, register.sleep, second.relieve
+    died_at = 0.0
+
+    async def slow(ask: Ask, name: str) -> Beat:
+        register.now += takes if name == "b" else 0.0
+        return await beat(ask, name)
+
+    async def sleep_while_it_lives(seconds: float) -> None:
+        nonlocal died_at
+        if register.now < 1_005.0:
+            await sleep(behind)
+            died_at = register.now
+            await first.beat()
+            seconds -= behind
+        await sleep(seconds)
+
+    async def take_and_end(name: str, seen: LeaseRow | None) -> bool:
+        second._is_lost = True
+        return relieve is not None and await relieve(name, seen)
+
+    register.beat, second._sleep, second.relieve = slow, sleep_while_it_lives, take_and_end
+    await second.run()
+    took = register.now - died_at
+
+    assert relieved == [("a", False)]
+    assert 10.0 <= took <= 10.0 + 10.0 / BEATS + 2 * takes + 1e-6
 
 
 async def test_a_node_that_lives_is_left_alone(register: MemoryRegister):

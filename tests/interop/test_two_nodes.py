@@ -180,6 +180,37 @@ def test_a_phone_at_another_node_is_cancelled(pair: Pair, phone: Callable[[str],
     assert cancel.top_via.branch == invite.top_via.branch
 
 
+@pytest.mark.parametrize("is_registered", [True, False])
+def test_a_cancel_over_a_new_connection_to_another_node_finds_the_call(
+    pair: Pair, phone: Callable[[str], Roamer], is_registered: bool
+):
+    """Nothing in it says which node that is (RFC 3261 §9.2); the phone hears over its new connection how it ends."""
+    first, second = pair
+    alice, bob = connected("waiting", first), phone("bob")
+    until_known("waiting", second)
+    alice.invite(f"sip:bob@{DOMAIN}", f"call-{alice.port}")
+    ringing = bob.wait_for_request("INVITE")
+    bob.answer(ringing, 180, "Ringing")
+    alice.wait_for_status(180)
+    invited = alice.invited
+    alice.close()
+    again = Connected("waiting", DOMAIN, PASSWORD, (HOST, second.port), "127.0.0.41")
+    if is_registered:
+        again.register()
+    again.cancel(invited)
+    again.wait_for_status(200, "CANCEL")
+    cancel = bob.wait_for_request("CANCEL")
+    bob.answer(cancel, 200, "OK")
+    bob.answer(ringing, 487, "Request Terminated")
+    refused = again.wait_for_status(487)
+    again.acknowledge(refused)
+    bob.wait_for_request("ACK")
+    again.close()
+
+    assert until(lambda: not first.calls(), "no call is left") is True
+    assert [cdr["status"] for cdr in first.cdrs(refused.call_id, legs=2)] == [487, 487]
+
+
 def test_a_request_of_a_call_is_handed_on_by_any_node(pair: Pair, phone: Callable[[str], Roamer]):
     """The caller sends its BYE to a node that has nothing to do with the call."""
     first, second = pair

@@ -39,6 +39,11 @@ class Sighting:
         """The row as it was seen last."""
         return self._row
 
+    @property
+    def ends_at(self) -> float:
+        """From when on, by the own clock, it is over if nobody renews it."""
+        return self._since + self._seconds
+
     def saw(self, row: LeaseRow | None, now: float) -> None:
         """Take the row as it stands; `now` is when it was heard of, which is later than it was so."""
         known = self._row
@@ -51,7 +56,7 @@ class Sighting:
         row = self._row
         if row is None:
             return False
-        return row.until <= 0.0 or (row.left <= 0.0 and now - self._since >= self._seconds)
+        return row.until <= 0.0 or (row.left <= 0.0 and now >= self.ends_at)
 
 
 class Holder:
@@ -82,6 +87,11 @@ class Holder:
     def row(self) -> LeaseRow | None:
         """The row as it was seen last."""
         return self._sighting.row
+
+    @property
+    def over_at(self) -> float:
+        """From when on it may be asked for, as somebody else's that is not renewed."""
+        return self._sighting.ends_at
 
     def ask(self, now: float) -> Ask:
         """Return what to ask the database now."""

@@ -32,8 +32,12 @@ Relieve = Callable[[str, LeaseRow | None], Awaitable[bool]]
 _THERE = ("up", "draining")
 """The states of nodes whose edge does its work."""
 
-BEATS = 5
-"""How often within the time of a lease a node says that it lives."""
+BEATS = 8
+"""How often within the time of a lease a node says that it lives.
+
+What has died right after a beat is seen to be silent from the next look on, so one beat is what comes to the time of
+its lease until another node takes over.
+"""
 
 
 class NameTaken(UserError):
@@ -158,9 +162,10 @@ class Membership:
     async def run(self) -> None:
         """Say again and again that this node lives, and see who does not, until cancelled or lost."""
         while not self._is_lost:
-            due = self._clock() + self._every
+            pause = self._until_next()
+            due = self._clock() + pause
             if not self._is_in_doubt:
-                await self._sleep(self._every)
+                await self._sleep(pause)
             if self._clock() - due > self._holder.margin:
                 self.doubt()
             is_known = True
@@ -181,6 +186,12 @@ class Membership:
             if self._is_in_doubt and is_known and not self._is_lost:
                 self._is_in_doubt = False
                 self.on_stall(False)
+
+    def _until_next(self) -> float:
+        """Return the seconds until the next beat, which comes earlier when the lease of a silent node is over then."""
+        now = self._clock()
+        ends = [each.ends_at - now for each in self._sightings.values() if each.ends_at > now]
+        return min([self._every, *ends])
 
     def doubt(self) -> None:
         """Take note that this process was stopped; another node may have its calls, unless the lease says otherwise."""
@@ -281,6 +292,11 @@ class Membership:
     def is_peer(self, address: Address) -> bool:
         """Return whether a node, this one or another, listens at an address."""
         return address in self._edges.values()
+
+    def other_edges(self) -> set[Address]:
+        """Return where the edges of all other nodes are that are there."""
+        there = ((name, edge) for name, edge in self._edges.items() if self.is_up(name))
+        return {edge for name, edge in there if not self.is_here(name)}
 
     def edge_of(self, node: str) -> Address | None:
         """Return where the edge of a node is, or of the one that acts for it."""

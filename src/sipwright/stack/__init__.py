@@ -6,7 +6,7 @@ from sipwright.stack.credentials import Credentials, learn_challenge, sign_reque
 from sipwright.stack.incoming import Incoming
 from sipwright.stack.ping import ping
 from sipwright.stack.pipeline import Pipeline, Step
-from sipwright.stack.receiver import BRIEF, BriefUser, OnStrayResponse
+from sipwright.stack.receiver import BRIEF, BriefUser, OnAck, OnStrayResponse
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.stack import SECURE, Stack, StackSnapshot
 from sipwright.stack.timer_heap import CallLater, TimerHandle, TimerHeap, Wakeup
@@ -24,6 +24,7 @@ __all__ = [
     "Exchange",
     "Incoming",
     "MarkedTokens",
+    "OnAck",
     "OnStrayResponse",
     "Pipeline",
     "RandomTokens",

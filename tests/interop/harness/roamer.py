@@ -103,9 +103,18 @@ class Roamer(Phone):
         assert isinstance(challenge, Response)
         self.send(self._ack(uri, challenge, call_id, self._cseq))
         self._cseq += 1
-        self.send(
-            self._wire("INVITE", uri, f"<{uri}>", call_id, self._credentials("INVITE", uri, challenge), body)
-        )
+        credentials = self._credentials("INVITE", uri, challenge)
+        self.invited = self._wire("INVITE", uri, f"<{uri}>", call_id, credentials, body)
+        self.send(self.invited)
+
+    def cancel(self, invited: bytes) -> None:
+        """Give up what somebody was invited to, maybe by another phone that this one stands for (RFC 3261 §9.1)."""
+        invite = parse(invited)
+        assert isinstance(invite, Request)
+        kept = ("via", "from", "to", "call-id", "max-forwards")
+        head = [f"{name}: {value}" for name, value in invite.headers.items() if name.lower() in kept]
+        head += [f"CSeq: {invite.cseq.number} CANCEL", "Content-Length: 0"]
+        self.send(("\r\n".join([f"CANCEL {invite.uri_text} SIP/2.0", *head]) + "\r\n\r\n").encode())
 
     def acknowledge(self, response: Response) -> None:
         """Acknowledge a final response to an INVITE."""

@@ -51,10 +51,12 @@ class FakeStack:
         self.receiver = SimpleNamespace(
             receive=lambda data, flow: self.heard.put_nowait(("own", data, flow)),
             undelivered=lambda data: self.heard.put_nowait(("undelivered", data, None)),
+            take_cancel=lambda incoming: self.heard.put_nowait(("nobody's", b"", incoming.flow)) is None,
         )
         self.intake = SimpleNamespace(
             take_handed=lambda data, flow: self.heard.put_nowait(("handed", data, flow))
         )
+        self.is_peer = lambda address: False
 
     def sort(self, receive, lent, on_flow_closed) -> None:
         self.receive, self.lent, self.on_flow_closed = receive, lent, on_flow_closed
@@ -263,3 +265,40 @@ async def test_a_phone_with_a_call_at_another_worker_begins_the_next_one_there(p
         taken.append(await who_hears(pair))
 
     assert taken == ["north", "north+2", "north+2", "north+2", "north+2", "north", "north+2"]
+
+
+CANCEL = b"CANCEL sip:c@d SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK1\r\n\r\n"
+
+
+async def test_a_cancel_that_is_nobodys_is_looked_at_by_each_in_turn(pair):
+    """A phone's new connection comes to another worker than the one that its INVITE came by."""
+    first, second = pair
+    flow = first.stack.flows[KEY.format("tcp")] = Plain("tcp")
+    cancel = SimpleNamespace(request=CANCEL, flow=flow)
+    asked = first.stack.receiver.take_cancel(cancel)
+    what, data, lent = await second.next()
+
+    assert (asked, what, data, lent.key) == (True, "handed", CANCEL, f"north!{flow.key}")
+    assert first.stack.heard.empty()
+
+
+async def test_the_last_one_that_has_looked_asks_other_nodes(pair):
+    first, second = pair
+    flow = Plain("udp")
+    second.stack.flows[KEY.format("udp")] = flow
+    second.stack.intake.take_handed = lambda data, flow: second.stack.receiver.take_cancel(
+        SimpleNamespace(request=data, flow=flow)
+    )
+    first.stack.receiver.take_cancel(SimpleNamespace(request=CANCEL, flow=flow))
+
+    assert (await second.next())[::2] == ("nobody's", flow)
+    assert first.stack.heard.empty()
+
+
+async def test_what_another_node_has_handed_on_is_looked_at_here_first(pair):
+    first = pair[0]
+    first.stack.is_peer = lambda address: True
+    flow = Plain("udp")
+    first.stack.receiver.take_cancel(SimpleNamespace(request=CANCEL, flow=flow))
+
+    assert (await first.next())[::2] == ("nobody's", flow)

@@ -30,6 +30,9 @@ class FakePeers:
     def is_peer(self, address):
         return address in (HERE, NORTH)
 
+    def other_edges(self):
+        return set() if self.is_north_lost else {NORTH}
+
     def edge_of(self, node):
         return {"north": HERE if self.is_north_lost else NORTH, "south": HERE}.get(node)
 
@@ -426,3 +429,68 @@ def test_it_is_taken_here_once_this_node_has_the_call(stack, edge, network):
 
     assert heard == ["BYE"]
     assert [remote for _, remote in sent(stack)] == [NORTH]
+
+
+class Heard(list):
+    """The user of a transaction, with what it was told."""
+
+    def on_cancel(self, transaction, cancel):
+        cancel.accept(0.0)
+        self.append("CANCEL")
+
+    def on_ack(self, transaction, ack):
+        self.append("ACK")
+
+
+def handed_on(stack, method, to_tag=""):
+    """What another node has made of what a phone has said there, in a transaction that has begun here."""
+    back = TOKENS.write("tcp/127.0.0.2:5060/127.0.0.3:5071", "north")
+    invite = request(stack, PHONE)
+    known = bytes(request(stack, PHONE, method, to_tag=to_tag).request)
+    line, _, rest = known.partition(b"\r\n")
+    via = f"Via: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKedge77;rport;flow={back}\r\n"
+    heard = Heard()
+    tx = stack.layer.server(invite.request, stack.transports[0].flow(PHONE), heard, 0.0)
+    return heard, tx, line + b"\r\n" + via.encode() + rest
+
+
+def test_a_cancel_that_another_node_was_told_finds_its_invite_here(stack, edge):
+    """The INVITE came here by itself, so only what is below the Via of the other edge is that of its transaction."""
+    heard, _, cancel = handed_on(stack, "CANCEL")
+    stack.receiver.take_cancel = edge.take_cancel
+    stack.receiver.receive(cancel, stack.transports[0].flow(NORTH))
+    remote, answer = sent(stack).last
+
+    assert heard == ["CANCEL"]
+    assert (remote, answer.status, len(answer.headers.get_list("Via"))) == (NORTH, 200, 2)
+    assert answer.top_via.params["flow"] == TOKENS.write("tcp/127.0.0.2:5060/127.0.0.3:5071", "north")
+
+
+def test_an_ack_to_a_failure_that_another_node_was_told_ends_it_here(stack, edge):
+    heard, tx, ack = handed_on(stack, "ACK", to_tag="gone")
+    stack.receiver.on_ack = edge.take_ack
+    tx.answer(487, b"SIP/2.0 487 Request Terminated\r\n\r\n", 0.0)
+    stack.receiver.receive(ack, stack.transports[0].flow(NORTH))
+
+    assert (heard, tx.state) == (["ACK"], "confirmed")
+
+
+def test_an_ack_that_no_node_has_handed_on_is_for_the_dialogs_here(stack, edge):
+    heard = []
+    edge.on_ack = lambda ack: heard.append(ack.to_tag) is None
+
+    assert edge.take_ack(request(stack, PHONE, "ACK", to_tag=TAG).request) is True
+    assert heard == [TAG]
+
+
+@pytest.mark.parametrize("flow", ["", ";flow=AAAA"])
+def test_what_only_looks_handed_on_is_not_unwrapped(stack, edge, flow):
+    heard, _, cancel = handed_on(stack, "CANCEL")
+    stack.receiver.take_cancel = edge.take_cancel
+    start, _, rest = cancel.partition(b";flow=")
+    stack.receiver.receive(
+        start + flow.encode() + b"\r\n" + rest.partition(b"\r\n")[2], stack.transports[0].flow(NORTH)
+    )
+
+    assert heard == []
+    assert sent(stack).last[1].status == 481

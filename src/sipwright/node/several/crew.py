@@ -23,7 +23,7 @@ from sipwright.memo import Bounded
 from sipwright.stack.sorting import Sorter
 from sipwright.store.errors import StoreError
 from sipwright.store.schema.rows import BindingRow
-from sipwright.transport.flow import Flow, parse_flow_key
+from sipwright.transport.flow import Flow, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowTokens
 from sipwright.transport.lent_flow import LentFlow
 from sipwright.transport.link import Link
@@ -31,7 +31,7 @@ from sipwright.transport.link import Link
 if TYPE_CHECKING:
     from sipwright.services.notifier import Notifier
     from sipwright.services.switch import Origins, Switch
-    from sipwright.stack import Stack
+    from sipwright.stack import Incoming, Stack
     from sipwright.store import Store
 
     from ..people import People
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Crew", "Parts", "Place"]
 
-CAME, SEND, ENDED, LOST, NEWS = b"M", b"S", b"E", b"L", b"N"
+CAME, SEND, ENDED, LOST, NEWS, WHOSE = b"M", b"S", b"E", b"L", b"N", b"W"
 """What a word of one worker to another is about: a message that came, or is to be sent, by a flow; the end of one; a
-message that has found nobody; the rest."""
+message that has found nobody; the rest; and a CANCEL of which nobody knows whose it is."""
 
 MOST_TALKS = 4_096
 """Phones of which it is known that they have a call at another worker."""
@@ -87,6 +87,8 @@ class Crew:
         self._lent: WeakValueDictionary[str, LentFlow] = WeakValueDictionary()
         self._borrowers: dict[str, set[str]] = {}
         self._talks: Bounded[str, str] = Bounded(MOST_TALKS)
+        self._unasked: list[str] | None = None
+        """While a CANCEL is looked at that another worker does not know, those who are to look at it after this one."""
         self._waiting: dict[int, tuple[dict[str, Any], asyncio.Event]] = {}
         self._asked = 0
         self.status: Callable[[], dict[str, Any]] = dict
@@ -106,6 +108,7 @@ class Crew:
         tokens = FlowTokens(secret)
         self._sorter = Sorter(self._owner_of, partial(_node_of, tokens))
         stack.sort(self._receive, self.lent, self._closed)
+        self._take_cancel_here, stack.receiver.take_cancel = stack.receiver.take_cancel, self._take_cancel
         neighbours.registrations.spread = self._spread
         neighbours.on_drain = self.drain
         neighbours.hint = lambda node: self._tell("hint", None, node)
@@ -169,6 +172,31 @@ class Crew:
         self._sorter.remember(data, node)
         return node
 
+    def _take_cancel(self, incoming: Incoming) -> bool:
+        """Let each of the others look at a CANCEL of nothing that is here; the last one asks other nodes.
+
+        What a phone says by a new connection comes to another worker than what it cancels.
+        """
+        is_handed_on = self._parts.stack.is_peer(incoming.flow.remote)
+        if is_handed_on and self._take_cancel_here(incoming):
+            return True
+        unasked = list(self._links) if self._unasked is None else self._unasked
+        if unasked:
+            key, (node, *left) = incoming.flow.key, unasked
+            if incoming.flow.is_reliable:
+                self._borrowers.setdefault(key, set()).add(node)
+            self._links[node].send(WHOSE + marshal.dumps((key, left, bytes(incoming.request))))
+            return True
+        return not is_handed_on and self._take_cancel_here(incoming)
+
+    def _look_whose(self, worker: str, key: str, unasked: list[str], data: bytes) -> None:
+        self._unasked = unasked
+        try:
+            node, plain = place_of(key)
+            self._came(node or worker, plain, data)
+        finally:
+            self._unasked = None
+
     def lent(self, node: str, key: str) -> Flow | None:
         """Return the flow of a connection that another worker has, by the name of that and the flow's key there."""
         link = self._links.get(node)
@@ -204,6 +232,9 @@ class Crew:
         if kind == NEWS:
             name, said = marshal.loads(word[1:])
             _NEWS[name](self, worker, said)
+            return
+        if kind == WHOSE:
+            self._look_whose(worker, *marshal.loads(word[1:]))
             return
         if kind == LOST:
             self._parts.stack.receiver.undelivered(word[1:])

@@ -218,6 +218,7 @@ class Neighbours:
         stack.join(edge.flow, membership.is_peer)
         self._edge = edge
         stack.receiver.take_cancel = edge.take_cancel
+        edge.on_ack, stack.receiver.on_ack = stack.receiver.on_ack, edge.take_ack
         edge.others = stack.receiver.on_stray_response
         edge.expects_for = parts.switch.reconnects.expects_for
         stack.receiver.on_stray_response = edge.take_response

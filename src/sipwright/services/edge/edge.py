@@ -23,13 +23,14 @@ from hashlib import blake2b
 from math import ceil
 
 from sipwright.memo import Bounded
+from sipwright.services.edge.cancels import Cancels
 from sipwright.services.edge.ports import Peers
 from sipwright.services.edge.repeats import Repeats
 from sipwright.services.edge.routed_flow import RoutedFlow
 from sipwright.services.edge.unheard import Unheard
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Response
 from sipwright.sip.headers import Via
-from sipwright.stack import Incoming, OnStrayResponse, Stack, boot_in
+from sipwright.stack import Incoming, OnAck, OnStrayResponse, Stack, boot_in
 from sipwright.transport.flow import Address, Flow, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowToken, FlowTokens
 
@@ -67,9 +68,13 @@ class Edge:
         self._flows: Bounded[str, RoutedFlow] = Bounded()
         self._repeats = Repeats(stack.call_later)
         self._unheard = Unheard(stack, peers.heard_within)
+        self._cancels = Cancels(stack, peers, self._repeats, self._send_plainly)
+        self.on_ack: OnAck = lambda ack: False
+        """Has the dialogs that an ACK to a 2xx may be of."""
 
     def moved(self) -> None:
         """Take note that another node acts for one that is lost."""
+        self._cancels.moved()
         self._repeats.hurry()
 
     # Flows at other nodes.
@@ -147,8 +152,32 @@ class Edge:
             incoming.flow = self._stack.flow_from_key(key) or incoming.flow
 
     def take_cancel(self, incoming: Incoming) -> bool:
-        """Take a CANCEL of a request that went through here."""
-        return "route" in incoming.request.headers.index() and self(incoming)
+        """Take a CANCEL of what went through here, or is at another node, or of what is here by way of another one."""
+        if "route" in incoming.request.headers.index() and self(incoming):
+            return True
+        if self._peers.is_peer(incoming.flow.remote):
+            return self._is_unwrapped(incoming.request)
+        return self._cancels.ask(incoming)
+
+    def take_ack(self, ack: Request) -> bool:
+        """Take an ACK that no transaction has: to a failure, if another node has handed it on, or to a 2xx."""
+        return self._is_unwrapped(ack) or self.on_ack(ack)
+
+    def _is_unwrapped(self, request: Request) -> bool:
+        """Let the transaction of an INVITE have what another node has handed on, as its phone has said it.
+
+        The INVITE has come here itself, so that only what is below the Via of the other edge is the same.
+        """
+        top = request.top_via
+        if not (top.branch or "").startswith(BRANCH):
+            return False
+        said, vias = self._tokens.read(top.params.get(_BACK) or ""), request.headers.get_list("Via")[1:]
+        flow = None if said is None else self._stack.flow_from_key(f"{said.node}!{said.flow_key}")
+        if flow is None or not vias:
+            return False
+        headers = [each for each in request.headers.items() if each[0].lower() not in ("via", "v")]
+        plain = Request(request.method, request.uri_text, [*(("Via", via) for via in vias), *headers])
+        return self._stack.layer.match_request(plain, self._stack.clock(), flow)
 
     def _forward(self, incoming: Incoming, token: FlowToken, keeps: bool) -> bool:
         """Forward what a node says to a phone, whose flow its Route names."""
@@ -194,6 +223,11 @@ class Edge:
                 self._stack.intake.take(bytes(incoming.request), incoming.flow)
         except Reject:
             pass  # the next time it may succeed
+
+    def _send_plainly(self, incoming: Incoming, edge: Address) -> None:
+        flow = self._stack.flow_to_edge(edge)
+        if flow is not None:
+            self._send(incoming, flow, None)
 
     def _send(self, incoming: Incoming, flow: Flow, token: FlowToken | None, *, is_bare: bool = False) -> str:
         request, top = incoming.request, incoming.request.top_via
@@ -271,7 +305,8 @@ class Edge:
         """Take a response of no transaction: back to where its request came from, or to `others`."""
         via = response.top_via
         if (via.branch or "").startswith(BRANCH):
-            self._send_back(response, via)
+            if not self._cancels.waits_on(response, flow.remote):
+                self._send_back(response, via)
         elif not (self._hand_back(response, flow) or self.is_leaving) and self.others is not None:
             self.others(response, flow)
 

@@ -23,6 +23,9 @@ class Peers(Protocol):
     def is_peer(self, address: Address) -> bool:
         """Return whether another node that lives, or this one, listens there."""
 
+    def other_edges(self) -> set[Address]:
+        """Return where the edges of all other nodes are that are there."""
+
     def edge_of(self, node: str) -> Address | None:
         """Return where the edge of a node is, or of the one that acts for it."""
 

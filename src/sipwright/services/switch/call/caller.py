@@ -9,6 +9,7 @@ from sipwright.sip import Request
 from sipwright.sip.build import response_head, write_on_head
 from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ServerTransaction
+from sipwright.transport import Flow
 
 from ..model.header_table import NEIGHBOUR, SOURCE_HEADER, Party
 from .leg import Leg, LegOwner
@@ -94,7 +95,9 @@ class Caller(Leg):
             self.repeat_until_acknowledged(response)
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
-        """Take the caller's CANCEL (RFC 3261 §9.2)."""
+        """Take the caller's CANCEL (RFC 3261 §9.2), whose way is that of the answer if the connection is gone."""
+        if self.flow is not None and self.flow.is_reliable and isinstance(cancel.flow, Flow):
+            self.owner.ports.routes.learn_flow(self, cancel.flow)
         self.owner.handle(self.owner.caller_cancelled, cancel)
 
     def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:

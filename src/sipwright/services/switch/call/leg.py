@@ -53,6 +53,9 @@ class LegRoutes(Protocol):
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or where its phone has registered since, or what stands for it while its phone is away."""
 
+    def learn_flow(self, leg: Leg, flow: Flow) -> None:
+        """Take the flow that the peer of a leg speaks by, when the leg's own is gone."""
+
     def heard_from(self, leg: Leg, flow: Flow) -> None:
         """Note where the peer of a leg really is, from a request that may change the call."""
 
