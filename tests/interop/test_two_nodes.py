@@ -30,6 +30,8 @@ LOST_AFTER = 2.0
 PLANS = {
     "waiting": 'r = dial(f"{req.user}@local", wait=True)\nlog("talked", r.answered)\nstore.set("talked", r.answered)\n',
     "impatient": 'dial(f"{req.user}@local", ring=4)\nlog("nobody answered")\nrespond(480, "Nobody Home")\n',
+    "picking": 'if not pick_up(req.user):\n    park(req.user, seconds=60)\nrespond(480, "Nothing Rings There")\n',
+    "slots": 'if not pick_up(req.user):\n    park(req.user, seconds=60)\nrespond(480, "Nothing Rings There")\n',
     "sleeping": 'sleep(5)\nlog("awake")\nrespond(486, "Woken Up")\n',
 }
 ACCOUNTS = ["bob", "dave", "frank", *((name, name, "") for name in PLANS)]
@@ -119,6 +121,7 @@ def at(phone: Roamer, switch: RunningSwitch) -> Roamer:
     """Let a phone talk to another node, and register there."""
     phone.to = switch.address
     assert phone.register(ELSEWHERE).status == 200
+    phone.sources.clear()
     return phone
 
 
@@ -146,7 +149,6 @@ def test_a_call_leaves_by_the_node_that_the_phone_has_registered_at(
     alice, bob = phone("waiting"), phone("bob")
     at(bob, second)
     until_known("bob", first)
-    bob.sources.clear()
     accepted, invite = talk(alice, bob)
     alice.say_in(accepted, "INFO", 10)
     bob.answer(bob.wait_for_request("INFO"), 200, "OK")
@@ -209,6 +211,100 @@ def test_a_cancel_over_a_new_connection_to_another_node_finds_the_call(
 
     assert until(lambda: not first.calls(), "no call is left") is True
     assert [cdr["status"] for cdr in first.cdrs(refused.call_id, legs=2)] == [487, 487]
+
+
+def ring(alice: Roamer, bob: Roamer) -> Request:
+    """Let one call the other, up to the 180."""
+    alice.invite(f"sip:{bob.account}@{DOMAIN}", f"call-{alice.port}")
+    ringing = bob.wait_for_request("INVITE")
+    bob.answer(ringing, 180, "Ringing")
+    alice.wait_for_status(180)
+    return ringing
+
+
+def takes_what_is_offered(picker: Roamer) -> Response:
+    """Let whoever picks up be answered, acknowledge that, and take what the other end offers."""
+    answered = picker.wait_for_status(200)
+    picker.acknowledge(answered)
+    picker.answer(picker.wait_for_request("INVITE"), 200, "OK")
+    picker.wait_for_request("ACK")
+    return answered
+
+
+def hang_up(picker: Roamer, dialog: Response, other: Roamer) -> None:
+    """Let the one say good-bye, and the other hear of it."""
+    picker.say_in(dialog, "BYE", 50)
+    picker.wait_for_status(200, "BYE")
+    other.answer(other.wait_for_request("BYE"), 200, "OK")
+
+
+@pytest.mark.parametrize("protocol", ["udp", "tcp"])
+def test_a_call_that_rings_at_one_node_is_picked_up_from_another(
+    pair: Pair, phone: Callable[[str], Roamer], protocol: str
+):
+    """By an INVITE with Replaces, which any node takes to the one that the tags name (RFC 3891 §3)."""
+    first, second = pair
+    alice, bob = phone("waiting"), phone("bob")
+    dave = at(phone("dave"), second) if protocol == "udp" else connected("dave", second)
+    until_known("dave", first)
+    ringing = ring(alice, bob)
+    named = f"{ringing.call_id};to-tag=t{bob.port};from-tag={ringing.from_tag}"
+    dave.invite(f"sip:bob@{DOMAIN}", f"call-{dave.port}", f"Replaces: {named}\n")
+    answered = takes_what_is_offered(dave)
+    alice.acknowledge(alice.wait_for_status(200))
+    cancel = bob.wait_for_request("CANCEL")
+    bob.answer(cancel, 200, "OK")
+    bob.answer(ringing, 487, "Request Terminated")
+    hang_up(dave, answered, alice)
+    if isinstance(dave, Connected):
+        dave.close()
+
+    assert heard_from(dave, second)
+    assert until(lambda: not first.calls(), "no call is left") is True
+    assert second.all_cdrs() == first.all_cdrs()
+
+
+def test_a_call_that_rings_at_one_node_is_picked_up_from_another_by_a_code(
+    pair: Pair, phone: Callable[[str], Roamer]
+):
+    first, second = pair
+    alice, bob, picker = phone("waiting"), phone("bob"), at(phone("picking"), second)
+    until_known("picking", first)
+    ringing = ring(alice, bob)
+    picker.invite(f"sip:bob@{DOMAIN}", f"call-{picker.port}")
+    answered = takes_what_is_offered(picker)
+    alice.acknowledge(alice.wait_for_status(200))
+    cancel = bob.wait_for_request("CANCEL")
+    bob.answer(cancel, 200, "OK")
+    bob.answer(ringing, 487, "Request Terminated")
+    hang_up(picker, answered, alice)
+
+    assert heard_from(picker, second)
+    assert until(lambda: not (first.calls() or second.calls()), "no call is left") is True
+    rows = [row for row in second.all_cdrs() if row["sip_call_id"] == answered.call_id]
+    assert {row["status"] for row in rows} == {200}
+    # Its call here, the part of that at the other node, and its leg in the call that rang.
+    assert (len({row["call_id"] for row in rows}), len({row["call"] for row in rows})) == (3, 2)
+
+
+def test_a_call_that_is_parked_at_one_node_is_had_at_another(pair: Pair, phone: Callable[[str], Roamer]):
+    """Whoever dials the slot at another node has the one that waits there, and parks no second one."""
+    first, second = pair
+    parked, picker = phone("picking"), at(phone("slots"), second)
+    until_known("slots", first)
+    parked.invite(f"sip:frank@{DOMAIN}", f"call-{parked.port}")
+    waits = parked.wait_for_status(200)
+    parked.acknowledge(waits)
+    picker.invite(f"sip:frank@{DOMAIN}", f"call-{picker.port}")
+    offered = parked.wait_for_request("INVITE")
+    parked.answer(offered, 200, "OK")
+    parked.wait_for_request("ACK")
+    talks = picker.wait_for_status(200)
+    picker.acknowledge(talks)
+    hang_up(picker, talks, parked)
+
+    assert heard_from(picker, second)
+    assert until(lambda: not (first.calls() or second.calls()), "no call is left") is True
 
 
 def test_a_request_of_a_call_is_handed_on_by_any_node(pair: Pair, phone: Callable[[str], Roamer]):

@@ -83,6 +83,16 @@ class Calls(Protocol):
         """Call `a`, then `b`, and join them; returns the id of that call."""
 
 
+class Elsewhere(Protocol):
+    """The calls of other nodes."""
+
+    async def pick_up(self, call_id: str, account_id: int) -> bool:
+        """Let the caller of a call have the one that rings at an account there, or is parked; False when none does."""
+
+    async def is_parked_at(self, account_id: int) -> bool:
+        """Return whether a call is parked at a slot there."""
+
+
 class ScriptEffects:
     """Does what scripts ask for beyond their own calls."""
 
@@ -126,6 +136,8 @@ class ScriptEffects:
         """Takes how many messages wait for an account; as the node says, which makes that after the scripts."""
         self.confirm_call: Callable[[int, str], Awaitable[bool]] | None = None
         """Confirms calls of a user that were held back, by their code or the user's PIN; as the node says, too."""
+        self.elsewhere: Elsewhere | None = None
+        """What is in progress at other nodes, where there are any."""
 
     async def close(self) -> None:
         """Close what is open."""
@@ -258,7 +270,10 @@ class ScriptEffects:
         account = await self._account(ask.arguments["name"], row)
         if account is None or account.user_id != row.user_id:
             raise ValueError(f"{ask.arguments['name']!r} is not an account of yours")
-        return self._calls().pick_up(row.call_id or "", account.id)
+        call_id = row.call_id or ""
+        if self._calls().pick_up(call_id, account.id):
+            return True
+        return self.elsewhere is not None and await self.elsewhere.pick_up(call_id, account.id)
 
     async def _park(self, ask: Ask, row: ExecutionRow, sequence: int) -> Any:
         slot = await self._account(ask.arguments["name"], row)
@@ -270,6 +285,8 @@ class ScriptEffects:
             if account is None or account.user_id != row.user_id:
                 raise ValueError(f"{wanted!r} is not an account of yours, so it cannot ring back there")
             back = account.id
+        if self.elsewhere is not None and await self.elsewhere.is_parked_at(slot.id):
+            return False
         return self._calls().park(row.call_id or "", slot, ask.arguments["seconds"], back)
 
     def _identity(self, row: ExecutionRow) -> tuple[Identity, str]:

@@ -62,6 +62,10 @@ class Incoming:
         """The flow that its responses take."""
         return self._reply_flow
 
+    def came_by(self, request: Request, flow: Flow) -> None:
+        """Take it for what was said at another node: this request, by that flow, over which it is answered."""
+        self.request, self.flow, self._reply_flow = request, flow, flow
+
     @property
     def transaction(self) -> ServerTransaction:
         """The server transaction; it exists from the first time that somebody asks for it."""

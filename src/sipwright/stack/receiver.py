@@ -101,13 +101,14 @@ class Receiver:
         on_stray_response: Who hears of a response of no transaction.
         quick_way: Who may take a REGISTER before it is read as any other message.
         take_cancel: Who may take a CANCEL of no transaction here, as that is on its way to somebody else.
+        take_copy: Who may take a copy of a request that has come by another path, as it is a repetition after all.
         has_lost_peers: Some peer may be waited for whose connection has ended.
     """
 
     __slots__ = (
         "_addresses", "_element", "_log", "_on_absorbed_ack", "_pipeline", "_ticker", "failed", "has_lost_peers",
         "is_dialog", "malformed", "on_ack", "on_stray_response", "on_usual_ack", "quick_way", "requests", "responses",
-        "strays", "take_cancel",
+        "strays", "take_cancel", "take_copy",
     )  # fmt: skip
 
     def __init__(
@@ -132,6 +133,7 @@ class Receiver:
         self.on_ack: OnAck = _nobody_has
         self.on_usual_ack: OnUsualAck = _nobody_knows
         self.take_cancel: Callable[[Incoming], bool] = _nobody
+        self.take_copy: Callable[[Incoming], bool] = _nobody
         self.requests = self.responses = self.strays = self.failed = 0
         self.quick_way: Callable[[bytes, Flow], bool] | None = None
         self.has_lost_peers = False
@@ -270,7 +272,8 @@ class Receiver:
             self._pipeline.refuse(incoming, Reject(481, why=why))
             return
         elif request.to_tag is None and layer.is_merged(request):
-            self._pipeline.refuse(incoming, Reject(482, "Loop Detected"))
+            if not self.take_copy(incoming):
+                self._pipeline.refuse(incoming, Reject(482, "Loop Detected"))
             return
         self._pipeline(incoming)
 
@@ -310,5 +313,5 @@ def _nobody_knows(to_tag: str, data: bytes) -> bool:
 
 
 def _nobody(incoming: Incoming) -> bool:
-    """Take no CANCEL."""
+    """Take nothing: there is no other node."""
     return False

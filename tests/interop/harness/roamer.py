@@ -94,17 +94,17 @@ class Roamer(Phone):
                 self.send(self._ack(uri, response, call_id, self._cseq))
             credentials = self._credentials(method, uri, response)
 
-    def invite(self, uri: str, call_id: str) -> None:
-        """Call somebody, up to the first answer that is no challenge."""
+    def invite(self, uri: str, call_id: str, more: str = "") -> None:
+        """Call somebody, up to the first answer that is no challenge; `more` are further headers."""
         self._cseq += 1
         body = SDP.format(host=self.host)
-        self.send(self._wire("INVITE", uri, f"<{uri}>", call_id, "", body))
+        self.send(self._wire("INVITE", uri, f"<{uri}>", call_id, more, body))
         challenge = self.wait_for(lambda m: _answers(m, call_id, self._cseq) and m.status in (401, 407))
         assert isinstance(challenge, Response)
         self.send(self._ack(uri, challenge, call_id, self._cseq))
         self._cseq += 1
         credentials = self._credentials("INVITE", uri, challenge)
-        self.invited = self._wire("INVITE", uri, f"<{uri}>", call_id, credentials, body)
+        self.invited = self._wire("INVITE", uri, f"<{uri}>", call_id, credentials + more, body)
         self.send(self.invited)
 
     def cancel(self, invited: bytes) -> None:

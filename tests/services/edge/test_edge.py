@@ -102,6 +102,13 @@ def request(stack, source, method="INVITE", *, route=None, to_tag="", hops=70, v
     return Incoming(stack, found, flow, flow, 0.0)
 
 
+def replacing(stack, source, tag=TAG, **more):
+    """An INVITE that is to take the place of a leg of the other node."""
+    incoming = request(stack, source, **more)
+    incoming.request.headers.add("Replaces", f"c;to-tag={tag};from-tag=2")
+    return incoming
+
+
 def response(status, vias):
     same = [("From", "<sip:a@x>;tag=1"), ("To", "<sip:b@x>;tag=2"), ("Call-ID", "c"), ("CSeq", "1 INVITE")]
     return Response(status, None, [*vias, *same])
@@ -494,3 +501,57 @@ def test_what_only_looks_handed_on_is_not_unwrapped(stack, edge, flow):
 
     assert heard == []
     assert sent(stack).last[1].status == 481
+
+
+def test_an_invite_that_replaces_a_leg_of_another_node_goes_there(stack, edge):
+    assert edge(replacing(stack, PHONE)) is True
+    remote, forwarded = sent(stack).last
+
+    assert (remote, forwarded.method, forwarded.max_forwards) == (NORTH, "INVITE", 69)
+    assert forwarded.headers.get_list("Record-Route") == []
+    assert edge(replacing(stack, PHONE, tag="whose")) is False
+
+
+def test_it_is_there_as_if_the_phone_had_said_it_there(stack, edge):
+    """So whatever it is answered, now or after a take-over, leads by the edge of the phone alone."""
+    back = TOKENS.write(AT_NORTH, "north")
+    via = "Via: SIP/2.0/UDP 127.0.0.3:5070;branch=z9hG4bK9\r\n"
+    incoming = replacing(stack, NORTH, via=via, edge=f";flow={back}")
+    incoming.request.headers.set_first(
+        "Via", f"SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKedge1;rport;flow={back}"
+    )
+    assert edge(incoming) is False
+    incoming.respond(486)
+    remote, answer = sent(stack).last
+
+    assert (incoming.flow.key, incoming.reply_flow) == (f"north!{AT_NORTH}", incoming.flow)
+    assert [each.partition(";")[0] for each in incoming.request.headers.get_list("Via")] == [
+        "SIP/2.0/UDP 127.0.0.3:5070"
+    ]
+    assert (remote, len(answer.headers.get_list("Via"))) == (NORTH, 2)
+
+
+def test_it_is_no_loop_when_the_phone_repeats_it(stack, edge):
+    _, tx, invite = handed_on(stack, "INVITE")
+    stack.receiver.take_copy = edge.take_copy
+    tx.answer(180, b"SIP/2.0 180 Ringing\r\n\r\n", 0.0)
+    stack.receiver.receive(invite, stack.transports[0].flow(NORTH))
+
+    assert [parse_status(data) for data, _ in sent(stack)] == ["180", "180"]
+    stack.receiver.receive(bytes(request(stack, NORTH).request), stack.transports[0].flow(NORTH))
+    assert sent(stack).last[1].status == 482
+
+
+def parse_status(data):
+    return data.split(b" ")[1].decode()
+
+
+def test_an_invite_that_another_node_has_from_now_on_is_that_ones_when_it_is_repeated(stack, edge):
+    """Its caller picks up what rings there; a script decided that after the INVITE had come here."""
+    edge.remember(request(stack, PHONE).request, "north")
+
+    assert edge(request(stack, PHONE)) is True
+    assert (sent(stack).last[0], sent(stack).last[1].method) == (NORTH, "INVITE")
+    other = request(stack, PHONE)
+    other.request.headers.set_first("Via", "SIP/2.0/UDP 127.0.0.3:5070;branch=z9hG4bKother")
+    assert edge(other) is False

@@ -111,6 +111,7 @@ class Crew:
         self._take_cancel_here, stack.receiver.take_cancel = stack.receiver.take_cancel, self._take_cancel
         neighbours.registrations.spread = self._spread
         neighbours.on_drain = self.drain
+        neighbours.remember = self._sorter.remember
         neighbours.hint = lambda node: self._tell("hint", None, node)
         self._on_registered = parts.origins.addresses.registered
         for transport in stack.transports:

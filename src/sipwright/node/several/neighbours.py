@@ -26,6 +26,7 @@ from sipwright.services.edge import Edge
 from sipwright.services.leases import LeaseRow
 from sipwright.services.ports import Writer
 from sipwright.services.rows import CallRow
+from sipwright.sip import Request as SipRequest
 from sipwright.stack import MarkedTokens, RandomTokens
 from sipwright.store.errors import StoreError
 from sipwright.store.live.node_register import Adopted, NodeRegister
@@ -37,6 +38,7 @@ from sipwright.worker_lock import is_free
 from ..control_server import Handler
 from ..script_bridge import Scripts, StoredRun
 from .exchange import Exchange
+from .pick_ups import PickUps
 from .shared_bindings import NamedWriter, SharedBindings
 from .shared_states import SharedStates
 from .stall_watch import StallWatch
@@ -112,6 +114,8 @@ class Neighbours:
         """Is told that this node is drained; the workers beside it are, too."""
         self.hint: Callable[[str], object] = bool
         """Lets a worker beside this one look at once for what it is asked."""
+        self.remember: Callable[[bytes, str], object] = lambda invite, node: None
+        """Is told of an INVITE that a worker beside this one has from now on."""
         self._register = register
         self._edge: Edge | None = None
         self._is_holding = False
@@ -187,7 +191,23 @@ class Neighbours:
             self._bus(parts.settings),
         )
         self.exchange.on_hint = self.hint
+        self.pick_ups = PickUps(
+            parts.switch.handing, self.membership.name, self._living_others, self.exchange.asker.ask,
+            parts.stack.flow_from_key, self._caller_moved,
+        )  # fmt: skip
+        handlers |= self.pick_ups.handlers
+        parts.scripts.effects.elsewhere = self.pick_ups
         return self.exchange
+
+    def _living_others(self) -> list[str]:
+        return [name for name in self.membership.living() if name != self.membership.name]
+
+    def _caller_moved(self, invite: SipRequest, node: str) -> None:
+        """Hand on what is still said of an INVITE that another node has now."""
+        if node in self.membership.beside:
+            self.remember(bytes(invite), node)
+        elif self._edge is not None:
+            self._edge.remember(invite, node)
 
     def serve(self, parts: Parts, take_up: TakeUp, secret: bytes) -> None:
         """Get ready to go on with what others leave; `take_up` goes on with calls and runs."""
@@ -217,7 +237,7 @@ class Neighbours:
         edge = Edge(stack, membership, FlowTokens(secret), parse_address(membership.itself.edge))
         stack.join(edge.flow, membership.is_peer)
         self._edge = edge
-        stack.receiver.take_cancel = edge.take_cancel
+        stack.receiver.take_cancel, stack.receiver.take_copy = edge.take_cancel, edge.take_copy
         edge.on_ack, stack.receiver.on_ack = stack.receiver.on_ack, edge.take_ack
         edge.others = stack.receiver.on_stray_response
         edge.expects_for = parts.switch.reconnects.expects_for

@@ -24,8 +24,10 @@ from math import ceil
 
 from sipwright.memo import Bounded
 from sipwright.services.edge.cancels import Cancels
-from sipwright.services.edge.ports import Peers
+from sipwright.services.edge.handed_on import HandedOn, known_by
+from sipwright.services.edge.ports import BACK, BRANCH, Peers
 from sipwright.services.edge.repeats import Repeats
+from sipwright.services.edge.replaced import replaced_tags
 from sipwright.services.edge.routed_flow import RoutedFlow
 from sipwright.services.edge.unheard import Unheard
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Response
@@ -35,12 +37,6 @@ from sipwright.transport.flow import Address, Flow, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowToken, FlowTokens
 
 __all__ = ["Edge"]
-
-BRANCH = "z9hG4bKedge"
-"""How the branches of what is forwarded begin."""
-
-_BACK = "flow"
-"""The parameter of our Via that names the flow by which the request came."""
 
 _KEEPS = "flow"
 """The parameter of a Route whose sender keeps the flow by itself, and wants no Record-Route in the answer."""
@@ -66,6 +62,9 @@ class Edge:
         """Says for how many seconds more phones are expected back whose connections have ended with a node."""
         self._here = f"{address[0]}:{address[1]}"
         self._flows: Bounded[str, RoutedFlow] = Bounded()
+        self._moved_invites: Bounded[str, str] = Bounded()
+        """The nodes that have INVITEs which have come here, as their callers pick something up there."""
+        self._handed_on = HandedOn(stack, tokens)
         self._repeats = Repeats(stack.call_later)
         self._unheard = Unheard(stack, peers.heard_within)
         self._cancels = Cancels(stack, peers, self._repeats, self._send_plainly)
@@ -76,6 +75,10 @@ class Edge:
         """Take note that another node acts for one that is lost."""
         self._cancels.moved()
         self._repeats.hurry()
+
+    def remember(self, invite: Request, node: str) -> None:
+        """Take note that another node has an INVITE that has come here: whatever repeats it is for that one."""
+        self._moved_invites.keep(known_by(invite), node)
 
     # Flows at other nodes.
 
@@ -106,7 +109,7 @@ class Edge:
         if line.startswith(
             b"SIP/2.0 "
         ):  # what the edge would have put on top, had the request come through there
-            way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{_BACK}={token}"
+            way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{BACK}={token}"
         else:
             way = f"Route: <sip:{token}@{there};lr;{_KEEPS}>"
         # What is lost on the way is said again, and by then the network, or another node, is there.
@@ -130,7 +133,7 @@ class Edge:
                 if self._pass_on(incoming):
                     return True
         if tag is None:
-            return False
+            return self._takes_new(incoming)
         if self._hand_on(incoming, tag):
             return True
         self._learn_flow(incoming)
@@ -141,11 +144,24 @@ class Edge:
         is_of_boot = boot_in(tag) is not None and not self._peers.is_peer(incoming.flow.remote)
         return is_of_boot and self._unheard.wait(incoming)
 
+    def _takes_new(self, incoming: Incoming) -> bool:
+        """Hand an INVITE on that replaces a leg of another node (RFC 3891 §3), or take one as it was said there."""
+        if incoming.request.method != "INVITE":
+            return False
+        if self._peers.is_peer(incoming.flow.remote):
+            plain = self._handed_on.read(incoming.request)
+            if plain is not None:
+                incoming.came_by(*plain)
+            return False
+        if self._moved_invites and (node := self._moved_invites.get(known_by(incoming.request))) is not None:
+            return self._hand_to(incoming, node) is not None
+        return any(self._hand_on(incoming, tag) for tag in replaced_tags(incoming.request))
+
     def _learn_flow(self, incoming: Incoming) -> None:
         """Note by which flow a phone has said what another node has handed on to this one."""
         if not self._peers.is_peer(incoming.flow.remote):
             return
-        said = self._tokens.read(incoming.request.top_via.params.get(_BACK) or "")
+        said = self._tokens.read(incoming.request.top_via.params.get(BACK) or "")
         if said is not None and not self._peers.is_peer(parse_flow_key(said.flow_key).remote):
             is_own = said.node == self._peers.name
             key = said.flow_key if is_own else f"{said.node}!{said.flow_key}"
@@ -156,28 +172,16 @@ class Edge:
         if "route" in incoming.request.headers.index() and self(incoming):
             return True
         if self._peers.is_peer(incoming.flow.remote):
-            return self._is_unwrapped(incoming.request)
+            return self._handed_on.is_known(incoming.request)
         return self._cancels.ask(incoming)
 
     def take_ack(self, ack: Request) -> bool:
         """Take an ACK that no transaction has: to a failure, if another node has handed it on, or to a 2xx."""
-        return self._is_unwrapped(ack) or self.on_ack(ack)
+        return self._handed_on.is_known(ack) or self.on_ack(ack)
 
-    def _is_unwrapped(self, request: Request) -> bool:
-        """Let the transaction of an INVITE have what another node has handed on, as its phone has said it.
-
-        The INVITE has come here itself, so that only what is below the Via of the other edge is the same.
-        """
-        top = request.top_via
-        if not (top.branch or "").startswith(BRANCH):
-            return False
-        said, vias = self._tokens.read(top.params.get(_BACK) or ""), request.headers.get_list("Via")[1:]
-        flow = None if said is None else self._stack.flow_from_key(f"{said.node}!{said.flow_key}")
-        if flow is None or not vias:
-            return False
-        headers = [each for each in request.headers.items() if each[0].lower() not in ("via", "v")]
-        plain = Request(request.method, request.uri_text, [*(("Via", via) for via in vias), *headers])
-        return self._stack.layer.match_request(plain, self._stack.clock(), flow)
+    def take_copy(self, incoming: Incoming) -> bool:
+        """Take an INVITE that is repeated, and was handed on by another node before."""
+        return self._peers.is_peer(incoming.flow.remote) and self._handed_on.is_known(incoming.request)
 
     def _forward(self, incoming: Incoming, token: FlowToken, keeps: bool) -> bool:
         """Forward what a node says to a phone, whose flow its Route names."""
@@ -206,14 +210,18 @@ class Edge:
         owner = self._peers.owner_of(tag)
         if owner is None or owner == self._peers.name or self._peers.is_peer(incoming.flow.remote):
             return False
-        edge = self._peers.edge_of(owner)
-        flow = None if edge is None else self._stack.flow_to_edge(edge)
-        if flow is None:
+        branch = self._hand_to(incoming, owner)
+        if branch is None:
             return False
-        branch = self._send(incoming, flow, None)
         if incoming.flow.is_reliable and incoming.request.method != "ACK":
             self._repeats.begin(branch, lambda: self._hand_on_again(incoming, tag, branch))
         return True
+
+    def _hand_to(self, incoming: Incoming, node: str) -> str | None:
+        """Hand a request to a node, and return its branch; None when nobody acts for that."""
+        edge = self._peers.edge_of(node)
+        flow = None if edge is None else self._stack.flow_to_edge(edge)
+        return None if flow is None else self._send(incoming, flow, None)
 
     def _hand_on_again(self, incoming: Incoming, tag: str, branch: str) -> None:
         """Hand a request on once more to the node that has its dialog by now, which may be this one."""
@@ -230,7 +238,7 @@ class Edge:
             self._send(incoming, flow, None)
 
     def _send(self, incoming: Incoming, flow: Flow, token: FlowToken | None, *, is_bare: bool = False) -> str:
-        request, top = incoming.request, incoming.request.top_via
+        request = incoming.request
         left = 70 if request.max_forwards is None else request.max_forwards
         if left <= 0:
             raise Reject(483)
@@ -240,10 +248,9 @@ class Edge:
         if token is not None and request.method in _MAKES_DIALOG:
             for value in self._record_routes(flow, token):
                 forwarded.headers.insert("Record-Route", value)
-        known = f"{top.branch}|{top.sent_by}|{request.call_id}|{request.cseq.number}"
-        branch = BRANCH + blake2b(known.encode(), digest_size=10).hexdigest()
+        branch = BRANCH + blake2b(known_by(request).encode(), digest_size=10).hexdigest()
         back = self._tokens.write(incoming.reply_flow.key, self._peers.name)
-        via = f"{self._via(flow, branch, token)};{_BACK}={back}{f';{_BARE}' if is_bare else ''}"
+        via = f"{self._via(flow, branch, token)};{BACK}={back}{f';{_BARE}' if is_bare else ''}"
         forwarded.headers.insert("Via", via)
         try:
             flow.send(bytes(forwarded))
@@ -312,7 +319,7 @@ class Edge:
 
     def _send_back(self, response: Response, via: Via) -> None:
         self._repeats.answered(via.branch or "")
-        back = self._tokens.read(via.params.get(_BACK) or "")
+        back = self._tokens.read(via.params.get(BACK) or "")
         known = None if back is None else self._stack.flow_from_key(back.flow_key)
         rest = response.headers.get_list("Via")[1:]
         if known is None or not rest:

@@ -6,7 +6,13 @@ from typing import Protocol
 
 from sipwright.transport.flow import Address
 
-__all__ = ["Peers"]
+__all__ = ["BACK", "BRANCH", "Peers"]
+
+BRANCH = "z9hG4bKedge"
+"""How the branches of what is forwarded begin."""
+
+BACK = "flow"
+"""The parameter of our Via that names the flow by which the request came."""
 
 
 class Peers(Protocol):

@@ -64,6 +64,7 @@ from .recovery.recover import CallRow, Recovered, recover, restore
 from .recovery.rows import call_row, cdr_row
 from .requests import Requests
 from .steering import Steering
+from .transfer.handing import Handing
 from .transfer.orbit import answer_parked
 from .transfer.parking import Parking
 from .transfer.pickup import Picker, ringing_at
@@ -142,6 +143,15 @@ class Switch:
         self._origins = router.origins
         self.dialler = TargetDialler(self.ports, self.table, router, destinations, scripts)
         self.parking = Parking(self.ports, router.accounts, self.dialler)
+        self.handing = Handing(
+            self.ports,
+            self.table,
+            router.accounts,
+            self.parking,
+            self.admission,
+            self._take_caller,
+            self.pick_up,
+        )
         self.steering = Steering(self.table, router, destinations, self.dialler, self.admission)
         self._requests = Requests(
             self.ports,
@@ -249,9 +259,17 @@ class Switch:
                 observer.call_begins(outer, is_scripted=True)
         observer.call_begins(call, is_scripted=is_scripted)
 
+    def _take_caller(self, call_id: str, incoming: Incoming, decision: Decision, common_id: str) -> Call:
+        """Make the call of a caller whom another node has handed over."""
+        call = self._new_call(call_id, incoming, decision, None, is_internal=False, common_id=common_id)
+        if self.table.observer is not None:
+            self._tell_observer(call, self.table.observer, is_scripted=False)
+        return call
+
     def _new_call(
-        self, call_id: str, incoming: Incoming, decision: Decision, origin: Call | None, *, is_internal: bool
-    ) -> Call:
+        self, call_id: str, incoming: Incoming, decision: Decision, origin: Call | None, *, is_internal: bool,
+        common_id: str | None = None,
+    ) -> Call:  # fmt: skip
         request = incoming.request
         ports = self.ports
         now = ports.wall_clock()
@@ -288,6 +306,8 @@ class Switch:
         call.max_forwards = (request.max_forwards or 70) - 1 if request.max_forwards is not None else 70
         if origin is not None:
             self.table.link(call, origin)
+        else:
+            call.linked_id = common_id
         self.table.add(call)
         self.table.tally.begin(identity, is_part=call.is_part)
         self.table.remember(caller)

@@ -1,0 +1,23 @@
+"""Whose leg an INVITE with Replaces names."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipwright.services.edge.replaced import replaced_tags
+from sipwright.sip import Request
+
+
+@pytest.mark.parametrize(
+    ("replaces", "tags"),
+    [
+        (None, []),
+        ("c@x;to-tag=a-b7;from-tag=2", ["a-b7", "2"]),
+        ("c@x ; From-Tag = 2;early-only; TO-TAG=a", ["a", "2"]),
+        ("c@x", []),
+    ],
+)
+def test_the_tags_of_the_dialog_are_found(replaces, tags):
+    headers = [] if replaces is None else [("Replaces", replaces)]
+
+    assert replaced_tags(Request("INVITE", "sip:bob@x", headers)) == tags
